@@ -1,0 +1,77 @@
+"""Microscopy images as frozen records: open, transform with pure functions, read what is asked, write OME-TIFF.
+
+from aicsio import open_image, select_scene, transpose_to, to_numpy
+
+h = open_image("plate.czi")
+zyx = to_numpy(transpose_to(select_scene(h, 1), "ZYX", C=0))
+"""
+
+from aicsio.arrays import to_dask, to_numpy, to_xarray
+from aicsio.errors import (
+    AicsioError,
+    ArgumentTypeError,
+    CorruptFileError,
+    DimensionError,
+    MissingDependencyError,
+    SceneError,
+    SourceChangedError,
+    SourceError,
+    SourceNotFoundError,
+    UnsupportedFormatError,
+    WriteError,
+)
+from aicsio.opening import Candidate, explain, open_image
+from aicsio.records import (
+    AxisValues,
+    Channel,
+    Diagnostic,
+    Dims,
+    ImageHandle,
+    LazyArray,
+    Objective,
+    PixelSize,
+    Planes,
+    Scene,
+    Source,
+    Tiles,
+)
+from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AicsioError",
+    "ArgumentTypeError",
+    "AxisValues",
+    "Candidate",
+    "Channel",
+    "CorruptFileError",
+    "Diagnostic",
+    "DimensionError",
+    "Dims",
+    "ImageHandle",
+    "LazyArray",
+    "MissingDependencyError",
+    "Objective",
+    "PixelSize",
+    "Planes",
+    "Scene",
+    "SceneError",
+    "Source",
+    "SourceChangedError",
+    "SourceError",
+    "SourceNotFoundError",
+    "Step",
+    "Tiles",
+    "UnsupportedFormatError",
+    "WriteError",
+    "explain",
+    "open_image",
+    "pipe",
+    "select_level",
+    "select_scene",
+    "to_dask",
+    "to_numpy",
+    "to_xarray",
+    "transpose_to",
+]

@@ -1,0 +1,382 @@
+"""A table of functions: compressed bytes -> pixels. imagecodecs does the work.
+
+A step of a chain takes the bytes or pixels of the step before and a ``Want`` (what the whole chain must come to), and
+returns bytes or an array. A step that knows the size of its result writes it into ``want.room(nbytes)``: a buffer that
+the thread uses again for every piece, or the output itself, because fresh memory costs more than decoding.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.records import Codec, DType
+
+Data: TypeAlias = "bytes | memoryview | npt.NDArray[Any]"
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+
+class Scratch:
+    """Buffers of one thread, by name, kept for the length of one plan."""
+
+    __slots__ = ("_buffers",)
+
+    def __init__(self) -> None:
+        self._buffers: dict[object, Bytes] = {}
+
+    def take(self, name: object, nbytes: int) -> Bytes:
+        """Return ``nbytes`` of the buffer called ``name``; its former content is gone."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.nbytes < nbytes:
+            buffer = self._buffers[name] = np.empty(nbytes, np.uint8)
+        return buffer[:nbytes]
+
+
+@attrs.define
+class Want:
+    """What a chain must come to, and where it may write. Not a record: it lives for one decoding."""
+
+    shape: tuple[int, ...]
+    """Shape of the decoded array."""
+    dtype: DType
+    """Type of the decoded array, with its byte order."""
+    scratch: Scratch
+    """Buffers of this thread."""
+    into: Bytes | None = None
+    """Memory of the output, exactly as large as the decoded array, for the last step."""
+    step: int = 0
+    """Index of the running step."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the decoded array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def room(self, nbytes: int) -> Bytes:
+        """Return memory for the result of the running step."""
+        if self.into is not None and self.into.nbytes == nbytes:
+            return self.into
+        return self.scratch.take(self.step, nbytes)
+
+
+Step: TypeAlias = Callable[..., Data]
+
+
+def decode(codecs: tuple[Codec, ...], data: Data, want: Want) -> npt.NDArray[Any]:
+    """Run a chain and return the array that it promises; memory may be that of ``want``.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        Whatever a codec finds wrong with its bytes, or a result of the wrong size; the engine says where.
+    """
+    last = len(codecs) - 1
+    into = want.into
+    for index, codec in enumerate(codecs):
+        want.step = index
+        want.into = into if index == last else None
+        data = CODECS[codec.name](data, want, **dict(codec.parameters))
+    if isinstance(data, np.ndarray) and data.dtype == want.dtype:
+        pixels = data
+    else:
+        pixels = np.frombuffer(data, np.uint8)
+        if pixels.nbytes > want.nbytes:
+            pixels = pixels[: want.nbytes]
+        if pixels.nbytes == want.nbytes:
+            pixels = pixels.view(want.dtype)
+    if pixels.size != math.prod(want.shape):
+        raise ValueError(f"it holds {pixels.nbytes} bytes, where shape {want.shape} needs {want.nbytes}")
+    return pixels.reshape(want.shape)
+
+
+@functools.cache
+def imagecodecs() -> ModuleType:
+    """Import imagecodecs, on the first decoding and not before."""
+    import imagecodecs as module
+
+    return module
+
+
+def _sized(name: str) -> Step:
+    """Make the step for a decoder whose result has at most the size that the pixels have."""
+
+    def step(data: Data, want: Want) -> Data:
+        result: Data = getattr(imagecodecs(), name)(data, out=want.room(want.nbytes))
+        return result
+
+    return step
+
+
+def _inside(name: str) -> Step:
+    """Make the step for what lies between file and codec, whose size no one says: it may not be twice the pixels."""
+
+    def step(data: Data, want: Want) -> Data:
+        room = want.scratch.take(("inside", want.step), 2 * want.nbytes + 4096)
+        result: Data = getattr(imagecodecs(), name)(data, out=room)
+        return result
+
+    return step
+
+
+def _octets(data: Data) -> Bytes:
+    if isinstance(data, np.ndarray):
+        return data.reshape(-1).view(np.uint8)
+    return np.frombuffer(data, np.uint8)
+
+
+def _pixels(data: Data, want: Want) -> npt.NDArray[Any]:
+    """Show decoded bytes as the pixels that are wanted; what a decoder gives beyond them is padding."""
+    raw = _octets(data)
+    if raw.nbytes < want.nbytes:
+        raise ValueError(f"it holds {raw.nbytes} bytes, where shape {want.shape} needs {want.nbytes}")
+    return raw[: want.nbytes].view(want.dtype).reshape(want.shape)
+
+
+def _room_for_pixels(want: Want) -> npt.NDArray[Any]:
+    return want.room(want.nbytes).view(want.dtype).reshape(want.shape)
+
+
+# ---------------------------------------------------------------- predictors and packing
+
+
+def _delta(data: Data, want: Want, *, axis: int = -2, dist: int = 1, bits: int | None = None) -> Data:
+    """Undo horizontal differencing (TIFF predictor 2) along ``axis``; sums of packed samples wrap at ``bits``."""
+    pixels = _pixels(data, want)
+    if pixels.dtype == np.bool_:
+        return np.bitwise_xor.accumulate(pixels, axis=axis)
+    result: Data = imagecodecs().delta_decode(pixels, axis=axis, dist=dist, out=_room_for_pixels(want))
+    if bits is not None:
+        result &= result.dtype.type((1 << bits) - 1)  # type: ignore[union-attr]  # an array, from imagecodecs
+    return result
+
+
+def _floatpred(data: Data, want: Want, *, axis: int = -2, dist: int = 1) -> Data:
+    """Undo the floating point predictor (TIFF predictor 3)."""
+    pixels = _pixels(data, want)
+    result: Data = imagecodecs().floatpred_decode(pixels, axis=axis, dist=dist, out=_room_for_pixels(want))
+    return result
+
+
+def _bitorder(data: Data, want: Want) -> Data:
+    """Reverse the bits of each byte (TIFF FillOrder 2)."""
+    raw = _octets(data)
+    result: Data = imagecodecs().bitorder_decode(raw, out=want.scratch.take(("bits", want.step), raw.nbytes))
+    return result
+
+
+def _packints(data: Data, want: Want, *, bits: int, run: int, signed: bool = False) -> Data:
+    """Unpack samples of any depth, most significant bit first, each row of ``run`` samples from a new byte."""
+    raw = _octets(data)
+    rows = math.prod(want.shape) // run
+    row_bytes = -(-run * bits // 8)
+    if raw.nbytes < rows * row_bytes:
+        raise ValueError(f"it holds {raw.nbytes} bytes, where {rows} rows of {run} {bits}-bit samples need {rows * row_bytes}")
+    raw = raw[: rows * row_bytes]
+    kind = want.dtype if want.dtype.kind != "i" else np.dtype(f"u{want.dtype.itemsize}")
+    if bits > 32:
+        # imagecodecs stops at 32 bits.
+        flat = np.unpackbits(raw.reshape(rows, row_bytes), axis=1)[:, : run * bits].reshape(-1, bits)
+        pixels = (flat.astype(np.uint64) << np.arange(bits - 1, -1, -1, dtype=np.uint64)).sum(1, dtype=np.uint64)
+    else:
+        pixels = imagecodecs().packints_decode(raw.tobytes(), kind, bits, runlen=run)
+    if signed:
+        sign = kind.type(1 << (bits - 1))
+        pixels = ((pixels.astype(kind) ^ sign) - sign).view(want.dtype)
+    return np.ascontiguousarray(pixels, want.dtype).reshape(want.shape)
+
+
+def _rgb565(data: Data, want: Want, *, bits: tuple[int, ...], order: str) -> Data:
+    """Unpack pixels whose samples share a word, and stretch the samples to the full range."""
+    word = next(size for size in (1, 2, 4, 8) if 8 * size >= sum(bits))
+    words = _octets(data)[: math.prod(want.shape[:-1]) * word].view(f"{order}u{word}").astype(np.uint64)
+    full = (1 << 8 * want.dtype.itemsize) - 1
+    shifts = [sum(bits[index + 1 :]) for index in range(len(bits))]
+    samples = [
+        (words >> np.uint64(shift) & np.uint64((1 << depth) - 1)) * np.uint64(full) // np.uint64((1 << depth) - 1)
+        for shift, depth in zip(shifts, bits, strict=True)
+    ]
+    return np.stack(samples, axis=-1).astype(want.dtype).reshape(want.shape)
+
+
+def _float24(data: Data, want: Want, *, order: str) -> Data:
+    """Widen 24-bit floats (DNG) to 32 bits."""
+    raw = _octets(data)[: math.prod(want.shape) * 3]
+    result: Data = imagecodecs().float24_decode(raw.tobytes(), byteorder=order).reshape(want.shape)
+    return result
+
+
+def _complex_int(data: Data, want: Want, *, order: str, size: int) -> Data:
+    """Widen complex integers, which numpy lacks, to complex floats."""
+    parts = _octets(data)[: math.prod(want.shape) * 2 * size].view(f"{order}i{size}")
+    return parts.astype(f"f{want.dtype.itemsize // 2}").view(want.dtype.newbyteorder("=")).reshape(want.shape)
+
+
+def _ycbcr(
+    data: Data,
+    want: Want,
+    *,
+    subsampling: tuple[int, int],
+    luma: tuple[float, float, float],
+    reference: tuple[float, ...],
+    rounded: bool = True,
+) -> Data:
+    """Convert YCbCr samples, chroma repeated over its block, to RGB (TIFF 6.0 section 21)."""
+    across, down = subsampling
+    height, width = want.shape[-3:-1]
+    wide, high = -(-width // across), -(-height // down)
+    unit = across * down + 2
+    raw = _octets(data)
+    if raw.nbytes < wide * high * unit:
+        raise ValueError(f"it holds {raw.nbytes} bytes, where {wide * high} YCbCr data units need {wide * high * unit}")
+    units = raw[: wide * high * unit].reshape(high, wide, unit)
+    y = units[..., :-2].reshape(high, wide, down, across).swapaxes(1, 2).reshape(high * down, wide * across)
+    chroma = units[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
+    y, chroma = y[:height, :width], chroma[:height, :width].astype(np.float64)
+    # TIFF 6.0 section 20, ReferenceBlackWhite: codes are scaled to 0..255 and -127..127.
+    black_y, white_y, black_b, white_b, black_r, white_r = reference
+    full_y = (y.astype(np.float64) - black_y) * 255 / (white_y - black_y)
+    blue = (chroma[..., 0] - black_b) * 127 / (white_b - black_b)
+    red = (chroma[..., 1] - black_r) * 127 / (white_r - black_r)
+    red_luma, green_luma, blue_luma = luma
+    r = red * (2 - 2 * red_luma) + full_y
+    b = blue * (2 - 2 * blue_luma) + full_y
+    g = (full_y - blue_luma * b - red_luma * r) / green_luma
+    rgb = np.stack([r, g, b], axis=-1)
+    return np.clip(np.rint(rgb) if rounded else rgb, 0, 255).astype(want.dtype).reshape(want.shape)
+
+
+# ---------------------------------------------------------------- codecs of whole images
+
+
+def _frame(want: Want, sampled: bool) -> tuple[int, int, int]:
+    """Rows, columns and samples of the wanted pixels; ``sampled`` says whether the last axis is that of samples."""
+    rows, columns, samples = want.shape[-3:] if sampled else (*want.shape[-2:], 1)
+    return rows, columns, samples
+
+
+def _as_wanted(image: npt.NDArray[Any], want: Want, sampled: bool) -> Data:
+    """Cut or fill an image that a codec gives in its own size: encoders shorten the tiles at the edges."""
+    if image.size == math.prod(want.shape):
+        return np.ascontiguousarray(image, want.dtype).reshape(want.shape)
+    rows, columns, samples = _frame(want, sampled)
+    image = image.reshape(*image.shape[:2], -1)
+    if image.shape[-1] != samples:
+        raise ValueError(f"it has {image.shape[-1]} samples a pixel, expected {samples}")
+    fitted = np.zeros((rows, columns, samples), want.dtype)
+    part = image[:rows, :columns]
+    fitted[: part.shape[0], : part.shape[1]] = part
+    return fitted.reshape(want.shape)
+
+
+def _image(name: str) -> Step:
+    """Make the step for a decoder that finds the shape in its bytes."""
+
+    def step(data: Data, want: Want, *, sampled: bool, **parameters: Any) -> Data:  # noqa: ANN401 - for imagecodecs
+        image = getattr(imagecodecs(), name)(bytes(_octets(data)), **parameters)
+        return _as_wanted(np.asarray(image), want, sampled)
+
+    return step
+
+
+def _jpeg(
+    data: Data,
+    want: Want,
+    *,
+    sampled: bool,
+    tables: bytes | None = None,
+    header: bytes | None = None,
+    colorspace: int | None = None,
+    outcolorspace: int | str | None = None,
+    bits: int = 8,
+) -> Data:
+    """Decode JPEG, with the tables that a TIFF keeps apart."""
+    raw = bytes(_octets(data))
+    rows, columns, _ = _frame(want, sampled)
+    size = jpeg_size(raw) if header is None else None
+    if size is not None and size[0] * size[1] > 4 * rows * columns + (1 << 16):
+        raise ValueError(f"its JPEG header claims {size[1]} x {size[0]} pixels, expected {columns} x {rows}")
+    image = imagecodecs().jpeg_decode(
+        raw,
+        bitspersample=bits,
+        tables=tables,
+        header=header,
+        colorspace=colorspace,
+        outcolorspace=outcolorspace,
+        shape=(rows, columns),
+    )
+    return _as_wanted(np.asarray(image), want, sampled)
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Find rows and columns in the frame header of a JPEG stream, or ``None`` when there is none."""
+    at = 2
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
+        if marker in {0xFF, 0x01} or 0xD0 <= marker <= 0xD8:
+            at += 1 if marker == 0xFF else 2
+            continue
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return None
+
+
+def _ccitt(name: str) -> Step:
+    def step(data: Data, want: Want, *, sampled: bool, **parameters: int) -> Data:
+        rows, columns, _ = _frame(want, sampled)
+        image = getattr(imagecodecs(), name)(bytes(_octets(data)), rows, columns, **parameters)
+        return _as_wanted(np.asarray(image), want, sampled)
+
+    return step
+
+
+def _eer(data: Data, want: Want, *, sampled: bool, skip: int, horizontal: int, vertical: int) -> Data:
+    """Decode electron events to counts."""
+    rows, columns, _ = _frame(want, sampled)
+    image = imagecodecs().eer_decode(bytes(_octets(data)), (rows, columns), skip, horizontal, vertical, superres=0)
+    return _as_wanted(np.asarray(image), want, sampled)
+
+
+def _jetraw(data: Data, want: Want, *, sampled: bool) -> Data:
+    """Decode Jetraw, which wants its output ready."""
+    out = np.zeros(_frame(want, sampled)[:2], np.uint16)
+    imagecodecs().jetraw_decode(bytes(_octets(data)), out=out)
+    return _as_wanted(out, want, sampled)
+
+
+CODECS: Mapping[str, Step] = {
+    "bitorder": _bitorder,
+    "ccitt-rle": _ccitt("ccittrle_decode"),
+    "ccitt-t4": _ccitt("ccittfax3_decode"),
+    "ccitt-t6": _ccitt("ccittfax4_decode"),
+    "complex-int": _complex_int,
+    "deflate": _sized("deflate_decode"),
+    "delta": _delta,
+    "eer": _eer,
+    "float24": _float24,
+    "floatpred": _floatpred,
+    "inflate": _inside("deflate_decode"),
+    "jetraw": _jetraw,
+    "jpeg": _jpeg,
+    "jpeg2k": _image("jpeg2k_decode"),
+    "jpegxl": _image("jpegxl_decode"),
+    "jpegxr": _image("jpegxr_decode"),
+    "lerc": _image("lerc_decode"),
+    "lzma": _sized("lzma_decode"),
+    "lzw": _sized("lzw_decode"),
+    "packbits": _sized("packbits_decode"),
+    "packints": _packints,
+    "png": _image("png_decode"),
+    "rgb565": _rgb565,
+    "unzstd": _inside("zstd_decode"),
+    "webp": _image("webp_decode"),
+    "ycbcr": _ycbcr,
+    "zstd": _sized("zstd_decode"),
+}

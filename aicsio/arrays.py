@@ -1,0 +1,282 @@
+"""From handles to arrays: numpy now, dask later, xarray with coordinates.
+
+Rule kept here: pixels are read only by the engine; this module says how much of them at once, and labels them.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio import _engine, _notation, _views
+from aicsio.errors import DimensionError, MissingDependencyError
+from aicsio.records import ImageHandle, LazyArray, Pick
+from aicsio.steps import verb
+
+if TYPE_CHECKING:
+    import dask.array
+    import xarray
+
+__all__ = ["read_array", "to_dask", "to_numpy", "to_xarray", "token"]
+
+Chunks: TypeAlias = str | int | Mapping[str, int] | tuple[int | tuple[int, ...], ...]
+
+CHUNK_BYTES = 32 * 1024 * 1024
+"""Automatic dask chunks grow to this size: below, tasks cost more than reading; above, fewer run at once."""
+
+
+def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]:
+    """Read what a lazy array shows."""
+    return _engine.read(array, workers)
+
+
+@verb
+def to_numpy(handle: ImageHandle, /, *, workers: int | None = None) -> npt.NDArray[Any]:
+    """Read the pixels in focus, and only those, into a new array.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    workers
+        Threads; by default as many as there are cores, up to 8.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape and order of ``handle.dims``, native byte order. What the file does not hold is 0.
+
+    Raises
+    ------
+    CorruptFileError, SourceError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, to_numpy, transpose_to
+    >>> to_numpy(transpose_to(open_image(np.arange(6).reshape(2, 3)), "X", Y=1))
+    array([3, 4, 5])
+    """
+    return _engine.read(handle.array, workers)
+
+
+@attrs.frozen
+class _Sliced:
+    """The face that dask wants of an array: a shape, a type, and ``[...]``."""
+
+    array: LazyArray
+    """What is shown."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        dims = self.array.dims
+        parts = key if isinstance(key, tuple) else (key,)
+        picks = dict(zip(dims.order, parts, strict=False))
+        empty = [
+            letter for letter, part in picks.items() if isinstance(part, slice) and not range(dims[letter])[part]
+        ]
+        if empty:
+            shape = tuple(len(range(dims[c])[picks.get(c, slice(None))]) if c in picks else dims[c] for c in dims)
+            return np.zeros(shape, self.array.dtype)
+        kept = "".join(c for c in dims if not isinstance(picks.get(c), int | np.integer))
+        if not kept:
+            return read_array(_views.transpose(self.array, dims.order, picks), 1).reshape(())
+        # A task of a graph already runs beside others: one thread each.
+        return read_array(_views.transpose(self.array, kept, picks), 1)
+
+
+@verb
+def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.Array":
+    """Show the pixels in focus as a dask array; nothing is read until it is computed.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    chunks
+        ``"auto"``: whole stored blocks, fastest axes first, up to 32 MiB. A letter string such as ``"ZYX"``: one chunk
+        along these, one position along the others. A mapping by letter (others automatic; -1 for all), or what
+        ``dask.array`` takes.
+
+    Returns
+    -------
+    dask.array.Array
+        Shape and order of ``handle.dims``. The graph has the same small size for any number of chunks, and the same
+        names for the same image.
+
+    Raises
+    ------
+    DimensionError
+        For chunks that do not fit the dims.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, to_dask
+    >>> to_dask(open_image(np.zeros((4, 64, 64))), chunks={"Z": 1}).numblocks
+    (4, 1, 1)
+    """
+    import dask.array as da
+
+    array = handle.array
+    cut = da.core.normalize_chunks(_chunk_shape(array, chunks), shape=array.shape, dtype=array.dtype)
+    name = f"aicsio-{token((array, cut))}"
+    made = da.from_array(_Sliced(array), chunks=cut, name=name, lock=False, asarray=True, meta=np.empty(0, array.dtype))
+    return cast("dask.array.Array", made)
+
+
+def _chunk_shape(array: LazyArray, chunks: Chunks) -> tuple[Any, ...]:
+    dims = array.dims
+    if isinstance(chunks, str) and chunks != "auto":
+        _notation.parse_order(chunks)
+        return tuple(size if letter in chunks else 1 for letter, size in dims.items())
+    if isinstance(chunks, tuple):
+        if len(chunks) != len(dims):
+            raise DimensionError(f"{len(chunks)} chunk sizes {chunks} for the {len(dims)} dimensions {dims}")
+        return chunks
+    if isinstance(chunks, int):
+        return (chunks,) * len(dims)
+    fixed = {} if isinstance(chunks, str) else dict(chunks)
+    _notation.check_picks(fixed, dims)
+    return _grown(array, {c: dims[c] if n == -1 else n for c, n in fixed.items()})
+
+
+def _grown(array: LazyArray, fixed: Mapping[str, int]) -> tuple[int, ...]:
+    """Start from the stored blocks and take more of them, fastest stored axis first."""
+    shape, axes = array.shape, array.view.axes
+    block = array.layout.block_shape
+    chunk = [1] * len(shape)
+    for i, (letter, axis) in enumerate(zip(array.view.letters, axes, strict=True)):
+        if letter in fixed:
+            chunk[i] = fixed[letter]
+        elif axis >= 0:
+            pick = array.view.picks[axis]
+            step = abs(pick.step) if isinstance(pick, range) else 1
+            chunk[i] = min(shape[i], max(1, block[axis] // step))
+    for i in sorted(range(len(shape)), key=lambda i: axes[i], reverse=True):
+        if array.view.letters[i] in fixed or axes[i] < 0:
+            continue
+        nbytes = int(np.prod(chunk, dtype=np.int64)) * array.dtype.itemsize
+        chunk[i] = min(shape[i], chunk[i] * max(1, CHUNK_BYTES // max(nbytes, 1)))
+    return tuple(chunk)
+
+
+def token(value: object) -> str:
+    """Name a record by its content, the same in every process: hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    _feed(digest, value)
+    return digest.hexdigest()
+
+
+def _feed(digest: hashlib.blake2b, value: Any) -> None:
+    if hasattr(value, "__dask_tokenize__") and not isinstance(value, type):
+        digest.update(repr(value.__dask_tokenize__()).encode())
+    elif attrs.has(type(value)):
+        digest.update(type(value).__qualname__.encode())
+        for field in attrs.fields(type(value)):
+            _feed(digest, getattr(value, field.name))
+    elif isinstance(value, tuple):
+        digest.update(f"({len(value)}".encode())
+        for item in value:
+            _feed(digest, item)
+    else:
+        raw = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
+        digest.update(f"{type(value).__name__}{len(raw)}:".encode() + raw)
+
+
+@verb
+def to_xarray(handle: ImageHandle, /, *, lazy: bool = False, chunks: Chunks = "auto") -> "xarray.DataArray":
+    """Show the pixels in focus as an xarray, with letters as dims and coordinates with units.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    lazy
+        Whether the data are a dask array; by default they are read.
+    chunks
+        For ``lazy``, as in ``to_dask``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Coordinates: channel names along C, micrometres along Z, Y, X and seconds along T where the file knows them,
+        sample names along S. The attributes hold only what JSON can hold.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without the ``xarray`` extra.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import PixelSize, open_image, to_xarray
+    >>> image = open_image(np.zeros((4, 4)), pixel_size=PixelSize(X=0.5, Y=0.5))
+    >>> to_xarray(image).coords["X"].values
+    array([0. , 0.5, 1. , 1.5])
+    """
+    try:
+        import xarray as xr
+    except ImportError as error:
+        raise MissingDependencyError("to_xarray needs xarray: pip install 'aicsio[xarray]'") from error
+    data = to_dask(handle, chunks=chunks) if lazy else to_numpy(handle)
+    coords = {letter: (letter, values, labels) for letter, values, labels in _coordinates(handle)}
+    scene = handle.scene
+    size = dict(zip("ZYX", handle.pixel_size, strict=True))
+    known = {
+        "source": os.fsencode(handle.source.uri).decode(errors="replace"),
+        "format": handle.format,
+        "scene": scene.name,
+        "scene_index": handle.scene_index,
+        "level": handle.level,
+        "pixel_size_um": {letter: value for letter, value in size.items() if value is not None},
+        "time_step_s": handle.time_step,
+        "acquired": scene.acquired,
+    }
+    attributes = {key: value for key, value in known.items() if value not in (None, {})}
+    return xr.DataArray(data, dims=tuple(handle.dims), coords=coords, attrs=attributes, name=scene.name or None)
+
+
+def _coordinates(handle: ImageHandle) -> list[tuple[str, Any, dict[str, str]]]:
+    array, scene = handle.array, handle.scene
+    found: list[tuple[str, Any, dict[str, str]]] = []
+    explicit = {axis.letter: axis for axis in scene.coordinates}
+    spacing = dict(zip("ZYX", scene.pixel_size, strict=True)) | {"T": scene.time_step}
+    for letter, axis in zip(array.view.letters, array.view.axes, strict=True):
+        if axis < 0:
+            continue
+        positions = _positions(array.view.picks[axis])
+        if letter == "C":
+            found.append(("C", list(handle.channel_names), {}))
+        elif letter == "S":
+            found.append(("S", ["RGBA"[i] if i < 4 else f"S{i}" for i in positions], {}))
+        elif letter in explicit and len(explicit[letter].values) == array.stored[letter]:
+            values = np.array([explicit[letter].values[i] for i in positions])
+            unit = explicit[letter].unit
+            found.append((letter, values, {"units": unit} if unit else {}))
+        elif spacing.get(letter) is not None:
+            step = cast("float", spacing[letter])
+            if letter in handle.levels[0].stored:
+                step *= handle.levels[0].stored[letter] / array.stored[letter]
+            found.append((letter, np.array(positions) * step, {"units": "s" if letter == "T" else "um"}))
+    return found
+
+
+def _positions(pick: Pick) -> tuple[int, ...]:
+    return (pick,) if isinstance(pick, int) else tuple(pick)

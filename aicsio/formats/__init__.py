@@ -1,0 +1,110 @@
+"""The table of formats. Content decides which one opens a file; the suffix only orders the candidates.
+
+The order is total: formats of the table whose suffix fits, then the other formats of the table, then external ones
+(entry points of the group ``aicsio.formats``, by name), then imageio, which reads whatever is left.
+"""
+
+import functools
+import importlib
+import importlib.util
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+
+import attrs
+
+from aicsio.errors import MissingDependencyError
+from aicsio.records import Contents, Source
+
+HEAD_BYTES = 4096
+"""How much of a file ``recognises`` is shown."""
+
+
+@attrs.frozen
+class Options:
+    """What the caller asked of a format; a format ignores what does not concern it."""
+
+    mosaic: str = "stitched"
+    """``"stitched"`` or ``"tiles"``."""
+    engine: str | None = None
+    """Which of the format's engines; ``None`` for the default."""
+
+
+class FormatModule(Protocol):
+    """What a module of a format offers."""
+
+    def recognises(self, source: Source, head: bytes, /) -> bool:
+        """Say whether the content is of this format; reads more than the head only if it must."""
+
+    def read_contents(self, source: Source, options: Options, /) -> Contents:
+        """Describe scenes and layouts; reads no pixels, leaves nothing open."""
+
+
+@attrs.frozen
+class Format:
+    """One row of the table."""
+
+    name: str
+    """As shown in ``ImageHandle.format`` and taken by ``open_image(format=...)``."""
+    suffixes: tuple[str, ...]
+    """Lower case, with the dot; they order the candidates."""
+    module: str
+    """Import path of the module."""
+    needs: tuple[str, ...] = ()
+    """Importable names that the format needs."""
+    extra: str | None = None
+    """Extra of the package that brings them; ``None`` where they are always installed."""
+
+    def load(self) -> FormatModule:
+        """Import the module.
+
+        Raises
+        ------
+        MissingDependencyError
+            When a package that it needs is not installed.
+        """
+        missing = self.missing()
+        if missing:
+            what = f"'aicsio[{self.extra}]'" if self.extra else " ".join(missing)
+            raise MissingDependencyError(f"{self.name} needs {', '.join(missing)}: pip install {what}")
+        return cast("FormatModule", importlib.import_module(self.module))
+
+    def missing(self) -> tuple[str, ...]:
+        """Names that the format needs and that cannot be imported here."""
+        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+
+
+TABLE: tuple[Format, ...] = (
+    Format(
+        "ome-tiff",
+        (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".companion.ome"),
+        "aicsio.formats.ome_tiff",
+        ("tifffile",),
+    ),
+    Format(
+        "tiff",
+        (".tif", ".tiff", ".btf", ".tf8", ".lsm", ".stk", ".svs", ".scn", ".ndpi", ".qptiff", ".flex"),
+        "aicsio.formats.tiff",
+        ("tifffile",),
+    ),
+)
+FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))
+
+
+@functools.cache
+def external() -> tuple[Format, ...]:
+    """Formats that other packages registered: each entry point is a ``Format`` or loads to one."""
+    found = sorted(entry_points(group="aicsio.formats"), key=lambda entry: entry.name)
+    return tuple(cast("Format", entry.load()) for entry in found)
+
+
+def candidates(source: Source) -> tuple[Format, ...]:
+    """All formats, in the order in which they are asked."""
+    name = source.uri.lower()
+    fitting = [row for row in TABLE if name.endswith(row.suffixes)]
+    others = [row for row in TABLE if row not in fitting]
+    return (*fitting, *others, *external(), FALLBACK)
+
+
+def by_name(name: str) -> Format | None:
+    """Find a format by its name."""
+    return next((row for row in (*TABLE, FALLBACK, *external()) if row.name == name), None)

@@ -1,0 +1,302 @@
+"""Pure verbs on handles. Each takes the handle first; left out, the verb returns a step that waits for it.
+
+select_scene(h, 1)      ->  ImageHandle
+select_scene(1)         ->  Step[ImageHandle], a frozen, hashable, picklable function of a handle
+"""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, SupportsIndex, TypeVar, cast, overload
+
+import attrs
+
+from aicsio import _views
+from aicsio._checks import checked
+from aicsio._notation import UserPick
+from aicsio.errors import ArgumentTypeError, SceneError
+from aicsio.records import ImageHandle
+
+__all__ = ["Step", "pipe", "select_level", "select_scene", "transpose_to", "verb"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+G = TypeVar("G")
+H = TypeVar("H")
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+@attrs.frozen
+class Slice:
+    """A slice that hashes (Python's own does from 3.12 on)."""
+
+    start: int | None
+    """As in ``slice``."""
+    stop: int | None
+    """As in ``slice``."""
+    step: int | None
+    """As in ``slice``."""
+
+
+@attrs.frozen
+class Step(Generic[R_co]):
+    """A verb that waits for its handle: call it with one, or put it in ``pipe``."""
+
+    verb: str
+    """``"package.module:name"`` of the verb."""
+    arguments: tuple[Any, ...]
+    """Positional arguments after the handle, frozen."""
+    options: tuple[tuple[str, Any], ...]
+    """Keyword arguments, frozen, sorted by name."""
+
+    def __call__(self, handle: ImageHandle, /) -> R_co:
+        """Apply the verb to a handle."""
+        if not isinstance(handle, ImageHandle):
+            raise ArgumentTypeError(f"{self!r} takes a handle from open_image, not a {type(handle).__name__}")
+        module, _, name = self.verb.partition(":")
+        function = getattr(importlib.import_module(module), name)
+        options = {key: _thaw(value) for key, value in self.options}
+        return cast("R_co", function(handle, *map(_thaw, self.arguments), **options))
+
+    def __repr__(self) -> str:
+        options = [f"{key}={_thaw(value)!r}" for key, value in self.options]
+        return f"{self.verb.partition(':')[2]}({', '.join([*(repr(_thaw(a)) for a in self.arguments), *options])})"
+
+
+class Verb(Protocol[P, R_co]):
+    """What ``verb`` makes of a function: called with a handle it acts, called without it makes a step."""
+
+    @overload
+    def __call__(self, handle: ImageHandle, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Step[R_co]: ...
+
+
+def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
+    """Give a function of a handle its second form, the step, and check its arguments.
+
+    The function must be found by its name in its module, so that steps pickle.
+    """
+    acts = checked(function)
+    name = f"{function.__module__}:{function.__name__}"
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], ImageHandle):
+            return acts(*args, **kwargs)
+        try:
+            inspect.signature(function).bind(None, *args, **kwargs)
+        except TypeError as error:
+            raise ArgumentTypeError(f"{function.__name__}: {error}; it takes a handle from open_image first") from error
+        step: Step[R] = Step(name, tuple(map(_freeze, args)), tuple(sorted((k, _freeze(v)) for k, v in kwargs.items())))
+        return step
+
+    return cast("Verb[P, R]", wrapper)
+
+
+def _freeze(value: object) -> object:
+    if isinstance(value, slice):
+        return Slice(value.start, value.stop, value.step)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return tuple(map(_freeze, value))
+    try:
+        hash(value)
+    except TypeError as error:
+        kind = type(value).__name__
+        raise ArgumentTypeError(f"a step cannot keep a {kind}, which does not hash: pass the handle too") from error
+    return value
+
+
+def _thaw(value: object) -> object:
+    if isinstance(value, Slice):
+        return slice(value.start, value.stop, value.step)
+    return tuple(map(_thaw, value)) if isinstance(value, tuple) else value
+
+
+@verb
+def select_scene(handle: ImageHandle, /, scene: SupportsIndex | str) -> ImageHandle:
+    """Focus on another scene of the file, in its stored order and at full resolution.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    scene
+        Index (negative ones count from the end) or name.
+
+    Returns
+    -------
+    ImageHandle
+        What was picked or transposed before does not carry over: selecting starts from the stored array.
+
+    Raises
+    ------
+    SceneError
+        When there is no such scene, or when several have the name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, select_scene
+    >>> two = open_image([np.zeros((4, 5)), np.zeros((6, 7))])
+    >>> select_scene(two, 1).shape
+    (6, 7)
+    """
+    names = handle.scene_names
+    if isinstance(scene, str):
+        found = [index for index, name in enumerate(names) if name == scene]
+        if len(found) != 1:
+            many = f"is the name of scenes {found}: pick one by its index" if found else "is no scene here"
+            raise SceneError(f"{scene!r} {many}; there are {_listing(names)}")
+        index = found[0]
+    else:
+        index = scene.__index__()
+        if not -len(names) <= index < len(names):
+            raise SceneError(f"no scene {index}; there are {_listing(names)}")
+        index %= len(names)
+    return attrs.evolve(handle, scene_index=index, level=0, array=handle.level_array(index, 0))
+
+
+@verb
+def select_level(handle: ImageHandle, /, level: SupportsIndex) -> ImageHandle:
+    """Focus on another resolution level of the scene in focus, in its stored order.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    level
+        0 is full resolution; negative ones count from the smallest.
+
+    Raises
+    ------
+    SceneError
+        When the scene has no such level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, select_level
+    >>> select_level(open_image(np.zeros((4, 5))), 0).shape
+    (4, 5)
+    """
+    index = level.__index__()
+    array = handle.level_array(handle.scene_index, index)
+    return attrs.evolve(handle, level=index % len(handle.levels), array=array)
+
+
+@verb
+def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> ImageHandle:
+    """Put the dimensions in the order of the letters given, and pick positions of them.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    order
+        Letters of the result, slowest first. A letter that the image lacks becomes an axis of length 1. A letter left
+        out must have size 1 or an int pick.
+    **picks
+        By letter: an int, a slice, a range, or a list, tuple or array of ints, relative to what the handle shows now.
+        An int pick of a letter that ``order`` keeps leaves length 1.
+
+    Returns
+    -------
+    ImageHandle
+        The same image seen in another way; no pixel is read.
+
+    Raises
+    ------
+    DimensionError
+        When the order or a pick does not fit; the message names the call that would.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, transpose_to
+    >>> h = open_image(np.zeros((3, 2, 5, 64, 64)), dims="TCZYX")
+    >>> transpose_to(h, "ZCYX", T=0, Z=slice(0, 4)).shape
+    (4, 2, 64, 64)
+    """
+    return attrs.evolve(handle, array=_views.transpose(handle.array, order, picks))
+
+
+def _listing(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"{index}: {name!r}" for index, name in enumerate(names[:20]))
+    return shown + (f", ... ({len(names)} scenes)" if len(names) > 20 else "")
+
+
+@overload
+def pipe(value: A, /) -> A: ...
+@overload
+def pipe(value: A, f1: Callable[[A], B], /) -> B: ...
+@overload
+def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], /) -> C: ...
+@overload
+def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], /) -> D: ...
+@overload
+def pipe(
+    value: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], f4: Callable[[D], E], /
+) -> E: ...
+@overload
+def pipe(
+    value: A,
+    f1: Callable[[A], B],
+    f2: Callable[[B], C],
+    f3: Callable[[C], D],
+    f4: Callable[[D], E],
+    f5: Callable[[E], F],
+    /,
+) -> F: ...
+@overload
+def pipe(
+    value: A,
+    f1: Callable[[A], B],
+    f2: Callable[[B], C],
+    f3: Callable[[C], D],
+    f4: Callable[[D], E],
+    f5: Callable[[E], F],
+    f6: Callable[[F], G],
+    /,
+) -> G: ...
+@overload
+def pipe(
+    value: A,
+    f1: Callable[[A], B],
+    f2: Callable[[B], C],
+    f3: Callable[[C], D],
+    f4: Callable[[D], E],
+    f5: Callable[[E], F],
+    f6: Callable[[F], G],
+    f7: Callable[[G], H],
+    /,
+) -> H: ...
+def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
+    """Pass a value through functions, left to right.
+
+    Parameters
+    ----------
+    value
+        Usually a handle.
+    *functions
+        Steps, or any functions of one argument; up to seven are inferred by type checkers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, pipe, to_numpy, transpose_to
+    >>> pipe(open_image(np.eye(3)), transpose_to("XY"), to_numpy(), np.sum)
+    np.float64(3.0)
+    """
+    for function in functions:
+        value = function(value)
+    return value
