@@ -6,6 +6,8 @@ h = open_image("plate.czi")
 zyx = to_numpy(transpose_to(select_scene(h, 1), "ZYX", C=0))
 """
 
+from aicsio import dask_utils
+from aicsio.aics_image import AICSImage, imread, imread_dask, use_dask
 from aicsio.arrays import to_dask, to_numpy, to_xarray
 from aicsio.errors import (
     AicsioError,
@@ -36,10 +38,12 @@ from aicsio.records import (
     Tiles,
 )
 from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
+from aicsio.writers import WriteReport, write_ome_tiff
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AICSImage",
     "AicsioError",
     "ArgumentTypeError",
     "AxisValues",
@@ -65,7 +69,11 @@ __all__ = [
     "Tiles",
     "UnsupportedFormatError",
     "WriteError",
+    "WriteReport",
+    "dask_utils",
     "explain",
+    "imread",
+    "imread_dask",
     "open_image",
     "pipe",
     "select_level",
@@ -74,4 +82,6 @@ __all__ = [
     "to_numpy",
     "to_xarray",
     "transpose_to",
+    "use_dask",
+    "write_ome_tiff",
 ]

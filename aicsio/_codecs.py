@@ -5,6 +5,8 @@ returns bytes or an array. A step that knows the size of its result writes it in
 the thread uses again for every piece, or the output itself, because fresh memory costs more than decoding.
 """
 
+import binascii
+import bz2
 import functools
 import math
 from collections.abc import Callable, Mapping
@@ -19,6 +21,10 @@ from aicsio.records import Codec, DType
 
 Data: TypeAlias = "bytes | memoryview | npt.NDArray[Any]"
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+
+LARGE = 64 << 20
+"""Segments of more bytes than this are not filled up when a codec gives much less: their size is a lie."""
 
 
 class Scratch:
@@ -89,7 +95,7 @@ def decode(codecs: tuple[Codec, ...], data: Data, want: Want) -> npt.NDArray[Any
             pixels = pixels[: want.nbytes]
         if pixels.nbytes == want.nbytes:
             pixels = pixels.view(want.dtype)
-    if pixels.size != math.prod(want.shape):
+    if pixels.nbytes != want.nbytes:
         raise ValueError(f"it holds {pixels.nbytes} bytes, where shape {want.shape} needs {want.nbytes}")
     return pixels.reshape(want.shape)
 
@@ -121,6 +127,16 @@ def _inside(name: str) -> Step:
         return result
 
     return step
+
+
+def _base64(data: Data, want: Want) -> Data:  # noqa: ARG001 - one signature for all steps
+    """Decode base64, whatever white space lies in it."""
+    return binascii.a2b_base64(bytes(_octets(data)))
+
+
+def _bzip2(data: Data, want: Want) -> Data:
+    """Decode bzip2, as far as the pixels go."""
+    return bz2.BZ2Decompressor().decompress(bytes(_octets(data)), want.nbytes)
 
 
 def _octets(data: Data) -> Bytes:
@@ -175,7 +191,7 @@ def _packints(data: Data, want: Want, *, bits: int, run: int, signed: bool = Fal
     rows = math.prod(want.shape) // run
     row_bytes = -(-run * bits // 8)
     if raw.nbytes < rows * row_bytes:
-        raise ValueError(f"it holds {raw.nbytes} bytes, where {rows} rows of {run} {bits}-bit samples need {rows * row_bytes}")
+        raise ValueError(f"it holds {raw.nbytes} bytes, where {rows} rows of {run} samples of {bits} bits need more")
     raw = raw[: rows * row_bytes]
     kind = want.dtype if want.dtype.kind != "i" else np.dtype(f"u{want.dtype.itemsize}")
     if bits > 32:
@@ -267,6 +283,8 @@ def _as_wanted(image: npt.NDArray[Any], want: Want, sampled: bool) -> Data:
     image = image.reshape(*image.shape[:2], -1)
     if image.shape[-1] != samples:
         raise ValueError(f"it has {image.shape[-1]} samples a pixel, expected {samples}")
+    if want.nbytes > LARGE and 4 * image.size < want.nbytes // want.dtype.itemsize:
+        raise ValueError(f"it has {image.shape[1]} x {image.shape[0]} pixels, expected {columns} x {rows}")
     fitted = np.zeros((rows, columns, samples), want.dtype)
     part = image[:rows, :columns]
     fitted[: part.shape[0], : part.shape[1]] = part
@@ -276,7 +294,7 @@ def _as_wanted(image: npt.NDArray[Any], want: Want, sampled: bool) -> Data:
 def _image(name: str) -> Step:
     """Make the step for a decoder that finds the shape in its bytes."""
 
-    def step(data: Data, want: Want, *, sampled: bool, **parameters: Any) -> Data:  # noqa: ANN401 - for imagecodecs
+    def step(data: Data, want: Want, *, sampled: bool, **parameters: Any) -> Data:
         image = getattr(imagecodecs(), name)(bytes(_octets(data)), **parameters)
         return _as_wanted(np.asarray(image), want, sampled)
 
@@ -352,7 +370,9 @@ def _jetraw(data: Data, want: Want, *, sampled: bool) -> Data:
 
 
 CODECS: Mapping[str, Step] = {
+    "base64": _base64,
     "bitorder": _bitorder,
+    "bzip2": _bzip2,
     "ccitt-rle": _ccitt("ccittrle_decode"),
     "ccitt-t4": _ccitt("ccittfax3_decode"),
     "ccitt-t6": _ccitt("ccittfax4_decode"),

@@ -1,27 +1,27 @@
-"""Runs a plan of pieces: fetch, decode, place. Every format reads through here.
+"""Cuts a view into a plan of pieces and runs it on a few threads. Every format reads through here.
 
-Blocks run in parallel on a small thread pool, the pieces of one block in order. Raw pixels go by ``preadv`` straight
-into the output where it is contiguous; compressed ones through buffers that each thread keeps. No threads, no open
-file and no buffer outlive a call.
+Rule kept here: blocks run in parallel, the pieces of one block in order. No threads, no open file and no buffer
+outlive a call.
 """
 
-import importlib
+import bisect
 import itertools
 import math
+import operator
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
-from aicsio import _codecs, _files, _views
-from aicsio.errors import AicsioError, CorruptFileError
-from aicsio.records import Called, Coded, LazyArray, Piece, Source, Strided
+from aicsio import _codecs, _files, _strided, _views
+from aicsio._placing import Job, Worker, is_remote, place
+from aicsio.errors import CorruptFileError
+from aicsio.records import LazyArray, Piece, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -31,13 +31,15 @@ REMOTE_WORKERS = 8
 """Threads that wait for a server need no core."""
 SMALL = 1 << 20
 """Below this many bytes a thread costs more than it brings."""
-MIN_RUN = 64
-"""Rows shorter than this many bytes are read with what lies between them."""
+BATCH = 1 << 20
+"""Small blocks are taken together up to this many bytes of pixels: threads that meet often wait often."""
+REMOTE_BATCH = 8 << 20
+"""The same for remote sources, whose requests should be large."""
 
 
-@attrs.frozen
+@attrs.define
 class Task:
-    """One block's share of a plan."""
+    """One block's share of a plan. Not a record: it lives for one read."""
 
     block: tuple[int, ...]
     """Grid index of the block."""
@@ -47,6 +49,16 @@ class Task:
     """What of the window is kept, per axis; ``None`` where all of it is, in order."""
     out: tuple[slice | tuple[int, ...], ...]
     """Where it goes in the output, per stored axis."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the window."""
+        return tuple(part.stop - part.start for part in self.window)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether some axis takes or fills uneven positions, which only a window in between can serve."""
+        return any(isinstance(part, tuple) for part in (*self.out, *(self.inside or ())))
 
 
 # ---------------------------------------------------------------- plan
@@ -69,7 +81,57 @@ def tasks(array: LazyArray) -> Iterator[Task]:
 def pieces(array: LazyArray) -> Iterator[Piece]:
     """Every piece that a read of the array touches, in order: what a request will cost."""
     for task in tasks(array):
-        yield from array.layout.pieces(task.block, task.window)
+        for job in _jobs(array, task):
+            yield job.piece
+
+
+def _jobs(array: LazyArray, task: Task) -> Iterator[Job[Any]]:
+    """List the pieces of a task of which something is kept."""
+    for piece in array.layout.pieces(task.block, task.window):
+        place = tuple(map(slice, piece.place, map(operator.add, piece.place, piece.extent)))
+        if task.inside is None:
+            yield Job(piece, place, None)
+        elif task.scattered:
+            if all(map(_meets, task.inside, place, task.shape)):
+                yield Job(piece, place, None)
+        else:
+            job = _thinned(piece, task, place)
+            if job is not None:
+                yield job
+
+
+def _meets(inside: slice | tuple[int, ...] | None, place: slice, size: int) -> bool:
+    """Whether something that is kept of a window lies in ``place``."""
+    kept = inside if isinstance(inside, tuple) else range(size)[inside or slice(None)]
+    return any(place.start <= position < place.stop for position in kept)
+
+
+def _thinned(piece: Piece, task: Task, place: tuple[slice, ...]) -> Job[Any] | None:
+    """Take of a piece only the positions that are kept; ``None`` where none is."""
+    targets, taken = [], []
+    for inside, part, size in zip(cast("Sequence[slice | None]", task.inside), place, task.shape, strict=True):
+        kept = range(size)[inside or slice(None)]
+        target, positions = _within(kept, part.start, part.stop)
+        if not positions:
+            return None
+        targets.append(target)
+        taken.append(positions)
+    if isinstance(piece, Strided):
+        return Job(_strided.thinned(piece, taken), tuple(targets), None)
+    cut = (range(crop + part.start, crop + part.stop, part.step) for crop, part in zip(piece.crop, taken, strict=True))
+    return Job(piece, tuple(targets), tuple(slice(r.start, r.stop if r.stop >= 0 else None, r.step) for r in cut))
+
+
+def _within(kept: range, low: int, high: int) -> tuple[slice, range]:
+    """Say which items of an even run lie in ``low .. high - 1``, and their positions counted from ``low``."""
+    sign = 1 if kept.step > 0 else -1
+    first, last = (low, high) if sign > 0 else (1 - high, 1 - low)
+    begin, end = (bisect.bisect_left(kept, edge, key=lambda position: sign * position) for edge in (first, last))
+    part = kept[begin:end]
+    return slice(begin, end), range(part.start - low, part.stop - low, part.step)
+
+
+# ---------------------------------------------------------------- run
 
 
 def read(array: LazyArray, workers: int | None = None) -> Array:
@@ -101,38 +163,61 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
 
 def read_into(array: LazyArray, out: Array, workers: int | None = None) -> None:
     """Read what the array shows into ``out``, which has its shape and type and holds zeros."""
+    if array.dtype.hasobject:
+        raise CorruptFileError("pixels cannot be Python objects")
     by_stored_axis = _as_stored(array, out)
     plan = tasks(array)
     with _files.session():
         first = list(itertools.islice(plan, 2))
-        if len(first) < 2 or (workers or 2) < 2 or array.nbytes < SMALL:
-            _run(array, by_stored_axis, itertools.chain(first, plan))
+        one = next(iter(array.layout.pieces(first[0].block, first[0].window)), None)
+        far = one is not None and is_remote(one)
+        count = workers or (REMOTE_WORKERS if far else min(MOST_WORKERS, os.cpu_count() or 1))
+        if len(first) < 2 or array.nbytes < SMALL:
+            count = 1
+        most = min(REMOTE_BATCH if far else BATCH, array.nbytes // (4 * count))
+        batches = _batches(itertools.chain(first, plan), array.dtype.itemsize, most)
+        if count == 1:
+            _run(array, by_stored_axis, batches)
         else:
-            _run_parallel(array, by_stored_axis, itertools.chain(first, plan), workers)
+            _run_parallel(array, by_stored_axis, batches, count)
+
+
+def _batches(plan: Iterable[Task], itemsize: int, most: int) -> Iterator[list[Task]]:
+    """Take small tasks together."""
+    batch, nbytes = [], 0
+    for task in plan:
+        batch.append(task)
+        nbytes += math.prod(task.shape) * itemsize
+        if nbytes >= most:
+            yield batch
+            batch, nbytes = [], 0
+    if batch:
+        yield batch
 
 
 def _as_stored(array: LazyArray, out: Array) -> Array:
     """Show ``out`` with the axes of the stored array; axes that the view drops have length 1."""
     view = array.view
     kept = [axis for axis in view.axes if axis >= 0]
-    shown = out[tuple(0 if axis < 0 else slice(None) for axis in view.axes)]
+    # The ellipsis keeps it a view where every axis is an added one; without it numpy would hand out a copied scalar.
+    shown = out[(*(0 if axis < 0 else slice(None) for axis in view.axes), ...)]
     ordered = shown.transpose([kept.index(axis) for axis in sorted(kept)])
     return ordered[tuple(slice(None) if axis in kept else None for axis in range(len(view.picks)))]
 
 
-def _run(array: LazyArray, out: Array, plan: Iterator[Task]) -> None:
-    scratch = _codecs.Scratch()
-    for task in plan:
-        _do(array, out, task, scratch)
+def _run(array: LazyArray, out: Array, batches: Iterable[Sequence[Task]]) -> None:
+    with _files.lend_in_turn() as reader_of:
+        worker = Worker(_codecs.Scratch(), reader_of)
+        for batch in batches:
+            _do(array, out, batch, worker)
 
 
-def _run_parallel(array: LazyArray, out: Array, plan: Iterator[Task], workers: int | None) -> None:
-    count = workers or min(MOST_WORKERS, os.cpu_count() or 1)
+def _run_parallel(array: LazyArray, out: Array, batches: Iterator[Sequence[Task]], count: int) -> None:
     lock, failed = threading.Lock(), threading.Event()
 
-    def take() -> Task | None:
+    def take() -> Sequence[Task] | None:
         with lock:
-            return None if failed.is_set() else next(plan, None)
+            return None if failed.is_set() else next(batches, None)
 
     def work() -> None:
         try:
@@ -142,212 +227,31 @@ def _run_parallel(array: LazyArray, out: Array, plan: Iterator[Task], workers: i
             raise
 
     with ThreadPoolExecutor(count, thread_name_prefix="aicsio") as pool:
-        running = [pool.submit(work) for _ in range(count)]
-    for future in running:
-        future.result()
+        try:
+            for future in [pool.submit(work) for _ in range(count)]:
+                future.result()
+        finally:
+            # On the way out of a KeyboardInterrupt too: the threads then finish their batch, not the plan.
+            failed.set()
 
 
-# ---------------------------------------------------------------- one task
-
-
-def _do(array: LazyArray, out: Array, task: Task, scratch: _codecs.Scratch) -> None:
-    if task.inside is None and all(isinstance(part, slice) for part in task.out):
-        _fill(array, task, out[task.out], scratch)
-        return
-    window = np.zeros(tuple(part.stop - part.start for part in task.window), array.dtype)
-    _fill(array, task, window, scratch)
-    kept = [slice(None) if part is None else part for part in task.inside or (None,) * window.ndim]
-    out[_grid(task.out, out.shape)] = window[_grid(kept, window.shape)]
+def _do(array: LazyArray, out: Array, batch: Sequence[Task], worker: Worker) -> None:
+    """Read the blocks of a batch; neighbouring pieces of one kind together."""
+    todo: list[tuple[Job[Any], Array]] = []
+    windows: list[tuple[Task, Array]] = []
+    for task in batch:
+        if task.scattered:
+            target = np.zeros(task.shape, array.dtype)
+            windows.append((task, target))
+        else:
+            target = out[cast("tuple[slice, ...]", task.out)]
+        todo += [(job, target[job.place]) for job in _jobs(array, task)]
+    place(todo, worker)
+    for task, window in windows:
+        kept = [slice(None) if part is None else part for part in task.inside or (None,) * window.ndim]
+        out[_grid(task.out, out.shape)] = window[_grid(kept, window.shape)]
 
 
 def _grid(parts: Sequence[slice | tuple[int, ...]], shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Index each axis on its own, where numpy would pair the positions of several sequences."""
-    if all(isinstance(part, slice) for part in parts):
-        return tuple(parts)
-    lists = [range(n)[part] if isinstance(part, slice) else part for part, n in zip(parts, shape, strict=True)]
-    return np.ix_(*lists)
-
-
-def _fill(array: LazyArray, task: Task, target: Array, scratch: _codecs.Scratch) -> None:
-    """Put the pieces of one block's window into ``target``."""
-    wanted = array.layout.pieces(task.block, task.window)
-    if array.dtype.hasobject:
-        raise CorruptFileError("pixels cannot be Python objects")
-    remote: list[Strided | Coded] = []
-    for piece in wanted:
-        if not isinstance(piece, Called) and not piece.source.local and piece.source.content is None:
-            remote.append(piece)
-            continue
-        _place(piece, _cut(target, piece), scratch, None)
-    if remote:
-        _place_remote(remote, target, scratch)
-
-
-def _cut(target: Array, piece: Piece) -> Array:
-    return target[tuple(slice(p, p + n) for p, n in zip(piece.place, piece.extent, strict=True))]
-
-
-def _place_remote(wanted: Sequence[Strided | Coded], target: Array, scratch: _codecs.Scratch) -> None:
-    """Fetch the spans of all pieces together, then decode and place them in order."""
-    by_source: dict[Source, list[_files.Span]] = {}
-    for piece in wanted:
-        by_source.setdefault(piece.source, []).extend(spans(piece))
-    fetched: dict[tuple[Source, _files.Span], bytes] = {}
-    for source, wanted_spans in by_source.items():
-        with _files.lend(source) as reader:
-            found = reader.read_spans(wanted_spans)
-        fetched.update(zip(((source, span) for span in wanted_spans), found, strict=True))
-    for piece in wanted:
-        _place(piece, _cut(target, piece), scratch, fetched)
-
-
-Fetched: TypeAlias = dict[tuple[Source, _files.Span], bytes]
-
-
-def _place(piece: Piece, dest: Array, scratch: _codecs.Scratch, fetched: Fetched | None) -> None:
-    if isinstance(piece, Strided):
-        _place_strided(piece, dest, scratch, fetched)
-    elif isinstance(piece, Coded):
-        _place_coded(piece, dest, scratch, fetched)
-    else:
-        _place_called(piece, dest)
-
-
-def spans(piece: Piece) -> list[_files.Span]:
-    """Byte ranges that a piece reads; none for a ``Called`` one, whose library decides."""
-    if isinstance(piece, Strided):
-        return [(run.low, run.nbytes) for run in _runs(piece)]
-    return [(piece.offset, piece.nbytes)] if isinstance(piece, Coded) else []
-
-
-# ---------------------------------------------------------------- raw pixels
-
-
-@attrs.frozen
-class _Run:
-    """Bytes read in one go, and the pixels in them."""
-
-    low: int
-    """Offset of the first byte."""
-    nbytes: int
-    """Bytes to read."""
-    start: int
-    """Where the first pixel is, counted from ``low``."""
-    index: tuple[int | slice, ...]
-    """Part of the destination that these pixels fill; fixed axes are ints."""
-    extent: tuple[int, ...]
-    """Shape of that part."""
-    strides: tuple[int, ...]
-    """Bytes between its pixels, per axis."""
-
-
-def _runs(piece: Strided) -> list[_Run]:
-    """Cut a strided piece into reads that leave out what is not wanted, without reading pixel by pixel."""
-    first = piece.offset + sum(c * s for c, s in zip(piece.crop, piece.strides, strict=True))
-    runs: list[_Run] = []
-    _split(first, piece.extent, piece.strides, piece.dtype.itemsize, (slice(None),) * len(piece.extent), runs)
-    return runs
-
-
-def _split(
-    first: int, extent: tuple[int, ...], strides: tuple[int, ...], item: int, index: tuple[Any, ...], runs: list[_Run]
-) -> None:
-    below = sum((n - 1) * s for n, s in zip(extent, strides, strict=True) if s < 0)
-    above = sum((n - 1) * s for n, s in zip(extent, strides, strict=True) if s > 0)
-    span = above - below + item
-    needed = math.prod(extent) * item
-    widest = max((i for i, n in enumerate(extent) if n > 1), key=lambda i: abs(strides[i]), default=None)
-    if widest is None or span <= 2 * needed or needed // extent[widest] < MIN_RUN:
-        kept_extent = tuple(n for n, i in zip(extent, index, strict=True) if isinstance(i, slice))
-        kept_strides = tuple(s for s, i in zip(strides, index, strict=True) if isinstance(i, slice))
-        runs.append(_Run(first + below, span, -below, index, kept_extent, kept_strides))
-        return
-    inner = (*extent[:widest], 1, *extent[widest + 1 :])
-    for position in range(extent[widest]):
-        at = (*index[:widest], position, *index[widest + 1 :])
-        _split(first + position * strides[widest], inner, strides, item, at, runs)
-
-
-def _is_contiguous(extent: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:
-    for n, stride in zip(reversed(extent), reversed(strides), strict=True):
-        if n > 1:
-            if stride != item:
-                return False
-            item *= n
-    return True
-
-
-def _place_strided(piece: Strided, dest: Array, scratch: _codecs.Scratch, fetched: Fetched | None) -> None:
-    if not dest.size:
-        return
-    same_kind = piece.dtype.newbyteorder("=") == dest.dtype
-    swap = same_kind and piece.dtype != dest.dtype
-    for run in _runs(piece):
-        _check_inside(piece.source, run.low, run.nbytes)
-        part = dest[run.index]
-        dense = same_kind and _is_contiguous(run.extent, run.strides, piece.dtype.itemsize)
-        if fetched is None and dense and part.flags.c_contiguous:
-            with _files.lend(piece.source) as reader:
-                reader.read_into(run.low, [_memory(part)])
-            if swap:
-                part.byteswap(inplace=True)
-            continue
-        if fetched is None:
-            raw = scratch.take("raw", run.nbytes)
-            with _files.lend(piece.source) as reader:
-                reader.read_into(run.low, [raw.data])
-        else:
-            raw = np.frombuffer(fetched[piece.source, (run.low, run.nbytes)], np.uint8)
-        base = raw[run.start : run.start + piece.dtype.itemsize].view(piece.dtype)
-        part[...] = as_strided(base, run.extent, run.strides)
-
-
-def _memory(part: Array) -> memoryview:
-    return part.reshape(-1).view(np.uint8).data
-
-
-def _check_inside(source: Source, offset: int, nbytes: int) -> None:
-    if offset < 0 or nbytes < 0 or (source.size is not None and offset + nbytes > source.size):
-        raise CorruptFileError.at(
-            source.uri, offset, f"expected {nbytes} bytes of pixels, but the file ends at {source.size}"
-        )
-
-
-# ---------------------------------------------------------------- compressed pixels
-
-
-def _place_coded(piece: Coded, dest: Array, scratch: _codecs.Scratch, fetched: Fetched | None) -> None:
-    _check_inside(piece.source, piece.offset, piece.nbytes)
-    if fetched is None:
-        data: Any = scratch.take("coded", piece.nbytes)
-        with _files.lend(piece.source) as reader:
-            reader.read_into(piece.offset, [data.data])
-    else:
-        data = fetched[piece.source, (piece.offset, piece.nbytes)]
-    want = _codecs.Want(piece.shape, piece.dtype, scratch)
-    if piece.extent == piece.shape and dest.flags.c_contiguous and piece.dtype == dest.dtype:
-        want.into = dest.reshape(-1).view(np.uint8)
-    try:
-        pixels = _codecs.decode(piece.codecs, data, want)
-    except AicsioError:
-        raise
-    except (ValueError, RuntimeError, TypeError, OSError, ArithmeticError, LookupError, MemoryError) as error:
-        chain = " + ".join(codec.name for codec in piece.codecs) or "raw"
-        raise CorruptFileError.at(
-            piece.source.uri, piece.offset, f"expected {piece.nbytes} bytes of {chain} pixels: {error}"
-        ) from error
-    _copy(pixels, piece, dest)
-
-
-def _place_called(piece: Called, dest: Array) -> None:
-    module, _, name = piece.function.partition(":")
-    pixels = np.asarray(getattr(importlib.import_module(module), name)(*piece.arguments))
-    if pixels.size != math.prod(piece.shape):
-        raise CorruptFileError(f"{piece.function} returned shape {pixels.shape} where {piece.shape} was promised")
-    _copy(pixels.reshape(piece.shape), piece, dest)
-
-
-def _copy(pixels: Array, piece: Coded | Called, dest: Array) -> None:
-    if np.may_share_memory(pixels, dest):
-        return
-    dest[...] = pixels[tuple(slice(c, c + n) for c, n in zip(piece.crop, piece.extent, strict=True))]
+    return np.ix_(*[range(n)[part] if isinstance(part, slice) else part for part, n in zip(parts, shape, strict=True)])

@@ -12,7 +12,9 @@ import io
 import json
 import os
 import re
+import sys
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,12 +39,14 @@ GAP = 64 * 1024
 BIGGEST_REQUEST = 32 * 1024 * 1024
 """Remote ranges are not joined beyond this size, so that several travel at once."""
 _IOV_MAX = 512
+_REMOTE_EXTRA = ("aiohttp", "s3fs", "gcsfs", "requests")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
 
 Span = tuple[int, int]
 """Byte offset and length."""
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Positional reads from one source; safe to share between threads."""
 
@@ -64,6 +68,23 @@ class Reader(Protocol):
 @runtime_checkable
 class _Closable(Protocol):
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class BinaryFile(Protocol):
+    """What libraries use of an open file: ``typing.BinaryIO`` asks for a name too, which a buffer lacks."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a position."""
+
+    def tell(self) -> int:
+        """Return the position."""
+
+    def close(self) -> None:
+        """Close the file."""
 
 
 # ---------------------------------------------------------------- naming a source
@@ -88,7 +109,7 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     if isinstance(where, bytes | bytearray | memoryview):
         return _from_bytes(bytes(where))
     if isinstance(where, io.IOBase) or (hasattr(where, "read") and not isinstance(where, os.PathLike)):
-        return _from_file_object(cast("BinaryIO", where))
+        return _from_file_object(where)
     if not isinstance(where, str | os.PathLike):
         raise ArgumentTypeError(f"cannot read from a {type(where).__name__}: give a path, URL, bytes or binary file")
     name = os.fsdecode(where)
@@ -110,15 +131,30 @@ def sibling(source: Source, name: str) -> Source | None:
     if source.content is not None:
         return None
     plain = name.replace("\\", "/")
-    if "/" in plain or plain in {"", ".", ".."} or "\0" in plain or "::" in plain:
+    if "/" in plain or plain in {"", ".", ".."} or "\0" in plain or "::" in plain or os.path.splitdrive(plain)[0]:
         raise CorruptFileError.at(source.uri, None, f"it refers to {name!r}, which is not a plain name in its folder")
     try:
         if source.local:
             path = os.path.join(os.path.dirname(source.uri), plain)
             return _from_path(path) if os.path.isfile(path) else None
-        return _from_url(f"{source.uri.rsplit('/', 1)[0]}/{plain}", json.loads(source.storage_options))
+        return _from_url(_neighbour(source.uri, plain), json.loads(source.storage_options))
     except SourceNotFoundError:
         return None
+
+
+def _neighbour(url: str, name: str) -> str:
+    """Put another file name into a URL: its query stays, and so does what a chain such as ``zip://a::b`` wraps."""
+    parts = url.split("::")
+    at = next(index for index, part in enumerate(parts) if "://" in part)
+    head, query = parts[at], ""
+    if head.startswith(("http://", "https://")):
+        from urllib.parse import quote
+
+        # A server would take "%2e%2e", "?" or "#" in a name for more than a name.
+        head, mark, rest = head.partition("?")
+        name, query = quote(name, safe=""), mark + rest
+    parts[at] = f"{head.rsplit('/', 1)[0]}/{name}{query}"
+    return "::".join(parts)
 
 
 def _from_bytes(content: bytes) -> Source:
@@ -126,7 +162,7 @@ def _from_bytes(content: bytes) -> Source:
     return Source(f"memory:{digest}", size=len(content), stamp=digest, content=content, local=False)
 
 
-def _from_file_object(file: BinaryIO) -> Source:
+def _from_file_object(file: Any) -> Source:
     name = getattr(file, "name", None)
     if isinstance(file, io.TextIOBase):
         raise ArgumentTypeError("the file is open in text mode: open it with mode 'rb'")
@@ -146,7 +182,9 @@ def _from_file_object(file: BinaryIO) -> Source:
 def _path_of_file_url(url: str) -> str:
     from urllib.parse import unquote, urlsplit
 
-    return unquote(urlsplit(url).path)
+    # fsspec writes paths as they are, pathlib with percent signs (of the bytes of the name, whatever their encoding).
+    plain = url.split("://", 1)[1]
+    return plain if os.path.exists(plain) else unquote(urlsplit(url).path, sys.getfilesystemencoding(), "surrogateescape")
 
 
 def _from_path(name: str) -> Source:
@@ -185,7 +223,9 @@ def _file_system(source: Source) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(source.uri, **options)
     except ImportError as error:
-        raise MissingDependencyError(f"{source.uri!r}: {error}. pip install 'aicsio[remote]'") from error
+        missing = getattr(error.__cause__, "name", None) or error.name
+        what = "'aicsio[remote]'" if missing in {None, *_REMOTE_EXTRA} else missing
+        raise MissingDependencyError(f"{source.uri!r}: {error}. pip install {what}") from error
     except ValueError as error:
         raise SourceError(f"cannot read {source.uri!r}: {error}") from error
     return system, path
@@ -198,8 +238,13 @@ def _translated(source: Source) -> Iterator[None]:
     except AicsioError:
         raise
     except FileNotFoundError as error:
+        # fsspec says so of whatever a server answers; what it did answer is the cause.
+        status = getattr(error.__cause__, "status", 404)
+        if status not in {404, 410}:
+            raise SourceError(f"cannot read {source.uri!r}: the server answers {status}") from error
         raise SourceNotFoundError(f"there is nothing at {source.uri!r}") from error
-    except (OSError, EOFError, ValueError, TimeoutError) as error:
+    except Exception as error:
+        # The errors of aiohttp, botocore and the rest have no common builtin.
         raise SourceError(f"cannot read {source.uri!r}: {type(error).__name__}: {error}") from error
 
 
@@ -225,6 +270,7 @@ class _LocalReader:
             raise SourceChangedError(f"{source.uri!r} changed since it was opened: call open_image on it again")
 
     def read(self, offset: int, nbytes: int) -> bytes:
+        _check_inside(self._source, offset, nbytes)
         data = os.pread(self._fd, nbytes, offset)
         while len(data) < nbytes:
             more = os.pread(self._fd, nbytes - len(data), offset + len(data))
@@ -234,7 +280,8 @@ class _LocalReader:
         return data
 
     def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
-        pending = list(buffers)
+        pending = [buffer for buffer in buffers if buffer.nbytes]
+        _check_inside(self._source, offset, sum(buffer.nbytes for buffer in pending))
         while pending:
             group = pending[:_IOV_MAX]
             done = os.preadv(self._fd, group, offset)
@@ -262,6 +309,7 @@ class _SeekingReader:
         self._source, self._file, self._lock = source, file, threading.Lock()
 
     def read(self, offset: int, nbytes: int) -> bytes:
+        _check_inside(self._source, offset, nbytes)
         with self._lock:
             self._file.seek(offset)
             data = self._file.read(nbytes)
@@ -290,10 +338,8 @@ class _BytesReader:
         self._source, self._content = source, source.content or b""
 
     def read(self, offset: int, nbytes: int) -> bytes:
-        data = self._content[offset : offset + nbytes]
-        if len(data) < nbytes:
-            raise _too_short(self._source, offset, nbytes)
-        return data
+        _check_inside(self._source, offset, nbytes)
+        return self._content[offset : offset + nbytes]
 
     def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
         for buffer in buffers:
@@ -329,19 +375,27 @@ class _RemoteReader:
             data = data[buffer.nbytes :]
 
     def read_spans(self, spans: Sequence[Span]) -> list[bytes]:
-        joined = coalesce(spans)
+        for offset, nbytes in spans:
+            _check_inside(self._source, offset, nbytes)
+        joined = coalesce([span for span in spans if span[1]])
         starts = [offset for offset, _ in joined]
         stops = [offset + nbytes for offset, nbytes in joined]
         with _translated(self._source):
             parts = self._system.cat_ranges([self._path] * len(joined), starts, stops, on_error="raise")
         for (offset, nbytes), part in zip(joined, parts, strict=True):
-            if len(part) != nbytes:
+            if len(part) > nbytes:
+                raise SourceError(
+                    f"{self._source.uri!r}: the server sends the whole file where {nbytes} bytes were asked for: "
+                    f"download it, or open 'simplecache::{self._source.uri}'"
+                )
+            if len(part) < nbytes:
                 raise _too_short(self._source, offset, nbytes)
         found = []
         for offset, nbytes in spans:
-            index = next(i for i, start in enumerate(starts) if start <= offset and offset + nbytes <= stops[i])
-            low = offset - starts[index]
-            found.append(bytes(parts[index][low : low + nbytes]))
+            # Joined spans are sorted and apart, so the last one that begins before a span holds all of it.
+            index = bisect_right(starts, offset) - 1
+            low = offset - starts[index] if nbytes else 0
+            found.append(bytes(parts[index][low : low + nbytes]) if nbytes else b"")
         return found
 
     def close(self) -> None:
@@ -355,11 +409,17 @@ def coalesce(spans: Sequence[Span], gap: int = GAP, biggest: int = BIGGEST_REQUE
         if joined:
             start, length = joined[-1]
             end = max(start + length, offset + nbytes)
-            if offset <= start + length or (offset <= start + length + gap and end - start <= biggest):
+            if offset < start + length or (offset <= start + length + gap and end - start <= biggest):
                 joined[-1] = (start, end - start)
                 continue
         joined.append((offset, nbytes))
     return joined
+
+
+def _check_inside(source: Source, offset: int, nbytes: int) -> None:
+    # Numbers in a damaged file may be anything: ask neither the system nor the allocator for them.
+    if offset < 0 or nbytes < 0 or (source.size is not None and offset + nbytes > source.size):
+        raise _too_short(source, offset, nbytes)
 
 
 def _too_short(source: Source, offset: int, nbytes: int) -> CorruptFileError:
@@ -376,7 +436,7 @@ def _open_reader(source: Source) -> Reader:
     return _SeekingReader(source, Path(source.uri).open("rb"))
 
 
-def open_binary(source: Source) -> BinaryIO:
+def open_binary(source: Source) -> BinaryFile:
     """Open a seekable binary file for a library that wants one; the caller closes it."""
     if source.content is not None:
         return io.BytesIO(source.content)
@@ -389,7 +449,7 @@ def open_binary(source: Source) -> BinaryIO:
             raise SourceError(f"cannot open {source.uri!r}: {error.strerror}") from error
     system, path = _file_system(source)
     with _translated(source):
-        return cast("BinaryIO", system.open(path, "rb"))
+        return cast("BinaryFile", system.open(path, "rb"))
 
 
 def read_head(source: Source, nbytes: int) -> bytes:
@@ -492,6 +552,23 @@ def lend(source: Source) -> Iterator[Reader]:
     """
     with borrow(("reader", source), lambda: _open_reader(source)) as reader:
         yield cast("Reader", reader)
+
+
+@contextlib.contextmanager
+def lend_in_turn() -> Iterator[Callable[[Source], Reader]]:
+    """Lend one thread a reader at a time: each is given back when that of another source is asked for."""
+    with contextlib.ExitStack() as stack:
+        held: tuple[Source, Reader] | None = None
+
+        def reader_of(source: Source) -> Reader:
+            nonlocal held
+            if held is None or held[0] is not source:
+                held = None
+                stack.close()
+                held = source, stack.enter_context(lend(source))
+            return held[1]
+
+        yield reader_of
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ the end. Resolved against a size, a pick becomes an int, a range or a tuple of i
 """
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import SupportsIndex, TypeAlias
 
 from aicsio.errors import ArgumentTypeError, DimensionError
@@ -101,9 +101,9 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
     return tuple(_position(position, letter, size) for position in checked)
 
 
-def suggestion(order: str, dims: Dims) -> str:
-    """Give the order string that keeps what ``order`` would drop, in the order of ``dims``."""
-    kept = [letter for letter in dims if letter in order or dims[letter] != 1]
+def suggestion(order: str, dims: Dims, picked: Collection[str]) -> str:
+    """Give the order string that keeps what ``order`` would drop unpicked, in the order of ``dims``."""
+    kept = [letter for letter in dims if letter in order or (dims[letter] != 1 and letter not in picked)]
     added = [letter for letter in order if letter not in dims]
     return "".join(added + kept)
 
@@ -128,4 +128,6 @@ def _position(position: int, letter: str, size: int) -> int:
 
 
 def _positions(letter: str, size: int) -> str:
-    return f"{size} positions of {letter} (0 to {size - 1})" if size != 1 else f"1 position of {letter} (0)"
+    if size < 2:
+        return f"1 position of {letter} (0)" if size else f"no positions of {letter}"
+    return f"{size} positions of {letter} (0 to {size - 1})"

@@ -36,7 +36,7 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     resolved = {letter: _notation.resolve_pick(pick, letter, dims[letter]) for letter, pick in picks.items()}
     for letter, size in dims.items():
         if letter not in order:
-            _require_droppable(letter, size, resolved.get(letter), order, dims)
+            _require_droppable(letter, size, resolved, order, dims)
     stored = list(array.view.picks)
     axes = dict(zip(array.view.letters, array.view.axes, strict=True))
     for letter, axis in axes.items():
@@ -55,12 +55,14 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     return attrs.evolve(array, view=view)
 
 
-def _require_droppable(letter: str, size: int, pick: Pick | None, order: str, dims: Dims) -> None:
+def _require_droppable(letter: str, size: int, picks: Mapping[str, Pick], order: str, dims: Dims) -> None:
+    pick = picks.get(letter)
     if isinstance(pick, int) or (pick is None and size == 1):
         return
     if pick is not None and len(pick) == 1:
         return
-    keep = _notation.suggestion(order, dims)
+    dropped = [other for other, known in picks.items() if isinstance(known, int) or len(known) == 1]
+    keep = _notation.suggestion(order, dims, dropped)
     raise DimensionError(
         f"{order!r} would drop {letter!r}, which has {len(pick) if pick is not None else size} positions: "
         f"pick one with {letter}=0, or keep it: {keep!r}"
@@ -91,9 +93,9 @@ def as_range(positions: tuple[int, ...]) -> Pick:
     return positions
 
 
-@attrs.frozen
+@attrs.define
 class Segment:
-    """The part of one axis that one stored block supplies."""
+    """The part of one axis that one stored block supplies. Not a record: it lives for one read."""
 
     block: int
     """Index of the block along the axis."""

@@ -5,6 +5,7 @@ Rule kept here: pixels are read only by the engine; this module says how much of
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from aicsio import _engine, _notation, _views
 from aicsio.errors import DimensionError, MissingDependencyError
-from aicsio.records import ImageHandle, LazyArray, Pick
+from aicsio.records import ImageHandle, LazyArray, Pick, View
 from aicsio.steps import verb
 
 if TYPE_CHECKING:
@@ -30,8 +31,40 @@ CHUNK_BYTES = 32 * 1024 * 1024
 
 
 def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]:
-    """Read what a lazy array shows."""
-    return _engine.read(array, workers)
+    """Read what a lazy array shows; a dask array of the caller is computed in one go, by dask."""
+    graph = _as_dask(array)
+    if graph is None:
+        return _engine.read(array, workers)
+    return np.asarray(graph.compute())
+
+
+def show(pixels: Any, view: View) -> Any:
+    """Apply a view to a numpy or dask array that is there; numpy copies only for lists of positions."""
+    for axis in reversed(range(len(view.picks))):
+        pick = view.picks[axis]
+        if pick != range(pixels.shape[axis]):
+            pixels = pixels[(slice(None),) * axis + (_index(pick),)]
+    kept = [axis for axis, pick in enumerate(view.picks) if not isinstance(pick, int)]
+    moved = pixels.transpose([kept.index(axis) for axis in view.axes if axis >= 0])
+    return moved[tuple(None if axis < 0 else slice(None) for axis in view.axes)]
+
+
+def _index(pick: Pick) -> int | slice | list[int]:
+    if isinstance(pick, range):
+        return slice(pick.start, pick.stop if pick.stop >= 0 else None, pick.step)
+    return pick if isinstance(pick, int) else list(pick)
+
+
+def _as_dask(array: LazyArray) -> "dask.array.Array | None":
+    """What the array shows as the caller's own dask graph; ``None`` for all other pixels.
+
+    Cut into blocks of ours, the graph would be run once a block, with all that the blocks have in common.
+    """
+    held = getattr(array.layout, "held", None)
+    dask_array = sys.modules.get("dask.array")  # whoever has one has imported it
+    if held is None or dask_array is None or not isinstance(held.array, dask_array.Array):
+        return None
+    return cast("dask.array.Array", show(held.array, array.view).astype(array.dtype, copy=False))
 
 
 @verb
@@ -61,7 +94,7 @@ def to_numpy(handle: ImageHandle, /, *, workers: int | None = None) -> npt.NDArr
     >>> to_numpy(transpose_to(open_image(np.arange(6).reshape(2, 3)), "X", Y=1))
     array([3, 4, 5])
     """
-    return _engine.read(handle.array, workers)
+    return read_array(handle.array, workers)
 
 
 @attrs.frozen
@@ -87,13 +120,12 @@ class _Sliced:
         dims = self.array.dims
         parts = key if isinstance(key, tuple) else (key,)
         picks = dict(zip(dims.order, parts, strict=False))
-        empty = [
-            letter for letter, part in picks.items() if isinstance(part, slice) and not range(dims[letter])[part]
-        ]
-        if empty:
-            shape = tuple(len(range(dims[c])[picks.get(c, slice(None))]) if c in picks else dims[c] for c in dims)
-            return np.zeros(shape, self.array.dtype)
         kept = "".join(c for c in dims if not isinstance(picks.get(c), int | np.integer))
+        parts = [picks.get(c, slice(None)) for c in kept]
+        taken = [range(dims[c])[part] if isinstance(part, slice) else part for c, part in zip(kept, parts, strict=True)]
+        # A pick of nothing is an error to a user, and an empty array to numpy and dask.
+        if any(len(part) == 0 for part in taken):
+            return np.zeros(tuple(map(len, taken)), self.array.dtype)
         if not kept:
             return read_array(_views.transpose(self.array, dims.order, picks), 1).reshape(())
         # A task of a graph already runs beside others: one thread each.
@@ -134,7 +166,17 @@ def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.A
     import dask.array as da
 
     array = handle.array
-    cut = da.core.normalize_chunks(_chunk_shape(array, chunks), shape=array.shape, dtype=array.dtype)
+    wanted = _chunk_shape(array, chunks)
+    advice = "give sizes from 1 on, -1 for all of a dimension, or tuples of sizes that add up"
+    try:
+        cut = da.core.normalize_chunks(wanted, shape=array.shape, dtype=array.dtype)
+    except (ValueError, ArithmeticError) as error:
+        raise DimensionError(f"chunks={chunks!r} do not fit {array.dims} ({error}): {advice}") from error
+    if any(size < 0 for sizes in cut for size in sizes):
+        raise DimensionError(f"chunks={chunks!r} have negative sizes: {advice}")
+    graph = _as_dask(array)
+    if graph is not None:
+        return graph if chunks == "auto" else graph.rechunk(cut)
     name = f"aicsio-{token((array, cut))}"
     made = da.from_array(_Sliced(array), chunks=cut, name=name, lock=False, asarray=True, meta=np.empty(0, array.dtype))
     return cast("dask.array.Array", made)
@@ -195,6 +237,11 @@ def _feed(digest: hashlib.blake2b, value: Any) -> None:
         for item in value:
             _feed(digest, item)
     else:
+        # Equal values need equal names, and dtypes and ranges that are equal may have been written differently.
+        if isinstance(value, np.dtype):
+            value = value.str
+        elif isinstance(value, range):
+            value = (value[0], value.step if len(value) > 1 else 1, len(value)) if value else "empty"
         raw = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
         digest.update(f"{type(value).__name__}{len(raw)}:".encode() + raw)
 

@@ -4,8 +4,8 @@
 
     AicsioError
     ├─ ArgumentTypeError (TypeError)        an argument of a type that the call does not take
-    ├─ DimensionError (ValueError)          order strings and picks
-    ├─ SceneError (LookupError)             a scene, level or channel that is not there
+    ├─ DimensionError (ValueError, IndexError)  order strings and picks
+    ├─ SceneError (IndexError)              a scene, level or channel that is not there
     ├─ UnsupportedFormatError (ValueError)  no format takes the file
     ├─ MissingDependencyError (ImportError) an optional package is not installed
     ├─ SourceError (OSError)                the bytes cannot be had
@@ -41,11 +41,11 @@ class ArgumentTypeError(AicsioError, TypeError):
     """An argument has a type that the call does not take."""
 
 
-class DimensionError(AicsioError, ValueError):
+class DimensionError(AicsioError, ValueError, IndexError):
     """An order string or a pick does not fit the dimensions that are there."""
 
 
-class SceneError(AicsioError, LookupError):
+class SceneError(AicsioError, IndexError):
     """A scene, level or channel that was asked for is not there."""
 
 

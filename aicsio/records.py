@@ -19,7 +19,11 @@ from aicsio.errors import DimensionError, SceneError
 
 DType: TypeAlias = np.dtype[Any]
 Pick: TypeAlias = int | range | tuple[int, ...]
-Value: TypeAlias = "str | int | float | bool | bytes | range | tuple[Value, ...] | None"
+if TYPE_CHECKING:
+    Value: TypeAlias = "str | int | float | bool | bytes | range | tuple[Value, ...] | None"
+else:
+    # beartype does not follow an alias into itself.
+    Value = str | int | float | bool | bytes | range | tuple[Any, ...] | None
 
 
 @attrs.frozen
@@ -292,6 +296,8 @@ class LazyArray:
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         # Reading lives on a higher floor than the records; numpy's protocol wants the method here.
+        if copy is False:
+            raise ValueError("pixels are read into a new array: leave out copy=False")
         read = importlib.import_module("aicsio.arrays").read_array
         pixels = cast("npt.NDArray[Any]", read(self))
         return pixels if dtype is None else pixels.astype(dtype, copy=False)

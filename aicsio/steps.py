@@ -7,10 +7,12 @@ select_scene(1)         ->  Step[ImageHandle], a frozen, hashable, picklable fun
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, SupportsIndex, TypeVar, cast, overload
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, SupportsIndex, TypeVar, cast, no_type_check, overload, runtime_checkable
 
 import attrs
+import numpy as np
 
 from aicsio import _views
 from aicsio._checks import checked
@@ -46,6 +48,14 @@ class Slice:
 
 
 @attrs.frozen
+class Pairs:
+    """A mapping that hashes."""
+
+    items: tuple[tuple[Any, Any], ...]
+    """Keys and values, sorted by key, so that mappings with the same content are equal."""
+
+
+@attrs.frozen
 class Step(Generic[R_co]):
     """A verb that waits for its handle: call it with one, or put it in ``pipe``."""
 
@@ -70,6 +80,7 @@ class Step(Generic[R_co]):
         return f"{self.verb.partition(':')[2]}({', '.join([*(repr(_thaw(a)) for a in self.arguments), *options])})"
 
 
+@runtime_checkable
 class Verb(Protocol[P, R_co]):
     """What ``verb`` makes of a function: called with a handle it acts, called without it makes a step."""
 
@@ -87,6 +98,7 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     acts = checked(function)
     name = f"{function.__module__}:{function.__name__}"
 
+    @no_type_check  # to beartype: the annotations that it has are those of one of its two forms
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], ImageHandle):
@@ -103,8 +115,12 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
 
 def _freeze(value: object) -> object:
     if isinstance(value, slice):
-        return Slice(value.start, value.stop, value.step)
-    if hasattr(value, "tolist"):
+        return Slice(*(cast("int | None", _freeze(part)) for part in (value.start, value.stop, value.step)))
+    if isinstance(value, Mapping):
+        return Pairs(tuple(sorted(((key, _freeze(item)) for key, item in value.items()), key=repr)))
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):
         return tuple(map(_freeze, value))
@@ -119,6 +135,8 @@ def _freeze(value: object) -> object:
 def _thaw(value: object) -> object:
     if isinstance(value, Slice):
         return slice(value.start, value.stop, value.step)
+    if isinstance(value, Pairs):
+        return {key: _thaw(item) for key, item in value.items}
     return tuple(map(_thaw, value)) if isinstance(value, tuple) else value
 
 
@@ -294,8 +312,8 @@ def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
     --------
     >>> import numpy as np
     >>> from aicsio import open_image, pipe, to_numpy, transpose_to
-    >>> pipe(open_image(np.eye(3)), transpose_to("XY"), to_numpy(), np.sum)
-    np.float64(3.0)
+    >>> pipe(open_image(np.eye(3)), transpose_to("XY"), to_numpy(), np.sum, float)
+    3.0
     """
     for function in functions:
         value = function(value)

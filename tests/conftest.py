@@ -1,18 +1,40 @@
 """What every test is held to: types checked throughout the package, no file left open."""
 
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 
 import psutil
 import pytest
 from beartype import BeartypeConf
 from beartype.claw import beartype_package
+from hypothesis import settings
 
-from aicsio.errors import ArgumentTypeError
+
+def _load_errors() -> type[Exception]:
+    """Load the errors without the package around them: what is imported before beartype comes stays unchecked."""
+    package = importlib.util.find_spec("aicsio")
+    assert package is not None
+    assert package.submodule_search_locations
+    path = os.path.join(package.submodule_search_locations[0], "errors.py")
+    spec = importlib.util.spec_from_file_location("aicsio.errors", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["aicsio.errors"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: type[Exception] = module.ArgumentTypeError
+    return found
+
 
 # The public boundary promises this type, and beartype decorates a function only once. A test of damaged input must
 # therefore not take ArgumentTypeError for an answer: inside the package it means that a record broke its own types.
-beartype_package("aicsio", conf=BeartypeConf(violation_type=ArgumentTypeError))
+beartype_package("aicsio", conf=BeartypeConf(violation_type=_load_errors()))
+
+# The same examples in every run, so that a failure is one of the change at hand; AICSIO_HYPOTHESIS=thorough looks further.
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60, database=None)
+settings.register_profile("thorough", deadline=None, max_examples=3000)
+settings.load_profile(os.environ.get("AICSIO_HYPOTHESIS", "ci"))
 
 
 def _open_files() -> set[str]:

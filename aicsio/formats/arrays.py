@@ -26,7 +26,7 @@ class Held:
     array: Any = attrs.field(repr=False)
     """numpy or dask array."""
     token: str
-    """Name of the content: of a dask array its own, of a numpy array one made for this reference."""
+    """Name of the content: of a lazy array what dask says, of a numpy array one made for this reference."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Held) and self.token == other.token
@@ -58,6 +58,13 @@ class ArrayLayout:
         origin = (0,) * len(extent)
         name = "aicsio.formats.arrays:take"
         yield Called(name, (self.held, starts, extent), extent, self.dtype, origin, extent, origin)
+
+
+def _token(array: Any) -> str:
+    # Not its ``name``: that of an xarray is what the user called it, and two may be called the same.
+    from dask.base import tokenize
+
+    return str(tokenize(array))
 
 
 def take(held: Held, starts: tuple[int, ...], extent: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -100,11 +107,13 @@ def _scene(array: Any, name: str, dims: str | None) -> tuple[Scene, str | None]:
     letters = GUESSES[rank] if dims is None else dims
     if len(letters) != rank:
         raise DimensionError(f"dims={letters!r} names {len(letters)} axes, but the array has shape {array.shape}")
+    if any(n != n for n in array.shape):  # noqa: PLR0124 - not a number: the length of a dask selection
+        raise DimensionError(f"the array has unknown sizes {array.shape}: call its compute_chunk_sizes() first")
     stored = Dims(letters, tuple(int(n) for n in array.shape))
     chunks = getattr(array, "chunks", None)
     blocks = tuple(max(sizes) for sizes in chunks) if chunks else stored.shape
     # Chunks of uneven size cannot be a grid; then a block is a window that dask puts together.
-    held = Held(array, str(array.name) if chunks else uuid.uuid4().hex)
+    held = Held(array, _token(array) if chunks else uuid.uuid4().hex)
     layout = ArrayLayout(held, stored.shape, tuple(max(b, 1) for b in blocks), dtype)
     count = stored.get("C", 1)
     samples = stored.get("S", 1)
