@@ -8,12 +8,28 @@ import functools
 import importlib
 import importlib.util
 from importlib.metadata import entry_points
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import attrs
 
+from aicsio._files import lend, open_binary, read_head
 from aicsio.errors import MissingDependencyError
 from aicsio.records import Contents, Source
+
+__all__ = [
+    "FALLBACK",
+    "HEAD_BYTES",
+    "TABLE",
+    "Format",
+    "FormatModule",
+    "Options",
+    "by_name",
+    "candidates",
+    "external",
+    "lend",
+    "open_binary",
+    "read_head",
+]
 
 HEAD_BYTES = 4096
 """How much of a file ``recognises`` is shown."""
@@ -29,6 +45,7 @@ class Options:
     """Which of the format's engines; ``None`` for the default."""
 
 
+@runtime_checkable
 class FormatModule(Protocol):
     """What a module of a format offers."""
 
@@ -76,7 +93,7 @@ class Format:
 TABLE: tuple[Format, ...] = (
     Format(
         "ome-tiff",
-        (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".companion.ome"),
+        (".companion.ome", ".tif", ".tiff", ".tf2", ".tf8", ".btf"),  # ".ome.tif" is a custom that many do not keep
         "aicsio.formats.ome_tiff",
         ("tifffile",),
     ),

@@ -1,0 +1,30 @@
+"""TIFF and the formats that are written in it.
+
+Rule kept here: this module is the door; which dialect a file is written in, ``_tiff_dialects`` decides.
+"""
+
+from aicsio.formats import Options
+from aicsio.formats._tiff_dialects import describe
+from aicsio.formats._tiff_ifd import open_tiff, read_form
+from aicsio.records import Contents, Source
+
+__all__ = ["read_contents", "recognises"]
+
+
+def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
+    """Say whether the content begins as TIFF or BigTIFF does."""
+    return read_form(head) is not None
+
+
+def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001 - part of the protocol
+    """Describe the scenes of a TIFF file; no pixels are read, nothing stays open.
+
+    Raises
+    ------
+    CorruptFileError
+        When no page can be used.
+    UnsupportedFormatError
+        When none can be decoded.
+    """
+    with open_tiff(source) as (file, first):
+        return describe(file, first, [])
