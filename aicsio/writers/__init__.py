@@ -1,0 +1,5 @@
+"""Writers: images on their way to files."""
+
+from aicsio.writers.ome_tiff import WriteReport, write_ome_tiff
+
+__all__ = ["WriteReport", "write_ome_tiff"]
