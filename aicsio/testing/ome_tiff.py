@@ -1,0 +1,349 @@
+"""Generators of legal TIFF files: OME-TIFF in one file or several, plain TIFF, ImageJ hyperstacks.
+
+``build`` makes the bytes of every file of a set, ``write`` puts them in a folder; ``patterns.pixels`` says what a
+reader must find in them. A description that no legal file answers to raises ``ValueError`` when it is made.
+"""
+
+import itertools
+import random
+import uuid
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, TypeAlias
+from xml.sax.saxutils import quoteattr
+
+import attrs
+
+from aicsio.testing.patterns import ImageSpec, plane
+from aicsio.testing.tiff_bytes import (
+    ASCII,
+    COMPRESSIONS,
+    LONG,
+    RATIONAL,
+    SHORT,
+    ByteOrder,
+    Compression,
+    Page,
+    Storage,
+    Tag,
+    make_page,
+    write_pages,
+)
+
+__all__ = ["OME_TYPES", "TiffSpec", "build", "write"]
+
+OME_TYPES: Mapping[str, str] = {
+    "bool": "bit",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "uint8": "uint8",
+    "uint16": "uint16",
+    "uint32": "uint32",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "complex",
+    "complex128": "double-complex",
+}
+"""numpy names of the pixel types of the OME schema (2016-06, PixelType)."""
+
+IMAGEJ_TYPES = ("uint8", "uint16", "float32")
+"""Pixel types of ImageJ stacks."""
+
+Place: TypeAlias = tuple[int, int, int, int]
+"""Image, T, C, Z of a plane."""
+
+
+@attrs.frozen
+class TiffSpec:
+    """A file, or a set of them."""
+
+    images: tuple[ImageSpec, ...] = (ImageSpec(),)
+    """In file order."""
+    flavour: Literal["ome", "plain", "imagej"] = "ome"
+    """``"ome"`` with OME-XML, ``"plain"`` with no description at all, ``"imagej"`` with that of ImageJ."""
+    byte_order: ByteOrder = "<"
+    """``"<"`` little endian, ``">"`` big endian."""
+    big: bool = False
+    """Whether BigTIFF."""
+    rows_per_strip: int | None = None
+    """Rows of a strip; ``None`` for one strip a plane."""
+    tile: tuple[int, int] | None = None
+    """Rows and columns of a tile, multiples of 16; ``None`` for strips."""
+    compression: Compression = "none"
+    """Name of the compression."""
+    predictor: Literal[1, 2, 3] = 1
+    """1 none; 2 horizontal, for whole numbers; 3 floating point."""
+    shuffle: int | None = None
+    """Seed of a random order of the pages, which only TiffData undo; ``None`` for the order of the dimensions."""
+    tiffdata: Literal["bare", "block", "each"] = "each"
+    """OME only: one TiffData that says nothing, one for each image, or one for each plane."""
+    files: int = 1
+    """OME only: the pages are dealt out to this many files, which name each other."""
+    companion: bool = False
+    """OME only: the OME-XML is in a file of its own, ``.companion.ome``; the others say ``BinaryOnly``."""
+    one_directory: bool = False
+    """ImageJ only: one directory for the whole stack, as ImageJ writes stacks of more than 4 GiB."""
+
+    def __attrs_post_init__(self) -> None:
+        for broken, why in _broken_rules(self):
+            if broken:
+                raise ValueError(f"no legal file: {why}")
+
+    @property
+    def pages(self) -> int:
+        """Number of planes of all images."""
+        return sum(image.planes for image in self.images)
+
+
+def _broken_rules(spec: TiffSpec) -> list[tuple[bool, str]]:
+    types = {image.dtype for image in spec.images}
+    whole = all(name.lstrip("u").startswith("int") for name in types)
+    real = all(name.startswith("float") for name in types)
+    entropy = spec.compression in {"lzw", "zlib", "deflate", "zstd"}
+    ome, imagej = spec.flavour == "ome", spec.flavour == "imagej"
+    return [
+        (not spec.images, "it needs an image"),
+        (spec.compression not in COMPRESSIONS, f"no compression is called {spec.compression!r}"),
+        (spec.tile is not None and any(n < 16 or n % 16 for n in spec.tile), "tiles come in multiples of 16"),
+        (spec.tile is not None and spec.rows_per_strip is not None, "strips or tiles, not both"),
+        (spec.rows_per_strip is not None and spec.rows_per_strip < 1, "a strip has at least one row"),
+        (spec.predictor == 2 and not (whole and entropy), "predictor 2 takes whole numbers and lzw, zlib or zstd"),
+        (spec.predictor == 3 and not (real and entropy), "predictor 3 takes real numbers and lzw, zlib or zstd"),
+        (any(image.planar and image.samples == 1 for image in spec.images), "one sample has no planes of its own"),
+        (ome and not types <= set(OME_TYPES), f"OME has {', '.join(OME_TYPES)}"),
+        (not ome and (spec.files > 1 or spec.companion), "only OME-TIFF comes in several files"),
+        (not 1 <= spec.files <= max(spec.pages, 1), "each file of a set holds a plane"),
+        (spec.files > 1 and spec.tiffdata != "each", "planes in several files need a TiffData each"),
+        (spec.companion and spec.tiffdata != "each", "planes beside a companion need a TiffData each"),
+        (spec.shuffle is not None and (not ome or spec.tiffdata != "each"), "shuffled planes need a TiffData each"),
+        (ome and spec.tiffdata == "bare" and len(spec.images) > 1, "a bare TiffData serves one image"),
+        (imagej and not types <= set(IMAGEJ_TYPES), f"ImageJ has {', '.join(IMAGEJ_TYPES)}"),
+        (imagej and (len(spec.images) > 1 or spec.images[0].order != "XYCZT"), "ImageJ has one stack, in XYCZT order"),
+        (imagej and spec.images[0].samples > 1, "colours of ImageJ are left to plain files"),
+        (imagej and spec.images[0].levels > 1, "ImageJ has no pyramids"),
+        (spec.one_directory and not imagej, "only ImageJ has one directory for many planes"),
+        (spec.one_directory and (spec.compression != "none" or spec.tile is not None), "one directory means raw strips"),
+    ]
+
+
+def write(spec: TiffSpec, folder: Path, name: str | None = None) -> Path:
+    """Write the files that ``spec`` describes.
+
+    Parameters
+    ----------
+    spec
+        What to write.
+    folder
+        Where; it exists.
+    name
+        File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the suffix.
+
+    Returns
+    -------
+    pathlib.Path
+        The file to open: the first one, or the companion.
+    """
+    files = build(spec, name)
+    for each, content in files.items():
+        (folder / each).write_bytes(content)
+    return folder / next(iter(files))
+
+
+def build(spec: TiffSpec, name: str | None = None) -> dict[str, bytes]:
+    """Make the files that ``spec`` describes: contents by name, the one to open first.
+
+    Parameters
+    ----------
+    spec
+        What to make.
+    name
+        File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the suffix.
+    """
+    name = name or ("image.ome.tif" if spec.flavour == "ome" else "image.tif")
+    shares = _shares(spec)
+    names = _names(spec, name)
+    made: dict[str, bytes] = {}
+    if spec.companion:
+        made[f"{_stem(name)}.companion.ome"] = _ome_xml(spec, shares, names, None).encode()
+    for index, (each, share) in enumerate(zip(names, shares, strict=True)):
+        pages = _pages(spec, share, _description(spec, shares, names, index, name))
+        made[each] = write_pages(pages, spec.byte_order, big=spec.big)
+    return made
+
+
+def _stem(name: str) -> str:
+    for suffix in (".ome.tiff", ".ome.tif", ".tiff", ".tif"):
+        if name.endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _names(spec: TiffSpec, name: str) -> list[str]:
+    if spec.files == 1:
+        return [name]
+    stem = _stem(name)
+    return [f"{stem}_{index}{name[len(stem) :]}" for index in range(spec.files)]
+
+
+def _shares(spec: TiffSpec) -> list[list[Place]]:
+    """Planes of each file, in the order of its pages."""
+    places = [place for index in range(len(spec.images)) for place in _in_order(spec.images[index], index)]
+    if spec.shuffle is not None:
+        random.Random(spec.shuffle).shuffle(places)  # noqa: S311 - a test needs no secret order
+    bounds = [len(places) * index // spec.files for index in range(spec.files + 1)]
+    return [places[low:high] for low, high in itertools.pairwise(bounds)]
+
+
+def _in_order(image: ImageSpec, index: int) -> list[Place]:
+    """Planes of an image, in its dimension order: the third letter of ``XYZCT`` runs fastest."""
+    sizes = {"T": image.T, "C": image.C, "Z": image.Z}
+    fast, middle, slow = image.order[2:]
+    found = []
+    for a in range(sizes[slow]):
+        for b in range(sizes[middle]):
+            for c in range(sizes[fast]):
+                at = {slow: a, middle: b, fast: c}
+                found.append((index, at["T"], at["C"], at["Z"]))
+    return found
+
+
+def _pages(spec: TiffSpec, share: Sequence[Place], description: str | None) -> list[Page]:
+    pages = []
+    for number, (index, *tcz) in enumerate(share):
+        image = spec.images[index]
+        how = Storage(
+            spec.byte_order, spec.rows_per_strip, spec.tile, spec.compression, spec.predictor, planar=image.planar
+        )
+        extra = _resolution(image) if spec.flavour == "imagej" else []
+        if number == 0 and description is not None:
+            extra.append(Tag(270, ASCII, description.encode() + b"\0"))
+        reduced = [
+            make_page(plane(image, tuple(tcz), level), how, [Tag(254, LONG, (1,))]) for level in range(1, image.levels)
+        ]
+        pages.append(make_page(plane(image, tuple(tcz)), how, extra, reduced))
+    if spec.one_directory:
+        tail = b"".join(segment for page in pages[1:] for segment in page.segments)
+        return [attrs.evolve(pages[0], tail=tail)]
+    return pages
+
+
+def _resolution(image: ImageSpec) -> list[Tag]:
+    """ImageJ keeps pixels per unit."""
+    found = [Tag(296, SHORT, (1,))]
+    for code, size in ((282, image.pixel_size.X), (283, image.pixel_size.Y)):
+        if size:
+            per_unit = (1 / Fraction(size)).limit_denominator(1_000_000)
+            found.append(Tag(code, RATIONAL, (per_unit.numerator, per_unit.denominator)))
+    return found
+
+
+# ---------------------------------------------------------------- descriptions
+
+
+def _description(
+    spec: TiffSpec, shares: Sequence[Sequence[Place]], names: Sequence[str], index: int, name: str
+) -> str | None:
+    if spec.flavour == "plain":
+        return None
+    if spec.flavour == "imagej":
+        return _imagej(spec.images[0])
+    if spec.companion:
+        metadata = quoteattr(f"{_stem(name)}.companion.ome")
+        only = f'<BinaryOnly MetadataFile={metadata} UUID="{_uuid("companion", 0)}"/>'
+        return _root(only, _uuid(names[index], index))
+    return _ome_xml(spec, shares, names, index)
+
+
+def _imagej(image: ImageSpec) -> str:
+    lines = ["ImageJ=1.53t", f"images={image.planes}"]
+    lines += [f"{key}={n}" for key, n in (("channels", image.C), ("slices", image.Z), ("frames", image.T)) if n > 1]
+    if sum(n > 1 for n in (image.C, image.Z, image.T)) > 1:
+        lines.append("hyperstack=true")
+    lines.append("mode=grayscale")
+    if image.pixel_size.X is not None or image.pixel_size.Z is not None:
+        lines.append("unit=micron")
+    if image.pixel_size.Z is not None:
+        lines.append(f"spacing={image.pixel_size.Z}")
+    if image.time_step is not None:
+        lines.append(f"finterval={image.time_step}")
+    return "\n".join([*lines, "loop=false", ""])
+
+
+def _uuid(name: str, index: int) -> str:
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name}/{index}')}"
+
+
+def _root(body: str, identity: str) -> str:
+    space = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<OME xmlns="{space}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" UUID="{identity}" '
+        f'xsi:schemaLocation="{space} {space}/ome.xsd">{body}</OME>'
+    )
+
+
+def _ome_xml(spec: TiffSpec, shares: Sequence[Sequence[Place]], names: Sequence[str], index: int | None) -> str:
+    where = {place: (file, ifd) for file, share in enumerate(shares) for ifd, place in enumerate(share)}
+    images = "".join(_image_xml(spec, number, where, names) for number in range(len(spec.images)))
+    return _root(images, _uuid("companion", 0) if index is None else _uuid(names[index], index))
+
+
+def _image_xml(spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]], names: Sequence[str]) -> str:
+    image = spec.images[number]
+    size = image.pixel_size
+    facts = {
+        "ID": f"Pixels:{number}",
+        "DimensionOrder": image.order,
+        "Type": OME_TYPES[image.dtype],
+        "SizeX": image.X,
+        "SizeY": image.Y,
+        "SizeZ": image.Z,
+        "SizeC": image.C * image.samples,
+        "SizeT": image.T,
+        "BigEndian": str(spec.byte_order == ">").lower(),
+        "Interleaved": str(not image.planar).lower() if image.samples > 1 else None,
+        "PhysicalSizeX": size.X,
+        "PhysicalSizeY": size.Y,
+        "PhysicalSizeZ": size.Z,
+        "TimeIncrement": image.time_step,
+    }
+    channels = "".join(
+        "<Channel"
+        + _attributes(
+            {
+                "ID": f"Channel:{number}:{c}",
+                "Name": image.channel_names[c] if image.channel_names else None,
+                "SamplesPerPixel": image.samples,
+            }
+        )
+        + "/>"
+        for c in range(image.C)
+    )
+    data = _tiffdata(spec, number, where, names)
+    pixels = f"<Pixels{_attributes(facts)}>{channels}{data}</Pixels>"
+    return f"<Image{_attributes({'ID': f'Image:{number}', 'Name': image.name})}>{pixels}</Image>"
+
+
+def _tiffdata(spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]], names: Sequence[str]) -> str:
+    if spec.tiffdata == "bare":
+        return "<TiffData/>"
+    places = _in_order(spec.images[number], number)
+    if spec.tiffdata == "block":
+        return f'<TiffData IFD="{where[places[0]][1]}" PlaneCount="{len(places)}"/>'
+    found = []
+    for place in places:
+        file, ifd = where[place]
+        _, t, c, z = place
+        known = _attributes({"FirstT": t, "FirstC": c, "FirstZ": z, "IFD": ifd, "PlaneCount": 1})
+        if spec.files > 1 or spec.companion:
+            label = f"<UUID FileName={quoteattr(names[file])}>{_uuid(names[file], file)}</UUID>"
+            found.append(f"<TiffData{known}>{label}</TiffData>")
+        else:
+            found.append(f"<TiffData{known}/>")
+    return "".join(found)
+
+
+def _attributes(facts: Mapping[str, object]) -> str:
+    return "".join(f" {key}={quoteattr(str(value))}" for key, value in facts.items() if value is not None)

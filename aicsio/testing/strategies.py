@@ -1,0 +1,258 @@
+"""Hypothesis strategies for images, views, files and handles. The only importer of hypothesis.
+
+from hypothesis import given
+from aicsio.testing.strategies import handles, views
+
+@given(handles(), data())
+def test_it(image, data): ...
+"""
+
+import functools
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, no_type_check
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from aicsio.opening import open_image
+from aicsio.records import Dims, ImageHandle, PixelSize
+from aicsio.steps import select_scene, transpose_to
+from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.ome_tiff import IMAGEJ_TYPES, OME_TYPES, TiffSpec
+from aicsio.testing.patterns import DTYPES, ImageSpec, most_levels, pixels
+
+__all__ = [
+    "Draw",
+    "Image",
+    "View",
+    "arrays",
+    "composite",
+    "dims",
+    "dtypes",
+    "handles",
+    "image_specs",
+    "images",
+    "picks",
+    "tiff_specs",
+    "views",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+LETTERS = "TCZYXSMHIVRB"
+ADDED = "QKUW"
+"""Letters that no image has until a view adds them."""
+Draw: TypeAlias = Callable[..., Any]
+"""What ``st.composite`` hands over: it gives a value of a strategy."""
+View: TypeAlias = tuple[str, dict[str, Any]]
+"""Order and picks: the arguments of ``transpose_to``."""
+
+
+def composite(function: Callable[Concatenate[Draw, P], R]) -> Callable[P, st.SearchStrategy[R]]:
+    """Make a strategy of a function that draws, and hide that beartype throws dice: hypothesis warns of it."""
+
+    @no_type_check  # or beartype would throw dice over what it returns
+    @functools.wraps(function)
+    def undisturbed(draw: Draw, *args: P.args, **kwargs: P.kwargs) -> R:
+        state = random.getstate()
+        try:
+            return function(draw, *args, **kwargs)
+        finally:
+            random.setstate(state)
+
+    return st.composite(undisturbed)
+
+
+@composite
+def dims(draw: Draw, max_axes: int = 5, max_size: int = 6, min_size: int = 1) -> Dims:
+    """Letters in any order, and their sizes."""
+    sizes = draw(st.lists(st.integers(min_size, max_size), min_size=1, max_size=max_axes))
+    return Dims("".join(draw(st.permutations(LETTERS))[: len(sizes)]), tuple(sizes))
+
+
+def dtypes(names: Sequence[str] = DTYPES) -> st.SearchStrategy[np.dtype[Any]]:
+    """Pixel types in either byte order."""
+    return st.builds(lambda name, order: np.dtype(name).newbyteorder(order), st.sampled_from(names), st.sampled_from("<>"))
+
+
+@composite
+def arrays(draw: Draw, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> npt.NDArray[Any]:
+    """Arrays of distinct pixels, as far as their type has room for them."""
+    kind = draw(dtypes()) if dtype is None else dtype
+    size = math.prod(shape)
+    spec = ImageSpec(Y=1, X=max(size, 1), dtype=kind.newbyteorder("=").name, seed=draw(st.integers(0, 1 << 16)))
+    return pixels(spec).reshape(-1)[:size].reshape(shape).astype(kind)
+
+
+def picks(size: int) -> st.SearchStrategy[Any]:
+    """Whatever may be picked from a dimension of some size: ints, slices, ranges, lists, tuples, arrays."""
+    positions = st.integers(-size, size - 1)
+    many = st.lists(positions, min_size=1, max_size=size + 2)
+    return st.one_of(
+        positions,
+        st.slices(size).filter(lambda part: len(range(size)[part]) > 0),
+        many,
+        many.map(tuple),
+        many.map(np.array),
+        positions.map(np.int64),
+        _ranges(size),
+    )
+
+
+def _ranges(size: int) -> st.SearchStrategy[range]:
+    ends = st.integers(0, size - 1)
+    steps = st.integers(1, size)
+    forward = st.builds(lambda a, b, step: range(min(a, b), max(a, b) + 1, step), ends, ends, steps)
+    backward = st.builds(lambda a, b, step: range(max(a, b), min(a, b) - 1, -step), ends, ends, steps)
+    wrapped = st.builds(lambda a, b: range(min(a, b) - size, max(a, b) + 1 - size), ends, ends)
+    return st.one_of(forward, backward, wrapped)
+
+
+@composite
+def views(draw: Draw, shown: Dims, max_added: int = 2) -> View:
+    """Legal arguments of ``transpose_to`` for what is shown: letters moved, dropped and added, positions picked."""
+    kept = [letter for letter in shown if shown[letter] == 0 or draw(st.booleans())]
+    added = draw(st.lists(st.sampled_from([c for c in ADDED if c not in shown]), unique=True, max_size=max_added))
+    order = "".join(draw(st.permutations([*kept, *added])))
+    assume(order)
+    chosen: dict[str, Any] = {}
+    for letter, size in shown.items():
+        if not size:
+            continue
+        if letter in kept:
+            # An added axis has one position, and cannot be made to have it twice.
+            pick = draw(st.none() | (st.integers(-1, 0) if letter in ADDED else picks(size)))
+        else:
+            one = st.integers(-size, size - 1)
+            pick = draw(one | one.map(lambda i: [i]) | (st.none() if size == 1 else st.nothing()))
+        if pick is not None:
+            chosen[letter] = pick
+    return order, chosen
+
+
+@attrs.frozen(eq=False)
+class Image:
+    """A handle, and the pixels that it must show. Not a record: it lives for one example."""
+
+    handle: ImageHandle
+    """In stored order."""
+    pixels: npt.NDArray[Any]
+    """In stored order and native byte order."""
+
+
+@composite
+def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) -> Image:
+    """Images over every kind of layout: numpy and dask arrays, raw and compressed blocks of any shape."""
+    shown = draw(dims(max_axes, max_size, min_size))
+    array = draw(arrays(shown.shape))
+    native = array.astype(array.dtype.newbyteorder("="))
+    kind = draw(st.sampled_from(["numpy", "dask", "raw", "deflate"]))
+    blocks = tuple(draw(st.integers(1, max(size, 1))) for size in shown.shape)
+    if kind == "numpy":
+        return Image(open_image(array, dims=shown.order), native)
+    if kind == "dask":
+        import dask.array as da
+
+        chunks = tuple(_uneven(draw, size) for size in shown.shape)
+        return Image(open_image(da.from_array(array, chunks=chunks), dims=shown.order), native)
+    if kind == "raw":
+        axes = tuple(draw(st.permutations(range(len(shown)))))
+        flipped = tuple(draw(st.booleans()) for _ in axes)
+        return Image(handle_of(stored(array, shown.order, blocks, axes=axes, flipped=flipped)), native)
+    return Image(handle_of(stored(array, shown.order, blocks, "deflate")), native)
+
+
+def _uneven(draw: Draw, size: int) -> tuple[int, ...]:
+    """Cut a size into chunks of any length."""
+    edges = sorted({0, size, *draw(st.lists(st.integers(0, size), max_size=3))})
+    return tuple(b - a for a, b in zip(edges, edges[1:], strict=False)) or (0,)
+
+
+@composite
+def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
+    """Handles as a user may have them: of one scene or several, seen through up to two views."""
+    if draw(st.booleans()):
+        handle = draw(images(max_axes, max_size)).handle
+    else:
+        shown = draw(dims(3, max_size))
+        sizes = st.tuples(*(st.integers(1, max_size) for _ in shown))
+        scenes = [draw(arrays(draw(sizes))) for _ in range(draw(st.integers(1, 3)))]
+        handle = select_scene(open_image(scenes, dims=shown.order), draw(st.integers(0, len(scenes) - 1)))
+    for _ in range(draw(st.integers(0, 2))):
+        order, chosen = draw(views(handle.dims, max_added=1))
+        handle = transpose_to(handle, order, **chosen)
+    return handle
+
+
+# ---------------------------------------------------------------- files
+
+_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=8).filter(
+    lambda name: name == name.strip()
+)
+_MICROMETRES = st.none() | st.integers(1, 4000).map(lambda n: n / 64)
+
+
+@composite
+def image_specs(draw: Draw, dtype: str | None = None, *, simple: bool = False, max_size: int = 40) -> ImageSpec:
+    """Images of a file; ``simple`` ones have one sample and one level."""
+    count = st.integers(1, 3)
+    samples = 1 if simple else draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
+    channels = draw(count)
+    rows, columns = draw(st.integers(1, max_size)), draw(st.integers(1, max_size))
+    return ImageSpec(
+        T=draw(count),
+        C=channels,
+        Z=draw(count),
+        Y=rows,
+        X=columns,
+        samples=samples,
+        dtype=draw(st.sampled_from(sorted(OME_TYPES))) if dtype is None else dtype,
+        order="XYCZT" if simple else draw(st.sampled_from(["XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"])),
+        planar=samples > 1 and draw(st.booleans()),
+        levels=1 if simple else draw(st.integers(1, min(3, most_levels(rows, columns)))),
+        name=draw(st.none() | _NAMES),
+        channel_names=tuple(draw(st.lists(_NAMES, min_size=channels, max_size=channels))) if draw(st.booleans()) else (),
+        pixel_size=PixelSize(draw(_MICROMETRES), draw(_MICROMETRES), draw(_MICROMETRES)),
+        time_step=draw(st.none() | st.integers(1, 600).map(lambda n: n / 8)),
+        seed=draw(st.integers(0, 1 << 16)),
+    )
+
+
+@composite
+def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("ome",)) -> TiffSpec:
+    """Files and sets of files, all of them legal."""
+    flavour: Any = draw(st.sampled_from(list(flavours)))
+    ome, imagej = flavour == "ome", flavour == "imagej"
+    dtype = draw(st.sampled_from(IMAGEJ_TYPES if imagej else DTYPES))
+    if ome and dtype not in OME_TYPES:
+        dtype = "uint16"
+    count = draw(st.integers(1, max_images)) if ome else 1
+    shown = tuple(draw(image_specs(dtype, simple=not ome)) for _ in range(count))
+    compression: Any = draw(st.sampled_from(["none", "none", "lzw", "zlib", "deflate", "packbits", "zstd"]))
+    predictors: list[Any] = [1]
+    if compression not in {"none", "packbits"}:
+        predictors += [2] if dtype.lstrip("u").startswith("int") else [3] if dtype.startswith("float") else []
+    tile = draw(st.none() | st.tuples(st.sampled_from([16, 32]), st.sampled_from([16, 32, 48])))
+    tiffdata: Any = draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1))) if ome else "each"
+    each = ome and tiffdata == "each"
+    pages = sum(image.planes for image in shown)
+    return TiffSpec(
+        shown,
+        flavour,
+        byte_order=draw(st.sampled_from(["<", ">"])),
+        big=draw(st.booleans()),
+        rows_per_strip=None if tile else draw(st.none() | st.integers(1, 20)),
+        tile=tile,
+        compression=compression,
+        predictor=draw(st.sampled_from(predictors)),
+        shuffle=draw(st.none() | st.integers(0, 99)) if each else None,
+        tiffdata=tiffdata,
+        files=draw(st.integers(1, min(3, pages))) if each else 1,
+        companion=each and draw(st.booleans()),
+        one_directory=imagej and compression == "none" and tile is None and draw(st.booleans()),
+    )

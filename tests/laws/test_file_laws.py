@@ -1,0 +1,107 @@
+"""A file that was described, made and opened shows what was described; what was written and opened, what was written."""
+
+import pickle
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aicsio import ImageHandle, open_image, select_level, select_scene, to_dask, to_numpy, transpose_to
+from aicsio._files import open_count
+from aicsio.testing import TiffSpec, pixels, write
+from aicsio.testing.model import transposed
+from aicsio.testing.ome_tiff import build
+from aicsio.testing.patterns import ImageSpec
+from aicsio.testing.strategies import tiff_specs, views
+
+
+def opened(spec: TiffSpec, folder: str) -> ImageHandle:
+    handle = open_image(write(spec, Path(folder)))
+    assert open_count() == 0
+    return handle
+
+
+def check_pixels(handle: ImageHandle, image: ImageSpec) -> None:
+    assert len(handle.levels) == image.levels
+    for level in range(image.levels):
+        expected = pixels(image, level)
+        focused = select_level(handle, level)
+        assert focused.dtype == expected.dtype
+        seen = transpose_to(focused, image.dims.order)
+        assert seen.shape == expected.shape
+        assert to_numpy(seen).tobytes() == expected.tobytes()
+
+
+@given(tiff_specs())
+def test_an_ome_tiff_shows_what_was_described(spec: TiffSpec) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        handle = opened(spec, folder)
+        assert handle.format == "ome-tiff"
+        assert len(handle.scenes) == len(spec.images)
+        for index, image in enumerate(spec.images):
+            scene = select_scene(handle, index)
+            check_pixels(scene, image)
+            assert scene.scene.name == (image.name or f"Image:{index}")
+            assert scene.pixel_size == image.pixel_size
+            assert scene.time_step == image.time_step
+            assert [channel.name for channel in scene.channels] == list(image.channel_names or [None] * image.C)
+            assert {channel.samples for channel in scene.channels} == {image.samples}
+    assert open_count() == 0
+
+
+@given(tiff_specs(flavours=["imagej"]))
+def test_an_imagej_stack_shows_what_was_described(spec: TiffSpec) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        handle = opened(spec, folder)
+        check_pixels(handle, spec.images[0])
+        size = spec.images[0].pixel_size
+        assert handle.pixel_size.Z == size.Z
+        assert handle.time_step == spec.images[0].time_step
+
+
+@given(tiff_specs(flavours=["plain"]), st.data())
+def test_a_plain_stack_shows_its_pages_in_order(spec: TiffSpec, data: st.DataObject) -> None:
+    image = spec.images[0]
+    expected = pixels(image).swapaxes(1, 2).reshape(image.planes, image.Y, image.X)
+    letters = data.draw(st.sampled_from(["TYX", "ZYX", "CYX"]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(spec, Path(folder))
+        handle = open_image(path) if image.planes == 1 else open_image(path, dims=letters)
+        seen = to_numpy(transpose_to(handle, letters))
+        assert seen.dtype == expected.dtype
+        assert seen.tobytes() == expected.tobytes()
+
+
+@given(tiff_specs(max_images=2), st.data())
+def test_a_view_of_a_file_is_what_the_model_says(spec: TiffSpec, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        handle = opened(spec, folder)
+        index = data.draw(st.integers(0, len(spec.images) - 1))
+        image = spec.images[index]
+        seen = transpose_to(select_scene(handle, index), image.dims.order)
+        order, picks = data.draw(views(seen.dims))
+        expected = transposed(pixels(image), seen.dims.order, order, **picks)
+        viewed = transpose_to(seen, order, **picks)
+        assert to_numpy(viewed).tobytes() == expected.tobytes()
+        assert to_dask(viewed).compute(scheduler="sync").tobytes() == expected.tobytes()
+        travelled = pickle.loads(pickle.dumps(viewed))
+        assert travelled == viewed
+        assert to_numpy(travelled).tobytes() == expected.tobytes()
+
+
+@given(tiff_specs(max_images=1).filter(lambda spec: spec.files == 1 and not spec.companion))
+def test_bytes_are_read_like_files(spec: TiffSpec) -> None:
+    (content,) = build(spec).values()
+    check_pixels(open_image(content), spec.images[0])
+
+
+def test_opening_is_blind_to_the_name(tmp_path: Path) -> None:
+    spec = TiffSpec((ImageSpec(C=2),))
+    for name in ("a.ome.tif", "b.TIFF", "c.dat", "d", "ü 名.png"):
+        handle = open_image(write(spec, tmp_path, name))
+        assert handle.format == "ome-tiff"
+        assert np.array_equal(to_numpy(transpose_to(handle, "TCZYX")), pixels(spec.images[0]))
+
+
