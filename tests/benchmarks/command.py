@@ -1,0 +1,131 @@
+"""The command: makes the files, measures, prints, and cleans up."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import contenders, report, samples, timing
+
+PEERS = ("tifffile", "bioio")
+NEW_PROCESS = ("raw", "zlib")
+"""Files that new interpreters open: they take seconds, and the others would tell nothing more."""
+LIBRARIES = ("aicsio", "numpy", "dask", "imagecodecs", *PEERS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks that the command line names."""
+    options = _parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 200, stderr=options.json)
+    peers = contenders.installed(tuple(options.peers))
+    made = samples.samples(options.planes, options.size, options.tiny_planes, options.tiny_size, options.tile)
+    chosen = [sample for sample in made if not options.files or sample.name in options.files]
+    lines: list[report.Line] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="aicsio-benchmarks-", dir=options.folder) as folder,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # peers warn of much that is not ours to mend
+        if not options.files or "import" in options.files:
+            lines.append(_import(peers, options.rounds))
+        for sample in chosen:
+            console.print(f"{sample.name}: writing {sample.planes} planes ...", style="dim")
+            path = samples.write(sample, Path(folder))
+            lines += _lines(sample, path, Path(folder), peers, options, console)
+            path.unlink()
+    about = _about(options.workers)
+    if options.json:
+        print(report.as_json(lines, about))
+    report.show(lines, peers, console)
+    console.print(", ".join(f"{name} {value}" for name, value in about.items()))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python tests/benchmarks",
+        description="Compare aicsio with the floor (bare reads and decoders) and with peers, in one run on the same "
+        "files. These (2 GB in all at the default sizes) are made in a temporary folder and deleted.",
+    )
+    names = ["import", *(sample.name for sample in samples.samples(1, 1, 1, 1, 1))]
+    parser.add_argument("files", nargs="*", metavar="FILE", help=f"which of: {', '.join(names)} (default: all)")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these, such as: read window dask")
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS, help="peers to ask, if installed")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (default: 7)")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds that a slow contender may take in all")
+    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="threads of each contender")
+    parser.add_argument("--planes", type=int, default=180, help="large planes (default: 180)")
+    parser.add_argument("--size", type=int, default=1024, help="their height and width (default: 1024)")
+    parser.add_argument("--tile", type=int, default=256, help="height and width of compressed tiles (default: 256)")
+    parser.add_argument("--tiny-planes", type=int, default=50_000, help="tiny planes (default: 50000)")
+    parser.add_argument("--tiny-size", type=int, default=64, help="their height and width (default: 64)")
+    parser.add_argument("--folder", help="where the temporary folder is made")
+    parser.add_argument("--json", action="store_true", help="print all measurements as JSON, and the table to stderr")
+    return parser
+
+
+def _import(peers: Sequence[str], rounds: int) -> report.Line:
+    codes = {name: code for name, code in contenders.IMPORTS.items() if name in {"ours", "floor", *peers}}
+    return report.Line("", "import", tuple(timing.measure_fresh(codes, rounds).items()))
+
+
+def _lines(
+    sample: samples.Sample,
+    path: Path,
+    folder: Path,
+    peers: tuple[str, ...],
+    options: argparse.Namespace,
+    console: Console,
+) -> Iterator[report.Line]:
+    where = samples.ranges(sample, path)
+    wanted = options.cases
+
+    def asked(name: str) -> bool:
+        return not wanted or any(name.startswith(case) for case in wanted)
+
+    for case in contenders.cases(sample, where, folder, options.workers, peers):
+        if not asked(case.name):
+            continue
+        console.print(f"{sample.name}: {case.name} ...", style="dim")
+        found = timing.measure(case.contenders, options.rounds, options.patience)
+        yield report.Line(sample.name, case.name, tuple(found.items()))
+        if case.needed is not None:
+            counts = {name: timing.bytes_read(call) for name, call in case.contenders.items() if name != "floor"}
+            amounts = tuple((name, count) for name, count in counts.items() if count is not None)
+            yield report.Line(sample.name, f"{case.name} bytes", amounts=amounts, needed=case.needed)
+    if asked("new process") and sample.name in NEW_PROCESS:
+        index = where.shape[0] // 2
+        at = contenders.picks(sample, index)
+        codes = {
+            name: code.format(path=str(path), page=index, picks=at)
+            for name, code in contenders.COLD.items()
+            if name in {"ours", *peers}
+        }
+        yield report.Line(sample.name, "plane, new process", tuple(timing.measure_fresh(codes, options.rounds).items()))
+    if asked("sizes"):
+        sizes = contenders.sizes(where)
+        automatic = sizes["graph, automatic chunks"]
+        for name, count in sizes.items():
+            compared = {"ours": count, "3 MB": 3_000_000, "graph, automatic chunks": automatic}
+            yield report.Line(sample.name, name, amounts=tuple(compared.items()))
+
+
+def _about(workers: int) -> dict[str, str]:
+    found = {"Python": platform.python_version(), "cores": str(os.cpu_count()), "threads": str(workers)}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The table: ours, the floor and the peers, with ratios, and what of it was promised."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import Timing
+
+
+@attrs.frozen
+class Line:
+    """What was found in one case of one file."""
+
+    sample: str
+    case: str
+    timings: tuple[tuple[str, Timing], ...] = ()
+    """By contender, ours first."""
+    amounts: tuple[tuple[str, int], ...] = ()
+    """Bytes instead of seconds."""
+    needed: int | None = None
+    """Bytes that the pixels asked for take."""
+
+
+@attrs.frozen
+class Goal:
+    """What a case must keep: ours at most ``limit`` times as much as another."""
+
+    sample: str
+    case: str
+    against: str
+    """``floor``, a peer, or ``needed`` for bytes."""
+    limit: float
+
+
+GOALS = (
+    Goal("", "import", "floor", 2.0),
+    Goal("raw", "read", "floor", 1.25),
+    Goal("zlib", "read", "floor", 1.2),
+    Goal("zstd", "read", "floor", 1.2),
+    *(Goal(sample, "plane, open", "tifffile", 2.0) for sample in ("raw", "zlib", "zstd")),
+    *(Goal(sample, "plane, open", "bioio", 1 / 15) for sample in ("raw", "zlib", "zstd")),
+    Goal("raw", "window bytes", "needed", 2.0),
+    Goal("tiny raw", "window bytes", "needed", 2.0),
+    Goal("raw", "dask", "floor", 2.0),
+    Goal("zlib", "dask", "floor", 1.3),
+    Goal("zstd", "dask", "floor", 1.3),
+    *(Goal(f"tiny {compression}", "open", "tifffile", 1.0) for compression in ("raw", "zlib", "zstd")),
+    *(Goal(f"tiny {compression}", "pickled handle", "3 MB", 1.0) for compression in ("raw", "zlib", "zstd")),
+    *(
+        Goal(f"tiny {compression}", "graph, a chunk a plane", "graph, automatic chunks", 1.1)
+        for compression in ("raw", "zlib", "zstd")
+    ),
+)
+
+
+def by_peer(timings: Iterable[tuple[str, Timing]]) -> dict[str, Timing]:
+    """Keep the fastest way of each contender: the first word is its name."""
+    best: dict[str, Timing] = {}
+    for name, timing in timings:
+        peer = name.partition(" ")[0]
+        if peer not in best or timing.median < best[peer].median:
+            best[peer] = timing
+    return best
+
+
+def values(line: Line) -> dict[str, float]:
+    """What goals compare: seconds by contender, or bytes."""
+    found: dict[str, float] = {name: timing.median for name, timing in by_peer(line.timings).items()}
+    found.update(line.amounts)
+    if line.needed is not None:
+        found["needed"] = line.needed
+    return found
+
+
+def kept(goal: Goal, lines: Sequence[Line]) -> tuple[float, bool] | None:
+    """Return the ratio that a goal limits and whether it holds; ``None`` where it was not measured."""
+    for line in lines:
+        if (line.sample, line.case) == (goal.sample, goal.case):
+            found = values(line)
+            if "ours" in found and goal.against in found:
+                ratio = found["ours"] / found[goal.against]
+                return ratio, ratio <= goal.limit
+    return None
+
+
+def show(lines: Sequence[Line], peers: Sequence[str], console: Console) -> None:
+    """Print the table, then the goals."""
+    table = Table("file", "case", *("ours", "floor", "x"), *(head for peer in peers for head in (peer, "x")))
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for line in lines:
+        found = by_peer(line.timings)
+        if line.amounts:
+            amounts = dict(line.amounts)
+            needed = [_bytes(line.needed), _times(amounts["ours"], line.needed)] if line.needed else ["", ""]
+            cells = [_bytes(amounts["ours"]), *needed]
+            for peer in peers:
+                cells += (
+                    [_bytes(amounts[peer]), _times(amounts[peer], amounts["ours"])] if peer in amounts else ["", ""]
+                )
+        else:
+            cells = [_seconds(found["ours"])]
+            cells += _against(found, "floor", of_ours=True)
+            for peer in peers:
+                cells += _against(found, peer, of_ours=False)
+        table.add_row(line.sample, line.case, *cells)
+    console.print(table)
+    console.print(
+        "Medians (least to most). x beside the floor: ours as a multiple of it; x beside a peer: the peer as a "
+        "multiple of ours. The floor of import is numpy's, of dask our to_numpy, of bytes what the pixels take."
+    )
+    for goal in GOALS:
+        verdict = kept(goal, lines)
+        if verdict is not None:
+            ratio, holds = verdict
+            text = f"{goal.sample or 'process'}, {goal.case}: {ratio:.3g} x {goal.against}, promised {goal.limit:.3g}"
+            console.print(f"{'holds ' if holds else 'BROKEN'}  {text}")
+
+
+def _against(found: Mapping[str, Timing], other: str, *, of_ours: bool) -> list[str]:
+    if other not in found:
+        return ["", ""]
+    ours, theirs = found["ours"].median, found[other].median
+    return [_seconds(found[other]), _times(ours, theirs) if of_ours else _times(theirs, ours)]
+
+
+def _times(a: float, b: float | None) -> str:
+    return f"{a / b:.3g}" if b else ""
+
+
+def _seconds(timing: Timing) -> str:
+    low, middle, high = min(timing.seconds), timing.median, max(timing.seconds)
+    unit, scale = ("s", 1.0) if middle >= 1 else ("ms", 1e3)
+    return f"{middle * scale:.3g} {unit} ({low * scale:.3g}-{high * scale:.3g})"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.3g} MB" if count >= 1e6 else f"{count / 1e3:.3g} kB"
+
+
+def as_json(lines: Sequence[Line], about: Mapping[str, Any]) -> str:
+    """Give all that was measured, every round of it."""
+    rows = [
+        {
+            "file": line.sample,
+            "case": line.case,
+            "seconds": {name: list(timing.seconds) for name, timing in line.timings},
+            "bytes": dict(line.amounts),
+            "needed_bytes": line.needed,
+        }
+        for line in lines
+    ]
+    goals = [
+        attrs.asdict(goal) | dict(zip(("ratio", "holds"), kept(goal, lines) or (None, None), strict=True))
+        for goal in GOALS
+    ]
+    return json.dumps({"about": dict(about), "measured": rows, "goals": goals}, indent=1)

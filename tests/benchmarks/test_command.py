@@ -1,0 +1,45 @@
+"""The benchmarks run, on tiny files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+TINY = ["--planes=3", "--size=128", "--tile=32", "--tiny-planes=20", "--tiny-size=16", "--rounds=1"]
+
+
+def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
+    command = [sys.executable, str(FOLDER), *TINY, "--folder", str(folder), "--json", *options]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    rows: list[dict[str, Any]] = json.loads(done.stdout)["measured"]
+    return rows
+
+
+def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path) -> None:
+    cases = ["open", "read", "plane, open", "window", "dask", "write", "pickled handle"]
+    rows = measured(
+        tmp_path, "--peers", "tifffile", "--cases", "open", "read", "plane", "window", "dask", "write", "sizes"
+    )
+    found = {(row["file"], row["case"]) for row in rows}
+    assert all(
+        (file, case) in found
+        for file in ("raw", "zlib", "zstd", "tiny raw", "tiny zlib", "tiny zstd")
+        for case in cases
+    )
+    assert all(seconds > 0 for row in rows for times in row["seconds"].values() for seconds in times)
+    assert {"ours", "floor", "tifffile"} <= set(next(row for row in rows if row["case"] == "read")["seconds"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_processes_are_measured(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "import", "raw", "--peers", "--cases", "new process")
+    assert [row["case"] for row in rows] == ["import", "plane, new process"]
+
+
+def test_the_bytes_of_a_window_of_raw_pixels_are_counted(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "raw", "--peers", "--cases", "window", "--size=512")
+    counted = [row for row in rows if row["case"] == "window bytes"]
+    assert [row["needed_bytes"] for row in counted] == [64 * 64 * 2]
+    assert all(row["needed_bytes"] <= row["bytes"].get("ours", 8192) <= 2 * row["needed_bytes"] for row in counted)
