@@ -1,0 +1,49 @@
+"""Every example in a docstring of the package runs."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import aicsio
+
+
+def modules() -> Iterator[str]:
+    yield "aicsio"
+    for module in pkgutil.walk_packages(aicsio.__path__, "aicsio."):
+        if not module.name.endswith("__main__"):
+            yield module.name
+
+
+def examples(name: str) -> list[doctest.DocTest]:
+    """Examples of a module and of what it defines; the finder of doctest alone would miss decorated functions."""
+    module = importlib.import_module(name)
+    own = [value for value in vars(module).values() if getattr(value, "__module__", None) == name]
+    finder = doctest.DocTestFinder()
+    parsed = doctest.DocTestParser().get_doctest(module.__doc__ or "", {}, name, module.__file__, 0)
+    found = [parsed] if parsed.examples else []
+    for value in own:
+        if inspect.isroutine(value) or inspect.isclass(value):
+            found += finder.find(value, f"{name}.{value.__qualname__}", module=False, globs={})
+    return [test for test in found if test.examples]
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for example in examples(name):
+        report: list[str] = []
+        runner.run(example, out=report.append)
+        assert not report, "".join(report)
+
+
+@pytest.mark.parametrize("name", [n for n in aicsio.__all__ if inspect.isfunction(getattr(aicsio, n))])
+def test_every_public_function_has_an_example(name: str) -> None:
+    function = getattr(aicsio, name)
+    found = [example.name for example in examples(function.__module__)]
+    assert f"{function.__module__}.{name}" in found
