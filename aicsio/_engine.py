@@ -35,6 +35,8 @@ BATCH = 1 << 20
 """Small blocks are taken together up to this many bytes of pixels: threads that meet often wait often."""
 REMOTE_BATCH = 8 << 20
 """The same for remote sources, whose requests should be large."""
+RECYCLED = 32 << 20
+"""Memory up to this size may have been used before; larger pieces come from the system, filled with zeros."""
 
 
 @attrs.define
@@ -59,6 +61,18 @@ class Task:
     def scattered(self) -> bool:
         """Whether some axis takes or fills uneven positions, which only a window in between can serve."""
         return any(isinstance(part, tuple) for part in (*self.out, *(self.inside or ())))
+
+
+@attrs.define
+class Target:
+    """What is read, and where to. Not a record: it lives for one read."""
+
+    array: LazyArray
+    """What is shown."""
+    out: Array
+    """The output, with the axes of the stored array."""
+    blank: bool
+    """Whether it holds zeros; else they are put where pieces may leave something free."""
 
 
 # ---------------------------------------------------------------- plan
@@ -148,38 +162,43 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
     ------
     CorruptFileError, SourceError
     """
+    # Zeros that come with the memory cost nothing; others are written only where no piece is sure to cover them.
+    blank = array.nbytes > RECYCLED
     try:
-        # calloc'ed pages cost nothing until they are written: what no piece holds stays zero.
-        out = np.zeros(array.shape, array.dtype)
+        out = np.zeros(array.shape, array.dtype) if blank else np.empty(array.shape, array.dtype)
     except (MemoryError, ValueError) as error:
         raise CorruptFileError(
             f"{array.dims} of {array.dtype} are {array.nbytes:,} bytes, more than this process can hold: "
             "pick a part with transpose_to, or read lazily with to_dask"
         ) from error
     if array.size:
-        read_into(array, out, workers)
+        read_into(array, out, workers, blank=blank)
     return out
 
 
-def read_into(array: LazyArray, out: Array, workers: int | None = None) -> None:
-    """Read what the array shows into ``out``, which has its shape and type and holds zeros."""
+def read_into(array: LazyArray, out: Array, workers: int | None = None, *, blank: bool = False) -> None:
+    """Read what the array shows into ``out``, which has its shape and type; ``blank`` says that it holds zeros."""
     if array.dtype.hasobject:
         raise CorruptFileError("pixels cannot be Python objects")
-    by_stored_axis = _as_stored(array, out)
+    target = Target(array, _as_stored(array, out), blank)
     plan = tasks(array)
     with _files.session():
         first = list(itertools.islice(plan, 2))
+        if len(first) == 1:
+            _run(target, [first])
+            return
         one = next(iter(array.layout.pieces(first[0].block, first[0].window)), None)
         far = one is not None and is_remote(one)
         count = workers or (REMOTE_WORKERS if far else min(MOST_WORKERS, os.cpu_count() or 1))
-        if len(first) < 2 or array.nbytes < SMALL:
+        if array.nbytes < SMALL:
             count = 1
-        most = min(REMOTE_BATCH if far else BATCH, array.nbytes // (4 * count))
+        # A core that has done its share early takes more; a request is best large, and one for each thread.
+        most = min(REMOTE_BATCH, array.nbytes // count) if far else min(BATCH, array.nbytes // (4 * count))
         batches = _batches(itertools.chain(first, plan), array.dtype.itemsize, most)
         if count == 1:
-            _run(array, by_stored_axis, batches)
+            _run(target, batches)
         else:
-            _run_parallel(array, by_stored_axis, batches, count)
+            _run_parallel(target, batches, count)
 
 
 def _batches(plan: Iterable[Task], itemsize: int, most: int) -> Iterator[list[Task]]:
@@ -205,14 +224,14 @@ def _as_stored(array: LazyArray, out: Array) -> Array:
     return ordered[tuple(slice(None) if axis in kept else None for axis in range(len(view.picks)))]
 
 
-def _run(array: LazyArray, out: Array, batches: Iterable[Sequence[Task]]) -> None:
+def _run(target: Target, batches: Iterable[Sequence[Task]]) -> None:
     with _files.lend_in_turn() as reader_of:
         worker = Worker(_codecs.Scratch(), reader_of)
         for batch in batches:
-            _do(array, out, batch, worker)
+            _do(target, batch, worker)
 
 
-def _run_parallel(array: LazyArray, out: Array, batches: Iterator[Sequence[Task]], count: int) -> None:
+def _run_parallel(target: Target, batches: Iterator[Sequence[Task]], count: int) -> None:
     lock, failed = threading.Lock(), threading.Event()
 
     def take() -> Sequence[Task] | None:
@@ -221,7 +240,7 @@ def _run_parallel(array: LazyArray, out: Array, batches: Iterator[Sequence[Task]
 
     def work() -> None:
         try:
-            _run(array, out, iter(take, None))
+            _run(target, iter(take, None))
         except BaseException:
             failed.set()
             raise
@@ -235,17 +254,22 @@ def _run_parallel(array: LazyArray, out: Array, batches: Iterator[Sequence[Task]
             failed.set()
 
 
-def _do(array: LazyArray, out: Array, batch: Sequence[Task], worker: Worker) -> None:
+def _do(target: Target, batch: Sequence[Task], worker: Worker) -> None:
     """Read the blocks of a batch; neighbouring pieces of one kind together."""
+    array, out = target.array, target.out
     todo: list[tuple[Job[Any], Array]] = []
     windows: list[tuple[Task, Array]] = []
     for task in batch:
         if task.scattered:
-            target = np.zeros(task.shape, array.dtype)
-            windows.append((task, target))
-        else:
-            target = out[cast("tuple[slice, ...]", task.out)]
-        todo += [(job, target[job.place]) for job in _jobs(array, task)]
+            window = np.zeros(task.shape, array.dtype)
+            windows.append((task, window))
+            todo += [(job, window[job.place]) for job in _jobs(array, task)]
+            continue
+        part = out[cast("tuple[slice, ...]", task.out)]
+        own = [(job, part[job.place]) for job in _jobs(array, task)]
+        if not target.blank and not (len(own) == 1 and own[0][1].shape == part.shape):
+            part[...] = 0
+        todo += own
     place(todo, worker)
     for task, window in windows:
         kept = [slice(None) if part is None else part for part in task.inside or (None,) * window.ndim]

@@ -56,7 +56,8 @@ def thumbnail(handle: ImageHandle, size: int, progress: Callable[[int, int], obj
     """
     array = _focused(handle, size)
     count = array.dims.C if "C" in array.dims else 1
-    palette = handle.scene.color_map
+    # A palette is that of the first page: it does not speak for the other channels.
+    palette = handle.scene.color_map if count == 1 else None
     planes = [_plane(array, c, size, smooth=palette is None, report=_part(progress, c, count)) for c in range(count)]
     if palette is not None and planes[0].ndim == 2 and planes[0].dtype.kind == "u":
         return _indexed(planes[0], palette)

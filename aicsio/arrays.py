@@ -4,6 +4,7 @@ Rule kept here: pixels are read only by the engine; this module says how much of
 """
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -121,8 +122,8 @@ class _Sliced:
         parts = key if isinstance(key, tuple) else (key,)
         picks = dict(zip(dims.order, parts, strict=False))
         kept = "".join(c for c in dims if not isinstance(picks.get(c), int | np.integer))
-        parts = [picks.get(c, slice(None)) for c in kept]
-        taken = [range(dims[c])[part] if isinstance(part, slice) else part for c, part in zip(kept, parts, strict=True)]
+        asked = [(dims[c], picks.get(c, slice(None))) for c in kept]
+        taken = [range(size)[part] if isinstance(part, slice) else part for size, part in asked]
         # A pick of nothing is an error to a user, and an empty array to numpy and dask.
         if any(len(part) == 0 for part in taken):
             return np.zeros(tuple(map(len, taken)), self.array.dtype)
@@ -213,7 +214,7 @@ def _grown(array: LazyArray, fixed: Mapping[str, int]) -> tuple[int, ...]:
     for i in sorted(range(len(shape)), key=lambda i: axes[i], reverse=True):
         if array.view.letters[i] in fixed or axes[i] < 0:
             continue
-        nbytes = int(np.prod(chunk, dtype=np.int64)) * array.dtype.itemsize
+        nbytes = math.prod(chunk) * array.dtype.itemsize
         chunk[i] = min(shape[i], chunk[i] * max(1, CHUNK_BYTES // max(nbytes, 1)))
     return tuple(chunk)
 

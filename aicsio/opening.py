@@ -99,8 +99,9 @@ def open_image(
     else:
         source = _files.identify(image, storage_options)
         options = formats.Options(mosaic=mosaic, engine=engine)
-        row = _choose(source) if format is None else _named(format)
-        contents, name = row.load().read_contents(source, options), row.name
+        with _files.session():
+            row = _choose(source) if format is None else _named(format)
+            contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:
             contents = _with_dims(contents, dims)
     contents = _with_overrides(contents, channel_names, pixel_size)

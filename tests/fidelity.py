@@ -87,7 +87,8 @@ def _packed(rows: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
 
 def _predicted_on_bytes(rows: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
     """Take differences of samples, pack them, and add up pairs of bytes in place of the samples."""
-    differences = np.diff(rows.astype(np.int64), axis=1, prepend=0) & ((1 << bits) - 1)
+    wide = rows.astype(np.int64)
+    differences = (wide - np.pad(wide, ((0, 0), (1, 0)))[:, :-1]) & ((1 << bits) - 1)
     packed = _packed(differences, bits)
     if bits == 24:
         return np.append(packed, np.zeros(rows.size, np.uint8))
@@ -98,7 +99,8 @@ def _predicted_on_bytes(rows: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
     summed = [np.cumsum(pairs[i : i + width], dtype=np.uint16) for i in range(0, pairs.size, width)]
     stored = np.concatenate(summed).astype("<u2").view(np.uint8).reshape(packed.shape)
     single = np.unpackbits(stored, axis=1)[:, : width * bits].reshape(len(rows), width, bits)
-    return (single.astype(np.uint64) << np.arange(bits - 1, -1, -1, dtype=np.uint64)).sum(2).astype(np.uint16)
+    weights = np.uint64(1) << np.arange(bits - 1, -1, -1, dtype=np.uint64)
+    return np.asarray((single * weights).sum(2), np.uint16)
 
 
 def pixel_differences(handle: ImageHandle, fact: Fact) -> set[str]:

@@ -21,6 +21,8 @@ class Site:
     """Contents by name."""
     ranges: bool = True
     """Whether ranges are honoured, or answered with the whole file."""
+    cut: bool = False
+    """Whether the connection breaks in the middle of a body."""
     status: int = 0
     """Answer everything with this status; 0 for none."""
     asked: list[tuple[str, str]] = attrs.Factory(list)
@@ -71,7 +73,7 @@ def serving(**files: bytes) -> Iterator[Site]:
             self.end_headers()
             if body:
                 site.sent.append(len(part))
-                self.wfile.write(part)
+                self.wfile.write(part[: len(part) // 2] if site.cut else part)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

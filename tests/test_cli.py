@@ -446,6 +446,16 @@ def test_a_palette_is_applied(tmp_path: Path) -> None:
     assert _thumbnail.thumbnail(handle, 10).shape == (7, 10, 3)
 
 
+def test_a_palette_of_the_first_page_is_not_that_of_all_channels(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((6, 6), value, np.uint8)) for value in (0, 200)]
+    for frame in frames:
+        frame.putpalette([255, 0, 0] * 256)
+    frames[0].save(tmp_path / "lut.tif", save_all=True, append_images=frames[1:])
+    handle = open_image(tmp_path / "lut.tif", dims="CYX")
+    assert handle.scene.color_map is not None
+    np.testing.assert_array_equal(_thumbnail.thumbnail(handle, 9)[0, 0], [128, 0, 128])
+
+
 # ---------------------------------------------------------------- demo
 
 

@@ -90,7 +90,9 @@ class TestIdentify:
         source = Source("anything")
         assert identify(source) is source
 
-    @pytest.mark.parametrize("name", ["ü 名 𝔘.tif", "a%20b.tif", "#1?.tif", "a::b.tif", "x:y.tif", "new\nline.tif", "http:"])
+    @pytest.mark.parametrize(
+        "name", ["ü 名 𝔘.tif", "a%20b.tif", "#1?.tif", "a::b.tif", "x:y.tif", "new\nline.tif", "http:"]
+    )
     def test_any_name_will_do(self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         found = tmp_path / name
         found.write_bytes(CONTENT)
@@ -247,6 +249,12 @@ class TestUrls:
         site.status = 404
         with pytest.raises(SourceNotFoundError), lend(source):
             pass
+
+    def test_a_connection_that_breaks(self, site: Site) -> None:
+        source = identify(site.url + "file.bin")
+        site.cut = True
+        with pytest.raises(SourceError, match=r"cannot read .*file\.bin"), lend(source) as reader:
+            reader.read(0, 1000)
 
     def test_a_server_that_is_gone(self) -> None:
         with serving(file__bin=CONTENT) as site:
@@ -414,7 +422,20 @@ class TestSibling:
 
     @pytest.mark.parametrize(
         "name",
-        ["../secret", "/etc/passwd", "a/b", "a\\b", "..\\secret", "C:\\x", ".", "..", "", "a\0b", "zip::x", "http://h/x"],
+        [
+            "../secret",
+            "/etc/passwd",
+            "a/b",
+            "a\\b",
+            "..\\secret",
+            "C:\\x",
+            ".",
+            "..",
+            "",
+            "a\0b",
+            "zip::x",
+            "http://h/x",
+        ],
     )
     @pytest.mark.parametrize("where", ["path", "url"])
     def test_a_name_that_leaves_the_folder_is_refused(self, path: Path, memory: Any, where: str, name: str) -> None:

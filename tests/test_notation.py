@@ -90,7 +90,21 @@ def test_a_pick_outside_says_what_is_inside(pick: Any, said: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "pick",
-    [True, 1.0, "1", b"1", None, [True, False], [1.0], [[1]], np.array([True]), np.array([1.5]), slice(0.0, 2), {1}, {}],
+    [
+        True,
+        1.0,
+        "1",
+        b"1",
+        None,
+        [True, False],
+        [1.0],
+        [[1]],
+        np.array([True]),
+        np.array([1.5]),
+        slice(0.0, 2),
+        {1},
+        {},
+    ],
 )
 def test_what_is_no_pick_is_a_type_error(pick: Any) -> None:
     with pytest.raises(ArgumentTypeError, match="give an int, a slice, a range, or a list or tuple of ints"):

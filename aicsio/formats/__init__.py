@@ -7,6 +7,7 @@ The order is total: formats of the table whose suffix fits, then the other forma
 import functools
 import importlib
 import importlib.util
+import sys
 from importlib.metadata import entry_points
 from typing import Protocol, cast, runtime_checkable
 
@@ -87,6 +88,8 @@ class Format:
 
     def missing(self) -> tuple[str, ...]:
         """Names that the format needs and that cannot be imported here."""
+        if self.module in sys.modules:
+            return ()  # it was asked when the module was imported, and asking takes a look at every folder of the path
         return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
 
 

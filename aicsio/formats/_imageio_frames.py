@@ -6,6 +6,7 @@ stand exactly there: threads that read a movie block by block decode it once.
 """
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -23,10 +24,12 @@ Array: TypeAlias = npt.NDArray[Any]
 
 MOST_CURSORS = 4
 """Open decoders of one movie: each holds its reference frames in memory."""
-BOMB_BYTES = 256 * 1024 * 1024
+BELIEVED_BYTES = 128 * 1024 * 1024
 """A frame up to this size is believed."""
-BOMB_RATIO = 12_000
-"""No common codec packs more bytes of pixels into one of the file: GIF reaches 10 900, PNG 8 300, JPEG 1 500."""
+PACKED = {"PNG": 12_000, "WEBP": 12_000, "AVIF": 12_000, "JPEG2000": 12_000, "JPEG": 1500, "PSD": 1500, "pydicom": 1500}
+"""Bytes of a larger frame that one byte of a file may stand for: a blank one reaches 8300 in PNG, 1500 in JPEG."""
+PACKED_ELSE = 300
+"""The same for other formats. GIF could reach 10 900, but there a flipped bit makes any canvas."""
 
 
 @attrs.frozen
@@ -134,17 +137,17 @@ def open_checked(source: Source) -> BinaryFile:
         return _files.open_binary(source)
 
 
-def check_size(source: Source, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_size(source: Source, kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse a frame that so few bytes cannot hold, before anyone makes room for it.
 
     Raises
     ------
     CorruptFileError
     """
-    nbytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if 0 in shape:
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes <= 0:
         raise CorruptFileError.at(source.uri, None, f"it declares frames of shape {shape}, which hold no pixels")
-    if source.size is not None and nbytes > max(BOMB_BYTES, BOMB_RATIO * source.size):
+    if source.size is not None and nbytes > max(BELIEVED_BYTES, PACKED.get(kind, PACKED_ELSE) * source.size):
         raise CorruptFileError.at(
             source.uri, None, f"it declares frames of {nbytes:,} bytes, which its {source.size:,} bytes cannot hold"
         )

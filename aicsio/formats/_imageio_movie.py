@@ -68,7 +68,12 @@ def describe(source: Source, kind: str) -> Description:
             "metadata": dict(container.metadata),
             "streams": [_facts(stream) for stream in streams],
         }
-    return Description(found, facts)
+        notes = tuple(
+            ("fewer-frames", f"{f.name}: the header declares {stream.frames} frames, {f.frames.count} are there")
+            for f, stream in zip(found, streams, strict=True)
+            if stream.frames > f.frames.count
+        )
+    return Description(found, facts, notes)
 
 
 def _facts(stream: Any) -> dict[str, Any]:
@@ -105,7 +110,7 @@ def _stream(source: Source, kind: str, stream: Any, packets: list[Any], number: 
     context = stream.codec_context
     mode, samples, dtype = target(context.pix_fmt or "")
     shape = (context.height, context.width, *samples)
-    check_size(source, shape, dtype)
+    check_size(source, kind, shape, dtype)
     shown = [pts for pts, _, _ in packets]
     keys = sorted((pts, pts if dts is None else dts) for pts, dts, key in packets if key and pts is not None)
     told = bool(shown) and None not in shown and len(set(shown)) == len(shown) and bool(keys)
@@ -158,7 +163,7 @@ def target(pixel_format: str) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
     alpha = any(part.is_alpha for part in parts) and not form.has_palette
     deep = "le" if bits > 8 else ""
     dtype = np.dtype("<u2" if deep else "u1")
-    if len(parts) == 1 and not form.has_palette and not form.is_bayer:
+    if len(parts) == 1 and not form.has_palette and not form.name.startswith("bayer"):
         if bits == 32:
             return "grayf32le", (), np.dtype("<f4")
         return f"gray{bits}{deep}" if deep else "gray", (), dtype
@@ -301,7 +306,7 @@ class _Movie:
         height, width = self._frames.shape[:2]
         if (frame.height, frame.width) != (height, width):
             raise ValueError(f"a frame of {frame.width} x {frame.height} pixels where the movie has {width} x {height}")
-        shown = self._reformatter.reformat(frame, format=self._frames.mode, threads=1)
+        shown = self._reformatter.reformat(frame, format=self._frames.mode)
         samples = self._frames.shape[2] if len(self._frames.shape) > 2 else 1
         plane = shown.planes[0]
         rows = np.frombuffer(memoryview(plane), self._frames.dtype)

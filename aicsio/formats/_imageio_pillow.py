@@ -134,7 +134,7 @@ def _frames(source: Source, engine: str, kind: str, image: Any, count: int = 1, 
     mode, samples, dtype = _target(image)
     width, height = image.size
     shape = (height, width, *samples)
-    check_size(source, shape, dtype)
+    check_size(source, kind, shape, dtype)
     return Frames(source, engine, kind, count, shape, dtype, mode, first)
 
 
@@ -150,7 +150,7 @@ def _gif(source: Source, file: BinaryFile, image: Any) -> Found:
         seconds = (np.cumsum([0, *blocks.delays[:-1]]) / 100).astype("<f8").tobytes()
         step = blocks.delays[0] / 100 if len(set(blocks.delays)) == 1 and blocks.delays[0] else None
     shape = (blocks.height, blocks.width, *samples)
-    check_size(source, shape, dtype)
+    check_size(source, "GIF", shape, dtype)
     frames = Frames(source, "animation", "GIF", max(count, 1), shape, dtype, mode)
     return Found("Image:0", frames, count > 1, seconds, step)
 
@@ -187,7 +187,7 @@ def _deep_png(source: Source, file: BinaryFile) -> Description | None:
         return None
     width, height = (int.from_bytes(header[at : at + 4], "big") for at in (16, 20))
     dtype = np.dtype(np.uint16)
-    check_size(source, (height, width, samples), dtype)
+    check_size(source, "PNG", (height, width, samples), dtype)
     image = open_pillow("PNG", file)
     frames = Frames(source, "libpng", "PNG", 1, (height, width, samples), dtype, "LA" if samples == 2 else "")
     count = int(getattr(image, "n_frames", 1))

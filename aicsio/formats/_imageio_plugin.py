@@ -15,6 +15,8 @@ from aicsio.records import Source
 
 PACKAGES = {"pydicom": "pydicom", "opencv": "opencv-python-headless", "rawpy": "rawpy", "SPE": "imageio"}
 """What to install for a plug-in."""
+UNNAMED = frozenset({"pyav"})
+"""Plug-ins that are not tried on files without a signature: ffmpeg takes text for a movie."""
 OPTIONS: dict[str, dict[str, Any]] = {"pydicom": {"raw": True}}
 """Pixels as stored, not as a viewer would window them."""
 
@@ -41,7 +43,7 @@ def describe(source: Source, plugin: str) -> Description:
     from imageio.config.plugins import known_plugins
 
     told = []
-    for name in [name for name, row in known_plugins.items() if not row.is_legacy]:
+    for name in [name for name, row in known_plugins.items() if not row.is_legacy and name not in UNNAMED]:
         try:
             return _describe(source, name)
         except (CorruptFileError, UnsupportedFormatError, MissingDependencyError) as error:
@@ -61,7 +63,7 @@ def _describe(source: Source, plugin: str) -> Description:
         shape, dtype = tuple(int(n) for n in first.shape), np.dtype(first.dtype).newbyteorder("=")
         if len(shape) not in {2, 3} or (len(shape) == 3 and shape[2] > 4):
             raise UnsupportedFormatError(f"{plugin} gives {source.uri!r} as arrays of shape {shape}: no images")
-        check_size(source, shape, dtype)
+        check_size(source, plugin, shape, dtype)
         facts = {"format": plugin, "metadata": handle.metadata(index=0)}
     frames = Frames(source, "plugin", plugin, count, shape, dtype)
     return Description((Found("Image:0", frames, count > 1),), facts)
@@ -69,13 +71,16 @@ def _describe(source: Source, plugin: str) -> Description:
 
 @contextlib.contextmanager
 def _missing_named(plugin: str) -> Iterator[None]:
+    from imageio.config.plugins import known_plugins
+
+    if plugin not in known_plugins:
+        raise MissingDependencyError(f"this imageio has no plug-in {plugin}: pip install -U imageio {PACKAGES[plugin]}")
     try:
         yield
+    except AicsioError:
+        raise
     except ImportError as error:
-        if isinstance(error, AicsioError):
-            raise
-        package = PACKAGES.get(plugin, plugin)
-        raise MissingDependencyError(f"{error}: pip install {package}") from error
+        raise MissingDependencyError(f"{error}: pip install {PACKAGES.get(plugin, plugin)}") from error
 
 
 def read_plugin(frames: Frames, start: int, stop: int) -> Array:

@@ -1,4 +1,4 @@
-"""Image file directories of TIFF and BigTIFF, read as columns: all pages that look alike in one go.
+"""Image file directories of TIFF and BigTIFF: the header, the chain of pages, the values of tags.
 
 Rule kept here: no number of the file is believed. Counts and offsets are held against the size of the file before
 memory is taken for them, chains of directories that bite their own tail end where they meet it, and what cannot be
@@ -10,10 +10,11 @@ cycles of directories, and its internals changed between the releases that must 
 Source of the facts: TIFF 6.0 (Adobe, 1992), section 2; BigTIFF (https://libtiff.gitlab.io/libtiff/specification/bigtiff.html).
 """
 
+import bisect
 import contextlib
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import attrs
 import numpy as np
@@ -25,8 +26,6 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, Source
 
 Value: TypeAlias = tuple[int, ...] | tuple[float, ...] | bytes
-Counts: TypeAlias = npt.NDArray[np.uint64]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 MAX_TAGS = 4096
 """A directory with more entries than this is rubbish."""
@@ -44,47 +43,11 @@ SIZES: Mapping[int, int] = {
 }  # fmt: skip
 """Bytes of one value of a field type (TIFF 6.0 section 2; 13 is IFD; 16 to 18 are BigTIFF's)."""
 
-_NUMPY: Mapping[int, str] = {
+NUMPY: Mapping[int, str] = {
     1: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 8: "i2", 9: "i4", 10: "i4", 11: "f4", 12: "f8", 13: "u4",
     16: "u8", 17: "i8", 18: "u8",
 }  # fmt: skip
-
-OFFSETS = (324, 273)
-"""TileOffsets, StripOffsets."""
-COUNTS = (325, 279)
-"""TileByteCounts, StripByteCounts."""
-SUB_IFDS = 330
-STRUCTURE = frozenset(
-    {
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        266,
-        274,
-        277,
-        278,
-        284,
-        292,
-        317,
-        322,
-        323,
-        338,
-        339,
-        347,
-        513,
-        514,
-        529,
-        530,
-        531,
-    }
-    | {532, 32997, 32998, 42113, 50674, 65007, 65008, 65009}
-)
-"""Tags that decide how pixels are stored. Pages in which they are equal are decoded alike."""
-_WANTED = STRUCTURE | {*OFFSETS, *COUNTS, SUB_IFDS}
+"""Numpy's name of the numbers of a field type; a rational is two. ASCII and UNDEFINED stay bytes."""
 
 
 @attrs.frozen
@@ -212,14 +175,16 @@ def open_tiff(source: Source) -> Iterator[tuple[File, int]]:
     CorruptFileError
         When the content does not begin as a TIFF does.
     """
-    found = read_form(_files.read_head(source, 16))
-    if found is None:
-        raise CorruptFileError.at(source.uri, 0, "expected the header of a TIFF or BigTIFF file")
-    head = _files.read_head(source, 8)
-    if found[0].big and struct.unpack(found[0].order + "HH", head[4:8]) != (8, 0):
-        raise CorruptFileError.at(source.uri, 4, f"expected BigTIFF offsets of 8 bytes, found {head[4:8].hex(' ')}")
+    size = source.size if source.size is not None else 1 << 62
     with _files.lend(source) as reader:
-        yield File(source, reader, found[0], source.size if source.size is not None else 1 << 62), found[1]
+        head = reader.read(0, min(16, size))
+        found = read_form(head)
+        if found is None:
+            raise CorruptFileError.at(source.uri, 0, "expected the header of a TIFF or BigTIFF file")
+        form, first = found
+        if form.big and struct.unpack(form.order + "HH", head[4:8]) != (8, 0):
+            raise CorruptFileError.at(source.uri, 4, f"expected BigTIFF offsets of 8 bytes, found {head[4:8].hex(' ')}")
+        yield File(source, reader, form, size), first
 
 
 # ---------------------------------------------------------------- directories
@@ -254,27 +219,93 @@ def read_directory(file: File, offset: int, guess: int = 512) -> tuple[Directory
     return Directory(offset, data[number:end], offset + number), following, whole
 
 
-class _NearReader:
-    """Reads of directories; where they lie close together, many at once."""
+class Run(NamedTuple):
+    """Directories that follow each other in the chain and have equally many entries."""
 
-    def __init__(self, file: File) -> None:
-        self._read = file.read if file.reader.remote else file.reader.read
-        self._size, self._start, self._data, self._last = file.size, 0, b"", -1
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        """Return bytes inside the file."""
-        at = offset - self._start
-        if 0 <= at <= len(self._data) - nbytes:
-            return self._data[at : at + nbytes]
-        if 0 < offset - self._last <= GAP:
-            self._start, self._data = offset, self._read(offset, max(min(NEAR, self._size - offset), nbytes))
-            self._last = offset + NEAR
-            return self._data[:nbytes]
-        self._last = offset
-        return self._read(offset, nbytes)
+    first: int
+    """Page number of the first."""
+    offsets: npt.NDArray[np.int64]
+    """Where they are."""
+    raw: bytes
+    """Their entries, one after the other."""
 
 
-def read_chain(file: File, first: int) -> tuple[list[Directory], list[Diagnostic]]:
+@attrs.frozen(eq=False)
+class Chain(Sequence[Directory]):
+    """All directories of a chain, in few pieces; it lives while a file is being opened."""
+
+    number: int
+    """Bytes before the first entry."""
+    runs: tuple[Run, ...]
+    """In order."""
+
+    @classmethod
+    def of(cls, directories: Sequence[Directory]) -> "Chain":
+        """Make the chain of directories that were read one by one."""
+        link = _Links(directories[0].start - directories[0].offset)
+        for directory in directories:
+            link.add(directory.offset, directory.raw)
+        return link.chain()
+
+    def __len__(self) -> int:
+        return self.runs[-1].first + len(self.runs[-1].offsets) if self.runs else 0
+
+    @overload
+    def __getitem__(self, page: int) -> Directory: ...
+    @overload
+    def __getitem__(self, page: slice) -> list[Directory]: ...
+    def __getitem__(self, page: int | slice) -> Directory | list[Directory]:
+        if isinstance(page, slice):
+            return [self[i] for i in range(len(self))[page]]
+        run = self.runs[bisect.bisect_right([run.first for run in self.runs], page) - 1]
+        at, length = page - run.first, len(run.raw) // len(run.offsets)
+        offset = int(run.offsets[at])
+        return Directory(offset, run.raw[at * length : (at + 1) * length], offset + self.number)
+
+    def page_at(self, offset: int) -> int:
+        """Return the number of the page whose directory is at an offset."""
+        return next(
+            run.first + int(np.flatnonzero(run.offsets == offset)[0]) for run in self.runs if offset in run.offsets
+        )
+
+
+class _Links:
+    """A chain that grows; lives while it is being read."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._runs: list[Run] = []
+        self._offsets: list[int] = []
+        self._raws: list[bytes] = []
+        self.count = 0
+
+    def add(self, offset: int, raw: bytes) -> None:
+        """Append one directory."""
+        if self._raws and len(raw) != len(self._raws[0]):
+            self._flush()
+        self._offsets.append(offset)
+        self._raws.append(raw)
+        self.count += 1
+
+    def extend(self, offsets: npt.NDArray[np.int64], raw: bytes) -> None:
+        """Append many that have equally many entries."""
+        self._flush()
+        self._runs.append(Run(self.count, offsets, raw))
+        self.count += len(offsets)
+
+    def _flush(self) -> None:
+        if self._raws:
+            first = self.count - len(self._raws)
+            self._runs.append(Run(first, np.array(self._offsets, np.int64), b"".join(self._raws)))
+            self._offsets, self._raws = [], []
+
+    def chain(self) -> Chain:
+        """Return what has been read."""
+        self._flush()
+        return Chain(self._number, tuple(self._runs))
+
+
+def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
     """Follow the chain of directories from the first.
 
     Raises
@@ -283,31 +314,58 @@ def read_chain(file: File, first: int) -> tuple[list[Directory], list[Diagnostic
         When not even the first directory can be read.
     """
     directory, offset, whole = read_directory(file, first)
-    found, seen = [directory], {first}
     form, size = file.form, file.size
-    read = _NearReader(file).read
+    read = file.read if file.reader.remote else file.reader.read
     count_of, next_of = struct.Struct(form.number).unpack_from, struct.Struct(form.pointer).unpack_from
     number, entry, tail = struct.calcsize(form.number), form.entry.itemsize, form.inline
+    links, seen, last = _Links(number), {first}, first
+    links.add(first, directory.raw)
     while offset:
         if offset in seen:
-            page = next(i for i, d in enumerate(found) if d.offset == offset)
-            text = f"the directory of page {len(found) - 1} points back to page {page}; the pages up to there are read"
-            return found, [Diagnostic("tiff-cyclic", text, file.source.uri)]
+            chain = links.chain()
+            text = f"page {links.count - 1} points back to page {chain.page_at(offset)}; the pages up to there are read"
+            return chain, [Diagnostic("tiff-cyclic", text, file.source.uri)]
+        if whole <= offset - last <= GAP:
+            offsets, raw, following = _read_run(file, offset, offset - last, whole)
+            if len(offsets) > 1 and seen.isdisjoint(offsets.tolist()):
+                links.extend(offsets, raw)
+                seen.update(offsets.tolist())
+                last, offset = int(offsets[-1]), following
+                continue
         seen.add(offset)
+        last = offset
         # Most directories are as long as the one before: one read, and no call that is not needed.
         data = read(offset, whole) if 8 <= offset <= size - whole else b""
         count = count_of(data)[0] if data else 0
         if data and number + count * entry + tail == whole:
-            found.append(Directory(offset, data[number:-tail], offset + number))
+            links.add(offset, data[number:-tail])
             offset = next_of(data, whole - tail)[0]
             continue
         try:
             directory, offset, whole = read_directory(file, offset, whole)
         except CorruptFileError as error:
-            text = f"the chain of pages breaks after page {len(found) - 1}: {error}"
-            return found, [Diagnostic("tiff-broken-chain", text, file.source.uri)]
-        found.append(directory)
-    return found, []
+            text = f"the chain of pages breaks after page {links.count - 1}: {error}"
+            return links.chain(), [Diagnostic("tiff-broken-chain", text, file.source.uri)]
+        links.add(directory.offset, directory.raw)
+    return links.chain(), []
+
+
+def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[npt.NDArray[np.int64], bytes, int]:
+    """Read directories that follow each other at even distances, as far as each points to the next.
+
+    Returns where they are, their entries, and where the last one points.
+    """
+    form = file.form
+    number, end = struct.calcsize(form.number), whole - form.inline
+    count = min((file.size - offset) // stride, max(NEAR // stride, 2))
+    data = file.read(offset, count * stride)
+    table = np.frombuffer(data, np.uint8).reshape(count, stride)
+    entries = np.frombuffer(struct.pack(form.number, (end - number) // form.entry.itemsize), np.uint8)
+    following = np.ascontiguousarray(table[:, end:whole]).view(form.pointer)[:, 0].astype(np.int64)
+    offsets = offset + stride * np.arange(count + 1)
+    good = (table[:, :number] == entries).all(axis=1) & (following == offsets[1:])
+    length = count if good.all() else int(good.argmin())
+    return offsets[:length], table[:length, number:end].tobytes(), int(following[length - 1]) if length else 0
 
 
 def read_value(file: File, tag: Tag, limit: int = 64 << 20) -> Value:
@@ -323,13 +381,13 @@ def read_value(file: File, tag: Tag, limit: int = 64 << 20) -> Value:
     if nbytes > limit or tag.at + nbytes > file.size:
         raise file.error(tag.at, f"expected {nbytes} bytes of tag {tag.code}, but the file has {file.size}")
     file.spend(nbytes, tag.at)
-    return _unpack(file.read(tag.at, nbytes), tag.type, file.form)
+    return unpack(file.read(tag.at, nbytes), tag.type, file.form)
 
 
-def _unpack(raw: bytes, kind: int, form: Form) -> Value:
-    if kind not in _NUMPY:
+def unpack(raw: bytes, kind: int, form: Form) -> Value:
+    if kind not in NUMPY:
         return raw
-    values: tuple[Any, ...] = tuple(np.frombuffer(raw, form.order + _NUMPY[kind]).tolist())
+    values: tuple[Any, ...] = tuple(np.frombuffer(raw, form.order + NUMPY[kind]).tolist())
     return values
 
 
@@ -342,146 +400,3 @@ def text_of(value: Value | None) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-# ---------------------------------------------------------------- columns
-
-
-@attrs.frozen(eq=False)
-class Group:
-    """Pages with equal structure; lives while a file is being opened."""
-
-    pages: npt.NDArray[np.int64]
-    """Indices of the pages among those that were asked for."""
-    values: Mapping[int, Value]
-    """Values of the tags in ``STRUCTURE``."""
-    offsets: Counts
-    """Byte offset of each strip or tile: shape (pages, strips)."""
-    counts: Counts
-    """Byte count of each strip or tile; shape (pages, 0) where the file gives none."""
-    sub_ifds: Counts
-    """Offsets of SubIFDs: shape (pages, levels)."""
-
-
-def tabulate(file: File, directories: Sequence[Directory]) -> tuple[list[Group], list[Diagnostic]]:
-    """Read the tags that say how pixels are stored, of all pages at once.
-
-    Pages whose values lie outside the file are left out, with a diagnostic.
-    """
-    groups: list[Group] = []
-    diagnostics: list[Diagnostic] = []
-    lengths = np.array([len(directory.raw) for directory in directories])
-    for length in np.unique(lengths):
-        pages = np.flatnonzero(lengths == length)
-        raw = b"".join(directories[i].raw for i in pages.tolist())
-        entries = np.frombuffer(raw, file.form.entry).reshape(len(pages), -1)
-        for rows in _alike(entries):
-            groups += _group(file, directories, pages[rows], entries[rows], diagnostics)
-    return groups, diagnostics
-
-
-def _alike(entries: npt.NDArray[Any]) -> list[npt.NDArray[np.int64]]:
-    """Sort rows by what their entries have in common: codes, and types and counts of the wanted ones."""
-    codes = entries["code"]
-    wanted = np.isin(codes, list(_WANTED))
-    types = np.where(wanted, entries["type"], 0)
-    counts = np.where(wanted, entries["count"], 0)
-    same = (codes == codes[0]) & (types == types[0]) & (counts == counts[0])
-    if same.all():
-        return [np.arange(len(entries))]
-    key = np.concatenate([codes.astype("<u8"), types.astype("<u8"), counts.astype("<u8")], axis=1)
-    return _equal_rows(key.view(np.uint8).reshape(len(entries), -1))
-
-
-def _equal_rows(rows: Bytes) -> list[npt.NDArray[np.int64]]:
-    """Return the indices of rows that are equal byte by byte, in the order in which they first occur."""
-    if rows.shape[1] == 0 or (rows == rows[0]).all():
-        return [np.arange(len(rows))]
-    found: dict[bytes, list[int]] = {}
-    data, width = np.ascontiguousarray(rows).tobytes(), rows.shape[1]
-    for index in range(len(rows)):
-        found.setdefault(data[index * width : (index + 1) * width], []).append(index)
-    return [np.array(indices) for indices in found.values()]
-
-
-def _group(
-    file: File,
-    directories: Sequence[Directory],
-    pages: npt.NDArray[np.int64],
-    entries: npt.NDArray[Any],
-    diagnostics: list[Diagnostic],
-) -> list[Group]:
-    columns: dict[int, int] = {}
-    for column, code in enumerate(entries["code"][0].tolist()):
-        if code in _WANTED and int(entries["type"][0, column]) in SIZES:
-            columns.setdefault(code, column)
-    raw: dict[int, Bytes] = {}
-    broken = np.zeros(len(pages), bool)
-    for code, column in columns.items():
-        values, bad = _column(file, entries[:, column])
-        raw[code] = values
-        broken |= bad
-    if broken.any():
-        first = int(pages[broken][0])
-        text = f"{int(broken.sum())} pages are left out, from page {first}: their tags point out of the file"
-        diagnostics.append(Diagnostic("tiff-tags-outside", text, f"byte {directories[first].offset}"))
-    kept = np.flatnonzero(~broken)
-    if not len(kept):
-        return []
-    structure = [code for code in columns if code in STRUCTURE]
-    key = np.concatenate([raw[code][kept] for code in structure] or [np.zeros((len(kept), 0), np.uint8)], axis=1)
-    types = {code: int(entries["type"][0, column]) for code, column in columns.items()}
-    return [
-        Group(
-            pages[kept[rows]],
-            {code: _unpack(raw[code][kept[rows[0]]].tobytes(), types[code], file.form) for code in structure},
-            _whole_numbers(file, raw, types, OFFSETS, kept[rows]),
-            _whole_numbers(file, raw, types, COUNTS, kept[rows]),
-            _whole_numbers(file, raw, types, (SUB_IFDS,), kept[rows]),
-        )
-        for rows in _equal_rows(key)
-    ]
-
-
-def _whole_numbers(
-    file: File, raw: Mapping[int, Bytes], types: Mapping[int, int], codes: tuple[int, ...], rows: npt.NDArray[np.int64]
-) -> Counts:
-    for code in codes:
-        if code in raw and types[code] in {1, 3, 4, 13, 16, 18}:
-            values = np.ascontiguousarray(raw[code][rows])
-            return values.view(file.form.order + _NUMPY[types[code]]).astype(np.uint64)
-    return np.zeros((len(rows), 0), np.uint64)
-
-
-def _column(file: File, entries: npt.NDArray[Any]) -> tuple[Bytes, npt.NDArray[np.bool_]]:
-    """Return the raw values of one tag of many pages: shape (pages, bytes), and which lie outside the file."""
-    nbytes = SIZES[int(entries["type"][0])] * int(entries["count"][0])
-    good = np.zeros(len(entries), bool)
-    value = np.ascontiguousarray(entries["value"])
-    if nbytes <= file.form.inline:
-        return value.view(np.uint8).reshape(len(entries), file.form.inline)[:, :nbytes], good
-    where = value.view(file.form.pointer).astype(np.uint64)
-    bad = (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
-    if bad.all():
-        return np.zeros((len(entries), 0), np.uint8), bad
-    file.spend(nbytes * int((~bad).sum()), int(where[~bad][0]))
-    found = np.zeros((len(entries), nbytes), np.uint8)
-    found[~bad] = _gather(file, where[~bad].astype(np.int64), nbytes)
-    return found, bad
-
-
-def _gather(file: File, where: npt.NDArray[np.int64], nbytes: int) -> Bytes:
-    """Read ``nbytes`` at each offset, near ones together."""
-    order = np.argsort(where, kind="stable")
-    ordered = where[order]
-    far = np.flatnonzero(np.diff(ordered) > nbytes + GAP) + 1
-    found = np.empty((len(where), nbytes), np.uint8)
-    for run in np.split(np.arange(len(where)), far):
-        for part in np.array_split(run, max(1, int((ordered[run[-1]] - ordered[run[0]]) // (16 << 20)))):
-            low = int(ordered[part[0]])
-            data = np.frombuffer(file.read(low, int(ordered[part[-1]]) + nbytes - low), np.uint8)
-            if len(part) == 1:
-                found[order[part[0]]] = data
-            else:
-                found[order[part]] = data[(ordered[part] - low)[:, None] + np.arange(nbytes)]
-    return found

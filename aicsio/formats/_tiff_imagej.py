@@ -13,7 +13,7 @@ import numpy as np
 
 from aicsio._ome import MICROMETRES, SECONDS
 from aicsio.formats._tiff_facts import Facts, guessed
-from aicsio.formats._tiff_ifd import File, read_directory
+from aicsio.formats._tiff_ifd import Chain, File, read_directory
 from aicsio.formats._tiff_page import diagnose
 from aicsio.formats._tiff_store import Plan, contiguous, lazy_array, make_store, open_store
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene
@@ -59,7 +59,7 @@ def read_imagej(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
     """Describe an ImageJ stack or hyperstack."""
     keys = parse_description(facts.description)
     directory, following, _ = read_directory(file, first)
-    store, notes = make_store(file, [directory])
+    store, notes = make_store(file, Chain.of([directory]))
     kind = store.rows[0].kind
     sizes = {"T": _count(keys, "frames"), "Z": _count(keys, "slices"), "C": _count(keys, "channels")}
     if kind.samples > 1 and sizes["C"] == kind.samples and _count(keys, "images") != math.prod(sizes.values()):

@@ -19,8 +19,10 @@ Four: TypeAlias = tuple[int, int, int, int]
 """Depth, rows, columns, samples."""
 Integers: TypeAlias = npt.NDArray[np.int64]
 
-BLOCK_BYTES = 2 << 20
-"""Blocks are made about this large: enough to make a thread worth while, little enough to stay in cache."""
+BLOCK_BYTES = 1 << 20
+"""Blocks of compressed pixels come to about this: enough to make a thread worth while, and several in one plane."""
+RAW_BLOCK_BYTES = 8 << 20
+"""Blocks of raw pixels: threads only copy, and any part of a block can be read alone."""
 
 
 @attrs.frozen
@@ -138,13 +140,12 @@ class Pages:
         extents = [part.stop - part.start for part in window]
         rank = len(self.lead)
         first, extent = self._four(starts[rank:], 0), self._four(extents[rank:], 1)
-        numbers = np.arange(math.prod(self.lead)).reshape(self.lead)
-        planes = numbers[tuple(slice(s, s + n) for s, n in zip(starts, extents[:rank], strict=False))]
-        groups = np.frombuffer(self.group_of, "<i4")[planes] if self.group_of else np.zeros(planes.shape, np.int64)
+        planes = _numbers(self.lead, starts, extents)
         rows = np.frombuffer(self.row_of, "<i4")[planes].astype(np.int64) if self.row_of else planes
-        for number in np.unique(groups).tolist():
+        groups = np.frombuffer(self.group_of, "<i4")[planes] if self.group_of else None
+        for number in [0] if groups is None else np.unique(groups).tolist():
             group = self.groups[number]
-            own = np.where(groups == number, rows, -1)
+            own = rows if groups is None else np.where(groups == number, rows, -1)
             cuts = list(_cuts(group, self.plane, first, extent))
             if group.codecs:
                 yield from self._coded(group, own, cuts)
@@ -199,6 +200,14 @@ class Pages:
                     self._ranked(shape, cut.extent),
                     self._ranked(at, cut.place),
                 )
+
+
+def _numbers(lead: tuple[int, ...], starts: Sequence[int], extents: Sequence[int]) -> Integers:
+    """Number the planes of a window in C order over ``lead``."""
+    planes = np.zeros((), np.int64)
+    for size, start, n in zip(lead, starts, extents, strict=False):
+        planes = (planes * size)[..., None] + np.arange(start, start + n)
+    return planes
 
 
 def _cuts(group: Segments, plane: Four, first: Four, extent: Four) -> Iterator[Cut]:
@@ -270,7 +279,7 @@ def _even_strides(offsets: Integers) -> tuple[int, ...] | None:
 def block_shape(
     lead: tuple[int, ...], plane: Four, axes: tuple[bool, bool], itemsize: int, unit: tuple[int, int, int]
 ) -> tuple[int, ...]:
-    """Choose blocks of about ``BLOCK_BYTES``: many small planes, or a part of a large one, cut between segments.
+    """Choose blocks of a good size: many small planes, or a part of a large one, cut between segments.
 
     Parameters
     ----------
@@ -283,15 +292,16 @@ def block_shape(
     """
     depth, length, width, samples = plane
     pixel = samples * itemsize
+    most = RAW_BLOCK_BYTES if unit == (1, 1, 1) else BLOCK_BYTES
     sizes = [depth, length, width, samples]
-    if math.prod(plane) * itemsize > 2 * BLOCK_BYTES:
+    if math.prod(plane) * itemsize > most:
         sizes[0] = min(unit[0], depth)
         band = sizes[0] * width * pixel
-        sizes[1] = min(max(BLOCK_BYTES // max(band, 1) // unit[1], 1) * unit[1], length)
-        if band * sizes[1] > 2 * BLOCK_BYTES and unit[2] < width:
+        sizes[1] = min(max(most // max(band, 1) // unit[1], 1) * unit[1], length)
+        if band * sizes[1] > most and unit[2] < width:
             column = sizes[0] * sizes[1] * pixel
-            sizes[2] = min(max(BLOCK_BYTES // column // unit[2], 1) * unit[2], width)
-    budget = max(BLOCK_BYTES // max(math.prod(sizes) * itemsize, 1), 1)
+            sizes[2] = min(max(most // column // unit[2], 1) * unit[2], width)
+    budget = max(most // max(math.prod(sizes) * itemsize, 1), 1)
     counts = []
     for size in reversed(lead):
         counts.append(min(size, budget))

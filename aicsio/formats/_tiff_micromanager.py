@@ -20,7 +20,7 @@ import numpy.typing as npt
 from aicsio import _files
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff_facts import Facts
-from aicsio.formats._tiff_ifd import File, open_tiff, read_directory
+from aicsio.formats._tiff_ifd import Chain, File, open_tiff, read_directory
 from aicsio.formats._tiff_page import PageKind
 from aicsio.formats._tiff_store import Plan, Rows, Store, lazy_array, length_of, make_store
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
@@ -160,13 +160,13 @@ def _stores(file: File, first: int, entries: Sequence[Entry]) -> tuple[list[Stor
         whole = attrs.evolve(kind, rows_per_strip=kind.length)
         rows = Rows(whole, offsets, np.zeros_like(offsets))
         numbers[good, 0], numbers[good, 1] = len(stores), np.arange(len(good))
-        stores.append(Store(source, (rows,), np.zeros(len(good), np.int64), np.arange(len(good)), {}, ()))
+        stores.append(Store(source, (rows,), np.zeros(len(good), np.int64), np.arange(len(good)), {}, Chain(0, ())))
     return stores, numbers, notes
 
 
 def _first_page(file: File, first: int) -> tuple[Source, PageKind]:
     directory, _, _ = read_directory(file, first)
-    store, _ = make_store(file, [directory])
+    store, _ = make_store(file, Chain.of([directory]))
     return file.source, store.rows[0].kind
 
 
@@ -234,7 +234,7 @@ def read_stack(file: File, first: int, facts: Facts) -> Contents | Diagnostic:  
     if not len(table) or math.prod(shape) > max(64 * len(table), 1 << 16):
         return Diagnostic("micromanager-map", f"{len(table)} planes in {shape}: read as plain TIFF", file.source.uri)
     try:
-        store, notes = make_store(file, [read_directory(file, int(offset))[0] for offset in table[:, 4]])
+        store, notes = make_store(file, Chain.of([read_directory(file, int(offset))[0] for offset in table[:, 4]]))
     except CorruptFileError as error:
         return Diagnostic("micromanager-map", f"read as plain TIFF: {error}", file.source.uri)
     flat = np.ravel_multi_index(

@@ -17,7 +17,7 @@ import numpy as np
 
 from aicsio.formats._tiff_facts import Facts, guessed
 from aicsio.formats._tiff_fit import named_array, page_letters
-from aicsio.formats._tiff_ifd import File, read_directory
+from aicsio.formats._tiff_ifd import Chain, File, read_directory
 from aicsio.formats._tiff_page import diagnose
 from aicsio.formats._tiff_series import Series, is_level_of, sub_series
 from aicsio.formats._tiff_store import Integers, Plan, Store, contiguous, lazy_array, make_store, open_store
@@ -109,7 +109,7 @@ def _scene(
 def _single(file: File, first: int, declared: Mapping[str, Any]) -> tuple[Store, Integers, list[Diagnostic]] | None:
     """Find a single series whose pixels follow the first directory without a gap: then the others need not be read."""
     directory, following, _ = read_directory(file, first)
-    store, notes = make_store(file, [directory])
+    store, notes = make_store(file, Chain.of([directory]))
     kind = store.rows[0].kind
     planes, rest = divmod(math.prod(declared["shape"]), math.prod(kind.shape))
     if rest or planes < 1 or store.sub_ifds or (following and not declared.get("truncated") and planes == 1):

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff_ifd import Counts, Directory, File, Group, read_chain, read_directory, tabulate
+from aicsio.formats._tiff_columns import Counts, Group, tabulate
+from aicsio.formats._tiff_ifd import Chain, Directory, File, read_chain, read_directory
 from aicsio.formats._tiff_layout import Column, Four, Pages, Segments, block_shape
 from aicsio.formats._tiff_page import PageKind, page_kind
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
@@ -46,7 +47,7 @@ class Store:
     """Row of each page in the table of its kind."""
     sub_ifds: dict[int, tuple[int, ...]]
     """Offsets of the SubIFDs of the pages that have some."""
-    directories: Sequence[Directory]
+    directories: Chain
     """Where the pages are."""
 
     def __len__(self) -> int:
@@ -73,7 +74,8 @@ def open_store(file: File, first: int) -> tuple[Store, list[Diagnostic]]:
 
 def stores_at(file: File, offsets: Sequence[int]) -> tuple[Store | None, list[Diagnostic]]:
     """Read the tables of directories at given offsets (SubIFDs); those that cannot be read are left out."""
-    directories, diagnostics = [], []
+    directories: list[Directory] = []
+    diagnostics: list[Diagnostic] = []
     for offset in offsets:
         try:
             directories.append(read_directory(file, offset)[0])
@@ -82,13 +84,13 @@ def stores_at(file: File, offsets: Sequence[int]) -> tuple[Store | None, list[Di
     if len(directories) < len(offsets) or not directories:
         return None, diagnostics
     try:
-        store, more = make_store(file, directories)
+        store, more = make_store(file, Chain.of(directories))
     except CorruptFileError as error:
         return None, [Diagnostic("tiff-broken-subifd", str(error), file.source.uri)]
     return store, [*diagnostics, *more]
 
 
-def make_store(file: File, directories: Sequence[Directory]) -> tuple[Store, list[Diagnostic]]:
+def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]:
     """Read the tables of some directories.
 
     Raises
@@ -125,7 +127,7 @@ def _assemble(
     source: Source,
     kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]],
     sub_ifds: dict[int, tuple[int, ...]],
-    directories: Sequence[Directory],
+    directories: Chain,
 ) -> Store:
     kind_of = np.full(len(directories), -1, np.int64)
     row_of = np.zeros(len(directories), np.int64)
@@ -382,6 +384,8 @@ def contiguous(file: File, store: Store, planes: int, following: int, page: int 
         return None
     if not _touching(kind, offsets) or end > file.size or start < following < end:
         return None
+    if len(store.directories) > page and start < store.directories[page].offset < end:
+        return None
     if following and planes > 1 and not _follows(file, following, start + step):
         return None
     whole = attrs.evolve(kind, rows_per_strip=kind.length)
@@ -395,7 +399,7 @@ def contiguous(file: File, store: Store, planes: int, following: int, page: int 
 
 def _follows(file: File, directory: int, offset: int) -> bool:
     """Whether the pixels of the next page begin at an offset."""
-    groups, _ = tabulate(file, [read_directory(file, directory)[0]])
+    groups, _ = tabulate(file, Chain.of([read_directory(file, directory)[0]]))
     return bool(groups) and groups[0].offsets.size > 0 and int(groups[0].offsets[0, 0]) == offset
 
 

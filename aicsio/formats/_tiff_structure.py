@@ -19,7 +19,7 @@ from aicsio import _files
 from aicsio.errors import AicsioError
 from aicsio.formats._tiff_facts import Facts
 from aicsio.formats._tiff_fit import named_array
-from aicsio.formats._tiff_ifd import File, read_chain
+from aicsio.formats._tiff_ifd import Chain, File, read_chain
 from aicsio.formats._tiff_page import PageKind, diagnose
 from aicsio.formats._tiff_store import Rows, Store, contiguous, length_of
 from aicsio.records import Channel, Contents, Diagnostic, LazyArray, PixelSize, Scene
@@ -126,7 +126,12 @@ def _array(file: File, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]
         offsets[row, : len(page.dataoffsets)] = page.dataoffsets
         counts[row, : len(page.databytecounts)] = page.databytecounts[:width]
     store = Store(
-        file.source, (Rows(kind, offsets, counts),), np.zeros(len(there), np.int64), np.arange(len(there)), {}, ()
+        file.source,
+        (Rows(kind, offsets, counts),),
+        np.zeros(len(there), np.int64),
+        np.arange(len(there)),
+        {},
+        Chain(0, ()),
     )
     pages = np.full(len(series.pages), -1, np.int64)
     pages[[page is not None for page in series.pages]] = np.arange(len(there))

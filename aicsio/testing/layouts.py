@@ -6,7 +6,7 @@ file, a test does with these.
 
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import attrs
 import numpy as np
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from aicsio import _files
 from aicsio.records import (
     Channel,
-    Coded,
     Codec,
+    Coded,
     Contents,
     Dims,
     DType,
@@ -28,7 +28,7 @@ from aicsio.records import (
     Strided,
 )
 
-__all__ = ["Grid", "Kind", "handle_of", "stored"]
+__all__ = ["Grid", "Kind", "content_of", "handle_of", "moved", "stored"]
 
 Kind: TypeAlias = Literal["raw", "deflate"]
 
@@ -61,9 +61,7 @@ class Grid:
         grid = tuple(-(-n // b) for n, b in zip(self.shape, self.block_shape, strict=True))
         index = int(np.ravel_multi_index(block, grid))
         offset = int(np.frombuffer(self.offsets, "<i8")[index])
-        shape = tuple(
-            min(size, n - at * size) for at, size, n in zip(block, self.block_shape, self.shape, strict=True)
-        )
+        shape = tuple(min(size, n - at * size) for at, size, n in zip(block, self.block_shape, self.shape, strict=True))
         crop = tuple(part.start for part in window)
         extent = tuple(part.stop - part.start for part in window)
         place = (0,) * len(extent)
@@ -96,7 +94,6 @@ def stored(
     *,
     axes: tuple[int, ...] | None = None,
     flipped: Sequence[bool] | None = None,
-    source: Source | None = None,
 ) -> LazyArray:
     """Store an array block by block.
 
@@ -114,8 +111,6 @@ def stored(
         Raw only: axes in the order of memory, slowest first; by default that of ``dims``.
     flipped
         Raw only: axes that run backwards in memory; by default none.
-    source
-        A source that holds the bytes of ``content_of(the array)``; by default one made of them.
     """
     blocks = pixels.shape if block_shape is None else block_shape
     blocks = tuple(max(size, 1) for size in blocks)
@@ -132,9 +127,18 @@ def stored(
         counts.append(len(chunk))
         content += chunk + b"\xee" * 3
     table = [np.array(column, "<i8").tobytes() for column in (offsets, counts)]
-    where = _files.identify(bytes(content)) if source is None else source
-    layout = Grid(where, pixels.shape, blocks, pixels.dtype, kind, axes, flips, *table)
+    layout = Grid(_files.identify(bytes(content)), pixels.shape, blocks, pixels.dtype, kind, axes, flips, *table)
     return LazyArray.whole(layout, Dims(dims, pixels.shape), pixels.dtype)
+
+
+def moved(array: LazyArray, where: object) -> LazyArray:
+    """Show what ``stored`` made from another source, such as a path or URL, that holds the bytes of its own."""
+    return attrs.evolve(array, layout=attrs.evolve(cast("Grid", array.layout), source=_files.identify(where)))
+
+
+def content_of(array: LazyArray) -> bytes:
+    """Bytes of what ``stored`` made."""
+    return cast("Grid", array.layout).source.content or b""
 
 
 def handle_of(*levels: LazyArray, name: str = "Image:0") -> ImageHandle:

@@ -124,7 +124,11 @@ def _broken_rules(spec: TiffSpec) -> list[tuple[bool, str]]:
         (imagej and spec.images[0].samples > 1, "colours of ImageJ are left to plain files"),
         (imagej and spec.images[0].levels > 1, "ImageJ has no pyramids"),
         (spec.one_directory and not imagej, "only ImageJ has one directory for many planes"),
-        (spec.one_directory and (spec.compression != "none" or spec.tile is not None), "one directory means raw strips"),
+        (
+            spec.one_directory
+            and (spec.compression != "none" or spec.tile is not None or spec.rows_per_strip is not None),
+            "one directory means one raw strip a plane",
+        ),
     ]
 
 
@@ -169,7 +173,8 @@ def build(spec: TiffSpec, name: str | None = None) -> dict[str, bytes]:
         made[f"{_stem(name)}.companion.ome"] = _ome_xml(spec, shares, names, None).encode()
     for index, (each, share) in enumerate(zip(names, shares, strict=True)):
         pages = _pages(spec, share, _description(spec, shares, names, index, name))
-        made[each] = write_pages(pages, spec.byte_order, big=spec.big)
+        as_imagej = spec.flavour == "imagej" and not spec.one_directory
+        made[each] = write_pages(pages, spec.byte_order, big=spec.big, data_first=as_imagej)
     return made
 
 
@@ -199,13 +204,11 @@ def _shares(spec: TiffSpec) -> list[list[Place]]:
 def _in_order(image: ImageSpec, index: int) -> list[Place]:
     """Planes of an image, in its dimension order: the third letter of ``XYZCT`` runs fastest."""
     sizes = {"T": image.T, "C": image.C, "Z": image.Z}
-    fast, middle, slow = image.order[2:]
+    slowest_first = image.order[:1:-1]
     found = []
-    for a in range(sizes[slow]):
-        for b in range(sizes[middle]):
-            for c in range(sizes[fast]):
-                at = {slow: a, middle: b, fast: c}
-                found.append((index, at["T"], at["C"], at["Z"]))
+    for at in itertools.product(*(range(sizes[letter]) for letter in slowest_first)):
+        place = dict(zip(slowest_first, at, strict=True))
+        found.append((index, place["T"], place["C"], place["Z"]))
     return found
 
 

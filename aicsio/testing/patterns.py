@@ -141,16 +141,19 @@ def _hashed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def _values(noise: npt.NDArray[np.uint64], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Turn noise into numbers of a type: whole numbers of its full range, or fractions that it holds exactly."""
     if dtype.kind == "b":
-        return noise >> np.uint64(63) == np.uint64(1)
+        return (noise >> np.uint64(63)).astype(dtype)
     if dtype.kind in "iu":
         shift = np.uint64(64 - 8 * dtype.itemsize)
         return (noise >> shift).astype(f"u{dtype.itemsize}").view(dtype)
-    digits = {2: 10, 4: 20, 8: 20}
     part = np.dtype(f"f{dtype.itemsize // (2 if dtype.kind == 'c' else 1)}")
-    kept = np.uint64(digits[part.itemsize])
-    real = ((noise >> (np.uint64(64) - kept)).astype(part) - part.type(1 << int(kept) - 1)) / part.type(8)
-    if dtype.kind == "f":
+    digits = 10 if part.itemsize == 2 else 20
+    made = np.empty(noise.shape, dtype)
+    real = (noise >> np.uint64(64 - digits)).astype(part)
+    real -= 1 << digits - 1
+    made.real = real / part.type(8)
+    if dtype.kind == "c":
+        made.imag = (noise & np.uint64(0xFFFFF)).astype(part) / part.type(16)
+    else:
         # Not-a-number is a pixel like any other; a reader must not lose it.
-        return np.where(noise % np.uint64(97) == np.uint64(0), part.type("nan"), real)
-    imaginary = ((noise & np.uint64(0xFFFFF)).astype(part)) / part.type(16)
-    return (real + 1j * imaginary).astype(dtype)
+        made[noise % np.uint64(97) == np.uint64(0)] = np.nan
+    return made

@@ -8,6 +8,7 @@ def test_it(image, data): ...
 """
 
 import functools
+import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -77,7 +78,9 @@ def dims(draw: Draw, max_axes: int = 5, max_size: int = 6, min_size: int = 1) ->
 
 def dtypes(names: Sequence[str] = DTYPES) -> st.SearchStrategy[np.dtype[Any]]:
     """Pixel types in either byte order."""
-    return st.builds(lambda name, order: np.dtype(name).newbyteorder(order), st.sampled_from(names), st.sampled_from("<>"))
+    return st.builds(
+        lambda name, order: np.dtype(name).newbyteorder(order), st.sampled_from(names), st.sampled_from("<>")
+    )
 
 
 @composite
@@ -95,7 +98,7 @@ def picks(size: int) -> st.SearchStrategy[Any]:
     many = st.lists(positions, min_size=1, max_size=size + 2)
     return st.one_of(
         positions,
-        st.slices(size).filter(lambda part: len(range(size)[part]) > 0),
+        st.slices(size).filter(lambda part: bool(range(size)[part])),
         many,
         many.map(tuple),
         many.map(np.array),
@@ -170,12 +173,13 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
 def _uneven(draw: Draw, size: int) -> tuple[int, ...]:
     """Cut a size into chunks of any length."""
     edges = sorted({0, size, *draw(st.lists(st.integers(0, size), max_size=3))})
-    return tuple(b - a for a, b in zip(edges, edges[1:], strict=False)) or (0,)
+    return tuple(b - a for a, b in itertools.pairwise(edges)) or (0,)
 
 
 @composite
 def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
     """Handles as a user may have them: of one scene or several, seen through up to two views."""
+    handle: ImageHandle
     if draw(st.booleans()):
         handle = draw(images(max_axes, max_size)).handle
     else:
@@ -216,7 +220,9 @@ def image_specs(draw: Draw, dtype: str | None = None, *, simple: bool = False, m
         planar=samples > 1 and draw(st.booleans()),
         levels=1 if simple else draw(st.integers(1, min(3, most_levels(rows, columns)))),
         name=draw(st.none() | _NAMES),
-        channel_names=tuple(draw(st.lists(_NAMES, min_size=channels, max_size=channels))) if draw(st.booleans()) else (),
+        channel_names=tuple(draw(st.lists(_NAMES, min_size=channels, max_size=channels)))
+        if draw(st.booleans())
+        else (),
         pixel_size=PixelSize(draw(_MICROMETRES), draw(_MICROMETRES), draw(_MICROMETRES)),
         time_step=draw(st.none() | st.integers(1, 600).map(lambda n: n / 8)),
         seed=draw(st.integers(0, 1 << 16)),
@@ -241,12 +247,14 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
     tiffdata: Any = draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1))) if ome else "each"
     each = ome and tiffdata == "each"
     pages = sum(image.planes for image in shown)
+    rows_per_strip = None if tile else draw(st.none() | st.integers(1, 20))
+    raw = compression == "none" and tile is None and rows_per_strip is None
     return TiffSpec(
         shown,
         flavour,
         byte_order=draw(st.sampled_from(["<", ">"])),
         big=draw(st.booleans()),
-        rows_per_strip=None if tile else draw(st.none() | st.integers(1, 20)),
+        rows_per_strip=rows_per_strip,
         tile=tile,
         compression=compression,
         predictor=draw(st.sampled_from(predictors)),
@@ -254,5 +262,5 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
         tiffdata=tiffdata,
         files=draw(st.integers(1, min(3, pages))) if each else 1,
         companion=each and draw(st.booleans()),
-        one_directory=imagej and compression == "none" and tile is None and draw(st.booleans()),
+        one_directory=imagej and raw and draw(st.booleans()),
     )

@@ -184,28 +184,54 @@ def packbits(row: bytes) -> bytes:
 # ---------------------------------------------------------------- the file
 
 
-def write_pages(pages: Sequence[Page], byte_order: ByteOrder = "<", *, big: bool = False) -> bytes:
-    """Put pages together into a file."""
+def write_pages(
+    pages: Sequence[Page], byte_order: ByteOrder = "<", *, big: bool = False, data_first: bool = False
+) -> bytes:
+    """Put pages together into a file.
+
+    Parameters
+    ----------
+    pages
+        In the order of their directories.
+    byte_order
+        Of the whole file.
+    big
+        Whether BigTIFF.
+    data_first
+        Whether the pixels of all pages come before the first directory, with no gap between them, as in ImageJ's files.
+    """
     mark = b"II" if byte_order == "<" else b"MM"
     out = bytearray(mark)
     out += struct.pack(byte_order + ("HHHQ" if big else "HI"), *((43, 8, 0, 0) if big else (42, 0)))
     link = len(out) - (8 if big else 4)
-    for page in pages:
-        offset, following = _write_page(out, page, byte_order, big)
+    ahead = [[_append(out, segment) for segment in page.segments] if data_first else None for page in pages]
+    for page, offsets in zip(pages, ahead, strict=True):
+        offset, following = _write_page(out, page, byte_order, big, offsets)
         struct.pack_into(byte_order + ("Q" if big else "I"), out, link, offset)
         link = following
     return bytes(out)
 
 
-def _write_page(out: bytearray, page: Page, byte_order: ByteOrder, big: bool) -> tuple[int, int]:
-    """Append a page; returns where its directory is, and where the offset of the next one belongs."""
+def _append(out: bytearray, segment: bytes) -> int:
+    offset = len(out)
+    out += segment
+    return offset
+
+
+def _write_page(
+    out: bytearray, page: Page, byte_order: ByteOrder, big: bool, offsets: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """Append a page, whose pixels may be there already.
+
+    Returns where its directory is, and where the offset of the next one belongs.
+    """
     subs = tuple(_write_page(out, sub, byte_order, big)[0] for sub in page.subs)
-    offsets = []
-    for segment in page.segments:
-        _align(out)
-        offsets.append(len(out))
-        out += segment
-    out += page.tail
+    if offsets is None:
+        offsets = []
+        for segment in page.segments:
+            _align(out)
+            offsets.append(_append(out, segment))
+        out += page.tail
     kind = LONG8 if big else LONG
     counts = tuple(map(len, page.segments))
     where = [

@@ -27,7 +27,8 @@ PIXEL_TYPES: Mapping[str, str] = {
 
 _IMMERSIONS = ("Oil", "Water", "WaterDipping", "Air", "Multi", "Glycerol", "Other")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-_ILLEGAL = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Compiled when first needed: so wide a set takes as long as the import of the rest of this module.
+_ILLEGAL = "[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # White space other than blanks could be written as character references, but Bio-Formats reads no text with "&#" in it.
 _REPLACEMENTS = dict.fromkeys("\t\n\r", " ")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
@@ -160,7 +161,7 @@ def _attributes(values: Attributes, lost: list[Diagnostic]) -> str:
         if value is None:
             continue
         text = repr(float(value)) if isinstance(value, float) else str(value)
-        legal = _ILLEGAL.sub(lambda found: _REPLACEMENTS.get(found[0], "\ufffd"), text)
+        legal = re.sub(_ILLEGAL, lambda found: _REPLACEMENTS.get(found[0], "\ufffd"), text)
         if legal != text:
             where = str(values.get("ID", ""))
             lost.append(_not_kept(where, f"{name} {text!r}: an attribute of XML cannot hold all its characters"))

@@ -239,9 +239,7 @@ class _Doer:
         scratch: _codecs.Scratch | None = getattr(self._mine, "scratch", None)
         if scratch is None:
             scratch = self._mine.scratch = _codecs.Scratch()
-        pixels = scratch.take("box", window.nbytes).view(window.dtype).reshape(window.shape)
-        pixels.fill(0)
-        return pixels
+        return scratch.take("box", window.nbytes).view(window.dtype).reshape(window.shape)
 
     def _write_raw(self, stored: Array, planes: npt.NDArray[np.intp], corner: tuple[int, ...]) -> None:
         grid, offsets = self._job.pages.grid, self._offsets

@@ -10,7 +10,6 @@ Adobe Photoshop TIFF Technical Notes (2002) for compression 8 and predictor 2.
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 import attrs
 import numpy as np
@@ -268,6 +267,8 @@ def _resolution(pixel_size: tuple[float | None, float | None]) -> list[_Tag]:
 def _per_centimetre(size: float | None) -> tuple[int, int] | None:
     if size is None or not 1e-4 <= size <= 1e9:  # beyond it the two 32-bit numbers lose it
         return None
+    from fractions import Fraction
+
     ratio = Fraction(10_000 / size)
     most = min(1_000_000, int((1 << 32) / max(ratio, Fraction(1))))
     closest = ratio.limit_denominator(max(most, 1))

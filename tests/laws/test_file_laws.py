@@ -3,18 +3,30 @@
 import pickle
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicsio import ImageHandle, open_image, select_level, select_scene, to_dask, to_numpy, transpose_to
+from aicsio import (
+    ImageHandle,
+    PixelSize,
+    open_image,
+    select_level,
+    select_scene,
+    to_dask,
+    to_numpy,
+    transpose_to,
+    write_ome_tiff,
+)
 from aicsio._files import open_count
 from aicsio.testing import TiffSpec, pixels, write
 from aicsio.testing.model import transposed
-from aicsio.testing.ome_tiff import build
+from aicsio.testing.ome_tiff import OME_TYPES, build
 from aicsio.testing.patterns import ImageSpec
-from aicsio.testing.strategies import tiff_specs, views
+from aicsio.testing.strategies import Draw, arrays, composite, picks, tiff_specs, views
 
 
 def opened(spec: TiffSpec, folder: str) -> ImageHandle:
@@ -105,3 +117,38 @@ def test_opening_is_blind_to_the_name(tmp_path: Path) -> None:
         assert np.array_equal(to_numpy(transpose_to(handle, "TCZYX")), pixels(spec.images[0]))
 
 
+@composite
+def writable(draw: Draw) -> ImageHandle:
+    """An image that OME-TIFF has room for, seen in any order."""
+    letters = "".join(draw(st.permutations("TCZYX"))[: draw(st.integers(1, 5))]) + draw(st.sampled_from(["", "S"]))
+    shape = tuple(
+        draw(st.sampled_from([3, 4]) if c == "S" else st.integers(1, 20 if c in "YX" else 3)) for c in letters
+    )
+    array = draw(arrays(shape, np.dtype(draw(st.sampled_from(sorted(set(OME_TYPES) - {"bool"}))))))
+    names = [f"<{index}> & µ" for index in range(shape[letters.index("C")])] if "C" in letters else ["one"]
+    micrometres = st.none() | st.integers(1, 4000).map(lambda n: n / 64)
+    size = PixelSize(draw(micrometres), draw(micrometres), draw(micrometres))
+    image = open_image(array, dims=letters, channel_names=names, pixel_size=size)
+    order = "".join(draw(st.permutations(letters)))
+    chosen = {c: draw(picks(image.dims[c])) for c in order if c not in "S" and draw(st.booleans())}
+    return transpose_to(image, order, **chosen)
+
+
+@given(writable(), st.sampled_from([None, "zlib", "zstd", "lzw"]), st.sampled_from(["auto", None, 16, (32, 16)]))
+def test_what_was_written_is_read(image: ImageHandle, compression: Any, tile: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "written.ome.tiff"
+        report = write_ome_tiff(image, path, compression=compression, tile=tile, sync=False)
+        again = open_image(path)
+        assert again.format == "ome-tiff"
+        assert (again.dtype, report.dtype) == (image.dtype, image.dtype)
+        assert report.nbytes == path.stat().st_size
+        seen = transpose_to(again, image.dims.order)
+        assert seen.dims == image.dims
+        assert to_numpy(seen).tobytes() == to_numpy(image).tobytes()
+        assert seen.channel_names == image.channel_names
+        assert seen.pixel_size == image.pixel_size
+        with tifffile.TiffFile(path) as file:
+            expected = to_numpy(transpose_to(image, report.dims.order)).squeeze()
+            assert np.array_equal(file.asarray().squeeze(), expected, equal_nan=expected.dtype.kind == "f")
+    assert open_count() == 0

@@ -120,7 +120,18 @@ def test_every_field_says_what_it_means(record: type) -> None:
 
 def test_the_walk_finds_the_records() -> None:
     names = {full_name(record) for record in RECORDS}
-    for name in ("Source", "Dims", "Strided", "Coded", "Called", "View", "LazyArray", "Scene", "Contents", "ImageHandle"):
+    for name in (
+        "Source",
+        "Dims",
+        "Strided",
+        "Coded",
+        "Called",
+        "View",
+        "LazyArray",
+        "Scene",
+        "Contents",
+        "ImageHandle",
+    ):
         assert f"aicsio.records.{name}" in names
     assert "aicsio.steps.Step" in names
     assert "aicsio.formats.arrays.ArrayLayout" in names

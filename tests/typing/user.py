@@ -1,0 +1,188 @@
+"""What a user writes, with the types that a user's mypy must find: every public function in both of its forms.
+
+Checked by test_typing.py against the installed package, with --strict and without the project's own stubs.
+"""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import dask.array as da
+import distributed
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+import aicsio
+from aicsio import (
+    AICSImage,
+    Candidate,
+    Channel,
+    Diagnostic,
+    Dims,
+    ImageHandle,
+    LazyArray,
+    PixelSize,
+    Scene,
+    Source,
+    Step,
+    WriteReport,
+    dask_utils,
+    explain,
+    imread,
+    imread_dask,
+    open_image,
+    pipe,
+    select_level,
+    select_scene,
+    to_dask,
+    to_numpy,
+    to_xarray,
+    transpose_to,
+    use_dask,
+    write_ome_tiff,
+)
+
+# ---------------------------------------------------------------- opening
+
+handle = open_image("plate.czi")
+assert_type(handle, ImageHandle)
+assert_type(open_image(Path("plate.czi"), format="tiff", mosaic="tiles", dims="ZYX"), ImageHandle)
+assert_type(open_image(np.zeros((2, 3)), channel_names=["a"], pixel_size=PixelSize(X=0.5)), ImageHandle)
+assert_type(open_image("s3://b/k", storage_options={"anon": True}), ImageHandle)
+assert_type(explain("plate.czi"), tuple[Candidate, ...])
+assert_type(explain("plate.czi")[0].taken, bool)
+
+# ---------------------------------------------------------------- the handle
+
+assert_type(handle.scenes, tuple[Scene, ...])
+assert_type(handle.scene_names, tuple[str, ...])
+assert_type(handle.scene.name, str)
+assert_type(handle.levels, tuple[LazyArray, ...])
+assert_type(handle.source, Source)
+assert_type(handle.format, str)
+assert_type(handle.shape, tuple[int, ...])
+assert_type(handle.nbytes, int)
+assert_type(handle.dtype, np.dtype[Any])
+assert_type(handle.channels, tuple[Channel, ...])
+assert_type(handle.channel_names, tuple[str, ...])
+assert_type(handle.time_step, float | None)
+assert_type(handle.metadata, str | None)
+assert_type(handle.diagnostics, tuple[Diagnostic, ...])
+assert_type(handle.array, LazyArray)
+assert_type(np.asarray(handle), npt.NDArray[Any])
+assert_type(np.asarray(handle.array), npt.NDArray[Any])
+z, y, x = handle.pixel_size
+assert_type(z, float | None)
+assert_type(handle.pixel_size.X, float | None)
+
+dims = handle.dims
+assert_type(dims, Dims)
+assert_type(dims.order, str)
+assert_type(dims.shape, tuple[int, ...])
+assert_type((dims.T, dims.C, dims.Z, dims.Y, dims.X, dims.S, dims.M), tuple[int, int, int, int, int, int, int])
+assert_type(dims["Z"], int)
+assert_type(dims["Z", "Y"], tuple[int, ...])
+assert_type([letter for letter in dims], list[str])  # noqa: C416 - iterating is what is shown
+assert_type(dims.get("S", 1), int)
+assert_type(dims.items(), tuple[tuple[str, int], ...])
+assert_type("Z" in dims, bool)
+
+# ---------------------------------------------------------------- verbs, the handle given
+
+assert_type(select_scene(handle, 1), ImageHandle)
+assert_type(select_scene(handle, "A1"), ImageHandle)
+assert_type(select_scene(handle, np.int64(1)), ImageHandle)
+assert_type(select_level(handle, -1), ImageHandle)
+assert_type(transpose_to(handle, "ZYX", C=0), ImageHandle)
+assert_type(transpose_to(handle, "CZYX", T=-1, C=[0, 2], Z=slice(None, None, 2), Y=range(5), X=(1, 2)), ImageHandle)
+assert_type(transpose_to(handle, "CYX", C=np.array([0, 1])), ImageHandle)
+assert_type(to_numpy(handle), npt.NDArray[Any])
+assert_type(to_numpy(handle, workers=2), npt.NDArray[Any])
+assert_type(to_dask(handle), da.Array)
+assert_type(to_dask(handle, chunks="ZYX"), da.Array)
+assert_type(to_dask(handle, chunks={"Z": 1, "Y": -1}), da.Array)
+assert_type(to_dask(handle, chunks=(1, 1, (3, 4))), da.Array)
+assert_type(to_xarray(handle), xr.DataArray)
+assert_type(to_xarray(handle, lazy=True, chunks="YX"), xr.DataArray)
+assert_type(write_ome_tiff(handle, "out.ome.tiff"), WriteReport)
+assert_type(write_ome_tiff(handle, Path("out.ome.tiff"), compression="zstd", overwrite=True), WriteReport)
+assert_type(write_ome_tiff(handle, "out.ome.tiff").not_kept, tuple[Diagnostic, ...])
+
+# ---------------------------------------------------------------- verbs, the handle left out
+
+assert_type(select_scene(1), Step[ImageHandle])
+assert_type(select_scene("A1"), Step[ImageHandle])
+assert_type(select_level(0), Step[ImageHandle])
+assert_type(transpose_to("ZYX", C=0), Step[ImageHandle])
+assert_type(to_numpy(), Step[npt.NDArray[Any]])
+assert_type(to_numpy(workers=2), Step[npt.NDArray[Any]])
+assert_type(to_dask(), Step[da.Array])
+assert_type(to_dask(chunks={"Z": 1}), Step[da.Array])
+assert_type(to_xarray(lazy=True), Step[xr.DataArray])
+assert_type(write_ome_tiff("out.ome.tiff", overwrite=True), Step[WriteReport])
+
+assert_type(select_scene(1)(handle), ImageHandle)
+assert_type(to_numpy()(handle), npt.NDArray[Any])
+assert_type(write_ome_tiff("out.ome.tiff")(handle), WriteReport)
+
+# ---------------------------------------------------------------- pipes
+
+
+def brightest(pixels: npt.NDArray[Any]) -> float:
+    return float(pixels.max())
+
+
+assert_type(pipe(handle), ImageHandle)
+assert_type(pipe(handle, select_scene(1)), ImageHandle)
+assert_type(pipe(handle, to_numpy()), npt.NDArray[Any])
+assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0)), ImageHandle)
+assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0), to_numpy()), npt.NDArray[Any])
+assert_type(pipe(handle, select_scene(1), to_numpy(), brightest), float)
+assert_type(pipe(handle, select_scene(1), transpose_to("ZYX"), to_dask()), da.Array)
+assert_type(pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), to_xarray()), xr.DataArray)
+assert_type(
+    pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), transpose_to("XYZ"), to_numpy(), brightest),
+    float,
+)
+assert_type(
+    pipe(handle, select_scene(0), select_scene(1), select_level(1), transpose_to("YX"), to_numpy(), brightest, str), str
+)
+assert_type(pipe("plate.czi", open_image, select_scene(1), write_ome_tiff("out.ome.tiff")), WriteReport)
+assert_type(pipe(handle, lambda image: image.dims.X), int)
+
+steps: list[Step[ImageHandle]] = [select_scene(1), transpose_to("ZYX", C=0)]
+for step in steps:
+    handle = step(handle)
+by_name: dict[Step[Any], str] = {select_scene(1): "scene", to_numpy(): "pixels"}
+
+# ---------------------------------------------------------------- the legacy face
+
+img = AICSImage("my_file.tiff")
+assert_type(img.data, npt.NDArray[Any])
+assert_type(img.dask_data, da.Array)
+assert_type(img.xarray_data, xr.DataArray)
+assert_type(img.dims.X, int)
+assert_type(img.shape, tuple[int, ...])
+assert_type(img.scenes, tuple[str, ...])
+assert_type(img.current_scene, str)
+assert_type(img.channel_names, list[str])
+assert_type(img.get_image_data("CZYX", T=0), npt.NDArray[Any])
+assert_type(img.get_image_dask_data("CZYX", T=0, Z=slice(3)), da.Array)
+assert_type(img.physical_pixel_sizes.Z, float | None)
+img.set_scene(1)
+img.save("out.ome.tiff")
+assert_type(imread("my_file.tiff"), npt.NDArray[Any])
+assert_type(imread_dask("my_file.tiff"), da.Array)
+use_dask(False)
+with dask_utils.cluster_and_client() as (cluster, client):
+    assert_type(client, distributed.Client)
+
+# ---------------------------------------------------------------- errors
+
+try:
+    open_image("no.tif")
+except aicsio.CorruptFileError as error:
+    assert_type(error.uri, str | None)
+    assert_type(error.offset, int | None)
+except (aicsio.SourceNotFoundError, aicsio.AicsioError) as other:
+    assert_type(str(other), str)
