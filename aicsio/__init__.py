@@ -6,8 +6,9 @@ h = open_image("plate.czi")
 zyx = to_numpy(transpose_to(select_scene(h, 1), "ZYX", C=0))
 """
 
-from aicsio import dask_utils
-from aicsio.aics_image import AICSImage, imread, imread_dask, use_dask
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from aicsio.arrays import to_dask, to_numpy, to_xarray
 from aicsio.errors import (
     AicsioError,
@@ -38,7 +39,11 @@ from aicsio.records import (
     Tiles,
 )
 from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
-from aicsio.writers import WriteReport, write_ome_tiff
+
+if TYPE_CHECKING:
+    from aicsio import dask_utils
+    from aicsio.aics_image import AICSImage, imread, imread_dask, use_dask
+    from aicsio.writers import WriteReport, write_ome_tiff, write_scenes
 
 __version__ = "0.1.0"
 
@@ -84,4 +89,28 @@ __all__ = [
     "transpose_to",
     "use_dask",
     "write_ome_tiff",
+    "write_scenes",
 ]
+
+_LATER = {
+    "AICSImage": "aicsio.aics_image",
+    "WriteReport": "aicsio.writers",
+    "imread": "aicsio.aics_image",
+    "imread_dask": "aicsio.aics_image",
+    "use_dask": "aicsio.aics_image",
+    "write_ome_tiff": "aicsio.writers",
+}
+"""Modules of names that are imported when they are first asked for: most scripts need few of them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "dask_utils":
+        return importlib.import_module("aicsio.dask_utils")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,7 +11,6 @@ import operator
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, cast
 
 import attrs
@@ -232,6 +231,8 @@ def _run(target: Target, batches: Iterable[Sequence[Task]]) -> None:
 
 
 def _run_parallel(target: Target, batches: Iterator[Sequence[Task]], count: int) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     lock, failed = threading.Lock(), threading.Event()
 
     def take() -> Sequence[Task] | None:

@@ -7,7 +7,6 @@ empty pool, so it never closes or seeks a descriptor of its parent.
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -17,7 +16,6 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast, runtime_checkable
 
 import attrs
@@ -158,6 +156,8 @@ def _neighbour(url: str, name: str) -> str:
 
 
 def _from_bytes(content: bytes) -> Source:
+    import hashlib  # brings OpenSSL along
+
     digest = hashlib.blake2b(content, digest_size=8).hexdigest()
     return Source(f"memory:{digest}", size=len(content), stamp=digest, content=content, local=False)
 
@@ -433,7 +433,7 @@ def _open_reader(source: Source) -> Reader:
         return _RemoteReader(source)
     if hasattr(os, "preadv"):
         return _LocalReader(source)
-    return _SeekingReader(source, Path(source.uri).open("rb"))
+    return _SeekingReader(source, open(source.uri, "rb"))
 
 
 def open_binary(source: Source) -> BinaryFile:
@@ -442,7 +442,7 @@ def open_binary(source: Source) -> BinaryFile:
         return io.BytesIO(source.content)
     if source.local:
         try:
-            return Path(source.uri).open("rb")
+            return open(source.uri, "rb")
         except FileNotFoundError as error:
             raise SourceNotFoundError(f"there is no file {source.uri!r} any more") from error
         except OSError as error:

@@ -17,11 +17,11 @@ from aicsio._legacy_reading import Stack, labelled, read, stack_of, use_dask
 from aicsio._notation import UserPick
 from aicsio._tczyx import Dimensions, PhysicalPixelSizes
 from aicsio.arrays import Chunks, show, to_dask
-from aicsio.errors import ArgumentTypeError, WriteError
+from aicsio.errors import ArgumentTypeError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
 from aicsio.steps import select_level, select_scene
-from aicsio.writers import write_ome_tiff
+from aicsio.writers import write_scenes
 
 if TYPE_CHECKING:
     import dask.array
@@ -350,27 +350,24 @@ class AICSImage:
     # ------------------------------------------------------------ writing
 
     def save(self, uri: str | os.PathLike[str], select_scenes: Sequence[str | SupportsIndex] | None = None) -> None:
-        """Write the image as OME-TIFF, in place of what is at ``uri``.
+        """Write scenes as one OME-TIFF, in place of what is at ``uri``.
 
         Parameters
         ----------
         uri
             Path of the file.
         select_scenes
-            Names or indices; left out, all.
+            Names or indices as for ``set_scene``, in the order of the new file; left out, all.
 
         Raises
         ------
+        SceneError
+            When there is no such scene.
         WriteError
             When it cannot be written; what was there is as it was.
         """
         wanted: Sequence[str | SupportsIndex] = range(len(self.scenes)) if select_scenes is None else select_scenes
-        if len(wanted) != 1:
-            raise WriteError(
-                f"{len(wanted)} scenes do not go into one file yet: save each by itself, as in "
-                "img.save('scene-0.ome.tiff', select_scenes=[0])"
-            )
-        write_ome_tiff(_tczyx.unfolded(self._scene(wanted[0])), uri, overwrite=True)
+        write_scenes([_tczyx.unfolded(self._scene(scene)) for scene in wanted], uri, overwrite=True)
 
     def __repr__(self) -> str:
         handle = self._handle

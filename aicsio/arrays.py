@@ -3,11 +3,10 @@
 Rule kept here: pixels are read only by the engine; this module says how much of them at once, and labels them.
 """
 
-import hashlib
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
@@ -221,22 +220,24 @@ def _grown(array: LazyArray, fixed: Mapping[str, int]) -> tuple[int, ...]:
 
 def token(value: object) -> str:
     """Name a record by its content, the same in every process: hexadecimal digits."""
+    import hashlib  # brings OpenSSL along
+
     digest = hashlib.blake2b(digest_size=16)
-    _feed(digest, value)
+    _feed(digest.update, value)
     return digest.hexdigest()
 
 
-def _feed(digest: hashlib.blake2b, value: Any) -> None:
+def _feed(update: Callable[[bytes], object], value: Any) -> None:
     if hasattr(value, "__dask_tokenize__") and not isinstance(value, type):
-        digest.update(repr(value.__dask_tokenize__()).encode())
+        update(repr(value.__dask_tokenize__()).encode())
     elif attrs.has(type(value)):
-        digest.update(type(value).__qualname__.encode())
+        update(type(value).__qualname__.encode())
         for field in attrs.fields(type(value)):
-            _feed(digest, getattr(value, field.name))
+            _feed(update, getattr(value, field.name))
     elif isinstance(value, tuple):
-        digest.update(f"({len(value)}".encode())
+        update(f"({len(value)}".encode())
         for item in value:
-            _feed(digest, item)
+            _feed(update, item)
     else:
         # Equal values need equal names, and dtypes and ranges that are equal may have been written differently.
         if isinstance(value, np.dtype):
@@ -244,7 +245,7 @@ def _feed(digest: hashlib.blake2b, value: Any) -> None:
         elif isinstance(value, range):
             value = (value[0], value.step if len(value) > 1 else 1, len(value)) if value else "empty"
         raw = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
-        digest.update(f"{type(value).__name__}{len(raw)}:".encode() + raw)
+        update(f"{type(value).__name__}{len(raw)}:".encode() + raw)
 
 
 @verb

@@ -96,9 +96,9 @@ def _parser() -> argparse.ArgumentParser:
 
     convert = commands.add_parser(
         "convert",
-        parents=[common, _opening(), _focus()],
+        parents=[common, _opening(), _focus("index or name, or all; default: 0")],
         help="write (a part of) an image as OME-TIFF",
-        description="Write a scene of an image, or a part of it, as OME-TIFF.",
+        description="Write a scene of an image, all scenes, or parts of them, as OME-TIFF.",
     )
     convert.add_argument("input", metavar="IN", help="path or URL")
     convert.add_argument("output", metavar="OUT.ome.tiff")
@@ -142,10 +142,10 @@ def _opening() -> argparse.ArgumentParser:
     return options
 
 
-def _focus() -> argparse.ArgumentParser:
+def _focus(scenes: str = "index or name; default: 0") -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     group = options.add_argument_group("focus")
-    group.add_argument("--scene", default="0", help="index or name; default: 0")
+    group.add_argument("--scene", default="0", help=scenes)
     group.add_argument("--level", type=int, metavar="N", help="resolution level; 0 is full resolution")
     what = "positions of a dimension: T=0, Z=0:10 or C=0,2; once for each dimension"
     group.add_argument("--pick", type=_pick, action="append", default=[], metavar="PICK", help=what)

@@ -43,6 +43,14 @@ def focused(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
     return handle if arguments.level is None else select_level(handle, arguments.level)
 
 
+def focused_scenes(handle: ImageHandle, arguments: argparse.Namespace) -> list[ImageHandle]:
+    """As ``focused``, for each scene where the options say ``all`` and no scene is called so."""
+    if arguments.scene != "all" or "all" in handle.scene_names:
+        return [focused(handle, arguments)]
+    scenes = [select_scene(handle, index) for index in range(len(handle.scenes))]
+    return scenes if arguments.level is None else [select_level(scene, arguments.level) for scene in scenes]
+
+
 def _scene(text: str, handle: ImageHandle) -> int | str:
     """A number is an index, unless a scene is called so and there is no such index."""
     try:

@@ -1,4 +1,4 @@
-"""A loopback web server whose files are bytes in memory, and which counts what it is asked for. Nothing here is a test."""
+"""A loopback web server: its files are bytes in memory, and it counts what it is asked. Nothing here is a test."""
 
 import contextlib
 import re

@@ -26,9 +26,10 @@ def want(shape: tuple[int, ...], dtype: Any, *, into: bool = False) -> Want:
 
 def block(dtype: Any, shape: tuple[int, ...] = (7, 9, 3), seed: int = 0) -> npt.NDArray[Any]:
     noise = np.random.default_rng(seed).integers(0, 255, np.prod(shape) * np.dtype(dtype).itemsize, np.uint8)
+    made: npt.NDArray[Any] = noise.view(dtype)
     if np.dtype(dtype).kind == "f":
-        return (noise.view(f"u{np.dtype(dtype).itemsize}") % 1000 / 8).astype(dtype).reshape(shape)
-    return noise.view(dtype).reshape(shape)
+        made = (noise.view(f"u{np.dtype(dtype).itemsize}") % 1000 / 8).astype(dtype)
+    return made.reshape(shape)
 
 
 ENCODERS: dict[str, Any] = {

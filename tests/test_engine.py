@@ -81,7 +81,8 @@ class TestPlacing:
         )
         plain = raw(b"\7" * 4, shape, (0, 0))
         made = called("ones", shape)
-        for order in itertools.permutations([coded, plain, made]):
+        pieces: list[Piece] = [coded, plain, made]
+        for order in itertools.permutations(pieces):
             expected = np.zeros((4, 4), "u1")
             for piece in order:
                 value = {Coded: 5, Strided: 7, Called: 1}[type(piece)]
@@ -275,7 +276,7 @@ class TestBytes:
 
     @given(st.data())
     def test_no_plan_of_long_rows_wastes_more_than_it_takes(self, data: st.DataObject) -> None:
-        shape = tuple(data.draw(st.integers(1, 50)) for _ in range(3)) + (data.draw(st.integers(64, 300)),)
+        shape = (*(data.draw(st.integers(1, 50)) for _ in range(3)), data.draw(st.integers(64, 300)))
         strides = np.empty(shape, "u1").strides
         crop, extent = [], []
         for n, least in zip(shape, (1, 1, 1, 64), strict=True):
@@ -328,7 +329,7 @@ class TestRemote:
     def test_blocks_of_all_kinds_come_through(self) -> None:
         pixels = np.random.default_rng(1).integers(0, 1000, (3, 50, 70)).astype(">u2")
         for kind in ("raw", "deflate"):
-            array = stored(pixels, "ZYX", (1, 16, 32), kind)  # type: ignore[arg-type]
+            array = stored(pixels, "ZYX", (1, 16, 32), kind)
             with serving(pixels__bin=content_of(array)) as site:
                 handle = handle_of(moved(array, site.url + "pixels.bin"))
                 seen = transpose_to(handle, "YXZ", Y=slice(None, None, -3), X=[60, 1, 1], Z=slice(1, None))

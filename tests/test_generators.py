@@ -37,7 +37,7 @@ def test_each_page_holds_the_plane_that_it_should(spec: TiffSpec) -> None:
             assert len(file.pages) == (1 if spec.one_directory else len(share))
             for number, (index, *tcz) in enumerate(share[: len(file.pages)]):
                 image = spec.images[index]
-                page = file.pages[number]
+                page: Any = file.pages[number]
                 check(page, spec, as_stored(image, tuple(tcz), 0))
                 below = page.pages or ()
                 assert len(below) == image.levels - 1
@@ -87,7 +87,8 @@ def test_the_xml_fits_the_schema_and_says_what_was_described(spec: TiffSpec) -> 
         xml = content.decode() if name.endswith(".companion.ome") else None
         if xml is None:
             with tifffile.TiffFile(io.BytesIO(content)) as file:
-                xml = file.pages[0].description
+                first: Any = file.pages[0]
+                xml = first.description
         ome = ome_types.from_xml(xml, validate=True)
         if ome.binary_only is not None:
             assert spec.companion
@@ -150,7 +151,7 @@ def test_what_no_legal_file_answers_to_is_refused(facts: dict[str, Any], why: st
     [{"X": 0}, {"samples": 0}, {"dtype": "float8"}, {"channel_names": ("a", "b")}, {"Y": 1, "X": 2, "levels": 3}],
 )
 def test_an_image_that_cannot_be_is_refused(facts: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="begin at 1|no pixels of type|2 names for 1|have 2 levels"):
+    with pytest.raises(ValueError, match=r"begin at 1|no pixels of type|2 names for 1|have 2 levels"):
         ImageSpec(**facts)
 
 

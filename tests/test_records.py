@@ -155,7 +155,7 @@ class TestHandle:
         assert np.array_equal(np.asarray(handle), pixels)
         assert np.asarray(handle.array).dtype == np.int16
         assert np.asarray(handle, dtype=np.float32).dtype == np.float32
-        assert np.mean(handle) == pixels.mean()  # type: ignore[call-overload]
+        assert np.mean(handle) == pixels.mean()
         assert np.array_equal(np.stack([handle, handle]), np.stack([pixels, pixels]))
 
     def test_numpy_is_not_told_that_reading_takes_no_copy(self) -> None:

@@ -147,9 +147,9 @@ print(step(aicsio.open_image(numpy.zeros((2, 3, 4)), dims="CYX")).dims)
         assert cut(image).chunks == ((2,), (1, 1, 1), (4,))
 
     def test_wrong_arguments_are_found_when_the_step_is_made(self) -> None:
-        with pytest.raises(ArgumentTypeError, match="select_scene.*'scene'"):
+        with pytest.raises(ArgumentTypeError, match=r"select_scene.*'scene'"):
             select_scene()  # type: ignore[call-overload]
-        with pytest.raises(ArgumentTypeError, match="to_numpy.*open_image"):
+        with pytest.raises(ArgumentTypeError, match=r"to_numpy.*open_image"):
             to_numpy(np.zeros((2, 3)))  # type: ignore[call-overload]
         with pytest.raises(ArgumentTypeError, match="chunk_size"):
             to_dask(chunk_size=3)  # type: ignore[call-overload]
@@ -161,7 +161,7 @@ print(step(aicsio.open_image(numpy.zeros((2, 3, 4)), dims="CYX")).dims)
         with pytest.raises(ArgumentTypeError, match="str"):
             to_numpy()("plate.czi")  # type: ignore[arg-type]
         with pytest.raises(ArgumentTypeError, match="ndarray"):
-            pipe(image, to_numpy(), to_numpy())  # type: ignore[arg-type]
+            pipe(image, to_numpy(), to_numpy())  # type: ignore[misc]
 
     def test_errors_come_when_the_step_meets_an_image(self, image: ImageHandle) -> None:
         step = transpose_to("YX", C=9)

@@ -8,7 +8,6 @@ import functools
 import importlib
 import importlib.util
 import sys
-from importlib.metadata import entry_points
 from typing import Protocol, cast, runtime_checkable
 
 import attrs
@@ -113,6 +112,8 @@ FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))
 @functools.cache
 def external() -> tuple[Format, ...]:
     """Formats that other packages registered: each entry point is a ``Format`` or loads to one."""
+    from importlib.metadata import entry_points  # takes as long to import as a tenth of numpy
+
     found = sorted(entry_points(group="aicsio.formats"), key=lambda entry: entry.name)
     return tuple(cast("Format", entry.load()) for entry in found)
 

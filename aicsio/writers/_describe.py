@@ -13,7 +13,9 @@ from aicsio.records import Diagnostic, Dims, ImageHandle, LazyArray, Planes
 _COLUMNS = ("time", "exposure", "x", "y", "z")
 
 
-def described(handle: ImageHandle, array: LazyArray, first: int = 0) -> tuple[OmeImage, tuple[Diagnostic, ...]]:
+def described(
+    handle: ImageHandle, array: LazyArray, first: int = 0, *, new_file: bool = True
+) -> tuple[OmeImage, tuple[Diagnostic, ...]]:
     """Describe the image in focus.
 
     Parameters
@@ -24,6 +26,8 @@ def described(handle: ImageHandle, array: LazyArray, first: int = 0) -> tuple[Om
         Its pixels in the order of the file: letters of the planes, then ``YX`` or ``YXS``.
     first
         Index of its first directory.
+    new_file
+        Whether this is the first image of its source; facts of the file as a whole are named once.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def described(handle: ImageHandle, array: LazyArray, first: int = 0) -> tuple[Om
         planes=planes,
         tiff_data=(TiffData(first, count, 0, 0, 0, None, None),),
     )
-    return image, (*lost, *_without_place(handle))
+    return image, (*lost, *_without_place(handle, new_file=new_file))
 
 
 def _planes_in_focus(handle: ImageHandle, wanted: Dims) -> tuple[Planes | None, tuple[Diagnostic, ...]]:
@@ -84,10 +88,10 @@ def _column(planes: Planes, name: str, positions: list[npt.NDArray[np.intp]], wa
     return ordered.reshape(wanted.shape).astype("<f8").tobytes()
 
 
-def _without_place(handle: ImageHandle) -> list[Diagnostic]:
+def _without_place(handle: ImageHandle, *, new_file: bool) -> list[Diagnostic]:
     scene = handle.scene
     notes = []
-    if handle.metadata:
+    if handle.metadata and new_file:
         notes.append(_note(handle, f"the metadata text of the source ({len(handle.metadata):,} characters)"))
     if len(scene.levels) > 1:
         notes.append(_note(handle, f"{len(scene.levels) - 1} other resolution levels: level {handle.level} is written"))

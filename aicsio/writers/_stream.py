@@ -1,7 +1,7 @@
 """Pixels on their way out: boxes are read in the order of the file, cut into segments, compressed, written once.
 
 Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is larger), whatever the
-size of the image. Boxes are read and compressed on threads; compressed segments are put into the file in order, so
+size and number of images. Boxes are read and compressed on threads; compressed segments are put into the file in order, so
 the same pixels always give the same bytes.
 """
 
@@ -11,7 +11,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
@@ -41,7 +41,7 @@ MOST_WORKERS = 8
 
 @attrs.define
 class Job:
-    """One run of planes to write. Not a record: it lives for one writing."""
+    """One image to write. Not a record: it lives for one writing."""
 
     array: LazyArray
     """Pixels in the order of the file: letters of the planes, then Y, X, S."""
@@ -132,14 +132,14 @@ def _gives_any_window(array: LazyArray) -> bool:
 
 
 def write(
-    job: Job, output: Output, *, workers: int | None, limit: int | None, progress: Progress | None
-) -> tuple[_tiff.Offsets, _tiff.Offsets]:
-    """Write all pixels; return offset and length of each segment, (planes, segments of a plane).
+    jobs: Sequence[Job], output: Output, *, workers: int | None, limit: int | None, progress: Progress | None
+) -> tuple[_tiff.Segments, ...]:
+    """Write all pixels; return where the segments of each image are.
 
     Parameters
     ----------
-    job
-        What to write.
+    jobs
+        What to write, one image after the other; all of them compressed or none.
     output
         Where.
     workers
@@ -147,19 +147,21 @@ def write(
     limit
         Offset that compressed pixels must not reach; ``None`` for no limit.
     progress
-        Told the bytes done and the bytes of the whole image, before compression, after each box.
+        Told the bytes done and the bytes of all images, before compression, after each box.
 
     Raises
     ------
     WriteError
         When the disk takes no more, or the limit is reached.
     """
-    offsets, counts = job.pages.raw_segments()
-    if job.encode is None:
-        output.reserve(_tiff.DATA_START + job.pages.count * job.pages.plane_bytes)
-    at, done = _tiff.DATA_START, 0
-    with _files.session(), contextlib.closing(_results(job, output, offsets, workers)) as results:
-        for box, segments in results:
+    *starts, end = _tiff.raw_starts([job.pages for job in jobs])
+    tables = tuple(job.pages.raw_segments(start) for job, start in zip(jobs, starts, strict=True))
+    if all(job.encode is None for job in jobs):
+        output.reserve(end)
+    at, done, total = _tiff.DATA_START, 0, sum(job.array.nbytes for job in jobs)
+    with _files.session(), contextlib.closing(_results(jobs, output, tables, workers)) as results:
+        for image, box, segments in results:
+            offsets, counts = tables[image]
             for segment in segments:
                 output.write_at(at, segment.data)
                 offsets[segment.plane, segment.number] = at
@@ -169,52 +171,57 @@ def write(
                 raise WriteError(
                     f"{output.path!r} grows beyond classic TIFF ({limit:,} bytes): leave out bigtiff=False"
                 )
-            done += math.prod(box.shape) * job.array.dtype.itemsize
+            done += math.prod(box.shape) * jobs[image].array.dtype.itemsize
             if progress is not None:
-                progress(done, job.array.nbytes)
-    return offsets, counts
+                progress(done, total)
+    return tables
 
 
 def _results(
-    job: Job, output: Output, offsets: _tiff.Offsets, workers: int | None
-) -> Generator[tuple[Box, list[Segment]], None, None]:
+    jobs: Sequence[Job], output: Output, tables: Sequence[_tiff.Segments], workers: int | None
+) -> Generator[tuple[int, Box, list[Segment]], None, None]:
     """Do the boxes on threads, a bounded number of them ahead; give what is left to write, in order."""
     threads = workers or min(MOST_WORKERS, os.cpu_count() or 1)
-    step = box_shape(job.array, job.pages.grid)
-    count = math.prod(-(-n // p) for n, p in zip(job.array.shape, step, strict=True))
+    steps = [box_shape(job.array, job.pages.grid) for job in jobs]
+    count = sum(
+        math.prod(-(-n // p) for n, p in zip(job.array.shape, step, strict=True))
+        for job, step in zip(jobs, steps, strict=True)
+    )
+    largest = max(math.prod(step) * job.array.dtype.itemsize for job, step in zip(jobs, steps, strict=True))
     # A box is held twice: as pixels and as what they are compressed to.
-    ahead = min(2 * threads, IN_FLIGHT // (2 * math.prod(step) * job.array.dtype.itemsize))
+    ahead = min(2 * threads, IN_FLIGHT // (2 * largest))
     side_by_side = min(threads, ahead + 1, count)
-    do = _Doer(job, output, offsets, max(1, threads // side_by_side))
+    do = _Doer(output, max(1, threads // side_by_side))
+    todo = ((image, box) for image, job in enumerate(jobs) for box in boxes(job))
     if side_by_side == 1:
-        for box in boxes(job):
-            yield box, do(box)
+        for image, box in todo:
+            yield image, box, do(jobs[image], tables[image][0], box)
         return
-    waiting: deque[tuple[Box, Future[list[Segment]]]] = deque()
+    waiting: deque[tuple[int, Box, Future[list[Segment]]]] = deque()
     with ThreadPoolExecutor(side_by_side, thread_name_prefix="aicsio") as pool:
         try:
-            for box in boxes(job):
-                waiting.append((box, pool.submit(do, box)))
+            for image, box in todo:
+                waiting.append((image, box, pool.submit(do, jobs[image], tables[image][0], box)))
                 if len(waiting) > ahead:
-                    oldest, future = waiting.popleft()
-                    yield oldest, future.result()
+                    image_done, oldest, future = waiting.popleft()
+                    yield image_done, oldest, future.result()
             while waiting:
-                oldest, future = waiting.popleft()
-                yield oldest, future.result()
+                image_done, oldest, future = waiting.popleft()
+                yield image_done, oldest, future.result()
         finally:
-            for _, future in waiting:
+            for _, _, future in waiting:
                 future.cancel()
 
 
 class _Doer:
     """Reads a box, then writes its raw segments or compresses them; each thread has its own buffer."""
 
-    def __init__(self, job: Job, output: Output, offsets: _tiff.Offsets, readers: int) -> None:
-        self._job, self._output, self._offsets, self._readers = job, output, offsets, readers
+    def __init__(self, output: Output, readers: int) -> None:
+        self._output, self._readers = output, readers
         self._mine = threading.local()
 
-    def __call__(self, box: Box) -> list[Segment]:
-        array, pages, encode = self._job.array, self._job.pages, self._job.encode
+    def __call__(self, job: Job, offsets: _tiff.Offsets, box: Box) -> list[Segment]:
+        array, pages, encode = job.array, job.pages, job.encode
         picks = {c: range(s, s + n) for c, s, n in zip(array.view.letters, box.start, box.shape, strict=True)}
         window = _views.transpose(array, array.view.letters, picks)
         pixels = in_memory(window)
@@ -227,7 +234,7 @@ class _Doer:
         )
         stored = as_stored(pixels, pages.dtype).reshape(len(planes), *box.shape[row : row + 2], pages.samples)
         if encode is None:
-            self._write_raw(stored, planes, box.start[row : row + 2])
+            self._write_raw(pages, offsets, stored, planes, box.start[row : row + 2])
             return []
         return [
             Segment(int(plane), number, encode(part))
@@ -241,14 +248,21 @@ class _Doer:
             scratch = self._mine.scratch = _codecs.Scratch()
         return scratch.take("box", window.nbytes).view(window.dtype).reshape(window.shape)
 
-    def _write_raw(self, stored: Array, planes: npt.NDArray[np.intp], corner: tuple[int, ...]) -> None:
-        grid, offsets = self._job.pages.grid, self._offsets
+    def _write_raw(
+        self,
+        pages: _tiff.Pages,
+        offsets: _tiff.Offsets,
+        stored: Array,
+        planes: npt.NDArray[np.intp],
+        corner: tuple[int, ...],
+    ) -> None:
+        grid = pages.grid
         if grid.tiled:
             for plane, block in zip(planes, stored, strict=True):
                 for number, part in segments(block, grid, corner):
                     self._output.write_at(int(offsets[plane, number]), part)
             return
-        whole = stored.shape[1] == self._job.pages.height
+        whole = stored.shape[1] == pages.height
         breaks = np.flatnonzero(np.diff(planes) != 1) + 1 if whole else np.arange(1, len(planes))
         # Strips of consecutive planes follow each other in the file: one call writes them.
         for run, pixels in zip(np.split(planes, breaks), np.split(stored, breaks), strict=True):

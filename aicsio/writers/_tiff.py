@@ -7,6 +7,7 @@ Source of the facts: TIFF Revision 6.0 (Adobe, 1992); the BigTIFF proposal (http
 Adobe Photoshop TIFF Technical Notes (2002) for compression 8 and predictor 2.
 """
 
+import itertools
 import math
 import struct
 from collections.abc import Mapping, Sequence
@@ -25,11 +26,15 @@ STRIP_BYTES = 8 << 20
 """Raw strips hold a whole plane up to this size."""
 CODED_STRIP_BYTES = 1 << 20
 """Compressed ones are smaller: a reader must decode all of one to get at its last row."""
+ALIGNMENT = 16
+"""Raw pixels of each image start at a multiple of this, as those of the first do: no type is wider."""
 
 ASCII, SHORT, LONG, RATIONAL, LONG8 = 2, 3, 4, 5, 16
 _SIZES = {ASCII: 1, SHORT: 2, LONG: 4, RATIONAL: 8, LONG8: 8}
 
 Offsets = npt.NDArray[np.uint64]
+Segments = tuple[Offsets, Offsets]
+"""Byte offset and length of each segment of an image, both of shape (planes, segments of a plane)."""
 
 
 @attrs.frozen
@@ -66,7 +71,7 @@ def strips(height: int, width: int, row_bytes: int, most: int) -> Grid:
 
 @attrs.frozen
 class Pages:
-    """A run of planes of one kind: one directory each."""
+    """The planes of one image: one directory each."""
 
     count: int
     """Number of planes."""
@@ -93,14 +98,14 @@ class Pages:
         height = self.grid.height * self.grid.rows if self.grid.tiled else self.height
         return height * self.grid.width * self.grid.columns * self.samples * self.dtype.itemsize
 
-    def raw_segments(self) -> tuple[Offsets, Offsets]:
-        """Offsets and byte counts of segments, (planes, segments), if they are stored raw and in order."""
+    def raw_segments(self, at: int = DATA_START) -> Segments:
+        """Offsets and byte counts of segments, (planes, segments), if they are stored raw, in order, from ``at`` on."""
         pixel = self.samples * self.dtype.itemsize
         sizes = np.full(self.grid.count, self.grid.height * self.grid.width * pixel, np.uint64)
         if not self.grid.tiled:
             sizes[-1] = (self.height - self.grid.height * (self.grid.rows - 1)) * self.width * pixel
         within = np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)[:-1]])
-        starts = DATA_START + np.arange(self.count, dtype=np.uint64) * np.uint64(self.plane_bytes)
+        starts = at + np.arange(self.count, dtype=np.uint64) * np.uint64(self.plane_bytes)
         return starts[:, None] + within, np.tile(sizes, (self.count, 1))
 
 
@@ -121,24 +126,29 @@ def header(first: int, *, big: bool) -> bytes:
     return struct.pack("<2sHHHQ", b"II", 43, 8, 0, first) if big else struct.pack("<2sHI", b"II", 42, first)
 
 
-def directories_bound(pages: Pages, description: bytes) -> int:
+def raw_starts(images: Sequence[Pages]) -> tuple[int, ...]:
+    """Return where the pixels of each image start if they are stored raw, and behind the last where the next would."""
+    sizes = (pages.count * pages.plane_bytes for pages in images)
+    return tuple(itertools.accumulate((size + -size % ALIGNMENT for size in sizes), initial=DATA_START))
+
+
+def directories_bound(images: Sequence[Pages], description: bytes) -> int:
     """Return a size in bytes that the directories do not exceed."""
-    return len(description) + 1024 + 8 * pages.samples + pages.count * (512 + 16 * pages.grid.count)
+    each = (1024 + 8 * pages.samples + pages.count * (512 + 16 * pages.grid.count) for pages in images)
+    return len(description) + sum(each)
 
 
 def directories(
-    pages: Pages, offsets: Offsets, counts: Offsets, description: bytes, at: int, *, big: bool
+    images: Sequence[tuple[Pages, Segments]], description: bytes, at: int, *, big: bool
 ) -> tuple[bytes, int]:
     """Describe where the segments are.
 
     Parameters
     ----------
-    pages
-        What the planes are like.
-    offsets, counts
-        Byte offset and length of each segment, shape (planes, segments of a plane).
+    images
+        What the planes of each are like, and where their segments are.
     description
-        ImageDescription of the first plane, ASCII.
+        ImageDescription of the first plane of all.
     at
         Offset at which the bytes returned will be written; a multiple of 8.
     big
@@ -150,16 +160,24 @@ def directories(
         The bytes, and the offset of the first directory in the file.
     """
     values = _Values(at, big)
-    codes = (324, 325) if pages.grid.tiled else (273, 279)
-    columns = {code: values.rows(table) for code, table in zip(codes, (offsets, counts), strict=True)}
-    common = [values.entry(tag) for tag in _tags(pages)]
-    common += [values.pointer(code, pages.grid.count) for code in codes]
-    described = [*common, values.entry(_text(270, description)), values.entry(_text(305, b"aicsio"))]
-    first = values.end
-    heads, others = ({code: column[part] for code, column in columns.items()} for part in (slice(1), slice(1, None)))
-    head = _chain(described, heads, first, big=big, last=pages.count == 1)
-    rest = _chain(common, others, first + len(head), big=big, last=True)
-    return b"".join([*values.parts, head, rest]), first
+    runs: list[tuple[list[bytes], dict[int, Offsets]]] = []
+    for pages, segments in images:
+        codes = (324, 325) if pages.grid.tiled else (273, 279)
+        columns = {code: values.rows(table) for code, table in zip(codes, segments, strict=True)}
+        common = [values.entry(tag) for tag in _tags(pages)]
+        common += [values.pointer(code, pages.grid.count) for code in codes]
+        if not runs:
+            described = [*common, values.entry(_text(270, description)), values.entry(_text(305, b"aicsio"))]
+            runs.append((described, {code: column[:1] for code, column in columns.items()}))
+            columns = {code: column[1:] for code, column in columns.items()}
+        if len(columns[codes[0]]):
+            runs.append((common, columns))
+    first = end = values.end
+    parts = values.parts
+    for number, (entries, columns) in enumerate(runs, 1):
+        parts.append(_chain(entries, columns, end, big=big, last=number == len(runs)))
+        end += len(parts[-1])
+    return b"".join(parts), first
 
 
 class _Values:
@@ -209,7 +227,7 @@ def _chain(entries: Sequence[bytes], columns: Mapping[int, Offsets], at: int, *,
     made = np.zeros((count, size), np.uint8)
     made[:, : len(template)] = np.frombuffer(template, np.uint8)
     follow = at + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(size)
-    if last and count:
+    if last:
         follow[-1] = 0
     places = {len(template) - room: follow}
     for index, entry in enumerate(ordered):

@@ -1,71 +1,42 @@
-"""``write_ome_tiff``: an image as OME-TIFF, streamed, whole or not at all.
+"""``write_ome_tiff``, ``write_scenes``: images as OME-TIFF, streamed, whole or not at all.
 
-Rule kept here: this module decides what is written (dims, types, compression, metadata); the others of its folder know
-how. What the file cannot say is in the report, not lost in silence.
+Rule kept here: this module says what is written where and in which order; the others of its folder know how. What the
+file cannot say is in the report, not lost in silence.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Literal, SupportsIndex
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
-from aicsio import _engine, _views
-from aicsio.errors import DimensionError, WriteError
-from aicsio.records import Called, Diagnostic, Dims, DType, ImageHandle, LazyArray, Piece, Source
-from aicsio.steps import verb
-from aicsio.writers import _describe, _ome_xml, _output, _stream, _tiff
+from aicsio import _engine
+from aicsio._checks import checked
+from aicsio._ome import OmeImage
+from aicsio.errors import ArgumentTypeError, WriteError
+from aicsio.records import Called, Diagnostic, Dims, DType, ImageHandle, Piece, Source
+from aicsio.steps import select_scene, verb
+from aicsio.writers import _describe, _ome_xml, _output, _plan, _stream, _tiff
 
-__all__ = ["WriteReport", "write_ome_tiff"]
-
-Array: TypeAlias = npt.NDArray[Any]
-
-TILE = 512
-"""Height and width of tiles that the caller does not choose."""
-_CASTS: Mapping[str, str] = {
-    "int64": "int32", "uint64": "uint32", "float16": "float32", "longdouble": "float64", "clongdouble": "complex128",
-}  # fmt: skip
-"""A type of OME for each type that it lacks."""
+__all__ = ["WriteReport", "write_ome_tiff", "write_scenes"]
 
 
 @attrs.frozen
 class WriteReport:
-    """What ``write_ome_tiff`` wrote."""
+    """What was written."""
 
     path: str
     """Absolute path of the file."""
     nbytes: int
     """Length of the file."""
     dims: Dims
-    """Letters and sizes, in the order of the file."""
+    """Letters and sizes, in the order of the file; of the first scene where there are several."""
     dtype: DType
-    """Type of the pixels in the file."""
+    """Type of the pixels in the file; of the first scene where there are several."""
     bigtiff: bool
     """Whether it is BigTIFF."""
     not_kept: tuple[Diagnostic, ...]
-    """What was known of the image and is not in the file."""
-
-
-@attrs.frozen
-class _Compression:
-    """One row of the table of compressions."""
-
-    tag: int
-    """Value of the Compression tag."""
-    level: int | None
-    """Level unless the caller chooses; ``None`` where there are none."""
-    codec: str
-    """Name of the encoder in imagecodecs, without ``_encode``."""
-
-
-# libdeflate at level 1 makes noisy images as small as at level 6, several times faster.
-COMPRESSIONS: Mapping[str, _Compression] = {
-    "zlib": _Compression(8, 1, "deflate"),
-    "zstd": _Compression(50000, 3, "zstd"),
-    "lzw": _Compression(5, None, "lzw"),
-}
+    """What was known of the image and is not in the file; ``where`` is the scene, or its element in OME-XML."""
 
 
 @verb
@@ -74,6 +45,7 @@ def write_ome_tiff(
     /,
     path: str | os.PathLike[str],
     *,
+    scenes: Literal["all"] | Sequence[SupportsIndex | str] | None = None,
     compression: Literal["zlib", "zstd", "lzw"] | None = "zlib",
     compression_level: int | None = None,
     tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
@@ -96,6 +68,9 @@ def write_ome_tiff(
         Y, X and the samples S of a pixel go last. Left out, the call returns a step.
     path
         Path of the file. The customary suffix is ``.ome.tiff``.
+    scenes
+        Indices or names of the scenes to write into the one file, or ``"all"``; each as it is stored, at full
+        resolution. Left out: what is in focus. For parts of several scenes see ``write_scenes``.
     compression
         ``"zlib"`` and ``"lzw"`` are read by every reader; ``"zstd"`` decodes faster and is read by tifffile, libtiff
         from 4.0.10 and Bio-Formats 7. ``None`` stores raw pixels: the fastest to write, and can be mapped to memory.
@@ -129,7 +104,10 @@ def write_ome_tiff(
     DimensionError
         For dimensions that OME-TIFF lacks; the message shows how to pick or fold them.
     WriteError
-        When the file is there, its type is none of OME's, or it cannot be written.
+        When the file is there, its type is none of OME's, or it cannot be written; when ``scenes`` are named and what
+        is in focus was picked, transposed or taken from another level, which the scenes would not be.
+    SceneError
+        For a scene that is not there.
     CorruptFileError, SourceError
         When the pixels cannot be read.
 
@@ -147,149 +125,150 @@ def write_ome_tiff(
     >>> report.dims.order, report.bigtiff, report.not_kept
     ('TCZYX', False, ())
     """
+    return write_scenes(
+        _chosen(handle, scenes),
+        path,
+        compression=compression,
+        compression_level=compression_level,
+        tile=tile,
+        dtype=dtype,
+        bigtiff=bigtiff,
+        overwrite=overwrite,
+        sync=sync,
+        workers=workers,
+        progress=progress,
+    )
+
+
+@checked
+def write_scenes(
+    handles: Sequence[ImageHandle],
+    /,
+    path: str | os.PathLike[str],
+    *,
+    compression: Literal["zlib", "zstd", "lzw"] | None = "zlib",
+    compression_level: int | None = None,
+    tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
+    dtype: str | None = None,
+    bigtiff: bool | Literal["auto"] = "auto",
+    overwrite: bool = False,
+    sync: bool = True,
+    workers: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> WriteReport:
+    """Write what several handles show as the scenes of one OME-TIFF.
+
+    Each becomes a scene with its own dimensions, type and channels, in the order given. They may come from one file or
+    from many.
+
+    Parameters
+    ----------
+    handles
+        Images as for ``write_ome_tiff``, as picked and transposed.
+    path, compression, compression_level, tile, dtype, bigtiff, overwrite, sync, workers, progress
+        As for ``write_ome_tiff``.
+
+    Returns
+    -------
+    WriteReport
+        ``dims`` and ``dtype`` are those of the first scene.
+
+    Raises
+    ------
+    DimensionError, WriteError, CorruptFileError, SourceError
+        As by ``write_ome_tiff``. An error in one scene leaves what was there before.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from aicsio import open_image, write_scenes
+    >>> images = [open_image(np.zeros((4, 5))), open_image(np.zeros((3, 6, 7), np.uint8), dims="CYX")]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = write_scenes(images, os.path.join(folder, "both.ome.tiff"))
+    ...     len(open_image(report.path).scenes)
+    2
+    """
     target = _output.check_target(path, overwrite=overwrite)
-    array = _in_file_order(handle)
-    stored = _stored_type(array.dtype, dtype)
-    job = _job(handle, array, stored, _grid(array, stored, compression, tile), compression, compression_level)
-    _refuse_own_source(target, handle)
-    image, lost = _describe.described(handle, array)
-    description, unsaid = _ome_xml.ome_xml([(image, stored.name)], _creator())
-    limit = _limit(job, description, bigtiff)
+    jobs = [_plan.planned(handles, handle, dtype, tile, compression, compression_level) for handle in _checked(handles)]
+    for handle in handles:
+        _refuse_own_source(target, handle)
+    images, lost = _described(handles, jobs)
+    description, unsaid = _ome_xml.ome_xml(images, _creator())
+    limit = _limit(jobs, description, bigtiff)
+    pages = [job.pages for job in jobs]
     with _output.replacing(target, overwrite=overwrite, sync=sync) as output:
-        offsets, counts = _stream.write(job, output, workers=workers, limit=limit, progress=progress)
-        end = int((offsets + counts).max())
-        bound = end + _tiff.directories_bound(job.pages, description)
+        tables = _stream.write(jobs, output, workers=workers, limit=limit, progress=progress)
+        end = max(int((offsets + counts).max()) for offsets, counts in tables)
+        bound = end + _tiff.directories_bound(pages, description)
         big = bound > _tiff.CLASSIC_LIMIT if bigtiff == "auto" else bigtiff
-        nbytes = _write_directories(output, job.pages, offsets, counts, description, end + -end % 8, big=big)
+        placed = list(zip(pages, tables, strict=True))
+        nbytes = _write_directories(output, placed, description, end + -end % 8, big=big)
         output.finish(nbytes, sync=sync)
-    return WriteReport(target, nbytes, array.dims, stored, big, (*lost, *unsaid))
+    return WriteReport(target, nbytes, jobs[0].array.dims, pages[0].dtype, big, (*lost, *unsaid))
 
 
 # ---------------------------------------------------------------- what is written
 
 
-def _in_file_order(handle: ImageHandle) -> LazyArray:
-    """Show the pixels as planes in the order of the file.
+def _chosen(handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | None) -> list[ImageHandle]:
+    """Put each scene that is asked for in focus.
 
     Raises
     ------
-    DimensionError
-        For dimensions that OME-TIFF lacks, and for an image without pixels.
-    """
-    dims = handle.dims
-    strange = [letter for letter, size in dims.items() if letter not in "TCZYXS" and size != 1]
-    if strange:
-        raise DimensionError(_advice(dims, strange))
-    if not handle.size:
-        raise DimensionError(f"there are no pixels to write: {dims}")
-    kept = [letter for letter, size in dims.items() if letter in "TCZ" and size > 1]
-    lacking = [letter for letter in "TCZ" if letter not in kept]
-    planes = "TCZ" if kept == [letter for letter in "TCZ" if letter in kept] else "".join([*lacking, *kept])
-    order = f"{planes}YXS" if dims.get("S", 1) > 1 else f"{planes}YX"
-    return _views.transpose(handle.array, order, {})
-
-
-def _advice(dims: Dims, strange: list[str]) -> str:
-    order = "".join(letter for letter in dims if letter in "TCZYXS")
-    picks = ", ".join(f"{letter}=0" for letter in strange)
-    rest = [letter for letter in dims if letter not in [*strange, "C"]]
-    folded = "".join([*strange, "C", *rest])
-    count = np.prod([dims.get(letter, 1) for letter in [*strange, "C"]])
-    shape = ", ".join(str(n) for n in [count, *(dims[letter] for letter in rest)])
-    return (
-        f"OME-TIFF has no {', '.join(strange)}: this image has {dims}. Pick a position: "
-        f"transpose_to(handle, {order!r}, {picks}); or fold into C: "
-        f"open_image(to_dask(transpose_to(handle, {folded!r})).reshape({shape}), dims={'C' + ''.join(rest)!r})"
-    )
-
-
-def _stored_type(dtype: DType, wanted: str | None) -> DType:
-    """Return the type in the file, little-endian.
-
-    Raises
-    ------
+    SceneError
+        For a scene that is not there.
     WriteError
-        When OME has no such type, or the conversion would lose more than digits.
+        Where the scenes would be written otherwise than what is in focus.
     """
-    name = "uint8" if dtype.kind == "b" and wanted is None else wanted or dtype.name
-    try:
-        target = np.dtype(name)
-    except TypeError as error:
-        raise WriteError(f"{wanted!r} is no type of numpy: give one of {', '.join(_ome_xml.PIXEL_TYPES)}") from error
-    if target.name not in _ome_xml.PIXEL_TYPES:
-        kind = "longdouble" if target.kind == "f" and target.itemsize > 8 else target.name
-        kind = "clongdouble" if target.kind == "c" and target.itemsize > 16 else kind
-        hint = f"dtype={_CASTS.get(kind, 'uint8')!r}"
-        raise WriteError(f"OME-TIFF has no {target.name} pixels: convert them with write_ome_tiff(..., {hint})")
-    if dtype.kind in "fc" and target.kind not in ("fc" if dtype.kind == "f" else "c"):
-        fitting = "float32" if dtype.kind == "f" else "complex64"
+    if scenes is None:
+        return [handle]
+    if isinstance(scenes, str) and scenes != "all":
+        raise ArgumentTypeError(f"scenes={scenes!r}: give a list, such as scenes=[{scenes!r}], or scenes='all'")
+    if handle.array != handle.level_array(handle.scene_index, 0):
         raise WriteError(
-            f"{dtype.name} pixels do not become {target.name} without a choice of rounding: convert the array "
-            f"yourself and open it with open_image, or write dtype={fitting!r}"
+            f"scenes={scenes!r} are written as they are stored, and this handle shows {handle.dims} of level "
+            f"{handle.level} of one of them: name scenes with a handle as open_image gives it, or show each as you want "
+            "it, as in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
         )
-    return target.newbyteorder("<")
+    wanted: Sequence[SupportsIndex | str] = range(len(handle.scenes)) if isinstance(scenes, str) else scenes
+    return [select_scene(handle, scene) for scene in wanted]
 
 
-def _grid(
-    array: LazyArray, stored: DType, compression: str | None, tile: int | tuple[int, int] | str | None
-) -> _tiff.Grid:
-    height, width = array.dims["Y", "X"]
-    if isinstance(tile, str):
-        tile = TILE if compression is not None and min(height, width) > TILE else None
-    if tile is None:
-        row_bytes = width * array.dims.get("S", 1) * stored.itemsize
-        most = _tiff.STRIP_BYTES if compression is None else _tiff.CODED_STRIP_BYTES
-        return _tiff.strips(height, width, row_bytes, most)
-    pair = (tile, tile) if isinstance(tile, int) else tile
-    if any(side <= 0 or side % 16 for side in pair):
-        raise WriteError(f"tile={tile!r}: TIFF wants multiples of 16, such as tile={TILE} or tile=None for strips")
-    return _tiff.tiles(height, width, pair)
+def _checked(handles: Sequence[ImageHandle]) -> Sequence[ImageHandle]:
+    # beartype looks at one item of a sequence, not at all.
+    strange = next((handle for handle in handles if not isinstance(handle, ImageHandle)), None)
+    if strange is not None:
+        raise ArgumentTypeError(f"write_scenes takes handles: open_image makes one of this {type(strange).__name__}")
+    if not handles:
+        raise WriteError("there are no scenes to write: give at least one")
+    return handles
 
 
-def _job(
-    handle: ImageHandle, array: LazyArray, stored: DType, grid: _tiff.Grid, name: str | None, level: int | None
-) -> _stream.Job:
-    if name is None:
-        if level is not None:
-            raise WriteError(f"compression_level={level} without a compression: leave it out, or name one")
-        tag, predictor, encode = 1, 1, None
-    else:
-        row = COMPRESSIONS[name]
-        tag, predictor = row.tag, 2 if stored.kind in "iu" else 1
-        encode = _encoder(row, row.level if level is None else level, predictor)
-    height, width = array.dims["Y", "X"]
-    size = handle.pixel_size
-    count = array.size // (height * width * array.dims.get("S", 1))
-    pages = _tiff.Pages(
-        count, height, width, array.dims.get("S", 1), stored, grid, tag, predictor, pixel_size=(size.X, size.Y)
-    )
-    return _stream.Job(array, pages, encode)
+def _described(
+    handles: Sequence[ImageHandle], jobs: Sequence[_stream.Job]
+) -> tuple[list[tuple[OmeImage, str]], list[Diagnostic]]:
+    """Describe the images, the directories of each behind those of the one before."""
+    images: list[tuple[OmeImage, str]] = []
+    lost: list[Diagnostic] = []
+    first, seen = 0, set[Source]()
+    for handle, job in zip(handles, jobs, strict=True):
+        image, notes = _describe.described(handle, job.array, first, new_file=handle.source not in seen)
+        images.append((image, job.pages.dtype.name))
+        lost += notes
+        seen.add(handle.source)
+        first += job.pages.count
+    return images, lost
 
 
-def _encoder(row: _Compression, level: int | None, predictor: int) -> _stream.Encode:
-    import imagecodecs
-
-    compress = getattr(imagecodecs, f"{row.codec}_encode")
-    options = {} if level is None else {"level": level}
-
-    def encode(segment: Array) -> bytes:
-        data = segment
-        if predictor == 2:
-            # Differences wrap around in unsigned arithmetic, whatever the sign of the pixels.
-            unsigned = segment.view(f"<u{segment.dtype.itemsize}")
-            data = imagecodecs.delta_encode(unsigned[..., 0] if segment.shape[2] == 1 else unsigned, axis=1)
-        return bytes(compress(data, **options))
-
-    return encode
-
-
-def _limit(job: _stream.Job, description: bytes, bigtiff: bool | str) -> int | None:
+def _limit(jobs: Sequence[_stream.Job], description: bytes, bigtiff: bool | str) -> int | None:
     """Return the offset that pixels must not reach in classic TIFF; raise at once where they will."""
     if bigtiff is not False:
         return None
-    limit = (1 << 32) - 1 - _tiff.directories_bound(job.pages, description)
-    if job.encode is None and _tiff.DATA_START + job.pages.count * job.pages.plane_bytes > limit:
-        raise WriteError(f"{job.array.dims} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False")
+    pages = [job.pages for job in jobs]
+    limit = (1 << 32) - 1 - _tiff.directories_bound(pages, description)
+    if jobs[0].encode is None and _tiff.raw_starts(pages)[-1] > limit:
+        what = " and ".join(str(job.array.dims) for job in jobs[:3]) + (" and others" if len(jobs) > 3 else "")
+        raise WriteError(f"{what} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False")
     return limit
 
 
@@ -319,16 +298,14 @@ def _creator() -> str:
 
 def _write_directories(
     output: _output.Output,
-    pages: _tiff.Pages,
-    offsets: _tiff.Offsets,
-    counts: _tiff.Offsets,
+    images: Sequence[tuple[_tiff.Pages, _tiff.Segments]],
     description: bytes,
     at: int,
     *,
     big: bool,
 ) -> int:
     """Put the directories behind the pixels, then the header before them; return the length of the file."""
-    data, first = _tiff.directories(pages, offsets, counts, description, at, big=big)
+    data, first = _tiff.directories(images, description, at, big=big)
     output.write_at(at, data)
     output.write_at(0, _tiff.header(first, big=big))
     return at + len(data)

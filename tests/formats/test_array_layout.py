@@ -30,7 +30,7 @@ def test_a_rank_without_a_custom_needs_names(rank: int) -> None:
 
 @pytest.mark.parametrize("dims", ["YX", "CZYX", "ZYYX"[:4]])
 def test_one_letter_an_axis(dims: str) -> None:
-    with pytest.raises(DimensionError, match="names|twice"):
+    with pytest.raises(DimensionError, match=r"names|twice"):
         open_image(np.zeros((2, 3, 4)), dims=dims)
 
 
@@ -134,7 +134,7 @@ def test_xarrays_are_taken_for_their_pixels() -> None:
 
 
 def test_masked_arrays_show_their_data() -> None:
-    masked = np.ma.masked_array(np.arange(6).reshape(2, 3), mask=[[1, 0, 0], [0, 0, 1]])  # type: ignore[no-untyped-call]
+    masked = np.ma.masked_array(np.arange(6).reshape(2, 3), mask=np.eye(2, 3, dtype=bool))
     assert np.array_equal(to_numpy(open_image(masked)), np.arange(6).reshape(2, 3))
 
 

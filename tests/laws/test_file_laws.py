@@ -1,4 +1,4 @@
-"""A file that was described, made and opened shows what was described; what was written and opened, what was written."""
+"""What was described, made and opened is as described; what was written and opened is as written."""
 
 import pickle
 import tempfile
@@ -130,7 +130,7 @@ def writable(draw: Draw) -> ImageHandle:
     size = PixelSize(draw(micrometres), draw(micrometres), draw(micrometres))
     image = open_image(array, dims=letters, channel_names=names, pixel_size=size)
     order = "".join(draw(st.permutations(letters)))
-    chosen = {c: draw(picks(image.dims[c])) for c in order if c not in "S" and draw(st.booleans())}
+    chosen = {c: draw(picks(image.dims[c])) for c in order if c != "S" and draw(st.booleans())}
     return transpose_to(image, order, **chosen)
 
 

@@ -49,7 +49,7 @@ def test_what_is_cut_from_the_dask_array_is_cut_from_the_pixels(image: Image, da
 
 
 def _indices(size: int) -> st.SearchStrategy[Any]:
-    anything = st.slices(size) | st.just(slice(0, 0)) | st.just([])
+    anything: st.SearchStrategy[Any] = st.slices(size) | st.just(slice(0, 0)) | st.just([])
     if not size:
         return anything
     return anything | st.integers(-size, size - 1) | st.lists(st.integers(0, size - 1), max_size=4)
@@ -65,7 +65,7 @@ def test_blocks_do_not_show(data: st.DataObject) -> None:
         for _ in range(2):
             blocks = tuple(data.draw(st.integers(1, size)) for size in shown.shape)
             axes = tuple(data.draw(st.permutations(range(len(shown)))))
-            handle = handle_of(stored(array, shown.order, blocks, kind, axes=axes))  # type: ignore[arg-type]
+            handle = handle_of(stored(array, shown.order, blocks, kind, axes=axes))
             found.add(to_numpy(transpose_to(handle, order, **picks)).tobytes())
     assert len(found) == 1
 

@@ -38,9 +38,8 @@ def members(kind: type) -> list[str]:
 def reveal_all() -> str:
     """A program that reveals the type of each public name, and of each attribute of each public class."""
     lines = ["import aicsio"]
-    for name in aicsio.__all__:
-        if not inspect.ismodule(getattr(aicsio, name)):
-            lines.append(f"reveal_type(aicsio.{name})  # {name}")
+    names = [name for name in aicsio.__all__ if not inspect.ismodule(getattr(aicsio, name))]
+    lines += [f"reveal_type(aicsio.{name})  # {name}" for name in names]
     for kind in public_classes():
         lines.append(
             f"def see_{kind.__name__}(value: aicsio.{kind.__name__}{'[int]' if kind is aicsio.Step else ''}) -> None:"

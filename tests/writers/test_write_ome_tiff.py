@@ -28,7 +28,7 @@ from aicsio import (
     write_ome_tiff,
 )
 from aicsio.testing import ImageSpec, pixels
-from aicsio.writers import _tiff, ome_tiff
+from aicsio.writers import _plan, _tiff
 from aicsio.writers._ome_xml import PIXEL_TYPES
 
 Compression = Literal["zlib", "zstd", "lzw"] | None
@@ -69,7 +69,7 @@ def test_every_type_of_ome(dtype: str, compression: Compression, tmp_path: Path)
 def test_every_size_and_cut(
     size: tuple[int, int], tile: Any, compression: Compression, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ome_tiff, "TILE", 32)
+    monkeypatch.setattr(_plan, "TILE", 32)
     monkeypatch.setattr(_tiff, "STRIP_BYTES", 1_000)
     monkeypatch.setattr(_tiff, "CODED_STRIP_BYTES", 500)
     image = array(2, *size)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from aicsio import ImageHandle, open_image, write_ome_tiff
 from aicsio.testing.layouts import handle_of, stored
 from aicsio.writers import _stream, _tiff
-from aicsio.writers.ome_tiff import _in_file_order
+from aicsio.writers._plan import in_file_order
 
 
 def job_of(handle: ImageHandle, tile: int | None) -> _stream.Job:
-    array = _in_file_order(handle)
+    array = in_file_order(handle)
     height, width = array.dims["Y", "X"]
     grid = _tiff.strips(height, width, width, 2048) if tile is None else _tiff.tiles(height, width, (tile, tile))
     pages = _tiff.Pages(array.size // (height * width), height, width, 1, array.dtype.newbyteorder("<"), grid)
@@ -165,13 +165,13 @@ def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
     end = int((offsets + counts).max())
     assert (end > 1 << 32) is big
     assert end == _tiff.DATA_START + pages.count * pages.plane_bytes
-    data, first = _tiff.directories(pages, offsets, counts, b"<x/>", end, big=big)
+    data, first = _tiff.directories([(pages, (offsets, counts))], b"<x/>", end, big=big)
     path = tmp_path / "sparse.tif"
     with path.open("wb") as file:
         file.write(_tiff.header(first, big=big))
         file.seek(end - 1)
         file.write(b"\7" + data)
-    assert len(data) <= _tiff.directories_bound(pages, b"<x/>")
+    assert len(data) <= _tiff.directories_bound([pages], b"<x/>")
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_bigtiff is big
         assert len(tiff.pages) == pages.count
@@ -190,6 +190,8 @@ def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
 def test_the_bound_of_directories_holds(count: int, big: bool, samples: int) -> None:
     for grid in (_tiff.strips(9, 9, 9, 100), _tiff.strips(9, 9, 9, 18), _tiff.tiles(90, 70, (16, 16))):
         pages = _tiff.Pages(count, 9, 9, samples, np.dtype("<f8"), grid, 8, 2, (0.123, 0.77))
-        data, first = _tiff.directories(pages, *pages.raw_segments(), b"x" * 1001, 16, big=big)
-        assert len(data) <= _tiff.directories_bound(pages, b"x" * 1001)
-        assert first % 2 == 0
+        for images in ([pages], [pages] * 3):
+            placed = [(image, image.raw_segments()) for image in images]
+            data, first = _tiff.directories(placed, b"x" * 1001, 16, big=big)
+            assert len(data) <= _tiff.directories_bound(images, b"x" * 1001)
+            assert first % 2 == 0

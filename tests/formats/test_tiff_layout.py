@@ -1,0 +1,122 @@
+"""The layout of TIFF pages, without a file: which pieces hold which window."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from aicsio import Source
+from aicsio.formats._tiff_layout import BLOCK_BYTES, Column, Pages, Segments, block_shape, even_runs
+from aicsio.records import Codec, Coded, Strided
+
+SOURCE = Source("memory:none", size=1 << 40)
+
+
+def raw_pages(lead: tuple[int, ...], offsets: np.ndarray, side: int = 4) -> Pages:
+    """Grey pages of bytes, each one segment."""
+    group = Segments(
+        SOURCE, (1, side, side), clipped=True, planar=False, dtype=np.dtype("u1"), codecs=(), width=1,
+        offsets=Column.of(offsets.astype(np.uint64)), counts=Column.of(np.zeros(1, np.uint64)),
+    )  # fmt: skip
+    blocks = block_shape(lead, (1, side, side, 1), (False, False), 1, (1, 1, 1))
+    return Pages(lead, (1, side, side, 1), (False, False), (group,), blocks)
+
+
+@pytest.mark.parametrize(
+    "numbers", [[], [5], [5, 5, 5], [3, 5, 7], [9, 5, 1], [1, 2, 4], [0, 1 << 40, 7], [1 << 33, (1 << 33) + 2]]
+)
+def test_columns_give_back_what_they_took(numbers: list[int]) -> None:
+    column = Column.of(np.array(numbers, np.uint64))
+    assert [column.at(i) for i in range(len(numbers))] == numbers
+    assert column.take(np.arange(len(numbers))).tolist() == numbers
+    even = len(numbers) < 3 or len({b - a for a, b in itertools.pairwise(numbers)}) == 1
+    assert (column.type == "<i8") == (even and bool(numbers))
+
+
+def test_fifty_thousand_even_planes_are_one_piece_and_a_small_record() -> None:
+    layout = raw_pages((50, 1000), 100 + 300 * np.arange(50_000))
+    assert len(layout.groups[0].offsets.raw) == 16
+    whole = tuple(slice(0, n) for n in layout.block_shape)
+    assert len(list(layout.pieces((0, 0, 0, 0), whole))) == 1
+    (piece,) = layout.pieces((0, 0, 0, 0), (slice(3, 4), slice(7, 9), slice(1, 3), slice(2, 4)))
+    assert isinstance(piece, Strided)
+    assert (piece.offset, piece.strides[:2]) == (100 + 300 * 3007, (0, 300))
+    assert (piece.crop, piece.extent, piece.place) == ((0, 0, 1, 2), (1, 2, 2, 2), (0, 0, 0, 0))
+
+
+def test_uneven_planes_are_cut_into_even_runs_and_missing_ones_left_out() -> None:
+    offsets = np.array([[10, 20, 30], [110, 120, 130], [0, 240, 255]])
+    found = list(even_runs(offsets, (0, 0)))
+    covered = np.zeros_like(offsets)
+    for at, shape, first, strides in found:
+        index = np.indices(shape)
+        here = first + sum(i * s for i, s in zip(index, strides, strict=True))
+        covered[tuple(slice(a, a + n) for a, n in zip(at, shape, strict=True))] = here
+    assert covered.tolist() == offsets.tolist()
+    assert len(found) < 8
+
+
+def tiled(codecs: tuple[Codec, ...] = (Codec("deflate"),)) -> Pages:
+    """One page of 10 x 9 pixels with two samples apart, in tiles of 4 x 4; the last tile is not stored."""
+    grid = 3 * 3 * 2
+    offsets = 1000 + 100 * np.arange(grid) ** 2
+    offsets[-1] = 0
+    group = Segments(
+        SOURCE, (1, 4, 4), clipped=False, planar=True, dtype=np.dtype("u1"), codecs=codecs, width=grid,
+        offsets=Column.of(offsets.astype(np.uint64)), counts=Column.of(np.full(grid, 50, np.uint64)),
+    )  # fmt: skip
+    return Pages((), (1, 10, 9, 2), (False, True), (group,), (10, 9, 2))
+
+
+@pytest.mark.parametrize("codecs", [(), (Codec("deflate"),)])
+def test_each_wanted_position_lies_in_one_piece(codecs: tuple[Codec, ...]) -> None:
+    layout = tiled(codecs)
+    for y, x, s in ((slice(0, 10), slice(0, 9), slice(0, 2)), (slice(3, 7), slice(5, 6), slice(1, 2))):
+        hits = np.zeros((y.stop - y.start, x.stop - x.start, s.stop - s.start), int)
+        for piece in layout.pieces((0, 0, 0), (y, x, s)):
+            assert isinstance(piece, Strided if not codecs else Coded)
+            hits[tuple(slice(p, p + n) for p, n in zip(piece.place, piece.extent, strict=True))] += 1
+            assert all(c + n <= size for c, n, size in zip(piece.crop, piece.extent, piece.shape, strict=True))
+        missing = np.zeros_like(hits)
+        missing[max(8 - y.start, 0) :, max(8 - x.start, 0) :, max(1 - s.start, 0) :] = 1
+        assert (hits == 1 - missing * (y.stop > 8 and x.stop > 8)).all()
+
+
+def test_segments_that_the_tables_do_not_reach_cost_nothing() -> None:
+    group = Segments(
+        SOURCE, (1, 1, 8), clipped=True, planar=False, dtype=np.dtype("u1"), codecs=(Codec("lzw"),), width=3,
+        offsets=Column.of(np.array([10, 30, 70], np.uint64)), counts=Column.of(np.full(3, 9, np.uint64)),
+    )  # fmt: skip
+    rows = 1 << 22
+    layout = Pages((), (1, rows, 8, 1), (False, False), (group,), (rows, 8))
+    assert len(list(layout.pieces((0, 0), (slice(0, rows), slice(0, 8))))) == 3
+    assert not list(layout.pieces((0, 0), (slice(5, rows), slice(0, 8))))
+
+
+@pytest.mark.parametrize(
+    ("lead", "plane", "unit", "blocks"),
+    [
+        ((50_000,), (1, 64, 64, 1), (1, 1, 1), (256, 64, 64)),
+        ((3, 4, 15), (1, 1024, 1024, 1), (1, 1, 1), (1, 1, 1, 1024, 1024)),
+        ((), (1, 100_000, 100_000, 1), (1, 256, 256), (256, 4096)),
+        ((), (1, 100_000, 1000, 1), (1, 16, 1000), (1040, 1000)),
+        ((), (1, 10, 10, 1), (1, 4, 4), (10, 10)),
+    ],
+)
+def test_blocks_are_of_a_size_and_cut_between_segments(
+    lead: tuple[int, ...], plane: tuple[int, int, int, int], unit: tuple[int, int, int], blocks: tuple[int, ...]
+) -> None:
+    made = block_shape(lead, plane, (False, False), 2, unit)
+    assert made == blocks
+    assert np.prod(made) * 2 <= 2 * BLOCK_BYTES
+    assert all(
+        part == size or part % step == 0 for part, size, step in zip(made[-2:], plane[1:3], unit[1:], strict=True)
+    )
+
+
+def test_unfolding_splits_a_lead_axis() -> None:
+    layout = raw_pages((2, 16), 8 + 16 * np.arange(32)).unfolded(1, 8)
+    assert layout.lead == (2, 2, 8)
+    (piece,) = layout.pieces((0, 0, 0, 0, 0), (slice(1, 2), slice(1, 2), slice(3, 4), slice(0, 4), slice(0, 4)))
+    assert isinstance(piece, Strided)
+    assert piece.offset == 8 + 16 * (16 + 8 + 3)
