@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from aicsio import _codecs, _files, _strided
 from aicsio.errors import AicsioError, CorruptFileError
-from aicsio.records import Behind, Called, Coded, Codec, Piece, Source, Strided
+from aicsio.records import Behind, Called, Codec, Coded, Piece, Source, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 Fetched: TypeAlias = dict[tuple[Source, _files.Span], bytes]

@@ -48,6 +48,10 @@ PIXEL_TYPES = {
 """Number of the pixel type, by numpy type and samples."""
 
 
+DIRECTORY_ORDER = "XYZCTRSIHVBM"
+"""Order in which ZEN lists the dimensions of a subblock; czifile takes its axes from it, backwards."""
+
+
 @attrs.define(eq=False)
 class Block:
     """One subblock."""
@@ -112,7 +116,7 @@ def _entry(block: Block, position: int) -> bytes:
     )
     dims = [
         struct.pack("<4siifi", letter.encode(), at, *((s := sizes.get(letter, (1, 1)))[:1]), 0.0, s[1])
-        for letter, at in block.start.items()
+        for letter, at in sorted(block.start.items(), key=lambda item: DIRECTORY_ORDER.index(item[0]))
     ]
     return head + b"".join(dims)
 

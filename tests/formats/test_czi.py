@@ -27,6 +27,7 @@ from aicsio import (
 )
 from aicsio._engine import pieces
 from aicsio.attachments import attachments, list_events, read_attachment
+from aicsio.cli import main
 from aicsio.records import Coded, Strided
 from aicsio.testing.czi import COMPRESSIONS, PIXEL_TYPES, Block, blocks_of, metadata_xml, time_stamps, write_czi
 from aicsio.verify import verify
@@ -143,7 +144,7 @@ def test_a_subblock_may_hold_several_planes() -> None:
     block = Block(pixels.reshape(32, 9), {"Z": 0, "Y": 0, "X": 0})
     data = made([block])
     for base in (data.find(b"DV", data.find(b"ZISRAWDIRECTORY")), data.find(b"DV")):
-        z, y = base + 32, base + 52
+        y, z = base + 52, base + 72
         data = data[: z + 8] + (4).to_bytes(4, "little") + data[z + 12 :]
         data = data[: z + 16] + (4).to_bytes(4, "little") + data[z + 20 :]
         data = data[: y + 8] + (8).to_bytes(4, "little") + data[y + 12 :]
@@ -467,3 +468,29 @@ def test_lying_heads_never_reach_the_library(tmp_path: Path) -> None:
     path.write_bytes(data[:at] + (1 << 40).to_bytes(8, "little") + data[at + 8 :])
     with pytest.raises(CorruptFileError):
         open_image(path, engine="aicspylibczi")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_czifile_reads_what_the_generator_writes(written: tuple[Path, Pixels]) -> None:
+    czifile = pytest.importorskip("czifile")
+    path, pixels = written
+    if len(open_image(path).scenes) > 1:
+        pytest.skip("czifile shows scenes as one array")
+    try:
+        with czifile.CziFile(str(path)) as other:
+            seen = other.asarray()
+    except (KeyError, ValueError) as error:
+        pytest.skip(f"this czifile lacks the codec: {error!r}")
+    assert np.array_equal(seen.reshape(pixels.shape), pixels)
+
+
+def test_the_command_says_whether_engines_agree(
+    written: tuple[Path, Pixels], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("aicspylibczi")
+    path, _ = written
+    assert main(["verify", str(path)]) == 0
+    assert "are the same through native and aicspylibczi" in capsys.readouterr().out
+    broken = tmp_path / "broken.czi"
+    broken.write_bytes(path.read_bytes()[:200])
+    assert main(["verify", str(broken)]) == 1
