@@ -7,16 +7,17 @@ open_image(read_attachment(handle, "Label"))
 
 from aicsio.errors import SceneError, UnsupportedFormatError
 from aicsio.formats import _czi_attachments as czi
+from aicsio.formats import _czi_index as index
 from aicsio.formats._czi_attachments import Event
-from aicsio.formats._czi_index import Attachment, list_attachments, read_attachment_data
+from aicsio.formats._czi_index import Attachment
 from aicsio.records import ImageHandle
 from aicsio.steps import verb
 
-__all__ = ["Attachment", "Event", "attachments", "list_events", "read_attachment"]
+__all__ = ["Attachment", "Event", "list_attachments", "list_events", "read_attachment"]
 
 
 @verb
-def attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
+def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
     """List what lies in the file beside its pixels.
 
     Parameters
@@ -42,11 +43,11 @@ def attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
     --------
     >>> import numpy as np
     >>> from aicsio import open_image
-    >>> from aicsio.attachments import attachments
-    >>> attachments(open_image(np.zeros((4, 4))))
+    >>> from aicsio.attachments import list_attachments
+    >>> list_attachments(open_image(np.zeros((4, 4))))
     ()
     """
-    return list_attachments(handle.source) if handle.format == "czi" else ()
+    return index.list_attachments(handle.source) if handle.format == "czi" else ()
 
 
 @verb
@@ -71,12 +72,12 @@ def read_attachment(handle: ImageHandle, /, name: str) -> bytes:
         When there is none of this name; the message lists those that are there.
     CorruptFileError, SourceError
     """
-    there = list_attachments(handle.source) if handle.format == "czi" else ()
+    there = index.list_attachments(handle.source) if handle.format == "czi" else ()
     found = czi.find(there, name)
     if found is None:
         names = ", ".join(repr(one.name) for one in there) or "none"
         raise SceneError(f"no attachment {name!r} in {handle.source.uri}; there are: {names}")
-    return read_attachment_data(handle.source, found)
+    return index.read_attachment_data(handle.source, found)
 
 
 @verb
@@ -99,5 +100,5 @@ def list_events(handle: ImageHandle, /) -> tuple[Event, ...]:
     """
     if handle.format != "czi":
         raise UnsupportedFormatError(f"{handle.format} files have no list of events; CZI files do")
-    found = czi.find(list_attachments(handle.source), "EventList")
-    return () if found is None else czi.parse_events(read_attachment_data(handle.source, found), handle.source)
+    found = czi.find(index.list_attachments(handle.source), "EventList")
+    return () if found is None else czi.parse_events(index.read_attachment_data(handle.source, found), handle.source)

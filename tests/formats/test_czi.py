@@ -26,7 +26,7 @@ from aicsio import (
     transpose_to,
 )
 from aicsio._engine import pieces
-from aicsio.attachments import attachments, list_events, read_attachment
+from aicsio.attachments import list_attachments, list_events, read_attachment
 from aicsio.cli import main
 from aicsio.records import Coded, Strided
 from aicsio.testing.czi import COMPRESSIONS, PIXEL_TYPES, Block, blocks_of, metadata_xml, time_stamps, write_czi
@@ -358,7 +358,7 @@ def test_attachments_are_read_when_asked() -> None:
     )
     handle = open_image(data)
     assert len(handle.scenes) == 1
-    assert [one.name for one in attachments(handle)] == ["Label", "TimeStamps", "Thumbnail"]
+    assert [one.name for one in list_attachments(handle)] == ["Label", "TimeStamps", "Thumbnail"]
     assert read_attachment(handle, "thumbnail") == b"jpeg bytes"
     assert np.array_equal(to_numpy(open_image(read_attachment(handle, "Label"))), image((4, 4)))
     assert handle.time_step == pytest.approx(2.5)

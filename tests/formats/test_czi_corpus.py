@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aicsio import CorruptFileError, ImageHandle, open_image, select_scene, to_numpy
-from aicsio.attachments import attachments, list_events, read_attachment
+from aicsio.attachments import list_attachments, list_events, read_attachment
 from aicsio.verify import verify
 from support import corpus_file, corpus_names, facts
 
@@ -83,7 +83,7 @@ def test_both_engines_agree(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_attachments_can_be_read(name: str) -> None:
     handle = open_image(corpus_file(name))
-    for one in attachments(handle):
+    for one in list_attachments(handle):
         assert read_attachment(handle, one.name)
         if one.kind == "JPG":
             assert read_attachment(handle, one.name).startswith(b"\xff\xd8")
