@@ -142,7 +142,8 @@ def _read(handle: ImageHandle) -> None:
 
 
 def _try(name: str, data: bytes, tally: dict[str, int]) -> None:
-    start = time.perf_counter()
+    # Time of the processor: other work on the machine is not the reader's.
+    start = time.process_time()
     try:
         handle = open_image(data, format="czi")
         _read(handle)
@@ -152,7 +153,7 @@ def _try(name: str, data: bytes, tally: dict[str, int]) -> None:
             # In tests this type means that a record broke its own types inside the package.
             raise AssertionError(name) from error  # noqa: TRY004
         outcome = type(error).__name__
-    assert time.perf_counter() - start < SECONDS, name
+    assert time.process_time() - start < SECONDS, name
     tally[outcome] = tally.get(outcome, 0) + 1
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _codecs, _files
-from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.records import Diagnostic, Source
 
 Ints = npt.NDArray[np.int64]
@@ -424,17 +424,32 @@ def _scanned(reader: _files.Reader, source: Source, error: CorruptFileError) -> 
     """Find the subblocks without the directory; what was wrong with it is raised when there are none."""
     if reader.remote or source.size is None:
         raise error
-    found: list[bytes] = []
-    for at in _subblock_segments(reader, source.size):
-        head = _whole_subblock(reader, source, at)
-        if head is not None:
-            found.append(head)
-    if not found:
+    found = [_whole_subblock(reader, at, source.size) for at in _subblock_segments(reader, source.size)]
+    entries = [entry for entry in found if entry is not None]
+    if entries:
+        try:
+            return _parsed(entries, source)
+        except CorruptFileError:
+            # One that lies must not take the others with it.
+            entries = [entry for entry in entries if _is_sound(entry, source)]
+    if not entries:
         raise error
-    blocks = parse_entries(b"".join(found), len(found), 0, source)
+    return _parsed(entries, source)
+
+
+def _parsed(entries: list[bytes], source: Source) -> Subblocks:
+    blocks = parse_entries(b"".join(entries), len(entries), 0, source)
     blocks.entry = blocks.position + SEGMENT_HEAD + 16
     _check(blocks, source)
     return blocks
+
+
+def _is_sound(entry: bytes, source: Source) -> bool:
+    try:
+        _parsed([entry], source)
+    except CorruptFileError:
+        return False
+    return True
 
 
 def _subblock_segments(reader: _files.Reader, size: int) -> Iterator[int]:
@@ -464,21 +479,21 @@ def _next_identifier(reader: _files.Reader, start: int, size: int) -> int | None
     return None
 
 
-def _whole_subblock(reader: _files.Reader, source: Source, at: int) -> bytes | None:
+def _whole_subblock(reader: _files.Reader, at: int, size: int) -> bytes | None:
     """Return the directory entry inside a subblock whose data lie wholly in the file, with its true position."""
-    size = source.size or 0
     if at + SEGMENT_HEAD + 256 > size:
         return None
-    head = reader.read(at + SEGMENT_HEAD, 256)
-    ndim: int = struct.unpack_from("<i", head, 16 + 28)[0]
-    if head[16:18] != b"DV" or not 0 < ndim <= MOST_DIMENSIONS:
-        return None
+    head = reader.read(at, SEGMENT_HEAD + 256)
+    entry = SEGMENT_HEAD + 16
+    ndim: int = struct.unpack_from("<i", head, entry + 28)[0]
     length = ENTRY_HEAD + DIMENSION * ndim
-    try:
-        start, nbytes = _codecs.subblock_payload(reader.read(at, _codecs.HEADERS["zisraw-subblock"].nbytes))
-        head = reader.read(at + SEGMENT_HEAD + 16, length)
-        one = parse_entries(head, 1, at, source)
-        _check(one, source)
-    except AicsioError:
+    if head[entry : entry + 2] != b"DV" or not 0 < ndim <= MOST_DIMENSIONS or at + entry + length > size:
         return None
-    return head[:6] + struct.pack("<q", at) + head[14:] if at + start + nbytes <= size else None
+    try:
+        start, nbytes = _codecs.subblock_payload(head)
+    except CorruptFileError:
+        return None
+    if at + start + nbytes > size:
+        return None
+    found = head[entry : entry + length] if entry + length <= len(head) else reader.read(at + entry, length)
+    return found[:6] + struct.pack("<q", at) + found[14:]
