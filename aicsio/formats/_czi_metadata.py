@@ -122,7 +122,9 @@ def _end_of(text: str, name: str, at: int) -> int:
         end = text.find(close, at)
         if end < 0:
             return -1
-        depth += len(re.findall(f"<{name}(?:\\s[^>]*)?(?<!/)>", text[at:end])) - 1
+        depth += text.count(f"<{name}>", at, end) - 1
+        if text.find(f"<{name} ", at, end) >= 0:
+            depth += len(re.findall(f"<{name}\\s[^>]*(?<!/)>", text[at:end]))
         at = end + len(close)
     return at
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from aicsio import _codecs, _files
 from aicsio.errors import AicsioError, CorruptFileError, MissingDependencyError, UnsupportedFormatError
-from aicsio.formats._czi_index import SEGMENT_HEAD, Index, Subblocks, parse_entries
+from aicsio.formats._czi_directory import SEGMENT_HEAD, Subblocks, parse_entries
+from aicsio.formats._czi_index import Index
 from aicsio.formats._czi_layout import PIXEL_TYPES, CziLayout
 from aicsio.formats._czi_scenes import SceneData, build_scenes
 from aicsio.records import Called, Contents, Diagnostic, LazyArray, Piece, Scene, Source, Strided

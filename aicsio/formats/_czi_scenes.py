@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.formats._czi_index import KNOWN_LETTERS, Index, Ints, Subblocks, distinct
+from aicsio.formats._czi_directory import KNOWN_LETTERS, Ints, Subblocks, distinct
+from aicsio.formats._czi_index import Index
 from aicsio.formats._czi_layout import BLOCK_PIXELS, COMPRESSIONS, PIXEL_TYPES, Column, CziLayout
 from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
 

@@ -12,7 +12,8 @@ import numpy as np
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._czi_attachments import time_stamps
-from aicsio.formats._czi_index import Index, distinct, read_index
+from aicsio.formats._czi_directory import distinct
+from aicsio.formats._czi_index import Index, read_index
 from aicsio.formats._czi_metadata import Facts, SceneFacts, parse
 from aicsio.formats._czi_scenes import SceneData, build_scenes
 from aicsio.records import AxisValues, Channel, Contents, Dims, Planes, Scene, Source, Tiles
