@@ -95,6 +95,7 @@ class Format:
 
 TABLE: tuple[Format, ...] = (
     Format("czi", (".czi",), "aicsio.formats.czi"),
+    Format("lif", (".lif", ".lof", ".xlif", ".xlef", ".xlcf"), "aicsio.formats.lif"),
     Format(
         "ome-tiff",
         (".companion.ome", ".tif", ".tiff", ".tf2", ".tf8", ".btf"),  # ".ome.tif" is a custom that many do not keep
