@@ -9,6 +9,7 @@ import binascii
 import bz2
 import functools
 import math
+import struct
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.errors import CorruptFileError
 from aicsio.records import Codec, DType
 
 Data: TypeAlias = "bytes | memoryview | npt.NDArray[Any]"
@@ -346,6 +348,30 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _jpegxr(data: Data, want: Want, *, sampled: bool) -> Data:
+    """Decode JPEG XR, whose library believes whatever size a stream claims."""
+    raw = bytes(_octets(data))
+    rows, columns, _ = _frame(want, sampled)
+    size = _jpegxr_size(raw)
+    if size[0] * size[1] > 4 * rows * columns + (1 << 16):
+        raise ValueError(f"its JPEG XR header claims {size[1]} x {size[0]} pixels, expected {columns} x {rows}")
+    return _as_wanted(np.asarray(imagecodecs().jpegxr_decode(raw)), want, sampled)
+
+
+def _jpegxr_size(data: bytes) -> tuple[int, int]:
+    """Find rows and columns in a JPEG XR file (ITU-T T.832, annex A and section 8.3)."""
+    start = data.find(b"WMPHOTO\0")
+    if data[:2] != b"II" or len(data) < start + 20 or start < 0:
+        raise ValueError("it is no JPEG XR stream")
+    at = int.from_bytes(data[4:8], "little")
+    if int.from_bytes(data[at : at + 2], "little") > 64:
+        raise ValueError("its JPEG XR container has no plausible directory")
+    width = 2 if data[start + 10] & 0x80 else 4
+    at = start + 12
+    columns, rows = (int.from_bytes(data[i : i + width]) + 1 for i in (at, at + width))
+    return rows, columns
+
+
 def _ccitt(name: str) -> Step:
     def step(data: Data, want: Want, *, sampled: bool, **parameters: int) -> Data:
         rows, columns, _ = _frame(want, sampled)
@@ -369,7 +395,115 @@ def _jetraw(data: Data, want: Want, *, sampled: bool) -> Data:
     return _as_wanted(out, want, sampled)
 
 
+# ---------------------------------------------------------------- Zeiss ZISRAW (CZI)
+
+
+def _zstd1(data: Data, want: Want) -> Data:
+    """Decode zstd1 of CZI: a header that may say that low and high bytes were stored apart, then a zstd frame."""
+    raw = _octets(data)
+    head = int(raw[0]) if raw.size else 0
+    # libCZI, "ZStd1 header": its size, then chunks of a type and a value; one chunk type is defined, 1 = hi-lo packing.
+    if head not in {1, 3} or raw.size < head or (head == 3 and raw[1] != 1):
+        raise ValueError(f"it begins with the zstd1 header {bytes(raw[:3]).hex()}")
+    packed = head == 3 and bool(raw[2] & 1)
+    if not packed:
+        result: Data = imagecodecs().zstd_decode(raw[head:], out=want.room(want.nbytes))
+        return result
+    apart = imagecodecs().zstd_decode(raw[head:], out=want.scratch.take("hi-lo", want.nbytes))
+    if len(apart) != want.nbytes or want.nbytes % 2:
+        raise ValueError(f"it holds {len(apart)} bytes, where shape {want.shape} needs {want.nbytes}")
+    return _interleaved(np.frombuffer(apart, np.uint8), want)
+
+
+def _interleaved(apart: Bytes, want: Want) -> Data:
+    """Put the first half (low bytes) and the second half (high bytes) together to 16-bit words."""
+    words = want.room(want.nbytes).view("<u2")
+    half = want.nbytes // 2
+    # Shift and or run three times as fast as two strided copies of bytes.
+    np.left_shift(apart[half:], 8, out=words, dtype=np.uint16, casting="unsafe")
+    np.bitwise_or(words, apart[:half], out=words)
+    return words.view(np.uint8)
+
+
+def _samples(data: Data, want: Want, *, order: tuple[int, ...], stored: int) -> Data:
+    """Bring stored samples into another order: B, G, R to R, G, B; one gray sample to all."""
+    raw = _octets(data)
+    pixels = math.prod(want.shape[:-1])
+    nbytes = pixels * stored * want.dtype.itemsize
+    if raw.nbytes < nbytes:
+        raise ValueError(f"it holds {raw.nbytes} bytes, where {pixels} pixels need {nbytes}")
+    source = raw[:nbytes].view(want.dtype).reshape(pixels, stored)
+    room = _room_for_pixels(want).reshape(pixels, len(order))
+    for index, sample in enumerate(order):
+        room[:, index] = source[:, sample]
+    return room
+
+
+def subblock_payload(head: bytes) -> tuple[int, int]:
+    """Where the pixels of a subblock begin, counted from its segment, and how many bytes they are.
+
+    Raises
+    ------
+    CorruptFileError
+        When these are not the first bytes of a subblock.
+    """
+    name, metadata, attachment, nbytes, ndim = struct.unpack_from("<16s16xiiq28xi", head)
+    if not name.startswith(b"ZISRAWSUBBLOCK") or metadata < 0 or attachment < 0 or nbytes < 0:
+        raise CorruptFileError(f"expected a subblock, found {name!r} with {metadata} + {nbytes} bytes")
+    # ZISRAW section 2.4: what stands before the metadata fills 256 bytes, or more where the entry is longer.
+    return 32 + max(256, 16 + 32 + 20 * ndim) + metadata, nbytes
+
+
+@attrs.frozen
+class Header:
+    """How to find the pixels of a piece behind a header whose length only the header tells."""
+
+    nbytes: int
+    """How much of it must be read."""
+    find: Callable[[bytes], tuple[int, int]]
+    """From these bytes to where the payload begins, counted from the header, and its length."""
+
+
+HEADERS: Mapping[str, Header] = {"zisraw-subblock": Header(80, subblock_payload)}
+
+
+def _behind(data: Data, want: Want, *, header: str) -> Data:  # noqa: ARG001 - every step takes it
+    """Cut the payload out of a segment that was fetched whole."""
+    raw = _octets(data)
+    found = HEADERS[header]
+    start, nbytes = found.find(bytes(raw[: found.nbytes]))
+    if start + nbytes > raw.nbytes:
+        raise ValueError(f"its header promises {nbytes} bytes from {start} on, it has {raw.nbytes}")
+    return raw[start : start + nbytes]
+
+
+def check_reach(offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: DType, nbytes: int) -> None:
+    """Refuse a strided array, element (0, 0, ...) at ``offset``, that does not lie within ``nbytes`` bytes.
+
+    Raises
+    ------
+    ValueError
+    """
+    ends = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
+    high = offset + sum(end for end in ends if end > 0) + dtype.itemsize
+    if offset + sum(end for end in ends if end < 0) < 0 or high > nbytes:
+        raise ValueError(f"expected {high} bytes of pixels, it has {nbytes}")
+
+
+def as_strided(offset: int, strides: tuple[int, ...]) -> Codec:
+    """Name the codec that shows raw bytes as an array by its strides."""
+    return Codec("strided", (("offset", offset), ("strides", strides)))
+
+
+def _strided(data: Data, want: Want, *, offset: int, strides: tuple[int, ...]) -> Data:
+    raw = _octets(data)
+    check_reach(offset, want.shape, strides, want.dtype, raw.nbytes)
+    base = raw[offset : offset + want.dtype.itemsize].view(want.dtype)
+    return np.lib.stride_tricks.as_strided(base, want.shape, strides, writeable=False)
+
+
 CODECS: Mapping[str, Step] = {
+    "behind": _behind,
     "base64": _base64,
     "bitorder": _bitorder,
     "bzip2": _bzip2,
@@ -387,7 +521,7 @@ CODECS: Mapping[str, Step] = {
     "jpeg": _jpeg,
     "jpeg2k": _image("jpeg2k_decode"),
     "jpegxl": _image("jpegxl_decode"),
-    "jpegxr": _image("jpegxr_decode"),
+    "jpegxr": _jpegxr,
     "lerc": _image("lerc_decode"),
     "lzma": _sized("lzma_decode"),
     "lzw": _sized("lzw_decode"),
@@ -395,8 +529,11 @@ CODECS: Mapping[str, Step] = {
     "packints": _packints,
     "png": _image("png_decode"),
     "rgb565": _rgb565,
+    "samples": _samples,
+    "strided": _strided,
     "unzstd": _inside("zstd_decode"),
     "webp": _image("webp_decode"),
     "ycbcr": _ycbcr,
     "zstd": _sized("zstd_decode"),
+    "zstd1": _zstd1,
 }

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from aicsio import _codecs, _files, _strided
 from aicsio.errors import AicsioError, CorruptFileError
-from aicsio.records import Called, Coded, Piece, Source, Strided
+from aicsio.records import Behind, Called, Codec, Coded, Piece, Source, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 Fetched: TypeAlias = dict[tuple[Source, _files.Span], bytes]
@@ -66,6 +66,9 @@ def place(todo: Todo[Any], worker: Worker) -> None:
     ------
     CorruptFileError, SourceError
     """
+    for job, _ in todo:
+        if not isinstance(job.piece, Called) and job.piece.behind is not None:
+            job.piece = located(job.piece, job.piece.behind, worker)
     fetched = _fetch_remote([job.piece for job, _ in todo], worker)
     for kind, group in itertools.groupby(todo, key=lambda each: type(each[0].piece)):
         PLACE[kind](list(group), worker, fetched)
@@ -76,10 +79,34 @@ def place(todo: Todo[Any], worker: Worker) -> None:
 
 def spans(piece: Piece) -> list[_files.Span]:
     """Byte ranges that a piece reads; none for a ``Called`` one, whose library decides."""
+    if isinstance(piece, Strided | Coded) and piece.behind is not None:
+        return [(piece.behind.offset, piece.behind.nbytes)]
     if isinstance(piece, Strided):
         plan = _strided.reads(piece)
         return [(low, plan.nbytes) for low, _ in plan.each()] if all(piece.extent) else []
     return [(piece.offset, piece.nbytes)] if isinstance(piece, Coded) else []
+
+
+def located(piece: Strided | Coded, behind: Behind, worker: Worker) -> Strided | Coded:
+    """Say where the pixels behind a header lie: by reading it, or, far away, by fetching all and cutting then."""
+    if is_remote(piece):
+        cut = Codec("behind", (("header", behind.header),))
+        chain = piece.codecs if isinstance(piece, Coded) else (_codecs.as_strided(piece.offset, piece.strides),)
+        where, rest = (piece.source, behind.offset, behind.nbytes), (piece.crop, piece.extent, piece.place)
+        return Coded(*where, (cut, *chain), piece.shape, piece.dtype, *rest)
+    header = _codecs.HEADERS[behind.header]
+    _check_inside(piece.source, behind.offset, header.nbytes)
+    head = worker.reader_of(piece.source).read(behind.offset, header.nbytes)
+    try:
+        start, nbytes = header.find(head)
+        if isinstance(piece, Strided):
+            _codecs.check_reach(piece.offset, piece.shape, piece.strides, piece.dtype, nbytes)
+    except (CorruptFileError, ValueError) as error:
+        raise CorruptFileError.at(piece.source.uri, behind.offset, str(error)) from error
+    offset = behind.offset + start + piece.offset
+    if isinstance(piece, Coded):
+        return attrs.evolve(piece, offset=offset, nbytes=nbytes, behind=None)
+    return attrs.evolve(piece, offset=offset, behind=None)
 
 
 def is_remote(piece: Piece) -> bool:

@@ -101,4 +101,5 @@ def thinned(piece: Strided, taken: Sequence[range]) -> Strided:
         (0,) * len(extent),
         extent,
         piece.place,
+        piece.behind,
     )

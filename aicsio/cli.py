@@ -1,4 +1,4 @@
-"""The command line: ``aicsio info``, ``convert``, ``thumbnail`` and ``demo``.
+"""The command line: ``aicsio info``, ``convert``, ``thumbnail``, ``verify`` and ``demo``.
 
 Rule kept here: what a user did wrong is one line on stderr, never a traceback (``--debug`` shows it). Exit codes: 0
 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 nobody reads the output any more. Commands are imported
@@ -22,6 +22,7 @@ COMMANDS = {
     "info": "aicsio.cli_info",
     "convert": "aicsio.cli_convert",
     "thumbnail": "aicsio.cli_thumbnail",
+    "verify": "aicsio.cli_verify",
     "demo": "aicsio.cli_demo",
 }
 """Module of each command; its ``run`` takes the arguments and returns the exit code."""
@@ -119,6 +120,15 @@ def _parser() -> argparse.ArgumentParser:
     thumbnail.add_argument("output", metavar="OUT.png")
     thumbnail.add_argument("--size", type=_positive, default=512, metavar="N", help="pixels of the longer side (512)")
     thumbnail.add_argument("--overwrite", action="store_true", help="replace OUT.png if it is there")
+
+    verify = commands.add_parser(
+        "verify",
+        parents=[common],
+        help="read files through two engines and compare",
+        description="Read every plane through both engines of a format and say where they differ.",
+    )
+    verify.add_argument("files", nargs="+", metavar="FILE", help="path")
+    verify.add_argument("--format", metavar="NAME", help="take this format without looking at the content")
 
     demo = commands.add_parser(
         "demo",

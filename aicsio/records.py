@@ -144,6 +144,18 @@ class Codec:
 
 
 @attrs.frozen
+class Behind:
+    """A header in front of some pixels, whose length only the header itself tells."""
+
+    header: str
+    """Name in the table of headers of ``_codecs``."""
+    offset: int
+    """Byte offset of the header."""
+    nbytes: int
+    """Bytes from there to the end of the pixels, or beyond: what to fetch where a request costs more than bytes."""
+
+
+@attrs.frozen
 class Strided:
     """Pixels that lie raw in the source.
 
@@ -166,6 +178,8 @@ class Strided:
     """How many positions are wanted, per axis."""
     place: tuple[int, ...]
     """Where the first of them goes, relative to the window asked for."""
+    behind: Behind | None = None
+    """Header that the pixels lie behind; ``offset`` then counts from the first byte after it."""
 
 
 @attrs.frozen
@@ -177,7 +191,7 @@ class Coded:
     offset: int
     """Byte offset of the run."""
     nbytes: int
-    """Length of the run in bytes."""
+    """Length of the run in bytes; with ``behind``, the header tells."""
     codecs: tuple[Codec, ...]
     """Applied in order; none means that the bytes are the pixels."""
     shape: tuple[int, ...]
@@ -190,6 +204,8 @@ class Coded:
     """How many positions are wanted, per axis."""
     place: tuple[int, ...]
     """Where the first of them goes, relative to the window asked for."""
+    behind: Behind | None = None
+    """Header that the pixels lie behind; ``offset`` then counts from the first byte after it."""
 
 
 @attrs.frozen
@@ -381,22 +397,22 @@ class Tiles:
     """Mosaic tiles in columns: little-endian, one value a tile, in the order of M."""
 
     m: bytes
-    """int64: mosaic index."""
+    """int32: mosaic index."""
     y: bytes
-    """int64: first row on the level-0 canvas."""
+    """int32: first row on the level-0 canvas."""
     x: bytes
-    """int64: first column on the level-0 canvas."""
+    """int32: first column on the level-0 canvas."""
     height: bytes
-    """int64: rows."""
+    """int32: rows."""
     width: bytes
-    """int64: columns."""
+    """int32: columns."""
     stage_x: bytes | None = None
     """float64: stage position in micrometres."""
     stage_y: bytes | None = None
     """float64: stage position in micrometres."""
 
     def __len__(self) -> int:
-        return len(self.m) // 8
+        return len(self.m) // 4
 
 
 @attrs.frozen

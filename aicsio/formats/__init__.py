@@ -93,6 +93,8 @@ class Format:
 
 
 TABLE: tuple[Format, ...] = (
+    Format("czi", (".czi",), "aicsio.formats.czi"),
+    Format("lif", (".lif", ".lof", ".xlif", ".xlef", ".xlcf"), "aicsio.formats.lif"),
     Format(
         "ome-tiff",
         (".companion.ome", ".tif", ".tiff", ".tf2", ".tf8", ".btf"),  # ".ome.tif" is a custom that many do not keep
