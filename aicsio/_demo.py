@@ -47,9 +47,9 @@ class DemoError(AssertionError):
     """A result is not what it must be."""
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Samples:
-    """What was made."""
+    """What was made; lives for one demonstration."""
 
     folder: Path
     """Where the files are."""

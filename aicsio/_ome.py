@@ -129,9 +129,9 @@ class OmeDocument:
 
 def decode_xml(raw: bytes) -> str:
     """Decode XML bytes; files in the wild hold Latin-1 under a header that says UTF-8, and zeros at the end."""
-    raw = raw.rstrip(b"\0")
     if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return raw.decode("utf-16", "replace")
+        return raw.decode("utf-16", "replace").rstrip("\0")
+    raw = raw.rstrip(b"\0")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:

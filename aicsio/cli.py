@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import aicsio
-from aicsio.cli_text import plain
+from aicsio.cli_text import complain
 from aicsio.errors import AicsioError
 
 COMMANDS = {
@@ -68,12 +68,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(error)
         return 1
     return code
-
-
-def complain(error: AicsioError, about: str = "") -> None:
-    """Say in one line on stderr what went wrong."""
-    told = plain(str(error))
-    print(f"aicsio: {plain(about) + ': ' if about and about not in told else ''}{told}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 from aicsio import explain
-from aicsio.cli import complain
 from aicsio.cli_opening import opened
 from aicsio.cli_progress import Progress
-from aicsio.cli_text import bold, entries, plain, size_of, table, terminal_width, wrapped
+from aicsio.cli_text import bold, complain, entries, plain, size_of, table, terminal_width, wrapped
 from aicsio.errors import AicsioError
 from aicsio.records import Channel, Diagnostic, ImageHandle, Scene
 

@@ -10,6 +10,8 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
+from aicsio.errors import AicsioError
+
 GAP = "  "
 NARROWEST = 10
 """Columns are not squeezed below this."""
@@ -102,3 +104,9 @@ def entries(header: Sequence[str], row: Sequence[str], width: int | None) -> lis
         lines.append(bold(name) + " " * (left - width_of(name)) + GAP + parts[0])
         lines += [" " * left + GAP + part for part in parts[1:]]
     return lines
+
+
+def complain(error: AicsioError, about: str = "") -> None:
+    """Say in one line on stderr what went wrong."""
+    told = plain(str(error))
+    print(f"aicsio: {plain(about) + ': ' if about and about not in told else ''}{told}", file=sys.stderr)

@@ -2,9 +2,8 @@
 
 import argparse
 
-from aicsio.cli import complain
 from aicsio.cli_progress import Progress
-from aicsio.cli_text import plain
+from aicsio.cli_text import complain, plain
 from aicsio.errors import AicsioError
 from aicsio.verify import verify
 

@@ -9,7 +9,19 @@ import importlib
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, SupportsIndex, TypeVar, cast, no_type_check, overload, runtime_checkable
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    SupportsIndex,
+    TypeVar,
+    cast,
+    no_type_check,
+    overload,
+    runtime_checkable,
+)
 
 import attrs
 import numpy as np

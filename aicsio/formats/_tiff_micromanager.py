@@ -37,12 +37,19 @@ class Entry:
     """One plane of an NDTiff.index."""
 
     axes: tuple[tuple[str, int | str], ...]
+    """Position along each axis, by the name of the axis."""
     file: str
+    """Name of the file that holds the plane."""
     offset: int
+    """Byte offset of the pixels."""
     width: int
+    """Columns."""
     length: int
+    """Rows."""
     pixel_type: int
+    """Number of the pixel type."""
     compression: int
+    """0 for raw pixels."""
 
 
 def _header(file: File) -> tuple[int, ...]:

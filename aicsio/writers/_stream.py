@@ -1,8 +1,8 @@
 """Pixels on their way out: boxes are read in the order of the file, cut into segments, compressed, written once.
 
 Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is larger), whatever the
-size and number of images. Boxes are read and compressed on threads; compressed segments are put into the file in order, so
-the same pixels always give the same bytes.
+size and number of images. Boxes are read and compressed on threads; compressed segments are put into the file in
+order, so the same pixels always give the same bytes.
 """
 
 import contextlib

@@ -189,7 +189,8 @@ def write_scenes(
     2
     """
     target = _output.check_target(path, overwrite=overwrite)
-    jobs = [_plan.planned(handles, handle, dtype, tile, compression, compression_level) for handle in _checked(handles)]
+    _check(handles)
+    jobs = [_plan.planned(handles, handle, dtype, tile, compression, compression_level) for handle in handles]
     for handle in handles:
         _refuse_own_source(target, handle)
     images, lost = _described(handles, jobs)
@@ -226,22 +227,21 @@ def _chosen(handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | N
         raise ArgumentTypeError(f"scenes={scenes!r}: give a list, such as scenes=[{scenes!r}], or scenes='all'")
     if handle.array != handle.level_array(handle.scene_index, 0):
         raise WriteError(
-            f"scenes={scenes!r} are written as they are stored, and this handle shows {handle.dims} of level "
-            f"{handle.level} of one of them: name scenes with a handle as open_image gives it, or show each as you want "
-            "it, as in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
+            f"scenes={scenes!r} are written as they are stored, but this handle shows {handle.dims} of level "
+            f"{handle.level} of one scene: pass the handle as open_image gave it, or show each scene as you want it, as "
+            "in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
         )
     wanted: Sequence[SupportsIndex | str] = range(len(handle.scenes)) if isinstance(scenes, str) else scenes
     return [select_scene(handle, scene) for scene in wanted]
 
 
-def _checked(handles: Sequence[ImageHandle]) -> Sequence[ImageHandle]:
+def _check(handles: Sequence[object]) -> None:
     # beartype looks at one item of a sequence, not at all.
     strange = next((handle for handle in handles if not isinstance(handle, ImageHandle)), None)
     if strange is not None:
         raise ArgumentTypeError(f"write_scenes takes handles: open_image makes one of this {type(strange).__name__}")
     if not handles:
         raise WriteError("there are no scenes to write: give at least one")
-    return handles
 
 
 def _described(

@@ -37,7 +37,8 @@ def ome_xml(body: str, uuid: str | None = "urn:uuid:1") -> str:
 
 def image(inside: str, z: int = 1, c: int = 1, t: int = 1, order: str = "XYZCT", name: str = "a") -> str:
     sizes = f'SizeX="6" SizeY="5" SizeZ="{z}" SizeC="{c}" SizeT="{t}"'
-    return f'<Image ID="I:{name}" Name="{name}"><Pixels DimensionOrder="{order}" Type="uint8" {sizes}>{inside}</Pixels></Image>'
+    pixels = f'<Pixels DimensionOrder="{order}" Type="uint8" {sizes}>{inside}</Pixels>'
+    return f'<Image ID="I:{name}" Name="{name}">{pixels}</Image>'
 
 
 def ome_tiff(path: Path, stack: list[Array], xml: str) -> Path:
@@ -169,7 +170,8 @@ def test_scene_without_pixels_is_told(tmp_path: Path) -> None:
 
 
 def member(number: int, name: str, uuid: str | None = None) -> str:
-    return f'<TiffData FirstZ="{number}" IFD="0" PlaneCount="1"><UUID FileName="{name}">{uuid or f"urn:uuid:{number}"}</UUID></TiffData>'
+    identity = f'<UUID FileName="{name}">{uuid or f"urn:uuid:{number}"}</UUID>'
+    return f'<TiffData FirstZ="{number}" IFD="0" PlaneCount="1">{identity}</TiffData>'
 
 
 def write_set(folder: Path, names: list[str]) -> list[Path]:

@@ -11,8 +11,9 @@ HEAD = '<?xml version="1.0" encoding="UTF-8"?><!-- Warning: edit cautiously -->'
 
 def one(body: str, around: str = "", attributes: str = 'Name="cells"') -> OmeImage:
     """The image of a document with one Pixels element."""
-    text = f'{HEAD}<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{around}<Image ID="Image:0" {attributes}>'
-    return parse_ome(f"{text}{body}</Image></OME>").images[0]
+    image = f'<Image ID="Image:0" {attributes}>{body}</Image>'
+    namespace = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+    return parse_ome(f"{HEAD}<OME {namespace}>{around}{image}</OME>").images[0]
 
 
 def pixels(inside: str = "", more: str = "") -> str:
@@ -66,7 +67,8 @@ def test_channels() -> None:
 
 
 def test_planes_in_columns() -> None:
-    plane = '<Plane TheT="1" TheC="1" TheZ="2" DeltaT="1500" DeltaTUnit="ms" ExposureTime="0.1" PositionX="2" PositionXUnit="mm"/>'
+    plane = '<Plane TheT="1" TheC="1" TheZ="2" DeltaT="1500" DeltaTUnit="ms" ExposureTime="0.1" '
+    plane += 'PositionX="2" PositionXUnit="mm"/>'
     outside = '<Plane TheT="9" TheC="0" TheZ="0" DeltaT="5"/>'
     planes = one(pixels(plane + outside)).planes
     assert planes is not None
@@ -84,7 +86,8 @@ def test_stage_positions_without_a_length_are_unknown() -> None:
 
 
 def test_tiff_data() -> None:
-    inside = '<TiffData IFD="3" PlaneCount="2" FirstZ="1" FirstC="1" FirstT="2"><UUID FileName="a.tif">urn:1</UUID></TiffData>'
+    inside = '<TiffData IFD="3" PlaneCount="2" FirstZ="1" FirstC="1" FirstT="2">'
+    inside += '<UUID FileName="a.tif">urn:1</UUID></TiffData>'
     assert one(pixels(inside + '<TiffData NumPlanes="4"/><TiffData/>')).tiff_data == (
         TiffData(3, 2, 1, 1, 2, "urn:1", "a.tif"),
         TiffData(None, 4, 0, 0, 0, None, None),

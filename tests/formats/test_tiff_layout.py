@@ -1,12 +1,13 @@
 """The layout of TIFF pages, without a file: which pieces hold which window."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from aicsio import Source
-from aicsio.formats._tiff_layout import BLOCK_BYTES, Column, Pages, Segments, block_shape, even_runs
+from aicsio.formats._tiff_layout import BLOCK_BYTES, RAW_BLOCK_BYTES, Column, Pages, Segments, block_shape, even_runs
 from aicsio.records import Codec, Coded, Strided
 
 SOURCE = Source("memory:none", size=1 << 40)
@@ -93,25 +94,34 @@ def test_segments_that_the_tables_do_not_reach_cost_nothing() -> None:
     assert not list(layout.pieces((0, 0), (slice(5, rows), slice(0, 8))))
 
 
+@pytest.mark.parametrize("lead", [(), (50_000,), (3, 4, 15)])
 @pytest.mark.parametrize(
-    ("lead", "plane", "unit", "blocks"),
+    ("plane", "unit"),
     [
-        ((50_000,), (1, 64, 64, 1), (1, 1, 1), (256, 64, 64)),
-        ((3, 4, 15), (1, 1024, 1024, 1), (1, 1, 1), (1, 1, 1, 1024, 1024)),
-        ((), (1, 100_000, 100_000, 1), (1, 256, 256), (256, 4096)),
-        ((), (1, 100_000, 1000, 1), (1, 16, 1000), (1040, 1000)),
-        ((), (1, 10, 10, 1), (1, 4, 4), (10, 10)),
+        ((1, 64, 64, 1), (1, 1, 1)),
+        ((1, 1024, 1024, 1), (1, 1, 1)),
+        ((1, 1024, 1024, 3), (1, 256, 256)),
+        ((1, 100_000, 100_000, 1), (1, 256, 256)),
+        ((1, 100_000, 1000, 1), (1, 16, 1000)),
+        ((7, 500, 300, 1), (2, 64, 64)),
+        ((1, 10, 10, 1), (1, 4, 4)),
     ],
 )
 def test_blocks_are_of_a_size_and_cut_between_segments(
-    lead: tuple[int, ...], plane: tuple[int, int, int, int], unit: tuple[int, int, int], blocks: tuple[int, ...]
+    lead: tuple[int, ...], plane: tuple[int, int, int, int], unit: tuple[int, int, int]
 ) -> None:
-    made = block_shape(lead, plane, (False, False), 2, unit)
-    assert made == blocks
-    assert np.prod(made) * 2 <= 2 * BLOCK_BYTES
-    assert all(
-        part == size or part % step == 0 for part, size, step in zip(made[-2:], plane[1:3], unit[1:], strict=True)
-    )
+    depth = plane[0] > 1
+    made = block_shape(lead, plane, (depth, False), 2, unit)
+    whole = (*lead, *plane[0 if depth else 1 : 3])
+    assert len(made) == len(whole)
+    assert all(0 < part <= size for part, size in zip(made, whole, strict=True))
+    steps = (*(1 for _ in lead), *unit[0 if depth else 1 :])
+    assert all(part == size or part % step == 0 for part, size, step in zip(made, whole, steps, strict=True))
+    most = RAW_BLOCK_BYTES if unit == (1, 1, 1) else BLOCK_BYTES
+    assert math.prod(made) * 2 <= max(most, math.prod(unit) * 2)
+    # Nothing is cut along a slow axis while a faster one is left in pieces, so that blocks read in one go.
+    cut = [axis for axis in range(len(lead)) if 1 < made[axis] < whole[axis]]
+    assert all(made[axis] == whole[axis] for axis in range(cut[0] + 1, len(lead))) if cut else True
 
 
 def test_unfolding_splits_a_lead_axis() -> None:
