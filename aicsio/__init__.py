@@ -99,17 +99,20 @@ _LATER = {
     "imread_dask": "aicsio.aics_image",
     "use_dask": "aicsio.aics_image",
     "write_ome_tiff": "aicsio.writers",
+    "write_scenes": "aicsio.writers",
 }
 """Modules of names that are imported when they are first asked for: most scripts need few of them."""
 
 
-def __getattr__(name: str) -> Any:
-    if name == "dask_utils":
-        return importlib.import_module("aicsio.dask_utils")
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
-    return value
+if not TYPE_CHECKING:
+    # To a type checker it would make every misspelt name of the package an Any.
+    def __getattr__(name: str) -> Any:
+        if name == "dask_utils":
+            return importlib.import_module("aicsio.dask_utils")
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:

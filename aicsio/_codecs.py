@@ -89,7 +89,7 @@ def decode(codecs: tuple[Codec, ...], data: Data, want: Want) -> npt.NDArray[Any
         want.step = index
         want.into = into if index == last else None
         data = CODECS[codec.name](data, want, **dict(codec.parameters))
-    if isinstance(data, np.ndarray) and data.dtype == want.dtype:
+    if isinstance(data, np.ndarray) and data.dtype == want.dtype and (data.ndim > 1 or data.nbytes <= want.nbytes):
         pixels = data
     else:
         pixels = np.frombuffer(data, np.uint8)
@@ -111,10 +111,17 @@ def imagecodecs() -> ModuleType:
 
 
 def _sized(name: str) -> Step:
-    """Make the step for a decoder whose result has at most the size that the pixels have."""
+    """Make the step for a decoder whose result has the size that the pixels have, or a little more."""
 
     def step(data: Data, want: Want) -> Data:
-        result: Data = getattr(imagecodecs(), name)(data, out=want.room(want.nbytes))
+        function = getattr(imagecodecs(), name)
+        result: Data
+        try:
+            result = function(data, out=want.room(want.nbytes))
+        except RuntimeError:
+            # Some writers compress the last strip as if it had all its rows.
+            more = min(64 * want.nbytes, want.nbytes + LARGE) + 4096
+            result = function(data, out=want.scratch.take(("more", want.step), more))
         return result
 
     return step

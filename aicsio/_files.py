@@ -140,6 +140,17 @@ def sibling(source: Source, name: str) -> Source | None:
         return None
 
 
+def neighbours(source: Source) -> list[str]:
+    """Names of the files in the folder of a local source, sorted; empty where there is no folder to look at."""
+    if not source.local or source.content is not None:
+        return []
+    try:
+        with os.scandir(os.path.dirname(source.uri)) as entries:
+            return sorted(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return []
+
+
 def _neighbour(url: str, name: str) -> str:
     """Put another file name into a URL: its query stays, and so does what a chain such as ``zip://a::b`` wraps."""
     parts = url.split("::")
@@ -184,7 +195,9 @@ def _path_of_file_url(url: str) -> str:
 
     # fsspec writes paths as they are, pathlib with percent signs (of the bytes of the name, whatever their encoding).
     plain = url.split("://", 1)[1]
-    return plain if os.path.exists(plain) else unquote(urlsplit(url).path, sys.getfilesystemencoding(), "surrogateescape")
+    return (
+        plain if os.path.exists(plain) else unquote(urlsplit(url).path, sys.getfilesystemencoding(), "surrogateescape")
+    )
 
 
 def _from_path(name: str) -> Source:

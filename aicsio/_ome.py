@@ -1,41 +1,35 @@
 """OME-XML text -> records, for every version of the schema from 2003-FC to 2016-06.
 
-Rule kept here: pure functions of the text. No file is opened, no name resolved, no document type or entity accepted.
-Elements are found by their local names, because the namespaces, and the letters bound to them, changed with every
-version; where a version named a thing differently, the names are listed together, newest first.
+Rule kept here: pure functions of the text. No file is opened, no name resolved. Where a version of the schema named a
+thing differently, the names are listed together, newest first.
 
 Source of the facts: the OME schema documentation (https://docs.openmicroscopy.org/ome-model/), versions 2003-FC,
 2007-06, 2008-02, 2008-09, 2009-09, 2010-04, 2010-06, 2011-06, 2012-06, 2013-06, 2015-01 and 2016-06.
 """
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, ParseError, XMLParser
+from xml.etree.ElementTree import Element
 
 import attrs
 import numpy as np
 
+from aicsio._ome_elements import (
+    MICROMETRES,
+    SECONDS,
+    child_of,
+    children_of,
+    integer_of,
+    local_name,
+    number_of,
+    parse_root,
+    quantity_of,
+    sorted_by_name,
+    value_of,
+)
 from aicsio.errors import CorruptFileError
 from aicsio.records import AxisValues, Channel, Diagnostic, Dims, Objective, PixelSize, Planes
-
-MICROMETRES: Mapping[str, float] = {
-    "Ym": 1e30, "Zm": 1e27, "Em": 1e24, "Pm": 1e21, "Tm": 1e18, "Gm": 1e15, "Mm": 1e12, "km": 1e9, "hm": 1e8,
-    "dam": 1e7, "m": 1e6, "dm": 1e5, "cm": 1e4, "mm": 1e3, "\u00b5m": 1.0, "\u03bcm": 1.0, "um": 1.0, "micron": 1.0,
-    "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3, "pm": 1e-6, "fm": 1e-9, "am": 1e-12,
-    "zm": 1e-15, "ym": 1e-18, "\u00c5": 1e-4, "\u212b": 1e-4, "thou": 25.4, "li": 25.4e3 / 12, "in": 25.4e3,
-    "inch": 25.4e3, "ft": 304.8e3, "yd": 914.4e3, "mi": 1609.344e6, "pt": 25.4e3 / 72,
-}  # fmt: skip
-"""Micrometres in a unit of length (OME UnitsLength, and what ImageJ writes). Pixels and frames are no lengths."""
-
-SECONDS: Mapping[str, float] = {
-    "Ys": 1e24, "Zs": 1e21, "Es": 1e18, "Ps": 1e15, "Ts": 1e12, "Gs": 1e9, "Ms": 1e6, "ks": 1e3, "hs": 1e2,
-    "das": 1e1, "s": 1.0, "sec": 1.0, "ds": 1e-1, "cs": 1e-2, "ms": 1e-3, "msec": 1e-3, "\u00b5s": 1e-6,
-    "\u03bcs": 1e-6, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 1e-18, "zs": 1e-21, "ys": 1e-24,
-    "min": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0,
-}  # fmt: skip
-"""Seconds in a unit of time (OME UnitsTime, and what ImageJ writes)."""
 
 MODULO_LETTERS: Mapping[str, str] = {
     "lifetime": "H", "lambda": "E", "angle": "A", "phase": "P", "tile": "R", "other": "Q",
@@ -124,89 +118,6 @@ class OmeDocument:
     """What is wrong with the text and did not stop the parsing."""
 
 
-# ---------------------------------------------------------------- text and elements
-
-
-def decode_xml(raw: bytes) -> str:
-    """Decode XML bytes; files in the wild hold Latin-1 under a header that says UTF-8, and zeros at the end."""
-    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return raw.decode("utf-16", "replace").rstrip("\0")
-    raw = raw.rstrip(b"\0")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def looks_like_ome(text: str) -> bool:
-    """Whether a text is OME-XML: its root element has the local name OME."""
-    return re.match(r"\s*(<\?.*?\?>\s*|<!--.*?-->\s*)*<(\w+:)?OME[\s>/]", text, re.DOTALL) is not None
-
-
-def _root(text: str) -> Element:
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise CorruptFileError("OME-XML must not declare document types or entities")
-    parser = XMLParser()  # noqa: S314 - without a document type there are no entities to expand
-    try:
-        parser.feed(text)
-        root: Element = parser.close()
-    except (ParseError, ValueError) as error:
-        raise CorruptFileError(f"OME-XML is not well formed: {error}") from error
-    return root
-
-
-def _local(element: Element) -> str:
-    tag = element.tag
-    return tag[tag.rfind("}") + 1 :]
-
-
-def _children(element: Element | None, *names: str) -> Iterator[Element]:
-    if element is not None:
-        yield from (child for child in element if _local(child) in names)
-
-
-def _child(element: Element | None, *names: str) -> Element | None:
-    return next(_children(element, *names), None)
-
-
-def _value(element: Element | None, *names: str) -> str | None:
-    """Return the first attribute, or text of a child element, that goes by one of the names and is not blank."""
-    if element is None:
-        return None
-    for name in names:
-        text = element.get(name)
-        if text is None and len(element):
-            child = _child(element, name)
-            text = None if child is None else child.text
-        if text is not None and text.strip():
-            return text.strip()
-    return None
-
-
-def _number(element: Element | None, *names: str) -> float | None:
-    text = _value(element, *names)
-    try:
-        number = math.nan if text is None else float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _integer(element: Element, *names: str) -> int | None:
-    number = _number(element, *names)
-    return None if number is None else int(number)
-
-
-def _quantity(element: Element | None, name: str, units: Mapping[str, float], default: str | None) -> float | None:
-    """Return a value in the base unit; ``None`` where the unit is no measure (``pixel``, ``reference frame``)."""
-    number = _number(element, name)
-    if number is None or element is None:
-        return None
-    unit = element.get(f"{name}Unit", default)
-    factor = None if unit is None else units.get(unit.strip())
-    return None if factor is None else number * factor
-
-
 # ---------------------------------------------------------------- document
 
 
@@ -223,18 +134,18 @@ def parse_ome(text: str) -> OmeDocument:
     CorruptFileError
         When the text is not XML, declares entities, or lacks the sizes of an image.
     """
-    root = _root(text)
-    if _local(root) != "OME":
-        raise CorruptFileError(f"expected the root element OME, found {_local(root)!r}")
-    binary_only = _child(root, "BinaryOnly")
+    root = parse_root(text)
+    if local_name(root) != "OME":
+        raise CorruptFileError(f"expected the root element OME, found {local_name(root)!r}")
+    binary_only = child_of(root, "BinaryOnly")
     diagnostics: list[Diagnostic] = []
     instruments = _objectives(root)
     annotations = _modulo_annotations(root)
     wells = _wells(root)
     images = [
         _image(element, pixels, instruments, annotations, wells, diagnostics)
-        for element in _children(root, "Image")
-        for pixels in _children(element, "Pixels")
+        for element in children_of(root, "Image")
+        for pixels in children_of(element, "Pixels")
     ]
     return OmeDocument(
         root.get("UUID"),
@@ -254,19 +165,19 @@ def _image(
 ) -> OmeImage:
     name, where = element.get("Name"), element.get("ID") or element.get("Name") or "Image"
     # Pixels may have a hundred thousand children: they are sorted by name once, and its attributes looked at alone.
-    inside = _by_name(pixels)
+    inside = sorted_by_name(pixels)
     pixels = Element(pixels.tag, pixels.attrib)
-    order = (_value(pixels, "DimensionOrder") or "XYZCT").upper()[::-1]
+    order = (value_of(pixels, "DimensionOrder") or "XYZCT").upper()[::-1]
     if sorted(order) != sorted("TCZYX") or not order.endswith("YX"):
         diagnostics.append(Diagnostic("ome-dimension-order", f"DimensionOrder {order[::-1]!r} read as XYZCT", where))
         order = "TCZYX"
     sizes = Dims(order, tuple(_size(pixels, letter, where) for letter in order))
     channels = tuple(
-        _channel(child) for child in inside.get("Channel") or _children(element, "LogicalChannel", "ChannelInfo")
+        _channel(child) for child in inside.get("Channel") or children_of(element, "LogicalChannel", "ChannelInfo")
     )
-    reference = _child(element, "ObjectiveSettings", "ObjectiveRef")
+    reference = child_of(element, "ObjectiveSettings", "ObjectiveRef")
     lens = reference.get("ID") if reference is not None else None
-    links = [child.get("ID", "") for child in _children(element, "AnnotationRef")]
+    links = [child.get("ID", "") for child in children_of(element, "AnnotationRef")]
     links += [child.get("ID", "") for child in inside.get("AnnotationRef", ())]
     folded = [modulo for link in links for modulo in annotations.get(link, ())]
     return OmeImage(
@@ -275,27 +186,21 @@ def _image(
         sizes=sizes,
         channels=channels,
         pixel_size=_pixel_size(element, pixels),
-        time_step=_quantity(pixels, "TimeIncrement", SECONDS, "s") or _quantity(element, "TimeIncrement", SECONDS, "s"),
-        acquired=_value(element, "AcquisitionDate", "AcquiredDate", "CreationDate"),
+        time_step=quantity_of(pixels, "TimeIncrement", SECONDS, "s")
+        or quantity_of(element, "TimeIncrement", SECONDS, "s"),
+        acquired=value_of(element, "AcquisitionDate", "AcquiredDate", "CreationDate"),
         objective=instruments.get(lens or ""),
         planes=_planes(inside.get("Plane", ()), sizes, len(channels) or sizes.C),
         tiff_data=tuple(_tiff_data(child) for child in inside.get("TiffData", ())),
         modulo=tuple(folded),
         has_binary="BinData" in inside,
-        pixel_type=_value(pixels, "Type", "PixelType"),
+        pixel_type=value_of(pixels, "Type", "PixelType"),
         well=wells.get(element.get("ID", "")),
     )
 
 
-def _by_name(element: Element) -> dict[str, list[Element]]:
-    found: dict[str, list[Element]] = {}
-    for child in element:
-        found.setdefault(_local(child), []).append(child)
-    return found
-
-
 def _size(pixels: Element, letter: str, where: str) -> int:
-    size = _integer(pixels, f"Size{letter}")
+    size = integer_of(pixels, f"Size{letter}")
     if size is None or not 0 < size < 1 << 48:
         found = pixels.get(f"Size{letter}")
         raise CorruptFileError(f"OME-XML {where}: expected a positive Size{letter}, found {found!r}")
@@ -305,9 +210,9 @@ def _size(pixels: Element, letter: str, where: str) -> int:
 def _pixel_size(element: Element, pixels: Element) -> PixelSize:
     sizes: list[float | None] = []
     for letter in "ZYX":
-        size = _quantity(pixels, f"PhysicalSize{letter}", MICROMETRES, "µm")
+        size = quantity_of(pixels, f"PhysicalSize{letter}", MICROMETRES, "µm")
         if size is None:  # 2003-FC keeps it on Image, in micrometres
-            size = _number(element, f"PixelSize{letter}")
+            size = number_of(element, f"PixelSize{letter}")
         sizes.append(size if size is not None and size > 0 else None)
     return PixelSize(*sizes)
 
@@ -317,13 +222,13 @@ def _pixel_size(element: Element, pixels: Element) -> PixelSize:
 
 def _channel(element: Element) -> Channel:
     """Read a Channel (2009-09 on), LogicalChannel (2007-06 on) or ChannelInfo (2003-FC) element."""
-    samples = _integer(element, "SamplesPerPixel")
+    samples = integer_of(element, "SamplesPerPixel")
     return Channel(
-        name=_value(element, "Name"),
+        name=value_of(element, "Name"),
         color=_color(element),
         emission=_wavelength(element, "EmissionWavelength", "EmWave"),
         excitation=_wavelength(element, "ExcitationWavelength", "ExWave"),
-        fluor=_value(element, "Fluor"),
+        fluor=value_of(element, "Fluor"),
         samples=samples if samples is not None and 0 < samples < 1 << 16 else 1,
     )
 
@@ -338,7 +243,7 @@ def _color(element: Element) -> int | None:
 
 def _wavelength(element: Element, *names: str) -> float | None:
     for name in names:
-        length = _quantity(element, name, MICROMETRES, "nm")
+        length = quantity_of(element, name, MICROMETRES, "nm")
         if length is not None:
             # Back from micrometres; rounding removes the noise that the two products leave.
             return round(length * 1000, 9)
@@ -370,10 +275,10 @@ def _planes(elements: Sequence[Element], sizes: Dims, channels: int) -> Planes |
         index = _plane_index(element, letters, shape)
         if index is None:
             continue
-        nested = {_local(child): child for child in element}
+        nested = {local_name(child): child for child in element}
         for name, attribute, units, default in _PLANE_FACTS:
             holder = nested.get("PlaneTiming" if units is SECONDS else "StagePosition", element)
-            value = _quantity(element if attribute in element.attrib else holder, attribute, units, default)
+            value = quantity_of(element if attribute in element.attrib else holder, attribute, units, default)
             if value is not None:
                 columns[name][index] = value
     arrays = {name: np.array(column, "<f8") for name, column in columns.items()}
@@ -396,7 +301,7 @@ def _plane_index(element: Element, letters: str, shape: tuple[int, ...]) -> int 
 
 def _tiff_data(element: Element) -> TiffData:
     get = element.get
-    uuid = next((child for child in element if _local(child) == "UUID"), None)
+    uuid = next((child for child in element if local_name(child) == "UUID"), None)
     count = get("PlaneCount", get("NumPlanes"))
     ifd = get("IFD")
     try:
@@ -418,13 +323,13 @@ def _tiff_data(element: Element) -> TiffData:
 
 def _objectives(root: Element) -> dict[str, Objective]:
     found = {}
-    for instrument in _children(root, "Instrument"):
-        for element in _children(instrument, "Objective"):
+    for instrument in children_of(root, "Instrument"):
+        for element in children_of(instrument, "Objective"):
             found[element.get("ID", "")] = Objective(
-                name=_value(element, "Model"),
-                magnification=_number(element, "NominalMagnification", "Magnification"),
-                aperture=_number(element, "LensNA"),
-                immersion=_value(element, "Immersion"),
+                name=value_of(element, "Model"),
+                magnification=number_of(element, "NominalMagnification", "Magnification"),
+                aperture=number_of(element, "LensNA"),
+                immersion=value_of(element, "Immersion"),
             )
     return found
 
@@ -432,13 +337,13 @@ def _objectives(root: Element) -> dict[str, Objective]:
 def _wells(root: Element) -> dict[str, str]:
     """Name the well and field of each image that a plate holds."""
     found = {}
-    for plate in _children(root, "Plate"):
-        for well in _children(plate, "Well"):
-            row, column = _integer(well, "Row"), _integer(well, "Column")
+    for plate in children_of(root, "Plate"):
+        for well in children_of(plate, "Well"):
+            row, column = integer_of(well, "Row"), integer_of(well, "Column")
             if row is None or column is None or not 0 <= row < 1 << 16:
                 continue
-            for field, sample in enumerate(_children(well, "WellSample")):
-                image = _child(sample, "ImageRef")
+            for field, sample in enumerate(children_of(well, "WellSample")):
+                image = child_of(sample, "ImageRef")
                 if image is not None:
                     found[image.get("ID", "")] = f"{_row_name(row)}{column + 1}-{field + 1}"
     return found
@@ -456,12 +361,12 @@ def _row_name(row: int) -> str:
 def _modulo_annotations(root: Element) -> dict[str, tuple[Modulo, ...]]:
     """Find the annotations in the Modulo namespace (https://docs.openmicroscopy.org/ome-model/, "6D, 7D and 8D")."""
     found = {}
-    for group in _children(root, "StructuredAnnotations"):
+    for group in children_of(root, "StructuredAnnotations"):
         for annotation in group:
             folded = [
                 _modulo(element)
                 for element in annotation.iter()
-                if _local(element) in {"ModuloAlongZ", "ModuloAlongC", "ModuloAlongT"}
+                if local_name(element) in {"ModuloAlongZ", "ModuloAlongC", "ModuloAlongT"}
             ]
             known = tuple(modulo for modulo in folded if modulo is not None)
             if known:
@@ -471,7 +376,7 @@ def _modulo_annotations(root: Element) -> dict[str, tuple[Modulo, ...]]:
 
 def _modulo(element: Element) -> Modulo | None:
     letter = MODULO_LETTERS.get(element.get("Type", "other"), "Q")
-    start, end, step = _number(element, "Start"), _number(element, "End"), _number(element, "Step")
+    start, end, step = number_of(element, "Start"), number_of(element, "End"), number_of(element, "Step")
     unit = element.get("Unit")
     if start is not None and end is not None:
         width = step or 1.0
@@ -479,11 +384,11 @@ def _modulo(element: Element) -> Modulo | None:
         if not 0 < size < 1 << 20:
             return None
         values = tuple(start + width * i for i in range(size))
-        return Modulo(_local(element)[-1], letter, size, AxisValues(letter, values, unit))
-    labels = [child.text or "" for child in _children(element, "Label")]
+        return Modulo(local_name(element)[-1], letter, size, AxisValues(letter, values, unit))
+    labels = [child.text or "" for child in children_of(element, "Label")]
     if not labels:
         return None
-    return Modulo(_local(element)[-1], letter, len(labels), _label_values(letter, labels, unit))
+    return Modulo(local_name(element)[-1], letter, len(labels), _label_values(letter, labels, unit))
 
 
 def _label_values(letter: str, labels: Sequence[str], unit: str | None) -> AxisValues | None:

@@ -148,11 +148,18 @@ class _Queue:
     end: int = 0
     buffers: list[memoryview] = attrs.Factory(list)
     swapped: list[Array] = attrs.Factory(list)
+    filled: int = 0
+    """Address where the memory ends that waits to be swapped."""
 
     def add(self, source: Source, low: int, part: Array, *, swap: bool) -> None:
         """Append a read that fills ``part``."""
         gap, nbytes = low - self.end, part.nbytes
         near = 0 <= gap <= min(NEAR, nbytes) and self.end + nbytes - self.start <= LARGEST_FETCH
+        if swap or self.swapped:
+            address: int = part.__array_interface__["data"][0]
+            # What covers pixels that wait to be swapped comes after they are.
+            near = near and (not self.swapped or address >= self.filled)
+            self.filled = address + nbytes
         if not near or source is not self.source or len(self.buffers) >= MOST_PARTS:
             self.flush()
             self.source, self.start, gap = source, low, 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -223,6 +224,26 @@ def test_convert_takes_the_part_that_is_asked_for(
     found = to_numpy(transpose_to(open_image(tmp_path / "out.ome.tiff"), "TCZYX"))
     assert found.dtype == expected().dtype
     np.testing.assert_array_equal(found, expected())
+
+
+def test_convert_writes_all_scenes(run: Run, slide: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.ome.tiff"
+    code, out, err = run("convert", "--scene", "all", "--pick", "Z=0", slide, target)
+    assert code == 0, err
+    assert out.startswith(f"{target}: 2 scenes, the first T=2, C=2, Z=1, Y=70, X=90")
+    assert "slide: 2 other resolution levels" in err
+    assert "more with --scene" not in err
+    back = open_image(target)
+    assert len(back.scenes) == 2
+    np.testing.assert_array_equal(to_numpy(transpose_to(back, "TCZYX")), pixels(SLIDE)[:, :, :1])
+    np.testing.assert_array_equal(to_numpy(transpose_to(select_scene(back, 1), "TCZYX")), pixels(OVERVIEW))
+
+
+def test_a_scene_that_is_called_all_is_one_scene(run: Run, tmp_path: Path) -> None:
+    path = write(TiffSpec((OVERVIEW, attrs.evolve(OVERVIEW, name="all", seed=5))), tmp_path)
+    code, _, err = run("convert", "--scene", "all", path, tmp_path / "out.ome.tiff")
+    assert code == 0, err
+    assert open_image(tmp_path / "out.ome.tiff").scene_names == ("all",)
 
 
 def test_convert_replaces_nothing_unless_told(run: Run, slide: Path, tmp_path: Path) -> None:

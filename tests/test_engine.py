@@ -71,6 +71,21 @@ class TestPlacing:
         top = to_numpy(listed((6, 6), three, two, one))
         assert top[2, 2] == 0
 
+    @given(st.data())
+    def test_neighbours_in_the_file_may_cover_each_other_in_the_image(self, data: st.DataObject) -> None:
+        dtype = np.dtype(data.draw(st.sampled_from(["<u2", ">u2", ">f8", "u1"])))
+        pieces, content, expected = [], b"", np.zeros(30, dtype.newbyteorder("="))
+        for value in range(1, 6):
+            start = data.draw(st.integers(0, 29))
+            length = data.draw(st.integers(1, 30 - start))
+            expected[start : start + length] = value
+            content += bytes(data.draw(st.integers(0, 3)))
+            pieces.append((len(content), length, start))
+            content += np.full(length, value, dtype).tobytes()
+        source, item = identify(content), dtype.itemsize
+        made = [Strided(source, at, (n,), (item,), dtype, (0,), (n,), (place,)) for at, n, place in pieces]
+        assert np.array_equal(to_numpy(listed((30,), *made, dtype=dtype)), expected)
+
     def test_kinds_of_pieces_cover_each_other_in_order(self) -> None:
         import zlib
 

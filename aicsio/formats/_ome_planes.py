@@ -8,6 +8,7 @@ Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specif
 """
 
 import math
+import re
 from collections.abc import Sequence
 
 import attrs
@@ -15,15 +16,47 @@ import numpy as np
 
 from aicsio import _files
 from aicsio._ome import OmeDocument, OmeImage, TiffData
+from aicsio._ome_elements import decode_xml
 from aicsio.errors import CorruptFileError, SourceError
-from aicsio.formats._tiff_ifd import open_tiff
+from aicsio.formats._tiff_arrays import Plan, lazy_array
+from aicsio.formats._tiff_facts import IMAGE_DESCRIPTION
+from aicsio.formats._tiff_ifd import open_tiff, read_directory
 from aicsio.formats._tiff_page import PageKind
 from aicsio.formats._tiff_series import Series, is_level_of
-from aicsio.formats._tiff_store import Integers, Plan, Store, lazy_array, open_store, stores_at
+from aicsio.formats._tiff_store import Integers, Store, open_store, stores_at
 from aicsio.records import Diagnostic, LazyArray, Source
 
 MOST_PLANES = 1 << 22
 """Sizes that come to more planes than this are not believed: the tables of planes would fill the memory."""
+
+
+SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.btf", ".ome.tf2", ".ome.tf8")
+"""Files that may be members of a set under another name."""
+MOST_NEIGHBOURS = 10_000
+"""How many of them are looked at."""
+
+
+def description_start(source: Source, nbytes: int = 1 << 14) -> str:
+    """Return the beginning of the first description of a TIFF, empty where there is none.
+
+    Raises
+    ------
+    CorruptFileError
+    """
+    with open_tiff(source) as (file, first):
+        tag = read_directory(file, first)[0].tags(file.form).get(IMAGE_DESCRIPTION)
+        if tag is None or tag.type not in {1, 2, 7} or tag.at + tag.length > file.size:
+            return ""
+        return decode_xml(file.read(tag.at, min(tag.length, nbytes)))
+
+
+def own_uuid(source: Source) -> str | None:
+    """Return the UUID that a TIFF gives itself in the root of its OME-XML."""
+    try:
+        found = re.search(r"<(?:\w+:)?OME\b[^>]*\bUUID\s*=\s*[\"']([^\"']+)", description_start(source))
+    except (CorruptFileError, SourceError):
+        return None
+    return found[1] if found else None
 
 
 # ---------------------------------------------------------------- members of a set
@@ -40,6 +73,7 @@ class Members:
         self._found: dict[tuple[str | None, str | None], int | None] = {}
         self._by_uri: dict[str, int | None] = {} if own is None else {own.source.uri: 0}
         named = {(entry.uuid, entry.file_name) for image in document.images for entry in image.tiff_data}
+        self._by_uuid: dict[str, Source] | None = None
         self._alone = len({pair for pair in named if pair != (None, None)}) <= 1
 
     def find(self, entry: TiffData) -> int | None:
@@ -62,7 +96,10 @@ class Members:
             self._note(
                 "ome-path", f"{file_name!r} is looked for as {plain!r} in the folder of the metadata, not elsewhere"
             )
-        sibling = _files.sibling(self.base, plain) if plain not in {"", ".", ".."} else None
+        try:
+            sibling = _files.sibling(self.base, plain) if plain not in {"", ".", ".."} else None
+        except CorruptFileError:
+            sibling = None  # a name that no file of this folder can have
         if sibling is not None:
             return self._open(sibling)
         if own is not None and self._alone:
@@ -70,8 +107,24 @@ class Members:
                 "ome-renamed", f"the metadata call this file {file_name!r}; it is the only one, so it was renamed"
             )
             return own
+        moved = self._renamed().get(uuid or "")
+        if moved is not None:
+            self._note("ome-renamed", f"{file_name or uuid!r} is found by its UUID", moved.uri)
+            return self._open(moved)
         self._note("ome-member-missing", f"{file_name or uuid!r} is not there: its planes are blank")
         return None
+
+    def _renamed(self) -> dict[str, Source]:
+        """Files of the folder by the UUID that they give themselves; looked at once, and only if one is missing."""
+        if self._by_uuid is None:
+            self._by_uuid = {}
+            names = [name for name in _files.neighbours(self.base) if name.lower().endswith(SUFFIXES)]
+            for name in names[:MOST_NEIGHBOURS]:
+                source = _files.sibling(self.base, name)
+                uuid = own_uuid(source) if source is not None and source.uri not in self._by_uri else None
+                if source is not None and uuid is not None:
+                    self._by_uuid.setdefault(uuid, source)
+        return self._by_uuid
 
     def _open(self, source: Source) -> int | None:
         if source.uri not in self._by_uri:

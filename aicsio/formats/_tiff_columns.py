@@ -188,8 +188,9 @@ def _gather(file: File, where: Rows, nbytes: int) -> Bytes:
     ordered = where[order]
     far = np.flatnonzero(np.diff(ordered) > nbytes + GAP) + 1
     found = np.empty((len(where), nbytes), np.uint8)
-    if len(far) + 1 == len(where):
-        raw = b"".join([file.read(offset, nbytes) for offset in ordered.tolist()])
+    if len(far) + 1 == len(where) or file.reader.remote:
+        # Remote spans are joined and asked for at once; local ones that lie apart are read one by one.
+        raw = b"".join(file.reader.read_spans([(offset, nbytes) for offset in ordered.tolist()]))
         found[order] = np.frombuffer(raw, np.uint8).reshape(found.shape)
         return found
     for run in np.split(np.arange(len(where)), far):

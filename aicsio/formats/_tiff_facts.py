@@ -34,11 +34,11 @@ class Facts:
         """Look at one directory."""
         return cls(file, directory.tags(file.form))
 
-    def value(self, code: int) -> Value | None:
-        """Return the value of a tag, ``None`` where it is absent or lies outside the file."""
+    def value(self, code: int, limit: int = 64 << 20) -> Value | None:
+        """Return the value of a tag, ``None`` where it is absent, larger than a limit, or outside the file."""
         tag = self.tags.get(code)
         try:
-            return None if tag is None else read_value(self.file, tag)
+            return None if tag is None else read_value(self.file, tag, limit)
         except CorruptFileError:
             return None
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from aicsio.formats._tiff_arrays import Plan, lazy_array, split_samples
 from aicsio.formats._tiff_facts import guessed, unknown_letters
 from aicsio.formats._tiff_page import PageKind
-from aicsio.formats._tiff_store import Integers, Plan, Store, lazy_array, split_samples
+from aicsio.formats._tiff_store import Integers, Store
 from aicsio.records import Diagnostic, LazyArray
 
 

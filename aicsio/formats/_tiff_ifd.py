@@ -30,7 +30,9 @@ Value: TypeAlias = tuple[int, ...] | tuple[float, ...] | bytes
 MAX_TAGS = 4096
 """A directory with more entries than this is rubbish."""
 AHEAD = 1 << 20
-"""Bytes that a remote read takes at once: a request costs more than these bytes."""
+"""Most bytes that a remote read takes at once: a request costs more than these bytes."""
+LEAST_AHEAD = 1 << 13
+"""Fewest bytes that a remote read takes."""
 GAP = 4096
 """Tag values closer than this are read together."""
 NEAR = 1 << 17
@@ -141,17 +143,23 @@ class File:
     form: Form
     size: int
     _ahead: tuple[int, bytes] = (0, b"")
+    _step: int = 1 << 17
+    _hits: int = 1
     _spent: int = 0
 
     def read(self, offset: int, nbytes: int) -> bytes:
-        """Return bytes; remote ones are fetched a megabyte at a time."""
-        if not self.reader.remote:
+        """Return bytes; of a remote file more are fetched ahead, the more the closer the reads lie together."""
+        if not self.reader.remote or self.source.size is None:
             return self.reader.read(offset, nbytes)
         start, data = self._ahead
-        if not start <= offset <= offset + nbytes <= start + len(data):
-            start, data = offset, self.reader.read(offset, max(min(AHEAD, self.size - offset), nbytes))
-            self._ahead = (start, data)
-        return data[offset - start : offset - start + nbytes]
+        if start <= offset <= offset + nbytes <= start + len(data):
+            self._hits += 1
+            return data[offset - start : offset - start + nbytes]
+        self._step = min(2 * self._step, AHEAD) if self._hits else max(self._step // 2, LEAST_AHEAD)
+        self._hits = 0
+        data = self.reader.read(offset, max(min(self._step, self.size - offset), nbytes))
+        self._ahead = (offset, data)
+        return data[:nbytes]
 
     def spend(self, nbytes: int, offset: int) -> None:
         """Count bytes of tag values, and refuse when they exceed what the file can honestly hold."""

@@ -11,11 +11,12 @@ import re
 
 import numpy as np
 
-from aicsio._ome import MICROMETRES, SECONDS
+from aicsio._ome_elements import MICROMETRES, SECONDS
+from aicsio.formats._tiff_arrays import Plan, contiguous, lazy_array
 from aicsio.formats._tiff_facts import Facts, guessed
 from aicsio.formats._tiff_ifd import Chain, File, read_directory
 from aicsio.formats._tiff_page import diagnose
-from aicsio.formats._tiff_store import Plan, contiguous, lazy_array, make_store, open_store
+from aicsio.formats._tiff_store import make_store, open_store
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene
 
 ORDERS = {"czt": "TZC", "default": "TZC", "ctz": "ZTC", "zct": "TCZ", "ztc": "CTZ", "tcz": "ZCT", "tzc": "CZT"}

@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from aicsio import _files
 from aicsio.errors import CorruptFileError, SourceError
+from aicsio.formats._tiff_arrays import Plan, lazy_array, length_of
 from aicsio.formats._tiff_facts import Facts
 from aicsio.formats._tiff_ifd import Chain, File, open_tiff, read_directory
 from aicsio.formats._tiff_page import PageKind
-from aicsio.formats._tiff_store import Plan, Rows, Store, lazy_array, length_of, make_store
+from aicsio.formats._tiff_store import Rows, Store, make_store
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
 
 INDEX = "NDTiff.index"

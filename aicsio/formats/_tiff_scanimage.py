@@ -11,10 +11,11 @@ import re
 
 import numpy as np
 
+from aicsio.formats._tiff_arrays import Plan, lazy_array
 from aicsio.formats._tiff_facts import SOFTWARE, Facts, guessed
 from aicsio.formats._tiff_ifd import File
 from aicsio.formats._tiff_page import diagnose
-from aicsio.formats._tiff_store import Plan, lazy_array, open_store
+from aicsio.formats._tiff_store import open_store
 from aicsio.records import Contents, Diagnostic, Scene
 
 

@@ -14,10 +14,11 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats._tiff_arrays import Plan, lazy_array
 from aicsio.formats._tiff_facts import Facts, guessed
 from aicsio.formats._tiff_ifd import File
 from aicsio.formats._tiff_page import PageKind, diagnose
-from aicsio.formats._tiff_store import Plan, Store, lazy_array, stores_at
+from aicsio.formats._tiff_store import Store, stores_at
 from aicsio.records import Diagnostic, LazyArray, Scene
 
 MOST_SUB_IFDS = 4096

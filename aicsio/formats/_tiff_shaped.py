@@ -15,12 +15,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from aicsio.formats._tiff_arrays import Plan, contiguous, lazy_array
 from aicsio.formats._tiff_facts import Facts, guessed
 from aicsio.formats._tiff_fit import named_array, page_letters
 from aicsio.formats._tiff_ifd import Chain, File, read_directory
 from aicsio.formats._tiff_page import diagnose
 from aicsio.formats._tiff_series import Series, is_level_of, sub_series
-from aicsio.formats._tiff_store import Integers, Plan, Store, contiguous, lazy_array, make_store, open_store
+from aicsio.formats._tiff_store import Integers, Store, make_store, open_store
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 
 

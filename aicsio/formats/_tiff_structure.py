@@ -17,11 +17,12 @@ import numpy as np
 
 from aicsio import _files
 from aicsio.errors import AicsioError
+from aicsio.formats._tiff_arrays import contiguous, length_of
 from aicsio.formats._tiff_facts import Facts
 from aicsio.formats._tiff_fit import named_array
 from aicsio.formats._tiff_ifd import Chain, File, read_chain
 from aicsio.formats._tiff_page import PageKind, diagnose
-from aicsio.formats._tiff_store import Rows, Store, contiguous, length_of
+from aicsio.formats._tiff_store import Rows, Store
 from aicsio.records import Channel, Contents, Diagnostic, LazyArray, PixelSize, Scene
 
 Known = dict[str, Any]

@@ -10,15 +10,17 @@ import attrs
 
 from aicsio import _files, _ome
 from aicsio._ome import Modulo, OmeDocument, OmeImage
+from aicsio._ome_elements import decode_xml, looks_like_ome
 from aicsio.errors import CorruptFileError, SourceError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._ome_inline import find_blocks, inline_array
-from aicsio.formats._ome_planes import Members, arrays, locate
+from aicsio.formats._ome_planes import Members, arrays, description_start, locate
+from aicsio.formats._tiff_arrays import length_of
 from aicsio.formats._tiff_dialects import describe
 from aicsio.formats._tiff_facts import IMAGE_DESCRIPTION, Facts
-from aicsio.formats._tiff_ifd import File, open_tiff, read_directory, read_form
+from aicsio.formats._tiff_ifd import File, open_tiff, read_form
 from aicsio.formats._tiff_page import diagnose
-from aicsio.formats._tiff_store import Store, length_of, open_store
+from aicsio.formats._tiff_store import Store, open_store
 from aicsio.records import AxisValues, Channel, Contents, Diagnostic, Dims, LazyArray, Scene, Source
 
 __all__ = ["read_contents", "recognises"]
@@ -30,14 +32,9 @@ BIGGEST_XML = 1 << 30
 def recognises(source: Source, head: bytes) -> bool:
     """Say whether the content is OME-XML, or a TIFF whose first description is."""
     if read_form(head) is None:
-        return _ome.looks_like_ome(_ome.decode_xml(head))
+        return looks_like_ome(decode_xml(head))
     try:
-        with open_tiff(source) as (file, first):
-            directory, _, _ = read_directory(file, first)
-            tag = directory.tags(file.form).get(IMAGE_DESCRIPTION)
-            if tag is None or tag.type not in {1, 2, 7} or tag.at + tag.length > file.size:
-                return False
-            return _ome.looks_like_ome(_ome.decode_xml(file.read(tag.at, min(tag.length, 1 << 14))))
+        return looks_like_ome(description_start(source))
     except CorruptFileError:
         return False  # the plain TIFF format says what is wrong
 
@@ -76,7 +73,7 @@ def _xml_file(source: Source) -> str:
         raise CorruptFileError.at(
             source.uri, None, f"expected at most {BIGGEST_XML} bytes of OME-XML, found {source.size}"
         )
-    return _ome.decode_xml(_files.read_head(source, source.size))
+    return decode_xml(_files.read_head(source, source.size))
 
 
 def _inline(source: Source, text: str, document: OmeDocument) -> Contents:
@@ -92,8 +89,8 @@ def _inline(source: Source, text: str, document: OmeDocument) -> Contents:
 
 
 def _description(file: File, store: Store) -> str:
-    value = Facts.of(file, store.directories[0]).value(IMAGE_DESCRIPTION)
-    return _ome.decode_xml(value) if isinstance(value, bytes) else ""
+    value = Facts.of(file, store.directories[0]).value(IMAGE_DESCRIPTION, BIGGEST_XML)
+    return decode_xml(value) if isinstance(value, bytes) else ""
 
 
 def _metadata_of(source: Source, name: str) -> tuple[Source, str, OmeDocument, Store | None] | Diagnostic:

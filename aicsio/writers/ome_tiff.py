@@ -228,8 +228,8 @@ def _chosen(handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | N
     if handle.array != handle.level_array(handle.scene_index, 0):
         raise WriteError(
             f"scenes={scenes!r} are written as they are stored, but this handle shows {handle.dims} of level "
-            f"{handle.level} of one scene: pass the handle as open_image gave it, or show each scene as you want it, as "
-            "in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
+            f"{handle.level} of one scene: pass the handle as open_image gave it, or show each scene as you want it, "
+            "as in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
         )
     wanted: Sequence[SupportsIndex | str] = range(len(handle.scenes)) if isinstance(scenes, str) else scenes
     return [select_scene(handle, scene) for scene in wanted]

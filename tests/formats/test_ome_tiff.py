@@ -237,6 +237,16 @@ def test_single_file_that_was_renamed(tmp_path: Path, name: str, uuid: str | Non
     assert values(handle) == [10, 11]
 
 
+def test_set_that_was_renamed_is_found_by_its_uuids(tmp_path: Path) -> None:
+    paths = write_set(tmp_path, ["z0.ome.tif", "z1.ome.tif", "z2.ome.tif"])
+    (tmp_path / "other.ome.tif").write_bytes(b"II*\0no TIFF")
+    for index, path in enumerate(paths):
+        path.rename(tmp_path / f"day2-{index}.ome.tif")
+    handle = open_image(tmp_path / "day2-0.ome.tif")
+    assert values(handle) == [10, 11, 12]
+    assert codes(handle) == ["ome-renamed", "ome-renamed"]
+
+
 def test_names_with_folders_are_looked_for_beside_the_file_and_nowhere_else(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from aicsio import AxisValues, Channel, CorruptFileError, Objective, PixelSize
-from aicsio._ome import OmeImage, TiffData, decode_xml, looks_like_ome, parse_ome
+from aicsio._ome import OmeImage, TiffData, parse_ome
+from aicsio._ome_elements import decode_xml, looks_like_ome
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?><!-- Warning: edit cautiously -->'
 

@@ -255,6 +255,14 @@ def test_what_is_shown_as_stored_is_told(tmp_path: Path) -> None:
     assert codes(tmp_path / "b.tif") == ["samples-are-inks", "orientation"]
 
 
+@pytest.mark.parametrize("compression", ["zlib", "zstd", "lzw", "packbits"])
+def test_last_strip_may_be_padded_to_all_its_rows(tmp_path: Path, compression: str) -> None:
+    pixels = noise((32, 8), "u1")
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression=compression, rowsperstrip=16, metadata=None)
+    retag(tmp_path / "a.tif", ImageLength=19)
+    assert to_numpy(open_image(tmp_path / "a.tif")).tobytes() == pixels[:19].tobytes()
+
+
 def test_date_is_iso(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 4), np.uint8), datetime="2021:03:04 05:06:07", metadata=None)
     assert open_image(tmp_path / "a.tif").scene.acquired == "2021-03-04T05:06:07"

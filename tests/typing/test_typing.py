@@ -105,5 +105,11 @@ def test_nothing_public_is_any_type(messages: list[re.Match[str]]) -> None:
     assert vague == []
 
 
+def test_the_users_file_calls_every_public_function() -> None:
+    text = (HERE / "user.py").read_text(encoding="utf-8")
+    functions = [name for name in aicsio.__all__ if not isinstance(getattr(aicsio, name), type)]
+    assert [name for name in functions if not re.search(rf"\b{name}[(.]", text)] == []
+
+
 def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(aicsio.__file__).parent / "py.typed").exists()

@@ -40,6 +40,7 @@ from aicsio import (
     transpose_to,
     use_dask,
     write_ome_tiff,
+    write_scenes,
 )
 
 # ---------------------------------------------------------------- opening
@@ -107,6 +108,9 @@ assert_type(to_xarray(handle, lazy=True, chunks="YX"), xr.DataArray)
 assert_type(write_ome_tiff(handle, "out.ome.tiff"), WriteReport)
 assert_type(write_ome_tiff(handle, Path("out.ome.tiff"), compression="zstd", overwrite=True), WriteReport)
 assert_type(write_ome_tiff(handle, "out.ome.tiff").not_kept, tuple[Diagnostic, ...])
+assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes="all"), WriteReport)
+assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes=[0, "A1"]), WriteReport)
+assert_type(write_scenes([handle, handle], "out.ome.tiff", compression=None), WriteReport)
 
 # ---------------------------------------------------------------- verbs, the handle left out
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import aicsio
 from aicsio import (
     AICSImage,
     Dims,
@@ -26,9 +27,14 @@ from aicsio import (
     to_xarray,
     transpose_to,
     write_ome_tiff,
+    write_scenes,
 )
 
 handle = open_image("plate.czi")
+
+# ---------------------------------------------------------------- names
+aicsio.opn_image("plate.czi")  # E: attr-defined
+aicsio.steps_to_numpy  # E: attr-defined
 
 # ---------------------------------------------------------------- arguments
 open_image()  # E: call-arg
@@ -53,6 +59,7 @@ to_dask(handle, chunks={"Z": "all"})  # E: dict-item|call-overload
 to_xarray(handle, True)  # E: call-overload
 write_ome_tiff(handle)  # E: call-overload
 write_ome_tiff(handle, "out.ome.tiff", compression="jpeg")  # E: call-overload
+write_scenes(handle, "out.ome.tiff")  # E: arg-type
 
 # ---------------------------------------------------------------- results
 number: int = to_numpy(handle)  # E: assignment

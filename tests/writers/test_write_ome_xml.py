@@ -25,6 +25,7 @@ from aicsio import (
     select_level,
     transpose_to,
     write_ome_tiff,
+    write_scenes,
 )
 from aicsio._ome import OmeImage, TiffData, parse_ome
 from aicsio.records import AxisValues, Dims, Tiles
@@ -273,7 +274,7 @@ def test_samples_are_counted_as_ome_counts_them(tmp_path: Path) -> None:
 
 
 def test_what_is_known_and_has_no_place_is_told(tmp_path: Path) -> None:
-    one = np.zeros(1, "<i8").tobytes()
+    one = np.zeros(1, "<i4").tobytes()
     handle = handle_with(
         "YX",
         (8, 9),
@@ -289,3 +290,22 @@ def test_what_is_known_and_has_no_place_is_told(tmp_path: Path) -> None:
     wanted = ["metadata text", "1 other resolution levels: level 1", "1 mosaic tiles", "colour map", "values along X"]
     assert len(lost) == len(wanted)
     assert all(part in message for part, message in zip(wanted, lost, strict=True))
+
+
+def test_several_scenes_are_valid_and_number_their_directories_on(tmp_path: Path) -> None:
+    lens = Objective(name="Plan Apo", magnification=20.0)
+    named = open_image(np.zeros((2, 3, 4, 5), "u2"), dims="TCYX", channel_names=["DAPI", "GFP", "Cy5"])
+    seen = attrs.evolve(named.scene, objective=lens)
+    others = [open_image(np.zeros((4, 6, 3), "u1"), dims="YXS"), open_image(np.zeros((7, 8, 9), "f4"), dims="ZYX")]
+    images = [attrs.evolve(h, contents=attrs.evolve(h.contents, scenes=(seen,))) for h in (named, named)]
+    report = write_scenes([images[0], *others, images[1]], tmp_path / "a.ome.tiff")
+    with tifffile.TiffFile(report.path) as tiff:
+        text = tiff.pages.first.description.encode()
+        assert ["ImageDescription" in page.aspage().tags for page in tiff.pages] == [True] + [False] * 19
+    validate(text)
+    found = parse_ome(text.decode()).images
+    runs = [TiffData(0, 6, 0, 0, 0, None, None), TiffData(6, 1, 0, 0, 0, None, None)]
+    runs += [TiffData(7, 7, 0, 0, 0, None, None), TiffData(14, 6, 0, 0, 0, None, None)]
+    assert [image.tiff_data for image in found] == [(run,) for run in runs]
+    assert [image.objective for image in found] == [lens, None, None, lens]
+    assert [len(image.channels) for image in found] == [3, 1, 1, 3]

@@ -1,6 +1,5 @@
 """Several scenes in one file: each with its own shape, type and channels; all of them or none."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
-from lxml import etree
-from test_write_ome_xml import validate
 
 from aicsio import (
     AICSImage,
@@ -83,7 +80,7 @@ def test_all_scenes_are_read_by_us_and_by_tifffile(
     path = tmp_path / "out.ome.tiff"
     report = write_ome_tiff(plate, path, scenes="all", compression=compression, tile=tile, bigtiff=bigtiff)
     assert (report.nbytes, report.bigtiff) == (path.stat().st_size, bigtiff)
-    assert (report.dims, report.dtype) == (select_scene(open_image(path), 0).dims, np.uint16)
+    assert (report.dims, report.dtype) == (select_scene(open_image(path), 0).dims, np.dtype("uint16"))
     read = open_image(path)
     assert read.format == "ome-tiff"
     assert not read.diagnostics
@@ -109,18 +106,6 @@ def test_small_boxes_of_many_scenes_go_to_their_places(
         write_ome_tiff(plate, path, scenes="all", compression=compression, workers=workers)
         for scene in range(3):
             assert_scene(open_image(path), scene, plate, scene)
-
-
-def test_the_metadata_are_valid_and_number_the_directories_on(plate: ImageHandle, tmp_path: Path) -> None:
-    report = write_ome_tiff(plate, tmp_path / "out.ome.tiff", scenes="all")
-    with tifffile.TiffFile(report.path) as tiff:
-        text = tiff.pages.first.description
-        # The text is in the first directory alone.
-        assert sum(270 in page.aspage().tags for page in tiff.pages) == 1
-    validate(text.encode())
-    found = etree.fromstring(text.encode()).iter("{*}TiffData")
-    assert [(part.get("IFD"), part.get("PlaneCount")) for part in found] == [("0", "12"), ("12", "1"), ("13", "3")]
-    assert re.findall(r'<Image ID="(.*?)"', text) == ["Image:0", "Image:1", "Image:2"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +147,7 @@ def test_handles_of_many_sources_as_they_are_picked(plate: ImageHandle, tmp_path
     small = select_level(select_scene(plate, "map"), 1)
     path = tmp_path / "out.ome.tiff"
     report = write_scenes([picked, open_image(noise), small], path, dtype="float64", tile=16)
-    assert (report.dims.order, report.dtype) == ("TZCYX", np.float64)
+    assert (report.dims.order, report.dtype) == ("TZCYX", np.dtype("float64"))
     read = open_image(path)
     for position, part in enumerate((picked, open_image(noise), small)):
         np.testing.assert_array_equal(stored(read, position), to_numpy(transpose_to(part, FOLDED)))
@@ -171,7 +156,7 @@ def test_handles_of_many_sources_as_they_are_picked(plate: ImageHandle, tmp_path
 
 
 def test_raw_scenes_can_be_mapped(tmp_path: Path) -> None:
-    images = [np.arange(15, dtype="u1").reshape(3, 5), np.arange(7, dtype="c16").reshape(1, 7)]
+    images = [np.arange(15, dtype="u1").reshape(3, 5), np.arange(7, dtype="f8").reshape(1, 7)]
     report = write_scenes([open_image(image) for image in images], tmp_path / "out.ome.tiff", compression=None)
     with tifffile.TiffFile(report.path) as tiff:
         for series, image in zip(tiff.series, images, strict=True):
@@ -283,7 +268,7 @@ def test_arguments_of_the_wrong_kind(plate: ImageHandle, tmp_path: Path) -> None
             write_scenes(wrong, path)
 
 
-def test_no_source_of_any_scene_is_overwritten(plate: ImageHandle, tmp_path: Path) -> None:
+def test_no_source_of_any_scene_is_overwritten(plate: ImageHandle) -> None:
     path = Path(plate.source.uri)
     before = path.read_bytes()
     with pytest.raises(WriteError, match="where these pixels come from"):
