@@ -461,7 +461,7 @@ def subblock_payload(head: bytes) -> tuple[int, int]:
     return 32 + max(256, 16 + 32 + 20 * ndim) + metadata, nbytes
 
 
-@attrs.frozen
+@attrs.define
 class Header:
     """How to find the pixels of a piece behind a header whose length only the header tells."""
 

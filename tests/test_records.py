@@ -196,7 +196,7 @@ def test_columns_have_the_shape_of_their_dims() -> None:
 
 
 def test_tiles_are_counted() -> None:
-    column = np.arange(7, dtype="<i8").tobytes()
+    column = np.arange(7, dtype="<i4").tobytes()
     assert len(Tiles(column, column, column, column, column)) == 7
 
 

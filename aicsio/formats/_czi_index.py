@@ -54,6 +54,8 @@ class Index:
     metadata: str | None
     attachments: tuple[Attachment, ...]
     diagnostics: tuple[Diagnostic, ...]
+    segments: tuple[int, ...]
+    """Offsets of the segments that are no subblocks."""
 
 
 def read_index(source: Source) -> Index:
@@ -90,7 +92,7 @@ def read_index(source: Source) -> Index:
     others = [p for p in (0, directory, metadata_at, attachments_at) if p >= 0]
     others += [a.offset for a in attachments or ()]
     subblocks.segment = _extents(subblocks.position, others, source.size)
-    return Index(source, part, subblocks, metadata, attachments or (), tuple(notes))
+    return Index(source, part, subblocks, metadata, attachments or (), tuple(notes), tuple(others))
 
 
 def _trouble_is_a_note(notes: list[Diagnostic], what: str, read: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from aicsio import _codecs, _files
 from aicsio.errors import AicsioError, CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats._czi_directory import SEGMENT_HEAD, Subblocks, parse_entries
-from aicsio.formats._czi_index import Index
+from aicsio.formats._czi_index import Index, segment_head
 from aicsio.formats._czi_layout import PIXEL_TYPES, CziLayout
 from aicsio.formats._czi_scenes import SceneData, build_scenes
 from aicsio.records import Called, Contents, Diagnostic, LazyArray, Piece, Scene, Source, Strided
@@ -204,6 +204,11 @@ def check_segments(index: Index) -> None:
     """
     source, blocks = index.source, index.subblocks
     with _files.session(), _files.lend(source) as reader:
+        for offset in (*index.segments, *blocks.position[blocks.file_part == index.file_part].tolist()):
+            _, allocated, used = segment_head(reader, source, offset)
+            room = (1 << 62 if source.size is None else source.size) - offset - SEGMENT_HEAD
+            if not 0 <= allocated <= room or not 0 <= used <= room:
+                raise CorruptFileError.at(source.uri, offset, f"expected a segment of at most {room} bytes")
         for row in np.flatnonzero(blocks.file_part == index.file_part).tolist():
             offset, entry = int(blocks.position[row]), int(blocks.entry[row])
             (ndim,) = struct.unpack("<i", reader.read(entry + 28, 4))

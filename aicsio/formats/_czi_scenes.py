@@ -186,7 +186,7 @@ def _scene(
     return SceneData(number, tuple(made), tuple(first.items()), records[0] if records else None, corner)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class _Grid:
     letters: tuple[str, ...]
     shape: tuple[int, ...]
