@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import stat
 import sys
 import threading
 from bisect import bisect_right
@@ -208,8 +209,11 @@ def _from_path(name: str) -> Source:
         raise SourceNotFoundError(f"there is no file {path!r}") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot look at {path!r}: {error}") from error
-    if os.path.isdir(path):
+    if stat.S_ISDIR(status.st_mode):
         raise SourceError(f"{path!r} is a folder: give one of the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        # To open a pipe or a terminal is to wait for it.
+        raise SourceError(f"{path!r} is no regular file: read it yourself and give the bytes")
     return Source(path, size=status.st_size, stamp=str(status.st_mtime_ns))
 
 

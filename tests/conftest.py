@@ -33,7 +33,7 @@ beartype_package("aicsio", conf=BeartypeConf(violation_type=_load_errors()))
 
 # The same examples in every run, so that a failure is one of the change at hand. AICSIO_HYPOTHESIS=thorough looks
 # further, at other examples each time.
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60, database=None)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("AICSIO_HYPOTHESIS", "ci"))
 

@@ -127,6 +127,13 @@ class TestIdentify:
         with pytest.raises(SourceError, match="is a folder: give one of the files in it"):
             identify(tmp_path)
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.tif")
+        for where in (tmp_path / "pipe.tif", "/dev/null"):
+            with pytest.raises(SourceError, match="no regular file: read it yourself and give the bytes"):
+                identify(where)
+
     def test_a_name_that_no_system_takes(self) -> None:
         with pytest.raises(SourceError, match="null"):
             identify("a\0b")

@@ -30,9 +30,9 @@ class Block:
     """Bytes that the header promises."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Container:
-    """What a file holds, before its XML is understood."""
+    """What a file holds, before its XML is understood. Not a record: it lives for one opening."""
 
     text: str
     """The XML."""

@@ -66,7 +66,8 @@ def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
         raw = runs[0].raw if len(runs) == 1 else b"".join([run.raw for run in runs])
         entries = np.frombuffer(raw, file.form.entry).reshape(len(pages), -1)
         for rows in _alike(entries):
-            groups += _groups(file, pages[rows], entries[rows], diagnostics)
+            whole = len(rows) == len(entries)
+            groups += _groups(file, *((pages, entries) if whole else (pages[rows], entries[rows])), diagnostics)
     return groups, diagnostics
 
 
@@ -117,11 +118,11 @@ def _groups(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: lis
         key = np.concatenate([key, *far], axis=1)
     found = []
     for rows in _equal_rows(key):
-        first_row = entries[rows[0]]
-        values = {code: _inline_value(file, first_row[column]) for code, column in inline.items() if code in STRUCTURE}
+        first_row = entries[rows[0]].tolist()
+        values = {code: _inline_value(file, *first_row[column]) for code, column in inline.items() if code in STRUCTURE}
         for code, column in distant.items():
             if code in STRUCTURE:
-                values[code] = unpack(apart[code][rows[0]].tobytes(), int(first_row[column]["type"]), file.form)
+                values[code] = unpack(apart[code][rows[0]].tobytes(), first_row[column][1], file.form)
         tables = [_table(file, codes, entries, rows, inline, distant, apart) for codes in (OFFSETS, COUNTS, SUB_IFDS)]
         found.append(Group(pages[rows], values, *tables))
     return found
@@ -138,9 +139,8 @@ def _sorted_columns(file: File, row: npt.NDArray[Any] | np.void) -> tuple[dict[i
     return inline, distant
 
 
-def _inline_value(file: File, entry: np.void) -> Value:
-    kind, nbytes = int(entry["type"]), SIZES[int(entry["type"])] * int(entry["count"])
-    return unpack(entry["value"].tobytes()[:nbytes], kind, file.form)
+def _inline_value(file: File, _code: int, kind: int, count: int, value: bytes) -> Value:
+    return unpack(value[: SIZES[kind] * count], kind, file.form)
 
 
 def _table(

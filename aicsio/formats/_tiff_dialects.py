@@ -7,6 +7,7 @@ finds its own metadata wrong declines by returning a ``Diagnostic``, and the fil
 from collections.abc import Callable
 from typing import TypeAlias
 
+from aicsio.errors import CorruptFileError
 from aicsio.formats import _tiff_imagej, _tiff_micromanager, _tiff_scanimage, _tiff_series, _tiff_shaped
 from aicsio.formats._tiff_facts import Facts
 from aicsio.formats._tiff_ifd import File, read_directory
@@ -29,7 +30,10 @@ def describe(file: File, first: int, notes: list[Diagnostic]) -> Contents:
     for is_written_so, read in DIALECTS:
         if not is_written_so(facts):
             continue
-        found = read(file, first, facts)
+        try:
+            found = read(file, first, facts)
+        except CorruptFileError as error:
+            found = Diagnostic("dialect-broken", f"read as plain TIFF: {error}", file.source.uri)
         if isinstance(found, Contents):
             return _with_notes(found, notes)
         notes = [*notes, found]

@@ -34,6 +34,8 @@ def fit(shape: Sequence[int], kind: PageKind) -> Fit | None:
 
     Examples
     --------
+    >>> from aicsio.formats._tiff_fit import fit
+    >>> from aicsio.formats._tiff_page import PageKind
     >>> fit((5, 3, 20, 30), PageKind("<", width=30, length=20, samples=3, planar=True))
     Fit(lead=(0,), plane=(2, 3), samples=1)
     """

@@ -32,6 +32,7 @@ def parse_description(text: str) -> dict[str, str]:
 
     Examples
     --------
+    >>> from aicsio.formats._tiff_imagej import parse_description
     >>> parse_description("ImageJ=1.53\nslices=5\nunit=\\u00B5m")["unit"]
     'µm'
     """

@@ -35,8 +35,10 @@ def read_scanimage(file: File, first: int, facts: Facts) -> Contents | Diagnosti
     software, description = facts.text(SOFTWARE), facts.description
     text = software if software.startswith("SI.") else description
     store, notes = open_store(file, first)
+    kind = store.kind(0)
+    if kind is None:
+        return Diagnostic("scanimage-page", "the first page cannot be used: read as plain TIFF", file.source.uri)
     pages = np.flatnonzero(store.kind_of == store.kind_of[0])
-    kind = store.rows[int(store.kind_of[0])].kind
     saved = _setting(text, "hChannels.channelSave")
     channels = max(len(re.findall(r"\d+", saved or "")), 1)
     frames_text = _setting(text, "hStackManager.framesPerSlice") or ""

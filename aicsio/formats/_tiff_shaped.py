@@ -35,6 +35,7 @@ def parse_description(text: str) -> dict[str, Any] | None:
 
     Examples
     --------
+    >>> from aicsio.formats._tiff_shaped import parse_description
     >>> parse_description("shape=(2, 3, 4)")
     {'shape': [2, 3, 4]}
     """

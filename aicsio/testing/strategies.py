@@ -120,7 +120,8 @@ def _ranges(size: int) -> st.SearchStrategy[range]:
 def views(draw: Draw, shown: Dims, max_added: int = 2) -> View:
     """Legal arguments of ``transpose_to`` for what is shown: letters moved, dropped and added, positions picked."""
     kept = [letter for letter in shown if shown[letter] == 0 or draw(st.booleans())]
-    added = draw(st.lists(st.sampled_from([c for c in ADDED if c not in shown]), unique=True, max_size=max_added))
+    free = [letter for letter in ADDED if letter not in shown]
+    added = draw(st.lists(st.sampled_from(free), unique=True, max_size=max_added)) if free else []
     order = "".join(draw(st.permutations([*kept, *added])))
     assume(order)
     chosen: dict[str, Any] = {}

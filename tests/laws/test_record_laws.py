@@ -29,6 +29,8 @@ FREE = {
     ("aicsio.steps.Pairs", "items"),
     ("aicsio.records.Called", "arguments"),
     ("aicsio.records.Codec", "parameters"),
+    # A layout all the same, by a protocol of its own.
+    ("aicsio.formats._lif_layout.Stitched", "inner"),
     # The one exception of the package: an array of the caller.
     ("aicsio.formats.arrays.Held", "array"),
 }
