@@ -510,8 +510,8 @@ def _strided(data: Data, want: Want, *, offset: int, strides: tuple[int, ...]) -
 
 
 CODECS: Mapping[str, Step] = {
-    "behind": _behind,
     "base64": _base64,
+    "behind": _behind,
     "bitorder": _bitorder,
     "bzip2": _bzip2,
     "ccitt-rle": _ccitt("ccittrle_decode"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicsio._codecs import CODECS, Scratch, Want, decode, imagecodecs, jpeg_size
+from aicsio._codecs import Scratch, Want, decode, imagecodecs, jpeg_size
 from aicsio.records import Codec
 from aicsio.testing.strategies import arrays
 from aicsio.testing.tiff_bytes import Storage, encode, packbits
@@ -201,7 +201,3 @@ def differences(pixels: npt.NDArray[Any]) -> bytes:
     changed = pixels.copy()
     changed[:, 1:] -= pixels[:, :-1]
     return zlib.compress(changed.tobytes())
-
-
-def test_the_table_is_sorted() -> None:
-    assert list(CODECS) == sorted(CODECS)

@@ -81,6 +81,7 @@ def squeezed(array: npt.NDArray[Any], axes: str) -> tuple[npt.NDArray[Any], str]
     return array.reshape([size for size in array.shape if size != 1]), kept
 
 
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute")  # by ome-types 0.5
 @given(tiff_specs())
 def test_the_xml_fits_the_schema_and_says_what_was_described(spec: TiffSpec) -> None:
     for name, content in build(spec).items():
