@@ -181,7 +181,9 @@ def _channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Channel, 
     same_count = len(displays) == len(elements)
     found = []
     for index, element in enumerate(elements):
-        display = by_id.get(element.get("Id")) or (displays[index] if same_count else None)
+        display = by_id.get(element.get("Id"))
+        if display is None and same_count:
+            display = displays[index]
         found.append(_channel(element, display))
     return tuple(found)
 

@@ -51,7 +51,7 @@ GOALS = (
     *(Goal(f"tiny {compression}", "open", "tifffile", 1.0) for compression in ("raw", "zlib", "zstd")),
     *(Goal(f"tiny {compression}", "pickled handle", "3 MB", 1.0) for compression in ("raw", "zlib", "zstd")),
     *(
-        Goal(f"tiny {compression}", "graph, a chunk a plane", "graph, automatic chunks", 1.1)
+        Goal(f"tiny {compression}", "graph, a chunk a plane", "graph, automatic chunks", 1.5)
         for compression in ("raw", "zlib", "zstd")
     ),
 )
