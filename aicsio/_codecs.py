@@ -59,11 +59,11 @@ class Want:
     """Memory of the output, exactly as large as the decoded array, for the last step."""
     step: int = 0
     """Index of the running step."""
+    nbytes: int = attrs.field(init=False)
+    """Bytes of the decoded array."""
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the decoded array."""
-        return math.prod(self.shape) * self.dtype.itemsize
+    def __attrs_post_init__(self) -> None:
+        self.nbytes = math.prod(self.shape) * self.dtype.itemsize
 
     def room(self, nbytes: int) -> Bytes:
         """Return memory for the result of the running step."""
@@ -89,6 +89,8 @@ def decode(codecs: tuple[Codec, ...], data: Data, want: Want) -> npt.NDArray[Any
         want.step = index
         want.into = into if index == last else None
         data = CODECS[codec.name](data, want, **dict(codec.parameters))
+    if isinstance(data, np.ndarray) and data.nbytes == want.nbytes and data.flags.c_contiguous:
+        return data.reshape(-1).view(want.dtype).reshape(want.shape)
     if isinstance(data, np.ndarray) and data.dtype == want.dtype and (data.ndim > 1 or data.nbytes <= want.nbytes):
         pixels = data
     else:

@@ -46,7 +46,7 @@ def open_movie(kind: str, file: BinaryFile) -> Any:
     import av
 
     # PyAV 19 replaces what it cannot decode without being told, and no longer knows the word.
-    lenient = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     return av.open(file, "r", format=kind, io_open=_refuse, **lenient)
 
 

@@ -4,6 +4,7 @@ Rule kept here: tables only. A layout is made of numbers that were checked when 
 Planes whose pixels lie raw at even distances become one strided piece, however many they are.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -91,13 +92,6 @@ class Segments:
         found = self.offsets.take(np.asarray(np.maximum(rows, 0) * self.width + index))
         return found if rows.min(initial=0) >= 0 else np.where(rows < 0, 0, found)
 
-    def span(self, row: int, index: int) -> tuple[int, int]:
-        """Return offset and count of a segment of a plane."""
-        if index >= self.width:
-            return 0, 0
-        at = row * self.width + index
-        return self.offsets.at(at), self.counts.at(at)
-
 
 @attrs.frozen
 class Cut:
@@ -146,7 +140,7 @@ class Pages:
         for number in [0] if groups is None else np.unique(groups).tolist():
             group = self.groups[number]
             own = rows if groups is None else np.where(groups == number, rows, -1)
-            cuts = list(_cuts(group, self.plane, first, extent))
+            cuts = _cuts(group.size, group.clipped, group.planar, group.width, self.plane, first, extent)
             if group.codecs:
                 yield from self._coded(group, own, cuts)
             else:
@@ -174,15 +168,29 @@ class Pages:
 
     def _coded(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Coded]:
         one, none = (1,) * rows.ndim, (0,) * rows.ndim
-        fixed = [(self._ranked(one, c.shape), self._ranked(none, c.crop), self._ranked(one, c.extent)) for c in cuts]
-        for at, row in zip(np.ndindex(rows.shape), rows.reshape(-1).tolist(), strict=True):
+        stored = [cut for cut in cuts if cut.index < group.width]
+        if not stored:
+            return
+        fixed = [
+            (
+                self._ranked(one, c.shape),
+                self._ranked(none, c.crop),
+                self._ranked(one, c.extent),
+                self._ranked((), c.place),
+            )
+            for c in stored
+        ]
+        numbers = np.maximum(rows.reshape(-1, 1), 0) * group.width + [cut.index for cut in stored]
+        offsets, counts = group.offsets.take(numbers).tolist(), group.counts.take(numbers).tolist()
+        for at, row, starts, sizes in zip(
+            np.ndindex(rows.shape), rows.reshape(-1).tolist(), offsets, counts, strict=True
+        ):
             if row < 0:
                 continue
-            for cut, (shape, crop, extent) in zip(cuts, fixed, strict=True):
-                offset, nbytes = group.span(row, cut.index)
+            for (shape, crop, extent, place), offset, nbytes in zip(fixed, starts, sizes, strict=True):
                 if offset and nbytes:
-                    place = self._ranked(at, cut.place)
-                    yield Coded(group.source, offset, nbytes, group.codecs, shape, group.dtype, crop, extent, place)
+                    to = (*at, *place)
+                    yield Coded(group.source, offset, nbytes, group.codecs, shape, group.dtype, crop, extent, to)
 
     def _raw(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Strided]:
         none, item = (0,) * rows.ndim, group.dtype.itemsize
@@ -210,27 +218,29 @@ def _numbers(lead: tuple[int, ...], starts: Sequence[int], extents: Sequence[int
     return planes
 
 
-def _cuts(group: Segments, plane: Four, first: Four, extent: Four) -> Iterator[Cut]:
-    """Yield what a window of a plane takes of each segment it meets."""
-    grid = [-(-n // size) for n, size in zip(plane, group.size, strict=False)]
-    if not group.planar:
+@functools.lru_cache(maxsize=32)
+def _cuts(
+    full: tuple[int, int, int], clipped: bool, planar: bool, width: int, plane: Four, first: Four, extent: Four
+) -> tuple[Cut, ...]:
+    """List what a window of a plane takes of each segment it meets: the same for the blocks of all planes."""
+    grid = [-(-n // size) for n, size in zip(plane, full, strict=False)]
+    if not planar:
         # Rows of segments that the tables do not reach are not stored: nothing is gained by looking at each.
-        last = -(-group.width // max(grid[2], 1)) * group.size[1]
+        last = -(-width // max(grid[2], 1)) * full[1]
         extent = (extent[0], max(min(extent[1], last - first[1]), 0), *extent[2:]) if grid[0] == 1 else extent
     per_axis = [
-        [
-            _part(i, size, n, start, start + count, group.clipped)
-            for i in range(start // size, -(-(start + count) // size))
-        ]
-        for size, n, start, count in zip(group.size, plane, first, extent, strict=False)
+        [_part(i, size, n, start, start + count, clipped) for i in range(start // size, -(-(start + count) // size))]
+        for size, n, start, count in zip(full, plane, first, extent, strict=False)
     ]
     samples = [(s, 1, 0, 1, s - first[3]) for s in range(first[3], first[3] + extent[3])]
-    if not group.planar:
+    if not planar:
         samples = [(0, plane[3], first[3], extent[3], 0)]
+    found = []
     for sample, depth, row, column in itertools.product(samples, *per_axis):
         number = ((sample[0] * grid[0] + depth[0]) * grid[1] + row[0]) * grid[2] + column[0]
         shape, crop, taken, place = zip(depth[1:], row[1:], column[1:], sample[1:], strict=True)
-        yield Cut(number, shape, crop, taken, place)
+        found.append(Cut(number, shape, crop, taken, place))
+    return tuple(found)
 
 
 def _part(index: int, size: int, total: int, start: int, stop: int, clipped: bool) -> tuple[int, int, int, int, int]:
