@@ -129,6 +129,35 @@ def _sized(name: str) -> Step:
     return step
 
 
+def _lzw(data: Data, want: Want, *, sampled: bool = False, packing: tuple[int, int] | None = None) -> Data:
+    """Decode LZW with libtiff: imagecodecs' own decoder follows codes that are not in its table, out of its memory.
+
+    ``packing`` says how many rows are stored in how many bytes, where that is not the size of the pixels.
+    """
+    nbytes = want.nbytes
+    if packing is not None:
+        rows, columns, samples = _frame(want, sampled)
+        sections = math.prod(want.shape) // (rows * columns * samples)
+        nbytes = sections * -(-rows // packing[0]) * packing[1]
+    raw = bytes(_octets(data))
+    # One row of bytes, in one strip: width, length, bits, compression, photometric, offset, samples, rows, byte count.
+    tags = (
+        (256, nbytes),
+        (257, 1),
+        (258, 8),
+        (259, 5),
+        (262, 1),
+        (273, 8 + 6 + 9 * 12),
+        (277, 1),
+        (278, 1),
+        (279, len(raw)),
+    )
+    entries = b"".join(struct.pack("<HHII", code, 4, 1, value) for code, value in tags)
+    tiff = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + raw
+    result: Data = imagecodecs().tiff_decode(tiff, out=want.room(nbytes).reshape(1, nbytes))
+    return result
+
+
 def _inside(name: str) -> Step:
     """Make the step for what lies between file and codec, whose size no one says: it may not be twice the pixels."""
 
@@ -533,7 +562,7 @@ CODECS: Mapping[str, Step] = {
     "jpegxr": _jpegxr,
     "lerc": _image("lerc_decode"),
     "lzma": _sized("lzma_decode"),
-    "lzw": _sized("lzw_decode"),
+    "lzw": _lzw,
     "packbits": _sized("packbits_decode"),
     "packints": _packints,
     "png": _image("png_decode"),

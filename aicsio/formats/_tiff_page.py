@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from aicsio.errors import UnsupportedFormatError
-from aicsio.records import Codec, Diagnostic, DType
+from aicsio.records import Codec, Diagnostic, DType, Value
 
 MIN_IS_WHITE, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
 JPEG = frozenset({6, 7, 33007, 34892})
@@ -180,7 +180,7 @@ class PageKind:
                 raise UnsupportedFormatError(
                     f"the pixels are compressed with scheme {self.compression} ({name}), which cannot be decoded"
                 )
-            chain.append(Codec(_BYTE_CODECS[self.compression]))
+            chain.append(Codec(_BYTE_CODECS[self.compression], _packing(self, sampled)))
         if self.fill_order == 2:
             chain.insert(0, Codec("bitorder"))
         return (*chain, *_unpacking(self), *_unpredicting(self, sampled))
@@ -219,6 +219,14 @@ def _kind_of_number(kind: PageKind) -> str:
         width = next(size for size in (1, 2, 4, 8) if 8 * size >= bits)
         return f"{'i' if form == 2 else 'u'}{width}"
     raise UnsupportedFormatError(f"samples of {bits} bits in SampleFormat {form} have no type here")
+
+
+def _packing(kind: PageKind, sampled: bool) -> tuple[tuple[str, Value], ...]:
+    """Tell LZW, which must know the size of its result, how samples are packed."""
+    if kind.compression != 5 or not _unpacking(kind):
+        return ()
+    rows = kind.subsampling[1] if kind.subsampled else 1
+    return ("sampled", sampled), ("packing", (rows, kind.raw_bytes(rows) // kind.segment[0]))
 
 
 def _unpacking(kind: PageKind) -> tuple[Codec, ...]:
