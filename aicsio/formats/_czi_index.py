@@ -146,10 +146,11 @@ def read_metadata(reader: _files.Reader, source: Source, offset: int, notes: lis
         raise CorruptFileError.at(source.uri, offset + SEGMENT_HEAD, f"expected the size of the XML, found {nbytes}")
     raw = reader.read(at, nbytes).rstrip(b"\0") if nbytes else b""
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode()
     except UnicodeDecodeError as error:
         notes.append(Diagnostic("metadata-encoding", f"the XML is not UTF-8 ({error}); broken characters are replaced"))
-        return raw.decode("utf-8-sig", "replace")
+        text = raw.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff")
 
 
 # ---------------------------------------------------------------- attachments

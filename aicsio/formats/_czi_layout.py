@@ -69,6 +69,11 @@ KINDS = {
 """Types of columns, narrow first."""
 
 
+def _fits(kind: str, low: int, high: int) -> bool:
+    least, most = KINDS[kind]
+    return least <= low and high <= most
+
+
 @attrs.frozen
 class Column:
     """Integers, one a row, or one a row of a plane that every plane repeats, or a single one for all."""
@@ -83,15 +88,18 @@ class Column:
     @classmethod
     def of(cls, values: Ints, per_plane: int = 0, kind: str | None = None) -> "Column":
         """Keep values as narrowly as they allow."""
-        if len(values) and (values == values[0]).all():
-            values = values[:1]
+        if len(values):
+            low, high = int(values.min()), int(values.max())
+        else:
+            low = high = 0
+        if low == high:
+            values, kind = values[:1], None
         elif per_plane and len(values) > per_plane:
             table = values.reshape(-1, per_plane)
             if (table == table[0]).all():
                 values = table[0]
-        low, high = int(values.min(initial=0)), int(values.max(initial=0))
-        fits = [name for name, (least, most) in KINDS.items() if least <= low and high <= most]
-        kind = kind if kind in fits and len(values) > 1 else fits[0]
+        if kind is None or not _fits(kind, low, high):
+            kind = next(name for name in KINDS if _fits(name, low, high))
         return cls(values.astype(kind).tobytes(), kind, len(values))
 
     def at(self, row: int) -> int:

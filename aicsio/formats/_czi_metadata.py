@@ -6,8 +6,8 @@ Paths are those of the CZI metadata schema ("CZI Image Document Metadata", Carl 
 
 import math
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -18,8 +18,13 @@ T = TypeVar("T")
 
 UNKNOWN = PixelSize()
 
-SECTIONS = frozenset({"Information", "Scaling", "DisplaySetting"})
-"""Children of ``Metadata`` that hold what the records want to know."""
+Wanted: TypeAlias = Mapping[str, Any]
+SECTIONS: Wanted = {
+    "Information": {"Image": None, "Document": None, "Instrument": {"Objectives": None}},
+    "Scaling": None,
+    "DisplaySetting": None,
+}
+"""Children of ``Metadata`` that hold what the records want to know; ``None`` for all that is in one."""
 _TAG = re.compile("<(/?)([A-Za-z_][\\w.-]*)[^>]*?(/?)>")
 
 
@@ -61,10 +66,6 @@ def parse(text: str | None) -> tuple[Facts, tuple[Diagnostic, ...]]:
     """Read the facts out of the XML; what is wrong with it is a diagnostic."""
     if not text:
         return Facts(), (Diagnostic("no-metadata", "the file has no metadata: names and sizes are not known"),)
-    if "<!DOCTYPE" in text[:4096] or "<!ENTITY" in text:
-        return Facts(), (
-            Diagnostic("corrupt-metadata", "the XML declares entities, which CZI does not; it is not read"),
-        )
     try:
         metadata = _metadata_element(text)
     except (ET.ParseError, ValueError) as error:
@@ -90,29 +91,58 @@ def _metadata_element(text: str) -> ET.Element | None:
     parts = _sections(text)
     if parts is not None:
         try:
-            return ET.fromstring(_without_controls(f"<Metadata>{parts}</Metadata>"))  # noqa: S314 - no entities
+            # Inside of an element no entity can be declared.
+            return _parsed(f"<Metadata>{parts}</Metadata>")
         except ET.ParseError:
             # A tag inside a comment or CDATA may have misled the cut: the whole text decides.
             pass
-    root = ET.fromstring(_without_controls(text))  # noqa: S314 - entities were refused before
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ValueError("it declares entities, which CZI does not")
+    root = _parsed(text)
     return root if root.tag == "Metadata" else root.find("Metadata")
 
 
 def _sections(text: str) -> str | None:
     """Cut the wanted children of ``Metadata`` out of the text; ``None`` where that is not plain."""
-    at = text.find("<Metadata>") + len("<Metadata>")
-    found: list[str] = []
-    while at >= len("<Metadata>"):
+    at = text.find("<Metadata>")
+    if at < 0 or "<!DOCTYPE" in text[:at]:
+        return None
+    for end_of in (_first_end, _end_of):
+        found: list[str] = []
+        end = _cut(text, at + len("<Metadata>"), ("Metadata", SECTIONS), found, end_of)
+        if end >= 0 and text[end : end + 99].lstrip().startswith("</ImageDocument>"):
+            return "".join(found)
+    return None
+
+
+def _cut(
+    text: str, at: int, parent: tuple[str, Wanted], found: list[str], end_of: Callable[[str, str, int], int]
+) -> int:
+    """Append the wanted children of the element that began before ``at``; say where it ends, or -1."""
+    while at >= 0:
         tag = _TAG.search(text, at)
         if tag is None:
-            return None
-        if tag[1]:
-            return "".join(found) if tag[2] == "Metadata" else None
-        end = tag.end() if tag[3] else _end_of(text, tag[2], tag.end())
-        if tag[2] in SECTIONS:
-            found.append(text[tag.start() : end])
-        at = end
-    return None
+            return -1
+        closing, name, empty = tag.groups()
+        if closing:
+            return tag.end() if name == parent[0] else -1
+        within = parent[1].get(name)
+        if within and not empty:
+            found.append(tag[0])
+            at = _cut(text, tag.end(), (name, within), found, end_of)
+            found.append(f"</{name}>")
+        else:
+            at = tag.end() if empty else end_of(text, name, tag.end())
+            if name in parent[1]:
+                found.append(text[tag.start() : at])
+    return -1
+
+
+def _first_end(text: str, name: str, at: int) -> int:
+    """Find the first closing tag: too early where the element has its own name inside, and the walk then stumbles."""
+    close = f"</{name}>"
+    end = text.find(close, at)
+    return -1 if end < 0 else end + len(close)
 
 
 def _end_of(text: str, name: str, at: int) -> int:
@@ -129,9 +159,12 @@ def _end_of(text: str, name: str, at: int) -> int:
     return at
 
 
-def _without_controls(text: str) -> str:
-    # XML 1.0 forbids these characters; some writers let them through.
-    return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text)
+def _parsed(text: str) -> ET.Element:
+    try:
+        return ET.fromstring(text)  # noqa: S314 - no entities
+    except ET.ParseError:
+        # XML 1.0 forbids these characters; some writers let them through.
+        return ET.fromstring(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text))  # noqa: S314
 
 
 # ---------------------------------------------------------------- small readers

@@ -54,17 +54,42 @@ def build_scenes(index: Index, *, tiles: bool) -> tuple[tuple[SceneData, ...], t
     _check_kinds(blocks, index.source)
     if not len(blocks):
         return (), tuple(notes)
-    level, scale = _levels(blocks)
+    level, step = _levels(blocks)
     number = blocks.start["S"] if "S" in blocks.start else np.zeros(len(blocks), np.int64)
     m = blocks.start.get("M", np.zeros(len(blocks), np.int64))
-    tiles = tiles and bool((m > 0).any())
     order = np.lexsort((m, level, number))
-    edges = np.flatnonzero(np.diff(number[order]) != 0) + 1
+    blocks, inner, level, number = blocks.only(order), inner[order], level[order], number[order]
+    file = _File(index.source, step, tiles and bool((m > 0).any()), _same(blocks, inner), notes)
     found = []
-    for rows in np.split(order, edges):
-        name = int(number[rows[0]]) if "S" in blocks.start else None
-        found.append(_scene(index.source, name, blocks.only(rows), inner[rows], level[rows], scale, tiles, notes))
+    for group in _runs(number):
+        name = int(number[group.start]) if "S" in blocks.start else None
+        found.append(_scene(file, name, blocks.only(group), inner[group], level[group]))
     return tuple(found), tuple(notes)
+
+
+@attrs.define(eq=False)
+class _File:
+    """What all scenes share."""
+
+    source: Source
+    step: int
+    """How much smaller each level is than the one before."""
+    tiles: bool
+    """Whether they are kept apart."""
+    same: dict[str, Column]
+    """Columns of one value for the whole file."""
+    notes: list[Diagnostic]
+
+
+def _same(blocks: Subblocks, inner: Ints) -> dict[str, Column]:
+    columns = {
+        "height": blocks.stored["Y"],
+        "width": blocks.stored["X"],
+        "pixel_type": blocks.pixel_type,
+        "compression": blocks.compression,
+        "inner": inner,
+    }
+    return {name: Column.of(values) for name, values in columns.items() if (values == values[0]).all()}
 
 
 def _held_here(index: Index, notes: list[Diagnostic]) -> Subblocks:
@@ -137,53 +162,53 @@ def _levels(blocks: Subblocks) -> tuple[Ints, int]:
     return np.where(full, 0, np.maximum(level, 1)), step
 
 
+def _runs(values: Ints) -> list[slice]:
+    """Cut sorted values where they change."""
+    edges = (np.flatnonzero(values[1:] != values[:-1]) + 1).tolist()
+    return [slice(a, b) for a, b in zip([0, *edges], [*edges, len(values)], strict=True)]
+
+
 # ---------------------------------------------------------------- one scene
 
 
-def _scene(
-    source: Source,
-    number: int | None,
-    blocks: Subblocks,
-    inner: Ints,
-    level: Ints,
-    step: int,
-    tiles: bool,
-    notes: list[Diagnostic],
-) -> SceneData:
+def _scene(file: _File, number: int | None, blocks: Subblocks, inner: Ints, level: Ints) -> SceneData:
     name = "the file" if number is None else f"scene {number}"
-    edges = np.flatnonzero(np.diff(level) != 0) + 1
-    starts = [0, *edges.tolist()]
-    groups = [slice(a, b) for a, b in zip(starts, [*starts[1:], len(level)], strict=True)]
+    groups = _runs(level)
     base = int(level[0])
     if base:
-        notes.append(
+        file.notes.append(
             Diagnostic("no-full-resolution", f"{name} has pyramid levels only; the finest is taken as level 0")
         )
-    whole = blocks.only(groups[0])
+    whole = blocks if len(groups) == 1 else blocks.only(groups[0])
     letters = [c for c in KNOWN_LETTERS if c not in "SMYX" and c in whole.has and whole.has[c].any()]
-    if tiles:
+    if file.tiles:
         letters.insert(letters.index("B") + 1 if "B" in letters else 0, "M")
     first = {c: int(whole.start[c].min()) for c in letters}
     plane_shape = tuple(int(whole.start[c].max()) - first[c] + 1 for c in letters)
-    _check_axes(whole, letters, plane_shape, source)
+    _check_axes(whole, letters, plane_shape, file.source)
     corner = int(whole.start["Y"].min()), int(whole.start["X"].min())
-    made: list[LazyArray] = []
-    records: list[Tiles | None] = []
     kinds = distinct(whole.pixel_type)
+    grid = _Grid(tuple(letters), plane_shape, first, kinds)
+    made: list[LazyArray] = []
+    table: Tiles | None = None
     full = (0, 0)
-    for group in groups[:1] if tiles else groups:
-        part = blocks.only(group)
-        scale = step ** (int(level[group][0]) - base)
-        canvas = _canvas(part, corner, step ** int(level[group][0]), full, scale, source, tiles)
+    for group in groups[:1] if file.tiles else groups:
+        part = whole if group is groups[0] else blocks.only(group)
+        shrunk = file.step ** int(level[group.start])
+        canvas = _canvas(part, corner, shrunk, full, shrunk // file.step**base, file)
         full = full if made else canvas.size
-        grid = _Grid(tuple(letters), plane_shape, first)
-        array, table = _level(source, part, inner[group], canvas, grid, kinds)
-        if array is not None:
-            made.append(array)
-            records.append(table)
+        rows = _Rows.of(part, inner[group], canvas, grid)
+        if not len(rows.key):
+            continue
+        layout = _layout(file, rows, canvas.size, grid)
+        if not made:
+            table = _tiles(rows, layout)
+        dims = Dims("".join(grid.letters) + "YX" + "S" * (layout.samples > 0), layout.shape)
+        dtype = np.result_type(*(PIXEL_TYPES[kind].dtype for kind in kinds)).newbyteorder("=")
+        made.append(LazyArray.whole(layout, dims, dtype))
     if made:
-        _note_gaps(made[0], name, kinds, notes)
-    return SceneData(number, tuple(made), tuple(first.items()), records[0] if records else None, corner)
+        _note_gaps(made[0], name, kinds, file.notes)
+    return SceneData(number, tuple(made), tuple(first.items()), table, corner)
 
 
 @attrs.define(eq=False)
@@ -191,6 +216,19 @@ class _Grid:
     letters: tuple[str, ...]
     shape: tuple[int, ...]
     first: dict[str, int]
+    kinds: list[int]
+    """Numbers of the pixel types at full resolution."""
+
+    def keys(self, blocks: Subblocks) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """Plane of each subblock, and whether it is one that level 0 has."""
+        key = np.zeros(len(blocks), np.int64)
+        inside = np.ones(len(blocks), np.bool_)
+        for letter, length in zip(self.letters, self.shape, strict=True):
+            at = blocks.start[letter] - self.first[letter] if letter in blocks.start else np.zeros_like(key)
+            at = np.where(blocks.has[letter], at, 0) if letter in blocks.has else at
+            inside &= (at >= 0) & (at < length)
+            key = key * length + at
+        return key, inside
 
 
 @attrs.define(eq=False)
@@ -215,17 +253,11 @@ def _check_axes(blocks: Subblocks, letters: list[str], shape: tuple[int, ...], s
 
 
 def _canvas(
-    blocks: Subblocks,
-    corner: tuple[int, int],
-    absolute: int,
-    full: tuple[int, int],
-    scale: int,
-    source: Source,
-    tiles: bool,
+    blocks: Subblocks, corner: tuple[int, int], absolute: int, full: tuple[int, int], scale: int, file: _File
 ) -> _Canvas:
     """Place subblocks on the canvas of their level: the union of level-0 rectangles, or its share."""
     height, width = blocks.stored["Y"], blocks.stored["X"]
-    if tiles:
+    if file.tiles:
         zero = np.zeros(len(blocks), np.int64)
         return _Canvas((int(height.max()), int(width.max())), zero, zero)
     y = (blocks.start["Y"] - corner[0]) // absolute
@@ -240,102 +272,116 @@ def _canvas(
     if area > BIGGEST_CANVAS and area > EMPTIEST * int((height * width).sum()):
         where = int(blocks.entry[np.argmax(np.maximum(y, x))])
         raise CorruptFileError.at(
-            source.uri, where, f"expected tiles near each other, found {len(y)} on a canvas of {reach[1]} x {reach[0]}"
+            file.source.uri,
+            where,
+            f"expected tiles near each other, found {len(y)} on a canvas of {reach[1]} x {reach[0]}",
         )
     return _Canvas(reach, y, x)
 
 
-def _level(
-    source: Source, blocks: Subblocks, inner: Ints, canvas: _Canvas, grid: _Grid, kinds: list[int]
-) -> tuple[LazyArray | None, Tiles | None]:
-    key, inside = _keys(blocks, grid)
-    m = blocks.start.get("M", np.zeros(len(blocks), np.int64))
-    order = np.lexsort((m, key))
-    order = order[inside[order]]
-    if not len(order):
-        return None, None
-    key = key[order]
+@attrs.define(eq=False)
+class _Rows:
+    """Subblocks of one level, by plane and then by M."""
+
+    key: Ints
+    """Plane of each."""
+    blocks: Subblocks
+    inner: Ints
+    y: Ints
+    x: Ints
+
+    @classmethod
+    def of(cls, blocks: Subblocks, inner: Ints, canvas: _Canvas, grid: _Grid) -> "_Rows":
+        """Sort, and leave out what belongs to no plane of level 0."""
+        key, inside = grid.keys(blocks)
+        if inside.all() and (key[1:] >= key[:-1]).all():
+            return cls(key, blocks, inner, canvas.y, canvas.x)
+        # They come by M, which a stable sort keeps.
+        order = np.argsort(key, kind="stable")
+        order = order[inside[order]]
+        return cls(key[order], blocks.only(order), inner[order], canvas.y[order], canvas.x[order])
+
+    @property
+    def crowded(self) -> bool:
+        """Whether some plane has several."""
+        return bool((self.key[1:] == self.key[:-1]).any())
+
+
+def _layout(file: _File, rows: _Rows, size: tuple[int, int], grid: _Grid) -> CziLayout:
+    key, blocks = rows.key, rows.blocks
     planes = math.prod(grid.shape)
-    per_plane = len(order) // planes if len(order) % planes == 0 else 0
-    if per_plane and not (key == np.repeat(np.arange(planes), per_plane)).all():
+    per_plane = len(key) // planes if len(key) % planes == 0 else 0
+    if per_plane and planes > 1 and not (key == np.repeat(np.arange(planes), per_plane)).all():
         per_plane = 0
-    samples = max(PIXEL_TYPES[kind].samples for kind in kinds)
-    _check_samples(kinds, source)
-    y, x, height, width = canvas.y[order], canvas.x[order], blocks.stored["Y"][order], blocks.stored["X"][order]
-    crowded = len(key) > 1 and bool((np.diff(key) == 0).any())
-    block = _block(canvas.size, y, x, height, width, blocks.compression[order]) if crowded else canvas.size
-    more = (samples,) if samples > 1 else ()
-    dtype = np.result_type(*(PIXEL_TYPES[kind].dtype for kind in kinds)).newbyteorder("=")
-    layout = CziLayout(
-        source=source,
-        shape=(*grid.shape, *canvas.size, *more),
+    samples = _samples(grid.kinds, file.source)
+    more = (samples,) if samples else ()
+    block = _block(size, rows) if rows.crowded else size
+    return CziLayout(
+        source=file.source,
+        shape=(*grid.shape, *size, *more),
         block_shape=(*(1,) * len(grid.shape), *block, *more),
         planes=len(grid.shape),
-        samples=samples if samples > 1 else 0,
+        samples=samples,
         keys=None if per_plane else Column.of(key),
         per_plane=per_plane,
-        total=len(order),
-        position=Column.of(blocks.position[order]),
-        segment=Column.of(blocks.segment[order]),
-        y=Column.of(y, per_plane, "<i4"),
-        x=Column.of(x, per_plane, "<i4"),
-        height=Column.of(height, per_plane),
-        width=Column.of(width, per_plane),
-        pixel_type=Column.of(blocks.pixel_type[order], per_plane),
-        compression=Column.of(blocks.compression[order], per_plane),
-        inner=Column.of(inner[order], per_plane),
+        total=len(key),
+        position=Column.of(blocks.position),
+        segment=Column.of(blocks.segment),
+        y=Column.of(rows.y, per_plane, "<i4"),
+        x=Column.of(rows.x, per_plane, "<i4"),
+        height=file.same.get("height") or Column.of(blocks.stored["Y"], per_plane),
+        width=file.same.get("width") or Column.of(blocks.stored["X"], per_plane),
+        pixel_type=file.same.get("pixel_type") or Column.of(blocks.pixel_type, per_plane),
+        compression=file.same.get("compression") or Column.of(blocks.compression, per_plane),
+        inner=file.same.get("inner") or Column.of(rows.inner, per_plane),
     )
-    dims = Dims("".join(grid.letters) + "YX" + "S" * (samples > 1), layout.shape)
-    has_m = "M" in blocks.has and bool(blocks.has["M"].any())
-    table = _tiles(blocks, order, key, layout) if has_m or crowded else None
-    return LazyArray.whole(layout, dims, dtype), table
 
 
-def _keys(blocks: Subblocks, grid: _Grid) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Plane of each subblock, and whether it is one that level 0 has."""
-    key = np.zeros(len(blocks), np.int64)
-    inside = np.ones(len(blocks), np.bool_)
-    for letter, length in zip(grid.letters, grid.shape, strict=True):
-        at = blocks.start[letter] - grid.first[letter] if letter in blocks.start else np.zeros(len(blocks), np.int64)
-        at = np.where(blocks.has[letter], at, 0) if letter in blocks.has else at
-        inside &= (at >= 0) & (at < length)
-        key = key * length + at
-    return key, inside
-
-
-def _check_samples(kinds: list[int], source: Source) -> None:
-    if {PIXEL_TYPES[kind].samples for kind in kinds} >= {3, 4}:
+def _samples(kinds: list[int], source: Source) -> int:
+    """Length of the axis of samples; 0 where there is none."""
+    found = {PIXEL_TYPES[kind].samples for kind in kinds}
+    if found >= {3, 4}:
         names = [PIXEL_TYPES[kind].name for kind in kinds]
         raise UnsupportedFormatError(f"{source.uri}: one scene mixes pixels of {names}, which no array can hold")
+    return max(found) if max(found) > 1 else 0
 
 
-def _block(canvas: tuple[int, int], y: Ints, x: Ints, height: Ints, width: Ints, compression: Ints) -> tuple[int, int]:
+def _block(canvas: tuple[int, int], rows: _Rows) -> tuple[int, int]:
     """Cut a mosaic so that few tiles are read twice: at the tiles themselves where they are a grid."""
-    tall, wide = int(height.max()), int(width.max())
-    if not (y % tall).any() and not (x % wide).any():
+    blocks = rows.blocks
+    tall, wide = int(blocks.stored["Y"].max()), int(blocks.stored["X"].max())
+    if not (rows.y % tall).any() and not (rows.x % wide).any():
         return tall, wide
     side = max(1, round(math.sqrt(BLOCK_PIXELS / max(tall * wide, 1))))
-    if compression.any():
+    if blocks.compression.any():
         # A tile that straddles an edge is decoded once for each side of it.
         side = max(side, 4)
     return min(canvas[0], side * tall), min(canvas[1], side * wide)
 
 
-def _tiles(blocks: Subblocks, order: Ints, key: Ints, layout: CziLayout) -> Tiles:
+def _tiles(rows: _Rows, layout: CziLayout) -> Tiles | None:
     """Tile table of the plane that has most of them; level-0 positions, whether stitched or not."""
-    number = blocks.start.get("M", np.zeros(len(blocks), np.int64))
-    edges = np.flatnonzero(np.diff(key, prepend=key[0] - 1, append=key[-1] + 1))
-    best = int(np.argmax(np.diff(edges)))
-    rows = order[edges[best] : edges[best + 1]]
-    if len(rows) == 1:
+    blocks = rows.blocks
+    if not rows.crowded and not ("M" in blocks.has and blocks.has["M"].any()):
+        return None
+    number = blocks.start.get("M", np.zeros(len(rows.key), np.int64))
+    best = max(_runs(rows.key), key=lambda run: run.stop - run.start)
+    shown: Ints | slice = best
+    if best.stop - best.start == 1:
         # Kept apart along M: a row of the table for each M, whichever plane has it first.
-        rows = order[np.unique(number[order], return_index=True)[1]]
-    m = number[rows] if number[rows].any() else np.arange(len(rows))
-    top, left = (blocks.start[letter][rows] - blocks.start[letter].min() for letter in "YX")
-    y, x = top.astype("<i4").tobytes(), left.astype("<i4").tobytes()
-    height, width = (blocks.stored[letter][rows].astype("<i4").tobytes() for letter in "YX")
+        shown = np.unique(number, return_index=True)[1]
+    m = number[shown]
+    m = m if m.any() else np.arange(len(m))
+    top, left = (blocks.start[letter][shown] - blocks.start[letter].min() for letter in "YX")
     # Equal columns are one object, so that they are kept and pickled once.
-    y, x = (kept.raw if kept.raw == mine else mine for kept, mine in ((layout.y, y), (layout.x, x)))
+    kept = {layout.y.raw: layout.y.raw, layout.x.raw: layout.x.raw}
+    y, x, height, width = (
+        kept.setdefault(raw, raw)
+        for raw in (
+            column.astype("<i4").tobytes()
+            for column in (top, left, blocks.stored["Y"][shown], blocks.stored["X"][shown])
+        )
+    )
     return Tiles(m.astype("<i4").tobytes(), y, x, height, width)
 
 

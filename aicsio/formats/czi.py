@@ -46,7 +46,11 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     times = stamps or facts.times
     names = _names(data, facts)
     channels = _channels_by_position(index, facts)
-    scenes = tuple(_scene(one, name, facts, times, channels) for one, name in zip(data, names, strict=True))
+    said = dict(facts.scenes)
+    scenes = tuple(
+        _scene(one, name, said.get(one.number or 0, SceneFacts()), facts, times, channels)
+        for one, name in zip(data, names, strict=True)
+    )
     notes = (*index.diagnostics, *notes, *more, *stamp_notes)
     if options.engine == "aicspylibczi":
         from aicsio.formats import _czi_pylibczi
@@ -80,8 +84,14 @@ def _channels_by_position(index: Index, facts: Facts) -> dict[int, Channel]:
     return dict(enumerate(facts.channels))
 
 
-def _scene(data: SceneData, name: str, facts: Facts, times: tuple[float, ...], channels: dict[int, Channel]) -> Scene:
-    said = dict(facts.scenes).get(data.number or 0, SceneFacts())
+def _scene(
+    data: SceneData,
+    name: str,
+    said: SceneFacts,
+    facts: Facts,
+    times: tuple[float, ...],
+    channels: dict[int, Channel],
+) -> Scene:
     stored = data.levels[0].stored if data.levels else Dims("", ())
     first = dict(data.first)
     samples = stored.get("S", 1)
