@@ -41,7 +41,8 @@ class Scratch:
         """Return ``nbytes`` of the buffer called ``name``; its former content is gone."""
         buffer = self._buffers.get(name)
         if buffer is None or buffer.nbytes < nbytes:
-            buffer = self._buffers[name] = np.empty(nbytes, np.uint8)
+            # A little more than asked for: compressed tiles differ in size, and fresh memory costs.
+            buffer = self._buffers[name] = np.empty(nbytes + nbytes // 8, np.uint8)
         return buffer[:nbytes]
 
 
@@ -457,9 +458,9 @@ def _interleaved(apart: Bytes, want: Want) -> Data:
     """Put the first half (low bytes) and the second half (high bytes) together to 16-bit words."""
     words = want.room(want.nbytes).view("<u2")
     half = want.nbytes // 2
-    # Shift and or run three times as fast as two strided copies of bytes.
-    np.left_shift(apart[half:], 8, out=words, dtype=np.uint16, casting="unsafe")
-    np.bitwise_or(words, apart[:half], out=words)
+    # Arithmetic on whole words runs three times as fast as two strided copies of bytes.
+    np.multiply(apart[half:], 256, out=words, dtype=np.uint16, casting="unsafe")
+    np.add(words, apart[:half], out=words)
     return words.view(np.uint8)
 
 
