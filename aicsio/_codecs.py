@@ -8,7 +8,9 @@ the thread uses again for every piece, or the output itself, because fresh memor
 import binascii
 import bz2
 import functools
+import importlib.util
 import math
+import os
 import struct
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -111,6 +113,14 @@ def imagecodecs() -> ModuleType:
     import imagecodecs as module
 
     return module
+
+
+@functools.cache
+def has_library(name: str) -> bool:
+    """Say whether imagecodecs was built with a library, such as ``"jpegxr"``, without importing it."""
+    found = importlib.util.find_spec("imagecodecs")
+    folders = (found.submodule_search_locations or ()) if found else ()
+    return any(entry.startswith(f"_{name}.") for folder in folders for entry in os.listdir(folder))
 
 
 def _sized(name: str) -> Step:

@@ -97,6 +97,9 @@ def verify(image: object, *, format: str | None = None) -> Verification:
     if second is None:
         raise UnsupportedFormatError(f"{native.format} has one engine; {', '.join(SECOND_ENGINES)} have a second one")
     engines = ("native", second)
+    alone = next((note.message for note in native.diagnostics if note.code == "second-engine"), None)
+    if alone is not None:
+        return Verification(native.source.uri, engines, 0, (), alone)
     try:
         other = open_image(image, format=native.format, engine=second)
     except MissingDependencyError:

@@ -48,7 +48,7 @@ PIXEL_TYPES = {
 }
 
 COMPRESSIONS = {0: "uncompressed", 1: "JPEG", 2: "LZW", 4: "JPEG XR", 5: "zstd0", 6: "zstd1"}
-IMAGECODECS = {1: "JPEG8", 2: "LZW", 4: "JPEGXR", 5: "ZSTD", 6: "ZSTD"}
+LIBRARIES = {1: "jpeg8", 2: "tiff", 4: "jpegxr", 5: "zstd", 6: "zstd"}
 """What imagecodecs must have been built with."""
 CHAINS: dict[int, tuple[Codec, ...]] = {
     0: (),

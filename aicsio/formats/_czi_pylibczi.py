@@ -120,6 +120,8 @@ def contents(
         raise CorruptFileError.at(
             index.source.uri, None, "aicspylibczi needs the subblock directory, which is unusable; use engine='native'"
         )
+    if not index.source.local or index.source.content is not None:
+        raise UnsupportedFormatError(f"{index.source.uri}: aicspylibczi reads local files only; use engine='native'")
     check_segments(index)
     blocks, letters, coordinates = _listed(index.source)
     seen = attrs.evolve(index, subblocks=blocks, file_part=0)
@@ -141,6 +143,23 @@ def contents(
     known = {(note.code, note.message) for note in notes}
     fresh = tuple(note for note in more if (note.code, note.message) not in known)
     return Contents(tuple(scenes), index.metadata, (*notes, *fresh))
+
+
+def probe(found: Contents, why: str) -> None:
+    """Read one subblock, to say at once where the library declines too; ``why`` is what the native engine said.
+
+    Raises
+    ------
+    UnsupportedFormatError
+    """
+    level = next(scene.levels[0] for scene in found.scenes if scene.levels)
+    layout = cast("LibraryLayout", level.layout)
+    row = struct.unpack_from(f"<{len(layout.letters)}i", layout.coordinates)
+    source = layout.inner.source
+    try:
+        read_tile(source, tuple(zip(layout.letters, row, strict=True)))
+    except CorruptFileError as error:
+        raise UnsupportedFormatError(f"{source.uri}: {why.partition(': aicspylibczi')[0]}; {error}") from error
 
 
 def _through(level: LazyArray, letters: str, coordinates: bytes) -> LazyArray:

@@ -10,10 +10,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio import _codecs
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats._czi_directory import KNOWN_LETTERS, Ints, Subblocks, distinct
 from aicsio.formats._czi_index import Index
-from aicsio.formats._czi_layout import BLOCK_PIXELS, COMPRESSIONS, PIXEL_TYPES, Column, CziLayout
+from aicsio.formats._czi_layout import BLOCK_PIXELS, COMPRESSIONS, LIBRARIES, PIXEL_TYPES, Column, CziLayout
 from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
 
 BIGGEST_CANVAS = 1 << 28
@@ -46,7 +47,7 @@ def build_scenes(index: Index, *, tiles: bool) -> tuple[tuple[SceneData, ...], t
     CorruptFileError
         For positions that no image could have.
     UnsupportedFormatError
-        For pixel types and compressions that are not known.
+        For several planes in a compressed subblock, and scenes whose pixels no array can hold.
     """
     notes: list[Diagnostic] = []
     blocks = _held_here(index, notes)
@@ -135,13 +136,18 @@ def _check_kinds(blocks: Subblocks, source: Source) -> None:
     if strange:
         where = int(blocks.entry[np.argmax(blocks.pixel_type == strange[0])])
         raise CorruptFileError.at(source.uri, where, f"expected a known pixel type, found number {strange[0]}")
+
+
+def declined(blocks: Subblocks) -> str | None:
+    """Say which compression of the subblocks cannot be decoded here, and why; ``None`` where all can."""
     for number in distinct(blocks.compression):
         if number not in COMPRESSIONS:
             maker = "camera" if 100 <= number < 1000 else "system"
-            raise UnsupportedFormatError(
-                f"{source.uri}: compression {number} ({maker}-specific) of its subblocks is not published; "
-                f"known are {', '.join(COMPRESSIONS.values())}"
-            )
+            known = ", ".join(COMPRESSIONS.values())
+            return f"compression {number} ({maker}-specific) of its subblocks is not published; known are {known}"
+        if number and not _codecs.has_library(LIBRARIES[number]):
+            return f"its subblocks are compressed by {COMPRESSIONS[number]}, which imagecodecs was built without here"
+    return None
 
 
 def _levels(blocks: Subblocks) -> tuple[Ints, int]:

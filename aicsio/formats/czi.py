@@ -3,20 +3,21 @@
 Rule kept here: the container is indexed and checked by this package whichever engine reads the pixels.
 """
 
+import importlib.util
 import itertools
 from collections import Counter
 
 import attrs
 import numpy as np
 
-from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._czi_attachments import time_stamps
 from aicsio.formats._czi_directory import distinct
 from aicsio.formats._czi_index import Index, read_index
 from aicsio.formats._czi_metadata import Facts, SceneFacts, parse
-from aicsio.formats._czi_scenes import SceneData, build_scenes
-from aicsio.records import AxisValues, Channel, Contents, Dims, Planes, Scene, Source, Tiles
+from aicsio.formats._czi_scenes import SceneData, build_scenes, declined
+from aicsio.records import AxisValues, Channel, Contents, Diagnostic, Dims, Planes, Scene, Source, Tiles
 
 ENGINES = ("native", "aicspylibczi")
 EVEN = 0.01
@@ -41,22 +42,49 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     if not len(index.subblocks):
         raise CorruptFileError.at(source.uri, None, "expected at least one subblock, the directory lists none")
     facts, notes = parse(index.metadata)
-    data, more = build_scenes(index, tiles=options.mosaic == "tiles")
+    engine, said = _engine(index, options.engine)
+    tiles = options.mosaic == "tiles"
+    data, more = build_scenes(index if engine == "native" else _as_if_raw(index), tiles=tiles)
     stamps, stamp_notes = time_stamps(index)
-    times = stamps or facts.times
-    names = _names(data, facts)
+    scenes = _scenes(index, data, facts, stamps or facts.times)
+    notes = (*index.diagnostics, *notes, *more, *stamp_notes, *said)
+    if engine == "native":
+        return Contents(scenes, index.metadata, notes)
+    from aicsio.formats import _czi_pylibczi
+
+    found = _czi_pylibczi.contents(index, scenes, data, notes, tiles=tiles)
+    if said:
+        _czi_pylibczi.probe(found, said[0].message)
+    return found
+
+
+def _engine(index: Index, asked: str | None) -> tuple[str, tuple[Diagnostic, ...]]:
+    """Say which engine reads the pixels: where nobody asked for one, the second takes what the first declines."""
+    why = None if asked == "aicspylibczi" else declined(index.subblocks)
+    if why is None:
+        return asked or "native", ()
+    if asked == "native" or not index.source.local or index.source.content is not None:
+        raise UnsupportedFormatError(f"{index.source.uri}: {why}; engine='aicspylibczi' may read it, of local files")
+    if importlib.util.find_spec("aicspylibczi") is None:
+        raise MissingDependencyError(
+            f"{index.source.uri}: {why}. Zeiss' own library may read it: pip install 'aicsio[aicspylibczi]'"
+        )
+    return "aicspylibczi", (Diagnostic("second-engine", f"{why}: aicspylibczi reads the pixels", index.source.uri),)
+
+
+def _as_if_raw(index: Index) -> Index:
+    """Compression is no matter of the engine that asks the library for pixels."""
+    blocks = attrs.evolve(index.subblocks, compression=np.zeros_like(index.subblocks.compression))
+    return attrs.evolve(index, subblocks=blocks)
+
+
+def _scenes(index: Index, data: tuple[SceneData, ...], facts: Facts, times: tuple[float, ...]) -> tuple[Scene, ...]:
     channels = _channels_by_position(index, facts)
     said = dict(facts.scenes)
-    scenes = tuple(
+    return tuple(
         _scene(one, name, said.get(one.number or 0, SceneFacts()), facts, times, channels)
-        for one, name in zip(data, names, strict=True)
+        for one, name in zip(data, _names(data, facts), strict=True)
     )
-    notes = (*index.diagnostics, *notes, *more, *stamp_notes)
-    if options.engine == "aicspylibczi":
-        from aicsio.formats import _czi_pylibczi
-
-        return _czi_pylibczi.contents(index, scenes, data, notes, tiles=options.mosaic == "tiles")
-    return Contents(scenes, index.metadata, notes)
 
 
 def _names(data: tuple[SceneData, ...], facts: Facts) -> list[str]:

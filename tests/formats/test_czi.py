@@ -1,5 +1,6 @@
 """CZI by generated files: what is written is read, by the native engine, by aicspylibczi, and by readers of others."""
 
+import importlib.util
 import io
 import pickle
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from aicsio import (
     PixelSize,
     SceneError,
     UnsupportedFormatError,
+    _codecs,
     open_image,
     select_level,
     select_scene,
@@ -28,7 +30,7 @@ from aicsio import (
 from aicsio._engine import pieces
 from aicsio.attachments import list_attachments, list_events, read_attachment
 from aicsio.cli import main
-from aicsio.records import Coded, Strided
+from aicsio.records import Called, Coded, Strided
 from aicsio.testing.czi import COMPRESSIONS, PIXEL_TYPES, Block, blocks_of, metadata_xml, time_stamps, write_czi
 from aicsio.verify import verify
 
@@ -103,13 +105,56 @@ def test_bytes_of_a_wrong_size_are_refused() -> None:
         to_numpy(open_image(short))
 
 
-def test_unpublished_compressions_are_named() -> None:
-    data = made([Block(image((16, 16)), {"C": 0, "Y": 0, "X": 0})])
-    directory = data.find(b"ZISRAWDIRECTORY")
-    at = directory + 32 + 128 + 18
-    strange = data[:at] + (504).to_bytes(4, "little") + data[at + 4 :]
+def with_compression(data: bytes, number: int) -> bytes:
+    """Change what the directory and the subblocks say of their compression."""
+    whole = bytearray(data)
+    at = whole.find(b"DV")
+    while at >= 0:
+        whole[at + 18 : at + 22] = number.to_bytes(4, "little")
+        at = whole.find(b"DV", at + 52)
+    return bytes(whole)
+
+
+def test_unpublished_compressions_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    strange = with_compression(made([Block(image((16, 16)), {"C": 0, "Y": 0, "X": 0})]), 504)
     with pytest.raises(UnsupportedFormatError, match="compression 504"):
+        open_image(strange, engine="native")
+    path = tmp_path / "strange.czi"
+    path.write_bytes(strange)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"compression 504.*pip install 'aicsio\[aicspylibczi\]'"):
+        open_image(path, format="czi")
+
+
+def test_what_no_engine_reads_is_said_when_opening(tmp_path: Path) -> None:
+    pytest.importorskip("aicspylibczi")
+    strange = with_compression(made([Block(image((16, 16)), {"C": 0, "Y": 0, "X": 0})]), 504)
+    path = tmp_path / "strange.czi"
+    path.write_bytes(strange)
+    with pytest.raises(UnsupportedFormatError, match=r"compression 504 .* aicspylibczi failed"):
+        open_image(path)
+    with pytest.raises(UnsupportedFormatError, match="local files"):
         open_image(strange)
+
+
+def test_the_second_engine_takes_what_the_first_declines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("aicspylibczi")
+    pixels = image((2, 30, 41))
+    path = tmp_path / "made.czi"
+    write_czi(path, blocks_of(pixels, "CYX", compression="zstd1-hilo"), metadata_xml(channels=["a", "b"]))
+    monkeypatch.setattr(_codecs, "has_library", lambda name: name != "zstd")
+    handle = open_image(path)
+    assert np.array_equal(to_numpy(handle), pixels)
+    assert handle.channel_names == ("a", "b")
+    assert any(note.code == "second-engine" and "zstd1" in note.message for note in handle.diagnostics)
+    assert {type(piece) for piece in pieces(handle.array)} == {Called}
+    with pytest.raises(UnsupportedFormatError, match="built without"):
+        open_image(path, engine="native")
+
+
+def test_libraries_of_imagecodecs_are_seen_without_importing_it() -> None:
+    assert all(_codecs.has_library(name) for name in ("jpeg8", "jpegxr", "zstd", "tiff"))
+    assert not _codecs.has_library("nothing")
 
 
 # ---------------------------------------------------------------- dims
