@@ -42,7 +42,9 @@ from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
 
 if TYPE_CHECKING:
     from aicsio import dask_utils
-    from aicsio.aics_image import AICSImage, imread, imread_dask, use_dask
+    from aicsio.aics_functions import imread, imread_dask, imwrite
+    from aicsio.aics_image import AICSImage, use_dask
+    from aicsio.joining import open_many
     from aicsio.writers import WriteReport, write_ome_tiff, write_scenes
 
 __version__ = "0.1.0"
@@ -79,7 +81,9 @@ __all__ = [
     "explain",
     "imread",
     "imread_dask",
+    "imwrite",
     "open_image",
+    "open_many",
     "pipe",
     "select_level",
     "select_scene",
@@ -95,8 +99,10 @@ __all__ = [
 _LATER = {
     "AICSImage": "aicsio.aics_image",
     "WriteReport": "aicsio.writers",
-    "imread": "aicsio.aics_image",
-    "imread_dask": "aicsio.aics_image",
+    "imread": "aicsio.aics_functions",
+    "imread_dask": "aicsio.aics_functions",
+    "imwrite": "aicsio.aics_functions",
+    "open_many": "aicsio.joining",
     "use_dask": "aicsio.aics_image",
     "write_ome_tiff": "aicsio.writers",
     "write_scenes": "aicsio.writers",

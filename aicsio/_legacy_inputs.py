@@ -1,11 +1,13 @@
 """What AICSImageIO took for an image, and the names it gave to options, as one handle of ours.
 
-A list of arrays is a list of scenes; a list given for an option then holds one value a scene. What an xarray says of
-its dimensions, channels and pixel sizes counts where the caller says nothing.
+A list of arrays is a list of scenes; a list given for an option then holds one value a scene. A list of files, or a
+glob, is one image: four numbers in each name are scene, T, C and Z; otherwise the files are joined along T. What an
+xarray says of its dimensions, channels and pixel sizes counts where the caller says nothing.
 
-Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffReader``).
+Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffReader``, ``TiffGlobReader``).
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsFloat, TypeAlias
@@ -13,6 +15,7 @@ from typing import Any, SupportsFloat, TypeAlias
 import attrs
 import numpy as np
 
+from aicsio import _file_names, joining
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
@@ -57,6 +60,13 @@ def open_legacy(
         When options do not fit the image, or one another.
     """
     size = _pixel_size(sizes)
+    files = _files_of(image, storage_options)
+    if files is not None:
+        one = _one(dims, "dim_order")
+        how = {"format": format, "mosaic": "tiles" if tiles else "stitched", "dims": one}
+        options = {**how, "storage_options": storage_options}
+        groups = _file_names.by_four_numbers(files) or joining.joined_along(files, "T")
+        return joining.join_groups(groups, image, options, names=_names(names, 0, 1), pixel_size=size)
     if not isinstance(image, list | tuple):
         if _is_xarray(image):
             return _open_array(image, _one(dims, "dim_order"), _names(names, 0, 1), size)
@@ -79,6 +89,14 @@ def open_legacy(
     scenes = tuple(attrs.evolve(handle.scene, name=f"Image:{i}") for i, handle in enumerate(opened))
     notes = tuple(note for handle in opened for note in handle.contents.diagnostics)
     return attrs.evolve(opened[0], contents=attrs.evolve(opened[0].contents, scenes=scenes, diagnostics=notes))
+
+
+def _files_of(image: object, storage_options: Mapping[str, Any] | None) -> list[str] | None:
+    """Names of the files where there may be many: of a list of paths, and those that a glob finds."""
+    if isinstance(image, list | tuple) and image and all(isinstance(each, str | os.PathLike) for each in image):
+        return [os.fspath(each) for each in image]
+    name = os.fspath(image) if isinstance(image, str | os.PathLike) else b""
+    return _file_names.expanded(name, storage_options) if isinstance(name, str) and _file_names.is_glob(name) else None
 
 
 def _open_array(

@@ -1,4 +1,4 @@
-"""The legacy face: ``AICSImage`` and its functions, for scripts written for AICSImageIO.
+"""The legacy face: ``AICSImage``, for scripts written for AICSImageIO.
 
 Rule kept here: everything is done by the pure functions of the package. An ``AICSImage`` holds the handle in focus
 (scene and level) and the pixels that ``data`` has read; the second is dropped when the first changes.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import ome_types
     import xarray
 
-__all__ = ["AICSImage", "Dimensions", "PhysicalPixelSizes", "imread", "imread_dask", "use_dask"]
+__all__ = ["AICSImage", "Dimensions", "PhysicalPixelSizes", "use_dask"]
 
 
 class AICSImage:
@@ -42,7 +42,8 @@ class AICSImage:
     ----------
     image
         Path, URL of any fsspec file system, ``bytes``, binary file object, numpy or dask array, xarray
-        ``DataArray``, or a list of arrays (one scene each).
+        ``DataArray``, or a list of arrays (one scene each). A list of files, or a glob such as ``"*.tif"``, is one
+        image: four numbers in each name are scene, T, C and Z; otherwise they are joined along T (``open_many``).
     reader
         Name of a format, to skip recognition; see ``explain``.
     reconstruct_mosaic
@@ -349,7 +350,12 @@ class AICSImage:
 
     # ------------------------------------------------------------ writing
 
-    def save(self, uri: str | os.PathLike[str], select_scenes: Sequence[str | SupportsIndex] | None = None) -> None:
+    def save(
+        self,
+        uri: str | os.PathLike[str],
+        select_scenes: Sequence[str | SupportsIndex] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Write scenes as one OME-TIFF, in place of what is at ``uri``.
 
         Parameters
@@ -358,6 +364,8 @@ class AICSImage:
             Path of the file.
         select_scenes
             Names or indices as for ``set_scene``, in the order of the new file; left out, all.
+        **kwargs
+            Options of ``write_scenes``: ``compression``, ``levels``, ``overwrite=False``, ...
 
         Raises
         ------
@@ -367,54 +375,9 @@ class AICSImage:
             When it cannot be written; what was there is as it was.
         """
         wanted: Sequence[str | SupportsIndex] = range(len(self.scenes)) if select_scenes is None else select_scenes
-        write_scenes([_tczyx.unfolded(self._scene(scene)) for scene in wanted], uri, overwrite=True)
+        write_scenes([_tczyx.unfolded(self._scene(scene)) for scene in wanted], uri, **{"overwrite": True, **kwargs})
 
     def __repr__(self) -> str:
         handle = self._handle
         scene = f"scene {handle.scene_index + 1}/{len(handle.scenes)} {self.current_scene!r}"
         return f"<AICSImage {handle.source.uri} ({handle.format}) {scene}, in memory: {self._data is not None}>"
-
-
-def imread(image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any) -> npt.NDArray[Any]:
-    """Read a scene of an image as TCZYX.
-
-    Parameters
-    ----------
-    image, **kwargs
-        As in ``AICSImage``.
-    scene_id
-        Name or index; left out, the first scene that has pixels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from aicsio import imread
-    >>> imread(np.zeros((3, 40, 50)), dim_order="ZYX").shape
-    (1, 1, 3, 40, 50)
-    """
-    return _opened(image, scene_id, kwargs).data
-
-
-def imread_dask(image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any) -> "dask.array.Array":
-    """Show a scene of an image as a dask array, TCZYX, read when it is computed.
-
-    Parameters
-    ----------
-    image, scene_id, **kwargs
-        As in ``imread``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from aicsio import imread_dask
-    >>> imread_dask(np.ones((3, 40, 50)), dim_order="ZYX")[0, 0].sum().compute()
-    np.float64(6000.0)
-    """
-    return _opened(image, scene_id, kwargs).dask_data
-
-
-def _opened(image: object, scene_id: str | SupportsIndex | None, options: Mapping[str, Any]) -> AICSImage:
-    img = AICSImage(image, **options)
-    if scene_id is not None:
-        img.set_scene(scene_id)
-    return img

@@ -97,14 +97,14 @@ def open_image(
         source, contents = arrays.read_arrays(image, dims)
         name = "array"
     else:
-        source = _files.identify(image, storage_options)
         options = formats.Options(mosaic=mosaic, engine=engine)
         with _files.session():
+            source = _files.identify(image, storage_options)
             row = _choose(source) if format is None else _named(format)
             contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:
             contents = _with_dims(contents, dims)
-    contents = _with_overrides(contents, channel_names, pixel_size)
+    contents = with_overrides(contents, channel_names, pixel_size)
     first = next((index for index, scene in enumerate(contents.scenes) if scene.levels), None)
     if first is None:
         raise SceneError(f"{source.uri} holds no pixels: {len(contents.scenes)} scenes, none with data")
@@ -213,7 +213,7 @@ def _relettered(level: LazyArray, dims: str) -> LazyArray | None:
     return attrs.evolve(level, stored=stored, view=View(dims, tuple(shown), picks))
 
 
-def _with_overrides(contents: Contents, names: Sequence[str] | None, pixel_size: PixelSize | None) -> Contents:
+def with_overrides(contents: Contents, names: Sequence[str] | None, pixel_size: PixelSize | None) -> Contents:
     scenes = contents.scenes
     if names is not None:
         if isinstance(names, str):

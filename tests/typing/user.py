@@ -30,7 +30,9 @@ from aicsio import (
     explain,
     imread,
     imread_dask,
+    imwrite,
     open_image,
+    open_many,
     pipe,
     select_level,
     select_scene,
@@ -50,6 +52,9 @@ assert_type(handle, ImageHandle)
 assert_type(open_image(Path("plate.czi"), format="tiff", mosaic="tiles", dims="ZYX"), ImageHandle)
 assert_type(open_image(np.zeros((2, 3)), channel_names=["a"], pixel_size=PixelSize(X=0.5)), ImageHandle)
 assert_type(open_image("s3://b/k", storage_options={"anon": True}), ImageHandle)
+assert_type(open_many("img_t{T}_c{C}.tif"), ImageHandle)
+assert_type(open_many([Path("a.tif"), "b.tif", handle], along="Z", scene="A1", check="first"), ImageHandle)
+assert_type(open_many("s3://b/*.tif", missing="fill", storage_options={"anon": True}), ImageHandle)
 assert_type(explain("plate.czi"), tuple[Candidate, ...])
 assert_type(explain("plate.czi")[0].taken, bool)
 
@@ -177,6 +182,8 @@ img.set_scene(1)
 img.save("out.ome.tiff")
 assert_type(imread("my_file.tiff"), npt.NDArray[Any])
 assert_type(imread_dask("my_file.tiff"), da.Array)
+assert_type(imwrite("out.ome.tiff", np.zeros((2, 3)), dim_order="YX", compression="zstd"), WriteReport)
+assert_type(imwrite(Path("out.ome.tiff"), [img, handle], image_names=["a", "b"]), WriteReport)
 use_dask(False)
 with dask_utils.cluster_and_client() as (cluster, client):
     assert_type(client, distributed.Client)
