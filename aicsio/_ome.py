@@ -1,14 +1,16 @@
 """OME-XML text -> records, for every version of the schema from 2003-FC to 2016-06.
 
 Rule kept here: pure functions of the text. No file is opened, no name resolved. Where a version of the schema named a
-thing differently, the names are listed together, newest first.
+thing differently, the names are listed together, newest first. Folded dimensions: "6D, 7D and 8D storage" of
+https://docs.openmicroscopy.org/ome-model/.
 
 Source of the facts: the OME schema documentation (https://docs.openmicroscopy.org/ome-model/), versions 2003-FC,
 2007-06, 2008-02, 2008-09, 2009-09, 2010-04, 2010-06, 2011-06, 2012-06, 2013-06, 2015-01 and 2016-06.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -68,6 +70,12 @@ class Modulo:
     """How many positions it has."""
     values: AxisValues | None = None
     """Values of the positions, where they are numbers."""
+    kind: str = "other"
+    """What the schema calls it: ``lifetime``, ``lambda``, ``angle``, ``phase``, ``tile`` or ``other``."""
+    description: str | None = None
+    """TypeDescription: what an ``other`` is, in words, or the letter of any."""
+    labels: tuple[str, ...] = ()
+    """Names of the positions, where the element gives names and not a range."""
 
 
 @attrs.frozen
@@ -102,6 +110,8 @@ class OmeImage:
     """Type of the pixels, as the schema names it."""
     well: str | None = None
     """Well and field of the plate that the image belongs to, such as ``A1-1``."""
+    description: str | None = None
+    """What somebody wrote about it."""
 
 
 @attrs.frozen
@@ -140,7 +150,7 @@ def parse_ome(text: str) -> OmeDocument:
     binary_only = child_of(root, "BinaryOnly")
     diagnostics: list[Diagnostic] = []
     instruments = _objectives(root)
-    annotations = _modulo_annotations(root)
+    annotations = modulo_annotations(one for group in children_of(root, "StructuredAnnotations") for one in group)
     wells = _wells(root)
     images = [
         _image(element, pixels, instruments, annotations, wells, diagnostics)
@@ -196,6 +206,7 @@ def _image(
         has_binary="BinData" in inside,
         pixel_type=value_of(pixels, "Type", "PixelType"),
         well=wells.get(element.get("ID", "")),
+        description=value_of(element, "Description"),
     )
 
 
@@ -243,10 +254,14 @@ def _color(element: Element) -> int | None:
 
 def _wavelength(element: Element, *names: str) -> float | None:
     for name in names:
-        length = quantity_of(element, name, MICROMETRES, "nm")
+        if element.get(f"{name}Unit", "nm").strip() == "nm":
+            length = number_of(element, name)
+        else:
+            micrometres = quantity_of(element, name, MICROMETRES, None)
+            # Rounding removes the noise that the two products leave.
+            length = None if micrometres is None else round(micrometres * 1000, 9)
         if length is not None:
-            # Back from micrometres; rounding removes the noise that the two products leave.
-            return round(length * 1000, 9)
+            return length
     return None
 
 
@@ -358,24 +373,26 @@ def _row_name(row: int) -> str:
     return letters
 
 
-def _modulo_annotations(root: Element) -> dict[str, tuple[Modulo, ...]]:
-    """Find the annotations in the Modulo namespace (https://docs.openmicroscopy.org/ome-model/, "6D, 7D and 8D")."""
+def modulo_annotations(annotations: Iterable[Element]) -> dict[str, tuple[Modulo, ...]]:
+    """Find the annotations that tell folded dimensions; their Modulo elements by ID."""
     found = {}
-    for group in children_of(root, "StructuredAnnotations"):
-        for annotation in group:
-            folded = [
-                _modulo(element)
-                for element in annotation.iter()
-                if local_name(element) in {"ModuloAlongZ", "ModuloAlongC", "ModuloAlongT"}
-            ]
-            known = tuple(modulo for modulo in folded if modulo is not None)
-            if known:
-                found[annotation.get("ID", "")] = known
+    for annotation in annotations:
+        folded = [
+            _modulo(element)
+            for element in annotation.iter()
+            if local_name(element) in {"ModuloAlongZ", "ModuloAlongC", "ModuloAlongT"}
+        ]
+        known = tuple(modulo for modulo in folded if modulo is not None)
+        if known:
+            found[annotation.get("ID", "")] = known
     return found
 
 
 def _modulo(element: Element) -> Modulo | None:
-    letter = MODULO_LETTERS.get(element.get("Type", "other"), "Q")
+    kind, description = element.get("Type", "other"), element.get("TypeDescription")
+    own = (description or "").strip()
+    # A letter that the schema has no type for is told by the description, as our writer does.
+    letter = own if re.fullmatch("[A-Z]", own) and own not in "TCZYXS" else MODULO_LETTERS.get(kind, "Q")
     start, end, step = number_of(element, "Start"), number_of(element, "End"), number_of(element, "Step")
     unit = element.get("Unit")
     if start is not None and end is not None:
@@ -384,11 +401,12 @@ def _modulo(element: Element) -> Modulo | None:
         if not 0 < size < 1 << 20:
             return None
         values = tuple(start + width * i for i in range(size))
-        return Modulo(local_name(element)[-1], letter, size, AxisValues(letter, values, unit))
-    labels = [child.text or "" for child in children_of(element, "Label")]
+        return Modulo(local_name(element)[-1], letter, size, AxisValues(letter, values, unit), kind, description)
+    labels = tuple(child.text or "" for child in children_of(element, "Label"))
     if not labels:
         return None
-    return Modulo(local_name(element)[-1], letter, len(labels), _label_values(letter, labels, unit))
+    named = _label_values(letter, labels, unit)
+    return Modulo(local_name(element)[-1], letter, len(labels), named, kind, description, labels)
 
 
 def _label_values(letter: str, labels: Sequence[str], unit: str | None) -> AxisValues | None:

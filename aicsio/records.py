@@ -567,7 +567,8 @@ class ImageHandle:
         channels = self.scene.channels
         pick = self._pick("C")
         positions = (0,) if pick is None else (pick,) if isinstance(pick, int) else tuple(pick)
-        return tuple(channels[c] if c < len(channels) else Channel() for c in positions)
+        unknown = Channel(samples=self.array.dims.get("S", 1))
+        return tuple(channels[c] if c < len(channels) else unknown for c in positions)
 
     @property
     def channel_names(self) -> tuple[str, ...]:

@@ -19,9 +19,9 @@ from aicsio._ome import OmeDocument, OmeImage, TiffData
 from aicsio._ome_elements import decode_xml
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff_arrays import Plan, lazy_array
-from aicsio.formats._tiff_facts import IMAGE_DESCRIPTION
+from aicsio.formats._tiff_facts import IMAGE_DESCRIPTION, Facts
 from aicsio.formats._tiff_ifd import open_tiff, read_directory
-from aicsio.formats._tiff_page import PageKind
+from aicsio.formats._tiff_page import PALETTE, PageKind
 from aicsio.formats._tiff_series import Series, is_level_of
 from aicsio.formats._tiff_store import Integers, Store, open_store, stores_at
 from aicsio.records import Diagnostic, LazyArray, Source
@@ -292,6 +292,16 @@ def arrays(located: Located, members: Members) -> tuple[tuple[LazyArray, ...], l
         if found is None:
             return tuple(levels), notes
         levels.append(found)
+
+
+def palette(located: Located, members: Members) -> bytes | None:
+    """Return the colours of indexed pixels, as the first plane gives them."""
+    if located.kind is None or located.kind.photometric != PALETTE:
+        return None
+    first = int(np.argmax(located.page_of >= 0))
+    store = members.stores[int(located.store_of[first])]
+    with open_tiff(store.source) as (file, _):
+        return Facts.of(file, store.directories[int(located.page_of[first])]).color_map(located.kind)
 
 
 def _level(located: Located, members: Members, level: int) -> tuple[LazyArray | None, list[Diagnostic]]:

@@ -14,14 +14,14 @@ from aicsio._ome_elements import decode_xml, looks_like_ome
 from aicsio.errors import CorruptFileError, SourceError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._ome_inline import find_blocks, inline_array
-from aicsio.formats._ome_planes import Members, arrays, description_start, locate
+from aicsio.formats._ome_planes import Members, arrays, description_start, locate, palette
 from aicsio.formats._tiff_arrays import length_of
 from aicsio.formats._tiff_dialects import describe
 from aicsio.formats._tiff_facts import IMAGE_DESCRIPTION, Facts
 from aicsio.formats._tiff_ifd import File, open_tiff, read_form
 from aicsio.formats._tiff_page import diagnose
 from aicsio.formats._tiff_store import Store, open_store
-from aicsio.records import AxisValues, Channel, Contents, Diagnostic, Dims, LazyArray, Scene, Source
+from aicsio.records import AxisValues, Channel, Contents, Diagnostic, Dims, LazyArray, Planes, Scene, Source
 
 __all__ = ["read_contents", "recognises"]
 
@@ -126,18 +126,20 @@ def _set(base: Source, text: str, document: OmeDocument, own: Store | None, note
     next_ifd = 0
     for image in document.images:
         levels: tuple[LazyArray, ...] = ()
+        colors: bytes | None = None
         try:
             located, more = locate(image, members, next_ifd)
             notes += more
             next_ifd = max(next_ifd, int(located.page_of.max(initial=-1)) + 1)
             levels, more = arrays(located, members)
             notes += more
+            colors = palette(located, members)
             if located.kind is not None:
                 notes += diagnose(located.kind, image.name or f"Image:{len(scenes)}")
         except UnsupportedFormatError as error:
             trouble = trouble or UnsupportedFormatError(f"{base.uri}: {error}")
             notes.append(Diagnostic("undecodable", str(error), image.name))
-        scenes.append(_scene(image, levels, f"Image:{len(scenes)}"))
+        scenes.append(attrs.evolve(_scene(image, levels, f"Image:{len(scenes)}"), color_map=colors))
     if trouble is not None and not any(scene.levels for scene in scenes):
         raise trouble
     if not scenes:
@@ -149,12 +151,14 @@ def _scene(image: OmeImage, levels: tuple[LazyArray, ...], fallback: str) -> Sce
     name = image.name or image.well or fallback
     channels = _channel_records(image, levels)
     coordinates: tuple[AxisValues, ...] = ()
+    planes = image.planes
     for modulo in image.modulo:
         unfolded = tuple(unfold(level, modulo) for level in levels)
         if levels and all(level is not None for level in unfolded):
             levels = tuple(level for level in unfolded if level is not None)
             coordinates += (modulo.values,) if modulo.values is not None else ()
             channels = channels[:: modulo.size] if modulo.along == "C" else channels
+            planes = None if planes is None else _unfold_planes(planes, modulo)
     return Scene(
         name=name,
         levels=levels,
@@ -163,7 +167,7 @@ def _scene(image: OmeImage, levels: tuple[LazyArray, ...], fallback: str) -> Sce
         time_step=image.time_step,
         acquired=image.acquired,
         objective=image.objective,
-        planes=image.planes,
+        planes=planes,
         coordinates=coordinates,
     )
 
@@ -174,6 +178,15 @@ def _channel_records(image: OmeImage, levels: tuple[LazyArray, ...]) -> tuple[Ch
     count, samples = length_of(levels[0], "C", 1), length_of(levels[0], "S", 1)
     known = [attrs.evolve(channel, samples=samples) for channel in image.channels[:count]]
     return tuple(known + [Channel(samples=samples)] * (count - len(known)))
+
+
+def _unfold_planes(planes: Planes, modulo: Modulo) -> Planes:
+    """Give the columns the letter of a folded dimension; its positions run fastest, so that their order is the same."""
+    dims: list[tuple[str, int]] = []
+    for letter, size in planes.dims.items():
+        fits = letter == modulo.along and size % modulo.size == 0
+        dims += [(letter, size // modulo.size), (modulo.letter, modulo.size)] if fits else [(letter, size)]
+    return attrs.evolve(planes, dims=Dims("".join(letter for letter, _ in dims), tuple(size for _, size in dims)))
 
 
 def unfold(array: LazyArray, modulo: Modulo) -> LazyArray | None:

@@ -147,6 +147,34 @@ def test_folded_dimensions_are_unfolded() -> None:
     assert to_numpy(flat).tobytes() == to_numpy(handle).tobytes()
 
 
+def test_facts_of_planes_are_unfolded_with_them(tmp_path: Path) -> None:
+    times = "".join(f'<Plane TheZ="0" TheC="0" TheT="{t}" DeltaT="{t}"/>' for t in range(6))
+    folded = '<Modulo><ModuloAlongT Type="lifetime" Start="0" End="2"/></Modulo>'
+    body = image("<TiffData/>" + times, t=6).replace("</Image>", '<AnnotationRef ID="A"/></Image>')
+    body += (
+        f"<StructuredAnnotations><XMLAnnotation ID='A'><Value>{folded}</Value></XMLAnnotation></StructuredAnnotations>"
+    )
+    handle = open_image(ome_tiff(tmp_path / "a.ome.tif", planes(6), ome_xml(body)))
+    assert str(handle.dims) == "T=2, H=3, C=1, Z=1, Y=5, X=6"
+    known = handle.scene.planes
+    assert known is not None
+    assert str(known.dims) == "T=2, H=3, C=1, Z=1"
+    column = known.column("time")
+    assert column is not None
+    assert column[:, :, 0, 0].tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+
+
+def test_colours_of_indexed_pixels(tmp_path: Path) -> None:
+    colors = np.arange(768, dtype=np.uint16).reshape(3, 256)
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif", planes(1)[0][..., 0], photometric="palette", colormap=colors,
+        description=ome_xml(image("<TiffData/>")), metadata=None,
+    )  # fmt: skip
+    handle = open_image(tmp_path / "a.ome.tif")
+    assert handle.format == "ome-tiff"
+    assert handle.scene.color_map == colors.tobytes()
+
+
 def test_pixels_inside_the_xml() -> None:
     path = corpus_file("generated/bioformats/bf_omexml_bindata.ome")
     handle = open_image(path)

@@ -182,7 +182,35 @@ def test_modulo_by_labels() -> None:
     (modulo,) = one('<AnnotationRef ID="A"/>' + pixels(), around=around).modulo
     assert modulo.values == AxisValues("E", (405.0, 488.0), None)
     (modulo,) = one('<AnnotationRef ID="A"/>' + pixels(), around=around.replace("405", "violet")).modulo
-    assert (modulo.size, modulo.values) == (2, None)
+    assert (modulo.size, modulo.values, modulo.labels) == (2, None, ("violet", "488"))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "letter"),
+    [
+        ('Type="phase"', "P"),
+        ('Type="phase" TypeDescription="H"', "H"),
+        ('Type="other" TypeDescription="V"', "V"),
+        ('Type="other" TypeDescription="X"', "Q"),
+        ('Type="other" TypeDescription="fibres"', "Q"),
+        ('Type="new"', "Q"),
+    ],
+)
+def test_the_letter_of_a_folded_dimension(attributes: str, letter: str) -> None:
+    along = f'<ModuloAlongT {attributes} Start="0" End="1"/>'
+    around = (
+        f'<StructuredAnnotations><XMLAnnotation ID="A"><Value>{along}</Value></XMLAnnotation></StructuredAnnotations>'
+    )
+    (modulo,) = one('<AnnotationRef ID="A"/>' + pixels(), around=around).modulo
+    assert modulo.letter == letter
+    assert f'Type="{modulo.kind}"' in attributes
+
+
+@pytest.mark.parametrize("told", ["517.0434405009875", '0.5170434405009875" EmissionWavelengthUnit="µm'])
+def test_wavelengths_keep_their_digits(told: str) -> None:
+    (channel,) = one(pixels(f'<Channel EmissionWavelength="{told}"/>')).channels
+    assert channel.emission == pytest.approx(517.0434405009875, rel=1e-12)
+    assert "µ" in told or channel.emission == 517.0434405009875
 
 
 # ---------------------------------------------------------------- text that is wrong
