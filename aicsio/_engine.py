@@ -34,6 +34,8 @@ BATCH = 1 << 20
 """Small blocks are taken together up to this many bytes of pixels: threads that meet often wait often."""
 REMOTE_BATCH = 8 << 20
 """The same for remote sources, whose requests should be large."""
+LEAST_REMOTE = 4 << 20
+"""And this large at least: one plane is one request, not one for each thread."""
 RECYCLED = 32 << 20
 """Memory up to this size may have been used before; larger pieces come from the system, filled with zeros."""
 
@@ -192,7 +194,11 @@ def read_into(array: LazyArray, out: Array, workers: int | None = None, *, blank
         if array.nbytes < SMALL:
             count = 1
         # A core that has done its share early takes more; a request is best large, and one for each thread.
-        most = min(REMOTE_BATCH, array.nbytes // count) if far else min(BATCH, array.nbytes // (4 * count))
+        most = (
+            min(REMOTE_BATCH, max(array.nbytes // count, LEAST_REMOTE))
+            if far
+            else min(BATCH, array.nbytes // (4 * count))
+        )
         batches = _batches(itertools.chain(first, plan), array.dtype.itemsize, most)
         if count == 1:
             _run(target, batches)

@@ -22,7 +22,7 @@ from aicsio.errors import AicsioError, CorruptFileError
 from aicsio.records import Behind, Called, Codec, Coded, Piece, Source, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
-Fetched: TypeAlias = dict[tuple[Source, _files.Span], bytes]
+Fetched: TypeAlias = dict[tuple[Source, _files.Span], _files.Buffer]
 P = TypeVar("P", Strided, Coded, Called)
 
 NEAR = 4096

@@ -133,20 +133,21 @@ def explain(image: object, *, storage_options: Mapping[str, Any] | None = None) 
     >>> [candidate.format for candidate in explain(b"no image") if candidate.taken]
     []
     """
-    source = _files.identify(image, storage_options)
-    head = _files.read_head(source, formats.HEAD_BYTES)
     told: list[Candidate] = []
     taken = False
-    for row in formats.candidates(source):
-        if taken:
-            told.append(Candidate(row.name, False, "not asked: another format took the file"))
-            continue
-        missing = row.missing()
-        if missing:
-            told.append(Candidate(row.name, False, f"needs {', '.join(missing)}, which is not installed"))
-            continue
-        taken = row.load().recognises(source, head)
-        told.append(Candidate(row.name, taken, f"its content {'is' if taken else 'is not'} {row.name}"))
+    with _files.session():
+        source = _files.identify(image, storage_options)
+        head = _files.read_head(source, formats.HEAD_BYTES)
+        for row in formats.candidates(source):
+            if taken:
+                told.append(Candidate(row.name, False, "not asked: another format took the file"))
+                continue
+            missing = row.missing()
+            if missing:
+                told.append(Candidate(row.name, False, f"needs {', '.join(missing)}, which is not installed"))
+                continue
+            taken = row.load().recognises(source, head)
+            told.append(Candidate(row.name, taken, f"its content {'is' if taken else 'is not'} {row.name}"))
     return tuple(told)
 
 

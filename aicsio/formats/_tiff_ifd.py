@@ -29,10 +29,6 @@ Value: TypeAlias = tuple[int, ...] | tuple[float, ...] | bytes
 
 MAX_TAGS = 4096
 """A directory with more entries than this is rubbish."""
-AHEAD = 1 << 20
-"""Most bytes that a remote read takes at once: a request costs more than these bytes."""
-LEAST_AHEAD = 1 << 13
-"""Fewest bytes that a remote read takes."""
 GAP = 4096
 """Tag values closer than this are read together."""
 NEAR = 1 << 17
@@ -142,24 +138,11 @@ class File:
     reader: Reader
     form: Form
     size: int
-    _ahead: tuple[int, bytes] = (0, b"")
-    _step: int = 1 << 17
-    _hits: int = 1
     _spent: int = 0
 
     def read(self, offset: int, nbytes: int) -> bytes:
-        """Return bytes; of a remote file more are fetched ahead, the more the closer the reads lie together."""
-        if not self.reader.remote or self.source.size is None:
-            return self.reader.read(offset, nbytes)
-        start, data = self._ahead
-        if start <= offset <= offset + nbytes <= start + len(data):
-            self._hits += 1
-            return data[offset - start : offset - start + nbytes]
-        self._step = min(2 * self._step, AHEAD) if self._hits else max(self._step // 2, LEAST_AHEAD)
-        self._hits = 0
-        data = self.reader.read(offset, max(min(self._step, self.size - offset), nbytes))
-        self._ahead = (offset, data)
-        return data[:nbytes]
+        """Return bytes; of a remote file the reader fetches more, for what is asked next."""
+        return self.reader.read(offset, nbytes)
 
     def spend(self, nbytes: int, offset: int) -> None:
         """Count bytes of tag values, and refuse when they exceed what the file can honestly hold."""
@@ -323,7 +306,7 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
     """
     directory, offset, whole = read_directory(file, first)
     form, size = file.form, file.size
-    read = file.read if file.reader.remote else file.reader.read
+    read = file.reader.read
     count_of, next_of = struct.Struct(form.number).unpack_from, struct.Struct(form.pointer).unpack_from
     number, entry, tail = struct.calcsize(form.number), form.entry.itemsize, form.inline
     links, seen, last = _Links(number), {first}, first

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 class AbstractFileSystem:
+    async_impl: bool
     def info(self, path: str) -> dict[str, Any]: ...
     def open(self, path: str, mode: str = ...) -> IO[bytes]: ...
     def cat_ranges(
