@@ -185,6 +185,11 @@ class CziLayout:
                 place = (*(0,) * n, y1, x1, *(0,) * len(samples))
                 yield self._piece(row, height, width, (crop, extent, place))
 
+    def first_row(self, key: int) -> int | None:
+        """Row of the first subblock of a plane; ``None`` where it has none."""
+        low, high = self._rows_of(key)
+        return low if low < high else None
+
     def _rows_of(self, key: int) -> tuple[int, int]:
         if self.keys is None:
             return key * self.per_plane, (key + 1) * self.per_plane
