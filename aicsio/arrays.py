@@ -3,18 +3,18 @@
 Rule kept here: pixels are read only by the engine; this module says how much of them at once, and labels them.
 """
 
-import math
 import os
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio import _engine, _notation, _views
-from aicsio.errors import DimensionError, MissingDependencyError
+from aicsio import _chunking, _engine, _views
+from aicsio._chunking import Chunks
+from aicsio.errors import MissingDependencyError
 from aicsio.records import ImageHandle, LazyArray, Pick, View
 from aicsio.steps import verb
 
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     import dask.array
     import xarray
 
-__all__ = ["read_array", "to_dask", "to_numpy", "to_xarray", "token"]
-
-Chunks: TypeAlias = str | int | Mapping[str, int] | tuple[int | tuple[int, ...], ...]
-
-CHUNK_BYTES = 32 * 1024 * 1024
-"""Automatic dask chunks grow to this size: below, tasks cost more than reading; above, fewer run at once."""
+__all__ = ["Chunks", "read_array", "to_dask", "to_numpy", "to_xarray", "token"]
 
 
 def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]:
@@ -141,9 +136,11 @@ def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.A
     handle
         An opened image. Left out, the call returns a step.
     chunks
-        ``"auto"``: whole stored blocks, fastest axes first, up to 32 MiB. A letter string such as ``"ZYX"``: one chunk
-        along these, one position along the others. A mapping by letter (others automatic; -1 for all), or what
-        ``dask.array`` takes.
+        ``"auto"``: whole stored blocks, fastest axes first, up to 32 MiB (up to what ``array.chunk-size`` of dask's
+        configuration says, where that is set); ``"64MiB"``: up to this size. A letter string such as ``"ZYX"``: one
+        chunk along these, one position along the others. A mapping by letter (others automatic; -1 for all), an int for
+        all dimensions, or a tuple with an entry for each: an int, or the sizes of the chunks. Automatic chunks begin
+        where stored blocks begin; giant planes of raw pixels, strips or tiles are cut along Y, then X.
 
     Returns
     -------
@@ -163,59 +160,15 @@ def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.A
     >>> to_dask(open_image(np.zeros((4, 64, 64))), chunks={"Z": 1}).numblocks
     (4, 1, 1)
     """
-    import dask.array as da
-
     array = handle.array
-    wanted = _chunk_shape(array, chunks)
-    advice = "give sizes from 1 on, -1 for all of a dimension, or tuples of sizes that add up"
-    try:
-        cut = da.core.normalize_chunks(wanted, shape=array.shape, dtype=array.dtype)
-    except (ValueError, ArithmeticError) as error:
-        raise DimensionError(f"chunks={chunks!r} do not fit {array.dims} ({error}): {advice}") from error
-    if any(size < 0 for sizes in cut for size in sizes):
-        raise DimensionError(f"chunks={chunks!r} have negative sizes: {advice}")
+    sizes = _chunking.cut(array, chunks)
     graph = _as_dask(array)
     if graph is not None:
-        return graph if chunks == "auto" else graph.rechunk(cut)
-    name = f"aicsio-{token((array, cut))}"
-    made = da.from_array(_Sliced(array), chunks=cut, name=name, lock=False, asarray=True, meta=np.empty(0, array.dtype))
-    return cast("dask.array.Array", made)
+        return graph if chunks == "auto" else graph.rechunk(sizes)
+    from aicsio import _dask_graph
 
-
-def _chunk_shape(array: LazyArray, chunks: Chunks) -> tuple[Any, ...]:
-    dims = array.dims
-    if isinstance(chunks, str) and chunks != "auto":
-        _notation.parse_order(chunks)
-        return tuple(size if letter in chunks else 1 for letter, size in dims.items())
-    if isinstance(chunks, tuple):
-        if len(chunks) != len(dims):
-            raise DimensionError(f"{len(chunks)} chunk sizes {chunks} for the {len(dims)} dimensions {dims}")
-        return chunks
-    if isinstance(chunks, int):
-        return (chunks,) * len(dims)
-    fixed = {} if isinstance(chunks, str) else dict(chunks)
-    _notation.check_picks(fixed, dims)
-    return _grown(array, {c: dims[c] if n == -1 else n for c, n in fixed.items()})
-
-
-def _grown(array: LazyArray, fixed: Mapping[str, int]) -> tuple[int, ...]:
-    """Start from the stored blocks and take more of them, fastest stored axis first."""
-    shape, axes = array.shape, array.view.axes
-    block = array.layout.block_shape
-    chunk = [1] * len(shape)
-    for i, (letter, axis) in enumerate(zip(array.view.letters, axes, strict=True)):
-        if letter in fixed:
-            chunk[i] = fixed[letter]
-        elif axis >= 0:
-            pick = array.view.picks[axis]
-            step = abs(pick.step) if isinstance(pick, range) else 1
-            chunk[i] = min(shape[i], max(1, block[axis] // step))
-    for i in sorted(range(len(shape)), key=lambda i: axes[i], reverse=True):
-        if array.view.letters[i] in fixed or axes[i] < 0:
-            continue
-        nbytes = math.prod(chunk) * array.dtype.itemsize
-        chunk[i] = min(shape[i], chunk[i] * max(1, CHUNK_BYTES // max(nbytes, 1)))
-    return tuple(chunk)
+    edges = tuple(map(_dask_graph.Edges.of, sizes))
+    return _dask_graph.array_of(_Sliced(array), f"aicsio-{token((array, edges))}", sizes, edges)
 
 
 def token(value: object) -> str:

@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import dask
 import dask.array as da
 import dask.base
 import numpy as np
 import pytest
 
-from aicsio import ImageHandle, PixelSize, _engine, open_image, select_level, to_dask, to_numpy, to_xarray, transpose_to
+from aicsio import (
+    ImageHandle,
+    PixelSize,
+    _codecs,
+    _engine,
+    open_image,
+    select_level,
+    to_dask,
+    to_numpy,
+    to_xarray,
+    transpose_to,
+)
 from aicsio.arrays import token
 from aicsio.errors import ArgumentTypeError, DimensionError, MissingDependencyError, SourceNotFoundError
 from aicsio.records import AxisValues, Contents, LazyArray
@@ -108,6 +120,64 @@ class TestToDask:
         for part in said:
             assert part in str(caught.value)
 
+    def test_letters_that_are_not_there_are_refused(self, image: ImageHandle) -> None:
+        for chunks in ("Q", "ZQYX", {"Q": 1}):
+            with pytest.raises(DimensionError, match=r"names 'Q': there are C=2, Z=3, Y=40, X=50"):
+                to_dask(image, chunks=chunks)
+
+    def test_automatic_chunks_are_as_large_as_dask_is_told(self, image: ImageHandle) -> None:
+        with dask.config.set({"array.chunk-size": 2 * 40 * 50}):
+            assert to_dask(image).chunksize == (1, 1, 32, 50)
+        assert to_dask(image, chunks="12 kB").chunksize == (1, 3, 40, 50)
+        with dask.config.set({"array.chunk-size": "1B"}):
+            assert to_dask(image).chunksize == (1, 1, 1, 1)
+        with pytest.raises(DimensionError, match="no pixel"):
+            to_dask(image, chunks="0.1 B")
+
+    def test_automatic_chunks_begin_where_blocks_begin(self) -> None:
+        handle = handle_of(stored(np.arange(100 * 60, dtype=np.uint16).reshape(100, 60), "YX", (16, 20)))
+        for y, sizes in ((slice(5, 95), (11, 16, 16, 16, 16, 15)), (slice(95, 5, -1), (16, 16, 16, 16, 16, 10))):
+            view = transpose_to(handle, "YX", Y=y)
+            lazy = to_dask(view, chunks=f"{16 * 60 * 2}B")
+            assert lazy.chunks[0] == sizes
+            assert np.array_equal(lazy.compute(), to_numpy(view))
+
+    @pytest.mark.parametrize(
+        ("kind", "blocks", "chunk"),
+        [("raw", (1, 400, 300), (1, 50, 300)), ("deflate", (1, 400, 300), (1, 400, 300))],
+    )
+    def test_a_giant_plane_is_cut_unless_that_decodes_it_again_and_again(
+        self, kind: Any, blocks: tuple[int, ...], chunk: tuple[int, ...]
+    ) -> None:
+        array = np.arange(2 * 400 * 300, dtype=np.uint16).reshape(2, 400, 300)
+        handle = handle_of(stored(array, "ZYX", blocks, kind=kind))
+        lazy = to_dask(handle, chunks="30000B")
+        assert lazy.chunksize == chunk
+        assert np.array_equal(lazy.compute(), array)
+
+    def test_chunks_without_a_rule(self, image: ImageHandle) -> None:
+        for cut in ((2, 3, (1, 30, 9), 50), (2, 3, (10, 10, 20), (0, 50)), ((2, 0), 3, 40, (1, 2, 3, 44))):
+            assert np.array_equal(to_dask(image, chunks=cut).compute(), PIXELS)
+
+    def test_a_slice_touches_only_its_chunks(self, tmp_path: Path) -> None:
+        spec = TiffSpec((ImageSpec(C=2, Z=3, Y=64, X=64),), compression="zlib", tile=(32, 32))
+        lazy = to_dask(open_image(write(spec, tmp_path)), chunks=(1, 1, 1, 32, 32))
+        expected = pixels(spec.images[0])
+        decoded: list[int] = []
+
+        def counting(codecs: Any, data: Any, want: Any) -> Any:
+            decoded.append(len(data))
+            return decode(codecs, data, want)
+
+        decode = _codecs.decode
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_codecs, "decode", counting)
+            assert np.array_equal(lazy[0, 1, 2, 30:34, 5].compute(), expected[0, 1, 2, 30:34, 5])
+            assert len(decoded) == 2
+            decoded.clear()
+            assert lazy[:, :, 1, 40, 40].sum().compute() == expected[:, :, 1, 40, 40].sum()
+            assert len(decoded) == 2
+
     def test_nothing_is_read_until_it_is_computed(self, tmp_path: Path) -> None:
         path = write(TiffSpec(), tmp_path)
         handle = open_image(path)
@@ -136,8 +206,10 @@ class TestToDask:
         lazy = to_dask(handle_of(many), chunks={"Y": 1})
         assert lazy.npartitions == 50_000
         assert len(lazy.dask.layers) == 2
-        # Only the chunk sizes are listed one by one, in five bytes each; a task takes more than a hundred.
-        assert sum(len(pickle.dumps(layer)) for layer in lazy.dask.layers.values()) < 6 * 50_000
+        assert sum(len(pickle.dumps(layer)) for layer in lazy.dask.layers.values()) < 500_000 + 10_000  # the offsets
+        assert len(pickle.dumps(lazy.dask.layers[lazy.name])) < 3000
+        task = lazy[1234].__dask_graph__()[lazy[1234].__dask_keys__()[0]]
+        assert len(pickle.dumps(task)) < 2000
 
     def test_a_graph_computes_in_another_process(self, tmp_path: Path) -> None:
         spec = TiffSpec((ImageSpec(C=2, Z=3),), compression="zlib")
