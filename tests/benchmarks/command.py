@@ -12,9 +12,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import contenders, report, samples, timing
+from benchmarks import contenders, microscopes, report, samples, timing
 
-PEERS = ("tifffile", "bioio")
+PEERS = ("tifffile", "czifile", "aicspylibczi", "liffile", "readlif", "bioio")
+COLUMNS = {
+    "TIFF": ("tifffile", "bioio"),
+    "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct"),
+    "LIF": ("liffile", "readlif", "bioio", "bioio-direct"),
+}
+"""Peers that the table of a kind of file shows."""
 NEW_PROCESS = ("raw", "zlib")
 """Files that new interpreters open: they take seconds, and the others would tell nothing more."""
 LIBRARIES = ("aicsio", "numpy", "dask", "imagecodecs", *PEERS)
@@ -25,8 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 200, stderr=options.json)
     peers = contenders.installed(tuple(options.peers))
-    made = samples.samples(options.planes, options.size, options.tiny_planes, options.tiny_size, options.tile)
-    chosen = [sample for sample in made if not options.files or sample.name in options.files]
+    made = [
+        *samples.samples(options.planes, options.size, options.tiny_planes, options.tiny_size, options.tile),
+        *microscopes.samples(options.planes, options.size, options.mosaic, options.subblocks),
+    ]
+    chosen = [sample for sample in made if _is_chosen(sample, options.files)]
     lines: list[report.Line] = []
     with (
         tempfile.TemporaryDirectory(prefix="aicsio-benchmarks-", dir=options.folder) as folder,
@@ -37,35 +46,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lines.append(_import(peers, options.rounds))
         for sample in chosen:
             console.print(f"{sample.name}: writing {sample.planes} planes ...", style="dim")
-            path = samples.write(sample, Path(folder))
-            lines += _lines(sample, path, Path(folder), peers, options, console)
+            if sample.container == "TIFF":
+                path = samples.write(sample, Path(folder))
+                lines += _lines(sample, path, Path(folder), peers, options, console)
+            else:
+                path = microscopes.write(sample, Path(folder))
+                lines += _microscope_lines(sample, path, peers, options, console)
             path.unlink()
-    about = _about(options.workers)
+    about = _about(options.workers) | {"clock": options.clock}
     if options.json:
         print(report.as_json(lines, about))
-    report.show(lines, peers, console)
+    for container, columns in COLUMNS.items():
+        names = {sample.name for sample in chosen if sample.container == container}
+        names |= {""} if container == "TIFF" else set()
+        own = [line for line in lines if line.sample in names]
+        if own:
+            console.print(container, style="bold")
+            report.show(own, [name for name in columns if name.partition("-")[0] in peers], console)
+    report.show_goals(lines, console)
     console.print(", ".join(f"{name} {value}" for name, value in about.items()))
     return 0
+
+
+def _is_chosen(sample: samples.Sample, names: Sequence[str]) -> bool:
+    return not names or sample.name in names or sample.container.lower() in names
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python tests/benchmarks",
         description="Compare aicsio with the floor (bare reads and decoders) and with peers, in one run on the same "
-        "files. These (2 GB in all at the default sizes) are made in a temporary folder and deleted.",
+        "files. These (4 GB in all at the default sizes) are made in a temporary folder and deleted one by one.",
     )
-    names = ["import", *(sample.name for sample in samples.samples(1, 1, 1, 1, 1))]
-    parser.add_argument("files", nargs="*", metavar="FILE", help=f"which of: {', '.join(names)} (default: all)")
+    made = [*samples.samples(1, 1, 1, 1, 1), *microscopes.samples(1, 1, 1, 1)]
+    names = ", ".join(["import", *(sample.name for sample in made), "or tiff, czi, lif for all of a kind"])
+    parser.add_argument("files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these, such as: read window dask")
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS, help="peers to ask, if installed")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (default: 7)")
-    parser.add_argument("--patience", type=float, default=60.0, help="seconds that a slow contender may take in all")
+    parser.add_argument("--patience", type=float, default=15.0, help="seconds that a slow contender may take in all")
     parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="threads of each contender")
     parser.add_argument("--planes", type=int, default=180, help="large planes (default: 180)")
     parser.add_argument("--size", type=int, default=1024, help="their height and width (default: 1024)")
     parser.add_argument("--tile", type=int, default=256, help="height and width of compressed tiles (default: 256)")
     parser.add_argument("--tiny-planes", type=int, default=50_000, help="tiny planes (default: 50000)")
     parser.add_argument("--tiny-size", type=int, default=64, help="their height and width (default: 64)")
+    parser.add_argument("--mosaic", type=int, default=20_000, help="height and width of the mosaic (default: 20000)")
+    parser.add_argument("--subblocks", type=int, default=100_000, help="of the largest CZI (default: 100000)")
+    parser.add_argument("--clock", choices=timing.CLOCKS, default="wall", help="what is counted (default: wall)")
     parser.add_argument("--folder", help="where the temporary folder is made")
     parser.add_argument("--json", action="store_true", help="print all measurements as JSON, and the table to stderr")
     return parser
@@ -94,12 +122,7 @@ def _lines(
         if not asked(case.name):
             continue
         console.print(f"{sample.name}: {case.name} ...", style="dim")
-        found = timing.measure(case.contenders, options.rounds, options.patience)
-        yield report.Line(sample.name, case.name, tuple(found.items()))
-        if case.needed is not None:
-            counts = {name: timing.bytes_read(call) for name, call in case.contenders.items() if name != "floor"}
-            amounts = tuple((name, count) for name, count in counts.items() if count is not None)
-            yield report.Line(sample.name, f"{case.name} bytes", amounts=amounts, needed=case.needed)
+        yield from _measured(sample, case, options)
     if asked("new process") and sample.name in NEW_PROCESS:
         index = where.shape[0] // 2
         at = contenders.picks(sample, index)
@@ -115,6 +138,31 @@ def _lines(
         for name, count in sizes.items():
             compared = {"ours": count, "3 MB": 3_000_000, "graph, automatic chunks": automatic}
             yield report.Line(sample.name, name, amounts=tuple(compared.items()))
+
+
+def _measured(sample: samples.Sample, case: contenders.Case, options: argparse.Namespace) -> Iterator[report.Line]:
+    found = timing.measure(case.contenders, options.rounds, options.patience, options.clock)
+    yield report.Line(sample.name, case.name, tuple(found.items()))
+    if case.needed is not None:
+        counts = {name: timing.bytes_read(call) for name, call in case.contenders.items() if name != "floor"}
+        amounts = tuple((name, count) for name, count in counts.items() if count is not None)
+        yield report.Line(sample.name, f"{case.name} bytes", amounts=amounts, needed=case.needed)
+
+
+def _microscope_lines(
+    sample: samples.Sample, path: Path, peers: tuple[str, ...], options: argparse.Namespace, console: Console
+) -> Iterator[report.Line]:
+    def asked(name: str) -> bool:
+        return not options.cases or any(name.startswith(case) for case in options.cases)
+
+    own = tuple(peer for peer in peers if peer in microscopes.PEERS[sample.container])
+    for case in microscopes.cases(sample, path, options.workers, own):
+        if asked(case.name):
+            console.print(f"{sample.name}: {case.name} ...", style="dim")
+            yield from _measured(sample, case, options)
+    if asked("sizes"):
+        for name, count in microscopes.sizes(path).items():
+            yield report.Line(sample.name, name, amounts=(("ours", count), ("4 MB", 4_000_000)))
 
 
 def _about(workers: int) -> dict[str, str]:

@@ -81,6 +81,7 @@ def _ours(sample: Sample, where: Ranges, index: int, start: int, folder: Path, w
     square = slice(start, start + WINDOW)
     array = aicsio.open_image(np.ascontiguousarray(aicsio.to_numpy(handle)), dims=handle.dims.order)
     out = folder / "ours.ome.tif"
+    compression: Any = sample.compression
 
     def plane() -> object:
         return aicsio.to_numpy(aicsio.transpose_to(aicsio.open_image(where.path), "YX", **at))
@@ -99,7 +100,7 @@ def _ours(sample: Sample, where: Ranges, index: int, start: int, folder: Path, w
         },
         "write": {
             "ours": lambda: aicsio.write_ome_tiff(
-                array, out, compression=sample.compression, tile=sample.tile, overwrite=True, sync=False
+                array, out, compression=compression, tile=sample.tile, overwrite=True, sync=False
             )
         },
     }

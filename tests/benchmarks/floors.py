@@ -1,9 +1,10 @@
 """The floor: what the same bytes cost without any reader. Bare ``preadv``, bare decoder, as many threads, fresh array.
 
-Compressed ranges are read and decoded into buffers that each thread keeps, then copied to their place. zlib is decoded
-by libdeflate, as in the package.
+Compressed tiles are read and decoded into buffers that each thread keeps, then copied to their place; whole planes of
+CZI are decoded where they belong. zlib is decoded by libdeflate, as in the package.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,15 +23,23 @@ DECODERS: dict[str, Callable[..., Any]] = {"zlib": imagecodecs.deflate_decode, "
 
 def read(where: Ranges, workers: int) -> Array:
     """Read all planes."""
+    if where.compression in PLANE_DECODERS:
+        return read_planes(where, workers)
     return read_raw(where, workers) if where.compression is None else read_coded(where, workers)
 
 
 def read_raw(where: Ranges, workers: int) -> Array:
-    """Read raw planes that follow each other."""
+    """Read raw planes: in one run where they follow each other, else one by one."""
     out = np.empty(where.shape, np.uint16)
     fd = os.open(where.path, os.O_RDONLY)
+    size = out.nbytes // where.shape[0]
+    apart = any(b - a != size for a, b in itertools.pairwise(where.offsets))
 
     def work(number: int) -> None:
+        if apart:
+            for index in range(number, where.shape[0], workers):
+                fill(fd, out[index], 0, size, where.offsets[index])
+            return
         fill(fd, out, out.nbytes * number // workers, out.nbytes * (number + 1) // workers, where.offsets[0])
 
     _run(work, workers)
@@ -43,6 +52,41 @@ def fill(fd: int, out: Array, low: int, high: int, offset: int) -> None:
     memory = out.reshape(-1).view(np.uint8).data
     while low < high:
         low += os.preadv(fd, [memory[low:high]], offset + low)
+
+
+def read_planes(where: Ranges, workers: int) -> Array:
+    """Read and decode planes, each of one range."""
+    out = np.empty(where.shape, np.uint16)
+    fd = os.open(where.path, os.O_RDONLY)
+    _run(lambda number: decode_planes(fd, where, out, range(number, where.shape[0], workers)), workers)
+    os.close(fd)
+    return out
+
+
+def decode_planes(fd: int, where: Ranges, out: Array, numbers: Iterable[int], first: int = 0) -> None:
+    """Read and decode some planes."""
+    decode = PLANE_DECODERS[where.compression or ""]
+    coded = np.empty(max(where.counts), np.uint8)
+    scratch = np.empty(out[0].nbytes, np.uint8)
+    for number in numbers:
+        count = where.counts[number]
+        os.preadv(fd, [coded.data[:count]], where.offsets[number])
+        decode(coded[:count], out[number - first], scratch)
+
+
+def _zstd1(coded: Array, plane: Array, scratch: Array) -> None:
+    """Decode zstd behind its header of three bytes, then put low and high bytes together."""
+    DECODERS["zstd"](coded[3:], out=scratch)
+    words, half = plane.reshape(-1), len(scratch) // 2
+    np.multiply(scratch[half:], 256, out=words, dtype=np.uint16, casting="unsafe")
+    np.add(words, scratch[:half], out=words)
+
+
+def _jpegxr(coded: Array, plane: Array, scratch: Array) -> None:  # noqa: ARG001 - one signature
+    plane[...] = imagecodecs.jpegxr_decode(coded.tobytes())
+
+
+PLANE_DECODERS: dict[str | None, Callable[[Array, Array, Array], None]] = {"zstd1": _zstd1, "jpegxr": _jpegxr}
 
 
 def read_coded(where: Ranges, workers: int) -> Array:
@@ -76,8 +120,10 @@ def plane(where: Ranges, index: int) -> Array:
     """Open the file and read one plane, whose place is known."""
     out: Array = np.empty((1, *where.shape[1:]), np.uint16)
     fd = os.open(where.path, os.O_RDONLY)
-    if where.compression is None:
-        fill(fd, out, 0, out.nbytes, where.offsets[0] + index * out.nbytes)
+    if where.compression in PLANE_DECODERS:
+        decode_planes(fd, where, out, [index], index)
+    elif where.compression is None:
+        fill(fd, out, 0, out.nbytes, where.offsets[index])
     else:
         per = len(where.offsets) // where.shape[0]
         tiles(fd, where, out, range(index * per, (index + 1) * per), index)
@@ -91,7 +137,12 @@ def window(where: Ranges, index: int, start: int, size: int) -> Array | None:
         return None
     out = np.empty((size, size), np.uint16)
     pitch = where.shape[2] * 2
-    offset = where.offsets[0] + index * where.shape[1] * pitch + start * pitch + start * 2
+    first = (
+        where.offsets[index]
+        if len(where.offsets) == where.shape[0]
+        else where.offsets[0] + index * where.shape[1] * pitch
+    )
+    offset = first + start * pitch + start * 2
     fd = os.open(where.path, os.O_RDONLY)
     for row in range(size):
         os.preadv(fd, [out[row]], offset + row * pitch)

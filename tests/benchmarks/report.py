@@ -32,7 +32,7 @@ class Goal:
     sample: str
     case: str
     against: str
-    """``floor``, a peer, or ``needed`` for bytes."""
+    """``floor``, a peer, ``second`` for a time that must not be exceeded, or ``needed`` for bytes."""
     limit: float
 
 
@@ -54,6 +54,16 @@ GOALS = (
         Goal(f"tiny {compression}", "graph, a chunk a plane", "graph, automatic chunks", 1.5)
         for compression in ("raw", "zlib", "zstd")
     ),
+    Goal("czi raw", "read", "floor", 1.25),
+    Goal("czi raw", "read", "czifile", 1.0),
+    Goal("czi zstd1", "read", "floor", 1.2),
+    Goal("czi zstd1", "read", "aicspylibczi", 1.0),
+    *(Goal(f"czi {way}", "plane, open", "bioio", 0.1) for way in ("raw", "zstd1", "jpegxr")),
+    Goal("czi mosaic", "window bytes", "needed", 2.0),
+    *(Goal(f"czi {many}", "open", "second", 0.5) for many in ("tiles", "scenes")),
+    *(Goal(f"czi {many}", "pickled handle", "4 MB", 1.0) for many in ("tiles", "scenes")),
+    Goal("lif raw", "read", "floor", 1.25),
+    Goal("lif raw", "plane, open", "bioio", 0.1),
 )
 
 
@@ -70,6 +80,7 @@ def by_peer(timings: Iterable[tuple[str, Timing]]) -> dict[str, Timing]:
 def values(line: Line) -> dict[str, float]:
     """What goals compare: seconds by contender, or bytes."""
     found: dict[str, float] = {name: timing.median for name, timing in by_peer(line.timings).items()}
+    found["second"] = 1.0
     found.update(line.amounts)
     if line.needed is not None:
         found["needed"] = line.needed
@@ -109,9 +120,14 @@ def show(lines: Sequence[Line], peers: Sequence[str], console: Console) -> None:
                 cells += _against(found, peer, of_ours=False)
         table.add_row(line.sample, line.case, *cells)
     console.print(table)
+
+
+def show_goals(lines: Sequence[Line], console: Console) -> None:
+    """Print what the columns mean, and which promises hold."""
     console.print(
         "Medians (least to most). x beside the floor: ours as a multiple of it; x beside a peer: the peer as a "
-        "multiple of ours. The floor of import is numpy's, of dask our to_numpy, of bytes what the pixels take."
+        "multiple of ours. The floor of import is numpy's, of dask our to_numpy, of bytes what the pixels take. bioio "
+        "reads planes by get_image_dask_data, bioio-direct by get_image_data."
     )
     for goal in GOALS:
         verdict = kept(goal, lines)

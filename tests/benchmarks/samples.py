@@ -28,10 +28,12 @@ class Sample:
     """Axes, such as ``"TZYX"``."""
     shape: tuple[int, ...]
     """Sizes of the axes."""
-    compression: Literal["zlib", "zstd"] | None
-    """Name that tifffile has for it; ``None`` for raw pixels."""
-    tile: int | None
+    compression: Literal["zlib", "zstd", "zstd1", "jpegxr"] | None
+    """Name that tifffile or CZI has for it; ``None`` for raw pixels."""
+    tile: int | None = None
     """Height and width of tiles; ``None`` for one strip a plane."""
+    container: Literal["TIFF", "CZI", "LIF"] = "TIFF"
+    """Kind of file."""
 
     @property
     def planes(self) -> int:
@@ -101,7 +103,7 @@ def write(sample: Sample, folder: Path) -> Path:
 
 
 def ranges(sample: Sample, path: Path) -> Ranges:
-    """Ask tifffile where the pixels lie."""
+    """Say where the pixels of a TIFF lie, as tifffile sees it."""
     rows, columns = sample.shape[-2:]
     with tifffile.TiffFile(path) as file:
         offsets = [offset for page in file.pages for offset in page.dataoffsets]

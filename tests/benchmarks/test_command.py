@@ -6,8 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from aicsio import open_image, to_numpy
+from benchmarks import floors, microscopes
+
 FOLDER = Path(__file__).resolve().parent
 TINY = ["--planes=3", "--size=128", "--tile=32", "--tiny-planes=20", "--tiny-size=16", "--rounds=1"]
+TINY += ["--mosaic=200", "--subblocks=1000"]
 
 
 def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
@@ -20,7 +26,7 @@ def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
 def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path) -> None:
     cases = ["open", "read", "plane, open", "window", "dask", "write", "pickled handle"]
     rows = measured(
-        tmp_path, "--peers", "tifffile", "--cases", "open", "read", "plane", "window", "dask", "write", "sizes"
+        tmp_path, "tiff", "--peers", "tifffile", "--cases", "open", "read", "plane", "window", "dask", "write", "sizes"
     )
     found = {(row["file"], row["case"]) for row in rows}
     assert all(
@@ -31,6 +37,27 @@ def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path
     assert all(seconds > 0 for row in rows for times in row["seconds"].values() for seconds in times)
     assert {"ours", "floor", "tifffile"} <= set(next(row for row in rows if row["case"] == "read")["seconds"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "czi", "lif", "--peers", "--clock", "cpu")
+    found = {(row["file"], row["case"]) for row in rows}
+    stacks = ("czi raw", "czi zstd1", "czi jpegxr", "lif raw")
+    assert {(file, case) for file in stacks for case in ("open", "read", "plane, open", "pickled handle")} <= found
+    assert {("czi tiles", "open"), ("czi scenes", "open"), ("czi mosaic", "window")} <= found
+    window = next(row for row in rows if row["case"] == "window bytes")
+    assert window["needed_bytes"] <= window["bytes"].get("ours", 8192) <= 2 * window["needed_bytes"] + 256
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_floors_read_what_we_read(tmp_path: Path) -> None:
+    for sample in microscopes.samples(6, 32, 64, 4):
+        if sample.letters == "ZYX":
+            path = microscopes.write(sample, tmp_path)
+            where = microscopes.ranges(sample, path)
+            pixels = to_numpy(open_image(path)).reshape(where.shape)
+            assert np.array_equal(floors.read(where, 2), pixels)
+            assert np.array_equal(floors.plane(where, where.shape[0] // 2), pixels[where.shape[0] // 2])
 
 
 def test_new_processes_are_measured(tmp_path: Path) -> None:
