@@ -1,10 +1,10 @@
-"""What becomes of an image: the order of its planes, their type, segments and compression.
+"""What becomes of an image: the order of its planes, their type, segments, compression and smaller levels.
 
 Rule kept here: no I/O. What OME-TIFF cannot hold raises here, before a file is touched, with the call that works.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from aicsio import _views
 from aicsio.errors import DimensionError, WriteError
-from aicsio.records import Dims, DType, ImageHandle, LazyArray
-from aicsio.writers import _ome_xml, _stream, _tiff
+from aicsio.records import Dims, DType, ImageHandle, LazyArray, PixelSize
+from aicsio.writers import _encoders, _modulo, _ome_xml, _pooling, _stream, _tiff
 
 Array: TypeAlias = npt.NDArray[Any]
+Tile: TypeAlias = int | tuple[int, int] | Literal["auto"] | None
+Levels: TypeAlias = int | Literal["auto"]
+Downsample: TypeAlias = Literal["auto", "mean", "mode", "nearest"]
+Predictor: TypeAlias = bool | Literal["auto"]
 
 TILE = 512
 """Height and width of tiles that the caller does not choose."""
@@ -26,33 +30,28 @@ _CASTS: Mapping[str, str] = {
 
 
 @attrs.frozen
-class _Compression:
-    """One row of the table of compressions."""
+class Options:
+    """How pixels are written, as the caller says; the fields are the arguments of ``write_ome_tiff``."""
 
-    tag: int
-    """Value of the Compression tag."""
-    level: int | None
-    """Level unless the caller chooses; ``None`` where there are none."""
-    codec: str
-    """Name of the encoder in imagecodecs, without ``_encode``."""
+    compression: _encoders.Name | None = "zlib"
+    """Name of the compression; ``None`` for raw pixels."""
+    compression_level: int | None = None
+    """Its level; ``None`` for the usual one."""
+    predictor: Predictor = "auto"
+    """Whether differences of pixels are compressed."""
+    tile: Tile = "auto"
+    """Side of tiles, or (height, width); ``None`` for strips."""
+    levels: Levels = 1
+    """Number of resolution levels."""
+    downsample: Downsample = "auto"
+    """How smaller levels are made."""
+    dtype: str | None = None
+    """Type to convert to."""
+    modulo: _modulo.Choice = None
+    """What dimensions that OME lacks are folded into."""
 
 
-# libdeflate at level 1 makes noisy images as small as at level 6, several times faster.
-COMPRESSIONS: Mapping[str, _Compression] = {
-    "zlib": _Compression(8, 1, "deflate"),
-    "zstd": _Compression(50000, 3, "zstd"),
-    "lzw": _Compression(5, None, "lzw"),
-}
-
-
-def planned(
-    handles: Sequence[ImageHandle],
-    handle: ImageHandle,
-    dtype: str | None,
-    tile: int | tuple[int, int] | str | None,
-    compression: str | None,
-    level: int | None,
-) -> _stream.Job:
+def planned(handles: Sequence[ImageHandle], handle: ImageHandle, options: Options) -> _stream.Job:
     """Decide how one of the images is written.
 
     Raises
@@ -63,17 +62,15 @@ def planned(
         For a type or options that it lacks. Either error names the image where there are others.
     """
     try:
-        array = in_file_order(handle)
-        stored = _stored_type(array.dtype, dtype)
-        return _job(handle, array, stored, _grid(array, stored, compression, tile), compression, level)
+        return _job(handle, in_file_order(handle, options.modulo), options)
     except (DimensionError, WriteError) as error:
         if len(handles) == 1:
             raise
         raise type(error)(f"scene {handle.scene.name!r}: {error}") from error
 
 
-def in_file_order(handle: ImageHandle) -> LazyArray:
-    """Show the pixels as planes in the order of the file.
+def in_file_order(handle: ImageHandle, modulo: _modulo.Choice = None) -> LazyArray:
+    """Show the pixels as planes in the order of the file; a letter that is folded stands behind what it goes into.
 
     Raises
     ------
@@ -81,7 +78,8 @@ def in_file_order(handle: ImageHandle) -> LazyArray:
         For dimensions that OME-TIFF lacks, and for an image without pixels.
     """
     dims = handle.dims
-    strange = [letter for letter, size in dims.items() if letter not in "TCZYXS" and size != 1]
+    folded = _modulo.folds(handle, modulo)
+    strange = [letter for letter, size in dims.items() if letter not in {*"TCZYXS", *folded} and size != 1]
     if strange:
         raise DimensionError(_advice(dims, strange))
     if not handle.size:
@@ -89,6 +87,9 @@ def in_file_order(handle: ImageHandle) -> LazyArray:
     kept = [letter for letter, size in dims.items() if letter in "TCZ" and size > 1]
     lacking = [letter for letter in "TCZ" if letter not in kept]
     planes = "TCZ" if kept == [letter for letter in "TCZ" if letter in kept] else "".join([*lacking, *kept])
+    named = "".join(letter for letter in dims if letter in "TCZ")
+    planes = named if len(named) == 3 else planes
+    planes = _modulo.folded_order(planes, folded)
     order = f"{planes}YXS" if dims.get("S", 1) > 1 else f"{planes}YX"
     return _views.transpose(handle.array, order, {})
 
@@ -101,7 +102,7 @@ def _advice(dims: Dims, strange: list[str]) -> str:
     count = np.prod([dims.get(letter, 1) for letter in [*strange, "C"]])
     shape = ", ".join(str(n) for n in [count, *(dims[letter] for letter in rest)])
     return (
-        f"OME-TIFF has no {', '.join(strange)}: this image has {dims}. Pick a position: "
+        f"OME-TIFF has no {', '.join(strange)}: this image has {dims}. modulo='auto' keeps what fits. Pick a position: "
         f"transpose_to(handle, {order!r}, {picks}); or fold into C: "
         f"open_image(to_dask(transpose_to(handle, {folded!r})).reshape({shape}), dims={'C' + ''.join(rest)!r})"
     )
@@ -134,54 +135,126 @@ def _stored_type(dtype: DType, wanted: str | None) -> DType:
     return target.newbyteorder("<")
 
 
-def _grid(
-    array: LazyArray, stored: DType, compression: str | None, tile: int | tuple[int, int] | str | None
-) -> _tiff.Grid:
+# ---------------------------------------------------------------- segments, compression, levels
+
+
+def _job(handle: ImageHandle, array: LazyArray, options: Options) -> _stream.Job:
     height, width = array.dims["Y", "X"]
+    samples = array.dims.get("S", 1)
+    stored = _stored_type(array.dtype, options.dtype)
+    coder = _coder(options, stored, samples)
+    count = _level_count(height, width, options)
+    grid = _grid((height, width), samples * stored.itemsize, options, coder, pyramid=count > 1)
+    palette = _color_map(handle, array, stored, coder)
+    size = handle.pixel_size
+    full = _tiff.Pages(
+        array.size // (height * width * samples),
+        height,
+        width,
+        samples,
+        stored,
+        grid,
+        1 if coder is None else coder.tag,
+        1 if coder is None else coder.predictor,
+        pixel_size=(size.X, size.Y),
+        color_map=palette,
+    )
+    pooling = None if count == 1 else _pooling_for(options, array.dtype, palette is not None)
+    smaller = tuple(_smaller(full, level) for level in range(1, count))
+    if coder is None:
+        return _stream.Job(array, full, None, smaller, pooling)
+    return _stream.Job(array, full, coder.encode, smaller, pooling, coder.lossy)
+
+
+def sized(job: _stream.Job, size: PixelSize) -> _stream.Job:
+    """Give the planes of all levels another physical size, that of the full resolution."""
+    if job.pages.pixel_size == (size.X, size.Y):
+        return job
+    full = attrs.evolve(job.pages, pixel_size=(size.X, size.Y))
+    return attrs.evolve(job, pages=full, smaller=tuple(_smaller(full, n + 1) for n in range(len(job.smaller))))
+
+
+def _coder(options: Options, stored: DType, samples: int) -> _encoders.Encoder | None:
+    if options.compression is not None:
+        return _encoders.encoder(options.compression, options.compression_level, stored, samples, options.predictor)
+    for name in ("compression_level", "predictor"):
+        value = getattr(options, name)
+        if value not in {None, "auto", False}:
+            raise WriteError(f"{name}={value} without a compression: leave it out, or name one")
+    return None
+
+
+def _grid(
+    size: tuple[int, int], pixel: int, options: Options, coder: _encoders.Encoder | None, *, pyramid: bool
+) -> _tiff.Grid:
+    tile = options.tile
     if isinstance(tile, str):
-        tile = TILE if compression is not None and min(height, width) > TILE else None
+        tile = _fitting(size, (TILE, TILE)) if pyramid or (coder is not None and max(size) > TILE) else None
     if tile is None:
-        row_bytes = width * array.dims.get("S", 1) * stored.itemsize
-        most = _tiff.STRIP_BYTES if compression is None else _tiff.CODED_STRIP_BYTES
-        return _tiff.strips(height, width, row_bytes, most)
+        if pyramid:
+            raise WriteError(f"tile=None with levels={options.levels!r}: a pyramid is made of tiles; leave tile out")
+        most = _tiff.STRIP_BYTES if coder is None else _tiff.CODED_STRIP_BYTES
+        # The blocks of JPEG are 8 or 16 pixels high.
+        return _tiff.strips(*size, size[1] * pixel, most, unit=16 if coder is not None and coder.image else 1)
     pair = (tile, tile) if isinstance(tile, int) else tile
     if any(side <= 0 or side % 16 for side in pair):
         raise WriteError(f"tile={tile!r}: TIFF wants multiples of 16, such as tile={TILE} or tile=None for strips")
-    return _tiff.tiles(height, width, pair)
+    return _tiff.tiles(*size, pair)
 
 
-def _job(
-    handle: ImageHandle, array: LazyArray, stored: DType, grid: _tiff.Grid, name: str | None, level: int | None
-) -> _stream.Job:
-    if name is None:
-        if level is not None:
-            raise WriteError(f"compression_level={level} without a compression: leave it out, or name one")
-        tag, predictor, encode = 1, 1, None
-    else:
-        row = COMPRESSIONS[name]
-        tag, predictor = row.tag, 2 if stored.kind in "iu" else 1
-        encode = _encoder(row, row.level if level is None else level, predictor)
-    height, width = array.dims["Y", "X"]
-    size = handle.pixel_size
-    count = array.size // (height * width * array.dims.get("S", 1))
-    pages = _tiff.Pages(
-        count, height, width, array.dims.get("S", 1), stored, grid, tag, predictor, pixel_size=(size.X, size.Y)
-    )
-    return _stream.Job(array, pages, encode)
+def _fitting(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
+    """Shrink a tile along an axis that is shorter than it: there is one tile only, which would be padded."""
+    down, across = (min(side, -(-n // 16) * 16) for n, side in zip(size, tile, strict=True))
+    return down, across
 
 
-def _encoder(row: _Compression, level: int | None, predictor: int) -> _stream.Encode:
-    import imagecodecs
+def _level_count(height: int, width: int, options: Options) -> int:
+    if options.levels == "auto":
+        tile = options.tile if isinstance(options.tile, int | tuple) else TILE
+        return min(
+            _pooling.levels_to_fit(height, width, (tile, tile) if isinstance(tile, int) else tile),
+            _pooling.most_levels(height, width),
+        )
+    most = _pooling.most_levels(height, width)
+    if not 1 <= options.levels <= most:
+        raise WriteError(
+            f"levels={options.levels}: a plane of {width} x {height} pixels has 1 (full resolution only) to {most}; "
+            "levels='auto' chooses"
+        )
+    return options.levels
 
-    compress = getattr(imagecodecs, f"{row.codec}_encode")
-    options = {} if level is None else {"level": level}
 
-    def encode(segment: Array) -> bytes:
-        data = segment
-        if predictor == 2:
-            # Differences wrap around in unsigned arithmetic, whatever the sign of the pixels.
-            unsigned = segment.view(f"<u{segment.dtype.itemsize}")
-            data = imagecodecs.delta_encode(unsigned[..., 0] if segment.shape[2] == 1 else unsigned, axis=1)
-        return bytes(compress(data, **options))
+def _smaller(full: _tiff.Pages, level: int) -> _tiff.Pages:
+    height, width = _pooling.size_at(level, full.height), _pooling.size_at(level, full.width)
+    tile = _fitting((height, width), (full.grid.height, full.grid.width))
+    sizes = zip(full.pixel_size, (full.width / width, full.height / height), strict=True)
+    x, y = (None if size is None else size * ratio for size, ratio in sizes)
+    grid = _tiff.tiles(height, width, tile)
+    return attrs.evolve(full, height=height, width=width, grid=grid, pixel_size=(x, y), reduced=True)
 
-    return encode
+
+def _pooling_for(options: Options, dtype: DType, indexed: bool) -> _pooling.Pooling:
+    name = options.downsample
+    if name == "auto":
+        name = "mode" if indexed or dtype.kind == "b" else "mean"
+    if indexed and name == "mean":
+        raise WriteError(
+            "downsample='mean': these pixels are indices of colours, which have no mean: choose 'mode' or 'nearest'"
+        )
+    return _pooling.POOLINGS[name]
+
+
+def _color_map(handle: ImageHandle, array: LazyArray, stored: DType, coder: _encoders.Encoder | None) -> bytes | None:
+    """Return the palette, filled up to one colour for each value of the type, as TIFF wants it."""
+    given = handle.scene.color_map
+    # A palette is that of the first page: it does not speak for the other channels.
+    if given is None or array.dims["C"] * array.dims.get("S", 1) > 1 or stored.name not in {"uint8", "uint16"}:
+        return None
+    if stored != array.dtype.newbyteorder("<") or (coder is not None and coder.lossy):
+        return None
+    colors = np.frombuffer(given, "<u2").reshape(3, -1)
+    full = np.zeros((3, 1 << 8 * stored.itemsize), "<u2")
+    if colors.shape[1] > full.shape[1]:
+        return None
+    full[:, : colors.shape[1]] = colors
+    return full.tobytes()

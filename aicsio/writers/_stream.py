@@ -2,7 +2,8 @@
 
 Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is larger), whatever the
 size and number of images. Boxes are read and compressed on threads; compressed segments are put into the file in
-order, so the same pixels always give the same bytes.
+order, so the same pixels always give the same bytes. Boxes of a pyramid come in the order of a Z-shaped curve, so that
+few tiles of its smaller levels are open at a time, however wide the image is.
 """
 
 import contextlib
@@ -23,8 +24,10 @@ from aicsio import _codecs, _engine, _files, _views
 from aicsio.errors import WriteError
 from aicsio.formats.arrays import ArrayLayout
 from aicsio.records import DType, LazyArray, Strided
-from aicsio.writers import _tiff
+from aicsio.writers import _cluster, _tiff
 from aicsio.writers._output import Output
+from aicsio.writers._pooling import Pooling
+from aicsio.writers._pyramid import Place, Pyramid
 
 Array: TypeAlias = npt.NDArray[Any]
 Encode: TypeAlias = Callable[[Array], bytes]
@@ -32,6 +35,8 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 BOX_BYTES = 4 << 20
 """What is read at once, about: enough to make threads worth it, little enough to keep them all busy."""
+FREE_BOXES = 8
+"""How many times as much where raw pixels lie in memory and nothing is held: few large writes."""
 UNEVEN_BOX_BYTES = 32 << 20
 """The same where blocks of the source and segments of the file do not line up."""
 IN_FLIGHT = 256 << 20
@@ -49,6 +54,17 @@ class Job:
     """What the planes become."""
     encode: Encode | None
     """Compressor of a segment; ``None`` to store it raw."""
+    smaller: tuple[_tiff.Pages, ...] = ()
+    """What the smaller levels become."""
+    pooling: Pooling | None = None
+    """How their pixels are made."""
+    lossy: bool = False
+    """Whether compression changes pixels; then padding continues them, so that it costs them little."""
+
+    @property
+    def levels(self) -> tuple[_tiff.Pages, ...]:
+        """What all levels become, full resolution first."""
+        return (self.pages, *self.smaller)
 
 
 @attrs.frozen
@@ -65,6 +81,8 @@ class Box:
 class Segment:
     """A compressed tile or strip on its way to the file."""
 
+    level: int
+    """Which level."""
     plane: int
     """Which plane."""
     number: int
@@ -78,20 +96,42 @@ class Segment:
 
 def boxes(job: Job) -> Iterator[Box]:
     """Cut the array into boxes, in the order of the file."""
-    shape, step = job.array.shape, box_shape(job.array, job.pages.grid)
-    starts = itertools.product(*(range(0, size, part) for size, part in zip(shape, step, strict=True)))
-    for start in starts:
-        yield Box(start, tuple(min(p, n - s) for s, p, n in zip(start, step, shape, strict=True)))
+    shape, step = job.array.shape, box_shape(job)
+    row = job.array.view.letters.index("Y")
+    counts = [-(-n // part) for n, part in zip(shape, step, strict=True)]
+    for outer in itertools.product(*map(range, counts[:row])):
+        down, across = counts[row : row + 2]
+        inner = z_curve(down, across) if job.smaller else itertools.product(range(down), range(across))
+        for position in inner:
+            at = (*outer, *position, *(0 for _ in counts[row + 2 :]))
+            start = tuple(i * part for i, part in zip(at, step, strict=True))
+            yield Box(start, tuple(min(p, n - s) for s, p, n in zip(start, step, shape, strict=True)))
 
 
-def box_shape(array: LazyArray, grid: _tiff.Grid) -> tuple[int, ...]:
+def z_curve(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    """Visit all cells of a grid, each square of two by two, of four by four and so on as a whole."""
+    todo = [(0, 0, 1 << (max(rows, columns) - 1).bit_length())]
+    while todo:
+        row, column, side = todo.pop()
+        if row >= rows or column >= columns:
+            continue
+        if side == 1:
+            yield row, column
+            continue
+        half = side // 2
+        todo += [(row + y, column + x, half) for y in (half, 0) for x in (half, 0)]
+
+
+def box_shape(job: Job) -> tuple[int, ...]:
     """Choose how much to read at once.
 
     A box holds whole segments, and whole blocks of the source where a part costs as much as the whole (compressed
     blocks, chunks of a dask array), so that each block is read once. Then it grows to ``BOX_BYTES``, fastest axes
-    first.
+    first; for a pyramid in both directions, by doubling, so that tiles of the smaller levels end in few boxes.
     """
-    shape = array.shape
+    array, grid, pyramid = job.array, job.pages.grid, bool(job.smaller)
+    shape, itemsize = array.shape, array.dtype.itemsize
+    most = BOX_BYTES * (FREE_BOXES if job.encode is None and not grid.tiled and _is_held(array) else 1)
     row = array.view.letters.index("Y")
     units = (*(1,) * row, grid.height, grid.width, *shape[row + 2 :])
     blocks = _block_extents(array)
@@ -99,11 +139,13 @@ def box_shape(array: LazyArray, grid: _tiff.Grid) -> tuple[int, ...]:
     for axis in (row + 1, row):
         if parts[axis] % blocks[axis]:  # a block at the edge of two boxes is read for both: let there be few edges
             whole = min(shape[axis], math.lcm(units[axis], blocks[axis]))
-            parts[axis] = min(
-                whole, parts[axis] * max(1, UNEVEN_BOX_BYTES // (math.prod(parts) * array.dtype.itemsize))
-            )
-    for axis in (row + 1, row, *reversed(range(row))):
-        room = BOX_BYTES // (math.prod(parts) * array.dtype.itemsize)
+            parts[axis] = min(whole, parts[axis] * max(1, UNEVEN_BOX_BYTES // (math.prod(parts) * itemsize)))
+    if pyramid:
+        for axis in (row + 1, row) * 32:
+            if parts[axis] < shape[axis] and 2 * math.prod(parts) * itemsize <= most:
+                parts[axis] = min(shape[axis], 2 * parts[axis])
+    for axis in reversed(range(row)) if pyramid else (row + 1, row, *reversed(range(row))):
+        room = most // (math.prod(parts) * itemsize)
         if room > 1:
             parts[axis] = min(shape[axis], parts[axis] * room)
     return tuple(parts)
@@ -121,10 +163,14 @@ def _block_extents(array: LazyArray) -> tuple[int, ...]:
     return tuple(extents)
 
 
+def _is_held(array: LazyArray) -> bool:
+    """Whether the pixels lie in memory."""
+    return isinstance(array.layout, ArrayLayout) and isinstance(array.layout.held.array, np.ndarray)
+
+
 def _gives_any_window(array: LazyArray) -> bool:
-    layout = array.layout
-    if isinstance(layout, ArrayLayout):
-        return isinstance(layout.held.array, np.ndarray)
+    if isinstance(array.layout, ArrayLayout):
+        return _is_held(array)
     return isinstance(next(_engine.pieces(array), None), Strided)
 
 
@@ -133,8 +179,8 @@ def _gives_any_window(array: LazyArray) -> bool:
 
 def write(
     jobs: Sequence[Job], output: Output, *, workers: int | None, limit: int | None, progress: Progress | None
-) -> tuple[_tiff.Segments, ...]:
-    """Write all pixels; return where the segments of each image are.
+) -> list[list[_tiff.Segments]]:
+    """Write all pixels; return where the segments of each level of each image are.
 
     Parameters
     ----------
@@ -147,23 +193,24 @@ def write(
     limit
         Offset that compressed pixels must not reach; ``None`` for no limit.
     progress
-        Told the bytes done and the bytes of all images, before compression, after each box.
+        Told the bytes done and the bytes of all images at full resolution, before compression, after each box.
 
     Raises
     ------
     WriteError
         When the disk takes no more, or the limit is reached.
     """
-    *starts, end = _tiff.raw_starts([job.pages for job in jobs])
-    tables = tuple(job.pages.raw_segments(start) for job, start in zip(jobs, starts, strict=True))
+    *starts, end = _tiff.raw_starts([pages for job in jobs for pages in job.levels])
+    begins = iter(starts)
+    tables = [[pages.raw_segments(next(begins)) for pages in job.levels] for job in jobs]
     if all(job.encode is None for job in jobs):
         output.reserve(end)
     at, done, total = _tiff.DATA_START, 0, sum(job.array.nbytes for job in jobs)
     with _files.session(), contextlib.closing(_results(jobs, output, tables, workers)) as results:
         for image, box, segments in results:
-            offsets, counts = tables[image]
             for segment in segments:
                 output.write_at(at, segment.data)
+                offsets, counts = tables[image][segment.level]
                 offsets[segment.plane, segment.number] = at
                 counts[segment.plane, segment.number] = len(segment.data)
                 at += len(segment.data)
@@ -178,95 +225,114 @@ def write(
 
 
 def _results(
-    jobs: Sequence[Job], output: Output, tables: Sequence[_tiff.Segments], workers: int | None
+    jobs: Sequence[Job], output: Output, tables: Sequence[Sequence[_tiff.Segments]], workers: int | None
 ) -> Generator[tuple[int, Box, list[Segment]], None, None]:
     """Do the boxes on threads, a bounded number of them ahead; give what is left to write, in order."""
     threads = workers or min(MOST_WORKERS, os.cpu_count() or 1)
-    steps = [box_shape(job.array, job.pages.grid) for job in jobs]
+    steps = [box_shape(job) for job in jobs]
     count = sum(
         math.prod(-(-n // p) for n, p in zip(job.array.shape, step, strict=True))
         for job, step in zip(jobs, steps, strict=True)
     )
     largest = max(math.prod(step) * job.array.dtype.itemsize for job, step in zip(jobs, steps, strict=True))
+    clusters = [_cluster.cluster_of(job.array) for job in jobs]
     # A box is held twice: as pixels and as what they are compressed to.
-    ahead = min(2 * threads, IN_FLIGHT // (2 * largest))
+    ahead = min(max(2 * threads, *(c.ahead for c in clusters if c), 0), IN_FLIGHT // (2 * largest))
     side_by_side = min(threads, ahead + 1, count)
-    do = _Doer(output, max(1, threads // side_by_side))
-    todo = ((image, box) for image, job in enumerate(jobs) for box in boxes(job))
-    if side_by_side == 1:
-        for image, box in todo:
-            yield image, box, do(jobs[image], tables[image][0], box)
+    doers = [_Doer(job, output, own, max(1, threads // side_by_side)) for job, own in zip(jobs, tables, strict=True)]
+    todo = enumerate((image, box) for image, job in enumerate(jobs) for box in boxes(job))
+    if side_by_side == 1 and not any(clusters):
+        for owner, (image, box) in todo:
+            yield image, box, [*doers[image](owner, box), *doers[image].risen(owner)]
         return
-    waiting: deque[tuple[int, Box, Future[list[Segment]]]] = deque()
+    waiting: deque[tuple[int, int, Box, Future[list[Segment]], _cluster.Chunk | None]] = deque()
     with ThreadPoolExecutor(side_by_side, thread_name_prefix="aicsio") as pool:
         try:
-            for image, box in todo:
-                waiting.append((image, box, pool.submit(do, jobs[image], tables[image][0], box)))
-                if len(waiting) > ahead:
-                    image_done, oldest, future = waiting.popleft()
-                    yield image_done, oldest, future.result()
-            while waiting:
-                image_done, oldest, future = waiting.popleft()
-                yield image_done, oldest, future.result()
+            more = True
+            while more or waiting:
+                item = next(todo, None)
+                more = item is not None
+                if item is not None:
+                    owner, (image, box) = item
+                    cluster = clusters[image]
+                    chunk = cluster.start(window_of(jobs[image].array, box)) if cluster else None
+                    waiting.append((owner, image, box, pool.submit(doers[image], owner, box, chunk), chunk))
+                if waiting and (not more or len(waiting) > ahead):
+                    first, of, oldest, future, _ = waiting.popleft()
+                    yield of, oldest, [*future.result(), *doers[of].risen(first)]
         finally:
-            for _, _, future in waiting:
+            for *_, future, chunk in waiting:
                 future.cancel()
+                if chunk is not None:
+                    chunk.cancel()
+
+
+def window_of(array: LazyArray, box: Box) -> LazyArray:
+    """Show only what a box holds."""
+    picks = {c: range(s, s + n) for c, s, n in zip(array.view.letters, box.start, box.shape, strict=True)}
+    return _views.transpose(array, array.view.letters, picks)
 
 
 class _Doer:
-    """Reads a box, then writes its raw segments or compresses them; each thread has its own buffer."""
+    """Does the boxes of one image: reads them, writes or compresses their segments, lets smaller levels grow."""
 
-    def __init__(self, output: Output, readers: int) -> None:
-        self._output, self._readers = output, readers
-        self._mine = threading.local()
+    def __init__(self, job: Job, output: Output, tables: Sequence[_tiff.Segments], readers: int) -> None:
+        self._job, self._output, self._tables, self._readers = job, output, tables, readers
+        self._pyramid = None if job.pooling is None else Pyramid(job.levels, job.pooling)
+        self._mine = threading.local()  # each thread has its own buffer
 
-    def __call__(self, job: Job, offsets: _tiff.Offsets, box: Box) -> list[Segment]:
-        array, pages, encode = job.array, job.pages, job.encode
-        picks = {c: range(s, s + n) for c, s, n in zip(array.view.letters, box.start, box.shape, strict=True)}
-        window = _views.transpose(array, array.view.letters, picks)
+    def __call__(self, owner: int, box: Box, chunk: "_cluster.Chunk | None" = None) -> list[Segment]:
+        job = self._job
+        pixels = self._pixels(window_of(job.array, box) if chunk is None else chunk.window())
+        row = job.array.view.letters.index("Y")
+        planes = np.ravel_multi_index(
+            np.indices(box.shape[:row]).reshape(row, -1) + np.array(box.start[:row])[:, None], job.array.shape[:row]
+        )
+        stored = as_stored(pixels, job.pages.dtype).reshape(len(planes), *box.shape[row : row + 2], job.pages.samples)
+        corner = box.start[row : row + 2]
+        if job.encode is None and not job.pages.grid.tiled:
+            self._write_strips(stored, planes, corner)
+            return []
+        done = []
+        for plane, block in zip(planes.tolist(), stored, strict=True):
+            for place, part in segments(block, job.pages.grid, corner, plane):
+                done.append(self._put(place, part))
+                if self._pyramid is not None:
+                    self._pyramid.rise(place, part, owner, self._put)
+        return [segment for segment in done if segment is not None]
+
+    def risen(self, owner: int) -> Iterator[Segment]:
+        """Give the segments of smaller levels that follow those of a box in the file."""
+        return iter(()) if self._pyramid is None else self._pyramid.taken(owner)
+
+    def _pixels(self, window: LazyArray) -> Array:
         pixels = in_memory(window)
         if pixels is None:
-            pixels = self._buffer(window)
+            scratch: _codecs.Scratch | None = getattr(self._mine, "scratch", None)
+            if scratch is None:
+                scratch = self._mine.scratch = _codecs.Scratch()
+            pixels = scratch.take("box", window.nbytes).view(window.dtype).reshape(window.shape)
             _engine.read_into(window, pixels, self._readers)
-        row = array.view.letters.index("Y")
-        planes = np.ravel_multi_index(
-            np.indices(box.shape[:row]).reshape(row, -1) + np.array(box.start[:row])[:, None], array.shape[:row]
-        )
-        stored = as_stored(pixels, pages.dtype).reshape(len(planes), *box.shape[row : row + 2], pages.samples)
-        if encode is None:
-            self._write_raw(pages, offsets, stored, planes, box.start[row : row + 2])
-            return []
-        return [
-            Segment(int(plane), number, encode(part))
-            for plane, block in zip(planes, stored, strict=True)
-            for number, part in segments(block, pages.grid, box.start[row : row + 2])
-        ]
+        return pixels
 
-    def _buffer(self, window: LazyArray) -> Array:
-        scratch: _codecs.Scratch | None = getattr(self._mine, "scratch", None)
-        if scratch is None:
-            scratch = self._mine.scratch = _codecs.Scratch()
-        return scratch.take("box", window.nbytes).view(window.dtype).reshape(window.shape)
+    def _put(self, place: Place, part: Array) -> Segment | None:
+        """Write a raw segment to its place; compress another for the one who writes in order."""
+        job, grid = self._job, self._job.levels[place.level].grid
+        whole = np.ascontiguousarray(padded(part, grid, lossy=job.lossy))
+        number = place.row * grid.columns + place.column
+        if job.encode is not None:
+            return Segment(place.level, place.plane, number, job.encode(whole))
+        self._output.write_at(int(self._tables[place.level][0][place.plane, number]), whole)
+        return None
 
-    def _write_raw(
-        self,
-        pages: _tiff.Pages,
-        offsets: _tiff.Offsets,
-        stored: Array,
-        planes: npt.NDArray[np.intp],
-        corner: tuple[int, ...],
-    ) -> None:
-        grid = pages.grid
-        if grid.tiled:
-            for plane, block in zip(planes, stored, strict=True):
-                for number, part in segments(block, grid, corner):
-                    self._output.write_at(int(offsets[plane, number]), part)
-            return
+    def _write_strips(self, stored: Array, planes: npt.NDArray[np.intp], corner: tuple[int, ...]) -> None:
+        pages = self._job.pages
+        offsets = self._tables[0][0]
         whole = stored.shape[1] == pages.height
         breaks = np.flatnonzero(np.diff(planes) != 1) + 1 if whole else np.arange(1, len(planes))
         # Strips of consecutive planes follow each other in the file: one call writes them.
         for run, pixels in zip(np.split(planes, breaks), np.split(stored, breaks), strict=True):
-            self._output.write_at(int(offsets[run[0], corner[0] // grid.height]), pixels)
+            self._output.write_at(int(offsets[run[0], corner[0] // pages.grid.height]), pixels)
 
 
 def in_memory(window: LazyArray) -> Array | None:
@@ -284,17 +350,21 @@ def in_memory(window: LazyArray) -> Array | None:
     return pixels if pixels.flags.c_contiguous and pixels.dtype == window.dtype else None
 
 
-def segments(block: Array, grid: _tiff.Grid, corner: tuple[int, ...]) -> Iterator[tuple[int, Array]]:
-    """Cut a part of a plane, (rows, columns, samples), into the segments that it covers; number and pixels of each."""
+def segments(block: Array, grid: _tiff.Grid, corner: tuple[int, ...], plane: int) -> Iterator[tuple[Place, Array]]:
+    """Cut a part of a plane, (rows, columns, samples), into the segments that it covers; place and pixels of each."""
     for top in range(0, block.shape[0], grid.height):
         for left in range(0, block.shape[1], grid.width):
-            part = block[top : top + grid.height, left : left + grid.width]
-            if grid.tiled and part.shape[:2] != (grid.height, grid.width):
-                padded = np.zeros((grid.height, grid.width, block.shape[2]), block.dtype)
-                padded[: part.shape[0], : part.shape[1]] = part
-                part = padded
-            number = (corner[0] + top) // grid.height * grid.columns + (corner[1] + left) // grid.width
-            yield number, np.ascontiguousarray(part)
+            place = Place(0, plane, (corner[0] + top) // grid.height, (corner[1] + left) // grid.width)
+            yield place, block[top : top + grid.height, left : left + grid.width]
+
+
+def padded(part: Array, grid: _tiff.Grid, *, lossy: bool) -> Array:
+    """Fill a tile at the edge of a plane up to its full size."""
+    lack = grid.height - part.shape[0], grid.width - part.shape[1]
+    if not grid.tiled or not any(lack):
+        return part
+    widths = ((0, lack[0]), (0, lack[1]), (0, 0))
+    return np.pad(part, widths, "edge") if lossy else np.pad(part, widths)
 
 
 def as_stored(pixels: Array, dtype: DType) -> Array:

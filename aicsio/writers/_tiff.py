@@ -29,12 +29,17 @@ CODED_STRIP_BYTES = 1 << 20
 ALIGNMENT = 16
 """Raw pixels of each image start at a multiple of this, as those of the first do: no type is wider."""
 
-ASCII, SHORT, LONG, RATIONAL, LONG8 = 2, 3, 4, 5, 16
+JPEG = 7
+"""Value of the Compression tag that changes what samples mean: colours are stored as YCbCr."""
+
+ASCII, SHORT, LONG, RATIONAL, IFD, LONG8, IFD8 = 2, 3, 4, 5, 13, 16, 18
 _SIZES = {ASCII: 1, SHORT: 2, LONG: 4, RATIONAL: 8, LONG8: 8}
 
 Offsets = npt.NDArray[np.uint64]
 Segments = tuple[Offsets, Offsets]
 """Byte offset and length of each segment of an image, both of shape (planes, segments of a plane)."""
+Columns = Mapping[int, Offsets]
+"""For the code of an entry, what each plane says there."""
 
 
 @attrs.frozen
@@ -63,9 +68,9 @@ def tiles(height: int, width: int, tile: tuple[int, int]) -> Grid:
     return Grid(True, *tile, math.ceil(height / tile[0]), math.ceil(width / tile[1]))
 
 
-def strips(height: int, width: int, row_bytes: int, most: int) -> Grid:
-    """Cut planes into strips: one, or as many as it takes to keep each within ``most`` bytes."""
-    rows = height if height * row_bytes <= most else max(1, most // row_bytes)
+def strips(height: int, width: int, row_bytes: int, most: int, unit: int = 1) -> Grid:
+    """Cut planes into strips: one, or as many as keep each within ``most`` bytes, with multiples of ``unit`` rows."""
+    rows = height if height * row_bytes <= most else max(1, most // row_bytes // unit) * unit
     return Grid(False, rows, width, math.ceil(height / rows), 1)
 
 
@@ -91,6 +96,10 @@ class Pages:
     """Value of the Predictor tag; 1 for none."""
     pixel_size: tuple[float | None, float | None] = (None, None)
     """Width and height of a pixel in micrometres."""
+    color_map: bytes | None = attrs.field(default=None, repr=False)
+    """Colours of the indices that the pixels are: little-endian uint16, red, green, blue of all of them."""
+    reduced: bool = False
+    """Whether these are smaller versions of other planes, which point to them."""
 
     @property
     def plane_bytes(self) -> int:
@@ -133,20 +142,23 @@ def raw_starts(images: Sequence[Pages]) -> tuple[int, ...]:
 
 
 def directories_bound(images: Sequence[Pages], description: bytes) -> int:
-    """Return a size in bytes that the directories do not exceed."""
-    each = (1024 + 8 * pages.samples + pages.count * (512 + 16 * pages.grid.count) for pages in images)
+    """Return a size in bytes that the directories do not exceed; ``images`` are all levels of all images."""
+    each = (
+        1024 + 8 * pages.samples + len(pages.color_map or b"") + pages.count * (640 + 16 * pages.grid.count)
+        for pages in images
+    )
     return len(description) + sum(each)
 
 
 def directories(
-    images: Sequence[tuple[Pages, Segments]], description: bytes, at: int, *, big: bool
+    images: Sequence[Sequence[tuple[Pages, Segments]]], description: bytes, at: int, *, big: bool
 ) -> tuple[bytes, int]:
     """Describe where the segments are.
 
     Parameters
     ----------
     images
-        What the planes of each are like, and where their segments are.
+        For each level of each image, full resolution first, what its planes are like, and where their segments are.
     description
         ImageDescription of the first plane of all.
     at
@@ -160,35 +172,55 @@ def directories(
         The bytes, and the offset of the first directory in the file.
     """
     values = _Values(at, big)
-    runs: list[tuple[list[bytes], dict[int, Offsets]]] = []
-    for pages, segments in images:
-        codes = (324, 325) if pages.grid.tiled else (273, 279)
-        columns = {code: values.rows(table) for code, table in zip(codes, segments, strict=True)}
-        common = [values.entry(tag) for tag in _tags(pages)]
-        common += [values.pointer(code, pages.grid.count) for code in codes]
-        if not runs:
-            described = [*common, values.entry(_text(270, description)), values.entry(_text(305, b"aicsio"))]
-            runs.append((described, {code: column[:1] for code, column in columns.items()}))
-            columns = {code: column[1:] for code, column in columns.items()}
-        if len(columns[codes[0]]):
-            runs.append((common, columns))
-    first = end = values.end
-    parts = values.parts
-    for number, (entries, columns) in enumerate(runs, 1):
-        parts.append(_chain(entries, columns, end, big=big, last=number == len(runs)))
-        end += len(parts[-1])
-    return b"".join(parts), first
+    tables = [[_table(values, *level) for level in levels] for levels in images]
+    for image in tables:
+        if len(image) > 1:
+            _point_to(values, image)
+    runs: list[tuple[list[bytes], Columns]] = []
+    for (entries, columns), *_ in tables:
+        if runs:
+            runs.append((entries, columns))
+            continue
+        described = [*entries, values.entry(_text(270, description)), values.entry(_text(305, b"aicsio"))]
+        runs.append((described, {code: column[:1] for code, column in columns.items()}))
+        if any(len(column) > 1 for column in columns.values()):
+            runs.append((entries, {code: column[1:] for code, column in columns.items()}))
+    first = values.end
+    for number, (entries, filled) in enumerate(runs, 1):
+        values.put(_run(entries, filled, values.end, big=big, next_run=number < len(runs))[0])
+    return b"".join(values.parts), first
+
+
+def _table(values: "_Values", pages: Pages, segments: Segments) -> tuple[list[bytes], dict[int, Offsets]]:
+    """Make the entries of an image's planes, and what each of them fills in."""
+    codes = (324, 325) if pages.grid.tiled else (273, 279)
+    columns = {code: values.rows(table) for code, table in zip(codes, segments, strict=True)}
+    entries = [values.entry(tag) for tag in _tags(pages)]
+    return entries + [values.pointer(code, pages.grid.count) for code in codes], columns
+
+
+def _point_to(values: "_Values", image: list[tuple[list[bytes], dict[int, Offsets]]]) -> None:
+    """Put the directories of the smaller levels, and have those of the full resolution point to them (SubIFDs)."""
+    (entries, columns), *smaller = image
+    places = []
+    for own, filled in smaller:
+        data, offsets = _run(own, filled, values.end, big=values.big, next_run=False, chained=False)
+        values.put(data)
+        places.append(offsets)
+    columns[330] = values.rows(np.stack(places, axis=1))
+    entries.append(values.pointer(330, len(smaller), IFD8 if values.big else IFD))
 
 
 class _Values:
-    """Values too long for a directory entry, one after the other in the file; all planes share them."""
+    """What lies behind the pixels: values too long for an entry, which planes share, and directories."""
 
     def __init__(self, at: int, big: bool) -> None:
         self.parts: list[bytes] = []
         self.end = at
-        self._big = big
+        self.big = big
 
-    def _put(self, data: bytes) -> int:
+    def put(self, data: bytes) -> int:
+        """Append bytes; return their offset."""
         start = self.end
         self.parts.append(data + bytes(-len(data) % 8))
         self.end += len(self.parts[-1])
@@ -198,26 +230,33 @@ class _Values:
         """Return what each plane's entry says: the number itself, or where its row of numbers is."""
         if table.shape[1] == 1:
             return table[:, 0]
-        stored = table.astype("<u8" if self._big else "<u4")
-        start = self._put(stored.tobytes())
+        stored = table.astype("<u8" if self.big else "<u4")
+        start = self.put(stored.tobytes())
         return start + np.arange(len(table), dtype=np.uint64) * np.uint64(stored.strides[0])
 
-    def pointer(self, code: int, count: int) -> bytes:
+    def pointer(self, code: int, count: int, kind: int | None = None) -> bytes:
         """Return an entry whose value each plane fills in."""
-        return struct.pack("<HHQQ", code, LONG8, count, 0) if self._big else struct.pack("<HHII", code, LONG, count, 0)
+        if self.big:
+            return struct.pack("<HHQQ", code, kind or LONG8, count, 0)
+        return struct.pack("<HHII", code, kind or LONG, count, 0)
 
     def entry(self, tag: _Tag) -> bytes:
         """Return an entry that is the same for all planes."""
         count = len(tag.value) // _SIZES[tag.kind]
-        room, layout = (8, "<HHQ8s") if self._big else (4, "<HHI4s")
+        room, layout = (8, "<HHQ8s") if self.big else (4, "<HHI4s")
         value = tag.value
         if len(value) > room:
-            value = self._put(value).to_bytes(room, "little")
+            value = self.put(value).to_bytes(room, "little")
         return struct.pack(layout, tag.code, tag.kind, count, value)
 
 
-def _chain(entries: Sequence[bytes], columns: Mapping[int, Offsets], at: int, *, big: bool, last: bool) -> bytes:
-    """Return one directory for each row of the columns, each pointing to the next; entries in ascending order."""
+def _run(
+    entries: Sequence[bytes], columns: Columns, at: int, *, big: bool, next_run: bool, chained: bool = True
+) -> tuple[bytes, Offsets]:
+    """Return one directory for each row of the columns, entries in ascending order, and their offsets.
+
+    Chained ones point each to the next, the last one to the end of the run, rounded up to 8, if there is a next run.
+    """
     count = len(next(iter(columns.values())))
     ordered = sorted(entries, key=_code)
     number, room, where = ("<Q", 8, "<u8") if big else ("<H", 4, "<u4")
@@ -226,16 +265,18 @@ def _chain(entries: Sequence[bytes], columns: Mapping[int, Offsets], at: int, *,
     size = len(template) + len(template) % 2
     made = np.zeros((count, size), np.uint8)
     made[:, : len(template)] = np.frombuffer(template, np.uint8)
-    follow = at + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(size)
-    if last:
-        follow[-1] = 0
+    offsets = at + np.arange(count, dtype=np.uint64) * np.uint64(size)
+    follow = np.zeros(count, np.uint64)
+    if chained:
+        follow[:-1] = offsets[1:]
+        follow[-1] = at + count * size + -count * size % 8 if next_run else 0
     places = {len(template) - room: follow}
     for index, entry in enumerate(ordered):
         if _code(entry) in columns:
             places[struct.calcsize(number) + (index + 1) * len(entry) - room] = columns[_code(entry)]
     for place, values in places.items():
         made[:, place : place + room] = values.astype(where).view(np.uint8).reshape(count, room)
-    return made.tobytes()
+    return made.tobytes(), offsets
 
 
 def _code(entry: bytes) -> int:
@@ -246,12 +287,12 @@ def _tags(pages: Pages) -> list[_Tag]:
     grid, samples = pages.grid, pages.samples
     colored = samples in {3, 4}
     tags = [
-        _longs(254, 0),
+        _longs(254, 1 if pages.reduced else 0),
         _longs(256, pages.width),
         _longs(257, pages.height),
         _shorts(258, *[pages.dtype.itemsize * 8] * samples),
         _shorts(259, pages.compression),
-        _shorts(262, 2 if colored else 1),
+        _shorts(262, _photometric(pages)),
         _shorts(277, samples),
         _shorts(284, 1),
         _shorts(339, *[_SAMPLE_FORMATS[pages.dtype.kind]] * samples),
@@ -260,11 +301,26 @@ def _tags(pages: Pages) -> list[_Tag]:
     tags += [_longs(322, grid.width), _longs(323, grid.height)] if grid.tiled else [_longs(278, grid.height)]
     if pages.predictor != 1:
         tags.append(_shorts(317, pages.predictor))
+    if pages.color_map is not None:
+        tags.append(_Tag(320, SHORT, pages.color_map))
+    if pages.compression == JPEG and samples == 3:
+        # Chroma is not reduced; codes run over all of 0 to 255 (TIFF 6.0, sections 20 and 21).
+        full = struct.pack("<12I", *itertools.chain.from_iterable((code, 1) for code in (0, 255, 128, 255, 128, 255)))
+        tags += [_shorts(530, 1, 1), _Tag(532, RATIONAL, full)]
     extra = samples - (3 if colored else 1)
     if extra:
         # 2 is unassociated alpha, 0 a sample without a meaning.
         tags.append(_shorts(338, *[2 if colored else 0] * extra))
     return tags
+
+
+def _photometric(pages: Pages) -> int:
+    """What samples mean: 1 black is zero, 2 RGB, 3 index of a colour, 6 YCbCr."""
+    if pages.color_map is not None:
+        return 3
+    if pages.samples in {3, 4}:
+        return 6 if pages.compression == JPEG else 2
+    return 1
 
 
 _SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}

@@ -79,7 +79,12 @@ def test_every_size_and_cut(
 
 @pytest.mark.parametrize(
     ("compression", "size", "tile"),
-    [("zlib", (513, 700), (512, 512)), ("zlib", (512, 700), None), (None, (513, 700), None)],
+    [
+        ("zlib", (513, 700), (512, 512)),
+        ("zlib", (20, 700), (32, 512)),
+        ("zlib", (512, 512), None),
+        (None, (513, 700), None),
+    ],
 )
 def test_tiles_are_for_large_compressed_planes(
     compression: Compression, size: tuple[int, int], tile: tuple[int, int] | None, tmp_path: Path
@@ -323,7 +328,7 @@ def test_tiles_that_tiff_does_not_allow(tile: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"compression": "jpeg"}, {"compression": ""}, {"tile": "512"}, {"bigtiff": 1}, {"overwrite": "no"}]
+    "options", [{"compression": "webp"}, {"compression": ""}, {"tile": "512"}, {"bigtiff": 1}, {"overwrite": "no"}]
 )
 def test_options_of_the_wrong_kind(options: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ArgumentTypeError):

@@ -236,8 +236,9 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- kills and rivals
 
 SLOW = """
-import sys, time, numpy as np
+import signal, sys, time, numpy as np
 from aicsio import open_image, write_ome_tiff
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its children ignore it
 def wait(done, total):
     print(flush=True)
     time.sleep(60)

@@ -165,7 +165,7 @@ def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
     end = int((offsets + counts).max())
     assert (end > 1 << 32) is big
     assert end == _tiff.DATA_START + pages.count * pages.plane_bytes
-    data, first = _tiff.directories([(pages, (offsets, counts))], b"<x/>", end, big=big)
+    data, first = _tiff.directories([[(pages, (offsets, counts))]], b"<x/>", end, big=big)
     path = tmp_path / "sparse.tif"
     with path.open("wb") as file:
         file.write(_tiff.header(first, big=big))
@@ -191,7 +191,7 @@ def test_the_bound_of_directories_holds(count: int, big: bool, samples: int) -> 
     for grid in (_tiff.strips(9, 9, 9, 100), _tiff.strips(9, 9, 9, 18), _tiff.tiles(90, 70, (16, 16))):
         pages = _tiff.Pages(count, 9, 9, samples, np.dtype("<f8"), grid, 8, 2, (0.123, 0.77))
         for images in ([pages], [pages] * 3):
-            placed = [(image, image.raw_segments()) for image in images]
+            placed = [[(image, image.raw_segments())] for image in images]
             data, first = _tiff.directories(placed, b"x" * 1001, 16, big=big)
             assert len(data) <= _tiff.directories_bound(images, b"x" * 1001)
             assert first % 2 == 0
