@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from aicsio._pool import borrow, open_count, session
+from aicsio._pool import LINGER_SECONDS, borrow, open_count, session
 from aicsio._remote import Buffer, RemoteFile, RemoteReader, Span, check_inside, coalesce
 from aicsio._sources import identify, neighbours, sibling
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
 __all__ = [
+    "LINGER_SECONDS",
     "BinaryFile",
     "Buffer",
     "Reader",
@@ -87,10 +88,14 @@ class _LocalReader:
             raise SourceNotFoundError(f"there is no file {source.uri!r} any more") from error
         except OSError as error:
             raise SourceError(f"cannot open {source.uri!r}: {error.strerror}") from error
-        status = os.fstat(self._fd)
-        if source.stamp is not None and (status.st_size, str(status.st_mtime_ns)) != (source.size, source.stamp):
+        if not self.is_same():
             os.close(self._fd)
             raise SourceChangedError(f"{source.uri!r} changed since it was opened: call open_image on it again")
+
+    def is_same(self) -> bool:
+        status = os.fstat(self._fd)
+        found = (status.st_size, str(status.st_mtime_ns))
+        return self._source.stamp is None or found == (self._source.size, self._source.stamp)
 
     def read(self, offset: int, nbytes: int) -> bytes:
         check_inside(self._source, offset, nbytes)

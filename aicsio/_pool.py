@@ -34,6 +34,14 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """Something open that can tell whether it is still what its key says."""
+
+    def is_same(self) -> bool:
+        """Look whether it was changed."""
+
+
 class _Pool:
     """Open things by key, with the number of their borrowers."""
 
@@ -45,14 +53,18 @@ class _Pool:
         self.waiting: list[tuple[Hashable, Any, float]] = []
         self.looked_at: OrderedDict[Hashable, float] = OrderedDict()
         self.sweeper: threading.Timer | None = None
+        self.until = 0.0
 
     def take(self, key: Hashable, opener: Callable[[], Any]) -> Any:
         with self.lock:
-            if key in self.open:
-                thing, borrowers = self.open[key]
+            thing, borrowers = self.open.get(key, (None, 0))
+            if thing is not None and (borrowers or not isinstance(thing, Lasting) or thing.is_same()):
                 self.open[key] = (thing, borrowers + 1)
                 self.open.move_to_end(key)
                 return thing
+            stale = self.open.pop(key, (None, 0))[0]
+        if stale is not None:
+            stale.close()
         # Opening may take long (a request), so it is done outside the lock; a second opener loses the race.
         thing = opener()
         with self.lock:
@@ -78,16 +90,30 @@ class _Pool:
             self.sessions += 1
 
     def end(self, linger: float = 0.0) -> None:
-        if linger:
-            # The session goes on until nobody has asked for the pool that long.
-            timer = threading.Timer(linger, self.end)
-            timer.daemon = True
-            timer.start()
-            return
         with self.lock:
+            if linger:
+                self.until = time.monotonic() + linger
+                if self.sweeper is None:
+                    # This session goes on until none has ended for that long.
+                    self._sweep_in(linger)
+                    return
             self.sessions -= 1
             idle = self._idle()
         _close_all(idle)
+
+    def _sweep_in(self, seconds: float) -> None:
+        self.sweeper = threading.Timer(seconds, self._sweep)
+        self.sweeper.daemon = True
+        self.sweeper.start()
+
+    def _sweep(self) -> None:
+        with self.lock:
+            rest = self.until - time.monotonic()
+            if rest > 0:
+                self._sweep_in(rest)
+                return
+            self.sweeper = None
+        self.end()
 
     def _idle(self) -> list[Any]:
         # Called with the lock held: takes out what nobody holds, all of it or what exceeds the bound.

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio import _chunking, _engine, _views
+from aicsio import _chunking, _engine, _files, _views
 from aicsio._chunking import Chunks
 from aicsio.errors import MissingDependencyError
 from aicsio.records import ImageHandle, LazyArray, Pick, View
@@ -112,6 +112,10 @@ class _Sliced:
         return self.array.ndim
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        with _files.session(_files.LINGER_SECONDS if _is_on_worker() else 0.0):
+            return self._read(key)
+
+    def _read(self, key: Any) -> npt.NDArray[Any]:
         dims = self.array.dims
         parts = key if isinstance(key, tuple) else (key,)
         picks = dict(zip(dims.order, parts, strict=False))
@@ -125,6 +129,18 @@ class _Sliced:
             return read_array(_views.transpose(self.array, dims.order, picks), 1).reshape(())
         # A task of a graph already runs beside others: one thread each.
         return read_array(_views.transpose(self.array, kept, picks), 1)
+
+
+def _is_on_worker() -> bool:
+    """Whether this is a task of a cluster, after which others that want the same file are likely."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 @verb

@@ -1,12 +1,10 @@
 """Reading through clusters: one of this test's own, and one that runs without it."""
 
 import importlib
-import json
 import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,42 +205,6 @@ def test_a_cluster_whose_client_fails_is_stopped(monkeypatch: pytest.MonkeyPatch
 
 
 # ---------------------------------------------------------------- a cluster of somebody else
-
-
-def started(kind: str, scheduler_file: Path, *more: str) -> subprocess.Popen[bytes]:
-    options = ["--scheduler-file", str(scheduler_file), "--host", "127.0.0.1", "--no-dashboard", *more]
-    log = scheduler_file.with_name(f"{kind}.log").open("wb")
-    with log:
-        return subprocess.Popen([sys.executable, "-m", "dask", kind, *options], stdout=log, stderr=log)
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A scheduler and a worker that were started from a shell."""
-    scheduler_file = tmp_path_factory.mktemp("scheduler") / "scheduler.json"
-    scheduler = started("scheduler", scheduler_file, "--port", "0")
-    worker = started("worker", scheduler_file, "--nthreads", "1", "--no-nanny")
-    try:
-        while not scheduler_file.exists():
-            assert scheduler.poll() is None, scheduler_file.with_name("scheduler.log").read_text()
-            time.sleep(0.05)
-        yield json.loads(scheduler_file.read_text())["address"]
-    finally:
-        for process in (worker, scheduler):
-            process.terminate()
-            process.wait()
-
-
-@pytest.mark.usefixtures("nothing_is_read_here")
-def test_connecting_to_a_scheduler_leaves_it_running(address: str, files: list[str]) -> None:
-    for _ in range(2):
-        with dask_utils.cluster_and_client(address=address) as (none, client):
-            assert none is None
-            client.wait_for_workers(1)
-            img1, img2, _img3 = map(AICSImage, files)
-            np.testing.assert_array_equal(img1.data, pixels(FIRST))
-            np.testing.assert_array_equal(img2.dask_data[1].compute(), pixels(FIRST)[1])
-        assert client.status == "closed"
 
 
 def test_no_scheduler_answers(unused_port: int) -> None:
