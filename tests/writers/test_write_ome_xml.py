@@ -1,6 +1,5 @@
 """The metadata are valid against the schema of OME, and come back as they were."""
 
-import importlib.util
 import re
 import warnings
 from pathlib import Path
@@ -31,16 +30,7 @@ from aicsio._ome import OmeImage, TiffData, parse_ome
 from aicsio.records import AxisValues, Dims, Tiles
 from aicsio.testing.strategies import Draw, composite
 from aicsio.writers._ome_xml import PIXEL_TYPES, ome_xml
-
-
-def _schema() -> etree.XMLSchema:
-    found = importlib.util.find_spec("ome_types")
-    assert found is not None
-    assert found.origin is not None
-    return etree.XMLSchema(etree.parse(Path(found.origin).parent / "ome-2016-06.xsd"))
-
-
-SCHEMA = _schema()
+from schema import SCHEMA
 
 
 def validate(text: bytes) -> None:
@@ -238,7 +228,32 @@ def test_facts_of_planes_along_other_dimensions_are_picked_too(tmp_path: Path) -
     assert (column[:, 0] == np.arange(12, 24).reshape(3, 4)).all()
 
 
-@pytest.mark.parametrize(("dims", "shape"), [("TC", (3, 2)), ("TCZ", (3, 2, 5))])
+def test_facts_told_for_fewer_letters_hold_for_all_positions_of_the_others(tmp_path: Path) -> None:
+    planes = Planes(Dims("CT", (2, 3)), time=np.arange(6, dtype="<f8").tobytes())
+    image, lost = written(handle_with("TCZYX", (3, 2, 4, 5, 6), planes=planes), tmp_path)
+    assert not lost
+    assert image.planes is not None
+    column = image.planes.column("time")
+    assert column is not None
+    assert (column == np.arange(6).reshape(2, 3).T[:, :, None]).all()
+
+
+@pytest.mark.parametrize("planes", [None, "exposure"])
+def test_times_of_t_become_those_of_its_planes(planes: str | None, tmp_path: Path) -> None:
+    known = None if planes is None else Planes(Dims("CT", (2, 3)), exposure=np.full(6, 0.5).tobytes())
+    times = AxisValues("T", (0.0, 1.5, 2.5), "s")
+    image, lost = written(handle_with("TCYX", (3, 2, 5, 6), planes=known, coordinates=(times,)), tmp_path)
+    assert not lost
+    assert image.planes is not None
+    column = image.planes.column("time")
+    assert column is not None
+    assert (column[:, 1, 0] == [0.0, 1.5, 2.5]).all()
+    other = attrs.evolve(FULL.planes, dims=Dims("TCZ", (3, 2, 4))) if FULL.planes else None
+    _, lost = written(handle_with("TCZYX", (3, 2, 4, 5, 6), planes=other, coordinates=(times,)), tmp_path)
+    assert lost == ["values along T, 3 of them"]
+
+
+@pytest.mark.parametrize(("dims", "shape"), [("TCZ", (3, 2, 5)), ("TV", (3, 2))])
 def test_facts_of_planes_that_do_not_fit_are_told(dims: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     planes = Planes(Dims(dims, shape), time=np.zeros(int(np.prod(shape)), "<f8").tobytes())
     image, lost = written(handle_with("TCZYX", (3, 2, 4, 5, 6), planes=planes), tmp_path)
@@ -287,7 +302,7 @@ def test_what_is_known_and_has_no_place_is_told(tmp_path: Path) -> None:
     contents = attrs.evolve(handle.contents, scenes=(scene,), metadata="<xml/>")
     handle = select_level(attrs.evolve(handle, contents=contents), 1)
     _, lost = written(handle, tmp_path)
-    wanted = ["metadata text", "1 other resolution levels: level 1", "1 mosaic tiles", "colour map", "values along X"]
+    wanted = ["1 other resolution levels: level 1", "1 mosaic tiles", "values along X", "metadata text"]
     assert len(lost) == len(wanted)
     assert all(part in message for part, message in zip(wanted, lost, strict=True))
 
