@@ -29,6 +29,8 @@ NEAR = 4096
 """Local ranges closer than this are fetched by one call: the call costs more than these bytes."""
 LARGEST_FETCH = 1 << 18
 """Ranges are not joined beyond this size: what was fetched should still be in cache when it is decoded."""
+FEW = 4
+"""Samples of a pixel, at most."""
 MOST_PARTS = 256
 """Ranges that one call fetches."""
 
@@ -200,8 +202,18 @@ def _place_strided(todo: Todo[Strided], worker: Worker, fetched: Fetched) -> Non
                 raw = worker.scratch.take("raw", plan.nbytes)
                 worker.reader_of(piece.source).read_into(low, [raw.data])
             pixels = np.frombuffer(raw, np.uint8)[plan.start : plan.start + piece.dtype.itemsize].view(piece.dtype)
-            part[...] = as_strided(pixels, plan.extent, plan.strides)
+            _copy(as_strided(pixels, plan.extent, plan.strides), part)
     queue.flush()
+
+
+def _copy(pixels: Array, dest: Array) -> None:
+    """Copy pixels whose samples are not in order sample by sample: numpy's innermost loop would be over three."""
+    samples = dest.shape[-1]
+    if dest.ndim > 1 and 1 < samples <= FEW < dest.shape[-2] and pixels.strides[-1] != pixels.itemsize:
+        for sample in range(samples):
+            dest[..., sample] = pixels[..., sample]
+    else:
+        dest[...] = pixels
 
 
 # ---------------------------------------------------------------- compressed pixels
