@@ -4,19 +4,22 @@ Rule kept here: this module says what is written where and in which order; the o
 file cannot say is in the report, not lost in silence.
 """
 
+import datetime as dt
 import os
-from collections.abc import Callable, Sequence
-from typing import Literal, SupportsIndex
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, SupportsIndex
 
 import attrs
 
 from aicsio import _engine
 from aicsio._checks import checked
-from aicsio._ome import OmeImage
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import Called, Diagnostic, Dims, DType, ImageHandle, Piece, Source
+from aicsio.records import Called, Diagnostic, Dims, DType, ImageHandle, Piece, PixelSize, Source
 from aicsio.steps import select_scene, verb
-from aicsio.writers import _describe, _ome_xml, _output, _plan, _stream, _tiff
+from aicsio.writers import _given, _metadata, _output, _plan, _stream, _tiff
+
+if TYPE_CHECKING:
+    import ome_types
 
 __all__ = ["WriteReport", "write_ome_tiff", "write_scenes"]
 
@@ -37,6 +40,8 @@ class WriteReport:
     """Whether it is BigTIFF."""
     not_kept: tuple[Diagnostic, ...]
     """What was known of the image and is not in the file; ``where`` is the scene, or its element in OME-XML."""
+    levels: int = 1
+    """Resolution levels in the file, the full one counted; of the first scene where there are several."""
 
 
 @verb
@@ -46,10 +51,23 @@ def write_ome_tiff(
     path: str | os.PathLike[str],
     *,
     scenes: Literal["all"] | Sequence[SupportsIndex | str] | None = None,
-    compression: Literal["zlib", "zstd", "lzw"] | None = "zlib",
+    compression: Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"] | None = "zlib",
     compression_level: int | None = None,
+    predictor: bool | Literal["auto"] = "auto",
     tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
+    levels: int | Literal["auto"] = 1,
+    downsample: Literal["auto", "mean", "mode", "nearest"] = "auto",
     dtype: str | None = None,
+    modulo: Mapping[str, str] | Literal["auto"] | None = None,
+    scene_names: str | Sequence[str] | None = None,
+    channel_names: Sequence[str] | None = None,
+    channel_colors: Sequence[str | int | None] | None = None,
+    pixel_size: PixelSize | None = None,
+    time_step: float | None = None,
+    acquired: str | dt.datetime | None = None,
+    description: str | None = None,
+    ome: "ome_types.OME | str | None" = None,
+    original_metadata: bool = False,
     bigtiff: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     sync: bool = True,
@@ -74,15 +92,43 @@ def write_ome_tiff(
     compression
         ``"zlib"`` and ``"lzw"`` are read by every reader; ``"zstd"`` decodes faster and is read by tifffile, libtiff
         from 4.0.10 and Bio-Formats 7. ``None`` stores raw pixels: the fastest to write, and can be mapped to memory.
-        Compressed integers are differenced first (predictor 2).
+        ``"jpeg"`` is lossy and takes uint8, gray or RGB. ``"jpeg2000"`` (integers of 8 and 16 bits) is lossless
+        unless ``compression_level`` says otherwise. ``"jpegxl"`` (uint8, uint16, float32) is lossless, the smallest,
+        and read by tifffile and by this library.
     compression_level
-        Level of the compressor; by default a fast one.
+        Effort of zlib (0 to 12), zstd (1 to 22) and JPEG XL (2 to 9), by default a small one; quality of JPEG (1 to
+        100, default 90); quality of JPEG 2000 in decibels, such as 45, by default lossless.
+    predictor
+        Whether zlib, zstd and lzw store differences of neighbours. ``"auto"``: for integers (predictor 2). ``True``:
+        for floats too (predictor 3), which makes smooth ones smaller, but Bio-Formats cannot read them.
     tile
         Size of tiles in pixels, or (height, width), multiples of 16. ``None`` for strips. ``"auto"``: 512 for planes
-        that are compressed and larger than this, else strips.
+        that are compressed and larger than this, and for pyramids, else strips.
+    levels
+        Number of resolution levels, the full one counted; each has half the height and width of the one before,
+        rounded up. ``"auto"``: until one fits into a tile. They are made while the pixels are written, whatever levels
+        the source has, and are stored as SubIFDs.
+    downsample
+        How pixels of the smaller levels are made: ``"mean"`` of all pixels that they cover, halves rounded to even
+        (where one is NaN, NaN); ``"mode"``, the most frequent of two by two, level by level, of equals the first;
+        ``"nearest"``, the upper left one. ``"auto"``: the mode for bool and indexed pixels, else the mean.
     dtype
         Name of the type to convert to, such as ``"uint16"``. Integers that do not fit raise; they are not wrapped.
         Bool is stored as uint8.
+    modulo
+        Where dimensions that OME lacks go: ``{"H": "T"}`` folds H into T, of which it becomes the faster part, and a
+        Modulo annotation tells; one each into T, C and Z. ``"auto"`` chooses. Left out, such dimensions raise, but for
+        those that an OME-TIFF had folded so.
+    scene_names, channel_names, channel_colors, pixel_size, time_step, acquired, description
+        In place of what the source says: a name for each scene and for each channel; ``"#RRGGBB"``, ``"#RRGGBBAA"`` or
+        0xRRGGBBAA for each channel; micrometres and seconds between the pixels and times that are written; date and
+        time, ISO 8601; a text about the image. Of several scenes each gets them.
+    ome
+        A whole OME, as object of ome_types or as text, in place of what the source says: one Image for each scene, of
+        the sizes that are written. The other arguments override it.
+    original_metadata
+        Whether to keep the metadata text of a source that is no OME-TIFF, such as the XML of a CZI, as an annotation;
+        ``aicsio.writers.original_metadata`` finds it again.
     bigtiff
         ``"auto"``: BigTIFF when the file would exceed 4 GiB less 32 MiB.
     overwrite
@@ -130,8 +176,21 @@ def write_ome_tiff(
         path,
         compression=compression,
         compression_level=compression_level,
+        predictor=predictor,
         tile=tile,
+        levels=levels,
+        downsample=downsample,
         dtype=dtype,
+        modulo=modulo,
+        scene_names=scene_names,
+        channel_names=channel_names,
+        channel_colors=channel_colors,
+        pixel_size=pixel_size,
+        time_step=time_step,
+        acquired=acquired,
+        description=description,
+        ome=ome,
+        original_metadata=original_metadata,
         bigtiff=bigtiff,
         overwrite=overwrite,
         sync=sync,
@@ -146,10 +205,23 @@ def write_scenes(
     /,
     path: str | os.PathLike[str],
     *,
-    compression: Literal["zlib", "zstd", "lzw"] | None = "zlib",
+    compression: Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"] | None = "zlib",
     compression_level: int | None = None,
+    predictor: bool | Literal["auto"] = "auto",
     tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
+    levels: int | Literal["auto"] = 1,
+    downsample: Literal["auto", "mean", "mode", "nearest"] = "auto",
     dtype: str | None = None,
+    modulo: Mapping[str, str] | Literal["auto"] | None = None,
+    scene_names: str | Sequence[str] | None = None,
+    channel_names: Sequence[str] | None = None,
+    channel_colors: Sequence[str | int | None] | None = None,
+    pixel_size: PixelSize | None = None,
+    time_step: float | None = None,
+    acquired: str | dt.datetime | None = None,
+    description: str | None = None,
+    ome: "ome_types.OME | str | None" = None,
+    original_metadata: bool = False,
     bigtiff: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     sync: bool = True,
@@ -165,7 +237,11 @@ def write_scenes(
     ----------
     handles
         Images as for ``write_ome_tiff``, as picked and transposed.
-    path, compression, compression_level, tile, dtype, bigtiff, overwrite, sync, workers, progress
+    path, compression, compression_level, predictor, tile, levels, downsample, dtype
+        As for ``write_ome_tiff``.
+    modulo, scene_names, channel_names, channel_colors, pixel_size, time_step, acquired, description, ome
+        As for ``write_ome_tiff``.
+    original_metadata, bigtiff, overwrite, sync, workers, progress
         As for ``write_ome_tiff``.
 
     Returns
@@ -190,22 +266,40 @@ def write_scenes(
     """
     target = _output.check_target(path, overwrite=overwrite)
     _check(handles)
-    jobs = [_plan.planned(handles, handle, dtype, tile, compression, compression_level) for handle in handles]
+    options = _plan.Options(compression, compression_level, predictor, tile, levels, downsample, dtype, modulo)
+    said = _given.given(
+        scenes=len(handles),
+        scene_names=scene_names,
+        channel_names=channel_names,
+        channel_colors=channel_colors,
+        pixel_size=pixel_size,
+        time_step=time_step,
+        acquired=acquired,
+        description=description,
+        ome=ome,
+        original_metadata=original_metadata,
+    )
+    jobs = [_plan.planned(handles, handle, options) for handle in handles]
     for handle in handles:
         _refuse_own_source(target, handle)
-    images, lost = _described(handles, jobs)
-    description, unsaid = _ome_xml.ome_xml(images, _creator())
-    limit = _limit(jobs, description, bigtiff)
-    pages = [job.pages for job in jobs]
+    planned = [
+        (job.array, job.pages.dtype.name, job.pages.count, len(job.levels), job.pages.color_map is not None)
+        for job in jobs
+    ]
+    text, images, lost = _metadata.description(handles, planned, said, _creator())
+    jobs = [_plan.sized(job, image.pixel_size) for job, image in zip(jobs, images, strict=True)]
+    limit = _limit(jobs, text, bigtiff)
+    pages = [level for job in jobs for level in job.levels]
     with _output.replacing(target, overwrite=overwrite, sync=sync) as output:
         tables = _stream.write(jobs, output, workers=workers, limit=limit, progress=progress)
-        end = max(int((offsets + counts).max()) for offsets, counts in tables)
-        bound = end + _tiff.directories_bound(pages, description)
+        end = max(int((offsets + counts).max()) for levels_of in tables for offsets, counts in levels_of)
+        bound = end + _tiff.directories_bound(pages, text)
         big = bound > _tiff.CLASSIC_LIMIT if bigtiff == "auto" else bigtiff
-        placed = list(zip(pages, tables, strict=True))
-        nbytes = _write_directories(output, placed, description, end + -end % 8, big=big)
+        placed = [list(zip(job.levels, own, strict=True)) for job, own in zip(jobs, tables, strict=True)]
+        nbytes = _write_directories(output, placed, text, end + -end % 8, big=big)
         output.finish(nbytes, sync=sync)
-    return WriteReport(target, nbytes, jobs[0].array.dims, pages[0].dtype, big, (*lost, *unsaid))
+    count = len(jobs[0].levels)
+    return WriteReport(target, nbytes, jobs[0].array.dims, pages[0].dtype, big, lost, count)
 
 
 # ---------------------------------------------------------------- what is written
@@ -244,27 +338,11 @@ def _check(handles: Sequence[object]) -> None:
         raise WriteError("there are no scenes to write: give at least one")
 
 
-def _described(
-    handles: Sequence[ImageHandle], jobs: Sequence[_stream.Job]
-) -> tuple[list[tuple[OmeImage, str]], list[Diagnostic]]:
-    """Describe the images, the directories of each behind those of the one before."""
-    images: list[tuple[OmeImage, str]] = []
-    lost: list[Diagnostic] = []
-    first, seen = 0, set[Source]()
-    for handle, job in zip(handles, jobs, strict=True):
-        image, notes = _describe.described(handle, job.array, first, new_file=handle.source not in seen)
-        images.append((image, job.pages.dtype.name))
-        lost += notes
-        seen.add(handle.source)
-        first += job.pages.count
-    return images, lost
-
-
 def _limit(jobs: Sequence[_stream.Job], description: bytes, bigtiff: bool | str) -> int | None:
     """Return the offset that pixels must not reach in classic TIFF; raise at once where they will."""
     if bigtiff is not False:
         return None
-    pages = [job.pages for job in jobs]
+    pages = [level for job in jobs for level in job.levels]
     limit = (1 << 32) - 1 - _tiff.directories_bound(pages, description)
     if jobs[0].encode is None and _tiff.raw_starts(pages)[-1] > limit:
         what = " and ".join(str(job.array.dims) for job in jobs[:3]) + (" and others" if len(jobs) > 3 else "")
@@ -298,7 +376,7 @@ def _creator() -> str:
 
 def _write_directories(
     output: _output.Output,
-    images: Sequence[tuple[_tiff.Pages, _tiff.Segments]],
+    images: Sequence[Sequence[tuple[_tiff.Pages, _tiff.Segments]]],
     description: bytes,
     at: int,
     *,
