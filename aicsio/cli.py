@@ -10,11 +10,11 @@ import contextlib
 import importlib
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 
 import aicsio
+from aicsio import cli_options
 from aicsio.cli_text import complain
 from aicsio.errors import AicsioError
 
@@ -26,8 +26,6 @@ COMMANDS = {
     "demo": "aicsio.cli_demo",
 }
 """Module of each command; its ``run`` takes the arguments and returns the exit code."""
-
-_PICK = re.compile(r"([A-Z])=(-?\d+(?:,-?\d+)*|-?\d*:-?\d*(?::-?\d*)?)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,37 +80,35 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser(
         "info",
-        parents=[common, _opening()],
+        parents=[common, cli_options.opening()],
         help="say what files hold",
         description="Say what files hold. Reads no pixels.",
     )
     info.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
     info.add_argument("--json", action="store_true", help="print a JSON array, one object for each file")
 
+    scenes = "index or name, or all; default: 0"
     convert = commands.add_parser(
         "convert",
-        parents=[common, _opening(), _focus("index or name, or all; default: 0")],
-        help="write (a part of) an image as OME-TIFF",
-        description="Write a scene of an image, all scenes, or parts of them, as OME-TIFF.",
+        parents=[common, cli_options.opening(), cli_options.focus(scenes), cli_options.converting()],
+        help="write images, or parts of them, as OME-TIFF",
+        description="Write a scene of an image, all scenes, or parts of them, as OME-TIFF; or all images of a folder.",
+        epilog="A second run with the same folder for OUT skips what is done.",
     )
-    convert.add_argument("input", metavar="IN", help="path or URL")
-    convert.add_argument("output", metavar="OUT.ome.tiff")
-    convert.add_argument("--order", help="dimensions to write, in the order of the planes, such as TCZYX")
-    choices = ("zlib", "zstd", "lzw", "none")
-    convert.add_argument("--compression", choices=choices, default="zlib", help="default: zlib")
-    convert.add_argument("--compression-level", type=int, metavar="N")
-    convert.add_argument("--dtype", help="type to convert to, such as uint16; values that do not fit are an error")
-    convert.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+    what = "path, URL, folder, glob, or a pattern such as 'img_t{T}_c{C}.tif' for many files of one image"
+    convert.add_argument("inputs", nargs="+", metavar="IN", help=what)
+    convert.add_argument("output", metavar="OUT", help="file.ome.tiff, or a folder for many images")
 
     thumbnail = commands.add_parser(
         "thumbnail",
-        parents=[common, _opening(), _focus()],
+        parents=[common, cli_options.opening(), cli_options.focus()],
         help="draw a small picture of an image",
         description="Draw a small picture: the middle of Z, the first of all else, channels in their colours.",
     )
     thumbnail.add_argument("file", metavar="FILE", help="path or URL")
     thumbnail.add_argument("output", metavar="OUT.png")
-    thumbnail.add_argument("--size", type=_positive, default=512, metavar="N", help="pixels of the longer side (512)")
+    side = "pixels of the longer side (512)"
+    thumbnail.add_argument("--size", type=cli_options.positive, default=512, metavar="N", help=side)
     thumbnail.add_argument("--overwrite", action="store_true", help="replace OUT.png if it is there")
 
     verify = commands.add_parser(
@@ -132,55 +128,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--keep", metavar="DIR", help="keep the files in this folder")
     return parser
-
-
-def _opening() -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
-    group = options.add_argument_group("opening")
-    group.add_argument("--format", metavar="NAME", help="take this format without looking at the content")
-    group.add_argument(
-        "--dims", metavar="LETTERS", help="letters of the stored axes, where the file does not name them"
-    )
-    group.add_argument("--mosaic", choices=("stitched", "tiles"), default="stitched")
-    group.add_argument("--storage-options", type=_json_object, metavar="JSON", help="for URLs: options of fsspec")
-    return options
-
-
-def _focus(scenes: str = "index or name; default: 0") -> argparse.ArgumentParser:
-    options = argparse.ArgumentParser(add_help=False)
-    group = options.add_argument_group("focus")
-    group.add_argument("--scene", default="0", help=scenes)
-    group.add_argument("--level", type=int, metavar="N", help="resolution level; 0 is full resolution")
-    what = "positions of a dimension: T=0, Z=0:10 or C=0,2; once for each dimension"
-    group.add_argument("--pick", type=_pick, action="append", default=[], metavar="PICK", help=what)
-    return options
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)
-
-
-def _json_object(text: str) -> dict[str, object]:
-    import json
-
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object, such as '{{\"anon\": true}}'")
-    return value
-
-
-def _pick(text: str) -> tuple[str, int | slice | tuple[int, ...]]:
-    """Read ``T=0``, ``Z=0:10:2`` or ``C=0,2``."""
-    match = _PICK.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pick: write T=0, Z=0:10, Z=::2 or C=0,2")
-    letter, what = match.groups()
-    if ":" in what:
-        return letter, slice(*(int(part) if part else None for part in what.split(":")))
-    numbers = tuple(map(int, what.split(",")))
-    return letter, numbers[0] if len(numbers) == 1 else numbers

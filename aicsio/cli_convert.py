@@ -1,46 +1,48 @@
-"""``aicsio convert``: a scene, all of them, or parts of them, as OME-TIFF."""
+"""``aicsio convert``: a scene, all of them, or parts of them, as OME-TIFF; one image or many."""
 
 import argparse
 import os
 import sys
-import time
+from collections.abc import Sequence
+from typing import Any
 
-from aicsio.cli_opening import focused_scenes, opened, picked, refuse_to_replace
+from aicsio import _file_names, cli_inputs
+from aicsio.cli_batch import run_batch
+from aicsio.cli_conversion import Work, converted
+from aicsio.cli_opening import refuse_to_replace
 from aicsio.cli_progress import Progress
-from aicsio.cli_text import plain, seconds_of, size_of
+from aicsio.cli_text import plain
+from aicsio.errors import WriteError
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert, and say what became of it."""
-    from aicsio.writers.ome_tiff import write_scenes
-
+    if arguments.along is None and cli_inputs.is_batch(arguments.inputs, arguments.output):
+        return run_batch(arguments)
+    if arguments.along is None and len(arguments.inputs) == 1:
+        source: str | tuple[str, ...] = arguments.inputs[0]
+    else:
+        source = _joined_inputs(arguments.inputs, arguments.storage_options)
+    if arguments.scheduler is not None:
+        folder = os.path.join(os.path.dirname(arguments.output) or os.curdir, "")
+        raise WriteError(f"--scheduler spreads many files over a cluster: name a folder for OUT, such as {folder!r}")
     refuse_to_replace(arguments.output, arguments)
-    handle = opened(arguments.input, arguments)
-    parts = [picked(scene, arguments.pick, arguments.order) for scene in focused_scenes(handle, arguments)]
-    start = time.perf_counter()
+    if arguments.dry_run:
+        print(f"{plain(arguments.output)}: would be written")
+        return 0
+    work = Work(source, arguments.output, arguments, overwrite=arguments.overwrite)
     with Progress(f"writing {os.path.basename(arguments.output)}") as progress:
-        report = write_scenes(
-            parts,
-            arguments.output,
-            compression=None if arguments.compression == "none" else arguments.compression,
-            compression_level=arguments.compression_level,
-            dtype=arguments.dtype,
-            overwrite=arguments.overwrite,
-            progress=progress,
-        )
-    elapsed = time.perf_counter() - start
-    nbytes = sum(part.nbytes for part in parts)
-    what = f"{report.dims}, {report.dtype}" if len(parts) == 1 else f"{len(parts)} scenes, the first {report.dims}"
-    print(
-        f"{plain(arguments.output)}: {what}, {size_of(report.nbytes)} "
-        f"for {size_of(nbytes)} of pixels, {seconds_of(elapsed)} ({size_of(int(nbytes / elapsed))}/s)"
-    )
-    for note in report.not_kept:
-        where = f"{plain(note.where)}: " if note.where and len(parts) > 1 else ""
-        print(f"aicsio: not kept: {where}{plain(note.message)}", file=sys.stderr)
-    others = len(handle.scenes) - len(parts)
-    if others:
-        name = plain(parts[0].scene.name)
-        told = f"scene {parts[0].scene_index} ({name!r}) was written; {others} more with --scene, or --scene all"
-        print(f"aicsio: {told}", file=sys.stderr)
+        outcome = converted(work, progress)
+    print(outcome.told)
+    for note in outcome.not_kept:
+        print(f"aicsio: not kept: {plain(note)}", file=sys.stderr)
+    if outcome.left:
+        print(f"aicsio: {outcome.left}", file=sys.stderr)
     return 0
+
+
+def _joined_inputs(inputs: Sequence[str], options: dict[str, Any] | None) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in inputs:
+        found += _file_names.expanded(name, options) if _file_names.is_glob(name) else [name]
+    return tuple(found)
