@@ -111,13 +111,8 @@ def _groups(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: lis
             return []
         pages, entries = pages[~broken], entries[~broken]
         apart = {code: values[~broken] for code, values in apart.items()}
-    same = [column for code, column in inline.items() if code in STRUCTURE]
-    key = np.ascontiguousarray(entries[:, same]).view(np.uint8).reshape(len(entries), -1)
-    far = [values for code, values in apart.items() if code in STRUCTURE]
-    if far:
-        key = np.concatenate([key, *far], axis=1)
     found = []
-    for rows in _equal_rows(key):
+    for rows in _alike_in_structure(entries, inline, apart):
         first_row = entries[rows[0]].tolist()
         values = {code: _inline_value(file, *first_row[column]) for code, column in inline.items() if code in STRUCTURE}
         for code, column in distant.items():
@@ -126,6 +121,16 @@ def _groups(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: lis
         tables = [_table(file, codes, entries, rows, inline, distant, apart) for codes in (OFFSETS, COUNTS, SUB_IFDS)]
         found.append(Group(pages[rows], values, *tables))
     return found
+
+
+def _alike_in_structure(entries: npt.NDArray[Any], inline: Mapping[int, int], apart: Mapping[int, Bytes]) -> list[Rows]:
+    """Sort rows by the values of the tags in ``STRUCTURE``."""
+    if len(entries) == 1:
+        return [np.zeros(1, np.int64)]
+    same = [column for code, column in inline.items() if code in STRUCTURE]
+    key = np.ascontiguousarray(entries[:, same]).view(np.uint8).reshape(len(entries), -1)
+    far = [values for code, values in apart.items() if code in STRUCTURE]
+    return _equal_rows(np.concatenate([key, *far], axis=1) if far else key)
 
 
 def _sorted_columns(file: File, row: npt.NDArray[Any] | np.void) -> tuple[dict[int, int], dict[int, int]]:
@@ -160,6 +165,9 @@ def _table(
         kind, count = int(entries["type"][0, column]), int(entries["count"][0, column])
         if kind not in {1, 3, 4, 13, 16, 18}:
             continue
+        if code in inline and len(rows) == 1:
+            value = entries["value"][rows[0], column].tobytes()
+            return np.array([unpack(value[: SIZES[kind] * count], kind, file.form)], np.uint64)
         if code in inline:
             field = np.ascontiguousarray(entries["value"][rows, column]).view(np.uint8).reshape(len(rows), -1)
             raw = np.ascontiguousarray(field[:, : SIZES[kind] * count])

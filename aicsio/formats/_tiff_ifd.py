@@ -12,6 +12,7 @@ Source of the facts: TIFF 6.0 (Adobe, 1992), section 2; BigTIFF (https://libtiff
 
 import bisect
 import contextlib
+import functools
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
@@ -75,11 +76,20 @@ class Form:
     @property
     def entry(self) -> np.dtype[Any]:
         """One entry of a directory."""
-        wide = "u8" if self.big else "u4"
-        return np.dtype([
-            ("code", self.order + "u2"), ("type", self.order + "u2"), ("count", self.order + wide),
-            ("value", f"V{self.inline}"),
-        ])  # fmt: skip
+        return _entry(self.order, self.big)
+
+    @property
+    def row(self) -> str:
+        """One entry of a directory, for ``struct``."""
+        return f"{self.order}HH{'Q8s' if self.big else 'I4s'}"
+
+
+@functools.cache
+def _entry(order: str, big: bool) -> np.dtype[Any]:
+    """Make the type once: that costs more than to read an entry."""
+    wide = "8" if big else "4"
+    names = ("code", "type", "count", "value")
+    return np.dtype(list(zip(names, (order + "u2", order + "u2", f"{order}u{wide}", "V" + wide), strict=True)))
 
 
 class Tag(NamedTuple):
@@ -105,14 +115,13 @@ class Directory(NamedTuple):
 
     def tags(self, form: Form) -> dict[int, Tag]:
         """Entries by code; the first of several with one code."""
-        entry = form.entry
+        inline, pointer, itemsize = form.inline, form.pointer, struct.calcsize(form.row)
+        own = self.start + itemsize - inline
         found: dict[int, Tag] = {}
-        for index, row in enumerate(np.frombuffer(self.raw, entry).tolist()):
-            code, kind, count, value = row
-            nbytes = SIZES.get(kind, 0) * count
-            own = self.start + index * entry.itemsize + entry.itemsize - form.inline
-            at = own if nbytes <= form.inline else struct.unpack(form.pointer, value)[0]
+        for code, kind, count, value in struct.iter_unpack(form.row, self.raw):
+            at = own if SIZES.get(kind, 0) * count <= inline else struct.unpack(pointer, value)[0]
             found.setdefault(code, Tag(code, kind, count, at))
+            own += itemsize
         return found
 
 
@@ -309,14 +318,16 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
     read = file.reader.read
     count_of, next_of = struct.Struct(form.number).unpack_from, struct.Struct(form.pointer).unpack_from
     number, entry, tail = struct.calcsize(form.number), form.entry.itemsize, form.inline
-    links, seen, last = _Links(number), {first}, first
+    links, seen, last, distance = _Links(number), {first}, first, 0
     links.add(first, directory.raw)
     while offset:
         if offset in seen:
             chain = links.chain()
             text = f"page {links.count - 1} points back to page {chain.page_at(offset)}; the pages up to there are read"
             return chain, [Diagnostic("tiff-cyclic", text, file.source.uri)]
-        if whole <= offset - last <= GAP:
+        apart, distance = distance, offset - last
+        # Two equal distances promise more of them: a guess after each directory would cost more than it saves.
+        if apart == distance and whole <= distance <= GAP:
             offsets, raw, following = _read_run(file, offset, offset - last, whole)
             if len(offsets) > 1 and seen.isdisjoint(offsets.tolist()):
                 links.extend(offsets, raw)

@@ -6,6 +6,7 @@ except where TIFF stores RGB in a form of its own (YCbCr), which is converted, b
 Source of the facts: TIFF 6.0 (Adobe, 1992); TIFF technical notes 1 to 3; the tag list of libtiff for later codes.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Literal
@@ -129,7 +130,7 @@ class PageKind:
         except UnsupportedFormatError:
             return False
 
-    @property
+    @functools.cached_property
     def dtype(self) -> DType:
         """Type of the decoded pixels, in the byte order in which they come.
 
@@ -153,6 +154,10 @@ class PageKind:
         """Letters of ``shape``."""
         return ("Z" if self.depth > 1 else "") + "YX" + ("S" if self.sampled else "")
 
+    @functools.cached_property
+    def _own_codecs(self) -> tuple[Codec, ...]:
+        return self._codecs(self.sampled)
+
     def codecs(self, sampled: bool) -> tuple[Codec, ...]:
         """Return the chain from the bytes of a segment to pixels.
 
@@ -165,6 +170,9 @@ class PageKind:
         ------
         UnsupportedFormatError
         """
+        return self._own_codecs if sampled == self.sampled else self._codecs(sampled)
+
+    def _codecs(self, sampled: bool) -> tuple[Codec, ...]:
         if self.jpeg_parts:
             raise UnsupportedFormatError(
                 "the pixels are old-style JPEG without a stream of their own, which cannot be decoded"

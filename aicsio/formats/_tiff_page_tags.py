@@ -74,7 +74,7 @@ def page_kind(values: Mapping[int, Value], order: Literal["<", ">"]) -> PageKind
 
 def _whole(values: Mapping[int, Value], code: int) -> tuple[int, ...]:
     value = values.get(code, ())
-    return tuple(int(v) for v in value) if not isinstance(value, bytes) or len(value) < 64 else ()
+    return tuple(map(int, value)) if value and (not isinstance(value, bytes) or len(value) < 64) else ()
 
 
 def _one(values: Mapping[int, Value], code: int, default: int) -> int:
