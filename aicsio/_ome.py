@@ -144,7 +144,11 @@ def parse_ome(text: str) -> OmeDocument:
     CorruptFileError
         When the text is not XML, declares entities, or lacks the sizes of an image.
     """
-    root = parse_root(text)
+    return document_of(parse_root(text))
+
+
+def document_of(root: Element) -> OmeDocument:
+    """Read the images of an OME-XML that is parsed already; see ``parse_ome``."""
     if local_name(root) != "OME":
         raise CorruptFileError(f"expected the root element OME, found {local_name(root)!r}")
     binary_only = child_of(root, "BinaryOnly")

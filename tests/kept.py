@@ -75,7 +75,9 @@ def column(handle: ImageHandle, name: str) -> npt.NDArray[np.float64]:
         np.atleast_1d(np.array(picks[stored.order.index(letter)])) if letter in stored else np.zeros(1, int)
         for letter in planes.dims
     ]
+    shown = [letter for letter in planes.dims if letter in letters]  # others have one position
     picked = known[np.ix_(*positions)]
+    picked = picked.reshape([picked.shape[planes.dims.order.index(letter)] for letter in shown])
     order = [letter for letter in letters if letter in planes.dims]
-    ordered: npt.NDArray[np.float64] = picked.transpose([planes.dims.order.index(letter) for letter in order])
+    ordered: npt.NDArray[np.float64] = picked.transpose([shown.index(letter) for letter in order])
     return ordered.reshape([ordered.shape[order.index(letter)] if letter in order else 1 for letter in letters])

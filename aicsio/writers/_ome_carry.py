@@ -10,7 +10,7 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
 from aicsio import _ome_schema
-from aicsio._ome import OmeImage, modulo_annotations, parse_ome
+from aicsio._ome import OmeImage, document_of, modulo_annotations
 from aicsio._ome_elements import children_of, parse_root
 from aicsio._ome_schema import Tree, tag
 from aicsio.errors import CorruptFileError, MissingDependencyError
@@ -67,7 +67,6 @@ def carried(
     for source, document in documents.items():
         chosen = {i: origin for i, origin in enumerate(origins) if origin is not None and origin.text == source}
         _merge(root, document, chosen, images, taken, notes)
-    _ome_units.sort_children(root, _ROOT)
     pruned = _ome_schema.repaired(root, _fixed(root))
     if pruned is None:
         return text, (*notes, _note("the OME of the source: it breaks rules of the schema", None))
@@ -87,8 +86,8 @@ def _document(text: str, origin: Origin) -> Document:
     """
     root, version = _ome_schema.upgraded(text)
     pairs = [(image, pixels) for image in root.findall(tag("Image")) for pixels in image.findall(tag("Pixels"))]
-    written = _written(root).decode()
-    images = parse_ome(written).images if pairs else ()
+    parsed = parse_root(text if version == "2016-06" else _written(root).decode())
+    images = document_of(parsed).images if pairs else ()
     if not len(images) == len(pairs) == origin.images:
         raise CorruptFileError(
             f"it describes {len(pairs)} images in schema {version}, and {origin.images} scenes were found"
@@ -96,7 +95,7 @@ def _document(text: str, origin: Origin) -> Document:
     folded = {
         identity: {modulo.letter for modulo in found}
         for identity, found in modulo_annotations(
-            one for group in children_of(parse_root(written), "StructuredAnnotations") for one in group
+            one for group in children_of(parsed, "StructuredAnnotations") for one in group
         ).items()
     }
     return Document(root, pairs, images, set(_ome_units.definitions(root)), folded)
@@ -173,7 +172,7 @@ def _merge(
         elif name_of(unit) == "Rights" and root.find(tag("Rights")) is not None:
             notes.append(_note("the rights that a second source states", None))
         elif new is not None:
-            root.append(new)
+            _ome_units.put(root, new, _ROOT)
     notes += [_note(f"a reference to {key[1]!r}, which the source does not hold", None) for key in document.dangling]
 
 
@@ -221,7 +220,10 @@ def _annotations(root: Tree) -> Tree:
     from lxml import etree
 
     found = root.find(tag("StructuredAnnotations"))
-    return etree.SubElement(root, tag("StructuredAnnotations")) if found is None else found
+    if found is None:
+        found = etree.Element(tag("StructuredAnnotations"))
+        _ome_units.put(root, found, _ROOT)
+    return found
 
 
 def _told(document: Document, origin: Origin, image: OmeImage, notes: list[Diagnostic]) -> None:
@@ -275,7 +277,7 @@ def _add_region(
         notes.append(_note(f"{lost} shapes of the region {name}: {why}", origin.scene if origin else None))
         if not _ome_rois.shapes(new):
             return None
-    root.append(new)
+    _ome_units.put(root, new, _ROOT)
     identity: str = new.get("ID")
     # Folders refer to the first that a region became.
     document.ids.setdefault(("ROI", roi.get("ID", "")), identity)

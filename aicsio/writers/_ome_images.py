@@ -104,12 +104,11 @@ def join(mine: Tree, document: Document, origin: Origin, image: OmeImage) -> Non
     for child in theirs:
         new = None if name_of(child) in skipped else _ome_units.copied(child, document.ids, document.lost)
         if new is not None:
-            mine.append(new)
+            _ome_units.put(mine, new, _IMAGE)
     for reference in theirs.findall(tag("ROIRef")):
         identity = document.regions.get((reference.get("ID", ""), origin))
         if identity is not None:
-            etree.SubElement(mine, tag("ROIRef"), ID=identity)
-    _ome_units.sort_children(mine, _IMAGE)
+            _ome_units.put(mine, etree.Element(tag("ROIRef"), ID=identity), _IMAGE)
     _pixels(mine.find(tag("Pixels")), pixels, document, origin, image)
 
 
@@ -179,25 +178,25 @@ def _planes(mine: Tree, theirs: Tree, document: Document, origin: Origin, image:
     source = document.images[origin.number]
     changed = [name for field, name in _PLANE_FIELDS if not _same_column(field, image, source, positions)]
     skipped = {f"{name}{unit}" for name in changed for unit in ("", "Unit")} | {"TheT", "TheC", "TheZ"}
-    own = {_index(plane, image.order[:3]): plane for plane in mine.findall(tag("Plane"))}
-    for plane in own.values():
+    records = mine.findall(tag("Plane"))
+    own = {_index(plane, image.order[:3]): dict(plane.attrib) for plane in records} if changed else {}
+    for plane in records:
         mine.remove(plane)
+    hashed = origin.whole and mine.get("Type") == theirs.get("Type")
     for index in np.ndindex(tuple(len(positions[letter]) for letter in image.order[:3])):
         at = dict(zip(image.order[:3], index, strict=True))
         other = known.get(tuple(positions[letter][at[letter]] for letter in "TCZ"))
-        record = own.get(index)
-        if other is None and (record is None or not changed):
+        told = own.get(index, {})
+        if other is None and not told:
             continue
-        new = etree.SubElement(mine, tag("Plane"), {f"The{letter}": str(at[letter]) for letter in "ZTC"})
+        attributes = {f"The{letter}": str(at[letter]) for letter in "ZTC"}
         for name, value in () if other is None else other.attrib.items():
             if name not in skipped:
-                new.set(name, _ome_units.clean_attribute(value))
-        told = {} if record is None else dict(record.attrib)
-        for attribute in [f"{name}{unit}" for name in changed for unit in ("", "Unit")]:
-            if attribute in told:
-                new.set(attribute, told[attribute])
+                attributes[name] = _ome_units.clean_attribute(value)
+        attributes |= {name: value for name, value in told.items() if name in skipped and name not in attributes}
+        new = etree.SubElement(mine, tag("Plane"), attributes)
         for child in () if other is None else other:
-            if name_of(child) != "HashSHA1" or (origin.whole and mine.get("Type") == theirs.get("Type")):
+            if name_of(child) != "HashSHA1" or hashed:
                 inside = _ome_units.copied(child, document.ids, document.lost)
                 new.extend([] if inside is None else [inside])
 

@@ -6,7 +6,7 @@ left out, so that it cannot come to mean something else.
 
 import copy
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from aicsio._ome_schema import NAMESPACE, Tree, tag
@@ -50,23 +50,23 @@ def referred(element: Tree) -> Key | None:
     return None if kind is None or identity is None else (kind, identity)
 
 
-def own_elements(element: Tree) -> Iterator[Tree]:
-    """Yield an element and what is inside it, but not what somebody's XML annotation holds."""
-    yield element
-    if name_of(element) != "Value":
-        for child in element:
-            yield from own_elements(child)
+def _named(unit: Tree) -> list[Tree]:
+    """List the elements of a part of a document that have or use a name, but for those that an annotation holds."""
+    path = "descendant-or-self::*[@ID or @Annotator][not(ancestor::o:Value)]"
+    found: list[Tree] = unit.xpath(path, namespaces={"o": NAMESPACE})
+    return found
 
 
 def definitions(unit: Tree) -> list[Key]:
     """Return all that a part of a document defines, in its order."""
-    return [key for key in map(defined, own_elements(unit)) if key is not None]
+    return [key for key in map(defined, _named(unit)) if key is not None]
 
 
 def references(unit: Tree) -> set[Key]:
     """Return all that a part of a document refers to."""
-    found = {key for key in map(referred, own_elements(unit)) if key is not None}
-    annotators = {element.get("Annotator") for element in own_elements(unit)} - {None}
+    named = _named(unit)
+    found = {key for key in map(referred, named) if key is not None}
+    annotators = {element.get("Annotator") for element in named} - {None}
     return found | {("Experimenter", identity) for identity in annotators}
 
 
@@ -184,7 +184,11 @@ def without(parent: Tree, names: Collection[str]) -> None:
         parent.remove(child)
 
 
-def sort_children(parent: Tree, order: Iterable[str]) -> None:
-    """Put the children in the order that the schema asks for."""
-    place = {tag(name): number for number, name in enumerate(order)}
-    parent[:] = sorted(parent, key=lambda child: place.get(child.tag, len(place)))
+def put(parent: Tree, child: Tree, order: Sequence[str]) -> None:
+    """Add a child where the schema wants it: behind those of its name, and before those of later ones."""
+    later = {tag(name) for name in order[order.index(name_of(child)) + 1 :]} if name_of(child) in order else set()
+    for place, other in enumerate(parent):
+        if other.tag in later:
+            parent.insert(place, child)
+            return
+    parent.append(child)
