@@ -61,7 +61,9 @@ async def _client(**options: Any) -> Any:
 
     async def check(_session: object, _context: object, params: Any) -> None:
         there = params.url.join(type(params.url)(params.response.headers.get("Location", "")))
-        if (there.host, there.path) != (params.url.host, params.url.path):
+        safer = (params.url.scheme, params.url.port, there.scheme, there.port) == ("http", 80, "https", 443)
+        same = (there.scheme, there.port) == (params.url.scheme, params.url.port)
+        if (there.host, there.path) != (params.url.host, params.url.path) or not (same or safer):
             raise SourceError(
                 f"cannot read {str(params.url)!r}: the server points to another place, {str(there)!r}: open that if "
                 "you trust it"
@@ -79,7 +81,9 @@ def translated(source: Source) -> Iterator[None]:
     except (AicsioError, Transient):
         raise
     except FileNotFoundError as error:
-        # fsspec says so of whatever a server answers; what it did answer is the cause.
+        # fsspec says so of whatever goes wrong; what did is the cause.
+        if isinstance(error.__cause__, AicsioError):
+            raise error.__cause__ from error
         status = getattr(error.__cause__, "status", 404)
         if status not in {404, 410}:
             raise Transient(f"the server answers {status}") from error

@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status or HTTPStatus.NOT_FOUND)
             self.close_with({**site.headers, "Content-Length": "0"})
             return
-        part, status, more = content, HTTPStatus.OK, dict(site.headers)
+        part, status, more = content, HTTPStatus.OK, dict[str, str]()
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if wanted and site.ranges:
             low, high = int(wanted[1]), int(wanted[2] or len(content) - 1)
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.close_with({
             "Content-Length": str(len(part)), "Accept-Ranges": "bytes" if site.ranges else "none",
-            "ETag": f'"{hash(content)}"', **more,
+            "ETag": f'"{hash(content)}"', **more, **site.headers,
         })  # fmt: skip
         if body:
             self.send_body(part, trouble)
