@@ -21,7 +21,7 @@ COLUMNS = {
     "LIF": ("liffile", "readlif", "bioio", "bioio-direct"),
 }
 """Peers that the table of a kind of file shows."""
-NEW_PROCESS = ("raw", "zlib")
+NEW_PROCESS = ("raw", "zlib", "czi raw", "lif raw")
 """Files that new interpreters open: they take seconds, and the others would tell nothing more."""
 LIBRARIES = ("aicsio", "numpy", "dask", "imagecodecs", *PEERS)
 
@@ -160,6 +160,14 @@ def _microscope_lines(
         if asked(case.name):
             console.print(f"{sample.name}: {case.name} ...", style="dim")
             yield from _measured(sample, case, options)
+    if asked("new process") and sample.name in NEW_PROCESS:
+        at = contenders.picks(sample, sample.planes // 2)
+        codes: dict[str, str] = {
+            name: code.format(path=str(path), picks=at, page=0)
+            for name, code in contenders.COLD.items()
+            if name in {"ours", *own}
+        }
+        yield report.Line(sample.name, "plane, new process", tuple(timing.measure_fresh(codes, options.rounds).items()))
     if asked("sizes"):
         for name, count in microscopes.sizes(path).items():
             yield report.Line(sample.name, name, amounts=(("ours", count), ("4 MB", 4_000_000)))
