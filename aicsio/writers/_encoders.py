@@ -77,9 +77,9 @@ def _jpeg(segment: Array, level: int | None) -> bytes:
 
     if segment.shape[2] == 1:
         return bytes(imagecodecs.jpeg_encode(segment[..., 0], level=level))
-    # Chroma at full resolution: in a stained section the colour is what is looked at.
+    # Chroma at half the width, as scanners of slides store it. At full width Bio-Formats turns the colours twice.
     return bytes(
-        imagecodecs.jpeg_encode(segment, level=level, colorspace="rgb", outcolorspace="ycbcr", subsampling="444")
+        imagecodecs.jpeg_encode(segment, level=level, colorspace="rgb", outcolorspace="ycbcr", subsampling="422")
     )
 
 

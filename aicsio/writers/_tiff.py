@@ -304,9 +304,9 @@ def _tags(pages: Pages) -> list[_Tag]:
     if pages.color_map is not None:
         tags.append(_Tag(320, SHORT, pages.color_map))
     if pages.compression == JPEG and samples == 3:
-        # Chroma is not reduced; codes run over all of 0 to 255 (TIFF 6.0, sections 20 and 21).
+        # Chroma has half the width; codes run over all of 0 to 255 (TIFF 6.0, sections 20 and 21).
         full = struct.pack("<12I", *itertools.chain.from_iterable((code, 1) for code in (0, 255, 128, 255, 128, 255)))
-        tags += [_shorts(530, 1, 1), _Tag(532, RATIONAL, full)]
+        tags += [_shorts(530, 2, 1), _Tag(532, RATIONAL, full)]
     extra = samples - (3 if colored else 1)
     if extra:
         # 2 is unassociated alpha, 0 a sample without a meaning.

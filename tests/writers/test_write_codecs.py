@@ -97,6 +97,8 @@ def test_jpeg_is_close(samples: int, quality: int | None, tmp_path: Path) -> Non
         page = tiff.pages.first
         assert page.photometric == (6 if samples == 3 else 1)
         assert page.compression == 7
+        # At (1, 1) Bio-Formats 7.3 converts colours twice; without the tag libtiff warns.
+        assert samples == 1 or page.subsampling == (2, 1)
 
 
 def test_jpeg_2000_is_lossy_by_choice(tmp_path: Path) -> None:
