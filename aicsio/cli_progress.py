@@ -16,6 +16,19 @@ PATIENCE = 1.0
 """Seconds before anything is shown."""
 
 
+def _console() -> Any:
+    """The terminal of stderr, with room for the ^C that it shows: a line more would spoil the bars."""
+    from rich.console import Console, ConsoleDimensions
+
+    class Narrower(Console):
+        @property  # type: ignore[misc]  # nobody sets it
+        def size(self) -> ConsoleDimensions:
+            width, height = super().size
+            return ConsoleDimensions(max(20, width - 3), height)
+
+    return Narrower(stderr=True)
+
+
 class Progress:
     """Call it with what is done and the total, as often as you like."""
 
@@ -40,11 +53,10 @@ class Progress:
 
     def _make(self) -> Any:
         from rich import progress
-        from rich.console import Console
 
         counted = progress.DownloadColumn() if self._unit == "bytes" else progress.MofNCompleteColumn()
         columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn(), counted)
-        return progress.Progress(*columns, progress.TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        return progress.Progress(*columns, progress.TimeRemainingColumn(), console=_console(), transient=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,7 +123,6 @@ class Board:
 
     def _make(self) -> Any:
         from rich import progress
-        from rich.console import Console
         from rich.table import Column
 
         name = Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=8)
@@ -120,7 +131,7 @@ class Board:
             progress.BarColumn(None, table_column=Column(ratio=2, min_width=4)),
             progress.TextColumn("{task.fields[count]}", markup=False, table_column=Column(no_wrap=True)),
             progress.TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-            console=Console(stderr=True),
+            console=_console(),
             transient=True,
             expand=True,
             # What goes to a file must not come to the terminal instead.

@@ -14,6 +14,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, cast
@@ -101,7 +102,8 @@ def _started() -> _Process:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    with _not_interrupted():  # nor is the process, until it can clean up
+    resource_tracker.ensure_running()  # which would let Ctrl-C through while it starts
+    with _held_back():  # from the process too, until it can clean up
         process.start()
     theirs.close()
     return _Process(process, ours)
@@ -109,8 +111,10 @@ def _started() -> _Process:
 
 def _serve(line: Connection) -> None:
     """Convert what comes down the line until it is closed."""
-    signal.signal(signal.SIGINT, _interrupt_once)
     try:
+        signal.signal(signal.SIGINT, _interrupt_once)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while True:
             line.send(convert(line.recv(), _now_and_then(line)))
     except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
@@ -137,18 +141,27 @@ def _now_and_then(line: Connection) -> Callable[[int, int], None]:
 
 
 @contextlib.contextmanager
-def _not_interrupted() -> Iterator[None]:
-    """Let Ctrl-C pass for a moment; processes that are started meanwhile inherit that."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _held_back() -> Iterator[None]:
+    """Have Ctrl-C wait until the end of the block; a process that is started meanwhile begins with it held back."""
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _stop(running: list[_Process]) -> None:
     """Interrupt what still runs, and kill what does not end."""
-    with _not_interrupted():
+    with _held_back():
         alive = [each.process for each in running if each.process.is_alive()]
         for process in alive:
             if os.name == "nt":

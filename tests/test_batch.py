@@ -348,11 +348,11 @@ def started(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def writing(folder: Path, pids: Callable[[], list[psutil.Process]]) -> psutil.Process:
-    """Wait until one of some processes has a hidden file of ``folder`` open, and return it."""
+def writing(folder: Path, pids: Callable[[], list[psutil.Process]], count: int = 1) -> psutil.Process:
+    """Wait until there are some hidden files in a folder, and return a process that has one of them open."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        for process in pids():
+        for process in pids() if len(list(folder.glob(".*.part"))) >= count else ():
             try:
                 files = [file.path for file in process.open_files()]
             except psutil.Error:
@@ -393,7 +393,8 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
     out = tmp_path / "out"
     command = started(tmp_path / "in", out, "--jobs", jobs, "--compression", "jpeg2000")
     parent = psutil.Process(command.pid)
-    writing(out, lambda: [parent, *parent.children(recursive=True)])
+    writing(out, lambda: [parent, *parent.children(recursive=True)], int(jobs))
+    time.sleep(0.2)  # in the middle of it, not between making the file and knowing of it
     os.killpg(command.pid, signal.SIGINT)
     told, err = command.communicate(timeout=60)
     assert command.returncode == 130, told + err
