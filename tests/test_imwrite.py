@@ -84,7 +84,7 @@ def test_lists_handles_and_images_are_scenes(tmp_path: Path) -> None:
 
 
 def test_the_file_comes_first(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentTypeError, match="the file first|uri="):
+    with pytest.raises(ArgumentTypeError, match=r"the file first|uri="):
         imwrite(STACK, tmp_path / "a.ome.tiff")  # type: ignore[arg-type]
     with pytest.raises(DimensionError, match="OME-TIFF has no"):
         imwrite(tmp_path / "a.ome.tiff", STACK, dim_order="HZYX")
