@@ -46,7 +46,7 @@ class Original:
 
 
 def _fragment(text: str) -> str | None:
-    """Return the root element of an XML text as it can stand inside another one; ``None`` when it is no XML."""
+    """Return the root element of an XML text as it can stand inside OME; ``None`` when it is no XML, or OME itself."""
     from lxml import etree
 
     if not text.lstrip("\ufeff \t\r\n").startswith("<"):
@@ -55,6 +55,8 @@ def _fragment(text: str) -> str | None:
         root = _ome_schema.parse(text)
     except CorruptFileError:
         return None
+    if any("openmicroscopy.org/" in str(element.tag) for element in root.iter()):
+        return None  # it would be taken for a part of what it stands in
     for element in root.iter():
         for name, value in element.attrib.items():
             element.set(name, clean_attribute(value))

@@ -270,6 +270,7 @@ def test_facts_of_planes_and_channels_follow_what_is_folded(tmp_path: Path) -> N
         '<x:Root xmlns:x="urn:x" x:a="1"><x:b/></x:Root>',
         '{"json": ["<not> & xml", "細胞"]}',
         "plain = text\nwith lines",
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0" Nonsense="1"/></OME>',
         "<broken>",
     ],
 )
