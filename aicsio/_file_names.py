@@ -69,12 +69,12 @@ def natural(name: str) -> tuple[Any, ...]:
 
 def is_pattern(name: str) -> bool:
     """Whether a name has fields such as ``{T}`` and is no file itself."""
-    return _FIELD.search(name) is not None and not os.path.lexists(name)
+    return _FIELD.search(_apart(name)[1]) is not None and not os.path.lexists(name)
 
 
 def is_glob(name: str) -> bool:
     """Whether a name has wildcards and is no file itself. In URLs only ``*`` is one."""
-    wild = "*" in name if _URL.match(name) else glob.has_magic(name)
+    wild = "*" in name if _URL.match(name) else glob.has_magic(_apart(name)[1])
     return wild and not os.path.lexists(name)
 
 
@@ -100,10 +100,24 @@ def expanded(name: str, storage_options: Mapping[str, Any] | None = None) -> lis
     if _URL.match(name):
         found = _remote(name, storage_options or {})
     else:
-        found = [path for path in glob.iglob(os.path.expanduser(name), recursive=True) if not os.path.isdir(path)]
+        folder, rest = _apart(name)
+        found = [path for path in glob.iglob(glob.escape(folder) + rest, recursive=True) if not os.path.isdir(path)]
     if not found:
         raise SourceNotFoundError(f"no file is called {name!r}")
     return sorted(set(found), key=natural)
+
+
+def _apart(name: str) -> tuple[str, str]:
+    """Cut a name behind the folders that are there, whose names may have brackets that mean nothing."""
+    if _URL.match(name):
+        return "", name
+    name = os.path.expanduser(name)
+    cut = 0
+    for match in re.finditer(r"[/\\]" if os.name == "nt" else "/", name):
+        if not os.path.isdir(name[: match.end()]):
+            break
+        cut = match.end()
+    return name[:cut], name[cut:]
 
 
 def _remote(url: str, options: Mapping[str, Any]) -> list[str]:
@@ -142,9 +156,10 @@ def placed(pattern: str, missing: Missing, storage_options: Mapping[str, Any] | 
     SourceNotFoundError
         When there is none, or one is missing.
     """
-    fields = _fields(pattern)
-    rule = re.compile(_rule(pattern))
-    where = _FIELD.sub("*", pattern)
+    folder, rest = _apart(pattern)
+    fields = _fields(rest)
+    rule = re.compile(re.escape(folder.replace(os.sep, "/")) + _rule(rest))
+    where = folder + _FIELD.sub("*", rest)
     names = expanded(where, storage_options)
     local = not _URL.match(pattern)
     matches = [(name, rule.fullmatch(name.replace(os.sep, "/") if local else name)) for name in names]
@@ -199,7 +214,7 @@ def _fields(pattern: str) -> list[str]:
 def _rule(pattern: str) -> str:
     """A regular expression for names: a field takes anything but separators and underscores."""
     rule, seen = "", set[str]()
-    for index, part in enumerate(_FIELD.split(os.path.expanduser(pattern))):
+    for index, part in enumerate(_FIELD.split(pattern)):
         if index % 2:
             rule += f"(?P={part})" if part in seen else f"(?P<{part}>[^/\\\\_]+?)"
             seen.add(part)

@@ -311,6 +311,26 @@ def test_missing_files_are_named_or_read_as_zeros(tmp_path: Path) -> None:
         assert "i_t002_RFP.tif" in note.message
 
 
+def test_brackets_of_folders_mean_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "day [1] {T}+*"
+    folder.mkdir()
+    parts = numbered(folder, 2)
+    for name in ("img_t{T}.tif", "img_*.tif"):
+        np.testing.assert_array_equal(to_numpy(open_many(folder / name)), np.stack(parts))
+
+
+@pytest.mark.parametrize("check", ["all", "first"])
+def test_options_of_open_image_hold_for_each_file(tmp_path: Path, check: Any) -> None:
+    parts = []
+    for t in range(3):
+        spec = ImageSpec(Z=4, Y=6, X=7, seed=t)
+        write(TiffSpec((spec,)), tmp_path, f"{t}.tif")
+        parts.append(pixels(spec)[0, 0])
+    joined = open_many(str(tmp_path / "*.tif"), along="Z", dims="TYX", format="tiff", check=check)
+    assert joined.dims == Dims("ZTYX", (3, 4, 6, 7))
+    np.testing.assert_array_equal(to_numpy(joined), np.stack(parts))
+
+
 @pytest.mark.parametrize(
     ("names", "pattern", "error", "told"),
     [
