@@ -121,7 +121,8 @@ def _cut(
     """Append the wanted children of the element that began before ``at``; say where it ends, or -1."""
     while at >= 0:
         tag = _TAG.search(text, at)
-        if tag is None:
+        if tag is None or (tag.start() > at and not text[at : tag.start()].isspace()):
+            # A comment, say: what is a tag and what is not would have to be parsed.
             return -1
         closing, name, empty = tag.groups()
         if closing:
