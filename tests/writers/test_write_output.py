@@ -324,3 +324,45 @@ def test_a_name_taken_between_two_calls_is_not_written_to(tmp_path: Path, monkey
     assert stolen
     assert tifffile.imread(report.path).shape == (20, 60, 70)
     assert [path.name for path in tmp_path.iterdir()] == ["a.ome.tiff"]
+
+
+KILLED = """
+import os, random, signal, sys, time
+import numpy as np
+from aicsio import open_image, write_ome_tiff
+images = [open_image(np.full((3, 700, 600), 1000 * k, "u2")) for k in range(5)]
+options = [{}, {"compression": None}, {"levels": "auto"}, {"compression": None, "levels": 3}]
+write_ome_tiff(images[0], sys.argv[1])
+for seed in range(12):
+    child = os.fork()
+    if child == 0:
+        for turn in range(1, 1000):
+            chosen = options[(seed + turn) % 4]
+            write_ome_tiff(images[turn % 5], sys.argv[1], overwrite=True, sync=turn % 2 == 0, **chosen)
+    time.sleep(random.Random(seed).random() * 0.2)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    print(seed, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@posix
+def test_killed_at_any_moment_the_target_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a.ome.tiff"
+    code = [sys.executable, "-c", KILLED, str(target)]
+    with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in process.stdout:
+            with tifffile.TiffFile(target) as tiff:
+                values = [np.unique(level.asarray()) for level in tiff.series[0].levels]
+            assert values[0].size == 1
+            assert {value.tobytes() for value in values} == {values[0].tobytes()}
+            left = [path.name for path in tmp_path.iterdir() if path != target]
+            assert not left or (len(left) == 1 and left[0].startswith(".aicsio-"))
+            process.stdin.write("\n")
+            process.stdin.flush()
+    assert process.returncode == 0
+    write_ome_tiff(failing(99), target, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
