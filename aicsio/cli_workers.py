@@ -56,7 +56,7 @@ def in_processes(
                 yield last, outcome
             board.begun(work.target)
             free.work = work
-            free.line.send(attrs.evolve(work, workers=threads))
+            _send(free, attrs.evolve(work, workers=threads))
         while any(each.work for each in running):
             _, last, outcome = _first_done(running, board)
             yield last, outcome
@@ -65,6 +65,15 @@ def in_processes(
             each.process.join()
     finally:
         _stop(running)
+
+
+def _send(to: _Process, work: Work) -> None:
+    """Hand an image to a process; one that died while it had nothing to do is replaced."""
+    try:
+        to.line.send(work)
+    except OSError:
+        _post_mortem(to, work)
+        to.line.send(work)
 
 
 def _first_done(running: list[_Process], board: Board) -> tuple[_Process, Work, Outcome]:
