@@ -132,15 +132,15 @@ class _Sliced:
 
 
 def _is_on_worker() -> bool:
-    """Whether this is a task of a cluster, after which others that want the same file are likely."""
+    """Whether this is a task in a process of a cluster: others that want the same file are likely to follow."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return False
     try:
-        distributed.get_worker()
+        address: str = distributed.get_worker().address
     except ValueError:
         return False
-    return True
+    return not address.startswith("inproc:")
 
 
 @verb
