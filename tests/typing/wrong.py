@@ -18,7 +18,9 @@ from aicsio import (
     Step,
     explain,
     imread,
+    imwrite,
     open_image,
+    open_many,
     pipe,
     select_level,
     select_scene,
@@ -58,8 +60,11 @@ to_dask(handle, chunks=[1, 2])  # E: call-overload
 to_dask(handle, chunks={"Z": "all"})  # E: dict-item|call-overload
 to_xarray(handle, True)  # E: call-overload
 write_ome_tiff(handle)  # E: call-overload
-write_ome_tiff(handle, "out.ome.tiff", compression="jpeg")  # E: call-overload
+write_ome_tiff(handle, "out.ome.tiff", compression="gif")  # E: call-overload
 write_scenes(handle, "out.ome.tiff")  # E: arg-type
+imwrite(np.zeros((2, 3)), "out.ome.tiff")  # E: arg-type
+open_many("img_{T}.tif", missing="zero")  # E: arg-type
+open_many(3)  # E: arg-type
 
 # ---------------------------------------------------------------- results
 number: int = to_numpy(handle)  # E: assignment
