@@ -25,6 +25,10 @@ DIMENSION = 20
 """Bytes of one dimension of a directory entry."""
 MOST_DIMENSIONS = 40
 """libCZI's own bound; the letters that ZEN writes are eleven."""
+SCHEMA = int.from_bytes(b"DV", "little")
+"""How an entry begins."""
+SAME = 16
+"""So many entries of one length in a row promise more."""
 KNOWN_LETTERS = "BMHIVRSTCZYX"
 """In the order in which axes are stored here."""
 
@@ -119,7 +123,8 @@ def _records(octets: npt.NDArray[np.uint8], at: Ints, dtype: np.dtype[Any], each
     stride = int(at[1] - at[0]) if len(at) > 1 else nbytes
     if (np.diff(at) == stride).all():
         return np.ndarray((len(at), each), dtype, octets.data, int(at[0]), (stride, dtype.itemsize))
-    gathered: npt.NDArray[Any] = octets[at[:, None] + np.arange(nbytes)].view(dtype)
+    anywhere = np.lib.stride_tricks.as_strided(octets, (len(octets) - nbytes + 1, nbytes), (1, 1), writeable=False)
+    gathered: npt.NDArray[Any] = anywhere[at].view(dtype)
     return gathered
 
 
@@ -150,20 +155,37 @@ def _entry_offsets(raw: bytes, count: int, base: int, source: Source) -> Ints:
             raise CorruptFileError.at(source.uri, base + at, "expected a subblock entry of schema DV")
         return at + ENTRY_HEAD + DIMENSION * ndim
 
-    stride = check(0)
-    if len(raw) >= count * stride:
-        table = np.frombuffer(raw, np.uint8, count * stride).reshape(count, stride)
-        same = (table[:, :2] == (68, 86)).all() and (table[:, 28:32] == table[0, 28:32]).all()
-        if same:
-            return np.arange(count, dtype=np.int64) * stride
     found = np.empty(count, np.int64)
-    at = 0
-    for index in range(count):
-        found[index] = at
-        at = check(at)
+    octets = np.frombuffer(raw, np.uint8)
+    at = index = same = stride = 0
+    while index < count:
+        following = check(at)
+        same = same + 1 if following - at == stride else 0
+        stride = following - at
+        # Entries of one length usually follow each other: one comparison of columns then steps over all of them.
+        run = _alike(octets, at, stride, count - index) if same >= SAME or index == 0 else 1
+        found[index : index + run] = np.arange(at, at + run * stride, stride)
+        index, at, same = index + run, at + run * stride, same if run == 1 else 0
     if at > len(raw):
         raise CorruptFileError.at(source.uri, base + int(found[-1]), "expected a whole subblock entry")
     return found
+
+
+def _alike(octets: npt.NDArray[np.uint8], at: int, stride: int, most: int) -> int:
+    """Count the entries from ``at`` on, at most ``most``, that have as many dimensions as the first; at least 1."""
+    alike, step = 1, 64
+    while alike < most:
+        some = min(step, most - alike, (len(octets) - at) // stride - alike)
+        if some <= 0:
+            break
+        start = at + alike * stride
+        schema: npt.NDArray[Any] = np.ndarray((some,), "<u2", octets.data, start, (stride,))
+        ndim: npt.NDArray[Any] = np.ndarray((some,), "<i4", octets.data, start + 28, (stride,))
+        differs = (schema != SCHEMA) | (ndim != (stride - ENTRY_HEAD) // DIMENSION)
+        if differs.any():
+            return alike + int(np.argmax(differs))
+        alike, step = alike + some, 8 * step
+    return alike
 
 
 def _fill_slot(made: Subblocks, rows: Ints, dims: npt.NDArray[Any], source: Source) -> None:
