@@ -5,6 +5,7 @@ and lower edge. Its mean is taken over all of them and rounded once, not level b
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._codecs import Scratch
 from aicsio.records import DType
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -66,10 +68,10 @@ class Pooling:
 
     state: Callable[[DType, int], DType]
     """Type of the state, for a type of pixels and a number of levels above the full resolution."""
-    halve: Callable[[Array, DType], Array]
-    """State of half the height and width, from pixels or the state before; a new array, perhaps of a narrower type."""
-    finish: Callable[[Array, DType, Covered], Array]
-    """Pixels of a state."""
+    halve: Callable[[Array, DType, Scratch], Array]
+    """State of half the height and width, perhaps of a narrower type, from pixels or the state before."""
+    finish: Callable[[Array, DType, Covered, Scratch], Array]
+    """Pixels of a state. What either returns lasts until the thread calls it again."""
 
 
 # ---------------------------------------------------------------- mean
@@ -83,20 +85,27 @@ def _sum_type(dtype: DType, above: int) -> DType:
     return np.dtype("c16" if dtype.kind == "c" else "f8")
 
 
-def _sums(block: Array, wide: DType) -> Array:
+def _room(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
+    """Return memory that the thread has used before: fresh pages would take longer than the sums."""
+    pixels: Array = scratch.take(name, math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
+    return pixels
+
+
+def _sums(block: Array, wide: DType, scratch: Scratch) -> Array:
     """Add up squares of two by two pixels; what is missing at an odd edge adds nothing."""
     block = _evened(block, "constant")
     narrow = block.dtype.kind == "u" and block.dtype.itemsize < wide.itemsize
     if narrow and block.max() <= np.iinfo(block.dtype).max // 4:
         wide = block.dtype  # cameras of 12 bits: narrow sums take half the time
-    rows: Array = np.add(block[0::2], block[1::2], dtype=wide)
-    out = np.empty((rows.shape[0], rows.shape[1] // 2, rows.shape[2]), wide)
-    for sample in range(rows.shape[2]):  # a loop of numpy over three samples costs more than three loops over a row
+    height, width, samples = block.shape
+    rows = np.add(block[0::2], block[1::2], out=_room(scratch, "rows", (height // 2, width, samples), wide), dtype=wide)
+    out = _room(scratch, "sums", (height // 2, width // 2, samples), wide)
+    for sample in range(samples):  # a loop of numpy over three samples costs more than three loops over a row
         np.add(rows[:, 0::2, sample], rows[:, 1::2, sample], out=out[..., sample])
     return out
 
 
-def _mean(sums: Array, dtype: DType, covered: Covered) -> Array:
+def _mean(sums: Array, dtype: DType, covered: Covered, scratch: Scratch) -> Array:
     """Divide, and round halves to even."""
     counts = covered.counts(sums.shape)
     if dtype.kind not in "iu":
@@ -104,12 +113,13 @@ def _mean(sums: Array, dtype: DType, covered: Covered) -> Array:
         return means.astype(dtype)
     if counts is None:
         shift = sums.dtype.type(2 * covered.level)
-        rounded: Array = sums >> shift
+        rounded = np.right_shift(sums, shift, out=_room(scratch, "rounded", sums.shape, sums.dtype))
         rounded &= sums.dtype.type(1)
         rounded += sums
         rounded += sums.dtype.type((1 << 2 * covered.level - 1) - 1)
-        rounded >>= shift
-        return rounded.astype(dtype)
+        pixels = _room(scratch, "pixels", sums.shape, dtype)
+        np.right_shift(rounded, shift, out=pixels, casting="unsafe")
+        return pixels
     counts = counts.astype(sums.dtype)
     parts: tuple[Array, Array] = np.divmod(sums, counts)
     whole, rest = parts
@@ -125,11 +135,11 @@ def _same_type(dtype: DType, above: int) -> DType:  # noqa: ARG001 - one signatu
     return dtype
 
 
-def _first(block: Array, wide: DType) -> Array:  # noqa: ARG001
+def _first(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG001
     return block[0::2, 0::2].copy()
 
 
-def _most_frequent(block: Array, wide: DType) -> Array:  # noqa: ARG001
+def _most_frequent(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG001
     """The value that most of two by two have, of equals the first; at an odd edge the first."""
     block = _evened(block, "edge")
     a, b, c, d = block[0::2, 0::2], block[0::2, 1::2], block[1::2, 0::2], block[1::2, 1::2]
@@ -143,7 +153,7 @@ def _same(one: Array, other: Array) -> Array:
     return equal
 
 
-def _as_it_is(state: Array, dtype: DType, covered: Covered) -> Array:  # noqa: ARG001
+def _as_it_is(state: Array, dtype: DType, covered: Covered, scratch: Scratch) -> Array:  # noqa: ARG001
     return state
 
 

@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._codecs import Scratch
 from aicsio.records import DType
 from aicsio.writers import _tiff
 from aicsio.writers._pooling import Covered, Pooling
@@ -62,7 +63,14 @@ class Pyramid:
         self._spare: list[Array] = []
         self._turn = threading.Lock()
 
-    def rise(self, place: Place, pixels: Array, owner: int, write: Callable[[Place, Array], Written | None]) -> None:
+    def rise(
+        self,
+        place: Place,
+        pixels: Array,
+        owner: int,
+        write: Callable[[Place, Array], Written | None],
+        scratch: Scratch,
+    ) -> None:
         """Hand up a tile of the full resolution, (rows, columns, samples), without padding.
 
         Parameters
@@ -76,18 +84,20 @@ class Pyramid:
         write
             Called with the place and the pixels of each smaller tile that is complete; what it returns is given by
             ``taken``.
+        scratch
+            Buffers of this thread.
         """
         with np.errstate(all="ignore"):  # infinities and what is not a number go up as they are
-            quarter = self._pooling.halve(pixels, self._state)
+            quarter = self._pooling.halve(pixels, self._state, scratch)
         while place.level + 1 < len(self._levels):
             above = Place(place.level + 1, place.plane, place.row // 2, place.column // 2)
             complete = self._put(above, (place.row % 2, place.column % 2), quarter, owner)
             if complete is None:
                 return
             with np.errstate(all="ignore"):
-                made = self._pooling.finish(complete.state, self._levels[0].dtype, self._covered(above))
+                made = self._pooling.finish(complete.state, self._levels[0].dtype, self._covered(above), scratch)
                 if above.level + 1 < len(self._levels):
-                    quarter = self._pooling.halve(complete.state, self._state)
+                    quarter = self._pooling.halve(complete.state, self._state, scratch)
             written = write(above, made)
             with self._turn:
                 if written is not None:

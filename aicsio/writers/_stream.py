@@ -298,7 +298,7 @@ class _Doer:
             for place, part in segments(block, job.pages.grid, corner, plane):
                 done.append(self._put(place, part))
                 if self._pyramid is not None:
-                    self._pyramid.rise(place, part, owner, self._put)
+                    self._pyramid.rise(place, part, owner, self._put, self._scratch())
         return [segment for segment in done if segment is not None]
 
     def risen(self, owner: int) -> Iterator[Segment]:
@@ -308,17 +308,24 @@ class _Doer:
     def _pixels(self, window: LazyArray) -> Array:
         pixels = in_memory(window)
         if pixels is None:
-            scratch: _codecs.Scratch | None = getattr(self._mine, "scratch", None)
-            if scratch is None:
-                scratch = self._mine.scratch = _codecs.Scratch()
-            pixels = scratch.take("box", window.nbytes).view(window.dtype).reshape(window.shape)
+            pixels = self._scratch().take("box", window.nbytes).view(window.dtype).reshape(window.shape)
             _engine.read_into(window, pixels, self._readers)
         return pixels
+
+    def _scratch(self) -> _codecs.Scratch:
+        scratch: _codecs.Scratch | None = getattr(self._mine, "scratch", None)
+        if scratch is None:
+            scratch = self._mine.scratch = _codecs.Scratch()
+        return scratch
 
     def _put(self, place: Place, part: Array) -> Segment | None:
         """Write a raw segment to its place; compress another for the one who writes in order."""
         job, grid = self._job, self._job.levels[place.level].grid
-        whole = np.ascontiguousarray(padded(part, grid, lossy=job.lossy))
+        whole = padded(part, grid, lossy=job.lossy)
+        if not whole.flags.c_contiguous:
+            room = self._scratch().take("tile", whole.nbytes).view(whole.dtype).reshape(whole.shape)
+            np.copyto(room, whole)
+            whole = room
         number = place.row * grid.columns + place.column
         if job.encode is not None:
             return Segment(place.level, place.plane, number, job.encode(whole))
