@@ -20,7 +20,7 @@ import numpy.typing as npt
 from aicsio import _codecs, _files, _strided, _views
 from aicsio._placing import Job, Worker, is_remote, place
 from aicsio.errors import CorruptFileError
-from aicsio.records import LazyArray, Piece, Strided
+from aicsio.records import Coded, LazyArray, Piece, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -190,7 +190,7 @@ def read_into(array: LazyArray, out: Array, workers: int | None = None, *, blank
             return
         one = next(iter(array.layout.pieces(first[0].block, first[0].window)), None)
         far = one is not None and is_remote(one)
-        count = workers or (REMOTE_WORKERS if far else min(MOST_WORKERS, os.cpu_count() or 1))
+        count = workers or (_remote_workers(one) if far else min(MOST_WORKERS, os.cpu_count() or 1))
         if array.nbytes < SMALL:
             count = 1
         # A core that has done its share early takes more; a request is best large, and one for each thread.
@@ -204,6 +204,10 @@ def read_into(array: LazyArray, out: Array, workers: int | None = None, *, blank
             _run(target, batches)
         else:
             _run_parallel(target, batches, count)
+
+
+def _remote_workers(piece: Piece | None) -> int:
+    return REMOTE_WORKERS if isinstance(piece, Strided | Coded) and _files.serves_many(piece.source) else 1
 
 
 def _batches(plan: Iterable[Task], itemsize: int, most: int) -> Iterator[list[Task]]:

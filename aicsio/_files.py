@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from aicsio._pool import LINGER_SECONDS, borrow, open_count, session
-from aicsio._remote import Buffer, RemoteFile, RemoteReader, Span, check_inside, coalesce
+from aicsio._remote import Buffer, RemoteFile, RemoteReader, Span, check_inside, coalesce, serves_many
 from aicsio._sources import identify, neighbours, sibling
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
@@ -32,6 +32,7 @@ __all__ = [
     "open_binary",
     "open_count",
     "read_head",
+    "serves_many",
     "session",
     "sibling",
 ]

@@ -54,8 +54,7 @@ def ranges_of(source: Source) -> Ranges:
     protocol = source.uri.partition("://")[0]
     if "::" not in source.uri and protocol in DIRECT:
         return DIRECT[protocol](source)
-    system, _ = file_system(source)
-    return AsyncRanges(source) if system.async_impl else FileRanges(source)
+    return AsyncRanges(source) if serves_many(source) else FileRanges(source)
 
 
 def _http_ranges(source: Source) -> Ranges:
@@ -68,6 +67,14 @@ DIRECT: Mapping[str, Callable[[Source], Ranges]] = {
     "http": _http_ranges, "https": _http_ranges, "s3": S3Ranges, "s3a": S3Ranges,
 }  # fmt: skip
 """Places whose answers say which file they are of; all others are asked through fsspec."""
+
+
+def serves_many(source: Source) -> bool:
+    """Whether several requests at once make sense; an archive, say, is best read from its start to its end."""
+    protocol = source.uri.partition("://")[0]
+    if "::" not in source.uri and protocol in DIRECT:
+        return True
+    return bool(file_system(source)[0].async_impl)
 
 
 def first_look(source: Source) -> tuple[Source, "RemoteReader | None"]:
