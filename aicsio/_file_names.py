@@ -45,9 +45,9 @@ MOST_NAMES = 5
 """Names in an error."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Group:
-    """Files on a grid, an axis for each letter."""
+    """Files on a grid, an axis for each letter. Not a record: it lives for one call."""
 
     scene: str | None
     """What the pattern calls the scene; ``None`` where it names none."""

@@ -34,9 +34,9 @@ class Overrides:
     """Given for all."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Files:
-    """One scene of each file of a group, and where it lies on the grid."""
+    """One scene of each file of a group, and where it lies on the grid. Not a record: it lives for one call."""
 
     group: Group
     """Names and grid."""

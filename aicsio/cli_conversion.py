@@ -39,9 +39,9 @@ class Work:
     """Threads."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Outcome:
-    """What became of one image."""
+    """What became of one image. Not a record: it lives for one run."""
 
     target: str
     """Where it was to go."""
