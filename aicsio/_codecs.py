@@ -27,6 +27,8 @@ Data: TypeAlias = "bytes | memoryview | npt.NDArray[Any]"
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 
+MOST_CODED = (1 << 31) - 1
+"""Bytes of one segment that libtiff takes as one row."""
 LARGE = 64 << 20
 """Segments of more bytes than this are not filled up when a codec gives much less: their size is a lie."""
 
@@ -151,6 +153,8 @@ def _lzw(data: Data, want: Want, *, sampled: bool = False, packing: tuple[int, i
         sections = math.prod(want.shape) // (rows * columns * samples)
         nbytes = sections * -(-rows // packing[0]) * packing[1]
     raw = bytes(_octets(data))
+    if nbytes > MOST_CODED or len(raw) > MOST_CODED:
+        raise ValueError(f"{nbytes} bytes of LZW in one piece are more than libtiff takes")
     # One row of bytes, in one strip: width, length, bits, compression, photometric, offset, samples, rows, byte count.
     tags = (
         (256, nbytes),

@@ -123,6 +123,26 @@ def test_chains_run_in_order(compression: Any, dtype: str, predictor: int, undo:
     assert np.array_equal(wanted.into.view(">" + dtype).reshape(pixels.shape), pixels)
 
 
+def test_lzw_codes_that_are_not_in_the_table_end_in_an_error() -> None:
+    raw = bytearray(imagecodecs().lzw_encode(bytes(range(256)) * 40))
+    wrong = 0
+    for seed in range(200):
+        noise = np.random.default_rng(seed)
+        bad = bytes(raw[:2]) + noise.integers(0, 256, len(raw) - 2, np.uint8).tobytes()
+        try:
+            found = decode((Codec("lzw"),), bad, want((10240,), "u1"))
+        except (ValueError, RuntimeError):
+            wrong += 1
+        else:
+            assert found.nbytes == 10240
+    assert wrong
+
+
+def test_lzw_that_claims_more_than_libtiff_takes_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than libtiff takes"):
+        decode((Codec("lzw"),), b"\x80", want((1 << 33,), "u1"))
+
+
 # 16 and 32 bits are no packing: such samples lie in the byte order of the file.
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 7, 8, 10, 11, 12, 14, 15, 17, 20, 24, 31, 40, 63, 64])
 @pytest.mark.parametrize("signed", [False, True])
