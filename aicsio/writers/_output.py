@@ -163,11 +163,16 @@ def _create(target: str) -> tuple[int, str]:
                 if not _remove_abandoned(hidden):
                     hidden = f"{stem}-{secrets.token_hex(4)}.part"
                 continue
-            if _lock(fd, wait=True) and not _is_at(fd, hidden):
-                os.close(fd)  # someone took it for an abandoned one between the two calls
-                continue
-            if os.path.exists(target) and hasattr(os, "fchmod"):
-                os.fchmod(fd, stat.S_IMODE(os.stat(target).st_mode))
+            try:
+                if _lock(fd, wait=True) and not _is_at(fd, hidden):
+                    os.close(fd)  # someone took it for an abandoned one between the two calls
+                    continue
+                if os.path.exists(target) and hasattr(os, "fchmod"):
+                    os.fchmod(fd, stat.S_IMODE(os.stat(target).st_mode))
+            except BaseException:  # Ctrl-C too: what was made goes again
+                os.close(fd)
+                os.unlink(hidden)
+                raise
             return fd, hidden
     except OSError as error:
         _refuse(target, error)
