@@ -17,7 +17,7 @@ from aicsio._legacy_reading import Stack, labelled, read, stack_of, use_dask
 from aicsio._notation import UserPick
 from aicsio._tczyx import Dimensions, PhysicalPixelSizes
 from aicsio.arrays import Chunks, show, to_dask
-from aicsio.errors import ArgumentTypeError
+from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
 from aicsio.steps import select_level, select_scene
@@ -100,6 +100,10 @@ class AICSImage:
             names=channel_names,
             sizes=physical_pixel_sizes,
         )
+        # Scripts name S and M whether the image has them or not, as the defaults of AICSImageIO did.
+        unknown = [letter for letter in self._chunk_letters or "" if letter not in "MTCZYXS" + handle.dims.order]
+        if unknown:
+            raise DimensionError(f"chunk_dims names {', '.join(map(repr, unknown))}: there are {handle.dims}")
         self._focus(handle)
 
     def _focus(self, handle: ImageHandle) -> None:

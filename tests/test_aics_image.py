@@ -917,3 +917,11 @@ TestRandomCalls = pytest.mark.filterwarnings("ignore:AICSImage shows TCZYX")(Ran
 TestRandomCalls.settings = few
 TestRandomCallsOnFiles = RandomCallsOnFiles.TestCase
 TestRandomCallsOnFiles.settings = settings(few, max_examples=20)
+
+
+def test_chunk_dims_name_what_is_there() -> None:
+    pixels = np.zeros((2, 3, 4, 5), np.uint8)
+    chunked = AICSImage(pixels, dim_order="TZYX", chunk_dims=["Z", "Y", "X", "S"])
+    assert chunked.dask_data.chunks[:3] == ((1, 1), (1,), (3,))
+    with pytest.raises(DimensionError, match="chunk_dims names 'Q'"):
+        AICSImage(pixels, dim_order="TZYX", chunk_dims="QZ")
