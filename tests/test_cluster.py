@@ -35,6 +35,8 @@ from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
 
+ROOT = str(Path(__file__).resolve().parent.parent)
+"""The functions of this file are sent by name, and found here."""
 SPEC = ImageSpec(T=2, C=3, Z=4, Y=64, X=80)
 
 
@@ -56,7 +58,17 @@ def started(kind: str, folder: Path, *more: str) -> subprocess.Popen[bytes]:
     home.mkdir()
     options = ["--scheduler-file", str(folder / "scheduler.json"), "--host", "127.0.0.1", "--no-dashboard", *more]
     with (home / "log").open("wb") as log:
-        return subprocess.Popen([sys.executable, "-m", "dask", kind, *options], stdout=log, stderr=log, cwd=home)
+        command = [sys.executable, "-m", "dask", kind, *options]
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=home, env={**os.environ, "PYTHONPATH": ROOT})
+
+
+def address_in(file: Path) -> str | None:
+    """The address that a scheduler wrote; ``None`` before it has, or while it does."""
+    try:
+        found: str = json.loads(file.read_text())["address"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +77,10 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     scheduler = started("scheduler", folder, "--port", "0")
     workers = [started("worker", folder, "--nthreads", "1", "--no-nanny") for _ in range(2)]
     try:
-        while not (folder / "scheduler.json").exists():
+        while (address := address_in(folder / "scheduler.json")) is None:
             assert scheduler.poll() is None, [path.read_text() for path in folder.rglob("log")]
             time.sleep(0.05)
-        yield Outside(json.loads((folder / "scheduler.json").read_text())["address"], folder, workers)
+        yield Outside(address, folder, workers)
     finally:
         for process in (*workers, scheduler):
             process.kill()

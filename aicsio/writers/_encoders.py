@@ -21,7 +21,7 @@ Encode: TypeAlias = Callable[[Array], bytes]
 Name: TypeAlias = Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"]
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Compression:
     """One row of the table of compressions."""
 
@@ -43,7 +43,7 @@ class _Compression:
     """Whether a predictor goes before it."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Encoder:
     """What a compression comes to for one kind of pixels."""
 

@@ -29,7 +29,7 @@ _CASTS: Mapping[str, str] = {
 """A type of OME for each type that it lacks."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Options:
     """How pixels are written, as the caller says; the fields are the arguments of ``write_ome_tiff``."""
 

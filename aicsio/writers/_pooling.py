@@ -62,7 +62,7 @@ class Covered:
         return None if there >= side * count else np.minimum(there - side * np.arange(count), side)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Pooling:
     """One way to make a pixel from many. Tiles rise from level to level as a state, of which the pixels are made."""
 

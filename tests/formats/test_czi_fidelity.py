@@ -132,10 +132,9 @@ def test_subblocks_confirm_the_exposure() -> None:
     assert not files() or {"S=2_3x3_CH=2.czi", "mosaic_test.czi"} <= confirmed
 
 
-def test_packed_bytes_of_colour_are_where_libczi_fails(tmp_path: Path) -> None:
-    pytest.importorskip("aicspylibczi")
+def test_packed_bytes_of_colour_come_back(tmp_path: Path) -> None:
+    # Not held here: libCZI leaves two thirds of such an image as the memory was, which may by chance be right.
     pixels = np.random.default_rng(0).integers(0, 65535, (30, 40, 3), np.uint16)
     path = tmp_path / "packed.czi"
     write_czi(path, blocks_of(pixels, "YXS", compression="zstd1-hilo", fixed={"C": 0}))
     assert np.array_equal(to_numpy(open_image(path))[0], pixels)
-    assert not np.array_equal(to_numpy(open_image(path, engine="aicspylibczi"))[0], pixels)
