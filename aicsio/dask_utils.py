@@ -6,11 +6,16 @@ connections, at least to itself.
 """
 
 import contextlib
+import os
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import distributed
+
+DASHBOARD_PORT = 8787
+"""Where users of dask look for it."""
 
 __all__ = ["cluster_and_client", "shutdown_cluster_and_client", "spawn_cluster_and_client"]
 
@@ -25,7 +30,8 @@ def spawn_cluster_and_client(
     address
         Of the scheduler, such as ``"tcp://localhost:8786"``; ``None`` starts a cluster.
     **kwargs
-        For ``distributed.LocalCluster``, or for ``distributed.Client`` when there is an address.
+        For ``distributed.LocalCluster``, or for ``distributed.Client`` when there is an address. Unless said
+        otherwise the dashboard is at port 8787 of this machine, or at a free one when that is taken.
 
     Returns
     -------
@@ -53,10 +59,22 @@ def spawn_cluster_and_client(
     if address is not None:
         return None, distributed.Client(address, **kwargs)
     with contextlib.ExitStack() as opened:
-        cluster = opened.enter_context(distributed.LocalCluster(**kwargs))
+        cluster = opened.enter_context(distributed.LocalCluster(**{"dashboard_address": _dashboard(), **kwargs}))
         client = distributed.Client(cluster)
         opened.pop_all()
     return cluster, client
+
+
+def _dashboard() -> str:
+    """Where nobody listens yet: distributed itself warns of a busy port, and leaves its socket open."""
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are being closed is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
+        try:
+            probe.bind(("127.0.0.1", DASHBOARD_PORT))
+        except OSError:
+            return "127.0.0.1:0"
+    return f"127.0.0.1:{DASHBOARD_PORT}"
 
 
 def shutdown_cluster_and_client(

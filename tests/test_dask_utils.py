@@ -251,3 +251,11 @@ def test_an_asynchronous_client_is_left_to_its_owner(files: list[str], monkeypat
     monkeypatch.setattr(distributed, "get_client", Asynchronous)
     assert not importlib.import_module("aicsio._legacy_reading")._cluster_is_active()
     np.testing.assert_array_equal(AICSImage(files[1]).data, pixels(FIRST))
+
+
+def test_a_busy_port_is_no_trouble() -> None:
+    quiet: dict[str, Any] = {"n_workers": 1, "processes": False}
+    with dask_utils.cluster_and_client(**quiet) as (first, _), dask_utils.cluster_and_client(**quiet) as (second, _):
+        assert first is not None
+        assert second is not None
+        assert first.dashboard_link != second.dashboard_link
