@@ -66,6 +66,12 @@ def cases(sample: Sample, where: Ranges, folder: Path, workers: int, peers: tupl
                 yield Case(name, contenders, WINDOW * WINDOW * 2 if name == "window" else None)
 
 
+def _fresh(path: Path) -> Path:
+    """Remove what the last turn wrote: ext4 waits for the disk where one file takes the place of another."""
+    path.unlink(missing_ok=True)
+    return path
+
+
 Made = dict[str, dict[str, Callable[[], Any]]]
 
 
@@ -100,7 +106,7 @@ def _ours(sample: Sample, where: Ranges, index: int, start: int, folder: Path, w
         },
         "write": {
             "ours": lambda: aicsio.write_ome_tiff(
-                array, out, compression=compression, tile=sample.tile, overwrite=True, sync=False
+                array, _fresh(out), compression=compression, tile=sample.tile, sync=False
             )
         },
     }
@@ -114,7 +120,7 @@ def _floor(where: Ranges, index: int, start: int, folder: Path, workers: int) ->
     }
     if where.compression is None:
         made["window"] = {"floor": lambda: floors.window(where, index, start, WINDOW)}
-        made["write"] = {"floor": lambda: floors.write(pixels, folder / "floor.bin")}
+        made["write"] = {"floor": lambda: floors.write(pixels, _fresh(folder / "floor.bin"))}
     return made
 
 
@@ -140,7 +146,7 @@ def _tifffile(
     def write() -> None:
         tile = (sample.tile, sample.tile) if sample.tile else None
         tifffile.imwrite(
-            folder / "tifffile.ome.tif", pixels, ome=True, photometric="minisblack", tile=tile,
+            _fresh(folder / "tifffile.ome.tif"), pixels, ome=True, photometric="minisblack", tile=tile,
             compression=sample.compression, metadata={"axes": sample.letters}, maxworkers=workers,
         )  # fmt: skip
 
@@ -189,7 +195,7 @@ def _bioio(sample: Sample, where: Ranges, index: int, start: int, folder: Path) 
 
         pixels = opened.get_image_data(sample.letters)
         name = str(folder / "bioio.ome.tif")
-        made["write"] = {"bioio": lambda: OmeTiffWriter.save(pixels, name, dim_order=sample.letters)}
+        made["write"] = {"bioio": lambda: OmeTiffWriter.save(pixels, _fresh(Path(name)), dim_order=sample.letters)}
     return made
 
 
