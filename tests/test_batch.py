@@ -20,6 +20,7 @@ import pytest
 from aicsio import cli, cli_progress, open_image, to_numpy, transpose_to
 from aicsio.cli_journal import NAME, Journal
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from clusters import Outside, outside_cluster
 
 Array = npt.NDArray[Any]
 Run = Callable[..., tuple[int, str, str]]
@@ -407,34 +408,17 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and two workers that run without us, in another folder."""
-    port = tmp_path / "scheduler.json"
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
-    dask = [sys.executable, "-m", "dask"]
-    serve = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(port)]
-    work = ["worker", "--scheduler-file", str(port), "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    running = [subprocess.Popen([*dask, *serve], **quiet)]
-    try:
-        folders = [str(tmp_path / f"worker{n}") for n in range(2)]
-        running += [subprocess.Popen([*dask, *work, "--local-directory", folder], **quiet) for folder in folders]
-        end = time.monotonic() + 60
-        while time.monotonic() < end and not (port.exists() and port.read_text()):
-            time.sleep(0.05)
-        address = json.loads(port.read_text())["address"]
-        with distributed.Client(address, set_as_default=False) as client:
+def cluster(tmp_path: Path) -> Iterator[Outside]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with outside_cluster(folder) as found:
+        with distributed.Client(found.address, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=60)
-        yield address, running[1:]
-    finally:
-        for process in running[::-1]:
-            process.kill()
-            process.wait()
+        yield found
 
 
-def test_a_cluster_that_loses_a_worker_does_the_batch(
-    run: Run, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
-) -> None:
-    address, workers = cluster
+def test_a_cluster_that_loses_a_worker_does_the_batch(run: Run, tmp_path: Path, cluster: Outside) -> None:
+    address, workers = cluster.address, cluster.workers
     arrays = {f"{n}.tif": image(tmp_path / "in", f"{n}.tif", SLOW if n < 2 else SMALL, seed=n) for n in range(6)}
     (tmp_path / "in" / "bad.czi").write_bytes(b"no image")
     out = tmp_path / "out"

@@ -1,6 +1,5 @@
 """Reading by processes that know nothing of this one: a scheduler and two workers started from a shell, and pools."""
 
-import json
 import os
 import pickle
 import subprocess
@@ -10,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import distributed
 import numpy as np
 import pytest
@@ -34,58 +32,15 @@ from aicsio import (
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
+from clusters import Outside, outside_cluster, started
 
-ROOT = str(Path(__file__).resolve().parent.parent)
-"""The functions of this file are sent by name, and found here."""
 SPEC = ImageSpec(T=2, C=3, Z=4, Y=64, X=80)
-
-
-@attrs.frozen
-class Outside:
-    """A cluster of somebody else."""
-
-    address: str
-    folder: Path
-    workers: list[subprocess.Popen[bytes]]
-
-    def __repr__(self) -> str:
-        return self.address
-
-
-def started(kind: str, folder: Path, *more: str) -> subprocess.Popen[bytes]:
-    """Start a scheduler or a worker, in a working directory of its own."""
-    home = folder / f"{kind}-{len(list(folder.iterdir()))}"
-    home.mkdir()
-    options = ["--scheduler-file", str(folder / "scheduler.json"), "--host", "127.0.0.1", "--no-dashboard", *more]
-    with (home / "log").open("wb") as log:
-        command = [sys.executable, "-m", "dask", kind, *options]
-        return subprocess.Popen(command, stdout=log, stderr=log, cwd=home, env={**os.environ, "PYTHONPATH": ROOT})
-
-
-def address_in(file: Path) -> str | None:
-    """The address that a scheduler wrote; ``None`` before it has, or while it does."""
-    try:
-        found: str = json.loads(file.read_text())["address"]
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return found
 
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
-    folder = tmp_path_factory.mktemp("cluster")
-    scheduler = started("scheduler", folder, "--port", "0")
-    workers = [started("worker", folder, "--nthreads", "1", "--no-nanny") for _ in range(2)]
-    try:
-        while (address := address_in(folder / "scheduler.json")) is None:
-            assert scheduler.poll() is None, [path.read_text() for path in folder.rglob("log")]
-            time.sleep(0.05)
-        yield Outside(address, folder, workers)
-    finally:
-        for process in (*workers, scheduler):
-            process.kill()
-        for process in (*workers, scheduler):
-            process.wait()
+    with outside_cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
 
 
 @pytest.fixture
