@@ -138,7 +138,7 @@ def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
     """Pack the rows of one kind; strips of raw pixels that touch become one segment."""
     kind = table.kind
     offsets, counts = table.offsets[rows], table.counts[rows]
-    codecs = kind.codecs(kind.sampled)
+    codecs = kind.codecs
     size, clipped = kind.segment, kind.tile is None
     if not codecs:
         counts = np.zeros_like(offsets)  # raw pixels are found by their geometry

@@ -165,9 +165,6 @@ def _table(
         kind, count = int(entries["type"][0, column]), int(entries["count"][0, column])
         if kind not in {1, 3, 4, 13, 16, 18}:
             continue
-        if code in inline and len(rows) == 1:
-            value = entries["value"][rows[0], column].tobytes()
-            return np.array([unpack(value[: SIZES[kind] * count], kind, file.form)], np.uint64)
         if code in inline:
             field = np.ascontiguousarray(entries["value"][rows, column]).view(np.uint8).reshape(len(rows), -1)
             raw = np.ascontiguousarray(field[:, : SIZES[kind] * count])

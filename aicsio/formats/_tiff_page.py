@@ -120,7 +120,7 @@ class PageKind:
     @property
     def is_raw(self) -> bool:
         """Whether segments are plain pixels, readable in part."""
-        return not self.codecs(self.sampled)
+        return not self.codecs
 
     @property
     def is_decodable(self) -> bool:
@@ -139,7 +139,7 @@ class PageKind:
         UnsupportedFormatError
         """
         native = np.dtype(_kind_of_number(self))
-        chain = [codec.name for codec in self.codecs(self.sampled)]
+        chain = [codec.name for codec in self.codecs]
         as_stored = {"delta", "bitorder", *_BYTE_CODECS.values()}.issuperset(chain) and self.bits[0] in _PLAIN_DEPTHS
         return native.newbyteorder(self.order) if as_stored else native
 
@@ -155,32 +155,21 @@ class PageKind:
         return ("Z" if self.depth > 1 else "") + "YX" + ("S" if self.sampled else "")
 
     @functools.cached_property
-    def _own_codecs(self) -> tuple[Codec, ...]:
-        return self._codecs(self.sampled)
-
-    def codecs(self, sampled: bool) -> tuple[Codec, ...]:
-        """Return the chain from the bytes of a segment to pixels.
-
-        Parameters
-        ----------
-        sampled
-            Whether the pixels are to have a last axis of samples.
+    def codecs(self) -> tuple[Codec, ...]:
+        """The chain from the bytes of a segment to pixels, which have a last axis of samples where ``sampled``.
 
         Raises
         ------
         UnsupportedFormatError
         """
-        return self._own_codecs if sampled == self.sampled else self._codecs(sampled)
-
-    def _codecs(self, sampled: bool) -> tuple[Codec, ...]:
         if self.jpeg_parts:
             raise UnsupportedFormatError(
                 "the pixels are old-style JPEG without a stream of their own, which cannot be decoded"
             )
         if self.compression in JPEG:
-            return (_jpeg_codec(self, sampled),)
+            return (_jpeg_codec(self),)
         if self.compression in _IMAGE_CODECS:
-            return _image_codecs(self, sampled)
+            return _image_codecs(self)
         chain: list[Codec] = []
         if self.compression != 1:
             if self.compression not in _BYTE_CODECS:
@@ -188,10 +177,10 @@ class PageKind:
                 raise UnsupportedFormatError(
                     f"the pixels are compressed with scheme {self.compression} ({name}), which cannot be decoded"
                 )
-            chain.append(Codec(_BYTE_CODECS[self.compression], _packing(self, sampled)))
+            chain.append(Codec(_BYTE_CODECS[self.compression], _packing(self)))
         if self.fill_order == 2:
             chain.insert(0, Codec("bitorder"))
-        return (*chain, *_unpacking(self), *_unpredicting(self, sampled))
+        return (*chain, *_unpacking(self), *_unpredicting(self))
 
     def raw_bytes(self, rows: int) -> int:
         """Bytes of a segment of so many rows before compression."""
@@ -229,12 +218,12 @@ def _kind_of_number(kind: PageKind) -> str:
     raise UnsupportedFormatError(f"samples of {bits} bits in SampleFormat {form} have no type here")
 
 
-def _packing(kind: PageKind, sampled: bool) -> tuple[tuple[str, Value], ...]:
+def _packing(kind: PageKind) -> tuple[tuple[str, Value], ...]:
     """Tell LZW, which must know the size of its result, how samples are packed."""
     if kind.compression != 5 or not _unpacking(kind):
         return ()
     rows = kind.subsampling[1] if kind.subsampled else 1
-    return ("sampled", sampled), ("packing", (rows, kind.raw_bytes(rows) // kind.segment[0]))
+    return ("sampled", kind.sampled), ("packing", (rows, kind.raw_bytes(rows) // kind.segment[0]))
 
 
 def _unpacking(kind: PageKind) -> tuple[Codec, ...]:
@@ -260,8 +249,8 @@ def _unpacking(kind: PageKind) -> tuple[Codec, ...]:
     return (Codec("packints", (("bits", bits), ("run", run), *signed)),)
 
 
-def _unpredicting(kind: PageKind, sampled: bool) -> tuple[Codec, ...]:
-    axis, bits = ("axis", -2 if sampled else -1), kind.bits[0]
+def _unpredicting(kind: PageKind) -> tuple[Codec, ...]:
+    axis, bits = ("axis", -2 if kind.sampled else -1), kind.bits[0]
     name, dist = {
         1: ("", 1), 2: ("delta", 1), 3: ("floatpred", 1), 34892: ("delta", 2), 34893: ("delta", 4),
         34894: ("floatpred", 2), 34895: ("floatpred", 4),
@@ -281,7 +270,7 @@ def _unpredicting(kind: PageKind, sampled: bool) -> tuple[Codec, ...]:
     return (Codec(name, (axis, *far, *wrap)),)
 
 
-def _jpeg_codec(kind: PageKind, sampled: bool) -> Codec:
+def _jpeg_codec(kind: PageKind) -> Codec:
     """Choose the colour spaces of the stored stream and of the result, as libtiff does."""
     spaces: list[tuple[str, int | str | None]] = []
     if not kind.extra_samples:
@@ -295,10 +284,10 @@ def _jpeg_codec(kind: PageKind, sampled: bool) -> Codec:
         spaces = [("outcolorspace", 1)]
     given = (("tables", kind.jpeg_tables), ("header", kind.jpeg_header))
     present = tuple((name, value) for name, value in given if value is not None)
-    return Codec("jpeg", (("sampled", sampled), *present, *spaces, ("bits", kind.bits[0])))
+    return Codec("jpeg", (("sampled", kind.sampled), *present, *spaces, ("bits", kind.bits[0])))
 
 
-def _image_codecs(kind: PageKind, sampled: bool) -> tuple[Codec, ...]:
+def _image_codecs(kind: PageKind) -> tuple[Codec, ...]:
     name = _IMAGE_CODECS[kind.compression]
     more: tuple[tuple[str, int | bool], ...] = ()
     before: tuple[Codec, ...] = ()
@@ -312,7 +301,7 @@ def _image_codecs(kind: PageKind, sampled: bool) -> tuple[Codec, ...]:
         more = (("hasalpha", True),)
     elif name == "lerc" and kind.options and kind.options[0] in {1, 2}:
         before = (Codec("inflate" if kind.options[0] == 1 else "unzstd"),)
-    return (*before, Codec(name, (("sampled", sampled), *more)))
+    return (*before, Codec(name, (("sampled", kind.sampled), *more)))
 
 
 def diagnose(kind: PageKind, where: str) -> list[Diagnostic]:

@@ -171,7 +171,7 @@ def _segments(file: File, kind: PageKind, group: Group, where: int) -> tuple[Cou
     if counts.shape[1] != found:
         counts = _estimated(file, kind, offsets)
     counts = counts[:, : offsets.shape[1]]
-    if kind.is_decodable and not kind.codecs(kind.sampled):
+    if kind.is_decodable and not kind.codecs:
         return offsets, counts, notes
     if found == 1 and (counts == 0).any():
         # libtiff: a single strip without a count ends with the file.

@@ -132,7 +132,7 @@ def test_packed_depths(tmp_path: Path, bits: int) -> None:
 def test_signed_packed_samples_keep_their_sign() -> None:
     kind = PageKind("<", width=4, length=1, bits=(12,), sample_format=2, rows_per_strip=1)
     assert kind.dtype == np.int16
-    assert dict(kind.codecs(sampled=False)[0].parameters)["signed"] is True
+    assert dict(kind.codecs[0].parameters)["signed"] is True
 
 
 def test_bits_in_reversed_order() -> None:
