@@ -29,17 +29,31 @@ def _console() -> Any:
     return Narrower(stderr=True)
 
 
-class Progress:
+class _Shown:
+    """Bars that appear when patience ends and go with the block."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._bar.stop()
+
+
+class Progress(_Shown):
     """Call it with what is done and the total, as often as you like."""
 
     def __init__(self, label: str, unit: str = "bytes") -> None:
         self._label, self._unit = label, unit
-        self._start = time.monotonic()
-        self._bar: Any = None
+        super().__init__()
         self._task: Any = None
-
-    def __enter__(self) -> Self:
-        return self
 
     def __call__(self, done: int, total: int) -> None:
         """Show how far it is."""
@@ -58,27 +72,16 @@ class Progress:
         columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn(), counted)
         return progress.Progress(*columns, progress.TimeRemainingColumn(), console=_console(), transient=True)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._bar.stop()
 
-
-class Board:
+class Board(_Shown):
     """Bars of a batch: one for all images, and one for each that is being converted."""
 
     def __init__(self, total: int, done: int = 0) -> None:
         self._total, self._done, self._failed = total, done, 0
-        self._start = time.monotonic()
-        self._bar: Any = None
+        super().__init__()
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
         self._parts: dict[str, float] = {}
-
-    def __enter__(self) -> Self:
-        return self
 
     def begun(self, target: str) -> Callable[[int, int], None]:
         """Say that an image is begun; call what comes back with what is done of it, and the total."""
@@ -137,10 +140,3 @@ class Board:
             # What goes to a file must not come to the terminal instead.
             redirect_stdout=sys.stdout.isatty(),
         )
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._bar.stop()
