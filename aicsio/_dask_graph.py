@@ -3,17 +3,47 @@
 Rule kept here: the graph has the same size for any number of chunks; a task needs the reader and its slices.
 """
 
-from typing import Any
+import uuid
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import attrs
 import dask.array as da
+import dask.local
+import dask.threaded
 import numpy as np
+import numpy.typing as npt
 from dask._task_spec import TaskRef
 from dask.array.core import getter
+from dask.base import compute, get_scheduler
 from dask.blockwise import BlockwiseDep, blockwise
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
 from aicsio._chunking import Cut
+
+Pixels: TypeAlias = npt.NDArray[Any]
+A = TypeVar("A", bound=da.Array)
+Slicing: TypeAlias = tuple[slice, ...]
+
+IN_PROCESS = (dask.threaded.get, dask.local.get_sync)
+"""Schedulers whose tasks can fill memory of the caller."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """What dask arrays are made of: pixels that are read when they are indexed."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a sample."""
+
+    def __getitem__(self, key: Any, /) -> Pixels:
+        """Read a part."""
+
+    def room(self) -> tuple[Pixels, bool]:
+        """Return memory for the whole, and whether it holds zeros."""
+
+    def read_into(self, key: Slicing, out: Pixels, *, blank: bool) -> None:
+        """Read a part into memory of its shape; ``blank`` says that it holds zeros."""
 
 
 @attrs.frozen
@@ -66,7 +96,65 @@ class Slices(BlockwiseDep):
         return tuple(each.slice(i) for each, i in zip(self.edges, idx, strict=True))
 
 
-def array_of(reader: Any, name: str, cut: Cut, edges: tuple[Edges, ...]) -> "da.Array":
+@attrs.frozen(eq=False)
+class _Filling:
+    """Reads parts to where they belong in the result, in place of parts that must be joined."""
+
+    reader: Reader
+    out: Pixels
+    blank: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.out.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.out.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.out.dtype
+
+    def __getitem__(self, key: Slicing) -> Pixels:
+        index: Any = (*key, ...)  # with the ellipsis a part is a view, even one without axes
+        part: Pixels = self.out[index]
+        if part.size:
+            self.reader.read_into(key, part, blank=self.blank)
+        return part
+
+
+class ImageChunks(da.Array):
+    """A dask array that, computed as it is by threads of this process, reads straight into its result.
+
+    Dask's own way holds all pixels twice, as chunks and as the array that one thread joins of them. What is computed
+    from this array, and a copy of it that was pickled or persisted, are plain dask arrays.
+    """
+
+    reader: Reader
+    edges: tuple[Edges, ...]
+
+    def compute(self, **kwargs: Any) -> Any:
+        """Read all chunks: see ``dask.compute`` for the options."""
+        if get_scheduler(scheduler=kwargs.get("scheduler"), collections=[self]) not in IN_PROCESS:
+            return compute(self, traverse=False, **kwargs)[0]
+        out, blank = self.reader.room()
+        # Under a name of its own: a cache of dask's keeps what it knows by name, and this memory is the caller's.
+        name = f"{self.name}-{uuid.uuid4().hex}"
+        filled = _make(_Filled, _Filling(self.reader, out, blank), name, self.chunks, self.edges)
+        compute(filled, traverse=False, **kwargs)
+        return out
+
+
+class _Filled(da.Array):
+    """Chunks that are parts of the result already."""
+
+    def __dask_postcompute__(self) -> Any:
+        """Say that there is nothing to join."""
+        return len, ()
+
+
+def array_of(reader: Reader, name: str, cut: Cut, edges: tuple[Edges, ...]) -> ImageChunks:
     """Make a dask array of what has a shape, a type and ``[...]``.
 
     Parameters
@@ -78,13 +166,19 @@ def array_of(reader: Any, name: str, cut: Cut, edges: tuple[Edges, ...]) -> "da.
     cut, edges
         Sizes of the chunks, per axis, and the rules that they follow.
     """
+    made = _make(ImageChunks, reader, name, cut, edges)
+    made.reader, made.edges = reader, edges
+    return made
+
+
+def _make(kind: type[A], reader: Reader | _Filling, name: str, cut: Cut, edges: tuple[Edges, ...]) -> A:
     original, axes = f"original-{name}", tuple(range(len(cut)))
     layer = blockwise(
         getter, name, axes, TaskRef(original), None, Slices(edges), axes, numblocks={}, _data_producer=True
     )
     layers = {original: MaterializedLayer({original: reader}), name: layer}
     graph = HighLevelGraph(layers, {original: set(), name: {original}})
-    made = da.Array(graph, name, chunks=cut, dtype=reader.dtype, meta=np.empty(0, reader.dtype))
+    made = kind(graph, name, chunks=cut, dtype=reader.dtype, meta=np.empty(0, reader.dtype))
     # The array knows its chunks; here they would list each of them once more, for a picture.
     layer.collection_annotations.pop("chunks", None)
     return made

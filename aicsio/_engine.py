@@ -163,18 +163,29 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
     ------
     CorruptFileError, SourceError
     """
+    out, blank = room(array)
+    if array.size:
+        read_into(array, out, workers, blank=blank)
+    return out
+
+
+def room(array: LazyArray) -> tuple[Array, bool]:
+    """Return memory for what the array shows, and whether it holds zeros.
+
+    Raises
+    ------
+    CorruptFileError
+        When there is not enough.
+    """
     # Zeros that come with the memory cost nothing; others are written only where no piece is sure to cover them.
     blank = array.nbytes > RECYCLED
     try:
-        out = np.zeros(array.shape, array.dtype) if blank else np.empty(array.shape, array.dtype)
+        return (np.zeros if blank else np.empty)(array.shape, array.dtype), blank
     except (MemoryError, ValueError) as error:
         raise CorruptFileError(
             f"{array.dims} of {array.dtype} are {array.nbytes:,} bytes, more than this process can hold: "
             "pick a part with transpose_to, or read lazily with to_dask"
         ) from error
-    if array.size:
-        read_into(array, out, workers, blank=blank)
-    return out
 
 
 def read_into(array: LazyArray, out: Array, workers: int | None = None, *, blank: bool = False) -> None:

@@ -115,6 +115,16 @@ class _Sliced:
         with _files.session(_files.LINGER_SECONDS if _is_on_worker() else 0.0):
             return self._read(key)
 
+    def room(self) -> tuple[npt.NDArray[Any], bool]:
+        """Return memory for the whole array, and whether it holds zeros."""
+        return _engine.room(self.array)
+
+    def read_into(self, key: tuple[slice, ...], out: npt.NDArray[Any], *, blank: bool) -> None:
+        """Read a part into memory of its shape; ``blank`` says that it holds zeros."""
+        shown = _views.transpose(self.array, self.array.dims.order, dict(zip(self.array.dims.order, key, strict=True)))
+        with _files.session():
+            _engine.read_into(shown, out, 1, blank=blank)
+
     def _read(self, key: Any) -> npt.NDArray[Any]:
         dims = self.array.dims
         parts = key if isinstance(key, tuple) else (key,)

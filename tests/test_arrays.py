@@ -2,6 +2,9 @@ import json
 import pickle
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import dask.array as da
 import dask.base
 import numpy as np
 import pytest
+from dask.callbacks import Callback
 
 from aicsio import (
     ImageHandle,
@@ -36,6 +40,16 @@ PIXELS = np.arange(2 * 3 * 40 * 50, dtype=np.uint16).reshape(2, 3, 40, 50)
 def grid_of(array: LazyArray) -> Grid:
     assert isinstance(array.layout, Grid)
     return array.layout
+
+
+def most_held(work: Callable[[], Any]) -> int:
+    """Bytes of Python and numpy at once."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture
@@ -240,6 +254,56 @@ print(lazy.name, int(lazy.sum().compute(scheduler="sync")))
         views = [one, other, transpose_to(one, "TCZXY"), transpose_to(one, "TCZYX", X=slice(1, None))]
         assert len({to_dask(view).name for view in views}) == 4
         assert len({to_dask(one, chunks=n).name for n in (1, 2, 7)}) == 3
+
+    @pytest.mark.parametrize("scheduler", ["threads", "sync", "processes", ThreadPoolExecutor(2)])
+    def test_every_scheduler_computes_the_same(self, tmp_path: Path, scheduler: Any) -> None:
+        spec = TiffSpec((ImageSpec(C=2, Z=3),), compression="zlib")
+        lazy = to_dask(open_image(write(spec, tmp_path)), chunks={"C": 1, "Z": 2})
+        with dask.config.set(scheduler=scheduler):
+            assert np.array_equal(lazy.compute(), pixels(spec.images[0]))
+        assert np.array_equal(lazy.compute(scheduler=scheduler), pixels(spec.images[0]))
+        assert np.array_equal(dask.base.compute(lazy, scheduler=scheduler)[0], pixels(spec.images[0]))
+
+    @pytest.mark.parametrize("chunks", ["YX", -1])
+    def test_pixels_are_held_once(self, tmp_path: Path, chunks: Any) -> None:
+        handle = open_image(write(TiffSpec((ImageSpec(C=2, Z=20, Y=300, X=200),)), tmp_path))
+        lazy = to_dask(handle, chunks=chunks)
+        read, plain = lazy.compute(), to_numpy(handle)
+        assert np.array_equal(read, plain)
+        assert read.flags.owndata
+        del read, plain
+        assert most_held(lazy.compute) < 1.05 * most_held(lambda: to_numpy(handle))
+
+    def test_a_cache_of_dasks_never_holds_what_the_caller_got(self, image: ImageHandle) -> None:
+        lazy = to_dask(image, chunks="YX")
+        kept: list[dict[Any, Any]] = []
+        for _ in range(2):
+            kept.append({})
+            with Callback(posttask=lambda key, value, *_: kept[-1].update({key: value})):
+                lazy.compute()
+        assert kept[0].keys().isdisjoint(kept[1])
+        assert kept[0].keys().isdisjoint(lazy.dask.layers[lazy.name])
+
+    def test_schedulers_of_dask_see_each_chunk(self, image: ImageHandle) -> None:
+        lazy, seen = to_dask(image, chunks="YX"), []
+        with Callback(posttask=lambda key, *_: seen.append(key)):
+            lazy.compute()
+        assert {key[1:] for key in seen if isinstance(key, tuple)} == set(np.ndindex(2, 3, 1, 1))
+
+    def test_a_chunk_that_cannot_be_read_raises(self, tmp_path: Path) -> None:
+        path = write(TiffSpec((ImageSpec(Z=3),), compression="zlib"), tmp_path)
+        lazy = to_dask(open_image(path), chunks="YX")
+        path.unlink()
+        with pytest.raises(SourceNotFoundError):
+            lazy.compute()
+
+    @pytest.mark.parametrize("order", ["X", "ZX", "XC"])
+    def test_it_computes_what_is_shown(self, image: ImageHandle, order: str) -> None:
+        shown = transpose_to(image, order, **{letter: 1 for letter in "CZYX" if letter not in order})
+        expected = to_numpy(shown)
+        found = to_dask(shown, chunks=1).compute()
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        assert np.array_equal(found, expected)
 
     def test_it_works_beside_other_arrays(self, image: ImageHandle) -> None:
         lazy = to_dask(image, chunks="YX")
