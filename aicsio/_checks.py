@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, ParamSpec, SupportsIndex, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import attrs
 
@@ -90,6 +90,8 @@ def _classes(hint: Any) -> Classes:
         # Protocols last: to ask them takes longer than to ask all the classes.
         kinds = (kind for part in get_args(hint) for kind in _classes(part))
         return tuple(sorted(kinds, key=lambda kind: getattr(kind, "_is_protocol", False)))
+    if hint is SupportsIndex:
+        return (int, SupportsIndex)  # an int is one, and is told much sooner
     if origin is os.PathLike:
         return (os.PathLike,)  # of what, only a call of it would tell
     if hint is None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from aicsio._pool import LINGER_SECONDS, borrow, open_count, session
+from aicsio._pool import LINGER_SECONDS, Lasting, borrow, open_count, session
 from aicsio._remote import Buffer, RemoteFile, RemoteReader, Span, check_inside, coalesce, serves_many
 from aicsio._sources import identify, neighbours, sibling
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
@@ -21,6 +21,7 @@ __all__ = [
     "LINGER_SECONDS",
     "BinaryFile",
     "Buffer",
+    "Lasting",
     "Reader",
     "Span",
     "borrow",

@@ -215,7 +215,8 @@ def _image(
 
 
 def _size(pixels: Element, letter: str, where: str) -> int:
-    size = integer_of(pixels, f"Size{letter}")
+    text = pixels.get(f"Size{letter}", "")
+    size = int(text) if text.isdecimal() else integer_of(pixels, f"Size{letter}")
     if size is None or not 0 < size < 1 << 48:
         found = pixels.get(f"Size{letter}")
         raise CorruptFileError(f"OME-XML {where}: expected a positive Size{letter}, found {found!r}")
@@ -258,6 +259,8 @@ def _color(element: Element) -> int | None:
 
 def _wavelength(element: Element, *names: str) -> float | None:
     for name in names:
+        if name not in element.attrib and not len(element):
+            continue
         if element.get(f"{name}Unit", "nm").strip() == "nm":
             length = number_of(element, name)
         else:

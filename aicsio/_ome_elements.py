@@ -78,7 +78,7 @@ def children_of(element: Element | None, *names: str) -> Iterator[Element]:
 
 def child_of(element: Element | None, *names: str) -> Element | None:
     """Return the first child that goes by one of the names."""
-    return next(children_of(element, *names), None)
+    return None if element is None or not len(element) else next(children_of(element, *names), None)
 
 
 def value_of(element: Element | None, *names: str) -> str | None:
@@ -90,16 +90,19 @@ def value_of(element: Element | None, *names: str) -> str | None:
         if text is None and len(element):
             child = child_of(element, name)
             text = None if child is None else child.text
-        if text is not None and text.strip():
-            return text.strip()
+        text = None if text is None else text.strip()
+        if text:
+            return text
     return None
 
 
 def number_of(element: Element | None, *names: str) -> float | None:
     """Return a finite number, or ``None``."""
     text = value_of(element, *names)
+    if text is None:
+        return None
     try:
-        number = math.nan if text is None else float(text.replace(",", "."))
+        number = float(text.replace(",", "."))
     except ValueError:
         return None
     return number if math.isfinite(number) else None

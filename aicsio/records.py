@@ -26,7 +26,7 @@ else:
     Value = str | int | float | bool | bytes | range | tuple[Any, ...] | None
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Source:
     """Where the bytes are, and how to tell that they are still the same bytes."""
 

@@ -44,10 +44,13 @@ def description_start(source: Source, nbytes: int = 1 << 14) -> str:
     CorruptFileError
     """
     with open_tiff(source) as (file, first):
-        tag = read_directory(file, first)[0].tags(file.form).get(IMAGE_DESCRIPTION)
+        tag = file.tags(read_directory(file, first)[0]).get(IMAGE_DESCRIPTION)
         if tag is None or tag.type not in {1, 2, 7} or tag.at + tag.length > file.size:
             return ""
-        return decode_xml(file.read(tag.at, min(tag.length, nbytes)))
+        raw = file.read(tag.at, min(tag.length, nbytes))
+        if tag.length <= nbytes:
+            file.start.description = raw
+        return decode_xml(raw)
 
 
 def own_uuid(source: Source) -> str | None:
@@ -193,7 +196,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
     kind = _first_kind(members.stores, entries, files)
     channels = _channels(image, entries, 1 if kind is None else kind.samples)
     letters = image.order[:-2]
-    sizes = {"Z": image.sizes.Z, "T": image.sizes.T, "C": channels}
+    sizes = {**dict(image.sizes.items()), "C": channels}
     shape = tuple(sizes[letter] for letter in letters)
     total = math.prod(shape)
     if total > MOST_PLANES:
@@ -204,7 +207,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
     steps = {letter: math.prod(shape[i + 1 :]) for i, letter in enumerate(letters)}
     for entry, number in zip(entries, files, strict=True):
         first = entry.z * steps["Z"] + entry.t * steps["T"]
-        c = entry.c if entry.c < channels else entry.c * channels // max(image.sizes.C, 1)
+        c = entry.c if entry.c < channels else entry.c * channels // image.sizes.C
         first += c * steps["C"]
         if not (0 <= entry.z < sizes["Z"] and 0 <= entry.t < sizes["T"] and 0 <= c < channels):
             notes.append(
@@ -220,7 +223,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
             continue
         store_of[first : first + count] = number
         page_of[first : first + count] = np.arange(ifd, ifd + count)
-    missing = int((page_of < 0).sum())
+    missing = np.count_nonzero(page_of < 0)
     if 0 < missing < total:
         notes.append(
             Diagnostic("ome-planes-missing", f"{missing} of {total} planes are in no file and blank", image.name)
@@ -235,10 +238,11 @@ def _most(image: OmeImage) -> int:
 def _from_zero(image: OmeImage, entries: Sequence[TiffData], notes: list[Diagnostic]) -> tuple[TiffData, ...]:
     """Some writers count from 1: then no element starts at 0 and one starts at the size."""
     shift = {}
-    for letter, size in (("z", image.sizes.Z), ("c", image.sizes.C), ("t", image.sizes.T)):
-        firsts = {getattr(entry, letter) for entry in entries}
-        if min(firsts) == 1 and max(firsts) == size:
-            shift[letter] = 1
+    if any(entry.z or entry.c or entry.t for entry in entries):
+        for letter in "zct":
+            firsts = {getattr(entry, letter) for entry in entries}
+            if min(firsts) == 1 and max(firsts) == image.sizes[letter.upper()]:
+                shift[letter] = 1
     if not shift:
         return tuple(entries)
     notes.append(Diagnostic("ome-counts-from-one", f"{'/'.join(shift).upper()} of TiffData count from 1", image.name))
@@ -280,7 +284,7 @@ def arrays(located: Located, members: Members) -> tuple[tuple[LazyArray, ...], l
     UnsupportedFormatError
         When the pixels cannot be decoded.
     """
-    if located.kind is None or (located.page_of < 0).all():
+    if located.kind is None or located.page_of.max() < 0:
         return (), [
             Diagnostic("ome-no-pixels", "none of the planes is there: the scene has no levels", members.base.uri)
         ]
@@ -306,8 +310,10 @@ def palette(located: Located, members: Members) -> bytes | None:
 
 def _level(located: Located, members: Members, level: int) -> tuple[LazyArray | None, list[Diagnostic]]:
     """Make the array of one SubIFD of each plane, or ``None`` when not every plane has that many."""
-    stores, page_of = [], np.full_like(located.page_of, -1)
     notes: list[Diagnostic] = []
+    if not any(store.sub_ifds for store in members.stores):
+        return None, notes
+    stores, page_of = [], np.full_like(located.page_of, -1)
     for number, store in enumerate(members.stores):
         planes = np.flatnonzero((located.store_of == number) & (located.page_of >= 0))
         offsets = [store.sub_ifds.get(page, ()) for page in located.page_of[planes].tolist()]

@@ -71,7 +71,7 @@ def lazy_array(
     used = _pairs(plan.store_of, kind_of)
     if not used:
         raise CorruptFileError.at(plan.stores[0].source.uri, None, "expected pixels, but none of the planes is there")
-    first = int(np.flatnonzero(kind_of >= 0)[0])
+    first = int((kind_of >= 0).argmax())
     like = like or plan.stores[int(plan.store_of[first])].rows[int(kind_of[first])].kind
     dtype = like.dtype.newbyteorder("=")
     group_of = np.zeros(len(kind_of), np.int64)
@@ -90,7 +90,7 @@ def lazy_array(
     plane: Four = (like.depth, like.length, like.width, like.samples)
     axes = (like.depth > 1, like.sampled)
     unit = (1, 1, 1) if not groups[0].codecs and groups[0].size[1] == like.length else groups[0].size
-    simple = len(groups) == 1 and (rows == np.arange(len(rows))).all()
+    simple = len(groups) == 1 and bool((rows == np.arange(len(rows))).all())
     layout = Pages(
         lead=plan.shape,
         plane=plane,
@@ -115,6 +115,9 @@ def _pairs(store_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
 
 def _look_up(plan: Plan) -> tuple[Integers, Integers]:
     """Kind and row of each plane in the tables of its file; -1 where the page is not there."""
+    page_of = plan.page_of
+    if len(plan.stores) == 1 and page_of.size and page_of.min() >= 0 and page_of.max() < len(plan.stores[0]):
+        return plan.stores[0].kind_of[page_of], plan.stores[0].row_of[page_of]
     kind_of = np.full(len(plan.page_of), -1, np.int64)
     row_of = np.zeros(len(plan.page_of), np.int64)
     for number, store in enumerate(plan.stores):
@@ -140,11 +143,9 @@ def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
     offsets, counts = table.offsets[rows], table.counts[rows]
     codecs = kind.codecs
     size, clipped = kind.segment, kind.tile is None
-    if not codecs:
-        counts = np.zeros_like(offsets)  # raw pixels are found by their geometry
-        if clipped and _touching(kind, offsets):
-            size = (kind.depth, kind.length, kind.width)
-            offsets = offsets[:, :: math.prod(kind.grid)]
+    if not codecs and clipped and _touching(kind, offsets):
+        size = (kind.depth, kind.length, kind.width)
+        offsets = offsets[:, :: math.prod(kind.grid)]
     return Segments(
         source=source,
         size=size,
@@ -154,14 +155,15 @@ def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
         codecs=codecs,
         width=offsets.shape[1],
         offsets=Column.of(offsets),
-        counts=Column.of(counts),
+        # Raw pixels are found by their geometry.
+        counts=Column.of(counts) if codecs else Column.zeros(offsets.size),
     )
 
 
 def _touching(kind: PageKind, offsets: Counts) -> bool:
     """Whether the strips of each sample plane follow each other without a gap."""
     strips = math.prod(kind.grid)
-    if offsets.shape[1] != kind.segments or (offsets == 0).any():
+    if offsets.shape[1] != kind.segments or not offsets.all():
         return False
     if strips == 1:
         return True

@@ -6,8 +6,9 @@ numpy. Pages whose values lie outside the file are left out, with a ``Diagnostic
 Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
 """
 
+import struct
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 import numpy as np
@@ -34,8 +35,11 @@ STRUCTURE = frozenset({
 })
 # fmt: on
 """Tags that decide how pixels are stored. Pages in which they are equal are decoded alike."""
+WHOLE = frozenset({1, 3, 4, 13, 16, 18})
+"""Types of whole numbers that are not negative."""
+CONCERNS = TABLES | STRUCTURE
 _CONCERNS = np.zeros(1 << 16, bool)
-_CONCERNS[list(TABLES | STRUCTURE)] = True
+_CONCERNS[list(CONCERNS)] = True
 
 
 @attrs.frozen(eq=False)
@@ -54,6 +58,26 @@ class Group:
     """Offsets of SubIFDs: shape (pages, levels)."""
 
 
+class _Columns(NamedTuple):
+    """Entries of pages that look alike: those that concern us, by tag."""
+
+    first: list[tuple[int, int, int, bytes]]
+    """Of the first page: tag, type, count, value or its offset."""
+    inline: dict[int, int]
+    """Which hold their value."""
+    distant: dict[int, int]
+    """Which say where it is."""
+
+    @classmethod
+    def of(cls, file: File, row: bytes) -> "_Columns":
+        """Look at one page; of several entries with one tag the first counts."""
+        made = cls(list(struct.iter_unpack(file.form.row, row)), {}, {})
+        for column, (code, kind, count, _) in enumerate(made.first):
+            if code in CONCERNS and kind in SIZES and code not in made.inline and code not in made.distant:
+                (made.inline if SIZES[kind] * count <= file.form.inline else made.distant)[code] = column
+        return made
+
+
 def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
     """Read the tags that say how pixels are stored, of all pages at once."""
     groups: list[Group] = []
@@ -61,24 +85,121 @@ def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
     by_length: dict[int, list[Run]] = {}
     for run in chain.runs:
         by_length.setdefault(len(run.raw) // len(run.offsets), []).append(run)
-    for runs in by_length.values():
+    for width, runs in by_length.items():
         pages = np.concatenate([np.arange(run.first, run.first + len(run.offsets)) for run in runs])
         raw = runs[0].raw if len(runs) == 1 else b"".join([run.raw for run in runs])
+        columns = _Columns.of(file, raw[:width])
+        if _look_alike(file, raw, width, columns) and not any(
+            _places(file, raw, width, columns, code)[1].any() for code in columns.distant
+        ):
+            groups.append(_group(file, pages, raw, columns))
+            continue
         entries = np.frombuffer(raw, file.form.entry).reshape(len(pages), -1)
-        for rows in _alike(entries):
-            whole = len(rows) == len(entries)
-            groups += _groups(file, *((pages, entries) if whole else (pages[rows], entries[rows])), diagnostics)
+        for rows in _sorted(file, pages, entries, diagnostics):
+            own = entries[rows].tobytes()
+            groups.append(_group(file, pages[rows], own, _Columns.of(file, own[:width])))
     return groups, diagnostics
+
+
+def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
+    """Whether pages differ in nothing but values that are looked up page by page, or do not concern us."""
+    if len(raw) == width:
+        return True
+    words = np.frombuffer(raw, np.uint32).reshape(-1, width // 4)
+    size = file.form.entry.itemsize // 4
+    for number in np.flatnonzero((words != words[0]).any(axis=0)).tolist():
+        column, word = divmod(number, size)
+        code = columns.first[column][0]
+        # Words of an entry: tag and type, count, value.
+        if word == 0 or (code in CONCERNS and (code in STRUCTURE or word < size - file.form.inline // 4)):
+            return False
+    return True
+
+
+def _group(file: File, pages: Rows, raw: bytes, columns: _Columns) -> Group:
+    """Describe pages that look alike."""
+    form, first = file.form, columns.first
+    width, tail = len(raw) // len(pages), form.entry.itemsize - form.inline
+    values: dict[int, Value] = {}
+    for code, column in columns.inline.items():
+        if code in STRUCTURE:
+            _, kind, count, value = first[column]
+            values[code] = unpack(value[: SIZES[kind] * count], kind, form)
+    for code, column in columns.distant.items():
+        if code in STRUCTURE:
+            kind = first[column][1]
+            where, _ = _places(file, raw[:width], width, columns, code)
+            values[code] = unpack(_values(file, where, SIZES[kind] * first[column][2]).tobytes(), kind, form)
+    tables = []
+    for codes in (OFFSETS, COUNTS, SUB_IFDS):
+        table = np.zeros((len(pages), 0), np.uint64)
+        for code in codes:
+            found = columns.inline.get(code, columns.distant.get(code))
+            if found is None or first[found][1] not in WHOLE:
+                continue
+            kind, count = first[found][1:3]
+            itemsize, number = SIZES[kind], form.order + NUMPY[kind]
+            if code in columns.inline:
+                start = found * form.entry.itemsize + tail
+                table = np.ndarray((len(pages), count), number, raw, start, (width, itemsize)).astype(np.uint64)
+            else:
+                where, _ = _places(file, raw, width, columns, code)
+                table = _values(file, where, itemsize * count).view(number).astype(np.uint64)
+            break
+        tables.append(table)
+    return Group(pages, values, *tables)
+
+
+def _places(
+    file: File, raw: bytes, width: int, columns: _Columns, code: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    """Say where the value of a tag lies, page by page, and which do not lie in the file."""
+    form, column = file.form, columns.distant[code]
+    _, kind, count, _ = columns.first[column]
+    start = (column + 1) * form.entry.itemsize - form.inline
+    where = np.ndarray(len(raw) // width, form.pointer, raw, start, width).astype(np.uint64)
+    nbytes = SIZES[kind] * count
+    return where, (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
+
+
+def _values(file: File, where: npt.NDArray[np.uint64], nbytes: int) -> Bytes:
+    """Read the raw values of one tag of many pages: shape (pages, bytes)."""
+    file.spend(nbytes * len(where), int(where[0]))
+    return _gather(file, where.astype(np.int64), nbytes)
+
+
+# ---------------------------------------------------------------- pages that differ
+
+
+def _sorted(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: list[Diagnostic]) -> list[Rows]:
+    """Sort rows by what they have in common, down to the values of ``STRUCTURE``; those that break the rules go."""
+    found: list[Rows] = []
+    for alike in _alike(entries):
+        own = entries[alike]
+        raw, width = own.tobytes(), own.shape[1] * own.itemsize
+        columns = _Columns.of(file, raw[:width])
+        places = {code: _places(file, raw, width, columns, code) for code in columns.distant}
+        broken = np.any([bad for _, bad in places.values()], axis=0) if places else np.zeros(len(own), bool)
+        if broken.any():
+            first = int(pages[alike][broken][0])
+            text = f"{int(broken.sum())} pages are left out, from page {first}: their tags point out of the file"
+            diagnostics.append(Diagnostic("tiff-tags-outside", text, file.source.uri))
+            if broken.all():
+                continue
+        alike, own = alike[~broken], own[~broken]
+        same = [column for code, column in columns.inline.items() if code in STRUCTURE]
+        key = [np.ascontiguousarray(own[:, same]).view(np.uint8).reshape(len(own), -1)]
+        for code, (where, _) in places.items():
+            if code in STRUCTURE:
+                _, kind, count, _ = columns.first[columns.distant[code]]
+                key.append(_values(file, where[~broken], SIZES[kind] * count))
+        found += [alike[rows] for rows in _equal_rows(np.concatenate(key, axis=1))]
+    return found
 
 
 def _alike(entries: npt.NDArray[Any]) -> list[Rows]:
     """Sort rows by what their entries have in common: codes, and types and counts of those that concern us."""
-    if len(entries) == 1:
-        return [np.zeros(1, np.int64)]
     codes, types, counts = entries["code"], entries["type"], entries["count"]
-    ours = _CONCERNS[codes[0]]
-    if (codes == codes[0]).all() and (types == types[0])[:, ours].all() and (counts == counts[0])[:, ours].all():
-        return [np.arange(len(entries))]
     ours = _CONCERNS[codes]
     key = np.concatenate([codes, np.where(ours, types, 0), np.where(ours, counts, 0)], axis=1, dtype="<u8")
     return _equal_rows(key.view(np.uint8).reshape(len(entries), -1))
@@ -93,98 +214,6 @@ def _equal_rows(rows: Bytes) -> list[Rows]:
     for index in range(len(rows)):
         found.setdefault(data[index * width : (index + 1) * width], []).append(index)
     return [np.array(indices) for indices in found.values()]
-
-
-def _groups(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: list[Diagnostic]) -> list[Group]:
-    """Sort pages that have the same tags by the values that decide how pixels are stored."""
-    inline, distant = _sorted_columns(file, entries[0])
-    apart: dict[int, Bytes] = {}
-    broken = np.zeros(len(entries), bool)
-    for code, column in distant.items():
-        apart[code], bad = _distant_values(file, entries[:, column])
-        broken |= bad
-    if broken.any():
-        first = int(pages[broken][0])
-        text = f"{int(broken.sum())} pages are left out, from page {first}: their tags point out of the file"
-        diagnostics.append(Diagnostic("tiff-tags-outside", text, file.source.uri))
-        if broken.all():
-            return []
-        pages, entries = pages[~broken], entries[~broken]
-        apart = {code: values[~broken] for code, values in apart.items()}
-    found = []
-    for rows in _alike_in_structure(entries, inline, apart):
-        first_row = entries[rows[0]].tolist()
-        values = {code: _inline_value(file, *first_row[column]) for code, column in inline.items() if code in STRUCTURE}
-        for code, column in distant.items():
-            if code in STRUCTURE:
-                values[code] = unpack(apart[code][rows[0]].tobytes(), first_row[column][1], file.form)
-        tables = [_table(file, codes, entries, rows, inline, distant, apart) for codes in (OFFSETS, COUNTS, SUB_IFDS)]
-        found.append(Group(pages[rows], values, *tables))
-    return found
-
-
-def _alike_in_structure(entries: npt.NDArray[Any], inline: Mapping[int, int], apart: Mapping[int, Bytes]) -> list[Rows]:
-    """Sort rows by the values of the tags in ``STRUCTURE``."""
-    if len(entries) == 1:
-        return [np.zeros(1, np.int64)]
-    same = [column for code, column in inline.items() if code in STRUCTURE]
-    key = np.ascontiguousarray(entries[:, same]).view(np.uint8).reshape(len(entries), -1)
-    far = [values for code, values in apart.items() if code in STRUCTURE]
-    return _equal_rows(np.concatenate([key, *far], axis=1) if far else key)
-
-
-def _sorted_columns(file: File, row: npt.NDArray[Any] | np.void) -> tuple[dict[int, int], dict[int, int]]:
-    """Columns of the tags that concern us: those whose value is in the entry, and those where it is elsewhere."""
-    inline: dict[int, int] = {}
-    distant: dict[int, int] = {}
-    for column, (code, kind, count, _) in enumerate(row.tolist()):
-        if not _CONCERNS[code] or kind not in SIZES or code in inline or code in distant:
-            continue
-        (inline if SIZES[kind] * count <= file.form.inline else distant)[code] = column
-    return inline, distant
-
-
-def _inline_value(file: File, _code: int, kind: int, count: int, value: bytes) -> Value:
-    return unpack(value[: SIZES[kind] * count], kind, file.form)
-
-
-def _table(
-    file: File,
-    codes: tuple[int, ...],
-    entries: npt.NDArray[Any],
-    rows: Rows,
-    inline: Mapping[int, int],
-    distant: Mapping[int, int],
-    apart: Mapping[int, Bytes],
-) -> Counts:
-    """Return the whole numbers of the first of some tags that is there: shape (pages, numbers)."""
-    for code in codes:
-        column = inline.get(code, distant.get(code))
-        if column is None:
-            continue
-        kind, count = int(entries["type"][0, column]), int(entries["count"][0, column])
-        if kind not in {1, 3, 4, 13, 16, 18}:
-            continue
-        if code in inline:
-            field = np.ascontiguousarray(entries["value"][rows, column]).view(np.uint8).reshape(len(rows), -1)
-            raw = np.ascontiguousarray(field[:, : SIZES[kind] * count])
-        else:
-            raw = np.ascontiguousarray(apart[code][rows])
-        return raw.view(file.form.order + NUMPY[kind]).astype(np.uint64)
-    return np.zeros((len(rows), 0), np.uint64)
-
-
-def _distant_values(file: File, entries: npt.NDArray[Any]) -> tuple[Bytes, npt.NDArray[np.bool_]]:
-    """Return the raw values of one tag of many pages: shape (pages, bytes), and which lie outside the file."""
-    nbytes = SIZES[int(entries["type"][0])] * int(entries["count"][0])
-    where = np.ascontiguousarray(entries["value"]).view(file.form.pointer).astype(np.uint64)
-    bad = (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
-    if bad.all():
-        return np.zeros((len(entries), 0), np.uint8), bad
-    file.spend(nbytes * int((~bad).sum()), int(where[~bad][0]))
-    found = np.zeros((len(entries), nbytes), np.uint8)
-    found[~bad] = _gather(file, where[~bad].astype(np.int64), nbytes)
-    return found, bad
 
 
 def _gather(file: File, where: Rows, nbytes: int) -> Bytes:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _files
-from aicsio._files import Reader
+from aicsio._files import Lasting, Reader
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, Source
 
@@ -139,6 +139,53 @@ def read_form(head: bytes) -> tuple[Form, int] | None:
     return None
 
 
+@attrs.define(eq=False)
+class Start:
+    """The start of a TIFF, which the session keeps: several ask for it while one file is being opened."""
+
+    reader: Reader
+    form: Form
+    first: int
+    """Offset of the first directory."""
+    loan: contextlib.AbstractContextManager[Reader]
+    head: tuple[Directory, int, int] | None = None
+    """The first directory as ``read_directory`` returns it, once it was read."""
+    tags: Mapping[int, Tag] | None = None
+    """Its tags, once they were asked for."""
+    description: bytes | None = None
+    """Its ImageDescription, where that was read whole."""
+
+    @classmethod
+    def of(cls, source: Source) -> "Start":
+        """Borrow the reader and read the header."""
+        loan = _files.lend(source)
+        reader = loan.__enter__()
+        try:
+            return cls(reader, *_read_header(source, reader), loan)
+        except BaseException:
+            loan.__exit__(None, None, None)
+            raise
+
+    def is_same(self) -> bool:
+        """Whether the file did not change since."""
+        return not isinstance(self.reader, Lasting) or self.reader.is_same()
+
+    def close(self) -> None:
+        """Give the reader back."""
+        self.loan.__exit__(None, None, None)
+
+
+def _read_header(source: Source, reader: Reader) -> tuple[Form, int]:
+    head = reader.read(0, 16 if source.size is None else min(16, source.size))
+    found = read_form(head)
+    if found is None:
+        raise CorruptFileError.at(source.uri, 0, "expected the header of a TIFF or BigTIFF file")
+    form, first = found
+    if form.big and struct.unpack(form.order + "HH", head[4:8]) != (8, 0):
+        raise CorruptFileError.at(source.uri, 4, f"expected BigTIFF offsets of 8 bytes, found {head[4:8].hex(' ')}")
+    return form, first
+
+
 @attrs.define
 class File:
     """An open TIFF: its bytes, form and size; lives while a file is being opened."""
@@ -147,11 +194,20 @@ class File:
     reader: Reader
     form: Form
     size: int
+    start: Start
     _spent: int = 0
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return bytes; of a remote file the reader fetches more, for what is asked next."""
         return self.reader.read(offset, nbytes)
+
+    def tags(self, directory: Directory) -> Mapping[int, Tag]:
+        """Entries of a directory by code; the first of several with one code."""
+        if directory.offset != self.start.first:
+            return directory.tags(self.form)
+        if self.start.tags is None:
+            self.start.tags = directory.tags(self.form)
+        return self.start.tags
 
     def spend(self, nbytes: int, offset: int) -> None:
         """Count bytes of tag values, and refuse when they exceed what the file can honestly hold."""
@@ -176,15 +232,8 @@ def open_tiff(source: Source) -> Iterator[tuple[File, int]]:
         When the content does not begin as a TIFF does.
     """
     size = source.size if source.size is not None else 1 << 62
-    with _files.lend(source) as reader:
-        head = reader.read(0, min(16, size))
-        found = read_form(head)
-        if found is None:
-            raise CorruptFileError.at(source.uri, 0, "expected the header of a TIFF or BigTIFF file")
-        form, first = found
-        if form.big and struct.unpack(form.order + "HH", head[4:8]) != (8, 0):
-            raise CorruptFileError.at(source.uri, 4, f"expected BigTIFF offsets of 8 bytes, found {head[4:8].hex(' ')}")
-        yield File(source, reader, form, size), first
+    with _files.borrow(("tiff", source), functools.partial(Start.of, source)) as start:
+        yield File(source, start.reader, start.form, size, start), start.first
 
 
 # ---------------------------------------------------------------- directories
@@ -201,7 +250,9 @@ def read_directory(file: File, offset: int, guess: int = 512) -> tuple[Directory
     ------
     CorruptFileError
     """
-    form = file.form
+    form, start = file.form, file.start
+    if offset == start.first and start.head is not None:
+        return start.head
     number = struct.calcsize(form.number)
     if not 8 <= offset <= file.size - number:
         raise file.error(offset, f"expected an image file directory, but the file has {file.size} bytes")
@@ -216,7 +267,10 @@ def read_directory(file: File, offset: int, guess: int = 512) -> tuple[Directory
     if whole > len(data):
         data = file.read(offset, min(whole, file.size - offset))
     following = struct.unpack_from(form.pointer, data, end)[0] if len(data) >= whole else 0
-    return Directory(offset, data[number:end], offset + number), following, whole
+    found = Directory(offset, data[number:end], offset + number), following, whole
+    if offset == start.first:
+        start.head = found
+    return found
 
 
 class Run(NamedTuple):
@@ -359,15 +413,20 @@ def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[npt.NDA
     """
     form = file.form
     number, end = struct.calcsize(form.number), whole - form.inline
-    count = min((file.size - offset) // stride, max(NEAR // stride, 2))
+    count = max(min((file.size - offset) // stride, NEAR // stride), 0)
+    if count < 2:
+        return np.zeros(0, np.int64), b"", 0
     data = file.read(offset, count * stride)
-    table = np.frombuffer(data, np.uint8).reshape(count, stride)
-    entries = np.frombuffer(struct.pack(form.number, (end - number) // form.entry.itemsize), np.uint8)
-    following = np.ascontiguousarray(table[:, end:whole]).view(form.pointer)[:, 0].astype(np.int64)
-    offsets = offset + stride * np.arange(count + 1)
-    good = (table[:, :number] == entries).all(axis=1) & (following == offsets[1:])
-    length = count if good.all() else int(good.argmin())
-    return offsets[:length], table[:length, number:end].tobytes(), int(following[length - 1]) if length else 0
+    entries = np.ndarray(count, f"{form.order}u{number}", data, 0, stride)
+    following = np.ndarray(count, form.order + ("i8" if form.big else "u4"), data, end, stride)
+    offsets = np.arange(offset, offset + stride * (count + 1), stride)
+    known = entries == (end - number) // form.entry.itemsize
+    even = known & (following == offsets[1:])
+    length = count if even.all() else int(even.argmin())
+    if length < count and known[length]:
+        length += 1  # the last one, which points elsewhere
+    raw = np.ndarray((length, end - number), np.uint8, data, number, (stride, 1)).tobytes()
+    return offsets[:length], raw, int(following[length - 1]) if length else 0
 
 
 def read_value(file: File, tag: Tag, limit: int = 64 << 20) -> Value:

@@ -7,6 +7,7 @@ Planes whose pixels lie raw at even distances become one strided piece, however 
 import functools
 import itertools
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -41,11 +42,17 @@ class Column:
     def of(cls, table: npt.NDArray[np.uint64]) -> "Column":
         """Pack an array."""
         numbers = table.reshape(-1)
-        steps = np.diff(numbers.view(np.int64)[:2]) if numbers.size > 1 else np.zeros(1, np.int64)
-        if numbers.size and (numbers.size == 1 or (np.diff(numbers.view(np.int64)) == steps[0]).all()):
-            return cls(numbers.size, "<i8", np.array([numbers[0], steps[0]]).astype("<i8").tobytes())
+        signed = numbers.view(np.int64)
+        step = int(signed[1]) - int(signed[0]) if numbers.size > 1 else 0
+        if numbers.size and (signed[1:] - signed[:-1] == step).all():
+            return cls(numbers.size, "<i8", struct.pack("<qq", signed[0], step))
         kind = "<u4" if not numbers.size or int(numbers.max()) < 1 << 32 else "<u8"
         return cls(numbers.size, kind, numbers.astype(kind).tobytes())
+
+    @classmethod
+    def zeros(cls, size: int) -> "Column":
+        """Make one without a number in it."""
+        return cls(size, "<i8", bytes(16))
 
     def at(self, index: int) -> int:
         """Return one number."""

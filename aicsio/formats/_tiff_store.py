@@ -4,7 +4,7 @@ Rule kept here: a table row is used only after it was held against the structure
 rules is left out with a ``Diagnostic``, and an error is raised only where nothing would remain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff_columns import Counts, Group, tabulate
-from aicsio.formats._tiff_ifd import Chain, Directory, File, read_chain, read_directory
+from aicsio.formats._tiff_ifd import Chain, Directory, File, Value, read_chain, read_directory
 from aicsio.formats._tiff_page import PageKind
 from aicsio.formats._tiff_page_tags import page_kind
 from aicsio.records import Diagnostic, Source
@@ -101,10 +101,13 @@ def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]
     kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]] = {}
     sub_ifds: dict[int, tuple[int, ...]] = {}
     trouble: CorruptFileError | None = None
+    known: tuple[Mapping[int, Value], PageKind] | None = None
     for group in groups:
         where = directories[int(group.pages[0])].offset
         try:
-            kind = page_kind(group.values, file.form.order)
+            if known is None or known[0] != group.values:
+                known = group.values, page_kind(group.values, file.form.order)
+            kind = known[1]
             offsets, counts, notes = _segments(file, kind, group, where)
         except CorruptFileError as error:
             trouble = trouble or file.error(where, str(error) if error.uri is None else str(error).split(": ", 1)[-1])
@@ -133,11 +136,13 @@ def _assemble(
     rows = []
     for number, (kind, parts) in enumerate(kinds.items()):
         pages = np.concatenate([part[0] for part in parts])
-        order = np.argsort(pages, kind="stable")
-        kind_of[pages], row_of[pages[order]] = number, np.arange(len(pages))
         width = max(part[1].shape[1] for part in parts)
-        offsets = np.concatenate([widened(part[1], width) for part in parts])[order]
-        counts = np.concatenate([widened(part[2], width) for part in parts])[order]
+        offsets = np.concatenate([widened(part[1], width) for part in parts])
+        counts = np.concatenate([widened(part[2], width) for part in parts])
+        if (pages[1:] < pages[:-1]).any():
+            order = np.argsort(pages, kind="stable")
+            pages, offsets, counts = pages[order], offsets[order], counts[order]
+        kind_of[pages], row_of[pages] = number, np.arange(len(pages))
         rows.append(Rows(kind, offsets, counts))
     return Store(source, tuple(rows), kind_of, row_of, sub_ifds, directories)
 

@@ -89,6 +89,8 @@ def _inline(source: Source, text: str, document: OmeDocument) -> Contents:
 
 
 def _description(file: File, store: Store) -> str:
+    if file.start.description is not None:
+        return decode_xml(file.start.description)
     value = Facts.of(file, store.directories[0]).value(IMAGE_DESCRIPTION, BIGGEST_XML)
     return decode_xml(value) if isinstance(value, bytes) else ""
 
@@ -130,7 +132,7 @@ def _set(base: Source, text: str, document: OmeDocument, own: Store | None, note
         try:
             located, more = locate(image, members, next_ifd)
             notes += more
-            next_ifd = max(next_ifd, int(located.page_of.max(initial=-1)) + 1)
+            next_ifd = max(next_ifd, int(located.page_of.max()) + 1)
             levels, more = arrays(located, members)
             notes += more
             colors = palette(located, members)
@@ -139,7 +141,7 @@ def _set(base: Source, text: str, document: OmeDocument, own: Store | None, note
         except UnsupportedFormatError as error:
             trouble = trouble or UnsupportedFormatError(f"{base.uri}: {error}")
             notes.append(Diagnostic("undecodable", str(error), image.name))
-        scenes.append(attrs.evolve(_scene(image, levels, f"Image:{len(scenes)}"), color_map=colors))
+        scenes.append(_scene(image, levels, f"Image:{len(scenes)}", colors))
     if trouble is not None and not any(scene.levels for scene in scenes):
         raise trouble
     if not scenes:
@@ -147,7 +149,7 @@ def _set(base: Source, text: str, document: OmeDocument, own: Store | None, note
     return Contents(tuple(scenes), text, (*document.diagnostics, *notes, *members.diagnostics))
 
 
-def _scene(image: OmeImage, levels: tuple[LazyArray, ...], fallback: str) -> Scene:
+def _scene(image: OmeImage, levels: tuple[LazyArray, ...], fallback: str, colors: bytes | None = None) -> Scene:
     name = image.name or image.well or fallback
     channels = _channel_records(image, levels)
     coordinates: tuple[AxisValues, ...] = ()
@@ -169,6 +171,7 @@ def _scene(image: OmeImage, levels: tuple[LazyArray, ...], fallback: str) -> Sce
         objective=image.objective,
         planes=planes,
         coordinates=coordinates,
+        color_map=colors,
     )
 
 
@@ -176,7 +179,10 @@ def _channel_records(image: OmeImage, levels: tuple[LazyArray, ...]) -> tuple[Ch
     if not levels or not image.channels:
         return image.channels
     count, samples = length_of(levels[0], "C", 1), length_of(levels[0], "S", 1)
-    known = [attrs.evolve(channel, samples=samples) for channel in image.channels[:count]]
+    known = [
+        channel if channel.samples == samples else attrs.evolve(channel, samples=samples)
+        for channel in image.channels[:count]
+    ]
     return tuple(known + [Channel(samples=samples)] * (count - len(known)))
 
 
