@@ -8,10 +8,10 @@ import functools
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from aicsio._pool import LINGER_SECONDS, Lasting, borrow, open_count, session
+from aicsio._pool import LINGER_SECONDS, borrow, open_count, session
 from aicsio._remote import Buffer, RemoteFile, RemoteReader, Span, check_inside, coalesce, serves_many
 from aicsio._sources import identify, neighbours, sibling
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
@@ -21,7 +21,6 @@ __all__ = [
     "LINGER_SECONDS",
     "BinaryFile",
     "Buffer",
-    "Lasting",
     "Reader",
     "Span",
     "borrow",
@@ -55,6 +54,9 @@ class Reader(Protocol):
 
     def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
         """Return the bytes of many spans, near ones fetched together, requests at once."""
+
+    def is_same(self) -> bool:
+        """Whether the file did not change since, as far as that can be told without a request."""
 
     def close(self) -> None:
         """Give the file back to the operating system."""
@@ -164,6 +166,9 @@ class _SeekingReader:
     def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
         return [self.read(offset, nbytes) for offset, nbytes in spans]
 
+    def is_same(self) -> bool:
+        return True
+
     def close(self) -> None:
         self._file.close()
 
@@ -187,6 +192,9 @@ class _BytesReader:
 
     def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
         return [self.read(offset, nbytes) for offset, nbytes in spans]
+
+    def is_same(self) -> bool:
+        return True
 
     def close(self) -> None:
         """Nothing is open."""
@@ -250,18 +258,30 @@ def lend(source: Source) -> contextlib.AbstractContextManager[Reader]:
     return borrow(("reader", source), functools.partial(_open_reader, source))
 
 
-@contextlib.contextmanager
-def lend_in_turn() -> Iterator[Callable[[Source], Reader]]:
+class _Turns:
+    """See ``lend_in_turn``."""
+
+    def __init__(self) -> None:
+        self._loan: contextlib.AbstractContextManager[Reader] | None = None
+        self._held: tuple[Source, Reader] | None = None
+
+    def __enter__(self) -> Callable[[Source], Reader]:
+        return self._reader_of
+
+    def __exit__(self, *_: object) -> None:
+        loan, self._loan, self._held = self._loan, None, None
+        if loan is not None:
+            loan.__exit__(None, None, None)
+
+    def _reader_of(self, source: Source) -> Reader:
+        if self._held is None or self._held[0] is not source:
+            self.__exit__()
+            loan = lend(source)
+            self._held = source, loan.__enter__()
+            self._loan = loan
+        return self._held[1]
+
+
+def lend_in_turn() -> contextlib.AbstractContextManager[Callable[[Source], Reader]]:
     """Lend one thread a reader at a time: each is given back when that of another source is asked for."""
-    with contextlib.ExitStack() as stack:
-        held: tuple[Source, Reader] | None = None
-
-        def reader_of(source: Source) -> Reader:
-            nonlocal held
-            if held is None or held[0] is not source:
-                held = None
-                stack.close()
-                held = source, stack.enter_context(lend(source))
-            return held[1]
-
-        yield reader_of
+    return _Turns()

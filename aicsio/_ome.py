@@ -22,6 +22,7 @@ from aicsio._ome_elements import (
     SECONDS,
     child_of,
     children_of,
+    flattened,
     integer_of,
     local_name,
     number_of,
@@ -179,19 +180,21 @@ def _image(
 ) -> OmeImage:
     name, where = element.get("Name"), element.get("ID") or element.get("Name") or "Image"
     # Pixels may have a hundred thousand children: they are sorted by name once, and its attributes looked at alone.
-    inside = sorted_by_name(pixels)
-    pixels = Element(pixels.tag, pixels.attrib)
+    inside, around = sorted_by_name(pixels), sorted_by_name(element)
+    pixels, element = Element(pixels.tag, pixels.attrib), flattened(element)
     order = (value_of(pixels, "DimensionOrder") or "XYZCT").upper()[::-1]
     if sorted(order) != sorted("TCZYX") or not order.endswith("YX"):
         diagnostics.append(Diagnostic("ome-dimension-order", f"DimensionOrder {order[::-1]!r} read as XYZCT", where))
         order = "TCZYX"
     sizes = Dims(order, tuple(_size(pixels, letter, where) for letter in order))
     channels = tuple(
-        _channel(child) for child in inside.get("Channel") or children_of(element, "LogicalChannel", "ChannelInfo")
+        _channel(flattened(child))
+        for child in inside.get("Channel") or around.get("LogicalChannel") or around.get("ChannelInfo") or ()
     )
-    reference = child_of(element, "ObjectiveSettings", "ObjectiveRef")
-    lens = reference.get("ID") if reference is not None else None
-    links = [child.get("ID", "") for child in children_of(element, "AnnotationRef")]
+    lens = next(
+        (child.get("ID") for child in around.get("ObjectiveSettings") or around.get("ObjectiveRef") or ()), None
+    )
+    links = [child.get("ID", "") for child in around.get("AnnotationRef", ())]
     links += [child.get("ID", "") for child in inside.get("AnnotationRef", ())]
     folded = [modulo for link in links for modulo in annotations.get(link, ())]
     return OmeImage(

@@ -6,7 +6,7 @@ local names, because the namespaces, and the letters bound to them, changed with
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from aicsio.errors import CorruptFileError
@@ -66,19 +66,17 @@ def parse_root(text: str) -> Element:
 
 def local_name(element: Element) -> str:
     """Return the name of an element without its namespace."""
-    tag = element.tag
-    return tag[tag.rfind("}") + 1 :]
+    return element.tag.rpartition("}")[2]
 
 
-def children_of(element: Element | None, *names: str) -> Iterator[Element]:
-    """Yield the children that go by one of the names."""
-    if element is not None:
-        yield from (child for child in element if local_name(child) in names)
+def children_of(element: Element | None, *names: str) -> list[Element]:
+    """Return the children that go by one of the names."""
+    return [] if element is None else [child for child in element if child.tag.rpartition("}")[2] in names]
 
 
 def child_of(element: Element | None, *names: str) -> Element | None:
     """Return the first child that goes by one of the names."""
-    return None if element is None or not len(element) else next(children_of(element, *names), None)
+    return next(iter(children_of(element, *names)), None)
 
 
 def value_of(element: Element | None, *names: str) -> str | None:
@@ -122,6 +120,15 @@ def quantity_of(element: Element | None, name: str, units: Mapping[str, float], 
     unit = element.get(f"{name}Unit", default)
     factor = None if unit is None else units.get(unit.strip())
     return None if factor is None else number * factor
+
+
+def flattened(element: Element) -> Element:
+    """Return an element whose attributes are those of another, and the texts of its children: no search finds them."""
+    known = dict(element.attrib)
+    for child in element:
+        if child.text is not None:
+            known.setdefault(local_name(child), child.text)
+    return Element("flattened", known)
 
 
 def sorted_by_name(element: Element) -> dict[str, list[Element]]:

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 MAX_OPEN = 64
@@ -34,20 +34,21 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-@runtime_checkable
-class Lasting(Protocol):
-    """Something open that can tell whether it is still what its key says."""
+class _Entry:
+    """Something open, and the number of its borrowers."""
 
-    def is_same(self) -> bool:
-        """Look whether it was changed."""
+    __slots__ = ("borrowers", "thing")
+
+    def __init__(self, thing: Any) -> None:
+        self.thing, self.borrowers = thing, 1
 
 
 class _Pool:
-    """Open things by key, with the number of their borrowers."""
+    """What is open, by key."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.open: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self.open: OrderedDict[Hashable, _Entry] = OrderedDict()
         self.sessions = 0
         self.requests = threading.BoundedSemaphore(MAX_REQUESTS)
         self.waiting: list[tuple[Hashable, Any, float]] = []
@@ -55,35 +56,32 @@ class _Pool:
         self.sweeper: threading.Timer | None = None
         self.until = 0.0
 
-    def take(self, key: Hashable, opener: Callable[[], Any]) -> Any:
+    def take(self, key: Hashable, opener: Callable[[], Any]) -> _Entry:
         with self.lock:
-            thing, borrowers = self.open.get(key, (None, 0))
-            # Asked for by name: a check against the protocol takes ten times as long.
-            same = None if borrowers else getattr(thing, "is_same", None)
-            if thing is not None and (same is None or same()):
-                self.open[key] = (thing, borrowers + 1)
-                self.open.move_to_end(key)
-                return thing
-            stale = self.open.pop(key, (None, 0))[0]
-        if stale is not None:
-            stale.close()
+            entry = self.open.get(key)
+            if entry is not None:
+                # Asked for by name: a check against the protocol takes ten times as long.
+                same = None if entry.borrowers else getattr(entry.thing, "is_same", None)
+                if same is None or same():
+                    entry.borrowers += 1
+                    self.open.move_to_end(key)
+                    return entry
+                del self.open[key]
+        if entry is not None:
+            entry.thing.close()
         # Opening may take long (a request), so it is done outside the lock; a second opener loses the race.
-        thing = opener()
+        made = _Entry(opener())
         with self.lock:
-            if key in self.open:
-                late, (thing, borrowers) = thing, self.open[key]
-                self.open[key] = (thing, borrowers + 1)
-            else:
-                late = None
-                self.open[key] = (thing, 1)
-        if late is not None:
-            late.close()
-        return thing
+            entry = self.open.setdefault(key, made)
+            if entry is not made:
+                entry.borrowers += 1
+        if entry is not made:
+            made.thing.close()
+        return entry
 
-    def give_back(self, key: Hashable) -> None:
+    def give_back(self, entry: _Entry) -> None:
         with self.lock:
-            thing, borrowers = self.open[key]
-            self.open[key] = (thing, borrowers - 1)
+            entry.borrowers -= 1
             idle = self._idle()
         _close_all(idle)
 
@@ -120,8 +118,10 @@ class _Pool:
     def _idle(self) -> list[Any]:
         # Called with the lock held: takes out what nobody holds, all of it or what exceeds the bound.
         surplus = len(self.open) - MAX_OPEN if self.sessions else len(self.open)
-        keys = [key for key, (_, borrowers) in self.open.items() if borrowers == 0][: max(surplus, 0)]
-        return [self.open.pop(key)[0] for key in keys]
+        if surplus <= 0:
+            return []
+        keys = [key for key, entry in self.open.items() if entry.borrowers == 0][:surplus]
+        return [self.open.pop(key).thing for key in keys]
 
 
 def _close_all(things: Sequence[_Closable]) -> None:
@@ -147,17 +147,20 @@ if hasattr(os, "register_at_fork"):
 class _Loan(Generic[T]):
     """What the pool lends for the length of a ``with`` block; a generator would take three times as long."""
 
-    __slots__ = ("_key", "_opener", "_pool")
+    __slots__ = ("_entry", "_key", "_opener", "_pool")
+
+    _entry: _Entry
 
     def __init__(self, key: Hashable, opener: Callable[[], T]) -> None:
         self._key, self._opener, self._pool = key, opener, _pool
 
     def __enter__(self) -> T:
         self._pool = _pool
-        return cast("T", self._pool.take(self._key, self._opener))
+        self._entry = self._pool.take(self._key, self._opener)
+        return cast("T", self._entry.thing)
 
     def __exit__(self, *_: object) -> None:
-        self._pool.give_back(self._key)
+        self._pool.give_back(self._entry)
 
 
 def borrow(key: Hashable, opener: Callable[[], T]) -> contextlib.AbstractContextManager[T]:
@@ -171,8 +174,22 @@ def offer(key: Hashable, thing: _Closable) -> None:
         pass
 
 
-@contextlib.contextmanager
-def session(linger: float = 0.0) -> Iterator[None]:
+class _Session:
+    """See ``session``."""
+
+    __slots__ = ("_linger", "_pool")
+
+    def __init__(self, linger: float) -> None:
+        self._pool, self._linger = _pool, linger
+
+    def __enter__(self) -> None:
+        self._pool.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.end(self._linger)
+
+
+def session(linger: float = 0.0) -> contextlib.AbstractContextManager[None]:
     """Keep what is borrowed open until the end of the block, so that a plan opens each file once.
 
     Parameters
@@ -180,12 +197,7 @@ def session(linger: float = 0.0) -> Iterator[None]:
     linger
         Seconds that it stays open after the block.
     """
-    pool = _pool
-    pool.begin()
-    try:
-        yield
-    finally:
-        pool.end(linger)
+    return _Session(linger)
 
 
 def open_count() -> int:

@@ -52,7 +52,7 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
         if axes[letter] < 0 and not isinstance(pick, int) and len(pick) > 1:
             raise DimensionError(f"{letter} was added with length 1: it cannot be picked {len(pick)} times")
     view = View(order, tuple(axes.get(letter, -1) for letter in order), tuple(stored))
-    return attrs.evolve(array, view=view)
+    return LazyArray(array.layout, array.stored, array.dtype, view)
 
 
 def _require_droppable(letter: str, size: int, picks: Mapping[str, Pick], order: str, dims: Dims) -> None:

@@ -44,7 +44,7 @@ def description_start(source: Source, nbytes: int = 1 << 14) -> str:
     CorruptFileError
     """
     with open_tiff(source) as (file, first):
-        tag = file.tags(read_directory(file, first)[0]).get(IMAGE_DESCRIPTION)
+        tag = read_directory(file, first)[0].find(file.form, IMAGE_DESCRIPTION)
         if tag is None or tag.type not in {1, 2, 7} or tag.at + tag.length > file.size:
             return ""
         raw = file.read(tag.at, min(tag.length, nbytes))

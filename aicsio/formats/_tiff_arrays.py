@@ -67,13 +67,16 @@ def lazy_array(
     CorruptFileError
         When no plane is there.
     """
+    alone = _of_one_table(plan)
+    if alone is not None and (like is None or _fits(alone[0].kind, like)):
+        table, rows = alone
+        return _array(plan, plane_letters, like or table.kind, [_group_of(plan.stores[0].source, table, rows)]), []
     kind_of, row_of = _look_up(plan)
     used = _pairs(plan.store_of, kind_of)
     if not used:
         raise CorruptFileError.at(plan.stores[0].source.uri, None, "expected pixels, but none of the planes is there")
     first = int((kind_of >= 0).argmax())
     like = like or plan.stores[int(plan.store_of[first])].rows[int(kind_of[first])].kind
-    dtype = like.dtype.newbyteorder("=")
     group_of = np.zeros(len(kind_of), np.int64)
     rows = np.full(len(kind_of), -1, np.int64)
     groups: list[Segments] = []
@@ -87,26 +90,45 @@ def lazy_array(
             continue
         group_of[planes], rows[planes] = len(groups), np.arange(len(planes))
         groups.append(_group_of(plan.stores[store].source, table, row_of[planes]))
+    simple = len(groups) == 1 and np.array_equal(rows, np.arange(len(rows)))
+    tables = (
+        b"" if len(groups) == 1 else group_of.astype("<i4").tobytes(),
+        b"" if simple else rows.astype("<i4").tobytes(),
+    )
+    return _array(plan, plane_letters, like, groups, *tables), diagnostics
+
+
+def _array(
+    plan: Plan,
+    plane_letters: str | None,
+    like: PageKind,
+    groups: Sequence[Segments],
+    group_of: bytes = b"",
+    row_of: bytes = b"",
+) -> LazyArray:
+    dtype = like.dtype.newbyteorder("=")
     plane: Four = (like.depth, like.length, like.width, like.samples)
     axes = (like.depth > 1, like.sampled)
+    if not groups:
+        raise CorruptFileError.at(plan.stores[0].source.uri, None, f"expected planes of {_describe(like)}, found none")
     unit = (1, 1, 1) if not groups[0].codecs and groups[0].size[1] == like.length else groups[0].size
-    simple = len(groups) == 1 and bool((rows == np.arange(len(rows))).all())
-    layout = Pages(
-        lead=plan.shape,
-        plane=plane,
-        axes=axes,
-        groups=tuple(groups),
-        block_shape=block_shape(plan.shape, plane, axes, dtype.itemsize, unit),
-        group_of=b"" if len(groups) == 1 else group_of.astype("<i4").tobytes(),
-        row_of=b"" if simple else rows.astype("<i4").tobytes(),
-    )
+    shape = block_shape(plan.shape, plane, axes, dtype.itemsize, unit)
+    layout = Pages(plan.shape, plane, axes, tuple(groups), shape, group_of, row_of)
     letters = plan.letters + (plane_letters or like.letters)
-    return LazyArray.whole(layout, Dims(letters, plan.shape + like.shape), dtype), diagnostics
+    return LazyArray.whole(layout, Dims(letters, plan.shape + like.shape), dtype)
+
+
+def _of_one_table(plan: Plan) -> tuple[Rows, Integers] | None:
+    """The table that has all pages of a plan, and their rows in it: so it is for most files."""
+    store, pages = plan.stores[0], plan.page_of
+    if len(plan.stores) > 1 or len(store.rows) > 1 or len(store.rows[0].offsets) < len(store) or not pages.size:
+        return None
+    return (store.rows[0], store.row_of[pages]) if pages.min() >= 0 and pages.max() < len(store) else None
 
 
 def _pairs(store_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
     """Return the different pairs of store and kind, without the planes that are missing."""
-    if len(kind_of) and (kind_of == kind_of[0]).all() and (store_of == store_of[0]).all():
+    if len(kind_of) and kind_of.min() == kind_of.max() and store_of.min() == store_of.max():
         return [(int(store_of[0]), int(kind_of[0]))] if kind_of[0] >= 0 else []
     there = kind_of >= 0
     pairs = np.unique(np.stack([store_of[there], kind_of[there]]), axis=1)
@@ -115,9 +137,6 @@ def _pairs(store_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
 
 def _look_up(plan: Plan) -> tuple[Integers, Integers]:
     """Kind and row of each plane in the tables of its file; -1 where the page is not there."""
-    page_of = plan.page_of
-    if len(plan.stores) == 1 and page_of.size and page_of.min() >= 0 and page_of.max() < len(plan.stores[0]):
-        return plan.stores[0].kind_of[page_of], plan.stores[0].row_of[page_of]
     kind_of = np.full(len(plan.page_of), -1, np.int64)
     row_of = np.zeros(len(plan.page_of), np.int64)
     for number, store in enumerate(plan.stores):

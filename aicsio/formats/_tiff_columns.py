@@ -7,7 +7,7 @@ Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
@@ -20,6 +20,7 @@ from aicsio.records import Diagnostic
 Counts: TypeAlias = npt.NDArray[np.uint64]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Rows: TypeAlias = npt.NDArray[np.int64]
+Looks: TypeAlias = tuple[tuple[int | bytes, ...], ...]
 
 OFFSETS = (324, 273)
 """TileOffsets, StripOffsets."""
@@ -77,28 +78,53 @@ class _Columns(NamedTuple):
                 (made.inline if SIZES[kind] * count <= file.form.inline else made.distant)[code] = column
         return made
 
+    def looks(self) -> Looks:
+        """What of the entries decides how pixels are stored."""
+        ours = sorted((*self.inline.items(), *self.distant.items()))
+        return tuple(self.first[column][: 4 if code in STRUCTURE else 3] for code, column in ours)
+
+
+class _Part(NamedTuple):
+    """Pages that look alike, with equally many entries."""
+
+    pages: Rows
+    raw: bytes
+    """Their entries."""
+    width: int
+    """Bytes of the entries of each."""
+    columns: _Columns
+
 
 def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
     """Read the tags that say how pixels are stored, of all pages at once."""
-    groups: list[Group] = []
     diagnostics: list[Diagnostic] = []
     by_length: dict[int, list[Run]] = {}
     for run in chain.runs:
         by_length.setdefault(len(run.raw) // len(run.offsets), []).append(run)
+    alike: dict[Looks, list[_Part]] = {}
     for width, runs in by_length.items():
-        pages = np.concatenate([np.arange(run.first, run.first + len(run.offsets)) for run in runs])
+        pages = _pages(runs)
         raw = runs[0].raw if len(runs) == 1 else b"".join([run.raw for run in runs])
         columns = _Columns.of(file, raw[:width])
         if _look_alike(file, raw, width, columns) and not any(
             _places(file, raw, width, columns, code)[1].any() for code in columns.distant
         ):
-            groups.append(_group(file, pages, raw, columns))
+            alike.setdefault(columns.looks(), []).append(_Part(pages, raw, width, columns))
             continue
         entries = np.frombuffer(raw, file.form.entry).reshape(len(pages), -1)
         for rows in _sorted(file, pages, entries, diagnostics):
             own = entries[rows].tobytes()
-            groups.append(_group(file, pages[rows], own, _Columns.of(file, own[:width])))
-    return groups, diagnostics
+            columns = _Columns.of(file, own[:width])
+            alike.setdefault(columns.looks(), []).append(_Part(pages[rows], own, width, columns))
+    return [_group(file, parts) for parts in alike.values()], diagnostics
+
+
+def _pages(runs: Sequence[Run]) -> Rows:
+    """Number the pages of some runs."""
+    first, last = runs[0].first, runs[-1].first + len(runs[-1].offsets)
+    if last - first == sum(len(run.offsets) for run in runs):
+        return np.arange(first, last)
+    return np.concatenate([np.arange(run.first, run.first + len(run.offsets)) for run in runs])
 
 
 def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
@@ -116,38 +142,46 @@ def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
     return True
 
 
-def _group(file: File, pages: Rows, raw: bytes, columns: _Columns) -> Group:
+def _group(file: File, parts: Sequence[_Part]) -> Group:
     """Describe pages that look alike."""
-    form, first = file.form, columns.first
-    width, tail = len(raw) // len(pages), form.entry.itemsize - form.inline
+    _, raw, width, columns = parts[0]
     values: dict[int, Value] = {}
     for code, column in columns.inline.items():
         if code in STRUCTURE:
-            _, kind, count, value = first[column]
-            values[code] = unpack(value[: SIZES[kind] * count], kind, form)
+            _, kind, count, value = columns.first[column]
+            values[code] = unpack(value[: SIZES[kind] * count], kind, file.form)
     for code, column in columns.distant.items():
         if code in STRUCTURE:
-            kind = first[column][1]
+            _, kind, count, _ = columns.first[column]
             where, _ = _places(file, raw[:width], width, columns, code)
-            values[code] = unpack(_values(file, where, SIZES[kind] * first[column][2]).tobytes(), kind, form)
-    tables = []
-    for codes in (OFFSETS, COUNTS, SUB_IFDS):
-        table = np.zeros((len(pages), 0), np.uint64)
-        for code in codes:
-            found = columns.inline.get(code, columns.distant.get(code))
-            if found is None or first[found][1] not in WHOLE:
-                continue
-            kind, count = first[found][1:3]
-            itemsize, number = SIZES[kind], form.order + NUMPY[kind]
-            if code in columns.inline:
-                start = found * form.entry.itemsize + tail
-                table = np.ndarray((len(pages), count), number, raw, start, (width, itemsize)).astype(np.uint64)
-            else:
-                where, _ = _places(file, raw, width, columns, code)
-                table = _values(file, where, itemsize * count).view(number).astype(np.uint64)
-            break
-        tables.append(table)
-    return Group(pages, values, *tables)
+            values[code] = unpack(_values(file, where, SIZES[kind] * count).tobytes(), kind, file.form)
+    offsets, counts, sub_ifds = (
+        joined([_table(file, part, codes) for part in parts]) for codes in (OFFSETS, COUNTS, SUB_IFDS)
+    )
+    return Group(joined([part.pages for part in parts]), values, offsets, counts, sub_ifds)
+
+
+def _table(file: File, part: _Part, codes: tuple[int, ...]) -> Counts:
+    """Return the whole numbers of the first of some tags that is there: shape (pages, numbers)."""
+    pages, raw, width, columns = part
+    form = file.form
+    for code in codes:
+        column = columns.inline.get(code, columns.distant.get(code))
+        if column is None or columns.first[column][1] not in WHOLE:
+            continue
+        _, kind, count, _ = columns.first[column]
+        itemsize, number = SIZES[kind], form.order + NUMPY[kind]
+        if code in columns.inline:
+            start = (column + 1) * form.entry.itemsize - form.inline
+            return np.ndarray((len(pages), count), number, raw, start, (width, itemsize)).astype(np.uint64)
+        where, _ = _places(file, raw, width, columns, code)
+        return _values(file, where, itemsize * count).view(number).astype(np.uint64)
+    return np.zeros((len(pages), 0), np.uint64)
+
+
+def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Put tables of one width below each other."""
+    return tables[0] if len(tables) == 1 else np.concatenate(tables)
 
 
 def _places(
@@ -174,8 +208,8 @@ def _values(file: File, where: npt.NDArray[np.uint64], nbytes: int) -> Bytes:
 def _sorted(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: list[Diagnostic]) -> list[Rows]:
     """Sort rows by what they have in common, down to the values of ``STRUCTURE``; those that break the rules go."""
     found: list[Rows] = []
-    for alike in _alike(entries):
-        own = entries[alike]
+    for rows in _alike(entries):
+        alike, own = rows, entries[rows]
         raw, width = own.tobytes(), own.shape[1] * own.itemsize
         columns = _Columns.of(file, raw[:width])
         places = {code: _places(file, raw, width, columns, code) for code in columns.distant}
@@ -193,7 +227,7 @@ def _sorted(file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: lis
             if code in STRUCTURE:
                 _, kind, count, _ = columns.first[columns.distant[code]]
                 key.append(_values(file, where[~broken], SIZES[kind] * count))
-        found += [alike[rows] for rows in _equal_rows(np.concatenate(key, axis=1))]
+        found += [alike[equal] for equal in _equal_rows(np.concatenate(key, axis=1))]
     return found
 
 

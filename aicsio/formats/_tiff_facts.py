@@ -32,7 +32,7 @@ class Facts:
     @classmethod
     def of(cls, file: File, directory: Directory) -> "Facts":
         """Look at one directory."""
-        return cls(file, file.tags(directory))
+        return cls(file, directory.tags(file.form))
 
     def value(self, code: int, limit: int = 64 << 20) -> Value | None:
         """Return the value of a tag, ``None`` where it is absent, larger than a limit, or outside the file."""

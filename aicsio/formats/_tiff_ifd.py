@@ -13,16 +13,16 @@ Source of the facts: TIFF 6.0 (Adobe, 1992), section 2; BigTIFF (https://libtiff
 import bisect
 import contextlib
 import functools
+import itertools
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
 from aicsio import _files
-from aicsio._files import Lasting, Reader
+from aicsio._files import Reader
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, Source
 
@@ -47,6 +47,12 @@ NUMPY: Mapping[int, str] = {
     16: "u8", 17: "i8", 18: "u8",
 }  # fmt: skip
 """Numpy's name of the numbers of a field type; a rational is two. ASCII and UNDEFINED stay bytes."""
+
+
+_STRUCT: Mapping[str, str] = {
+    "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "f4": "f", "f8": "d",
+}  # fmt: skip
+"""The same names for ``struct``: for a few numbers it is done before numpy has begun."""
 
 
 @attrs.frozen
@@ -113,16 +119,24 @@ class Directory(NamedTuple):
     start: int
     """Byte offset of the first entry."""
 
+    def find(self, form: Form, code: int) -> Tag | None:
+        """Return the first entry with a code."""
+        return next((tag for tag in self._each(form) if tag.code == code), None)
+
     def tags(self, form: Form) -> dict[int, Tag]:
         """Entries by code; the first of several with one code."""
+        found: dict[int, Tag] = {}
+        for tag in self._each(form):
+            found.setdefault(tag.code, tag)
+        return found
+
+    def _each(self, form: Form) -> Iterator[Tag]:
         inline, pointer, itemsize = form.inline, form.pointer, struct.calcsize(form.row)
         own = self.start + itemsize - inline
-        found: dict[int, Tag] = {}
         for code, kind, count, value in struct.iter_unpack(form.row, self.raw):
             at = own if SIZES.get(kind, 0) * count <= inline else struct.unpack(pointer, value)[0]
-            found.setdefault(code, Tag(code, kind, count, at))
+            yield Tag(code, kind, count, at)
             own += itemsize
-        return found
 
 
 def read_form(head: bytes) -> tuple[Form, int] | None:
@@ -150,8 +164,6 @@ class Start:
     loan: contextlib.AbstractContextManager[Reader]
     head: tuple[Directory, int, int] | None = None
     """The first directory as ``read_directory`` returns it, once it was read."""
-    tags: Mapping[int, Tag] | None = None
-    """Its tags, once they were asked for."""
     description: bytes | None = None
     """Its ImageDescription, where that was read whole."""
 
@@ -168,7 +180,7 @@ class Start:
 
     def is_same(self) -> bool:
         """Whether the file did not change since."""
-        return not isinstance(self.reader, Lasting) or self.reader.is_same()
+        return self.reader.is_same()
 
     def close(self) -> None:
         """Give the reader back."""
@@ -200,14 +212,6 @@ class File:
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return bytes; of a remote file the reader fetches more, for what is asked next."""
         return self.reader.read(offset, nbytes)
-
-    def tags(self, directory: Directory) -> Mapping[int, Tag]:
-        """Entries of a directory by code; the first of several with one code."""
-        if directory.offset != self.start.first:
-            return directory.tags(self.form)
-        if self.start.tags is None:
-            self.start.tags = directory.tags(self.form)
-        return self.start.tags
 
     def spend(self, nbytes: int, offset: int) -> None:
         """Count bytes of tag values, and refuse when they exceed what the file can honestly hold."""
@@ -278,8 +282,8 @@ class Run(NamedTuple):
 
     first: int
     """Page number of the first."""
-    offsets: npt.NDArray[np.int64]
-    """Where they are."""
+    offsets: Sequence[int]
+    """Where they are: a range where they are at even distances."""
     raw: bytes
     """Their entries, one after the other."""
 
@@ -313,14 +317,17 @@ class Chain(Sequence[Directory]):
             return [self[i] for i in range(len(self))[page]]
         run = self.runs[bisect.bisect_right([run.first for run in self.runs], page) - 1]
         at, length = page - run.first, len(run.raw) // len(run.offsets)
-        offset = int(run.offsets[at])
+        offset = run.offsets[at]
         return Directory(offset, run.raw[at * length : (at + 1) * length], offset + self.number)
+
+    def offset(self, page: int) -> int:
+        """Return where the directory of a page is."""
+        run = next(run for run in reversed(self.runs) if run.first <= page)
+        return run.offsets[page - run.first]
 
     def page_at(self, offset: int) -> int:
         """Return the number of the page whose directory is at an offset."""
-        return next(
-            run.first + int(np.flatnonzero(run.offsets == offset)[0]) for run in self.runs if offset in run.offsets
-        )
+        return next(run.first + run.offsets.index(offset) for run in self.runs if offset in run.offsets)
 
 
 class _Links:
@@ -331,7 +338,21 @@ class _Links:
         self._runs: list[Run] = []
         self._offsets: list[int] = []
         self._raws: list[bytes] = []
+        self._highest = 0
+        self._seen: set[int] | None = None
         self.count = 0
+
+    def has(self, offset: int) -> bool:
+        """Whether the directory at an offset is in the chain."""
+        if offset > self._highest:  # most chains never turn back
+            return False
+        if self._seen is None:
+            self._seen = {*self._offsets, *itertools.chain.from_iterable(run.offsets for run in self._runs)}
+        return offset in self._seen
+
+    def meets(self, offsets: range) -> bool:
+        """Whether one of the directories at growing offsets is in the chain."""
+        return offsets[0] <= self._highest and any(map(self.has, offsets))
 
     def add(self, offset: int, raw: bytes) -> None:
         """Append one directory."""
@@ -340,17 +361,23 @@ class _Links:
         self._offsets.append(offset)
         self._raws.append(raw)
         self.count += 1
+        self._highest = max(self._highest, offset)
+        if self._seen is not None:
+            self._seen.add(offset)
 
-    def extend(self, offsets: npt.NDArray[np.int64], raw: bytes) -> None:
+    def extend(self, offsets: Sequence[int], raw: bytes) -> None:
         """Append many that have equally many entries."""
         self._flush()
         self._runs.append(Run(self.count, offsets, raw))
         self.count += len(offsets)
+        self._highest = max(self._highest, offsets[-1])
+        if self._seen is not None:
+            self._seen.update(offsets)
 
     def _flush(self) -> None:
         if self._raws:
             first = self.count - len(self._raws)
-            self._runs.append(Run(first, np.array(self._offsets, np.int64), b"".join(self._raws)))
+            self._runs.append(Run(first, self._offsets, b"".join(self._raws)))
             self._offsets, self._raws = [], []
 
     def chain(self) -> Chain:
@@ -372,10 +399,10 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
     read = file.reader.read
     count_of, next_of = struct.Struct(form.number).unpack_from, struct.Struct(form.pointer).unpack_from
     number, entry, tail = struct.calcsize(form.number), form.entry.itemsize, form.inline
-    links, seen, last, distance = _Links(number), {first}, first, 0
+    links, last, distance = _Links(number), first, 0
     links.add(first, directory.raw)
     while offset:
-        if offset in seen:
+        if links.has(offset):
             chain = links.chain()
             text = f"page {links.count - 1} points back to page {chain.page_at(offset)}; the pages up to there are read"
             return chain, [Diagnostic("tiff-cyclic", text, file.source.uri)]
@@ -383,12 +410,10 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
         # Two equal distances promise more of them: a guess after each directory would cost more than it saves.
         if apart == distance and whole <= distance <= GAP:
             offsets, raw, following = _read_run(file, offset, offset - last, whole)
-            if len(offsets) > 1 and seen.isdisjoint(offsets.tolist()):
+            if len(offsets) > 1 and not links.meets(offsets):
                 links.extend(offsets, raw)
-                seen.update(offsets.tolist())
-                last, offset = int(offsets[-1]), following
+                last, offset = offsets[-1], following
                 continue
-        seen.add(offset)
         last = offset
         # Most directories are as long as the one before: one read, and no call that is not needed.
         data = read(offset, whole) if 8 <= offset <= size - whole else b""
@@ -406,7 +431,7 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
     return links.chain(), []
 
 
-def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[npt.NDArray[np.int64], bytes, int]:
+def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[range, bytes, int]:
     """Read directories that follow each other at even distances, as far as each points to the next.
 
     Returns where they are, their entries, and where the last one points.
@@ -415,14 +440,14 @@ def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[npt.NDA
     number, end = struct.calcsize(form.number), whole - form.inline
     count = max(min((file.size - offset) // stride, NEAR // stride), 0)
     if count < 2:
-        return np.zeros(0, np.int64), b"", 0
+        return range(0), b"", 0
     data = file.read(offset, count * stride)
     entries = np.ndarray(count, f"{form.order}u{number}", data, 0, stride)
     following = np.ndarray(count, form.order + ("i8" if form.big else "u4"), data, end, stride)
-    offsets = np.arange(offset, offset + stride * (count + 1), stride)
+    offsets = range(offset, offset + stride * count, stride)
     known = entries == (end - number) // form.entry.itemsize
-    even = known & (following == offsets[1:])
-    length = count if even.all() else int(even.argmin())
+    even = known & (following == np.arange(offset + stride, offsets.stop + stride, stride))
+    length = count if np.count_nonzero(even) == count else int(even.argmin())
     if length < count and known[length]:
         length += 1  # the last one, which points elsewhere
     raw = np.ndarray((length, end - number), np.uint8, data, number, (stride, 1)).tobytes()
@@ -448,8 +473,8 @@ def read_value(file: File, tag: Tag, limit: int = 64 << 20) -> Value:
 def unpack(raw: bytes, kind: int, form: Form) -> Value:
     if kind not in NUMPY:
         return raw
-    values: tuple[Any, ...] = tuple(np.frombuffer(raw, form.order + NUMPY[kind]).tolist())
-    return values
+    name = _STRUCT[NUMPY[kind]]
+    return struct.unpack(f"{form.order}{len(raw) // struct.calcsize(name)}{name}", raw)
 
 
 def text_of(value: Value | None) -> str:

@@ -44,7 +44,7 @@ class Column:
         numbers = table.reshape(-1)
         signed = numbers.view(np.int64)
         step = int(signed[1]) - int(signed[0]) if numbers.size > 1 else 0
-        if numbers.size and (signed[1:] - signed[:-1] == step).all():
+        if numbers.size and np.count_nonzero(signed[1:] - signed[:-1] == step) == numbers.size - 1:
             return cls(numbers.size, "<i8", struct.pack("<qq", signed[0], step))
         kind = "<u4" if not numbers.size or int(numbers.max()) < 1 << 32 else "<u8"
         return cls(numbers.size, kind, numbers.astype(kind).tobytes())
@@ -91,6 +91,12 @@ class Segments:
     """Byte offset, (planes, width); 0 where nothing is stored."""
     counts: Column
     """Byte count, (planes, width)."""
+
+    def inner(self, shape: Four) -> Four:
+        """Bytes between the samples of a raw segment, along depth, rows, columns and samples."""
+        _, length, width, samples = shape
+        item = self.dtype.itemsize
+        return length * width * samples * item, width * samples * item, samples * item, item
 
     def rows(self, rows: Integers, index: int) -> Integers:
         """Return the offsets of segment ``index`` of some planes; 0 for row -1."""
@@ -141,6 +147,9 @@ class Pages:
         extents = [part.stop - part.start for part in window]
         rank = len(self.lead)
         first, extent = self._four(starts[rank:], 0), self._four(extents[rank:], 1)
+        if extents[:rank] == [1] * rank:
+            yield from self._of_one(starts[:rank], first, extent)
+            return
         planes = _numbers(self.lead, starts, extents)
         rows = np.frombuffer(self.row_of, "<i4")[planes].astype(np.int64) if self.row_of else planes
         groups = np.frombuffer(self.group_of, "<i4")[planes] if self.group_of else None
@@ -173,6 +182,34 @@ class Pages:
         depth, samples = self.axes
         return (*lead, *four[0 if depth else 1 : 4 if samples else 3])
 
+    def _of_one(self, at: Sequence[int], first: Four, extent: Four) -> Iterator[Piece]:
+        """Pieces of one plane: without arrays, which take longer than the few numbers that they would hold."""
+        plane = 0
+        for size, position in zip(self.lead, at, strict=True):
+            plane = plane * size + position
+        row = struct.unpack_from("<i", self.row_of, 4 * plane)[0] if self.row_of else plane
+        if row < 0:
+            return
+        group = self.groups[struct.unpack_from("<i", self.group_of, 4 * plane)[0] if self.group_of else 0]
+        one, none = (1,) * len(at), (0,) * len(at)
+        for cut in _cuts(group.size, group.clipped, group.planar, group.width, self.plane, first, extent):
+            if cut.index >= group.width:
+                continue
+            offset = group.offsets.at(row * group.width + cut.index)
+            shape, crop, taken = (
+                self._ranked(one, cut.shape),
+                self._ranked(none, cut.crop),
+                self._ranked(one, cut.extent),
+            )
+            place = self._ranked(none, cut.place)
+            if group.codecs:
+                nbytes = group.counts.at(row * group.width + cut.index)
+                if offset and nbytes:
+                    yield Coded(group.source, offset, nbytes, group.codecs, shape, group.dtype, crop, taken, place)
+            elif offset:
+                strides = self._ranked(none, group.inner(cut.shape))
+                yield Strided(group.source, offset, shape, strides, group.dtype, crop, taken, place)
+
     def _coded(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Coded]:
         one, none = (1,) * rows.ndim, (0,) * rows.ndim
         stored = [cut for cut in cuts if cut.index < group.width]
@@ -200,10 +237,9 @@ class Pages:
                     yield Coded(group.source, offset, nbytes, group.codecs, shape, group.dtype, crop, extent, to)
 
     def _raw(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Strided]:
-        none, item = (0,) * rows.ndim, group.dtype.itemsize
+        none = (0,) * rows.ndim
         for cut in cuts:
-            _, length, width, samples = cut.shape
-            inner = (length * width * samples * item, width * samples * item, samples * item, item)
+            inner = group.inner(cut.shape)
             for at, shape, offset, strides in even_runs(group.rows(rows, cut.index), none):
                 yield Strided(
                     group.source,

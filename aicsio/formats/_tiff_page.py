@@ -36,7 +36,7 @@ _NAMES: Mapping[int, str] = {
 }  # fmt: skip
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class PageKind:
     """What pages that are decoded alike have in common."""
 

@@ -5,6 +5,7 @@ Rule kept here: pure functions. What the specification gives a default is defaul
 Source of the facts: TIFF 6.0 (Adobe, 1992); TIFF technical notes 1 to 3.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Literal
 
@@ -14,7 +15,7 @@ from aicsio.formats._tiff_page import JPEG, YCBCR, PageKind
 
 
 def page_kind(values: Mapping[int, Value], order: Literal["<", ">"]) -> PageKind:
-    """Read the structure of a page from its tags.
+    """Read the structure of a page from its tags; files of one series share it, with all that follows from it.
 
     Parameters
     ----------
@@ -28,6 +29,12 @@ def page_kind(values: Mapping[int, Value], order: Literal["<", ">"]) -> PageKind
     CorruptFileError
         When sizes are missing or impossible; without a place, the caller knows it.
     """
+    return _page_kind(tuple(values.items()), order)
+
+
+@functools.lru_cache(maxsize=64)
+def _page_kind(items: tuple[tuple[int, Value], ...], order: Literal["<", ">"]) -> PageKind:
+    values = dict(items)
     width, length = _one(values, 256, 0), _one(values, 257, 0)
     samples = max(_one(values, 277, 1), 1)
     if width <= 0 or length <= 0 or width > 1 << 31 or length > 1 << 31 or samples > 1 << 16:

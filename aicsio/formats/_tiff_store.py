@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff_columns import Counts, Group, tabulate
+from aicsio.formats._tiff_columns import Counts, Group, joined, tabulate
 from aicsio.formats._tiff_ifd import Chain, Directory, File, Value, read_chain, read_directory
 from aicsio.formats._tiff_page import PageKind
 from aicsio.formats._tiff_page_tags import page_kind
@@ -103,7 +103,7 @@ def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]
     trouble: CorruptFileError | None = None
     known: tuple[Mapping[int, Value], PageKind] | None = None
     for group in groups:
-        where = directories[int(group.pages[0])].offset
+        where = directories.offset(int(group.pages[0]))
         try:
             if known is None or known[0] != group.values:
                 known = group.values, page_kind(group.values, file.form.order)
@@ -135,11 +135,11 @@ def _assemble(
     row_of = np.zeros(len(directories), np.int64)
     rows = []
     for number, (kind, parts) in enumerate(kinds.items()):
-        pages = np.concatenate([part[0] for part in parts])
         width = max(part[1].shape[1] for part in parts)
-        offsets = np.concatenate([widened(part[1], width) for part in parts])
-        counts = np.concatenate([widened(part[2], width) for part in parts])
-        if (pages[1:] < pages[:-1]).any():
+        pages = joined([pages for pages, _, _ in parts])
+        offsets = joined([widened(offsets, width) for _, offsets, _ in parts])
+        counts = joined([widened(counts, width) for _, _, counts in parts])
+        if np.count_nonzero(pages[1:] < pages[:-1]):
             order = np.argsort(pages, kind="stable")
             pages, offsets, counts = pages[order], offsets[order], counts[order]
         kind_of[pages], row_of[pages] = number, np.arange(len(pages))
