@@ -23,6 +23,8 @@ def parse_order(order: str) -> str:
     DimensionError
         For an empty string, a repeated letter, or anything but capital letters.
     """
+    if order.isascii() and order.isalpha() and order.isupper() and len(set(order)) == len(order):
+        return order
     if not order:
         raise DimensionError("the order is empty: name the dimensions to keep, such as 'CZYX'")
     strange = sorted({letter for letter in order if not (letter.isascii() and letter.isupper() and letter.isalpha())})

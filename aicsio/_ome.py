@@ -183,7 +183,7 @@ def _image(
     inside, around = sorted_by_name(pixels), sorted_by_name(element)
     pixels, element = Element(pixels.tag, pixels.attrib), flattened(element)
     order = (value_of(pixels, "DimensionOrder") or "XYZCT").upper()[::-1]
-    if sorted(order) != sorted("TCZYX") or not order.endswith("YX"):
+    if len(order) != 5 or set(order) != set("TCZYX") or not order.endswith("YX"):
         diagnostics.append(Diagnostic("ome-dimension-order", f"DimensionOrder {order[::-1]!r} read as XYZCT", where))
         order = "TCZYX"
     sizes = Dims(order, tuple(_size(pixels, letter, where) for letter in order))

@@ -33,6 +33,8 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     ------
     SourceNotFoundError, SourceError, ArgumentTypeError
     """
+    if isinstance(where, str) and "::" not in where and "://" not in where:
+        return _from_path(where)
     if isinstance(where, Source):
         return where
     if isinstance(where, bytes | bytearray | memoryview):

@@ -118,6 +118,9 @@ def segments(pick: Pick, block: int) -> list[Segment]:
         at = pick % block
         return [Segment(pick // block, at, at + 1, None, slice(0, 1))]
     if isinstance(pick, range):
+        index = pick.start // block
+        if pick.step == 1 and 0 < len(pick) <= (index + 1) * block - pick.start:
+            return [Segment(index, pick.start - index * block, pick.stop - index * block, None, slice(0, len(pick)))]
         return list(_range_segments(pick, block))
     return list(_tuple_segments(pick, block))
 

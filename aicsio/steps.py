@@ -257,7 +257,8 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
     >>> transpose_to(h, "ZCYX", T=0, Z=slice(0, 4)).shape
     (4, 2, 64, 64)
     """
-    return attrs.evolve(handle, array=_views.transpose(handle.array, order, picks))
+    array = _views.transpose(handle.array, order, picks)
+    return ImageHandle(handle.source, handle.format, handle.contents, handle.scene_index, handle.level, array)
 
 
 def _listing(names: tuple[str, ...]) -> str:

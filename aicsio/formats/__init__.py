@@ -123,8 +123,9 @@ def external() -> tuple[Format, ...]:
 def candidates(source: Source) -> tuple[Format, ...]:
     """All formats, in the order in which they are asked."""
     name = source.uri.lower()
-    fitting_first = sorted(TABLE, key=lambda row: not name.endswith(row.suffixes))
-    return (*fitting_first, *external(), FALLBACK)
+    fitting = [row for row in TABLE if name.endswith(row.suffixes)]
+    others = [row for row in TABLE if not name.endswith(row.suffixes)]
+    return (*fitting, *others, *external(), FALLBACK)
 
 
 def by_name(name: str) -> Format | None:

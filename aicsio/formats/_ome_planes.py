@@ -164,6 +164,8 @@ class Located:
     """Page in that store, -1 where there is none."""
     kind: PageKind | None
     """Structure of the first plane that is there."""
+    last: int
+    """Highest page that was taken; -1 for none."""
 
     def plan(self, stores: Sequence[Store]) -> Plan:
         """Return the plan of the array."""
@@ -204,6 +206,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
             f"OME-XML {image.name!r}: expected at most {MOST_PLANES} planes, the sizes come to {total}"
         )
     store_of, page_of = np.zeros(total, np.int64), np.full(total, -1, np.int64)
+    last = -1
     steps = {letter: math.prod(shape[i + 1 :]) for i, letter in enumerate(letters)}
     for entry, number in zip(entries, files, strict=True):
         first = entry.z * steps["Z"] + entry.t * steps["T"]
@@ -223,12 +226,13 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
             continue
         store_of[first : first + count] = number
         page_of[first : first + count] = np.arange(ifd, ifd + count)
+        last = max(last, ifd + count - 1)
     missing = np.count_nonzero(page_of < 0)
     if 0 < missing < total:
         notes.append(
             Diagnostic("ome-planes-missing", f"{missing} of {total} planes are in no file and blank", image.name)
         )
-    return Located(letters, shape, store_of, page_of, kind), notes
+    return Located(letters, shape, store_of, page_of, kind, last), notes
 
 
 def _most(image: OmeImage) -> int:
@@ -284,7 +288,7 @@ def arrays(located: Located, members: Members) -> tuple[tuple[LazyArray, ...], l
     UnsupportedFormatError
         When the pixels cannot be decoded.
     """
-    if located.kind is None or located.page_of.max() < 0:
+    if located.kind is None or located.last < 0:
         return (), [
             Diagnostic("ome-no-pixels", "none of the planes is there: the scene has no levels", members.base.uri)
         ]

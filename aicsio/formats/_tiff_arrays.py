@@ -123,7 +123,9 @@ def _of_one_table(plan: Plan) -> tuple[Rows, Integers] | None:
     store, pages = plan.stores[0], plan.page_of
     if len(plan.stores) > 1 or len(store.rows) > 1 or len(store.rows[0].offsets) < len(store) or not pages.size:
         return None
-    return (store.rows[0], store.row_of[pages]) if pages.min() >= 0 and pages.max() < len(store) else None
+    if pages[pages.argmin()] < 0 or pages[pages.argmax()] >= len(store):
+        return None
+    return store.rows[0], store.row_of.take(pages)
 
 
 def _pairs(store_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
@@ -159,7 +161,7 @@ def _describe(kind: PageKind) -> str:
 def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
     """Pack the rows of one kind; strips of raw pixels that touch become one segment."""
     kind = table.kind
-    offsets, counts = table.offsets[rows], table.counts[rows]
+    offsets, counts = table.offsets.take(rows, axis=0), table.counts.take(rows, axis=0)
     codecs = kind.codecs
     size, clipped = kind.segment, kind.tile is None
     if not codecs and clipped and _touching(kind, offsets):

@@ -80,7 +80,7 @@ class _Columns(NamedTuple):
 
     def looks(self) -> Looks:
         """What of the entries decides how pixels are stored."""
-        ours = sorted((*self.inline.items(), *self.distant.items()))
+        ours = (*self.inline.items(), *self.distant.items())
         return tuple(self.first[column][: 4 if code in STRUCTURE else 3] for code, column in ours)
 
 

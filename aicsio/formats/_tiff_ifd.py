@@ -32,7 +32,7 @@ MAX_TAGS = 4096
 """A directory with more entries than this is rubbish."""
 GAP = 4096
 """Tag values closer than this are read together."""
-NEAR = 1 << 17
+NEAR = 1 << 16
 """Bytes that are read at once where directories lie close together."""
 LEAST_ALLOWANCE = 16 << 20
 """Tag values may come to this many bytes, or twice the file if that is more: pages may share values, but not always."""
@@ -446,7 +446,8 @@ def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[range, 
     following = np.ndarray(count, form.order + ("i8" if form.big else "u4"), data, end, stride)
     offsets = range(offset, offset + stride * count, stride)
     known = entries == (end - number) // form.entry.itemsize
-    even = known & (following == np.arange(offset + stride, offsets.stop + stride, stride))
+    # Compared as numbers of one type: between two, numpy takes a longer way.
+    even = known & (following.astype(np.int64) == np.arange(offset + stride, offsets.stop + stride, stride))
     length = count if np.count_nonzero(even) == count else int(even.argmin())
     if length < count and known[length]:
         length += 1  # the last one, which points elsewhere

@@ -131,8 +131,8 @@ def _assemble(
     sub_ifds: dict[int, tuple[int, ...]],
     directories: Chain,
 ) -> Store:
-    kind_of = np.full(len(directories), -1, np.int64)
-    row_of = np.zeros(len(directories), np.int64)
+    total = len(directories)
+    kind_of, row_of = np.full(total, -1, np.int64), np.zeros(total, np.int64)
     rows = []
     for number, (kind, parts) in enumerate(kinds.items()):
         width = max(part[1].shape[1] for part in parts)
@@ -142,7 +142,10 @@ def _assemble(
         if np.count_nonzero(pages[1:] < pages[:-1]):
             order = np.argsort(pages, kind="stable")
             pages, offsets, counts = pages[order], offsets[order], counts[order]
-        kind_of[pages], row_of[pages] = number, np.arange(len(pages))
+        if len(pages) == total:  # so it is for most files: page n is row n
+            kind_of, row_of = np.zeros(total, np.int64), pages
+        else:
+            kind_of[pages], row_of[pages] = number, np.arange(len(pages))
         rows.append(Rows(kind, offsets, counts))
     return Store(source, tuple(rows), kind_of, row_of, sub_ifds, directories)
 

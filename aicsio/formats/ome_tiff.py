@@ -132,7 +132,7 @@ def _set(base: Source, text: str, document: OmeDocument, own: Store | None, note
         try:
             located, more = locate(image, members, next_ifd)
             notes += more
-            next_ifd = max(next_ifd, int(located.page_of.max()) + 1)
+            next_ifd = max(next_ifd, located.last + 1)
             levels, more = arrays(located, members)
             notes += more
             colors = palette(located, members)
