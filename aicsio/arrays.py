@@ -172,7 +172,7 @@ def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.A
     -------
     dask.array.Array
         Shape and order of ``handle.dims``. The graph has the same small size for any number of chunks, and the same
-        names for the same image.
+        names for the same image. Its ``compute()`` with threads of this process reads straight into the result.
 
     Raises
     ------

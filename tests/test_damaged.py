@@ -141,6 +141,23 @@ def test_cycle_of_many_directories_ends() -> None:
     assert "tiff-cyclic" in [note.code for note in handle.diagnostics]
 
 
+@pytest.mark.parametrize("order", [list(range(60)), list(range(59, -1, -1)), [*range(1, 60, 2), *range(58, -1, -2)]])
+@pytest.mark.parametrize("back", [None, 0, 30])
+def test_directories_are_followed_in_any_order(order: list[int], back: int | None) -> None:
+    size, start = 2 + 8 * 12 + 4, 256
+    at = [start + size * place for place in order]
+    follows = dict(zip(at, [*at[1:], 0 if back is None else at[back]], strict=True))
+    chain = b""
+    for place in range(60):
+        own = page(4, 1, (273, 4, 1, 200 + place % 13))[10 : 10 + 8 * 12]
+        chain += struct.pack("<H", 8) + own + struct.pack("<I", follows[start + size * place])
+    handle = open_image(page()[:4] + struct.pack("<I", at[0]) + page()[8:].ljust(start - 8, b"\0") + chain)
+    assert to_numpy(handle)[:, 0, 0].tolist() == [place % 13 for place in order]
+    told = [note.message for note in handle.diagnostics if note.code == "tiff-cyclic"]
+    assert len(told) == (back is not None)
+    assert all(f"page 59 points back to page {back}" in message for message in told)
+
+
 @pytest.mark.parametrize(
     ("what", "content"),
     [

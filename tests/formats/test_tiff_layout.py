@@ -70,6 +70,41 @@ def tiled(codecs: tuple[Codec, ...] = (Codec("deflate"),)) -> Pages:
 
 
 @pytest.mark.parametrize("codecs", [(), (Codec("deflate"),)])
+def test_a_plane_alone_is_read_as_among_others(codecs: tuple[Codec, ...]) -> None:
+    # Two kinds of pages, some planes missing, three strips each, of which one is not stored.
+    groups = tuple(
+        Segments(
+            SOURCE, (1, 2, 5), clipped=True, planar=False, dtype=np.dtype("<u2"), codecs=codecs, width=3,
+            offsets=Column.of(offsets.astype(np.uint64)), counts=Column.of(np.full(12, 20, np.uint64)),
+        )
+        for offsets in (100 + 20 * np.arange(12), 10_000 + 50 * np.arange(12) ** 2 * (np.arange(12) != 7))
+    )  # fmt: skip
+    rows = np.array([0, -1, 1, 2, 0, 3, 1, 2, -1, 3, 1, 1], "<i4")
+    tables = np.array([0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 0, 0], "<i4").tobytes(), rows.tobytes()
+    layout = Pages((3, 4), (1, 6, 5, 1), (False, False), groups, (3, 4, 6, 5), *tables)
+
+    def found(window: tuple[slice, ...]) -> dict[tuple[int, ...], object]:
+        """Where the pixel of each position lies."""
+        where: dict[tuple[int, ...], object] = {}
+        for piece in layout.pieces((0, 0, 0, 0), window):
+            assert isinstance(piece, Strided | Coded)
+            for index in np.ndindex(piece.extent):
+                inside = [a + b for a, b in zip(index, piece.crop, strict=True)]
+                at = tuple(w.start + p + i for w, p, i in zip(window, piece.place, index, strict=True))
+                if isinstance(piece, Strided):
+                    where[at] = piece.offset + sum(a * b for a, b in zip(inside, piece.strides, strict=True))
+                else:
+                    where[at] = piece.offset, piece.nbytes, piece.shape[-2:], tuple(inside[-2:])
+        return where
+
+    for y, x in ((slice(0, 6), slice(0, 5)), (slice(1, 4), slice(2, 3))):
+        alone = [found((slice(t, t + 1), slice(c, c + 1), y, x)) for t, c in np.ndindex(3, 4)]
+        together = found((slice(0, 3), slice(0, 4), y, x))
+        assert {at: place for each in alone for at, place in each.items()} == together
+        assert len(together) > 20
+
+
+@pytest.mark.parametrize("codecs", [(), (Codec("deflate"),)])
 def test_each_wanted_position_lies_in_one_piece(codecs: tuple[Codec, ...]) -> None:
     layout = tiled(codecs)
     for y, x, s in ((slice(0, 10), slice(0, 9), slice(0, 2)), (slice(3, 7), slice(5, 6), slice(1, 2))):
