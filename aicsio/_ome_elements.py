@@ -29,20 +29,23 @@ SECONDS: Mapping[str, float] = {
 """Seconds in a unit of time (OME UnitsTime, and what ImageJ writes)."""
 
 
+_ROOT = re.compile(r"\s*(<\?.*?\?>\s*|<!--.*?-->\s*)*<(\w+:)?OME[\s>/]", re.DOTALL)
+
+
 def decode_xml(raw: bytes) -> str:
     """Decode XML bytes; files in the wild hold Latin-1 under a header that says UTF-8, and zeros at the end."""
     if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return raw.decode("utf-16", "replace").rstrip("\0")
     raw = raw.rstrip(b"\0")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 
 
 def looks_like_ome(text: str) -> bool:
     """Whether a text is OME-XML: its root element has the local name OME."""
-    return re.match(r"\s*(<\?.*?\?>\s*|<!--.*?-->\s*)*<(\w+:)?OME[\s>/]", text, re.DOTALL) is not None
+    return _ROOT.match(text) is not None
 
 
 def parse_root(text: str) -> Element:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 MAX_OPEN = 64
 MAX_IDLE = 16
@@ -157,7 +157,8 @@ class _Loan(Generic[T]):
     def __enter__(self) -> T:
         self._pool = _pool
         self._entry = self._pool.take(self._key, self._opener)
-        return cast("T", self._entry.thing)
+        thing: T = self._entry.thing
+        return thing
 
     def __exit__(self, *_: object) -> None:
         self._pool.give_back(self._entry)

@@ -134,7 +134,7 @@ def _path_of_file_url(url: str) -> str:
 
 
 def _from_path(name: str) -> Source:
-    path = os.path.abspath(os.path.expanduser(name))
+    path = os.path.abspath(os.path.expanduser(name) if name.startswith("~") else name)
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:

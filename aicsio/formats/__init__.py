@@ -83,13 +83,18 @@ class Format:
         if missing:
             what = f"'aicsio[{self.extra}]'" if self.extra else " ".join(missing)
             raise MissingDependencyError(f"{self.name} needs {', '.join(missing)}: pip install {what}")
-        return cast("FormatModule", importlib.import_module(self.module))
+        return _imported(self.module)
 
     def missing(self) -> tuple[str, ...]:
         """Names that the format needs and that cannot be imported here."""
         if self.module in sys.modules:
             return ()  # it was asked when the module was imported, and asking takes a look at every folder of the path
         return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+
+
+@functools.cache
+def _imported(module: str) -> FormatModule:
+    return cast("FormatModule", importlib.import_module(module))
 
 
 TABLE: tuple[Format, ...] = (

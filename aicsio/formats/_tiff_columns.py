@@ -133,7 +133,7 @@ def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
         return True
     words = np.frombuffer(raw, np.uint32).reshape(-1, width // 4)
     size = file.form.entry.itemsize // 4
-    for number in np.flatnonzero((words != words[0]).any(axis=0)).tolist():
+    for number in np.logical_or.reduce(words != words[0], axis=0).nonzero()[0].tolist():
         column, word = divmod(number, size)
         code = columns.first[column][0]
         # Words of an entry: tag and type, count, value.

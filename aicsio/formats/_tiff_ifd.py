@@ -64,38 +64,40 @@ class Form:
     big: bool
     """Whether offsets have eight bytes."""
 
-    @property
+    @functools.cached_property
     def pointer(self) -> str:
         """Format of an offset."""
         return self.order + ("Q" if self.big else "I")
 
-    @property
+    @functools.cached_property
     def number(self) -> str:
         """Format of the number of entries."""
         return self.order + ("Q" if self.big else "H")
 
-    @property
+    @functools.cached_property
     def inline(self) -> int:
         """Bytes of a value that are kept in the entry itself."""
         return 8 if self.big else 4
 
-    @property
+    @functools.cached_property
     def entry(self) -> np.dtype[Any]:
         """One entry of a directory."""
-        return _entry(self.order, self.big)
+        wide = "8" if self.big else "4"
+        names = ("code", "type", "count", "value")
+        kinds = (self.order + "u2", self.order + "u2", f"{self.order}u{wide}", "V" + wide)
+        return np.dtype(list(zip(names, kinds, strict=True)))
 
-    @property
+    @functools.cached_property
     def row(self) -> str:
         """One entry of a directory, for ``struct``."""
         return f"{self.order}HH{'Q8s' if self.big else 'I4s'}"
 
 
-@functools.cache
-def _entry(order: str, big: bool) -> np.dtype[Any]:
-    """Make the type once: that costs more than to read an entry."""
-    wide = "8" if big else "4"
-    names = ("code", "type", "count", "value")
-    return np.dtype(list(zip(names, (order + "u2", order + "u2", f"{order}u{wide}", "V" + wide), strict=True)))
+FORMS: Mapping[tuple[str, bool], Form] = {
+    ("<", False): Form("<", False), (">", False): Form(">", False), ("<", True): Form("<", True),
+    (">", True): Form(">", True),
+}  # fmt: skip
+"""The four that there are, so that what follows from each is worked out once."""
 
 
 class Tag(NamedTuple):
@@ -141,15 +143,14 @@ class Directory(NamedTuple):
 
 def read_form(head: bytes) -> tuple[Form, int] | None:
     """Return the form of a TIFF and the offset of its first directory, or ``None`` when it is no TIFF."""
-    orders: dict[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
-    order = orders.get(head[:2])
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
         return None
     version = struct.unpack(order + "H", head[2:4])[0]
     if version == 42:
-        return Form(order, big=False), struct.unpack(order + "I", head[4:8])[0]
+        return FORMS[order, False], struct.unpack(order + "I", head[4:8])[0]
     if version == 43 and len(head) >= 16:
-        return Form(order, big=True), struct.unpack(order + "Q", head[8:16])[0]
+        return FORMS[order, True], struct.unpack(order + "Q", head[8:16])[0]
     return None
 
 
@@ -226,8 +227,22 @@ class File:
         return CorruptFileError.at(self.source.uri, offset, expected)
 
 
-@contextlib.contextmanager
-def open_tiff(source: Source) -> Iterator[tuple[File, int]]:
+class _Opened:
+    """See ``open_tiff``."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._loan = _files.borrow(("tiff", source), functools.partial(Start.of, source))
+
+    def __enter__(self) -> tuple[File, int]:
+        start, size = self._loan.__enter__(), self._source.size
+        return File(self._source, start.reader, start.form, 1 << 62 if size is None else size, start), start.first
+
+    def __exit__(self, *_: object) -> None:
+        self._loan.__exit__(None, None, None)
+
+
+def open_tiff(source: Source) -> contextlib.AbstractContextManager[tuple[File, int]]:
     """Lend an open TIFF and the offset of its first directory.
 
     Raises
@@ -235,9 +250,7 @@ def open_tiff(source: Source) -> Iterator[tuple[File, int]]:
     CorruptFileError
         When the content does not begin as a TIFF does.
     """
-    size = source.size if source.size is not None else 1 << 62
-    with _files.borrow(("tiff", source), functools.partial(Start.of, source)) as start:
-        yield File(source, start.reader, start.form, size, start), start.first
+    return _Opened(source)
 
 
 # ---------------------------------------------------------------- directories
@@ -448,8 +461,10 @@ def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[range, 
     known = entries == (end - number) // form.entry.itemsize
     # Compared as numbers of one type: between two, numpy takes a longer way.
     even = known & (following.astype(np.int64) == np.arange(offset + stride, offsets.stop + stride, stride))
-    length = count if np.count_nonzero(even) == count else int(even.argmin())
-    if length < count and known[length]:
+    length = even.tobytes().find(b"\0")
+    if length < 0:
+        length = count
+    elif known[length]:
         length += 1  # the last one, which points elsewhere
     raw = np.ndarray((length, end - number), np.uint8, data, number, (stride, 1)).tobytes()
     return offsets[:length], raw, int(following[length - 1]) if length else 0

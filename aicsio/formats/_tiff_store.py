@@ -132,7 +132,9 @@ def _assemble(
     directories: Chain,
 ) -> Store:
     total = len(directories)
-    kind_of, row_of = np.full(total, -1, np.int64), np.zeros(total, np.int64)
+    kind_of, row_of = np.zeros((2, total), np.int64)
+    if sum(len(pages) for parts in kinds.values() for pages, _, _ in parts) < total:
+        kind_of[:] = -1
     rows = []
     for number, (kind, parts) in enumerate(kinds.items()):
         width = max(part[1].shape[1] for part in parts)
@@ -143,7 +145,7 @@ def _assemble(
             order = np.argsort(pages, kind="stable")
             pages, offsets, counts = pages[order], offsets[order], counts[order]
         if len(pages) == total:  # so it is for most files: page n is row n
-            kind_of, row_of = np.zeros(total, np.int64), pages
+            row_of = pages
         else:
             kind_of[pages], row_of[pages] = number, np.arange(len(pages))
         rows.append(Rows(kind, offsets, counts))
