@@ -105,14 +105,6 @@ class _Filling:
     blank: bool
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.out.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.out.ndim
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         return self.out.dtype
 
@@ -132,7 +124,6 @@ class ImageChunks(da.Array):
     """
 
     reader: Reader
-    edges: tuple[Edges, ...]
 
     def compute(self, **kwargs: Any) -> Any:
         """Read all chunks: see ``dask.compute`` for the options."""
@@ -141,7 +132,8 @@ class ImageChunks(da.Array):
         out, blank = self.reader.room()
         # Under a name of its own: a cache of dask's keeps what it knows by name, and this memory is the caller's.
         name = f"{self.name}-{uuid.uuid4().hex}"
-        filled = _make(_Filled, _Filling(self.reader, out, blank), name, self.chunks, self.edges)
+        edges = tuple(map(Edges.of, self.chunks))
+        filled = _make(_Filled, _Filling(self.reader, out, blank), name, self.chunks, edges)
         compute(filled, traverse=False, **kwargs)
         return out
 
@@ -167,7 +159,7 @@ def array_of(reader: Reader, name: str, cut: Cut, edges: tuple[Edges, ...]) -> I
         Sizes of the chunks, per axis, and the rules that they follow.
     """
     made = _make(ImageChunks, reader, name, cut, edges)
-    made.reader, made.edges = reader, edges
+    made.reader = reader
     return made
 
 

@@ -194,11 +194,11 @@ def read_into(array: LazyArray, out: Array, workers: int | None = None, *, blank
         raise CorruptFileError("pixels cannot be Python objects")
     target = Target(array, _as_stored(array, out), blank)
     plan = tasks(array)
-    first = list(itertools.islice(plan, 2))
-    if len(first) == 1:
-        _run(target, [first])
-        return
     with _files.session():
+        first = list(itertools.islice(plan, 2))
+        if len(first) == 1:
+            _run(target, [first])
+            return
         one = next(iter(array.layout.pieces(first[0].block, first[0].window)), None)
         far = one is not None and is_remote(one)
         count = workers or (_remote_workers(one) if far else min(MOST_WORKERS, os.cpu_count() or 1))

@@ -32,9 +32,7 @@ def parse_order(order: str) -> str:
         hint = f": did you mean {order.upper()!r}?" if order.isalpha() and order.isascii() else ""
         raise DimensionError(f"{order!r} has {', '.join(map(repr, strange))}; dimensions are capital letters{hint}")
     twice = sorted({letter for letter in order if order.count(letter) > 1})
-    if twice:
-        raise DimensionError(f"{order!r} names {', '.join(map(repr, twice))} twice")
-    return order
+    raise DimensionError(f"{order!r} names {', '.join(map(repr, twice))} twice")
 
 
 def check_picks(picks: Mapping[str, object], dims: Dims) -> None:

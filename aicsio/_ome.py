@@ -262,8 +262,6 @@ def _color(element: Element) -> int | None:
 
 def _wavelength(element: Element, *names: str) -> float | None:
     for name in names:
-        if name not in element.attrib and not len(element):
-            continue
         if element.get(f"{name}Unit", "nm").strip() == "nm":
             length = number_of(element, name)
         else:

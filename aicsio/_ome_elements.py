@@ -74,7 +74,7 @@ def local_name(element: Element) -> str:
 
 def children_of(element: Element | None, *names: str) -> list[Element]:
     """Return the children that go by one of the names."""
-    return [] if element is None else [child for child in element if child.tag.rpartition("}")[2] in names]
+    return [] if element is None else [child for child in element if local_name(child) in names]
 
 
 def child_of(element: Element | None, *names: str) -> Element | None:

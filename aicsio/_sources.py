@@ -33,22 +33,21 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     ------
     SourceNotFoundError, SourceError, ArgumentTypeError
     """
-    if isinstance(where, str) and "::" not in where and "://" not in where:
-        return _from_path(where)
+    if isinstance(where, str):
+        if not _URL.match(where) or os.path.exists(where):
+            return _from_path(where)
+        if where.startswith(("file://", "local://")):
+            return _from_path(_path_of_file_url(where))
+        return _from_url(where, storage_options or {})
     if isinstance(where, Source):
         return where
     if isinstance(where, bytes | bytearray | memoryview):
         return _from_bytes(bytes(where))
     if isinstance(where, io.IOBase) or (hasattr(where, "read") and not isinstance(where, os.PathLike)):
         return _from_file_object(where)
-    if not isinstance(where, str | os.PathLike):
-        raise ArgumentTypeError(f"cannot read from a {type(where).__name__}: give a path, URL, bytes or binary file")
-    name = os.fsdecode(where)
-    if isinstance(where, str) and _URL.match(name) and not os.path.exists(name):
-        if not name.startswith(("file://", "local://")):
-            return _from_url(name, storage_options or {})
-        name = _path_of_file_url(name)
-    return _from_path(name)
+    if isinstance(where, os.PathLike):
+        return _from_path(os.fsdecode(where))
+    raise ArgumentTypeError(f"cannot read from a {type(where).__name__}: give a path, URL, bytes or binary file")
 
 
 def sibling(source: Source, name: str) -> Source | None:
@@ -134,7 +133,7 @@ def _path_of_file_url(url: str) -> str:
 
 
 def _from_path(name: str) -> Source:
-    path = os.path.abspath(os.path.expanduser(name) if name.startswith("~") else name)
+    path = os.path.abspath(os.path.expanduser(name))
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:

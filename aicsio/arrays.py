@@ -122,8 +122,7 @@ class _Sliced:
     def read_into(self, key: tuple[slice, ...], out: npt.NDArray[Any], *, blank: bool) -> None:
         """Read a part into memory of its shape; ``blank`` says that it holds zeros."""
         shown = _views.transpose(self.array, self.array.dims.order, dict(zip(self.array.dims.order, key, strict=True)))
-        with _files.session():
-            _engine.read_into(shown, out, 1, blank=blank)
+        _engine.read_into(shown, out, 1, blank=blank)
 
     def _read(self, key: Any) -> npt.NDArray[Any]:
         dims = self.array.dims

@@ -14,6 +14,7 @@ import bisect
 import contextlib
 import functools
 import itertools
+import operator
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
@@ -328,15 +329,18 @@ class Chain(Sequence[Directory]):
     def __getitem__(self, page: int | slice) -> Directory | list[Directory]:
         if isinstance(page, slice):
             return [self[i] for i in range(len(self))[page]]
-        run = self.runs[bisect.bisect_right([run.first for run in self.runs], page) - 1]
+        run = self._run_of(page)
         at, length = page - run.first, len(run.raw) // len(run.offsets)
         offset = run.offsets[at]
         return Directory(offset, run.raw[at * length : (at + 1) * length], offset + self.number)
 
     def offset(self, page: int) -> int:
         """Return where the directory of a page is."""
-        run = next(run for run in reversed(self.runs) if run.first <= page)
+        run = self._run_of(page)
         return run.offsets[page - run.first]
+
+    def _run_of(self, page: int) -> Run:
+        return self.runs[bisect.bisect_right(self.runs, page, key=operator.attrgetter("first")) - 1]
 
     def page_at(self, offset: int) -> int:
         """Return the number of the page whose directory is at an offset."""

@@ -196,12 +196,8 @@ class Pages:
             if cut.index >= group.width:
                 continue
             offset = group.offsets.at(row * group.width + cut.index)
-            shape, crop, taken = (
-                self._ranked(one, cut.shape),
-                self._ranked(none, cut.crop),
-                self._ranked(one, cut.extent),
-            )
-            place = self._ranked(none, cut.place)
+            shape, crop = self._ranked(one, cut.shape), self._ranked(none, cut.crop)
+            taken, place = self._ranked(one, cut.extent), self._ranked(none, cut.place)
             if group.codecs:
                 nbytes = group.counts.at(row * group.width + cut.index)
                 if offset and nbytes:

@@ -4,7 +4,7 @@ Rule kept here: a table row is used only after it was held against the structure
 rules is left out with a ``Diagnostic``, and an error is raised only where nothing would remain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff_columns import Counts, Group, joined, tabulate
-from aicsio.formats._tiff_ifd import Chain, Directory, File, Value, read_chain, read_directory
+from aicsio.formats._tiff_ifd import Chain, Directory, File, read_chain, read_directory
 from aicsio.formats._tiff_page import PageKind
 from aicsio.formats._tiff_page_tags import page_kind
 from aicsio.records import Diagnostic, Source
@@ -101,13 +101,10 @@ def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]
     kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]] = {}
     sub_ifds: dict[int, tuple[int, ...]] = {}
     trouble: CorruptFileError | None = None
-    known: tuple[Mapping[int, Value], PageKind] | None = None
     for group in groups:
         where = directories.offset(int(group.pages[0]))
         try:
-            if known is None or known[0] != group.values:
-                known = group.values, page_kind(group.values, file.form.order)
-            kind = known[1]
+            kind = page_kind(group.values, file.form.order)
             offsets, counts, notes = _segments(file, kind, group, where)
         except CorruptFileError as error:
             trouble = trouble or file.error(where, str(error) if error.uri is None else str(error).split(": ", 1)[-1])
