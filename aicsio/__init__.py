@@ -9,6 +9,7 @@ zyx = to_numpy(transpose_to(select_scene(h, 1), "ZYX", C=0))
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from aicsio._version import __version__ as __version__
 from aicsio.arrays import to_dask, to_numpy, to_xarray
 from aicsio.errors import (
     AicsioError,
@@ -25,8 +26,8 @@ from aicsio.errors import (
 )
 from aicsio.opening import Candidate, explain, open_image
 from aicsio.records import (
-    AxisValues,
     Channel,
+    Coordinate,
     Diagnostic,
     Dims,
     ImageHandle,
@@ -42,20 +43,18 @@ from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
 
 if TYPE_CHECKING:
     from aicsio import dask_utils
-    from aicsio.aics_functions import imread, imread_dask, imwrite
-    from aicsio.aics_image import AICSImage, use_dask
     from aicsio.joining import open_many
+    from aicsio.legacy.functions import imread, imread_dask, imwrite
+    from aicsio.legacy.image import AICSImage, use_dask
     from aicsio.writers import WriteReport, write_ome_tiff, write_scenes
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AICSImage",
     "AicsioError",
     "ArgumentTypeError",
-    "AxisValues",
     "Candidate",
     "Channel",
+    "Coordinate",
     "CorruptFileError",
     "Diagnostic",
     "DimensionError",
@@ -97,13 +96,13 @@ __all__ = [
 ]
 
 _LATER = {
-    "AICSImage": "aicsio.aics_image",
+    "AICSImage": "aicsio.legacy.image",
     "WriteReport": "aicsio.writers",
-    "imread": "aicsio.aics_functions",
-    "imread_dask": "aicsio.aics_functions",
-    "imwrite": "aicsio.aics_functions",
+    "imread": "aicsio.legacy.functions",
+    "imread_dask": "aicsio.legacy.functions",
+    "imwrite": "aicsio.legacy.functions",
     "open_many": "aicsio.joining",
-    "use_dask": "aicsio.aics_image",
+    "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",
     "write_scenes": "aicsio.writers",
 }

@@ -31,7 +31,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        acts: Callable[P, R] = function if _plain(function).fits(args, kwargs) else _with_checks(function)
+        acts: Callable[P, R] = (
+            function if _plain(function).fits(args, kwargs) else _with_checks(function)
+        )
         return acts(*args, **kwargs)
 
     return wrapper
@@ -63,7 +65,10 @@ class _Plain:
         return (
             len(args) <= len(self.by_place)
             and all(map(isinstance, args, self.by_place))
-            and all(isinstance(value, self.by_name.get(name, self.others)) for name, value in kwargs.items())
+            and all(
+                isinstance(value, self.by_name.get(name, self.others))
+                for name, value in kwargs.items()
+            )
         )
 
 

@@ -6,10 +6,10 @@ open_image(read_attachment(handle, "Label"))
 """
 
 from aicsio.errors import SceneError, UnsupportedFormatError
-from aicsio.formats import _czi_attachments as czi
-from aicsio.formats import _czi_index as index
-from aicsio.formats._czi_attachments import Event
-from aicsio.formats._czi_index import Attachment
+from aicsio.formats.czi import attachments as czi
+from aicsio.formats.czi import index
+from aicsio.formats.czi.attachments import Event
+from aicsio.formats.czi.index import Attachment
 from aicsio.records import ImageHandle
 from aicsio.steps import verb
 
@@ -101,4 +101,8 @@ def list_events(handle: ImageHandle, /) -> tuple[Event, ...]:
     if handle.format != "czi":
         raise UnsupportedFormatError(f"{handle.format} files have no list of events; CZI files do")
     found = czi.find(index.list_attachments(handle.source), "EventList")
-    return () if found is None else czi.parse_events(index.read_attachment_data(handle.source, found), handle.source)
+    return (
+        ()
+        if found is None
+        else czi.parse_events(index.read_attachment_data(handle.source, found), handle.source)
+    )

@@ -59,7 +59,9 @@ def spawn_cluster_and_client(
     if address is not None:
         return None, distributed.Client(address, **kwargs)
     with contextlib.ExitStack() as opened:
-        cluster = opened.enter_context(distributed.LocalCluster(**{"dashboard_address": _dashboard(), **kwargs}))
+        cluster = opened.enter_context(
+            distributed.LocalCluster(**{"dashboard_address": _dashboard(), **kwargs})
+        )
         client = distributed.Client(cluster)
         opened.pop_all()
     return cluster, client

@@ -11,10 +11,23 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 
-from aicsio import _files, _notation, formats
+from aicsio import formats
 from aicsio._checks import checked
+from aicsio._dims import notation
+from aicsio._io import readers
 from aicsio.errors import CorruptFileError, DimensionError, SceneError, UnsupportedFormatError
-from aicsio.records import Channel, Contents, Diagnostic, Dims, ImageHandle, LazyArray, PixelSize, Scene, Source, View
+from aicsio.records import (
+    Channel,
+    Contents,
+    Diagnostic,
+    Dims,
+    ImageHandle,
+    LazyArray,
+    PixelSize,
+    Scene,
+    Source,
+    View,
+)
 
 __all__ = ["Candidate", "explain", "open_image"]
 
@@ -90,16 +103,18 @@ def open_image(
     Dims(order='CYX', shape=(2, 64, 48))
     """
     if dims is not None:
-        _notation.parse_order(dims)
-    if _is_array(image) or (isinstance(image, list | tuple) and image and all(map(_is_array, image))):
+        notation.parse_order(dims)
+    if _is_array(image) or (
+        isinstance(image, list | tuple) and image and all(map(_is_array, image))
+    ):
         from aicsio.formats import arrays
 
         source, contents = arrays.read_arrays(image, dims)
         name = "array"
     else:
         options = formats.Options(mosaic=mosaic, engine=engine)
-        with _files.session():
-            source = _files.identify(image, storage_options)
+        with readers.session():
+            source = readers.identify(image, storage_options)
             row = _choose(source) if format is None else _named(format)
             contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:
@@ -107,12 +122,16 @@ def open_image(
     contents = with_overrides(contents, channel_names, pixel_size)
     first = next((index for index, scene in enumerate(contents.scenes) if scene.levels), None)
     if first is None:
-        raise SceneError(f"{source.uri} holds no pixels: {len(contents.scenes)} scenes, none with data")
+        raise SceneError(
+            f"{source.uri} holds no pixels: {len(contents.scenes)} scenes, none with data"
+        )
     return ImageHandle(source, name, contents, first, 0, contents.scenes[first].levels[0])
 
 
 @checked
-def explain(image: object, *, storage_options: Mapping[str, Any] | None = None) -> tuple[Candidate, ...]:
+def explain(
+    image: object, *, storage_options: Mapping[str, Any] | None = None
+) -> tuple[Candidate, ...]:
     """Say which format opens a file, and why each of the others does not.
 
     Parameters
@@ -135,26 +154,32 @@ def explain(image: object, *, storage_options: Mapping[str, Any] | None = None) 
     """
     told: list[Candidate] = []
     taken = False
-    with _files.session():
-        source = _files.identify(image, storage_options)
-        head = _files.read_head(source, formats.HEAD_BYTES)
+    with readers.session():
+        source = readers.identify(image, storage_options)
+        head = readers.read_head(source, formats.HEAD_BYTES)
         for row in formats.candidates(source):
             if taken:
                 told.append(Candidate(row.name, False, "not asked: another format took the file"))
                 continue
             missing = row.missing()
             if missing:
-                told.append(Candidate(row.name, False, f"needs {', '.join(missing)}, which is not installed"))
+                told.append(
+                    Candidate(
+                        row.name, False, f"needs {', '.join(missing)}, which is not installed"
+                    )
+                )
                 continue
             taken = row.load().recognises(source, head)
-            told.append(Candidate(row.name, taken, f"its content {'is' if taken else 'is not'} {row.name}"))
+            told.append(
+                Candidate(row.name, taken, f"its content {'is' if taken else 'is not'} {row.name}")
+            )
     return tuple(told)
 
 
 def _choose(source: Source) -> formats.Format:
     if source.size == 0:
         raise CorruptFileError.at(source.uri, 0, "the file is empty")
-    head = _files.read_head(source, formats.HEAD_BYTES)
+    head = readers.read_head(source, formats.HEAD_BYTES)
     declined = []
     for row in formats.candidates(source):
         missing = row.missing()
@@ -174,13 +199,17 @@ def _choose(source: Source) -> formats.Format:
 def _named(name: str) -> formats.Format:
     row = formats.by_name(name)
     if row is None:
-        known = ", ".join(row.name for row in (*formats.TABLE, formats.FALLBACK, *formats.external()))
+        known = ", ".join(
+            row.name for row in (*formats.TABLE, formats.FALLBACK, *formats.external())
+        )
         raise UnsupportedFormatError(f"no format is called {name!r}; there are {known}")
     return row
 
 
 def _is_array(value: object) -> bool:
-    return isinstance(value, np.ndarray) or (hasattr(value, "__dask_graph__") and hasattr(value, "chunks"))
+    return isinstance(value, np.ndarray) or (
+        hasattr(value, "__dask_graph__") and hasattr(value, "chunks")
+    )
 
 
 def _with_dims(contents: Contents, dims: str) -> Contents:
@@ -189,7 +218,9 @@ def _with_dims(contents: Contents, dims: str) -> Contents:
     if all(scene is None for scene in scenes):
         there = "; ".join(sorted({str(scene.dims) for scene in contents.scenes}))
         raise DimensionError(f"dims={dims!r} names {len(dims)} axes, but the file has: {there}")
-    kept = tuple(old if new is None else new for old, new in zip(contents.scenes, scenes, strict=True))
+    kept = tuple(
+        old if new is None else new for old, new in zip(contents.scenes, scenes, strict=True)
+    )
     said = tuple(item for item in contents.diagnostics if item.code != "guessed-axes")
     note = Diagnostic("named-axes", f"the caller named the axes {dims!r}")
     return attrs.evolve(contents, scenes=kept, diagnostics=(*said, note))
@@ -204,17 +235,25 @@ def _renamed(scene: Scene, dims: str) -> Scene | None:
 def _relettered(level: LazyArray, dims: str) -> LazyArray | None:
     """Name the axes; those of size 1 that the caller left out keep a letter in the file and are not shown."""
     shape = level.stored.shape
-    shown = range(len(shape)) if len(dims) == len(shape) else [axis for axis, size in enumerate(shape) if size != 1]
+    shown = (
+        range(len(shape))
+        if len(dims) == len(shape)
+        else [axis for axis, size in enumerate(shape) if size != 1]
+    )
     if len(dims) != len(shown):
         return None
     spare = iter(dict.fromkeys(c for c in level.stored.order + ascii_uppercase if c not in dims))
     named = dict(zip(shown, dims, strict=True))
-    stored = Dims("".join(named[axis] if axis in named else next(spare) for axis in range(len(shape))), shape)
+    stored = Dims(
+        "".join(named[axis] if axis in named else next(spare) for axis in range(len(shape))), shape
+    )
     picks = tuple(range(size) if axis in named else 0 for axis, size in enumerate(shape))
     return attrs.evolve(level, stored=stored, view=View(dims, tuple(shown), picks))
 
 
-def with_overrides(contents: Contents, names: Sequence[str] | None, pixel_size: PixelSize | None) -> Contents:
+def with_overrides(
+    contents: Contents, names: Sequence[str] | None, pixel_size: PixelSize | None
+) -> Contents:
     scenes = contents.scenes
     if names is not None:
         if isinstance(names, str):
@@ -228,7 +267,11 @@ def with_overrides(contents: Contents, names: Sequence[str] | None, pixel_size: 
 def _with_names(scene: Scene, names: Sequence[str]) -> Scene:
     count = scene.levels[0].stored["C"] if scene.levels and "C" in scene.levels[0].stored else 1
     if len(names) != count:
-        raise DimensionError(f"{len(names)} channel names {list(names)} for {count} channels of {scene.name!r}")
+        raise DimensionError(
+            f"{len(names)} channel names {list(names)} for {count} channels of {scene.name!r}"
+        )
     known = scene.channels if len(scene.channels) == count else (Channel(),) * count
-    renamed = tuple(attrs.evolve(channel, name=name) for channel, name in zip(known, names, strict=True))
+    renamed = tuple(
+        attrs.evolve(channel, name=name) for channel, name in zip(known, names, strict=True)
+    )
     return attrs.evolve(scene, channels=renamed)

@@ -8,9 +8,9 @@ import attrs
 
 from aicsio import _engine
 from aicsio.errors import UnsupportedFormatError
-from aicsio.formats import _czi_subblocks as czi
-from aicsio.formats._czi_layout import CziLayout
-from aicsio.records import Coded, ImageHandle, Planes, Strided
+from aicsio.formats.czi import subblock_metadata as czi
+from aicsio.formats.czi.layout import CziLayout
+from aicsio.records import Encoded, ImageHandle, Planes, Strided
 from aicsio.steps import verb
 
 __all__ = ["read_planes", "read_subblock_metadata", "with_planes"]
@@ -110,10 +110,12 @@ def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     found = dict.fromkeys(
         piece.behind.offset
         for piece in _engine.pieces(handle.array)
-        if isinstance(piece, Strided | Coded) and piece.behind is not None
+        if isinstance(piece, Strided | Encoded) and piece.behind is not None
     )
     if handle.format != "czi" or (not found and not isinstance(handle.array.layout, CziLayout)):
         raise UnsupportedFormatError(
             f"{handle.source.uri} ({handle.format}): subblocks with metadata are those of CZI files, read natively"
         )
-    return tuple(text.decode("utf-8", "replace") for text in czi.read_texts(handle.source, tuple(found)))
+    return tuple(
+        text.decode("utf-8", "replace") for text in czi.read_texts(handle.source, tuple(found))
+    )

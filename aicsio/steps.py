@@ -26,9 +26,9 @@ from typing import (
 import attrs
 import numpy as np
 
-from aicsio import _views
 from aicsio._checks import checked
-from aicsio._notation import UserPick
+from aicsio._dims import views
+from aicsio._dims.notation import UserPick
 from aicsio.errors import ArgumentTypeError, SceneError
 from aicsio.records import ImageHandle
 
@@ -81,7 +81,9 @@ class Step(Generic[R_co]):
     def __call__(self, handle: ImageHandle, /) -> R_co:
         """Apply the verb to a handle."""
         if not isinstance(handle, ImageHandle):
-            raise ArgumentTypeError(f"{self!r} takes a handle from open_image, not a {type(handle).__name__}")
+            raise ArgumentTypeError(
+                f"{self!r} takes a handle from open_image, not a {type(handle).__name__}"
+            )
         module, _, name = self.verb.partition(":")
         function = getattr(importlib.import_module(module), name)
         options = {key: _thaw(value) for key, value in self.options}
@@ -118,8 +120,14 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
         try:
             inspect.signature(function).bind(None, *args, **kwargs)
         except TypeError as error:
-            raise ArgumentTypeError(f"{function.__name__}: {error}; it takes a handle from open_image first") from error
-        step: Step[R] = Step(name, tuple(map(_freeze, args)), tuple(sorted((k, _freeze(v)) for k, v in kwargs.items())))
+            raise ArgumentTypeError(
+                f"{function.__name__}: {error}; it takes a handle from open_image first"
+            ) from error
+        step: Step[R] = Step(
+            name,
+            tuple(map(_freeze, args)),
+            tuple(sorted((k, _freeze(v)) for k, v in kwargs.items())),
+        )
         return step
 
     return cast("Verb[P, R]", wrapper)
@@ -127,7 +135,9 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
 
 def _freeze(value: object) -> object:
     if isinstance(value, slice):
-        return Slice(*(cast("int | None", _freeze(part)) for part in (value.start, value.stop, value.step)))
+        return Slice(
+            *(cast("int | None", _freeze(part)) for part in (value.start, value.stop, value.step))
+        )
     if isinstance(value, Mapping):
         return Pairs(tuple(sorted(((key, _freeze(item)) for key, item in value.items()), key=repr)))
     if isinstance(value, os.PathLike):
@@ -140,7 +150,9 @@ def _freeze(value: object) -> object:
         hash(value)
     except TypeError as error:
         kind = type(value).__name__
-        raise ArgumentTypeError(f"a step cannot keep a {kind}, which does not hash: pass the handle too") from error
+        raise ArgumentTypeError(
+            f"a step cannot keep a {kind}, which does not hash: pass the handle too"
+        ) from error
     return value
 
 
@@ -185,7 +197,11 @@ def select_scene(handle: ImageHandle, /, scene: SupportsIndex | str) -> ImageHan
     if isinstance(scene, str):
         found = [index for index, name in enumerate(names) if name == scene]
         if len(found) != 1:
-            many = f"is the name of scenes {found}: pick one by its index" if found else "is no scene here"
+            many = (
+                f"is the name of scenes {found}: pick one by its index"
+                if found
+                else "is no scene here"
+            )
             raise SceneError(f"{scene!r} {many}; there are {_listing(names)}")
         index = found[0]
     else:
@@ -257,8 +273,10 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
     >>> transpose_to(h, "ZCYX", T=0, Z=slice(0, 4)).shape
     (4, 2, 64, 64)
     """
-    array = _views.transpose(handle.array, order, picks)
-    return ImageHandle(handle.source, handle.format, handle.contents, handle.scene_index, handle.level, array)
+    array = views.transpose(handle.array, order, picks)
+    return ImageHandle(
+        handle.source, handle.format, handle.contents, handle.scene_index, handle.level, array
+    )
 
 
 def _listing(names: tuple[str, ...]) -> str:
@@ -275,7 +293,14 @@ def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], /) -> C: ...
 @overload
 def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], /) -> D: ...
 @overload
-def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], f4: Callable[[D], E], /) -> E: ...
+def pipe(
+    value: A,
+    f1: Callable[[A], B],
+    f2: Callable[[B], C],
+    f3: Callable[[C], D],
+    f4: Callable[[D], E],
+    /,
+) -> E: ...
 @overload
 def pipe(
     value: A,

@@ -62,7 +62,9 @@ class Verification:
         both = " and ".join(self.engines)
         if self.agrees:
             return f"{self.uri}: {self.planes} planes are the same through {both}"
-        lines = [f"{self.uri}: {len(self.differences)} differences in {self.planes} planes between {both}"]
+        lines = [
+            f"{self.uri}: {len(self.differences)} differences in {self.planes} planes between {both}"
+        ]
         for one in self.differences[:20]:
             where = ", ".join(f"{letter}={at}" for letter, at in one.plane)
             lines.append(f"  {one.scene} {where}: {one.what}")
@@ -95,9 +97,13 @@ def verify(image: object, *, format: str | None = None) -> Verification:
     native = open_image(image, format=format, engine=None)
     second = SECOND_ENGINES.get(native.format)
     if second is None:
-        raise UnsupportedFormatError(f"{native.format} has one engine; {', '.join(SECOND_ENGINES)} have a second one")
+        raise UnsupportedFormatError(
+            f"{native.format} has one engine; {', '.join(SECOND_ENGINES)} have a second one"
+        )
     engines = ("native", second)
-    alone = next((note.message for note in native.diagnostics if note.code == "second-engine"), None)
+    alone = next(
+        (note.message for note in native.diagnostics if note.code == "second-engine"), None
+    )
     if alone is not None:
         return Verification(native.source.uri, engines, 0, (), alone)
     try:
@@ -123,7 +129,11 @@ def verify(image: object, *, format: str | None = None) -> Verification:
 
 def _scenes_apart(native: ImageHandle, other: ImageHandle) -> Iterator[Difference]:
     if len(native.scenes) != len(other.scenes):
-        yield Difference("", (), f"{len(native.scenes)} scenes natively, {len(other.scenes)} through the other engine")
+        yield Difference(
+            "",
+            (),
+            f"{len(native.scenes)} scenes natively, {len(other.scenes)} through the other engine",
+        )
 
 
 def _planes(handle: ImageHandle) -> Iterator[tuple[tuple[str, int], ...]]:

@@ -26,7 +26,9 @@ PAGE = ROOT / "docs" / "fidelity.md"
 @functools.cache
 def listed() -> list[tuple[str, str]]:
     """Pairs of aspect and file pattern in the tables of the page."""
-    rows = re.findall(r"^\| ([a-z][A-Za-z -]*) \| `([^`]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| ([a-z][A-Za-z -]*) \| `([^`]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
     return [(aspect.strip(), pattern) for aspect, pattern in rows]
 
 
@@ -47,10 +49,14 @@ def every_array(handle: ImageHandle) -> Iterator[npt.NDArray[Any]]:
 
 def digest(plane: npt.NDArray[Any]) -> str:
     """Checksum as recorded: little-endian, row-major."""
-    return hashlib.md5(plane.astype(plane.dtype.newbyteorder("<")).tobytes(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(
+        plane.astype(plane.dtype.newbyteorder("<")).tobytes(), usedforsecurity=False
+    ).hexdigest()
 
 
-def planes(array: npt.NDArray[Any], rows: int, columns: int, samples: int) -> Iterator[npt.NDArray[Any]]:
+def planes(
+    array: npt.NDArray[Any], rows: int, columns: int, samples: int
+) -> Iterator[npt.NDArray[Any]]:
     """Planes of the recorded size: in stored order, and with an axis as long as the samples moved to the end."""
     length = rows * columns * samples
     if array.size == 0 or array.size % length:
@@ -66,14 +72,19 @@ def conversions(plane: npt.NDArray[Any], columns: int) -> Iterator[tuple[str, np
     if plane.dtype == np.float16:
         yield "widened", plane.astype(np.float32)
     if plane.dtype.kind in "biu":
-        whole = plane.view(np.uint8) if plane.dtype == bool else plane.view(f"u{plane.dtype.itemsize}")
+        whole = (
+            plane.view(np.uint8) if plane.dtype == bool else plane.view(f"u{plane.dtype.itemsize}")
+        )
         for bits in (1,) if plane.dtype == bool else range(8 * whole.itemsize, 1, -1):
             yield "inverted", whole ^ whole.dtype.type((1 << bits) - 1)
     if plane.dtype == np.float32:
         yield "inverted", plane.view(np.uint32) ^ np.uint32(0x7FFFFFFF)
     if plane.dtype == np.uint32:
         for seen in (plane, 0xFFFFFF - plane):
-            yield "repacked", np.append(_packed(seen.reshape(-1, columns), 24), np.zeros(plane.size, np.uint8))
+            yield (
+                "repacked",
+                np.append(_packed(seen.reshape(-1, columns), 24), np.zeros(plane.size, np.uint8)),
+            )
     if plane.dtype in {np.dtype(np.uint16), np.dtype(np.uint32)}:
         for bits in (10, 12, 14, 24):
             yield "predicted on bytes", _predicted_on_bytes(plane.reshape(-1, columns), bits)
@@ -81,7 +92,9 @@ def conversions(plane: npt.NDArray[Any], columns: int) -> Iterator[tuple[str, np
 
 def _packed(rows: npt.NDArray[Any], bits: int) -> npt.NDArray[np.uint8]:
     """Samples as TIFF packs them: most significant bit first, each row from a new byte."""
-    each = rows[..., None].astype(np.uint64) >> np.arange(bits - 1, -1, -1, dtype=np.uint64) & np.uint64(1)
+    each = rows[..., None].astype(np.uint64) >> np.arange(
+        bits - 1, -1, -1, dtype=np.uint64
+    ) & np.uint64(1)
     return np.packbits(each.astype(np.uint8).reshape(len(rows), -1), axis=1)
 
 
@@ -132,7 +145,9 @@ def pixel_differences(handle: ImageHandle, fact: Fact) -> set[str]:
 
 
 def _blank(series: Fact) -> str:
-    size = {"float": 4, "double": 8}.get(series["type"]) or int(re.sub(r"\D", "", series["type"])) // 8
+    size = {"float": 4, "double": 8}.get(series["type"]) or int(
+        re.sub(r"\D", "", series["type"])
+    ) // 8
     return digest(np.zeros(series["X"] * series["Y"] * series["rgb"] * size, np.uint8))
 
 
@@ -160,7 +175,12 @@ def scene_differences(scene: Scene, series: Fact, ome: bool, guessed: bool) -> s
         found.add("guessed axes" if only_order else "sizes")
     if len(scene.levels) != series["levels"]:
         found.add("levels")
-    if ome and (series["name"] or None) != (None if scene.name.startswith("Image:") else scene.name) != series["name"]:
+    if (
+        ome
+        and (series["name"] or None)
+        != (None if scene.name.startswith("Image:") else scene.name)
+        != series["name"]
+    ):
         found.add("names")
     if not all(map(_close, (series["psz"], series["psy"], series["psx"]), scene.pixel_size)):
         found.add("physical size")

@@ -61,7 +61,9 @@ def test_wrong_arguments_raise(args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         checked(sample)(*args, **kwargs)
 
 
-@pytest.mark.parametrize(("args", "kwargs"), [((), {}), ((1, "", 3), {}), ((1, ""), {"second": ""})])
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((), {}), ((1, "", 3), {}), ((1, ""), {"second": ""})]
+)
 def test_calls_that_do_not_fit_the_signature_raise_as_python_does(
     args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:

@@ -32,7 +32,7 @@ from aicsio import (
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
-from clusters import Outside, outside_cluster, started
+from dask_clusters import Outside, outside_cluster, started
 
 SPEC = ImageSpec(T=2, C=3, Z=4, Y=64, X=80)
 
@@ -64,13 +64,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_czi(made / "raw.czi", blocks_of(planes, "TCZYX"), metadata_xml(channels=["a", "b", "c"]))
     mosaic = blocks_of(planes[0], "CZYX", tile=(40, 40), overlap=8, levels=2, compression="zstd1")
     write_czi(made / "mosaic.czi", mosaic, metadata_xml(channels=["a", "b", "c"]))
-    write_lif(made / "two.lif", [LifImage(planes[0], "CZYX"), LifImage(planes[1], "CZYX", name="second")])
+    write_lif(
+        made / "two.lif", [LifImage(planes[0], "CZYX"), LifImage(planes[1], "CZYX", name="second")]
+    )
     imageio.v3.imwrite(made / "one.png", (planes[0, 0, 0] % 251).astype(np.uint8))
     imageio.v3.imwrite(made / "many.gif", (planes[0, 0] % 251).astype(np.uint8))
     return made
 
 
-NAMES = ("tiles.ome.tiff", "set_0.ome.tiff", "plain.tif", "raw.czi", "mosaic.czi", "two.lif", "one.png", "many.gif")
+NAMES = (
+    "tiles.ome.tiff",
+    "set_0.ome.tiff",
+    "plain.tif",
+    "raw.czi",
+    "mosaic.czi",
+    "two.lif",
+    "one.png",
+    "many.gif",
+)
 
 
 def test_every_format_from_workers_elsewhere(
@@ -100,9 +111,11 @@ def test_connecting_leaves_the_scheduler_running(
             np.testing.assert_array_equal(img.data, pixels(SPEC))
             np.testing.assert_array_equal(imread_dask(path)[0, :].compute(), pixels(SPEC)[0])
             with use_dask(False), monkeypatch.context() as patch:
-                patch.setattr("aicsio._legacy_reading.to_dask", None)
+                patch.setattr("aicsio.legacy.reading.to_dask", None)
                 np.testing.assert_array_equal(AICSImage(path).data, pixels(SPEC))
-                np.testing.assert_array_equal(AICSImage(path).get_image_data("ZYX", T=1, C=2), pixels(SPEC)[1, 2])
+                np.testing.assert_array_equal(
+                    AICSImage(path).get_image_data("ZYX", T=1, C=2), pixels(SPEC)[1, 2]
+                )
         assert client.status == "closed"
     direct = AICSImage(path)
     np.testing.assert_array_equal(direct.data, pixels(SPEC))
@@ -110,8 +123,9 @@ def test_connecting_leaves_the_scheduler_running(
 
 def counted() -> None:
     """Count, on a worker, what is opened and parsed from now on."""
-    from aicsio import _pool, opening
-    from aicsio.formats import _imageio_frames
+    from aicsio import opening
+    from aicsio._io import pool
+    from aicsio.formats.imageio import frames
 
     counts = {"open_image": 0, "cursors": 0, "most open": 0}
 
@@ -120,13 +134,13 @@ def counted() -> None:
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             counts[key] += 1
-            counts["most open"] = max(counts["most open"], _pool.open_count())
+            counts["most open"] = max(counts["most open"], pool.open_count())
             return whole(*args, **kwargs)
 
         setattr(module, name, wrapper)
 
     counting(opening, "_choose", "open_image")
-    counting(_imageio_frames, "Cursors", "cursors")
+    counting(frames, "Cursors", "cursors")
     opening.counts = counts  # type: ignore[attr-defined]
 
 
@@ -229,7 +243,12 @@ def test_every_way_to_start_a_process(folder: Path, tmp_path: Path) -> None:
     script.write_text(START)
     names = ["tiles.ome.tiff", "raw.czi", "two.lif", "many.gif"]
     done = subprocess.run(
-        [sys.executable, str(script), *names], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, str(script), *names],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.stdout.strip() == "fine", done.stderr
 

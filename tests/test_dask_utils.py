@@ -50,7 +50,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def cluster() -> Iterator[tuple[distributed.LocalCluster, distributed.Client]]:
     """Two worker processes on this machine."""
     with dask_utils.cluster_and_client(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=DASHBOARD
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=DASHBOARD,
     ) as (started, client):
         assert started is not None
         yield started, client
@@ -65,6 +69,7 @@ def nothing_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("aicsio._engine.read", refuse)
     monkeypatch.setattr("aicsio._engine.read_into", refuse)
+    monkeypatch.setattr("aicsio._engine.run.read_into", refuse)
 
 
 # ---------------------------------------------------------------- a cluster of our own
@@ -114,7 +119,10 @@ def test_pixels_that_are_here_are_not_sent_around(
     for image in (np.zeros((4, 5)), Path(files[0]).read_bytes()):
         with pytest.raises(AssertionError, match="in this process"):
             _ = AICSImage(image).data
-    assert cluster[1].run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter) == before
+    assert (
+        cluster[1].run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+        == before
+    )
 
 
 @pytest.mark.usefixtures("cluster")
@@ -125,7 +133,9 @@ def test_arrays_through_the_cluster() -> None:
     np.testing.assert_array_equal(AICSImage(persisted).data[0, 0], array)
     assert AICSImage(persisted).dask_data.max().compute() == array.max()
     colours = da.from_array(array.reshape(40, 40, 3), chunks=(20, 40, 1)).persist()
-    np.testing.assert_array_equal(AICSImage(colours, dim_order="YXS").get_image_data("YXC"), array.reshape(40, 40, 3))
+    np.testing.assert_array_equal(
+        AICSImage(colours, dim_order="YXS").get_image_data("YXC"), array.reshape(40, 40, 3)
+    )
 
 
 def inside(path: str) -> int:
@@ -144,14 +154,25 @@ def test_a_task_on_a_worker_reads_images(
 def test_handles_and_images_travel(
     cluster: tuple[distributed.LocalCluster, distributed.Client], files: list[str]
 ) -> None:
-    handle = transpose_to(select_level(select_scene(open_image(files[0]), 1), 1), "YXS", C=1, T=0, Z=0)
+    handle = transpose_to(
+        select_level(select_scene(open_image(files[0]), 1), 1), "YXS", C=1, T=0, Z=0
+    )
     back = cluster[1].submit(lambda given: given, handle).result()
     assert back == handle
     assert hash(back) == hash(handle)
-    assert to_dask(back).name == to_dask(handle).name == cluster[1].submit(lambda h: to_dask(h).name, handle).result()
-    np.testing.assert_array_equal(cluster[1].submit(np.asarray, handle).result(), pixels(SECOND, 1)[0, 1, 0])
+    assert (
+        to_dask(back).name
+        == to_dask(handle).name
+        == cluster[1].submit(lambda h: to_dask(h).name, handle).result()
+    )
+    np.testing.assert_array_equal(
+        cluster[1].submit(np.asarray, handle).result(), pixels(SECOND, 1)[0, 1, 0]
+    )
     img = AICSImage(files[1])
-    assert cluster[1].submit(lambda given: given.get_image_data("YX", Z=1).shape, img).result() == (64, 80)
+    assert cluster[1].submit(lambda given: given.get_image_data("YX", Z=1).shape, img).result() == (
+        64,
+        80,
+    )
 
 
 def test_a_graph_is_small_and_holds_no_file(files: list[str]) -> None:
@@ -240,22 +261,29 @@ def test_reading_without_a_client_does_not_import_distributed(files: list[str]) 
         "import sys, aicsio; img = aicsio.AICSImage(sys.argv[1]); img.data; img.get_image_data('YX'); "
         "print('distributed' in sys.modules, 'dask' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code, files[0]], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, files[0]], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False False"
 
 
-def test_an_asynchronous_client_is_left_to_its_owner(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_asynchronous_client_is_left_to_its_owner(
+    files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Asynchronous:
         asynchronous = True
 
     monkeypatch.setattr(distributed, "get_client", Asynchronous)
-    assert not importlib.import_module("aicsio._legacy_reading")._cluster_is_active()
+    assert not importlib.import_module("aicsio.legacy.reading")._cluster_is_active()
     np.testing.assert_array_equal(AICSImage(files[1]).data, pixels(FIRST))
 
 
 def test_a_busy_port_is_no_trouble() -> None:
     quiet: dict[str, Any] = {"n_workers": 1, "processes": False}
-    with dask_utils.cluster_and_client(**quiet) as (first, _), dask_utils.cluster_and_client(**quiet) as (second, _):
+    with (
+        dask_utils.cluster_and_client(**quiet) as (first, _),
+        dask_utils.cluster_and_client(**quiet) as (second, _),
+    ):
         assert first is not None
         assert second is not None
         assert first.dashboard_link != second.dashboard_link

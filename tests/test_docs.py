@@ -35,7 +35,10 @@ import aicsio
 from aicsio import cli, formats
 from support import ROOT
 
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+)
 FENCE = re.compile(
     r"(?P<skip><!-- (?:shown only|command): [^>]+ -->\s*)?"
     r"^(?P<indent> *)```(?P<language>\w+)(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)```$",
@@ -71,7 +74,9 @@ def blocks(page: str) -> list[Block]:
         else:
             line = text.count("\n", 0, match.start("body")) + 1
             title = re.search(r'title="(.+?)"', match["info"])
-            found.append(Block(match["language"], body, line, bool(match["skip"]), title and title[1]))
+            found.append(
+                Block(match["language"], body, line, bool(match["skip"]), title and title[1])
+            )
         end = match.end()
     return found
 
@@ -93,12 +98,16 @@ def run_python(block: Block, names: dict[str, Any], page: str) -> str:
                 if promised is None:
                     exec(compile(ast.Module([statement], []), page, "exec"), names)  # noqa: S102 - it is ours
                 else:
-                    assert isinstance(statement, ast.Expr), f"{page}:{statement.lineno}: only expressions have values"
+                    assert isinstance(statement, ast.Expr), (
+                        f"{page}:{statement.lineno}: only expressions have values"
+                    )
                     value = eval(compile(ast.Expression(statement.value), page, "eval"), names)  # noqa: S307
                     assert_like(promised, repr(value), f"{page}:{statement.lineno}")
             except Exception as error:
                 kind = type(error).__name__
-                if statement is not statements[-1] or not (block.result or "").startswith(f"{kind}: "):
+                if statement is not statements[-1] or not (block.result or "").startswith(
+                    f"{kind}: "
+                ):
                     raise
                 return f"{printed.getvalue()}{kind}: {error}\n"
     return printed.getvalue()
@@ -107,7 +116,9 @@ def run_python(block: Block, names: dict[str, Any], page: str) -> str:
 def promised_values(code: str) -> dict[int, str]:
     """Texts behind ``# ->`` by line."""
     tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    comments = ((token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT)
+    comments = (
+        (token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT
+    )
     return {line: text[4:].strip() for line, text in comments if text.startswith("# ->")}
 
 
@@ -146,7 +157,11 @@ def run_shell(block: Block) -> str:
             continue
         assert words[0] == "aicsio", f"{line!r} is no call of aicsio: mark the block as shown only"
         call = [sys.executable, "-m", "aicsio", *words[1:]]
-        environment = {**os.environ, "COLUMNS": "120", "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        environment = {
+            **os.environ,
+            "COLUMNS": "120",
+            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        }
         done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == 0 or block.result, f"{line}\n{done.stdout}{done.stderr}"
         printed += done.stdout + done.stderr
@@ -195,14 +210,20 @@ def test_a_page_that_is_wrong_fails(code: str, result: str | None, message: str)
 
 
 def all_examples() -> str:
-    return "\n".join(f"{block.code}{block.result or ''}" for page in PAGES for block in executed(page, "python"))
+    return "\n".join(
+        f"{block.code}{block.result or ''}" for page in PAGES for block in executed(page, "python")
+    )
 
 
 @pytest.mark.parametrize("name", aicsio.__all__)
 def test_every_public_name_is_in_a_running_example_and_in_the_reference(name: str) -> None:
     assert re.search(rf"\b{name}\b", all_examples()), f"no example of README or docs uses {name}"
-    reference = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
-    assert re.search(rf"^::: aicsio\.{name}$", reference, re.MULTILINE), f"no page of docs/reference has {name}"
+    reference = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md")
+    )
+    assert re.search(rf"^::: aicsio\.{name}$", reference, re.MULTILINE), (
+        f"no page of docs/reference has {name}"
+    )
 
 
 ALIKE = {"write_scenes": "write_ome_tiff"}
@@ -223,21 +244,31 @@ def options() -> Iterator[str]:
 def test_every_option_is_in_a_running_example(option: str) -> None:
     name, _, parameter = option.partition("-")
     examples = all_examples().replace("**options", "compression=, overwrite=, tile=")
-    assert re.search(rf"\b{name}\([^#]*?\b{parameter}=", examples), f"no example calls {name}({parameter}=...)"
+    assert re.search(rf"\b{name}\([^#]*?\b{parameter}=", examples), (
+        f"no example calls {name}({parameter}=...)"
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in dir(aicsio.AICSImage) if not name.startswith("_")])
+@pytest.mark.parametrize(
+    "name", [name for name in dir(aicsio.AICSImage) if not name.startswith("_")]
+)
 def test_all_of_the_legacy_face_is_in_a_running_example(name: str) -> None:
-    examples = "".join(block.code for block in executed("docs/coming-from-aicsimageio.md", "python"))
+    examples = "".join(
+        block.code for block in executed("docs/coming-from-aicsimageio.md", "python")
+    )
     assert re.search(rf"img\.{name}\b", examples), f"no example uses img.{name}"
 
 
 def flags() -> Iterator[str]:
     """Options of the command line, as ``command --option``."""
     for action in cli._parser()._actions:
-        for command, parser in (action.choices or {}).items() if isinstance(action.choices, dict) else ():
+        for command, parser in (
+            (action.choices or {}).items() if isinstance(action.choices, dict) else ()
+        ):
             for option in parser._actions:
-                yield from (f"{command} {flag}" for flag in option.option_strings[-1:] if flag != "--help")
+                yield from (
+                    f"{command} {flag}" for flag in option.option_strings[-1:] if flag != "--help"
+                )
 
 
 NEEDS_MORE = {"convert --scheduler"}
@@ -247,11 +278,17 @@ NEEDS_MORE = {"convert --scheduler"}
 @pytest.mark.parametrize("flag", [flag for flag in flags() if flag not in NEEDS_MORE])
 def test_every_flag_of_the_command_line_is_in_a_running_example(flag: str) -> None:
     command, _, option = flag.partition(" ")
-    lines = "".join(block.code for block in executed("docs/command-line.md", "sh")).replace("\\\n", " ")
-    assert re.search(rf"^aicsio {command} .*{option}\b", lines, re.MULTILINE), f"no example of {flag}"
+    lines = "".join(block.code for block in executed("docs/command-line.md", "sh")).replace(
+        "\\\n", " "
+    )
+    assert re.search(rf"^aicsio {command} .*{option}\b", lines, re.MULTILINE), (
+        f"no example of {flag}"
+    )
 
 
 @pytest.mark.parametrize("name", ["demo", "tests"])
 def test_the_readme_has_the_commands_that_the_gates_run(name: str) -> None:
-    done = subprocess.run([ROOT / ".ci" / "readme-command", name], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [ROOT / ".ci" / "readme-command", name], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("python3 -m venv ")

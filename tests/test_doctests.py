@@ -33,7 +33,9 @@ def examples(name: str) -> list[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("name", list(modules()))
-def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_a_module_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for example in examples(name):
@@ -42,7 +44,9 @@ def test_the_examples_of_a_module_run(name: str, tmp_path: Path, monkeypatch: py
         assert not report, "".join(report)
 
 
-@pytest.mark.parametrize("name", [n for n in aicsio.__all__ if inspect.isfunction(getattr(aicsio, n))])
+@pytest.mark.parametrize(
+    "name", [n for n in aicsio.__all__ if inspect.isfunction(getattr(aicsio, n))]
+)
 def test_every_public_function_has_an_example(name: str) -> None:
     function = getattr(aicsio, name)
     found = [example.name for example in examples(function.__module__)]

@@ -22,7 +22,11 @@ BUILTINS = {
 
 
 def test_every_error_is_public() -> None:
-    defined = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, AicsioError)}
+    defined = {
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, AicsioError)
+    }
     assert defined == set(LEAVES)
     assert {kind.__name__ for kind in defined} <= set(aicsio.__all__)
 

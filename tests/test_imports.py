@@ -61,6 +61,12 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 def test_the_floors_hold() -> None:
     pytest.importorskip("importlinter")
-    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
-    run = subprocess.run([*command, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False)
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+    ]
+    run = subprocess.run(
+        [*command, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert run.returncode == 0, run.stdout + run.stderr

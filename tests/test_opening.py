@@ -4,8 +4,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicsio import Candidate, Channel, PixelSize, explain, formats, open_image, select_scene, to_numpy, transpose_to
-from aicsio._files import identify, open_count
+from aicsio import (
+    Candidate,
+    Channel,
+    PixelSize,
+    explain,
+    formats,
+    open_image,
+    select_scene,
+    to_numpy,
+    transpose_to,
+)
+from aicsio._io.readers import identify, open_count
 from aicsio.errors import (
     ArgumentTypeError,
     CorruptFileError,
@@ -55,7 +65,9 @@ class TestChoosing:
             for row in formats.TABLE
         )
         monkeypatch.setattr(formats, "TABLE", rows)
-        monkeypatch.setattr(formats, "FALLBACK", formats.Format("imageio", (), "x", ("another_one",)))
+        monkeypatch.setattr(
+            formats, "FALLBACK", formats.Format("imageio", (), "x", ("another_one",))
+        )
         told = explain(plain)
         assert {candidate.reason for candidate in told} == {
             "needs no_such_package, which is not installed",
@@ -81,11 +93,15 @@ class TestChoosing:
     def test_a_format_may_be_named(self, tmp_path: Path) -> None:
         path = write(TiffSpec((ImageSpec(C=2),)), tmp_path)
         assert open_image(path, format="tiff").format == "tiff"
-        with pytest.raises(UnsupportedFormatError, match=r"no format is called 'jpeg'; there are .*ome-tiff.*imageio"):
+        with pytest.raises(
+            UnsupportedFormatError,
+            match=r"no format is called 'jpeg'; there are .*ome-tiff.*imageio",
+        ):
             open_image(path, format="jpeg")
 
     @pytest.mark.parametrize(
-        "kwargs", [{"mosaic": "none"}, {"dims": 3}, {"format": 1}, {"channel_names": 3}, {"pixel_size": 1.0}]
+        "kwargs",
+        [{"mosaic": "none"}, {"dims": 3}, {"format": 1}, {"channel_names": 3}, {"pixel_size": 1.0}],
     )
     def test_arguments_of_a_wrong_type(self, plain: Path, kwargs: dict[str, Any]) -> None:
         with pytest.raises(ArgumentTypeError, match=next(iter(kwargs))):
@@ -119,7 +135,8 @@ class TestDims:
         assert np.array_equal(to_numpy(select_scene(named, 0)), to_numpy(named))
 
     @pytest.mark.parametrize(
-        ("dims", "said"), [("YX", "names 2 axes"), ("ABCDEFYX", "names 8 axes"), ("zyx", "'ZYX'"), ("YXY", "twice")]
+        ("dims", "said"),
+        [("YX", "names 2 axes"), ("ABCDEFYX", "names 8 axes"), ("zyx", "'ZYX'"), ("YXY", "twice")],
     )
     def test_as_many_letters_as_axes(self, plain: Path, dims: str, said: str) -> None:
         with pytest.raises(DimensionError, match=said):
@@ -144,7 +161,9 @@ class TestFacts:
     @pytest.mark.parametrize("names", [["a"], ["a", "b", "c"], []])
     def test_one_name_a_channel(self, tmp_path: Path, names: list[str]) -> None:
         path = write(TiffSpec((ImageSpec(C=2),)), tmp_path)
-        with pytest.raises(DimensionError, match=f"{len(names)} channel names .* for 2 channels of 'Image:0'"):
+        with pytest.raises(
+            DimensionError, match=f"{len(names)} channel names .* for 2 channels of 'Image:0'"
+        ):
             open_image(path, channel_names=names)
 
     def test_a_string_is_one_name(self) -> None:
@@ -153,21 +172,29 @@ class TestFacts:
     def test_pixel_size(self, tmp_path: Path) -> None:
         path = write(TiffSpec((ImageSpec(pixel_size=PixelSize(1.0, 2.0, 3.0)),)), tmp_path)
         assert open_image(path).pixel_size == PixelSize(1.0, 2.0, 3.0)
-        assert open_image(path, pixel_size=PixelSize(X=0.5)).pixel_size == PixelSize(None, None, 0.5)
+        assert open_image(path, pixel_size=PixelSize(X=0.5)).pixel_size == PixelSize(
+            None, None, 0.5
+        )
 
 
 class TestFocus:
-    def test_the_first_scene_with_pixels_is_in_focus(self, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_first_scene_with_pixels_is_in_focus(
+        self, plain: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from aicsio.formats import tiff
 
         read = tiff.read_contents
         empty = Scene("empty", ())
-        monkeypatch.setattr(tiff, "read_contents", lambda *args: Contents((empty, *read(*args).scenes, empty)))
+        monkeypatch.setattr(
+            tiff, "read_contents", lambda *args: Contents((empty, *read(*args).scenes, empty))
+        )
         handle = open_image(plain)
         assert handle.scene_index == 1
         assert handle.scene_names[0] == "empty"
 
-    def test_a_file_without_pixels_says_so(self, plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_without_pixels_says_so(
+        self, plain: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from aicsio.formats import tiff
 
         monkeypatch.setattr(tiff, "read_contents", lambda *_: Contents((Scene("empty", ()),) * 2))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aicsio import CorruptFileError, ImageHandle, UnsupportedFormatError, open_image, transpose_to
-from aicsio.formats._czi_subblocks import FIRST, Said, parse
+from aicsio.formats.czi.subblock_metadata import FIRST, Said, parse
 from aicsio.planes import read_planes, read_subblock_metadata, with_planes
 from aicsio.testing.czi import Block, metadata_xml, time_stamps, write_czi
 from support import corpus_file, corpus_names, facts
@@ -93,8 +93,13 @@ def test_metadata_of_the_subblocks_in_focus() -> None:
 
 
 def test_what_is_no_number_is_not_known() -> None:
-    text = b"<StageXPosition>here</StageXPosition><FocusPosition>inf</FocusPosition><AcquisitionTime/>"
-    assert all(math.isnan(value) for value in (parse(text).x, parse(text).z, parse(text).time, Said().exposure))
+    text = (
+        b"<StageXPosition>here</StageXPosition><FocusPosition>inf</FocusPosition><AcquisitionTime/>"
+    )
+    assert all(
+        math.isnan(value)
+        for value in (parse(text).x, parse(text).z, parse(text).time, Said().exposure)
+    )
 
 
 def test_lying_subblocks_are_refused() -> None:

@@ -27,7 +27,11 @@ from aicsio.testing.layouts import handle_of, stored
 
 @pytest.fixture
 def image() -> ImageHandle:
-    scenes = [np.arange(24).reshape(2, 3, 4), np.arange(60).reshape(3, 4, 5), np.arange(6).reshape(1, 2, 3)]
+    scenes = [
+        np.arange(24).reshape(2, 3, 4),
+        np.arange(60).reshape(3, 4, 5),
+        np.arange(6).reshape(1, 2, 3),
+    ]
     return open_image(scenes, dims="CYX")
 
 
@@ -41,10 +45,15 @@ class TestSelectScene:
             assert chosen.level == 0
 
     @pytest.mark.parametrize("scene", [3, -4, 10**9])
-    def test_an_index_outside_is_answered_with_the_names(self, image: ImageHandle, scene: int) -> None:
+    def test_an_index_outside_is_answered_with_the_names(
+        self, image: ImageHandle, scene: int
+    ) -> None:
         with pytest.raises(SceneError) as caught:
             select_scene(image, scene)
-        assert str(caught.value) == f"no scene {scene}; there are 0: 'Image:0', 1: 'Image:1', 2: 'Image:2'"
+        assert (
+            str(caught.value)
+            == f"no scene {scene}; there are 0: 'Image:0', 1: 'Image:1', 2: 'Image:2'"
+        )
 
     def test_an_unknown_name_is_answered_with_the_names(self, image: ImageHandle) -> None:
         with pytest.raises(SceneError, match="'A1' is no scene here; there are 0: 'Image:0'"):
@@ -55,7 +64,9 @@ class TestSelectScene:
 
         twins = tuple(attrs.evolve(scene, name="A") for scene in image.scenes)
         double = attrs.evolve(image, contents=attrs.evolve(image.contents, scenes=twins))
-        with pytest.raises(SceneError, match=r"'A' is the name of scenes \[0, 1, 2\]: pick one by its index"):
+        with pytest.raises(
+            SceneError, match=r"'A' is the name of scenes \[0, 1, 2\]: pick one by its index"
+        ):
             select_scene(double, "A")
 
     def test_long_lists_are_cut(self) -> None:
@@ -107,12 +118,18 @@ class TestSteps:
     @pytest.mark.parametrize(("step", "shown"), STEPS)
     def test_a_step_prints_as_the_call_that_made_it(self, step: Step[Any], shown: str) -> None:
         assert repr(step) == shown
-        names = {"select_scene": select_scene, "select_level": select_level, "transpose_to": transpose_to}
+        names = {
+            "select_scene": select_scene,
+            "select_level": select_level,
+            "transpose_to": transpose_to,
+        }
         verbs = {**names, "to_numpy": to_numpy, "to_dask": to_dask, "to_xarray": to_xarray}
         assert eval(shown, verbs) == step  # noqa: S307 - a repr that can be pasted back
 
     @pytest.mark.parametrize(("step", "shown"), STEPS)
-    def test_a_step_is_a_value_that_travels(self, step: Step[Any], shown: str, image: ImageHandle) -> None:
+    def test_a_step_is_a_value_that_travels(
+        self, step: Step[Any], shown: str, image: ImageHandle
+    ) -> None:
         again = pickle.loads(pickle.dumps(step))
         assert again == step
         assert hash(again) == hash(step)
@@ -127,11 +144,17 @@ import pickle, numpy, aicsio
 step = pickle.load(open({str(path)!r}, "rb"))
 print(step(aicsio.open_image(numpy.zeros((2, 3, 4)), dims="CYX")).dims)
 """
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
         assert run.stdout.strip() == "Y=3, X=4"
 
     def test_equal_arguments_make_equal_steps(self) -> None:
-        assert transpose_to("CYX", C=[0, 1]) == transpose_to("CYX", C=np.array([0, 1])) == transpose_to("CYX", C=(0, 1))
+        assert (
+            transpose_to("CYX", C=[0, 1])
+            == transpose_to("CYX", C=np.array([0, 1]))
+            == transpose_to("CYX", C=(0, 1))
+        )
         assert transpose_to("YX", C=0, T=1) == transpose_to("YX", T=1, C=0)
         assert to_dask(chunks={"Y": 1, "X": 2}) == to_dask(chunks={"X": 2, "Y": 1})
         assert transpose_to("YX", C=0) != transpose_to("YX", C=1)
@@ -175,7 +198,9 @@ print(step(aicsio.open_image(numpy.zeros((2, 3, 4)), dims="CYX")).dims)
 
 
 @verb
-def with_facts(handle: ImageHandle, /, size: PixelSize, path: str | Path) -> tuple[ImageHandle, PixelSize, str | Path]:
+def with_facts(
+    handle: ImageHandle, /, size: PixelSize, path: str | Path
+) -> tuple[ImageHandle, PixelSize, str | Path]:
     return handle, size, path
 
 

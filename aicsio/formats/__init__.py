@@ -12,7 +12,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import attrs
 
-from aicsio._files import lend, open_binary, read_head
+from aicsio._io.readers import lend, open_binary, read_head
 from aicsio.errors import MissingDependencyError
 from aicsio.records import Contents, Source
 
@@ -82,7 +82,9 @@ class Format:
         missing = self.missing()
         if missing:
             what = f"'aicsio[{self.extra}]'" if self.extra else " ".join(missing)
-            raise MissingDependencyError(f"{self.name} needs {', '.join(missing)}: pip install {what}")
+            raise MissingDependencyError(
+                f"{self.name} needs {', '.join(missing)}: pip install {what}"
+            )
         return _imported(self.module)
 
     def missing(self) -> tuple[str, ...]:
@@ -102,13 +104,32 @@ TABLE: tuple[Format, ...] = (
     Format("lif", (".lif", ".lof", ".xlif", ".xlef", ".xlcf"), "aicsio.formats.lif"),
     Format(
         "ome-tiff",
-        (".companion.ome", ".tif", ".tiff", ".tf2", ".tf8", ".btf"),  # ".ome.tif" is a custom that many do not keep
+        (
+            ".companion.ome",
+            ".tif",
+            ".tiff",
+            ".tf2",
+            ".tf8",
+            ".btf",
+        ),  # ".ome.tif" is a custom that many do not keep
         "aicsio.formats.ome_tiff",
         ("tifffile",),
     ),
     Format(
         "tiff",
-        (".tif", ".tiff", ".btf", ".tf8", ".lsm", ".stk", ".svs", ".scn", ".ndpi", ".qptiff", ".flex"),
+        (
+            ".tif",
+            ".tiff",
+            ".btf",
+            ".tf8",
+            ".lsm",
+            ".stk",
+            ".svs",
+            ".scn",
+            ".ndpi",
+            ".qptiff",
+            ".flex",
+        ),
         "aicsio.formats.tiff",
         ("tifffile",),
     ),

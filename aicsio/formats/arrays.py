@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import ArgumentTypeError, DimensionError
-from aicsio.records import Called, Channel, Contents, Diagnostic, Dims, LazyArray, Piece, Scene, Source
+from aicsio.records import (
+    Channel,
+    Computed,
+    Contents,
+    Diagnostic,
+    Dims,
+    LazyArray,
+    Piece,
+    Scene,
+    Source,
+)
 
 GUESSES = {1: "X", 2: "YX", 3: "ZYX", 4: "CZYX", 5: "TCZYX", 6: "TCZYXS"}
 """Letters of an array whose axes the caller did not name, by rank: the customs of AICSImageIO."""
@@ -53,11 +63,15 @@ class ArrayLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """One piece: the window itself."""
-        starts = tuple(b * n + part.start for b, n, part in zip(block, self.block_shape, window, strict=True))
+        starts = tuple(
+            b * n + part.start for b, n, part in zip(block, self.block_shape, window, strict=True)
+        )
         extent = tuple(part.stop - part.start for part in window)
         origin = (0,) * len(extent)
         name = "aicsio.formats.arrays:take"
-        yield Called(name, (self.held, starts, extent), extent, self.dtype, origin, extent, origin)
+        yield Computed(
+            name, (self.held, starts, extent), extent, self.dtype, origin, extent, origin
+        )
 
 
 def _token(array: Any) -> str:
@@ -69,7 +83,9 @@ def _token(array: Any) -> str:
 
 def take(held: Held, starts: tuple[int, ...], extent: tuple[int, ...]) -> npt.NDArray[Any]:
     """Cut a window from the caller's array; a dask array is computed."""
-    cut = held.array[tuple(slice(start, start + n) for start, n in zip(starts, extent, strict=True))]
+    cut = held.array[
+        tuple(slice(start, start + n) for start, n in zip(starts, extent, strict=True))
+    ]
     if hasattr(cut, "compute"):
         # Blocks already run on threads of the engine: one more pool for each would only stand in their way.
         cut = cut.compute(scheduler="synchronous")
@@ -94,7 +110,9 @@ def read_arrays(image: Any, dims: str | None) -> tuple[Source, Contents]:
         if guessed:
             message = f"axes taken as {guessed!r}: name them with dims=..."
             notes.append(Diagnostic("guessed-axes", message, scene.name))
-    return Source("memory:array", local=False, content=b""), Contents(tuple(scenes), None, tuple(notes))
+    return Source("memory:array", local=False, content=b""), Contents(
+        tuple(scenes), None, tuple(notes)
+    )
 
 
 def _scene(array: Any, name: str, dims: str | None) -> tuple[Scene, str | None]:
@@ -106,9 +124,13 @@ def _scene(array: Any, name: str, dims: str | None) -> tuple[Scene, str | None]:
         raise DimensionError(f"an array of {rank} axes needs dims=..., one letter an axis")
     letters = GUESSES[rank] if dims is None else dims
     if len(letters) != rank:
-        raise DimensionError(f"dims={letters!r} names {len(letters)} axes, but the array has shape {array.shape}")
+        raise DimensionError(
+            f"dims={letters!r} names {len(letters)} axes, but the array has shape {array.shape}"
+        )
     if any(n != n for n in array.shape):  # noqa: PLR0124 - not a number: the length of a dask selection
-        raise DimensionError(f"the array has unknown sizes {array.shape}: call its compute_chunk_sizes() first")
+        raise DimensionError(
+            f"the array has unknown sizes {array.shape}: call its compute_chunk_sizes() first"
+        )
     stored = Dims(letters, tuple(int(n) for n in array.shape))
     chunks = getattr(array, "chunks", None)
     blocks = tuple(max(sizes) for sizes in chunks) if chunks else stored.shape
@@ -117,5 +139,7 @@ def _scene(array: Any, name: str, dims: str | None) -> tuple[Scene, str | None]:
     layout = ArrayLayout(held, stored.shape, tuple(max(b, 1) for b in blocks), dtype)
     count = stored.get("C", 1)
     samples = stored.get("S", 1)
-    scene = Scene(name, (LazyArray.whole(layout, stored, dtype),), (Channel(samples=samples),) * count)
+    scene = Scene(
+        name, (LazyArray.whole(layout, stored, dtype),), (Channel(samples=samples),) * count
+    )
     return scene, letters if dims is None else None

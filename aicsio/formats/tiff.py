@@ -4,8 +4,8 @@ Rule kept here: this module is the door; which dialect a file is written in, ``_
 """
 
 from aicsio.formats import Options
-from aicsio.formats._tiff_dialects import describe
-from aicsio.formats._tiff_ifd import open_tiff, read_form
+from aicsio.formats._tiff.dialects import describe
+from aicsio.formats._tiff.ifd import open_tiff, read_form
 from aicsio.records import Contents, Source
 
 __all__ = ["read_contents", "recognises"]

@@ -112,11 +112,21 @@ def _entry(block: Block, position: int) -> bytes:
     level = 0 if (tall, wide) == (height, width) else 2
     sizes = {"Y": (tall, height), "X": (wide, width)}
     head = b"DV" + struct.pack(
-        "<iqiiB5xi", kind, position, block.file_part, COMPRESSIONS[block.compression], level, len(block.start)
+        "<iqiiB5xi",
+        kind,
+        position,
+        block.file_part,
+        COMPRESSIONS[block.compression],
+        level,
+        len(block.start),
     )
     dims = [
-        struct.pack("<4siifi", letter.encode(), at, *((s := sizes.get(letter, (1, 1)))[:1]), 0.0, s[1])
-        for letter, at in sorted(block.start.items(), key=lambda item: DIRECTORY_ORDER.index(item[0]))
+        struct.pack(
+            "<4siifi", letter.encode(), at, *((s := sizes.get(letter, (1, 1)))[:1]), 0.0, s[1]
+        )
+        for letter, at in sorted(
+            block.start.items(), key=lambda item: DIRECTORY_ORDER.index(item[0])
+        )
     ]
     return head + b"".join(dims)
 
@@ -179,9 +189,15 @@ def write_czi(
         text = (metadata or metadata_xml()).encode()
         metadata_at = out.segment(b"ZISRAWMETADATA", [struct.pack("<ii248x", len(text), 0), text])
     attached = [_write_attachment(out, *one) for one in attachments]
-    list_at = out.segment(b"ZISRAWATTDIR", [struct.pack("<i252x", len(attached)), *attached]) if attached else 0
+    list_at = (
+        out.segment(b"ZISRAWATTDIR", [struct.pack("<i252x", len(attached)), *attached])
+        if attached
+        else 0
+    )
     guid = uuid.UUID(int=0xC21).bytes_le
-    head = struct.pack("<iiii16s16siqqiq", 1, 0, 0, 0, guid, guid, file_part, directory, metadata_at, 0, list_at)
+    head = struct.pack(
+        "<iiii16s16siqqiq", 1, 0, 0, 0, guid, guid, file_part, directory, metadata_at, 0, list_at
+    )
     out.file.seek(32)
     out.file.write(head)
     return out.at
@@ -196,14 +212,28 @@ def _write_block(out: _Out, block: Block) -> bytes:
 
 
 def _write_attachment(out: _Out, name: str, kind: str, content: bytes) -> bytes:
-    entry = struct.pack("<2s10xqi16s8s80s", b"A1", out.at, 0, uuid.UUID(int=1).bytes_le, kind.encode(), name.encode())
-    out.segment(b"ZISRAWATTACH", [(struct.pack("<q8x", len(content)) + entry).ljust(256, b"\0"), content])
+    entry = struct.pack(
+        "<2s10xqi16s8s80s",
+        b"A1",
+        out.at,
+        0,
+        uuid.UUID(int=1).bytes_le,
+        kind.encode(),
+        name.encode(),
+    )
+    out.segment(
+        b"ZISRAWATTACH", [(struct.pack("<q8x", len(content)) + entry).ljust(256, b"\0"), content]
+    )
     return entry
 
 
 def time_stamps(seconds: Sequence[float]) -> tuple[str, str, bytes]:
     """Make the attachment that holds the times of T."""
-    return "TimeStamps", "CZTIMS", struct.pack(f"<ii{len(seconds)}d", 8 + 8 * len(seconds), len(seconds), *seconds)
+    return (
+        "TimeStamps",
+        "CZTIMS",
+        struct.pack(f"<ii{len(seconds)}d", 8 + 8 * len(seconds), len(seconds), *seconds),
+    )
 
 
 def metadata_xml(
@@ -286,8 +316,13 @@ def blocks_of(
             yield Block(small, {**at, **where}, (plane.shape[0], plane.shape[1]), compression)
 
 
-def _corners(shape: tuple[int, ...], tile: tuple[int, int] | None, overlap: int) -> list[tuple[int, int]]:
+def _corners(
+    shape: tuple[int, ...], tile: tuple[int, int] | None, overlap: int
+) -> list[tuple[int, int]]:
     if tile is None:
         return [(0, 0)]
-    rows, columns = (range(0, max(n - overlap, 1), size - overlap) for n, size in zip(shape[:2], tile, strict=True))
+    rows, columns = (
+        range(0, max(n - overlap, 1), size - overlap)
+        for n, size in zip(shape[:2], tile, strict=True)
+    )
     return [(y, x) for y in rows for x in columns]

@@ -12,14 +12,14 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio import _files
+from aicsio._io import readers
 from aicsio.records import (
     Channel,
     Codec,
-    Coded,
     Contents,
     Dims,
     DType,
+    Encoded,
     ImageHandle,
     LazyArray,
     Piece,
@@ -61,17 +61,24 @@ class Grid:
         grid = tuple(-(-n // b) for n, b in zip(self.shape, self.block_shape, strict=True))
         index = int(np.ravel_multi_index(block, grid))
         offset = int(np.frombuffer(self.offsets, "<i8")[index])
-        shape = tuple(min(size, n - at * size) for at, size, n in zip(block, self.block_shape, self.shape, strict=True))
+        shape = tuple(
+            min(size, n - at * size)
+            for at, size, n in zip(block, self.block_shape, self.shape, strict=True)
+        )
         crop = tuple(part.start for part in window)
         extent = tuple(part.stop - part.start for part in window)
         place = (0,) * len(extent)
         if self.kind == "raw":
             first, strides = _strides(shape, self.axes, self.flipped, self.dtype.itemsize)
-            yield Strided(self.source, offset + first, shape, strides, self.dtype, crop, extent, place)
+            yield Strided(
+                self.source, offset + first, shape, strides, self.dtype, crop, extent, place
+            )
         else:
             count = int(np.frombuffer(self.counts, "<i8")[index])
             codecs = (Codec("deflate"),)
-            yield Coded(self.source, offset, count, codecs, shape, self.dtype, crop, extent, place)
+            yield Encoded(
+                self.source, offset, count, codecs, shape, self.dtype, crop, extent, place
+            )
 
 
 def _strides(
@@ -120,20 +127,33 @@ def stored(
     for at in np.ndindex(*(-(-n // b) for n, b in zip(pixels.shape, blocks, strict=True))):
         part = pixels[tuple(slice(i * b, (i + 1) * b) for i, b in zip(at, blocks, strict=True))]
         if kind == "raw":
-            part = part[tuple(slice(None, None, -1 if flip else 1) for flip in flips)].transpose(axes)
+            part = part[tuple(slice(None, None, -1 if flip else 1) for flip in flips)].transpose(
+                axes
+            )
         raw = part.tobytes()
         chunk = raw if kind == "raw" else zlib.compress(raw, 1)
         offsets.append(len(content))
         counts.append(len(chunk))
         content += chunk + b"\xee" * 3
     table = [np.array(column, "<i8").tobytes() for column in (offsets, counts)]
-    layout = Grid(_files.identify(bytes(content)), pixels.shape, blocks, pixels.dtype, kind, axes, flips, *table)
+    layout = Grid(
+        readers.identify(bytes(content)),
+        pixels.shape,
+        blocks,
+        pixels.dtype,
+        kind,
+        axes,
+        flips,
+        *table,
+    )
     return LazyArray.whole(layout, Dims(dims, pixels.shape), pixels.dtype)
 
 
 def moved(array: LazyArray, where: object) -> LazyArray:
     """Show what ``stored`` made from another source, such as a path or URL, that holds the bytes of its own."""
-    return attrs.evolve(array, layout=attrs.evolve(cast("Grid", array.layout), source=_files.identify(where)))
+    return attrs.evolve(
+        array, layout=attrs.evolve(cast("Grid", array.layout), source=readers.identify(where))
+    )
 
 
 def content_of(array: LazyArray) -> bytes:

@@ -78,7 +78,9 @@ def _layout(image: LifImage) -> tuple[dict[str, int], dict[tuple[int, int], int]
         if letter == "X":
             step += image.row_padding
     channels, samples = range(sizes.get("C", 1)), range(sizes.get("S", 1))
-    offsets = {(c, s): c * strides.get("C", 0) + s * strides.get("S", 0) for c in channels for s in samples}
+    offsets = {
+        (c, s): c * strides.get("C", 0) + s * strides.get("S", 0) for c in channels for s in samples
+    }
     return {k: v for k, v in strides.items() if k not in "CS"}, offsets, step
 
 
@@ -102,7 +104,9 @@ def _element(image: LifImage, block: str | None) -> ET.Element:
     sizes = dict(zip(image.dims, image.pixels.shape, strict=True))
     strides, offsets, nbytes = _layout(image)
     element = ET.Element("Element", Name=image.name.rpartition("/")[2])
-    described = ET.SubElement(ET.SubElement(ET.SubElement(element, "Data"), "Image"), "ImageDescription")
+    described = ET.SubElement(
+        ET.SubElement(ET.SubElement(element, "Data"), "Image"), "ImageDescription"
+    )
     channels = ET.SubElement(described, "Channels")
     for (c, s), offset in offsets.items():
         kind = np.dtype(image.depths[c] if image.depths else image.pixels.dtype)
@@ -135,26 +139,43 @@ def _add_times(root: ET.Element, image: LifImage) -> None:
     listed = ET.SubElement(root, "TimeStampList")
     if image.old_times:
         for tick in ticks:
-            ET.SubElement(listed, "TimeStamp", HighInteger=str(tick >> 32), LowInteger=str(tick & 0xFFFFFFFF))
+            ET.SubElement(
+                listed, "TimeStamp", HighInteger=str(tick >> 32), LowInteger=str(tick & 0xFFFFFFFF)
+            )
     else:
         listed.set("NumberOfTimeStamps", str(len(ticks)))
         listed.text = " ".join(f"{tick:x}" for tick in ticks) + " "
 
 
 def _add_settings(root: ET.Element, image: LifImage) -> None:
-    flags = {key: str(int(value)) for key, value in zip(("FlipX", "FlipY", "SwapXY"), image.turn, strict=True)}
+    flags = {
+        key: str(int(value))
+        for key, value in zip(("FlipX", "FlipY", "SwapXY"), image.turn, strict=True)
+    }
     if image.tiles:
         scan = ET.SubElement(root, "Attachment", {"Name": "TileScanInfo", **flags})
         for x, y in image.tiles:
-            ET.SubElement(scan, "Tile", FieldX="0", FieldY="0", PosX=repr(x), PosY=repr(y), PosZ="0")
+            ET.SubElement(
+                scan, "Tile", FieldX="0", FieldY="0", PosX=repr(x), PosY=repr(y), PosZ="0"
+            )
     if image.dyes:
         attachment = ET.SubElement(root, "Attachment", Name="HardwareSetting")
-        scan = ET.SubElement(attachment, "ATLConfocalSettingDefinition", ObjectiveName="HC PL APO", Magnification="63")
-        scan.attrib.update(NumericalAperture="1.4", Immersion="OIL", StagePosX="0.001", StagePosY="0.002", **flags)
+        scan = ET.SubElement(
+            attachment,
+            "ATLConfocalSettingDefinition",
+            ObjectiveName="HC PL APO",
+            Magnification="63",
+        )
+        scan.attrib.update(
+            NumericalAperture="1.4", Immersion="OIL", StagePosX="0.001", StagePosY="0.002", **flags
+        )
         for number, dye in enumerate(image.dyes, start=1):
             channel = str(number)
             ET.SubElement(scan, "Detector", Channel=channel, IsActive="1", Name=f"PMT {number}")
-            band = {"TargetWaveLengthBegin": str(500 + 50 * number), "TargetWaveLengthEnd": str(520 + 50 * number)}
+            band = {
+                "TargetWaveLengthBegin": str(500 + 50 * number),
+                "TargetWaveLengthEnd": str(520 + 50 * number),
+            }
             ET.SubElement(scan, "MultiBand", {"Channel": channel, "DyeName": dye, **band})
 
 
@@ -163,7 +184,9 @@ def _text(characters: str, magic: int = 0x70) -> bytes:
     return struct.pack("<IIBI", magic, len(raw) + 5, 0x2A, len(raw) // 2) + raw
 
 
-def build_lif(images: Sequence[LifImage], *, version: Literal[1, 2] = 2, project: str = "Project") -> bytes:
+def build_lif(
+    images: Sequence[LifImage], *, version: Literal[1, 2] = 2, project: str = "Project"
+) -> bytes:
     """Make a LIF.
 
     Parameters
@@ -184,7 +207,9 @@ def build_lif(images: Sequence[LifImage], *, version: Literal[1, 2] = 2, project
         for depth in range(1, len(parts) + 1):
             here = "/".join(parts[:depth])
             if here not in folders:
-                folder = ET.SubElement(folders["/".join(parts[: depth - 1])], "Element", Name=parts[depth - 1])
+                folder = ET.SubElement(
+                    folders["/".join(parts[: depth - 1])], "Element", Name=parts[depth - 1]
+                )
                 ET.SubElement(folder, "Data")
                 folders[here] = ET.SubElement(folder, "Children")
         name = f"MemBlock_{index + 10}"
@@ -218,7 +243,11 @@ def write_lif(path: str | Path, images: Sequence[LifImage], *, version: Literal[
 
 
 def cut_tiles(
-    scene: npt.NDArray[Any], tile: tuple[int, int], step: tuple[int, int], pixel: float, turn: tuple[bool, bool, bool]
+    scene: npt.NDArray[Any],
+    tile: tuple[int, int],
+    step: tuple[int, int],
+    pixel: float,
+    turn: tuple[bool, bool, bool],
 ) -> tuple[npt.NDArray[Any], tuple[tuple[float, float], ...]]:
     """Cut a picture into tiles and say where the stage stood for each.
 
@@ -245,5 +274,7 @@ def cut_tiles(
             tiles.append(scene[y : y + tile[0], x : x + tile[1]])
             across, down = (-x if turn[0] else x), (-y if turn[1] else y)
             stage = (down, across) if turn[2] else (across, down)
-            places.append((math.fsum([0.01, stage[0] * pixel]), math.fsum([0.02, stage[1] * pixel])))
+            places.append(
+                (math.fsum([0.01, stage[0] * pixel]), math.fsum([0.02, stage[1] * pixel]))
+            )
     return np.stack(tiles), tuple(places)

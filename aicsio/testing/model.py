@@ -28,7 +28,9 @@ def transposed(pixels: npt.NDArray[Any], dims: str, order: str, **picks: Any) ->
         positions = np.arange(size)[pick] if isinstance(pick, slice) else np.asarray(pick, np.int64)
         pixels = np.take(pixels, positions.reshape(-1), axis)
     kept = [letter for letter in dims if letter in order]
-    pixels = pixels.reshape([size for letter, size in zip(dims, pixels.shape, strict=True) if letter in order])
+    pixels = pixels.reshape(
+        [size for letter, size in zip(dims, pixels.shape, strict=True) if letter in order]
+    )
     added = [letter for letter in order if letter not in dims]
     pixels = pixels.reshape((1,) * len(added) + pixels.shape)
     letters = [*added, *kept]

@@ -106,27 +106,61 @@ def _broken_rules(spec: TiffSpec) -> list[tuple[bool, str]]:
     return [
         (not spec.images, "it needs an image"),
         (spec.compression not in COMPRESSIONS, f"no compression is called {spec.compression!r}"),
-        (spec.tile is not None and any(n < 16 or n % 16 for n in spec.tile), "tiles come in multiples of 16"),
+        (
+            spec.tile is not None and any(n < 16 or n % 16 for n in spec.tile),
+            "tiles come in multiples of 16",
+        ),
         (spec.tile is not None and spec.rows_per_strip is not None, "strips or tiles, not both"),
-        (spec.rows_per_strip is not None and spec.rows_per_strip < 1, "a strip has at least one row"),
-        (spec.predictor == 2 and not (whole and entropy), "predictor 2 takes whole numbers and lzw, zlib or zstd"),
-        (spec.predictor == 3 and not (real and entropy), "predictor 3 takes real numbers and lzw, zlib or zstd"),
-        (any(image.planar and image.samples == 1 for image in spec.images), "one sample has no planes of its own"),
+        (
+            spec.rows_per_strip is not None and spec.rows_per_strip < 1,
+            "a strip has at least one row",
+        ),
+        (
+            spec.predictor == 2 and not (whole and entropy),
+            "predictor 2 takes whole numbers and lzw, zlib or zstd",
+        ),
+        (
+            spec.predictor == 3 and not (real and entropy),
+            "predictor 3 takes real numbers and lzw, zlib or zstd",
+        ),
+        (
+            any(image.planar and image.samples == 1 for image in spec.images),
+            "one sample has no planes of its own",
+        ),
         (ome and not types <= set(OME_TYPES), f"OME has {', '.join(OME_TYPES)}"),
         (not ome and (spec.files > 1 or spec.companion), "only OME-TIFF comes in several files"),
         (not 1 <= spec.files <= max(spec.pages, 1), "each file of a set holds a plane"),
-        (spec.files > 1 and spec.tiffdata != "each", "planes in several files need a TiffData each"),
-        (spec.companion and spec.tiffdata != "each", "planes beside a companion need a TiffData each"),
-        (spec.shuffle is not None and (not ome or spec.tiffdata != "each"), "shuffled planes need a TiffData each"),
-        (ome and spec.tiffdata == "bare" and len(spec.images) > 1, "a bare TiffData serves one image"),
+        (
+            spec.files > 1 and spec.tiffdata != "each",
+            "planes in several files need a TiffData each",
+        ),
+        (
+            spec.companion and spec.tiffdata != "each",
+            "planes beside a companion need a TiffData each",
+        ),
+        (
+            spec.shuffle is not None and (not ome or spec.tiffdata != "each"),
+            "shuffled planes need a TiffData each",
+        ),
+        (
+            ome and spec.tiffdata == "bare" and len(spec.images) > 1,
+            "a bare TiffData serves one image",
+        ),
         (imagej and not types <= set(IMAGEJ_TYPES), f"ImageJ has {', '.join(IMAGEJ_TYPES)}"),
-        (imagej and (len(spec.images) > 1 or spec.images[0].order != "XYCZT"), "ImageJ has one stack, in XYCZT order"),
+        (
+            imagej and (len(spec.images) > 1 or spec.images[0].order != "XYCZT"),
+            "ImageJ has one stack, in XYCZT order",
+        ),
         (imagej and spec.images[0].samples > 1, "colours of ImageJ are left to plain files"),
         (imagej and spec.images[0].levels > 1, "ImageJ has no pyramids"),
         (spec.one_directory and not imagej, "only ImageJ has one directory for many planes"),
         (
             spec.one_directory
-            and (spec.compression != "none" or spec.tile is not None or spec.rows_per_strip is not None),
+            and (
+                spec.compression != "none"
+                or spec.tile is not None
+                or spec.rows_per_strip is not None
+            ),
             "one directory means one raw strip a plane",
         ),
     ]
@@ -194,7 +228,9 @@ def _names(spec: TiffSpec, name: str) -> list[str]:
 
 def _shares(spec: TiffSpec) -> list[list[Place]]:
     """Planes of each file, in the order of its pages."""
-    places = [place for index in range(len(spec.images)) for place in _in_order(spec.images[index], index)]
+    places = [
+        place for index in range(len(spec.images)) for place in _in_order(spec.images[index], index)
+    ]
     if spec.shuffle is not None:
         random.Random(spec.shuffle).shuffle(places)  # noqa: S311 - a test needs no secret order
     bounds = [len(places) * index // spec.files for index in range(spec.files + 1)]
@@ -217,13 +253,19 @@ def _pages(spec: TiffSpec, share: Sequence[Place], description: str | None) -> l
     for number, (index, *tcz) in enumerate(share):
         image = spec.images[index]
         how = Storage(
-            spec.byte_order, spec.rows_per_strip, spec.tile, spec.compression, spec.predictor, planar=image.planar
+            spec.byte_order,
+            spec.rows_per_strip,
+            spec.tile,
+            spec.compression,
+            spec.predictor,
+            planar=image.planar,
         )
         extra = _resolution(image) if spec.flavour == "imagej" else []
         if number == 0 and description is not None:
             extra.append(Tag(270, ASCII, description.encode() + b"\0"))
         reduced = [
-            make_page(plane(image, tuple(tcz), level), how, [Tag(254, LONG, (1,))]) for level in range(1, image.levels)
+            make_page(plane(image, tuple(tcz), level), how, [Tag(254, LONG, (1,))])
+            for level in range(1, image.levels)
         ]
         pages.append(make_page(plane(image, tuple(tcz)), how, extra, reduced))
     if spec.one_directory:
@@ -261,7 +303,11 @@ def _description(
 
 def _imagej(image: ImageSpec) -> str:
     lines = ["ImageJ=1.53t", f"images={image.planes}"]
-    lines += [f"{key}={n}" for key, n in (("channels", image.C), ("slices", image.Z), ("frames", image.T)) if n > 1]
+    lines += [
+        f"{key}={n}"
+        for key, n in (("channels", image.C), ("slices", image.Z), ("frames", image.T))
+        if n > 1
+    ]
     if sum(n > 1 for n in (image.C, image.Z, image.T)) > 1:
         lines.append("hyperstack=true")
     lines.append("mode=grayscale")
@@ -287,13 +333,19 @@ def _root(body: str, identity: str) -> str:
     )
 
 
-def _ome_xml(spec: TiffSpec, shares: Sequence[Sequence[Place]], names: Sequence[str], index: int | None) -> str:
-    where = {place: (file, ifd) for file, share in enumerate(shares) for ifd, place in enumerate(share)}
+def _ome_xml(
+    spec: TiffSpec, shares: Sequence[Sequence[Place]], names: Sequence[str], index: int | None
+) -> str:
+    where = {
+        place: (file, ifd) for file, share in enumerate(shares) for ifd, place in enumerate(share)
+    }
     images = "".join(_image_xml(spec, number, where, names) for number in range(len(spec.images)))
     return _root(images, _uuid("companion", 0) if index is None else _uuid(names[index], index))
 
 
-def _image_xml(spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]], names: Sequence[str]) -> str:
+def _image_xml(
+    spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]], names: Sequence[str]
+) -> str:
     image = spec.images[number]
     size = image.pixel_size
     facts = {
@@ -329,7 +381,9 @@ def _image_xml(spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int
     return f"<Image{_attributes({'ID': f'Image:{number}', 'Name': image.name})}>{pixels}</Image>"
 
 
-def _tiffdata(spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]], names: Sequence[str]) -> str:
+def _tiffdata(
+    spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]], names: Sequence[str]
+) -> str:
     if spec.tiffdata == "bare":
         return "<TiffData/>"
     places = _in_order(spec.images[number], number)
@@ -349,4 +403,6 @@ def _tiffdata(spec: TiffSpec, number: int, where: Mapping[Place, tuple[int, int]
 
 
 def _attributes(facts: Mapping[str, object]) -> str:
-    return "".join(f" {key}={quoteattr(str(value))}" for key, value in facts.items() if value is not None)
+    return "".join(
+        f" {key}={quoteattr(str(value))}" for key, value in facts.items() if value is not None
+    )

@@ -76,7 +76,9 @@ class ImageSpec:
         if self.dtype not in DTYPES:
             raise ValueError(f"no pixels of type {self.dtype!r}: there are {', '.join(DTYPES)}")
         if self.levels > most_levels(self.Y, self.X):
-            raise ValueError(f"{self.Y} x {self.X} pixels have {most_levels(self.Y, self.X)} levels: {self}")
+            raise ValueError(
+                f"{self.Y} x {self.X} pixels have {most_levels(self.Y, self.X)} levels: {self}"
+            )
         if len(self.channel_names) not in {0, self.C}:
             raise ValueError(f"{len(self.channel_names)} names for {self.C} channels")
 

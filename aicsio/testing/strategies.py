@@ -79,16 +79,22 @@ def dims(draw: Draw, max_axes: int = 5, max_size: int = 6, min_size: int = 1) ->
 def dtypes(names: Sequence[str] = DTYPES) -> st.SearchStrategy[np.dtype[Any]]:
     """Pixel types in either byte order."""
     return st.builds(
-        lambda name, order: np.dtype(name).newbyteorder(order), st.sampled_from(names), st.sampled_from("<>")
+        lambda name, order: np.dtype(name).newbyteorder(order),
+        st.sampled_from(names),
+        st.sampled_from("<>"),
     )
 
 
 @composite
-def arrays(draw: Draw, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> npt.NDArray[Any]:
+def arrays(
+    draw: Draw, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None
+) -> npt.NDArray[Any]:
     """Arrays of distinct pixels, as far as their type has room for them."""
     kind = draw(dtypes()) if dtype is None else dtype
     size = math.prod(shape)
-    spec = ImageSpec(Y=1, X=max(size, 1), dtype=kind.newbyteorder("=").name, seed=draw(st.integers(0, 1 << 16)))
+    spec = ImageSpec(
+        Y=1, X=max(size, 1), dtype=kind.newbyteorder("=").name, seed=draw(st.integers(0, 1 << 16))
+    )
     return pixels(spec).reshape(-1)[:size].reshape(shape).astype(kind)
 
 
@@ -111,7 +117,9 @@ def _ranges(size: int) -> st.SearchStrategy[range]:
     ends = st.integers(0, size - 1)
     steps = st.integers(1, size)
     forward = st.builds(lambda a, b, step: range(min(a, b), max(a, b) + 1, step), ends, ends, steps)
-    backward = st.builds(lambda a, b, step: range(max(a, b), min(a, b) - 1, -step), ends, ends, steps)
+    backward = st.builds(
+        lambda a, b, step: range(max(a, b), min(a, b) - 1, -step), ends, ends, steps
+    )
     wrapped = st.builds(lambda a, b: range(min(a, b) - size, max(a, b) + 1 - size), ends, ends)
     return st.one_of(forward, backward, wrapped)
 
@@ -167,7 +175,9 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
     if kind == "raw":
         axes = tuple(draw(st.permutations(range(len(shown)))))
         flipped = tuple(draw(st.booleans()) for _ in axes)
-        return Image(handle_of(stored(array, shown.order, blocks, axes=axes, flipped=flipped)), native)
+        return Image(
+            handle_of(stored(array, shown.order, blocks, axes=axes, flipped=flipped)), native
+        )
     return Image(handle_of(stored(array, shown.order, blocks, "deflate")), native)
 
 
@@ -187,7 +197,9 @@ def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
         shown = draw(dims(3, max_size))
         sizes = st.tuples(*(st.integers(1, max_size) for _ in shown))
         scenes = [draw(arrays(draw(sizes))) for _ in range(draw(st.integers(1, 3)))]
-        handle = select_scene(open_image(scenes, dims=shown.order), draw(st.integers(0, len(scenes) - 1)))
+        handle = select_scene(
+            open_image(scenes, dims=shown.order), draw(st.integers(0, len(scenes) - 1))
+        )
     for _ in range(draw(st.integers(0, 2))):
         order, chosen = draw(views(handle.dims, max_added=1))
         handle = transpose_to(handle, order, **chosen)
@@ -196,14 +208,16 @@ def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
 
 # ---------------------------------------------------------------- files
 
-_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=8).filter(
-    lambda name: name == name.strip()
-)
+_NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=8
+).filter(lambda name: name == name.strip())
 _MICROMETRES = st.none() | st.integers(1, 4000).map(lambda n: n / 64)
 
 
 @composite
-def image_specs(draw: Draw, dtype: str | None = None, *, simple: bool = False, max_size: int = 40) -> ImageSpec:
+def image_specs(
+    draw: Draw, dtype: str | None = None, *, simple: bool = False, max_size: int = 40
+) -> ImageSpec:
     """Images of a file; ``simple`` ones have one sample and one level."""
     count = st.integers(1, 3)
     samples = 1 if simple else draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
@@ -217,7 +231,9 @@ def image_specs(draw: Draw, dtype: str | None = None, *, simple: bool = False, m
         X=columns,
         samples=samples,
         dtype=draw(st.sampled_from(sorted(OME_TYPES))) if dtype is None else dtype,
-        order="XYCZT" if simple else draw(st.sampled_from(["XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"])),
+        order="XYCZT"
+        if simple
+        else draw(st.sampled_from(["XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"])),
         planar=samples > 1 and draw(st.booleans()),
         levels=1 if simple else draw(st.integers(1, min(3, most_levels(rows, columns)))),
         name=draw(st.none() | _NAMES),
@@ -240,12 +256,18 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
         dtype = "uint16"
     count = draw(st.integers(1, max_images)) if ome else 1
     shown = tuple(draw(image_specs(dtype, simple=not ome)) for _ in range(count))
-    compression: Any = draw(st.sampled_from(["none", "none", "lzw", "zlib", "deflate", "packbits", "zstd"]))
+    compression: Any = draw(
+        st.sampled_from(["none", "none", "lzw", "zlib", "deflate", "packbits", "zstd"])
+    )
     predictors: list[Any] = [1]
     if compression not in {"none", "packbits"}:
-        predictors += [2] if dtype.lstrip("u").startswith("int") else [3] if dtype.startswith("float") else []
+        predictors += (
+            [2] if dtype.lstrip("u").startswith("int") else [3] if dtype.startswith("float") else []
+        )
     tile = draw(st.none() | st.tuples(st.sampled_from([16, 32]), st.sampled_from([16, 32, 48])))
-    tiffdata: Any = draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1))) if ome else "each"
+    tiffdata: Any = (
+        draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1))) if ome else "each"
+    )
     each = ome and tiffdata == "each"
     pages = sum(image.planes for image in shown)
     rows_per_strip = None if tile else draw(st.none() | st.integers(1, 20))

@@ -17,7 +17,14 @@ ByteOrder: TypeAlias = Literal["<", ">"]
 Compression: TypeAlias = Literal["none", "lzw", "zlib", "deflate", "packbits", "zstd"]
 Pixels: TypeAlias = npt.NDArray[Any]
 
-COMPRESSIONS: dict[str, int] = {"none": 1, "lzw": 5, "zlib": 8, "deflate": 32946, "packbits": 32773, "zstd": 50000}
+COMPRESSIONS: dict[str, int] = {
+    "none": 1,
+    "lzw": 5,
+    "zlib": 8,
+    "deflate": 32946,
+    "packbits": 32773,
+    "zstd": 50000,
+}
 """Values of tag 259."""
 PADDING = 0xA5
 """Fills what lies beyond the edge in a tile; TIFF 6.0, section 15, leaves it to the writer."""
@@ -72,7 +79,9 @@ class Storage:
     """Whether the samples are stored apart."""
 
 
-def make_page(plane: Pixels, how: Storage, extra: Sequence[Tag] = (), subs: Sequence[Page] = ()) -> Page:
+def make_page(
+    plane: Pixels, how: Storage, extra: Sequence[Tag] = (), subs: Sequence[Page] = ()
+) -> Page:
     """Make a page of one plane, shape (Y, X, S)."""
     rows, columns, samples = plane.shape
     # Planes of samples are stored one after the other; chunky pixels are one such plane.
@@ -174,7 +183,9 @@ def packbits(row: bytes) -> bytes:
             at += run
             continue
         end = at + 1
-        while end < len(row) and end - at < 128 and (end + 1 >= len(row) or row[end] != row[end + 1]):
+        while (
+            end < len(row) and end - at < 128 and (end + 1 >= len(row) or row[end] != row[end + 1])
+        ):
             end += 1
         out += bytes([end - at - 1]) + row[at:end]
         at = end
@@ -185,7 +196,11 @@ def packbits(row: bytes) -> bytes:
 
 
 def write_pages(
-    pages: Sequence[Page], byte_order: ByteOrder = "<", *, big: bool = False, data_first: bool = False
+    pages: Sequence[Page],
+    byte_order: ByteOrder = "<",
+    *,
+    big: bool = False,
+    data_first: bool = False,
 ) -> bytes:
     """Put pages together into a file.
 
@@ -204,7 +219,10 @@ def write_pages(
     out = bytearray(mark)
     out += struct.pack(byte_order + ("HHHQ" if big else "HI"), *((43, 8, 0, 0) if big else (42, 0)))
     link = len(out) - (8 if big else 4)
-    ahead = [[_append(out, segment) for segment in page.segments] if data_first else None for page in pages]
+    ahead = [
+        [_append(out, segment) for segment in page.segments] if data_first else None
+        for page in pages
+    ]
     for page, offsets in zip(pages, ahead, strict=True):
         offset, following = _write_page(out, page, byte_order, big, offsets)
         struct.pack_into(byte_order + ("Q" if big else "I"), out, link, offset)
@@ -219,7 +237,11 @@ def _append(out: bytearray, segment: bytes) -> int:
 
 
 def _write_page(
-    out: bytearray, page: Page, byte_order: ByteOrder, big: bool, offsets: Sequence[int] | None = None
+    out: bytearray,
+    page: Page,
+    byte_order: ByteOrder,
+    big: bool,
+    offsets: Sequence[int] | None = None,
 ) -> tuple[int, int]:
     """Append a page, whose pixels may be there already.
 
@@ -250,7 +272,9 @@ def _write_page(
             out += raw
         else:
             field = raw.ljust(room, b"\0")
-        fields.append(struct.pack(byte_order + ("HHQ" if big else "HHI"), tag.code, tag.type, count) + field)
+        fields.append(
+            struct.pack(byte_order + ("HHQ" if big else "HHI"), tag.code, tag.type, count) + field
+        )
     _align(out)
     directory = len(out)
     out += struct.pack(byte_order + ("Q" if big else "H"), len(fields)) + b"".join(fields)

@@ -13,10 +13,13 @@ import attrs
 
 from aicsio import _engine
 from aicsio._checks import checked
+from aicsio._version import __version__
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import Called, Diagnostic, Dims, DType, ImageHandle, Piece, PixelSize, Source
+from aicsio.records import Computed, Diagnostic, Dims, DType, ImageHandle, Piece, PixelSize, Source
 from aicsio.steps import select_scene, verb
-from aicsio.writers import _given, _metadata, _output, _plan, _stream, _tiff
+from aicsio.writers import _atomic_file
+from aicsio.writers._metadata import image_description, overrides
+from aicsio.writers._pixels import plan, stream, tiff
 
 if TYPE_CHECKING:
     import ome_types
@@ -264,10 +267,12 @@ def write_scenes(
     ...     len(open_image(report.path).scenes)
     2
     """
-    target = _output.check_target(path, overwrite=overwrite)
+    target = _atomic_file.check_target(path, overwrite=overwrite)
     _check(handles)
-    options = _plan.Options(compression, compression_level, predictor, tile, levels, downsample, dtype, modulo)
-    said = _given.given(
+    options = plan.Options(
+        compression, compression_level, predictor, tile, levels, downsample, dtype, modulo
+    )
+    said = overrides.given(
         scenes=len(handles),
         scene_names=scene_names,
         channel_names=channel_names,
@@ -279,23 +284,33 @@ def write_scenes(
         ome=ome,
         original_metadata=original_metadata,
     )
-    jobs = [_plan.planned(handles, handle, options) for handle in handles]
+    jobs = [plan.planned(handles, handle, options) for handle in handles]
     for handle in handles:
         _refuse_own_source(target, handle)
     planned = [
-        (job.array, job.pages.dtype.name, job.pages.count, len(job.levels), job.pages.color_map is not None)
+        (
+            job.array,
+            job.pages.dtype.name,
+            job.pages.count,
+            len(job.levels),
+            job.pages.color_map is not None,
+        )
         for job in jobs
     ]
-    text, images, lost = _metadata.description(handles, planned, said, _creator())
-    jobs = [_plan.sized(job, image.pixel_size) for job, image in zip(jobs, images, strict=True)]
+    text, images, lost = image_description.description(handles, planned, said, _creator())
+    jobs = [plan.sized(job, image.pixel_size) for job, image in zip(jobs, images, strict=True)]
     limit = _limit(jobs, text, bigtiff)
     pages = [level for job in jobs for level in job.levels]
-    with _output.replacing(target, overwrite=overwrite, sync=sync) as output:
-        tables = _stream.write(jobs, output, workers=workers, limit=limit, progress=progress)
-        end = max(int((offsets + counts).max()) for levels_of in tables for offsets, counts in levels_of)
-        bound = end + _tiff.directories_bound(pages, text)
-        big = bound > _tiff.CLASSIC_LIMIT if bigtiff == "auto" else bigtiff
-        placed = [list(zip(job.levels, own, strict=True)) for job, own in zip(jobs, tables, strict=True)]
+    with _atomic_file.replacing(target, overwrite=overwrite, sync=sync) as output:
+        tables = stream.write(jobs, output, workers=workers, limit=limit, progress=progress)
+        end = max(
+            int((offsets + counts).max()) for levels_of in tables for offsets, counts in levels_of
+        )
+        bound = end + tiff.directories_bound(pages, text)
+        big = bound > tiff.CLASSIC_LIMIT if bigtiff == "auto" else bigtiff
+        placed = [
+            list(zip(job.levels, own, strict=True)) for job, own in zip(jobs, tables, strict=True)
+        ]
         nbytes = _write_directories(output, placed, text, end + -end % 8, big=big)
         output.finish(nbytes, sync=sync)
     count = len(jobs[0].levels)
@@ -305,7 +320,9 @@ def write_scenes(
 # ---------------------------------------------------------------- what is written
 
 
-def _chosen(handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | None) -> list[ImageHandle]:
+def _chosen(
+    handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | None
+) -> list[ImageHandle]:
     """Put each scene that is asked for in focus.
 
     Raises
@@ -318,14 +335,18 @@ def _chosen(handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | N
     if scenes is None:
         return [handle]
     if isinstance(scenes, str) and scenes != "all":
-        raise ArgumentTypeError(f"scenes={scenes!r}: give a list, such as scenes=[{scenes!r}], or scenes='all'")
+        raise ArgumentTypeError(
+            f"scenes={scenes!r}: give a list, such as scenes=[{scenes!r}], or scenes='all'"
+        )
     if handle.array != handle.level_array(handle.scene_index, 0):
         raise WriteError(
             f"scenes={scenes!r} are written as they are stored, but this handle shows {handle.dims} of level "
             f"{handle.level} of one scene: pass the handle as open_image gave it, or show each scene as you want it, "
             "as in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
         )
-    wanted: Sequence[SupportsIndex | str] = range(len(handle.scenes)) if isinstance(scenes, str) else scenes
+    wanted: Sequence[SupportsIndex | str] = (
+        range(len(handle.scenes)) if isinstance(scenes, str) else scenes
+    )
     return [select_scene(handle, scene) for scene in wanted]
 
 
@@ -333,20 +354,26 @@ def _check(handles: Sequence[object]) -> None:
     # beartype looks at one item of a sequence, not at all.
     strange = next((handle for handle in handles if not isinstance(handle, ImageHandle)), None)
     if strange is not None:
-        raise ArgumentTypeError(f"write_scenes takes handles: open_image makes one of this {type(strange).__name__}")
+        raise ArgumentTypeError(
+            f"write_scenes takes handles: open_image makes one of this {type(strange).__name__}"
+        )
     if not handles:
         raise WriteError("there are no scenes to write: give at least one")
 
 
-def _limit(jobs: Sequence[_stream.Job], description: bytes, bigtiff: bool | str) -> int | None:
+def _limit(jobs: Sequence[stream.Job], description: bytes, bigtiff: bool | str) -> int | None:
     """Return the offset that pixels must not reach in classic TIFF; raise at once where they will."""
     if bigtiff is not False:
         return None
     pages = [level for job in jobs for level in job.levels]
-    limit = (1 << 32) - 1 - _tiff.directories_bound(pages, description)
-    if jobs[0].encode is None and _tiff.raw_starts(pages)[-1] > limit:
-        what = " and ".join(str(job.array.dims) for job in jobs[:3]) + (" and others" if len(jobs) > 3 else "")
-        raise WriteError(f"{what} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False")
+    limit = (1 << 32) - 1 - tiff.directories_bound(pages, description)
+    if jobs[0].encode is None and tiff.raw_starts(pages)[-1] > limit:
+        what = " and ".join(str(job.array.dims) for job in jobs[:3]) + (
+            " and others" if len(jobs) > 3 else ""
+        )
+        raise WriteError(
+            f"{what} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False"
+        )
     return limit
 
 
@@ -363,27 +390,25 @@ def _refuse_own_source(target: str, handle: ImageHandle) -> None:
 
 
 def _sources(piece: Piece) -> list[Source]:
-    if isinstance(piece, Called):
+    if isinstance(piece, Computed):
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
     return [piece.source]
 
 
 def _creator() -> str:
-    from aicsio import __version__
-
     return f"aicsio {__version__}"
 
 
 def _write_directories(
-    output: _output.Output,
-    images: Sequence[Sequence[tuple[_tiff.Pages, _tiff.Segments]]],
+    output: _atomic_file.Output,
+    images: Sequence[Sequence[tuple[tiff.Pages, tiff.Segments]]],
     description: bytes,
     at: int,
     *,
     big: bool,
 ) -> int:
     """Put the directories behind the pixels, then the header before them; return the length of the file."""
-    data, first = _tiff.directories(images, description, at, big=big)
+    data, first = tiff.directories(images, description, at, big=big)
     output.write_at(at, data)
-    output.write_at(0, _tiff.header(first, big=big))
+    output.write_at(0, tiff.header(first, big=big))
     return at + len(data)

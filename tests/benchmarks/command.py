@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 200, stderr=options.json)
     peers = contenders.installed(tuple(options.peers))
     made = [
-        *samples.samples(options.planes, options.size, options.tiny_planes, options.tiny_size, options.tile),
+        *samples.samples(
+            options.planes, options.size, options.tiny_planes, options.tiny_size, options.tile
+        ),
         *microscopes.samples(options.planes, options.size, options.mosaic, options.subblocks),
     ]
     chosen = [sample for sample in made if _is_chosen(sample, options.files)]
@@ -79,28 +81,62 @@ def _parser() -> argparse.ArgumentParser:
         "files. These (4 GB in all at the default sizes) are made in a temporary folder and deleted one by one.",
     )
     made = [*samples.samples(1, 1, 1, 1, 1), *microscopes.samples(1, 1, 1, 1)]
-    names = ", ".join(["import", *(sample.name for sample in made), "or tiff, czi, lif for all of a kind"])
-    parser.add_argument("files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these, such as: read window dask")
-    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS, help="peers to ask, if installed")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (default: 7)")
-    parser.add_argument("--patience", type=float, default=15.0, help="seconds that a slow contender may take in all")
-    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="threads of each contender")
+    names = ", ".join(
+        ["import", *(sample.name for sample in made), "or tiff, czi, lif for all of a kind"]
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"
+    )
+    parser.add_argument(
+        "--cases", nargs="+", metavar="CASE", help="only these, such as: read window dask"
+    )
+    parser.add_argument(
+        "--peers", nargs="*", default=PEERS, choices=PEERS, help="peers to ask, if installed"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="turns of each contender (default: 7)"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=15.0, help="seconds that a slow contender may take in all"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=min(8, os.cpu_count() or 1), help="threads of each contender"
+    )
     parser.add_argument("--planes", type=int, default=180, help="large planes (default: 180)")
-    parser.add_argument("--size", type=int, default=1024, help="their height and width (default: 1024)")
-    parser.add_argument("--tile", type=int, default=256, help="height and width of compressed tiles (default: 256)")
-    parser.add_argument("--tiny-planes", type=int, default=50_000, help="tiny planes (default: 50000)")
-    parser.add_argument("--tiny-size", type=int, default=64, help="their height and width (default: 64)")
-    parser.add_argument("--mosaic", type=int, default=20_000, help="height and width of the mosaic (default: 20000)")
-    parser.add_argument("--subblocks", type=int, default=100_000, help="of the largest CZI (default: 100000)")
-    parser.add_argument("--clock", choices=timing.CLOCKS, default="wall", help="what is counted (default: wall)")
+    parser.add_argument(
+        "--size", type=int, default=1024, help="their height and width (default: 1024)"
+    )
+    parser.add_argument(
+        "--tile", type=int, default=256, help="height and width of compressed tiles (default: 256)"
+    )
+    parser.add_argument(
+        "--tiny-planes", type=int, default=50_000, help="tiny planes (default: 50000)"
+    )
+    parser.add_argument(
+        "--tiny-size", type=int, default=64, help="their height and width (default: 64)"
+    )
+    parser.add_argument(
+        "--mosaic", type=int, default=20_000, help="height and width of the mosaic (default: 20000)"
+    )
+    parser.add_argument(
+        "--subblocks", type=int, default=100_000, help="of the largest CZI (default: 100000)"
+    )
+    parser.add_argument(
+        "--clock", choices=timing.CLOCKS, default="wall", help="what is counted (default: wall)"
+    )
     parser.add_argument("--folder", help="where the temporary folder is made")
-    parser.add_argument("--json", action="store_true", help="print all measurements as JSON, and the table to stderr")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print all measurements as JSON, and the table to stderr",
+    )
     return parser
 
 
 def _import(peers: Sequence[str], rounds: int) -> report.Line:
-    codes = {name: code for name, code in contenders.IMPORTS.items() if name in {"ours", "floor", *peers}}
+    codes = {
+        name: code for name, code in contenders.IMPORTS.items() if name in {"ours", "floor", *peers}
+    }
     return report.Line("", "import", tuple(timing.measure_fresh(codes, rounds).items()))
 
 
@@ -131,7 +167,11 @@ def _lines(
             for name, code in contenders.COLD.items()
             if name in {"ours", *peers}
         }
-        yield report.Line(sample.name, "plane, new process", tuple(timing.measure_fresh(codes, options.rounds).items()))
+        yield report.Line(
+            sample.name,
+            "plane, new process",
+            tuple(timing.measure_fresh(codes, options.rounds).items()),
+        )
     if asked("sizes"):
         sizes = contenders.sizes(where)
         automatic = sizes["graph, automatic chunks"]
@@ -140,17 +180,27 @@ def _lines(
             yield report.Line(sample.name, name, amounts=tuple(compared.items()))
 
 
-def _measured(sample: samples.Sample, case: contenders.Case, options: argparse.Namespace) -> Iterator[report.Line]:
+def _measured(
+    sample: samples.Sample, case: contenders.Case, options: argparse.Namespace
+) -> Iterator[report.Line]:
     found = timing.measure(case.contenders, options.rounds, options.patience, options.clock)
     yield report.Line(sample.name, case.name, tuple(found.items()))
     if case.needed is not None:
-        counts = {name: timing.bytes_read(call) for name, call in case.contenders.items() if name != "floor"}
+        counts = {
+            name: timing.bytes_read(call)
+            for name, call in case.contenders.items()
+            if name != "floor"
+        }
         amounts = tuple((name, count) for name, count in counts.items() if count is not None)
         yield report.Line(sample.name, f"{case.name} bytes", amounts=amounts, needed=case.needed)
 
 
 def _microscope_lines(
-    sample: samples.Sample, path: Path, peers: tuple[str, ...], options: argparse.Namespace, console: Console
+    sample: samples.Sample,
+    path: Path,
+    peers: tuple[str, ...],
+    options: argparse.Namespace,
+    console: Console,
 ) -> Iterator[report.Line]:
     def asked(name: str) -> bool:
         return not options.cases or any(name.startswith(case) for case in options.cases)
@@ -167,14 +217,22 @@ def _microscope_lines(
             for name, code in contenders.COLD.items()
             if name in {"ours", *own}
         }
-        yield report.Line(sample.name, "plane, new process", tuple(timing.measure_fresh(codes, options.rounds).items()))
+        yield report.Line(
+            sample.name,
+            "plane, new process",
+            tuple(timing.measure_fresh(codes, options.rounds).items()),
+        )
     if asked("sizes"):
         for name, count in microscopes.sizes(path).items():
             yield report.Line(sample.name, name, amounts=(("ours", count), ("4 MB", 4_000_000)))
 
 
 def _about(workers: int) -> dict[str, str]:
-    found = {"Python": platform.python_version(), "cores": str(os.cpu_count()), "threads": str(workers)}
+    found = {
+        "Python": platform.python_version(),
+        "cores": str(os.cpu_count()),
+        "threads": str(workers),
+    }
     for name in LIBRARIES:
         try:
             found[name] = version(name)

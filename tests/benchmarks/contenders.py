@@ -23,7 +23,12 @@ from benchmarks.samples import Ranges, Sample
 WINDOW = 64
 """Height and width of the window that is cut from one plane."""
 
-IMPORTS = {"ours": "import aicsio", "floor": "import numpy", "tifffile": "import tifffile", "bioio": "import bioio"}
+IMPORTS = {
+    "ours": "import aicsio",
+    "floor": "import numpy",
+    "tifffile": "import tifffile",
+    "bioio": "import bioio",
+}
 """The floor of an import is numpy's."""
 
 COLD = {
@@ -50,12 +55,17 @@ class Case:
     """Bytes that hold the pixels asked for, where the bytes read are to be counted."""
 
 
-def cases(sample: Sample, where: Ranges, folder: Path, workers: int, peers: tuple[str, ...]) -> Iterator[Case]:
+def cases(
+    sample: Sample, where: Ranges, folder: Path, workers: int, peers: tuple[str, ...]
+) -> Iterator[Case]:
     """List the cases of one file."""
     index = where.shape[0] // 2
     start = where.shape[2] // 3 if where.shape[2] > WINDOW else 0
     with contextlib.ExitStack() as stack:
-        made = [_ours(sample, where, index, start, folder, workers), _floor(where, index, start, folder, workers)]
+        made = [
+            _ours(sample, where, index, start, folder, workers),
+            _floor(where, index, start, folder, workers),
+        ]
         if "tifffile" in peers:
             made.append(_tifffile(sample, where, index, start, folder, workers, stack))
         if "bioio" in peers:
@@ -78,10 +88,14 @@ Made = dict[str, dict[str, Callable[[], Any]]]
 def picks(sample: Sample, index: int) -> dict[str, int]:
     """Positions of a plane, by letter."""
     letters, sizes = sample.letters[:-2], sample.shape[:-2]
-    return {letter: int(i) for letter, i in zip(letters, np.unravel_index(index, sizes), strict=True)}
+    return {
+        letter: int(i) for letter, i in zip(letters, np.unravel_index(index, sizes), strict=True)
+    }
 
 
-def _ours(sample: Sample, where: Ranges, index: int, start: int, folder: Path, workers: int) -> Made:
+def _ours(
+    sample: Sample, where: Ranges, index: int, start: int, folder: Path, workers: int
+) -> Made:
     handle = aicsio.open_image(where.path)
     at = picks(sample, index)
     square = slice(start, start + WINDOW)
@@ -125,7 +139,13 @@ def _floor(where: Ranges, index: int, start: int, folder: Path, workers: int) ->
 
 
 def _tifffile(
-    sample: Sample, where: Ranges, index: int, start: int, folder: Path, workers: int, stack: contextlib.ExitStack
+    sample: Sample,
+    where: Ranges,
+    index: int,
+    start: int,
+    folder: Path,
+    workers: int,
+    stack: contextlib.ExitStack,
 ) -> Made:
     file = stack.enter_context(tifffile.TiffFile(where.path))
     series = file.series[0]
@@ -150,7 +170,10 @@ def _tifffile(
             compression=sample.compression, metadata={"axes": sample.letters}, maxworkers=workers,
         )  # fmt: skip
 
-    planes = {"tifffile pages": page, "tifffile imread": lambda: tifffile.imread(where.path, key=index)}
+    planes = {
+        "tifffile pages": page,
+        "tifffile imread": lambda: tifffile.imread(where.path, key=index),
+    }
     if where.compression is None:
         planes["tifffile memmap"] = mapped
     made: Made = {
@@ -186,7 +209,9 @@ def _bioio(sample: Sample, where: Ranges, index: int, start: int, folder: Path) 
         "open": {"bioio": lambda: BioImage(where.path).dims.shape},
         # An opened BioImage keeps what it has read, so that each reading needs a new one.
         "read": {"bioio": lambda: BioImage(where.path).get_image_data()},
-        "plane, open": {"bioio": lambda: BioImage(where.path).get_image_dask_data("YX", **at).compute()},
+        "plane, open": {
+            "bioio": lambda: BioImage(where.path).get_image_dask_data("YX", **at).compute()
+        },
         "window": {"bioio": lazy[square].compute},
         "dask": {"bioio": lambda: opened.get_image_dask_data().compute()},
     }
@@ -195,7 +220,11 @@ def _bioio(sample: Sample, where: Ranges, index: int, start: int, folder: Path) 
 
         pixels = opened.get_image_data(sample.letters)
         name = str(folder / "bioio.ome.tif")
-        made["write"] = {"bioio": lambda: OmeTiffWriter.save(pixels, _fresh(Path(name)), dim_order=sample.letters)}
+        made["write"] = {
+            "bioio": lambda: OmeTiffWriter.save(
+                pixels, _fresh(Path(name)), dim_order=sample.letters
+            )
+        }
     return made
 
 

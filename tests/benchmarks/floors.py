@@ -18,7 +18,10 @@ import numpy.typing as npt
 from benchmarks.samples import Ranges
 
 Array = npt.NDArray[Any]
-DECODERS: dict[str, Callable[..., Any]] = {"zlib": imagecodecs.deflate_decode, "zstd": imagecodecs.zstd_decode}
+DECODERS: dict[str, Callable[..., Any]] = {
+    "zlib": imagecodecs.deflate_decode,
+    "zstd": imagecodecs.zstd_decode,
+}
 
 
 def read(where: Ranges, workers: int) -> Array:
@@ -40,7 +43,13 @@ def read_raw(where: Ranges, workers: int) -> Array:
             for index in range(number, where.shape[0], workers):
                 fill(fd, out[index], 0, size, where.offsets[index])
             return
-        fill(fd, out, out.nbytes * number // workers, out.nbytes * (number + 1) // workers, where.offsets[0])
+        fill(
+            fd,
+            out,
+            out.nbytes * number // workers,
+            out.nbytes * (number + 1) // workers,
+            where.offsets[0],
+        )
 
     _run(work, workers)
     os.close(fd)
@@ -58,12 +67,17 @@ def read_planes(where: Ranges, workers: int) -> Array:
     """Read and decode planes, each of one range."""
     out = np.empty(where.shape, np.uint16)
     fd = os.open(where.path, os.O_RDONLY)
-    _run(lambda number: decode_planes(fd, where, out, range(number, where.shape[0], workers)), workers)
+    _run(
+        lambda number: decode_planes(fd, where, out, range(number, where.shape[0], workers)),
+        workers,
+    )
     os.close(fd)
     return out
 
 
-def decode_planes(fd: int, where: Ranges, out: Array, numbers: Iterable[int], first: int = 0) -> None:
+def decode_planes(
+    fd: int, where: Ranges, out: Array, numbers: Iterable[int], first: int = 0
+) -> None:
     """Read and decode some planes."""
     decode = PLANE_DECODERS[where.compression or ""]
     coded = np.empty(max(where.counts), np.uint8)
@@ -86,7 +100,10 @@ def _jpegxr(coded: Array, plane: Array, scratch: Array) -> None:  # noqa: ARG001
     plane[...] = imagecodecs.jpegxr_decode(coded.tobytes())
 
 
-PLANE_DECODERS: dict[str | None, Callable[[Array, Array, Array], None]] = {"zstd1": _zstd1, "jpegxr": _jpegxr}
+PLANE_DECODERS: dict[str | None, Callable[[Array, Array, Array], None]] = {
+    "zstd1": _zstd1,
+    "jpegxr": _jpegxr,
+}
 
 
 def read_coded(where: Ranges, workers: int) -> Array:

@@ -40,7 +40,9 @@ def samples(planes: int, size: int, mosaic: int, subblocks: int) -> list[Sample]
         Sample("czi jpegxr", "ZYX", (few, size, size), "jpegxr", container="CZI"),
         Sample("czi mosaic", "YX", (mosaic, mosaic), None, MOSAIC_TILE, container="CZI"),
         Sample("czi tiles", "MYX", (subblocks, 4, 4), None, container="CZI"),
-        Sample("czi scenes", "SMYX", (SCENES, max(subblocks // SCENES, 1), 4, 4), None, container="CZI"),
+        Sample(
+            "czi scenes", "SMYX", (SCENES, max(subblocks // SCENES, 1), 4, 4), None, container="CZI"
+        ),
         Sample("lif raw", "ZYX", (planes, size, size), None, container="LIF"),
     ]
 
@@ -49,7 +51,9 @@ def write(sample: Sample, folder: Path) -> Path:
     """Write a sample and wait until the disk has it."""
     path = folder / f"{sample.name.replace(' ', '-')}.{sample.container.lower()}"
     if sample.container == "LIF":
-        write_lif(path, [LifImage(pixels(sample), "ZYX", lengths={"X": 1e-4, "Y": 1e-4, "Z": 1e-5})])
+        write_lif(
+            path, [LifImage(pixels(sample), "ZYX", lengths={"X": 1e-4, "Y": 1e-4, "Z": 1e-5})]
+        )
     else:
         sizes = {"X": 0.1, "Y": 0.1, "Z": 1.0}
         write_czi(path, _blocks(sample), metadata_xml(channels=["DAPI"], pixel_size=sizes))
@@ -74,7 +78,9 @@ def _blocks(sample: Sample) -> Iterator[Block]:
             y, x = 3 * (m // across), 3 * (m % across) + m % 2
             yield Block(tile, {"S": scene, "C": 0, "M": m, "Y": y, "X": x + scene * 4 * across})
     else:
-        yield from blocks_of(pixels(sample), "ZYX", fixed={"C": 0}, compression=COMPRESSIONS[sample.compression])
+        yield from blocks_of(
+            pixels(sample), "ZYX", fixed={"C": 0}, compression=COMPRESSIONS[sample.compression]
+        )
 
 
 def ranges(sample: Sample, path: Path) -> Ranges:
@@ -125,7 +131,11 @@ def _ours(sample: Sample, path: Path, workers: int) -> Made:
     return {
         "open": {"ours": lambda: _known(aicsio.open_image(path))},
         "read": {"ours": lambda: aicsio.to_numpy(aicsio.open_image(path), workers=workers)},
-        "plane, open": {"ours": lambda: aicsio.to_numpy(aicsio.transpose_to(aicsio.open_image(path), "YX", **at))},
+        "plane, open": {
+            "ours": lambda: aicsio.to_numpy(
+                aicsio.transpose_to(aicsio.open_image(path), "YX", **at)
+            )
+        },
     }
 
 
@@ -157,7 +167,11 @@ def _czifile(sample: Sample, path: Path, workers: int) -> Made:
         with czifile.CziFile(path) as file:
             return file.asarray(maxworkers=1, **picks(sample, sample.planes // 2))
 
-    return {"open": {"czifile": opened}, "read": {"czifile": read}, "plane, open": {"czifile": plane}}
+    return {
+        "open": {"czifile": opened},
+        "read": {"czifile": read},
+        "plane, open": {"czifile": plane},
+    }
 
 
 def _aicspylibczi(sample: Sample, path: Path, workers: int) -> Made:
@@ -194,7 +208,9 @@ def _bioio(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 - 
         "plane, open": {
             "bioio": lambda: BioImage(path).get_image_dask_data("YX", **at).compute(),
             "bioio-direct": lambda: BioImage(path).get_image_data("YX", **at),
-            "bioio-direct reader named": lambda: BioImage(path, reader=reader).get_image_data("YX", **at),
+            "bioio-direct reader named": lambda: BioImage(path, reader=reader).get_image_data(
+                "YX", **at
+            ),
         },
     }
 
@@ -214,7 +230,11 @@ def _liffile(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 
         with LifFile(path) as file:
             return file.images[0].frame(**picks(sample, sample.planes // 2))
 
-    return {"open": {"liffile": opened}, "read": {"liffile": read}, "plane, open": {"liffile": plane}}
+    return {
+        "open": {"liffile": opened},
+        "read": {"liffile": read},
+        "plane, open": {"liffile": plane},
+    }
 
 
 def _readlif(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 - it has no such choice
@@ -222,7 +242,11 @@ def _readlif(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 
     at = sample.planes // 2
     return {
         "open": {"readlif": lambda: LifFile(path).get_image(0).dims},
-        "read": {"readlif": lambda: np.stack([np.asarray(frame) for frame in LifFile(path).get_image(0).get_iter_z()])},
+        "read": {
+            "readlif": lambda: np.stack(
+                [np.asarray(frame) for frame in LifFile(path).get_image(0).get_iter_z()]
+            )
+        },
         "plane, open": {"readlif": lambda: np.asarray(LifFile(path).get_image(0).get_frame(z=at))},
     }
 
@@ -250,7 +274,9 @@ def _window(sample: Sample, path: Path, peers: tuple[str, ...]) -> Made:
     if "aicspylibczi" in peers:
         CziFile: Any = importlib.import_module("aicspylibczi").CziFile
         library = CziFile(path)
-        found["aicspylibczi"] = lambda: library.read_mosaic(region=(start, start, WINDOW, WINDOW), scale_factor=1, C=0)
+        found["aicspylibczi"] = lambda: library.read_mosaic(
+            region=(start, start, WINDOW, WINDOW), scale_factor=1, C=0
+        )
     return {"window": found}
 
 

@@ -48,8 +48,14 @@ GOALS = (
     Goal("raw", "dask", "floor", 2.0),
     Goal("zlib", "dask", "floor", 1.3),
     Goal("zstd", "dask", "floor", 1.3),
-    *(Goal(f"tiny {compression}", "open", "tifffile", 1.0) for compression in ("raw", "zlib", "zstd")),
-    *(Goal(f"tiny {compression}", "pickled handle", "3 MB", 1.0) for compression in ("raw", "zlib", "zstd")),
+    *(
+        Goal(f"tiny {compression}", "open", "tifffile", 1.0)
+        for compression in ("raw", "zlib", "zstd")
+    ),
+    *(
+        Goal(f"tiny {compression}", "pickled handle", "3 MB", 1.0)
+        for compression in ("raw", "zlib", "zstd")
+    ),
     *(
         Goal(f"tiny {compression}", "graph, a chunk a plane", "graph, automatic chunks", 1.5)
         for compression in ("raw", "zlib", "zstd")
@@ -79,7 +85,9 @@ def by_peer(timings: Iterable[tuple[str, Timing]]) -> dict[str, Timing]:
 
 def values(line: Line) -> dict[str, float]:
     """What goals compare: seconds by contender, or bytes."""
-    found: dict[str, float] = {name: timing.median for name, timing in by_peer(line.timings).items()}
+    found: dict[str, float] = {
+        name: timing.median for name, timing in by_peer(line.timings).items()
+    }
     found["second"] = 1.0
     found.update(line.amounts)
     if line.needed is not None:
@@ -100,18 +108,26 @@ def kept(goal: Goal, lines: Sequence[Line]) -> tuple[float, bool] | None:
 
 def show(lines: Sequence[Line], peers: Sequence[str], console: Console) -> None:
     """Print the table, then the goals."""
-    table = Table("file", "case", *("ours", "floor", "x"), *(head for peer in peers for head in (peer, "x")))
+    table = Table(
+        "file", "case", *("ours", "floor", "x"), *(head for peer in peers for head in (peer, "x"))
+    )
     for column in table.columns[2:]:
         column.justify = "right"
     for line in lines:
         found = by_peer(line.timings)
         if line.amounts:
             amounts = dict(line.amounts)
-            needed = [_bytes(line.needed), _times(amounts["ours"], line.needed)] if line.needed else ["", ""]
+            needed = (
+                [_bytes(line.needed), _times(amounts["ours"], line.needed)]
+                if line.needed
+                else ["", ""]
+            )
             cells = [_bytes(amounts["ours"]), *needed]
             for peer in peers:
                 cells += (
-                    [_bytes(amounts[peer]), _times(amounts[peer], amounts["ours"])] if peer in amounts else ["", ""]
+                    [_bytes(amounts[peer]), _times(amounts[peer], amounts["ours"])]
+                    if peer in amounts
+                    else ["", ""]
                 )
         else:
             cells = [_seconds(found["ours"])]
@@ -171,7 +187,8 @@ def as_json(lines: Sequence[Line], about: Mapping[str, Any]) -> str:
         for line in lines
     ]
     goals = [
-        attrs.asdict(goal) | dict(zip(("ratio", "holds"), kept(goal, lines) or (None, None), strict=True))
+        attrs.asdict(goal)
+        | dict(zip(("ratio", "holds"), kept(goal, lines) or (None, None), strict=True))
         for goal in GOALS
     ]
     return json.dumps({"about": dict(about), "measured": rows, "goals": goals}, indent=1)

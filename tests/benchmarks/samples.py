@@ -59,7 +59,10 @@ def samples(planes: int, size: int, tiny_planes: int, tiny_size: int, tile: int)
     """List the files: few large planes, and many tiny ones; raw, zlib, zstd."""
     tiny = (max(tiny_planes // 100, 1), min(tiny_planes, 100), tiny_size, tiny_size)
     ways: tuple[Literal["zlib", "zstd"] | None, ...] = (None, "zlib", "zstd")
-    large = [Sample(way or "raw", "ZYX", (planes, size, size), way, tile if way else None) for way in ways]
+    large = [
+        Sample(way or "raw", "ZYX", (planes, size, size), way, tile if way else None)
+        for way in ways
+    ]
     return large + [Sample(f"tiny {way or 'raw'}", "TZYX", tiny, way, None) for way in ways]
 
 
@@ -109,4 +112,11 @@ def ranges(sample: Sample, path: Path) -> Ranges:
         offsets = [offset for page in file.pages for offset in page.dataoffsets]
         counts = [count for page in file.pages for count in page.databytecounts]
     tile = (sample.tile or rows, sample.tile or columns)
-    return Ranges(path, (sample.planes, rows, columns), tile, sample.compression, tuple(offsets), tuple(counts))
+    return Ranges(
+        path,
+        (sample.planes, rows, columns),
+        tile,
+        sample.compression,
+        tuple(offsets),
+        tuple(counts),
+    )

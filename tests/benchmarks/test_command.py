@@ -26,7 +26,18 @@ def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
 def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path) -> None:
     cases = ["open", "read", "plane, open", "window", "dask", "write", "pickled handle"]
     rows = measured(
-        tmp_path, "tiff", "--peers", "tifffile", "--cases", "open", "read", "plane", "window", "dask", "write", "sizes"
+        tmp_path,
+        "tiff",
+        "--peers",
+        "tifffile",
+        "--cases",
+        "open",
+        "read",
+        "plane",
+        "window",
+        "dask",
+        "write",
+        "sizes",
     )
     found = {(row["file"], row["case"]) for row in rows}
     assert all(
@@ -34,8 +45,12 @@ def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path
         for file in ("raw", "zlib", "zstd", "tiny raw", "tiny zlib", "tiny zstd")
         for case in cases
     )
-    assert all(seconds > 0 for row in rows for times in row["seconds"].values() for seconds in times)
-    assert {"ours", "floor", "tifffile"} <= set(next(row for row in rows if row["case"] == "read")["seconds"])
+    assert all(
+        seconds > 0 for row in rows for times in row["seconds"].values() for seconds in times
+    )
+    assert {"ours", "floor", "tifffile"} <= set(
+        next(row for row in rows if row["case"] == "read")["seconds"]
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -43,10 +58,18 @@ def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
     rows = measured(tmp_path, "czi", "lif", "--peers", "--clock", "cpu")
     found = {(row["file"], row["case"]) for row in rows}
     stacks = ("czi raw", "czi zstd1", "czi jpegxr", "lif raw")
-    assert {(file, case) for file in stacks for case in ("open", "read", "plane, open", "pickled handle")} <= found
+    assert {
+        (file, case)
+        for file in stacks
+        for case in ("open", "read", "plane, open", "pickled handle")
+    } <= found
     assert {("czi tiles", "open"), ("czi scenes", "open"), ("czi mosaic", "window")} <= found
     window = next(row for row in rows if row["case"] == "window bytes")
-    assert window["needed_bytes"] <= window["bytes"].get("ours", 8192) <= 2 * window["needed_bytes"] + 256
+    assert (
+        window["needed_bytes"]
+        <= window["bytes"].get("ours", 8192)
+        <= 2 * window["needed_bytes"] + 256
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -57,7 +80,9 @@ def test_floors_read_what_we_read(tmp_path: Path) -> None:
             where = microscopes.ranges(sample, path)
             pixels = to_numpy(open_image(path)).reshape(where.shape)
             assert np.array_equal(floors.read(where, 2), pixels)
-            assert np.array_equal(floors.plane(where, where.shape[0] // 2), pixels[where.shape[0] // 2])
+            assert np.array_equal(
+                floors.plane(where, where.shape[0] // 2), pixels[where.shape[0] // 2]
+            )
 
 
 def test_new_processes_are_measured(tmp_path: Path) -> None:
@@ -69,4 +94,7 @@ def test_the_bytes_of_a_window_of_raw_pixels_are_counted(tmp_path: Path) -> None
     rows = measured(tmp_path, "raw", "--peers", "--cases", "window", "--size=512")
     counted = [row for row in rows if row["case"] == "window bytes"]
     assert [row["needed_bytes"] for row in counted] == [64 * 64 * 2]
-    assert all(row["needed_bytes"] <= row["bytes"].get("ours", 8192) <= 2 * row["needed_bytes"] for row in counted)
+    assert all(
+        row["needed_bytes"] <= row["bytes"].get("ours", 8192) <= 2 * row["needed_bytes"]
+        for row in counted
+    )

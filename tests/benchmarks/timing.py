@@ -37,7 +37,9 @@ class Timing:
         return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-def measure(contenders: Contenders, rounds: int, patience: float, clock: str = "wall") -> dict[str, Timing]:
+def measure(
+    contenders: Contenders, rounds: int, patience: float, clock: str = "wall"
+) -> dict[str, Timing]:
     """Time contenders in turns.
 
     Parameters
@@ -54,7 +56,9 @@ def measure(contenders: Contenders, rounds: int, patience: float, clock: str = "
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     first = {name: _time(call, clock) for name, call in contenders.items()}
     calls = {
-        name: 1 if spent > TURN else min(max(1, int(TURN / _time(contenders[name], clock))), MOST_CALLS)
+        name: 1
+        if spent > TURN
+        else min(max(1, int(TURN / _time(contenders[name], clock))), MOST_CALLS)
         for name, spent in first.items()
     }
     names = list(contenders)
@@ -84,7 +88,9 @@ def fresh(code: str) -> Callable[[], object]:
 
 def run_fresh(code: str) -> float:
     """Return the seconds that code takes in a new interpreter, after that has started."""
-    timed = f"import time\n_start = time.perf_counter()\n{code}\nprint(time.perf_counter() - _start)"
+    timed = (
+        f"import time\n_start = time.perf_counter()\n{code}\nprint(time.perf_counter() - _start)"
+    )
     done = subprocess.run([sys.executable, "-c", timed], check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 

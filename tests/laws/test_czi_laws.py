@@ -43,7 +43,9 @@ def mosaics(draw: st.DrawFn) -> tuple[list[Block], list[Pixels]]:
         top, left = min(p[2] for p in placed), min(p[3] for p in placed)
         bottom = max(p[2] + p[4].shape[0] for p in placed)
         right = max(p[3] + p[4].shape[1] for p in placed)
-        canvas = np.zeros((channels, bottom - top, right - left) + ((samples,) if samples > 1 else ()), dtype)
+        canvas = np.zeros(
+            (channels, bottom - top, right - left) + ((samples,) if samples > 1 else ()), dtype
+        )
         for c, _, y, x, tile in placed:
             canvas[c, y - top : y - top + tile.shape[0], x - left : x - left + tile.shape[1]] = tile
         canvases.append(canvas)
@@ -73,7 +75,9 @@ def test_stitched_is_what_numpy_makes_of_the_tiles(drawn: tuple[list[Block], lis
 
 @LAW
 @given(mosaics(), st.data())
-def test_any_window_is_a_crop_of_the_whole(drawn: tuple[list[Block], list[Pixels]], data: st.DataObject) -> None:
+def test_any_window_is_a_crop_of_the_whole(
+    drawn: tuple[list[Block], list[Pixels]], data: st.DataObject
+) -> None:
     blocks, canvases = drawn
     handle = open_image(made(blocks))
     index = data.draw(st.integers(0, len(canvases) - 1))
@@ -82,7 +86,9 @@ def test_any_window_is_a_crop_of_the_whole(drawn: tuple[list[Block], list[Pixels
     for axis, letter in enumerate(focused.dims):
         size = canvas.shape[axis]
         start = data.draw(st.integers(0, size - 1))
-        cuts[letter] = slice(start, data.draw(st.integers(start + 1, size)), data.draw(st.integers(1, 3)))
+        cuts[letter] = slice(
+            start, data.draw(st.integers(start + 1, size)), data.draw(st.integers(1, 3))
+        )
     window = to_numpy(transpose_to(focused, focused.dims.order, **cuts))
     assert np.array_equal(window, canvas[tuple(cuts.values())])
 
@@ -92,7 +98,11 @@ def test_any_window_is_a_crop_of_the_whole(drawn: tuple[list[Block], list[Pixels
 def test_tiles_are_the_stitched_image_cut_again(drawn: tuple[list[Block], list[Pixels]]) -> None:
     blocks, canvases = drawn
     handle = open_image(made(blocks), mosaic="tiles")
-    by_place = {tuple(block.start[letter] for letter in "SCM"): block.pixels for block in blocks if "M" in block.start}
+    by_place = {
+        tuple(block.start[letter] for letter in "SCM"): block.pixels
+        for block in blocks
+        if "M" in block.start
+    }
     for index in range(len(canvases)):
         focused = select_scene(handle, index)
         tiles = to_numpy(focused)
@@ -142,7 +152,15 @@ def test_both_engines_agree(
         path = Path(folder) / "made.czi"
         dims = "CYX" + "S" * (samples > 1)
         write_czi(
-            path, blocks_of(pixels, dims, scene=0, tile=tile, levels=2 if height > 8 else 1, compression=compression)
+            path,
+            blocks_of(
+                pixels,
+                dims,
+                scene=0,
+                tile=tile,
+                levels=2 if height > 8 else 1,
+                compression=compression,
+            ),
         )
         report = verify(path)
         assert report.agrees, str(report)
@@ -154,8 +172,16 @@ def test_both_engines_agree(
 def test_levels_are_what_was_stored(height: int, width: int, levels: int, tiled: bool) -> None:
     pixels = np.random.default_rng(width).integers(0, 255, (2, height, width), dtype="uint8")
     handle = open_image(
-        made(list(blocks_of(pixels, "CYX", tile=(16, 16) if tiled else None, levels=levels, origin=(-3, 9))))
+        made(
+            list(
+                blocks_of(
+                    pixels, "CYX", tile=(16, 16) if tiled else None, levels=levels, origin=(-3, 9)
+                )
+            )
+        )
     )
     assert len(handle.levels) == levels
     for level in range(levels):
-        assert np.array_equal(to_numpy(select_level(handle, level)), pixels[:, :: 2**level, :: 2**level])
+        assert np.array_equal(
+            to_numpy(select_level(handle, level)), pixels[:, :: 2**level, :: 2**level]
+        )

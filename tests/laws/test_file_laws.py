@@ -21,7 +21,7 @@ from aicsio import (
     transpose_to,
     write_ome_tiff,
 )
-from aicsio._files import open_count
+from aicsio._io.readers import open_count
 from aicsio.testing import TiffSpec, pixels, write
 from aicsio.testing.model import transposed
 from aicsio.testing.ome_tiff import OME_TYPES, build
@@ -58,7 +58,9 @@ def test_an_ome_tiff_shows_what_was_described(spec: TiffSpec) -> None:
             assert scene.scene.name == (image.name or f"Image:{index}")
             assert scene.pixel_size == image.pixel_size
             assert scene.time_step == image.time_step
-            assert [channel.name for channel in scene.channels] == list(image.channel_names or [None] * image.C)
+            assert [channel.name for channel in scene.channels] == list(
+                image.channel_names or [None] * image.C
+            )
             assert {channel.samples for channel in scene.channels} == {image.samples}
     assert open_count() == 0
 
@@ -120,12 +122,19 @@ def test_opening_is_blind_to_the_name(tmp_path: Path) -> None:
 @composite
 def writable(draw: Draw) -> ImageHandle:
     """An image that OME-TIFF has room for, seen in any order."""
-    letters = "".join(draw(st.permutations("TCZYX"))[: draw(st.integers(1, 5))]) + draw(st.sampled_from(["", "S"]))
+    letters = "".join(draw(st.permutations("TCZYX"))[: draw(st.integers(1, 5))]) + draw(
+        st.sampled_from(["", "S"])
+    )
     shape = tuple(
-        draw(st.sampled_from([3, 4]) if c == "S" else st.integers(1, 20 if c in "YX" else 3)) for c in letters
+        draw(st.sampled_from([3, 4]) if c == "S" else st.integers(1, 20 if c in "YX" else 3))
+        for c in letters
     )
     array = draw(arrays(shape, np.dtype(draw(st.sampled_from(sorted(set(OME_TYPES) - {"bool"}))))))
-    names = [f"<{index}> & µ" for index in range(shape[letters.index("C")])] if "C" in letters else ["one"]
+    names = (
+        [f"<{index}> & µ" for index in range(shape[letters.index("C")])]
+        if "C" in letters
+        else ["one"]
+    )
     micrometres = st.none() | st.integers(1, 4000).map(lambda n: n / 64)
     size = PixelSize(draw(micrometres), draw(micrometres), draw(micrometres))
     image = open_image(array, dims=letters, channel_names=names, pixel_size=size)
@@ -134,7 +143,11 @@ def writable(draw: Draw) -> ImageHandle:
     return transpose_to(image, order, **chosen)
 
 
-@given(writable(), st.sampled_from([None, "zlib", "zstd", "lzw"]), st.sampled_from(["auto", None, 16, (32, 16)]))
+@given(
+    writable(),
+    st.sampled_from([None, "zlib", "zstd", "lzw"]),
+    st.sampled_from(["auto", None, 16, (32, 16)]),
+)
 def test_what_was_written_is_read(image: ImageHandle, compression: Any, tile: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "written.ome.tiff"
@@ -150,5 +163,7 @@ def test_what_was_written_is_read(image: ImageHandle, compression: Any, tile: An
         assert seen.pixel_size == image.pixel_size
         with tifffile.TiffFile(path) as file:
             expected = to_numpy(transpose_to(image, report.dims.order)).squeeze()
-            assert np.array_equal(file.asarray().squeeze(), expected, equal_nan=expected.dtype.kind == "f")
+            assert np.array_equal(
+                file.asarray().squeeze(), expected, equal_nan=expected.dtype.kind == "f"
+            )
     assert open_count() == 0

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicsio import ImageHandle, open_image, select_scene, to_dask, to_numpy, to_xarray, transpose_to
-from aicsio._engine import SMALL
-from aicsio._files import open_count
+from aicsio._engine.run import SMALL
+from aicsio._io.readers import open_count
 from aicsio.arrays import token
 from aicsio.testing.layouts import handle_of, stored
 from aicsio.testing.strategies import Image, arrays, dims, handles, images, views
@@ -29,7 +29,9 @@ def test_dask_computes_what_is_read(image: Image, data: st.DataObject) -> None:
     sizes = st.integers(1, 7) | st.just(-1)
     letters = data.draw(st.lists(st.sampled_from(viewed.dims.order), unique=True))
     by_letter = data.draw(st.fixed_dictionaries(dict.fromkeys(letters, sizes)))
-    chunks: Any = data.draw(st.sampled_from(["auto", viewed.dims.order, viewed.dims.order[-1], by_letter, -1, 2]))
+    chunks: Any = data.draw(
+        st.sampled_from(["auto", viewed.dims.order, viewed.dims.order[-1], by_letter, -1, 2])
+    )
     lazy = to_dask(viewed, chunks=chunks)
     read = to_numpy(viewed)
     assert (lazy.shape, lazy.dtype) == (read.shape, read.dtype)
@@ -39,13 +41,18 @@ def test_dask_computes_what_is_read(image: Image, data: st.DataObject) -> None:
 
 
 @given(images(max_axes=3, min_size=0), st.data())
-def test_what_is_cut_from_the_dask_array_is_cut_from_the_pixels(image: Image, data: st.DataObject) -> None:
+def test_what_is_cut_from_the_dask_array_is_cut_from_the_pixels(
+    image: Image, data: st.DataObject
+) -> None:
     lazy, read = to_dask(image.handle), to_numpy(image.handle)
     key = tuple(data.draw(_indices(size)) for size in image.handle.shape)
     # Several sequences would be paired by numpy and not by dask: one at a time.
     many = [i for i, part in enumerate(key) if isinstance(part, list)]
     key = tuple(slice(None) if i in many[1:] else part for i, part in enumerate(key))
-    assert np.asarray(lazy[key].compute(scheduler="sync")).tobytes() == np.ascontiguousarray(read[key]).tobytes()
+    assert (
+        np.asarray(lazy[key].compute(scheduler="sync")).tobytes()
+        == np.ascontiguousarray(read[key]).tobytes()
+    )
 
 
 def _indices(size: int) -> st.SearchStrategy[Any]:
@@ -70,7 +77,12 @@ def test_blocks_do_not_show(data: st.DataObject) -> None:
     assert len(found) == 1
 
 
-@given(st.integers(1, 9), st.sampled_from(["raw", "deflate"]), st.sampled_from(["<u2", ">u2"]), st.data())
+@given(
+    st.integers(1, 9),
+    st.sampled_from(["raw", "deflate"]),
+    st.sampled_from(["<u2", ">u2"]),
+    st.data(),
+)
 def test_threads_do_not_show(workers: int, kind: Any, dtype: str, data: st.DataObject) -> None:
     array = data.draw(arrays((3, 5, 210, 190), np.dtype(dtype)))
     assert array.nbytes > SMALL
@@ -101,7 +113,9 @@ def test_names_of_graphs_follow_the_content(handle: ImageHandle) -> None:
 
 
 @given(handles(), handles())
-def test_graphs_of_different_images_have_different_names(one: ImageHandle, other: ImageHandle) -> None:
+def test_graphs_of_different_images_have_different_names(
+    one: ImageHandle, other: ImageHandle
+) -> None:
     same = to_dask(one).name == to_dask(other).name
     assert same == (one.array == other.array)
 

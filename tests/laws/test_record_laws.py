@@ -17,7 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aicsio
-from aicsio import ImageHandle, Step, open_image, select_level, select_scene, to_dask, to_numpy, to_xarray, transpose_to
+from aicsio import (
+    ImageHandle,
+    Step,
+    open_image,
+    select_level,
+    select_scene,
+    to_dask,
+    to_numpy,
+    to_xarray,
+    transpose_to,
+)
 from aicsio.records import Contents, DType, Layout
 from aicsio.testing.strategies import handles, image_specs, tiff_specs, views
 
@@ -27,10 +37,10 @@ FREE = {
     ("aicsio.steps.Step", "arguments"),
     ("aicsio.steps.Step", "options"),
     ("aicsio.steps.Pairs", "items"),
-    ("aicsio.records.Called", "arguments"),
+    ("aicsio.records.Computed", "arguments"),
     ("aicsio.records.Codec", "parameters"),
     # A layout all the same, by a protocol of its own.
-    ("aicsio.formats._lif_layout.Stitched", "inner"),
+    ("aicsio.formats.lif.layout.Stitched", "inner"),
     # The one exception of the package: an array of the caller.
     ("aicsio.formats.arrays.Held", "array"),
 }
@@ -98,7 +108,9 @@ def test_a_record_is_made_of_nothing_but_values_and_records(record: type) -> Non
 def test_a_record_is_slotted_and_has_no_way_to_change(record: type) -> None:
     assert "__dict__" not in dir(record), f"{full_name(record)} has room for more than its fields"
     assert record.__hash__ is not None, f"{full_name(record)} does not hash"
-    hidden = [name for name, value in vars(record).items() if type(value).__name__ == "cached_property"]
+    hidden = [
+        name for name, value in vars(record).items() if type(value).__name__ == "cached_property"
+    ]
     assert not hidden, f"{full_name(record)} keeps a cache: {hidden}"
 
 
@@ -124,8 +136,8 @@ def test_the_walk_finds_the_records() -> None:
         "Source",
         "Dims",
         "Strided",
-        "Coded",
-        "Called",
+        "Encoded",
+        "Computed",
         "View",
         "LazyArray",
         "Scene",
@@ -211,7 +223,12 @@ def test_pieces_live(handle: ImageHandle) -> None:
 
 def test_frozen_means_frozen() -> None:
     handle = open_image(np.zeros((2, 3)))
-    for record, name in ((handle, "level"), (handle.dims, "order"), (handle.scene, "name"), (handle.array, "view")):
+    for record, name in (
+        (handle, "level"),
+        (handle.dims, "order"),
+        (handle.scene, "name"),
+        (handle.array, "view"),
+    ):
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(record, name, None)
     with pytest.raises((AttributeError, TypeError)):

@@ -14,7 +14,11 @@ from aicsio.testing.strategies import Image, images, views
 
 def same(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> bool:
     """Equal in shape, type and every bit, not-a-number included."""
-    return got.shape == expected.shape and got.dtype == expected.dtype and got.tobytes() == expected.tobytes()
+    return (
+        got.shape == expected.shape
+        and got.dtype == expected.dtype
+        and got.tobytes() == expected.tobytes()
+    )
 
 
 def check(handle: ImageHandle, expected: npt.NDArray[Any]) -> None:
@@ -27,7 +31,10 @@ def check(handle: ImageHandle, expected: npt.NDArray[Any]) -> None:
 @given(images(), st.data())
 def test_a_view_is_what_the_model_says(image: Image, data: st.DataObject) -> None:
     order, picks = data.draw(views(image.handle.dims))
-    check(transpose_to(image.handle, order, **picks), transposed(image.pixels, image.handle.dims.order, order, **picks))
+    check(
+        transpose_to(image.handle, order, **picks),
+        transposed(image.pixels, image.handle.dims.order, order, **picks),
+    )
 
 
 @given(images(), st.data())
@@ -44,7 +51,9 @@ def test_views_compose(image: Image, data: st.DataObject) -> None:
 def test_permutations_compose(image: Image, data: st.DataObject) -> None:
     letters = image.handle.dims.order
     first, second = ("".join(data.draw(st.permutations(letters))) for _ in range(2))
-    assert transpose_to(transpose_to(image.handle, first), second) == transpose_to(image.handle, second)
+    assert transpose_to(transpose_to(image.handle, first), second) == transpose_to(
+        image.handle, second
+    )
     assert transpose_to(transpose_to(image.handle, first), letters) == image.handle
 
 
@@ -91,5 +100,7 @@ def test_added_axes_have_length_one_and_change_no_pixel(image: Image, data: st.D
 
 def test_the_model_knows_the_language() -> None:
     pixels = np.arange(24).reshape(2, 3, 4)
-    assert np.array_equal(transposed(pixels, "CYX", "XC", Y=-1, X=slice(None, None, 2)), pixels[:, 2, ::2].T)
+    assert np.array_equal(
+        transposed(pixels, "CYX", "XC", Y=-1, X=slice(None, None, 2)), pixels[:, 2, ::2].T
+    )
     assert transposed(pixels, "CYX", "QYX", C=1).shape == (1, 3, 4)

@@ -32,7 +32,9 @@ def public_classes() -> list[type]:
 def members(kind: type) -> list[str]:
     """Public attributes of instances, those that come from builtins left out."""
     fields = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
-    own = {name for base in kind.__mro__ if base.__module__.startswith("aicsio") for name in vars(base)}
+    own = {
+        name for base in kind.__mro__ if base.__module__.startswith("aicsio") for name in vars(base)
+    }
     return sorted({name for name in {*fields, *own} if not name.startswith("_")})
 
 
@@ -46,7 +48,9 @@ def reveal_all() -> str:
             f"def see_{kind.__name__}(value: aicsio.{kind.__name__}{'[int]' if kind is aicsio.Step else ''}) -> None:"
         )
         lines.append("    reveal_type(value)  # itself")
-        lines += [f"    reveal_type(value.{name})  # {kind.__name__}.{name}" for name in members(kind)]
+        lines += [
+            f"    reveal_type(value.{name})  # {kind.__name__}.{name}" for name in members(kind)
+        ]
     for name in ("cluster_and_client", "spawn_cluster_and_client", "shutdown_cluster_and_client"):
         lines.append(f"reveal_type(aicsio.dask_utils.{name})  # dask_utils.{name}")
     return "\n".join(lines) + "\n"
@@ -62,11 +66,21 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> list[re.Match[str]]:
     for name in ("user.py", "wrong.py"):
         shutil.copy(HERE / name, folder)
     (folder / "revealed.py").write_text(reveal_all(), encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--hide-error-context", "--no-error-summary"]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        "--hide-error-context",
+        "--no-error-summary",
+    ]
     command += ["--no-pretty", "--show-error-codes", "--enable-error-code=truthy-bool"]
     env = {key: value for key, value in os.environ.items() if key not in {"MYPYPATH", "PYTHONPATH"}}
     files = ["user.py", "wrong.py", "revealed.py"]
-    run = subprocess.run([*command, *files], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [*command, *files], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
     assert not run.stderr, run.stderr
     return [found for line in run.stdout.splitlines() if (found := MESSAGE.match(line))]
 
@@ -75,7 +89,9 @@ def errors(messages: list[re.Match[str]], name: str) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for message in messages:
         if message["file"] == name and message["kind"] == "error":
-            found.setdefault(int(message["line"]), []).append(f"{message['code']}: {message['text']}")
+            found.setdefault(int(message["line"]), []).append(
+                f"{message['code']}: {message['text']}"
+            )
     return found
 
 
@@ -91,7 +107,9 @@ def test_what_is_wrong_is_found_wrong(messages: list[re.Match[str]]) -> None:
     found_in = errors(messages, "wrong")
     assert found_in.keys() == expected.keys()
     for number, texts in found_in.items():
-        assert {text.partition(":")[0] for text in texts} <= expected[number], f"line {number}: {texts}"
+        assert {text.partition(":")[0] for text in texts} <= expected[number], (
+            f"line {number}: {texts}"
+        )
 
 
 def test_nothing_public_is_any_type(messages: list[re.Match[str]]) -> None:

@@ -50,10 +50,14 @@ from aicsio import (
 handle = open_image("plate.czi")
 assert_type(handle, ImageHandle)
 assert_type(open_image(Path("plate.czi"), format="tiff", mosaic="tiles", dims="ZYX"), ImageHandle)
-assert_type(open_image(np.zeros((2, 3)), channel_names=["a"], pixel_size=PixelSize(X=0.5)), ImageHandle)
+assert_type(
+    open_image(np.zeros((2, 3)), channel_names=["a"], pixel_size=PixelSize(X=0.5)), ImageHandle
+)
 assert_type(open_image("s3://b/k", storage_options={"anon": True}), ImageHandle)
 assert_type(open_many("img_t{T}_c{C}.tif"), ImageHandle)
-assert_type(open_many([Path("a.tif"), "b.tif", handle], along="Z", scene="A1", check="first"), ImageHandle)
+assert_type(
+    open_many([Path("a.tif"), "b.tif", handle], along="Z", scene="A1", check="first"), ImageHandle
+)
 assert_type(open_many("s3://b/*.tif", missing="fill", storage_options={"anon": True}), ImageHandle)
 assert_type(explain("plate.czi"), tuple[Candidate, ...])
 assert_type(explain("plate.czi")[0].taken, bool)
@@ -85,7 +89,10 @@ dims = handle.dims
 assert_type(dims, Dims)
 assert_type(dims.order, str)
 assert_type(dims.shape, tuple[int, ...])
-assert_type((dims.T, dims.C, dims.Z, dims.Y, dims.X, dims.S, dims.M), tuple[int, int, int, int, int, int, int])
+assert_type(
+    (dims.T, dims.C, dims.Z, dims.Y, dims.X, dims.S, dims.M),
+    tuple[int, int, int, int, int, int, int],
+)
 assert_type(dims["Z"], int)
 assert_type(dims["Z", "Y"], tuple[int, ...])
 assert_type([letter for letter in dims], list[str])  # noqa: C416 - iterating is what is shown
@@ -100,7 +107,10 @@ assert_type(select_scene(handle, "A1"), ImageHandle)
 assert_type(select_scene(handle, np.int64(1)), ImageHandle)
 assert_type(select_level(handle, -1), ImageHandle)
 assert_type(transpose_to(handle, "ZYX", C=0), ImageHandle)
-assert_type(transpose_to(handle, "CZYX", T=-1, C=[0, 2], Z=slice(None, None, 2), Y=range(5), X=(1, 2)), ImageHandle)
+assert_type(
+    transpose_to(handle, "CZYX", T=-1, C=[0, 2], Z=slice(None, None, 2), Y=range(5), X=(1, 2)),
+    ImageHandle,
+)
 assert_type(transpose_to(handle, "CYX", C=np.array([0, 1])), ImageHandle)
 assert_type(to_numpy(handle), npt.NDArray[Any])
 assert_type(to_numpy(handle, workers=2), npt.NDArray[Any])
@@ -111,7 +121,9 @@ assert_type(to_dask(handle, chunks=(1, 1, (3, 4))), da.Array)
 assert_type(to_xarray(handle), xr.DataArray)
 assert_type(to_xarray(handle, lazy=True, chunks="YX"), xr.DataArray)
 assert_type(write_ome_tiff(handle, "out.ome.tiff"), WriteReport)
-assert_type(write_ome_tiff(handle, Path("out.ome.tiff"), compression="zstd", overwrite=True), WriteReport)
+assert_type(
+    write_ome_tiff(handle, Path("out.ome.tiff"), compression="zstd", overwrite=True), WriteReport
+)
 assert_type(write_ome_tiff(handle, "out.ome.tiff").not_kept, tuple[Diagnostic, ...])
 assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes="all"), WriteReport)
 assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes=[0, "A1"]), WriteReport)
@@ -148,15 +160,37 @@ assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0)), ImageHandle
 assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0), to_numpy()), npt.NDArray[Any])
 assert_type(pipe(handle, select_scene(1), to_numpy(), brightest), float)
 assert_type(pipe(handle, select_scene(1), transpose_to("ZYX"), to_dask()), da.Array)
-assert_type(pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), to_xarray()), xr.DataArray)
 assert_type(
-    pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), transpose_to("XYZ"), to_numpy(), brightest),
+    pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), to_xarray()), xr.DataArray
+)
+assert_type(
+    pipe(
+        handle,
+        select_scene(1),
+        select_level(1),
+        transpose_to("ZYX"),
+        transpose_to("XYZ"),
+        to_numpy(),
+        brightest,
+    ),
     float,
 )
 assert_type(
-    pipe(handle, select_scene(0), select_scene(1), select_level(1), transpose_to("YX"), to_numpy(), brightest, str), str
+    pipe(
+        handle,
+        select_scene(0),
+        select_scene(1),
+        select_level(1),
+        transpose_to("YX"),
+        to_numpy(),
+        brightest,
+        str,
+    ),
+    str,
 )
-assert_type(pipe("plate.czi", open_image, select_scene(1), write_ome_tiff("out.ome.tiff")), WriteReport)
+assert_type(
+    pipe("plate.czi", open_image, select_scene(1), write_ome_tiff("out.ome.tiff")), WriteReport
+)
 assert_type(pipe(handle, lambda image: image.dims.X), int)
 
 steps: list[Step[ImageHandle]] = [select_scene(1), transpose_to("ZYX", C=0)]
@@ -182,7 +216,9 @@ img.set_scene(1)
 img.save("out.ome.tiff")
 assert_type(imread("my_file.tiff"), npt.NDArray[Any])
 assert_type(imread_dask("my_file.tiff"), da.Array)
-assert_type(imwrite("out.ome.tiff", np.zeros((2, 3)), dim_order="YX", compression="zstd"), WriteReport)
+assert_type(
+    imwrite("out.ome.tiff", np.zeros((2, 3)), dim_order="YX", compression="zstd"), WriteReport
+)
 assert_type(imwrite(Path("out.ome.tiff"), [img, handle], image_names=["a", "b"]), WriteReport)
 use_dask(False)
 with dask_utils.cluster_and_client() as (cluster, client):

@@ -24,7 +24,7 @@ from aicsio import (
     write_ome_tiff,
     write_scenes,
 )
-from kept import differences
+from round_trip import differences
 from schema import SCHEMA
 from support import corpus_file
 
@@ -100,12 +100,16 @@ def ome_file(path: Path, body: str, data: npt.NDArray[np.uint8] | None = None) -
 
 @pytest.fixture
 def source(tmp_path: Path) -> ImageHandle:
-    opened = ome_file(tmp_path / "in.ome.tif", REST + IMAGE.format(pixels=pixels()) + SECOND + ANNOTATIONS)
+    opened = ome_file(
+        tmp_path / "in.ome.tif", REST + IMAGE.format(pixels=pixels()) + SECOND + ANNOTATIONS
+    )
     assert not opened.diagnostics
     return opened
 
 
-def written(*handles: ImageHandle, folder: Path, told: int = 0, **options: Any) -> tuple[etree._Element, ImageHandle]:
+def written(
+    *handles: ImageHandle, folder: Path, told: int = 0, **options: Any
+) -> tuple[etree._Element, ImageHandle]:
     report = write_scenes(handles, folder / "out.ome.tif", overwrite=True, **options)
     assert len(report.not_kept) == told, report.not_kept
     read = open_image(report.path)
@@ -143,7 +147,11 @@ def test_everything_is_carried(source: ImageHandle, tmp_path: Path) -> None:
     assert (first.get("PhysicalSizeYUnit"), first.get("SignificantBits")) == ("pixel", "7")
     assert second.get("PhysicalSizeX") is None
     red, green, _ = found(root, "Channel")
-    assert [red.get(name) for name in ("EmissionWavelength", "PinholeSize", "Name")] == ["0.6", "50", "red"]
+    assert [red.get(name) for name in ("EmissionWavelength", "PinholeSize", "Name")] == [
+        "0.6",
+        "50",
+        "red",
+    ]
     assert green.get("ContrastMethod") == "DIC"
     assert found(root, "Plane")[2].get("PositionXUnit") == "reference frame"
     assert found(root, "Plane")[2].get("DeltaT") == "200"
@@ -152,7 +160,9 @@ def test_everything_is_carried(source: ImageHandle, tmp_path: Path) -> None:
     assert etree.tostring(again) == etree.tostring(root)
 
 
-def test_one_scene_takes_only_what_belongs_to_it_and_to_all(source: ImageHandle, tmp_path: Path) -> None:
+def test_one_scene_takes_only_what_belongs_to_it_and_to_all(
+    source: ImageHandle, tmp_path: Path
+) -> None:
     root, _ = written(select_scene(source, 1), folder=tmp_path)
     assert ids(root, "Instrument") == ["Instrument:6"]
     assert ids(root, "ROI") == ["ROI:3"]
@@ -168,8 +178,16 @@ def test_channels_and_planes_follow_the_picks(source: ImageHandle, tmp_path: Pat
     root, _ = written(transpose_to(source, "CZYX", C=[1, 0], Z=[2, 0], T=0), folder=tmp_path)
     assert [channel.get("Name") for channel in found(root, "Channel")] == ["green", "red"]
     assert ids(root, "LightSourceSettings") == ["LightSource:1"]
-    told = [[plane.get(name) for name in ("TheC", "TheZ", "DeltaT", "PositionX")] for plane in found(root, "Plane")]
-    assert told == [["0", "0", "201", "2"], ["0", "1", "1", "0"], ["1", "0", "200", "2"], ["1", "1", "0", "0"]]
+    told = [
+        [plane.get(name) for name in ("TheC", "TheZ", "DeltaT", "PositionX")]
+        for plane in found(root, "Plane")
+    ]
+    assert told == [
+        ["0", "0", "201", "2"],
+        ["0", "1", "1", "0"],
+        ["1", "0", "200", "2"],
+        ["1", "1", "0", "0"],
+    ]
     (point,) = found(root, "Point")
     assert (point.get("TheC"), point.get("TheZ")) == ("0", "0")
     root, _ = written(transpose_to(source, "YX", C=0, Z=1, T=0), folder=tmp_path, told=1)
@@ -201,7 +219,9 @@ def test_regions_lie_where_they_did(
 
 
 def test_regions_that_cannot_follow_are_told(source: ImageHandle, tmp_path: Path) -> None:
-    report = write_ome_tiff(transpose_to(source, "CZYX", T=0, X=[0, 1, 5]), tmp_path / "out.ome.tif")
+    report = write_ome_tiff(
+        transpose_to(source, "CZYX", T=0, X=[0, 1, 5]), tmp_path / "out.ome.tif"
+    )
     assert [note.message.split(":")[0] for note in report.not_kept] == [
         "3 shapes of the region 'ROI", "1 shapes of the region 'ROI"
     ]  # fmt: skip
@@ -214,12 +234,25 @@ def test_transforms_masks_and_levels(tmp_path: Path) -> None:
     turn = '<Transform A00="0" A01="-1" A02="9" A10="1" A11="0" A12="3"/>'
     turned = f'<Ellipse ID="Shape:8" X="4" Y="2" RadiusX="2" RadiusY="1">{turn}</Ellipse>'
     roi = f'<ROI ID="ROI:1"><Union>{turned}{mask}</Union></ROI>'
-    body = IMAGE.replace('<ROIRef ID="ROI:2"/>\n<AnnotationRef ID="Annotation:2"/>', "").format(pixels=pixels())
+    body = IMAGE.replace('<ROIRef ID="ROI:2"/>\n<AnnotationRef ID="Annotation:2"/>', "").format(
+        pixels=pixels()
+    )
     data = stack()[:6]
-    text = f'<OME xmlns="{NAMESPACE[1:-1]}">{REST}{body}{roi}</OME>'.replace('<AnnotationRef ID="Annotation:1"/>', "")
+    text = f'<OME xmlns="{NAMESPACE[1:-1]}">{REST}{body}{roi}</OME>'.replace(
+        '<AnnotationRef ID="Annotation:1"/>', ""
+    )
     with tifffile.TiffWriter(tmp_path / "in.ome.tif") as tif:
-        tif.write(data, subifds=1, description=text.encode(), metadata=None, tile=(16, 16), photometric="minisblack")
-        tif.write(data[:, ::2, ::2], subfiletype=1, metadata=None, tile=(16, 16), photometric="minisblack")
+        tif.write(
+            data,
+            subifds=1,
+            description=text.encode(),
+            metadata=None,
+            tile=(16, 16),
+            photometric="minisblack",
+        )
+        tif.write(
+            data[:, ::2, ::2], subfiletype=1, metadata=None, tile=(16, 16), photometric="minisblack"
+        )
     source = open_image(tmp_path / "in.ome.tif")
     assert len(source.levels) == 2
     root, _ = written(transpose_to(source, "TCZYX", X=slice(1, None)), folder=tmp_path, told=1)
@@ -229,7 +262,9 @@ def test_transforms_masks_and_levels(tmp_path: Path) -> None:
     assert read.pixel_size == PixelSize(X=1.0)
     (ellipse,) = found(root, "Ellipse")
     (transform,) = found(root, "Transform")
-    matrix = np.array([[float(transform.get(f"A{row}{column}", "")) for column in range(3)] for row in range(2)])
+    matrix = np.array(
+        [[float(transform.get(f"A{row}{column}", "")) for column in range(3)] for row in range(2)]
+    )
     center = np.array([float(ellipse.get("X", "")), float(ellipse.get("Y", "")), 1.0])
     assert (matrix @ center == np.array([9 - 2, 3 + 4]) / 2).all()
 
@@ -250,12 +285,18 @@ def test_identifiers_are_unique_across_sources(source: ImageHandle, tmp_path: Pa
     assert len(set(names)) == len(names)
     lenses = [select_scene(read, index).scene.objective for index in range(5)]
     assert [lens and lens.name for lens in lenses] == ["Plan", "Apo", "own", "Plan", "Apo"]
-    assert [box.get("X") for box in found(root, "Rectangle")] == ["10", "5", "10"]  # one each, but for the crop
+    assert [box.get("X") for box in found(root, "Rectangle")] == [
+        "10",
+        "5",
+        "10",
+    ]  # one each, but for the crop
     assert len(found(root, "ROIRef")) == 8
     assert to_numpy(select_scene(read, 1)).tobytes() == to_numpy(other).tobytes()
 
 
-def test_records_that_somebody_changed_have_the_last_word(source: ImageHandle, tmp_path: Path) -> None:
+def test_records_that_somebody_changed_have_the_last_word(
+    source: ImageHandle, tmp_path: Path
+) -> None:
     scene = source.scene
     assert scene.planes is not None
     times = scene.planes.column("time")
@@ -281,10 +322,21 @@ def test_records_that_somebody_changed_have_the_last_word(source: ImageHandle, t
 
 
 def test_what_breaks_rules_is_mended_or_told(tmp_path: Path) -> None:
-    wrong = REST.replace("Objective:3", "lens 3").replace("Detector:1", "").replace('LensNA="1.4"', 'LensNA="good"')
-    body = wrong + IMAGE.replace("Objective:3", "lens 3").format(pixels=pixels().replace("Detector:1", ""))
-    body = body.replace('Temperature="37"', 'Temperature="warm"').replace("ROI:2", "ROI:nowhere") + ANNOTATIONS
-    source = ome_file(tmp_path / "in.ome.tif", body.replace("</ROI>", "</ROI><Nonsense/>", 1), stack()[:6])
+    wrong = (
+        REST.replace("Objective:3", "lens 3")
+        .replace("Detector:1", "")
+        .replace('LensNA="1.4"', 'LensNA="good"')
+    )
+    body = wrong + IMAGE.replace("Objective:3", "lens 3").format(
+        pixels=pixels().replace("Detector:1", "")
+    )
+    body = (
+        body.replace('Temperature="37"', 'Temperature="warm"').replace("ROI:2", "ROI:nowhere")
+        + ANNOTATIONS
+    )
+    source = ome_file(
+        tmp_path / "in.ome.tif", body.replace("</ROI>", "</ROI><Nonsense/>", 1), stack()[:6]
+    )
     report = write_ome_tiff(source, tmp_path / "out.ome.tif")
     read = open_image(report.path)
     root = etree.fromstring((read.metadata or "").encode())
@@ -298,10 +350,20 @@ def test_what_breaks_rules_is_mended_or_told(tmp_path: Path) -> None:
 
 
 def test_planes_outside_and_texts_that_do_not_fit_are_told(tmp_path: Path) -> None:
-    body = IMAGE.split("<ExperimenterRef", maxsplit=1)[0] + pixels().replace('TheZ="2"', 'TheZ="3"') + "</Image>"
-    body = re.sub(r"<LightSourceSettings[^>]*/>|<DetectorSettings[^>]*/>|<AnnotationRef[^>]*/>", "", body)
-    report = write_ome_tiff(ome_file(tmp_path / "in.ome.tif", body, stack()[:6]), tmp_path / "out.ome.tif")
-    assert [note.message for note in report.not_kept] == ["2 Plane elements of planes that the image does not have"]
+    body = (
+        IMAGE.split("<ExperimenterRef", maxsplit=1)[0]
+        + pixels().replace('TheZ="2"', 'TheZ="3"')
+        + "</Image>"
+    )
+    body = re.sub(
+        r"<LightSourceSettings[^>]*/>|<DetectorSettings[^>]*/>|<AnnotationRef[^>]*/>", "", body
+    )
+    report = write_ome_tiff(
+        ome_file(tmp_path / "in.ome.tif", body, stack()[:6]), tmp_path / "out.ome.tif"
+    )
+    assert [note.message for note in report.not_kept] == [
+        "2 Plane elements of planes that the image does not have"
+    ]
     relettered = open_image(tmp_path / "in.ome.tif", dims="CZYX")
     report = write_ome_tiff(relettered, tmp_path / "again.ome.tif")
     assert any("cannot be told apart" in note.message for note in report.not_kept)
@@ -320,7 +382,9 @@ def test_old_versions_are_brought_to_the_new_one(version: str, tmp_path: Path) -
 
 
 def test_plates_keep_what_is_written_of_them(tmp_path: Path) -> None:
-    source = open_image(corpus_file("ometiff/ome-spec/2009-09/6x4y1z1t1c8b-swatch-2s2p4w2ws.ome.tiff"))
+    source = open_image(
+        corpus_file("ometiff/ome-spec/2009-09/6x4y1z1t1c8b-swatch-2s2p4w2ws.ome.tiff")
+    )
     root, read = written(select_scene(source, 3), select_scene(source, 1), folder=tmp_path)
     assert (len(found(root, "Plate")), len(found(root, "Screen"))) == (1, 2)
     referred = [element.get("ID") for sample in found(root, "WellSample") for element in sample]
@@ -328,6 +392,8 @@ def test_plates_keep_what_is_written_of_them(tmp_path: Path) -> None:
     root, _ = written(select_scene(source, 12), folder=tmp_path)
     assert (ids(root, "Plate"), ids(root, "Screen")) == (["Plate:2"], ["Screen:1", "Screen:2"])
     assert set(ids(root, "ReagentRef")) == {"Reagent:1", "Reagent:2"}
-    root, _ = written(*(select_scene(source, index) for index in range(len(source.scenes))), folder=tmp_path)
+    root, _ = written(
+        *(select_scene(source, index) for index in range(len(source.scenes))), folder=tmp_path
+    )
     assert len(found(root, "Plate")) == 2
     assert read.scene_names == (source.scene_names[3], source.scene_names[1])

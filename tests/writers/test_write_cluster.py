@@ -14,12 +14,14 @@ import pytest
 from distributed import Client
 
 from aicsio import open_image, to_numpy, transpose_to, write_ome_tiff
-from aicsio.writers import _cluster, _stream
+from aicsio.writers._pixels import dask_chunks, stream
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
+    with Client(
+        processes=False, n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+    ) as client:
         yield client
 
 
@@ -43,7 +45,9 @@ def noted(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("options", [{}, {"levels": "auto"}, {"compression": None}, {"workers": 1}])
-def test_the_workers_compute_each_chunk_once(client: Client, options: dict[str, Any], tmp_path: Path) -> None:
+def test_the_workers_compute_each_chunk_once(
+    client: Client, options: dict[str, Any], tmp_path: Path
+) -> None:
     lazy = noting(tmp_path / "notes", (2, 5, 600, 700), (1, 1, 600, 700))
     report = write_ome_tiff(open_image(lazy, dims="CZYX"), tmp_path / "a.ome.tiff", **options)
     names = noted(tmp_path / "notes")
@@ -68,19 +72,28 @@ def test_a_view_of_an_array(client: Client, tmp_path: Path) -> None:
     handle = open_image(da.from_array(image, chunks=(1, 2, 30, 50)), dims="CZYX")
     shown = transpose_to(handle, "XZY", C=1, Z=[3, 0, 3], Y=slice(90, 3, -7))
     report = write_ome_tiff(shown, tmp_path / "a.ome.tiff", tile=16)
-    assert to_numpy(open_image(report.path)).tobytes() == to_numpy(transpose_to(shown, "ZYX")).tobytes()
+    assert (
+        to_numpy(open_image(report.path)).tobytes()
+        == to_numpy(transpose_to(shown, "ZYX")).tobytes()
+    )
 
 
 def test_an_error_on_a_worker_leaves_the_old_file(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
     folder = tmp_path / "out"
     folder.mkdir()
     path = folder / "a.ome.tiff"
     path.write_bytes(b"the old one")
     lazy = noting(tmp_path / "notes", (40, 60, 70), (1, 60, 70), fails=9)
-    with caplog.at_level("CRITICAL", "distributed"), pytest.raises(ArithmeticError, match="half way"):
+    with (
+        caplog.at_level("CRITICAL", "distributed"),
+        pytest.raises(ArithmeticError, match="half way"),
+    ):
         write_ome_tiff(open_image(lazy), path, overwrite=True)
     assert path.read_bytes() == b"the old one"
     assert os.listdir(folder) == [path.name]
@@ -88,17 +101,19 @@ def test_an_error_on_a_worker_leaves_the_old_file(
     assert not client.futures
 
 
-def test_few_boxes_are_computed_ahead(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+def test_few_boxes_are_computed_ahead(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
     most: list[int] = []
-    start = _cluster.Cluster.start
+    start = dask_chunks.Cluster.start
 
-    def counted(self: _cluster.Cluster, window: Any) -> _cluster.Chunk:
+    def counted(self: dask_chunks.Cluster, window: Any) -> dask_chunks.Chunk:
         chunk = start(self, window)
         most.append(len(client.futures))
         return chunk
 
-    monkeypatch.setattr(_cluster.Cluster, "start", counted)
+    monkeypatch.setattr(dask_chunks.Cluster, "start", counted)
     lazy = noting(tmp_path / "notes", (60, 64, 64), (1, 64, 64))
     write_ome_tiff(open_image(lazy), tmp_path / "a.ome.tiff", workers=2)
     assert len(most) == 60

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from aicsio import WriteError, open_image, to_numpy, write_ome_tiff
 from aicsio.testing import ImageSpec, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers import _tiff
-from aicsio.writers._encoders import COMPRESSIONS
-from aicsio.writers._ome_xml import PIXEL_TYPES
+from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
+from aicsio.writers._pixels import tiff as tiff_structure
+from aicsio.writers._pixels.encoders import COMPRESSIONS
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +28,9 @@ def array(*shape: int, dtype: str = "uint16", seed: int = 0) -> Array:
 def smooth(*shape: int, dtype: str = "uint8") -> Array:
     y, x = np.mgrid[: shape[0], : shape[1]]
     plane = 120 + 100 * np.sin(y / 31) * np.cos(x / 47)
-    return np.asarray(plane[..., None] + np.arange(shape[2]) * 9 if len(shape) > 2 else plane).astype(dtype)
+    return np.asarray(
+        plane[..., None] + np.arange(shape[2]) * 9 if len(shape) > 2 else plane
+    ).astype(dtype)
 
 
 def both(path: str) -> tuple[Array, Array]:
@@ -45,15 +47,25 @@ def test_every_lossless_compression_gives_the_same_bits_back(data: st.DataObject
     image = np.resize(data.draw(arrays((5, 7), np.dtype(dtype))), (*size, samples))
     options: Any = {
         "tile": data.draw(st.sampled_from(["auto", None, 16, (32, 48)])),
-        "predictor": data.draw(st.sampled_from(["auto", False] + [True] * COMPRESSIONS[name].predicts)),
+        "predictor": data.draw(
+            st.sampled_from(["auto", False] + [True] * COMPRESSIONS[name].predicts)
+        ),
         "compression_level": data.draw(
-            st.sampled_from({"zlib": [None, 0, 12], "zstd": [None, 1, 9], "jpegxl": [None, 2, 4]}.get(name, [None]))
+            st.sampled_from(
+                {"zlib": [None, 0, 12], "zstd": [None, 1, 9], "jpegxl": [None, 2, 4]}.get(
+                    name, [None]
+                )
+            )
         ),
     }
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tiff, "CODED_STRIP_BYTES", data.draw(st.sampled_from([300, 1 << 20])))
+        patch.setattr(
+            tiff_structure, "CODED_STRIP_BYTES", data.draw(st.sampled_from([300, 1 << 20]))
+        )
         path = Path(folder) / "a.ome.tiff"
-        report = write_ome_tiff(open_image(image, dims="YXS"), path, compression=name, sync=False, **options)
+        report = write_ome_tiff(
+            open_image(image, dims="YXS"), path, compression=name, sync=False, **options
+        )
         for found in both(report.path):
             assert found.dtype == image.dtype
             assert found.tobytes() == image.tobytes()
@@ -62,13 +74,20 @@ def test_every_lossless_compression_gives_the_same_bits_back(data: st.DataObject
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("compression", ["zlib", "zstd", "lzw"])
-def test_differences_of_floats_by_choice(compression: Any, samples: int, dtype: str, tmp_path: Path) -> None:
+def test_differences_of_floats_by_choice(
+    compression: Any, samples: int, dtype: str, tmp_path: Path
+) -> None:
     image = smooth(150, 130, samples, dtype=dtype) / 7
     sizes = []
     for predictor in (False, True):
         path = tmp_path / f"{predictor}.ome.tiff"
         report = write_ome_tiff(
-            open_image(image, dims="YXS"), path, compression=compression, predictor=predictor, tile=64, levels=2
+            open_image(image, dims="YXS"),
+            path,
+            compression=compression,
+            predictor=predictor,
+            tile=64,
+            levels=2,
         )
         sizes.append(report.nbytes)
         assert all(found.tobytes() == image.tobytes() for found in both(report.path))
@@ -92,7 +111,10 @@ def test_jpeg_is_close(samples: int, quality: int | None, tmp_path: Path) -> Non
         tile=128,
     )
     for found in both(report.path):
-        assert np.abs(found.reshape(image.shape).astype(int) - image).max() <= {None: 4, 30: 12, 100: 2}[quality]
+        assert (
+            np.abs(found.reshape(image.shape).astype(int) - image).max()
+            <= {None: 4, 30: 12, 100: 2}[quality]
+        )
     with tifffile.TiffFile(report.path) as tiff:
         page = tiff.pages.first
         assert page.photometric == (6 if samples == 3 else 1)
@@ -106,7 +128,10 @@ def test_jpeg_2000_is_lossy_by_choice(tmp_path: Path) -> None:
     sizes = []
     for level in (None, 60, 35):
         report = write_ome_tiff(
-            open_image(noise), tmp_path / f"{level}.ome.tiff", compression="jpeg2000", compression_level=level
+            open_image(noise),
+            tmp_path / f"{level}.ome.tiff",
+            compression="jpeg2000",
+            compression_level=level,
         )
         sizes.append(report.nbytes)
         error = both(report.path)[0].reshape(noise.shape).astype(float) - noise
@@ -128,8 +153,18 @@ def test_jpeg_2000_is_lossy_by_choice(tmp_path: Path) -> None:
             r"jpeg takes uint8 with 1 or 3 samples; .*uint16 with 1: choose one of .*jpeg2000, jpegxl$",
         ),
         ("jpeg", "uint8", 4, r"uint8 with 4: choose one of zlib, zstd, lzw, jpeg2000, jpegxl$"),
-        ("jpeg2000", "float32", 1, r"jpeg2000 takes .*int16; .*choose one of zlib, zstd, lzw, jpegxl$"),
-        ("jpegxl", "int32", 1, r"jpegxl takes uint8, uint16, float32; .*choose one of zlib, zstd, lzw$"),
+        (
+            "jpeg2000",
+            "float32",
+            1,
+            r"jpeg2000 takes .*int16; .*choose one of zlib, zstd, lzw, jpegxl$",
+        ),
+        (
+            "jpegxl",
+            "int32",
+            1,
+            r"jpegxl takes uint8, uint16, float32; .*choose one of zlib, zstd, lzw$",
+        ),
     ],
 )
 def test_pixels_that_a_compression_cannot_take(
@@ -150,10 +185,15 @@ def test_pixels_that_a_compression_cannot_take(
         ({"compression": "jpegxl", "compression_level": 1}, "jpegxl has effort from 2 to 9"),
         ({"compression": "jpegxl", "predictor": True}, "predicts pixels by itself"),
         ({"compression": None, "predictor": True}, "predictor=True without a compression"),
-        ({"compression": None, "compression_level": 3}, "compression_level=3 without a compression"),
+        (
+            {"compression": None, "compression_level": 3},
+            "compression_level=3 without a compression",
+        ),
     ],
 )
-def test_options_that_do_not_fit_the_compression(options: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_the_compression(
+    options: dict[str, Any], told: str, tmp_path: Path
+) -> None:
     with pytest.raises(WriteError, match=told):
         write_ome_tiff(open_image(np.zeros((4, 5), "u1")), tmp_path / "a.ome.tiff", **options)
 
@@ -165,7 +205,9 @@ def test_options_that_do_not_fit_the_compression(options: dict[str, Any], told: 
 def indexed(tmp_path: Path) -> tuple[Path, Array, Array]:
     colors = np.random.default_rng(0).integers(0, 65536, (3, 256), np.uint16)
     image = (np.add.outer(np.arange(90) // 9, np.arange(70) // 7) * 3).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "in.tif", image, photometric="palette", colormap=colors, metadata=None)
+    tifffile.imwrite(
+        tmp_path / "in.tif", image, photometric="palette", colormap=colors, metadata=None
+    )
     return tmp_path / "in.tif", image, colors
 
 
@@ -175,7 +217,9 @@ def test_indexed_pixels_keep_their_colours(
 ) -> None:
     path, image, colors = indexed
     handle = open_image(path)
-    report = write_ome_tiff(handle, tmp_path / "a.ome.tiff", compression=compression, levels=3, tile=16)
+    report = write_ome_tiff(
+        handle, tmp_path / "a.ome.tiff", compression=compression, levels=3, tile=16
+    )
     assert not [note for note in report.not_kept if "colour map" in note.message]
     with tifffile.TiffFile(report.path) as tiff:
         for level in tiff.series[0].levels:

@@ -11,9 +11,17 @@ import pytest
 import tifffile
 from lxml import etree
 
-from aicsio import DimensionError, open_image, select_scene, to_numpy, transpose_to, write_ome_tiff, write_scenes
+from aicsio import (
+    DimensionError,
+    open_image,
+    select_scene,
+    to_numpy,
+    transpose_to,
+    write_ome_tiff,
+    write_scenes,
+)
 from aicsio.writers import original_metadata
-from kept import differences
+from round_trip import differences
 from schema import SCHEMA
 from support import corpus_file
 
@@ -48,9 +56,13 @@ FILES = [
 @pytest.mark.parametrize("name", FILES)
 def test_all_that_is_known_of_a_real_file_is_written(name: str, tmp_path: Path) -> None:
     source = open_image(corpus_file(name))
-    found = [select_scene(source, index) for index, scene in enumerate(source.scenes) if scene.levels]
+    found = [
+        select_scene(source, index) for index, scene in enumerate(source.scenes) if scene.levels
+    ]
     scenes = [scene for scene in found if scene.nbytes < 20_000_000][:4]
-    report = write_scenes(scenes, tmp_path / "a.ome.tiff", modulo="auto", original_metadata=True, sync=False)
+    report = write_scenes(
+        scenes, tmp_path / "a.ome.tiff", modulo="auto", original_metadata=True, sync=False
+    )
     read = open_image(report.path)
     assert not read.diagnostics
     assert read.metadata is not None
@@ -69,7 +81,9 @@ def canonical(text: str) -> bytes:
     return re.sub(rb"(&#x[9AD];|\s)+", b" ", etree.tostring(root, method="c14n"))
 
 
-@pytest.mark.parametrize("name", ["czi/S=2_3x3_CH=2.czi", "lif/LeicaLASX_wavelength-sweep_example.lif"])
+@pytest.mark.parametrize(
+    "name", ["czi/S=2_3x3_CH=2.czi", "lif/LeicaLASX_wavelength-sweep_example.lif"]
+)
 def test_the_metadata_of_the_maker_are_kept_when_asked(name: str, tmp_path: Path) -> None:
     source = open_image(corpus_file(name))
     first = select_scene(source, 0)

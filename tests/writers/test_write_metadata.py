@@ -16,8 +16,8 @@ from lxml import etree
 
 from aicsio import (
     ArgumentTypeError,
-    AxisValues,
     Channel,
+    Coordinate,
     DimensionError,
     Dims,
     ImageHandle,
@@ -34,10 +34,10 @@ from aicsio import (
     write_ome_tiff,
     write_scenes,
 )
-from aicsio._ome import parse_ome
+from aicsio._ome.model import parse_ome
 from aicsio.testing.strategies import Draw, composite, views
 from aicsio.writers import original_metadata
-from kept import differences
+from round_trip import differences
 from schema import SCHEMA
 
 PIXELS = np.arange(3 * 2 * 4 * 5 * 6, dtype="u2").reshape(3, 2, 4, 5, 6)
@@ -69,13 +69,21 @@ def test_arguments_take_the_place_of_what_the_source_says(tmp_path: Path) -> Non
         "acquired": dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC),
         "description": "Two lines\nof <text> & more",
     }
-    source = handle(name="old", time_step=9.0, acquired="2000-01-01T00:00:00", pixel_size=PixelSize(1.0, 1.0, 1.0))
+    source = handle(
+        name="old",
+        time_step=9.0,
+        acquired="2000-01-01T00:00:00",
+        pixel_size=PixelSize(1.0, 1.0, 1.0),
+    )
     report = write_ome_tiff(source, tmp_path / "a.ome.tiff", **said)
     assert not report.not_kept
     read = open_image(report.path)
     image = parse_ome(valid(read)).images[0]
     assert read.scene_names == ("well B2",)
-    assert [(c.name, c.color) for c in read.channels] == [("DAPI", 0x0000FFFF), ("Grün <&> 細胞", 0x00FF0080)]
+    assert [(c.name, c.color) for c in read.channels] == [
+        ("DAPI", 0x0000FFFF),
+        ("Grün <&> 細胞", 0x00FF0080),
+    ]
     assert (read.pixel_size, read.time_step) == (PixelSize(2.0, 0.5, 0.25), 1.5)
     assert read.scene.acquired == "2026-01-31T12:00:00+00:00"
     assert image.description == "Two lines\nof <text> & more"
@@ -125,10 +133,16 @@ def test_arguments_that_do_not_fit_raise(said: Any, error: Any, match: str, tmp_
 
 
 def test_the_same_call_gives_the_same_bytes_and_steps_take_the_arguments(tmp_path: Path) -> None:
-    said: dict[str, Any] = {"channel_names": ["a", "b"], "acquired": "2020-01-01T00:00:00", "modulo": {"H": "T"}}
+    said: dict[str, Any] = {
+        "channel_names": ["a", "b"],
+        "acquired": "2020-01-01T00:00:00",
+        "modulo": {"H": "T"},
+    }
     source = handle("HCZYX")
     made = {
-        Path(pipe(source, write_ome_tiff(tmp_path / f"{n}.ome.tiff", workers=n, **said)).path).read_bytes()
+        Path(
+            pipe(source, write_ome_tiff(tmp_path / f"{n}.ome.tiff", workers=n, **said)).path
+        ).read_bytes()
         for n in (1, 2)
     }
     assert len(made) == 1
@@ -139,9 +153,14 @@ def test_the_same_call_gives_the_same_bytes_and_steps_take_the_arguments(tmp_pat
 
 
 def whole(**more: Any) -> ome_types.OME:
-    model: Any = ome_types.model  # which takes words for members of its enumerations, unknown to its types
+    model: Any = (
+        ome_types.model
+    )  # which takes words for members of its enumerations, unknown to its types
     planes = [
-        model.Plane(the_t=t, the_c=c, the_z=z, delta_t=t * 10.0) for t in range(3) for c in (0, 1) for z in range(4)
+        model.Plane(the_t=t, the_c=c, the_z=z, delta_t=t * 10.0)
+        for t in range(3)
+        for c in (0, 1)
+        for z in range(4)
     ]
     sizes: dict[str, Any] = {"size_t": 3, "size_c": 2, "size_z": 4, "size_y": 5, "size_x": 6} | more
     pixels = model.Pixels(
@@ -149,27 +168,40 @@ def whole(**more: Any) -> ome_types.OME:
         type="uint16",
         physical_size_x=500.0,
         physical_size_x_unit="nm",
-        channels=[model.Channel(name="A", acquisition_mode="SpinningDiskConfocal"), model.Channel(name="B")],
+        channels=[
+            model.Channel(name="A", acquisition_mode="SpinningDiskConfocal"),
+            model.Channel(name="B"),
+        ],
         planes=planes,
         metadata_only=model.MetadataOnly(),
         **sizes,
     )
     people = [model.Experimenter(first_name="Ada", last_name="Ångström")]
     image = model.Image(
-        name="given", pixels=pixels, description="all of it", experimenter_ref=model.ExperimenterRef(id=people[0].id)
+        name="given",
+        pixels=pixels,
+        description="all of it",
+        experimenter_ref=model.ExperimenterRef(id=people[0].id),
     )
     note = model.MapAnnotation(value={"dose": "5 mg"})
     image.annotation_refs.append(model.AnnotationRef(id=note.id))
-    made: ome_types.OME = model.OME(images=[image], experimenters=people, structured_annotations=[note])
+    made: ome_types.OME = model.OME(
+        images=[image], experimenters=people, structured_annotations=[note]
+    )
     return made
 
 
 @pytest.mark.parametrize("as_text", [True, False])
 def test_a_whole_ome_takes_the_place_of_what_the_source_says(as_text: bool, tmp_path: Path) -> None:
     given_ome = whole()
-    source = handle(name="old", time_step=9.0, pixel_size=PixelSize(1.0, 1.0, 1.0), objective=Objective("Plan"))
+    source = handle(
+        name="old", time_step=9.0, pixel_size=PixelSize(1.0, 1.0, 1.0), objective=Objective("Plan")
+    )
     report = write_ome_tiff(
-        source, tmp_path / "a.ome.tiff", ome=given_ome.to_xml() if as_text else given_ome, channel_names=["A", "other"]
+        source,
+        tmp_path / "a.ome.tiff",
+        ome=given_ome.to_xml() if as_text else given_ome,
+        channel_names=["A", "other"],
     )
     assert not report.not_kept
     read = open_image(report.path)
@@ -217,10 +249,15 @@ def test_a_whole_ome_of_another_image_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_folded_dimensions_come_back(dims: str, modulo: Any, read_as: str, tmp_path: Path) -> None:
-    shape = tuple(3 if letter == "S" else size for letter, size in zip(dims, (3, 2, 4, 5, 6), strict=False))
+    shape = tuple(
+        3 if letter == "S" else size for letter, size in zip(dims, (3, 2, 4, 5, 6), strict=False)
+    )
     pixels = np.arange(np.prod(shape), dtype="u2").reshape(shape)
     odd = dims.translate({ord(letter): None for letter in "TCZYXS"})
-    values = tuple(AxisValues(letter, (0.1, 2.5, 7.75, 9.0)[: shape[dims.index(letter)]], "nm") for letter in odd)
+    values = tuple(
+        Coordinate(letter, (0.1, 2.5, 7.75, 9.0)[: shape[dims.index(letter)]], "nm")
+        for letter in odd
+    )
     source = handle(dims, pixels, coordinates=values)
     report = write_ome_tiff(source, tmp_path / "a.ome.tiff", modulo=modulo)
     assert not report.not_kept
@@ -241,18 +278,33 @@ def test_folded_dimensions_come_back(dims: str, modulo: Any, read_as: str, tmp_p
 
 def test_more_dimensions_than_there_is_room_for_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DimensionError, match=r"no room is left for R.*pick a position"):
-        write_ome_tiff(open_image(np.zeros((2, 2, 2, 2, 4, 4)), dims="HVIRYX"), tmp_path / "a.ome.tiff", modulo="auto")
+        write_ome_tiff(
+            open_image(np.zeros((2, 2, 2, 2, 4, 4)), dims="HVIRYX"),
+            tmp_path / "a.ome.tiff",
+            modulo="auto",
+        )
     with pytest.raises(DimensionError, match="OME-TIFF has no V"):
-        write_ome_tiff(open_image(np.zeros((2, 2, 4, 4)), dims="HVYX"), tmp_path / "a.ome.tiff", modulo={"H": "T"})
+        write_ome_tiff(
+            open_image(np.zeros((2, 2, 4, 4)), dims="HVYX"),
+            tmp_path / "a.ome.tiff",
+            modulo={"H": "T"},
+        )
     with pytest.raises(DimensionError, match="folds two dimensions into one"):
         write_ome_tiff(
-            open_image(np.zeros((2, 2, 4, 4)), dims="HVYX"), tmp_path / "a.ome.tiff", modulo={"H": "T", "V": "T"}
+            open_image(np.zeros((2, 2, 4, 4)), dims="HVYX"),
+            tmp_path / "a.ome.tiff",
+            modulo={"H": "T", "V": "T"},
         )
 
 
 def test_facts_of_planes_and_channels_follow_what_is_folded(tmp_path: Path) -> None:
     planes = Planes(Dims("CHZ", (2, 3, 4)), time=np.arange(24, dtype="<f8").tobytes())
-    source = handle("CHZYX", PIXELS.reshape(2, 3, 4, 5, 6), planes=planes, channels=(Channel("a", 1), Channel("b", 2)))
+    source = handle(
+        "CHZYX",
+        PIXELS.reshape(2, 3, 4, 5, 6),
+        planes=planes,
+        channels=(Channel("a", 1), Channel("b", 2)),
+    )
     for modulo in ({"H": "C"}, {"H": "Z"}):
         report = write_ome_tiff(source, tmp_path / "a.ome.tiff", modulo=modulo, overwrite=True)
         read = open_image(report.path)
@@ -291,7 +343,10 @@ def test_original_metadata_come_back(text: str, tmp_path: Path) -> None:
     ]
 
 
-@given(st.text(min_size=1), st.sampled_from(["scene_names", "channel_names", "description", "original"]))
+@given(
+    st.text(min_size=1),
+    st.sampled_from(["scene_names", "channel_names", "description", "original"]),
+)
 def test_any_text_leaves_the_file_valid(text: str, where: str) -> None:
     source = handle("YX", np.zeros((4, 5), "u1"))
     said: dict[str, Any] = {where: [text] if where != "description" else text}
@@ -311,7 +366,9 @@ def test_any_text_leaves_the_file_valid(text: str, where: str) -> None:
         "description": parse_ome(found).images[0].description,
         "original": next(iter(original_metadata(read)), None),
     }[where]
-    assert (kept or "").strip() == text.replace("\r\n", "\n").strip() or (where == "scene_names" and not text.strip())
+    assert (kept or "").strip() == text.replace("\r\n", "\n").strip() or (
+        where == "scene_names" and not text.strip()
+    )
 
 
 # ---------------------------------------------------------------- the law
@@ -322,21 +379,37 @@ def known(draw: Draw) -> ImageHandle:
     """Handles of which everything is known that a record can hold, or some of it."""
     letters = "".join(draw(st.permutations("TCZ")))[draw(st.integers(0, 3)) :]
     shape = tuple(draw(st.integers(1, 3)) for _ in letters)
-    opened = open_image(np.arange(np.prod(shape) * 12, dtype="u2").reshape(*shape, 3, 4), dims=letters + "YX")
-    real = st.floats(-1e6, 1e6).map(lambda value: value if value == 0 or abs(value) > 1e-30 else 0.0)
+    opened = open_image(
+        np.arange(np.prod(shape) * 12, dtype="u2").reshape(*shape, 3, 4), dims=letters + "YX"
+    )
+    real = st.floats(-1e6, 1e6).map(
+        lambda value: value if value == 0 or abs(value) > 1e-30 else 0.0
+    )
     some = st.none() | st.floats(1e-6, 1e6)
     told = "".join(draw(st.permutations(letters)))[: draw(st.integers(0, len(letters)))]
     dims = Dims(told, tuple(opened.dims[letter] for letter in told))
     column = st.lists(
-        real | st.just(float("nan")), min_size=int(np.prod(dims.shape)), max_size=int(np.prod(dims.shape))
+        real | st.just(float("nan")),
+        min_size=int(np.prod(dims.shape)),
+        max_size=int(np.prod(dims.shape)),
     )
     columns = {name: draw(st.none() | column) for name in ("time", "exposure", "x", "y", "z")}
-    packed = {name: np.array(values).tobytes() for name, values in columns.items() if values is not None}
+    packed = {
+        name: np.array(values).tobytes() for name, values in columns.items() if values is not None
+    }
     one = np.zeros(1, "<i4").tobytes()
-    text = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1)
+    text = st.text(
+        st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"),
+        min_size=1,
+    )
     name = text.filter(lambda value: value == value.strip())
     channel = st.builds(
-        Channel, st.none() | name, st.none() | st.integers(0, (1 << 32) - 1), some, some, st.none() | name
+        Channel,
+        st.none() | name,
+        st.none() | st.integers(0, (1 << 32) - 1),
+        some,
+        some,
+        st.none() | name,
     )
     scene = attrs.evolve(
         opened.scene,
@@ -344,11 +417,16 @@ def known(draw: Draw) -> ImageHandle:
         channels=tuple(draw(channel) for _ in range(opened.dims.get("C", 1))),
         pixel_size=PixelSize(draw(some), draw(some), draw(some)),
         time_step=draw(some),
-        acquired=draw(st.none() | st.datetimes().map(lambda at: at.isoformat()) | st.just("yesterday")),
-        objective=draw(st.none() | st.builds(Objective, name, some, some, st.sampled_from(["Oil", "DRY", "Silicone"]))),
+        acquired=draw(
+            st.none() | st.datetimes().map(lambda at: at.isoformat()) | st.just("yesterday")
+        ),
+        objective=draw(
+            st.none()
+            | st.builds(Objective, name, some, some, st.sampled_from(["Oil", "DRY", "Silicone"]))
+        ),
         planes=draw(st.sampled_from([None, Planes(dims, **packed)])),
         tiles=draw(st.sampled_from([None, Tiles(one, one, one, one, one)])),
-        coordinates=draw(st.sampled_from([(), (AxisValues("Z", (1.0,)),)])),
+        coordinates=draw(st.sampled_from([(), (Coordinate("Z", (1.0,)),)])),
     )
     opened = attrs.evolve(opened, contents=attrs.evolve(opened.contents, scenes=(scene,)))
     if draw(st.booleans()):
@@ -358,7 +436,9 @@ def known(draw: Draw) -> ImageHandle:
 
 
 @given(known(), st.data())
-def test_each_field_of_the_records_is_kept_or_named(source: ImageHandle, data: st.DataObject) -> None:
+def test_each_field_of_the_records_is_kept_or_named(
+    source: ImageHandle, data: st.DataObject
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = write_ome_tiff(source, Path(folder) / "a.ome.tiff", sync=False)
         read = open_image(report.path)

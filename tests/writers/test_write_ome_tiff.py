@@ -28,8 +28,9 @@ from aicsio import (
     write_ome_tiff,
 )
 from aicsio.testing import ImageSpec, pixels
-from aicsio.writers import _plan, _tiff
-from aicsio.writers._ome_xml import PIXEL_TYPES
+from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
+from aicsio.writers._pixels import plan
+from aicsio.writers._pixels import tiff as tiff_structure
 
 Compression = Literal["zlib", "zstd", "lzw"] | None
 COMPRESSIONS: list[Compression] = [None, "zlib", "zstd", "lzw"]
@@ -56,7 +57,9 @@ def read(path: str) -> npt.NDArray[Any]:
 @pytest.mark.parametrize("dtype", sorted(PIXEL_TYPES))
 def test_every_type_of_ome(dtype: str, compression: Compression, tmp_path: Path) -> None:
     image = array(2, 3, 33, 47, dtype=dtype)
-    report = write_ome_tiff(open_image(image, dims="CZYX"), tmp_path / "a.ome.tiff", compression=compression)
+    report = write_ome_tiff(
+        open_image(image, dims="CZYX"), tmp_path / "a.ome.tiff", compression=compression
+    )
     assert report.dtype == np.dtype(dtype)
     found = read(report.path)
     assert found.dtype == np.dtype(dtype)
@@ -67,13 +70,19 @@ def test_every_type_of_ome(dtype: str, compression: Compression, tmp_path: Path)
 @pytest.mark.parametrize("tile", ["auto", None, 16, (32, 48), 128])
 @pytest.mark.parametrize("size", [(1, 1), (1, 90), (90, 1), (33, 70), (32, 32), (17, 31)])
 def test_every_size_and_cut(
-    size: tuple[int, int], tile: Any, compression: Compression, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int],
+    tile: Any,
+    compression: Compression,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_plan, "TILE", 32)
-    monkeypatch.setattr(_tiff, "STRIP_BYTES", 1_000)
-    monkeypatch.setattr(_tiff, "CODED_STRIP_BYTES", 500)
+    monkeypatch.setattr(plan, "TILE", 32)
+    monkeypatch.setattr(tiff_structure, "STRIP_BYTES", 1_000)
+    monkeypatch.setattr(tiff_structure, "CODED_STRIP_BYTES", 500)
     image = array(2, *size)
-    report = write_ome_tiff(open_image(image, dims="TYX"), tmp_path / "a.ome.tiff", compression=compression, tile=tile)
+    report = write_ome_tiff(
+        open_image(image, dims="TYX"), tmp_path / "a.ome.tiff", compression=compression, tile=tile
+    )
     assert read(report.path).tobytes() == image.tobytes()
 
 
@@ -89,14 +98,18 @@ def test_every_size_and_cut(
 def test_tiles_are_for_large_compressed_planes(
     compression: Compression, size: tuple[int, int], tile: tuple[int, int] | None, tmp_path: Path
 ) -> None:
-    report = write_ome_tiff(open_image(np.zeros(size, "u1")), tmp_path / "a.ome.tiff", compression=compression)
+    report = write_ome_tiff(
+        open_image(np.zeros(size, "u1")), tmp_path / "a.ome.tiff", compression=compression
+    )
     with tifffile.TiffFile(report.path) as tiff:
         assert (tiff.pages.first.tile if tiff.pages.first.is_tiled else None) == tile
 
 
 def test_raw_planes_lie_one_after_the_other(tmp_path: Path) -> None:
     image = array(3, 2, 40, 50)
-    report = write_ome_tiff(open_image(image, dims="TCYX"), tmp_path / "a.ome.tiff", compression=None)
+    report = write_ome_tiff(
+        open_image(image, dims="TCYX"), tmp_path / "a.ome.tiff", compression=None
+    )
     found = series(report.path)
     assert found.dataoffset == 16
     mapped = np.memmap(report.path, "<u2", "r", found.dataoffset, image.shape)
@@ -106,7 +119,9 @@ def test_raw_planes_lie_one_after_the_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("samples", [2, 3, 4, 5])
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_samples_of_a_pixel(dtype: str, compression: Compression, samples: int, tmp_path: Path) -> None:
+def test_samples_of_a_pixel(
+    dtype: str, compression: Compression, samples: int, tmp_path: Path
+) -> None:
     image = array(2, 3, 30, 51, samples, dtype=dtype)
     path = tmp_path / "a.ome.tiff"
     report = write_ome_tiff(open_image(image, dims="CZYXS"), path, compression=compression, tile=32)
@@ -136,7 +151,9 @@ def test_samples_of_a_pixel(dtype: str, compression: Compression, samples: int, 
         ("SXYC", "TCZYXS"),
     ],
 )
-def test_planes_keep_the_order_that_the_handle_gives_them(dims: str, written: str, tmp_path: Path) -> None:
+def test_planes_keep_the_order_that_the_handle_gives_them(
+    dims: str, written: str, tmp_path: Path
+) -> None:
     image = array(*(3 if letter == "S" else 4 + i for i, letter in enumerate(dims)))
     handle = open_image(image, dims=dims)
     report = write_ome_tiff(handle, tmp_path / "a.ome.tiff")
@@ -165,7 +182,9 @@ def test_a_dimension_of_one_position_needs_no_pick(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_what_the_view_shows_is_written(view: dict[str, Any], compression: Compression, tmp_path: Path) -> None:
+def test_what_the_view_shows_is_written(
+    view: dict[str, Any], compression: Compression, tmp_path: Path
+) -> None:
     handle = open_image(array(5, 2, 3, 45, 61), dims="TCZYX")
     order = "".join(letter for letter in "TCZYX" if not isinstance(view.get(letter), int))
     handle = transpose_to(handle, order, **view)
@@ -178,30 +197,41 @@ def test_big_endian_pixels_are_turned(dtype: str, tmp_path: Path) -> None:
     image = array(3, 40, 50, dtype=np.dtype(dtype).newbyteorder("=").name)
     for compression in (None, "zlib"):
         report = write_ome_tiff(
-            open_image(image.astype(dtype)), tmp_path / "a.ome.tiff", compression=compression, overwrite=True
+            open_image(image.astype(dtype)),
+            tmp_path / "a.ome.tiff",
+            compression=compression,
+            overwrite=True,
         )
         assert read(report.path).tobytes() == image.tobytes()
 
 
 def test_a_file_of_another_format_is_a_source(tmp_path: Path) -> None:
     image = array(3, 600, 700)
-    tifffile.imwrite(tmp_path / "in.tif", image, photometric="minisblack", byteorder=">", tile=(64, 80))
+    tifffile.imwrite(
+        tmp_path / "in.tif", image, photometric="minisblack", byteorder=">", tile=(64, 80)
+    )
     report = write_ome_tiff(open_image(tmp_path / "in.tif", dims="ZYX"), tmp_path / "out.ome.tiff")
     assert read(report.path).tobytes() == image.tobytes()
 
 
 def test_one_scene_of_several(tmp_path: Path) -> None:
     scenes = [array(4, 5), array(6, 7, seed=1)]
-    report = pipe(open_image(scenes), select_scene(1), write_ome_tiff(tmp_path / "b.ome.tiff", tile=None))
+    report = pipe(
+        open_image(scenes), select_scene(1), write_ome_tiff(tmp_path / "b.ome.tiff", tile=None)
+    )
     assert isinstance(report, WriteReport)
     assert read(report.path).tobytes() == scenes[1].tobytes()
 
 
 def test_the_step_is_a_value(tmp_path: Path) -> None:
-    step = write_ome_tiff(str(tmp_path / "a.ome.tiff"), compression="lzw", tile=(32, 16), overwrite=True)
+    step = write_ome_tiff(
+        str(tmp_path / "a.ome.tiff"), compression="lzw", tile=(32, 16), overwrite=True
+    )
     assert pickle.loads(pickle.dumps(step)) == step
     assert hash(step) == hash(
-        write_ome_tiff(str(tmp_path / "a.ome.tiff"), overwrite=True, tile=(32, 16), compression="lzw")
+        write_ome_tiff(
+            str(tmp_path / "a.ome.tiff"), overwrite=True, tile=(32, 16), compression="lzw"
+        )
     )
     report = step(open_image(array(40, 50)))
     assert pickle.loads(pickle.dumps(report)) == report
@@ -215,14 +245,19 @@ def test_the_same_image_gives_the_same_bytes(compression: Compression, tmp_path:
     for workers in (1, 2, 5):
         for source in (image, da.from_array(image, chunks=(2, 100, 530))):
             path = tmp_path / f"{len(made)}.ome.tiff"
-            write_ome_tiff(open_image(source), path, compression=compression, workers=workers, overwrite=True)
+            write_ome_tiff(
+                open_image(source), path, compression=compression, workers=workers, overwrite=True
+            )
             made.add(path.read_bytes())
     assert len(made) == 1
 
 
 def test_the_level_of_compression(tmp_path: Path) -> None:
     image = open_image((np.arange(1 << 18) % 977).reshape(512, 512).astype("u2"))
-    sizes = [write_ome_tiff(image, tmp_path / f"{n}.ome.tiff", compression_level=n).nbytes for n in (1, 9)]
+    sizes = [
+        write_ome_tiff(image, tmp_path / f"{n}.ome.tiff", compression_level=n).nbytes
+        for n in (1, 9)
+    ]
     assert sizes[1] < sizes[0]
     with pytest.raises(WriteError, match="without a compression"):
         write_ome_tiff(image, tmp_path / "a.ome.tiff", compression=None, compression_level=3)
@@ -231,7 +266,11 @@ def test_the_level_of_compression(tmp_path: Path) -> None:
 def test_progress_is_told(tmp_path: Path) -> None:
     image = array(40, 300, 300)
     told: list[tuple[int, int]] = []
-    write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", progress=lambda done, total: told.append((done, total)))
+    write_ome_tiff(
+        open_image(image),
+        tmp_path / "a.ome.tiff",
+        progress=lambda done, total: told.append((done, total)),
+    )
     assert len(told) > 1
     assert told == sorted(told)
     assert told[-1] == (image.nbytes, image.nbytes)
@@ -243,15 +282,20 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_bool_becomes_uint8(tmp_path: Path) -> None:
     image = array(3, 20, 30, dtype="bool")
     for compression in (None, "zlib"):
-        report = write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", compression=compression, overwrite=True)
+        report = write_ome_tiff(
+            open_image(image), tmp_path / "a.ome.tiff", compression=compression, overwrite=True
+        )
         assert report.dtype == np.uint8
         assert (read(report.path) == image).all()
 
 
 @pytest.mark.parametrize(
-    ("dtype", "works"), [("int64", "int32"), ("uint64", "uint32"), ("float16", "float32"), ("longdouble", "float64")]
+    ("dtype", "works"),
+    [("int64", "int32"), ("uint64", "uint32"), ("float16", "float32"), ("longdouble", "float64")],
 )
-def test_a_type_that_ome_lacks_is_refused_with_the_cast_that_works(dtype: str, works: str, tmp_path: Path) -> None:
+def test_a_type_that_ome_lacks_is_refused_with_the_cast_that_works(
+    dtype: str, works: str, tmp_path: Path
+) -> None:
     handle = open_image(np.arange(600).reshape(20, 30).astype(dtype))
     with pytest.raises(WriteError, match=f"dtype='{works}'"):
         write_ome_tiff(handle, tmp_path / "a.ome.tiff")
@@ -260,7 +304,9 @@ def test_a_type_that_ome_lacks_is_refused_with_the_cast_that_works(dtype: str, w
     assert (read(report.path) == np.arange(600).reshape(20, 30)).all()
 
 
-@pytest.mark.parametrize(("value", "dtype"), [(-1, "uint16"), (65536, "uint16"), (200, "int8"), (2**40, "int32")])
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(-1, "uint16"), (65536, "uint16"), (200, "int8"), (2**40, "int32")]
+)
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_integers_that_do_not_fit_are_not_wrapped(
     value: int, dtype: str, compression: Compression, tmp_path: Path
@@ -268,29 +314,38 @@ def test_integers_that_do_not_fit_are_not_wrapped(
     image = np.zeros((5, 600, 700), np.int64)
     image[4, 599, 699] = value
     with pytest.raises(
-        WriteError, match=f"{dtype} holds .* to {max(value, 0)}$|{dtype} holds .* from {min(value, 0)} "
+        WriteError,
+        match=f"{dtype} holds .* to {max(value, 0)}$|{dtype} holds .* from {min(value, 0)} ",
     ):
-        write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", dtype=dtype, compression=compression)
+        write_ome_tiff(
+            open_image(image), tmp_path / "a.ome.tiff", dtype=dtype, compression=compression
+        )
     assert not list(tmp_path.iterdir())
     image[4, 599, 699] = np.iinfo(dtype).max
     assert (
-        read(write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", dtype=dtype).path).max() == np.iinfo(dtype).max
+        read(write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", dtype=dtype).path).max()
+        == np.iinfo(dtype).max
     )
 
 
 def test_floats_beyond_the_type_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="float32 does not reach"):
-        write_ome_tiff(open_image(np.array([[1.0, 1e300]])), tmp_path / "a.ome.tiff", dtype="float32")
+        write_ome_tiff(
+            open_image(np.array([[1.0, 1e300]])), tmp_path / "a.ome.tiff", dtype="float32"
+        )
     infinite = np.array([[np.inf, np.nan, 0.1]])
     report = write_ome_tiff(open_image(infinite), tmp_path / "a.ome.tiff", dtype="float32")
     assert read(report.path).tobytes() == infinite.astype("f4").tobytes()
 
 
 @pytest.mark.parametrize(
-    ("dtype", "wanted"), [("float32", "uint8"), ("complex64", "float32"), ("uint8", "int64"), ("uint8", "no type")]
+    ("dtype", "wanted"),
+    [("float32", "uint8"), ("complex64", "float32"), ("uint8", "int64"), ("uint8", "no type")],
 )
 def test_conversions_that_are_the_users_choice(dtype: str, wanted: str, tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match="dtype=" if wanted != "no type" else "is no type of numpy"):
+    with pytest.raises(
+        WriteError, match="dtype=" if wanted != "no type" else "is no type of numpy"
+    ):
         write_ome_tiff(open_image(np.ones((3, 4), dtype)), tmp_path / "a.ome.tiff", dtype=wanted)
 
 
@@ -304,10 +359,18 @@ def test_dims_that_ome_lacks_are_refused_with_calls_that_work(tmp_path: Path) ->
         write_ome_tiff(handle, tmp_path / "a.ome.tiff")
     told = str(caught.value)
     assert not list(tmp_path.iterdir())
-    names = {"handle": handle, "transpose_to": transpose_to, "open_image": open_image, "to_dask": _to_dask}
+    names = {
+        "handle": handle,
+        "transpose_to": transpose_to,
+        "open_image": open_image,
+        "to_dask": _to_dask,
+    }
     picked = eval(told[told.index("transpose_to(") : told.index("; or fold")], names)  # noqa: S307 - what a user would paste
     folded = eval(told[told.index("open_image(") :], names)  # noqa: S307
-    assert read(write_ome_tiff(picked, tmp_path / "p.ome.tiff").path).tobytes() == image[0, :, 0].tobytes()
+    assert (
+        read(write_ome_tiff(picked, tmp_path / "p.ome.tiff").path).tobytes()
+        == image[0, :, 0].tobytes()
+    )
     moved = image.transpose(0, 2, 1, 3, 4, 5)
     assert read(write_ome_tiff(folded, tmp_path / "f.ome.tiff").path).tobytes() == moved.tobytes()
 
@@ -328,7 +391,14 @@ def test_tiles_that_tiff_does_not_allow(tile: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"compression": "webp"}, {"compression": ""}, {"tile": "512"}, {"bigtiff": 1}, {"overwrite": "no"}]
+    "options",
+    [
+        {"compression": "webp"},
+        {"compression": ""},
+        {"tile": "512"},
+        {"bigtiff": 1},
+        {"overwrite": "no"},
+    ],
 )
 def test_options_of_the_wrong_kind(options: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ArgumentTypeError):
@@ -380,7 +450,7 @@ def test_big_tiff_by_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     report = write_ome_tiff(handle, tmp_path / "classic.ome.tiff", compression=None)
     assert not report.bigtiff
     for limit, big in ((report.nbytes + 20_000, False), (report.nbytes - 1, True)):
-        monkeypatch.setattr(_tiff, "CLASSIC_LIMIT", limit)
+        monkeypatch.setattr(tiff_structure, "CLASSIC_LIMIT", limit)
         again = write_ome_tiff(handle, tmp_path / "a.ome.tiff", compression=None, overwrite=True)
         assert again.bigtiff is big
         with tifffile.TiffFile(again.path) as tiff:
@@ -393,7 +463,9 @@ def test_big_tiff_by_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_big_tiff_by_choice(big: bool, compression: Compression, tmp_path: Path) -> None:
     image = array(1, 2, 600, 700, dtype="float64")
     path = tmp_path / "a.ome.tiff"
-    report = write_ome_tiff(open_image(image, dims="TCYX"), path, bigtiff=big, compression=compression)
+    report = write_ome_tiff(
+        open_image(image, dims="TCYX"), path, bigtiff=big, compression=compression
+    )
     assert report.bigtiff is big
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_bigtiff is big
@@ -411,7 +483,9 @@ def test_classic_tiff_of_5_gib_is_refused_before_anything_is_read(tmp_path: Path
         write_ome_tiff(open_image(lazy), tmp_path / "a.ome.tiff", compression=None, bigtiff=False)
 
 
-def test_classic_tiff_that_grows_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_classic_tiff_that_grows_too_large_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("aicsio.writers.ome_tiff._limit", lambda *_: 100_000)
     with pytest.raises(WriteError, match="leave out bigtiff=False"):
         write_ome_tiff(open_image(array(10, 300, 400)), tmp_path / "a.ome.tiff", bigtiff=False)
@@ -427,7 +501,8 @@ def test_resolution_tags_say_the_pixel_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [PixelSize(), PixelSize(X=0.5), PixelSize(X=0.5, Y=float("nan")), PixelSize(X=1e30, Y=1e-30)]
+    "size",
+    [PixelSize(), PixelSize(X=0.5), PixelSize(X=0.5, Y=float("nan")), PixelSize(X=1e30, Y=1e-30)],
 )
 def test_resolution_tags_say_nothing_that_is_not_known(size: PixelSize, tmp_path: Path) -> None:
     handle = open_image(np.zeros((4, 5), "u1"), pixel_size=size)

@@ -26,10 +26,10 @@ from aicsio import (
     write_ome_tiff,
     write_scenes,
 )
-from aicsio._ome import OmeImage, TiffData, parse_ome
-from aicsio.records import AxisValues, Dims, Tiles
+from aicsio._ome.model import OmeImage, TiffData, parse_ome
+from aicsio.records import Coordinate, Dims, Tiles
 from aicsio.testing.strategies import Draw, composite
-from aicsio.writers._ome_xml import PIXEL_TYPES, ome_xml
+from aicsio.writers._metadata.ome_xml import PIXEL_TYPES, ome_xml
 from schema import SCHEMA
 
 
@@ -147,7 +147,9 @@ def test_what_is_written_is_valid_and_is_read(image: OmeImage) -> None:
 @example("\x00\x1b", "a\nb\tc\rd")
 @example("\ud800", "\uffff&#10;]]>")
 def test_any_text_leaves_the_file_valid(name: str, fluor: str) -> None:
-    text, lost = ome_xml([(described(name=name, channels=(Channel(fluor=fluor), Channel(name))), "uint8")], name)
+    text, lost = ome_xml(
+        [(described(name=name, channels=(Channel(fluor=fluor), Channel(name))), "uint8")], name
+    )
     SCHEMA.assertValid(etree.fromstring(text))
     found = parse_ome(text.decode()).images[0]
     if not lost:
@@ -158,14 +160,20 @@ def test_any_text_leaves_the_file_valid(name: str, fluor: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
-        ({"pixel_size": PixelSize(0.0, -1.0, float("nan"))}, ["PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"]),
+        (
+            {"pixel_size": PixelSize(0.0, -1.0, float("nan"))},
+            ["PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"],
+        ),
         ({"pixel_size": PixelSize(X=1e-60)}, ["PhysicalSizeX"]),
         ({"time_step": float("inf")}, ["TimeIncrement"]),
         ({"acquired": "29.02.2020"}, ["AcquisitionDate '29.02.2020'"]),
         ({"acquired": "2020-02-30T00:00:00"}, ["AcquisitionDate"]),
         ({"acquired": "2020-02-29"}, ["AcquisitionDate"]),
         ({"objective": Objective(immersion="Silicone")}, ["Immersion 'Silicone'"]),
-        ({"channels": (Channel(emission=-5.0), Channel(excitation=0.0))}, ["Emission", "Excitation"]),
+        (
+            {"channels": (Channel(emission=-5.0), Channel(excitation=0.0))},
+            ["Emission", "Excitation"],
+        ),
         ({"name": "a\x00b"}, ["Name 'a\\\\x00b'"]),
     ],
 )
@@ -208,7 +216,9 @@ TIMES = np.arange(24.0).reshape(3, 2, 4)
 def test_facts_of_planes_follow_the_picks(tmp_path: Path) -> None:
     planes = Planes(Dims("TCZ", (3, 2, 4)), time=TIMES.astype("<f8").tobytes())
     handle = handle_with("TCZYX", (3, 2, 4, 5, 6), planes=planes)
-    image, lost = written(transpose_to(handle, "ZTYX", C=1, T=[2, 0], Z=slice(None, None, -1)), tmp_path)
+    image, lost = written(
+        transpose_to(handle, "ZTYX", C=1, T=[2, 0], Z=slice(None, None, -1)), tmp_path
+    )
     assert not lost
     assert image.planes is not None
     assert image.planes.dims == Dims("CZT", (1, 4, 2))
@@ -240,21 +250,29 @@ def test_facts_told_for_fewer_letters_hold_for_all_positions_of_the_others(tmp_p
 
 @pytest.mark.parametrize("planes", [None, "exposure"])
 def test_times_of_t_become_those_of_its_planes(planes: str | None, tmp_path: Path) -> None:
-    known = None if planes is None else Planes(Dims("CT", (2, 3)), exposure=np.full(6, 0.5).tobytes())
-    times = AxisValues("T", (0.0, 1.5, 2.5), "s")
-    image, lost = written(handle_with("TCYX", (3, 2, 5, 6), planes=known, coordinates=(times,)), tmp_path)
+    known = (
+        None if planes is None else Planes(Dims("CT", (2, 3)), exposure=np.full(6, 0.5).tobytes())
+    )
+    times = Coordinate("T", (0.0, 1.5, 2.5), "s")
+    image, lost = written(
+        handle_with("TCYX", (3, 2, 5, 6), planes=known, coordinates=(times,)), tmp_path
+    )
     assert not lost
     assert image.planes is not None
     column = image.planes.column("time")
     assert column is not None
     assert (column[:, 1, 0] == [0.0, 1.5, 2.5]).all()
     other = attrs.evolve(FULL.planes, dims=Dims("TCZ", (3, 2, 4))) if FULL.planes else None
-    _, lost = written(handle_with("TCZYX", (3, 2, 4, 5, 6), planes=other, coordinates=(times,)), tmp_path)
+    _, lost = written(
+        handle_with("TCZYX", (3, 2, 4, 5, 6), planes=other, coordinates=(times,)), tmp_path
+    )
     assert lost == ["values along T, 3 of them"]
 
 
 @pytest.mark.parametrize(("dims", "shape"), [("TCZ", (3, 2, 5)), ("TV", (3, 2))])
-def test_facts_of_planes_that_do_not_fit_are_told(dims: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_facts_of_planes_that_do_not_fit_are_told(
+    dims: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
     planes = Planes(Dims(dims, shape), time=np.zeros(int(np.prod(shape)), "<f8").tobytes())
     image, lost = written(handle_with("TCZYX", (3, 2, 4, 5, 6), planes=planes), tmp_path)
     assert image.planes is None
@@ -266,16 +284,22 @@ def test_channels_sizes_and_steps_follow_the_picks(tmp_path: Path) -> None:
     handle = handle_with(
         "TCZYX",
         (5, 3, 8, 10, 12),
-        channels=tuple(Channel(name, color) for name, color in (("a", 0xFF), ("b", None), (None, 0xFFFFFFFF))),
+        channels=tuple(
+            Channel(name, color) for name, color in (("a", 0xFF), ("b", None), (None, 0xFFFFFFFF))
+        ),
         pixel_size=PixelSize(2.0, 0.5, 0.25),
         time_step=10.0,
         name="well B4",
     )
     image, lost = written(
-        transpose_to(handle, "TCYX", Z=3, C=[2, 0], T=slice(None, None, 2), X=slice(0, 12, 3)), tmp_path
+        transpose_to(handle, "TCYX", Z=3, C=[2, 0], T=slice(None, None, 2), X=slice(0, 12, 3)),
+        tmp_path,
     )
     assert not lost
-    assert [(channel.name, channel.color) for channel in image.channels] == [(None, 0xFFFFFFFF), ("a", 0xFF)]
+    assert [(channel.name, channel.color) for channel in image.channels] == [
+        (None, 0xFFFFFFFF),
+        ("a", 0xFF),
+    ]
     assert image.pixel_size == PixelSize(2.0, 0.5, 0.75)
     assert image.time_step == 20.0
     assert image.name == "well B4"
@@ -295,28 +319,42 @@ def test_what_is_known_and_has_no_place_is_told(tmp_path: Path) -> None:
         (8, 9),
         tiles=Tiles(one, one, one, one, one),
         color_map=bytes(1536),
-        coordinates=(AxisValues("X", (1.0,) * 9),),
+        coordinates=(Coordinate("X", (1.0,) * 9),),
     )
     levels = (*handle.levels, transpose_to(handle, "YX", Y=slice(0, 8, 2)).array)
     scene = attrs.evolve(handle.scene, levels=levels)
     contents = attrs.evolve(handle.contents, scenes=(scene,), metadata="<xml/>")
     handle = select_level(attrs.evolve(handle, contents=contents), 1)
     _, lost = written(handle, tmp_path)
-    wanted = ["1 other resolution levels: level 1", "1 mosaic tiles", "values along X", "metadata text"]
+    wanted = [
+        "1 other resolution levels: level 1",
+        "1 mosaic tiles",
+        "values along X",
+        "metadata text",
+    ]
     assert len(lost) == len(wanted)
     assert all(part in message for part, message in zip(wanted, lost, strict=True))
 
 
 def test_several_scenes_are_valid_and_number_their_directories_on(tmp_path: Path) -> None:
     lens = Objective(name="Plan Apo", magnification=20.0)
-    named = open_image(np.zeros((2, 3, 4, 5), "u2"), dims="TCYX", channel_names=["DAPI", "GFP", "Cy5"])
+    named = open_image(
+        np.zeros((2, 3, 4, 5), "u2"), dims="TCYX", channel_names=["DAPI", "GFP", "Cy5"]
+    )
     seen = attrs.evolve(named.scene, objective=lens)
-    others = [open_image(np.zeros((4, 6, 3), "u1"), dims="YXS"), open_image(np.zeros((7, 8, 9), "f4"), dims="ZYX")]
-    images = [attrs.evolve(h, contents=attrs.evolve(h.contents, scenes=(seen,))) for h in (named, named)]
+    others = [
+        open_image(np.zeros((4, 6, 3), "u1"), dims="YXS"),
+        open_image(np.zeros((7, 8, 9), "f4"), dims="ZYX"),
+    ]
+    images = [
+        attrs.evolve(h, contents=attrs.evolve(h.contents, scenes=(seen,))) for h in (named, named)
+    ]
     report = write_scenes([images[0], *others, images[1]], tmp_path / "a.ome.tiff")
     with tifffile.TiffFile(report.path) as tiff:
         text = tiff.pages.first.description.encode()
-        assert ["ImageDescription" in page.aspage().tags for page in tiff.pages] == [True] + [False] * 19
+        assert ["ImageDescription" in page.aspage().tags for page in tiff.pages] == [True] + [
+            False
+        ] * 19
     validate(text)
     found = parse_ome(text.decode()).images
     runs = [TiffData(0, 6, 0, 0, 0, None, None), TiffData(6, 1, 0, 0, 0, None, None)]

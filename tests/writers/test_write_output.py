@@ -18,7 +18,8 @@ import pytest
 import tifffile
 
 from aicsio import ImageHandle, WriteError, open_image, write_ome_tiff
-from aicsio.writers import _output, _stream
+from aicsio.writers import _atomic_file
+from aicsio.writers._pixels import stream
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the calls are those of POSIX")
 
@@ -36,13 +37,15 @@ def failing(at: int, error: type[BaseException] = BrokenError) -> ImageHandle:
         return block
 
     lazy = da.zeros((20, 60, 70), dtype="u2", chunks=(1, 60, 70))
-    return open_image(lazy.map_blocks(plane, dtype="u2", meta=np.zeros((0, 0, 0), "u2")), dims="ZYX")
+    return open_image(
+        lazy.map_blocks(plane, dtype="u2", meta=np.zeros((0, 0, 0), "u2")), dims="ZYX"
+    )
 
 
 @pytest.fixture(autouse=True)
 def one_plane_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that half way is half way, for small images too."""
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
 
 
 @pytest.fixture(params=[False, True], ids=["new", "old"])
@@ -59,9 +62,13 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt, OSError])
-def test_a_source_that_fails_half_way(target: Path, error: type[BaseException], workers: int, compression: Any) -> None:
+def test_a_source_that_fails_half_way(
+    target: Path, error: type[BaseException], workers: int, compression: Any
+) -> None:
     with pytest.raises(error, match="half way"):
-        write_ome_tiff(failing(13, error), target, overwrite=True, workers=workers, compression=compression)
+        write_ome_tiff(
+            failing(13, error), target, overwrite=True, workers=workers, compression=compression
+        )
 
 
 @pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt])
@@ -78,24 +85,34 @@ def test_a_progress_that_raises(target: Path, error: type[BaseException]) -> Non
     ("call", "compression"),
     [
         ("posix_fallocate", None),
-        *((call, c) for call in ("pwrite", "fsync", "ftruncate", "replace") for c in (None, "zlib")),
+        *(
+            (call, c)
+            for call in ("pwrite", "fsync", "ftruncate", "replace")
+            for c in (None, "zlib")
+        ),
     ],
 )
 @posix
-def test_a_full_disk(target: Path, call: str, compression: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(
+    target: Path, call: str, compression: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, call, full)
     if call == "replace":
         monkeypatch.setattr(os, "link", full)
-    with pytest.raises(WriteError, match=r"No space left on device\. What was there before is as it was") as caught:
+    with pytest.raises(
+        WriteError, match=r"No space left on device\. What was there before is as it was"
+    ) as caught:
         write_ome_tiff(failing(99), target, overwrite=True, compression=compression)
     assert isinstance(caught.value.__cause__, OSError)
 
 
 @posix
-def test_a_file_system_that_cannot_reserve_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_that_cannot_reserve_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
@@ -119,15 +136,19 @@ for compression in (None, "zlib"):
 """
     target = tmp_path / "a.ome.tiff"
     target.write_bytes(b"the old one")
-    done = subprocess.run([sys.executable, "-c", code, target], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, target], capture_output=True, text=True, check=True
+    )
     assert done.stdout.count("File too large") == 2
     assert target.read_bytes() == b"the old one"
     assert [entry.name for entry in tmp_path.iterdir()] == [target.name]
 
 
-def test_writes_that_come_short_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_that_come_short_are_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = np.arange(60_000, dtype="u2").reshape(6, 100, 100)
-    monkeypatch.setattr(_output.Output, "_write_some", _short(_output.Output._write_some))
+    monkeypatch.setattr(_atomic_file.Output, "_write_some", _short(_atomic_file.Output._write_some))
     report = write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", compression=None)
     assert tifffile.imread(report.path).tobytes() == image.tobytes()
 
@@ -136,7 +157,9 @@ def _short(write: Any) -> Any:
     return lambda self, offset, data: write(self, offset, data[:777])
 
 
-def test_a_system_without_positional_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_positional_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for call in ("pwrite", "posix_fallocate"):
         monkeypatch.delattr(os, call, raising=False)
     image = np.arange(60_000, dtype="u2").reshape(6, 100, 100)
@@ -158,7 +181,9 @@ def test_a_file_that_is_there_is_kept_unless_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_appears_meanwhile_is_kept(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EPERM, "this file system knows no links")
 
@@ -196,7 +221,9 @@ def test_a_new_file_has_the_modes_that_the_user_set(tmp_path: Path) -> None:
     assert stat.S_IMODE(os.stat(report.path).st_mode) == 0o640
 
 
-def test_a_relative_path_and_a_link_that_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_and_a_link_that_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert write_ome_tiff(failing(99), "a.ome.tiff").path == str(tmp_path / "a.ome.tiff")
     (tmp_path / "dangling").symlink_to(tmp_path / "b.ome.tiff")
@@ -212,7 +239,9 @@ def test_a_relative_path_and_a_link_that_leads_nowhere(tmp_path: Path, monkeypat
         ("s3://bucket/a.ome.tiff", "a path of this machine"),
     ],
 )
-def test_places_that_cannot_be_written(name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_that_cannot_be_written(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WriteError, match=told):
         write_ome_tiff(failing(0), name, overwrite=True)
@@ -281,7 +310,9 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, slow_writer: subprocess.Popen[byt
 
 
 @posix
-def test_a_living_writer_is_left_alone(tmp_path: Path, slow_writer: subprocess.Popen[bytes]) -> None:
+def test_a_living_writer_is_left_alone(
+    tmp_path: Path, slow_writer: subprocess.Popen[bytes]
+) -> None:
     target = tmp_path / "a.ome.tiff"
     report = write_ome_tiff(failing(99), target)
     assert slow_writer.poll() is None
@@ -294,7 +325,9 @@ def test_writers_of_one_target_do_not_mix(tmp_path: Path) -> None:
     images = [np.full((30, 100, 100), value, "u2") for value in range(4)]
     target = tmp_path / "a.ome.tiff"
     threads = [
-        threading.Thread(target=lambda image=image: write_ome_tiff(open_image(image), target, overwrite=True))
+        threading.Thread(
+            target=lambda image=image: write_ome_tiff(open_image(image), target, overwrite=True)
+        )
         for image in images
     ]
     for thread in threads:
@@ -308,9 +341,11 @@ def test_writers_of_one_target_do_not_mix(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_name_taken_between_two_calls_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_taken_between_two_calls_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stolen: list[str] = []
-    lock = _output._lock
+    lock = _atomic_file._lock
 
     def steal(fd: int, *, wait: bool) -> bool:
         hidden = next((path for path in tmp_path.glob(".aicsio-*")), None)
@@ -319,7 +354,7 @@ def test_a_name_taken_between_two_calls_is_not_written_to(tmp_path: Path, monkey
             hidden.unlink()
         return lock(fd, wait=wait)
 
-    monkeypatch.setattr(_output, "_lock", steal)
+    monkeypatch.setattr(_atomic_file, "_lock", steal)
     report = write_ome_tiff(failing(99), tmp_path / "a.ome.tiff")
     assert stolen
     assert tifffile.imread(report.path).shape == (20, 60, 70)
@@ -351,7 +386,9 @@ for seed in range(12):
 def test_killed_at_any_moment_the_target_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "a.ome.tiff"
     code = [sys.executable, "-c", KILLED, str(target)]
-    with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         for _ in process.stdout:

@@ -14,11 +14,20 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicsio import ImageHandle, WriteError, open_image, to_numpy, transpose_to, write_ome_tiff, write_scenes
+from aicsio import (
+    ImageHandle,
+    WriteError,
+    open_image,
+    to_numpy,
+    transpose_to,
+    write_ome_tiff,
+    write_scenes,
+)
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers import _plan, _pooling, _stream, _tiff
-from aicsio.writers._ome_xml import PIXEL_TYPES
+from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
+from aicsio.writers._pixels import downsampling, plan, stream
+from aicsio.writers._pixels import tiff as tiff_structure
 
 Array = npt.NDArray[Any]
 
@@ -48,7 +57,10 @@ def mode(plane: Array, level: int) -> Array:
     for _ in range(level):
         rows = [plane[i : i + 2] for i in range(0, len(plane), 2)]
         plane = np.array(
-            [[_most([*r[:, j : j + 2].reshape(-1, r.shape[2])]) for j in range(0, r.shape[1], 2)] for r in rows]
+            [
+                [_most([*r[:, j : j + 2].reshape(-1, r.shape[2])]) for j in range(0, r.shape[1], 2)]
+                for r in rows
+            ]
         )
     return plane
 
@@ -110,7 +122,7 @@ def test_levels_are_those_of_the_model(data: st.DataObject) -> None:
     if dtype.kind in "fc":
         image = np.where(np.abs(image) < 1e30, image, 0).astype(dtype)
     name: Any = data.draw(st.sampled_from(sorted(MODELS)))
-    count = data.draw(st.integers(1, min(5, _pooling.most_levels(height, width))))
+    count = data.draw(st.integers(1, min(5, downsampling.most_levels(height, width))))
     source = open_image(image, dims="ZYXS"[: image.ndim])
     if data.draw(st.booleans()):
         chunks = tuple(data.draw(st.integers(max(1, n // 4), n)) for n in shape)
@@ -122,8 +134,8 @@ def test_levels_are_those_of_the_model(data: st.DataObject) -> None:
         "bigtiff": data.draw(st.booleans()),
     }
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_stream, "BOX_BYTES", data.draw(st.sampled_from([1, 4000, 1 << 20])))
-        patch.setattr(_stream, "UNEVEN_BOX_BYTES", 9000)
+        patch.setattr(stream, "BOX_BYTES", data.draw(st.sampled_from([1, 4000, 1 << 20])))
+        patch.setattr(stream, "UNEVEN_BOX_BYTES", 9000)
         path = Path(folder) / "a.ome.tiff"
         report = write_ome_tiff(source, path, levels=count, downsample=name, sync=False, **options)
         assert report.levels == count
@@ -138,7 +150,9 @@ def test_means_of_the_largest_numbers_do_not_overflow(dtype: str, tmp_path: Path
         report = write_ome_tiff(
             open_image(image), tmp_path / f"{value}.ome.tiff", levels=9, tile=64, compression="zstd"
         )
-        assert all((to_numpy(handle_at(open_image(report.path), k)) == value).all() for k in range(9))
+        assert all(
+            (to_numpy(handle_at(open_image(report.path), k)) == value).all() for k in range(9)
+        )
 
 
 def test_halves_go_to_the_even_number(tmp_path: Path) -> None:
@@ -164,7 +178,10 @@ def test_labels_stay_labels(tmp_path: Path) -> None:
         path = tmp_path / f"{downsample}.ome.tiff"
         write_ome_tiff(open_image(labels), path, levels=5, downsample=downsample)
         handle = open_image(path)
-        assert all(set(np.unique(to_numpy(handle_at(handle, k)))) <= set(np.unique(labels)) for k in range(5))
+        assert all(
+            set(np.unique(to_numpy(handle_at(handle, k)))) <= set(np.unique(labels))
+            for k in range(5)
+        )
 
 
 # ---------------------------------------------------------------- how many, and where
@@ -175,7 +192,9 @@ def test_labels_stay_labels(tmp_path: Path) -> None:
     [((1024, 1024), "auto", 2), ((512, 513), "auto", 2), ((512, 512), "auto", 1), ((1, 5000), "auto", 5),
      ((300, 200), 64, 4), ((300, 200), (16, 256), 6), ((1, 1), 16, 1)],
 )  # fmt: skip
-def test_automatic_levels_end_with_one_tile(size: tuple[int, int], tile: Any, count: int, tmp_path: Path) -> None:
+def test_automatic_levels_end_with_one_tile(
+    size: tuple[int, int], tile: Any, count: int, tmp_path: Path
+) -> None:
     image = image_of(*size, dtype="uint8")
     report = write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", levels="auto", tile=tile)
     assert report.levels == count
@@ -187,7 +206,9 @@ def test_all_levels_down_to_one_pixel(tmp_path: Path) -> None:
     report = write_ome_tiff(open_image(image), tmp_path / "a.ome.tiff", levels=8)
     assert_levels(report.path, image, 1, 8, mean)
     assert open_image(report.path).levels[7].shape == (1, 1, 1, 1, 1)
-    with pytest.raises(WriteError, match=r"levels=9: a plane of 100 x 37 pixels has 1 .*to 8; levels='auto'"):
+    with pytest.raises(
+        WriteError, match=r"levels=9: a plane of 100 x 37 pixels has 1 .*to 8; levels='auto'"
+    ):
         write_ome_tiff(open_image(image), tmp_path / "b.ome.tiff", levels=9)
     with pytest.raises(WriteError, match="levels=0"):
         write_ome_tiff(open_image(image), tmp_path / "b.ome.tiff", levels=0)
@@ -227,8 +248,15 @@ def test_resolution_tags_of_levels_say_their_pixel_size(tmp_path: Path) -> None:
 
 
 def test_scenes_have_levels_of_their_own(tmp_path: Path) -> None:
-    images = [image_of(2, 90, 80), image_of(40, 200, 3, dtype="uint8"), image_of(16, 16, dtype="float32")]
-    handles = [open_image(image, dims=dims) for image, dims in zip(images, ("CYX", "YXS", "YX"), strict=True)]
+    images = [
+        image_of(2, 90, 80),
+        image_of(40, 200, 3, dtype="uint8"),
+        image_of(16, 16, dtype="float32"),
+    ]
+    handles = [
+        open_image(image, dims=dims)
+        for image, dims in zip(images, ("CYX", "YXS", "YX"), strict=True)
+    ]
     report = write_scenes(handles, tmp_path / "a.ome.tiff", levels="auto", tile=16)
     read = open_image(report.path)
     assert [len(scene.levels) for scene in read.scenes] == [4, 5, 1]
@@ -243,10 +271,12 @@ def test_scenes_have_levels_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_the_same_image_gives_the_same_bytes(compression: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_image_gives_the_same_bytes(
+    compression: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = image_of(2, 900, 700)
     made: set[bytes] = set()
-    monkeypatch.setattr(_stream, "BOX_BYTES", 40_000)
+    monkeypatch.setattr(stream, "BOX_BYTES", 40_000)
     for workers in (1, 2, 5, 5, 5):
         path = tmp_path / "a.ome.tiff"
         write_ome_tiff(
@@ -280,24 +310,29 @@ def test_each_chunk_is_computed_once(tmp_path: Path) -> None:
 
 
 def test_few_tiles_are_open_however_wide_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aicsio.writers import _pyramid
+    from aicsio.writers._pixels import pyramid
 
     most: list[int] = []
 
-    class Counted(_pyramid.Pyramid):
+    class Counted(pyramid.Pyramid):
         def taken(self, owner: int) -> Any:
             most.append(len(self._open))
             return super().taken(owner)
 
-    monkeypatch.setattr(_stream, "Pyramid", Counted)
-    monkeypatch.setattr(_stream, "BOX_BYTES", 4 * 32 * 32)
+    monkeypatch.setattr(stream, "Pyramid", Counted)
+    monkeypatch.setattr(stream, "BOX_BYTES", 4 * 32 * 32)
     found = []
     for width in (1024, 4096):
         most.clear()
         with tempfile.TemporaryDirectory() as folder:
             image = np.zeros((512, width), "u1")
             write_ome_tiff(
-                open_image(image), Path(folder) / "a.ome.tiff", levels="auto", tile=32, workers=1, sync=False
+                open_image(image),
+                Path(folder) / "a.ome.tiff",
+                levels="auto",
+                tile=32,
+                workers=1,
+                sync=False,
             )
         found.append(max(most))
     assert found[1] <= found[0] + 3
@@ -306,7 +341,7 @@ def test_few_tiles_are_open_however_wide_the_image(monkeypatch: pytest.MonkeyPat
 
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_the_z_curve_visits_every_cell_once(rows: int, columns: int) -> None:
-    seen = list(_stream.z_curve(rows, columns))
+    seen = list(stream.z_curve(rows, columns))
     assert sorted(seen) == [(y, x) for y in range(rows) for x in range(columns)]
     quads = [(y // 4, x // 4) for y, x in seen]
     assert len([1 for a, b in itertools.pairwise(quads) if a != b]) == len(set(quads)) - 1
@@ -323,7 +358,9 @@ def test_levels_of_the_source_are_made_anew(tmp_path: Path) -> None:
 
 def test_a_view_has_a_pyramid_of_what_it_shows(tmp_path: Path) -> None:
     image = image_of(3, 90, 70)
-    shown = transpose_to(open_image(image, dims="CYX"), "YX", C=1, Y=slice(80, 3, -3), X=[5, 5, 60, 2])
+    shown = transpose_to(
+        open_image(image, dims="CYX"), "YX", C=1, Y=slice(80, 3, -3), X=[5, 5, 60, 2]
+    )
     report = write_ome_tiff(shown, tmp_path / "a.ome.tiff", levels=3)
     assert_levels(report.path, to_numpy(shown), 1, 3, mean)
 
@@ -334,21 +371,23 @@ def test_a_view_has_a_pyramid_of_what_it_shows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_the_bound_of_directories_holds(count: int, big: bool) -> None:
-    grid = _tiff.tiles(90, 70, (16, 16))
-    full = _tiff.Pages(count, 90, 70, 1, np.dtype("<u1"), grid, 8, 2, (0.1, 0.2), color_map=bytes(1536))
-    levels = [full, *(_plan._smaller(full, level) for level in range(1, 6))]
+    grid = tiff_structure.tiles(90, 70, (16, 16))
+    full = tiff_structure.Pages(
+        count, 90, 70, 1, np.dtype("<u1"), grid, 8, 2, (0.1, 0.2), color_map=bytes(1536)
+    )
+    levels = [full, *(plan._smaller(full, level) for level in range(1, 6))]
     for images in ([levels], [levels, [full], levels]):
         flat = [pages for image in images for pages in image]
         placed = [[(pages, pages.raw_segments()) for pages in image] for image in images]
-        data, first = _tiff.directories(placed, b"x" * 1001, 16, big=big)
-        assert len(data) <= _tiff.directories_bound(flat, b"x" * 1001)
+        data, first = tiff_structure.directories(placed, b"x" * 1001, 16, big=big)
+        assert len(data) <= tiff_structure.directories_bound(flat, b"x" * 1001)
         assert first % 2 == 0
 
 
 def test_big_tiff_counts_the_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = open_image(np.random.default_rng(0).integers(0, 255, (512, 512), np.uint8))
     alone = write_ome_tiff(one, tmp_path / "a.ome.tiff", compression=None)
-    monkeypatch.setattr(_tiff, "CLASSIC_LIMIT", alone.nbytes + 20_000)
+    monkeypatch.setattr(tiff_structure, "CLASSIC_LIMIT", alone.nbytes + 20_000)
     again = write_ome_tiff(one, tmp_path / "b.ome.tiff", compression=None)
     more = write_ome_tiff(one, tmp_path / "c.ome.tiff", compression=None, levels=3)
     assert (again.bigtiff, more.bigtiff) == (False, True)

@@ -10,13 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicsio import Channel, Dims, ImageHandle, PixelSize, open_image, to_numpy, transpose_to, write_ome_tiff
+from aicsio import (
+    Channel,
+    Dims,
+    ImageHandle,
+    PixelSize,
+    open_image,
+    to_numpy,
+    transpose_to,
+    write_ome_tiff,
+)
 from aicsio.testing import TiffSpec, build
 from aicsio.testing.strategies import Draw, arrays, composite, image_specs, views
-from aicsio.writers._ome_xml import PIXEL_TYPES
+from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
 from support import corpus_file
 
-TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1)
+TEXT = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1
+)
 NAMES = TEXT.filter(lambda name: name == name.strip())
 KNOWN = st.none() | st.floats(1e-6, 1e6)
 
@@ -34,7 +45,12 @@ def images(draw: Draw) -> ImageHandle:
         pixels = da.from_array(pixels, chunks=tuple(draw(st.integers(1, n)) for n in shape))
     size = PixelSize(draw(KNOWN), draw(KNOWN), draw(KNOWN))
     handle = open_image(pixels, dims=letters, pixel_size=size)
-    channel = st.builds(Channel, st.none() | NAMES, st.none() | st.integers(0, (1 << 32) - 1), fluor=st.none() | NAMES)
+    channel = st.builds(
+        Channel,
+        st.none() | NAMES,
+        st.none() | st.integers(0, (1 << 32) - 1),
+        fluor=st.none() | NAMES,
+    )
     scene = attrs.evolve(
         handle.scene,
         name=draw(NAMES),
@@ -58,7 +74,9 @@ def assert_same(read: ImageHandle, written: ImageHandle, dims: Dims) -> None:
     # What the file does not name is called by its position in this file.
     given = [channel.name for channel in written.channels]
     assert list(read.channel_names) == [name or f"Channel:{i}" for i, name in enumerate(given)]
-    assert [(c.color, c.fluor) for c in read.channels] == [(c.color, c.fluor) for c in written.channels]
+    assert [(c.color, c.fluor) for c in read.channels] == [
+        (c.color, c.fluor) for c in written.channels
+    ]
     assert read.scene.name == written.scene.name
     assert read.pixel_size == written.pixel_size
     assert read.time_step == written.time_step
@@ -76,9 +94,9 @@ def test_what_is_written_is_read(handle: ImageHandle, data: st.DataObject) -> No
     with tempfile.TemporaryDirectory() as folder:
         report = write_ome_tiff(handle, Path(folder) / "a.ome.tiff", **options)
         assert not report.not_kept
-        assert [letter for letter in report.dims if report.dims[letter] > 1 and letter in "TCZ"] == [
-            letter for letter in handle.dims if handle.dims[letter] > 1 and letter in "TCZ"
-        ]
+        assert [
+            letter for letter in report.dims if report.dims[letter] > 1 and letter in "TCZ"
+        ] == [letter for letter in handle.dims if handle.dims[letter] > 1 and letter in "TCZ"]
         assert_same(open_image(report.path), handle, report.dims)
 
 

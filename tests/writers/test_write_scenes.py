@@ -28,10 +28,18 @@ from aicsio import (
     write_scenes,
 )
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
-from aicsio.writers import _stream, _tiff
+from aicsio.writers._pixels import stream
+from aicsio.writers._pixels import tiff as tiff_structure
 
 CELLS = ImageSpec(
-    T=2, C=3, Z=2, Y=40, X=50, name="cells", channel_names=("DAPI", "GFP", "Cy5"), pixel_size=PixelSize(2.0, 0.5, 0.5)
+    T=2,
+    C=3,
+    Z=2,
+    Y=40,
+    X=50,
+    name="cells",
+    channel_names=("DAPI", "GFP", "Cy5"),
+    pixel_size=PixelSize(2.0, 0.5, 0.5),
 )
 SLIDE = ImageSpec(Y=33, X=47, samples=3, dtype="uint8", name="slide", seed=1)
 MAP = ImageSpec(Z=3, Y=20, X=600, dtype="float32", name="map", seed=2, levels=2)
@@ -54,7 +62,9 @@ def assert_scene(read: ImageHandle, position: int, source: ImageHandle, scene: i
     assert found.dtype == given.dtype
     np.testing.assert_array_equal(stored(read, position), stored(source, scene))
     assert found.scene.name == given.scene.name
-    assert [channel.name for channel in found.channels] == [channel.name for channel in given.channels]
+    assert [channel.name for channel in found.channels] == [
+        channel.name for channel in given.channels
+    ]
     assert found.pixel_size == given.pixel_size
 
 
@@ -65,7 +75,9 @@ def failing(at: int) -> ImageHandle:
         return block
 
     lazy = da.zeros((9, 60, 70), dtype="u2", chunks=(1, 60, 70))
-    return open_image(lazy.map_blocks(plane, dtype="u2", meta=np.zeros((0, 0, 0), "u2")), dims="ZYX")
+    return open_image(
+        lazy.map_blocks(plane, dtype="u2", meta=np.zeros((0, 0, 0), "u2")), dims="ZYX"
+    )
 
 
 # ---------------------------------------------------------------- what is written
@@ -78,9 +90,14 @@ def test_all_scenes_are_read_by_us_and_by_tifffile(
     plate: ImageHandle, compression: Any, tile: Any, bigtiff: bool, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.ome.tiff"
-    report = write_ome_tiff(plate, path, scenes="all", compression=compression, tile=tile, bigtiff=bigtiff)
+    report = write_ome_tiff(
+        plate, path, scenes="all", compression=compression, tile=tile, bigtiff=bigtiff
+    )
     assert (report.nbytes, report.bigtiff) == (path.stat().st_size, bigtiff)
-    assert (report.dims, report.dtype) == (select_scene(open_image(path), 0).dims, np.dtype("uint16"))
+    assert (report.dims, report.dtype) == (
+        select_scene(open_image(path), 0).dims,
+        np.dtype("uint16"),
+    )
     read = open_image(path)
     assert read.format == "ome-tiff"
     assert not read.diagnostics
@@ -100,7 +117,7 @@ def test_all_scenes_are_read_by_us_and_by_tifffile(
 def test_small_boxes_of_many_scenes_go_to_their_places(
     workers: int, plate: ImageHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
     for compression in (None, "zlib"):
         path = tmp_path / f"{compression}.ome.tiff"
         write_ome_tiff(plate, path, scenes="all", compression=compression, workers=workers)
@@ -130,7 +147,9 @@ def test_scenes_by_index_and_name_in_the_order_given(
         assert_scene(read, position, plate, scene)
 
 
-def test_what_is_in_focus_is_written_unless_scenes_are_named(plate: ImageHandle, tmp_path: Path) -> None:
+def test_what_is_in_focus_is_written_unless_scenes_are_named(
+    plate: ImageHandle, tmp_path: Path
+) -> None:
     report = write_ome_tiff(select_scene(plate, "map"), tmp_path / "out.ome.tiff")
     assert open_image(report.path).scene_names == ("map",)
 
@@ -157,7 +176,9 @@ def test_handles_of_many_sources_as_they_are_picked(plate: ImageHandle, tmp_path
 
 def test_raw_scenes_can_be_mapped(tmp_path: Path) -> None:
     images = [np.arange(15, dtype="u1").reshape(3, 5), np.arange(7, dtype="f8").reshape(1, 7)]
-    report = write_scenes([open_image(image) for image in images], tmp_path / "out.ome.tiff", compression=None)
+    report = write_scenes(
+        [open_image(image) for image in images], tmp_path / "out.ome.tiff", compression=None
+    )
     with tifffile.TiffFile(report.path) as tiff:
         for series, image in zip(tiff.series, images, strict=True):
             assert series.dataoffset is not None
@@ -176,7 +197,9 @@ def test_the_same_scenes_give_the_same_bytes(plate: ImageHandle, tmp_path: Path)
 
 def test_progress_counts_all_scenes(plate: ImageHandle, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    write_ome_tiff(plate, tmp_path / "out.ome.tiff", scenes="all", progress=lambda *step: told.append(step))
+    write_ome_tiff(
+        plate, tmp_path / "out.ome.tiff", scenes="all", progress=lambda *step: told.append(step)
+    )
     total = sum(pixels(spec).nbytes for spec in SPECS)
     assert told == sorted(told)
     assert told[-1] == (total, total)
@@ -184,7 +207,9 @@ def test_progress_counts_all_scenes(plate: ImageHandle, tmp_path: Path) -> None:
 
 def test_what_is_not_kept_names_its_scene(plate: ImageHandle, tmp_path: Path) -> None:
     notes = write_ome_tiff(plate, tmp_path / "out.ome.tiff", scenes="all").not_kept
-    assert notes == (Diagnostic("not-kept", "1 other resolution levels: level 0 is written", "map"),)
+    assert notes == (
+        Diagnostic("not-kept", "1 other resolution levels: level 0 is written", "map"),
+    )
 
 
 # ---------------------------------------------------------------- classic or BigTIFF
@@ -193,7 +218,7 @@ def test_what_is_not_kept_names_its_scene(plate: ImageHandle, tmp_path: Path) ->
 def test_big_tiff_by_the_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = open_image(np.random.default_rng(0).integers(0, 9999, (300, 400), np.uint16))
     alone = write_ome_tiff(one, tmp_path / "one.ome.tiff", compression=None)
-    monkeypatch.setattr(_tiff, "CLASSIC_LIMIT", alone.nbytes * 2)
+    monkeypatch.setattr(tiff_structure, "CLASSIC_LIMIT", alone.nbytes * 2)
     again = write_ome_tiff(one, tmp_path / "one.ome.tiff", compression=None, overwrite=True)
     three = write_scenes([one] * 3, tmp_path / "three.ome.tiff", compression=None)
     assert (again.bigtiff, three.bigtiff) == (False, True)
@@ -204,7 +229,10 @@ def test_big_tiff_by_the_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_classic_tiff_is_refused_by_the_sum_before_anything_is_read(tmp_path: Path) -> None:
     half = open_image(da.zeros((5, 1 << 14, 1 << 15), dtype="u1", chunks=(1, 1 << 10, 1 << 15)))
-    with pytest.raises(WriteError, match=r"Z=5.* and .*Z=5.* do not fit into classic TIFF.* leave out bigtiff=False"):
+    with pytest.raises(
+        WriteError,
+        match=r"Z=5.* and .*Z=5.* do not fit into classic TIFF.* leave out bigtiff=False",
+    ):
         write_scenes([half, half], tmp_path / "out.ome.tiff", compression=None, bigtiff=False)
     assert not list(tmp_path.iterdir())
 
@@ -217,11 +245,17 @@ def test_classic_tiff_is_refused_by_the_sum_before_anything_is_read(tmp_path: Pa
 def test_a_second_scene_that_fails_leaves_the_old_file(
     compression: Any, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
     path = tmp_path / "out.ome.tiff"
     path.write_bytes(b"the old one")
     with pytest.raises(ArithmeticError, match="half way"):
-        write_scenes([failing(99), failing(5)], path, overwrite=True, compression=compression, workers=workers)
+        write_scenes(
+            [failing(99), failing(5)],
+            path,
+            overwrite=True,
+            compression=compression,
+            workers=workers,
+        )
     assert path.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -238,19 +272,27 @@ def test_a_scene_that_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match=r"scene 'Image:1': OME-TIFF has no int64 .*dtype='int32'"):
         write_ome_tiff(open_image(images), tmp_path / "out.ome.tiff", scenes="all")
     with pytest.raises(DimensionError, match=r"scene 'Image:0': OME-TIFF has no H"):
-        write_scenes([open_image(images[0]), open_image(images, dims="HX")], tmp_path / "out.ome.tiff")
+        write_scenes(
+            [open_image(images[0]), open_image(images, dims="HX")], tmp_path / "out.ome.tiff"
+        )
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("look", [transpose_to("YX", T=0, C=0, Z=0), transpose_to("XYTCZ")])
-def test_a_view_and_scenes_together_are_refused(look: Any, plate: ImageHandle, tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match=r"as they are stored, but this handle shows .*write_scenes\("):
+def test_a_view_and_scenes_together_are_refused(
+    look: Any, plate: ImageHandle, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        WriteError, match=r"as they are stored, but this handle shows .*write_scenes\("
+    ):
         write_ome_tiff(look(plate), tmp_path / "out.ome.tiff", scenes="all")
 
 
 def test_a_level_and_scenes_together_are_refused(plate: ImageHandle, tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="of level 1 of one scene"):
-        write_ome_tiff(select_level(select_scene(plate, 2), 1), tmp_path / "out.ome.tiff", scenes=[0])
+        write_ome_tiff(
+            select_level(select_scene(plate, 2), 1), tmp_path / "out.ome.tiff", scenes=[0]
+        )
 
 
 def test_arguments_of_the_wrong_kind(plate: ImageHandle, tmp_path: Path) -> None:

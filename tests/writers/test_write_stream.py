@@ -16,16 +16,23 @@ from hypothesis import strategies as st
 
 from aicsio import ImageHandle, open_image, write_ome_tiff
 from aicsio.testing.layouts import handle_of, stored
-from aicsio.writers import _stream, _tiff
-from aicsio.writers._plan import in_file_order
+from aicsio.writers._pixels import stream
+from aicsio.writers._pixels import tiff as tiff_structure
+from aicsio.writers._pixels.plan import in_file_order
 
 
-def job_of(handle: ImageHandle, tile: int | None) -> _stream.Job:
+def job_of(handle: ImageHandle, tile: int | None) -> stream.Job:
     array = in_file_order(handle)
     height, width = array.dims["Y", "X"]
-    grid = _tiff.strips(height, width, width, 2048) if tile is None else _tiff.tiles(height, width, (tile, tile))
-    pages = _tiff.Pages(array.size // (height * width), height, width, 1, array.dtype.newbyteorder("<"), grid)
-    return _stream.Job(array, pages, None)
+    grid = (
+        tiff_structure.strips(height, width, width, 2048)
+        if tile is None
+        else tiff_structure.tiles(height, width, (tile, tile))
+    )
+    pages = tiff_structure.Pages(
+        array.size // (height * width), height, width, 1, array.dtype.newbyteorder("<"), grid
+    )
+    return stream.Job(array, pages, None)
 
 
 @given(st.data())
@@ -41,10 +48,10 @@ def test_boxes_cover_every_pixel_once_and_hold_whole_segments(data: st.DataObjec
     else:
         handle = handle_of(stored(image, "TCZYX", blocks, source))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_stream, "BOX_BYTES", data.draw(st.integers(1, 60_000)))
-        patch.setattr(_stream, "UNEVEN_BOX_BYTES", data.draw(st.integers(1, 60_000)))
+        patch.setattr(stream, "BOX_BYTES", data.draw(st.integers(1, 60_000)))
+        patch.setattr(stream, "UNEVEN_BOX_BYTES", data.draw(st.integers(1, 60_000)))
         job = job_of(handle, data.draw(st.sampled_from([None, 16, 32, 64])))
-        boxes = list(_stream.boxes(job))
+        boxes = list(stream.boxes(job))
     seen = np.zeros(shape, int)
     grid = job.pages.grid
     for box in boxes:
@@ -98,15 +105,19 @@ def test_each_chunk_is_computed_once(
 ) -> None:
     counted = Counted()
     lazy = counted.image(shape, chunks)
-    report = write_ome_tiff(open_image(lazy, dims="CZYX"), tmp_path / "a.ome.tiff", compression=compression)
+    report = write_ome_tiff(
+        open_image(lazy, dims="CZYX"), tmp_path / "a.ome.tiff", compression=compression
+    )
     assert set(counted.times.values()) == {1}
     assert len(counted.times) == lazy.npartitions
     assert tifffile.imread(report.path).tobytes() == lazy.compute().tobytes()
 
 
-def test_large_blocks_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
-    monkeypatch.setattr(_stream, "IN_FLIGHT", 200_000)
+def test_large_blocks_are_read_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(stream, "IN_FLIGHT", 200_000)
     counted = Counted()
     lazy = counted.image((12, 200, 300), (1, 200, 300), pause=0.005)
     write_ome_tiff(open_image(lazy), tmp_path / "a.ome.tiff", workers=4)
@@ -114,8 +125,10 @@ def test_large_blocks_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest
     assert set(counted.times.values()) == {1}
 
 
-def test_boxes_are_done_side_by_side_and_few_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+def test_boxes_are_done_side_by_side_and_few_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
     counted = Counted()
     lazy = counted.image((60, 64, 64), (1, 64, 64), pause=0.01)
     ahead: list[int] = []
@@ -129,7 +142,7 @@ def test_boxes_are_done_side_by_side_and_few_wait(tmp_path: Path, monkeypatch: p
 
 
 def test_workers_stop_soon_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(stream, "BOX_BYTES", 1)
     counted = Counted()
     lazy = counted.image((200, 64, 64), (1, 64, 64))
 
@@ -144,34 +157,34 @@ def test_workers_stop_soon_after_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_many_small_planes_share_boxes() -> None:
     job = job_of(open_image(np.zeros((5000, 8, 8), "u1"), dims="ZYX"), None)
-    assert len(list(_stream.boxes(job))) == 1
+    assert len(list(stream.boxes(job))) == 1
 
 
 def test_pixels_in_memory_are_not_copied() -> None:
     image = np.arange(2 * 3 * 40 * 50, dtype="u2").reshape(2, 3, 40, 50)
-    shown = _stream.in_memory(open_image(image, dims="TZYX").array)
+    shown = stream.in_memory(open_image(image, dims="TZYX").array)
     assert shown is not None
     assert np.shares_memory(shown, image)
     for other in (image[..., ::-1], image.astype(">u2"), image.transpose(1, 0, 2, 3)):
-        assert _stream.in_memory(open_image(other, dims="TZYX").array) is None
+        assert stream.in_memory(open_image(other, dims="TZYX").array) is None
 
 
 @pytest.mark.parametrize("big", [False, True])
 def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
     """A sparse file stands in for 5 GiB of pixels."""
-    grid = _tiff.tiles(1 << 14, 1 << 14, (1 << 12, 1 << 12))
-    pages = _tiff.Pages(20 if big else 15, 1 << 14, 1 << 14, 1, np.dtype("u1"), grid)
+    grid = tiff_structure.tiles(1 << 14, 1 << 14, (1 << 12, 1 << 12))
+    pages = tiff_structure.Pages(20 if big else 15, 1 << 14, 1 << 14, 1, np.dtype("u1"), grid)
     offsets, counts = pages.raw_segments()
     end = int((offsets + counts).max())
     assert (end > 1 << 32) is big
-    assert end == _tiff.DATA_START + pages.count * pages.plane_bytes
-    data, first = _tiff.directories([[(pages, (offsets, counts))]], b"<x/>", end, big=big)
+    assert end == tiff_structure.DATA_START + pages.count * pages.plane_bytes
+    data, first = tiff_structure.directories([[(pages, (offsets, counts))]], b"<x/>", end, big=big)
     path = tmp_path / "sparse.tif"
     with path.open("wb") as file:
-        file.write(_tiff.header(first, big=big))
+        file.write(tiff_structure.header(first, big=big))
         file.seek(end - 1)
         file.write(b"\7" + data)
-    assert len(data) <= _tiff.directories_bound([pages], b"<x/>")
+    assert len(data) <= tiff_structure.directories_bound([pages], b"<x/>")
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_bigtiff is big
         assert len(tiff.pages) == pages.count
@@ -179,7 +192,9 @@ def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
         assert isinstance(last, tifffile.TiffPage)
         assert last.dataoffsets == tuple(offsets[-1].tolist())
         assert last.databytecounts == tuple(counts[-1].tolist())
-        tile, _, _ = last.decode(np.memmap(path, "u1", "r")[last.dataoffsets[-1] :][: last.databytecounts[-1]], 15)
+        tile, _, _ = last.decode(
+            np.memmap(path, "u1", "r")[last.dataoffsets[-1] :][: last.databytecounts[-1]], 15
+        )
         assert tile is not None
         assert tile.reshape(-1)[-1] == 7
 
@@ -188,10 +203,16 @@ def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 700])
 def test_the_bound_of_directories_holds(count: int, big: bool, samples: int) -> None:
-    for grid in (_tiff.strips(9, 9, 9, 100), _tiff.strips(9, 9, 9, 18), _tiff.tiles(90, 70, (16, 16))):
-        pages = _tiff.Pages(count, 9, 9, samples, np.dtype("<f8"), grid, 8, 2, (0.123, 0.77))
+    for grid in (
+        tiff_structure.strips(9, 9, 9, 100),
+        tiff_structure.strips(9, 9, 9, 18),
+        tiff_structure.tiles(90, 70, (16, 16)),
+    ):
+        pages = tiff_structure.Pages(
+            count, 9, 9, samples, np.dtype("<f8"), grid, 8, 2, (0.123, 0.77)
+        )
         for images in ([pages], [pages] * 3):
             placed = [[(image, image.raw_segments())] for image in images]
-            data, first = _tiff.directories(placed, b"x" * 1001, 16, big=big)
-            assert len(data) <= _tiff.directories_bound(images, b"x" * 1001)
+            data, first = tiff_structure.directories(placed, b"x" * 1001, 16, big=big)
+            assert len(data) <= tiff_structure.directories_bound(images, b"x" * 1001)
             assert first % 2 == 0

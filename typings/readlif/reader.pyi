@@ -10,7 +10,10 @@ class LifImage:
     channel_as_second_dim: bool
     def get_frame(self, z: int = ..., t: int = ..., c: int = ..., m: int = ...) -> Image: ...
     def get_plane(
-        self, display_dims: tuple[int, int] | None = ..., c: int = ..., requested_dims: Mapping[int, int] | None = ...
+        self,
+        display_dims: tuple[int, int] | None = ...,
+        c: int = ...,
+        requested_dims: Mapping[int, int] | None = ...,
     ) -> Image: ...
 
 class LifFile:

@@ -1,0 +1,1 @@
+"""Options, text and progress bars of the command line. Imports the public API."""

@@ -1,0 +1,284 @@
+"""What tifffile knows of vendors' TIFF: which pages make which series. The only importer of tifffile that reads.
+
+Rule kept here: structure only -- tifffile sorts pages and parses private tags, our engine reads the pixels. The chain
+of directories is walked by our own reader first, so that tifffile never sees one that bites its own tail; what it
+raises on damaged input, and what it logs, becomes a ``Diagnostic``.
+"""
+
+import contextlib
+import logging
+import math
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, cast
+
+import numpy as np
+
+from aicsio._io import readers
+from aicsio.errors import AicsioError
+from aicsio.formats._tiff.axes import named_array
+from aicsio.formats._tiff.ifd import Chain, File, read_chain
+from aicsio.formats._tiff.page import PageKind, diagnose
+from aicsio.formats._tiff.page_metadata import Facts
+from aicsio.formats._tiff.page_tables import Rows, Store
+from aicsio.formats._tiff.plane_map import contiguous, length_of
+from aicsio.records import Channel, Contents, Diagnostic, LazyArray, PixelSize, Scene
+
+Known = dict[str, Any]
+"""Fields of a Scene."""
+
+
+class _Listener(logging.Filter):
+    """Takes the log records of one thread off a logger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if threading.get_ident() != self._thread:
+            return True
+        self.heard.append(record.getMessage())
+        return False
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[list[str]]:
+    """Collect what tifffile logs in this thread, instead of letting it reach the user's terminal."""
+    logger, listener = logging.getLogger("tifffile"), _Listener()
+    logger.addFilter(listener)
+    try:
+        yield listener.heard
+    finally:
+        logger.removeFilter(listener)
+
+
+def read_structure(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
+    """Describe a file of a vendor's dialect."""
+    import tifffile
+
+    _, broken = read_chain(file, first)
+    if broken:
+        return broken[0]
+    uri = file.source.uri
+    try:
+        name = uri.replace("\\", "/").rsplit("/", 1)[-1]
+        with (
+            listening() as heard,
+            np.errstate(all="ignore"),
+            contextlib.closing(cast("IO[bytes]", readers.open_binary(file.source))) as stream,
+            tifffile.TiffFile(stream, name=name) as tif,
+        ):
+            scenes, notes = _scenes(file, tif, facts)
+    except AicsioError:
+        raise
+    except Exception as error:  # noqa: BLE001 - on damaged input a library raises anything; the plain reader goes on
+        return Diagnostic(
+            "tiff-structure", f"read as plain TIFF: {type(error).__name__}: {error}", uri
+        )
+    if not any(scene.levels for scene in scenes):
+        return Diagnostic(
+            "tiff-structure", "no series of the dialect can be read: read as plain TIFF", uri
+        )
+    notes += [Diagnostic("tifffile", message, uri) for message in heard]
+    return Contents(tuple(scenes), facts.description or None, tuple(notes))
+
+
+def _scenes(file: File, tif: Any, facts: Facts) -> tuple[list[Scene], list[Diagnostic]]:
+    scenes: list[Scene] = []
+    notes: list[Diagnostic] = []
+    known = _known(tif, facts)
+    for series in tif.series:
+        if tif.is_lsm and scenes and series.keyframe.is_reduced:
+            text = f"the thumbnails of {scenes[0].name!r} ({series.shape}) are left out"
+            notes.append(Diagnostic("thumbnails", text, file.source.uri))
+            continue
+        levels: list[LazyArray] = []
+        for level in series.levels:
+            array, more = _array(file, level)
+            notes += more
+            if array is None:
+                break
+            levels.append(array)
+        if not levels:
+            notes.append(
+                Diagnostic(
+                    "tiff-series",
+                    f"series {series.name!r} {series.shape} cannot be laid out",
+                    file.source.uri,
+                )
+            )
+            continue
+        notes += diagnose(page_kind_of(series.keyframe), series.name or f"Image:{len(scenes)}")
+        own = known if not scenes else {}
+        if own.get("channels") and len(own["channels"]) != length_of(levels[0], "C", 1):
+            own = {**own, "channels": ()}
+        scenes.append(
+            Scene(**{
+                "name": series.name or f"Image:{len(scenes)}", "levels": tuple(levels), "acquired": facts.acquired(),
+                "color_map": facts.color_map(page_kind_of(series.keyframe)), **own,
+            })
+        )  # fmt: skip
+    return scenes, notes
+
+
+def _array(file: File, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]:
+    kind = page_kind_of(series.keyframe)
+    if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
+        return None, []
+    width = max(len(page.dataoffsets) for page in series.pages if page is not None)
+    there = [page for page in series.pages if page is not None]
+    offsets, counts = np.zeros((2, len(there), width), np.uint64)
+    for row, page in enumerate(there):
+        offsets[row, : len(page.dataoffsets)] = page.dataoffsets
+        counts[row, : len(page.databytecounts)] = page.databytecounts[:width]
+    store = Store(
+        file.source,
+        (Rows(kind, offsets, counts),),
+        np.zeros(len(there), np.int64),
+        np.arange(len(there)),
+        {},
+        Chain(0, ()),
+    )
+    pages = np.full(len(series.pages), -1, np.int64)
+    pages[[page is not None for page in series.pages]] = np.arange(len(there))
+    shape, letters = tuple(map(int, series.shape)), str(series.axes)
+    planes = math.prod(shape) // max(math.prod(kind.shape), 1)
+    if planes > len(pages) == 1:
+        stack = contiguous(file, store, planes, 0)
+        if stack is None:
+            return None, []
+        store, pages = stack
+    found = named_array(store, pages, shape, letters, file.source.uri)
+    return (None, []) if found is None else found
+
+
+def page_kind_of(page: Any) -> PageKind:
+    """Read the structure of a page that tifffile has parsed, and corrected where a dialect writes wrong tags."""
+    bits = page.bitspersample
+    subsampling = page.tags.valueof(530, (2, 2)) if int(page.photometric) == 6 else (1, 1)
+    options: tuple[int, ...] = ()
+    if int(page.compression) == 3:
+        options = (int(page.tags.valueof(292, 0) or 0),)
+    elif int(page.compression) == 65002:
+        options = tuple(
+            int(page.tags.valueof(code, default))
+            for code, default in ((65007, 7), (65008, 2), (65009, 2))
+        )
+    samples = int(page.samplesperpixel)
+    return PageKind(
+        order=page.parent.byteorder,
+        width=int(page.imagewidth),
+        length=int(page.imagelength),
+        depth=int(page.imagedepth),
+        samples=samples,
+        planar=int(page.planarconfig) == 2 and samples > 1,
+        bits=tuple(map(int, bits)) if isinstance(bits, tuple) else (int(bits),),
+        sample_format=int(page.sampleformat),
+        photometric=int(page.photometric),
+        compression=int(page.compression),
+        predictor=int(page.predictor),
+        fill_order=int(page.fillorder),
+        tile=(int(page.tiledepth), int(page.tilelength), int(page.tilewidth))
+        if page.is_tiled
+        else None,
+        rows_per_strip=int(page.rowsperstrip) or int(page.imagelength),
+        extra_samples=tuple(map(int, page.extrasamples)),
+        reduced=bool(page.is_reduced),
+        jpeg_tables=page.jpegtables,
+        jpeg_header=page.jpegheader,
+        subsampling=(int(subsampling[0]), int(subsampling[1])),
+        reference=(0.0, 255.0, 128.0, 255.0, 128.0, 255.0),
+        options=options,
+    )
+
+
+# ---------------------------------------------------------------- what dialects know
+
+
+def _known(tif: Any, facts: Facts) -> Known:
+    """Return the fields of the first scene that the dialect's own metadata give."""
+    for mark, read in _DIALECTS.items():
+        if getattr(tif, mark, False):
+            return read(tif, facts)
+    return {"pixel_size": facts.pixel_size()}
+
+
+def _positive(value: Any, factor: float = 1.0) -> float | None:
+    try:
+        number = float(value) * factor
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _lsm(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for all
+    """CZ_LSMINFO: voxel sizes in metres, time interval in seconds, channel names."""
+    info: Mapping[str, Any] = tif.lsm_metadata or {}
+    names = (info.get("ChannelColors") or {}).get("ColorNames") or ()
+    return {
+        "pixel_size": PixelSize(
+            *(_positive(info.get(f"VoxelSize{letter}"), 1e6) for letter in "ZYX")
+        ),
+        "time_step": _positive(info.get("TimeIntervall")),
+        "channels": tuple(Channel(str(name)) for name in names),
+    }
+
+
+def _stk(tif: Any, facts: Facts) -> Known:
+    """UIC tags: calibration in the unit that they name, where calibration is on."""
+    info: Mapping[str, Any] = tif.stk_metadata or {}
+    unit, name = str(info.get("CalibrationUnits", "")), str(info.get("Name", "")).strip("\0 ")
+    known: Known = {"pixel_size": facts.pixel_size(), "channels": (Channel(name),) if name else ()}
+    if info.get("SpatialCalibration") and unit.lower().strip("\0 ") in {
+        "um",
+        "µm",
+        "micron",
+        "microns",
+    }:
+        distances = np.atleast_1d(info.get("ZDistance", 0.0))
+        z = _positive(distances[1] if len(distances) > 1 else None)
+        known["pixel_size"] = PixelSize(
+            z, _positive(info.get("YCalibration")), _positive(info.get("XCalibration"))
+        )
+    return known
+
+
+def _fluoview(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for all
+    """MM_Header: name, size, origin, resolution and unit of each dimension."""
+    sizes: dict[str, float | None] = {}
+    step = None
+    for dimension in (tif.fluoview_metadata or {}).get("Dimensions", ()):
+        name, resolution, unit = (
+            str(dimension[0]).upper(),
+            dimension[3],
+            str(dimension[4]).strip("\0 ").lower(),
+        )
+        if name in {"X", "Y", "Z"} and unit in {"um", "µm", "micron", "microns"}:
+            sizes[name] = _positive(resolution)
+        if name in {"T", "TIME"} and unit in {"s", "sec", "ms"}:
+            step = _positive(resolution, 1e-3 if unit == "ms" else 1.0)
+    return {"pixel_size": PixelSize(*(sizes.get(letter) for letter in "ZYX")), "time_step": step}
+
+
+def _svs(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for all
+    """ImageDescription: microns per pixel."""
+    found = re.search(r"\bMPP\s*=\s*([\d.]+)", facts.description)
+    size = _positive(found[1]) if found else None
+    return {"pixel_size": PixelSize(None, size, size)}
+
+
+def _sis(tif: Any, facts: Facts) -> Known:
+    """Olympus SIS: pixel sizes in metres, names of channels."""
+    info: Mapping[str, Any] = tif.sis_metadata or {}
+    size = PixelSize(
+        None, _positive(info.get("pixelsizey"), 1e6), _positive(info.get("pixelsizex"), 1e6)
+    )
+    return {"pixel_size": size if size.X else facts.pixel_size()}
+
+
+_DIALECTS: Mapping[str, Callable[[Any, Facts], Known]] = {
+    "is_lsm": _lsm, "is_stk": _stk, "is_fluoview": _fluoview, "is_svs": _svs, "is_sis": _sis,
+}  # fmt: skip

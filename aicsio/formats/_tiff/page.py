@@ -1,0 +1,347 @@
+"""How the pixels of a TIFF page are stored: from tag values to a segment grid, a type and a chain of codecs.
+
+Rule kept here: pure functions of tag values. Samples stay as they are stored -- palette indices, MinIsWhite, inks --
+except where TIFF stores RGB in a form of its own (YCbCr), which is converted, because S is always R, G, B[, A].
+
+Source of the facts: TIFF 6.0 (Adobe, 1992); TIFF technical notes 1 to 3; the tag list of libtiff for later codes.
+"""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+import numpy as np
+
+from aicsio.errors import UnsupportedFormatError
+from aicsio.records import Codec, Diagnostic, DType, Value
+
+MIN_IS_WHITE, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
+JPEG = frozenset({6, 7, 33007, 34892})
+_PLAIN_DEPTHS = frozenset({8, 16, 32, 64, 128})
+
+_BYTE_CODECS: Mapping[int, str] = {
+    5: "lzw", 8: "deflate", 32773: "packbits", 32946: "deflate", 34925: "lzma", 34926: "zstd", 50000: "zstd",
+    50013: "deflate",
+}  # fmt: skip
+_IMAGE_CODECS: Mapping[int, str] = {
+    2: "ccitt-rle", 3: "ccitt-t4", 4: "ccitt-t6", 22610: "jpegxr", 33003: "jpeg2k", 33004: "jpeg2k", 33005: "jpeg2k",
+    34712: "jpeg2k", 34887: "lerc", 34927: "webp", 34933: "png", 34934: "jpegxr", 48124: "jetraw", 50001: "webp",
+    50002: "jpegxl", 52546: "jpegxl", 65000: "eer", 65001: "eer", 65002: "eer",
+}  # fmt: skip
+_NAMES: Mapping[int, str] = {
+    6: "old-style JPEG", 32766: "NeXT", 32767: "Sony ARW", 32771: "CCIRLEW", 32809: "ThunderScan", 32908: "PixarFilm",
+    32909: "PixarLog", 34661: "JBIG", 34676: "SGILog", 34677: "SGILog24", 34713: "Nikon NEF",
+}  # fmt: skip
+
+
+@attrs.frozen(cache_hash=True)
+class PageKind:
+    """What pages that are decoded alike have in common."""
+
+    order: Literal["<", ">"]
+    """Byte order: ``<`` or ``>``."""
+    width: int
+    """Columns."""
+    length: int
+    """Rows."""
+    depth: int = 1
+    """Sections inside one page (SGI ImageDepth)."""
+    samples: int = 1
+    """Samples of a pixel."""
+    planar: bool = False
+    """Whether each sample has its own strips or tiles."""
+    bits: tuple[int, ...] = (1,)
+    """Bits of each sample; one number when they are equal."""
+    sample_format: int = 1
+    """1 unsigned, 2 signed, 3 float, 4 undefined, 5 complex integer, 6 complex float."""
+    photometric: int = 1
+    """What samples mean."""
+    compression: int = 1
+    """Compression scheme."""
+    predictor: int = 1
+    """Prediction before compression."""
+    fill_order: int = 1
+    """2 when the bits of each byte are reversed."""
+    tile: tuple[int, int, int] | None = None
+    """Depth, length and width of tiles; ``None`` for strips."""
+    rows_per_strip: int = 0
+    """Rows of a strip."""
+    extra_samples: tuple[int, ...] = ()
+    """Meaning of the samples beyond those of the photometric interpretation."""
+    reduced: bool = False
+    """Whether the page says that it is a reduced version of another."""
+    mask: bool = False
+    """Whether the page is a transparency mask."""
+    orientation: int = 1
+    """Which corner row 0, column 0 is; pixels stay as stored."""
+    jpeg_tables: bytes | None = attrs.field(default=None, repr=False)
+    """Quantization and Huffman tables of JPEG segments."""
+    jpeg_header: bytes | None = attrs.field(default=None, repr=False)
+    """Header of JPEG segments that have none (NDPI)."""
+    jpeg_parts: bool = False
+    """Whether segments are bare scans whose tables lie elsewhere in the file (TIFF 6.0 section 22)."""
+    subsampling: tuple[int, int] = (1, 1)
+    """YCbCr: luma samples for each chroma sample, across and down."""
+    luma: tuple[float, float, float] = (0.299, 0.587, 0.114)
+    """YCbCr: share of red, green and blue in luma."""
+    reference: tuple[float, ...] = ()
+    """YCbCr: black and white code of each component."""
+    options: tuple[int, ...] = ()
+    """T4Options, or the bit numbers of EER."""
+
+    @property
+    def segment(self) -> tuple[int, int, int]:
+        """Depth, rows and columns of a full strip or tile."""
+        return self.tile or (1, self.rows_per_strip, self.width)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """How many segments there are along depth, rows and columns, for one sample plane."""
+        depth, rows, columns = self.segment
+        return -(-self.depth // depth), -(-self.length // rows), -(-self.width // columns)
+
+    @property
+    def segments(self) -> int:
+        """How many strips or tiles a page has."""
+        return math.prod(self.grid) * (self.samples if self.planar else 1)
+
+    @property
+    def contiguous_samples(self) -> int:
+        """Samples that lie side by side in a segment."""
+        return 1 if self.planar else self.samples
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the page has an axis of samples."""
+        return self.samples > 1 or self.photometric == RGB
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether segments are plain pixels, readable in part."""
+        return not self.codecs
+
+    @property
+    def is_decodable(self) -> bool:
+        """Whether there are codecs and a type for the pixels."""
+        try:
+            return self.dtype is not None
+        except UnsupportedFormatError:
+            return False
+
+    @functools.cached_property
+    def dtype(self) -> DType:
+        """Type of the decoded pixels, in the byte order in which they come.
+
+        Raises
+        ------
+        UnsupportedFormatError
+        """
+        native = np.dtype(_kind_of_number(self))
+        chain = [codec.name for codec in self.codecs]
+        as_stored = {"delta", "bitorder", *_BYTE_CODECS.values()}.issuperset(chain) and self.bits[
+            0
+        ] in _PLAIN_DEPTHS
+        return native.newbyteorder(self.order) if as_stored else native
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Depth (if more than one), rows, columns and samples (if any)."""
+        depth = (self.depth,) if self.depth > 1 else ()
+        return (*depth, self.length, self.width, *((self.samples,) if self.sampled else ()))
+
+    @property
+    def letters(self) -> str:
+        """Letters of ``shape``."""
+        return ("Z" if self.depth > 1 else "") + "YX" + ("S" if self.sampled else "")
+
+    @functools.cached_property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The chain from the bytes of a segment to pixels, which have a last axis of samples where ``sampled``.
+
+        Raises
+        ------
+        UnsupportedFormatError
+        """
+        if self.jpeg_parts:
+            raise UnsupportedFormatError(
+                "the pixels are old-style JPEG without a stream of their own, which cannot be decoded"
+            )
+        if self.compression in JPEG:
+            return (_jpeg_codec(self),)
+        if self.compression in _IMAGE_CODECS:
+            return _image_codecs(self)
+        chain: list[Codec] = []
+        if self.compression != 1:
+            if self.compression not in _BYTE_CODECS:
+                name = _NAMES.get(self.compression, "of an unknown kind")
+                raise UnsupportedFormatError(
+                    f"the pixels are compressed with scheme {self.compression} ({name}), which cannot be decoded"
+                )
+            chain.append(Codec(_BYTE_CODECS[self.compression], _packing(self)))
+        if self.fill_order == 2:
+            chain.insert(0, Codec("bitorder"))
+        return (*chain, *_unpacking(self), *_unpredicting(self))
+
+    def raw_bytes(self, rows: int) -> int:
+        """Bytes of a segment of so many rows before compression."""
+        depth, _, columns = self.segment
+        if self.subsampled:
+            across, down = self.subsampling
+            return depth * -(-rows // down) * -(-columns // across) * (across * down + 2)
+        if len(set(self.bits)) > 1:
+            return depth * rows * columns * (-(-sum(self.bits) // 8))
+        return depth * rows * -(-columns * self.contiguous_samples * self.bits[0] // 8)
+
+    @property
+    def subsampled(self) -> bool:
+        """Whether pixels are YCbCr data units, outside JPEG."""
+        return (
+            self.photometric == YCBCR
+            and self.compression not in JPEG | _IMAGE_CODECS.keys()
+            and self.samples == 3
+        )
+
+
+def _kind_of_number(kind: PageKind) -> str:
+    if len(set(kind.bits)) > 1:
+        if max(kind.bits) > 16 or sum(kind.bits) > 64 or len(kind.bits) != kind.samples:
+            raise UnsupportedFormatError(f"samples of {kind.bits} bits cannot be unpacked")
+        return "u1" if max(kind.bits) <= 8 else "u2"
+    bits, form = kind.bits[0], kind.sample_format
+    if form == 3 and bits in {16, 24, 32, 64}:
+        return {16: "f2", 24: "f4", 32: "f4", 64: "f8"}[bits]
+    if form == 6 and bits in {64, 128}:
+        return f"c{bits // 8}"
+    if form == 5 and bits in {16, 32, 64}:
+        return "c16" if bits == 64 else "c8"
+    if form in {1, 2, 4} and 1 <= bits <= 64:
+        if bits == 1 and form != 2:
+            return "?"
+        width = next(size for size in (1, 2, 4, 8) if 8 * size >= bits)
+        return f"{'i' if form == 2 else 'u'}{width}"
+    raise UnsupportedFormatError(f"samples of {bits} bits in SampleFormat {form} have no type here")
+
+
+def _packing(kind: PageKind) -> tuple[tuple[str, Value], ...]:
+    """Tell LZW, which must know the size of its result, how samples are packed."""
+    if kind.compression != 5 or not _unpacking(kind):
+        return ()
+    rows = kind.subsampling[1] if kind.subsampled else 1
+    return ("sampled", kind.sampled), ("packing", (rows, kind.raw_bytes(rows) // kind.segment[0]))
+
+
+def _unpacking(kind: PageKind) -> tuple[Codec, ...]:
+    """Return the step that turns stored samples into numbers that numpy has."""
+    bits, run = kind.bits[0], kind.segment[2] * kind.contiguous_samples
+    if kind.subsampled:
+        if bits != 8 or kind.planar:
+            raise UnsupportedFormatError(
+                f"YCbCr samples of {bits} bits, planar {kind.planar}, cannot be converted"
+            )
+        return (
+            Codec(
+                "ycbcr",
+                (
+                    ("subsampling", kind.subsampling),
+                    ("luma", kind.luma),
+                    ("reference", kind.reference),
+                ),
+            ),
+        )
+    if len(set(kind.bits)) > 1:
+        if kind.planar or kind.sample_format != 1:
+            raise UnsupportedFormatError(f"samples of {kind.bits} bits cannot be unpacked")
+        return (Codec("rgb565", (("bits", kind.bits), ("order", kind.order))),)
+    if kind.sample_format == 5:
+        return (Codec("complex-int", (("order", kind.order), ("size", bits // 16))),)
+    if kind.sample_format == 3 and bits == 24:
+        return (Codec("float24", (("order", kind.order),)),)
+    if bits in _PLAIN_DEPTHS:
+        return ()
+    signed = (("signed", True),) if kind.sample_format == 2 else ()
+    return (Codec("packints", (("bits", bits), ("run", run), *signed)),)
+
+
+def _unpredicting(kind: PageKind) -> tuple[Codec, ...]:
+    axis, bits = ("axis", -2 if kind.sampled else -1), kind.bits[0]
+    name, dist = {
+        1: ("", 1), 2: ("delta", 1), 3: ("floatpred", 1), 34892: ("delta", 2), 34893: ("delta", 4),
+        34894: ("floatpred", 2), 34895: ("floatpred", 4),
+    }.get(kind.predictor, ("?", 1))  # fmt: skip
+    if not name:
+        return ()
+    if (
+        name == "?"
+        or kind.subsampled
+        or len(set(kind.bits)) > 1
+        or kind.sample_format == 5
+        or (name == "floatpred" and bits == 24)
+    ):
+        raise UnsupportedFormatError(
+            f"predictor {kind.predictor} cannot be undone on {kind.bits}-bit samples"
+        )
+    wrap = (("bits", bits),) if name == "delta" and bits not in {1, 8, 16, 32, 64} else ()
+    far = (("dist", dist),) if dist > 1 else ()
+    return (Codec(name, (axis, *far, *wrap)),)
+
+
+def _jpeg_codec(kind: PageKind) -> Codec:
+    """Choose the colour spaces of the stored stream and of the result, as libtiff does."""
+    spaces: list[tuple[str, int | str | None]] = []
+    if not kind.extra_samples:
+        if kind.photometric == YCBCR:
+            spaces = [("outcolorspace", 2)]
+        elif kind.photometric == RGB:
+            spaces = [("colorspace", 2), ("outcolorspace", 2)]
+        elif kind.photometric == CMYK:
+            spaces = [("outcolorspace", 4)]
+    if kind.planar:
+        spaces = [("outcolorspace", 1)]
+    given = (("tables", kind.jpeg_tables), ("header", kind.jpeg_header))
+    present = tuple((name, value) for name, value in given if value is not None)
+    return Codec("jpeg", (("sampled", kind.sampled), *present, *spaces, ("bits", kind.bits[0])))
+
+
+def _image_codecs(kind: PageKind) -> tuple[Codec, ...]:
+    name = _IMAGE_CODECS[kind.compression]
+    more: tuple[tuple[str, int | bool], ...] = ()
+    before: tuple[Codec, ...] = ()
+    if name.startswith("ccitt"):
+        before = (Codec("bitorder"),) if kind.fill_order == 2 else ()
+        more = (
+            (("t4options", kind.options[0] if kind.options else 0),) if name == "ccitt-t4" else ()
+        )
+    elif name == "eer":
+        skip, horizontal, vertical = kind.options or {65000: (8, 2, 2)}.get(
+            kind.compression, (7, 2, 2)
+        )
+        more = (("skip", skip), ("horizontal", horizontal), ("vertical", vertical))
+    elif name == "webp" and kind.samples == 4:
+        more = (("hasalpha", True),)
+    elif name == "lerc" and kind.options and kind.options[0] in {1, 2}:
+        before = (Codec("inflate" if kind.options[0] == 1 else "unzstd"),)
+    return (*before, Codec(name, (("sampled", kind.sampled), *more)))
+
+
+def diagnose(kind: PageKind, where: str) -> list[Diagnostic]:
+    """Say what of a page is shown as stored though a viewer would turn or invert it."""
+    notes = []
+    if kind.photometric == MIN_IS_WHITE and kind.compression not in {2, 3, 4}:
+        notes.append(
+            Diagnostic("min-is-white", "0 is white: the samples are as stored, not inverted", where)
+        )
+    if kind.photometric == CMYK:
+        notes.append(
+            Diagnostic("samples-are-inks", "the samples are amounts of ink (CMYK), not RGB", where)
+        )
+    if kind.orientation not in {0, 1}:
+        notes.append(
+            Diagnostic(
+                "orientation",
+                f"Orientation is {kind.orientation}: the rows are as stored, not turned",
+                where,
+            )
+        )
+    return notes

@@ -1,0 +1,231 @@
+"""All pages of a TIFF in tables, and the arrays that are made of them.
+
+Rule kept here: a table row is used only after it was held against the structure of its page; a page that breaks the
+rules is left out with a ``Diagnostic``, and an error is raised only where nothing would remain.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.errors import CorruptFileError
+from aicsio.formats._tiff.ifd import Chain, Directory, File, read_chain, read_directory
+from aicsio.formats._tiff.page import PageKind
+from aicsio.formats._tiff.page_tags import page_kind
+from aicsio.formats._tiff.tag_tables import Counts, Group, joined, tabulate
+from aicsio.records import Diagnostic, Source
+
+Integers = npt.NDArray[np.int64]
+
+
+@attrs.frozen(eq=False)
+class Rows:
+    """Strips or tiles of all pages of one kind."""
+
+    kind: PageKind
+    """How they are stored."""
+    offsets: Counts
+    """(pages, segments), 0 where nothing is stored."""
+    counts: Counts
+    """(pages, segments)."""
+
+
+@attrs.frozen(eq=False)
+class Store:
+    """All pages of one file; lives while files are being opened."""
+
+    source: Source
+    """The file."""
+    rows: tuple[Rows, ...]
+    """Tables by kind."""
+    kind_of: Integers
+    """Index into ``rows`` for each page; -1 for pages that cannot be used."""
+    row_of: Integers
+    """Row of each page in the table of its kind."""
+    sub_ifds: dict[int, tuple[int, ...]]
+    """Offsets of the SubIFDs of the pages that have some."""
+    directories: Chain
+    """Where the pages are."""
+
+    def __len__(self) -> int:
+        return len(self.kind_of)
+
+    def kind(self, page: int) -> PageKind | None:
+        """How a page is stored, or ``None`` when it cannot be used."""
+        number = int(self.kind_of[page])
+        return None if number < 0 else self.rows[number].kind
+
+
+def open_store(file: File, first: int) -> tuple[Store, list[Diagnostic]]:
+    """Read the tables of a whole file, from the offset of its first directory.
+
+    Raises
+    ------
+    CorruptFileError
+        When no page can be used.
+    """
+    directories, diagnostics = read_chain(file, first)
+    store, more = make_store(file, directories)
+    return store, [*diagnostics, *more]
+
+
+def stores_at(file: File, offsets: Sequence[int]) -> tuple[Store | None, list[Diagnostic]]:
+    """Read the tables of directories at given offsets (SubIFDs); those that cannot be read are left out."""
+    directories: list[Directory] = []
+    diagnostics: list[Diagnostic] = []
+    for offset in offsets:
+        try:
+            directories.append(read_directory(file, offset)[0])
+        except CorruptFileError as error:
+            diagnostics.append(Diagnostic("tiff-broken-subifd", str(error), file.source.uri))
+    if len(directories) < len(offsets) or not directories:
+        return None, diagnostics
+    try:
+        store, more = make_store(file, Chain.of(directories))
+    except CorruptFileError as error:
+        return None, [Diagnostic("tiff-broken-subifd", str(error), file.source.uri)]
+    return store, [*diagnostics, *more]
+
+
+def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]:
+    """Read the tables of some directories.
+
+    Raises
+    ------
+    CorruptFileError
+        When none of them can be used.
+    """
+    groups, diagnostics = tabulate(file, directories)
+    kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]] = {}
+    sub_ifds: dict[int, tuple[int, ...]] = {}
+    trouble: CorruptFileError | None = None
+    for group in groups:
+        where = directories.offset(int(group.pages[0]))
+        try:
+            kind = page_kind(group.values, file.form.order)
+            offsets, counts, notes = _segments(file, kind, group, where)
+        except CorruptFileError as error:
+            trouble = trouble or file.error(
+                where, str(error) if error.uri is None else str(error).split(": ", 1)[-1]
+            )
+            text = (
+                f"{len(group.pages)} pages are left out, from page {int(group.pages[0])}: {error}"
+            )
+            diagnostics.append(Diagnostic("tiff-broken-page", text, f"byte {where}"))
+            continue
+        diagnostics += notes
+        if kind.compression == 6 and not _is_jpeg(file, int(offsets[0, 0])):
+            kind = attrs.evolve(kind, jpeg_parts=True)
+        kinds.setdefault(kind, []).append((group.pages, offsets, counts))
+        if group.sub_ifds.size:
+            sub_ifds.update(
+                zip(group.pages.tolist(), map(tuple, group.sub_ifds.tolist()), strict=True)
+            )
+    if not kinds:
+        raise trouble or file.error(
+            directories[0].offset, "expected a page whose tags lie inside the file"
+        )
+    return _assemble(file.source, kinds, sub_ifds, directories), diagnostics
+
+
+def _assemble(
+    source: Source,
+    kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]],
+    sub_ifds: dict[int, tuple[int, ...]],
+    directories: Chain,
+) -> Store:
+    total = len(directories)
+    kind_of, row_of = np.zeros((2, total), np.int64)
+    if sum(len(pages) for parts in kinds.values() for pages, _, _ in parts) < total:
+        kind_of[:] = -1
+    rows = []
+    for number, (kind, parts) in enumerate(kinds.items()):
+        width = max(part[1].shape[1] for part in parts)
+        pages = joined([pages for pages, _, _ in parts])
+        offsets = joined([widened(offsets, width) for _, offsets, _ in parts])
+        counts = joined([widened(counts, width) for _, _, counts in parts])
+        if np.count_nonzero(pages[1:] < pages[:-1]):
+            order = np.argsort(pages, kind="stable")
+            pages, offsets, counts = pages[order], offsets[order], counts[order]
+        if len(pages) == total:  # so it is for most files: page n is row n
+            row_of = pages
+        else:
+            kind_of[pages], row_of[pages] = number, np.arange(len(pages))
+        rows.append(Rows(kind, offsets, counts))
+    return Store(source, tuple(rows), kind_of, row_of, sub_ifds, directories)
+
+
+def widened(table: Counts, width: int) -> Counts:
+    """Add columns of zeros."""
+    return (
+        table if table.shape[1] == width else np.pad(table, ((0, 0), (0, width - table.shape[1])))
+    )
+
+
+# ---------------------------------------------------------------- strips and tiles
+
+
+def _segments(
+    file: File, kind: PageKind, group: Group, where: int
+) -> tuple[Counts, Counts, list[Diagnostic]]:
+    """Give each page as many offsets and counts as it has segments, as far as the file has them."""
+    offsets, counts, notes = group.offsets, group.counts, []
+    expected, found = kind.segments, offsets.shape[1]
+    if kind.compression == 6:
+        stream = _whole_stream(file, kind, group)
+        if stream is not None:
+            offsets, counts, found = *stream, 1
+    if found == 0:
+        raise file.error(where, "expected StripOffsets or TileOffsets, found neither")
+    if expected > 4 * found + 16:
+        pixels = f"{kind.length} x {kind.width} pixels"
+        raise file.error(
+            where, f"expected {expected} strips or tiles for {pixels}, the page lists {found}"
+        )
+    if found != expected:
+        notes.append(
+            Diagnostic(
+                "tiff-segment-count",
+                f"page needs {expected} strips or tiles, lists {found}",
+                f"byte {where}",
+            )
+        )
+        offsets = offsets[:, :expected]
+    if counts.shape[1] != found:
+        counts = _estimated(file, kind, offsets)
+    counts = counts[:, : offsets.shape[1]]
+    if kind.is_decodable and not kind.codecs:
+        return offsets, counts, notes
+    if found == 1 and (counts == 0).any():
+        # libtiff: a single strip without a count ends with the file.
+        counts = np.where(counts == 0, _estimated(file, kind, offsets), counts)
+    return offsets, counts, notes
+
+
+def _whole_stream(file: File, kind: PageKind, group: Group) -> tuple[Counts, Counts] | None:
+    """Find the JPEG stream of whole pages that JPEGInterchangeFormat points to (TIFF 6.0 section 22)."""
+    start, length = _first(group.values.get(513)), _first(group.values.get(514))
+    if kind.segments != 1 or not _is_jpeg(file, start):
+        return None
+    offsets = np.full((len(group.pages), 1), start, np.uint64)
+    return offsets, np.full_like(offsets, length or file.size - start)
+
+
+def _is_jpeg(file: File, offset: int) -> bool:
+    return 8 <= offset < file.size - 2 and file.read(offset, 2) == b"\xff\xd8"
+
+
+def _first(value: object) -> int:
+    return int(value[0]) if isinstance(value, tuple) and value else 0
+
+
+def _estimated(file: File, kind: PageKind, offsets: Counts) -> Counts:
+    """Guess byte counts that the file does not give: the size of raw pixels, else up to the end of the file."""
+    rest = np.maximum(file.size - np.minimum(offsets, file.size).astype(np.int64), 0).astype(
+        np.uint64
+    )
+    if kind.compression != 1:
+        return rest
+    return np.minimum(rest, np.uint64(kind.raw_bytes(kind.segment[1])))

@@ -1,0 +1,293 @@
+"""Tags of many pages as columns: what decides how pixels are stored, of all pages that look alike in one go.
+
+Rule kept here: pages are compared by the bytes of their entries, so that fifty thousand equal ones cost a few calls of
+numpy. Pages whose values lie outside the file are left out, with a ``Diagnostic``.
+
+Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.formats._tiff.ifd import GAP, NUMPY, SIZES, Chain, File, Run, Value, unpack
+from aicsio.records import Diagnostic
+
+Counts: TypeAlias = npt.NDArray[np.uint64]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Rows: TypeAlias = npt.NDArray[np.int64]
+Looks: TypeAlias = tuple[tuple[int | bytes, ...], ...]
+
+OFFSETS = (324, 273)
+"""TileOffsets, StripOffsets."""
+COUNTS = (325, 279)
+"""TileByteCounts, StripByteCounts."""
+SUB_IFDS = (330,)
+TABLES = frozenset({*OFFSETS, *COUNTS, *SUB_IFDS})
+"""Tags whose values are looked up page by page."""
+# fmt: off
+STRUCTURE = frozenset({
+    254, 255, 256, 257, 258, 259, 262, 266, 274, 277, 278, 284, 292, 317, 322, 323, 338, 339, 347, 513, 514, 529, 530,
+    531, 532, 32997, 32998, 42113, 50674, 65007, 65008, 65009,
+})
+# fmt: on
+"""Tags that decide how pixels are stored. Pages in which they are equal are decoded alike."""
+WHOLE = frozenset({1, 3, 4, 13, 16, 18})
+"""Types of whole numbers that are not negative."""
+CONCERNS = TABLES | STRUCTURE
+_CONCERNS = np.zeros(1 << 16, bool)
+_CONCERNS[list(CONCERNS)] = True
+
+
+@attrs.frozen(eq=False)
+class Group:
+    """Pages with equal structure; lives while a file is being opened."""
+
+    pages: Rows
+    """Indices of the pages among those that were asked for."""
+    values: Mapping[int, Value]
+    """Values of the tags in ``STRUCTURE``."""
+    offsets: Counts
+    """Byte offset of each strip or tile: shape (pages, strips)."""
+    counts: Counts
+    """Byte count of each strip or tile; shape (pages, 0) where the file gives none."""
+    sub_ifds: Counts
+    """Offsets of SubIFDs: shape (pages, levels)."""
+
+
+class _Columns(NamedTuple):
+    """Entries of pages that look alike: those that concern us, by tag."""
+
+    first: list[tuple[int, int, int, bytes]]
+    """Of the first page: tag, type, count, value or its offset."""
+    inline: dict[int, int]
+    """Which hold their value."""
+    distant: dict[int, int]
+    """Which say where it is."""
+
+    @classmethod
+    def of(cls, file: File, row: bytes) -> "_Columns":
+        """Look at one page; of several entries with one tag the first counts."""
+        made = cls(list(struct.iter_unpack(file.form.row, row)), {}, {})
+        for column, (code, kind, count, _) in enumerate(made.first):
+            if (
+                code in CONCERNS
+                and kind in SIZES
+                and code not in made.inline
+                and code not in made.distant
+            ):
+                (made.inline if SIZES[kind] * count <= file.form.inline else made.distant)[code] = (
+                    column
+                )
+        return made
+
+    def looks(self) -> Looks:
+        """What of the entries decides how pixels are stored."""
+        ours = (*self.inline.items(), *self.distant.items())
+        return tuple(self.first[column][: 4 if code in STRUCTURE else 3] for code, column in ours)
+
+
+class _Part(NamedTuple):
+    """Pages that look alike, with equally many entries."""
+
+    pages: Rows
+    raw: bytes
+    """Their entries."""
+    width: int
+    """Bytes of the entries of each."""
+    columns: _Columns
+
+
+def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
+    """Read the tags that say how pixels are stored, of all pages at once."""
+    diagnostics: list[Diagnostic] = []
+    by_length: dict[int, list[Run]] = {}
+    for run in chain.runs:
+        by_length.setdefault(len(run.raw) // len(run.offsets), []).append(run)
+    alike: dict[Looks, list[_Part]] = {}
+    for width, runs in by_length.items():
+        pages = _pages(runs)
+        raw = runs[0].raw if len(runs) == 1 else b"".join([run.raw for run in runs])
+        columns = _Columns.of(file, raw[:width])
+        if _look_alike(file, raw, width, columns) and not any(
+            _places(file, raw, width, columns, code)[1].any() for code in columns.distant
+        ):
+            alike.setdefault(columns.looks(), []).append(_Part(pages, raw, width, columns))
+            continue
+        entries = np.frombuffer(raw, file.form.entry).reshape(len(pages), -1)
+        for rows in _sorted(file, pages, entries, diagnostics):
+            own = entries[rows].tobytes()
+            columns = _Columns.of(file, own[:width])
+            alike.setdefault(columns.looks(), []).append(_Part(pages[rows], own, width, columns))
+    return [_group(file, parts) for parts in alike.values()], diagnostics
+
+
+def _pages(runs: Sequence[Run]) -> Rows:
+    """Number the pages of some runs."""
+    first, last = runs[0].first, runs[-1].first + len(runs[-1].offsets)
+    if last - first == sum(len(run.offsets) for run in runs):
+        return np.arange(first, last)
+    return np.concatenate([np.arange(run.first, run.first + len(run.offsets)) for run in runs])
+
+
+def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
+    """Whether pages differ in nothing but values that are looked up page by page, or do not concern us."""
+    if len(raw) == width:
+        return True
+    words = np.frombuffer(raw, np.uint32).reshape(-1, width // 4)
+    size = file.form.entry.itemsize // 4
+    for number in np.logical_or.reduce(words != words[0], axis=0).nonzero()[0].tolist():
+        column, word = divmod(number, size)
+        code = columns.first[column][0]
+        # Words of an entry: tag and type, count, value.
+        if word == 0 or (
+            code in CONCERNS and (code in STRUCTURE or word < size - file.form.inline // 4)
+        ):
+            return False
+    return True
+
+
+def _group(file: File, parts: Sequence[_Part]) -> Group:
+    """Describe pages that look alike."""
+    _, raw, width, columns = parts[0]
+    values: dict[int, Value] = {}
+    for code, column in columns.inline.items():
+        if code in STRUCTURE:
+            _, kind, count, value = columns.first[column]
+            values[code] = unpack(value[: SIZES[kind] * count], kind, file.form)
+    for code, column in columns.distant.items():
+        if code in STRUCTURE:
+            _, kind, count, _ = columns.first[column]
+            where, _ = _places(file, raw[:width], width, columns, code)
+            values[code] = unpack(
+                _values(file, where, SIZES[kind] * count).tobytes(), kind, file.form
+            )
+    offsets, counts, sub_ifds = (
+        joined([_table(file, part, codes) for part in parts])
+        for codes in (OFFSETS, COUNTS, SUB_IFDS)
+    )
+    return Group(joined([part.pages for part in parts]), values, offsets, counts, sub_ifds)
+
+
+def _table(file: File, part: _Part, codes: tuple[int, ...]) -> Counts:
+    """Return the whole numbers of the first of some tags that is there: shape (pages, numbers)."""
+    pages, raw, width, columns = part
+    form = file.form
+    for code in codes:
+        column = columns.inline.get(code, columns.distant.get(code))
+        if column is None or columns.first[column][1] not in WHOLE:
+            continue
+        _, kind, count, _ = columns.first[column]
+        itemsize, number = SIZES[kind], form.order + NUMPY[kind]
+        if code in columns.inline:
+            start = (column + 1) * form.entry.itemsize - form.inline
+            return np.ndarray((len(pages), count), number, raw, start, (width, itemsize)).astype(
+                np.uint64
+            )
+        where, _ = _places(file, raw, width, columns, code)
+        return _values(file, where, itemsize * count).view(number).astype(np.uint64)
+    return np.zeros((len(pages), 0), np.uint64)
+
+
+def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Put tables of one width below each other."""
+    return tables[0] if len(tables) == 1 else np.concatenate(tables)
+
+
+def _places(
+    file: File, raw: bytes, width: int, columns: _Columns, code: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    """Say where the value of a tag lies, page by page, and which do not lie in the file."""
+    form, column = file.form, columns.distant[code]
+    _, kind, count, _ = columns.first[column]
+    start = (column + 1) * form.entry.itemsize - form.inline
+    where = np.ndarray(len(raw) // width, form.pointer, raw, start, width).astype(np.uint64)
+    nbytes = SIZES[kind] * count
+    return where, (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
+
+
+def _values(file: File, where: npt.NDArray[np.uint64], nbytes: int) -> Bytes:
+    """Read the raw values of one tag of many pages: shape (pages, bytes)."""
+    file.spend(nbytes * len(where), int(where[0]))
+    return _gather(file, where.astype(np.int64), nbytes)
+
+
+# ---------------------------------------------------------------- pages that differ
+
+
+def _sorted(
+    file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: list[Diagnostic]
+) -> list[Rows]:
+    """Sort rows by what they have in common, down to the values of ``STRUCTURE``; those that break the rules go."""
+    found: list[Rows] = []
+    for rows in _alike(entries):
+        alike, own = rows, entries[rows]
+        raw, width = own.tobytes(), own.shape[1] * own.itemsize
+        columns = _Columns.of(file, raw[:width])
+        places = {code: _places(file, raw, width, columns, code) for code in columns.distant}
+        broken = (
+            np.any([bad for _, bad in places.values()], axis=0)
+            if places
+            else np.zeros(len(own), bool)
+        )
+        if broken.any():
+            first = int(pages[alike][broken][0])
+            text = f"{int(broken.sum())} pages are left out, from page {first}: their tags point out of the file"
+            diagnostics.append(Diagnostic("tiff-tags-outside", text, file.source.uri))
+            if broken.all():
+                continue
+        alike, own = alike[~broken], own[~broken]
+        same = [column for code, column in columns.inline.items() if code in STRUCTURE]
+        key = [np.ascontiguousarray(own[:, same]).view(np.uint8).reshape(len(own), -1)]
+        for code, (where, _) in places.items():
+            if code in STRUCTURE:
+                _, kind, count, _ = columns.first[columns.distant[code]]
+                key.append(_values(file, where[~broken], SIZES[kind] * count))
+        found += [alike[equal] for equal in _equal_rows(np.concatenate(key, axis=1))]
+    return found
+
+
+def _alike(entries: npt.NDArray[Any]) -> list[Rows]:
+    """Sort rows by what their entries have in common: codes, and types and counts of those that concern us."""
+    codes, types, counts = entries["code"], entries["type"], entries["count"]
+    ours = _CONCERNS[codes]
+    key = np.concatenate(
+        [codes, np.where(ours, types, 0), np.where(ours, counts, 0)], axis=1, dtype="<u8"
+    )
+    return _equal_rows(key.view(np.uint8).reshape(len(entries), -1))
+
+
+def _equal_rows(rows: Bytes) -> list[Rows]:
+    """Return the indices of rows that are equal byte by byte, in the order in which they first occur."""
+    if len(rows) == 1 or rows.shape[1] == 0 or (rows == rows[0]).all():
+        return [np.arange(len(rows))]
+    found: dict[bytes, list[int]] = {}
+    data, width = np.ascontiguousarray(rows).tobytes(), rows.shape[1]
+    for index in range(len(rows)):
+        found.setdefault(data[index * width : (index + 1) * width], []).append(index)
+    return [np.array(indices) for indices in found.values()]
+
+
+def _gather(file: File, where: Rows, nbytes: int) -> Bytes:
+    """Read ``nbytes`` at each offset, near ones together."""
+    order = np.argsort(where, kind="stable")
+    ordered = where[order]
+    far = np.flatnonzero(np.diff(ordered) > nbytes + GAP) + 1
+    found = np.empty((len(where), nbytes), np.uint8)
+    if len(far) + 1 == len(where) or file.reader.remote:
+        # Remote spans are joined and asked for at once; local ones that lie apart are read one by one.
+        raw = b"".join(file.reader.read_spans([(offset, nbytes) for offset in ordered.tolist()]))
+        found[order] = np.frombuffer(raw, np.uint8).reshape(found.shape)
+        return found
+    for run in np.split(np.arange(len(where)), far):
+        for part in np.array_split(
+            run, max(1, int((ordered[run[-1]] - ordered[run[0]]) // (16 << 20)))
+        ):
+            low = int(ordered[part[0]])
+            data = np.frombuffer(file.read(low, int(ordered[part[-1]]) + nbytes - low), np.uint8)
+            found[order[part]] = data[(ordered[part] - low)[:, None] + np.arange(nbytes)]
+    return found

@@ -1,0 +1,270 @@
+"""Entries of the subblock directory -> columns of numpy arrays, checked. No I/O.
+
+Rule kept here: subblocks are rows of columns, never objects; Python loops run over dimensions, not over subblocks.
+
+Source of the structures: "ZISRAW (CZI) File Format", Carl Zeiss Microscopy, section 3 (schemas).
+"""
+
+import struct
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.records import Source
+
+Ints = npt.NDArray[np.int64]
+
+SEGMENT_HEAD = 32
+"""Bytes of a segment's own header: identifier (16), allocated size (8), used size (8)."""
+ENTRY_HEAD = 32
+"""Bytes of a directory entry before its dimensions."""
+DIMENSION = 20
+"""Bytes of one dimension of a directory entry."""
+MOST_DIMENSIONS = 40
+"""libCZI's own bound; the letters that ZEN writes are eleven."""
+SCHEMA = int.from_bytes(b"DV", "little")
+"""How an entry begins."""
+SAME = 16
+"""So many entries of one length in a row promise more."""
+KNOWN_LETTERS = "BMHIVRSTCZYX"
+"""In the order in which axes are stored here."""
+
+_ENTRY = np.dtype(
+    {
+        "names": [
+            "schema",
+            "pixel_type",
+            "position",
+            "file_part",
+            "compression",
+            "pyramid",
+            "ndim",
+        ],
+        "formats": ["S2", "<i4", "<i8", "<i4", "<i4", "u1", "<i4"],
+        "offsets": [0, 2, 6, 14, 18, 22, 28],
+        "itemsize": ENTRY_HEAD,
+    }
+)
+_DIMENSION = np.dtype(
+    {
+        "names": ["letter", "start", "size", "stored"],
+        "formats": ["S4", "<i4", "<i4", "<i4"],
+        "offsets": [0, 4, 8, 16],
+        "itemsize": DIMENSION,
+    }
+)
+
+
+@attrs.define(eq=False)
+class Subblocks:
+    """Columns of the subblock directory, one row a subblock. Not a record: it lives while a file is opened."""
+
+    position: Ints
+    """Offset of the segment."""
+    file_part: Ints
+    """Which file of a set holds it."""
+    pixel_type: Ints
+    """Number of the pixel type."""
+    compression: Ints
+    """Number of the compression."""
+    entry: Ints
+    """Offset of the directory entry, for messages."""
+    start: dict[str, Ints]
+    """First position, per letter; 0 where the entry does not have it."""
+    has: dict[str, npt.NDArray[np.bool_]]
+    """Whether the entry has the letter."""
+    size: dict[str, Ints]
+    """Logical size, per letter; 1 where the entry does not have it."""
+    stored: dict[str, Ints]
+    """Stored size of Y and X: smaller than the logical one in pyramid levels."""
+    segment: Ints
+    """Bytes from the start of the segment to the next one in the file."""
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def only(self, rows: "npt.NDArray[Any] | slice") -> "Subblocks":
+        """Keep some rows (a mask, indices or a slice)."""
+        changed: dict[str, Any] = {}
+        for field in attrs.fields(Subblocks):
+            column = getattr(self, field.name)
+            if isinstance(column, dict):
+                changed[field.name] = {letter: values[rows] for letter, values in column.items()}
+            else:
+                changed[field.name] = column[rows]
+        return Subblocks(**changed)
+
+
+def parse_entries(raw: bytes, count: int, base: int, source: Source) -> Subblocks:
+    """Turn ``count`` directory entries, one after the other in ``raw``, into columns."""
+    at = _entry_offsets(raw, count, base, source)
+    octets = np.frombuffer(raw, np.uint8)
+    head = _records(octets, at, _ENTRY, 1)[:, 0]
+    made = Subblocks(
+        position=head["position"].astype(np.int64),
+        file_part=head["file_part"].astype(np.int64),
+        pixel_type=head["pixel_type"].astype(np.int64),
+        compression=head["compression"].astype(np.int64),
+        entry=at + base,
+        start={},
+        has={},
+        size={},
+        stored={},
+        segment=np.zeros(count, np.int64),
+    )
+    for ndim in distinct(head["ndim"]):
+        rows = np.flatnonzero(head["ndim"] == ndim)
+        dims = _records(octets, at[rows] + ENTRY_HEAD, _DIMENSION, ndim)
+        for slot in range(ndim):
+            _fill_slot(made, rows, dims[:, slot], source)
+    return made
+
+
+def _records(
+    octets: npt.NDArray[np.uint8], at: Ints, dtype: np.dtype[Any], each: int
+) -> npt.NDArray[Any]:
+    """Show ``each`` records from every offset on, shape (offsets, each); a view where they are evenly spaced."""
+    nbytes = dtype.itemsize * each
+    if not len(at):
+        return np.zeros((0, each), dtype)
+    stride = int(at[1] - at[0]) if len(at) > 1 else nbytes
+    if (np.diff(at) == stride).all():
+        return np.ndarray((len(at), each), dtype, octets.data, int(at[0]), (stride, dtype.itemsize))
+    anywhere = np.lib.stride_tricks.as_strided(
+        octets, (len(octets) - nbytes + 1, nbytes), (1, 1), writeable=False
+    )
+    gathered: npt.NDArray[Any] = anywhere[at].view(dtype)
+    return gathered
+
+
+def distinct(values: npt.NDArray[Any]) -> list[int]:
+    """Sorted distinct integers; quick where there are few."""
+    if not len(values):
+        return []
+    low, high = int(values.min()), int(values.max())
+    if low == high:
+        return [low]
+    if high - low < 1 << 20:
+        return [int(value) + low for value in np.flatnonzero(np.bincount(values - low))]
+    return [int(value) for value in np.unique(values)]
+
+
+def _entry_offsets(raw: bytes, count: int, base: int, source: Source) -> Ints:
+    """Find where each entry begins: their lengths differ with their number of dimensions."""
+    if not count:
+        return np.zeros(0, np.int64)
+
+    def check(at: int) -> int:
+        if at + ENTRY_HEAD > len(raw):
+            raise CorruptFileError.at(
+                source.uri, base + at, f"expected {count} subblock entries, the directory ends"
+            )
+        if raw[at : at + 2] == b"DE":
+            raise UnsupportedFormatError(
+                f"{source.uri}: its directory has the old schema DE, which nothing reads"
+            )
+        ndim: int = struct.unpack_from("<i", raw, at + 28)[0]
+        if raw[at : at + 2] != b"DV" or not 0 < ndim <= MOST_DIMENSIONS:
+            raise CorruptFileError.at(
+                source.uri, base + at, "expected a subblock entry of schema DV"
+            )
+        return at + ENTRY_HEAD + DIMENSION * ndim
+
+    found = np.empty(count, np.int64)
+    octets = np.frombuffer(raw, np.uint8)
+    at = index = same = stride = 0
+    while index < count:
+        following = check(at)
+        same = same + 1 if following - at == stride else 0
+        stride = following - at
+        # Entries of one length usually follow each other: one comparison of columns then steps over all of them.
+        run = _alike(octets, at, stride, count - index) if same >= SAME or index == 0 else 1
+        found[index : index + run] = np.arange(at, at + run * stride, stride)
+        index, at, same = index + run, at + run * stride, same if run == 1 else 0
+    if at > len(raw):
+        raise CorruptFileError.at(
+            source.uri, base + int(found[-1]), "expected a whole subblock entry"
+        )
+    return found
+
+
+def _alike(octets: npt.NDArray[np.uint8], at: int, stride: int, most: int) -> int:
+    """Count the entries from ``at`` on, at most ``most``, that have as many dimensions as the first; at least 1."""
+    alike, step = 1, 64
+    while alike < most:
+        some = min(step, most - alike, (len(octets) - at) // stride - alike)
+        if some <= 0:
+            break
+        start = at + alike * stride
+        schema: npt.NDArray[Any] = np.ndarray((some,), "<u2", octets.data, start, (stride,))
+        ndim: npt.NDArray[Any] = np.ndarray((some,), "<i4", octets.data, start + 28, (stride,))
+        differs = (schema != SCHEMA) | (ndim != (stride - ENTRY_HEAD) // DIMENSION)
+        if differs.any():
+            return alike + int(np.argmax(differs))
+        alike, step = alike + some, 8 * step
+    return alike
+
+
+def _fill_slot(made: Subblocks, rows: Ints, dims: npt.NDArray[Any], source: Source) -> None:
+    """Put one dimension of some entries into the columns of its letter."""
+    letters = dims["letter"]
+    for raw in [letters[0]] if (letters == letters[0]).all() else np.unique(letters):
+        letter = bytes(raw).decode("ascii", "replace").strip().upper()
+        mask = letters == raw
+        here = rows[mask]
+        if len(letter) != 1 or letter not in KNOWN_LETTERS:
+            where = int(made.entry[here[0]])
+            raise CorruptFileError.at(
+                source.uri, where, f"expected a dimension of {KNOWN_LETTERS}, found {bytes(raw)!r}"
+            )
+        if letter not in made.start:
+            count = len(made)
+            made.start[letter], made.size[letter] = (
+                np.zeros(count, np.int64),
+                np.ones(count, np.int64),
+            )
+            made.has[letter] = np.zeros(count, np.bool_)
+            if letter in "YX":
+                made.stored[letter] = np.ones(count, np.int64)
+        part = dims[mask]
+        size = part["size"].astype(np.int64)
+        made.start[letter][here], made.has[letter][here] = part["start"], True
+        made.size[letter][here] = size
+        if letter in "YX":
+            # Section 3.2: the stored size is given "if sub / supersampling, else 0".
+            made.stored[letter][here] = np.where(part["stored"] == 0, size, part["stored"])
+
+
+def check(blocks: Subblocks, source: Source) -> None:
+    """Refuse entries that no file could have."""
+
+    def refuse(bad: npt.NDArray[np.bool_], expected: str) -> None:
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise CorruptFileError.at(source.uri, int(blocks.entry[row]), f"expected {expected}")
+
+    if not len(blocks):
+        return
+    for letter in "YX":
+        if letter not in blocks.start:
+            raise CorruptFileError.at(
+                source.uri, int(blocks.entry[0]), f"expected a dimension {letter} of subblocks"
+            )
+        refuse(~blocks.has[letter], f"a dimension {letter}")
+        stored, size = blocks.stored[letter], blocks.size[letter]
+        refuse(
+            (stored <= 0) | (stored > 1 << 24),
+            f"a stored size along {letter} between 1 and {1 << 24}",
+        )
+        refuse((size <= 0) | (size < stored), f"a size along {letter} of at least the stored one")
+    for letter, size in blocks.size.items():
+        if letter not in "YX":
+            refuse((size < 0) | (size > 1 << 24), f"a size along {letter}")
+    end = source.size if source.size is not None else 1 << 62
+    refuse(
+        (blocks.position < 0) | (blocks.position + SEGMENT_HEAD + 256 > end),
+        "a position inside the file",
+    )

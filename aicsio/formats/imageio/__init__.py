@@ -1,0 +1,204 @@
+"""Everyday images and movies: PNG, JPEG, BMP, GIF, WebP, MP4, AVI, MKV and what else imageio's plug-ins read.
+
+Rule kept here: a file is recognised by its first bytes. Only formats that have no signature worth the name go by
+their suffix, and then pillow must take the header too. TIFF and what is built on it is never taken.
+
+Frames of a movie or an animation are T, samples are S (palettes are applied), gray has no S. 1-bit images are bool,
+gray with fewer than 8 bits is stretched to 8, as pillow gives them. A resolution in dots per inch is no pixel size.
+"""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from aicsio._io import readers
+from aicsio.formats import HEAD_BYTES, Options
+from aicsio.formats.imageio import movie_engine, pillow_engine, plugin_engine
+from aicsio.formats.imageio.frames import Array, Description, Frames, as_scene, scene_dims
+from aicsio.records import Channel, Computed, Contents, Diagnostic, LazyArray, Piece, Source
+
+BLOCK_BYTES = 8 * 1024 * 1024
+"""Frames up to this size together are one block."""
+
+SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (rb"\x89PNG\r\n\x1a\n", "pillow", "PNG"),
+    (rb"\xff\xd8\xff", "pillow", "JPEG"),
+    (rb"GIF8[79]a", "pillow", "GIF"),
+    (rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", "pillow", "BMP"),
+    (rb"RIFF.{4}WEBP", "pillow", "WEBP"),
+    (rb".{4}ftypavi[fs]", "pillow", "AVIF"),
+    (rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "pillow", "HEIF"),
+    (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n", "pillow", "JPEG2000"),
+    (rb"P(?:[1-6fF]|0CMYK|yRGBA)\s(?:\s|#[^\n]*\n)*\d+\s(?:\s|#[^\n]*\n)*\d+\s", "pillow", "PPM"),
+    (rb"8BPS\0\x01", "pillow", "PSD"),
+    (rb"qoif", "pillow", "QOI"),
+    (rb"DDS \x7c\0\0\0", "pillow", "DDS"),
+    (rb"icns", "pillow", "ICNS"),
+    (rb"SIMPLE  = {20}T", "pillow", "FITS"),
+    (rb"\x59\xa6\x6a\x95", "pillow", "SUN"),
+    (rb"\xb1\x68\xde\x3a", "pillow", "DCX"),
+    (rb"/\* XPM \*/", "pillow", "XPM"),
+    (rb"\0.{3}(?:ftyp|moov|wide|free|skip)|.{4}mdat", "movie", "mov"),
+    (rb"\x1a\x45\xdf\xa3", "movie", "matroska"),
+    (rb"RIFF.{4}AVI[ X\x19]", "movie", "avi"),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", "movie", "asf"),
+    (rb"FLV\x01", "movie", "flv"),
+    (rb"OggS\0", "movie", "ogg"),
+    (rb"\0\0\x01\xba", "movie", "mpeg"),
+    (rb"\0\0\x01\xb3", "movie", "mpegvideo"),
+    (rb"\0\0\0?\x01[\x67\x27]", "movie", "h264"),
+    (rb"\x47.{187}\x47.{187}\x47", "movie", "mpegts"),
+    (rb"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02", "movie", "mxf"),
+    (rb"nut/multimedia container\0", "movie", "nut"),
+    (rb"DKIF\0\0", "movie", "ivf"),
+    (rb"YUV4MPEG2 ", "movie", "yuv4mpegpipe"),
+    (rb".{128}DICM", "plugin", "pydicom"),
+    (rb"\x76\x2f\x31\x01|#\?RADIANCE\n", "plugin", "opencv"),
+)
+"""First bytes, as a regular expression; engine; the engine's name of the format. The first that fits is taken."""
+
+BY_SUFFIX = {
+    **dict.fromkeys((".tga", ".icb", ".vda", ".vst"), ("pillow", "TGA")),
+    **dict.fromkeys((".sgi", ".rgb", ".rgba", ".bw"), ("pillow", "SGI")),
+    **dict.fromkeys((".fli", ".flc"), ("pillow", "FLI")),
+    ".pcx": ("pillow", "PCX"),
+    ".ico": ("pillow", "ICO"),
+    ".cur": ("pillow", "CUR"),
+    ".im": ("pillow", "IM"),
+    ".msp": ("pillow", "MSP"),
+    ".pcd": ("pillow", "PCD"),
+    ".xbm": ("pillow", "XBM"),
+    ".spe": ("plugin", "SPE"),
+}
+"""Engine and format of what has a weak signature or none; pillow must take the header too."""
+
+SPE_ITEMS = {0: 4, 1: 4, 2: 2, 3: 2, 5: 8, 6: 1, 8: 4}
+"""Bytes of a pixel, by the type in the header of SPE (WinSpec and LightField file specifications)."""
+
+_COMPILED = tuple(
+    (re.compile(pattern, re.DOTALL), engine, kind) for pattern, engine, kind in SIGNATURES
+)
+
+DESCRIBE: dict[str, Callable[[Source, str], Description]] = {
+    "pillow": pillow_engine.describe,
+    "movie": movie_engine.describe,
+    "plugin": plugin_engine.describe,
+}
+READ: dict[str, Callable[[Frames, int, int], Array]] = {
+    "still": pillow_engine.read_still,
+    "libpng": pillow_engine.read_libpng,
+    "animation": pillow_engine.read_animation,
+    "movie": movie_engine.read_movie,
+    "plugin": plugin_engine.read_plugin,
+}
+
+
+@attrs.frozen
+class FramesLayout:
+    """Layout of frames: a block is as many whole frames as fit into ``BLOCK_BYTES``."""
+
+    frames: Frames
+    """What holds the pixels."""
+    block_shape: tuple[int, ...]
+    """Frames of a block (where T is an axis), and a frame's shape."""
+
+    def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
+        """One call, for the frames of the window."""
+        shape = self.frames.shape
+        moving = len(window) > len(shape)
+        first = block[0] * self.block_shape[0] + window[0].start if moving else 0
+        count = window[0].stop - window[0].start if moving else 1
+        crop = tuple(part.start for part in window[-len(shape) :])
+        extent = tuple(part.stop - part.start for part in window[-len(shape) :])
+        lead, origin = ((count,), (0,)) if moving else ((), ())
+        yield Computed(
+            "aicsio.formats.imageio:read_frames",
+            (self.frames, first, first + count),
+            lead + shape,
+            self.frames.dtype,
+            origin + crop,
+            lead + extent,
+            (0,) * len(window),
+        )
+
+
+def read_frames(frames: Frames, start: int, stop: int) -> Array:
+    """Decode frames ``start`` to ``stop``, stacked.
+
+    Raises
+    ------
+    CorruptFileError
+        When a frame cannot be decoded.
+    """
+    return READ[frames.engine](frames, start, stop)
+
+
+def _identify(source: Source, head: bytes) -> tuple[str, str] | None:
+    """Engine and its name of the format."""
+    for pattern, engine, kind in _COMPILED:
+        if pattern.match(head):
+            return engine, kind
+    engine, kind = BY_SUFFIX.get(os.path.splitext(source.uri)[1].lower(), ("", ""))
+    if engine == "pillow" and not pillow_engine.opens(source, kind):
+        return None
+    # SPE says nothing of itself in its first bytes: of its header of 4100 bytes the first may not be text.
+    return None if not engine or (kind == "SPE" and not _is_spe(source, head)) else (engine, kind)
+
+
+def _is_spe(source: Source, head: bytes) -> bool:
+    """Whether width (at byte 42), height (656) and type (108) are those of frames that the file has room for."""
+    if len(head) < HEAD_BYTES:
+        return False
+    width, height = (int.from_bytes(head[at : at + 2], "little") for at in (42, 656))
+    item = SPE_ITEMS.get(int.from_bytes(head[108:110], "little"), 0)
+    return 0 < 4100 + width * height * item <= (source.size or 0)
+
+
+def recognises(source: Source, head: bytes, /) -> bool:
+    """Say whether the first bytes are those of an image or a movie that imageio reads."""
+    return _identify(source, head) is not None
+
+
+def read_contents(source: Source, _options: Options, /) -> Contents:
+    """Describe the frames; a movie is listed, not decoded.
+
+    Raises
+    ------
+    CorruptFileError
+        When the header is damaged, or declares more pixels than the file can hold.
+    UnsupportedFormatError
+        When no plug-in of imageio takes the file.
+    MissingDependencyError
+        When the one that would is not installed.
+    """
+    engine, kind = _identify(source, readers.read_head(source, HEAD_BYTES)) or ("plugin", "")
+    description = DESCRIBE[engine](source, kind)
+    scenes = []
+    for found in description.found:
+        dims, frames = scene_dims(found), found.frames
+        together = max(
+            1, BLOCK_BYTES // (dims.Y * dims.X * dims.get("S", 1) * frames.dtype.itemsize)
+        )
+        layout = FramesLayout(
+            frames, ((min(together, frames.count),) if found.moving else ()) + frames.shape
+        )
+        array = LazyArray.whole(layout, dims, frames.dtype)
+        scenes.append(
+            as_scene(found, levels=(array,), channels=(Channel(samples=dims.get("S", 1)),))
+        )
+    notes = tuple(Diagnostic(code, message) for code, message in description.notes)
+    return Contents(
+        tuple(scenes), json.dumps(description.facts, default=_plain, ensure_ascii=False), notes
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Show in JSON what it has no word for: bytes as base64, the rest as text."""
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -1,0 +1,674 @@
+"""The command line, called as a shell would call it: what it prints, writes and returns."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from aicsio import (
+    Channel,
+    PixelSize,
+    cli,
+    open_image,
+    select_level,
+    select_scene,
+    thumbnails,
+    to_numpy,
+    transpose_to,
+    write_ome_tiff,
+)
+from aicsio.arrays import read_array
+from aicsio.cli import demo_steps, info
+from aicsio.cli.terminal import progress as progress_bars
+from aicsio.cli.terminal import text as terminal_text
+from aicsio.errors import UnsupportedFormatError
+from aicsio.records import ImageHandle, LazyArray
+from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+
+Array = npt.NDArray[Any]
+Run = Callable[..., tuple[int, str, str]]
+
+SLIDE = ImageSpec(
+    T=2,
+    C=2,
+    Z=3,
+    Y=70,
+    X=90,
+    levels=3,
+    name="slide",
+    channel_names=("DAPI", "GFP"),
+    pixel_size=PixelSize(1.5, 0.25, 0.25),
+    time_step=2.0,
+)
+OVERVIEW = ImageSpec(Y=20, X=30, dtype="uint8", name="over\tview", seed=4)
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Path:
+    """A file of two scenes, the first with three levels."""
+    return write(
+        TiffSpec((SLIDE, OVERVIEW), tile=(16, 32), compression="zlib"), tmp_path, "slide.ome.tif"
+    )
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call the command line; returns exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+# ---------------------------------------------------------------- info
+
+
+def test_info_tells_scenes_dims_type_channels_sizes_levels_and_reader(
+    run: Run, slide: Path
+) -> None:
+    code, out, err = run("info", slide)
+    assert (code, err) == (0, "")
+    head, reader, header, first, second = out.splitlines()
+    assert head.startswith(str(slide))
+    assert "read by ome-tiff: its content is ome-tiff" in reader
+    assert header.split() == [
+        "scene",
+        "name",
+        "dims",
+        "dtype",
+        "pixels",
+        "channels",
+        "spacing",
+        "levels",
+    ]
+    for part in (
+        "0",
+        "slide",
+        "T=2",
+        "C=2",
+        "uint16",
+        "151 kB",
+        "DAPI, GFP",
+        "Z=1.5 Y=0.25 X=0.25 µm",
+        "T=2 s",
+        "3 (to",
+    ):
+        assert part in first, part
+    assert "over view" in second
+    assert "600 B" in second
+
+
+def test_info_as_json_says_what_the_handle_says(run: Run, slide: Path) -> None:
+    code, out, _ = run("info", "--json", slide, slide)
+    assert code == 0
+    told, again = json.loads(out)
+    assert told == again
+    handle = open_image(slide)
+    assert told["format"] == handle.format
+    assert told["bytes"] == slide.stat().st_size
+    taken = [candidate["taken"] for candidate in told["candidates"]]
+    assert taken == [True] + [False] * (len(taken) - 1)
+    for number, scene in enumerate(told["scenes"]):
+        there = select_scene(handle, number)
+        assert scene["name"] == there.scene.name
+        assert scene["dims"] == dict(there.dims.items())
+        assert scene["order"] == there.dims.order
+        assert scene["dtype"] == str(there.dtype)
+        assert scene["bytes"] == there.nbytes
+        assert tuple(channel["name"] for channel in scene["channels"]) == there.channel_names
+        assert scene["pixel_size_um"] == dict(zip("ZYX", there.pixel_size, strict=True))
+        assert scene["levels"] == [dict(level.dims.items()) for level in there.levels]
+
+
+def test_info_goes_on_after_a_file_that_fails(run: Run, slide: Path, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no image")
+    code, out, err = run("info", tmp_path / "nothing.tif", text, slide)
+    assert code == 1
+    assert out.startswith(str(slide))
+    missing, unread = err.splitlines()
+    assert "nothing.tif" in missing
+    assert "no format takes" in unread
+    code, out, err = run("info", "--json", text, slide)
+    assert code == 1
+    assert json.loads(out)[0]["kind"] == "UnsupportedFormatError"
+    assert json.loads(out)[1]["format"] == "ome-tiff"
+
+
+def test_info_reads_no_pixels(run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("pixels were read")
+
+    monkeypatch.setattr("aicsio._engine.run.read_into", refuse)
+    assert run("info", slide)[0] == 0
+
+
+def test_info_shows_no_control_characters_of_a_file(run: Run, tmp_path: Path) -> None:
+    array = np.zeros((2, 4, 4), np.uint8)
+    names = ("\x1b[2J", "a\nb")
+    write_ome_tiff(open_image(array, dims="CYX", channel_names=list(names)), tmp_path / "x.ome.tif")
+    _, out, _ = run("info", tmp_path / "x.ome.tif")
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 4
+
+
+def test_info_of_many_scenes_and_notes_is_cut(slide: Path) -> None:
+    arguments = cli._parser().parse_args(["info", str(slide)])
+    facts = info.facts_of(str(slide), arguments)
+    facts["scenes"] *= 60
+    facts["diagnostics"] = [
+        {"code": "guessed", "message": f"number {n}", "where": None} for n in range(9)
+    ]
+    lines = info.as_text(facts, None)
+    assert len(lines) == 2 + 1 + info.MOST_SCENES + 1 + info.MOST_NOTES + 1
+    assert any("80 more scenes" in line for line in lines)
+    assert any("4 more notes" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [30, 50, 70, 80, 100, 120, 200])
+def test_info_fits_the_terminal(slide: Path, width: int) -> None:
+    facts = info.facts_of(str(slide), cli._parser().parse_args(["info", str(slide)]))
+    facts["file"] = "slide.ome.tif"
+    assert max(map(terminal_text.width_of, info.as_text(facts, width))) <= width
+
+
+def test_info_starts_without_what_it_does_not_need(slide: Path) -> None:
+    heavy = (
+        "beartype",
+        "rich",
+        "dask",
+        "tifffile",
+        "imageio",
+        "PIL",
+        "av",
+        "ome_types",
+        "xarray",
+        "distributed",
+    )
+    program = (
+        "import sys; from aicsio.cli import main; code = main(['info', sys.argv[1]]);"
+        f"print([name for name in {heavy!r} if name in sys.modules], code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(slide)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+# ---------------------------------------------------------------- convert
+
+
+def test_convert_writes_the_scene_in_focus(run: Run, slide: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.ome.tiff"
+    code, out, err = run("convert", slide, target)
+    assert code == 0
+    assert out.startswith(f"{target}: T=2, C=2, Z=3, Y=70, X=90, uint16")
+    assert "1 more with --scene" in err
+    back = open_image(target)
+    np.testing.assert_array_equal(to_numpy(transpose_to(back, "TCZYX")), pixels(SLIDE))
+    assert back.channel_names == SLIDE.channel_names
+    assert back.pixel_size == SLIDE.pixel_size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--scene", "1"], lambda: pixels(OVERVIEW)),
+        (["--scene", "over\tview"], lambda: pixels(OVERVIEW)),
+        (["--level", "1"], lambda: pixels(SLIDE, 1)),
+        (["--pick", "T=1"], lambda: pixels(SLIDE)[1:2]),
+        (["--pick", "T=-1", "--pick", "Z=0:2"], lambda: pixels(SLIDE)[1:2, :, :2]),
+        (["--pick", "C=1,0", "--pick", "Y=::-2"], lambda: pixels(SLIDE)[:, ::-1, :, ::-2]),
+        (["--order", "CYX", "--pick", "T=0", "--pick", "Z=2"], lambda: pixels(SLIDE)[:1, :, 2:3]),
+        (["--compression", "none", "--dtype", "uint32"], lambda: pixels(SLIDE).astype(np.uint32)),
+        (["--compression", "zstd", "--compression-level", "1"], lambda: pixels(SLIDE)),
+    ],
+)
+def test_convert_takes_the_part_that_is_asked_for(
+    run: Run, slide: Path, tmp_path: Path, arguments: list[str], expected: Callable[[], Array]
+) -> None:
+    code, _, err = run("convert", *arguments, slide, tmp_path / "out.ome.tiff")
+    assert code == 0, err
+    found = to_numpy(transpose_to(open_image(tmp_path / "out.ome.tiff"), "TCZYX"))
+    assert found.dtype == expected().dtype
+    np.testing.assert_array_equal(found, expected())
+
+
+def test_convert_writes_all_scenes(run: Run, slide: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.ome.tiff"
+    code, out, err = run("convert", "--scene", "all", "--pick", "Z=0", slide, target)
+    assert code == 0, err
+    assert out.startswith(f"{target}: 2 scenes, the first T=2, C=2, Z=1, Y=70, X=90")
+    assert "slide: 2 other resolution levels" in err
+    assert "more with --scene" not in err
+    back = open_image(target)
+    assert len(back.scenes) == 2
+    np.testing.assert_array_equal(to_numpy(transpose_to(back, "TCZYX")), pixels(SLIDE)[:, :, :1])
+    np.testing.assert_array_equal(
+        to_numpy(transpose_to(select_scene(back, 1), "TCZYX")), pixels(OVERVIEW)
+    )
+
+
+def test_a_scene_that_is_called_all_is_one_scene(run: Run, tmp_path: Path) -> None:
+    path = write(TiffSpec((OVERVIEW, attrs.evolve(OVERVIEW, name="all", seed=5))), tmp_path)
+    code, _, err = run("convert", "--scene", "all", path, tmp_path / "out.ome.tiff")
+    assert code == 0, err
+    assert open_image(tmp_path / "out.ome.tiff").scene_names == ("all",)
+
+
+def test_convert_replaces_nothing_unless_told(run: Run, slide: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.ome.tiff"
+    target.write_bytes(b"mine")
+    code, out, err = run("convert", slide, target)
+    assert (code, out) == (1, "")
+    assert "--overwrite" in err
+    assert target.read_bytes() == b"mine"
+    assert run("convert", "--overwrite", slide, target)[0] == 0
+    assert open_image(target).dims.X == 90
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--scene", "7"], "no scene 7"),
+        (["--scene", "nowhere"], "'nowhere' is no scene"),
+        (["--level", "5"], "no level 5"),
+        (["--pick", "T=9"], "out of range"),
+        (["--pick", "Q=0"], "cannot pick from 'Q'"),
+        (["--order", "YX"], "would drop"),
+        (["--format", "nonsense"], "no format is called 'nonsense'"),
+        (["--dims", "ABDE"], "dims='ABDE'"),
+    ],
+)
+def test_what_a_user_did_wrong_is_one_line(
+    run: Run, slide: Path, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    code, out, err = run("convert", *arguments, slide, tmp_path / "out.ome.tiff")
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("aicsio: ")
+    assert told in err
+    assert not (tmp_path / "out.ome.tiff").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["info"],
+        ["convert", "in.tif"],
+        ["convert", "in.tif", "out.tif", "--pick", "T=a"],
+        ["convert", "in.tif", "out.tif", "--pick", "t=0"],
+        ["convert", "in.tif", "out.tif", "--pick", "T=0:1:2:3"],
+        ["convert", "in.tif", "out.tif", "--pick", "T="],
+        ["convert", "in.tif", "out.tif", "--compression", "rar"],
+        ["thumbnail", "in.tif", "out.png", "--size", "0"],
+        ["thumbnail", "in.tif", "out.png", "--size", "-3"],
+        ["info", "in.tif", "--storage-options", "{"],
+        ["info", "in.tif", "--storage-options", "[]"],
+    ],
+)
+def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "usage: aicsio" in err
+
+
+# ---------------------------------------------------------------- thumbnail
+
+
+def drawn(path: Path) -> Array:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_thumbnail_is_a_png_of_the_size_asked_for(run: Run, slide: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    code, out, _ = run("thumbnail", slide, target, "--size", "45")
+    assert code == 0
+    assert "45 x 35 pixels of 'slide'" in out
+    assert drawn(target).shape == (35, 45, 3)
+    code, _, err = run("thumbnail", slide, target)
+    assert (code, "--overwrite" in err) == (1, True)
+    assert run("thumbnail", slide, target, "--overwrite", "--scene", "1", "--size", "9999")[0] == 0
+    assert drawn(target).shape == (20, 30)
+    code, _, err = run("thumbnail", slide, tmp_path / "out.jpg")
+    assert (code, "does not end in .png" in err) == (1, True)
+    code, _, err = run("thumbnail", slide, tmp_path / "no" / "out.png")
+    assert (code, len(err.splitlines())) == (1, 1)
+
+
+def draw(array: Array, dims: str, size: int = 512, channels: tuple[Channel, ...] = ()) -> Array:
+    import attrs
+
+    handle = open_image(array, dims=dims)
+    if channels:
+        scene = attrs.evolve(handle.scene, channels=channels)
+        handle = attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,)))
+    return thumbnails.thumbnail(handle, size)
+
+
+def test_rgb_is_shown_as_it_is() -> None:
+    array = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(draw(array, "YXS"), array)
+    alpha = np.random.default_rng(0).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    np.testing.assert_array_equal(draw(alpha, "YXS"), alpha)
+    np.testing.assert_array_equal(draw(array.astype(np.uint16) * 257, "YXS"), array)
+
+
+def test_the_middle_of_z_and_the_first_of_all_else_are_shown() -> None:
+    array = np.zeros((3, 2, 5, 8, 8), np.uint16)
+    array[0, 0, 2] = np.arange(64).reshape(8, 8)
+    picture = draw(array[:, :1], "TCZYX")
+    assert picture.shape == (8, 8)
+    assert (picture.min(), picture.max()) == (0, 255)
+    assert not draw(array[1:, :1], "TCZYX").any()
+    assert (np.diff(picture.ravel().astype(int)) >= 0).all()
+
+
+def test_channels_are_shown_in_their_colours() -> None:
+    array = np.zeros((2, 6, 6), np.uint16)
+    array[0, :3], array[1, 3:] = 900, 500
+    red_blue = (Channel(color=0xFF0000FF), Channel(color=0x0000FFFF))
+    picture = draw(array, "CYX", channels=red_blue)
+    assert picture[0, 0].tolist() == [255, 0, 0]
+    assert picture[5, 0].tolist() == [0, 0, 255]
+    by_wave = draw(array, "CYX", channels=(Channel(emission=460.0), Channel(emission=650.0)))
+    assert by_wave[0, 0].argmax() == 2
+    assert by_wave[5, 0].tolist() == [255, 0, 0]
+    white = draw(array, "CYX", channels=(Channel(color=0xFFFFFFFF),) * 2)
+    assert white[0, 0].tolist() == [0, 255, 0], (
+        "all white says nothing: colours that differ are chosen"
+    )
+    assert draw(array, "CYX")[5, 0].tolist() == [255, 0, 255]
+
+
+def test_contrast_is_by_percentiles() -> None:
+    array = np.full((100, 100), 100, np.uint16)
+    array[:50] = 200
+    array[0, 0] = 65535
+    picture = draw(array, "YX")
+    assert picture[0, 0] == picture[10, 10] == 255
+    assert picture[60, 60] == 0
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((5, 6), np.uint16),
+        np.full((5, 6), 7, np.int32),
+        np.array([[np.nan, np.inf], [-np.inf, 3]], np.float32),
+        np.full((2, 2), np.nan),
+        np.eye(4, dtype=bool),
+        np.eye(4, dtype=np.complex64) * 1j,
+        np.arange(16, dtype=np.int8).reshape(4, 4) - 8,
+        np.full((3, 3), 2**63, np.uint64),
+        np.ones((1, 1), np.float16),
+    ],
+    ids=str,
+)
+def test_any_type_and_value_can_be_drawn(array: Array) -> None:
+    for size in (1, 512):
+        picture = draw(array, "YX", size)
+        assert picture.dtype == np.uint8
+        assert picture.shape == ((1, 1) if size == 1 else array.shape)
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape"), [("X", (1, 9)), ("TX", (7, 9)), ("TZ", (7, 9)), ("ZYX", (9, 5))]
+)
+def test_an_image_without_rows_or_columns_can_be_drawn(dims: str, shape: tuple[int, int]) -> None:
+    sizes = {"X": (9,), "TX": (7, 9), "TZ": (7, 9), "ZYX": (3, 9, 5)}[dims]
+    array = np.arange(np.prod(sizes), dtype=np.uint16).reshape(sizes)
+    assert draw(array, dims).shape == shape
+
+
+def test_shrinking_takes_means() -> None:
+    array = np.zeros((60, 90), np.float32)
+    array[::2] = 1
+    array[:, 45:] += 3
+    plane = thumbnails._averaged(array, 9)
+    assert plane.shape == (6, 9)
+    np.testing.assert_allclose(plane[:, :4], 0.5, atol=1e-6)
+    np.testing.assert_allclose(plane[:, 5:], 3.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("tile", [None, (16, 32)])
+def test_large_planes_are_read_in_bands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int] | None
+) -> None:
+    image = ImageSpec(Y=400, X=300)
+    path = write(TiffSpec((image,), tile=tile, compression="zlib" if tile else "none"), tmp_path)
+    whole = thumbnails.thumbnail(open_image(path), 50)
+    monkeypatch.setattr(thumbnails, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(thumbnails, "BAND_BYTES", 20_000)
+    monkeypatch.setattr(thumbnails, "LONG", 0)
+    sizes: list[int] = []
+
+    def counted(array: LazyArray) -> Array:
+        sizes.append(array.nbytes)
+        return read_array(array)
+
+    monkeypatch.setattr(thumbnails, "read_array", counted)
+    bands: list[tuple[int, int]] = []
+    picture = thumbnails.thumbnail(
+        open_image(path), 50, lambda done, total: bands.append((done, total))
+    )
+    assert picture.shape == whole.shape == (50, 38)
+    assert max(sizes) <= 20_000
+    assert sum(sizes) <= image.Y * image.X * 2 // 12
+    assert bands == [(n, len(bands)) for n in range(len(bands))]
+    expected = thumbnails._averaged(pixels(image)[0, 0, 0, ::4, ::4], 50)
+    np.testing.assert_array_equal(
+        picture, thumbnails._as_bytes(thumbnails._stretched(expected, expected.dtype))
+    )
+
+
+@pytest.mark.parametrize(("size", "level"), [(10, 2), (23, 2), (24, 1), (45, 1), (46, 0), (500, 0)])
+def test_the_smallest_level_that_suffices_is_read(slide: Path, size: int, level: int) -> None:
+    handle = open_image(slide)
+    assert thumbnails._focused(handle, size).stored == handle.levels[level].stored
+    chosen = select_level(handle, 1)
+    assert thumbnails._focused(chosen, size).stored == handle.levels[1].stored
+
+
+def test_a_palette_is_applied(tmp_path: Path) -> None:
+    indices = (np.arange(600) % 3).astype(np.uint8).reshape(20, 30)
+    image = Image.fromarray(indices)
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    image.save(tmp_path / "palette.tif")
+    handle = open_image(tmp_path / "palette.tif")
+    assert handle.scene.color_map is not None
+    picture = thumbnails.thumbnail(handle, 512)
+    np.testing.assert_array_equal(picture, np.eye(3, dtype=np.uint8)[indices] * 255)
+    assert thumbnails.thumbnail(handle, 10).shape == (7, 10, 3)
+
+
+def test_a_palette_of_the_first_page_is_not_that_of_all_channels(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((6, 6), value, np.uint8)) for value in (0, 200)]
+    for frame in frames:
+        frame.putpalette([255, 0, 0] * 256)
+    frames[0].save(tmp_path / "lut.tif", save_all=True, append_images=frames[1:])
+    handle = open_image(tmp_path / "lut.tif", dims="CYX")
+    assert handle.scene.color_map is not None
+    np.testing.assert_array_equal(thumbnails.thumbnail(handle, 9)[0, 0], [128, 0, 128])
+
+
+# ---------------------------------------------------------------- demo
+
+
+def test_demo_passes_and_says_so(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "demo"
+    code, out, err = run("demo", "--keep", folder)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1].startswith(f"all {len(demo_steps.STEPS)} checks passed")
+    assert out.count("  ok  ") == len(demo_steps.STEPS)
+    np.testing.assert_array_equal(
+        to_numpy(open_image(folder / "cells.ome.tiff")).ravel()[:5].size, 5
+    )
+    code, _, err = run("demo", "--keep", folder)
+    assert (code, "not empty" in err) == (1, True)
+
+
+def test_demo_tells_a_check_that_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(samples: demo_steps.Samples) -> str:
+        demo_steps.equal(samples.cells, samples.cells + np.uint16(1), "cells")
+        return "not reached"
+
+    def raises(_: demo_steps.Samples) -> str:
+        raise UnsupportedFormatError("nobody reads this")
+
+    monkeypatch.setattr(
+        demo_steps, "STEPS", (("wrong", wrong), ("right", lambda _: "fine"), ("raises", raises))
+    )
+    monkeypatch.setattr(demo_steps, "cells", lambda: np.zeros((2, 2), np.uint16))
+    code, out, _ = run("demo")
+    assert code == 1
+    assert "FAIL  DemoError: cells: 4 pixels differ" in out
+    assert "FAIL  UnsupportedFormatError: nobody reads this" in out
+    assert out.splitlines()[-1].startswith("2 of 3 checks failed")
+
+
+# ---------------------------------------------------------------- the process
+
+
+def test_version(run: Run) -> None:
+    import aicsio
+
+    assert run("--version")[:2] == (0, f"aicsio {aicsio.__version__}\n")
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        cli.main(["convert", "--debug", str(tmp_path / "no.tif"), str(tmp_path / "out.ome.tiff")])
+    with pytest.raises(FileNotFoundError):
+        cli.main(["info", "--debug", str(tmp_path / "no.tif")])
+
+
+def test_ctrl_c_is_130(run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> ImageHandle:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(info, "facts_of", interrupted)
+    code, out, err = run("info", slide)
+    assert (code, out, err) == (130, "", "aicsio: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_traceback(slide: Path) -> None:
+    command = [sys.executable, "-m", "aicsio", "info", *[str(slide)] * 300]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+        assert (process.wait(), told) == (141, b"")
+
+
+def test_names_that_are_no_text_are_told(slide: Path, tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.tif")
+    try:
+        os.link(slide, path)
+    except OSError:
+        pytest.skip("this file system takes only text for names")
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "aicsio", "info", path]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\udcff\udcfe.tif" in done.stdout
+    done = subprocess.run([*command, "--json"], capture_output=True, env=environment, check=True)
+    assert json.loads(done.stdout)[0]["file"] == path
+
+
+class Terminal(io.StringIO):
+    """Text output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream, patience, shown in (
+        (Terminal(), 0.0, True),
+        (Terminal(), 99.0, False),
+        (io.StringIO(), 0.0, False),
+    ):
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setattr(progress_bars, "PATIENCE", patience)
+        with progress_bars.Progress("writing [x]") as progress:
+            progress(10, 100)
+            progress(60, 100)
+        assert ("writing [x]" in stream.getvalue()) == shown
+
+
+# ---------------------------------------------------------------- text
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (999_499, "999 kB"),
+        (999_600, "1 MB"),
+        (28_300_000, "28.3 MB"),
+        (None, "?"),
+    ],
+)
+def test_sizes(nbytes: int | None, text: str) -> None:
+    assert terminal_text.size_of(nbytes) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(12.34, "12.3 s"), (0.00123, "1.23 ms"), (4.5e-6, "4.5 µs"), (2e-8, "20 ns")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert terminal_text.seconds_of(seconds) == text
+
+
+@given(st.text(), st.integers(2, 40))
+def test_wrapped_text_keeps_its_characters_and_the_width(text: str, width: int) -> None:
+    lines = terminal_text.wrapped(text, width)
+    assert all(terminal_text.width_of(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@given(st.text())
+def test_plain_text_has_no_control_characters(text: str) -> None:
+    shown = terminal_text.plain(text)
+    assert all(c.isprintable() or "\ud800" <= c <= "\udfff" for c in shown)
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=30)
+
+
+@given(st.lists(st.tuples(CELL, CELL, CELL), max_size=4), st.integers(5, 90))
+def test_a_table_fits_or_is_refused(rows: list[tuple[str, str, str]], width: int) -> None:
+    header = ("one", "two", "three")
+    lines = terminal_text.table(header, rows, width)
+    if lines is None:
+        lines = [line for row in rows for line in terminal_text.entries(header, row, width)]
+        width = max(width, 5 + len(terminal_text.GAP) + terminal_text.NARROWEST)
+    assert all(terminal_text.width_of(line) <= width for line in lines)

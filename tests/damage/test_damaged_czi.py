@@ -1,0 +1,244 @@
+"""Damaged CZI files give an image or one of our errors: quickly, in little memory, with the interpreter alive."""
+
+import io
+import os
+import random
+import resource
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aicsio import (
+    AicsioError,
+    ArgumentTypeError,
+    CorruptFileError,
+    ImageHandle,
+    open_image,
+    select_scene,
+    to_numpy,
+    transpose_to,
+)
+from aicsio.testing.czi import Block, blocks_of, metadata_xml, time_stamps, write_czi
+from support import corpus_file
+
+VARIANTS = int(os.environ.get("AICSIO_DAMAGED_VARIANTS", "280"))
+"""How many damaged files are tried; 3000 in the full run."""
+SECONDS = 5.0
+BYTES = 1 << 30
+MOST_PIXELS = 1 << 24
+
+
+def _file(
+    compression: str, *, tile: tuple[int, int] | None, levels: int, samples: int = 1
+) -> bytes:
+    shape = (2, 2, 40, 52) + ((samples,) if samples > 1 else ())
+    pixels = np.arange(np.prod(shape)).reshape(shape).astype("uint8" if samples > 1 else "uint16")
+    dims = "TCYX" + "S" * (samples > 1)
+    file = io.BytesIO()
+    blocks: list[Block] = []
+    for scene in range(2):
+        blocks += blocks_of(
+            pixels,
+            dims,
+            scene=scene,
+            tile=tile,
+            overlap=2,
+            levels=levels,
+            origin=(scene * 300, -7),
+            compression=compression,
+        )
+    xml = metadata_xml(channels=["DAPI", "GFP"], scenes=["A", "B"], pixel_size={"X": 0.5, "Y": 0.5})
+    write_czi(file, blocks, xml, [time_stamps([0.0, 2.0])])
+    return file.getvalue()
+
+
+def _flip(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        data[rng.randrange(low, high)] = rng.randrange(256)
+
+
+def _number(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    """Overwrite four or eight aligned bytes with a number that hurts."""
+    value = rng.choice(
+        [0, -1, 1, 2, 0x7FFFFFFF, -0x80000000, 1 << 20, 1 << 30, len(data), len(data) - 1]
+    )
+    at = rng.randrange(low, max(high - 8, low + 1)) & ~1
+    raw = struct.pack("<q", value) if rng.random() < 0.5 else struct.pack("<i", value)
+    data[at : at + len(raw)] = raw
+
+
+def _cut(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    del data[rng.randrange(low, high) :]
+
+
+def _move(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    length = rng.randrange(1, 64)
+    source, target = rng.randrange(low, high), rng.randrange(low, high)
+    data[target : target + length] = data[source : source + length]
+
+
+def _wipe(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    length = rng.choice([4, 16, 128, 4096])
+    at = rng.randrange(low, high)
+    data[at : at + length] = bytes(len(data[at : at + length]))
+
+
+DAMAGES: tuple[Callable[[bytearray, int, int, random.Random], None], ...] = (
+    _flip,
+    _number,
+    _cut,
+    _move,
+    _wipe,
+)
+
+
+def _regions(data: bytes) -> list[tuple[int, int]]:
+    """File header, directory, a segment's head, metadata, attachments, pixels: each is hit as often as the others."""
+    directory, metadata = struct.unpack_from("<qq", data, 84)
+    attachments = struct.unpack_from("<q", data, 104)[0]
+    first = data.find(b"ZISRAWSUBBLOCK")
+    second = data.find(b"ZISRAWSUBBLOCK", first + 1)
+    return [
+        (0, 112),
+        (directory, directory + 160),
+        (directory + 160, metadata),
+        (first, first + 320),
+        (second, second + 320),
+        (first + 288, directory),
+        (metadata, len(data)),
+        (attachments or metadata, len(data)),
+        (1, len(data)),
+    ]
+
+
+def _variants(count: int) -> Iterator[tuple[str, bytes]]:
+    whole = [
+        _file("raw", tile=None, levels=1),
+        _file("raw", tile=(16, 20), levels=2),
+        _file("zstd1-hilo", tile=(16, 20), levels=2),
+        _file("jpegxr", tile=None, levels=1),
+        _file("zstd0", tile=None, levels=1, samples=3),
+        _file("lzw", tile=None, levels=1),
+        _file("jpeg", tile=None, levels=1, samples=3),
+    ]
+    rng = random.Random(20)
+    for number in range(count):
+        which = number % len(whole)
+        data = bytearray(whole[which])
+        regions = _regions(whole[which])
+        low, high = regions[(number // len(whole)) % len(regions)]
+        damage = rng.choice(DAMAGES)
+        damage(data, low, min(high, len(data)), rng)
+        if rng.random() < 0.2:
+            rng.choice(DAMAGES)(data, 0, max(len(data), 1), rng) if data else None
+        yield f"{number}: file {which}, {damage.__name__} in {low}..{high}", bytes(data)
+
+
+def _read(handle: ImageHandle) -> None:
+    """Read every scene: whole where it is small, else its first corner."""
+    for index, scene in enumerate(handle.scenes):
+        for level in range(len(scene.levels)):
+            shown = select_scene(handle, index)
+            array = handle.level_array(index, level)
+            if array.size <= MOST_PIXELS and array.nbytes <= BYTES // 8:
+                np.asarray(array)
+            else:
+                picks = {
+                    letter: range(min(size, 64)) if letter in "YXS" else 0
+                    for letter, size in shown.dims.items()
+                }
+                to_numpy(transpose_to(shown, "".join(c for c in shown.dims if c in "YXS"), **picks))
+
+
+def _try(name: str, data: bytes, tally: dict[str, int]) -> None:
+    # Time of the processor: other work on the machine is not the reader's.
+    start = time.process_time()
+    try:
+        handle = open_image(data, format="czi")
+        _read(handle)
+        outcome = "image"
+    except AicsioError as error:
+        if isinstance(error, ArgumentTypeError):
+            # In tests this type means that a record broke its own types inside the package.
+            raise AssertionError(name) from error  # noqa: TRY004
+        outcome = type(error).__name__
+    assert time.process_time() - start < SECONDS, name
+    tally[outcome] = tally.get(outcome, 0) + 1
+
+
+def test_damaged_files_give_an_image_or_our_error() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tally: dict[str, int] = {}
+    for name, data in _variants(VARIANTS):
+        try:
+            _try(name, data, tally)
+        except AicsioError:
+            raise
+        except Exception as error:
+            raise AssertionError(name) from error
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < BYTES, f"{grown:,} bytes"
+    print(tally, f"{grown / 2**20:.0f} MiB")
+    assert tally["image"] > VARIANTS // 10
+    assert tally["CorruptFileError"] > VARIANTS // 10
+
+
+@pytest.mark.parametrize("nbytes", [0, 1, 16, 31, 32, 100, 543, 544, 600])
+def test_a_beginning_alone_is_refused(nbytes: int) -> None:
+    data = _file("raw", tile=None, levels=1)[:nbytes]
+    with pytest.raises(CorruptFileError):
+        open_image(data, format="czi")
+
+
+def test_a_file_without_its_directory_is_scanned() -> None:
+    data = bytearray(_file("raw", tile=(16, 20), levels=2))
+    whole = open_image(bytes(data))
+    (directory,) = struct.unpack_from("<q", data, 84)
+    data[directory : directory + 16] = bytes(16)
+    handle = open_image(bytes(data))
+    assert "scanned-segments" in {note.code for note in handle.diagnostics}
+    assert handle.scene_names == whole.scene_names
+    for index in range(2):
+        assert np.array_equal(
+            to_numpy(select_scene(handle, index)), to_numpy(select_scene(whole, index))
+        )
+
+
+def test_a_file_cut_in_its_pixels_keeps_what_is_whole() -> None:
+    data = _file("raw", tile=None, levels=1)
+    third = data.find(
+        b"ZISRAWSUBBLOCK", data.find(b"ZISRAWSUBBLOCK", data.find(b"ZISRAWSUBBLOCK") + 1) + 1
+    )
+    handle = open_image(data[: third + 400])
+    assert {"scanned-segments"} <= {note.code for note in handle.diagnostics}
+    whole = to_numpy(transpose_to(open_image(data), "YX", T=0, C=0))
+    assert np.array_equal(to_numpy(transpose_to(handle, "YX", T=0, C=0)), whole)
+
+
+def test_the_offset_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "absurd.czi"
+    blocks = [Block(np.zeros((4, 4), np.uint8), {"T": t, "Y": 0, "X": 0}) for t in (0, 1 << 28)]
+    write_czi(path, blocks)
+    with pytest.raises(CorruptFileError, match="at byte") as caught:
+        open_image(path)
+    assert caught.value.offset is not None
+
+
+def test_tiles_absurdly_far_apart_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "far.czi"
+    blocks = [
+        Block(np.zeros((4, 4), np.uint8), {"M": m, "Y": at, "X": at})
+        for m, at in enumerate((0, 1 << 30))
+    ]
+    write_czi(path, blocks)
+    with pytest.raises(CorruptFileError, match="near each other"):
+        open_image(path)
+
+
+def test_a_header_alone_is_refused() -> None:
+    with pytest.raises(CorruptFileError, match="subblock directory"):
+        open_image(corpus_file("czi/write_roi.czi"))

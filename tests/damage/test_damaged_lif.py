@@ -1,0 +1,151 @@
+"""Damaged LIF files give an image or one of our errors: quickly, and in little memory."""
+
+import os
+import random
+import resource
+import struct
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from aicsio import (
+    AicsioError,
+    ArgumentTypeError,
+    CorruptFileError,
+    UnsupportedFormatError,
+    open_image,
+    select_scene,
+    to_numpy,
+    transpose_to,
+)
+from aicsio.testing.lif import LifImage, build_lif, build_lof, cut_tiles
+from support import corpus_names, data_folder
+
+VARIANTS = int(os.environ.get("AICSIO_DAMAGED_VARIANTS", "240"))
+"""How many damaged files are tried; 2000 in the full run."""
+SECONDS = 5.0
+BYTES = 1 << 30
+MOST_PIXELS = 1 << 24
+
+
+def _whole_files() -> list[bytes]:
+    rng = np.random.default_rng(1)
+    array = rng.integers(0, 60000, (2, 3, 4, 9, 11)).astype(np.uint16)
+    tiles, places = cut_tiles(array[0, 0, 0], (5, 6), (4, 5), 1e-6, (False, True, True))
+    lengths = {"X": 5e-6, "Y": 4e-6, "T": 3.0}
+    many = [
+        LifImage(
+            array,
+            "TCZYX",
+            name="F/S1",
+            memory_order="TZCYX",
+            luts=("Red", "Green", "Blue"),
+            lengths=lengths,
+        ),
+        LifImage(
+            tiles, "MYX", name="F/G/mosaic", tiles=places, turn=(False, True, True), lengths=lengths
+        ),
+        LifImage(
+            rng.integers(0, 255, (4, 7, 3)).astype(np.uint8), "YXS", name="rgb", times=(1.6e9,)
+        ),
+    ]
+    made = [build_lif(many), build_lif(many, version=1), build_lof(many[0])]
+    folder = data_folder()
+    real = [name for name in corpus_names("lif") if name.endswith(".lif")]
+    return made + ([] if folder is None else [(folder / name).read_bytes() for name in real])
+
+
+def _flip(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        data[rng.randrange(low, high)] = rng.randrange(256)
+
+
+def _number(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    value = rng.choice([0, -1, 1, 0x7FFFFFFF, 1 << 20, 1 << 30, len(data)])
+    at = rng.randrange(low, max(high - 8, low + 1))
+    raw = struct.pack("<q", value) if rng.random() < 0.5 else struct.pack("<i", value)
+    data[at : at + len(raw)] = raw
+
+
+def _digit(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    """Change digits of the XML, which keeps it well formed: sizes, strides and identifiers that lie."""
+    for _ in range(rng.choice([1, 2, 5, 20])):
+        at = rng.randrange(low, high)
+        for here in range(at, min(at + 4000, high - 1)):
+            if 48 <= data[here] <= 57 and data[here + 1] == 0:
+                data[here] = rng.choice(b"0123456789")
+                break
+
+
+def _cut(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    del data[rng.randrange(low, high) :]
+
+
+def _wipe(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    length, at = rng.choice([4, 16, 128, 4096]), rng.randrange(low, high)
+    data[at : at + length] = bytes(len(data[at : at + length]))
+
+
+DAMAGES: tuple[Callable[[bytearray, int, int, random.Random], None], ...] = (
+    _flip,
+    _number,
+    _digit,
+    _digit,
+    _cut,
+    _wipe,
+)
+
+
+def _regions(data: bytes) -> list[tuple[int, int]]:
+    """Header, XML, and the memory blocks with their own headers: each is hit as often as the others."""
+    text = data.find("<LMSData".encode("utf-16-le"))
+    end = min(data.rfind(">".encode("utf-16-le")) + 2, len(data))
+    return [
+        (0, 32),
+        (text, end),
+        (text, end),
+        (0, len(data)),
+        (end if end < len(data) else 0, len(data)),
+    ]
+
+
+def _read_all(content: bytes) -> None:
+    handle = open_image(content, format="lif")
+    for index, scene in enumerate(handle.scenes):
+        if scene.levels:
+            chosen = select_scene(handle, index)
+            small = {letter: slice(0, max(1, min(n, 16))) for letter, n in chosen.dims.items()}
+            to_numpy(
+                chosen
+                if chosen.size <= MOST_PIXELS
+                else transpose_to(chosen, chosen.dims.order, **small)
+            )
+
+
+def test_damaged_files_give_an_image_or_one_of_our_errors() -> None:
+    files, rng = _whole_files(), random.Random(20)
+    slow: list[float] = []
+    refused = 0
+    for number in range(VARIANTS):
+        data = bytearray(files[number % len(files)])
+        rng.choice(DAMAGES)(data, *rng.choice(_regions(bytes(data))), rng)
+        start = time.monotonic()
+        try:
+            _read_all(bytes(data))
+        except ArgumentTypeError:
+            raise  # inside the package it means that a record broke its own types
+        except AicsioError:
+            refused += 1
+        slow.append(time.monotonic() - start)
+    assert 0 < refused < VARIANTS, "damage that never or always stops the reading tests nothing"
+    assert max(slow) < SECONDS, "a damaged file took too long"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BYTES + (1 << 29)
+
+
+@pytest.mark.parametrize("length", [1, 8, 12, 13, 100, 600])
+def test_a_file_cut_in_its_header_is_corrupt(length: int) -> None:
+    content = build_lif([LifImage(np.zeros((4, 5), np.uint8), "YX")])
+    with pytest.raises((CorruptFileError, UnsupportedFormatError)):
+        open_image(content[:length], format="lif")

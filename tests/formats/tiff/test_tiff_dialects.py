@@ -1,0 +1,330 @@
+"""What programs write into TIFF: ImageJ, tifffile, Micro-Manager, ScanImage, and what tifffile sorts for us."""
+
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+
+from aicsio import open_image, select_scene, to_numpy, transpose_to
+from aicsio.formats._tiff.dialects.imagej import parse_description
+from aicsio.formats._tiff.dialects.micromanager import parse_index
+from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description as parse_json
+from aicsio.testing.tiff_bytes import ASCII, Storage, Tag, make_page, write_pages
+from support import corpus_file
+
+Array = npt.NDArray[Any]
+
+
+def counting(*shape: int, dtype: str = "u2") -> Array:
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+# ---------------------------------------------------------------- ImageJ
+
+
+def test_imagej_hyperstack(tmp_path: Path) -> None:
+    pixels = counting(2, 3, 4, 5, 6)
+    metadata = {"axes": "TZCYX", "spacing": 1.5, "unit": "um", "finterval": 2.0}
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, imagej=True, resolution=(2.0, 4.0), metadata=metadata
+    )
+    handle = open_image(tmp_path / "a.tif")
+    assert str(handle.dims) == "T=2, Z=3, C=4, Y=5, X=6"
+    assert to_numpy(handle).tobytes() == pixels.tobytes()
+    assert tuple(handle.pixel_size) == (1.5, 0.25, 0.5)
+    assert handle.time_step == 2.0
+    assert handle.metadata is not None
+    assert handle.metadata.startswith("ImageJ=")
+
+
+def test_imagej_with_a_directory_for_each_plane() -> None:
+    pixels = counting(6, 5, 4, dtype="u1")
+    text = b"ImageJ=1.54\nimages=6\nchannels=2\nslices=3\nhyperstack=true\n\0"
+    pages = [
+        make_page(plane[..., None], Storage(), [Tag(270, ASCII, text)] if not i else [])
+        for i, plane in enumerate(pixels)
+    ]
+    handle = open_image(write_pages(pages))
+    assert str(handle.dims) == "Z=3, C=2, Y=5, X=4"
+    assert to_numpy(handle).tobytes() == pixels.tobytes()
+
+
+def test_imagej_beyond_4_gib_with_one_directory(tmp_path: Path) -> None:
+    planes, side = 4200, 1024  # 4.1 GiB of bytes; the file is sparse
+    text = f"ImageJ=1.54\nimages={planes}\nslices={planes}\nunit=micron\n\0".encode()
+    start = 512
+    tags = [
+        (256, 4, 1, side),
+        (257, 4, 1, side),
+        (258, 3, 1, 8),
+        (262, 3, 1, 1),
+        (270, 2, len(text), 256),
+    ]
+    tags += [(273, 4, 1, start), (277, 3, 1, 1), (278, 4, 1, side), (279, 4, 1, side * side)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", 0)
+    path = tmp_path / "big.tif"
+    with path.open("wb") as file:
+        file.write(head.ljust(256, b"\0") + text)
+        file.truncate(start + planes * side * side)
+        file.seek(start + (planes - 1) * side * side)
+        file.write(b"\7" * side)
+    handle = open_image(path)
+    assert str(handle.dims) == f"Z={planes}, Y={side}, X={side}"
+    assert (to_numpy(transpose_to(handle, "X", Z=-1, Y=0)) == 7).all()
+    assert not to_numpy(transpose_to(handle, "X", Z=-2, Y=0)).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "dims"),
+    [
+        ("images=7\nslices=7", "Z=3, Y=5, X=4"),  # more than there are
+        ("images=3\nslices=3", "Z=3, Y=5, X=4"),
+        ("images=3", "Z=3, Y=5, X=4"),
+        ("", "Z=3, Y=5, X=4"),
+        ("images=3\nframes=3\nslices=-1\nchannels=x", "T=3, Y=5, X=4"),
+    ],
+)
+def test_imagej_sizes_are_those_of_the_file(text: str, dims: str) -> None:
+    pixels = counting(3, 5, 4, dtype="u1")
+    description = Tag(270, ASCII, f"ImageJ=1.54\n{text}\n\0".encode())
+    pages = [
+        make_page(plane[..., None], Storage(), [description] if not i else [])
+        for i, plane in enumerate(pixels)
+    ]
+    handle = open_image(write_pages(pages))
+    assert str(handle.dims) == dims
+    assert to_numpy(handle).tobytes() == pixels.tobytes()
+
+
+def test_imagej_description_keys() -> None:
+    assert parse_description("ImageJ=1.5\nunit=\\u00B5m\nbroken\na=b=c") == {
+        "ImageJ": "1.5",
+        "unit": "µm",
+        "a": "b=c",
+    }
+
+
+# ---------------------------------------------------------------- tifffile
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "photometric", "planar", "dims"),
+    [
+        ((3, 4, 5, 6), "TZYX", "minisblack", None, "T=3, Z=4, Y=5, X=6"),
+        ((3, 5, 6), "CYX", "rgb", "separate", "C=3, Y=5, X=6"),
+        ((5, 6, 3), "YXS", "rgb", "contig", "Y=5, X=6, S=3"),
+        ((2, 5, 6, 3), "TYXC", "rgb", "contig", "T=2, Y=5, X=6, C=3"),
+        ((2, 3, 5, 6), "TSYX", "rgb", "separate", "T=2, Y=5, X=6, S=3"),
+        ((1, 1, 4, 5, 6), "TCZYX", "minisblack", None, "T=1, C=1, Z=4, Y=5, X=6"),
+    ],
+)
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_shaped_axes(
+    tmp_path: Path,
+    shape: tuple[int, ...],
+    axes: str,
+    photometric: Any,
+    planar: Any,
+    dims: str,
+    compression: Any,
+) -> None:
+    pixels = counting(*shape)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, photometric=photometric, planarconfig=planar, compression=compression,
+        metadata={"axes": axes},
+    )  # fmt: skip
+    handle = open_image(tmp_path / "a.tif")
+    assert str(handle.dims) == dims
+    seen = transpose_to(handle, axes)
+    assert to_numpy(seen).tobytes() == pixels.tobytes()
+
+
+def test_shaped_unknown_axes_are_guessed(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        counting(2, 3, 5, 6),
+        photometric="minisblack",
+        metadata={"axes": "QQYX"},
+    )
+    handle = open_image(tmp_path / "a.tif")
+    assert str(handle.dims) == "C=2, Z=3, Y=5, X=6"
+    assert [note.code for note in handle.diagnostics] == ["guessed-axes"]
+
+
+def test_shaped_series_and_levels(tmp_path: Path) -> None:
+    first, second = counting(3, 32, 32), counting(20, 10, dtype="u1")
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        tif.write(
+            first, subifds=1, metadata={"axes": "ZYX", "name": "cells"}, photometric="minisblack"
+        )
+        tif.write(first[:, ::2, ::2], subfiletype=1, metadata=None, photometric="minisblack")
+        tif.write(second, metadata={"axes": "YX"}, photometric="minisblack")
+    handle = open_image(tmp_path / "a.tif")
+    assert [scene.name for scene in handle.scenes] == ["cells", "Image:1"]
+    assert [level.shape for level in handle.levels] == [(3, 32, 32), (3, 16, 16)]
+    assert to_numpy(handle).tobytes() == first.tobytes()
+    assert to_numpy(select_scene(handle, 1)).tobytes() == second.tobytes()
+
+
+def test_shaped_that_does_not_fit_is_told() -> None:
+    text = b'{"shape": [7, 5, 4]}\0'
+    handle = open_image(
+        write_pages(
+            [make_page(counting(5, 4, dtype="u1")[..., None], Storage(), [Tag(270, ASCII, text)])]
+        )
+    )
+    assert handle.shape == (5, 4)
+    assert "shaped-mismatch" in [note.code for note in handle.diagnostics]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"shape": 3}', '{"shape": [0]}', '{"shape": ["a"]}', "shape=(2, x)", "[1]", ""]
+)
+def test_other_descriptions_are_not_shaped(text: str) -> None:
+    assert parse_json(text) is None
+
+
+# ---------------------------------------------------------------- Micro-Manager
+
+
+def ndtiff_index(*planes: tuple[dict[str, Any], str, int, int, int]) -> bytes:
+    out = b""
+    for axes, name, offset, width, height in planes:
+        for text in (json.dumps(axes).encode(), name.encode()):
+            out += struct.pack("<I", len(text)) + text
+        out += struct.pack("<IiiiiIii", offset, width, height, 0, 0, 0, 0, 0)
+    return out
+
+
+def ndtiff(path: Path, planes: Array) -> list[int]:
+    """An NDTiff file of version 3; returns the offset of the pixels of each plane."""
+    content = write_pages([make_page(plane[..., None], Storage()) for plane in planes])
+    summary = b'{"ChNames": ["DAPI", "GFP"], "Prefix": "run", "z-step_um": 0.5}'
+    head = struct.pack("<6I", 483729, 3, 2, 2355492, len(summary), 0)[:20]
+    moved = 8 + len(head) + len(summary)
+    moved += moved % 2
+    with tifffile.TiffFile(io.BytesIO(content)) as tif:
+        offsets = [page.dataoffsets[0] for page in tif.pages]
+    shifted = _shifted(content, moved - 8)
+    path.write_bytes(shifted[:8] + (head + summary).ljust(moved - 8, b"\0") + shifted[8:])
+    return [offset + moved - 8 for offset in offsets]
+
+
+def _shifted(content: bytes, by: int) -> bytes:
+    """Move all that lies behind the header; offsets are corrected by rewriting the tables that hold them."""
+    out = bytearray(content)
+    at = struct.unpack_from("<I", out, 4)[0]
+    struct.pack_into("<I", out, 4, at + by)
+    sizes = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}
+    while at:
+        count = struct.unpack_from("<H", out, at)[0]
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            code, kind, length, value = struct.unpack_from("<HHII", out, entry)
+            if sizes[kind] * length > 4 or code == 273:
+                struct.pack_into("<I", out, entry + 8, value + by)
+        link = at + 2 + 12 * count
+        at = struct.unpack_from("<I", out, link)[0]
+        if at:
+            struct.pack_into("<I", out, link, at + by)
+    return bytes(out)
+
+
+def test_ndtiff_index_names_axes_and_files(tmp_path: Path) -> None:
+    pixels = counting(4, 6, 5, dtype="u1")
+    first = ndtiff(tmp_path / "run_NDTiffStack.tif", pixels[:2])
+    second = ndtiff(tmp_path / "run_NDTiffStack_1.tif", pixels[2:])
+    rows = [
+        (
+            {"time": t, "channel": c},
+            f"run_NDTiffStack{'_1' if t else ''}.tif",
+            (second if t else first)[i],
+            5,
+            6,
+        )
+        for t in range(2)
+        for i, c in enumerate(("DAPI", "GFP"))
+    ]
+    (tmp_path / "NDTiff.index").write_bytes(ndtiff_index(*rows))
+    for name in ("run_NDTiffStack.tif", "run_NDTiffStack_1.tif"):
+        handle = open_image(tmp_path / name)
+        assert str(handle.dims) == "T=2, C=2, Y=6, X=5"
+        assert handle.channel_names == ("DAPI", "GFP")
+        assert handle.pixel_size.Z == 0.5
+        assert to_numpy(handle).tobytes() == pixels.tobytes()
+
+
+def test_ndtiff_stays_in_its_folder_and_tells_what_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (offset,) = ndtiff(folder / "a_NDTiffStack.tif", counting(1, 6, 5, dtype="u1"))
+    (outside,) = ndtiff(tmp_path / "b.tif", np.full((1, 6, 5), 99, np.uint8))
+    rows = [
+        ({"time": 0}, "a_NDTiffStack.tif", offset, 5, 6),
+        ({"time": 1}, "../b.tif", outside, 5, 6),
+    ]
+    (folder / "NDTiff.index").write_bytes(ndtiff_index(*rows))
+    handle = open_image(folder / "a_NDTiffStack.tif")
+    assert [note.code for note in handle.diagnostics] == ["ndtiff-member"]
+    assert not (to_numpy(transpose_to(handle, "YX", T=1))).any()
+
+
+def test_broken_index_is_read_as_far_as_it_goes() -> None:
+    whole = ndtiff_index(({"z": 0}, "a.tif", 8, 5, 6), ({"z": 1}, "a.tif", 38, 5, 6))
+    entries, notes = parse_index(whole[:-5], "here")
+    assert [entry.offset for entry in entries] == [8]
+    assert [note.code for note in notes] == ["ndtiff-index"]
+    assert parse_index(b"\xff\xff\xff\xff{", "here")[0] == []
+
+
+# ---------------------------------------------------------------- by tifffile
+
+
+def test_aperio_slide_has_levels_and_pictures(tmp_path: Path) -> None:
+    full = np.random.default_rng(3).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.svs") as tif:
+        text = "Aperio Image Library v1\r\n256x256 |AppMag = 20|MPP = 0.5"
+        tif.write(full, tile=(64, 64), description=text, metadata=None)
+        tif.write(full[::8, ::8], description=text, metadata=None, rowsperstrip=16)
+        tif.write(full[::4, ::4], tile=(64, 64), description=text, metadata=None)
+        tif.write(full[:40, :40], description="Aperio label", metadata=None, subfiletype=1)
+    handle = open_image(tmp_path / "a.svs")
+    assert [level.shape for level in handle.levels] == [(256, 256, 3), (64, 64, 3)]
+    assert handle.pixel_size.X == 0.5
+    assert to_numpy(handle).tobytes() == full.tobytes()
+    assert {scene.name for scene in handle.scenes} == {"Baseline", "Thumbnail", "Label"}
+
+
+def test_real_lsm_and_stk() -> None:
+    lsm = open_image(corpus_file("lsm/test.lsm"))
+    assert lsm.channel_names == ("ChS1",)
+    assert [note.code for note in lsm.diagnostics if note.code != "tifffile"] == ["thumbnails"]
+    stk = open_image(corpus_file("tiff/cellprofiler/MetamorphImage.tif"))
+    assert pytest.approx(0.645) == stk.pixel_size.X
+    assert stk.channel_names == ("Cy5",)
+
+
+def test_what_tifffile_logs_is_a_diagnostic_and_nothing_reaches_the_terminal(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    content = bytearray(corpus_file("lsm/test.lsm").read_bytes())
+    handle = open_image(bytes(content))
+    assert handle.shape
+    assert capsys.readouterr().err == ""
+    assert not caplog.records
+
+
+def test_scanimage_channels_and_frames() -> None:
+    pixels = counting(12, 4, 5, dtype="i2")
+    text = b"SI.hChannels.channelSave = [1;3]\nSI.hStackManager.framesPerSlice = 2\nSI.hRoiManager.scanFrameRate = 4\n\0"
+    pages = [make_page(plane[..., None], Storage(), [Tag(305, ASCII, text)]) for plane in pixels]
+    handle = open_image(write_pages(pages))
+    assert str(handle.dims) == "Z=3, T=2, C=2, Y=4, X=5"
+    assert handle.time_step == 0.25
+    assert to_numpy(handle).tobytes() == pixels.tobytes()
