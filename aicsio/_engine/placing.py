@@ -274,7 +274,7 @@ def _follows(piece: Encoded, last: Encoded, first: Encoded) -> bool:
 
 def _decode(job: Job[Encoded], dest: Array, data: Any, scratch: _codecs.Scratch) -> None:
     piece = job.piece
-    want = _codecs.Want(piece.shape, piece.dtype, scratch)
+    want = _codecs.DecodeTarget(piece.shape, piece.dtype, scratch)
     whole = job.taken is None and piece.extent == piece.shape
     if whole and piece.dtype == dest.dtype and dest.flags.c_contiguous:
         want.into = dest.reshape(-1).view(np.uint8)

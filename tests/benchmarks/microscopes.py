@@ -92,13 +92,13 @@ def ranges(sample: Sample, path: Path) -> Ranges:
         nbytes = rows * columns * 2
         offsets = tuple(layout.offsets[0] + index * nbytes for index in range(shape[0]))
         return Ranges(path, shape, tile, None, offsets, (nbytes,) * shape[0])
-    from aicsio._codecs import subblock_payload
+    from aicsio._codecs import find_subblock_payload
 
     found = []
     with path.open("rb") as file:
         for row in range(layout.total):
             file.seek(layout.position.at(row))
-            start, count = subblock_payload(file.read(HEADER))
+            start, count = find_subblock_payload(file.read(HEADER))
             found.append((layout.position.at(row) + start, count))
     return Ranges(path, shape, tile, sample.compression, *zip(*found, strict=True))
 

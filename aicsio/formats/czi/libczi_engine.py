@@ -285,7 +285,7 @@ def check_segments(index: Index) -> None:
             listed = reader.read(entry, length)
             try:
                 head = reader.read(offset, SEGMENT_HEAD + 16 + length)
-                start, nbytes = _codecs.subblock_payload(head)
+                start, nbytes = _codecs.find_subblock_payload(head)
                 _compare(
                     parse_entries(head[48:], 1, offset, source),
                     parse_entries(listed, 1, entry, source),

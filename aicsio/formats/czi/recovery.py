@@ -99,7 +99,7 @@ def _whole_subblock(reader: readers.Reader, at: int, size: int) -> bytes | None:
     ):
         return None
     try:
-        start, nbytes = _codecs.subblock_payload(head)
+        start, nbytes = _codecs.find_subblock_payload(head)
     except CorruptFileError:
         return None
     if at + start + nbytes > size:

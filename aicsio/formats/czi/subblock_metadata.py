@@ -63,7 +63,7 @@ def read_texts(source: Source, positions: Sequence[int]) -> Iterator[bytes]:
 def _extent(source: Source, at: int, head: bytes, end: int) -> tuple[int, int]:
     """Where the metadata of a subblock begin, counted from the subblock, and how long they are."""
     try:
-        pixels, _ = _codecs.subblock_payload(head)
+        pixels, _ = _codecs.find_subblock_payload(head)
     except CorruptFileError as error:
         raise CorruptFileError.at(source.uri, at, str(error)) from error
     length: int = struct.unpack_from("<i", head, 32)[0]
