@@ -8,9 +8,7 @@ open_image(read_attachment(handle, "Label"))
 from aicsio.errors import SceneError, UnsupportedFormatError
 from aicsio.formats.czi import attachments as czi
 from aicsio.formats.czi import index
-from aicsio.formats.czi.attachments import Event
-from aicsio.formats.czi.index import Attachment
-from aicsio.records import ImageHandle
+from aicsio.records import Attachment, Event, ImageHandle
 from aicsio.steps import verb
 
 __all__ = ["Attachment", "Event", "list_attachments", "list_events", "read_attachment"]

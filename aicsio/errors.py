@@ -8,6 +8,7 @@
     ├─ SceneError (IndexError)              a scene, level or channel that is not there
     ├─ UnsupportedFormatError (ValueError)  no format takes the file
     ├─ MissingDependencyError (ImportError) an optional package is not installed
+    ├─ ImageTooLargeError (MemoryError)     the pixels do not fit into the free memory
     ├─ SourceError (OSError)                the bytes cannot be had
     │  ├─ SourceNotFoundError (FileNotFoundError)
     │  └─ SourceChangedError                the file is not the one that was indexed
@@ -23,6 +24,7 @@ __all__ = [
     "ArgumentTypeError",
     "CorruptFileError",
     "DimensionError",
+    "ImageTooLargeError",
     "MissingDependencyError",
     "SceneError",
     "SourceChangedError",
@@ -55,6 +57,12 @@ class UnsupportedFormatError(AicsioError, ValueError):
 
 class MissingDependencyError(AicsioError, ImportError):
     """An optional package is needed; the message holds the exact install line."""
+
+
+class ImageTooLargeError(
+    MemoryError, AicsioError
+):  # this order: MemoryError has a __new__ of its own
+    """The requested pixels do not fit into the free memory; the file itself may be sound."""
 
 
 class SourceError(AicsioError, OSError):

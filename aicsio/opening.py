@@ -116,6 +116,7 @@ def open_image(
         with readers.session():
             source = readers.identify(image, storage_options)
             row = _choose(source) if format is None else _named(format)
+            row.check_engine(engine)
             contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:
             contents = _with_dims(contents, dims)

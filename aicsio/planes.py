@@ -108,9 +108,9 @@ def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     CorruptFileError, SourceError
     """
     found = dict.fromkeys(
-        piece.behind.offset
+        piece.header.offset
         for piece in _engine.pieces(handle.array)
-        if isinstance(piece, Strided | Encoded) and piece.behind is not None
+        if isinstance(piece, Strided | Encoded) and piece.header is not None
     )
     if handle.format != "czi" or (not found and not isinstance(handle.array.layout, CziLayout)):
         raise UnsupportedFormatError(

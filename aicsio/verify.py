@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio import formats
 from aicsio._checks import checked
 from aicsio.arrays import to_numpy
 from aicsio.errors import AicsioError, MissingDependencyError, UnsupportedFormatError
@@ -19,9 +20,6 @@ from aicsio.records import ImageHandle
 from aicsio.steps import select_scene, transpose_to
 
 __all__ = ["Difference", "Verification", "verify"]
-
-SECOND_ENGINES = {"czi": "aicspylibczi", "lif": "readlif"}
-"""The independent engine of each format that has one."""
 
 
 @attrs.frozen
@@ -95,11 +93,11 @@ def verify(image: object, *, format: str | None = None) -> Verification:
         When the second engine is not installed.
     """
     native = open_image(image, format=format, engine=None)
-    second = SECOND_ENGINES.get(native.format)
-    if second is None:
-        raise UnsupportedFormatError(
-            f"{native.format} has one engine; {', '.join(SECOND_ENGINES)} have a second one"
-        )
+    row = formats.by_name(native.format)
+    if row is None or len(row.engines) < 2:
+        having = ", ".join(row.name for row in formats.TABLE if len(row.engines) > 1)
+        raise UnsupportedFormatError(f"{native.format} has one engine; {having} have a second one")
+    second = row.engines[1]
     engines = ("native", second)
     alone = next(
         (note.message for note in native.diagnostics if note.code == "second-engine"), None

@@ -1,4 +1,4 @@
-"""Pure view algebra: views compose, and a view over a block grid becomes a list of segments.
+"""Pure view algebra: views compose, and a view over a block grid becomes a list of block runs.
 
 Rule kept here: no I/O, no arrays, no letters parsed; only positions.
 """
@@ -33,56 +33,63 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     dims = array.dims
     notation.parse_order(order)
     notation.check_picks(picks, dims)
-    resolved = {
-        letter: notation.resolve_pick(pick, letter, dims[letter]) for letter, pick in picks.items()
-    }
+    resolved: dict[str, Pick] = {}
+    for letter, pick in picks.items():
+        resolved[letter] = notation.resolve_pick(pick, letter, dims[letter])
     for letter, size in dims.items():
         if letter not in order:
             _require_droppable(letter, size, resolved, order, dims)
     stored = list(array.view.picks)
     axes = dict(zip(array.view.letters, array.view.axes, strict=True))
     for letter, axis in axes.items():
-        if axis < 0:
-            continue
-        pick = resolved.get(letter, range(dims[letter]) if letter in order else 0)
-        if isinstance(pick, int) and letter in order:
-            pick = range(pick, pick + 1)
-        elif not isinstance(pick, int) and letter not in order:
-            pick = pick[0]
-        stored[axis] = compose(stored[axis], pick)
-    for letter, pick in resolved.items():
-        if axes[letter] < 0 and not isinstance(pick, int) and len(pick) > 1:
+        if axis >= 0:
+            pick = _pick_of(letter, order, resolved, dims)
+            stored[axis] = compose(stored[axis], pick)
+        elif _length(resolved.get(letter, 0)) > 1:
+            count = _length(resolved[letter])
             raise DimensionError(
-                f"{letter} was added with length 1: it cannot be picked {len(pick)} times"
+                f"{letter} was added with length 1: it cannot be picked {count} times"
             )
     view = View(order, tuple(axes.get(letter, -1) for letter in order), tuple(stored))
     return LazyArray(array.layout, array.stored, array.dtype, view)
 
 
+def _pick_of(letter: str, order: str, resolved: Mapping[str, Pick], dims: Dims) -> Pick:
+    """Return the positions of one axis: a letter in the order keeps its axis, another one drops it."""
+    if letter not in resolved:
+        return range(dims[letter]) if letter in order else 0
+    pick = resolved[letter]
+    if isinstance(pick, int):
+        return range(pick, pick + 1) if letter in order else pick
+    return pick if letter in order else pick[0]
+
+
+def _length(pick: Pick) -> int:
+    return 1 if isinstance(pick, int) else len(pick)
+
+
 def _require_droppable(
     letter: str, size: int, picks: Mapping[str, Pick], order: str, dims: Dims
 ) -> None:
-    pick = picks.get(letter)
-    if isinstance(pick, int) or (pick is None and size == 1):
+    positions = _length(picks[letter]) if letter in picks else size
+    if positions == 1:
         return
-    if pick is not None and len(pick) == 1:
-        return
-    dropped = [other for other, known in picks.items() if isinstance(known, int) or len(known) == 1]
+    dropped = [other for other, pick in picks.items() if _length(pick) == 1]
     keep = notation.suggestion(order, dims, dropped)
     raise DimensionError(
-        f"{order!r} would drop {letter!r}, which has {len(pick) if pick is not None else size} positions: "
+        f"{order!r} would drop {letter!r}, which has {positions} positions: "
         f"pick one with {letter}=0, or keep it: {keep!r}"
     )
 
 
 def compose(outer: Pick, inner: Pick) -> Pick:
-    """Pick ``inner`` from what ``outer`` has picked."""
+    """Pick ``inner`` from the positions that ``outer`` has picked."""
     if isinstance(outer, int):
         return outer
     if isinstance(inner, int):
         return outer[inner]
     if isinstance(outer, range) and isinstance(inner, range):
-        # Bounds were checked when inner was resolved, so the composed range has exactly len(inner) items.
+        # resolve_pick has checked the bounds, so the composed range has exactly len(inner) items.
         first = outer.start + inner.start * outer.step
         step = outer.step * inner.step
         return range(first, first + step * len(inner), step)
@@ -100,7 +107,7 @@ def as_range(positions: tuple[int, ...]) -> Pick:
 
 
 @attrs.define
-class Segment:
+class BlockRun:
     """The part of one axis that one stored block supplies. Not a record: it lives for one read."""
 
     block: int
@@ -109,60 +116,70 @@ class Segment:
     """First position of the window, relative to the block."""
     stop: int
     """One past the last position of the window, relative to the block."""
-    inside: slice | tuple[int, ...] | None
-    """What of the window is kept, in output order; ``None`` for all of it."""
-    out: slice | tuple[int, ...]
+    window_positions: slice | tuple[int, ...] | None
+    """Positions of the window that are shown, in output order; ``None`` for all of it."""
+    target: slice | tuple[int, ...]
     """Output positions."""
 
 
-def segments(pick: Pick, block: int) -> list[Segment]:
+def split_by_block(pick: Pick, block_size: int) -> list[BlockRun]:
     """Cut the picked positions of an axis at the edges of its blocks.
 
-    A run with a step (or in any order) inside one block becomes one window around it, and ``inside`` says what to keep.
+    A run with a step (or in any order) inside one block becomes one window around it;
+    ``window_positions`` selects from that window.
+
+    Parameters
+    ----------
+    pick
+        Picked positions of a stored axis.
+    block_size
+        Positions of a block along this axis.
     """
     if isinstance(pick, int):
-        at = pick % block
-        return [Segment(pick // block, at, at + 1, None, slice(0, 1))]
-    if isinstance(pick, range):
-        index = pick.start // block
-        if pick.step == 1 and 0 < len(pick) <= (index + 1) * block - pick.start:
-            return [
-                Segment(
-                    index,
-                    pick.start - index * block,
-                    pick.stop - index * block,
-                    None,
-                    slice(0, len(pick)),
-                )
-            ]
-        return list(_range_segments(pick, block))
-    return list(_tuple_segments(pick, block))
+        start = pick % block_size
+        return [BlockRun(pick // block_size, start, start + 1, None, slice(0, 1))]
+    if not isinstance(pick, range):
+        return list(_split_positions(pick, block_size))
+    # Most reads take a whole block, or a part of one: answered without a generator.
+    index = pick.start // block_size
+    block_start = index * block_size
+    if pick.step == 1 and 0 < len(pick) <= block_start + block_size - pick.start:
+        start, stop = pick.start - block_start, pick.stop - block_start
+        return [BlockRun(index, start, stop, None, slice(0, len(pick)))]
+    return list(_split_range(pick, block_size))
 
 
-def _range_segments(pick: range, block: int) -> Iterator[Segment]:
-    step, n, done = pick.step, len(pick), 0
-    while done < n:
+def _split_range(pick: range, block_size: int) -> Iterator[BlockRun]:
+    step, length = pick.step, len(pick)
+    done = 0
+    while done < length:
         first = pick[done]
-        index = first // block
-        room = (index + 1) * block - 1 - first if step > 0 else first - index * block
-        count = min(n - done, room // abs(step) + 1)
+        index = first // block_size
+        block_start = index * block_size
+        # How far the run can go before it leaves the block, upwards or downwards.
+        if step > 0:
+            distance = block_start + block_size - 1 - first
+        else:
+            distance = first - block_start
+        count = min(length - done, distance // abs(step) + 1)
         last = first + (count - 1) * step
-        low, high = min(first, last) - index * block, max(first, last) - index * block + 1
-        inside = (
-            None
-            if step == 1 or count == 1
-            else slice(0 if step > 0 else high - low - 1, None, step)
-        )
-        yield Segment(index, low, high, inside, slice(done, done + count))
+        low = min(first, last) - block_start
+        high = max(first, last) - block_start + 1
+        if step == 1 or count == 1:
+            window_positions = None
+        else:
+            window_positions = slice(0 if step > 0 else high - low - 1, None, step)
+        yield BlockRun(index, low, high, window_positions, slice(done, done + count))
         done += count
 
 
-def _tuple_segments(pick: Sequence[int], block: int) -> Iterator[Segment]:
-    by_block: dict[int, list[int]] = {}
-    for out, position in enumerate(pick):
-        by_block.setdefault(position // block, []).append(out)
-    for index, outs in sorted(by_block.items()):
-        inside = [pick[out] - index * block for out in outs]
-        low = min(inside)
-        kept = tuple(position - low for position in inside)
-        yield Segment(index, low, max(inside) + 1, None if len(kept) == 1 else kept, tuple(outs))
+def _split_positions(pick: Sequence[int], block_size: int) -> Iterator[BlockRun]:
+    targets_of_block: dict[int, list[int]] = {}
+    for target, position in enumerate(pick):
+        targets_of_block.setdefault(position // block_size, []).append(target)
+    for index, targets in sorted(targets_of_block.items()):
+        in_block = [pick[target] - index * block_size for target in targets]
+        low = min(in_block)
+        in_window = tuple(position - low for position in in_block)
+        window_positions = None if len(in_window) == 1 else in_window
+        yield BlockRun(index, low, max(in_block) + 1, window_positions, tuple(targets))

@@ -1,4 +1,4 @@
-"""Which bytes hold a strided piece: as few reads as possible, and little read that nobody wants.
+"""Plans the reads of a strided piece: as few as possible, with few bytes that nobody wants.
 
 Rule kept here: pure arithmetic on a piece; no I/O.
 """
@@ -10,34 +10,35 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from aicsio.records import Strided
+from aicsio.records import Selection, Strided
 
 MIN_RUN = 64
-"""Rows shorter than this many bytes are read with what lies between them."""
+"""Rows shorter than this many bytes are read together with the bytes between them: a call costs
+about as much as copying 4 KiB (``placing.NEAR``), so single calls for less never pay."""
 
 
 @attrs.define
-class Reads:
-    """Equal reads that together hold the wanted pixels of a piece. Not a record: it lives for one read."""
+class ReadPlan:
+    """Equal reads that together hold the wanted pixels of a piece. Not a record: lives for one read."""
 
     low: int
     """Byte offset of the first read."""
     nbytes: int
-    """Bytes of each."""
+    """Bytes of each read."""
     start: int
-    """Where its first pixel is, counted from its lowest byte."""
+    """Position of its first pixel, counted from its lowest byte."""
     loops: tuple[tuple[int, range], ...]
-    """Axes of which each read holds one position, and the bytes to add to ``low`` for each position."""
-    extent: tuple[int, ...]
+    """Axes of which each read holds one position, and the bytes to add to ``low`` per position."""
+    shape: tuple[int, ...]
     """Shape of the pixels in one read."""
     strides: tuple[int, ...]
-    """Bytes between them, per axis."""
+    """Their strides in bytes."""
     dense: bool
-    """Whether the bytes of a read are its pixels, in C order, and nothing else."""
+    """Whether they follow each other in C order without a gap."""
 
     def each(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
-        """Yield the byte offset of each read, and the part of the destination that it fills."""
-        index = [slice(None)] * len(self.extent)
+        """Yield the byte offset of each read, and the part of the output that it fills."""
+        index = [slice(None)] * len(self.shape)
         for steps in itertools.product(*(enumerate(offsets) for _, offsets in self.loops)):
             low = self.low
             for (axis, _), (position, offset) in zip(self.loops, steps, strict=True):
@@ -46,63 +47,68 @@ class Reads:
             yield low, tuple(index)
 
 
-def reads(piece: Strided) -> Reads:
-    """Cut a piece into reads: the fewest that take at most twice the bytes that the most would take."""
-    extent, strides, item = piece.extent, piece.strides, piece.dtype.itemsize
-    first = piece.offset + sum(map(operator.mul, piece.crop, strides))
-    if is_dense(extent, strides, item):
-        return Reads(first, math.prod(extent) * item, 0, (), extent, strides, dense=True)
-    widest_first = sorted(
-        (axis for axis, n in enumerate(extent) if n > 1 and strides[axis]),
-        key=lambda axis: -abs(strides[axis]),
-    )
-    ways: list[tuple[int, Reads]] = []
+def plan_reads(piece: Strided) -> ReadPlan:
+    """Cut a piece into reads: the fewest that take at most twice the bytes that the most would take.
+
+    Starting with one read over everything, the axis with the widest stride is looped over next, and
+    so on: each way reads fewer unwanted bytes with more calls.
+    """
+    shape, strides, item = piece.selection.shape, piece.strides, piece.dtype.itemsize
+    first = piece.offset + sum(map(operator.mul, piece.selection.source_start, strides))
+    if is_dense(shape, strides, item):
+        return ReadPlan(first, math.prod(shape) * item, 0, (), shape, strides, dense=True)
+    axes = [axis for axis, size in enumerate(shape) if size > 1 and strides[axis]]
+    widest_first = sorted(axes, key=lambda axis: -abs(strides[axis]))
+    ways: list[tuple[int, ReadPlan]] = []
     loops: list[tuple[int, range]] = []
     for axis in [None, *widest_first]:
         if axis is not None:
-            loops.append((axis, range(0, extent[axis] * strides[axis], strides[axis])))
-            extent = (*extent[:axis], 1, *extent[axis + 1 :])
-        below, above = _reach(extent, strides)
+            loops.append((axis, range(0, shape[axis] * strides[axis], strides[axis])))
+            shape = (*shape[:axis], 1, *shape[axis + 1 :])
+        below, above = _reach(shape, strides)
         span = above - below + item
         if ways and span < MIN_RUN:
             break
-        count = math.prod(len(offsets) for _, offsets in loops)
-        dense = is_dense(extent, strides, item)
-        ways.append(
-            (span * count, Reads(first + below, span, -below, tuple(loops), extent, strides, dense))
-        )
+        read_count = math.prod(len(offsets) for _, offsets in loops)
+        dense = is_dense(shape, strides, item)
+        way = ReadPlan(first + below, span, -below, tuple(loops), shape, strides, dense)
+        ways.append((span * read_count, way))
     least = min(total for total, _ in ways)
     return next(way for total, way in ways if total <= 2 * least)
 
 
-def _reach(extent: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
     """Return how far the last pixels lie below and above the first, in bytes."""
-    ends = [(n - 1) * stride for n, stride in zip(extent, strides, strict=True)]
+    ends = [(size - 1) * stride for size, stride in zip(shape, strides, strict=True)]
     return sum(end for end in ends if end < 0), sum(end for end in ends if end > 0)
 
 
-def is_dense(extent: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:
+def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:
     """Whether pixels follow each other in C order without a gap."""
-    for n, stride in zip(reversed(extent), reversed(strides), strict=True):
-        if n > 1:
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if size > 1:
             if stride != item:
                 return False
-            item *= n
+            item *= size
     return True
 
 
-def thinned(piece: Strided, taken: Sequence[range]) -> Strided:
-    """Take of what a piece wants only these positions, per axis; they may run backwards."""
-    first = [crop + kept.start for crop, kept in zip(piece.crop, taken, strict=True)]
-    extent = tuple(map(len, taken))
+def take_positions(piece: Strided, taken: Sequence[range]) -> Strided:
+    """Keep only these positions of a piece's selection, per axis; they may run backwards."""
+    selection = piece.selection
+    first = [
+        start + positions.start
+        for start, positions in zip(selection.source_start, taken, strict=True)
+    ]
+    shape = tuple(map(len, taken))
     return Strided(
         piece.source,
         piece.offset + sum(map(operator.mul, first, piece.strides)),
-        extent,
-        tuple(stride * kept.step for stride, kept in zip(piece.strides, taken, strict=True)),
+        shape,
+        tuple(
+            stride * positions.step for stride, positions in zip(piece.strides, taken, strict=True)
+        ),
         piece.dtype,
-        (0,) * len(extent),
-        extent,
-        piece.place,
-        piece.behind,
+        Selection((0,) * len(shape), shape, selection.target_start),
+        piece.header,
     )

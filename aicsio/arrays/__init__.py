@@ -18,7 +18,7 @@ from aicsio._io import readers
 from aicsio.arrays import chunks as chunk_sizes
 from aicsio.arrays.chunks import Chunks
 from aicsio.errors import MissingDependencyError
-from aicsio.records import ImageHandle, LazyArray, Pick, View
+from aicsio.records import ImageHandle, LazyArray, Pick, as_numpy
 from aicsio.steps import verb
 
 if TYPE_CHECKING:
@@ -29,40 +29,11 @@ __all__ = ["Chunks", "read_array", "to_dask", "to_numpy", "to_xarray", "token"]
 
 
 def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]:
-    """Read what a lazy array shows; a dask array of the caller is computed in one go, by dask."""
-    graph = _as_dask(array)
-    if graph is None:
-        return _engine.read(array, workers)
-    return np.asarray(graph.compute())
+    """Read the pixels that a lazy array shows; dask computes a dask array of the caller."""
+    return _engine.read(array, workers)
 
 
-def show(pixels: Any, view: View) -> Any:
-    """Apply a view to a numpy or dask array that is there; numpy copies only for lists of positions."""
-    for axis in reversed(range(len(view.picks))):
-        pick = view.picks[axis]
-        if pick != range(pixels.shape[axis]):
-            pixels = pixels[(slice(None),) * axis + (_index(pick),)]
-    kept = [axis for axis, pick in enumerate(view.picks) if not isinstance(pick, int)]
-    moved = pixels.transpose([kept.index(axis) for axis in view.axes if axis >= 0])
-    return moved[tuple(None if axis < 0 else slice(None) for axis in view.axes)]
-
-
-def _index(pick: Pick) -> int | slice | list[int]:
-    if isinstance(pick, range):
-        return slice(pick.start, pick.stop if pick.stop >= 0 else None, pick.step)
-    return pick if isinstance(pick, int) else list(pick)
-
-
-def _as_dask(array: LazyArray) -> "dask.array.Array | None":
-    """What the array shows as the caller's own dask graph; ``None`` for all other pixels.
-
-    Cut into blocks of ours, the graph would be run once a block, with all that the blocks have in common.
-    """
-    held = getattr(array.layout, "held", None)
-    dask_array = sys.modules.get("dask.array")  # whoever has one has imported it
-    if held is None or dask_array is None or not isinstance(held.array, dask_array.Array):
-        return None
-    return cast("dask.array.Array", show(held.array, array.view).astype(array.dtype, copy=False))
+as_numpy.register(LazyArray, read_array)
 
 
 @verb
@@ -118,16 +89,18 @@ class _Sliced:
         with readers.session(readers.LINGER_SECONDS if _is_on_worker() else 0.0):
             return self._read(key)
 
-    def room(self) -> tuple[npt.NDArray[Any], bool]:
+    def allocate(self) -> tuple[npt.NDArray[Any], bool]:
         """Return memory for the whole array, and whether it holds zeros."""
-        return _engine.room(self.array)
+        return _engine.allocate(self.array)
 
-    def read_into(self, key: tuple[slice, ...], out: npt.NDArray[Any], *, blank: bool) -> None:
-        """Read a part into memory of its shape; ``blank`` says that it holds zeros."""
+    def read_into(
+        self, key: tuple[slice, ...], out: npt.NDArray[Any], *, zero_filled: bool
+    ) -> None:
+        """Read a part into memory of its shape; ``zero_filled`` if it holds zeros."""
         shown = views.transpose(
             self.array, self.array.dims.order, dict(zip(self.array.dims.order, key, strict=True))
         )
-        _engine.read_into(shown, out, 1, blank=blank)
+        _engine.read_into(shown, out, 1, zero_filled=zero_filled)
 
     def _read(self, key: Any) -> npt.NDArray[Any]:
         dims = self.array.dims
@@ -192,7 +165,7 @@ def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.A
     """
     array = handle.array
     sizes = chunk_sizes.cut(array, chunks)
-    graph = _as_dask(array)
+    graph = _engine.as_dask(array)
     if graph is not None:
         return graph if chunks == "auto" else graph.rechunk(sizes)
     from aicsio.arrays import dask_graph

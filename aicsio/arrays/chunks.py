@@ -137,7 +137,7 @@ def _divide(array: LazyArray, chunk: list[int], free: list[int], limit: int) -> 
         if nbytes <= limit:
             return
         raw = all(isinstance(piece, Strided) for piece in pieces)
-        least = 1 if raw else max(min(piece.extent[axis], chunk[i]) for piece in pieces)
+        least = 1 if raw else max(min(piece.selection.shape[axis], chunk[i]) for piece in pieces)
         chunk[i] = max(least, chunk[i] * limit // nbytes // least * least)
 
 

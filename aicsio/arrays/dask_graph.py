@@ -39,11 +39,11 @@ class Reader(Protocol):
     def __getitem__(self, key: Any, /) -> Pixels:
         """Read a part."""
 
-    def room(self) -> tuple[Pixels, bool]:
+    def allocate(self) -> tuple[Pixels, bool]:
         """Return memory for the whole, and whether it holds zeros."""
 
-    def read_into(self, key: Slicing, out: Pixels, *, blank: bool) -> None:
-        """Read a part into memory of its shape; ``blank`` says that it holds zeros."""
+    def read_into(self, key: Slicing, out: Pixels, *, zero_filled: bool) -> None:
+        """Read a part into memory of its shape; ``zero_filled`` if it holds zeros."""
 
 
 @attrs.frozen
@@ -102,7 +102,7 @@ class _Filling:
 
     reader: Reader
     out: Pixels
-    blank: bool
+    zero_filled: bool
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -112,7 +112,7 @@ class _Filling:
         index: Any = (*key, ...)  # with the ellipsis a part is a view, even one without axes
         part: Pixels = self.out[index]
         if part.size:
-            self.reader.read_into(key, part, blank=self.blank)
+            self.reader.read_into(key, part, zero_filled=self.zero_filled)
         return part
 
 
@@ -129,11 +129,11 @@ class ImageChunks(da.Array):
         """Read all chunks: see ``dask.compute`` for the options."""
         if get_scheduler(scheduler=kwargs.get("scheduler"), collections=[self]) not in IN_PROCESS:
             return compute(self, traverse=False, **kwargs)[0]
-        out, blank = self.reader.room()
+        out, zero_filled = self.reader.allocate()
         # Under a name of its own: a cache of dask's keeps what it knows by name, and this memory is the caller's.
         name = f"{self.name}-{uuid.uuid4().hex}"
         edges = tuple(map(Edges.of, self.chunks))
-        filled = _make(_Filled, _Filling(self.reader, out, blank), name, self.chunks, edges)
+        filled = _make(_Filled, _Filling(self.reader, out, zero_filled), name, self.chunks, edges)
         compute(filled, traverse=False, **kwargs)
         return out
 

@@ -8,13 +8,14 @@ import functools
 import importlib
 import importlib.util
 import sys
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 import attrs
 
 from aicsio._io.readers import lend, open_binary, read_head
-from aicsio.errors import MissingDependencyError
-from aicsio.records import Contents, Source
+from aicsio.errors import MissingDependencyError, UnsupportedFormatError
+from aicsio.records import Source
+from aicsio.records.protocols import FormatModule, Options
 
 __all__ = [
     "FALLBACK",
@@ -36,27 +37,6 @@ HEAD_BYTES = 4096
 
 
 @attrs.frozen
-class Options:
-    """What the caller asked of a format; a format ignores what does not concern it."""
-
-    mosaic: str = "stitched"
-    """``"stitched"`` or ``"tiles"``."""
-    engine: str | None = None
-    """Which of the format's engines; ``None`` for the default."""
-
-
-@runtime_checkable
-class FormatModule(Protocol):
-    """What a module of a format offers."""
-
-    def recognises(self, source: Source, head: bytes, /) -> bool:
-        """Say whether the content is of this format; reads more than the head only if it must."""
-
-    def read_contents(self, source: Source, options: Options, /) -> Contents:
-        """Describe scenes and layouts; reads no pixels, leaves nothing open."""
-
-
-@attrs.frozen
 class Format:
     """One row of the table."""
 
@@ -70,6 +50,21 @@ class Format:
     """Importable names that the format needs."""
     extra: str | None = None
     """Extra of the package that brings them; ``None`` where they are always installed."""
+    engines: tuple[str, ...] = ("native",)
+    """Names that ``open_image(engine=...)`` takes, the default first."""
+
+    def check_engine(self, engine: str | None) -> None:
+        """Raise unless the format has the requested engine; ``None`` requests the default.
+
+        Raises
+        ------
+        UnsupportedFormatError
+            When it has no engine of that name; the message lists its engines.
+        """
+        if engine is not None and engine not in self.engines:
+            raise UnsupportedFormatError(
+                f"{self.name} has no engine {engine!r}; there are {', '.join(self.engines)}"
+            )
 
     def load(self) -> FormatModule:
         """Import the module.
@@ -90,7 +85,7 @@ class Format:
     def missing(self) -> tuple[str, ...]:
         """Names that the format needs and that cannot be imported here."""
         if self.module in sys.modules:
-            return ()  # it was asked when the module was imported, and asking takes a look at every folder of the path
+            return ()  # checked at import already; find_spec scans every folder of sys.path
         return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
 
 
@@ -100,8 +95,13 @@ def _imported(module: str) -> FormatModule:
 
 
 TABLE: tuple[Format, ...] = (
-    Format("czi", (".czi",), "aicsio.formats.czi"),
-    Format("lif", (".lif", ".lof", ".xlif", ".xlef", ".xlcf"), "aicsio.formats.lif"),
+    Format("czi", (".czi",), "aicsio.formats.czi", engines=("native", "aicspylibczi")),
+    Format(
+        "lif",
+        (".lif", ".lof", ".xlif", ".xlef", ".xlcf"),
+        "aicsio.formats.lif",
+        engines=("native", "readlif"),
+    ),
     Format(
         "ome-tiff",
         (

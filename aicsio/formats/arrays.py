@@ -22,6 +22,7 @@ from aicsio.records import (
     LazyArray,
     Piece,
     Scene,
+    Selection,
     Source,
 )
 
@@ -61,6 +62,10 @@ class ArrayLayout:
     dtype: np.dtype[Any]
     """Its type."""
 
+    def held_array(self) -> Any:
+        """Return the caller's array; see ``aicsio.records.protocols.InMemory``."""
+        return self.held.array
+
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """One piece: the window itself."""
         starts = tuple(
@@ -70,7 +75,7 @@ class ArrayLayout:
         origin = (0,) * len(extent)
         name = "aicsio.formats.arrays:take"
         yield Computed(
-            name, (self.held, starts, extent), extent, self.dtype, origin, extent, origin
+            name, (self.held, starts, extent), extent, self.dtype, Selection(origin, extent, origin)
         )
 
 

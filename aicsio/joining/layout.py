@@ -8,13 +8,23 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import numpy as np
 
 from aicsio._dims import views
-from aicsio.records import Computed, Dims, DType, LazyArray, Piece, Source, Strided
+from aicsio.records import (
+    Computed,
+    Dims,
+    DType,
+    LazyArray,
+    Nested,
+    Piece,
+    Selection,
+    Source,
+    Strided,
+)
 
 __all__ = ["Edges", "Joined", "Opening", "Parts", "Promised", "Promises", "join", "promises"]
 
@@ -66,15 +76,16 @@ class Joined:
 def _lifted(piece: Piece, added: int) -> Piece:
     """Give a piece more axes of length 1, in front."""
     ones, zeros = (1,) * added, (0,) * added
-    more: dict[str, Any] = {
-        "shape": ones + piece.shape,
-        "crop": zeros + piece.crop,
-        "extent": ones + piece.extent,
-        "place": zeros + piece.place,
-    }
+    selection = Selection(
+        zeros + piece.selection.source_start,
+        ones + piece.selection.shape,
+        zeros + piece.selection.target_start,
+    )
+    shape = ones + piece.shape
     if isinstance(piece, Strided):
-        more["strides"] = zeros + piece.strides
-    return attrs.evolve(piece, **more)
+        strides = zeros + piece.strides
+        return attrs.evolve(piece, shape=shape, strides=strides, selection=selection)
+    return attrs.evolve(piece, shape=shape, selection=selection)
 
 
 @attrs.frozen
@@ -87,16 +98,14 @@ class Recut:
     """As the caller wants them."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """One call that reads the window."""
+        """One nested read of the window."""
         starts, extent = _reach(block, self.block_shape, window)
         order = self.inner.dims.order
         picks = {
             letter: range(at, at + n) for letter, at, n in zip(order, starts, extent, strict=True)
         }
         part, origin = views.transpose(self.inner, order, picks), (0,) * len(extent)
-        yield Computed(
-            "aicsio.arrays:read_array", (part, 1), extent, part.dtype, origin, extent, origin
-        )
+        yield Nested(part, extent, Selection(origin, extent, origin))
 
 
 @attrs.frozen
@@ -140,7 +149,11 @@ class Promised:
         origin = (0,) * len(extent)
         asked = (self.source, self.opening, self.dims, self.dtype, starts, extent)
         yield Computed(
-            "aicsio.joining:read_promised", asked, extent, self.dtype, origin, extent, origin
+            "aicsio.joining:read_promised",
+            asked,
+            extent,
+            self.dtype,
+            Selection(origin, extent, origin),
         )
 
 

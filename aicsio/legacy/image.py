@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._dims.notation import UserPick
-from aicsio.arrays import Chunks, show, to_dask
+from aicsio._engine.in_memory import show
+from aicsio.arrays import Chunks, to_dask
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.legacy import inputs, metadata, tczyx
 from aicsio.legacy.reading import Stack, labelled, read, stack_of, use_dask

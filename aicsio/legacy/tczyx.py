@@ -22,7 +22,7 @@ import attrs
 from aicsio._dims import views
 from aicsio._dims.notation import UserPick
 from aicsio.errors import ArgumentTypeError, DimensionError
-from aicsio.records import Channel, Computed, Dims, ImageHandle, LazyArray, Piece, Scene
+from aicsio.records import Channel, Dims, ImageHandle, LazyArray, Nested, Piece, Scene, Selection
 from aicsio.steps import transpose_to
 
 ORDER = "TCZYX"
@@ -245,9 +245,7 @@ class Folded:
             count = len(picks["C"]) * taken
             shape = (*extent[:axis], count, *extent[axis + 1 :])
             place = (*origin[:axis], done, *origin[axis + 1 :])
-            yield Computed(
-                "aicsio.arrays:read_array", (part, 1), shape, part.dtype, origin, shape, place
-            )
+            yield Nested(part, shape, Selection(origin, shape, place))
             done += count
 
 

@@ -24,6 +24,7 @@ from aicsio.records import (
     LazyArray,
     Piece,
     Scene,
+    Selection,
     Source,
     Strided,
 )
@@ -71,13 +72,24 @@ class Grid:
         if self.kind == "raw":
             first, strides = _strides(shape, self.axes, self.flipped, self.dtype.itemsize)
             yield Strided(
-                self.source, offset + first, shape, strides, self.dtype, crop, extent, place
+                self.source,
+                offset + first,
+                shape,
+                strides,
+                self.dtype,
+                Selection(crop, extent, place),
             )
         else:
             count = int(np.frombuffer(self.counts, "<i8")[index])
             codecs = (Codec("deflate"),)
             yield Encoded(
-                self.source, offset, count, codecs, shape, self.dtype, crop, extent, place
+                self.source,
+                offset,
+                count,
+                codecs,
+                shape,
+                self.dtype,
+                Selection(crop, extent, place),
             )
 
 

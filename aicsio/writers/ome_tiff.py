@@ -15,7 +15,16 @@ from aicsio import _engine
 from aicsio._checks import checked
 from aicsio._version import __version__
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import Computed, Diagnostic, Dims, DType, ImageHandle, Piece, PixelSize, Source
+from aicsio.records import (
+    Computed,
+    Diagnostic,
+    Dims,
+    DType,
+    ImageHandle,
+    PixelSize,
+    Source,
+    StoredPiece,
+)
 from aicsio.steps import select_scene, verb
 from aicsio.writers import _atomic_file
 from aicsio.writers._metadata import image_description, overrides
@@ -389,7 +398,7 @@ def _refuse_own_source(target: str, handle: ImageHandle) -> None:
             raise WriteError(f"{target!r} is where these pixels come from: write to another path")
 
 
-def _sources(piece: Piece) -> list[Source]:
+def _sources(piece: StoredPiece) -> list[Source]:
     if isinstance(piece, Computed):
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
     return [piece.source]

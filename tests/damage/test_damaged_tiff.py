@@ -17,7 +17,14 @@ import numpy as np
 import psutil
 import pytest
 
-from aicsio import AicsioError, ArgumentTypeError, CorruptFileError, open_image, to_numpy
+from aicsio import (
+    AicsioError,
+    ArgumentTypeError,
+    CorruptFileError,
+    ImageTooLargeError,
+    open_image,
+    to_numpy,
+)
 from fidelity import every_array
 from support import corpus_file, corpus_names
 
@@ -209,7 +216,7 @@ def test_pixels_beyond_the_end_are_told_when_they_are_read() -> None:
 
 def test_sizes_that_lie_cost_no_memory() -> None:
     huge = page(1 << 20, 1 << 20, (279, 4, 1, 16))
-    with within_limits("huge"), pytest.raises(CorruptFileError):
+    with within_limits("huge"), pytest.raises(ImageTooLargeError):
         to_numpy(open_image(huge))
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aicsio import ImageHandle, open_image, transpose_to
 from aicsio._dims.notation import resolve_pick
-from aicsio._dims.views import Segment, as_range, compose, segments
+from aicsio._dims.views import BlockRun, as_range, compose, split_by_block
 from aicsio.errors import DimensionError
 from aicsio.records import Pick
 from aicsio.testing.strategies import Draw, composite, picks
@@ -57,15 +57,19 @@ def test_even_positions_become_a_range(positions: tuple[int, ...], kept: Pick) -
 
 
 def reassembled(pick: Pick, block: int) -> list[int]:
-    """Positions in output order, as the segments of a pick supply them."""
+    """Positions in output order, as the split_by_block of a pick supply them."""
     wanted = [pick] if isinstance(pick, int) else list(pick)
     found: dict[int, int] = {}
-    for part in segments(pick, block):
+    for part in split_by_block(pick, block):
         assert 0 <= part.start < part.stop <= block
         window = np.arange(part.start, part.stop) + part.block * block
-        inside = list(part.inside) if isinstance(part.inside, tuple) else part.inside
+        inside = (
+            list(part.window_positions)
+            if isinstance(part.window_positions, tuple)
+            else part.window_positions
+        )
         kept = window if inside is None else window[inside]
-        outs = range(len(wanted))[part.out] if isinstance(part.out, slice) else part.out
+        outs = range(len(wanted))[part.target] if isinstance(part.target, slice) else part.target
         assert len(outs) == len(kept)
         for out, position in zip(outs, kept.tolist(), strict=True):
             assert out not in found
@@ -80,16 +84,16 @@ def test_segments_supply_each_position_once(data: st.DataObject, size: int, bloc
 
 
 def test_segments_touch_only_blocks_that_are_needed() -> None:
-    assert [part.block for part in segments((0, 95, 5), 10)] == [0, 9]
-    assert [part.block for part in segments(range(0, 100, 40), 10)] == [0, 4, 8]
-    assert segments(range(12, 18), 10) == [Segment(1, 2, 8, None, slice(0, 6))]
+    assert [part.block for part in split_by_block((0, 95, 5), 10)] == [0, 9]
+    assert [part.block for part in split_by_block(range(0, 100, 40), 10)] == [0, 4, 8]
+    assert split_by_block(range(12, 18), 10) == [BlockRun(1, 2, 8, None, slice(0, 6))]
 
 
 def test_a_window_is_no_wider_than_its_positions() -> None:
-    (part,) = segments(range(17, 11, -2), 100)
+    (part,) = split_by_block(range(17, 11, -2), 100)
     assert (part.start, part.stop) == (13, 18)
-    (part,) = segments((40, 42, 40), 100)
-    assert (part.start, part.stop, part.inside) == (40, 43, (0, 2, 0))
+    (part,) = split_by_block((40, 42, 40), 100)
+    assert (part.start, part.stop, part.window_positions) == (40, 43, (0, 2, 0))
 
 
 @pytest.mark.parametrize(

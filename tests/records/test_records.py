@@ -151,7 +151,8 @@ class TestHandle:
     def test_repr_is_one_line_that_says_what_it_is(self) -> None:
         handle = select_scene(open_image([np.zeros((4, 5), np.uint8)] * 2), 1)
         assert (
-            repr(handle) == "<ImageHandle memory:array (array) scene 2/2 'Image:1': Y=4, X=5 uint8>"
+            repr(handle)
+            == "<ImageHandle memory:array (array) scene 2/2 'Image:1': Y=4, X=5 uint8, axes guessed>"
         )
         assert repr(handle.array) == "<LazyArray Y=4, X=5 uint8>"
 

@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.records import Codec, DType, Encoded, Piece, Source, Strided
+from aicsio.records import Codec, DType, Encoded, Piece, Selection, Source, Strided
 
 Four: TypeAlias = tuple[int, int, int, int]
 """Depth, rows, columns, samples."""
@@ -219,13 +219,13 @@ class Pages:
                         group.codecs,
                         shape,
                         group.dtype,
-                        crop,
-                        taken,
-                        place,
+                        Selection(crop, taken, place),
                     )
             elif offset:
                 strides = self._ranked(none, group.inner(cut.shape))
-                yield Strided(group.source, offset, shape, strides, group.dtype, crop, taken, place)
+                yield Strided(
+                    group.source, offset, shape, strides, group.dtype, Selection(crop, taken, place)
+                )
 
     def _coded(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Encoded]:
         one, none = (1,) * rows.ndim, (0,) * rows.ndim
@@ -260,9 +260,7 @@ class Pages:
                         group.codecs,
                         shape,
                         group.dtype,
-                        crop,
-                        extent,
-                        to,
+                        Selection(crop, extent, to),
                     )
 
     def _raw(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Strided]:
@@ -276,9 +274,11 @@ class Pages:
                     self._ranked(shape, cut.shape),
                     self._ranked(strides, inner),
                     group.dtype,
-                    self._ranked(none, cut.crop),
-                    self._ranked(shape, cut.extent),
-                    self._ranked(at, cut.place),
+                    Selection(
+                        self._ranked(none, cut.crop),
+                        self._ranked(shape, cut.extent),
+                        self._ranked(at, cut.place),
+                    ),
                 )
 
 

@@ -29,7 +29,6 @@ from aicsio.records import (
     Tiles,
 )
 
-ENGINES = ("native", "aicspylibczi")
 EVEN = 0.01
 """Time points whose distances differ by less than this part are taken as evenly spaced."""
 
@@ -46,10 +45,6 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     ------
     CorruptFileError, UnsupportedFormatError, MissingDependencyError
     """
-    if options.engine not in {None, *ENGINES}:
-        raise UnsupportedFormatError(
-            f"CZI has no engine {options.engine!r}; there are {', '.join(ENGINES)}"
-        )
     index = read_index(source)
     if not len(index.subblocks):
         raise CorruptFileError.at(

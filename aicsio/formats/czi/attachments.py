@@ -3,25 +3,11 @@
 import math
 import struct
 
-import attrs
-
 from aicsio.errors import CorruptFileError
-from aicsio.formats.czi.index import Attachment, Index, read_attachment_data
-from aicsio.records import Diagnostic, Source
+from aicsio.formats.czi.index import Index, read_attachment_data
+from aicsio.records import Attachment, Diagnostic, Event, Source
 
 MOST_STAMPS = 1 << 24
-
-
-@attrs.frozen
-class Event:
-    """One entry of an event list."""
-
-    time: float
-    """Seconds, on the clock of the time stamps."""
-    kind: int
-    """Number of the kind of event."""
-    description: str
-    """Text of the microscope or its user."""
 
 
 def parse_time_stamps(raw: bytes, source: Source) -> tuple[float, ...]:

@@ -26,22 +26,10 @@ from aicsio.formats.czi.directory import (
     parse_entries,
 )
 from aicsio.formats.czi.recovery import scanned
-from aicsio.records import Diagnostic, Source
+from aicsio.records import Attachment, Diagnostic, Source
 
 MOST_METADATA = 1 << 30
 """Bytes of XML beyond which a size is taken for a lie."""
-
-
-@attrs.frozen
-class Attachment:
-    """One attachment of a file: a thumbnail, a label, time stamps, a list of events, a lookup table."""
-
-    name: str
-    """Such as ``"Thumbnail"``, ``"Label"``, ``"SlidePreview"``, ``"TimeStamps"``, ``"EventList"``."""
-    kind: str
-    """Type of the content: ``"JPG"``, ``"CZI"``, ``"CZTIMS"``, ``"CZEVL"``, ``"CZLUT"``, ..."""
-    offset: int
-    """Byte offset of the attachment's segment."""
 
 
 @attrs.define(eq=False)

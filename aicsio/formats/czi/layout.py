@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Source, Strided
+from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
 
 Ints = npt.NDArray[np.int64]
 
@@ -226,7 +226,13 @@ class CziLayout:
                 # One gray sample stands for all three.
                 strides = (*strides, 0)
             return Strided(
-                self.source, inner, shape, strides, kind.dtype, crop, extent, place, behind
+                self.source,
+                inner,
+                shape,
+                strides,
+                kind.dtype,
+                Selection(crop, extent, place),
+                behind,
             )
         chain = CHAINS[compression]
         if self.samples and kind.samples == 1:
@@ -241,5 +247,5 @@ class CziLayout:
                 ),
             )
         return Encoded(
-            self.source, 0, nbytes, chain, shape, kind.dtype, crop, extent, place, behind
+            self.source, 0, nbytes, chain, shape, kind.dtype, Selection(crop, extent, place), behind
         )

@@ -60,16 +60,15 @@ class LibraryLayout:
         """The pieces of the inner layout, read by the library."""
         n = len(self.letters)
         for piece in self.inner.pieces(block, window):
-            if isinstance(piece, Strided) and piece.behind is not None:
-                where = struct.unpack_from(f"<{n}i", self.coordinates, 4 * n * piece.behind.offset)
+            if isinstance(piece, Strided) and piece.header is not None:
+                where = struct.unpack_from(f"<{n}i", self.coordinates, 4 * n * piece.header.offset)
                 tile = (piece.source, tuple(zip(self.letters, where, strict=True)))
-                cut = piece.crop, piece.extent, piece.place
                 yield Computed(
                     "aicsio.formats.czi.libczi_engine:read_tile",
                     tile,
                     piece.shape,
                     piece.dtype,
-                    *cut,
+                    piece.selection,
                 )
 
 

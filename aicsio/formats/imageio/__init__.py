@@ -20,7 +20,16 @@ from aicsio._io import readers
 from aicsio.formats import HEAD_BYTES, Options
 from aicsio.formats.imageio import movie_engine, pillow_engine, plugin_engine
 from aicsio.formats.imageio.frames import Array, Description, Frames, as_scene, scene_dims
-from aicsio.records import Channel, Computed, Contents, Diagnostic, LazyArray, Piece, Source
+from aicsio.records import (
+    Channel,
+    Computed,
+    Contents,
+    Diagnostic,
+    LazyArray,
+    Piece,
+    Selection,
+    Source,
+)
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """Frames up to this size together are one block."""
@@ -121,9 +130,7 @@ class FramesLayout:
             (self.frames, first, first + count),
             lead + shape,
             self.frames.dtype,
-            origin + crop,
-            lead + extent,
-            (0,) * len(window),
+            Selection(origin + crop, lead + extent, (0,) * len(window)),
         )
 
 

@@ -31,7 +31,6 @@ from aicsio.records import (
     Tiles,
 )
 
-ENGINES = ("native", "readlif")
 BLOCK_BYTES = 2 << 20
 """Blocks are made about this large."""
 
@@ -48,10 +47,6 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     ------
     CorruptFileError, UnsupportedFormatError, MissingDependencyError
     """
-    if options.engine not in {None, *ENGINES}:
-        raise UnsupportedFormatError(
-            f"LIF has no engine {options.engine!r}; there are {', '.join(ENGINES)}"
-        )
     if is_leica_xml(readers.read_head(source, 256)):
         raise UnsupportedFormatError(
             f"{source.uri} is one of Leica's XML files (XLEF, XLIF, XLCF), which hold no pixels: "

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import attrs
 import numpy as np
 
-from aicsio.records import Computed, DType, Piece, Source, Strided
+from aicsio.records import Computed, DType, Piece, Selection, Source, Strided
 
 
 @attrs.frozen
@@ -52,9 +52,7 @@ class Memory:
                 self.shape,
                 self.strides,
                 self.dtypes[0],
-                starts,
-                extent,
-                origin,
+                Selection(starts, extent, origin),
             )
             return
         samples = self.shape[self.sample] if self.sample >= 0 else 1
@@ -70,7 +68,12 @@ class Memory:
                     number * samples + s + (starts[self.sample] if self.sample >= 0 else 0)
                 ]
                 yield Strided(
-                    self.source, offset, shape, self.strides, self.dtypes[number], first, size, at
+                    self.source,
+                    offset,
+                    shape,
+                    self.strides,
+                    self.dtypes[number],
+                    Selection(first, size, at),
                 )
 
 
@@ -141,13 +144,22 @@ class Stitched:
         def drop(values: tuple[int, ...]) -> tuple[int, ...]:
             return (*values[:tiles], *values[tiles + 1 :])
 
-        place = tuple(a + b for a, b in zip(drop(piece.place), at, strict=True))
-        shape, crop, extent = drop(piece.shape), drop(piece.crop), drop(piece.extent)
+        place = tuple(a + b for a, b in zip(drop(piece.selection.target_start), at, strict=True))
+        shape, crop, extent = (
+            drop(piece.shape),
+            drop(piece.selection.source_start),
+            drop(piece.selection.shape),
+        )
         if isinstance(piece, Computed):
             return Computed(
-                piece.function, piece.arguments, shape, piece.dtype, crop, extent, place
+                piece.function, piece.arguments, shape, piece.dtype, Selection(crop, extent, place)
             )
-        offset = piece.offset + piece.crop[tiles] * piece.strides[tiles]
+        offset = piece.offset + piece.selection.source_start[tiles] * piece.strides[tiles]
         return Strided(
-            piece.source, offset, shape, drop(piece.strides), piece.dtype, crop, extent, place
+            piece.source,
+            offset,
+            shape,
+            drop(piece.strides),
+            piece.dtype,
+            Selection(crop, extent, place),
         )

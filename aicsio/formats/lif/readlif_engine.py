@@ -16,7 +16,17 @@ from aicsio._io import readers
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats.lif.layout import Memory, Stitched
 from aicsio.formats.lif.metadata import LETTERS
-from aicsio.records import Computed, Contents, Diagnostic, DType, LazyArray, Piece, Scene, Source
+from aicsio.records import (
+    Computed,
+    Contents,
+    Diagnostic,
+    DType,
+    LazyArray,
+    Piece,
+    Scene,
+    Selection,
+    Source,
+)
 
 NUMBERS = {letter: number for number, letter in LETTERS.items()}
 
@@ -49,7 +59,11 @@ class LibraryLayout:
         arguments = (self.source, self.image, where)
         name = "aicsio.formats.lif.readlif_engine:read_plane"
         yield Computed(
-            name, arguments, self.block_shape, self.dtype, crop, extent, (0,) * len(extent)
+            name,
+            arguments,
+            self.block_shape,
+            self.dtype,
+            Selection(crop, extent, (0,) * len(extent)),
         )
 
     def cut(self, starts: tuple[int, ...], extent: tuple[int, ...]) -> Iterator[Computed]:
@@ -64,9 +78,11 @@ class LibraryLayout:
                 (self.source, self.image, where),
                 self.block_shape,
                 self.dtype,
-                (*(0,) * lead, *starts[lead:]),
-                (*(1,) * lead, *extent[lead:]),
-                (*position, 0, 0),
+                Selection(
+                    (*(0,) * lead, *starts[lead:]),
+                    (*(1,) * lead, *extent[lead:]),
+                    (*position, 0, 0),
+                ),
             )
 
 

@@ -33,6 +33,7 @@ from aicsio.records import (
     Scene,
     Source,
 )
+from aicsio.records.protocols import Unfoldable, offered
 
 __all__ = ["read_contents", "recognises"]
 
@@ -238,8 +239,9 @@ def unfold(array: LazyArray, modulo: Modulo) -> LazyArray | None:
     stored, layout = array.stored, array.layout
     axis = stored.order.find(modulo.along)
     size = stored.shape[axis] if axis >= 0 else 0
-    if axis < 0 or size % modulo.size or modulo.letter in stored or not hasattr(layout, "unfolded"):
+    unfoldable = offered(layout, Unfoldable)
+    if axis < 0 or size % modulo.size or modulo.letter in stored or unfoldable is None:
         return None
     order = stored.order[: axis + 1] + modulo.letter + stored.order[axis + 1 :]
     shape = (*stored.shape[:axis], size // modulo.size, modulo.size, *stored.shape[axis + 1 :])
-    return LazyArray.whole(layout.unfolded(axis, modulo.size), Dims(order, shape), array.dtype)
+    return LazyArray.whole(unfoldable.unfolded(axis, modulo.size), Dims(order, shape), array.dtype)

@@ -60,7 +60,11 @@ def test_fifty_thousand_even_planes_are_one_piece_and_a_small_record() -> None:
     (piece,) = layout.pieces((0, 0, 0, 0), (slice(3, 4), slice(7, 9), slice(1, 3), slice(2, 4)))
     assert isinstance(piece, Strided)
     assert (piece.offset, piece.strides[:2]) == (100 + 300 * 3007, (0, 300))
-    assert (piece.crop, piece.extent, piece.place) == ((0, 0, 1, 2), (1, 2, 2, 2), (0, 0, 0, 0))
+    assert (piece.selection.source_start, piece.selection.shape, piece.selection.target_start) == (
+        (0, 0, 1, 2),
+        (1, 2, 2, 2),
+        (0, 0, 0, 0),
+    )
 
 
 def test_uneven_planes_are_cut_into_even_runs_and_missing_ones_left_out() -> None:
@@ -106,10 +110,11 @@ def test_a_plane_alone_is_read_as_among_others(codecs: tuple[Codec, ...]) -> Non
         where: dict[tuple[int, ...], object] = {}
         for piece in layout.pieces((0, 0, 0, 0), window):
             assert isinstance(piece, Strided | Encoded)
-            for index in np.ndindex(piece.extent):
-                inside = [a + b for a, b in zip(index, piece.crop, strict=True)]
+            for index in np.ndindex(piece.selection.shape):
+                inside = [a + b for a, b in zip(index, piece.selection.source_start, strict=True)]
                 at = tuple(
-                    w.start + p + i for w, p, i in zip(window, piece.place, index, strict=True)
+                    w.start + p + i
+                    for w, p, i in zip(window, piece.selection.target_start, index, strict=True)
                 )
                 if isinstance(piece, Strided):
                     where[at] = piece.offset + sum(
@@ -137,11 +142,18 @@ def test_each_wanted_position_lies_in_one_piece(codecs: tuple[Codec, ...]) -> No
         for piece in layout.pieces((0, 0, 0), (y, x, s)):
             assert isinstance(piece, Strided if not codecs else Encoded)
             hits[
-                tuple(slice(p, p + n) for p, n in zip(piece.place, piece.extent, strict=True))
+                tuple(
+                    slice(p, p + n)
+                    for p, n in zip(
+                        piece.selection.target_start, piece.selection.shape, strict=True
+                    )
+                )
             ] += 1
             assert all(
                 c + n <= size
-                for c, n, size in zip(piece.crop, piece.extent, piece.shape, strict=True)
+                for c, n, size in zip(
+                    piece.selection.source_start, piece.selection.shape, piece.shape, strict=True
+                )
             )
         missing = np.zeros_like(hits)
         missing[max(8 - y.start, 0) :, max(8 - x.start, 0) :, max(1 - s.start, 0) :] = 1

@@ -1,0 +1,130 @@
+"""Cuts a view into tasks, one stored block each, and lists the pieces of a task.
+
+Rule kept here: planning performs no I/O and is lazy: a view of 100 000 blocks is never a list.
+"""
+
+import bisect
+import itertools
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import attrs
+
+from aicsio._dims import views
+from aicsio._engine import strided
+from aicsio._engine.placing import Placement
+from aicsio.records import LazyArray, Nested, Piece, StoredPiece, Strided
+
+
+@attrs.define
+class Task:
+    """One block's share of a plan. Not a record: it lives for one read."""
+
+    block: tuple[int, ...]
+    """Grid index of the block."""
+    window: tuple[slice, ...]
+    """Part of the block that is needed."""
+    window_positions: tuple[slice | tuple[int, ...] | None, ...] | None
+    """Positions of the window that are shown, per axis; ``None`` if all are, in order."""
+    target: tuple[slice | tuple[int, ...], ...]
+    """Their place in the output, per stored axis."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the window."""
+        return tuple(part.stop - part.start for part in self.window)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether some axis takes or fills uneven positions, which needs a buffer for the window."""
+        parts = (*self.target, *(self.window_positions or ()))
+        return any(isinstance(part, tuple) for part in parts)
+
+
+def tasks(array: LazyArray) -> Iterator[Task]:
+    """Cut the positions that the array shows into tasks, one block each."""
+    axes = zip(array.view.picks, array.layout.block_shape, strict=True)
+    runs_per_axis = [views.split_by_block(pick, max(block, 1)) for pick, block in axes]
+    for runs in itertools.product(*runs_per_axis):
+        in_order = all(run.window_positions is None for run in runs)
+        yield Task(
+            tuple(run.block for run in runs),
+            tuple(slice(run.start, run.stop) for run in runs),
+            None if in_order else tuple(run.window_positions for run in runs),
+            tuple(run.target for run in runs),
+        )
+
+
+def pieces(array: LazyArray) -> Iterator[StoredPiece]:
+    """Yield every piece that a read of the array touches, in order: the cost of a request.
+
+    Pieces of nested arrays are listed in place of the nested piece.
+    """
+    for task in tasks(array):
+        for placement in placements(array, task):
+            if isinstance(placement.piece, Nested):
+                yield from pieces(placement.piece.array)
+            else:
+                yield placement.piece
+
+
+def placements(array: LazyArray, task: Task) -> Iterator[Placement[Any]]:
+    """List the pieces of a task that supply positions the view shows."""
+    for piece in array.layout.pieces(task.block, task.window):
+        selection = piece.selection
+        stops = map(operator.add, selection.target_start, selection.shape)
+        target = tuple(map(slice, selection.target_start, stops))
+        if task.window_positions is None:
+            yield Placement(piece, target, None)
+        elif task.scattered:
+            if all(map(_meets, task.window_positions, target, task.shape)):
+                yield Placement(piece, target, None)
+        else:
+            placement = _thin_out(piece, task, target)
+            if placement is not None:
+                yield placement
+
+
+def _meets(positions: slice | tuple[int, ...] | None, target: slice, size: int) -> bool:
+    """Whether some shown position of a window lies in ``target``."""
+    if not isinstance(positions, tuple):
+        return any(target.start <= at < target.stop for at in range(size)[positions or slice(None)])
+    return any(target.start <= at < target.stop for at in positions)
+
+
+def _thin_out(piece: Piece, task: Task, target: tuple[slice, ...]) -> Placement[Any] | None:
+    """Keep only the shown positions of a piece; ``None`` if none is shown."""
+    targets: list[slice] = []
+    taken: list[range] = []
+    positions_per_axis = cast("Sequence[slice | None]", task.window_positions)
+    for positions, part, size in zip(positions_per_axis, target, task.shape, strict=True):
+        shown = range(size)[positions or slice(None)]
+        target_items, piece_positions = _items_within(shown, part.start, part.stop)
+        if not piece_positions:
+            return None
+        targets.append(target_items)
+        taken.append(piece_positions)
+    if isinstance(piece, Strided):
+        return Placement(strided.take_positions(piece, taken), tuple(targets), None)
+    source_slices: list[slice] = []
+    for start, piece_positions in zip(piece.selection.source_start, taken, strict=True):
+        stop = start + piece_positions.stop
+        # Backwards to position 0 a range stops at -1, which a slice would count from the end.
+        source_slices.append(
+            slice(start + piece_positions.start, stop if stop >= 0 else None, piece_positions.step)
+        )
+    return Placement(piece, tuple(targets), tuple(source_slices))
+
+
+def _items_within(run: range, low: int, high: int) -> tuple[slice, range]:
+    """Return the items of an even run in ``low .. high - 1``, and their positions less ``low``."""
+    if run.step > 0:
+        begin = bisect.bisect_left(run, low)
+        end = bisect.bisect_left(run, high)
+    else:
+        # A run downwards is sorted by its negative values; the bounds change places with it.
+        begin = bisect.bisect_left(run, 1 - high, key=operator.neg)
+        end = bisect.bisect_left(run, 1 - low, key=operator.neg)
+    part = run[begin:end]
+    return slice(begin, end), range(part.start - low, part.stop - low, part.step)

@@ -1,0 +1,115 @@
+"""Letters and sizes of an image, in order.
+
+Rule kept here: a letter that is not there raises; no size is ever invented.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, overload
+
+import attrs
+
+from aicsio.errors import DimensionError
+
+
+@attrs.frozen
+class Dims:
+    """Letters and sizes, in order: ``Dims("CZYX", (2, 5, 64, 64))``.
+
+    Sizes are attributes and items (``dims.X``, ``dims["X"]``, ``dims["Z", "Y"]``); iterating gives
+    the letters.
+
+    Raises
+    ------
+    DimensionError
+        When the numbers of letters and sizes differ, or a letter stands twice.
+
+    Examples
+    --------
+    >>> from aicsio import Dims
+    >>> dims = Dims("CYX", (2, 64, 80))
+    >>> dims.X, dims["C", "Y"], "Z" in dims
+    (80, (2, 64), False)
+    """
+
+    order: str
+    """One capital letter per axis, slowest first."""
+    shape: tuple[int, ...]
+    """Size of each axis, in pixels or positions."""
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.order) != len(self.shape):
+            raise DimensionError(
+                f"{len(self.order)} letters {self.order!r} for {len(self.shape)} sizes {self.shape}"
+            )
+        if len(set(self.order)) != len(self.order):
+            raise DimensionError(f"{self.order!r} names a dimension twice")
+
+    @overload
+    def __getitem__(self, key: str, /) -> int: ...
+    @overload
+    def __getitem__(self, key: tuple[str, ...], /) -> tuple[int, ...]: ...
+    def __getitem__(self, key: str | tuple[str, ...], /) -> int | tuple[int, ...]:
+        if isinstance(key, tuple):
+            return tuple(self[letter] for letter in key)
+        if len(key) != 1 or key not in self.order:
+            raise DimensionError(f"no dimension {key!r} here; there are {self._listing()}")
+        return self.shape[self.order.index(key)]
+
+    def __contains__(self, letter: object) -> bool:
+        return isinstance(letter, str) and len(letter) == 1 and letter in self.order
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def get(self, letter: str, default: int) -> int:
+        """Return the size of a dimension, or ``default`` if the image lacks it."""
+        return self.shape[self.order.index(letter)] if letter in self else default
+
+    def items(self) -> tuple[tuple[str, int], ...]:
+        """Return pairs of letter and size, in order."""
+        return tuple(zip(self.order, self.shape, strict=True))
+
+    def __str__(self) -> str:
+        return self._listing()
+
+    def _listing(self) -> str:
+        return ", ".join(f"{letter}={size}" for letter, size in self.items()) or "no dimensions"
+
+    if TYPE_CHECKING:
+        # A bare __getattr__ would give every misspelt attribute the type int.
+        @property
+        def T(self) -> int: ...
+        @property
+        def C(self) -> int: ...
+        @property
+        def Z(self) -> int: ...
+        @property
+        def Y(self) -> int: ...
+        @property
+        def X(self) -> int: ...
+        @property
+        def S(self) -> int: ...
+        @property
+        def M(self) -> int: ...
+        @property
+        def H(self) -> int: ...
+        @property
+        def I(self) -> int: ...  # noqa: E743 - the letter that Zeiss gives to illuminations
+        @property
+        def V(self) -> int: ...
+        @property
+        def R(self) -> int: ...
+        @property
+        def B(self) -> int: ...
+
+    else:
+
+        def __getattr__(self, name: str) -> int:
+            if len(name) == 1 and name.isascii() and name.isupper():
+                if name in self.order:
+                    return self.shape[self.order.index(name)]
+                raise AttributeError(f"no dimension {name!r} here; there are {self._listing()}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

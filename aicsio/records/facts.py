@@ -1,0 +1,157 @@
+"""Facts about an image that pipelines use: sizes, channels, planes, tiles.
+
+Rule kept here: ``None`` or NaN means that the file does not give the fact. It never becomes 1.0 or
+an empty string.
+"""
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.records.dims import Dims
+
+
+@attrs.frozen
+class PixelSize:
+    """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X."""
+
+    Z: float | None = None
+    """Distance between sections."""
+    Y: float | None = None
+    """Height."""
+    X: float | None = None
+    """Width."""
+
+    def __iter__(self) -> Iterator[float | None]:
+        return iter((self.Z, self.Y, self.X))
+
+
+@attrs.frozen
+class Channel:
+    """Metadata of one channel."""
+
+    name: str | None = None
+    """As the file names it; ``None`` if the file has no name."""
+    color: int | None = None
+    """0xRRGGBBAA, unsigned; ``None`` if the file has no colour."""
+    emission: float | None = None
+    """Emission wavelength in nanometres."""
+    excitation: float | None = None
+    """Excitation wavelength in nanometres."""
+    fluor: str | None = None
+    """Fluorophore or dye."""
+    samples: int = 1
+    """Samples of one pixel: 3 for RGB, 4 for RGBA."""
+
+
+@attrs.frozen
+class Objective:
+    """The objective lens; fields that the file lacks are ``None``."""
+
+    name: str | None = None
+    """Model, or the maker's name for it."""
+    magnification: float | None = None
+    """Nominal magnification."""
+    aperture: float | None = None
+    """Numerical aperture."""
+    immersion: str | None = None
+    """Immersion medium, in the file's words."""
+
+
+@attrs.frozen
+class Planes:
+    """Per-plane facts in columns: little-endian float64, one value per plane, NaN if missing."""
+
+    dims: Dims
+    """Letters and sizes of the planes, such as ``TCZ``; the columns are in C order over them."""
+    time: bytes | None = None
+    """Seconds since the start of the acquisition."""
+    exposure: bytes | None = None
+    """Exposure time in seconds."""
+    x: bytes | None = None
+    """Stage position in micrometres."""
+    y: bytes | None = None
+    """Stage position in micrometres."""
+    z: bytes | None = None
+    """Stage or focus position in micrometres."""
+
+    def column(self, name: str) -> npt.NDArray[np.float64] | None:
+        """Return one column in the shape of ``dims``, or ``None`` if the file has none."""
+        raw: bytes | None = getattr(self, name)
+        return None if raw is None else np.frombuffer(raw, "<f8").reshape(self.dims.shape)
+
+    def __repr__(self) -> str:
+        names = ("time", "exposure", "x", "y", "z")
+        present = [name for name in names if getattr(self, name) is not None]
+        return f"<Planes {self.dims}: {', '.join(present) or 'no columns'}>"
+
+
+@attrs.frozen
+class Tiles:
+    """Mosaic tiles in columns: little-endian, one value per tile, in the order of M."""
+
+    m: bytes
+    """int32: mosaic index."""
+    y: bytes
+    """int32: first row on the level-0 canvas."""
+    x: bytes
+    """int32: first column on the level-0 canvas."""
+    height: bytes
+    """int32: rows."""
+    width: bytes
+    """int32: columns."""
+    stage_x: bytes | None = None
+    """float64: stage position in micrometres."""
+    stage_y: bytes | None = None
+    """float64: stage position in micrometres."""
+
+    def __len__(self) -> int:
+        return len(self.m) // 4  # int32
+
+    def __repr__(self) -> str:
+        stage = " with stage positions" if self.stage_x is not None else ""
+        return f"<Tiles {len(self)}{stage}>"
+
+
+@attrs.frozen
+class Coordinate:
+    """Coordinates along one axis that no pixel size gives (wavelengths, angles, times)."""
+
+    letter: str
+    """Axis."""
+    values: tuple[float, ...]
+    """One value per stored position."""
+    unit: str | None = None
+    """Such as ``"nm"`` or ``"s"``."""
+
+    def __repr__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        shown = ", ".join(f"{value:g}" for value in self.values[:4])
+        more = ", ..." if len(self.values) > 4 else ""
+        return f"<Coordinate {self.letter} ({len(self.values)}): {shown}{more}{unit}>"
+
+
+@attrs.frozen
+class Attachment:
+    """One attachment of a file: a thumbnail, a label, time stamps, events, a lookup table."""
+
+    name: str
+    """Such as ``"Thumbnail"``, ``"Label"``, ``"SlidePreview"``, ``"TimeStamps"``, ``"EventList"``."""
+    kind: str
+    """Type of the content: ``"JPG"``, ``"CZI"``, ``"CZTIMS"``, ``"CZEVL"``, ``"CZLUT"``, ..."""
+    offset: int
+    """Byte offset of the attachment in the file."""
+
+
+@attrs.frozen
+class Event:
+    """One entry of an event list."""
+
+    time: float
+    """Seconds, on the clock of the time stamps."""
+    kind: int
+    """Number of the kind of event."""
+    description: str
+    """Text of the microscope or its user."""

@@ -1,0 +1,187 @@
+"""The handle: an opened image as the user holds it.
+
+Rule kept here: nothing of it is open or read; what a property shows follows from its fields.
+"""
+
+import itertools
+from typing import Any
+
+import attrs
+import numpy.typing as npt
+
+from aicsio.errors import SceneError
+from aicsio.records.dims import Dims
+from aicsio.records.facts import Channel, PixelSize
+from aicsio.records.lazy import LazyArray, Pick
+from aicsio.records.pieces import DType
+from aicsio.records.scenes import Contents, Diagnostic, Scene
+from aicsio.records.sources import Source
+
+
+@attrs.frozen
+class ImageHandle:
+    """An opened image: the contents of the file, and the array in focus. It is neither open nor read.
+
+    Made by ``open_image``; the verbs (``select_scene``, ``transpose_to``, ...) return new handles.
+    """
+
+    source: Source
+    """Where the bytes are."""
+    format: str
+    """Name in the table of formats, such as ``"ome-tiff"``."""
+    contents: Contents
+    """Scenes, raw metadata and diagnostics of the whole file."""
+    scene_index: int
+    """Index of the scene in focus."""
+    level: int
+    """Resolution level in focus; 0 is full resolution."""
+    array: LazyArray
+    """The pixels in focus, as picked and transposed so far."""
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """All scenes of the file."""
+        return self.contents.scenes
+
+    @property
+    def scene_names(self) -> tuple[str, ...]:
+        """Names of all scenes."""
+        return tuple(scene.name for scene in self.contents.scenes)
+
+    @property
+    def scene(self) -> Scene:
+        """The scene in focus."""
+        return self.contents.scenes[self.scene_index]
+
+    @property
+    def levels(self) -> tuple[LazyArray, ...]:
+        """Resolution levels of the scene in focus, full resolution first."""
+        return self.scene.levels
+
+    @property
+    def metadata(self) -> str | None:
+        """Raw metadata text of the file."""
+        return self.contents.metadata
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Trouble that did not stop the opening."""
+        return self.contents.diagnostics
+
+    @property
+    def dims(self) -> Dims:
+        """Letters and sizes of the array in focus."""
+        return self.array.dims
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the array in focus."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the array in focus."""
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of pixels of the array in focus."""
+        return self.array.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array in focus once read."""
+        return self.array.nbytes
+
+    @property
+    def dtype(self) -> DType:
+        """Pixel type, in native byte order."""
+        return self.array.dtype
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Channels of the array in focus, in its order; one per position of C."""
+        channels = self.scene.channels
+        unknown = Channel(samples=self.array.dims.get("S", 1))
+        return tuple(
+            channels[position] if position < len(channels) else unknown
+            for position in self._channel_positions()
+        )
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of ``channels``; ``Channel:<index>`` if the file has none."""
+        positions = self._channel_positions()
+        numbered = zip(self.channels, positions, strict=True)
+        return tuple(channel.name or f"Channel:{position}" for channel, position in numbered)
+
+    def _channel_positions(self) -> tuple[int, ...]:
+        """Stored positions of C in focus; an image without C has one channel."""
+        pick = self._pick("C")
+        if pick is None:
+            return (0,)
+        return (pick,) if isinstance(pick, int) else tuple(pick)
+
+    @property
+    def pixel_size(self) -> PixelSize:
+        """Physical size in micrometres of the pixels in focus, which counts level and regular steps."""
+        size = self.scene.pixel_size
+        return PixelSize(
+            *(self._spacing(letter, value) for letter, value in zip("ZYX", size, strict=True))
+        )
+
+    @property
+    def time_step(self) -> float | None:
+        """Seconds between positions of T in focus; ``None`` if unknown or uneven."""
+        return self._spacing("T", self.scene.time_step)
+
+    def _pick(self, letter: str) -> Pick | None:
+        stored = self.array.stored.order
+        return self.array.view.picks[stored.index(letter)] if letter in stored else None
+
+    def _spacing(self, letter: str, value: float | None) -> float | None:
+        """Scale a distance of level 0 to the level and the picks in focus."""
+        if value is None or letter not in self.array.stored:
+            return value
+        full = self.levels[0].stored
+        if self.level and letter in full:
+            value *= full[letter] / self.array.stored[letter]
+        pick = self._pick(letter)
+        if isinstance(pick, range) and len(pick) > 1:
+            return value * abs(pick.step)
+        if isinstance(pick, tuple) and len(pick) > 1:
+            steps = {b - a for a, b in itertools.pairwise(pick)}
+            return value * abs(steps.pop()) if len(steps) == 1 and 0 not in steps else None
+        return value
+
+    def level_array(self, scene: int, level: int) -> LazyArray:
+        """Return the untouched array of one scene and level.
+
+        Raises
+        ------
+        SceneError
+            When there is no such level, or the scene has no pixels.
+        """
+        levels = self.contents.scenes[scene].levels
+        if not levels:
+            raise SceneError(
+                f"scene {scene} ({self.contents.scenes[scene].name!r}) has no pixels in this file"
+            )
+        if not -len(levels) <= level < len(levels):
+            raise SceneError(
+                f"no level {level} in scene {scene}: it has {len(levels)} (0 to {len(levels) - 1})"
+            )
+        return levels[level]
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        return self.array.__array__(dtype, copy)
+
+    def __repr__(self) -> str:
+        scene = f"scene {self.scene_index + 1}/{len(self.scenes)} {self.scene.name!r}"
+        level = f" level {self.level}" if self.level else ""
+        guesses = {note.code for note in self.diagnostics if note.code.startswith("guessed-")}
+        guessed = "".join(f", {code.removeprefix('guessed-')} guessed" for code in sorted(guesses))
+        image = f"{self.source.uri} ({self.format}) {scene}{level}"
+        return f"<ImageHandle {image}: {self.dims} {self.dtype}{guessed}>"

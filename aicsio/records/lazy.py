@@ -1,0 +1,154 @@
+"""Lazy arrays, and the seam between formats and the engine: the Layout protocol.
+
+Rule kept here: pure data. Reading is the engine's; ``as_numpy`` is the one open function that the
+room of arrays fills in, so that ``numpy.asarray`` works without an import of a higher room.
+"""
+
+import functools
+import math
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.records.dims import Dims
+from aicsio.records.pieces import Computed, DType, Encoded, Selection, Strided
+
+Pick: TypeAlias = int | range | tuple[int, ...]
+
+
+@attrs.frozen
+class Nested:
+    """Pixels of another lazy array, for layouts that wrap layouts. The engine reads it."""
+
+    array: "LazyArray"
+    """The array to read; it is read whole."""
+    shape: tuple[int, ...]
+    """Shape that its pixels take, with the rank of the stored dims."""
+    selection: Selection
+    """The wanted part, and where it goes."""
+
+    @property
+    def dtype(self) -> DType:
+        """Type of the pixels."""
+        return self.array.dtype
+
+
+StoredPiece: TypeAlias = Strided | Encoded | Computed
+"""A piece that lies in a source, as against one that nests another array."""
+Piece: TypeAlias = StoredPiece | Nested
+
+
+@runtime_checkable
+class Layout(Protocol):
+    """A frozen record that names, without any I/O, the pieces that hold a window of a stored block.
+
+    The stored array is cut into a regular grid of blocks; the last block of an axis may be shorter.
+    Pixels that lie in no piece are zero. A later piece of a block covers an earlier one.
+    ``aicsio.records.protocols`` lists what a layout may offer besides.
+    """
+
+    @property
+    def block_shape(self) -> tuple[int, ...]:
+        """Size of a block along each stored axis."""
+
+    def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterable[Piece]:
+        """Return the pieces of one window of one block.
+
+        Parameters
+        ----------
+        block
+            Grid index of the block.
+        window
+            One slice of unit step per stored axis, relative to the block.
+        """
+
+
+@attrs.frozen
+class View:
+    """Which stored positions are shown, in which order."""
+
+    letters: str
+    """Letters of the output axes."""
+    axes: tuple[int, ...]
+    """Stored axis of each output axis; -1 for an added axis of length 1."""
+    picks: tuple[Pick, ...]
+    """Per stored axis: an int drops the axis, a range or a tuple of ints keeps these positions."""
+
+
+@attrs.frozen
+class LazyArray:
+    """Pixels that have not been read: a layout, its stored dims, a type, and a view."""
+
+    layout: Layout
+    """Which pieces hold which window."""
+    stored: Dims
+    """Letters and sizes as in the file."""
+    dtype: DType
+    """Type of the pixels once read, in native byte order."""
+    view: View
+    """Which stored positions are shown, in which order."""
+
+    @classmethod
+    def whole(cls, layout: Layout, stored: Dims, dtype: npt.DTypeLike) -> "LazyArray":
+        """Make the array that shows everything stored, in stored order."""
+        picks = tuple(range(size) for size in stored.shape)
+        view = View(stored.order, tuple(range(len(stored))), picks)
+        return cls(layout, stored, np.dtype(dtype).newbyteorder("="), view)
+
+    @property
+    def blocks(self) -> tuple[range, ...]:
+        """First positions of the stored blocks, per stored axis."""
+        sizes = zip(self.stored.shape, self.layout.block_shape, strict=True)
+        return tuple(range(0, size, max(block, 1)) for size, block in sizes)
+
+    @property
+    def dims(self) -> Dims:
+        """Letters and sizes as seen through the view."""
+        return Dims(self.view.letters, self.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each axis."""
+        picks = self.view.picks
+        return tuple(1 if axis < 0 else len(cast("range", picks[axis])) for axis in self.view.axes)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.view.axes)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels, as a Python int that does not overflow."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array once read."""
+        return self.size * self.dtype.itemsize
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("pixels are read into a new array: leave out copy=False")
+        pixels = as_numpy(self)
+        return pixels if dtype is None else pixels.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"<LazyArray {self.dims} {self.dtype}>"
+
+
+@functools.singledispatch
+def as_numpy(array: object, /) -> npt.NDArray[Any]:
+    """Read pixels; ``aicsio.arrays`` registers the implementation for lazy arrays.
+
+    Raises
+    ------
+    TypeError
+        For objects of a type that no room has registered.
+    """
+    raise TypeError(f"{type(array).__name__} objects cannot be read as pixels")

@@ -1,0 +1,118 @@
+"""Pieces: where some pixels lie, how they are coded, and where they go.
+
+Rule kept here: a piece is plain data. It names bytes and codecs and performs no I/O, so the same
+table of pieces serves local files, URLs, clusters and a count of the bytes that a read will cost.
+"""
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+import numpy as np
+
+from aicsio.records.sources import Source
+
+DType: TypeAlias = np.dtype[Any]
+if TYPE_CHECKING:
+    Value: TypeAlias = "str | int | float | bool | bytes | range | tuple[Value, ...] | None"
+else:
+    # beartype cannot resolve an alias that refers to itself.
+    Value = str | int | float | bool | bytes | range | tuple[Any, ...] | None
+
+
+@attrs.frozen
+class Codec:
+    """One step from stored bytes to pixels: a name in the codec table and its parameters."""
+
+    name: str
+    """Key of the codec table, such as ``"deflate"``."""
+    parameters: tuple[tuple[str, Value], ...] = ()
+    """Keyword parameters of the codec, in the order in which the format gives them."""
+
+
+@attrs.frozen
+class HeaderRef:
+    """A header in front of some pixels whose length only the header itself gives.
+
+    The engine reads it at fetch time: opening a file with 100 000 subblocks would otherwise cost
+    100 000 small reads.
+    """
+
+    kind: str
+    """Name in the table of headers of ``_codecs``."""
+    offset: int
+    """Byte offset of the header."""
+    nbytes: int
+    """Bytes from there to the end of the pixels or beyond: one remote request fetches them all."""
+
+
+@attrs.frozen
+class Selection:
+    """The part of a stored array that is wanted, and where it goes.
+
+    All three have the rank of the stored dims.
+    """
+
+    source_start: tuple[int, ...]
+    """First wanted position of the stored array, per axis."""
+    shape: tuple[int, ...]
+    """Number of wanted positions, per axis."""
+    target_start: tuple[int, ...]
+    """First position in the requested window, per axis."""
+
+
+@attrs.frozen
+class Strided:
+    """Pixels that lie raw in the source. ``shape`` and ``strides`` have the rank of the stored dims."""
+
+    source: Source
+    """Where the bytes are."""
+    offset: int
+    """Byte offset of element ``(0, 0, ...)``; negative strides reach below it."""
+    shape: tuple[int, ...]
+    """Shape of the stored array that ``selection`` takes from."""
+    strides: tuple[int, ...]
+    """Bytes from one position to the next, per axis; may be negative."""
+    dtype: DType
+    """Stored type, with its byte order."""
+    selection: Selection
+    """The wanted part, and where it goes."""
+    header: HeaderRef | None = None
+    """Header in front of the pixels; ``offset`` then counts from the first byte after it."""
+
+
+@attrs.frozen
+class Encoded:
+    """Pixels that a chain of codecs decodes from one run of bytes."""
+
+    source: Source
+    """Where the bytes are."""
+    offset: int
+    """Byte offset of the run."""
+    nbytes: int
+    """Length of the run in bytes; with ``header``, the header gives it."""
+    codecs: tuple[Codec, ...]
+    """Applied in order; none means that the bytes are the pixels."""
+    shape: tuple[int, ...]
+    """Shape of the decoded array, with the rank of the stored dims."""
+    dtype: DType
+    """Type of the decoded array, with its byte order."""
+    selection: Selection
+    """The wanted part, and where it goes."""
+    header: HeaderRef | None = None
+    """Header in front of the pixels; ``offset`` then counts from the first byte after it."""
+
+
+@attrs.frozen
+class Computed:
+    """Pixels that a function returns, for libraries that read files in their own way."""
+
+    function: str
+    """``"package.module:name"`` of a function of the format that made the piece."""
+    arguments: tuple[Any, ...]
+    """Hashable positional arguments."""
+    shape: tuple[int, ...]
+    """Shape of the array that the function returns, with the rank of the stored dims."""
+    dtype: DType
+    """Type of the array that the function returns."""
+    selection: Selection
+    """The wanted part, and where it goes."""

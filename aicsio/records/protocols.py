@@ -1,0 +1,150 @@
+"""The seam, whole: what a format and a layout must offer, and what they may offer.
+
+A format is a module. It must have ``recognises`` and ``read_contents`` (``FormatModule``); a layout
+must have ``block_shape`` and ``pieces`` (``Layout``). Everything else here is optional: the package
+asks ``offered(thing, Protocol)`` and does without where the answer is ``None``. Nothing in the
+package asks for the name of a format or the class of a layout.
+
+Rule kept here: every member is a method or a function, so one check per class is enough.
+"""
+
+import functools
+from types import ModuleType
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+
+import attrs
+
+from aicsio.records.facts import Attachment, Event, Planes
+from aicsio.records.lazy import Layout, LazyArray
+from aicsio.records.scenes import Contents, Scene
+from aicsio.records.sources import Source
+
+__all__ = [
+    "FormatModule",
+    "InMemory",
+    "Layout",
+    "ListsEvents",
+    "Options",
+    "ReadsAttachments",
+    "ReadsPlanes",
+    "ReadsSubblockMetadata",
+    "Unfoldable",
+    "offered",
+]
+
+
+@attrs.frozen
+class Options:
+    """Options of ``open_image`` that a format may need; a format ignores those it does not."""
+
+    mosaic: str = "stitched"
+    """``"stitched"`` or ``"tiles"``."""
+    engine: str | None = None
+    """Name of the requested engine; ``None`` for the default."""
+
+
+# ---------------------------------------------------------------- formats
+
+
+@runtime_checkable
+class FormatModule(Protocol):
+    """The two functions that every format module has."""
+
+    def recognises(self, source: Source, head: bytes, /) -> bool:
+        """Whether the content is of this format.
+
+        ``head`` holds the first ``HEAD_BYTES`` bytes; it is empty for a folder. Read more only if
+        the head cannot decide.
+        """
+
+    def read_contents(self, source: Source, options: Options, /) -> Contents:
+        """Describe scenes and layouts. Reads no pixels and leaves nothing open."""
+
+
+@runtime_checkable
+class ReadsAttachments(Protocol):
+    """A format whose files hold named data beside the pixels: thumbnails, labels, time stamps."""
+
+    def list_attachments(self, source: Source, /) -> tuple[Attachment, ...]:
+        """Return all attachments, in file order."""
+
+    def read_attachment(self, source: Source, attachment: Attachment, /) -> bytes:
+        """Return the content of one attachment, as stored."""
+
+
+@runtime_checkable
+class ListsEvents(Protocol):
+    """A format whose files record events of the acquisition."""
+
+    def list_events(self, source: Source, /) -> tuple[Event, ...]:
+        """Return all events, in file order; empty if the file has no list."""
+
+
+@runtime_checkable
+class ReadsPlanes(Protocol):
+    """A format that keeps facts of each plane with its pixels, too many to read while opening."""
+
+    def read_planes(self, scene: Scene, level: LazyArray, /) -> Planes | None:
+        """Return times, exposures and positions; ``level`` is the stored array of full resolution."""
+
+
+@runtime_checkable
+class ReadsSubblockMetadata(Protocol):
+    """A format that keeps a metadata text with each block of pixels."""
+
+    def read_subblock_metadata(self, source: Source, array: LazyArray, /) -> tuple[str, ...] | None:
+        """Return the texts of the blocks that ``array`` shows; ``None`` if its engine has none."""
+
+
+# ---------------------------------------------------------------- layouts
+
+
+@runtime_checkable
+class InMemory(Protocol):
+    """A layout of an array that the caller already holds."""
+
+    def held_array(self) -> Any:
+        """Return the caller's numpy or dask array, with the stored axes."""
+
+
+@runtime_checkable
+class Unfoldable(Protocol):
+    """A layout that can split an axis of planes in two: OME's Modulo folds dimensions so."""
+
+    def unfolded(self, axis: int, size: int, /) -> Layout:
+        """Split stored axis ``axis``; the second of the two new axes has ``size`` positions."""
+
+
+P = TypeVar("P")
+
+
+def offered(thing: object, protocol: type[P]) -> P | None:
+    """Return ``thing`` as a ``protocol`` if it offers all of its members, else ``None``.
+
+    Parameters
+    ----------
+    thing
+        A layout or a module of a format.
+    protocol
+        One of the optional protocols of this file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.records.protocols import InMemory, offered
+    >>> layout = open_image(np.zeros((2, 3))).array.layout
+    >>> offered(layout, InMemory).held_array().shape
+    (2, 3)
+    """
+    if isinstance(thing, ModuleType):  # its functions are members of the module, not of its class
+        has = isinstance(thing, protocol)
+    else:
+        kind: Any = type(thing)
+        has = _class_offers(kind, cast("Any", protocol))
+    return cast("P", thing) if has else None
+
+
+@functools.cache
+def _class_offers(kind: Any, protocol: Any) -> bool:
+    return issubclass(kind, protocol)

@@ -1,0 +1,80 @@
+"""A scene, and everything that a format returns about a source.
+
+Rule kept here: trouble that does not stop the reading becomes a ``Diagnostic``, never a log line.
+"""
+
+from typing import Final
+
+import attrs
+
+from aicsio.records.dims import Dims
+from aicsio.records.facts import Channel, Coordinate, Objective, PixelSize, Planes, Tiles
+from aicsio.records.lazy import LazyArray
+
+_NO_SIZE: Final = PixelSize()
+
+
+@attrs.frozen
+class Scene:
+    """One image of a file: a name, its resolution levels, and the facts about its axes."""
+
+    name: str
+    """As the file names it, or ``Image:<index>``."""
+    levels: tuple[LazyArray, ...]
+    """Full resolution first; empty when the pixels are missing."""
+    channels: tuple[Channel, ...] = ()
+    """One record per position of stored C (one where C is missing); empty if the file has none."""
+    pixel_size: PixelSize = _NO_SIZE
+    """Of level 0, in micrometres."""
+    time_step: float | None = None
+    """Seconds between positions of T."""
+    acquired: str | None = None
+    """Date and time of acquisition, ISO 8601."""
+    objective: Objective | None = None
+    """The objective lens."""
+    planes: Planes | None = None
+    """Times, exposures and stage positions of planes."""
+    tiles: Tiles | None = None
+    """Positions of mosaic tiles."""
+    color_map: bytes | None = attrs.field(default=None, repr=False)
+    """Palette of indexed pixels: little-endian uint16, shape (3, entries), red green blue."""
+    coordinates: tuple[Coordinate, ...] = ()
+    """Values along axes that the file gives explicitly."""
+
+    @property
+    def dims(self) -> Dims:
+        """Dims of level 0, as stored."""
+        return self.levels[0].dims if self.levels else Dims("", ())
+
+    def __repr__(self) -> str:
+        # Tables and channels of a long scene would fill the screen: one line names the scene.
+        array = f"{self.dims} {self.levels[0].dtype}" if self.levels else "no pixels"
+        counts = f"{len(self.levels)} level{'s' * (len(self.levels) != 1)}"
+        return f"<Scene {self.name!r}: {array}, {counts}>"
+
+
+@attrs.frozen
+class Diagnostic:
+    """Something damaged, guessed or left out that did not stop the reading."""
+
+    code: str
+    """Short and stable, such as ``"guessed-axes"``."""
+    message: str
+    """The trouble, and how it was handled."""
+    where: str | None = None
+    """File, page or element."""
+
+
+@attrs.frozen
+class Contents:
+    """The return value of ``read_contents``: everything a format reads when a source is opened."""
+
+    scenes: tuple[Scene, ...]
+    """In file order."""
+    metadata: str | None = attrs.field(default=None, repr=False)
+    """Raw metadata text (XML, JSON, ...), unparsed."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Trouble that did not stop the reading."""
+
+    def __repr__(self) -> str:
+        return f"<Contents {len(self.scenes)} scenes, {len(self.diagnostics)} diagnostics>"

@@ -1,0 +1,25 @@
+"""Where the bytes of an image are.
+
+Rule kept here: a source is compared by value. It holds no open file and no credentials that its
+repr would show.
+"""
+
+import attrs
+
+
+@attrs.frozen(cache_hash=True)
+class Source:
+    """Where the bytes are, and how to recognise that they are still the same bytes."""
+
+    uri: str
+    """Absolute local path, fsspec URL, or ``memory:<digest>`` for bytes that the caller passed."""
+    storage_options: str = attrs.field(default="{}", repr=False)
+    """JSON object for fsspec. It may hold credentials, so the repr leaves it out."""
+    size: int | None = None
+    """Length in bytes; ``None`` if the server does not send it."""
+    fingerprint: str | None = None
+    """Changes when the content does: mtime in nanoseconds, ETag or checksum; ``None`` if unknown."""
+    content: bytes | None = attrs.field(default=None, repr=False)
+    """The bytes themselves if the caller passed them, else ``None``."""
+    local: bool = True
+    """Whether ``uri`` is a path of this machine's file system."""
