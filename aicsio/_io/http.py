@@ -230,7 +230,7 @@ class HttpClient:
 
     def _send(self, connection: http.client.HTTPConnection, range_header: str) -> None:
         target = self._target
-        headers = {**target.headers, "Range": range_header, "Accept-Encoding": "identity"}
+        headers = {**dict(target.headers), "Range": range_header, "Accept-Encoding": "identity"}
         path = target.path
         if target.proxy is not None and not target.secure:
             # A proxy for plain http is given the whole URL (RFC 9112, section 3.2.2).

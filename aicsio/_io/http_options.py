@@ -63,8 +63,8 @@ class HttpTarget:
     """Port; ``None`` for the usual one of the scheme."""
     path: str
     """Path and query, percent-encoded."""
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    """Headers of each request."""
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+    """Names and values of the headers of each request."""
     timeout: float
     """Seconds until the headers of an answer must have come."""
     verify: bool
@@ -106,7 +106,7 @@ def http_target(source: Source) -> HttpTarget:
         host=host,
         port=parts.port,
         path=encode_path(parts),
-        headers=_headers(source, parts, options),
+        headers=tuple(_headers(source, parts, options).items()),
         timeout=timeout,
         verify=verify,
         proxy=_environment_proxy(source, parts.scheme, host) if use_proxy else None,
