@@ -38,8 +38,6 @@ class Site:
     """More headers of each answer; a status of redirection needs a Location."""
     asked: list[tuple[str, str]] = attrs.Factory(list)
     """Method and path of each request."""
-    received: list[dict[str, str]] = attrs.Factory(list)
-    """Headers of each request."""
     sent: list[int] = attrs.Factory(list)
     """Length of each body."""
     connections: int = 0
@@ -48,7 +46,6 @@ class Site:
     def forget(self) -> None:
         """Begin to count anew."""
         self.asked.clear()
-        self.received.clear()
         self.sent.clear()
         self.connections = 0
 
@@ -72,7 +69,6 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.site
         trouble = site.trouble(len(site.asked))
         site.asked.append((self.command, self.path))
-        site.received.append(dict(self.headers.items()))
         time.sleep(site.delay)
         if trouble == "reset":
             # With no time to linger, closing resets.

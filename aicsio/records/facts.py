@@ -44,6 +44,8 @@ class Channel:
     """Fluorophore or dye."""
     samples: int = 1
     """Samples of one pixel: 3 for RGB, 4 for RGBA."""
+    quantity: str | None = None
+    """Measured quantity with its unit, such as ``"Lifetime (s)"``; ``None`` if the file names none."""
 
 
 @attrs.frozen

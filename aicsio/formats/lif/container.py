@@ -1,9 +1,10 @@
-"""The containers of Leica: LIF (many images) and LOF (one image) -> XML text and the places of memory blocks.
+"""The containers of Leica, LIF (many images) and LOF (one image), to XML and memory blocks.
 
-Rule kept here: no length of the file is believed before it is held against the size of the file.
+Rule kept here: no length of the file is used before it is compared with the size of the file.
 
-Source of the facts: "LIF File Format Description" (Leica Microsystems), versions 1 and 2 of the container: chunks that
-begin with 0x70, a length, and 0x2A before each field; block sizes take four bytes in version 1 and eight in version 2.
+Source of the facts: "LIF File Format Description" (Leica Microsystems), versions 1 and 2 of the
+container: chunks that begin with 0x70, a length, and 0x2A before each field; block sizes take
+four bytes in version 1 and eight in version 2.
 """
 
 import struct
@@ -23,8 +24,18 @@ XML_STARTS = (
     b"<?xml",
     b"<\0?\0x\0m\0l\0",
 )
+"""First bytes of XML files: UTF-16 and UTF-8, with and without a byte order mark."""
 LONGEST_NAME = 4096
-"""Characters of a memory block's identifier; more is rubbish."""
+"""Characters of a memory block's identifier.
+
+LAS X writes about twelve; the limit bounds a read.
+"""
+TEXT_HEADER_NBYTES = 13
+"""0x70, the length of the chunk, 0x2A, and the number of characters."""
+LOF_HEADER_NBYTES = 19
+"""Two version numbers of four bytes and the size of the memory block, each behind 0x2A."""
+BLOCK_HEAD_NBYTES = 256
+"""Bytes that are read of a memory block's header at once; most headers are shorter."""
 
 
 @attrs.frozen
@@ -39,23 +50,23 @@ class Block:
 
 @attrs.frozen(eq=False)
 class Container:
-    """What a file holds, before its XML is understood. Not a record: it lives for one opening."""
+    """XML and memory blocks of a file. Not a record: it lives for one opening."""
 
     text: str
     """The XML."""
     blocks: dict[str, Block]
     """By identifier; a LOF has one, under the empty name."""
     diagnostics: tuple[Diagnostic, ...] = ()
-    """Trouble on the way."""
+    """Memory blocks that cannot be reached."""
 
 
 def is_lif(head: bytes) -> bool:
-    """Say whether a file begins as LIF and LOF files do."""
+    """Return whether a file begins as LIF and LOF files do."""
     return len(head) >= 13 and head[:4] == b"\x70\0\0\0" and head[8] == FIELD
 
 
 def is_leica_xml(head: bytes) -> bool:
-    """Say whether a file is one of Leica's XML files: XLEF, XLIF, XLCF."""
+    """Return whether a file is one of Leica's XML files: XLEF, XLIF, XLCF."""
     plain = head.replace(b"\0", b"")
     return head.startswith(XML_STARTS) and b"<LMSDataContainerHeader" in plain
 
@@ -66,7 +77,7 @@ def read_container(source: Source) -> Container:
     Raises
     ------
     CorruptFileError
-        When the header breaks the rules of the format.
+        When a chunk lacks its marks, or is longer than the file.
     UnsupportedFormatError
         For LIFEXT files, which hold no images of their own.
     """
@@ -79,44 +90,42 @@ def read_container(source: Source) -> Container:
             raise UnsupportedFormatError(
                 f"{source.uri} is a LIFEXT file, an annex: open the .lif file that it belongs to"
             )
-        blocks, notes = _read_blocks(reader, source, end, size)
-        return Container(text, blocks, notes)
+        blocks, diagnostics = _read_blocks(reader, source, end, size)
+        return Container(text, blocks, diagnostics)
 
 
 def _read_text(reader: readers.Reader, source: Source, offset: int, size: int) -> tuple[str, int]:
     """Return the text of the chunk at ``offset``, and where the chunk ends."""
-    if offset + 13 > size:
+    if offset + TEXT_HEADER_NBYTES > size:
         raise CorruptFileError.at(
             source.uri, offset, f"expected the header of a chunk, but the file ends at {size}"
         )
-    magic, _, field, characters = struct.unpack("<IIBI", reader.read(offset, 13))
+    magic, _, field, characters = struct.unpack("<IIBI", reader.read(offset, TEXT_HEADER_NBYTES))
     if magic != MAGIC or field != FIELD:
         raise CorruptFileError.at(
             source.uri, offset, f"expected 0x70 and 0x2a, found {magic:#x} and {field:#x}"
         )
-    end = offset + 13 + 2 * characters
+    start = offset + TEXT_HEADER_NBYTES
+    end = start + 2 * characters
     if end > size:
         text = f"expected {characters} characters of XML, but the file ends at {size}"
         raise CorruptFileError.at(source.uri, offset + 9, text)
-    raw = reader.read(offset + 13, 2 * characters)
-    try:
-        return raw.decode("utf-16-le"), end
-    except UnicodeDecodeError as error:
-        raise CorruptFileError.at(
-            source.uri, offset + 13 + error.start, "expected UTF-16 text"
-        ) from error
+    # Half of a surrogate pair, which a name cut at some length can end with, becomes U+FFFD.
+    return reader.read(start, 2 * characters).decode("utf-16-le", errors="replace"), end
 
 
 def _read_lof(reader: readers.Reader, source: Source, offset: int, size: int) -> Container:
     """Read the rest of a LOF: two version numbers, the memory block, and the XML behind it."""
-    if offset + 19 > size:
+    if offset + LOF_HEADER_NBYTES > size:
         raise CorruptFileError.at(
             source.uri, offset, f"expected the header of a LOF, but the file ends at {size}"
         )
-    one, _, two, _, three, nbytes = struct.unpack("<BIBIBQ", reader.read(offset, 19))
-    if {one, two, three} != {FIELD}:
+    mark_1, _, mark_2, _, mark_3, nbytes = struct.unpack(
+        "<BIBIBQ", reader.read(offset, LOF_HEADER_NBYTES)
+    )
+    if {mark_1, mark_2, mark_3} != {FIELD}:
         raise CorruptFileError.at(source.uri, offset, "expected three fields that begin with 0x2a")
-    block = Block(offset + 19, nbytes)
+    block = Block(offset + LOF_HEADER_NBYTES, nbytes)
     if block.offset + nbytes > size:
         text = f"expected a memory block of {nbytes} bytes, but the file ends at {size}"
         raise CorruptFileError.at(source.uri, block.offset, text)
@@ -127,15 +136,15 @@ def _read_lof(reader: readers.Reader, source: Source, offset: int, size: int) ->
 def _read_blocks(
     reader: readers.Reader, source: Source, offset: int, size: int
 ) -> tuple[dict[str, Block], tuple[Diagnostic, ...]]:
-    """Walk over the memory blocks to the end of the file; what breaks the chain is noted."""
+    """Walk over the memory blocks to the end of the file, or to a header that is none."""
     blocks: dict[str, Block] = {}
     while offset < size:
-        head = reader.read(offset, min(256, size - offset))
-        found = _parse_block(head)
-        if found is None:
+        head = reader.read(offset, min(BLOCK_HEAD_NBYTES, size - offset))
+        header = _parse_block_header(head)
+        if header is None:
             text = f"expected a memory block at byte {offset}; those behind it are not found"
             return blocks, (Diagnostic("lif-broken-chain", text, source.uri),)
-        nbytes, characters, start = found
+        nbytes, characters, start = header
         if start + 2 * characters > len(head):
             head = reader.read(offset, min(start + 2 * characters, size - offset))
         name = head[start : start + 2 * characters].decode("utf-16-le", errors="replace")
@@ -145,23 +154,18 @@ def _read_blocks(
     return blocks, ()
 
 
-def _parse_block(head: bytes) -> tuple[int, int, int] | None:
-    """Return the bytes of a block, the characters of its name, and where the name begins in the header."""
+def _parse_block_header(head: bytes) -> tuple[int, int, int] | None:
+    """Return bytes of a block, characters of its name, and where the name begins in the header."""
     if len(head) < 14 or struct.unpack_from("<I", head)[0] != MAGIC or head[8] != FIELD:
         return None
-    # The second mark tells which width the size has: no container says so before its XML is understood.
+    # The place of the second mark gives the width of the size: the version of the container
+    # stands in the XML alone.
     if len(head) >= 22 and head[17] == FIELD:
-        nbytes, characters, start = (
-            struct.unpack_from("<Q", head, 9)[0],
-            struct.unpack_from("<I", head, 18)[0],
-            22,
-        )
+        nbytes, _, characters = struct.unpack_from("<QBI", head, 9)
+        name_start = 22
     elif len(head) >= 18 and head[13] == FIELD:
-        nbytes, characters, start = (
-            struct.unpack_from("<I", head, 9)[0],
-            struct.unpack_from("<I", head, 14)[0],
-            18,
-        )
+        nbytes, _, characters = struct.unpack_from("<IBI", head, 9)
+        name_start = 18
     else:
         return None
-    return (nbytes, characters, start) if characters <= LONGEST_NAME else None
+    return (nbytes, characters, name_start) if characters <= LONGEST_NAME else None

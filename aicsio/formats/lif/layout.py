@@ -1,6 +1,7 @@
-"""Layouts of LIF: raw pixels by the strides that the file states, and tiles of a mosaic on one canvas.
+"""Layouts of LIF: raw pixels by the strides of the file, and tiles of a mosaic on one canvas.
 
-Rule kept here: nothing is assumed of the order of axes; each has its own distance in bytes, each channel an offset.
+Rule kept here: nothing is assumed of the order of axes. Each axis has its own distance in bytes,
+each channel its own offset.
 """
 
 from collections.abc import Iterator
@@ -8,12 +9,13 @@ from typing import Protocol, runtime_checkable
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from aicsio.records import Computed, DType, Piece, Selection, Source, Strided
 
 
 @attrs.frozen
-class Memory:
+class LifLayout:
     """Pixels of one memory block."""
 
     source: Source
@@ -21,7 +23,7 @@ class Memory:
     shape: tuple[int, ...]
     """Stored shape."""
     strides: tuple[int, ...]
-    """Bytes from one position to the next; on the axes of channels and samples only where ``even``."""
+    """Bytes from one position to the next; for channels and samples only where ``even``."""
     block_shape: tuple[int, ...]
     """Size of a block along each stored axis."""
     channel: int
@@ -38,48 +40,63 @@ class Memory:
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
         starts = tuple(
-            b * n + part.start for b, n, part in zip(block, self.block_shape, window, strict=True)
+            index * size + part.start
+            for index, size, part in zip(block, self.block_shape, window, strict=True)
         )
         yield from self.cut(starts, tuple(part.stop - part.start for part in window))
 
     def cut(self, starts: tuple[int, ...], extent: tuple[int, ...]) -> Iterator[Strided]:
         """Pieces for any part of the stored array."""
-        origin = (0,) * len(extent)
-        if self.even:
-            yield Strided(
-                self.source,
-                self.offsets[0],
-                self.shape,
-                self.strides,
-                self.dtypes[0],
-                Selection(starts, extent, origin),
-            )
+        if not self.even:
+            yield from self._cut_each_channel(starts, extent)
             return
-        samples = self.shape[self.sample] if self.sample >= 0 else 1
-        for c in range(extent[self.channel]) if self.channel >= 0 else (0,):
-            for s in range(extent[self.sample]) if self.sample >= 0 else (0,):
-                one = {self.channel: c, self.sample: s}
-                at = tuple(one.get(axis, 0) for axis in range(len(extent)))
-                first = tuple(0 if axis in one else start for axis, start in enumerate(starts))
-                size = tuple(1 if axis in one else n for axis, n in enumerate(extent))
-                shape = tuple(1 if axis in one else n for axis, n in enumerate(self.shape))
-                number = c + (starts[self.channel] if self.channel >= 0 else 0)
-                offset = self.offsets[
-                    number * samples + s + (starts[self.sample] if self.sample >= 0 else 0)
-                ]
+        yield Strided(
+            self.source,
+            self.offsets[0],
+            self.shape,
+            self.strides,
+            self.dtypes[0],
+            Selection(starts, extent, (0,) * len(extent)),
+        )
+
+    def _cut_each_channel(
+        self, starts: tuple[int, ...], extent: tuple[int, ...]
+    ) -> Iterator[Strided]:
+        """Pieces of one channel and one sample each: their offsets follow no stride."""
+        sample_count = self._count(self.shape, self.sample)
+        for c in range(self._count(extent, self.channel)):
+            for s in range(self._count(extent, self.sample)):
+                channel = self._start(starts, self.channel) + c
+                sample = self._start(starts, self.sample) + s
+                source_start, shape, size = list(starts), list(self.shape), list(extent)
+                target_start = [0] * len(extent)
+                for axis, position in ((self.channel, c), (self.sample, s)):
+                    if axis >= 0:
+                        # One position of this axis, the first behind the offset of the channel.
+                        source_start[axis] = 0
+                        shape[axis] = size[axis] = 1
+                        target_start[axis] = position
                 yield Strided(
                     self.source,
-                    offset,
-                    shape,
+                    self.offsets[channel * sample_count + sample],
+                    tuple(shape),
                     self.strides,
-                    self.dtypes[number],
-                    Selection(first, size, at),
+                    self.dtypes[channel],
+                    Selection(tuple(source_start), tuple(size), tuple(target_start)),
                 )
+
+    @staticmethod
+    def _count(sizes: tuple[int, ...], axis: int) -> int:
+        return sizes[axis] if axis >= 0 else 1
+
+    @staticmethod
+    def _start(starts: tuple[int, ...], axis: int) -> int:
+        return starts[axis] if axis >= 0 else 0
 
 
 @runtime_checkable
-class Whole(Protocol):
-    """A layout that can cut any part of its stored array, over the edges of blocks."""
+class Cuttable(Protocol):
+    """A layout that can cut any part of its stored array, across the edges of blocks."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,10 +109,10 @@ class Whole(Protocol):
 
 
 @attrs.frozen
-class Stitched:
+class StitchedLayout:
     """Tiles of another layout, placed on one canvas; a later tile covers an earlier one."""
 
-    inner: Whole
+    inner: Cuttable
     """Layout with the axis of tiles."""
     axes: tuple[int, int, int]
     """Axes of tiles, rows and columns in ``inner``."""
@@ -103,63 +120,85 @@ class Stitched:
     """Shape of the canvas: that of ``inner`` without the axis of tiles."""
     block_shape: tuple[int, ...]
     """Size of a block along each axis of the canvas."""
+    m: bytes
+    """int32, one a placed tile: position on the axis of tiles."""
     y: bytes
-    """int32, one a tile: first row on the canvas."""
+    """int32, one a placed tile: first row on the canvas."""
     x: bytes
-    """int32, one a tile: first column on the canvas."""
+    """int32, one a placed tile: first column on the canvas."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces of the tiles that the window touches; see ``Layout``."""
-        tiles, rows, columns = self.axes
-        starts = [
-            b * n + part.start for b, n, part in zip(block, self.block_shape, window, strict=True)
+        tile_axis, inner_row_axis, inner_column_axis = self.axes
+        # The same axes on the canvas, which lacks that of tiles.
+        row_axis = inner_row_axis - (inner_row_axis > tile_axis)
+        column_axis = inner_column_axis - (inner_column_axis > tile_axis)
+        window_start = [
+            index * size + part.start
+            for index, size, part in zip(block, self.block_shape, window, strict=True)
         ]
-        extent = [part.stop - part.start for part in window]
-        row, column = rows - (rows > tiles), columns - (columns > tiles)
-        height, width = self.inner.shape[rows], self.inner.shape[columns]
-        top, left = (
-            np.frombuffer(self.y, "<i4").astype(int),
-            np.frombuffer(self.x, "<i4").astype(int),
+        window_shape = [part.stop - part.start for part in window]
+        rows = _overlap(
+            self.y, self.inner.shape[inner_row_axis], window_start[row_axis], window_shape[row_axis]
         )
-        low_y, low_x = np.maximum(top, starts[row]), np.maximum(left, starts[column])
-        high_y = np.minimum(top + height, starts[row] + extent[row])
-        high_x = np.minimum(left + width, starts[column] + extent[column])
-        for m in np.flatnonzero((low_y < high_y) & (low_x < high_x)).tolist():
-            first, size, at = list(starts), list(extent), [0] * len(extent)
-            for axis, low, high, corner in (
-                (row, low_y, high_y, top),
-                (column, low_x, high_x, left),
-            ):
-                first[axis] = int(low[m] - corner[m])
-                size[axis] = int(high[m] - low[m])
-                at[axis] = int(low[m]) - starts[axis]
-            first.insert(tiles, m)
-            size.insert(tiles, 1)
-            for piece in self.inner.cut(tuple(first), tuple(size)):
-                yield self._without_tiles(piece, at)
+        columns = _overlap(
+            self.x,
+            self.inner.shape[inner_column_axis],
+            window_start[column_axis],
+            window_shape[column_axis],
+        )
+        positions = np.frombuffer(self.m, "<i4")
+        touched = (rows.count > 0) & (columns.count > 0)
+        for index in np.flatnonzero(touched).tolist():
+            source_start, shape = list(window_start), list(window_shape)
+            target_start = [0] * len(window_shape)
+            for axis, overlap in ((row_axis, rows), (column_axis, columns)):
+                source_start[axis] = int(overlap.tile_start[index])
+                shape[axis] = int(overlap.count[index])
+                target_start[axis] = int(overlap.window_start[index])
+            source_start.insert(tile_axis, int(positions[index]))
+            shape.insert(tile_axis, 1)
+            for piece in self.inner.cut(tuple(source_start), tuple(shape)):
+                yield self._drop_tile_axis(piece, target_start)
 
-    def _without_tiles(self, piece: Strided | Computed, at: list[int]) -> Strided | Computed:
-        tiles = self.axes[0]
+    def _drop_tile_axis(
+        self, piece: Strided | Computed, target_start: list[int]
+    ) -> Strided | Computed:
+        """Return the piece of one tile with the axes of the canvas, moved to ``target_start``."""
+        tile_axis = self.axes[0]
 
         def drop(values: tuple[int, ...]) -> tuple[int, ...]:
-            return (*values[:tiles], *values[tiles + 1 :])
+            return (*values[:tile_axis], *values[tile_axis + 1 :])
 
-        place = tuple(a + b for a, b in zip(drop(piece.selection.target_start), at, strict=True))
-        shape, crop, extent = (
-            drop(piece.shape),
+        inside = drop(piece.selection.target_start)
+        selection = Selection(
             drop(piece.selection.source_start),
             drop(piece.selection.shape),
+            tuple(start + first for start, first in zip(inside, target_start, strict=True)),
         )
+        shape = drop(piece.shape)
         if isinstance(piece, Computed):
-            return Computed(
-                piece.function, piece.arguments, shape, piece.dtype, Selection(crop, extent, place)
-            )
-        offset = piece.offset + piece.selection.source_start[tiles] * piece.strides[tiles]
-        return Strided(
-            piece.source,
-            offset,
-            shape,
-            drop(piece.strides),
-            piece.dtype,
-            Selection(crop, extent, place),
-        )
+            return Computed(piece.function, piece.arguments, shape, piece.dtype, selection)
+        tile = piece.selection.source_start[tile_axis]
+        offset = piece.offset + tile * piece.strides[tile_axis]
+        strides = drop(piece.strides)
+        return Strided(piece.source, offset, shape, strides, piece.dtype, selection)
+
+
+@attrs.define(eq=False)
+class _Overlap:
+    """Overlap of each tile with a window along one axis. Not a record: it lives for one call."""
+
+    tile_start: npt.NDArray[np.int64]
+    """First position inside of the tile."""
+    window_start: npt.NDArray[np.int64]
+    """First position inside of the window."""
+    count: npt.NDArray[np.int64]
+    """Positions; zero or less where they do not touch."""
+
+
+def _overlap(tile_starts: bytes, tile_size: int, window_start: int, window_size: int) -> _Overlap:
+    starts = np.frombuffer(tile_starts, "<i4").astype(np.int64)
+    low = np.maximum(starts, window_start)
+    high = np.minimum(starts + tile_size, window_start + window_size)
+    return _Overlap(low - starts, low - window_start, high - low)

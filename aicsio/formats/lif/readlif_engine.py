@@ -1,7 +1,8 @@
-"""The second engine of LIF: readlif (GPL-3.0), for a second opinion.
+"""The second engine of LIF: readlif (GPL-3.0), as an independent second opinion.
 
-Rule kept here: where planes lie comes from the library alone. It assumes that the first two axes make a plane, that
-channels come right behind it, and that pixels have 8 or 16 bits; what is stored otherwise is listed without pixels.
+Rule kept here: the library alone decides where planes lie. It assumes that the first two axes
+make a plane, that channels come directly behind it, and that pixels have 8 or 16 bits; an image
+that is stored otherwise is listed without pixels.
 """
 
 import warnings
@@ -14,8 +15,8 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
-from aicsio.formats.lif.layout import Memory, Stitched
-from aicsio.formats.lif.metadata import LETTERS
+from aicsio.formats.lif.description import LETTERS
+from aicsio.formats.lif.layout import LifLayout, StitchedLayout
 from aicsio.records import (
     Computed,
     Contents,
@@ -28,12 +29,13 @@ from aicsio.records import (
     Source,
 )
 
-NUMBERS = {letter: number for number, letter in LETTERS.items()}
+DIMENSION_NUMBERS = {letter: number for number, letter in LETTERS.items()}
+READ_PLANE = "aicsio.formats.lif.readlif_engine:read_plane"
 
 
 @attrs.frozen
-class LibraryLayout:
-    """Layout whose pieces are planes that the library reads."""
+class ReadlifLayout:
+    """Layout whose pieces are planes that readlif reads."""
 
     source: Source
     """The file."""
@@ -52,41 +54,30 @@ class LibraryLayout:
         return (*(1,) * (len(self.shape) - 2), *self.shape[-2:])
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """One call for the plane of the block."""
-        where = tuple(zip(self.letters[:-2], block[:-2], strict=True))
-        crop = tuple(part.start for part in window)
+        """One call for the plane of the block; see ``Layout``."""
+        starts = tuple(part.start for part in window)
         extent = tuple(part.stop - part.start for part in window)
-        arguments = (self.source, self.image, where)
-        name = "aicsio.formats.lif.readlif_engine:read_plane"
-        yield Computed(
-            name,
-            arguments,
-            self.block_shape,
-            self.dtype,
-            Selection(crop, extent, (0,) * len(extent)),
-        )
+        yield self._plane(block[:-2], Selection(starts, extent, (0,) * len(extent)))
 
     def cut(self, starts: tuple[int, ...], extent: tuple[int, ...]) -> Iterator[Computed]:
-        """Pieces for any part of the stored array."""
+        """Pieces for any part of the stored array, one for each plane."""
         lead = len(starts) - 2
-        for position in np.ndindex(extent[:lead]):
-            block = tuple(a + b for a, b in zip(starts[:lead], position, strict=True))
-            where = tuple(zip(self.letters[:-2], block, strict=True))
-            name = "aicsio.formats.lif.readlif_engine:read_plane"
-            yield Computed(
-                name,
-                (self.source, self.image, where),
-                self.block_shape,
-                self.dtype,
-                Selection(
-                    (*(0,) * lead, *starts[lead:]),
-                    (*(1,) * lead, *extent[lead:]),
-                    (*position, 0, 0),
-                ),
-            )
+        source_start = (*(0,) * lead, *starts[lead:])
+        shape = (*(1,) * lead, *extent[lead:])
+        for offset in np.ndindex(extent[:lead]):
+            position = tuple(start + n for start, n in zip(starts[:lead], offset, strict=True))
+            yield self._plane(position, Selection(source_start, shape, (*offset, 0, 0)))
+
+    def _plane(self, position: tuple[int, ...], selection: Selection) -> Computed:
+        where = tuple(zip(self.letters[:-2], position, strict=True))
+        arguments = (self.source, self.image, where)
+        return Computed(READ_PLANE, arguments, self.block_shape, self.dtype, selection)
 
 
-class _Library:
+# ---------------------------------------------------------------- the library
+
+
+class _OpenLif:
     """An open file of the library; it keeps none open between reads."""
 
     def __init__(self, source: Source) -> None:
@@ -110,96 +101,152 @@ class _Library:
         """Nothing is open."""
 
 
-def _borrowed(source: Source) -> Any:
-    return readers.borrow(("readlif", source), lambda: _Library(source))
+def _borrow(source: Source) -> Any:
+    return readers.borrow(("readlif", source), lambda: _OpenLif(source))
 
 
 def read_plane(source: Source, image: int, where: tuple[tuple[str, int], ...]) -> npt.NDArray[Any]:
-    """Read one plane through the library."""
-    at = dict(where)
-    with _borrowed(source) as library:
-        found = library.images[image]
+    """Read one plane through the library.
+
+    Parameters
+    ----------
+    source
+        The file.
+    image
+        Index of the image in the library's list.
+    where
+        Letters and positions of the axes that are not of the plane.
+
+    Returns
+    -------
+    The two fastest axes of the image.
+
+    Raises
+    ------
+    CorruptFileError
+        When the library raises any error.
+    """
+    positions = dict(where)
+    with _borrow(source) as library:
         try:
             with warnings.catch_warnings():
                 # get_plane opens the file twice and forgets the first.
                 warnings.simplefilter("ignore", ResourceWarning)
-                if tuple(found.display_dims) == (1, 2) and set(at) <= set("ZTCM"):
-                    numbers = {key.lower(): at.get(key, 0) for key in "ZTCM"}
-                    plane = found.get_frame(**numbers)
-                else:
-                    requested = {NUMBERS[key]: n for key, n in at.items() if key != "C"}
-                    plane = found.get_plane(c=at.get("C", 0), requested_dims=requested)
-                return np.asarray(plane)
-        except Exception as error:  # as above
+                return np.asarray(_call_library(library.images[image], positions))
+        except Exception as error:  # the library documents no error of its own
             raise CorruptFileError.at(
                 source.uri, None, f"readlif cannot read plane {where}: {error}"
             ) from error
 
 
-def contents(source: Source, native: Contents) -> Contents:
-    """Put the library behind the scenes that it can read."""
-    with _borrowed(source) as library:
-        if len(library.images) != len(native.scenes):
-            text = f"readlif finds {len(library.images)} images where the XML describes {len(native.scenes)}"
-            raise CorruptFileError.at(source.uri, None, text)
-        images = zip(native.scenes, library.images, strict=True)
-        pairs = [
-            _through(scene, source, index, found) for index, (scene, found) in enumerate(images)
-        ]
-    notes = tuple(note for _, note in pairs if note is not None)
-    if not any(scene.levels for scene, _ in pairs):
-        raise UnsupportedFormatError(
-            "; ".join(note.message for note in notes) + ": leave engine= out"
+def _call_library(lif_image: Any, positions: dict[str, int]) -> Any:
+    is_typical = tuple(lif_image.display_dims) == (1, 2) and set(positions) <= set("ZTCM")
+    if is_typical:
+        return lif_image.get_frame(
+            **{letter.lower(): positions.get(letter, 0) for letter in "ZTCM"}
         )
+    requested = {
+        DIMENSION_NUMBERS[letter]: position
+        for letter, position in positions.items()
+        if letter != "C"
+    }
+    return lif_image.get_plane(c=positions.get("C", 0), requested_dims=requested)
+
+
+# ---------------------------------------------------------------- scenes
+
+
+def replace_layouts(source: Source, native: Contents) -> Contents:
+    """Put readlif behind the scenes that it can read.
+
+    Parameters
+    ----------
+    source
+        The file.
+    native
+        Contents as the native engine describes them.
+
+    Returns
+    -------
+    The same scenes; those that readlif would misread have no pixels and a diagnostic.
+
+    Raises
+    ------
+    CorruptFileError
+        When readlif finds another number of images.
+    UnsupportedFormatError
+        When it can read none of them.
+    """
+    scenes, diagnostics = [], []
+    with _borrow(source) as library:
+        if len(library.images) != len(native.scenes):
+            text = (
+                f"readlif finds {len(library.images)} images "
+                f"where the XML describes {len(native.scenes)}"
+            )
+            raise CorruptFileError.at(source.uri, None, text)
+        for index, scene in enumerate(native.scenes):
+            replaced, diagnostic = _replace_layout(scene, source, index, library.images[index])
+            scenes.append(replaced)
+            if diagnostic is not None:
+                diagnostics.append(diagnostic)
+    if not any(scene.levels for scene in scenes):
+        reasons = "; ".join(one.message for one in diagnostics)
+        raise UnsupportedFormatError(f"{reasons}: leave engine= out")
     return attrs.evolve(
-        native, scenes=tuple(scene for scene, _ in pairs), diagnostics=(*native.diagnostics, *notes)
+        native, scenes=tuple(scenes), diagnostics=(*native.diagnostics, *diagnostics)
     )
 
 
-def _through(
-    scene: Scene, source: Source, index: int, found: Any
+def _replace_layout(
+    scene: Scene, source: Source, index: int, lif_image: Any
 ) -> tuple[Scene, Diagnostic | None]:
     if not scene.levels:
         return scene, None
     array = scene.levels[0]
-    inner = array.layout.inner if isinstance(array.layout, Stitched) else array.layout
-    if not isinstance(inner, Memory):
-        raise TypeError("the native engine lays out raw memory")
     letters = array.stored.order
-    if isinstance(array.layout, Stitched):
-        tiles = array.layout.axes[0]
-        letters = letters[:tiles] + "M" + letters[tiles:]
-    reason = _refusal(inner, letters, found)
+    stitched = None
+    inner: Any = array.layout
+    if isinstance(inner, StitchedLayout):
+        stitched, inner = inner, inner.inner
+        tile_axis = stitched.axes[0]
+        letters = letters[:tile_axis] + "M" + letters[tile_axis:]
+    if not isinstance(inner, LifLayout):
+        raise TypeError("the native engine lays out raw memory")
+    reason = _find_refusal(inner, letters, lif_image)
     if reason is not None:
         text = f"readlif cannot read {scene.name!r}: {reason}"
         return attrs.evolve(scene, levels=()), Diagnostic("lif-readlif-declines", text, scene.name)
-    layout: Any = LibraryLayout(source, index, letters, inner.shape, array.dtype)
-    if isinstance(array.layout, Stitched):
-        layout = attrs.evolve(array.layout, inner=layout)
+    layout: Any = ReadlifLayout(source, index, letters, inner.shape, array.dtype)
+    if stitched is not None:
+        layout = attrs.evolve(stitched, inner=layout)
     return attrs.evolve(scene, levels=(LazyArray.whole(layout, array.stored, array.dtype),)), None
 
 
-def _refusal(inner: Memory, letters: str, found: Any) -> str | None:
-    """Say what of an image lies beyond the library's assumptions, or ``None``."""
+def _find_refusal(inner: LifLayout, letters: str, lif_image: Any) -> str | None:
+    """Return the assumption of the library that an image breaks, or ``None``."""
+    dtype = inner.dtypes[0]
     if "S" in letters:
         return "its pixels are red, green and blue"
-    if len(set(found.bit_depth)) > 1 or inner.dtypes[0].kind == "f" or inner.dtypes[0].itemsize > 2:
-        return f"its pixels have {found.bit_depth} bits"
+    if len(set(lif_image.bit_depth)) > 1 or dtype.kind == "f" or dtype.itemsize > 2:
+        return f"its pixels have {lif_image.bit_depth} bits"
     if len(letters) < 2 or "C" in letters[-2:]:
         return f"no plane lies together in {letters}"
-    atypical = tuple(found.display_dims) != (1, 2) or not set(letters) <= set("TMZCYX")
-    assumed = "MTCZ" if found.channel_as_second_dim and not atypical else "MTZC"
+    if not set(letters) <= set(DIMENSION_NUMBERS) | {"C"}:
+        return "it has dimensions with unknown numbers"
     lead = letters[:-2]
-    if not atypical and lead != "".join(letter for letter in assumed if letter in lead):
-        return f"it takes axes to lie in the order {assumed}, here they lie {lead}"
-    if atypical and "C" in letters and letters[-3] != "C":
+    is_typical = tuple(lif_image.display_dims) == (1, 2) and set(letters) <= set("TMZCYX")
+    if is_typical:
+        assumed = "MTCZ" if lif_image.channel_as_second_dim else "MTZC"
+        if lead != "".join(letter for letter in assumed if letter in lead):
+            return f"it takes axes to lie in the order {assumed}, here they lie {lead}"
+    elif "C" in letters and letters[-3] != "C":
         return f"its channels do not follow each plane, in {letters}"
-    if atypical and inner.dtypes[0].itemsize > 1 and "C" in letters:
+    elif "C" in letters and dtype.itemsize > 1:
         return "it misplaces the channels of 16-bit planes that are not XY"
-    item = inner.dtypes[0].itemsize
-    expected = item
-    for n, stride in zip(reversed(inner.shape), reversed(inner.strides), strict=True):
-        if n > 1 and stride != expected:
+    expected_stride = dtype.itemsize
+    for size, stride in zip(reversed(inner.shape), reversed(inner.strides), strict=True):
+        if size > 1 and stride != expected_stride:
             return "its pixels do not lie without gaps"
-        expected *= n
+        expected_stride *= size
     return None

@@ -1,0 +1,141 @@
+"""Memory blocks to lazy arrays: axes by their strides, channels and samples by their offsets.
+
+Rule kept here: no pixel may lie outside of its memory block, and a block never shows more pixels
+than it has room for.
+"""
+
+import math
+
+import numpy as np
+
+from aicsio.formats.lif.container import Block
+from aicsio.formats.lif.description import Axis, ChannelDescription, Unreadable
+from aicsio.formats.lif.layout import LifLayout
+from aicsio.records import Dims, LazyArray, Source
+
+BLOCK_BYTES = 2 << 20
+"""Bytes of a block: about the size of a plane, so that one thread reads whole planes."""
+
+
+def lay_out_pixels(
+    source: Source, block: Block, axes: tuple[Axis, ...], channels: tuple[ChannelDescription, ...]
+) -> LazyArray:
+    """Lay out an image.
+
+    Parameters
+    ----------
+    source
+        The file.
+    block
+        Memory block of the image, as far as the file holds it.
+    axes
+        Slowest first.
+    channels
+        In the order of the description; red, green and blue of a colour image are three.
+
+    Returns
+    -------
+    The array as it lies in memory: ``axes``, with C where its step belongs, and S last.
+
+    Raises
+    ------
+    Unreadable
+        When pixels would lie outside of the memory block, or on top of each other.
+    """
+    sample_count = count_samples(channels)
+    groups = group_samples(channels, sample_count)
+    letters = [axis.letter for axis in axes]
+    shape, strides = [axis.size for axis in axes], [axis.step for axis in axes]
+    channel_axis = sample_axis = -1
+    if len(groups) > 1:
+        channel_axis = _place_of_channels(axes, groups)
+        letters.insert(channel_axis, "C")
+        shape.insert(channel_axis, len(groups))
+        strides.insert(channel_axis, 0)
+    if sample_count > 1:
+        sample_axis = len(letters)
+        letters.append("S")
+        shape.append(sample_count)
+        strides.append(0)
+    _check_inside(block, shape, strides, channels)
+    dtypes = tuple(group[0].dtype for group in groups)
+    offsets = np.array([[one.offset for one in group] for group in groups])
+    channel_steps, sample_steps = set(np.diff(offsets[:, 0])), set(np.diff(offsets).ravel())
+    # Then one piece with strides shows any window; else each channel and sample needs its own.
+    even = len(set(dtypes)) == 1 and len(channel_steps) <= 1 and len(sample_steps) <= 1
+    if even and channel_axis >= 0:
+        strides[channel_axis] = int(channel_steps.pop())
+    if even and sample_axis >= 0:
+        strides[sample_axis] = int(sample_steps.pop())
+    widest = np.result_type(*dtypes)
+    layout = LifLayout(
+        source=source,
+        shape=tuple(shape),
+        strides=tuple(strides),
+        block_shape=choose_block_shape(shape, widest.itemsize),
+        channel=channel_axis,
+        sample=sample_axis,
+        even=even,
+        offsets=tuple((offsets + block.offset).ravel().tolist()),
+        dtypes=dtypes,
+    )
+    return LazyArray.whole(layout, Dims("".join(letters), tuple(shape)), widest)
+
+
+def count_samples(channels: tuple[ChannelDescription, ...]) -> int:
+    """Return 3 when channels come in threes of adjacent red, green and blue, else 1."""
+    if len(channels) % 3:
+        return 1
+    for start in range(0, len(channels), 3):
+        three = channels[start : start + 3]
+        offsets = sorted(one.offset for one in three)
+        adjacent = offsets[2] - offsets[0] == 2 * three[0].dtype.itemsize
+        one_type = len({one.dtype for one in three}) == 1
+        if {one.tag for one in three} != {1, 2, 3} or not one_type or not adjacent:
+            return 1
+    return 3
+
+
+def group_samples(
+    channels: tuple[ChannelDescription, ...], sample_count: int
+) -> list[list[ChannelDescription]]:
+    """Return the samples of each channel: red, green and blue by their tags."""
+    return [
+        sorted(channels[start : start + sample_count], key=lambda one: one.tag)
+        for start in range(0, len(channels), sample_count)
+    ]
+
+
+def _place_of_channels(axes: tuple[Axis, ...], groups: list[list[ChannelDescription]]) -> int:
+    """Return the index that C takes among the axes: behind all that take longer steps."""
+    offsets = [group[0].offset for group in groups]
+    channel_step = int(np.abs(np.diff(offsets)).min())
+    return sum(axis.step > channel_step for axis in axes)
+
+
+def _check_inside(
+    block: Block, shape: list[int], strides: list[int], channels: tuple[ChannelDescription, ...]
+) -> None:
+    last_pixel = sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
+    # Channels and samples have strides of 0 here: their offsets are counted instead.
+    end = max(one.offset + last_pixel + one.dtype.itemsize for one in channels)
+    if end > block.size:
+        raise Unreadable(f"its pixels take {end} bytes, its memory block holds {block.size}")
+    # Strides that lie on top of each other would make a large image of a small block.
+    pixel_count = math.prod(shape)
+    if pixel_count * min(one.dtype.itemsize for one in channels) > block.size:
+        raise Unreadable(
+            f"it claims {pixel_count} pixels, its memory block holds {block.size} bytes"
+        )
+
+
+def choose_block_shape(shape: list[int], itemsize: int) -> tuple[int, ...]:
+    """Take whole fast axes, and as much of the next as makes about ``BLOCK_BYTES``."""
+    # From the fastest axis on: what lies together is read together.
+    blocks, nbytes = [1] * len(shape), itemsize
+    for axis in reversed(range(len(shape))):
+        blocks[axis] = max(1, min(shape[axis], BLOCK_BYTES // nbytes))
+        nbytes *= blocks[axis]
+        if blocks[axis] < shape[axis]:
+            break
+    return tuple(blocks)

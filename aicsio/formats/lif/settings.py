@@ -1,0 +1,218 @@
+"""Hardware settings of LAS X and LAS AF: channels, lens and stage of one image.
+
+Rule kept here: settings describe the scan that made the pixels. The state before a lambda scan
+(``PreLambda...``) is another one.
+
+Source of the facts: "LIF File Format Description" (Leica Microsystems); ``ATLConfocalSetting``
+and ``ATLCameraSetting`` as LAS AF 2 to LAS X write them, ``FilterSettingRecord`` as LAS AF 1
+does.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from xml.etree import ElementTree as ET
+
+from aicsio.formats.lif.description import as_number
+from aicsio.records import Channel, Objective
+
+SETTING_TAGS = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
+_PRINTED_LENS = re.compile(r"(\d+(?:\.\d+)?)\s*[xX]\s*/?(\d+(?:\.\d+)?)(?:\s+([A-Za-z]+))?")
+EARLIER_STATE = "PreLambda"
+"""Beginning of the tags that hold the state before a lambda scan."""
+MICROMETRES_PER_METRE = 1e6
+
+
+def find_settings(image: ET.Element) -> list[ET.Element]:
+    """Return the hardware settings of an image: those of each sequential scan, or the only ones."""
+    sequential = []
+    for block in image.iter("LDM_Block_Sequential_List"):
+        sequential += [setting for setting in block if setting.tag in SETTING_TAGS]
+    if sequential:
+        return sequential
+    return [one for tag in SETTING_TAGS for one in image.findall(f"./Attachment/{tag}")]
+
+
+def _descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
+    """Yield elements of the scan itself, in document order."""
+    for child in setting:
+        if child.tag.startswith(EARLIER_STATE):
+            continue
+        if child.tag == tag:
+            yield child
+        yield from _descendants(child, tag)
+
+
+# ---------------------------------------------------------------- channels
+
+
+def detected_channels(image: ET.Element) -> tuple[Channel, ...]:
+    """Return the channels that the settings describe, in the order of detectors or cameras."""
+    settings = find_settings(image)
+    confocal = [channel for setting in settings for channel in _confocal_channels(setting)]
+    if confocal:
+        return tuple(confocal)
+    camera = [channel for setting in settings for channel in _camera_channels(setting)]
+    return tuple(camera) or FilterSettings(image).channels()
+
+
+def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
+    """Yield a channel for each active detector of a confocal scan."""
+    bands = {band.get("Channel"): band for band in _descendants(setting, "MultiBand")}
+    laser = _only_laser(setting)
+    for detector in _descendants(setting, "Detector"):
+        if detector.get("IsActive") != "1":
+            continue
+        band = bands.get(detector.get("Channel"))
+        dye = emission = None
+        if band is not None:
+            dye = band.get("DyeName") or None
+            emission = _middle(
+                as_number(band.get("TargetWaveLengthBegin")),
+                as_number(band.get("TargetWaveLengthEnd")),
+            )
+        yield Channel(name=dye, fluor=dye, emission=emission, excitation=laser)
+
+
+def _middle(low: float | None, high: float | None) -> float | None:
+    return (low + high) / 2 if low and high else None
+
+
+def _only_laser(setting: ET.Element) -> float | None:
+    """Return the wavelength of the laser line in use; of two, neither excites all channels."""
+    lines = set()
+    for line in _descendants(setting, "LaserLineSetting"):
+        wavelength = as_number(line.get("LaserLine"))
+        if wavelength and (as_number(line.get("IntensityDev")) or 0) > 0:
+            lines.add(wavelength)
+    return lines.pop() if len(lines) == 1 else None
+
+
+def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
+    for info in _descendants(setting, "WideFieldChannelInfo"):
+        cube = info.get("FluoCubeName") or None
+        yield Channel(
+            name=info.get("UserDefName") or cube or info.get("ContrastingMethodName") or None,
+            fluor=cube,
+            emission=as_number(info.get("EmissionWavelength")) or None,
+            excitation=as_number(info.get("ExcitationWavelength")) or None,
+        )
+
+
+# ---------------------------------------------------------------- lens and stage
+
+
+def parse_objective(image: ET.Element) -> Objective | None:
+    """Return the lens, or ``None`` where the settings name none."""
+    for setting in find_settings(image):
+        if setting.get("ObjectiveName") or setting.get("Magnification"):
+            return Objective(
+                name=(setting.get("ObjectiveName") or "").strip() or None,
+                magnification=as_number(setting.get("Magnification")),
+                aperture=as_number(setting.get("NumericalAperture")),
+                immersion=(setting.get("Immersion") or "").strip() or None,
+            )
+    return FilterSettings(image).objective()
+
+
+def parse_stage_position(image: ET.Element) -> tuple[float, float] | None:
+    """Return the stage position x, y of an image in micrometres, in the directions of the image."""
+    for setting in find_settings(image):
+        x, y = as_number(setting.get("StagePosX")), as_number(setting.get("StagePosY"))
+        if x is not None and y is not None:
+            x, y = x * MICROMETRES_PER_METRE, y * MICROMETRES_PER_METRE
+            return turn_to_image(x, y, orientation(setting))
+    return FilterSettings(image).stage_position()
+
+
+def orientation(element: ET.Element) -> tuple[bool, bool, bool]:
+    """Return FlipX, FlipY, SwapXY."""
+    return element.get("FlipX") == "1", element.get("FlipY") == "1", element.get("SwapXY") == "1"
+
+
+def turn_to_image(x: float, y: float, turn: tuple[bool, bool, bool]) -> tuple[float, float]:
+    """Turn stage coordinates to the directions of the image: first swapped, then reversed."""
+    flip_x, flip_y, swap = turn
+    if swap:
+        x, y = y, x
+    if flip_x:
+        x = -x
+    if flip_y:
+        y = -y
+    return x, y
+
+
+# ---------------------------------------------------------------- LAS AF 1
+
+
+class FilterSettings:
+    """The FilterSettingRecords of LAS AF 1. Not a record: it lives for one image.
+
+    Each record has the name of a part of the microscope (ObjectName), its class (ClassName), an
+    Attribute and its value (Variant).
+    """
+
+    def __init__(self, image: ET.Element) -> None:
+        self._records = [record.attrib for record in image.iter("FilterSettingRecord")]
+
+    def _select(self, class_name: str, attribute: str) -> list[Mapping[str, str]]:
+        return [
+            record
+            for record in self._records
+            if record.get("ClassName") == class_name and record.get("Attribute") == attribute
+        ]
+
+    def _value(self, class_name: str, attribute: str) -> str | None:
+        for record in self._select(class_name, attribute):
+            text = record.get("Variant", "").strip()
+            if text:
+                return text
+        return None
+
+    def objective(self) -> Objective | None:
+        """Return the lens of the turret; magnification and aperture also from its name."""
+        name = self._value("CTurret", "Objective")
+        aperture = as_number(self._value("CTurret", "NumericalAperture"))
+        if name is None and aperture is None:
+            return None
+        # Such as "HCX PL APO CS 63.0x1.40 OIL UV".
+        printed = _PRINTED_LENS.search(name or "")
+        magnification = immersion = None
+        if printed:
+            magnification = as_number(printed[1])
+            aperture = aperture or as_number(printed[2])
+            immersion = printed[3]
+        return Objective(name, magnification, aperture, immersion)
+
+    def channels(self) -> tuple[Channel, ...]:
+        """Return a channel for each active detector, with the band and stain of its number."""
+        channels = []
+        for record in self._select("CDetectionUnit", "State"):
+            if record.get("Variant") != "Active":
+                continue
+            number = record.get("ObjectName", "").rpartition(" ")[2]
+            stain, emission = self._band(f"SP Mirror Channel {number}")
+            channels.append(Channel(name=stain, fluor=stain, emission=emission))
+        return tuple(channels)
+
+    def _band(self, mirror: str) -> tuple[str | None, float | None]:
+        """Return stain and middle of the band of a mirror of the spectrophotometer."""
+        edges: dict[str, float | None] = {}
+        for record in self._select("CSpectrophotometerUnit", "Wavelength"):
+            side = re.search(r"\((left|right)\)\s*$", record.get("Description", ""))
+            if record.get("ObjectName") == mirror and side:
+                edges[side[1]] = as_number(record.get("Variant"))
+        stain = None
+        for record in self._select("CSpectrophotometerUnit", "Stain"):
+            if record.get("ObjectName") == mirror:
+                stain = record.get("Variant", "").strip() or None
+        if stain in {"None", "none"}:
+            stain = None
+        return stain, _middle(edges.get("left"), edges.get("right"))
+
+    def stage_position(self) -> tuple[float, float] | None:
+        """Return the stage position x, y in micrometres."""
+        x = as_number(self._value("CXYZStage", "XPos"))
+        y = as_number(self._value("CXYZStage", "YPos"))
+        if x is None or y is None:
+            return None
+        return x * MICROMETRES_PER_METRE, y * MICROMETRES_PER_METRE

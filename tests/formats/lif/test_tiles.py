@@ -1,0 +1,92 @@
+"""Tile scans with missing, surplus and absurd positions; the positions are those of the XML."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from aicsio import open_image, to_numpy
+from aicsio.records import ImageHandle
+from aicsio.testing.lif import LifImage, build_lif
+
+PIXEL = 1e-6
+TILES = np.stack([np.full((8, 8), n + 1, np.uint8) for n in range(4)])
+GRID = ((0, 0), (8, 0), (0, 8), (8, 8))
+"""Places x, y of the four tiles in pixels."""
+
+
+def places(*pixels: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    """Stage positions in metres, near 5 cm."""
+    return tuple((5e-2 + x * PIXEL, 4e-2 + y * PIXEL) for x, y in pixels)
+
+
+def mosaic(content: bytes, **options: Any) -> ImageHandle:
+    return open_image(content, **options)
+
+
+def image(tiles: npt.NDArray[Any], positions: tuple[tuple[float, float], ...]) -> bytes:
+    lengths = {"X": 7 * PIXEL, "Y": 7 * PIXEL}
+    return build_lif([LifImage(tiles, "MYX", tiles=positions, lengths=lengths)])
+
+
+def without_position(content: bytes, m: int) -> bytes:
+    """Remove the attributes PosX and PosY of one tile; the text keeps its length."""
+    pieces = content.split("PosX".encode("utf-16-le"))
+    head = "PosX".encode("utf-16-le").join(pieces[: m + 1])
+    tail = "PosX".encode("utf-16-le").join(pieces[m + 1 :])
+    tail = tail.replace("PosY".encode("utf-16-le"), "NosY".encode("utf-16-le"), 1)
+    return head + "NosX".encode("utf-16-le") + tail
+
+
+def canvas(*placed: tuple[int, int, int], shape: tuple[int, int] = (16, 16)) -> npt.NDArray[Any]:
+    expected = np.zeros(shape, np.uint8)
+    for value, x, y in placed:
+        expected[y : y + 8, x : x + 8] = value
+    return expected
+
+
+def codes(handle: ImageHandle) -> list[str]:
+    return [diagnostic.code for diagnostic in handle.diagnostics]
+
+
+def test_a_stopped_scan_stores_fewer_tiles_than_it_lists() -> None:
+    handle = mosaic(image(TILES[:3], places(*GRID)))
+    assert codes(handle) == []
+    expected = canvas((1, 0, 0), (2, 8, 0), (3, 0, 8))
+    np.testing.assert_array_equal(to_numpy(handle), expected)
+
+
+def test_tiles_that_the_list_lacks_are_left_out() -> None:
+    handle = mosaic(image(TILES, places(*GRID[:3])))
+    assert codes(handle) == ["lif-tiles-left-out"]
+    assert "1 of 4 tiles, the first is 3" in handle.diagnostics[0].message
+    expected = canvas((1, 0, 0), (2, 8, 0), (3, 0, 8))
+    np.testing.assert_array_equal(to_numpy(handle), expected)
+
+
+@pytest.mark.parametrize("m", [0, 1, 3])
+def test_a_tile_without_a_position_is_left_out_and_not_at_zero(m: int) -> None:
+    content = without_position(image(TILES, places(*GRID)), m)
+    handle = mosaic(content)
+    assert codes(handle) == ["lif-tiles-left-out"]
+    expected = canvas(*((n + 1, *GRID[n]) for n in range(4) if n != m))
+    np.testing.assert_array_equal(to_numpy(handle), expected)
+    table = handle.scene.tiles
+    assert table is not None
+    assert np.frombuffer(table.m, "<i4").tolist() == [n for n in range(4) if n != m]
+    np.testing.assert_array_equal(to_numpy(mosaic(content, mosaic="tiles")), TILES)
+
+
+def test_tiles_without_any_position_lie_by_their_fields() -> None:
+    content = image(TILES[:1], places((0, 0)))
+    assert mosaic(content).dims.order == "YX"
+    bare = mosaic(without_position(content, 0))
+    assert codes(bare) == ["lif-tiles-by-field"]
+
+
+@pytest.mark.parametrize("far", [10.0, 1e9, 1e300])
+def test_tiles_of_absurd_distance_stay_apart(far: float) -> None:
+    handle = mosaic(image(TILES, ((0.0, 0.0), (far, 0.0), (0.0, far), (far, far))))
+    assert codes(handle) == ["lif-tiles-too-far"]
+    np.testing.assert_array_equal(to_numpy(handle), TILES)
