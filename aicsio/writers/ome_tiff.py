@@ -26,7 +26,7 @@ from aicsio.records import (
     StoredPiece,
 )
 from aicsio.steps import select_scene, verb
-from aicsio.writers import _atomic_file
+from aicsio.writers import _atomic_file, target_names
 from aicsio.writers._metadata import image_description, overrides
 from aicsio.writers._pixels import plan, stream, tiff
 
@@ -276,6 +276,7 @@ def write_scenes(
     ...     len(open_image(report.path).scenes)
     2
     """
+    target_names.refuse_other_format(path)
     target = _atomic_file.check_target(path, overwrite=overwrite)
     _check(handles)
     options = plan.Options(

@@ -1,0 +1,161 @@
+"""Names of targets: a name that promises another format is refused, so that no TIFF hides behind it.
+
+Rule kept here: the last suffix decides. A TIFF suffix, no suffix and an unknown suffix are free; a
+suffix of another image, movie, array or document format is not. `write_ome_tiff`, `write_scenes`,
+`AICSImage.save`, `imwrite` and `aicsio convert` share this one rule.
+"""
+
+import os
+from collections.abc import Mapping
+
+import attrs
+
+from aicsio.errors import WriteError
+
+__all__ = ["OtherFormat", "other_format_of", "refuse_other_format"]
+
+
+@attrs.frozen
+class OtherFormat:
+    """The format that a file name promises, where that is not TIFF."""
+
+    suffix: str
+    """The suffix that names it, as typed: ``".png"``."""
+    format: str
+    """What it names, with its article: ``"a picture"``."""
+    tiff_name: str
+    """The same path with the suffix of OME-TIFF."""
+    alternative: str
+    """A call that writes such a file; empty where the package knows none."""
+
+
+_ARRAY_CALL = "to_dask(handle).to_zarr({path!r}) writes the pixels alone"
+_PICTURE_CALL = (
+    "imageio.v3.imwrite({path!r}, to_numpy(transpose_to(handle, 'YX', ...))) writes one plane"
+)
+_MOVIE_CALL = (
+    "imageio.v3.imwrite({path!r}, to_numpy(transpose_to(handle, 'TYX', ...))) writes one channel"
+)
+_NUMPY_CALL = "numpy.save({path!r}, to_numpy(handle)) writes the pixels alone"
+_NETCDF_CALL = "to_xarray(handle).to_netcdf({path!r}) writes pixels and coordinates"
+
+_FAMILIES: tuple[tuple[str, str, str], ...] = (
+    ("a Zarr, which is a folder", _ARRAY_CALL, "zarr n5"),
+    (
+        "a picture",
+        _PICTURE_CALL,
+        (
+            "png apng jpg jpeg jpe jfif jif bmp dib gif webp jp2 j2k j2c jpc jpx jpf jph jxl jxr wdp hdp "
+            "avif avifs heic heif hif ico icns tga pcx ppm pgm pbm pnm pfm pam sgi rgb rgba bw psd psb "
+            "exr hdr qoi svg dds xbm xpm iff ilbm ras eps"
+        ),
+    ),
+    (
+        "a movie",
+        _MOVIE_CALL,
+        "mp4 m4v mov avi mkv webm wmv mpg mpeg mjpg mjpeg mj2 flv 3gp ogv h264 h265 hevc y4m ts",
+    ),
+    ("a NumPy file", _NUMPY_CALL, "npy"),
+    ("an archive of NumPy arrays", "", "npz"),
+    ("a netCDF file", _NETCDF_CALL, "nc nc4 cdf"),
+    ("an HDF5 file", "", "h5 hdf5 hdf he5 mat"),
+    (
+        "a file of a microscope maker",
+        "",
+        (
+            "czi zvi lsm lif lof xlef lei nd2 nd dv r3d oib oif oir vsi ets ims svs scn ndpi ndpis mrxs "
+            "bif qptiff stk vms vmu isyn isyntax sld sldy dm3 dm4 spe liff ipl ipm flex mvd2 acff"
+        ),
+    ),
+    (
+        "a volume of another field",
+        "",
+        "dcm dicom nii nrrd nhdr mha mhd mrc mrcs map rec st em klb ics ids fits fit fts vtk stl",
+    ),
+    ("a description without pixels", "", "ome xml json yaml yml txt csv tsv html pdf md"),
+    (
+        "an archive or table",
+        "",
+        "zip gz bz2 xz zst 7z tar tgz rar parquet arrow feather xlsx pkl pickle",
+    ),
+)
+
+
+def _table() -> dict[str, tuple[str, str]]:
+    rows: dict[str, tuple[str, str]] = {}
+    for noun, call, suffixes in _FAMILIES:
+        rows.update(dict.fromkeys(suffixes.split(), (noun, call)))
+    return rows
+
+
+_FORMATS: Mapping[str, tuple[str, str]] = _table()
+"""Noun and call for each lower-case suffix that names another format."""
+
+
+def other_format_of(path: str | os.PathLike[str]) -> OtherFormat | None:
+    """Return the format that a name promises, or ``None`` where a TIFF may have the name.
+
+    Parameters
+    ----------
+    path
+        Path of a target; it need not exist.
+
+    Returns
+    -------
+    OtherFormat or None
+        ``None`` for TIFF suffixes, for names without a suffix and for unknown suffixes.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import other_format_of
+    >>> other_format_of("cells.ome.zarr").tiff_name
+    'cells.ome.tiff'
+    >>> other_format_of("cells.ome.tiff") is None
+    True
+    """
+    name = os.fspath(path).rstrip("/" + os.sep)
+    stem, suffix = os.path.splitext(name)
+    row = _FORMATS.get(suffix[1:].lower())
+    if row is None:
+        return None
+    noun, call = row
+    # "scan.ome.zarr", "scan.tif.gz": what is left of the double suffix goes too.
+    inner_stem, inner_suffix = os.path.splitext(stem)
+    if inner_suffix.lower() in {".ome", ".companion", ".tif", ".tiff", ".nii", ".tar", ".zarr"}:
+        stem = (
+            os.path.splitext(inner_stem)[0] if inner_stem.lower().endswith(".ome") else inner_stem
+        )
+    return OtherFormat(suffix, noun, f"{stem}.ome.tiff", call.format(path=name))
+
+
+def refuse_other_format(path: str | os.PathLike[str]) -> None:
+    """Raise where a TIFF would get a name that promises another format.
+
+    Parameters
+    ----------
+    path
+        Path of a target.
+
+    Raises
+    ------
+    WriteError
+        When the suffix names another format; the message shows a name, and a call, that work.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import refuse_other_format
+    >>> refuse_other_format("cells.png")
+    Traceback (most recent call last):
+        ...
+    aicsio.errors.WriteError: 'cells.png' names a picture (.png), but this call writes OME-TIFF...
+    """
+    other = other_format_of(path)
+    if other is None:
+        return
+    advice = f"give a name such as {other.tiff_name!r}"
+    if other.alternative:
+        advice += f"; {other.alternative}"
+    raise WriteError(
+        f"{os.fspath(path)!r} names {other.format} ({other.suffix}), but this call writes OME-TIFF: "
+        f"{advice}"
+    )
