@@ -1,4 +1,6 @@
-"""Pure verbs on handles. Each takes the handle first; left out, the verb returns a step that waits for it.
+"""Pure verbs on handles, and steps: verbs that wait for their handle. Imports `_dims`, `_checks` and `records`.
+
+Rule kept here: a verb returns a new handle and reads no pixels; a step is frozen, hashes and pickles.
 
 select_scene(h, 1)      ->  ImageHandle
 select_scene(1)         ->  Step[ImageHandle], a frozen, hashable, picklable function of a handle
@@ -27,7 +29,7 @@ import attrs
 import numpy as np
 
 from aicsio._checks import checked
-from aicsio._dims import views
+from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
 from aicsio.errors import ArgumentTypeError, SceneError
 from aicsio.records import ImageHandle
@@ -91,12 +93,13 @@ class Step(Generic[R_co]):
 
     def __repr__(self) -> str:
         options = [f"{key}={_thaw(value)!r}" for key, value in self.options]
-        return f"{self.verb.partition(':')[2]}({', '.join([*(repr(_thaw(a)) for a in self.arguments), *options])})"
+        arguments = [repr(_thaw(value)) for value in self.arguments]
+        return f"{self.verb.partition(':')[2]}({', '.join(arguments + options)})"
 
 
 @runtime_checkable
 class Verb(Protocol[P, R_co]):
-    """What ``verb`` makes of a function: called with a handle it acts, called without it makes a step."""
+    """A function with two forms: with a handle it acts, without one it returns a step."""
 
     @overload
     def __call__(self, handle: ImageHandle, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
@@ -178,7 +181,7 @@ def select_scene(handle: ImageHandle, /, scene: SupportsIndex | str) -> ImageHan
     Returns
     -------
     ImageHandle
-        What was picked or transposed before does not carry over: selecting starts from the stored array.
+        In stored order, at full resolution: earlier picks and orders do not carry over.
 
     Raises
     ------
@@ -195,15 +198,7 @@ def select_scene(handle: ImageHandle, /, scene: SupportsIndex | str) -> ImageHan
     """
     names = handle.scene_names
     if isinstance(scene, str):
-        found = [index for index, name in enumerate(names) if name == scene]
-        if len(found) != 1:
-            many = (
-                f"is the name of scenes {found}: pick one by its index"
-                if found
-                else "is no scene here"
-            )
-            raise SceneError(f"{scene!r} {many}; there are {_listing(names)}")
-        index = found[0]
+        index = _index_of_scene(scene, names)
     else:
         index = scene.__index__()
         if not -len(names) <= index < len(names):
@@ -222,6 +217,11 @@ def select_level(handle: ImageHandle, /, level: SupportsIndex) -> ImageHandle:
         An opened image. Left out, the call returns a step.
     level
         0 is full resolution; negative ones count from the smallest.
+
+    Returns
+    -------
+    ImageHandle
+        In stored order: earlier picks and orders do not carry over.
 
     Raises
     ------
@@ -252,8 +252,10 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
         Letters of the result, slowest first. A letter that the image lacks becomes an axis of length 1. A letter left
         out must have size 1 or an int pick.
     **picks
-        By letter: an int, a slice, a range, or a list, tuple or array of ints, relative to what the handle shows now.
-        An int pick of a letter that ``order`` keeps leaves length 1.
+        By letter: an int, a slice, a range, or a list, tuple or array of ints, relative to the
+        positions that the handle shows now. ``Y=(0, 32)`` picks two rows; ``Y=slice(0, 32)`` picks
+        32. Along C, names of channels work as well: ``C="DAPI"``, ``C=["DAPI", "GFP"]``. A letter
+        of ``order`` that is picked by an int or a name keeps an axis of length 1.
 
     Returns
     -------
@@ -264,6 +266,8 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
     ------
     DimensionError
         When the order or a pick does not fit; the message names the call that would.
+    SceneError
+        When no channel, or more than one, has the requested name.
 
     Examples
     --------
@@ -273,10 +277,30 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
     >>> transpose_to(h, "ZCYX", T=0, Z=slice(0, 4)).shape
     (4, 2, 64, 64)
     """
+    if "C" in picks:
+        picks = {**picks, "C": _positions_of_channels(handle, picks["C"])}
     array = views.transpose(handle.array, order, picks)
     return ImageHandle(
         handle.source, handle.format, handle.contents, handle.scene_index, handle.level, array
     )
+
+
+def _index_of_scene(scene: str, names: tuple[str, ...]) -> int:
+    indices = [index for index, name in enumerate(names) if name == scene]
+    if len(indices) == 1:
+        return indices[0]
+    if indices:
+        reason = f"is the name of scenes {indices}: pick one by its index"
+    else:
+        reason = "is not a scene of this file"
+    raise SceneError(f"{scene!r} {reason}; there are {_listing(names)}")
+
+
+def _positions_of_channels(handle: ImageHandle, pick: UserPick) -> UserPick:
+    """Replace names of channels by positions; their names are looked up only for a pick by name."""
+    if isinstance(pick, str | list | tuple):
+        return cast("UserPick", notation.positions_of_names(pick, handle.channel_names))
+    return pick
 
 
 def _listing(names: tuple[str, ...]) -> str:
@@ -342,7 +366,17 @@ def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
     value
         Usually a handle.
     *functions
-        Steps, or any functions of one argument; up to seven are inferred by type checkers.
+        Steps, or any functions of one argument; type checkers infer up to seven.
+
+    Returns
+    -------
+    object
+        The result of the last function; ``value`` itself if there is none.
+
+    Raises
+    ------
+    Exception
+        Whatever a function raises.
 
     Examples
     --------

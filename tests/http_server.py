@@ -38,6 +38,8 @@ class Site:
     """More headers of each answer; a status of redirection needs a Location."""
     asked: list[tuple[str, str]] = attrs.Factory(list)
     """Method and path of each request."""
+    received: list[dict[str, str]] = attrs.Factory(list)
+    """Headers of each request."""
     sent: list[int] = attrs.Factory(list)
     """Length of each body."""
     connections: int = 0
@@ -46,6 +48,7 @@ class Site:
     def forget(self) -> None:
         """Begin to count anew."""
         self.asked.clear()
+        self.received.clear()
         self.sent.clear()
         self.connections = 0
 
@@ -69,6 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.site
         trouble = site.trouble(len(site.asked))
         site.asked.append((self.command, self.path))
+        site.received.append(dict(self.headers.items()))
         time.sleep(site.delay)
         if trouble == "reset":
             # With no time to linger, closing resets.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aicsio import (
+    AICSImage,
     ImageHandle,
     PixelSize,
     Step,
@@ -56,7 +57,9 @@ class TestSelectScene:
         )
 
     def test_an_unknown_name_is_answered_with_the_names(self, image: ImageHandle) -> None:
-        with pytest.raises(SceneError, match="'A1' is no scene here; there are 0: 'Image:0'"):
+        with pytest.raises(
+            SceneError, match="'A1' is not a scene of this file; there are 0: 'Image:0'"
+        ):
             select_scene(image, "A1")
 
     def test_a_name_of_two_scenes_is_not_guessed(self, image: ImageHandle) -> None:
@@ -97,6 +100,62 @@ class TestSelectLevel:
     def test_a_level_that_is_not_there(self, image: ImageHandle, level: int) -> None:
         with pytest.raises(SceneError, match=rf"no level {level} in scene 0: it has 1 \(0 to 0\)"):
             select_level(image, level)
+
+
+class TestChannelsByName:
+    """The names of the handle pick channels; the right pixels are those at the position of the name."""
+
+    PIXELS = np.arange(4 * 2 * 3, dtype=np.uint8).reshape(4, 2, 3)
+
+    def image(self, *names: str) -> ImageHandle:
+        return open_image(self.PIXELS[: len(names)], dims="CYX", channel_names=list(names))
+
+    def test_one_name_drops_the_axis(self) -> None:
+        picked = transpose_to(self.image("GFP", "DAPI", "Cy5"), "YX", C="DAPI")
+        assert np.array_equal(np.asarray(picked), self.PIXELS[1])
+
+    def test_a_kept_axis_has_length_1(self) -> None:
+        assert transpose_to(self.image("GFP", "DAPI"), "CYX", C="DAPI").shape == (1, 2, 3)
+
+    def test_names_and_positions_mix(self) -> None:
+        picked = transpose_to(self.image("GFP", "DAPI", "Cy5", "BF"), "CYX", C=["BF", 0, "DAPI"])
+        assert picked.channel_names == ("BF", "GFP", "DAPI")
+        assert np.array_equal(np.asarray(picked), self.PIXELS[[3, 0, 1]])
+
+    def test_names_are_those_that_the_handle_shows(self) -> None:
+        reversed_image = transpose_to(self.image("GFP", "DAPI", "Cy5"), "CYX", C=[2, 1, 0])
+        picked = transpose_to(reversed_image, "YX", C="Cy5")
+        assert np.array_equal(np.asarray(picked), self.PIXELS[2])
+        with pytest.raises(SceneError, match="no channel 'GFP'; there are 0: 'DAPI'"):
+            transpose_to(transpose_to(reversed_image, "CYX", C=[1]), "YX", C="GFP")
+
+    def test_default_names_pick_too(self) -> None:
+        image = open_image(self.PIXELS, dims="CYX")
+        picked = transpose_to(image, "YX", C=image.channel_names[3])
+        assert np.array_equal(np.asarray(picked), self.PIXELS[3])
+
+    def test_a_name_of_two_channels_raises_and_lists_them(self) -> None:
+        with pytest.raises(SceneError, match=r"names the channels \[0, 2\]: .*1: 'GFP'"):
+            transpose_to(self.image("DAPI", "GFP", "DAPI"), "YX", C="DAPI")
+
+    def test_an_unknown_name_raises_and_suggests_a_near_one(self) -> None:
+        with pytest.raises(SceneError, match=r"no channel 'DAPY'; .* did you mean 'DAPI'\?"):
+            transpose_to(self.image("GFP", "DAPI"), "YX", C="DAPY")
+
+    def test_other_letters_have_no_names(self) -> None:
+        with pytest.raises(ArgumentTypeError, match=r"Y='DAPI' is not a pick.*along C only"):
+            transpose_to(self.image("GFP", "DAPI"), "X", C=0, Y="DAPI")
+
+    def test_a_step_keeps_the_name(self) -> None:
+        step = transpose_to("YX", C="DAPI")
+        assert repr(step) == "transpose_to('YX', C='DAPI')"
+        for names in (("DAPI", "GFP"), ("GFP", "DAPI")):
+            shown = np.asarray(pickle.loads(pickle.dumps(step))(self.image(*names)))
+            assert np.array_equal(shown, self.PIXELS[names.index("DAPI")])
+
+    def test_the_legacy_face_takes_names(self) -> None:
+        image = AICSImage(self.PIXELS[:2], dim_order="CYX", channel_names=["GFP", "DAPI"])
+        assert np.array_equal(image.get_image_data("YX", C="DAPI"), self.PIXELS[1])
 
 
 class TestSteps:

@@ -1,18 +1,22 @@
-"""The dimension language: order strings and picks. Every syntax error of it is raised here.
+"""The dimension language: order strings and picks.
 
-A letter is one capital A-Z. A pick is an int, a slice, a range, or a list or tuple of ints; negative ones count from
-the end. Resolved against a size, a pick becomes an int, a range or a tuple of ints, all of them within bounds.
+Rule kept here: every syntax error of the language is raised here, in one wording.
+
+A letter is one capital A-Z. A pick is an int, a slice, a range, or a list or tuple of ints; negative
+ints count from the end. Along C, names of channels stand for ints. Resolved against a size, a pick
+becomes an int, a range or a tuple of ints, all of them within bounds.
 """
 
 import operator
 from collections.abc import Collection, Mapping, Sequence
+from string import ascii_uppercase
 from typing import SupportsIndex, TypeAlias
 
-from aicsio.errors import ArgumentTypeError, DimensionError
+from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
 from aicsio.records import Dims, Pick
 
-UserPick: TypeAlias = SupportsIndex | slice | range | Sequence[SupportsIndex]
-"""What a user may write for a pick; ``records.Pick`` is what it becomes."""
+UserPick: TypeAlias = SupportsIndex | str | slice | range | Sequence[SupportsIndex | str]
+"""A pick as a user may write it; ``records.Pick`` is its resolved form."""
 
 
 def parse_order(order: str) -> str:
@@ -27,13 +31,7 @@ def parse_order(order: str) -> str:
         return order
     if not order:
         raise DimensionError("the order is empty: name the dimensions to keep, such as 'CZYX'")
-    strange = sorted(
-        {
-            letter
-            for letter in order
-            if not (letter.isascii() and letter.isupper() and letter.isalpha())
-        }
-    )
+    strange = sorted({letter for letter in order if letter not in ascii_uppercase})
     if strange:
         hint = f": did you mean {order.upper()!r}?" if order.isalpha() and order.isascii() else ""
         raise DimensionError(
@@ -57,20 +55,16 @@ def check_picks(picks: Mapping[str, object], dims: Dims) -> None:
 
 
 def check_pick(pick: object, letter: str) -> Pick | slice:
-    """Normalise what a user wrote for a pick, without knowing the size yet.
+    """Normalise a pick that a user wrote, without knowing the size yet.
 
     Raises
     ------
     ArgumentTypeError
-        For anything but an int, a slice, a range, or a list, tuple or array of ints.
+        When the pick is not an int, a slice, a range, or a list, tuple or array of ints.
     """
     if isinstance(pick, slice):
-        return slice(
-            *(
-                None if part is None else _index(part, letter)
-                for part in (pick.start, pick.stop, pick.step)
-            )
-        )
+        bounds = (pick.start, pick.stop, pick.step)
+        return slice(*(None if bound is None else _index(bound, letter) for bound in bounds))
     if isinstance(pick, range):
         return pick
     if hasattr(pick, "tolist"):  # numpy scalars and arrays
@@ -88,7 +82,7 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
     DimensionError
         For positions outside ``-size .. size - 1``, and for picks of nothing.
     ArgumentTypeError
-        For what is no pick.
+        When the pick has a type that no pick has.
     """
     checked = check_pick(pick, letter)
     if isinstance(checked, int):
@@ -99,12 +93,12 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
         kept = range(size)[checked]
         if not kept:
             raise DimensionError(
-                f"{letter}={checked!r} takes nothing of {_positions(letter, size)}"
+                f"{letter}={checked!r} selects nothing: there are {_positions(letter, size)}"
             )
         return kept
     if not len(checked):
         raise DimensionError(
-            f"{letter}={checked!r} takes nothing: give at least one of {_positions(letter, size)}"
+            f"{letter}={checked!r} selects nothing: give at least one of {_positions(letter, size)}"
         )
     if isinstance(checked, range):
         ends = (checked[0], checked[-1])
@@ -119,12 +113,65 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
 
 
 def suggestion(order: str, dims: Dims, picked: Collection[str]) -> str:
-    """Give the order string that keeps what ``order`` would drop unpicked, in the order of ``dims``."""
-    kept = [
-        letter for letter in dims if letter in order or (dims[letter] != 1 and letter not in picked)
-    ]
-    added = [letter for letter in order if letter not in dims]
-    return "".join(added + kept)
+    """Return an order that also keeps the letters ``order`` would drop unpicked, in stored order."""
+    kept = "".join(letter for letter in order if letter not in dims)
+    for letter, size in dims.items():
+        if letter in order or (size != 1 and letter not in picked):
+            kept += letter
+    return kept
+
+
+_PICK_KINDS = "an int, a slice, a range, or a list or tuple of ints"
+
+
+def _hint(value: object, letter: str) -> str:
+    if isinstance(value, str) and letter != "C":
+        return "; names pick along C only"
+    if isinstance(value, float) and value.is_integer():
+        return f", such as {letter}={int(value)}"
+    return ""
+
+
+def positions_of_names(pick: object, names: Sequence[str]) -> object:
+    """Replace names of channels in a pick of C by their positions; other picks are returned as they are.
+
+    Parameters
+    ----------
+    pick
+        A pick as a user wrote it: a name, a list or tuple with names and ints, or any other pick.
+    names
+        Names along C, in order.
+
+    Raises
+    ------
+    SceneError
+        When a name is missing, or stands twice; the message lists the names.
+    """
+    if isinstance(pick, str):
+        return _position_of_name(pick, names)
+    if isinstance(pick, list | tuple) and any(isinstance(item, str) for item in pick):
+        return tuple(
+            _position_of_name(item, names) if isinstance(item, str) else item for item in pick
+        )
+    return pick
+
+
+def _position_of_name(name: str, names: Sequence[str]) -> int:
+    positions = [position for position, other in enumerate(names) if other == name]
+    if len(positions) == 1:
+        return positions[0]
+    listing = ", ".join(f"{position}: {other!r}" for position, other in enumerate(names[:20]))
+    if len(names) > 20:
+        listing += f", ... ({len(names)} channels)"
+    if positions:
+        raise SceneError(
+            f"C={name!r} names the channels {positions}: pick one by its index; there are {listing}"
+        )
+    from difflib import get_close_matches  # only an error needs it
+
+    close = get_close_matches(name, names, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise SceneError(f"there is no channel {name!r}; there are {listing}{hint}")
 
 
 def _is_integer(value: object) -> bool:
@@ -132,10 +179,10 @@ def _is_integer(value: object) -> bool:
 
 
 def _index(value: object, letter: str) -> int:
-    # bool is an int to Python; Z=True is a mistake all the same.
+    # To Python a bool is an int; as a pick it is a mistake.
     if not _is_integer(value):
         raise ArgumentTypeError(
-            f"{letter}={value!r} is no pick: give an int, a slice, a range, or a list or tuple of ints"
+            f"{letter}={value!r} is not a pick: give {_PICK_KINDS}{_hint(value, letter)}"
         )
     return operator.index(value)  # type: ignore[arg-type]
 

@@ -199,7 +199,7 @@ def _read_nested(array: LazyArray) -> Array:
 
 
 def _run(target: Target, batches: Iterable[Sequence[Task]]) -> None:
-    with readers.lend_in_turn() as reader_of:
+    with readers.one_reader_at_a_time() as reader_of:
         worker = Worker(_codecs.Scratch(), reader_of, _read_nested)
         for batch in batches:
             _run_batch(target, batch, worker)

@@ -1,25 +1,31 @@
-"""Ranges of files that fsspec reaches: object stores, archives, memory, whatever else it knows.
+"""Ranges of files through fsspec: chains of file systems, archives, memory, and every protocol without a client here.
 
-Rule kept here: what a file system raises becomes one of our errors, or ``Transient`` where another try may help. S3 is
-asked directly, because its answers prove that the object is still the one that was opened; file systems whose answers
-prove nothing are looked at again every ``LOOK_SECONDS``.
+Rule kept here: an exception of a file system becomes one of our errors, or a ``RetryableError`` if another try may
+help. File systems whose answers do not identify the file are asked for its version every ``CHECK_SECONDS``.
 """
 
 import contextlib
 import errno
-import json
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from aicsio._io import pool
-from aicsio._io.requests import Answer, Transient, check_same, said
+from aicsio._io.requests import (
+    TIMEOUT,
+    RemoteInfo,
+    RetryableError,
+    check_unchanged,
+    describe_error,
+)
+from aicsio._io.urls import client_options, hide_secrets, public_url, requested_url
 from aicsio.errors import AicsioError, MissingDependencyError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
-LOOK_SECONDS = 10.0
-"""How often a file is looked at that answers do not identify."""
+CHECK_SECONDS = 10.0
+"""Seconds between two requests for size and version of a file whose answers do not hold them."""
 REMOTE_EXTRA = ("aiohttp", "s3fs", "gcsfs", "requests")
+"""Packages that the extra ``remote`` installs."""
 FINGERPRINT_KEYS = (
     "ETag",
     "etag",
@@ -30,10 +36,12 @@ FINGERPRINT_KEYS = (
     "last_modified",
     "created",
 )
-_LASTING = frozenset({
+"""Keys of ``info()`` that change with the content, by file system; the first one present is taken."""
+_LASTING_ERRORS = frozenset({
     "NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "ProfileNotFound", "InvalidURL",
     "ValueError", "TypeError", "KeyError", "NotImplementedError", "AttributeError", "BadZipFile",
 })  # fmt: skip
+"""Classes of exceptions, by name since their packages may be missing, that another try raises again."""
 _LASTING_NUMBERS = frozenset(
     {errno.EINVAL, errno.EPERM, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 )
@@ -44,101 +52,135 @@ def file_system(source: Source) -> tuple[Any, str]:
 
     Raises
     ------
-    MissingDependencyError, SourceError
+    MissingDependencyError
+        When the package for the protocol is not installed.
+    SourceError
+        When fsspec does not know the protocol or does not accept the URL or the options.
     """
     import fsspec
 
-    options = json.loads(source.storage_options)
-    if "::" in source.uri:
+    url = requested_url(source)
+    options = client_options(source)
+    if "::" in url:
         for name in ("http", "https"):
-            if f"::{name}://" in source.uri:
-                options.setdefault(name, {})["get_client"] = _client
+            if f"::{name}://" in url:
+                options.setdefault(name, {})["get_client"] = _web_session
     try:
-        system, path = fsspec.core.url_to_fs(source.uri, **options)
+        system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         missing = getattr(error.__cause__, "name", None) or error.name
-        what = "'aicsio[remote]'" if missing in {None, *REMOTE_EXTRA} else missing
-        raise MissingDependencyError(f"{source.uri!r}: {error}. pip install {what}") from error
-    except (ValueError, TypeError) as error:
-        raise SourceError(f"cannot read {source.uri!r}: {error}") from error
+        package = "'aicsio[remote]'" if missing in {None, *REMOTE_EXTRA} else missing
+        raise MissingDependencyError(f"{source.uri!r}: {error}. pip install {package}") from error
+    except Exception as error:  # noqa: BLE001
+        # fsspec and its file systems raise whatever an option makes their constructors raise.
+        reason = hide_secrets(describe_error(error))
+        raise SourceError(f"cannot read {source.uri!r}: {reason}") from _public_cause(error)
     return system, path
 
 
-async def _client(**options: Any) -> Any:
-    """Make the session of a web server behind a chain of file systems: it follows no redirect to another place."""
+def _public_cause(error: BaseException) -> BaseException | None:
+    """Return an exception as the cause of ours, unless a traceback would show a secret with it."""
+    chained: BaseException | None = error
+    while chained is not None:
+        text = str(chained)
+        if hide_secrets(text) != text:
+            return None
+        chained = chained.__cause__ or chained.__context__
+    return error
+
+
+async def _web_session(**options: Any) -> Any:
+    """Make the session of a web server inside a chain of file systems. It follows no redirect to another place."""
     import aiohttp
 
     trace = aiohttp.TraceConfig()
 
-    async def check(_session: object, _context: object, params: Any) -> None:
-        there = params.url.join(type(params.url)(params.response.headers.get("Location", "")))
-        safer = (params.url.scheme, params.url.port, there.scheme, there.port) == (
-            "http",
-            80,
-            "https",
-            443,
-        )
-        same = (there.scheme, there.port) == (params.url.scheme, params.url.port)
-        if (there.host, there.path) != (params.url.host, params.url.path) or not (same or safer):
+    async def check_redirect(_session: object, _context: object, params: Any) -> None:
+        url = params.url
+        try:
+            new_url = url.join(type(url)(params.response.headers.get("Location", "")))
+        except ValueError:
             raise SourceError(
-                f"cannot read {str(params.url)!r}: the server points to another place, {str(there)!r}: open that if "
-                "you trust it"
+                f"cannot read {public_url(str(url))!r}: the server points to what is no URL"
+            ) from None
+        ports = (url.scheme, url.port, new_url.scheme, new_url.port)
+        upgraded = ports == ("http", 80, "https", 443)
+        unchanged = (new_url.scheme, new_url.port) == (url.scheme, url.port)
+        same_file = (new_url.host, new_url.path) == (url.host, url.path)
+        if not same_file or not (upgraded or unchanged):
+            raise SourceError(
+                f"cannot read {public_url(str(url))!r}: the server points to another place, "
+                f"{public_url(str(new_url))[:200]!r}: open that if you trust it"
             )
 
-    trace.on_request_redirect.append(check)
+    trace.on_request_redirect.append(check_redirect)
     return aiohttp.ClientSession(trace_configs=[trace], **options)
 
 
 @contextlib.contextmanager
-def translated(source: Source) -> Iterator[None]:
-    """Turn what a file system raises into our errors, or ``Transient``."""
+def translated_errors(source: Source) -> Iterator[None]:
+    """Turn an exception of a file system into one of our errors, or into a ``RetryableError``."""
     try:
         yield
-    except (AicsioError, Transient):
+    except (AicsioError, RetryableError):
         raise
     except FileNotFoundError as error:
-        # fsspec says so of whatever goes wrong; what did is the cause.
+        # fsspec raises FileNotFoundError for other failures too; the real error is its cause.
         if isinstance(error.__cause__, AicsioError):
-            raise error.__cause__ from error
+            raise error.__cause__ from None
         status = getattr(error.__cause__, "status", 404)
         if status not in {404, 410}:
-            raise Transient(f"the server answers {status}") from error
-        raise SourceNotFoundError(f"there is nothing at {source.uri!r}") from error
+            raise RetryableError(f"the server answers {status}") from _public_cause(error)
+        raise SourceNotFoundError(f"there is nothing at {source.uri!r}") from _public_cause(error)
     except IsADirectoryError as error:
-        raise SourceError(f"{source.uri!r} is a folder: give one of the files in it") from error
-    except Exception as error:
-        # The errors of aiohttp, botocore and the rest have no common builtin.
-        names = {kind.__name__ for kind in type(error).__mro__}
-        status = getattr(error, "status", 500)
-        number = error.errno if isinstance(error, OSError) else None
-        if (
-            names & _LASTING
-            or number in _LASTING_NUMBERS
-            or isinstance(error, PermissionError)
-            or 400 <= status < 500
-        ):
-            raise SourceError(f"cannot read {source.uri!r}: {said(error)}") from error
-        raise Transient(said(error)) from error
+        raise _folder_error(source) from _public_cause(error)
+    except Exception as error:  # noqa: BLE001
+        # The errors of aiohttp and of the other clients have no builtin in common.
+        reason = hide_secrets(describe_error(error))
+        if _is_lasting(error):
+            raise SourceError(f"cannot read {source.uri!r}: {reason}") from _public_cause(error)
+        raise RetryableError(reason) from _public_cause(error)
 
 
-def _looked_at(source: Source, system: Any, path: str) -> Answer:
-    with translated(source):
+def _is_lasting(error: Exception) -> bool:
+    """Whether another try would fail alike."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    number = error.errno if isinstance(error, OSError) else None
+    status = getattr(error, "status", None)
+    refused = isinstance(status, int) and 400 <= status < 500
+    return bool(
+        names & _LASTING_ERRORS
+        or number in _LASTING_NUMBERS
+        or isinstance(error, PermissionError)
+        or refused
+    )
+
+
+def _folder_error(source: Source) -> SourceError:
+    return SourceError(f"{source.uri!r} is a folder: give one of the files in it")
+
+
+def _file_info(source: Source, system: Any, path: str) -> RemoteInfo:
+    """Ask a file system for size and version of a file."""
+    with translated_errors(source):
         info = system.info(path)
     if info.get("type") == "directory":
-        raise SourceError(f"{source.uri!r} is a folder: give one of the files in it")
+        raise _folder_error(source)
     fingerprint = next((str(info[key]) for key in FINGERPRINT_KEYS if info.get(key)), None)
-    return Answer(info.get("size"), fingerprint)
+    return RemoteInfo(info.get("size"), fingerprint)
 
 
-class S3Ranges:
-    """Ranges of an object of S3, or of a server that speaks like it."""
+class S3Client:
+    """Ranges of an object of S3. Not a record: it lives while the file is open."""
+
+    timeout = TIMEOUT
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._system, self._path = file_system(source)
 
-    def probe(self, nbytes: int, most: int, /) -> Answer:  # noqa: ARG002 - S3 knows ranges
-        """Ask for the first bytes, and so for size and ETag."""
+    def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - S3 supports ranges
+        """Request the first bytes, and with them size and ETag."""
         try:
             response, head = self._get(0, nbytes)
         except SourceError as error:
@@ -146,14 +188,15 @@ class S3Ranges:
                 "InvalidRange" in str(error.__cause__ and error.__cause__.__cause__)
                 or "range" in str(error).lower()
             ):
-                return _looked_at(self._source, self._system, self._path)  # it is empty
+                return _file_info(self._source, self._system, self._path)  # it is empty
             raise
-        return Answer(int(response["ContentRange"].rpartition("/")[2]), response.get("ETag"), head)
+        size = int(response["ContentRange"].rpartition("/")[2])
+        return RemoteInfo(size, response.get("ETag"), head)
 
-    def fill(self, offset: int, into: memoryview, /) -> int:
+    def receive(self, offset: int, buffer: memoryview, /) -> int:
         """Receive bytes."""
-        _, data = self._get(offset, into.nbytes)
-        into[: len(data)] = data
+        _, data = self._get(offset, buffer.nbytes)
+        buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
@@ -162,9 +205,9 @@ class S3Ranges:
     def _get(self, offset: int, nbytes: int) -> tuple[Any, bytes]:
         from fsspec.asyn import sync
 
-        with pool.request(), translated(self._source):
-            found: tuple[Any, bytes] = sync(self._system.loop, self._fetch, offset, nbytes)
-        return found
+        with pool.request_slot(), translated_errors(self._source):
+            answer: tuple[Any, bytes] = sync(self._system.loop, self._fetch, offset, nbytes)
+        return answer
 
     async def _fetch(self, offset: int, nbytes: int) -> tuple[Any, bytes]:
         bucket, key, version = self._system.split_path(self._path)
@@ -174,41 +217,49 @@ class S3Ranges:
         body = response["Body"]
         try:
             total = response.get("ContentRange", "").rpartition("/")[2]
-            check_same(self._source, int(total) if total.isdigit() else None, response.get("ETag"))
+            size = int(total) if total.isdigit() else None
+            check_unchanged(self._source, size, response.get("ETag"))
             return response, await body.read()
         finally:
             body.close()
 
 
-class AsyncRanges:
-    """Ranges of a file system that takes many requests at once, such as ``gs://`` and ``abfs://``."""
+class FsspecClient:
+    """Ranges of a file system that serves many requests at once. Not a record: it lives while the file is open."""
+
+    timeout = TIMEOUT
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._system, self._path = file_system(source)
 
-    def probe(self, nbytes: int, most: int, /) -> Answer:  # noqa: ARG002 - reading begins with another request
-        """Look at the file."""
-        return _looked_at(self._source, self._system, self._path)
+    def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - fsspec returns no headers with bytes
+        """Request size and version."""
+        return _file_info(self._source, self._system, self._path)
 
-    def fill(self, offset: int, into: memoryview, /) -> int:
+    def receive(self, offset: int, buffer: memoryview, /) -> int:
         """Receive bytes."""
-        _look_now_and_then(self._source, self._system, self._path)
-        with pool.request(), translated(self._source):
-            data = self._system.cat_file(self._path, start=offset, end=offset + into.nbytes)
-        if len(data) > into.nbytes:
+        _check_now_and_then(self._source, self._system, self._path)
+        with pool.request_slot(), translated_errors(self._source):
+            data = self._system.cat_file(self._path, start=offset, end=offset + buffer.nbytes)
+        if len(data) > buffer.nbytes:
             raise SourceError(
                 f"{self._source.uri!r}: the server sends the whole file where a part was asked for"
             )
-        into[: len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
         """The file system keeps its own connections."""
 
 
-class FileRanges:
-    """Ranges of one open file and a lock: archives, caches, memory, servers that serve one reader at a time."""
+class FsspecFileClient:
+    """Ranges of one open file and a lock, for archives, caches, memory, and servers with one reader at a time.
+
+    Not a record: it lives while the file is open.
+    """
+
+    timeout = TIMEOUT
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -216,23 +267,23 @@ class FileRanges:
         self._file: Any = None
         self._lock = threading.Lock()
 
-    def probe(self, nbytes: int, most: int, /) -> Answer:  # noqa: ARG002 - reading begins with opening
-        """Look at the file."""
-        return _looked_at(self._source, self._system, self._path)
+    def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - the first bytes need another request
+        """Request size and version."""
+        return _file_info(self._source, self._system, self._path)
 
-    def fill(self, offset: int, into: memoryview, /) -> int:
+    def receive(self, offset: int, buffer: memoryview, /) -> int:
         """Receive bytes."""
-        with self._lock, translated(self._source):
+        with self._lock, translated_errors(self._source):
             if self._file is None:
-                _look_now_and_then(self._source, self._system, self._path)
+                _check_now_and_then(self._source, self._system, self._path)
                 self._file = self._system.open(self._path, "rb")
             try:
                 self._file.seek(offset)
-                data = self._file.read(into.nbytes)
+                data = self._file.read(buffer.nbytes)
             except Exception:
                 self.close()
                 raise
-        into[: len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
@@ -242,9 +293,9 @@ class FileRanges:
             file.close()
 
 
-def _look_now_and_then(source: Source, system: Any, path: str) -> None:
-    if getattr(system, "protocol", None) == "memory" or pool.is_due(
-        ("looked at", source), LOOK_SECONDS
-    ):
-        answer = _looked_at(source, system, path)
-        check_same(source, answer.size, answer.fingerprint)
+def _check_now_and_then(source: Source, system: Any, path: str) -> None:
+    """Compare the version of a file with that of the opened one, unless that was done a moment ago."""
+    is_memory = getattr(system, "protocol", None) == "memory"  # there it costs nothing
+    if is_memory or pool.should_check_again(("version", source), CHECK_SECONDS):
+        info = _file_info(source, system, path)
+        check_unchanged(source, info.size, info.fingerprint)

@@ -1,353 +1,334 @@
 """Ranges of a file on a web server, over connections that wait for the next request.
 
-Rule kept here: one range, one request, and each answer proves what it is: the range that was asked for, of a file with
-the size and the ETag that it had when it was opened. No answer leads to another host or path.
+Rule kept here: one range, one request, and each answer proves itself: it is the requested range of a file with the
+size and the ETag that the file had when it was opened. No answer leads to another host or path, none is trusted with
+its own length, and none takes longer or more memory than the request allows.
 
-Why not fsspec's own: it sees no header of an answer (so it asks twice), follows redirects anywhere, and copies each
-body twice where this one receives it in place.
+Why by hand. Loopback, 128 MiB by 16 MiB ranges into one array, best of five interleaved: this client 46 ms, urllib3
+57 ms (its ``readinto`` is ``read`` and a copy), obstore 140 ms. 60 spread reads of 64 KiB: this client 24 ms, urllib3
+28, obstore 12. Import: http.client with ssl 38 ms, urllib3 107, httpx 347, aiohttp 330. fsspec's own client shows no
+headers, so it asks twice, follows redirects anywhere and copies each body twice.
 
 Source of the facts: RFC 9110 (HTTP semantics), sections 8.8 (validators), 14 (ranges), 15 (status codes).
 """
 
-import base64
 import contextlib
 import email.utils
 import http.client
-import json
 import re
 import socket
 import ssl
 import time
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from aicsio._io import pool
-from aicsio._io.requests import TIMEOUT, Answer, Transient, changed, check_same, deadline, said
-from aicsio.errors import ArgumentTypeError, SourceError, SourceNotFoundError
+import attrs
+
+from aicsio._io import http_connection, pool
+from aicsio._io.http_options import encode_path, http_target, split_url
+from aicsio._io.requests import (
+    RemoteInfo,
+    RetryableError,
+    changed_error,
+    check_unchanged,
+    describe_error,
+)
+from aicsio._io.urls import public_url
+from aicsio.errors import AicsioError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
-MOST_REDIRECTS = 5
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-STEP = 1 << 20
-"""Bytes after which the clock is looked at."""
-SMALL_BODY = 1 << 16
-"""Bodies of refusals up to this size are read, so that the connection can serve again."""
-OPTIONS = ("headers", "cookies", "auth", "timeout", "ssl", "trust_env", "client_kwargs")
-IGNORED = frozenset({
-    "asynchronous", "block_size", "cache_options", "cache_type", "encoded", "listings_expiry_time", "max_paths",
-    "same_scheme", "simple_links", "size_policy", "skip_instance_cache", "use_listings_cache",
-})  # fmt: skip
-"""Options of fsspec's file system that have no meaning here."""
+MAX_REDIRECTS = 5
+"""As many as RFC 2068 recommended; browsers follow 20, but here each one stays on the same path."""
+REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
+RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+MAX_SMALL_BODY = 1 << 16
+"""Bytes; a body of a refusal up to this size is read, so that the connection can serve again."""
+SMALL_BODY_SECONDS = 0.5
+"""Seconds that such a body may take: a new connection takes less."""
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+"""No more than 18 digits, so that sizes fit into 64 bits."""
 
 
-class HttpRanges:
-    """Reads ranges of one file."""
+@attrs.frozen
+class ByteRange:
+    """The Content-Range of an answer. Not a record: it lives for one answer."""
+
+    start: int
+    """Offset of the first byte."""
+    stop: int
+    """Offset behind the last byte."""
+    total: int | None
+    """Size of the file in bytes; ``None`` when the server does not know it."""
+
+
+class HttpClient:
+    """Reads ranges of one file of a web server. Not a record: it lives while the file is open."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        options = _options(source)
-        parts = urllib.parse.urlsplit(source.uri)
-        if not parts.hostname:
-            raise SourceError(f"cannot read {source.uri!r}: the URL names no host")
-        self._headers = _headers(parts, options)
-        self._scheme, self._host, self._port = parts.scheme, parts.hostname, parts.port
-        self._target = _target(parts)
-        self._timeout = float(options.get("timeout") or TIMEOUT)
-        self._verify = options.get("ssl", True) is not False
-        self._trust_env = bool(options.get("trust_env"))
+        self._target = http_target(source)
+        self.timeout = self._target.timeout
 
-    def probe(self, nbytes: int, most: int) -> Answer:
-        """Ask for the first bytes, and so for size and fingerprint.
+    def probe(self, nbytes: int, whole_limit: int) -> RemoteInfo:
+        """Request the first bytes, and with them size and fingerprint.
 
-        All of a file up to ``most`` bytes is fetched where the server knows no ranges.
+        A server without ranges sends the whole file, which is read up to ``whole_limit`` bytes.
         """
-        low, high = 0, nbytes - 1
-        with self._asked(low, high) as response:
+        with self._request(0, nbytes) as response:
             fingerprint = _fingerprint(response)
-            if response.status == 416:
-                return Answer(_total(response) or 0, fingerprint, b"", whole=False)
+            if response.status == 416:  # no byte lies in the range: the file is empty
+                return RemoteInfo(_total_size(response) or 0, fingerprint)
             if response.status == 206:
-                start, stop, total = self._range(response)
-                if start != 0:
-                    raise SourceError(
-                        f"cannot read {self._source.uri!r}: bytes from {start} where 0 was asked for"
-                    )
-                return Answer(total, fingerprint, self._body(response, stop - start), whole=False)
+                part = self._content_range(response, 0, nbytes)
+                head = self._read_body(response, part.stop)
+                return RemoteInfo(part.total, fingerprint, head)
             length = response.length
-            if length is not None and length > most:
-                raise self._no_ranges(length)
-            head = self._body(response, most + 1 if length is None else length)
-            if len(head) > most:
-                raise self._no_ranges(None)
-            return Answer(len(head), fingerprint, head, whole=True)
+            if length is not None and length > whole_limit:
+                raise self._no_ranges_error(length)
+            # One byte more shows that a body of unknown length is too long.
+            head = self._read_body(response, whole_limit + 1 if length is None else length)
+            if len(head) > whole_limit:
+                raise self._no_ranges_error(None)
+            return RemoteInfo(len(head), fingerprint, head, whole=True)
 
-    def fill(self, offset: int, into: memoryview) -> int:
-        """Receive bytes from ``offset`` on; returns how many came, which may be fewer than there is room for."""
-        with self._asked(offset, offset + into.nbytes - 1) as response:
-            check_same(self._source, _total(response), _fingerprint(response))
+    def receive(self, offset: int, buffer: memoryview) -> int:
+        """Receive bytes from ``offset`` on; returns their number, fewer than fit if the answer broke off."""
+        with self._request(offset, buffer.nbytes) as response:
+            check_unchanged(self._source, _total_size(response), _fingerprint(response))
             if response.status == 416:
-                raise changed(self._source)
-            if response.status != 206 and not (offset == 0 and response.length == into.nbytes):
-                raise self._no_ranges(response.length)
+                raise changed_error(self._source)
             if response.status == 206:
-                start, stop, _ = self._range(response)
-                if start != offset or stop > offset + into.nbytes:
-                    raise SourceError(
-                        f"cannot read {self._source.uri!r}: the server sends bytes {start} to {stop - 1} where "
-                        f"{into.nbytes} bytes from {offset} on were asked for"
-                    )
-                into = into[: stop - start]
-            return self._receive(response, into, partly=True)
+                part = self._content_range(response, offset, buffer.nbytes)
+                buffer = buffer[: part.stop - part.start]
+            elif offset or response.length != buffer.nbytes:
+                raise self._no_ranges_error(response.length)
+            return self._receive_body(response, buffer, keep_part=True)
 
     def close(self) -> None:
         """Connections wait in the pool."""
 
     # ------------------------------------------------------------ answers
 
-    def _range(self, response: http.client.HTTPResponse) -> tuple[int, int, int | None]:
-        found = re.fullmatch(
-            r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip()
-        )
-        if found is None:
+    def _content_range(
+        self, response: http.client.HTTPResponse, offset: int, nbytes: int
+    ) -> ByteRange:
+        """Read the range of an answer and compare it with the requested one."""
+        text = response.headers.get("Content-Range", "").strip()
+        match = _CONTENT_RANGE.fullmatch(text)
+        if match is None:
             raise SourceError(
                 f"cannot read {self._source.uri!r}: the server sends a part and does not say which"
             )
-        return int(found[1]), int(found[2]) + 1, None if found[3] == "*" else int(found[3])
+        total = None if match[3] == "*" else int(match[3])
+        part = ByteRange(int(match[1]), int(match[2]) + 1, total)
+        inside = part.start < part.stop and (total is None or part.stop <= total)
+        if not inside or part.start != offset or part.stop > offset + nbytes:
+            raise SourceError(
+                f"cannot read {self._source.uri!r}: the server sends {text!r} where {nbytes} bytes "
+                f"from {offset} on were asked for"
+            )
+        return part
 
-    def _no_ranges(self, length: int | None) -> SourceError:
+    def _no_ranges_error(self, length: int | None) -> SourceError:
         size = "of unknown size" if length is None else f"of {length:,} bytes"
         return SourceError(
             f"{self._source.uri!r}: the server sends the whole file ({size}) where a part was asked for: "
             f"download it, or open 'simplecache::{self._source.uri}'"
         )
 
-    def _body(self, response: http.client.HTTPResponse, nbytes: int) -> bytes:
+    def _read_body(self, response: http.client.HTTPResponse, nbytes: int) -> bytes:
         buffer = bytearray(nbytes)
-        done = self._receive(response, memoryview(buffer), partly=False)
-        if response.length:  # what was announced and did not come
-            raise Transient(f"the connection broke after {done} of {nbytes} bytes")
-        return bytes(buffer[:done])
+        count = self._receive_body(response, memoryview(buffer), keep_part=False)
+        if response.length:  # bytes that Content-Length announced and that did not come
+            raise RetryableError(f"the connection broke after {count} of {nbytes} bytes")
+        return bytes(buffer[:count])
 
-    def _receive(
-        self, response: http.client.HTTPResponse, into: memoryview, *, partly: bool
+    def _receive_body(
+        self, response: http.client.HTTPResponse, buffer: memoryview, *, keep_part: bool
     ) -> int:
-        done, end = 0, deadline(into.nbytes, self._timeout)
+        count = 0
         try:
-            while done < into.nbytes:
-                count = response.readinto(into[done : done + STEP])
-                if not count:
+            while count < buffer.nbytes:
+                received = response.readinto(buffer[count:])
+                if not received:
                     break
-                done += count
-                if time.monotonic() > end:
-                    raise TimeoutError("it comes too slowly")
+                count += received
+        except AicsioError:
+            raise
         except (OSError, http.client.HTTPException) as error:
-            # What has come is good; the next request asks for the rest.
-            if not (done and partly):
-                raise Transient(said(error)) from error
-        if not done and partly:
-            raise Transient("the connection was closed before the first byte")
-        return done
+            # The bytes that came are good; the next request asks for the rest.
+            if not (count and keep_part):
+                raise RetryableError(describe_error(error)) from error
+        if not count and keep_part:
+            raise RetryableError("the connection was closed before the first byte")
+        return count
 
     # ------------------------------------------------------------ requests
 
     @contextlib.contextmanager
-    def _asked(self, low: int, high: int) -> Iterator[http.client.HTTPResponse]:
-        """Make the request, and give the answer if it has bytes, or none because the file is shorter."""
-        headers = {**self._headers, "Range": f"bytes={low}-{high}", "Accept-Encoding": "identity"}
-        with pool.request():
-            for _ in range(MOST_REDIRECTS):
-                key = (
-                    self._scheme,
-                    self._host,
-                    self._port,
-                    self._verify,
-                    self._trust_env,
-                    self._timeout,
-                )
-                connection, response = self._sent(key, headers)
+    def _request(self, offset: int, nbytes: int) -> Iterator[http.client.HTTPResponse]:
+        """Make a request; yield an answer with bytes, or one that says that the file has none there (416)."""
+        range_header = f"bytes={offset}-{offset + nbytes - 1}"
+        with pool.request_slot():
+            deadline = time.monotonic() + self.timeout
+            for _ in range(MAX_REDIRECTS):
+                key = self._connection_key()
+                connection, response = self._exchange(key, range_header, deadline)
                 with contextlib.ExitStack() as closing:
                     closing.callback(connection.close)
                     closing.callback(response.close)
-                    good = response.status in {200, 206, 416}
-                    if good:
-                        self._check_plain(response)
+                    succeeded = response.status in {200, 206, 416}
+                    if succeeded:
+                        self._check_encoding(response)
                         yield response
-                    if response.status not in {200, 206} and (response.length or 0) <= SMALL_BODY:
-                        with contextlib.suppress(OSError, http.client.HTTPException):
-                            response.read()
+                    if response.status not in {200, 206}:
+                        self._drain(connection, response)
                     if response.isclosed() and connection.sock is not None:
-                        # Nothing of this answer is left in it: it serves the next request.
+                        # Nothing of this answer is left in it, so it can serve the next request.
                         closing.pop_all()
-                        pool.keep_connection(key, connection)
-                if good:
+                        pool.return_connection(key, connection)
+                if succeeded:
                     return
-                if response.status not in REDIRECTS:
-                    raise self._refused(response)
+                if response.status not in REDIRECT_STATUS:
+                    raise self._refusal(response)
                 self._follow(response)
         raise SourceError(
-            f"cannot read {self._source.uri!r}: {MOST_REDIRECTS} redirects lead nowhere"
+            f"cannot read {self._source.uri!r}: {MAX_REDIRECTS} redirects lead nowhere"
         )
 
-    def _sent(
-        self, key: Any, headers: Mapping[str, str]
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        waiting = pool.connection(key)
-        connection = waiting or self._connect(key[0], key[1], key[2])
-        try:
-            connection.request("GET", self._target, headers=dict(headers))
-            return connection, connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            if waiting is not None and not isinstance(error, TimeoutError):
-                # The server had closed it meanwhile, as it may.
-                return self._sent(key, headers)
-            if isinstance(error, ssl.SSLCertVerificationError) or (
-                isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
-            ):
-                raise SourceError(f"cannot read {self._source.uri!r}: {said(error)}") from error
-            raise Transient(said(error)) from error
+    def _connection_key(self) -> tuple[object, ...]:
+        target = self._target
+        return target.secure, target.host, target.port, target.verify, target.proxy
 
-    def _connect(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-        proxy = None
-        if self._trust_env and not urllib.request.proxy_bypass(host):
-            proxy = urllib.request.getproxies().get(scheme)
-        at = urllib.parse.urlsplit(proxy) if proxy else None
-        name, number = (host, port) if at is None or not at.hostname else (at.hostname, at.port)
-        if scheme == "https":
-            context = ssl.create_default_context()
-            if not self._verify:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            secure = http.client.HTTPSConnection(
-                name, number, timeout=self._timeout, context=context
-            )
-            if at is not None:
-                secure.set_tunnel(host, port)
-            return secure
-        if at is not None:
-            raise SourceError(
-                f"cannot read {self._source.uri!r}: plain http through a proxy is not done; use https"
-            )
-        return http.client.HTTPConnection(name, number, timeout=self._timeout)
+    def _exchange(
+        self, key: tuple[object, ...], range_header: str, deadline: float
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Send a request and receive the headers of its answer."""
+        while True:
+            idle = pool.take_connection(key)
+            connection = idle
+            try:
+                if connection is None:
+                    connection = http_connection.connect(self._target, self._source.uri, deadline)
+                # getresponse lets go of a socket that the server will close; the answer still comes through it.
+                timed_socket: Any = connection.sock
+                timed_socket.begin_headers(deadline, self.timeout)
+                self._send(connection, range_header)
+                response = connection.getresponse()
+                timed_socket.begin_body()
+            except AicsioError:
+                _close(connection)
+                raise
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                _close(connection)
+                if idle is not None and not isinstance(error, TimeoutError):
+                    continue  # the server had closed it meanwhile, as it may
+                raise self._failure(error) from error
+            return connection, response
+
+    def _send(self, connection: http.client.HTTPConnection, range_header: str) -> None:
+        target = self._target
+        headers = {**dict(target.headers), "Range": range_header, "Accept-Encoding": "identity"}
+        path = target.path
+        if target.proxy is not None and not target.secure:
+            # A proxy for plain http is given the whole URL (RFC 9112, section 3.2.2).
+            path = target.url
+            if target.proxy.authorization is not None:
+                headers["Proxy-Authorization"] = target.proxy.authorization
+        connection.request("GET", path, headers=headers)
+
+    def _failure(self, error: Exception) -> Exception:
+        """Make the error for a request without an answer: one that lasts, or one that may be over soon."""
+        wrong_name = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
+        # UnicodeError: a part of the host name is longer than 63 characters or empty (IDNA).
+        if wrong_name or isinstance(error, ssl.SSLCertVerificationError | ValueError):
+            return SourceError(f"cannot read {self._source.uri!r}: {describe_error(error)}")
+        return RetryableError(describe_error(error))
+
+    def _drain(
+        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
+    ) -> None:
+        """Read the small body of a refusal; one that is long, slow or without a length is left."""
+        if response.length is None or response.length > MAX_SMALL_BODY:
+            return
+        timed_socket: Any = connection.sock
+        if timed_socket is None:
+            return
+        timed_socket.begin_body(SMALL_BODY_SECONDS)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            response.read(response.length)
 
     def _follow(self, response: http.client.HTTPResponse) -> None:
-        """Ask elsewhere: the same path of the same host, over TLS or with another query; nothing else."""
-        own = f"{self._scheme}://{_netloc(self._host, self._port)}{self._target}"
-        where = urllib.parse.urljoin(own, response.headers.get("Location", ""))
-        there = urllib.parse.urlsplit(where)
-        safer = (
-            (self._scheme, there.scheme) == ("http", "https")
-            and self._port is None
-            and there.port is None
-        )
-        same = (there.scheme, there.port) == (self._scheme, self._port)
-        if (there.hostname, there.path) != (self._host, self._target.partition("?")[0]) or not (
-            same or safer
-        ):
+        """Go where a redirect points: the same path of the same host, by TLS or with another query; nowhere else."""
+        target = self._target
+        shown = self._source.uri
+        location = response.headers.get("Location", "")
+        try:
+            url = urllib.parse.urljoin(target.url, location)
+        except ValueError:
             raise SourceError(
-                f"cannot read {self._source.uri!r}: the server points to another place, {where!r}: open that if you "
-                "trust it"
-            )
-        self._scheme, self._target = there.scheme, _target(there)
-
-    def _check_plain(self, response: http.client.HTTPResponse) -> None:
-        coding = response.headers.get("Content-Encoding", "identity")
-        if coding != "identity":
+                f"cannot read {shown!r}: the server points to {location[:200]!r}, which is no URL"
+            ) from None
+        parts = split_url(url, f"{shown} through the redirect to {public_url(url)[:200]}")
+        secure = parts.scheme == "https"
+        upgraded = secure and not target.secure and target.port is None and parts.port is None
+        unchanged = secure == target.secure and parts.port == target.port
+        same_file = (parts.hostname, parts.path) == (target.host, target.path.partition("?")[0])
+        if parts.scheme not in {"http", "https"} or not same_file or not (upgraded or unchanged):
             raise SourceError(
-                f"cannot read {self._source.uri!r}: the server sends it encoded as {coding!r}"
+                f"cannot read {shown!r}: the server points to another place, {public_url(url)[:200]!r}: "
+                "open that if you trust it"
+            )
+        self._target = attrs.evolve(target, secure=secure, path=encode_path(parts))
+
+    def _check_encoding(self, response: http.client.HTTPResponse) -> None:
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise SourceError(
+                f"cannot read {self._source.uri!r}: the server sends it encoded as {encoding[:40]!r}"
             )
 
-    def _refused(self, response: http.client.HTTPResponse) -> Exception:
-        status, reason = response.status, response.reason
+    def _refusal(self, response: http.client.HTTPResponse) -> Exception:
+        status = response.status
         if status in {404, 410}:
             return SourceNotFoundError(
                 f"there is nothing at {self._source.uri!r}: the server answers {status}"
             )
-        said = f"the server answers {status} {reason}".strip()
-        if status in TRANSIENT:
-            return Transient(said, _pause(response.headers.get("Retry-After")))
-        advice = (
-            ": give storage_options={'headers': {'Authorization': ...}}"
-            if status in {401, 403}
-            else ""
-        )
-        return SourceError(f"cannot read {self._source.uri!r}: {said}{advice}")
+        reason = f"the server answers {status} {response.reason[:100]}".strip()
+        if status in RETRYABLE_STATUS:
+            return RetryableError(reason, _retry_after(response.headers.get("Retry-After")))
+        advice = ""
+        if status in {401, 403}:
+            advice = ": give storage_options={'headers': {'Authorization': ...}}"
+        return SourceError(f"cannot read {self._source.uri!r}: {reason}{advice}")
+
+
+def _close(connection: http.client.HTTPConnection | None) -> None:
+    if connection is not None:
+        connection.close()
 
 
 def _fingerprint(response: http.client.HTTPResponse) -> str | None:
-    # A server that compresses on the way weakens the tag of the same bytes.
     tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
+    # A server that compresses on the way marks the tag of the same bytes as weak.
     return tag.removeprefix("W/") if tag else None
 
 
-def _total(response: http.client.HTTPResponse) -> int | None:
-    found = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
-    if found:
-        return int(found[1])
+def _total_size(response: http.client.HTTPResponse) -> int | None:
+    match = re.search(r"/([0-9]{1,18})$", response.headers.get("Content-Range", ""))
+    if match:
+        return int(match[1])
     return response.length if response.status == 200 else None
 
 
-def _pause(text: str | None) -> float | None:
-    """Seconds that a Retry-After asks for: a number, or a date."""
+def _retry_after(text: str | None) -> float | None:
+    """Return the seconds of a Retry-After, which is a number or a date (RFC 9110, section 10.2.3)."""
     if text is None:
         return None
-    with contextlib.suppress(ValueError):
+    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
         return float(text)
-    with contextlib.suppress(ValueError, TypeError):
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
         return email.utils.parsedate_to_datetime(text).timestamp() - time.time()
     return None
-
-
-# ---------------------------------------------------------------- what the caller gives
-
-
-def _netloc(host: str, port: int | None) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return name if port is None else f"{name}:{port}"
-
-
-def _target(parts: urllib.parse.SplitResult) -> str:
-    """Path and query as they travel; what is quoted already stays."""
-    kept = "/%:@!$&'()*+,;=~-._"
-    path = urllib.parse.quote(_whole_percents(parts.path or "/"), safe=kept)
-    query = urllib.parse.quote(_whole_percents(parts.query), safe=kept + "?[]")
-    return f"{path}?{query}" if query else path
-
-
-def _whole_percents(text: str) -> str:
-    return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
-
-
-def _options(source: Source) -> dict[str, Any]:
-    given: dict[str, Any] = json.loads(source.storage_options)
-    client = given.pop("client_kwargs", None) or {}
-    options = {**client, **given}
-    if client.get("headers"):
-        options["headers"] = {**client["headers"], **(given.get("headers") or {})}
-    unknown = sorted(set(options) - set(OPTIONS) - IGNORED)
-    if unknown:
-        raise ArgumentTypeError(
-            f"storage_options for {source.uri!r}: {unknown} mean nothing here; known: {OPTIONS}"
-        )
-    return options
-
-
-def _headers(parts: urllib.parse.SplitResult, options: Mapping[str, Any]) -> dict[str, str]:
-    headers = {
-        "User-Agent": "aicsio",
-        **{str(k): str(v) for k, v in (options.get("headers") or {}).items()},
-    }
-    user = options.get("auth") or (
-        (urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
-        if parts.username
-        else None
-    )
-    if user:
-        headers["Authorization"] = "Basic " + base64.b64encode(":".join(user).encode()).decode()
-    if options.get("cookies"):
-        headers["Cookie"] = "; ".join(
-            f"{name}={value}" for name, value in options["cookies"].items()
-        )
-    return headers

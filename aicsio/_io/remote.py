@@ -1,168 +1,196 @@
-"""Remote sources: near ranges joined into few requests, several under way at once, tried again where that may help.
+"""Remote files: near ranges joined into few requests, several requests at once, failed ones repeated.
 
-Rule kept here: a request costs more than some bytes, so what lies near is fetched along; of pixels only gaps of up to
-``GAP``. What is read while a file is being opened is kept until it is open.
+Rule kept here: a request costs more than some bytes. Ranges of pixels closer than ``GAP`` share one request. While a
+file is being opened, each read fetches more than was requested, and the bytes are cached until opening ends.
 """
 
 import io
 import math
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
-from aicsio._io.fsspec_stores import AsyncRanges, FileRanges, S3Ranges, file_system
-from aicsio._io.requests import Answer, Ranges, persist
+from aicsio._io.fsspec_stores import FsspecClient, FsspecFileClient, S3Client, file_system
+from aicsio._io.requests import (
+    MAX_TRIES,
+    MIN_BYTES_PER_SECOND,
+    RangeClient,
+    RemoteInfo,
+    retry,
+)
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.records import Source
 
 GAP = 64 * 1024
-"""Remote ranges closer than this are fetched as one: a request costs more than these bytes."""
-BIGGEST_REQUEST = 16 * 1024 * 1024
-"""Ranges are not joined beyond this size, and larger ones are cut, so that several travel at once."""
-AT_ONCE = 8
-"""Requests that one reading thread has under way."""
+"""Bytes; ranges closer than this share a request. At 100 Mbit/s these bytes take 5 ms, a request 20 to 100 ms."""
+MAX_REQUEST = 16 * 1024 * 1024
+"""Bytes; ranges are not joined beyond this size, and larger ones are cut, so that several travel at once."""
+PARALLEL_REQUESTS = 8
+"""Requests that one reading thread has under way; servers serve one connection more slowly than the line is."""
 HEAD = 64 * 1024
-"""What the first request asks for."""
-WHOLE = 4 * 1024 * 1024
-"""Files up to this size are fetched whole from servers that know no ranges."""
-LEAST_AHEAD, MOST_AHEAD = 8 * 1024, 1024 * 1024
-"""What a read brings along while a file is being opened: the more, the longer it goes straight on."""
-JUMPS = 4
-"""Jumps to elsewhere after which less is brought along."""
-MOST_BROKEN = 64
-"""Answers that break off before a range is given up."""
-MOST_KEPT = 4 * 1024 * 1024
-"""Bytes kept of what was brought along."""
-
-FEW = 16
-"""Ranges of one call that are kept; to look through many would take longer than to fetch them again."""
+"""Bytes of the first request: header, directory and metadata of most files."""
+MAX_WHOLE = 4 * 1024 * 1024
+"""Bytes; files up to this size are fetched whole from servers without ranges."""
+MIN_READ_AHEAD, MAX_READ_AHEAD = 8 * 1024, 1024 * 1024
+"""Bytes that a read during opening fetches: twice as many each time that it continues where the last one ended."""
+JUMPS_BEFORE_LESS = 4
+"""Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its pixels."""
+MAX_BROKEN_ANSWERS = 64
+"""Answers that may break off before a range is given up."""
+MAX_CACHE = 4 * 1024 * 1024
+"""Bytes that one opening caches."""
+MAX_CACHED_RANGES = 16
+"""Ranges of one call that are cached: searching more of them takes longer than a request saves."""
 
 Span: TypeAlias = tuple[int, int]
 """Byte offset and length."""
 Buffer: TypeAlias = bytes | memoryview
 
 
-def ranges_of(source: Source) -> Ranges:
-    """Choose how the ranges of a source are read.
+def _http_client(source: Source) -> RangeClient:
+    from aicsio._io.http import HttpClient  # it loads OpenSSL: 30 ms
+
+    return HttpClient(source)
+
+
+CLIENTS: Mapping[str, Callable[[Source], RangeClient]] = {
+    "http": _http_client,
+    "https": _http_client,
+    "s3": S3Client,
+    "s3a": S3Client,
+}
+"""By protocol: clients whose answers prove the version of the file. Other protocols go through fsspec."""
+
+
+def open_client(source: Source) -> RangeClient:
+    """Choose the client that reads ranges of a source.
 
     Raises
     ------
-    MissingDependencyError, SourceError
+    MissingDependencyError
+        When the package for the protocol is not installed.
+    SourceError
+        When the URL or the storage options are wrong.
     """
-    protocol = source.uri.partition("://")[0]
-    if "::" not in source.uri and protocol in DIRECT:
-        return DIRECT[protocol](source)
-    return AsyncRanges(source) if serves_many(source) else FileRanges(source)
+    factory = _direct_client(source)
+    if factory is not None:
+        return factory(source)
+    return FsspecClient(source) if serves_many(source) else FsspecFileClient(source)
 
 
-def _http_ranges(source: Source) -> Ranges:
-    from aicsio._io.http import HttpRanges  # brings OpenSSL along
-
-    return HttpRanges(source)
-
-
-DIRECT: Mapping[str, Callable[[Source], Ranges]] = {
-    "http": _http_ranges, "https": _http_ranges, "s3": S3Ranges, "s3a": S3Ranges,
-}  # fmt: skip
-"""Places whose answers say which file they are of; all others are asked through fsspec."""
+def _direct_client(source: Source) -> Callable[[Source], RangeClient] | None:
+    if "::" in source.uri:
+        return None
+    return CLIENTS.get(source.uri.partition("://")[0].lower())
 
 
 def serves_many(source: Source) -> bool:
-    """Whether several requests at once make sense; an archive, say, is best read from its start to its end."""
-    protocol = source.uri.partition("://")[0]
-    if "::" not in source.uri and protocol in DIRECT:
-        return True
-    return bool(file_system(source)[0].async_impl)
+    """Whether several requests at once are faster. An archive is best read from its start to its end."""
+    return _direct_client(source) is not None or bool(file_system(source)[0].async_impl)
 
 
 def first_look(source: Source) -> tuple[Source, "RemoteReader | None"]:
-    """Find out size and fingerprint of a source that is only named so far.
+    """Ask for size and fingerprint of a source.
 
     Returns
     -------
     source
-        With its fingerprint, and with its content where the server knows no ranges.
+        With its fingerprint; with its content if the server does not support ranges.
     reader
-        Which knows the first bytes already; ``None`` where there is no need for one.
+        It has the first bytes already; ``None`` if the source has its content.
 
     Raises
     ------
-    SourceNotFoundError, SourceError, MissingDependencyError
+    SourceNotFoundError
+        When the server has no such file.
+    SourceError
+        When the server refuses, or when no try succeeds.
+    MissingDependencyError
+        When the package for the protocol is not installed.
     """
-    ranges = ranges_of(source)
-    answer: Answer = persist(lambda: ranges.probe(HEAD, WHOLE), source.uri)
-    found = attrs.evolve(source, size=answer.size, fingerprint=answer.fingerprint)
-    if answer.whole:
-        return attrs.evolve(found, content=answer.head), None
-    return found, RemoteReader(found, head=answer.head)
+    client = open_client(source)
+    info: RemoteInfo = retry(lambda: client.probe(HEAD, MAX_WHOLE), source.uri)
+    known = attrs.evolve(source, size=info.size, fingerprint=info.fingerprint)
+    if info.whole:
+        return attrs.evolve(known, content=info.head), None
+    return known, RemoteReader(known, head=info.head)
 
 
 class RemoteReader:
-    """Reads a remote source by ranges; safe to share between threads."""
+    """Reads a remote source by ranges; safe to share between threads. Not a record: it lives while it is open.
+
+    Parameters
+    ----------
+    source
+        A source with its size.
+    head
+        First bytes, perhaps none, if the file is being opened: then bytes are fetched ahead and cached.
+    """
 
     remote = True
 
     def __init__(self, source: Source, head: bytes | None = None) -> None:
         self._source = source
-        self._ranges = ranges_of(source)
+        self._client = open_client(source)
         self._opening = head is not None
-        self._kept: tuple[tuple[int, Buffer], ...] = ((0, head),) if head else ()
-        self._ahead, self._jumps = HEAD, 0
+        self._cache: tuple[tuple[int, Buffer], ...] = ((0, head),) if head else ()
+        """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees a whole one."""
+        self._read_ahead = HEAD
+        self._jumps = 0
 
     def read(self, offset: int, nbytes: int) -> bytes:
-        """Return bytes, and remember what lies behind them: for the descriptions that opening reads bit by bit."""
+        """Return bytes, and cache those behind them: opening reads descriptions piece by piece."""
         check_inside(self._source, offset, nbytes)
-        found = self._known(offset, nbytes)
-        if found is None:
-            low, nbytes_there = self._window(offset, nbytes)
-            start = offset - low
-            found = self._fetched([(low, nbytes_there)])[0][start : start + nbytes]
-        return bytes(found)
+        data = self._cached(offset, nbytes)
+        if data is None:
+            window_offset, window_size = self._window(offset, nbytes)
+            start = offset - window_offset
+            data = self._fetch([(window_offset, window_size)])[0][start : start + nbytes]
+        return bytes(data)
 
     def _window(self, offset: int, nbytes: int) -> Span:
-        """What to fetch while a file is being opened, where ``nbytes`` at ``offset`` are asked for."""
+        """Return the range to fetch for a read of ``nbytes`` at ``offset`` during opening."""
         if self._source.size is None:
             return offset, nbytes
-        for start, _ in self._kept:
-            # Tables that are read from the back to the front.
-            if start - HEAD <= offset < start:
-                low = max(offset - HEAD, 0)
-                return low, max(offset + nbytes, start) - low
-        last, data = self._kept[0] if self._kept else (0, b"")
-        if 0 <= offset - last - len(data) <= self._ahead:
-            self._ahead = min(2 * self._ahead, MOST_AHEAD)
+        for cached_offset, _ in self._cache:
+            # Some readers go through a table from its end to its start: fetch what lies before the cached bytes.
+            if cached_offset - HEAD <= offset < cached_offset:
+                start = max(offset - HEAD, 0)
+                return start, max(offset + nbytes, cached_offset) - start
+        last_offset, last_data = self._cache[0] if self._cache else (0, b"")
+        distance = offset - last_offset - len(last_data)
+        if 0 <= distance <= self._read_ahead:
+            self._read_ahead = min(2 * self._read_ahead, MAX_READ_AHEAD)
         else:
-            # Descriptions that lie between pixels: what follows them is of no use.
+            # Descriptions that lie between pixels: the bytes behind them are pixels, which opening does not need.
             self._jumps += 1
-            self._ahead = max(HEAD >> max(self._jumps - JUMPS, 0), LEAST_AHEAD)
-        return offset, max(nbytes, min(self._ahead, self._source.size - offset))
+            halvings = max(self._jumps - JUMPS_BEFORE_LESS, 0)
+            self._read_ahead = max(HEAD >> halvings, MIN_READ_AHEAD)
+        return offset, max(nbytes, min(self._read_ahead, self._source.size - offset))
 
-    def _known(self, offset: int, nbytes: int) -> Buffer | None:
+    def _cached(self, offset: int, nbytes: int) -> Buffer | None:
         if not nbytes:
             return b""
-        return next(
-            (
-                data[offset - start : offset - start + nbytes]
-                for start, data in self._kept
-                if start <= offset and offset + nbytes <= start + len(data)
-            ),
-            None,
-        )
+        for start, data in self._cache:
+            if start <= offset and offset + nbytes <= start + len(data):
+                return data[offset - start : offset - start + nbytes]
+        return None
 
-    def _keep(self, offset: int, data: Buffer) -> None:
-        kept = ((offset, data), *self._kept)
-        while len(kept) > 1 and sum(len(part) for _, part in kept) > MOST_KEPT:
-            kept = kept[:-1]
-        self._kept = kept
+    def _store(self, offset: int, data: Buffer) -> None:
+        cache = ((offset, data), *self._cache)
+        while len(cache) > 1 and sum(len(part) for _, part in cache) > MAX_CACHE:
+            cache = cache[:-1]
+        self._cache = cache
 
     def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
         """Fill the buffers, one after the other, from consecutive bytes."""
         total = sum(buffer.nbytes for buffer in buffers)
         check_inside(self._source, offset, total)
         if len(buffers) == 1:
-            self._fill(offset, buffers[0].cast("B"))
+            self._receive_all(offset, buffers[0].cast("B"))
         elif total:
             data = memoryview(self.read_spans([(offset, total)])[0])
             for buffer in buffers:
@@ -170,101 +198,122 @@ class RemoteReader:
                 data = data[buffer.nbytes :]
 
     def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
-        """Return the bytes of many spans, near ones fetched together, requests at once."""
+        """Return the bytes of many spans; near ones share a request, and requests are made at once."""
         for offset, nbytes in spans:
             check_inside(self._source, offset, nbytes)
         if not self._opening:
-            return self._fetched(spans)
-        known = [self._known(*span) for span in spans]
-        missing = [span for span, data in zip(spans, known, strict=True) if data is None]
-        near = coalesce(missing)
-        if len(near) > FEW or sum(nbytes for _, nbytes in near) > MOST_AHEAD:
-            rest = iter(self._fetched(missing))
-        else:
-            windows = [self._window(*span) for span in near]
-            parts = self._fetched(windows)
-            rest = (_within(windows, parts, *span) for span in missing)
-        return [next(rest) if data is None else data for data in known]
+            return self._fetch(spans)
+        cached = [self._cached(*span) for span in spans]
+        missing = [span for span, data in zip(spans, cached, strict=True) if data is None]
+        fetched = iter(self._fetch_ahead(missing))
+        return [next(fetched) if data is None else data for data in cached]
 
-    def _fetched(self, spans: Sequence[Span]) -> list[Buffer]:
+    def _fetch_ahead(self, spans: Sequence[Span]) -> list[Buffer]:
+        """Fetch spans during opening: few and small ones with the bytes around them."""
+        joined = coalesce(spans)
+        total = sum(nbytes for _, nbytes in joined)
+        if len(joined) > MAX_CACHED_RANGES or total > MAX_READ_AHEAD:
+            return self._fetch(spans)
+        windows = [self._window(*span) for span in joined]
+        parts = self._fetch(windows)
+        return [_find_in_windows(windows, parts, *span) for span in spans]
+
+    def _fetch(self, spans: Sequence[Span]) -> list[Buffer]:
         joined = coalesce([span for span in spans if span[1]])
         starts = [offset for offset, _ in joined]
         parts = [memoryview(bytearray(nbytes)) for _, nbytes in joined]
-        todo = [
-            piece for start, part in zip(starts, parts, strict=True) for piece in _cut(start, part)
-        ]
-        if len(todo) > 1 and not isinstance(self._ranges, FileRanges):
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(
-                min(AT_ONCE, len(todo)), thread_name_prefix="aicsio-remote"
-            ) as threads:
-                for done in [threads.submit(self._fill, *piece) for piece in todo]:
-                    done.result()
-        else:
-            for piece in todo:
-                self._fill(*piece)
-        if self._opening and len(joined) <= FEW and sum(part.nbytes for part in parts) <= MOST_KEPT:
+        self._receive_parts(starts, parts)
+        total = sum(part.nbytes for part in parts)
+        if self._opening and len(joined) <= MAX_CACHED_RANGES and total <= MAX_CACHE:
             for start, part in zip(starts, parts, strict=True):
-                self._keep(start, part)
-        found: list[Buffer] = []
+                self._store(start, part)
+        result: list[Buffer] = []
         for offset, nbytes in spans:
+            if not nbytes:
+                result.append(b"")
+                continue
             # Joined spans are sorted and apart, so the last one that begins before a span holds all of it.
             index = bisect_right(starts, offset) - 1
-            low = offset - starts[index] if nbytes else 0
-            found.append(parts[index][low : low + nbytes] if nbytes else b"")
-        return found
+            part_start = offset - starts[index]
+            result.append(parts[index][part_start : part_start + nbytes])
+        return result
 
-    def _fill(self, offset: int, into: memoryview) -> None:
-        """Receive all of a range; what breaks off goes on where it broke."""
-        done = broken = 0
-        while done < into.nbytes:
-            at, rest = offset + done, into[done:]
-            came = persist(lambda at=at, rest=rest: self._ranges.fill(at, rest), self._source.uri)  # type: ignore[misc]
-            if not came:
-                raise too_short(self._source, offset, into.nbytes)
-            done += came
-            broken += 1
-            if broken > MOST_BROKEN:
+    def _receive_parts(self, starts: Sequence[int], parts: Sequence[memoryview]) -> None:
+        requests_to_make: list[tuple[int, memoryview]] = []
+        for start, part in zip(starts, parts, strict=True):
+            requests_to_make += _split_request(start, part)
+        count = len(requests_to_make)
+        if count <= 1 or isinstance(self._client, FsspecFileClient):
+            for request in requests_to_make:
+                self._receive_all(*request)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        workers = min(PARALLEL_REQUESTS, count)
+        with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
+            futures = [threads.submit(self._receive_all, *request) for request in requests_to_make]
+            for future in futures:
+                future.result()
+
+    def _receive_all(self, offset: int, buffer: memoryview) -> None:
+        """Receive a whole range; an answer that breaks off is continued by the next request."""
+        uri = self._source.uri
+        received = answers = 0
+        seconds = 0.0
+        while received < buffer.nbytes:
+            position, rest = offset + received, buffer[received:]
+            start = time.monotonic()
+            count = retry(lambda at=position, into=rest: self._client.receive(at, into), uri)  # type: ignore[misc]
+            seconds += time.monotonic() - start
+            if not count:
+                raise past_end_error(self._source, offset, buffer.nbytes)
+            received += count
+            answers += 1
+            if received == buffer.nbytes:
+                return
+            if answers > MAX_BROKEN_ANSWERS:
+                raise SourceError(f"cannot read {uri!r}: {answers} answers in turn broke off")
+            patience = MAX_TRIES * self._client.timeout + received / MIN_BYTES_PER_SECOND
+            if seconds > patience:
                 raise SourceError(
-                    f"cannot read {self._source.uri!r}: {broken} answers in turn broke off"
+                    f"cannot read {uri!r}: {received} bytes arrived in {seconds:.0f} s, in {answers} answers"
                 )
 
     def is_same(self) -> bool:
-        """Each answer is held against the file that was opened."""
+        """Return True: each answer is compared with the file that was opened."""
         return True
 
     def close(self) -> None:
         """Close what is open."""
-        self._ranges.close()
+        self._client.close()
 
 
-def _within(windows: Sequence[Span], parts: Sequence[Buffer], offset: int, nbytes: int) -> Buffer:
-    low, part = next(
-        (low, part)
-        for (low, length), part in zip(windows, parts, strict=True)
-        if low <= offset and offset + nbytes <= low + length
-    )
-    return part[offset - low : offset - low + nbytes]
+def _find_in_windows(
+    windows: Sequence[Span], parts: Sequence[Buffer], offset: int, nbytes: int
+) -> Buffer:
+    for (start, size), part in zip(windows, parts, strict=True):
+        if start <= offset and offset + nbytes <= start + size:
+            return part[offset - start : offset - start + nbytes]
+    raise AssertionError("each span lies in the window that was made for it")
 
 
-def _cut(start: int, part: memoryview) -> list[tuple[int, memoryview]]:
-    """Cut a large range into requests of equal size."""
-    count = max(1, math.ceil(part.nbytes / BIGGEST_REQUEST))
-    step = math.ceil(part.nbytes / count)
-    return [(start + low, part[low : low + step]) for low in range(0, part.nbytes, step)]
+def _split_request(start: int, part: memoryview) -> list[tuple[int, memoryview]]:
+    """Split a large range into requests of equal size."""
+    count = max(1, math.ceil(part.nbytes / MAX_REQUEST))
+    size = math.ceil(part.nbytes / count)
+    return [(start + low, part[low : low + size]) for low in range(0, part.nbytes, size)]
 
 
-def coalesce(spans: Sequence[Span], gap: int = GAP, biggest: int = BIGGEST_REQUEST) -> list[Span]:
-    """Join spans that lie near each other, up to a size, into sorted spans that cover them all."""
+def coalesce(spans: Sequence[Span], gap: int = GAP, max_size: int = MAX_REQUEST) -> list[Span]:
+    """Join spans closer than ``gap``, up to ``max_size``, into sorted spans that cover them all."""
     joined: list[Span] = []
     for offset, nbytes in sorted(spans):
         if joined:
             start, length = joined[-1]
             end = max(start + length, offset + nbytes)
-            if offset < start + length or (
-                offset <= start + length + gap and end - start <= biggest
-            ):
+            overlaps = offset < start + length
+            near = offset <= start + length + gap and end - start <= max_size
+            if overlaps or near:
                 joined[-1] = (start, end - start)
                 continue
         joined.append((offset, nbytes))
@@ -272,60 +321,64 @@ def coalesce(spans: Sequence[Span], gap: int = GAP, biggest: int = BIGGEST_REQUE
 
 
 def check_inside(source: Source, offset: int, nbytes: int) -> None:
-    """Refuse what lies outside a source.
+    """Refuse a range outside a source.
 
     Raises
     ------
     CorruptFileError
+        When the range begins before the start or ends behind the end of the file.
     """
-    # Numbers in a damaged file may be anything: ask neither the system nor the allocator for them.
+    # Numbers in a damaged file may be anything: they must reach neither the system nor the allocator.
     if offset < 0 or nbytes < 0 or (source.size is not None and offset + nbytes > source.size):
-        raise too_short(source, offset, nbytes)
+        raise past_end_error(source, offset, nbytes)
 
 
-def too_short(source: Source, offset: int, nbytes: int) -> CorruptFileError:
-    """Make the error for bytes that are not there."""
+def past_end_error(source: Source, offset: int, nbytes: int) -> CorruptFileError:
+    """Make the error for a range that ends behind the end of the file."""
     return CorruptFileError.at(
         source.uri, offset, f"expected {nbytes} bytes, but the file ends at {source.size}"
     )
 
 
 class RemoteFile(io.RawIOBase):
-    """A remote source as a file, for libraries that want one."""
+    """A remote source as a file object, for libraries that need one. Not a record: it lives while it is open."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
         if source.size is None:
-            raise SourceError(f"cannot read {source.uri!r}: the server does not say how long it is")
-        self._reader, self._size, self._at = RemoteReader(source, head=b""), source.size, 0
+            raise SourceError(f"cannot read {source.uri!r}: the server does not report its size")
+        self._reader = RemoteReader(source, head=b"")
+        self._size = source.size
+        self._position = 0
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
         """Return the position."""
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Move to a position."""
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if at < 0:
-            raise ValueError(f"a file has no position {at}")
-        self._at = at
-        return at
+        origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
+        position = offset + origins[whence]
+        if position < 0:
+            raise ValueError(f"a file has no position {position}")
+        self._position = position
+        return position
 
     def readinto(self, buffer: Any, /) -> int:
         """Fill a buffer as far as the file goes."""
         into = memoryview(buffer).cast("B")
-        count = max(0, min(into.nbytes, self._size - self._at))
+        count = max(0, min(into.nbytes, self._size - self._position))
         if count:
-            into[:count] = self._reader.read(self._at, count)
-        self._at += count
+            into[:count] = self._reader.read(self._position, count)
+        self._position += count
         return count
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""What every remote place offers -- ranges of one file -- and how it is asked again where that may help.
+"""The protocol of remote files, ranges of bytes of one file, and how a failed request is repeated.
 
-Rule kept here: every request ends. It is tried a few times with growing pauses; then the last trouble is an error.
+Rule kept here: every request ends. It is repeated a few times with growing pauses; then the last failure is raised.
 """
 
 import random
@@ -13,112 +13,135 @@ import attrs
 from aicsio.errors import SourceChangedError, SourceError
 from aicsio.records import Source
 
-TRIES = 5
-"""How often a request is made that brings nothing."""
+MAX_TRIES = 5
+"""Times that a failing request is made. With the pauses below the last one starts after 1.5 s on average: long enough
+for a server that restarts a worker, short enough for a person who waits."""
 FIRST_PAUSE = 0.1
 """Seconds before the second try; each further pause is twice as long."""
-LONGEST_PAUSE = 10.0
-"""Seconds; a server that asks for more is not waited for longer."""
+MAX_PAUSE = 10.0
+"""Seconds; a longer Retry-After of a server is cut to this, so that a read ends within a minute."""
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as dead."""
-LEAST_RATE = 32 * 1024
-"""Bytes a second; what comes slower for longer than twice ``TIMEOUT`` counts as dead."""
+MIN_BYTES_PER_SECOND = 32 * 1024
+"""A body that arrives more slowly for longer than twice the time-out counts as dead. A modem of 1998 was slower; the
+slowest link that carries images today is not."""
 
 T = TypeVar("T")
 
 
 @attrs.frozen
-class Answer:
-    """What a place says of a file. Not a record: it lives for one opening."""
+class RemoteInfo:
+    """Size and version of a remote file. Not a record: it lives for one opening."""
 
     size: int | None
-    """Length in bytes; ``None`` where it does not tell."""
+    """Length in bytes; ``None`` when the server does not report it."""
     fingerprint: str | None
-    """ETag, else the time of the last change; ``None`` where it tells neither."""
+    """ETag, else the time of the last change; ``None`` when the server reports neither."""
     head: bytes = b""
-    """First bytes, where they came along."""
+    """First bytes of the file, if they came with the answer."""
     whole: bool = False
-    """Whether they are all, because the place knows no ranges."""
+    """Whether ``head`` is the whole file, because the server does not support ranges."""
 
 
 @runtime_checkable
-class Ranges(Protocol):
-    """Reads ranges of one file; safe to share between threads."""
+class RangeClient(Protocol):
+    """Reads ranges of one remote file; safe to share between threads."""
 
-    def probe(self, nbytes: int, most: int, /) -> Answer:
-        """Look at the file, and bring the first bytes if that costs nothing.
+    timeout: float
+    """Seconds without a byte after which a connection counts as dead."""
 
-        Where the place knows no ranges it brings all of a file of up to ``most`` bytes. May raise ``Transient``.
-        """
+    def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:
+        """Ask for size, version and, if that costs no further request, the first ``nbytes`` bytes.
 
-    def fill(self, offset: int, into: memoryview, /) -> int:
-        """Receive bytes; returns how many came, fewer than there is room for where it broke. May raise ``Transient``.
+        A server without ranges sends the whole file, which is accepted up to ``whole_limit`` bytes.
 
         Raises
         ------
-        SourceNotFoundError, SourceChangedError, SourceError
+        RetryableError
+            When another try may succeed.
+        SourceNotFoundError
+            When the server has no such file.
+        SourceError
+            When the server refuses.
+        """
+
+    def receive(self, offset: int, buffer: memoryview, /) -> int:
+        """Read bytes from ``offset`` on into ``buffer``.
+
+        Returns
+        -------
+        int
+            Number of bytes written: fewer than ``buffer.nbytes`` when the answer broke off.
+
+        Raises
+        ------
+        RetryableError
+            When another try may succeed.
+        SourceChangedError
+            When the file is not the one that was opened.
+        SourceNotFoundError
+            When the server has no such file any more.
+        SourceError
+            When the server refuses.
         """
 
     def close(self) -> None:
-        """Give back what is open."""
+        """Release what is open."""
 
 
-class Transient(Exception):  # noqa: N818 - it is no error until the tries are used up
-    """Trouble that may be over at the next try."""
+class RetryableError(Exception):
+    """A failure that another try may overcome. It never leaves this package: ``retry`` turns it into a SourceError."""
 
-    def __init__(self, trouble: str, pause: float | None = None) -> None:
-        super().__init__(trouble)
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
         self.pause = pause
-        """Seconds that the server asks to wait; ``None`` where it does not say."""
+        """Seconds that the server asks to wait (Retry-After); ``None`` when it does not ask."""
 
 
-def persist(attempt: Callable[[], T], uri: str) -> T:
-    """Call until it succeeds, at most ``TRIES`` times.
+def retry(request: Callable[[], T], uri: str) -> T:
+    """Make a request until it succeeds, at most ``MAX_TRIES`` times.
 
     Raises
     ------
     SourceError
-        With the trouble of the last try.
+        When the last try fails; the message holds its reason.
     """
-    for again in range(1, TRIES + 1):
+    for number in range(1, MAX_TRIES + 1):
         try:
-            return attempt()
-        except Transient as trouble:
-            if again == TRIES:
+            return request()
+        except RetryableError as error:
+            if number == MAX_TRIES:
                 raise SourceError(
-                    f"cannot read {uri!r}: {trouble} (tried {TRIES} times)"
-                ) from trouble
-            # Many workers that fail together must not come back together.
-            pause = FIRST_PAUSE * 2 ** (again - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-            time.sleep(min(max(pause, trouble.pause or 0.0), LONGEST_PAUSE))
+                    f"cannot read {uri!r}: {error} (tried {MAX_TRIES} times)"
+                ) from error.__cause__
+            # Workers that failed at the same moment must not retry at the same moment.
+            jitter = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+            pause = FIRST_PAUSE * 2 ** (number - 1) * jitter
+            time.sleep(min(max(pause, error.pause or 0.0), MAX_PAUSE))
     raise AssertionError("the last try returns or raises")
 
 
-def deadline(nbytes: int, timeout: float) -> float:
-    """Moment, on the monotonic clock, at which so many bytes must have come."""
-    return time.monotonic() + 2 * timeout + nbytes / LEAST_RATE
-
-
-def said(error: BaseException) -> str:
-    """Name and words of an error that is not ours."""
+def describe_error(error: BaseException) -> str:
+    """Class and message of an exception of another library."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def changed(source: Source) -> SourceChangedError:
-    """Make the error for a file that is another one now."""
+def changed_error(source: Source) -> SourceChangedError:
+    """Make the error for a file that was replaced or rewritten after it was opened."""
     return SourceChangedError(
         f"{source.uri!r} changed since it was opened: call open_image on it again"
     )
 
 
-def check_same(source: Source, size: int | None, fingerprint: str | None) -> None:
-    """Hold what an answer says of the file against what was there when it was opened.
+def check_unchanged(source: Source, size: int | None, fingerprint: str | None) -> None:
+    """Compare size and version of an answer with those of the opened file.
 
     Raises
     ------
     SourceChangedError
+        When one of them differs. A value that either side does not know is not compared.
     """
     if None not in (source.fingerprint, fingerprint) and fingerprint != source.fingerprint:
-        raise changed(source)
+        raise changed_error(source)
     if None not in (source.size, size) and size != source.size:
-        raise changed(source)
+        raise changed_error(source)

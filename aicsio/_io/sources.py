@@ -1,43 +1,44 @@
-"""Naming where bytes are: paths, URLs, buffers and file objects become a ``Source`` with a fingerprint.
+"""From a path, URL, buffer or file object to a ``Source`` with size and fingerprint.
 
-Rule kept here: what a file says of other files is looked for in its own folder and nowhere else.
+Rule kept here: a file that names other files is given only files of its own folder.
 """
 
 import io
 import json
 import os
-import re
 import stat
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from aicsio._io import pool, remote
+from aicsio._io import pool, remote, urls
 from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
-
 
 def identify(where: object, storage_options: Mapping[str, Any] | None = None) -> Source:
-    """Say where the bytes are and take their fingerprint.
+    """Find the bytes and take their size and fingerprint.
 
     Parameters
     ----------
     where
         Path, ``pathlib.Path``, fsspec URL, ``bytes``-like object, binary file object, or a ``Source``.
     storage_options
-        Keyword arguments for the fsspec file system of a URL; JSON values.
+        Keyword arguments for the file system of a URL; JSON values.
 
     Raises
     ------
-    SourceNotFoundError, SourceError, ArgumentTypeError
+    SourceNotFoundError
+        When the path or URL names nothing.
+    SourceError
+        When it names a folder, a pipe or a device, or when the system or the server refuses.
+    ArgumentTypeError
+        When ``where`` is of another type, a file object is open as text, or an option is no JSON value.
     """
     if isinstance(where, str):
-        if not _URL.match(where) or os.path.exists(where):
+        if not urls.is_url(where) or os.path.exists(where):
             return _from_path(where)
         if where.startswith(("file://", "local://")):
-            return _from_path(_path_of_file_url(where))
+            return _from_path(urls.path_of_file_url(where))
         return _from_url(where, storage_options or {})
     if isinstance(where, Source):
         return where
@@ -55,7 +56,7 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
 
 
 def sibling(source: Source, name: str) -> Source | None:
-    """Return the file ``name`` in the folder of ``source``, or ``None`` where it is not there.
+    """Return the file ``name`` in the folder of ``source``, or ``None`` if there is no such file.
 
     Raises
     ------
@@ -65,13 +66,8 @@ def sibling(source: Source, name: str) -> Source | None:
     if source.content is not None:
         return None
     plain = name.replace("\\", "/")
-    if (
-        "/" in plain
-        or plain in {"", ".", ".."}
-        or "\0" in plain
-        or "::" in plain
-        or os.path.splitdrive(plain)[0]
-    ):
+    has_path = "/" in plain or bool(os.path.splitdrive(plain)[0])
+    if has_path or plain in {"", ".", ".."} or "\0" in plain or "::" in plain:
         raise CorruptFileError.at(
             source.uri, None, f"it refers to {name!r}, which is not a plain name in its folder"
         )
@@ -79,13 +75,14 @@ def sibling(source: Source, name: str) -> Source | None:
         if source.local:
             path = os.path.join(os.path.dirname(source.uri), plain)
             return _from_path(path) if os.path.isfile(path) else None
-        return _from_url(_neighbour(source.uri, plain), json.loads(source.storage_options))
+        sibling_url = urls.sibling_url(urls.requested_url(source), plain)
+        return _from_url(sibling_url, urls.client_options(source))
     except SourceNotFoundError:
         return None
 
 
 def neighbours(source: Source) -> list[str]:
-    """Names of the files in the folder of a local source, sorted; empty where there is no folder to look at."""
+    """Return the sorted names of the files in the folder of a local source; empty for other sources."""
     if not source.local or source.content is not None:
         return []
     try:
@@ -95,23 +92,8 @@ def neighbours(source: Source) -> list[str]:
         return []
 
 
-def _neighbour(url: str, name: str) -> str:
-    """Put another file name into a URL: its query stays, and so does what a chain such as ``zip://a::b`` wraps."""
-    parts = url.split("::")
-    at = next(index for index, part in enumerate(parts) if "://" in part)
-    head, query = parts[at], ""
-    if head.startswith(("http://", "https://")):
-        from urllib.parse import quote
-
-        # A server would take "%2e%2e", "?" or "#" in a name for more than a name.
-        head, mark, rest = head.partition("?")
-        name, query = quote(name, safe=""), mark + rest
-    parts[at] = f"{head.rsplit('/', 1)[0]}/{name}{query}"
-    return "::".join(parts)
-
-
 def _from_bytes(content: bytes) -> Source:
-    import hashlib  # brings OpenSSL along
+    import hashlib  # it loads OpenSSL: 4 ms
 
     digest = hashlib.blake2b(content, digest_size=8).hexdigest()
     return Source(
@@ -123,11 +105,8 @@ def _from_file_object(file: Any) -> Source:
     name = getattr(file, "name", None)
     if isinstance(file, io.TextIOBase):
         raise ArgumentTypeError("the file is open in text mode: open it with mode 'rb'")
-    if (
-        isinstance(name, str | bytes)
-        and os.path.isfile(name)
-        and isinstance(file, io.BufferedReader | io.FileIO)
-    ):
+    is_disk_file = isinstance(file, io.BufferedReader | io.FileIO)
+    if is_disk_file and isinstance(name, str | bytes) and os.path.isfile(name):
         return _from_path(os.fsdecode(name))
     position = file.tell() if file.seekable() else None
     if position is not None:
@@ -140,21 +119,11 @@ def _from_file_object(file: Any) -> Source:
     return _from_bytes(content)
 
 
-def _path_of_file_url(url: str) -> str:
-    from urllib.parse import unquote, urlsplit
-
-    # fsspec writes paths as they are, pathlib with percent signs (of the bytes of the name, whatever their encoding).
-    plain = url.split("://", 1)[1]
-    return (
-        plain
-        if os.path.exists(plain)
-        else unquote(urlsplit(url).path, sys.getfilesystemencoding(), "surrogateescape")
-    )
-
-
 def _from_path(name: str) -> Source:
-    path = os.path.abspath(os.path.expanduser(name))
+    path = name
     try:
+        # abspath asks for the working folder, which may be gone.
+        path = os.path.abspath(os.path.expanduser(name))
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceNotFoundError(f"there is no file {path!r}") from error
@@ -163,20 +132,24 @@ def _from_path(name: str) -> Source:
     if stat.S_ISDIR(status.st_mode):
         raise SourceError(f"{path!r} is a folder: give one of the files in it")
     if not stat.S_ISREG(status.st_mode):
-        # To open a pipe or a terminal is to wait for it.
+        # Opening a pipe or a terminal waits until somebody writes to it.
         raise SourceError(f"{path!r} is no regular file: read it yourself and give the bytes")
     return Source(path, size=status.st_size, fingerprint=str(status.st_mtime_ns))
 
 
 def _from_url(url: str, storage_options: Mapping[str, Any]) -> Source:
+    options = dict(storage_options)
+    public = urls.public_url(url)
+    if public != url:
+        options[urls.URL_KEY] = url
     try:
-        options = json.dumps(dict(storage_options), sort_keys=True)
+        encoded = json.dumps(options, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(
             f"storage_options must be JSON values, so that handles travel: {error}"
         ) from error
-    source, reader = remote.first_look(Source(url, storage_options=options, local=False))
+    source, reader = remote.first_look(Source(public, storage_options=encoded, local=False))
     if reader is not None:
-        # Opening goes on with the bytes that came along.
+        # The caller goes on reading with the bytes that came with the first answer.
         pool.offer(("reader", source), reader)
     return source

@@ -301,7 +301,7 @@ def test_parts_of_images(
     [
         (["--channel", "Cy5"], "'Cy5' is no channel"),
         (["--channel", "0", "--pick", "C=1"], "C is picked twice"),
-        (["--crop", "50:60,0:5"], "takes nothing of"),
+        (["--crop", "50:60,0:5"], "selects nothing"),
     ],
 )
 def test_parts_that_are_not_there(

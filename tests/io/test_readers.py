@@ -686,7 +686,7 @@ class TestPool:
     def test_a_reader_in_turn_holds_one_file(self, path: Path) -> None:
         other = path.with_name("other")
         other.write_bytes(b"other")
-        with readers.lend_in_turn() as reader_of:
+        with readers.one_reader_at_a_time() as reader_of:
             first, second = identify(path), identify(other)
             assert reader_of(first).read(0, 2) == CONTENT[:2]
             assert reader_of(first) is reader_of(first)

@@ -281,7 +281,7 @@ def test_without_an_order_the_five_stay() -> None:
         ("ZYX", {"scene": 0}, "no dimension is called 'scene'"),
         ("zyx", {}, "did you mean 'ZYX'"),
         ("ZZYX", {}, "twice"),
-        ("CZYX", {"C": slice(5, 9)}, "takes nothing"),
+        ("CZYX", {"C": slice(5, 9)}, "selects nothing"),
     ],
 )
 def test_parts_that_cannot_be(

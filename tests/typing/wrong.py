@@ -51,7 +51,7 @@ select_scene()  # E: call-overload
 select_level(handle, "0")  # E: call-overload
 transpose_to(handle, 3)  # E: arg-type|call-overload
 transpose_to(handle, "ZYX", C=0.5)  # E: arg-type|call-overload
-transpose_to(handle, "ZYX", C="0")  # E: arg-type|call-overload
+transpose_to(handle, "ZYX", C={0})  # E: arg-type|call-overload
 transpose_to("ZYX", C=None)  # E: arg-type|call-overload
 to_numpy(handle, 2)  # E: call-overload
 to_numpy(handle, worker=2)  # E: call-overload

@@ -1,0 +1,139 @@
+"""URLs: the part that may be shown, the part that is requested, and the URL of another file in the same folder.
+
+Rule kept here: ``Source.uri`` is shown in reprs, errors and metadata, so it holds no secret. User information and
+query values that may be credentials are cut out of it; the URL as given travels in the storage options, which no repr
+shows.
+
+Source of the facts: RFC 3986, section 3.2.1 ("applications should not render as clear text any data after the first
+colon"); fsspec's chains (``zip://member::https://host/archive.zip``).
+"""
+
+import json
+import re
+from typing import Any
+
+from aicsio.records import Source
+
+URL_KEY = "aicsio_url"
+"""Key of the storage options under which a URL with secrets travels."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>`]+")
+_WEB = frozenset({"http", "https"})
+_CONTAINER_AT_ACCOUNT = frozenset({"abfs", "abfss", "adl", "wasb", "wasbs"})
+"""In URLs of Azure the part before the ``@`` names a container, not a user."""
+_SECRET_NAME = re.compile(
+    r"token|sig|secret|passw|pwd|auth|cred|session|access|key|jwt|sas|code|ticket", re.IGNORECASE
+)
+_HARMLESS_VALUE = re.compile(r"\d{0,12}|true|false|yes|no", re.IGNORECASE)
+
+
+def is_url(text: str) -> bool:
+    """Whether a text begins like a URL or like a chain of fsspec."""
+    return _URL.match(text) is not None
+
+
+def public_url(url: str) -> str:
+    """Return a URL without user information and without query values that may be credentials.
+
+    Parameters
+    ----------
+    url
+        A URL or a chain of URLs joined by ``::``; other text is returned as it is.
+
+    Examples
+    --------
+    >>> from aicsio._io.urls import public_url
+    >>> public_url("https://me:secret@host/a.tif?id=5&token=abc")
+    'https://host/a.tif?id=5'
+    """
+    return "::".join(_public_part(part) for part in url.split("::"))
+
+
+def _public_part(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
+    scheme_name = scheme.lower()
+    rest = _without_user(scheme_name, rest)
+    path, mark_of_query, query = rest.partition("?")
+    if scheme_name in _WEB:
+        # A fragment never reaches the server, and OAuth puts access tokens there (RFC 6749, 4.2.2).
+        path = path.partition("#")[0]
+        query = query.partition("#")[0]
+    shown = "&".join(pair for pair in query.split("&") if _is_harmless(scheme_name, pair))
+    separator = mark_of_query if shown else ""
+    return f"{scheme}://{path}{separator}{shown}"
+
+
+def _without_user(scheme: str, rest: str) -> str:
+    """Cut ``user:password@`` off the front of an authority."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    user, at_sign, _ = authority.rpartition("@")
+    if not at_sign:
+        # A password with an unescaped "/" or "?" ends the authority early and leaves a port that is no number.
+        port = authority.rpartition(":")[2] if ":" in authority else ""
+        looks_like_password = bool(port) and not port.isdigit() and not authority.startswith("[")
+        if looks_like_password and "@" in rest:
+            return rest.rpartition("@")[2]
+        return rest
+    if scheme in _CONTAINER_AT_ACCOUNT and ":" not in user:
+        return rest
+    return rest[len(user) + 1 :]
+
+
+def _is_harmless(scheme: str, pair: str) -> bool:
+    name, _, value = pair.partition("=")
+    if _SECRET_NAME.search(name):
+        return False
+    # Other schemes than the web's have names with "?" in them; only the web has presigned URLs with odd names.
+    return scheme not in _WEB or _HARMLESS_VALUE.fullmatch(value) is not None
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text, such as the message of another library, with each URL in it made public."""
+    return _URL_IN_TEXT.sub(lambda match: public_url(match[0]), text)
+
+
+def requested_url(source: Source) -> str:
+    """Return the URL to ask for: ``source.uri`` with the secrets that it does not show."""
+    return str(json.loads(source.storage_options).get(URL_KEY, source.uri))
+
+
+def client_options(source: Source) -> dict[str, Any]:
+    """Return the storage options that the user gave."""
+    options: dict[str, Any] = json.loads(source.storage_options)
+    options.pop(URL_KEY, None)
+    return options
+
+
+def sibling_url(url: str, name: str) -> str:
+    """Put another file name into a URL.
+
+    The query stays, and so does the URL around which a chain such as ``zip://a::https://b`` is wrapped.
+    """
+    parts = url.split("::")
+    index = next(index for index, part in enumerate(parts) if "://" in part)
+    path, query = parts[index], ""
+    if path.startswith(("http://", "https://")):
+        from urllib.parse import quote
+
+        # A server would take "%2e%2e", "?" or "#" in a name for more than a name.
+        path, mark, rest = path.partition("?")
+        name = quote(name, safe="")
+        query = mark + rest
+    parts[index] = f"{path.rsplit('/', 1)[0]}/{name}{query}"
+    return "::".join(parts)
+
+
+def path_of_file_url(url: str) -> str:
+    """Return the local path of a ``file://`` or ``local://`` URL."""
+    import os
+    import sys
+    from urllib.parse import unquote, urlsplit
+
+    # fsspec writes paths as they are; pathlib percent-encodes the bytes of the name, whatever their encoding.
+    plain = url.split("://", 1)[1]
+    if os.path.exists(plain):
+        return plain
+    return unquote(urlsplit(url).path, sys.getfilesystemencoding(), "surrogateescape")
