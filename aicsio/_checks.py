@@ -1,15 +1,35 @@
 """Argument checks at the public boundary. The only importer of beartype.
 
-beartype takes as long to import as numpy, so it is asked only when it is needed: for an argument that is no instance of
-a class that its annotation names, such as a list of ints, and for the words of the error.
+Rule kept here: a wrong argument is refused in the package's own words, which name the parameter and
+the value and are the same each time. beartype judges; its text, which is long and in part random,
+is not shown. Cheap checks come first: beartype takes 120 ms to import, as long as numpy, so it is
+asked only about an argument that is no instance of a class and no value of a ``Literal`` that the
+annotation names.
+
+Keyword arguments without a parameter of their own (``**picks``) are left to the function, which
+knows their letters.
 """
 
 import functools
 import inspect
+import numbers
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Any, ParamSpec, SupportsIndex, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    no_type_check,
+)
 
 import attrs
 
@@ -19,6 +39,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Classes: TypeAlias = tuple[type, ...]
 
+MAX_SHOWN = 80
+"""Characters of a value that a message shows; of a longer one it shows the class."""
+_SECRET = frozenset({"storage_options"})
+"""Parameters that may hold credentials: their values are not shown."""
+_SHOWN_TYPES = (str, bytes, int, float, complex, list, tuple, dict, set, range, slice, NoneType)
+_WORDS: Mapping[object, str] = {
+    Any: "anything",
+    NoneType: "None",
+    SupportsIndex: "an int",
+    bool: "True or False",
+    float: "a number",
+    int: "an int",
+    object: "anything",
+    os.PathLike: "a path",
+}
+
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check the arguments of ``function`` against its annotations.
@@ -26,87 +62,216 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     Raises
     ------
     ArgumentTypeError
-        By the wrapped function, for an argument of another type than annotated.
+        By the wrapped function, when an argument is of another type than annotated.
     """
 
+    @no_type_check  # to beartype's import hook in tests, which would look through the wrapper and answer first
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        acts: Callable[P, R] = (
-            function if _plain(function).fits(args, kwargs) else _with_checks(function)
-        )
-        return acts(*args, **kwargs)
+        if not _fast_check(function).fits(args, kwargs):
+            _check_each(function, args, kwargs)
+        return function(*args, **kwargs)
 
-    return wrapper
+    return cast("Callable[P, R]", wrapper)
 
 
-@functools.cache
-def _with_checks(function: Callable[P, R]) -> Callable[P, R]:
-    from beartype import BeartypeConf, beartype
-
-    return beartype(conf=BeartypeConf(violation_type=ArgumentTypeError))(function)
+# ---------------------------------------------------------------- cheap checks
 
 
 @attrs.frozen(eq=False)
-class _Plain:
-    """Classes whose instances surely fit the parameters of a function; none where that takes more than isinstance.
+class _FastCheck:
+    """Classes whose instances surely fit the parameters of a function. Not a record: it is no part
+    of a handle.
 
-    Not a record: it is no part of a handle.
+    A parameter whose annotation needs more than ``isinstance`` has no classes.
     """
 
-    by_place: tuple[Classes, ...]
+    by_position: tuple[Classes, ...]
     """Of positional parameters, in order."""
     by_name: Mapping[str, Classes]
     """Of parameters that may be given by name."""
-    others: Classes
-    """For keywords that have no parameter of their own."""
 
     def fits(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
         """Whether all arguments surely fit."""
-        return (
-            len(args) <= len(self.by_place)
-            and all(map(isinstance, args, self.by_place))
-            and all(
-                isinstance(value, self.by_name.get(name, self.others))
-                for name, value in kwargs.items()
-            )
-        )
+        if len(args) > len(self.by_position) or not all(map(isinstance, args, self.by_position)):
+            return False
+        by_name = self.by_name
+        return all(isinstance(value, by_name.get(name, object)) for name, value in kwargs.items())
 
 
 @functools.cache
-def _plain(function: Callable[..., Any]) -> _Plain:
+def _fast_check(function: Callable[..., Any]) -> _FastCheck:
     """Read the annotations of a function."""
-    by_place: list[Classes] = []
+    by_position: list[Classes] = []
     by_name: dict[str, Classes] = {}
-    others: Classes = ()
     for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
+            continue
         classes = _classes(parameter.annotation)
-        if parameter.kind is parameter.VAR_KEYWORD:
-            others = classes
-        elif parameter.kind is not parameter.VAR_POSITIONAL:
-            by_name[name] = classes
-            if parameter.kind is not parameter.KEYWORD_ONLY:
-                by_place.append(classes)
-    return _Plain(tuple(by_place), by_name, others)
+        by_name[name] = classes
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            by_position.append(classes)
+    return _FastCheck(tuple(by_position), by_name)
 
 
 def _classes(hint: Any) -> Classes:
+    """Return the classes whose instances surely fit an annotation."""
     origin = get_origin(hint)
     if origin in {Union, UnionType}:
-        # Protocols last: to ask them takes longer than to ask all the classes.
-        kinds = (kind for part in get_args(hint) for kind in _classes(part))
-        return tuple(sorted(kinds, key=lambda kind: getattr(kind, "_is_protocol", False)))
+        classes = [kind for part in get_args(hint) for kind in _classes(part)]
+        # isinstance of a Protocol takes longer than of all the classes, so Protocols come last.
+        return tuple(sorted(classes, key=lambda kind: getattr(kind, "_is_protocol", False)))
     if hint is SupportsIndex:
-        return (int, SupportsIndex)  # an int is one, and is told much sooner
+        return (int, SupportsIndex)  # testing for int is faster
     if origin is os.PathLike:
-        return (os.PathLike,)  # of what, only a call of it would tell
+        return (os.PathLike,)  # its parameter, str or bytes, shows only when it is called
+    if hint is float:
+        return (float, int)  # PEP 484: an int is accepted where a float is expected
     if hint is None:
         return (NoneType,)
-    return (hint,) if origin is None and _tells_instances(hint) else ()
+    if hint is Any:
+        return (object,)
+    return (hint,) if origin is None and _has_instances(hint) else ()
 
 
-def _tells_instances(hint: Any) -> bool:
+def _has_instances(hint: Any) -> bool:
     try:
         isinstance(None, hint)
     except TypeError:
         return False
     return True
+
+
+# ---------------------------------------------------------------- the whole check
+
+
+def _check_each(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Check the arguments one by one.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When one does not fit.
+    """
+    signature = inspect.signature(function)
+    try:
+        arguments = signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return  # the call itself raises it, in Python's words
+    for name, value in arguments.items():
+        parameter = signature.parameters[name]
+        is_variable = parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}
+        if not is_variable and not _fits(value, parameter.annotation):
+            # A value that may hold credentials is named by its class.
+            shown = f" of class {type(value).__name__}" if name in _SECRET else f"={_show(value)}"
+            expected = _describe(parameter.annotation)
+            raise ArgumentTypeError(
+                f"{function.__name__}: {name}{shown} does not fit: give {expected}"
+            )
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value fits an annotation, each item of it included."""
+    if isinstance(hint, str):
+        return any(_fits(value, part) for part in _evaluate(hint))
+    if isinstance(value, _classes(hint)):
+        return True
+    origin = get_origin(hint)
+    if origin in {Union, UnionType}:
+        return any(_fits(value, part) for part in get_args(hint))
+    if origin is Literal:
+        return any(type(value) is type(part) and value == part for part in get_args(hint))
+    if hint in {int, float}:
+        # numpy registers its numbers: float32 is Real, int64 is Integral.
+        return isinstance(value, numbers.Integral if hint is int else numbers.Real)
+    from beartype.door import is_bearable
+
+    # beartype looks at one random item of a sequence, so each item is checked here as well.
+    return is_bearable(value, hint) and _items_fit(value, hint)
+
+
+def _items_fit(value: Any, hint: Any) -> bool:
+    origin, parts = get_origin(hint), get_args(hint)
+    if not isinstance(origin, type) or not parts:
+        return True
+    if issubclass(origin, Mapping):
+        key_hint, value_hint = parts
+        return all(_fits(key, key_hint) and _fits(item, value_hint) for key, item in value.items())
+    if origin is tuple and parts[-1] is not Ellipsis:
+        return all(map(_fits, value, parts))
+    if issubclass(origin, Sequence):
+        return all(_fits(item, parts[0]) for item in value)
+    return True
+
+
+def _evaluate(hint: str) -> list[Any]:
+    """Return the parts of an annotation that is text, such as ``"ome_types.OME | str | None"``.
+
+    A class of a module that is not imported has no instances yet, so it is left out.
+    """
+    parts: list[Any] = []
+    for name in hint.split("|"):
+        module_name, _, class_name = name.strip().rpartition(".")
+        if class_name == "None":
+            parts.append(NoneType)
+            continue
+        module = sys.modules.get(module_name or "builtins")
+        part = getattr(module, class_name, None)
+        if part is not None:
+            parts.append(part)
+    return parts
+
+
+# ---------------------------------------------------------------- words
+
+
+def _show(value: object) -> str:
+    if isinstance(value, _SHOWN_TYPES):
+        text = repr(value)
+        if len(text) <= MAX_SHOWN:
+            return text
+    return f"<{type(value).__module__}.{type(value).__qualname__}>".replace("<builtins.", "<")
+
+
+def _describe(hint: Any) -> str:
+    """Return an annotation in words: "an int, 'auto' or None"."""
+    if isinstance(hint, str):
+        names = [name.strip() for name in hint.split("|")]
+        words = ["None" if name == "None" else f"a {name}" for name in names]
+        return _join(words)
+    origin, parts = get_origin(hint), get_args(hint)
+    if hint is None:
+        return "None"
+    if hint in _WORDS:
+        return _WORDS[hint]
+    if origin in {Union, UnionType}:
+        # None, the usual default, is named last.
+        ordered = sorted(parts, key=lambda part: part is NoneType)
+        return _join([_describe(part) for part in ordered])
+    if origin is Literal:
+        return _join([repr(part) for part in parts])
+    if origin is os.PathLike:
+        return "a path"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "a mapping"
+    if origin is tuple and parts[-1] is not Ellipsis:
+        return f"a tuple ({', '.join(map(_plural, parts))})"
+    if isinstance(origin, type) and parts:
+        return f"a {origin.__name__.lower()} of {_plural(parts[0])}"
+    name = getattr(hint, "__name__", str(hint))
+    article = "an" if name[0] in "AEIOU" else "a"
+    return f"{article} {name}"
+
+
+def _plural(hint: Any) -> str:
+    """Return an annotation without its article: "int", "str or None"."""
+    return _describe(hint).removeprefix("an ").removeprefix("a ")
+
+
+def _join(words: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(words))
+    if len(unique) == 1:
+        return unique[0]
+    return f"{', '.join(unique[:-1])} or {unique[-1]}"

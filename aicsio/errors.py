@@ -1,22 +1,25 @@
-"""The errors of aicsio: one tree, each leaf a builtin too, so that old ``except`` clauses keep working.
+"""The errors of aicsio: one tree, each leaf a builtin too, so that old ``except`` clauses keep
+working.
 
 ::
 
     AicsioError
-    ├─ ArgumentTypeError (TypeError)        an argument of a type that the call does not take
-    ├─ DimensionError (ValueError, IndexError)  order strings and picks
-    ├─ SceneError (IndexError)              a scene, level or channel that is not there
-    ├─ UnsupportedFormatError (ValueError)  no format takes the file
-    ├─ MissingDependencyError (ImportError) an optional package is not installed
-    ├─ ImageTooLargeError (MemoryError)     the pixels do not fit into the free memory
-    ├─ SourceError (OSError)                the bytes cannot be had
-    │  ├─ SourceNotFoundError (FileNotFoundError)
-    │  └─ SourceChangedError                the file is not the one that was indexed
-    ├─ CorruptFileError (OSError)           the bytes are there and wrong
-    └─ WriteError (OSError)                 the output cannot be written
+    ├─ ArgumentTypeError (TypeError)            an argument of a type that the call does not accept
+    ├─ DimensionError (ValueError, IndexError)  an order string or a pick that does not fit
+    ├─ SceneError (IndexError)                  a scene, level or channel that the file does not have
+    ├─ UnsupportedFormatError (ValueError)      no format recognises the file
+    ├─ MissingDependencyError (ImportError)     an optional package is not installed
+    ├─ ImageTooLargeError (MemoryError)         the pixels do not fit into the free memory
+    ├─ SourceError (OSError)                    the bytes cannot be read
+    │  ├─ SourceNotFoundError (FileNotFoundError)   no file has the path or URL
+    │  └─ SourceChangedError                    the file is not the one that was indexed
+    ├─ CorruptFileError (OSError)               the bytes are read and break the rules of the format
+    └─ WriteError (OSError)                     the output cannot be written
 
-Every error says what was asked, what is there, and the call that would work. Every error pickles: it keeps its
-message as its only argument, and what else it knows in fields that travel with ``__dict__``.
+Rule kept here: a message names the request, the alternatives, and the call that works. Every error
+pickles: its message is its only argument, and further facts are attributes, which travel in
+``__dict__``. No message holds a
+secret of a URL.
 """
 
 __all__ = [
@@ -36,23 +39,23 @@ __all__ = [
 
 
 class AicsioError(Exception):
-    """Whatever aicsio raises on purpose."""
+    """Base of all errors that aicsio raises on purpose."""
 
 
 class ArgumentTypeError(AicsioError, TypeError):
-    """An argument has a type that the call does not take."""
+    """An argument has a type that the call does not accept."""
 
 
 class DimensionError(AicsioError, ValueError, IndexError):
-    """An order string or a pick does not fit the dimensions that are there."""
+    """An order string or a pick does not fit the dimensions of the image."""
 
 
 class SceneError(AicsioError, IndexError):
-    """A scene, level or channel that was asked for is not there."""
+    """The file lacks the requested scene, level or channel."""
 
 
 class UnsupportedFormatError(AicsioError, ValueError):
-    """No format takes the file; the message lists what was tried and why each declined."""
+    """No format recognises the file; the message lists the formats that were asked."""
 
 
 class MissingDependencyError(AicsioError, ImportError):
@@ -66,11 +69,11 @@ class ImageTooLargeError(
 
 
 class SourceError(AicsioError, OSError):
-    """The bytes of a source cannot be had (permissions, network, server)."""
+    """The bytes of a source cannot be read (permissions, network, server)."""
 
 
 class SourceNotFoundError(SourceError, FileNotFoundError):
-    """There is nothing at the path or URL."""
+    """No file has the path or URL."""
 
 
 class SourceChangedError(SourceError):
@@ -78,14 +81,14 @@ class SourceChangedError(SourceError):
 
 
 class CorruptFileError(AicsioError, OSError):
-    """The bytes are there and do not say what the format requires.
+    """The bytes can be read, but break the rules of the format.
 
     Attributes
     ----------
     uri
-        The file or URL, or ``None`` where the place that raised did not know it.
+        The file or URL, or ``None`` if the code that raised did not know it.
     offset
-        Byte offset of the trouble, or ``None`` where it has no single place.
+        Byte offset of the damage, or ``None`` if it has no single place.
     """
 
     uri: str | None = None
@@ -101,4 +104,4 @@ class CorruptFileError(AicsioError, OSError):
 
 
 class WriteError(AicsioError, OSError):
-    """The output cannot be written; what was there before is as it was."""
+    """The output cannot be written; a file that had the name before is unchanged."""

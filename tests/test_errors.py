@@ -1,4 +1,6 @@
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
@@ -53,21 +55,44 @@ def test_the_place_of_a_corruption_travels() -> None:
     assert (again.uri, again.offset) == ("/x/ü.tif", 4096)
 
 
-def test_a_corruption_without_a_place_says_none() -> None:
+def test_a_corruption_without_a_place_has_no_offset() -> None:
     error = CorruptFileError.at("a.tif", None, "it is empty")
     assert str(error) == "a.tif: it is empty"
     assert error.offset is None
-    assert CorruptFileError("said otherwise").uri is None
+    assert CorruptFileError("in other words").uri is None
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = errors.__doc__ or ""
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
+
+
+def drawn_tree(text: str) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Read a drawn tree: by class, its depth and the builtin bases in parentheses."""
+    tree: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for line in text.splitlines():
+        found = re.match(r"\s*((?:│  )*)(├─ |└─ )?([A-Z]\w+Error)(?: \(([\w, ]+)\))?", line)
+        if found and (found[2] or found[3] == "AicsioError") and found[3] not in tree:
+            depth = len(found[1]) // 3 + bool(found[2])
+            bases = tuple(found[4].split(", ")) if found[4] else ()
+            tree[found[3]] = depth, bases
+    return tree
+
+
+def true_tree() -> dict[str, tuple[int, tuple[str, ...]]]:
+    """The same, of the classes themselves."""
+    tree: dict[str, tuple[int, tuple[str, ...]]] = {}
     for kind in LEAVES:
-        ours = [base for base in kind.__bases__ if issubclass(base, AicsioError)]
-        parent = ours[0] if ours else None
-        line = next(line for line in drawn.splitlines() if kind.__name__ in line)
-        depth = line.index(kind.__name__)
-        if parent is AicsioError:
-            assert depth == 7
-        elif kind is not AicsioError:
-            assert depth == 10, line
+        depth = sum(issubclass(base, AicsioError) for base in kind.__mro__) - 1
+        bases = (base.__name__ for base in kind.__bases__ if not issubclass(base, AicsioError))
+        tree[kind.__name__] = depth, tuple(name for name in bases if name != "Exception")
+    return tree
+
+
+@pytest.mark.parametrize("text", [errors.__doc__, DOCS.read_text("utf-8")], ids=["code", "docs"])
+def test_the_drawn_trees_are_the_tree_of_the_classes(text: str) -> None:
+    assert drawn_tree(text) == true_tree()
+
+
+def test_each_error_has_a_section_in_the_docs() -> None:
+    text = DOCS.read_text("utf-8")
+    titles = set(re.findall(r"^#+ (\w+Error)$", text, re.MULTILINE))
+    assert titles == {kind.__name__ for kind in LEAVES} - {"AicsioError"}

@@ -1,1 +1,3 @@
-"""Bytes from files, URLs and buffers; the pool of open files is the only state of the package. Imports `records`."""
+"""Bytes from files, URLs and buffers; the pool of open files is the only state of the package.
+Imports `records`.
+"""

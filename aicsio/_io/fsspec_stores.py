@@ -1,7 +1,9 @@
-"""Ranges of files through fsspec: chains of file systems, archives, memory, and every protocol without a client here.
+"""Ranges of files through fsspec: chains of file systems, archives, memory, and every protocol
+without a client here.
 
-Rule kept here: an exception of a file system becomes one of our errors, or a ``RetryableError`` if another try may
-help. File systems whose answers do not identify the file are asked for its version every ``CHECK_SECONDS``.
+Rule kept here: an exception of a file system becomes one of our errors, or a ``RetryableError`` if
+another try may help. File systems whose answers do not identify the file are asked for its version
+every ``CHECK_SECONDS``.
 """
 
 import contextlib
@@ -36,12 +38,14 @@ FINGERPRINT_KEYS = (
     "last_modified",
     "created",
 )
-"""Keys of ``info()`` that change with the content, by file system; the first one present is taken."""
+"""Keys of ``info()`` that change with the content, by file system; the first one present is
+taken."""
 _LASTING_ERRORS = frozenset({
     "NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "ProfileNotFound", "InvalidURL",
     "ValueError", "TypeError", "KeyError", "NotImplementedError", "AttributeError", "BadZipFile",
 })  # fmt: skip
-"""Classes of exceptions, by name since their packages may be missing, that another try raises again."""
+"""Classes of exceptions, by name since their packages may be missing, that another try raises
+again."""
 _LASTING_NUMBERS = frozenset(
     {errno.EINVAL, errno.EPERM, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 )
@@ -90,7 +94,9 @@ def _public_cause(error: BaseException) -> BaseException | None:
 
 
 async def _web_session(**options: Any) -> Any:
-    """Make the session of a web server inside a chain of file systems. It follows no redirect to another place."""
+    """Make the session of a web server inside a chain of file systems. It follows no redirect to
+    another place.
+    """
     import aiohttp
 
     trace = aiohttp.TraceConfig()
@@ -225,7 +231,9 @@ class S3Client:
 
 
 class FsspecClient:
-    """Ranges of a file system that serves many requests at once. Not a record: it lives while the file is open."""
+    """Ranges of a file system that serves many requests at once. Not a record: it lives while the
+    file is open.
+    """
 
     timeout = TIMEOUT
 
@@ -254,7 +262,8 @@ class FsspecClient:
 
 
 class FsspecFileClient:
-    """Ranges of one open file and a lock, for archives, caches, memory, and servers with one reader at a time.
+    """Ranges of one open file and a lock, for archives, caches, memory, and servers with one reader
+    at a time.
 
     Not a record: it lives while the file is open.
     """
@@ -294,7 +303,9 @@ class FsspecFileClient:
 
 
 def _check_now_and_then(source: Source, system: Any, path: str) -> None:
-    """Compare the version of a file with that of the opened one, unless that was done a moment ago."""
+    """Compare the version of a file with that of the opened one, unless that was done a moment
+    ago.
+    """
     is_memory = getattr(system, "protocol", None) == "memory"  # there it costs nothing
     if is_memory or pool.should_check_again(("version", source), CHECK_SECONDS):
         info = _file_info(source, system, path)

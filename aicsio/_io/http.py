@@ -1,15 +1,18 @@
 """Ranges of a file on a web server, over connections that wait for the next request.
 
-Rule kept here: one range, one request, and each answer proves itself: it is the requested range of a file with the
-size and the ETag that the file had when it was opened. No answer leads to another host or path, none is trusted with
-its own length, and none takes longer or more memory than the request allows.
+Rule kept here: one range, one request, and each answer proves itself: it is the requested range of
+a file with the size and the ETag that the file had when it was opened. No answer leads to another
+host or path, none is trusted with its own length, and none takes longer or more memory than the
+request allows.
 
-Why by hand. Loopback, 128 MiB by 16 MiB ranges into one array, best of five interleaved: this client 46 ms, urllib3
-57 ms (its ``readinto`` is ``read`` and a copy), obstore 140 ms. 60 spread reads of 64 KiB: this client 24 ms, urllib3
-28, obstore 12. Import: http.client with ssl 38 ms, urllib3 107, httpx 347, aiohttp 330. fsspec's own client shows no
-headers, so it asks twice, follows redirects anywhere and copies each body twice.
+Why by hand. Loopback, 128 MiB by 16 MiB ranges into one array, best of five interleaved: this
+client 46 ms, urllib3 57 ms (its ``readinto`` is ``read`` and a copy), obstore 140 ms. 60 spread
+reads of 64 KiB: this client 24 ms, urllib3 28, obstore 12. Import: http.client with ssl 38 ms,
+urllib3 107, httpx 347, aiohttp 330. fsspec's own client shows no headers, so it asks twice, follows
+redirects anywhere and copies each body twice.
 
-Source of the facts: RFC 9110 (HTTP semantics), sections 8.8 (validators), 14 (ranges), 15 (status codes).
+Source of the facts: RFC 9110 (HTTP semantics), sections 8.8 (validators), 14 (ranges), 15 (status
+codes).
 """
 
 import contextlib
@@ -94,7 +97,9 @@ class HttpClient:
             return RemoteInfo(len(head), fingerprint, head, whole=True)
 
     def receive(self, offset: int, buffer: memoryview) -> int:
-        """Receive bytes from ``offset`` on; returns their number, fewer than fit if the answer broke off."""
+        """Receive bytes from ``offset`` on; returns their number, fewer than fit if the answer
+        broke off.
+        """
         with self._request(offset, buffer.nbytes) as response:
             check_unchanged(self._source, _total_size(response), _fingerprint(response))
             if response.status == 416:
@@ -169,7 +174,9 @@ class HttpClient:
 
     @contextlib.contextmanager
     def _request(self, offset: int, nbytes: int) -> Iterator[http.client.HTTPResponse]:
-        """Make a request; yield an answer with bytes, or one that says that the file has none there (416)."""
+        """Make a request; yield an answer with bytes, or one that says that the file has none there
+        (416).
+        """
         range_header = f"bytes={offset}-{offset + nbytes - 1}"
         with pool.request_slot():
             deadline = time.monotonic() + self.timeout
@@ -212,7 +219,8 @@ class HttpClient:
             try:
                 if connection is None:
                     connection = http_connection.connect(self._target, self._source.uri, deadline)
-                # getresponse lets go of a socket that the server will close; the answer still comes through it.
+                # getresponse lets go of a socket that the server will close; the answer still comes
+                # through it.
                 timed_socket: Any = connection.sock
                 timed_socket.begin_headers(deadline, self.timeout)
                 self._send(connection, range_header)
@@ -240,7 +248,9 @@ class HttpClient:
         connection.request("GET", path, headers=headers)
 
     def _failure(self, error: Exception) -> Exception:
-        """Make the error for a request without an answer: one that lasts, or one that may be over soon."""
+        """Make the error for a request without an answer: one that lasts, or one that may be over
+        soon.
+        """
         wrong_name = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
         # UnicodeError: a part of the host name is longer than 63 characters or empty (IDNA).
         if wrong_name or isinstance(error, ssl.SSLCertVerificationError | ValueError):
@@ -261,7 +271,9 @@ class HttpClient:
             response.read(response.length)
 
     def _follow(self, response: http.client.HTTPResponse) -> None:
-        """Go where a redirect points: the same path of the same host, by TLS or with another query; nowhere else."""
+        """Go where a redirect points: the same path of the same host, by TLS or with another query;
+        nowhere else.
+        """
         target = self._target
         shown = self._source.uri
         location = response.headers.get("Location", "")
@@ -324,7 +336,9 @@ def _total_size(response: http.client.HTTPResponse) -> int | None:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Return the seconds of a Retry-After, which is a number or a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds of a Retry-After, which is a number or a date (RFC 9110, section
+    10.2.3).
+    """
     if text is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", text.strip()):

@@ -1,12 +1,15 @@
 """Connections to a web server that end in time and in bounded memory, whatever the server sends.
 
-Rule kept here: a request has one deadline. The headers, with the connection, TLS and every interim answer, must come
-within the time-out; a body must then come faster than ``MIN_BYTES_PER_SECOND``. So a server that drips bytes, repeats
-``100 Continue`` or never ends its headers is an error in time.
+Rule kept here: a request has one deadline. The headers, with the connection, TLS and every interim
+answer, must come within the time-out; a body must then come faster than ``MIN_BYTES_PER_SECOND``.
+So a server that drips bytes, repeats ``100 Continue`` or never ends its headers is an error in
+time.
 
-``http.client`` alone restarts its time-out with each byte, and skips interim answers without a limit.
+``http.client`` alone restarts its time-out with each byte, and skips interim answers without a
+limit.
 
-Source of the facts: RFC 9110, sections 9.3.6 (CONNECT) and 15.2 (interim answers); RFC 9112, section 3.2 (targets).
+Source of the facts: RFC 9110, sections 9.3.6 (CONNECT) and 15.2 (interim answers); RFC 9112,
+section 3.2 (targets).
 """
 
 import contextlib
@@ -22,12 +25,13 @@ from aicsio._io.requests import MIN_BYTES_PER_SECOND
 from aicsio.errors import SourceError
 
 MAX_HEADER_BYTES = 256 * 1024
-"""Bytes of all headers of an answer, interim ones included. Servers send up to 16 KiB; nginx refuses to pass on more
-than 32 KiB."""
+"""Bytes of all headers of an answer, interim ones included. Servers send up to 16 KiB; nginx
+refuses to pass on more than 32 KiB."""
 
 
 class TimedSocket:
-    """A socket that watches the clock and counts. Not a record: it lives while the connection is open.
+    """A socket that watches the clock and counts. Not a record: it lives while the connection is
+    open.
 
     It has the methods that ``http.client`` calls.
     """
@@ -48,7 +52,9 @@ class TimedSocket:
         self._header_bytes = 0
 
     def begin_body(self, seconds: float | None = None) -> None:
-        """Start a body, which may take ``seconds``, or if ``None`` as long as it comes fast enough."""
+        """Start a body, which may take ``seconds``, or if ``None`` as long as it comes fast
+        enough.
+        """
         self._header_bytes = None
         self._body_start = time.monotonic()
         self._body_bytes = 0
@@ -146,7 +152,8 @@ def connect(target: HttpTarget, uri: str, deadline: float) -> http.client.HTTPCo
             sock = _secured(sock, target.host, deadline, verify=target.verify)
         on_error.pop_all()
     connection = http.client.HTTPConnection(target.host, port)
-    # A connection made here is used for as long as it lasts; http.client must not make another one by its own rules.
+    # A connection made here is used for as long as it lasts; http.client must not make another one
+    # by its own rules.
     connection.auto_open = 0
     connection.sock = TimedSocket(sock, uri)
     return connection

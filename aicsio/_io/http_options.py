@@ -1,9 +1,10 @@
 """The storage options of a web server, checked, and the parts of its URL.
 
-Rule kept here: an option that is wrong is refused before anything is sent, by its name; its value, which may be a
-credential, is shown only if it is a time or a switch.
+Rule kept here: an option that is wrong is refused before anything is sent, by its name; its value,
+which may be a credential, is shown only if it is a time or a switch.
 
-Source of the facts: RFC 9110, sections 5.1 and 5.5 (characters of header names and values); RFC 7617 (Basic).
+Source of the facts: RFC 9110, sections 5.1 and 5.5 (characters of header names and values); RFC
+7617 (Basic).
 """
 
 import base64
@@ -251,7 +252,9 @@ def basic_authorization(user: str, password: str) -> str:
 
 
 def _environment_proxy(source: Source, scheme: str, host: str) -> Proxy | None:
-    """Return the proxy that the environment names for a host (``https_proxy``, ``no_proxy`` ...)."""
+    """Return the proxy that the environment names for a host (``https_proxy``, ``no_proxy``
+    ...).
+    """
     if urllib.request.proxy_bypass(host):
         return None
     url = urllib.request.getproxies().get(scheme)

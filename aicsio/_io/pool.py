@@ -1,10 +1,11 @@
 """Open files, and idle connections that wait for the next request. The only state of the package.
 
-Rule kept here: nothing stays open that nobody uses. A file is opened when the first borrower asks, shared by all
-borrowers (reads are positional, so threads do not disturb each other), and closed when the last one returns it.
-``session()`` holds what is borrowed until the end of a whole plan, at most ``MAX_OPEN`` at once; on a worker of a
-cluster a few seconds longer, because the next task reads the same file. Idle connections to web servers are few and
-old ones are closed. After a fork the child starts with nothing, so it never closes or seeks a descriptor of its parent.
+Rule kept here: nothing stays open that nobody uses. A file is opened when the first borrower asks,
+shared by all borrowers (reads are positional, so threads do not disturb each other), and closed
+when the last one returns it. ``session()`` holds what is borrowed until the end of a whole plan, at
+most ``MAX_OPEN`` at once; on a worker of a cluster a few seconds longer, because the next task
+reads the same file. Idle connections to web servers are few and old ones are closed. After a fork
+the child starts with nothing, so it never closes or seeks a descriptor of its parent.
 """
 
 import atexit
@@ -21,7 +22,8 @@ MAX_OPEN = 64
 MAX_IDLE = 16
 """Connections that wait for a next request: as many as requests are made at once."""
 IDLE_SECONDS = 15.0
-"""Seconds that a connection waits: Apache closes idle ones after 5, nginx after 75, load balancers after 60."""
+"""Seconds that a connection waits: Apache closes idle ones after 5, nginx after 75, load balancers
+after 60."""
 MAX_REQUESTS = 16
 """Requests made at once by the whole process; more only queue at the server."""
 LINGER_SECONDS = 2.0
@@ -74,7 +76,8 @@ class _Pool:
                 del self.open[key]
         if loanable is not None:
             loanable.resource.close()
-        # Opening may take a request, so it is done outside the lock; a second opener of the key loses the race.
+        # Opening may take a request, so it is done outside the lock; a second opener of the key
+        # loses the race.
         opened = _Loanable(opener())
         with self.lock:
             loanable = self.open.setdefault(key, opened)
@@ -124,7 +127,9 @@ class _Pool:
         self.end()
 
     def _take_unused(self) -> list[Any]:
-        """Take out resources without a borrower: all, or during a session those beyond the limit. Needs the lock."""
+        """Take out resources without a borrower: all, or during a session those beyond the limit.
+        Needs the lock.
+        """
         surplus = len(self.open) - MAX_OPEN if self.sessions else len(self.open)
         if surplus <= 0:
             return []
@@ -153,7 +158,9 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Loan(Generic[T]):
-    """A resource lent for a ``with`` block. A generator-based context manager takes three times as long (1.5 us)."""
+    """A resource lent for a ``with`` block. A generator-based context manager takes three times as
+    long (1.5 us).
+    """
 
     __slots__ = ("_key", "_loanable", "_opener", "_pool")
 
@@ -180,7 +187,9 @@ def borrow(key: Hashable, opener: Callable[[], T]) -> contextlib.AbstractContext
 
 
 def offer(key: Hashable, resource: _Closable) -> None:
-    """Hand over something open for the rest of the session; outside a session it is closed at once."""
+    """Hand over something open for the rest of the session; outside a session it is closed at
+    once.
+    """
     with borrow(key, lambda: resource):
         pass
 
@@ -226,7 +235,9 @@ def request_slot() -> contextlib.AbstractContextManager[object]:
 
 
 def take_connection(key: Hashable) -> Any:
-    """Take the idle connection of a key that was used last; ``None`` if there is none. Close those that are too old."""
+    """Take the idle connection of a key that was used last; ``None`` if there is none. Close those
+    that are too old.
+    """
     pool = _pool
     oldest = time.monotonic() - IDLE_SECONDS
     connection = None
@@ -242,7 +253,9 @@ def take_connection(key: Hashable) -> Any:
 
 
 def return_connection(key: Hashable, connection: _Closable) -> None:
-    """Let a connection wait for the next request; the ones that wait longest are closed beyond ``MAX_IDLE``."""
+    """Let a connection wait for the next request; the ones that wait longest are closed beyond
+    ``MAX_IDLE``.
+    """
     pool = _pool
     with pool.lock:
         pool.idle_connections.append((key, connection, time.monotonic()))

@@ -1,6 +1,7 @@
 """Positional reads from local files, remote files and buffers. Open readers are kept by ``pool``.
 
-Rule kept here: a read returns exactly the requested bytes of the file that was opened, or raises one of our errors.
+Rule kept here: a read returns exactly the requested bytes of the file that was opened, or raises
+one of our errors.
 """
 
 import contextlib
@@ -53,7 +54,8 @@ _OPEN_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_CLOEXEC", 0)
-    # Without it, opening a named pipe that took the place of the file waits for a writer. Regular files ignore it.
+    # Without it, opening a named pipe that took the place of the file waits for a writer. Regular
+    # files ignore it.
     | getattr(os, "O_NONBLOCK", 0)
 )
 
@@ -88,7 +90,9 @@ class Reader(Protocol):
 
 @runtime_checkable
 class BinaryFile(Protocol):
-    """The methods of an open file that libraries call; ``typing.BinaryIO`` also requires a name, which buffers lack."""
+    """The methods of an open file that libraries call; ``typing.BinaryIO`` also requires a name,
+    which buffers lack.
+    """
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes."""
@@ -160,7 +164,9 @@ class _LocalReader:
 
 
 class _SeekingReader:
-    """One file object and a lock, for systems without ``preadv``. Not a record: it lives while the file is open."""
+    """One file object and a lock, for systems without ``preadv``. Not a record: it lives while the
+    file is open.
+    """
 
     remote = False
 
@@ -293,7 +299,8 @@ def open_binary(source: Source) -> BinaryFile:
 
 
 def _open_local(source: Source) -> BinaryIO:
-    # Through an opener the file keeps its path as ``name``, by which some libraries recognise formats.
+    # Through an opener the file keeps its path as ``name``, by which some libraries recognise
+    # formats.
     return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
 
 
@@ -324,8 +331,9 @@ class _ReaderLoan:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            # Bytes of a file that was overwritten during the block may belong to either version: the pixels are
-            # worthless, and an error of the decoder would call the new file corrupt. One fstat takes 0.6 us.
+            # Bytes of a file that was overwritten during the block may belong to either version:
+            # the pixels are worthless, and an error of the decoder would call the new file corrupt.
+            # One fstat takes 0.6 us.
             if (error is None or isinstance(error, AicsioError)) and not self._reader.is_same():
                 raise changed_error(self._source) from error
         finally:
@@ -377,5 +385,7 @@ class _ReaderSwitch:
 
 
 def one_reader_at_a_time() -> contextlib.AbstractContextManager[Callable[[Source], Reader]]:
-    """Lend a thread one reader at a time; a request for another source returns the first reader to the pool."""
+    """Lend a thread one reader at a time; a request for another source returns the first reader to
+    the pool.
+    """
     return _ReaderSwitch()

@@ -1,7 +1,9 @@
-"""Remote files: near ranges joined into few requests, several requests at once, failed ones repeated.
+"""Remote files: near ranges joined into few requests, several requests at once, failed ones
+repeated.
 
-Rule kept here: a request costs more than some bytes. Ranges of pixels closer than ``GAP`` share one request. While a
-file is being opened, each read fetches more than was requested, and the bytes are cached until opening ends.
+Rule kept here: a request costs more than some bytes. Ranges of pixels closer than ``GAP`` share one
+request. While a file is being opened, each read fetches more than was requested, and the bytes are
+cached until opening ends.
 """
 
 import io
@@ -25,19 +27,24 @@ from aicsio.errors import CorruptFileError, SourceError
 from aicsio.records import Source
 
 GAP = 64 * 1024
-"""Bytes; ranges closer than this share a request. At 100 Mbit/s these bytes take 5 ms, a request 20 to 100 ms."""
+"""Bytes; ranges closer than this share a request. At 100 Mbit/s these bytes take 5 ms, a request 20
+to 100 ms."""
 MAX_REQUEST = 16 * 1024 * 1024
-"""Bytes; ranges are not joined beyond this size, and larger ones are cut, so that several travel at once."""
+"""Bytes; ranges are not joined beyond this size, and larger ones are cut, so that several travel at
+once."""
 PARALLEL_REQUESTS = 8
-"""Requests that one reading thread has under way; servers serve one connection more slowly than the line is."""
+"""Requests that one reading thread has under way; servers serve one connection more slowly than the
+line is."""
 HEAD = 64 * 1024
 """Bytes of the first request: header, directory and metadata of most files."""
 MAX_WHOLE = 4 * 1024 * 1024
 """Bytes; files up to this size are fetched whole from servers without ranges."""
 MIN_READ_AHEAD, MAX_READ_AHEAD = 8 * 1024, 1024 * 1024
-"""Bytes that a read during opening fetches: twice as many each time that it continues where the last one ended."""
+"""Bytes that a read during opening fetches: twice as many each time that it continues where the
+last one ended."""
 JUMPS_BEFORE_LESS = 4
-"""Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its pixels."""
+"""Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its
+pixels."""
 MAX_BROKEN_ANSWERS = 64
 """Answers that may break off before a range is given up."""
 MAX_CACHE = 4 * 1024 * 1024
@@ -62,7 +69,8 @@ CLIENTS: Mapping[str, Callable[[Source], RangeClient]] = {
     "s3": S3Client,
     "s3a": S3Client,
 }
-"""By protocol: clients whose answers prove the version of the file. Other protocols go through fsspec."""
+"""By protocol: clients whose answers prove the version of the file. Other protocols go through
+fsspec."""
 
 
 def open_client(source: Source) -> RangeClient:
@@ -88,7 +96,9 @@ def _direct_client(source: Source) -> Callable[[Source], RangeClient] | None:
 
 
 def serves_many(source: Source) -> bool:
-    """Whether several requests at once are faster. An archive is best read from its start to its end."""
+    """Whether several requests at once are faster. An archive is best read from its start to its
+    end.
+    """
     return _direct_client(source) is not None or bool(file_system(source)[0].async_impl)
 
 
@@ -120,14 +130,16 @@ def first_look(source: Source) -> tuple[Source, "RemoteReader | None"]:
 
 
 class RemoteReader:
-    """Reads a remote source by ranges; safe to share between threads. Not a record: it lives while it is open.
+    """Reads a remote source by ranges; safe to share between threads. Not a record: it lives while
+    it is open.
 
     Parameters
     ----------
     source
         A source with its size.
     head
-        First bytes, perhaps none, if the file is being opened: then bytes are fetched ahead and cached.
+        First bytes, perhaps none, if the file is being opened: then bytes are fetched ahead and
+        cached.
     """
 
     remote = True
@@ -137,7 +149,8 @@ class RemoteReader:
         self._client = open_client(source)
         self._opening = head is not None
         self._cache: tuple[tuple[int, Buffer], ...] = ((0, head),) if head else ()
-        """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees a whole one."""
+        """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees
+        a whole one."""
         self._read_ahead = HEAD
         self._jumps = 0
 
@@ -156,7 +169,8 @@ class RemoteReader:
         if self._source.size is None:
             return offset, nbytes
         for cached_offset, _ in self._cache:
-            # Some readers go through a table from its end to its start: fetch what lies before the cached bytes.
+            # Some readers go through a table from its end to its start: fetch what lies before the
+            # cached bytes.
             if cached_offset - HEAD <= offset < cached_offset:
                 start = max(offset - HEAD, 0)
                 return start, max(offset + nbytes, cached_offset) - start
@@ -165,7 +179,8 @@ class RemoteReader:
         if 0 <= distance <= self._read_ahead:
             self._read_ahead = min(2 * self._read_ahead, MAX_READ_AHEAD)
         else:
-            # Descriptions that lie between pixels: the bytes behind them are pixels, which opening does not need.
+            # Descriptions that lie between pixels: the bytes behind them are pixels, which opening
+            # does not need.
             self._jumps += 1
             halvings = max(self._jumps - JUMPS_BEFORE_LESS, 0)
             self._read_ahead = max(HEAD >> halvings, MIN_READ_AHEAD)
@@ -198,7 +213,9 @@ class RemoteReader:
                 data = data[buffer.nbytes :]
 
     def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
-        """Return the bytes of many spans; near ones share a request, and requests are made at once."""
+        """Return the bytes of many spans; near ones share a request, and requests are made at
+        once.
+        """
         for offset, nbytes in spans:
             check_inside(self._source, offset, nbytes)
         if not self._opening:
@@ -232,7 +249,8 @@ class RemoteReader:
             if not nbytes:
                 result.append(b"")
                 continue
-            # Joined spans are sorted and apart, so the last one that begins before a span holds all of it.
+            # Joined spans are sorted and apart, so the last one that begins before a span holds all
+            # of it.
             index = bisect_right(starts, offset) - 1
             part_start = offset - starts[index]
             result.append(parts[index][part_start : part_start + nbytes])
@@ -328,7 +346,8 @@ def check_inside(source: Source, offset: int, nbytes: int) -> None:
     CorruptFileError
         When the range begins before the start or ends behind the end of the file.
     """
-    # Numbers in a damaged file may be anything: they must reach neither the system nor the allocator.
+    # Numbers in a damaged file may be anything: they must reach neither the system nor the
+    # allocator.
     if offset < 0 or nbytes < 0 or (source.size is not None and offset + nbytes > source.size):
         raise past_end_error(source, offset, nbytes)
 
@@ -341,7 +360,9 @@ def past_end_error(source: Source, offset: int, nbytes: int) -> CorruptFileError
 
 
 class RemoteFile(io.RawIOBase):
-    """A remote source as a file object, for libraries that need one. Not a record: it lives while it is open."""
+    """A remote source as a file object, for libraries that need one. Not a record: it lives while
+    it is open.
+    """
 
     def __init__(self, source: Source) -> None:
         super().__init__()

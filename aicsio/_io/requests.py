@@ -1,6 +1,7 @@
 """The protocol of remote files, ranges of bytes of one file, and how a failed request is repeated.
 
-Rule kept here: every request ends. It is repeated a few times with growing pauses; then the last failure is raised.
+Rule kept here: every request ends. It is repeated a few times with growing pauses; then the last
+failure is raised.
 """
 
 import random
@@ -14,8 +15,8 @@ from aicsio.errors import SourceChangedError, SourceError
 from aicsio.records import Source
 
 MAX_TRIES = 5
-"""Times that a failing request is made. With the pauses below the last one starts after 1.5 s on average: long enough
-for a server that restarts a worker, short enough for a person who waits."""
+"""Times that a failing request is made. With the pauses below the last one starts after 1.5 s on
+average: long enough for a server that restarts a worker, short enough for a person who waits."""
 FIRST_PAUSE = 0.1
 """Seconds before the second try; each further pause is twice as long."""
 MAX_PAUSE = 10.0
@@ -23,8 +24,8 @@ MAX_PAUSE = 10.0
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as dead."""
 MIN_BYTES_PER_SECOND = 32 * 1024
-"""A body that arrives more slowly for longer than twice the time-out counts as dead. A modem of 1998 was slower; the
-slowest link that carries images today is not."""
+"""A body that arrives more slowly for longer than twice the time-out counts as dead. A modem of
+1998 was slower; the slowest link that carries images today is not."""
 
 T = TypeVar("T")
 
@@ -90,7 +91,9 @@ class RangeClient(Protocol):
 
 
 class RetryableError(Exception):
-    """A failure that another try may overcome. It never leaves this package: ``retry`` turns it into a SourceError."""
+    """A failure that another try may overcome. It never leaves this package: ``retry`` turns it
+    into a SourceError.
+    """
 
     def __init__(self, reason: str, pause: float | None = None) -> None:
         super().__init__(reason)

@@ -21,7 +21,8 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     Parameters
     ----------
     where
-        Path, ``pathlib.Path``, fsspec URL, ``bytes``-like object, binary file object, or a ``Source``.
+        Path, ``pathlib.Path``, fsspec URL, ``bytes``-like object, binary file object, or a
+        ``Source``.
     storage_options
         Keyword arguments for the file system of a URL; JSON values.
 
@@ -32,7 +33,8 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     SourceError
         When it names a folder, a pipe or a device, or when the system or the server refuses.
     ArgumentTypeError
-        When ``where`` is of another type, a file object is open as text, or an option is no JSON value.
+        When ``where`` is of another type, a file object is open as text, or an option is no JSON
+        value.
     """
     if isinstance(where, str):
         if not urls.is_url(where) or os.path.exists(where):
@@ -61,7 +63,8 @@ def sibling(source: Source, name: str) -> Source | None:
     Raises
     ------
     CorruptFileError
-        When ``name`` points out of the folder: a file must not make us read what the user did not name.
+        When ``name`` points out of the folder: a file must not make us read what the user did not
+        name.
     """
     if source.content is not None:
         return None
@@ -82,7 +85,9 @@ def sibling(source: Source, name: str) -> Source | None:
 
 
 def neighbours(source: Source) -> list[str]:
-    """Return the sorted names of the files in the folder of a local source; empty for other sources."""
+    """Return the sorted names of the files in the folder of a local source; empty for other
+    sources.
+    """
     if not source.local or source.content is not None:
         return []
     try:

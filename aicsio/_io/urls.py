@@ -1,11 +1,12 @@
-"""URLs: the part that may be shown, the part that is requested, and the URL of another file in the same folder.
+"""URLs: the part that may be shown, the part that is requested, and the URL of another file in the
+same folder.
 
-Rule kept here: ``Source.uri`` is shown in reprs, errors and metadata, so it holds no secret. User information and
-query values that may be credentials are cut out of it; the URL as given travels in the storage options, which no repr
-shows.
+Rule kept here: ``Source.uri`` is shown in reprs, errors and metadata, so it holds no secret. User
+information and query values that may be credentials are cut out of it; the URL as given travels in
+the storage options, which no repr shows.
 
-Source of the facts: RFC 3986, section 3.2.1 ("applications should not render as clear text any data after the first
-colon"); fsspec's chains (``zip://member::https://host/archive.zip``).
+Source of the facts: RFC 3986, section 3.2.1 ("applications should not render as clear text any data
+after the first colon"); fsspec's chains (``zip://member::https://host/archive.zip``).
 """
 
 import json
@@ -71,7 +72,8 @@ def _without_user(scheme: str, rest: str) -> str:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     user, at_sign, _ = authority.rpartition("@")
     if not at_sign:
-        # A password with an unescaped "/" or "?" ends the authority early and leaves a port that is no number.
+        # A password with an unescaped "/" or "?" ends the authority early and leaves a port that is
+        # no number.
         port = authority.rpartition(":")[2] if ":" in authority else ""
         looks_like_password = bool(port) and not port.isdigit() and not authority.startswith("[")
         if looks_like_password and "@" in rest:
@@ -86,7 +88,8 @@ def _is_harmless(scheme: str, pair: str) -> bool:
     name, _, value = pair.partition("=")
     if _SECRET_NAME.search(name):
         return False
-    # Other schemes than the web's have names with "?" in them; only the web has presigned URLs with odd names.
+    # Other schemes than the web's have names with "?" in them; only the web has presigned URLs with
+    # odd names.
     return scheme not in _WEB or _HARMLESS_VALUE.fullmatch(value) is not None
 
 
@@ -110,7 +113,8 @@ def client_options(source: Source) -> dict[str, Any]:
 def sibling_url(url: str, name: str) -> str:
     """Put another file name into a URL.
 
-    The query stays, and so does the URL around which a chain such as ``zip://a::https://b`` is wrapped.
+    The query stays, and so does the URL around which a chain such as ``zip://a::https://b`` is
+    wrapped.
     """
     parts = url.split("::")
     index = next(index for index, part in enumerate(parts) if "://" in part)
@@ -132,7 +136,8 @@ def path_of_file_url(url: str) -> str:
     import sys
     from urllib.parse import unquote, urlsplit
 
-    # fsspec writes paths as they are; pathlib percent-encodes the bytes of the name, whatever their encoding.
+    # fsspec writes paths as they are; pathlib percent-encodes the bytes of the name, whatever their
+    # encoding.
     plain = url.split("://", 1)[1]
     if os.path.exists(plain):
         return plain
