@@ -18,8 +18,7 @@ working.
 
 Rule kept here: a message names the request, the alternatives, and the call that works. Every error
 pickles: its message is its only argument, and further facts are attributes, which travel in
-``__dict__``. No message holds a
-secret of a URL.
+``__dict__``. No message holds a secret of a URL.
 """
 
 __all__ = [
