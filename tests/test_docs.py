@@ -261,14 +261,11 @@ def test_all_of_the_legacy_face_is_in_a_running_example(name: str) -> None:
 
 def flags() -> Iterator[str]:
     """Options of the command line, as ``command --option``."""
-    for action in cli._parser()._actions:
-        for command, parser in (
-            (action.choices or {}).items() if isinstance(action.choices, dict) else ()
-        ):
-            for option in parser._actions:
-                yield from (
-                    f"{command} {flag}" for flag in option.option_strings[-1:] if flag != "--help"
-                )
+    for command in cli.COMMANDS:
+        for option in cli.command_parser(command)._actions:
+            for flag in option.option_strings[-1:]:
+                if flag != "--help":
+                    yield f"{command} {flag}"
 
 
 NEEDS_MORE = {"convert --scheduler"}

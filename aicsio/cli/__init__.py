@@ -1,8 +1,8 @@
 """The command line: ``aicsio info``, ``convert``, ``thumbnail``, ``verify`` and ``demo``.
 
-Rule kept here: what a user did wrong is one line on stderr, never a traceback (``--debug`` shows it). Exit codes: 0
-done, 1 something failed, 2 wrong usage, 130 interrupted, 141 nobody reads the output any more. Commands are imported
-when they are called, and libraries when a command needs them.
+Rule kept here: a mistake of the user is one line on stderr, never a traceback (``--debug`` shows
+it). Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 the reader of the
+output has gone. Only the module of the requested command is imported.
 """
 
 import argparse
@@ -11,21 +11,28 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-import aicsio
+from aicsio._version import __version__
 from aicsio.cli.terminal import options
-from aicsio.cli.terminal.text import complain
+from aicsio.cli.terminal.text import print_error
 from aicsio.errors import AicsioError
 
 COMMANDS = {
-    "info": "aicsio.cli.info",
-    "convert": "aicsio.cli.convert",
-    "thumbnail": "aicsio.cli.thumbnail",
-    "verify": "aicsio.cli.verify",
-    "demo": "aicsio.cli.demo",
+    "info": "show the metadata of files",
+    "convert": "write images, or parts of them, as OME-TIFF",
+    "thumbnail": "draw a small picture of an image",
+    "verify": "read files through two engines and compare",
+    "demo": "make sample files, use them, and check everything",
 }
-"""Module of each command; its ``run`` takes the arguments and returns the exit code."""
+"""Name and summary of each command. Its module has ``add_arguments(parser)``, and
+``run(arguments)``, which returns the exit code."""
+
+INTERRUPTED = 130
+"""128 + SIGINT, the exit code of shells after Ctrl-C."""
+READER_GONE = 141
+"""128 + SIGPIPE, the exit code of a program whose pipe was closed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,99 +47,115 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code.
+
+    Raises
+    ------
+    SystemExit
+        When the usage is wrong (code 2), or after ``--help`` and ``--version`` (code 0).
+
+    Examples
+    --------
+    >>> from aicsio.cli import main
+    >>> main(["info", "missing.tif"])
+    1
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A file name need not be text, and a terminal may lack the micro sign.
+            # File names may hold bytes that are no text, and a terminal may lack the micro sign.
             stream.reconfigure(errors="backslashreplace")
-    arguments = _parser().parse_args(argv)
+    arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
-        run: Callable[[argparse.Namespace], int] = importlib.import_module(
-            COMMANDS[arguments.command]
-        ).run
-        code = run(arguments)
+        code: int = _module(arguments.command).run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The interpreter flushes once more at exit: let it do so into nothing.
+        # The interpreter flushes stdout once more at exit; a closed pipe would raise again there.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return READER_GONE
     except KeyboardInterrupt:
         if arguments.debug:
             raise
         print("aicsio: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except AicsioError as error:
         if arguments.debug:
             raise
-        complain(error)
+        print_error(error)
         return 1
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments of a call.
+
+    Parameters
+    ----------
+    argv
+        Arguments after the name of the program.
+
+    Returns
+    -------
+    argparse.Namespace
+        Options of the command, its name as ``command``.
+
+    Raises
+    ------
+    SystemExit
+        When the usage is wrong, or after ``--help`` and ``--version``.
+
+    Examples
+    --------
+    >>> from aicsio.cli import parse
+    >>> parse(["info", "--json", "cells.czi"]).files
+    ['cells.czi']
+    """
+    program = _program_parser()
+    if not argv:
+        program.error(f"name a command: {', '.join(COMMANDS)}")
+    chosen = program.parse_args(argv)
+    if chosen.command not in COMMANDS:
+        program.error(options.unknown("command", chosen.command, list(COMMANDS)))
+    parser = command_parser(chosen.command)
+    arguments, unknown = parser.parse_known_args(chosen.rest)
+    if unknown:
+        parser.error(_describe_unknown(unknown[0], parser))
+    arguments.command = chosen.command
+    return arguments
+
+
+def command_parser(command: str) -> argparse.ArgumentParser:
+    """Make the parser of one command, one of ``COMMANDS``."""
+    parser = argparse.ArgumentParser(prog=f"aicsio {command}")
+    _module(command).add_arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _describe_unknown(word: str, parser: argparse.ArgumentParser) -> str:
+    """Write the message for a word that the parser did not take."""
+    if not word.startswith("-"):
+        return f"unexpected argument {word!r}"
+    flags: list[str] = []
+    # argparse has no public list of its options; tests/cli hold this one.
+    for action in parser._actions:  # noqa: SLF001
+        flags += action.option_strings
+    return options.unknown("option", word.partition("=")[0], flags)
+
+
+def _program_parser() -> argparse.ArgumentParser:
+    summaries = [f"  {name:<10} {summary}" for name, summary in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="aicsio",
+        usage="aicsio [-h] [--version] command ...",
         description="Look at, convert and sample microscopy images.",
+        epilog="\n".join(["commands:", *summaries, "", "aicsio COMMAND --help has more on each."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"aicsio {aicsio.__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-
-    info = commands.add_parser(
-        "info",
-        parents=[common, options.opening()],
-        help="say what files hold",
-        description="Say what files hold. Reads no pixels.",
-    )
-    info.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
-    info.add_argument(
-        "--json", action="store_true", help="print a JSON array, one object for each file"
-    )
-
-    scenes = "index or name, or all; default: 0"
-    convert = commands.add_parser(
-        "convert",
-        parents=[common, options.opening(), options.focus(scenes), options.converting()],
-        help="write images, or parts of them, as OME-TIFF",
-        description="Write a scene of an image, all scenes, or parts of them, as OME-TIFF; or all images of a folder.",
-        epilog="A second run with the same folder for OUT skips what is done.",
-    )
-    what = "path, URL, folder, glob, or a pattern such as 'img_t{T}_c{C}.tif' for many files of one image"
-    convert.add_argument("inputs", nargs="+", metavar="IN", help=what)
-    convert.add_argument("output", metavar="OUT", help="file.ome.tiff, or a folder for many images")
-
-    thumbnail = commands.add_parser(
-        "thumbnail",
-        parents=[common, options.opening(), options.focus()],
-        help="draw a small picture of an image",
-        description="Draw a small picture: the middle of Z, the first of all else, channels in their colours.",
-    )
-    thumbnail.add_argument("file", metavar="FILE", help="path or URL")
-    thumbnail.add_argument("output", metavar="OUT.png")
-    side = "pixels of the longer side (512)"
-    thumbnail.add_argument("--size", type=options.positive, default=512, metavar="N", help=side)
-    thumbnail.add_argument(
-        "--overwrite", action="store_true", help="replace OUT.png if it is there"
-    )
-
-    verify = commands.add_parser(
-        "verify",
-        parents=[common],
-        help="read files through two engines and compare",
-        description="Read every plane through both engines of a format and say where they differ.",
-    )
-    verify.add_argument("files", nargs="+", metavar="FILE", help="path")
-    verify.add_argument(
-        "--format", metavar="NAME", help="take this format without looking at the content"
-    )
-
-    demo = commands.add_parser(
-        "demo",
-        parents=[common],
-        help="make sample files, use them, and check everything",
-        description="Make sample files, open, slice, write and read them back; every step is checked and timed.",
-    )
-    demo.add_argument("--keep", metavar="DIR", help="keep the files in this folder")
+    parser.add_argument("--version", action="version", version=f"aicsio {__version__}")
+    parser.add_argument("command", help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, default=[], help=argparse.SUPPRESS)
     return parser
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"aicsio.cli.{command}")

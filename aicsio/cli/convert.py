@@ -1,50 +1,204 @@
-"""``aicsio convert``: a scene, all of them, or parts of them, as OME-TIFF; one image or many."""
+"""``aicsio convert``: one scene, all scenes, or parts of them, as OME-TIFF; one image or many.
+
+Rule kept here: this module chooses between one image and a batch; it neither opens nor writes.
+"""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aicsio.cli.batch import inputs, run_batch
-from aicsio.cli.batch.conversion import Work, converted
+from aicsio.cli.batch.conversion import ConversionJob, convert_or_raise
+from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import refuse_to_replace
 from aicsio.cli.terminal.progress import Progress
-from aicsio.cli.terminal.text import plain
+from aicsio.cli.terminal.text import escape_controls
 from aicsio.errors import WriteError
 from aicsio.joining import file_names
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Write a scene of an image, all scenes, or parts of them, as OME-TIFF; "
+        "or all images of a folder."
+    )
+    parser.epilog = "A second run with the same folder for OUT skips finished images."
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="path, URL, folder, glob, or a pattern such as 'img_t{T}_c{C}.tif' "
+        "for many files of one image",
+    )
+    parser.add_argument("output", metavar="OUT", help="file.ome.tiff, or a folder for many images")
+    options.add_opening(parser)
+    options.add_focus(parser, "index or name, or all; default: 0")
+    _add_part(parser.add_argument_group("part"))
+    _add_storage(parser.add_argument_group("storage"))
+    _add_metadata(parser.add_argument_group("metadata"))
+    _add_files(parser.add_argument_group("files"))
+
+
+def _add_part(group: Any) -> None:
+    group.add_argument(
+        "--crop",
+        type=options.crop,
+        metavar="Y0:Y1,X0:X1",
+        help="rows and columns of the level that is written",
+    )
+    group.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="C",
+        help="name or index of a channel; once for each, in the order of the output",
+    )
+    group.add_argument(
+        "--order", help="dimensions to write, in the order of the planes, such as TCZYX"
+    )
+    group.add_argument(
+        "--modulo",
+        type=options.modulo,
+        metavar="H=T",
+        help="fold a dimension that OME lacks into T, C or Z; or auto",
+    )
+
+
+def _add_storage(group: Any) -> None:
+    options.add_choice(
+        group, "--compression", options.COMPRESSIONS, default="zlib", help="default: zlib"
+    )
+    group.add_argument(
+        "--compression-level",
+        type=int,
+        metavar="N",
+        help="effort or quality; see the docs of the writer",
+    )
+    group.add_argument(
+        "--tile",
+        type=options.tile,
+        default="auto",
+        metavar="N|HxW|none",
+        help="size of tiles, or strips; default: auto",
+    )
+    group.add_argument(
+        "--pyramid",
+        type=options.levels,
+        default=1,
+        metavar="N|auto",
+        help="resolution levels to make; default: 1",
+    )
+    options.add_choice(
+        group,
+        "--downsample",
+        options.DOWNSAMPLES,
+        default="auto",
+        help="how smaller levels are made",
+    )
+    group.add_argument(
+        "--dtype", help="type to convert to, such as uint16; values that do not fit are an error"
+    )
+    options.add_choice(
+        group, "--bigtiff", options.BIGTIFF, default="auto", help="default: auto, by size"
+    )
+    group.add_argument(
+        "--no-sync",
+        action="store_true",
+        help="do not wait for the disk; a power cut may lose a file",
+    )
+
+
+def _add_metadata(group: Any) -> None:
+    group.add_argument(
+        "--scene-name", action="append", metavar="NAME", help="name of a scene; once for each"
+    )
+    group.add_argument(
+        "--channel-names",
+        type=options.names,
+        metavar="A,B",
+        help="names of the channels that are written",
+    )
+    group.add_argument(
+        "--channel-colors", type=options.names, metavar="#RRGGBB,...", help="their colours"
+    )
+    group.add_argument(
+        "--pixel-size", type=options.pixel_size, metavar="Z=1,Y=0.5,X=0.5", help="in micrometres"
+    )
+    group.add_argument("--time-step", type=float, metavar="SECONDS")
+    group.add_argument("--description", metavar="TEXT")
+    group.add_argument(
+        "--original-metadata", action="store_true", help="keep the source's own metadata text"
+    )
+
+
+def _add_files(group: Any) -> None:
+    group.add_argument(
+        "--along",
+        type=options.letter,
+        metavar="LETTER",
+        help="join all inputs along this letter into one image",
+    )
+    group.add_argument("--recursive", action="store_true", help="include the folders in a folder")
+    place = group.add_mutually_exclusive_group()
+    place.add_argument(
+        "--jobs",
+        type=options.positive,
+        default=1,
+        metavar="N",
+        help="files at once, each in its own process",
+    )
+    place.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="convert on the dask cluster of this scheduler, such as tcp://host:8786",
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="list the files that would be written"
+    )
+    group.add_argument(
+        "--update", action="store_true", help="redo files whose source or options changed"
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace existing files")
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Convert, and say what became of it."""
+    """Convert one image or a batch, and print a line for each."""
     if arguments.along is None and inputs.is_batch(arguments.inputs, arguments.output):
         return run_batch(arguments)
-    if arguments.along is None and len(arguments.inputs) == 1:
-        source: str | tuple[str, ...] = arguments.inputs[0]
-    else:
-        source = _joined_inputs(arguments.inputs, arguments.storage_options)
+    source: str | tuple[str, ...] = arguments.inputs[0]
+    if arguments.along is not None or len(arguments.inputs) > 1:
+        source = _expand_inputs(arguments.inputs, arguments.storage_options)
     if arguments.scheduler is not None:
         folder = os.path.join(os.path.dirname(arguments.output) or os.curdir, "")
         raise WriteError(
-            f"--scheduler spreads many files over a cluster: name a folder for OUT, such as {folder!r}"
+            f"--scheduler converts many files: name a folder for OUT, such as {folder!r}"
         )
     refuse_to_replace(arguments.output, arguments)
     if arguments.dry_run:
-        print(f"{plain(arguments.output)}: would be written")
+        print(f"{escape_controls(arguments.output)}: would be written")
         return 0
-    work = Work(source, arguments.output, arguments, overwrite=arguments.overwrite)
+    job = ConversionJob(source, arguments.output, arguments, overwrite=arguments.overwrite)
     with Progress(f"writing {os.path.basename(arguments.output)}") as progress:
-        outcome = converted(work, progress)
-    print(outcome.told)
-    for note in outcome.not_kept:
-        print(f"aicsio: not kept: {plain(note)}", file=sys.stderr)
-    if outcome.left:
-        print(f"aicsio: {outcome.left}", file=sys.stderr)
+        result = convert_or_raise(job, progress)
+    print(result.summary)
+    for loss in result.not_kept:
+        print(f"aicsio: not kept: {escape_controls(loss)}", file=sys.stderr)
+    if result.not_written:
+        print(f"aicsio: {result.not_written}", file=sys.stderr)
     return 0
 
 
-def _joined_inputs(inputs: Sequence[str], options: dict[str, Any] | None) -> tuple[str, ...]:
-    found: list[str] = []
-    for name in inputs:
-        found += file_names.expanded(name, options) if file_names.is_glob(name) else [name]
-    return tuple(found)
+def _expand_inputs(
+    names: Sequence[str], storage_options: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Replace each glob by the files that it matches."""
+    paths: list[str] = []
+    for name in names:
+        if file_names.is_glob(name):
+            paths += file_names.expanded(name, storage_options)
+        else:
+            paths.append(name)
+    return tuple(paths)

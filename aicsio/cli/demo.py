@@ -1,4 +1,7 @@
-"""``aicsio demo``: run the demonstration in a temporary folder, or in one that is kept."""
+"""``aicsio demo``: run the demonstration in a temporary folder, or in one that is kept.
+
+Rule kept here: the steps know nothing of the terminal; this module prints their results.
+"""
 
 import argparse
 import contextlib
@@ -7,42 +10,56 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import aicsio
-from aicsio.cli.terminal.text import bold, plain, seconds_of, terminal_width, wrapped
+from aicsio._version import __version__
+from aicsio.cli.terminal.text import bold, escape_controls, format_seconds, terminal_width, wrap
 from aicsio.errors import WriteError
 
-MARKS = {True: "  ok  ", False: "FAIL  "}
+PASSED, FAILED = "  ok  ", "FAIL  "
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Make sample files, open, slice, write and read them back; every step is checked and timed."
+    )
+    parser.add_argument("--keep", metavar="DIR", help="keep the files in this folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show each step as it goes; the last line says whether all passed."""
+    """Print each step with its result; the last line counts the failures."""
+    # The steps import the legacy classes and the writers, which --help does not need.
     from aicsio.cli import demo_steps
 
-    start, failed = time.perf_counter(), 0
-    width = max(40, terminal_width() or 10_000) - len(MARKS[True])
-    with _folder(arguments.keep) as folder:
-        print(
-            bold(f"aicsio {aicsio.__version__}: sample files in {plain(str(folder))}"), flush=True
-        )
-        samples = demo_steps.Samples(folder, demo_steps.cells())
+    start = time.perf_counter()
+    failed = 0
+    width = max(40, terminal_width() or 10_000) - len(PASSED)
+    with _sample_folder(arguments.keep) as folder:
+        place = escape_controls(str(folder))
+        print(bold(f"aicsio {__version__}: sample files in {place}"), flush=True)
+        samples = demo_steps.Samples(folder, demo_steps.draw_cells())
         for title, step in demo_steps.STEPS:
             print(bold(title), flush=True)
-            passed, figures = demo_steps.outcome(step, samples)
+            passed, report = demo_steps.run_step(step, samples)
             failed += not passed
-            first, *rest = wrapped(plain(figures), width)
-            print(
-                MARKS[passed] + first, *(" " * len(MARKS[passed]) + line for line in rest), sep="\n"
-            )
+            _print_result(passed, wrap(escape_controls(report), width))
         if arguments.keep:
-            print(f"the files are in {plain(str(folder))}")
+            print(f"the files are in {place}")
     total = len(demo_steps.STEPS)
-    told = f"all {total} checks passed" if not failed else f"{failed} of {total} checks failed"
-    print(f"{told} in {seconds_of(time.perf_counter() - start)}")
+    verdict = f"{failed} of {total} checks failed" if failed else f"all {total} checks passed"
+    print(f"{verdict} in {format_seconds(time.perf_counter() - start)}")
     return int(failed > 0)
 
 
+def _print_result(passed: bool, lines: list[str]) -> None:
+    first, *others = lines
+    print((PASSED if passed else FAILED) + first)
+    for line in others:
+        print(" " * len(PASSED) + line)
+
+
 @contextlib.contextmanager
-def _folder(keep: str | None) -> Iterator[Path]:
+def _sample_folder(keep: str | None) -> Iterator[Path]:
+    """Yield a temporary folder, or the new or empty one that the user named."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="aicsio-demo-") as name:
             yield Path(name)

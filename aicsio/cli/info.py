@@ -1,197 +1,336 @@
-"""``aicsio info``: what files hold, without reading a pixel. One record of facts, shown as a table or as JSON."""
+"""``aicsio info``: the metadata of files, without reading a pixel.
+
+Rule kept here: one record, ``FileFacts``, is shown as text or as JSON, so that both agree.
+"""
 
 import argparse
 import inspect
 import json
+from collections.abc import Callable
 from typing import Any
 
-from aicsio import explain
-from aicsio.cli.terminal.opening import opened
+import attrs
+
+from aicsio.cli.terminal import options
+from aicsio.cli.terminal.opening import open_as_requested
 from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.text import (
     bold,
-    complain,
-    entries,
-    plain,
-    size_of,
-    table,
+    escape_controls,
+    format_size,
+    layout_entries,
+    layout_table,
+    print_error,
     terminal_width,
-    wrapped,
+    wrap,
 )
 from aicsio.errors import AicsioError
-from aicsio.records import Channel, Diagnostic, ImageHandle, Scene
+from aicsio.opening import Candidate, explain
+from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene
 
 MOST_SCENES = 40
-MOST_NOTES = 5
-"""Scenes and diagnostics in a table; JSON has all."""
+"""Scenes in a table, more than fit a screen; JSON has all."""
+MOST_DIAGNOSTICS = 5
+"""Diagnostics below a table, so that the table stays on the screen; JSON has all."""
 HEADER = ("scene", "name", "dims", "dtype", "pixels", "channels", "spacing", "levels")
+SAMPLE_NAMES = {1: "", 3: " (RGB)", 4: " (RGBA)"}
+"""Suffix of a channel's name by its number of samples."""
 
-_explain = inspect.unwrap(explain)
+# argparse has checked the arguments; importing beartype to do it again takes as long as importing
+# aicsio itself (0.17 s each on the machine of the benchmark).
+_explain: Callable[..., tuple[Candidate, ...]] = inspect.unwrap(explain)
+
+
+@attrs.frozen
+class ChannelFacts:
+    """One channel of a scene."""
+
+    name: str
+    """Its name, or ``Channel:N`` if the file has none."""
+    color: str | None
+    """``#rrggbb``; ``None`` if the file has none."""
+    emission_nm: float | None
+    """Nanometres; ``None`` if unknown."""
+    excitation_nm: float | None
+    """Nanometres; ``None`` if unknown."""
+    fluor: str | None
+    """Name of the dye; ``None`` if unknown."""
+    samples: int
+    """Samples of a pixel."""
+
+
+@attrs.frozen
+class SceneFacts:
+    """One scene of a file."""
+
+    index: int
+    """Number of the scene, from 0."""
+    name: str
+    """Its name."""
+    order: str
+    """Letters of the stored dimensions."""
+    dims: Dims
+    """Letters and sizes."""
+    dtype: str | None
+    """Pixel type; ``None`` for a scene without pixels."""
+    bytes: int
+    """Bytes of pixels at full resolution."""
+    channels: tuple[ChannelFacts, ...]
+    """One for each position of C."""
+    pixel_size_um: PixelSize
+    """Micrometres."""
+    time_step_s: float | None
+    """Seconds between time points; ``None`` if unknown."""
+    acquired: str | None
+    """ISO 8601; ``None`` if unknown."""
+    objective: str | None
+    """Name of the objective; ``None`` if unknown."""
+    magnification: float | None
+    """Of the objective; ``None`` if unknown."""
+    levels: tuple[Dims, ...]
+    """Sizes of each resolution level, full resolution first."""
+    in_focus: bool
+    """Whether ``open_image`` shows this scene."""
+
+
+@attrs.frozen
+class FileFacts:
+    """Everything that ``aicsio info`` shows of a file."""
+
+    file: str
+    """Name as the user wrote it."""
+    uri: str
+    """Absolute path or URL."""
+    bytes: int | None
+    """Size of the file; ``None`` if unknown."""
+    format: str
+    """Format that reads the file."""
+    candidates: tuple[Candidate, ...]
+    """Formats in the order in which they were asked."""
+    scenes: tuple[SceneFacts, ...]
+    """All scenes."""
+    metadata_characters: int | None
+    """Length of the metadata text; ``None`` if there is none."""
+    diagnostics: tuple[Diagnostic, ...]
+    """Damage, guesses and omissions."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = "Show the metadata of files. Reads no pixels."
+    parser.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON array, one object for each file"
+    )
+    options.add_opening(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe each file; those that fail are told on stderr, the others on stdout."""
-    told: list[dict[str, Any]] = []
+    """Describe each file on stdout; a file that fails is one line on stderr."""
+    entries: list[dict[str, Any]] = []
     failed = False
+    printed = 0
     with Progress("opening", "files") as progress:
         for index, name in enumerate(arguments.files):
             progress(index, len(arguments.files))
             try:
-                facts = facts_of(name, arguments)
+                facts = read_facts(name, arguments)
             except AicsioError as error:
                 if arguments.debug:
                     raise
                 failed = True
-                complain(error, name)
-                told.append({"file": name, "error": str(error), "kind": type(error).__name__})
+                print_error(error, name)
+                entries.append({"file": name, "error": str(error), "kind": type(error).__name__})
                 continue
-            told.append(facts)
-            if not arguments.json:
-                apart = [""] * any("error" not in each for each in told[:-1])
-                print(*apart, *as_text(facts, terminal_width()), sep="\n", flush=True)
+            if arguments.json:
+                entries.append(as_json(facts))
+                continue
+            if printed:
+                print()
+            printed += 1
+            print(*as_text(facts, terminal_width()), sep="\n", flush=True)
     if arguments.json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(entries, indent=2))
     return int(failed)
 
 
 # ---------------------------------------------------------------- facts
 
 
-def facts_of(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """All that is known of a file, in words of JSON."""
-    handle = opened(name, arguments)
-    return {
-        "file": name,
-        "uri": handle.source.uri,
-        "bytes": handle.source.size,
-        "format": handle.format,
-        "candidates": _candidates(name, arguments),
-        "scenes": [_scene(handle, index, scene) for index, scene in enumerate(handle.scenes)],
-        "metadata_characters": None if handle.metadata is None else len(handle.metadata),
-        "diagnostics": [_note(note) for note in handle.diagnostics],
-    }
+def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
+    """Open a file and gather its metadata."""
+    handle = open_as_requested(name, arguments)
+    return FileFacts(
+        file=name,
+        uri=handle.source.uri,
+        bytes=handle.source.size,
+        format=handle.format,
+        candidates=_list_candidates(name, arguments),
+        scenes=tuple(
+            _describe_scene(handle, index, scene) for index, scene in enumerate(handle.scenes)
+        ),
+        metadata_characters=None if handle.metadata is None else len(handle.metadata),
+        diagnostics=handle.diagnostics,
+    )
 
 
-def _candidates(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Which readers were asked, in order, and what became of each."""
+def _list_candidates(name: str, arguments: argparse.Namespace) -> tuple[Candidate, ...]:
+    """List the formats that were asked, in order, with their answers."""
     if arguments.format is not None:
-        return [{"format": arguments.format, "taken": True, "reason": "--format asks for it"}]
-    found = _explain(name, storage_options=arguments.storage_options)
-    return [{"format": row.format, "taken": row.taken, "reason": row.reason} for row in found]
+        return (Candidate(arguments.format, taken=True, reason="--format requests it"),)
+    return _explain(name, storage_options=arguments.storage_options)
 
 
-def _scene(handle: ImageHandle, index: int, scene: Scene) -> dict[str, Any]:
-    array = scene.levels[0] if scene.levels else None
-    size = scene.pixel_size
-    return {
-        "index": index,
-        "name": scene.name,
-        "order": scene.dims.order,
-        "dims": dict(scene.dims.items()),
-        "dtype": None if array is None else str(array.dtype),
-        "bytes": 0 if array is None else array.nbytes,
-        "channels": [_channel(channel, n) for n, channel in enumerate(scene.channels)],
-        "pixel_size_um": {"Z": size.Z, "Y": size.Y, "X": size.X},
-        "time_step_s": scene.time_step,
-        "acquired": scene.acquired,
-        "objective": None if scene.objective is None else scene.objective.name,
-        "magnification": None if scene.objective is None else scene.objective.magnification,
-        "levels": [dict(level.dims.items()) for level in scene.levels],
-        "in_focus": index == handle.scene_index,
-    }
+def _describe_scene(handle: ImageHandle, index: int, scene: Scene) -> SceneFacts:
+    dtype, nbytes = None, 0
+    if scene.levels:
+        dtype, nbytes = str(scene.levels[0].dtype), scene.levels[0].nbytes
+    objective_name = magnification = None
+    if scene.objective is not None:
+        objective_name = scene.objective.name
+        magnification = scene.objective.magnification
+    return SceneFacts(
+        index=index,
+        name=scene.name,
+        order=scene.dims.order,
+        dims=scene.dims,
+        dtype=dtype,
+        bytes=nbytes,
+        channels=tuple(
+            _describe_channel(channel, number) for number, channel in enumerate(scene.channels)
+        ),
+        pixel_size_um=scene.pixel_size,
+        time_step_s=scene.time_step,
+        acquired=scene.acquired,
+        objective=objective_name,
+        magnification=magnification,
+        levels=tuple(level.dims for level in scene.levels),
+        in_focus=index == handle.scene_index,
+    )
 
 
-def _channel(channel: Channel, index: int) -> dict[str, Any]:
-    color = None if channel.color is None else f"#{channel.color >> 8:06x}"
-    return {
-        "name": channel.name or f"Channel:{index}",
-        "color": color,
-        "emission_nm": channel.emission,
-        "excitation_nm": channel.excitation,
-        "fluor": channel.fluor,
-        "samples": channel.samples,
-    }
+def _describe_channel(channel: Channel, number: int) -> ChannelFacts:
+    return ChannelFacts(
+        name=channel.name or f"Channel:{number}",
+        color=None if channel.color is None else f"#{channel.color >> 8:06x}",
+        emission_nm=channel.emission,
+        excitation_nm=channel.excitation,
+        fluor=channel.fluor,
+        samples=channel.samples,
+    )
 
 
-def _note(note: Diagnostic) -> dict[str, str | None]:
-    return {"code": note.code, "message": note.message, "where": note.where}
+def as_json(facts: FileFacts) -> dict[str, Any]:
+    """Turn facts into plain dicts, lists, numbers and strings."""
+    return attrs.asdict(facts, value_serializer=_dims_as_dicts)
+
+
+def _dims_as_dicts(record: object, field: object, value: Any) -> Any:  # noqa: ARG001
+    """Write dims as ``{"T": 3, "Y": 512}``; attrs alone would write their two fields."""
+    if isinstance(value, Dims):
+        return dict(value.items())
+    if isinstance(value, tuple) and value and isinstance(value[0], Dims):
+        return [dict(dims.items()) for dims in value]
+    return value
 
 
 # ---------------------------------------------------------------- text
 
 
-def as_text(facts: dict[str, Any], width: int | None) -> list[str]:
-    """Lay the facts out for a terminal of ``width`` columns, or for a file."""
-    lines = [
-        f"{bold(plain(facts['file']))}  {size_of(facts['bytes'])}",
-        *_indented(_reader(facts), width),
-    ]
-    scenes = facts["scenes"]
-    rows = [_row(scene) for scene in scenes[:MOST_SCENES]]
-    made = table(HEADER, rows, None if width is None else width - 2)
-    if made is None:
-        for row in rows:
-            lines += ["", *entries(HEADER, row, width)]
-    else:
-        lines += ["  " + line for line in made]
-    if len(scenes) > MOST_SCENES:
-        lines += _indented(
-            f"... {len(scenes) - MOST_SCENES} more scenes (--json lists them)", width
-        )
-    notes = facts["diagnostics"]
-    for note in notes[:MOST_NOTES]:
-        where = (
-            f" ({plain(note['where'])})" if note["where"] and note["where"] != facts["uri"] else ""
-        )
-        lines += _indented(f"note: {plain(note['message'])} [{note['code']}]{where}", width)
-    if len(notes) > MOST_NOTES:
-        lines += _indented(f"... {len(notes) - MOST_NOTES} more notes (--json lists them)", width)
+def as_text(facts: FileFacts, width: int | None) -> list[str]:
+    """Lay the facts out for a terminal of ``width`` columns, or for a file (``None``)."""
+    lines = [f"{bold(escape_controls(facts.file))}  {format_size(facts.bytes)}"]
+    lines += _indent(_explain_choice(facts), width)
+    lines += _layout_scenes(facts, width)
+    for diagnostic in facts.diagnostics[:MOST_DIAGNOSTICS]:
+        lines += _indent(_describe_diagnostic(diagnostic, facts.uri), width)
+    if len(facts.diagnostics) > MOST_DIAGNOSTICS:
+        hidden = len(facts.diagnostics) - MOST_DIAGNOSTICS
+        lines += _indent(f"... {hidden} more notes (--json lists them)", width)
     return lines
 
 
-def _reader(facts: dict[str, Any]) -> str:
-    """Which reader, why, and which ones declined before it."""
-    asked = facts["candidates"]
-    at = next(index for index, row in enumerate(asked) if row["taken"])
-    declined = " and ".join(row["format"] for row in asked[:at])
-    return f"read by {asked[at]['format']}: {asked[at]['reason']}" + (
-        f" ({declined} declined)" if declined else ""
-    )
+def _layout_scenes(facts: FileFacts, width: int | None) -> list[str]:
+    """Lay the scenes out as a table, or one below the other where a table is too wide."""
+    rows = [_table_row(scene) for scene in facts.scenes[:MOST_SCENES]]
+    table = layout_table(HEADER, rows, None if width is None else width - 2)
+    lines: list[str] = []
+    if table is None:
+        for row in rows:
+            lines += ["", *layout_entries(HEADER, row, width)]
+    else:
+        lines += ["  " + line for line in table]
+    if len(facts.scenes) > MOST_SCENES:
+        hidden = len(facts.scenes) - MOST_SCENES
+        lines += _indent(f"... {hidden} more scenes (--json lists them)", width)
+    return lines
 
 
-def _indented(text: str, width: int | None) -> list[str]:
-    return ["  " + line for line in wrapped(text, 10_000 if width is None else max(20, width - 2))]
+def _describe_diagnostic(diagnostic: Diagnostic, uri: str) -> str:
+    text = f"note: {escape_controls(diagnostic.message)} [{diagnostic.code}]"
+    if diagnostic.where and diagnostic.where != uri:
+        text += f" ({escape_controls(diagnostic.where)})"
+    return text
 
 
-def _row(scene: dict[str, Any]) -> tuple[str, ...]:
-    dims, levels = scene["dims"], scene["levels"]
-    small = levels[-1] if levels else {}
-    edge = (
-        f" (to {small['Y']}x{small['X']})"
-        if len(levels) > 1 and "Y" in small and "X" in small
-        else ""
-    )
-    sizes = [
-        f"{letter}={value:.4g}"
-        for letter, value in scene["pixel_size_um"].items()
-        if value is not None
-    ]
-    step = scene["time_step_s"]
-    told = [f"{' '.join(sizes)} µm"] * bool(sizes) + ([] if step is None else [f"T={step:.4g} s"])
+def _explain_choice(facts: FileFacts) -> str:
+    """Name the format that reads the file, the reason, and the formats that declined before it."""
+    declined = []
+    for candidate in facts.candidates:
+        if candidate.taken:
+            break
+        declined.append(candidate.format)
+    text = f"read by {candidate.format}: {candidate.reason}"
+    if declined:
+        text += f" ({' and '.join(declined)} declined)"
+    return text
+
+
+def _indent(text: str, width: int | None) -> list[str]:
+    # Below 20 columns, one word a line would fill the screen.
+    room = 10_000 if width is None else max(20, width - 2)
+    return ["  " + line for line in wrap(text, room)]
+
+
+def _table_row(scene: SceneFacts) -> tuple[str, ...]:
+    """Columns of ``HEADER``."""
+    dims = " ".join(f"{letter}={size}" for letter, size in scene.dims.items())
+    channels = ", ".join(map(_describe_samples, scene.channels))
     return (
-        str(scene["index"]),
-        plain(scene["name"]),
-        " ".join(f"{letter}={size}" for letter, size in dims.items()) or "no pixels",
-        scene["dtype"] or "-",
-        size_of(scene["bytes"]),
-        ", ".join(map(_named, scene["channels"])) or "-",
-        ", ".join(told) or "-",
-        f"{len(levels)}{edge}",
+        str(scene.index),
+        escape_controls(scene.name),
+        dims or "no pixels",
+        scene.dtype or "-",
+        format_size(scene.bytes),
+        channels or "-",
+        _describe_spacing(scene) or "-",
+        _describe_levels(scene),
     )
 
 
-def _named(channel: dict[str, Any]) -> str:
-    kind = {1: "", 3: " (RGB)", 4: " (RGBA)"}.get(
-        channel["samples"], f" ({channel['samples']} samples)"
-    )
-    return plain(channel["name"]) + kind
+def _describe_spacing(scene: SceneFacts) -> str:
+    sizes = []
+    for letter, value in zip("ZYX", scene.pixel_size_um, strict=True):
+        if value is not None:
+            sizes.append(f"{letter}={value:.4g}")
+    parts = []
+    if sizes:
+        parts.append(f"{' '.join(sizes)} µm")
+    if scene.time_step_s is not None:
+        parts.append(f"T={scene.time_step_s:.4g} s")
+    return ", ".join(parts)
+
+
+def _describe_levels(scene: SceneFacts) -> str:
+    count = str(len(scene.levels))
+    if len(scene.levels) < 2:
+        return count
+    smallest = scene.levels[-1]
+    if "Y" not in smallest or "X" not in smallest:
+        return count
+    return f"{count} (to {smallest.Y}x{smallest.X})"
+
+
+def _describe_samples(channel: ChannelFacts) -> str:
+    suffix = SAMPLE_NAMES.get(channel.samples, f" ({channel.samples} samples)")
+    return escape_controls(channel.name) + suffix

@@ -1,11 +1,23 @@
-"""``aicsio verify``: every plane of a file through two engines, and whether they agree."""
+"""``aicsio verify``: compare every plane of a file as two engines read it.
+
+Rule kept here: a file that fails does not stop the next one.
+"""
 
 import argparse
 
 from aicsio.cli.terminal.progress import Progress
-from aicsio.cli.terminal.text import complain, plain
+from aicsio.cli.terminal.text import escape_controls, print_error
 from aicsio.errors import AicsioError
 from aicsio.verify import verify
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = "Read every plane through both engines of a format and report differences."
+    parser.add_argument("files", nargs="+", metavar="FILE", help="path")
+    parser.add_argument(
+        "--format", metavar="NAME", help="use this format without looking at the content"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,8 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.debug:
                     raise
                 failed = True
-                complain(error, name)
+                print_error(error, name)
                 continue
             failed |= not report.agrees
-            print(*map(plain, str(report).splitlines()), sep="\n", flush=True)
+            print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
     return int(failed)

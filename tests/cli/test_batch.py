@@ -299,7 +299,7 @@ def test_parts_of_images(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--channel", "Cy5"], "'Cy5' is no channel"),
+        (["--channel", "Cy5"], "is called 'Cy5': there are 0: 'Channel:0'"),
         (["--channel", "0", "--pick", "C=1"], "C is picked twice"),
         (["--crop", "50:60,0:5"], "selects nothing"),
     ],

@@ -19,6 +19,7 @@ from PIL import Image
 
 from aicsio import (
     Channel,
+    Diagnostic,
     PixelSize,
     cli,
     open_image,
@@ -172,23 +173,24 @@ def test_info_shows_no_control_characters_of_a_file(run: Run, tmp_path: Path) ->
 
 
 def test_info_of_many_scenes_and_notes_is_cut(slide: Path) -> None:
-    arguments = cli._parser().parse_args(["info", str(slide)])
-    facts = info.facts_of(str(slide), arguments)
-    facts["scenes"] *= 60
-    facts["diagnostics"] = [
-        {"code": "guessed", "message": f"number {n}", "where": None} for n in range(9)
-    ]
+    arguments = cli.parse(["info", str(slide)])
+    facts = info.read_facts(str(slide), arguments)
+    facts = attrs.evolve(
+        facts,
+        scenes=facts.scenes * 60,
+        diagnostics=tuple(Diagnostic("guessed", f"number {n}") for n in range(9)),
+    )
     lines = info.as_text(facts, None)
-    assert len(lines) == 2 + 1 + info.MOST_SCENES + 1 + info.MOST_NOTES + 1
+    assert len(lines) == 2 + 1 + info.MOST_SCENES + 1 + info.MOST_DIAGNOSTICS + 1
     assert any("80 more scenes" in line for line in lines)
     assert any("4 more notes" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [30, 50, 70, 80, 100, 120, 200])
 def test_info_fits_the_terminal(slide: Path, width: int) -> None:
-    facts = info.facts_of(str(slide), cli._parser().parse_args(["info", str(slide)]))
-    facts["file"] = "slide.ome.tif"
-    assert max(map(terminal_text.width_of, info.as_text(facts, width))) <= width
+    facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
+    facts = attrs.evolve(facts, file="slide.ome.tif")
+    assert max(map(terminal_text.display_width, info.as_text(facts, width))) <= width
 
 
 def test_info_starts_without_what_it_does_not_need(slide: Path) -> None:
@@ -332,6 +334,63 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert "usage: aicsio" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["inof", "a.tif"], "there is no command 'inof': did you mean 'info'?"),
+        (["zzz"], "choose from info, convert, thumbnail, verify, demo"),
+        ([], "name a command: info, convert, thumbnail, verify, demo"),
+        (["info", "a.tif", "--jsno"], "there is no option '--jsno': did you mean '--json'?"),
+        (["info", "a.tif", "--mosiac=tiles"], "did you mean '--mosaic'?"),
+        (["info", "a.tif", "--xq"], "there is no option '--xq': choose from"),
+        (["convert", "a", "b", "--compression", "zsdt"], "did you mean 'zstd'?"),
+        (["convert", "a", "b", "--bigtiff", "true"], "choose from auto, yes, no"),
+        (["thumbnail", "a", "b.png", "c"], "unexpected argument 'c'"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_closest(
+    run: Run, arguments: list[str], advice: str
+) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert advice in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+@pytest.mark.parametrize("columns", ["1", "30", "80", "200"])
+def test_help_is_shown_at_any_width(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    code, out, err = run(*filter(None, [command, "--help"]))
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: aicsio")
+
+
+def test_the_json_of_a_file_is_made_of_plain_values(slide: Path) -> None:
+    facts = info.as_json(info.read_facts(str(slide), cli.parse(["info", str(slide)])))
+    assert facts["candidates"][0] == {
+        "format": "ome-tiff",
+        "taken": True,
+        "reason": "its content is ome-tiff",
+    }
+    scene = facts["scenes"][0]
+    assert scene["dims"] == {"T": 2, "C": 2, "Z": 3, "Y": 70, "X": 90}
+    assert scene["levels"][1:] == [
+        {"T": 2, "C": 2, "Z": 3, "Y": 35, "X": 45},
+        {"T": 2, "C": 2, "Z": 3, "Y": 18, "X": 23},
+    ]
+    assert scene["pixel_size_um"] == {"Z": 1.5, "Y": 0.25, "X": 0.25}
+    assert scene["channels"][1] == {
+        "name": "GFP",
+        "color": None,
+        "emission_nm": None,
+        "excitation_nm": None,
+        "fluor": None,
+        "samples": 1,
+    }
 
 
 # ---------------------------------------------------------------- thumbnail
@@ -532,7 +591,7 @@ def test_demo_passes_and_says_so(run: Run, tmp_path: Path) -> None:
 
 def test_demo_tells_a_check_that_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(samples: demo_steps.Samples) -> str:
-        demo_steps.equal(samples.cells, samples.cells + np.uint16(1), "cells")
+        demo_steps.check_equal(samples.cells, samples.cells + np.uint16(1), "cells")
         return "not reached"
 
     def raises(_: demo_steps.Samples) -> str:
@@ -541,7 +600,7 @@ def test_demo_tells_a_check_that_fails(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         demo_steps, "STEPS", (("wrong", wrong), ("right", lambda _: "fine"), ("raises", raises))
     )
-    monkeypatch.setattr(demo_steps, "cells", lambda: np.zeros((2, 2), np.uint16))
+    monkeypatch.setattr(demo_steps, "draw_cells", lambda: np.zeros((2, 2), np.uint16))
     code, out, _ = run("demo")
     assert code == 1
     assert "FAIL  DemoError: cells: 4 pixels differ" in out
@@ -569,7 +628,7 @@ def test_ctrl_c_is_130(run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch) -
     def interrupted(*_: object) -> ImageHandle:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(info, "facts_of", interrupted)
+    monkeypatch.setattr(info, "read_facts", interrupted)
     code, out, err = run("info", slide)
     assert (code, out, err) == (130, "", "aicsio: interrupted\n")
 
@@ -637,7 +696,7 @@ def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch: pytest.Monk
     ],
 )
 def test_sizes(nbytes: int | None, text: str) -> None:
-    assert terminal_text.size_of(nbytes) == text
+    assert terminal_text.format_size(nbytes) == text
 
 
 @pytest.mark.parametrize(
@@ -645,19 +704,19 @@ def test_sizes(nbytes: int | None, text: str) -> None:
     [(12.34, "12.3 s"), (0.00123, "1.23 ms"), (4.5e-6, "4.5 µs"), (2e-8, "20 ns")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert terminal_text.seconds_of(seconds) == text
+    assert terminal_text.format_seconds(seconds) == text
 
 
 @given(st.text(), st.integers(2, 40))
 def test_wrapped_text_keeps_its_characters_and_the_width(text: str, width: int) -> None:
-    lines = terminal_text.wrapped(text, width)
-    assert all(terminal_text.width_of(line) <= width for line in lines)
+    lines = terminal_text.wrap(text, width)
+    assert all(terminal_text.display_width(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
 @given(st.text())
 def test_plain_text_has_no_control_characters(text: str) -> None:
-    shown = terminal_text.plain(text)
+    shown = terminal_text.escape_controls(text)
     assert all(c.isprintable() or "\ud800" <= c <= "\udfff" for c in shown)
 
 
@@ -667,8 +726,8 @@ CELL = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=4), st.integers(5, 90))
 def test_a_table_fits_or_is_refused(rows: list[tuple[str, str, str]], width: int) -> None:
     header = ("one", "two", "three")
-    lines = terminal_text.table(header, rows, width)
+    lines = terminal_text.layout_table(header, rows, width)
     if lines is None:
-        lines = [line for row in rows for line in terminal_text.entries(header, row, width)]
+        lines = [line for row in rows for line in terminal_text.layout_entries(header, row, width)]
         width = max(width, 5 + len(terminal_text.GAP) + terminal_text.NARROWEST)
-    assert all(terminal_text.width_of(line) <= width for line in lines)
+    assert all(terminal_text.display_width(line) <= width for line in lines)

@@ -1,7 +1,7 @@
-"""Many images into a folder: what is done is skipped, what fails is told and does not stop the rest.
+"""Conversion of many images into a folder: finished ones are skipped, a failure stops none.
 
-Rule kept here: this module decides what is to be done and tells what became of it; who does it (this process, others,
-a cluster) only hands back outcomes.
+Rule kept here: this module decides which images are converted and prints the results; a runner
+(this process, several processes, a cluster) only yields results.
 """
 
 import argparse
@@ -16,143 +16,162 @@ import attrs
 
 from aicsio._io import readers
 from aicsio.cli.batch import inputs
-from aicsio.cli.batch.conversion import Outcome, Work, convert
-from aicsio.cli.batch.inputs import Item
+from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert
+from aicsio.cli.batch.inputs import InputImage
 from aicsio.cli.batch.journal import NAME as JOURNAL_NAME
-from aicsio.cli.batch.journal import Journal, Mark, State, mark_of
-from aicsio.cli.terminal.progress import Board
-from aicsio.cli.terminal.text import complain, plain, seconds_of, size_of
+from aicsio.cli.batch.journal import Fingerprint, Journal, TargetState, take_fingerprint
+from aicsio.cli.terminal.progress import BatchProgress
+from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size, print_error
 from aicsio.errors import AicsioError, WriteError
 from aicsio.joining import file_names
 
-_OF_RUN = frozenset(
+_WITHOUT_EFFECT = frozenset(
     {
         "command",
         "debug",
         "dry_run",
+        "inputs",
         "jobs",
         "no_sync",
+        "output",
         "overwrite",
         "recursive",
         "scheduler",
         "update",
     }
 )
-_NOT_OF_CONTENT = _OF_RUN | {"inputs", "output"}
-"""Arguments that do not change what is written."""
-MOST_FAILED = 50
-"""Names in the summary."""
+"""Arguments that do not change the content of a written file."""
+MOST_FAILURES = 50
+"""Names in the summary, one screen; each failure was printed when it happened."""
 
-Done: TypeAlias = tuple[Work, Outcome]
+FinishedJob: TypeAlias = tuple[ConversionJob, ConversionResult]
+Runner: TypeAlias = Callable[
+    [Iterator[ConversionJob], argparse.Namespace, BatchProgress],
+    Generator[FinishedJob, None, None],
+]
 
 
 @attrs.define
-class Tally:
-    """What became of a batch so far. Not a record: it lives for one run."""
+class BatchResult:
+    """Counts of a batch so far. Not a record: it lives for one run."""
 
     written: int = 0
+    """Images."""
     skipped: int = 0
+    """Images that an earlier run wrote."""
     pixels: int = 0
+    """Bytes of pixels."""
     nbytes: int = 0
+    """Bytes of the written files."""
     not_kept: int = 0
-    left: int = 0
+    """Images that lost metadata."""
+    not_written: int = 0
+    """Images with scenes that were not requested."""
     failed: list[str] = attrs.Factory(list)
     """Sources, in the order in which they failed."""
 
 
 def run_batch(arguments: argparse.Namespace) -> int:
-    """Convert all inputs into a folder; returns the exit code."""
+    """Convert all inputs into a folder; returns the exit code.
+
+    Raises
+    ------
+    WriteError
+        When the output is a file, or two images would become one.
+    SourceNotFoundError
+        When the inputs hold no image.
+    """
     folder = os.path.abspath(os.path.expanduser(arguments.output))
     if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise WriteError(f"{arguments.output!r} is a file: many images need a folder to go to")
+        raise WriteError(f"{arguments.output!r} is a file: many images need a folder")
     journal = Journal(folder)
-    found = inputs.items(
+    images = inputs.list_images(
         arguments.inputs,
         folder,
         recursive=arguments.recursive,
-        options=arguments.storage_options,
+        storage_options=arguments.storage_options,
         ours=journal.targets(),
     )
-    tally, start = Tally(), time.perf_counter()
-    planned = _planned(found, journal, arguments, tally)
+    result, start = BatchResult(), time.perf_counter()
+    planned = _plan_jobs(images, journal, arguments, result)
     if arguments.dry_run:
-        for work, _ in planned:
-            print(f"{plain(work.target)}: would be written from {plain(work.name)}")
-        print(_summary(tally, len(found), f"{len(planned)} to do"))
-        return int(bool(tally.failed))
-    marks = {work.target: mark for work, mark in planned}
+        for job, _ in planned:
+            source = escape_controls(job.name)
+            print(f"{escape_controls(job.target)}: would be written from {source}")
+        print(_summarize(result, len(images), f"{len(planned)} to do"))
+        return int(bool(result.failed))
+    _make_folder(folder, arguments.output)
+    try:
+        _run_jobs(planned, len(images), journal, arguments, result)
+    except KeyboardInterrupt:
+        open_count = len(images) - result.written - result.skipped - len(result.failed)
+        print(_summarize(result, len(images), f"{open_count} not done"), flush=True)
+        raise
+    elapsed = format_seconds(time.perf_counter() - start)
+    print(_summarize(result, len(images), elapsed))
+    _print_losses_and_failures(result)
+    return int(bool(result.failed))
+
+
+def _make_folder(folder: str, name: str) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise WriteError(
-            f"cannot make the folder {arguments.output!r}: {error.strerror}"
-        ) from error
-    try:
-        with Board(len(found), len(found) - len(planned)) as board:
-            works = [work for work, _ in planned]
-            # Closed at once when we are interrupted, so that no process goes on.
-            with contextlib.closing(
-                _doing(arguments)(_begun(works, marks, journal), arguments, board)
-            ) as outcomes:
-                for work, outcome in outcomes:
-                    _tell(work, outcome, tally, journal, marks[work.target])
-                    board.ended(work.target, failed=outcome.error is not None)
-    except KeyboardInterrupt:
-        left = len(found) - tally.written - tally.skipped - len(tally.failed)
-        print(_summary(tally, len(found), f"{left} not done"), flush=True)
-        raise
-    print(_summary(tally, len(found), seconds_of(time.perf_counter() - start)))
-    _tell_failed(tally)
-    return int(bool(tally.failed))
+        raise WriteError(f"cannot make the folder {name!r}: {error.strerror}") from error
 
 
 # ---------------------------------------------------------------- before
 
 
-def _planned(
-    found: Sequence[Item], journal: Journal, arguments: argparse.Namespace, tally: Tally
-) -> list[tuple[Work, Mark]]:
-    """Leave out what is done, and what must not be touched."""
-    options = {key: value for key, value in vars(arguments).items() if key not in _NOT_OF_CONTENT}
+def _plan_jobs(
+    images: Sequence[InputImage],
+    journal: Journal,
+    arguments: argparse.Namespace,
+    result: BatchResult,
+) -> list[tuple[ConversionJob, Fingerprint]]:
+    """Leave out finished images, and targets that must not be replaced."""
+    options = {key: value for key, value in vars(arguments).items() if key not in _WITHOUT_EFFECT}
     planned = []
-    for item in found:
+    for image in images:
+        target = image.target
         try:
-            mark = _mark(item.source, options, arguments)
-            state = journal.state(item.target, mark)
-            _refuse(item.target, state, arguments)
+            fingerprint = _fingerprint_source(image.source, options, arguments)
+            state = journal.state(target, fingerprint)
+            _check_replacing(target, state, arguments)
         except AicsioError as error:
             if arguments.debug:
                 raise
-            complain(error, item.name)
-            tally.failed.append(item.name)
+            print_error(error, image.name)
+            result.failed.append(image.name)
             continue
         if state == "done" and not arguments.overwrite:
-            print(f"{plain(item.target)}: done before")
-            tally.skipped += 1
+            print(f"{escape_controls(target)}: done before")
+            result.skipped += 1
             continue
-        work = Work(item.source, item.target, arguments, item.name, overwrite=state != "absent")
-        planned.append((work, mark))
+        job = ConversionJob(
+            image.source, target, arguments, image.name, overwrite=state != "absent"
+        )
+        planned.append((job, fingerprint))
     return planned
 
 
-def _mark(source: str, options: dict[str, Any], arguments: argparse.Namespace) -> Mark:
+def _fingerprint_source(
+    source: str, options: dict[str, Any], arguments: argparse.Namespace
+) -> Fingerprint:
     """Fingerprint of an image, or of all the files of one."""
     if not file_names.is_pattern(source):
-        return mark_of(readers.identify(source, arguments.storage_options), options)
+        return take_fingerprint(readers.identify(source, arguments.storage_options), options)
     groups = file_names.placed(source, "error", arguments.storage_options)
-    files = [
-        readers.identify(file, arguments.storage_options)
-        for group in groups
-        for file in group.files
-    ]
-    newest = max((str(file.fingerprint) for file in files), default=None)
-    told = attrs.evolve(
-        files[0], uri=source, size=sum(file.size or 0 for file in files), fingerprint=newest
-    )
-    return mark_of(told, options)
+    files = []
+    for group in groups:
+        files += [readers.identify(file, arguments.storage_options) for file in group.files]
+    size = sum(file.size or 0 for file in files)
+    newest = max(str(file.fingerprint) for file in files)
+    combined = attrs.evolve(files[0], uri=source, size=size, fingerprint=newest)
+    return take_fingerprint(combined, options)
 
 
-def _refuse(target: str, state: State, arguments: argparse.Namespace) -> None:
+def _check_replacing(target: str, state: TargetState, arguments: argparse.Namespace) -> None:
     if arguments.overwrite or state in {"absent", "done"}:
         return
     if state == "unknown":
@@ -163,80 +182,117 @@ def _refuse(target: str, state: State, arguments: argparse.Namespace) -> None:
         raise WriteError(f"{target!r} is out of date, {state}: --update redoes it")
 
 
-def _begun(works: Sequence[Work], marks: dict[str, Mark], journal: Journal) -> Iterator[Work]:
-    """Note each file when it is begun."""
-    for work in works:
-        yield attrs.evolve(work, began=journal.begin(work.target, marks[work.target]))
+# ---------------------------------------------------------------- runners
 
 
-# ---------------------------------------------------------------- who does it
-
-
-def _doing(
+def _run_jobs(
+    planned: Sequence[tuple[ConversionJob, Fingerprint]],
+    total: int,
+    journal: Journal,
     arguments: argparse.Namespace,
-) -> Callable[[Iterator[Work], argparse.Namespace, Board], Generator[Done, None, None]]:
+    result: BatchResult,
+) -> None:
+    """Convert the planned images and record each when it is finished."""
+    fingerprints = {job.target: fingerprint for job, fingerprint in planned}
+    begun = _begin_each([job for job, _ in planned], fingerprints, journal)
+    runner = _choose_runner(arguments)
+    with (
+        BatchProgress(total, total - len(planned)) as progress,
+        # Closed at once after Ctrl-C: an open generator would leave its processes running.
+        contextlib.closing(runner(begun, arguments, progress)) as finished,
+    ):
+        for job, outcome in finished:
+            _record(job, outcome, result, journal, fingerprints[job.target])
+            progress.end(job.target, failed=outcome.error is not None)
+
+
+def _begin_each(
+    jobs: Sequence[ConversionJob], fingerprints: dict[str, Fingerprint], journal: Journal
+) -> Iterator[ConversionJob]:
+    """Note each file in the journal just before its conversion begins."""
+    for job in jobs:
+        began = journal.begin(job.target, fingerprints[job.target])
+        yield attrs.evolve(job, began=began)
+
+
+def _choose_runner(arguments: argparse.Namespace) -> Runner:
     if arguments.scheduler is not None:
-        from aicsio.cli.batch.dask_cluster import on_cluster
+        from aicsio.cli.batch.dask_cluster import run_on_cluster
 
-        return on_cluster
+        return run_on_cluster
     if arguments.jobs > 1:
-        from aicsio.cli.batch.processes import in_processes
+        from aicsio.cli.batch.processes import run_in_processes
 
-        return in_processes
-    return _here
+        return run_in_processes
+    return _run_here
 
 
-def _here(
-    works: Iterator[Work],
-    arguments: argparse.Namespace,  # noqa: ARG001
-    board: Board,
-) -> Generator[Done, None, None]:
-    for work in works:
-        yield work, convert(work, board.begun(work.target))
+def _run_here(
+    jobs: Iterator[ConversionJob],
+    arguments: argparse.Namespace,  # noqa: ARG001 - all runners share a signature
+    progress: BatchProgress,
+) -> Generator[FinishedJob, None, None]:
+    for job in jobs:
+        yield job, convert(job, progress.begin(job.target))
 
 
 # ---------------------------------------------------------------- after
 
 
-def _tell(work: Work, outcome: Outcome, tally: Tally, journal: Journal, mark: Mark) -> None:
+def _record(
+    job: ConversionJob,
+    outcome: ConversionResult,
+    result: BatchResult,
+    journal: Journal,
+    fingerprint: Fingerprint,
+) -> None:
+    """Print, count and note in the journal the outcome of one image."""
     if outcome.error is not None:
-        complain(outcome.error, work.name)
-        tally.failed.append(work.name)
+        print_error(outcome.error, job.name)
+        result.failed.append(job.name)
         return
-    journal.end(work.target, mark, not_kept=outcome.not_kept)
-    print(outcome.told, flush=True)
-    tally.written += 1
-    tally.pixels += outcome.pixels
-    tally.nbytes += outcome.nbytes
-    tally.not_kept += bool(outcome.not_kept)
-    tally.left += bool(outcome.left)
+    journal.end(job.target, fingerprint, not_kept=outcome.not_kept)
+    print(outcome.summary, flush=True)
+    result.written += 1
+    result.pixels += outcome.pixels
+    result.nbytes += outcome.nbytes
+    result.not_kept += bool(outcome.not_kept)
+    result.not_written += bool(outcome.not_written)
 
 
-def _summary(tally: Tally, total: int, last: str) -> str:
-    sizes = (
-        f" ({size_of(tally.pixels)} of pixels in {size_of(tally.nbytes)})" if tally.written else ""
-    )
-    parts = [f"{tally.written} written{sizes}"] if tally.written or not tally.skipped else []
-    parts += [f"{tally.skipped} done before"] * bool(tally.skipped)
-    parts += [f"{len(tally.failed)} failed"] * bool(tally.failed)
-    return f"{total} image{'s' * (total != 1)}: {', '.join([*parts, last])}"
+def _summarize(result: BatchResult, total: int, last: str) -> str:
+    parts = []
+    if result.written:
+        sizes = f"{format_size(result.pixels)} of pixels in {format_size(result.nbytes)}"
+        parts.append(f"{result.written} written ({sizes})")
+    elif not result.skipped:
+        parts.append("0 written")
+    if result.skipped:
+        parts.append(f"{result.skipped} done before")
+    if result.failed:
+        parts.append(f"{len(result.failed)} failed")
+    return f"{_count_images(total)}: {', '.join([*parts, last])}"
 
 
-def _tell_failed(tally: Tally) -> None:
-    if tally.not_kept:
-        where = f"{JOURNAL_NAME} in the folder lists it"
-        print(
-            f"aicsio: {tally.not_kept} images say something that could not be kept: {where}",
-            file=sys.stderr,
+def _print_losses_and_failures(result: BatchResult) -> None:
+    lines = []
+    if result.not_kept:
+        lines.append(
+            f"{_count_images(result.not_kept)} with content that could not be kept: "
+            f"{JOURNAL_NAME} in the output folder lists it"
         )
-    if tally.left:
-        print(
-            f"aicsio: {tally.left} images have more scenes than was written: --scene all",
-            file=sys.stderr,
+    if result.not_written:
+        lines.append(
+            f"{_count_images(result.not_written)} with more scenes than were written: "
+            "--scene all writes all"
         )
-    for name in tally.failed[:MOST_FAILED]:
-        print(f"aicsio: failed: {plain(name)}", file=sys.stderr)
-    if len(tally.failed) > MOST_FAILED:
-        print(
-            f"aicsio: failed: {len(tally.failed) - MOST_FAILED} more, told above", file=sys.stderr
-        )
+    lines += [f"failed: {escape_controls(name)}" for name in result.failed[:MOST_FAILURES]]
+    if len(result.failed) > MOST_FAILURES:
+        hidden = len(result.failed) - MOST_FAILURES
+        lines.append(f"failed: {hidden} more, each with its reason above")
+    for line in lines:
+        print(f"aicsio: {line}", file=sys.stderr)
+
+
+def _count_images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

@@ -1,6 +1,6 @@
-"""One image converted, start to end, in whatever process it is done.
+"""Conversion of one image, start to end, in any process.
 
-Rule kept here: nothing is printed; what became of it is in the outcome, which travels between processes.
+Rule kept here: nothing is printed; the result travels between processes.
 """
 
 import argparse
@@ -11,17 +11,17 @@ from typing import Any
 
 import attrs
 
-from aicsio.cli.terminal.opening import focused_scenes, opened, picked
+from aicsio.cli.terminal.opening import focus_each_scene, open_as_requested, pick_positions
 from aicsio.cli.terminal.options import BIGTIFF
-from aicsio.cli.terminal.text import plain, seconds_of, size_of
+from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size
 from aicsio.errors import AicsioError, SceneError, WriteError
 from aicsio.joining import file_names
-from aicsio.records import ImageHandle, PixelSize
+from aicsio.records import Diagnostic, ImageHandle, PixelSize
 
 
 @attrs.frozen(eq=False)
-class Work:
-    """One image to convert, with all that a process needs to know. Not a record: it lives for one run."""
+class ConversionJob:
+    """One image to convert, for any process. Not a record: it lives for one run."""
 
     source: str | tuple[str, ...]
     """Path, URL, pattern, or files to join."""
@@ -30,117 +30,129 @@ class Work:
     arguments: argparse.Namespace
     """Options of the command."""
     name: str = ""
-    """As the user called the source."""
+    """Source as the user wrote it."""
     overwrite: bool = False
-    """Whether what is there is replaced."""
+    """Whether an existing target is replaced."""
     began: int | None = None
-    """A target that is younger was written by an attempt of this run; ``None`` where there is but one attempt."""
+    """Nanoseconds; a younger target comes from a lost attempt of this run. ``None`` for a single try."""
     workers: int | None = None
-    """Threads."""
+    """Threads; ``None`` for one a core."""
 
 
 @attrs.frozen(eq=False)
-class Outcome:
-    """What became of one image. Not a record: it lives for one run."""
+class ConversionResult:
+    """Success or failure of one image. Not a record: it lives for one run."""
 
     target: str
-    """Where it was to go."""
-    told: str
-    """What was written; empty for nothing."""
+    """Absolute path."""
+    summary: str
+    """One line about the written file; empty if none was written."""
     nbytes: int = 0
-    """Of the file."""
+    """Size of the file."""
     pixels: int = 0
     """Bytes of pixels."""
     not_kept: tuple[str, ...] = ()
-    """What was known and is not in the file."""
-    left: str = ""
-    """What was left in the source."""
+    """Metadata of the source that is not in the file."""
+    not_written: str = ""
+    """One line about scenes that were not written; empty if all were."""
     error: AicsioError | None = None
-    """What went wrong."""
+    """Reason of a failure; ``None`` after success."""
 
 
-def convert(work: Work, progress: Callable[[int, int], object] | None = None) -> Outcome:
-    """Convert an image; what goes wrong is in the outcome.
+def convert(
+    job: ConversionJob, progress: Callable[[int, int], object] | None = None
+) -> ConversionResult:
+    """Convert an image; a failure is in the result.
 
-    A bug of ours, or of a library, is told like any other trouble: the other images of a batch are not its concern.
+    A bug, in aicsio or in a library, is reported like any other failure, so that the other images of
+    a batch are converted.
     """
     try:
-        os.makedirs(os.path.dirname(work.target), exist_ok=True)
-        return converted(work, progress)
+        os.makedirs(os.path.dirname(job.target), exist_ok=True)
+        return convert_or_raise(job, progress)
     except AicsioError as error:
-        if work.arguments.debug:
+        if job.arguments.debug:
             raise
-        return Outcome(work.target, "", error=error)
+        return ConversionResult(job.target, "", error=error)
     except Exception as error:
-        if work.arguments.debug:
+        if job.arguments.debug:
             raise
-        return Outcome(
-            work.target,
-            "",
-            error=AicsioError(f"{type(error).__name__}: {error} (--debug shows where)"),
-        )
+        wrapped = AicsioError(f"{type(error).__name__}: {error} (--debug shows where)")
+        return ConversionResult(job.target, "", error=wrapped)
 
 
-def converted(work: Work, progress: Callable[[int, int], object] | None) -> Outcome:
+def convert_or_raise(
+    job: ConversionJob, progress: Callable[[int, int], object] | None
+) -> ConversionResult:
     """Convert an image.
 
     Raises
     ------
     AicsioError
+        When the source cannot be read, a part does not exist, or the target cannot be written.
     """
+    # The writers import the OME schema; a process that only waits for jobs needs none of it.
     from aicsio.writers import write_scenes
 
-    if work.began is not None and _is_written(work.target, work.began):
-        size = os.stat(work.target).st_size
-        return Outcome(
-            work.target,
-            f"{plain(work.target)}: {size_of(size)}, by an attempt that could not tell",
-            size,
-        )
-    arguments = work.arguments
-    handle = _opened(work)
-    parts = [_part(scene, arguments) for scene in focused_scenes(handle, arguments)]
-    start = time.perf_counter()
+    if job.began is not None and _was_written_since(job.target, job.began):
+        return _describe_lost_attempt(job.target)
+    arguments = job.arguments
+    handle = _open_source(job)
+    parts = [_select_part(scene, arguments) for scene in focus_each_scene(handle, arguments)]
     options = writer_options(arguments)
+    start = time.perf_counter()
     report = write_scenes(
         parts,
-        work.target,
-        overwrite=work.overwrite,
-        workers=work.workers,
+        job.target,
+        overwrite=job.overwrite,
+        workers=job.workers,
         progress=progress,
         **options,
     )
     elapsed = time.perf_counter() - start
     pixels = sum(part.nbytes for part in parts)
-    what = (
-        f"{report.dims}, {report.dtype}"
-        if len(parts) == 1
-        else f"{len(parts)} scenes, the first {report.dims}"
+    content = f"{report.dims}, {report.dtype}"
+    if len(parts) > 1:
+        content = f"{len(parts)} scenes, the first {report.dims}"
+    sizes = f"{format_size(report.nbytes)} for {format_size(pixels)} of pixels"
+    speed = f"{format_seconds(elapsed)} ({format_size(int(pixels / elapsed))}/s)"
+    return ConversionResult(
+        job.target,
+        f"{escape_controls(job.target)}: {content}, {sizes}, {speed}",
+        report.nbytes,
+        pixels,
+        _describe_losses(report.not_kept, with_scene=len(parts) > 1),
+        _describe_other_scenes(handle, parts),
     )
-    told = (
-        f"{plain(work.target)}: {what}, {size_of(report.nbytes)} "
-        f"for {size_of(pixels)} of pixels, {seconds_of(elapsed)} ({size_of(int(pixels / elapsed))}/s)"
-    )
-    several = len(parts) > 1
-    not_kept = tuple(
-        (f"{note.where}: " if note.where and several else "") + note.message
-        for note in report.not_kept
-    )
-    return Outcome(work.target, told, report.nbytes, pixels, not_kept, _left(handle, parts))
 
 
-def _is_written(target: str, began: int) -> bool:
+def _was_written_since(target: str, began: int) -> bool:
     try:
         return os.stat(target).st_mtime_ns >= began
     except FileNotFoundError:
         return False
 
 
-def _opened(work: Work) -> ImageHandle:
+def _describe_lost_attempt(target: str) -> ConversionResult:
+    """Result for a file that a worker wrote before the scheduler lost its answer."""
+    size = os.stat(target).st_size
+    summary = f"{escape_controls(target)}: {format_size(size)}, by an attempt whose report was lost"
+    return ConversionResult(target, summary, size)
+
+
+def _describe_losses(losses: Sequence[Diagnostic], *, with_scene: bool) -> tuple[str, ...]:
+    lines = []
+    for loss in losses:
+        prefix = f"{loss.where}: " if loss.where and with_scene else ""
+        lines.append(prefix + loss.message)
+    return tuple(lines)
+
+
+def _open_source(job: ConversionJob) -> ImageHandle:
     """Open one file, or many as one image."""
-    arguments, source = work.arguments, work.source
+    arguments, source = job.arguments, job.source
     if isinstance(source, str) and not file_names.is_pattern(source):
-        return opened(source, arguments)
+        return open_as_requested(source, arguments)
     from aicsio.joining import open_many
 
     return open_many(
@@ -153,45 +165,54 @@ def _opened(work: Work) -> ImageHandle:
     )
 
 
-def _part(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
-    """Go to the positions that the options name."""
+def _select_part(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
+    """Pick the positions of ``--pick``, ``--crop`` and ``--channel``."""
     picks = [*arguments.pick, *(arguments.crop or [])]
     if arguments.channel:
-        picks.append(("C", tuple(_channel(handle, name) for name in arguments.channel)))
-    twice = sorted(
-        {letter for letter, _ in picks if sum(letter == other for other, _ in picks) > 1}
-    )
-    if twice and (arguments.crop or arguments.channel):
+        channels = tuple(_channel_index(handle, name) for name in arguments.channel)
+        picks.append(("C", channels))
+    letters = [letter for letter, _ in picks]
+    repeated = sorted({letter for letter in letters if letters.count(letter) > 1})
+    if repeated and (arguments.crop or arguments.channel):
         raise WriteError(
-            f"{', '.join(twice)} is picked twice: by --pick and by --crop or --channel"
+            f"{', '.join(repeated)} is picked twice: by --pick and by --crop or --channel"
         )
-    return picked(handle, picks, arguments.order)
+    return pick_positions(handle, picks, arguments.order)
 
 
-def _channel(handle: ImageHandle, name: str) -> int:
-    found = [index for index, channel in enumerate(handle.channel_names) if channel == name]
-    if len(found) == 1:
-        return found[0]
-    if name.isascii() and name.isdigit() and not found:
+def _channel_index(handle: ImageHandle, name: str) -> int:
+    """Index of a channel by its name, or by its number if no channel has that name."""
+    names = handle.channel_names
+    indices = [index for index, channel in enumerate(names) if channel == name]
+    if len(indices) == 1:
+        return indices[0]
+    if not indices and name.isascii() and name.isdigit():
         return int(name)
-    many = f"is the name of channels {found}" if found else "is no channel"
-    there = ", ".join(f"{index}: {channel!r}" for index, channel in enumerate(handle.channel_names))
-    raise SceneError(f"{name!r} {many} of {handle.source.uri}; there are {there}")
+    present = ", ".join(f"{index}: {channel!r}" for index, channel in enumerate(names))
+    if indices:
+        raise SceneError(
+            f"channels {indices} of {handle.source.uri} are all called {name!r}: "
+            f"choose by number from {present}"
+        )
+    raise SceneError(f"no channel of {handle.source.uri} is called {name!r}: there are {present}")
 
 
-def _left(handle: ImageHandle, parts: Sequence[ImageHandle]) -> str:
+def _describe_other_scenes(handle: ImageHandle, parts: Sequence[ImageHandle]) -> str:
     others = len(handle.scenes) - len(parts)
     if not others:
         return ""
-    name = plain(parts[0].scene.name)
-    return f"scene {parts[0].scene_index} ({name!r}) was written; {others} more with --scene, or --scene all"
+    index, name = parts[0].scene_index, escape_controls(parts[0].scene.name)
+    return f"scene {index} ({name!r}) was written; {others} more with --scene, or --scene all"
 
 
 def writer_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options of the writer that the arguments name."""
-    size = arguments.pixel_size
+    """Options of the writer that the arguments name."""
+    compression = arguments.compression
+    pixel_size = None
+    if arguments.pixel_size is not None:
+        pixel_size = PixelSize(**arguments.pixel_size)
     return {
-        "compression": None if arguments.compression == "none" else arguments.compression,
+        "compression": None if compression == "none" else compression,
         "compression_level": arguments.compression_level,
         "tile": arguments.tile,
         "levels": arguments.pyramid,
@@ -201,7 +222,7 @@ def writer_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "scene_names": arguments.scene_name,
         "channel_names": arguments.channel_names,
         "channel_colors": arguments.channel_colors,
-        "pixel_size": None if size is None else PixelSize(**size),
+        "pixel_size": pixel_size,
         "time_step": arguments.time_step,
         "description": arguments.description,
         "original_metadata": arguments.original_metadata,

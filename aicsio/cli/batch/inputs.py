@@ -1,10 +1,11 @@
-"""Which files are converted, and what each becomes.
+"""The input files of a batch, and the output file of each.
 
-Rule kept here: nothing is opened and nothing written. Two images never become one file, and none replaces its source.
+Rule kept here: nothing is opened and nothing written. Two images never become one file, and none
+replaces its source.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,17 +15,17 @@ from aicsio.errors import SourceNotFoundError, WriteError
 from aicsio.joining import file_names
 
 SUFFIX = ".ome.tiff"
-_OME = (".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf")
+_OME_SUFFIXES = (".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf")
 
 
 @attrs.frozen
-class Item:
+class InputImage:
     """One image to convert."""
 
     name: str
-    """As the user called it."""
+    """Source as the user wrote it."""
     source: str
-    """Absolute path, URL, or pattern of many files: processes elsewhere have another working folder."""
+    """Absolute path, URL, or pattern: a process elsewhere has another working folder."""
     target: str
     """Absolute path."""
 
@@ -33,20 +34,20 @@ def is_batch(inputs: Sequence[str], output: str) -> bool:
     """Whether the output is a folder."""
     if len(inputs) > 1 or output.endswith(("/", os.sep)) or os.path.isdir(output):
         return True
-    return os.path.isdir(inputs[0]) or (
-        file_names.is_glob(inputs[0]) and not file_names.is_pattern(inputs[0])
-    )
+    if os.path.isdir(inputs[0]):
+        return True
+    return file_names.is_glob(inputs[0]) and not file_names.is_pattern(inputs[0])
 
 
-def items(
+def list_images(
     inputs: Sequence[str],
     output: str,
     *,
     recursive: bool,
-    options: dict[str, Any] | None,
+    storage_options: Mapping[str, Any] | None,
     ours: set[str],
-) -> list[Item]:
-    """List what is to be converted into a folder.
+) -> list[InputImage]:
+    """List the images to convert into a folder.
 
     Parameters
     ----------
@@ -55,62 +56,64 @@ def items(
     output
         The folder.
     recursive
-        Whether the folders in a folder are taken too; they are made anew below ``output``.
-    options
-        Of fsspec, for globs of URLs.
+        Whether the folders in a folder are included; they are recreated below ``output``.
+    storage_options
+        For globs of URLs: keyword arguments of the fsspec file system.
     ours
-        Targets of earlier runs, which are no inputs.
+        Targets of earlier runs; they are not converted again.
+
+    Returns
+    -------
+    list of InputImage
+        Each source once, in natural order of the names in a folder.
 
     Raises
     ------
     SourceNotFoundError
-        When there is nothing to convert.
+        When the inputs hold no image.
     WriteError
         When two images would become one file, or one would replace its source.
     """
     folder = os.path.abspath(os.path.expanduser(output))
-    found: dict[str, Item] = {}
+    images: dict[str, InputImage] = {}
     for name in inputs:
-        for source, relative in _each(name, folder, recursive=recursive, options=options):
+        for source, relative in _list_sources(name, folder, recursive, storage_options):
+            # The same file may be named twice, through a link or a glob.
             key = source if "://" in source else os.path.realpath(source)
             if key not in ours:
-                target = os.path.join(folder, _stem(relative) + SUFFIX)
-                found.setdefault(key, Item(source, _absolute(source), target))
-    if not found:
-        raise SourceNotFoundError(
-            f"there is nothing to convert in {file_names.listed(list(map(repr, inputs)))}"
-        )
-    _refuse_collisions(list(found.values()))
-    return list(found.values())
+                target = os.path.join(folder, _strip_suffix(relative) + SUFFIX)
+                images.setdefault(key, InputImage(source, _make_absolute(source), target))
+    if not images:
+        names = file_names.listed(list(map(repr, inputs)))
+        raise SourceNotFoundError(f"there is nothing to convert in {names}")
+    _refuse_collisions(list(images.values()))
+    return list(images.values())
 
 
-def _each(
-    name: str, folder: str, *, recursive: bool, options: dict[str, Any] | None
+def _list_sources(
+    name: str, output: str, recursive: bool, storage_options: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str]]:
     """Sources of one input, and their names relative to it."""
     if os.path.isdir(name):
-        yield from _in_folder(name, folder, recursive=recursive)
+        yield from _walk_folder(name, output, recursive=recursive)
     elif not file_names.is_pattern(name) and file_names.is_glob(name):
-        for path in file_names.expanded(name, options):
-            yield path, _last(path)
+        for path in file_names.expanded(name, storage_options):
+            yield path, _base_name(path)
     else:
-        yield name, _last(name)
+        yield name, _base_name(name)
 
 
-def _in_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[str, str]]:
-    """Files of a folder that have the suffix of a format; hidden ones and those of the output are left out."""
-    suffixes = tuple(
-        suffix for row in (*formats.TABLE, *formats.external()) for suffix in row.suffixes
-    )
-    for folder, inner, files in os.walk(name):
-        inner[:] = sorted(
-            (
-                one
-                for one in inner
-                if not one.startswith(".") and os.path.abspath(os.path.join(folder, one)) != output
-            ),
-            key=file_names.natural,
-        )
+def _walk_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[str, str]]:
+    """Files with the suffix of a format, without hidden files and the output folder."""
+    suffixes = tuple(_known_suffixes())
+    for folder, subfolders, files in os.walk(name):
+        entered = []
+        for subfolder in subfolders:
+            path = os.path.abspath(os.path.join(folder, subfolder))
+            if not subfolder.startswith(".") and path != output:
+                entered.append(subfolder)
+        # os.walk enters the folders that this list names, in its order.
+        subfolders[:] = sorted(entered, key=file_names.natural)
         for file in sorted(files, key=file_names.natural):
             if file.lower().endswith(suffixes) and not file.startswith("."):
                 path = os.path.join(folder, file)
@@ -119,40 +122,55 @@ def _in_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[str
             return
 
 
-def _absolute(name: str) -> str:
-    return name if "://" in name or "::" in name else os.path.abspath(os.path.expanduser(name))
+def _known_suffixes() -> Iterator[str]:
+    for row in (*formats.TABLE, *formats.external()):
+        yield from row.suffixes
 
 
-def _last(name: str) -> str:
-    """The file's own name in a path or URL."""
+def _make_absolute(name: str) -> str:
+    if "://" in name or "::" in name:
+        return name
+    return os.path.abspath(os.path.expanduser(name))
+
+
+def _base_name(name: str) -> str:
+    """Name of the file in a path or URL; of a chained URL, in its first part that is a URL."""
     if "://" in name:
         name = next(part for part in name.split("::") if "://" in part).partition("?")[0]
     return os.path.basename(name.rstrip("/"))
 
 
-def _stem(name: str) -> str:
-    """Take the suffix off, and the braces of a pattern."""
-    plain = name.replace("{", "").replace("}", "")
-    known = (*_OME, *(suffix for row in formats.TABLE for suffix in row.suffixes))
-    fitting = [
-        suffix for suffix in known if plain.lower().endswith(suffix) and len(plain) > len(suffix)
-    ]
-    return plain[: -len(max(fitting, key=len))] if fitting else os.path.splitext(plain)[0]
+def _strip_suffix(name: str) -> str:
+    """Remove the suffix, and the braces of a pattern."""
+    stem = name.replace("{", "").replace("}", "")
+    longest = ""
+    for suffix in (*_OME_SUFFIXES, *_known_suffixes()):
+        matches = stem.lower().endswith(suffix) and len(stem) > len(suffix)
+        if matches and len(suffix) > len(longest):
+            longest = suffix
+    return stem.removesuffix(stem[-len(longest) :]) if longest else os.path.splitext(stem)[0]
 
 
-def _refuse_collisions(found: Sequence[Item]) -> None:
-    by_target: dict[str, list[str]] = {}
-    for item in found:
-        by_target.setdefault(os.path.normcase(item.target), []).append(item.name)
-        if os.path.realpath(item.source) == os.path.realpath(item.target):
+def _refuse_collisions(images: Sequence[InputImage]) -> None:
+    """Raise when two images would become one file, or one would replace its source."""
+    sources: dict[str, list[str]] = {}
+    for image in images:
+        # normcase: two names that differ in case are one file on Windows.
+        sources.setdefault(os.path.normcase(image.target), []).append(image.name)
+        if os.path.realpath(image.source) == os.path.realpath(image.target):
             raise WriteError(
-                f"{item.name!r} would replace itself: name another folder for the output"
+                f"{image.name!r} would replace itself: name another folder for the output"
             )
-    twice = [(target, names) for target, names in by_target.items() if len(names) > 1]
-    if twice:
-        target, names = twice[0]
-        more = f" (and {len(twice) - 1} more like these)" if len(twice) > 1 else ""
-        told = " and ".join(map(repr, names[:3])) + (" and others" if len(names) > 3 else "")
+    collisions = [target for target, names in sources.items() if len(names) > 1]
+    if collisions:
+        names = sources[collisions[0]]
+        clashing = " and ".join(map(repr, names[:3]))
+        if len(names) > 3:
+            clashing += " and others"
+        count = ""
+        if len(collisions) > 1:
+            count = f" (and {len(collisions) - 1} more like these)"
         raise WriteError(
-            f"{told} would both become {target!r}{more}: convert them into different folders"
+            f"{clashing} would both become {collisions[0]!r}{count}: "
+            "convert them into different folders"
         )

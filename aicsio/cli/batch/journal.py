@@ -1,8 +1,9 @@
-"""What ``aicsio convert`` did in a folder: one line of JSON when it begins a file, one when the file is there.
+"""The journal of a folder: one line of JSON when ``convert`` begins a file, another when it ends.
 
-Rule kept here: a file counts as done when the journal says what it was made from and how, both are still so, and the
-file is the one that was written. Files appear under their names whole, so one that is younger than the line that began
-it is whole too, even where the process was killed before it could say so.
+Rule kept here: a file is done if the journal holds its source and options, both are unchanged, and
+the file is the one that was written. Files get their names when they are complete. A file younger
+than the line that began it is therefore complete, even if the process was killed before it wrote
+the second line.
 """
 
 import hashlib
@@ -17,32 +18,33 @@ from aicsio.errors import WriteError
 from aicsio.records import Source
 
 NAME = ".aicsio-convert.jsonl"
-State: TypeAlias = Literal["absent", "done", "source changed", "options changed", "unknown"]
+TargetState: TypeAlias = Literal["absent", "done", "source changed", "options changed", "unknown"]
 
 
 @attrs.frozen
-class Mark:
-    """What a file is made from, and how."""
+class Fingerprint:
+    """Source and options of a written file."""
 
     source: str
     """Path or URL."""
     size: int | None
-    """Bytes of the source."""
+    """Bytes of the source; ``None`` if its server does not know."""
     fingerprint: str | None
-    """What changes when the source does."""
+    """Value that changes with the source, such as its time of change; ``None`` if there is none."""
     options: str
-    """Digest of all options that matter."""
+    """Digest of all options that change the written file."""
 
 
-def mark_of(source: Source, options: Mapping[str, object]) -> Mark:
-    """Say what a file will be made from, and how."""
-    told = json.dumps({key: repr(value) for key, value in options.items()}, sort_keys=True)
-    digest = hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-    return Mark(source.uri, source.size, source.fingerprint, digest)
+def take_fingerprint(source: Source, options: Mapping[str, object]) -> Fingerprint:
+    """Combine source and options of a file that will be written."""
+    text = json.dumps({key: repr(value) for key, value in options.items()}, sort_keys=True)
+    # surrogatepass: options may hold file names that are no text.
+    digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return Fingerprint(source.uri, source.size, source.fingerprint, digest)
 
 
 class Journal:
-    """The journal of one folder; lines that were cut off count as not written."""
+    """The journal of one folder; incomplete lines, left by a killed process, are ignored."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -51,7 +53,7 @@ class Journal:
         try:
             with open(self._path, encoding="utf-8", errors="surrogateescape") as lines:
                 for line in lines:
-                    entry = _entry(line)
+                    entry = _parse_line(line)
                     if entry is not None:
                         self._last[entry["target"]] = entry
         except FileNotFoundError:
@@ -60,44 +62,48 @@ class Journal:
             raise WriteError(f"cannot read {self._path!r}: {error.strerror}") from error
 
     def targets(self) -> set[str]:
-        """Files that earlier runs made."""
+        """Paths of the files that earlier runs wrote."""
         return {os.path.realpath(os.path.join(self.folder, target)) for target in self._last}
 
-    def state(self, target: str, mark: Mark) -> State:
-        """Say what became of a file."""
+    def state(self, target: str, fingerprint: Fingerprint) -> TargetState:
+        """Compare a target with its entry."""
         if not os.path.lexists(target):
             return "absent"
         entry = self._last.get(self._key(target))
-        if entry is None or not _is_ours(entry, os.stat(target)):
+        if entry is None or not _is_unchanged(entry, os.stat(target)):
             return "unknown"
-        if entry["options"] != mark.options:
+        if entry["options"] != fingerprint.options:
             return "options changed"
-        same = (entry["source"], entry["size"], entry["fingerprint"]) == (
-            mark.source,
-            mark.size,
-            mark.fingerprint,
-        )
-        return "done" if same else "source changed"
+        recorded = (entry["source"], entry["size"], entry["fingerprint"])
+        if recorded == (fingerprint.source, fingerprint.size, fingerprint.fingerprint):
+            return "done"
+        return "source changed"
 
-    def begin(self, target: str, mark: Mark) -> int:
-        """Say that a file is begun; returns when, in nanoseconds of the clock of its file system."""
-        self._append({"target": self._key(target), **attrs.asdict(mark)}, since=True)
+    def begin(self, target: str, fingerprint: Fingerprint) -> int:
+        """Write the first line of a file; returns its time, nanoseconds of the file system's clock."""
+        self._append({"target": self._key(target), **attrs.asdict(fingerprint)}, with_time=True)
         return int(self._last[self._key(target)]["began"])
 
-    def end(self, target: str, mark: Mark, *, not_kept: tuple[str, ...]) -> None:
-        """Say that it is there."""
+    def end(self, target: str, fingerprint: Fingerprint, *, not_kept: tuple[str, ...]) -> None:
+        """Write the second line, with size and time of the complete file."""
         status = os.stat(target)
-        written = {"written": [status.st_size, status.st_mtime_ns], "not_kept": list(not_kept)}
-        self._append({"target": self._key(target), **attrs.asdict(mark), **written})
+        self._append(
+            {
+                "target": self._key(target),
+                **attrs.asdict(fingerprint),
+                "written": [status.st_size, status.st_mtime_ns],
+                "not_kept": list(not_kept),
+            }
+        )
 
     def _key(self, target: str) -> str:
         return os.path.relpath(target, self.folder).replace(os.sep, "/")
 
-    def _append(self, entry: dict[str, Any], *, since: bool = False) -> None:
+    def _append(self, entry: dict[str, Any], *, with_time: bool = False) -> None:
         try:
             with open(self._path, "a", encoding="utf-8", errors="surrogateescape") as lines:
-                if since:
-                    # The clock of a file server is not ours: touch the journal and look.
+                if with_time:
+                    # A file server has its own clock: touch the journal and read its time.
                     os.utime(lines.fileno())
                     entry = {**entry, "began": os.fstat(lines.fileno()).st_mtime_ns}
                 lines.write(json.dumps(entry, ensure_ascii=True) + "\n")
@@ -106,21 +112,18 @@ class Journal:
         self._last[entry["target"]] = entry
 
 
-def _entry(line: str) -> dict[str, Any] | None:
+def _parse_line(line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
     except ValueError:
         return None
-    wanted = {"target", "source", "size", "fingerprint", "options"}
-    whole = (
-        isinstance(entry, dict)
-        and wanted <= set(entry)
-        and ("began" in entry or "written" in entry)
-    )
-    return entry if whole else None
+    required = {"target", "source", "size", "fingerprint", "options"}
+    if not isinstance(entry, dict) or not required <= set(entry):
+        return None
+    return entry if "began" in entry or "written" in entry else None
 
 
-def _is_ours(entry: Mapping[str, Any], status: os.stat_result) -> bool:
+def _is_unchanged(entry: Mapping[str, Any], status: os.stat_result) -> bool:
     if "written" in entry:
         return bool([status.st_size, status.st_mtime_ns] == entry["written"])
     return status.st_mtime_ns >= int(entry["began"])

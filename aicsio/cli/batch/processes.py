@@ -1,10 +1,11 @@
-"""Several processes that convert images, each one after the other.
+"""A batch in several processes, each of which converts one image after the other.
 
-Processes, not threads: Python code runs on one core of a process, and a decoder that crashes takes one image with it,
-not the batch. Each is started once, for what starting costs.
+Processes, not threads: Python code runs on one core of a process, and a decoder that crashes ends
+one image, not the batch. ``concurrent.futures`` would end the whole batch then (BrokenProcessPool).
+Each process is started once: a start takes 0.5 s or more, longer than most small images.
 
-Rule kept here: no process outlives the call. Ctrl-C reaches each as one KeyboardInterrupt, so that the writer removes
-its hidden file.
+Rule kept here: no process outlives the call. Ctrl-C reaches each as one KeyboardInterrupt, so that
+the writer removes its hidden file.
 """
 
 import argparse
@@ -21,143 +22,151 @@ from typing import Any, cast
 
 import attrs
 
-from aicsio.cli.batch.conversion import Outcome, Work, convert
-from aicsio.cli.terminal.progress import Board
+from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert
+from aicsio.cli.terminal.progress import BatchProgress
 from aicsio.errors import AicsioError
 
 PATIENCE = 10.0
-"""Seconds that an interrupted process has to clean up."""
-EVERY = 0.1
-"""Seconds between two reports of one process."""
+"""Seconds that an interrupted process has to clean up; the writer first ends its current tiles."""
+REPORT_INTERVAL = 0.1
+"""Seconds between two reports of one process: a bar looks fluent at ten frames a second."""
 
 
 @attrs.define(eq=False)
 class _Process:
-    """A process, the line to it, and what it does."""
+    """A process and the pipe to it. Not a record: it lives for one batch."""
 
     process: Any
-    line: Any
-    work: Work | None = None
+    """The process."""
+    pipe: Any
+    """Jobs go in; reports and results come out."""
+    job: ConversionJob | None = None
+    """Image that it converts; ``None`` while it is idle."""
 
 
-def in_processes(
-    works: Iterator[Work], arguments: argparse.Namespace, board: Board
-) -> Generator[tuple[Work, Outcome], None, None]:
-    """Convert images in as many processes as the arguments say; yields each when it is done."""
+def run_in_processes(
+    jobs: Iterator[ConversionJob], arguments: argparse.Namespace, progress: BatchProgress
+) -> Generator[tuple[ConversionJob, ConversionResult], None, None]:
+    """Convert images in ``--jobs`` processes; yields each when it is done."""
     threads = max(1, (os.cpu_count() or 1) // arguments.jobs)
     running: list[_Process] = []
     try:
-        for work in works:
+        for job in jobs:
             if len(running) < arguments.jobs:
-                free = _started()
-                running.append(free)
+                idle = _start()
+                running.append(idle)
             else:
-                free, last, outcome = _first_done(running, board)
-                yield last, outcome
-            board.begun(work.target)
-            free.work = work
-            _send(free, attrs.evolve(work, workers=threads))
-        while any(each.work for each in running):
-            _, last, outcome = _first_done(running, board)
-            yield last, outcome
+                idle, finished, result = _wait_for_first(running, progress)
+                yield finished, result
+            progress.begin(job.target)
+            idle.job = job
+            _send(idle, attrs.evolve(job, workers=threads))
+        while any(each.job for each in running):
+            _, finished, result = _wait_for_first(running, progress)
+            yield finished, result
         for each in running:
-            each.line.close()
+            each.pipe.close()
             each.process.join()
     finally:
         _stop(running)
 
 
-def _send(to: _Process, work: Work) -> None:
-    """Hand an image to a process; one that died while it had nothing to do is replaced."""
+def _send(idle: _Process, job: ConversionJob) -> None:
+    """Send an image to an idle process; a process that died meanwhile is replaced."""
     try:
-        to.line.send(work)
+        idle.pipe.send(job)
     except OSError:
-        _post_mortem(to, work)
-        to.line.send(work)
+        _replace_dead(idle, job)
+        idle.pipe.send(job)
 
 
-def _first_done(running: list[_Process], board: Board) -> tuple[_Process, Work, Outcome]:
-    """Wait for the first process that is done with its image, or has died of it; another then takes its place."""
+def _wait_for_first(
+    running: list[_Process], progress: BatchProgress
+) -> tuple[_Process, ConversionJob, ConversionResult]:
+    """Wait for the first process that finishes its image, or dies of it and is replaced."""
     while True:
-        busy = {each.line: each for each in running if each.work is not None}
-        for line in wait(list(busy)):
-            each = busy[line]
-            work = cast("Work", each.work)
+        busy = {each.pipe: each for each in running if each.job is not None}
+        for pipe in wait(list(busy)):
+            each = busy[pipe]
+            job = cast("ConversionJob", each.job)
             try:
-                told = each.line.recv()
+                message = each.pipe.recv()
             except (EOFError, OSError):
-                told = _post_mortem(each, work)
-            if isinstance(told, Outcome):
-                each.work = None
-                return each, work, told
-            board.advanced(work.target, *told)
+                message = _replace_dead(each, job)
+            if isinstance(message, ConversionResult):
+                each.job = None
+                return each, job, message
+            progress.advance(job.target, *message)
 
 
-def _post_mortem(each: _Process, work: Work) -> Outcome:
-    """Say of what a process died, and put another in its place."""
-    each.line.close()
+def _replace_dead(each: _Process, job: ConversionJob) -> ConversionResult:
+    """Start another process in place of a dead one; the result names the cause of death."""
+    each.pipe.close()
     each.process.join()
     code = each.process.exitcode
-    why = f"signal {-code}" if code < 0 else f"exit code {code}"
-    fresh = _started()
-    each.process, each.line = fresh.process, fresh.line
-    return Outcome(
-        work.target, "", error=AicsioError(f"the process that converted it died ({why})")
-    )
+    # A negative exit code is the number of the signal (documentation of multiprocessing).
+    cause = f"signal {-code}" if code < 0 else f"exit code {code}"
+    replacement = _start()
+    each.process, each.pipe = replacement.process, replacement.pipe
+    error = AicsioError(f"the process that converted it died ({cause})")
+    return ConversionResult(job.target, "", error=error)
 
 
 # ---------------------------------------------------------------- processes
 
 
-def _started() -> _Process:
+def _start() -> _Process:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    resource_tracker.ensure_running()  # which would let Ctrl-C through while it starts
-    with _held_back():  # from the process too, until it can clean up
+    # If the tracker started inside the block below, its start would lift the blocking of Ctrl-C.
+    resource_tracker.ensure_running()
+    # The new process inherits the blocked signal, until it can clean up.
+    with _interrupts_blocked():
         process.start()
     theirs.close()
     return _Process(process, ours)
 
 
-def _serve(line: Connection) -> None:
-    """Convert what comes down the line until it is closed."""
+def _serve(pipe: Connection) -> None:
+    """Convert the images that arrive through the pipe until it is closed."""
     try:
         signal.signal(signal.SIGINT, _interrupt_once)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while True:
-            line.send(convert(line.recv(), _now_and_then(line)))
+            pipe.send(convert(pipe.recv(), _report_through(pipe)))
     except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         return
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    # The terminal sends one to all, and the parent another: cleaning up is not to be interrupted.
+    # The terminal signals all processes, and the parent signals again: ignore the second one while
+    # the writer cleans up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _now_and_then(line: Connection) -> Callable[[int, int], None]:
+def _report_through(pipe: Connection) -> Callable[[int, int], None]:
     last = 0.0
 
     def report(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= EVERY:
+        if now - last >= REPORT_INTERVAL:
             last = now
-            line.send((done, total))
+            pipe.send((done, total))
 
     return report
 
 
 @contextlib.contextmanager
-def _held_back() -> Iterator[None]:
-    """Have Ctrl-C wait until the end of the block; a process that is started meanwhile begins with it held back."""
-    came: list[int] = []
+def _interrupts_blocked() -> Iterator[None]:
+    """Delay Ctrl-C until the end of the block; a process started inside begins with it blocked."""
+    received: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+        signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -166,17 +175,17 @@ def _held_back() -> Iterator[None]:
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, before)
-    if came:
+    if received:
         raise KeyboardInterrupt
 
 
 def _stop(running: list[_Process]) -> None:
-    """Interrupt what still runs, and kill what does not end."""
-    with _held_back():
+    """Interrupt the running processes, and kill those that do not end."""
+    with _interrupts_blocked():
         alive = [each.process for each in running if each.process.is_alive()]
         for process in alive:
             if os.name == "nt":
-                process.terminate()
+                process.terminate()  # Windows has no SIGINT for another process
             else:
                 os.kill(process.pid, signal.SIGINT)
         end = time.monotonic() + PATIENCE
@@ -186,4 +195,4 @@ def _stop(running: list[_Process]) -> None:
                 process.kill()
                 process.join()
         for each in running:
-            each.line.close()
+            each.pipe.close()

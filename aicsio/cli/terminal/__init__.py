@@ -1,1 +1,1 @@
-"""Options, text and progress bars of the command line. Imports the public API."""
+"""Options, text, progress bars and opening for all commands. Imports the public modules."""

@@ -1,4 +1,8 @@
-"""What the commands share: opening a file and going to a part of it, as the arguments say."""
+"""Steps that several commands share: open a file, go to a scene and level, pick positions.
+
+Rule kept here: the arguments of the command line become arguments of the public functions, one to
+one.
+"""
 
 import argparse
 import inspect
@@ -6,20 +10,23 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from aicsio import open_image, select_level, select_scene, transpose_to
 from aicsio.errors import WriteError
+from aicsio.opening import open_image
 from aicsio.records import ImageHandle
+from aicsio.steps import select_level, select_scene, transpose_to
 
-# argparse has checked the arguments: importing beartype for the same would take longer than most files take to open.
+# argparse has checked the arguments; importing beartype to do it again takes as long as importing
+# aicsio itself (0.17 s each on the machine of the benchmark).
 _open: Callable[..., ImageHandle] = inspect.unwrap(open_image)
 
 
 def refuse_to_replace(path: str, arguments: argparse.Namespace) -> None:
-    """Say before the work begins that the output is there already.
+    """Check before the work begins that the output does not exist.
 
     Raises
     ------
     WriteError
+        When it exists and ``--overwrite`` is not given.
     """
     if os.path.lexists(path) and not arguments.overwrite:
         raise WriteError(
@@ -27,8 +34,8 @@ def refuse_to_replace(path: str, arguments: argparse.Namespace) -> None:
         )
 
 
-def opened(name: str, arguments: argparse.Namespace) -> ImageHandle:
-    """Open a file as the options say."""
+def open_as_requested(name: str, arguments: argparse.Namespace) -> ImageHandle:
+    """Open a file with the options of the command."""
     return _open(
         name,
         format=arguments.format,
@@ -38,39 +45,52 @@ def opened(name: str, arguments: argparse.Namespace) -> ImageHandle:
     )
 
 
-def focused(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
-    """Go to the scene and level that the options name."""
+def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
+    """Go to the scene and level of ``--scene`` and ``--level``."""
+    # The default keeps the focus of open_image: the first scene that has pixels.
     if arguments.scene != "0":
-        handle = select_scene(handle, _scene(arguments.scene, handle))
-    return handle if arguments.level is None else select_level(handle, arguments.level)
+        handle = select_scene(handle, _parse_scene(arguments.scene, handle))
+    if arguments.level is not None:
+        handle = select_level(handle, arguments.level)
+    return handle
 
 
-def focused_scenes(handle: ImageHandle, arguments: argparse.Namespace) -> list[ImageHandle]:
-    """As ``focused``, for each scene where the options say ``all`` and no scene is called so."""
+def focus_each_scene(handle: ImageHandle, arguments: argparse.Namespace) -> list[ImageHandle]:
+    """Go to the scene of ``--scene``, or to each scene for ``all`` if no scene has that name."""
     if arguments.scene != "all" or "all" in handle.scene_names:
-        return [focused(handle, arguments)]
-    scenes = [select_scene(handle, index) for index in range(len(handle.scenes))]
-    return (
-        scenes
-        if arguments.level is None
-        else [select_level(scene, arguments.level) for scene in scenes]
-    )
+        return [focus_as_requested(handle, arguments)]
+    focused = []
+    for index in range(len(handle.scenes)):
+        scene = select_scene(handle, index)
+        if arguments.level is not None:
+            scene = select_level(scene, arguments.level)
+        focused.append(scene)
+    return focused
 
 
-def _scene(text: str, handle: ImageHandle) -> int | str:
-    """A number is an index, unless a scene is called so and there is no such index."""
+def _parse_scene(text: str, handle: ImageHandle) -> int | str:
+    """Read a number as an index, unless it is out of range and the name of a scene."""
     try:
         index = int(text)
     except ValueError:
         return text
     count = len(handle.scenes)
-    return text if text in handle.scene_names and not -count <= index < count else index
+    if text in handle.scene_names and not -count <= index < count:
+        return text
+    return index
 
 
-def picked(handle: ImageHandle, picks: list[tuple[str, Any]], order: str | None) -> ImageHandle:
-    """Pick positions; without an order the dimensions stay in theirs, and those picked at one position are dropped."""
+def pick_positions(
+    handle: ImageHandle, picks: list[tuple[str, Any]], order: str | None
+) -> ImageHandle:
+    """Pick positions of dimensions.
+
+    Without an order, the dimensions keep theirs, and those picked at one position are dropped.
+    """
     if not picks and order is None:
         return handle
-    dims, wanted = handle.dims, dict(picks)
-    kept = "".join(letter for letter in dims if not isinstance(wanted.get(letter), int))
-    return transpose_to(handle, order or kept or dims.order, **wanted)
+    by_letter = dict(picks)
+    if order is None:
+        kept = [letter for letter in handle.dims if not isinstance(by_letter.get(letter), int)]
+        order = "".join(kept) or handle.dims.order
+    return transpose_to(handle, order, **by_letter)

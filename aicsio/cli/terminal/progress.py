@@ -1,6 +1,6 @@
-"""Progress on stderr: only on a terminal, and only of what takes longer than a second.
+"""Progress bars on stderr: only on a terminal, and only after a second of work.
 
-Rule kept here: stdout gets the same lines whether someone looks at bars or not.
+Rule kept here: stdout gets the same lines with and without bars.
 """
 
 import contextlib
@@ -13,24 +13,25 @@ from types import TracebackType
 from typing import Any, Self
 
 PATIENCE = 1.0
-"""Seconds before anything is shown."""
+"""Seconds before a bar appears: below that, a bar is a flash, and rich takes 0.2 s to import."""
+ECHO_WIDTH = 3
+"""Columns left free for the ``^C`` that a terminal echoes: a line that wraps breaks the bars."""
 
 
-def _console() -> Any:
-    """The terminal of stderr, with room for the ^C that it shows: a line more would spoil the bars."""
+def _make_console() -> Any:
     from rich.console import Console, ConsoleDimensions
 
     class Narrower(Console):
         @property  # type: ignore[misc]  # nobody sets it
         def size(self) -> ConsoleDimensions:
             width, height = super().size
-            return ConsoleDimensions(max(20, width - 3), height)
+            return ConsoleDimensions(max(20, width - ECHO_WIDTH), height)
 
     return Narrower(stderr=True)
 
 
-class _Shown:
-    """Bars that appear when patience ends and go with the block."""
+class _Bars:
+    """Bars that appear when patience ends and disappear with the block."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
@@ -49,9 +50,12 @@ class _Shown:
             with contextlib.suppress(BrokenPipeError):
                 self._bar.stop()
 
+    def _is_due(self) -> bool:
+        return sys.stderr.isatty() and time.monotonic() - self._start >= PATIENCE
 
-class Progress(_Shown):
-    """Call it with what is done and the total, as often as you like."""
+
+class Progress(_Bars):
+    """One bar: call it with the amount done and the total, as often as you like."""
 
     def __init__(self, label: str, unit: str = "bytes") -> None:
         self._label, self._unit = label, unit
@@ -59,13 +63,9 @@ class Progress(_Shown):
         self._task: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         if self._bar is None:
-            if (
-                time.monotonic() - self._start < PATIENCE
-                or not sys.stderr.isatty()
-                or done >= total
-            ):
+            if done >= total or not self._is_due():
                 return
             self._bar = self._make()
             self._task = self._bar.add_task(self._label, total=total)
@@ -75,51 +75,50 @@ class Progress(_Shown):
     def _make(self) -> Any:
         from rich import progress
 
-        counted = (
-            progress.DownloadColumn() if self._unit == "bytes" else progress.MofNCompleteColumn()
-        )
-        columns = (
+        count: Any = progress.MofNCompleteColumn()
+        if self._unit == "bytes":
+            count = progress.DownloadColumn()
+        return progress.Progress(
+            # A file name is not rich's markup, even if it holds [brackets].
             progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
-            counted,
-        )
-        return progress.Progress(
-            *columns, progress.TimeRemainingColumn(), console=_console(), transient=True
+            count,
+            progress.TimeRemainingColumn(),
+            console=_make_console(),
+            transient=True,
         )
 
 
-class Board(_Shown):
-    """Bars of a batch: one for all images, and one for each that is being converted."""
+class BatchProgress(_Bars):
+    """Bars of a batch: one for all images, and one for each image in work."""
 
     def __init__(self, total: int, done: int = 0) -> None:
         self._total, self._done, self._failed = total, done, 0
         super().__init__()
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
-        self._parts: dict[str, float] = {}
+        self._shares: dict[str, float] = {}
 
-    def begun(self, target: str) -> Callable[[int, int], None]:
-        """Say that an image is begun; call what comes back with what is done of it, and the total."""
-        self._parts[target] = 0.0
-        return functools.partial(self.advanced, target)
+    def begin(self, target: str) -> Callable[[int, int], None]:
+        """Count an image as begun; returns a function that takes the amount done and the total."""
+        self._shares[target] = 0.0
+        return functools.partial(self.advance, target)
 
-    def advanced(self, target: str, done: int, total: int) -> None:
-        """Show how far an image is."""
-        self._parts[target] = done / max(total, 1)
+    def advance(self, target: str, done: int, total: int) -> None:
+        """Show the progress of an image."""
+        share = done / max(total, 1)
+        self._shares[target] = share
         if not self._is_shown():
             return
         if target not in self._tasks:
-            self._tasks[target] = self._bar.add_task(
-                os.path.basename(target), total=total, count=""
-            )
-        self._bar.update(
-            self._tasks[target], completed=done, total=total, count=f"{done / max(total, 1):.0%}"
-        )
+            name = os.path.basename(target)
+            self._tasks[target] = self._bar.add_task(name, total=total, count="")
+        self._bar.update(self._tasks[target], completed=done, total=total, count=f"{share:.0%}")
         self._update()
 
-    def ended(self, target: str, *, failed: bool) -> None:
-        """Take the bar of an image away."""
-        self._parts.pop(target, None)
+    def end(self, target: str, *, failed: bool) -> None:
+        """Count an image as finished and remove its bar."""
+        self._shares.pop(target, None)
         self._done += 1
         self._failed += failed
         if self._is_shown():
@@ -127,16 +126,19 @@ class Board(_Shown):
                 self._bar.remove_task(self._tasks.pop(target))
             self._update()
 
-    def waiting(self, why: str) -> None:
-        """Say on a line why nothing goes on."""
-        print(f"aicsio: {why}", file=sys.stderr, flush=True)
+    def report_waiting(self, reason: str) -> None:
+        """Print the reason for a pause."""
+        print(f"aicsio: {reason}", file=sys.stderr, flush=True)
 
     def _update(self) -> None:
-        count = f"{self._done}/{self._total}" + (f", {self._failed} failed" if self._failed else "")
-        self._bar.update(self._all, completed=self._done + sum(self._parts.values()), count=count)
+        count = f"{self._done}/{self._total}"
+        if self._failed:
+            count += f", {self._failed} failed"
+        completed = self._done + sum(self._shares.values())
+        self._bar.update(self._all, completed=completed, count=count)
 
     def _is_shown(self) -> bool:
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start >= PATIENCE:
+        if self._bar is None and self._is_due():
             self._bar = self._make()
             self._all = self._bar.add_task("all images", total=self._total, count="")
             self._update()
@@ -148,16 +150,15 @@ class Board(_Shown):
         from rich.table import Column
 
         name = Column(no_wrap=True, overflow="ellipsis", ratio=3, min_width=8)
+        one_line = Column(no_wrap=True)
         return progress.Progress(
             progress.TextColumn("{task.description}", markup=False, table_column=name),
             progress.BarColumn(None, table_column=Column(ratio=2, min_width=4)),
-            progress.TextColumn(
-                "{task.fields[count]}", markup=False, table_column=Column(no_wrap=True)
-            ),
+            progress.TextColumn("{task.fields[count]}", markup=False, table_column=one_line),
             progress.TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-            console=_console(),
+            console=_make_console(),
             transient=True,
             expand=True,
-            # What goes to a file must not come to the terminal instead.
+            # rich would send lines for a redirected stdout to the terminal.
             redirect_stdout=sys.stdout.isatty(),
         )

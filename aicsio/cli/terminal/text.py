@@ -1,7 +1,7 @@
 """Text for people: sizes, safe names, and tables that fit the terminal.
 
-Rule kept here: what comes from a file is shown without its control characters, so that no file can talk to the
-terminal.
+Rule kept here: text from a file is shown without its control characters, so that no file can send
+commands to the terminal.
 """
 
 import os
@@ -13,30 +13,38 @@ from collections.abc import Sequence
 from aicsio.errors import AicsioError
 
 GAP = "  "
+"""Between two columns."""
 NARROWEST = 10
-"""Columns are not squeezed below this."""
+"""Columns are not squeezed below this: words would be cut into syllables."""
 
 
-def plain(text: str) -> str:
+def escape_controls(text: str) -> str:
     """Replace line breaks by spaces and other control characters by escapes."""
-    joined = " ".join(text.split())
-    return "".join(
-        c if c.isprintable() or "\ud800" <= c <= "\udfff" else f"\\x{ord(c):02x}" for c in joined
-    )
+    characters = []
+    for character in " ".join(text.split()):
+        # Lone surrogates stand for bytes of file names that are no text; stderr escapes them.
+        if character.isprintable() or "\ud800" <= character <= "\udfff":
+            characters.append(character)
+        else:
+            characters.append(f"\\x{ord(character):02x}")
+    return "".join(characters)
 
 
-def size_of(nbytes: int | None) -> str:
+def format_size(nbytes: int | None) -> str:
     """Write a number of bytes in powers of 1000: ``12.3 MB``."""
     if nbytes is None:
         return "?"
     value, units = float(nbytes), ["B", "kB", "MB", "GB", "TB", "PB"]
+    # 999.5 and above would print as 1e+03 with three digits.
     while value >= 999.5 and len(units) > 1:
         value /= 1000
         units.pop(0)
-    return f"{nbytes} B" if units[0] == "B" else f"{value:.3g} {units[0]}"
+    if units[0] == "B":
+        return f"{nbytes} B"
+    return f"{value:.3g} {units[0]}"
 
 
-def seconds_of(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Write a duration with three digits: ``1.23 ms``."""
     for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
         if seconds * factor >= 1:
@@ -45,83 +53,112 @@ def seconds_of(seconds: float) -> str:
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is; ``None`` where it is a file or a pipe, which have no edge."""
+    """Columns of the terminal; ``None`` if stdout is a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def bold(text: str) -> str:
-    """Make text bold on a terminal that wants it so (https://no-color.org)."""
-    wanted = (
-        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
-    return f"\033[1m{text}\033[0m" if wanted and text else text
+    """Make text bold on a terminal, unless the user wants no colour (https://no-color.org)."""
+    if not text or not sys.stdout.isatty():
+        return text
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\033[1m{text}\033[0m"
 
 
-def width_of(text: str) -> int:
+def display_width(text: str) -> int:
     """Columns that text takes on a terminal."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
+    width = 0
+    for character in text:
+        # Unicode Standard Annex 11: Wide and Fullwidth characters take two columns.
+        if unicodedata.east_asian_width(character) in "WF":
+            width += 2
+        elif not unicodedata.combining(character):
+            width += 1
+    return width
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Break text into lines of at most ``width`` columns, at spaces where there are some."""
+def wrap(text: str, width: int) -> list[str]:
+    """Break text into lines of at most ``width`` columns, at spaces if there are any."""
     lines = [""]
     for word in text.split(" "):
-        rest = word
-        if lines[-1] and width_of(lines[-1]) + 1 + width_of(rest) <= width:
-            lines[-1] += f" {rest}"
+        if lines[-1] and display_width(lines[-1]) + 1 + display_width(word) <= width:
+            lines[-1] += f" {word}"
             continue
         if lines[-1]:
             lines.append("")
-        while width_of(rest) > width:
-            at = next(i for i in range(len(rest), 0, -1) if width_of(rest[:i]) <= width or i == 1)
-            lines[-1:] = [rest[:at], ""]
-            rest = rest[at:]
+        rest = word
+        while display_width(rest) > width:
+            length = _longest_prefix(rest, width)
+            lines[-1:] = [rest[:length], ""]
+            rest = rest[length:]
         lines[-1] += rest
     return lines
 
 
-def table(
+def _longest_prefix(text: str, width: int) -> int:
+    """Characters from the start of the text that fit; at least one, so that wrapping ends."""
+    length = len(text)
+    while length > 1 and display_width(text[:length]) > width:
+        length -= 1
+    return length
+
+
+def layout_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
 ) -> list[str] | None:
-    """Lay out rows under a header; ``None`` where they do not fit into ``width`` columns."""
-    widths = [max(width_of(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    if width is not None:
-        while sum(widths) + len(GAP) * (len(widths) - 1) > width:
-            widest = max(range(len(widths)), key=lambda i: widths[i])
-            if widths[widest] <= NARROWEST:
-                return None
-            widths[widest] -= 1
-    lines = []
-    for n, row in enumerate((header, *rows)):
-        cells = [wrapped(cell, size) for cell, size in zip(row, widths, strict=True)]
-        for i in range(max(map(len, cells))):
-            parts = [(cell[i] if i < len(cell) else "") for cell in cells]
-            line = GAP.join(
-                part + " " * (size - width_of(part))
-                for part, size in zip(parts, widths, strict=True)
-            )
-            lines.append(bold(line.rstrip()) if n == 0 else line.rstrip())
+    """Lay out rows under a header; ``None`` if they do not fit into ``width`` columns."""
+    widths = _column_widths([header, *rows], width)
+    if widths is None:
+        return None
+    lines = [bold(line) for line in _layout_row(header, widths)]
+    for row in rows:
+        lines += _layout_row(row, widths)
     return lines
 
 
-def entries(header: Sequence[str], row: Sequence[str], width: int | None) -> list[str]:
+def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
+    """Width of each column: its longest cell, the widest columns squeezed until all fit."""
+    widths = [max(map(display_width, cells)) for cells in zip(*rows, strict=True)]
+    if width is None:
+        return widths
+    gaps = len(GAP) * (len(widths) - 1)
+    while sum(widths) + gaps > width:
+        widest = widths.index(max(widths))
+        if widths[widest] <= NARROWEST:
+            return None
+        widths[widest] -= 1
+    return widths
+
+
+def _layout_row(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Lines of one row: each cell is wrapped in its column."""
+    cells = [wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
+    lines = []
+    for number in range(max(map(len, cells))):
+        parts = []
+        for cell, width in zip(cells, widths, strict=True):
+            part = cell[number] if number < len(cell) else ""
+            parts.append(part + " " * (width - display_width(part)))
+        lines.append(GAP.join(parts).rstrip())
+    return lines
+
+
+def layout_entries(header: Sequence[str], row: Sequence[str], width: int | None) -> list[str]:
     """Lay out one row as lines of name and value, for terminals too narrow for a table."""
-    left = max(map(width_of, header))
+    name_width = max(map(display_width, header))
+    room = max(NARROWEST, (width or 10_000) - name_width - len(GAP))
     lines = []
     for name, value in zip(header, row, strict=True):
-        parts = wrapped(value, max(NARROWEST, (width or 10_000) - left - len(GAP)))
-        lines.append(bold(name) + " " * (left - width_of(name)) + GAP + parts[0])
-        lines += [" " * left + GAP + part for part in parts[1:]]
+        first, *others = wrap(value, room)
+        lines.append(bold(name) + " " * (name_width - display_width(name)) + GAP + first)
+        lines += [" " * name_width + GAP + part for part in others]
     return lines
 
 
-def complain(error: AicsioError, about: str = "") -> None:
-    """Say in one line on stderr what went wrong."""
-    told = plain(str(error))
-    print(
-        f"aicsio: {plain(about) + ': ' if about and about not in told else ''}{told}",
-        file=sys.stderr,
-    )
+def print_error(error: AicsioError, about: str = "") -> None:
+    """Print an error as one line on stderr, with the name of the file it is about."""
+    message = escape_controls(str(error))
+    if about and about not in message:
+        message = f"{escape_controls(about)}: {message}"
+    print(f"aicsio: {message}", file=sys.stderr)
