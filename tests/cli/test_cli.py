@@ -292,7 +292,7 @@ def test_convert_replaces_nothing_unless_told(run: Run, slide: Path, tmp_path: P
     ("arguments", "told"),
     [
         (["--scene", "7"], "no scene 7"),
-        (["--scene", "nowhere"], "'nowhere' is no scene"),
+        (["--scene", "nowhere"], "'nowhere' is not a scene"),
         (["--level", "5"], "no level 5"),
         (["--pick", "T=9"], "out of range"),
         (["--pick", "Q=0"], "cannot pick from 'Q'"),
