@@ -1,16 +1,11 @@
 """Legal LIF and LOF files of any dims, memory orders, depths, folders and mosaics.
 
-``write_lif`` puts images into a container; where each pixel lies follows from ``memory_order``, as the format's strides
-allow.
-
-from aicsio.testing.lif import LifImage, write_lif
-
-write_lif("project.lif", [LifImage(pixels, "TCZYX", name="Folder/Series001", memory_order="TZCYX")])
+Rule kept here: a file holds the given pixels in the order of ``memory_order``; the strides and
+offsets of its XML follow from that order alone.
 
 Source of the structures: "LIF File Format Description" (Leica Microsystems).
 """
 
-import math
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +21,9 @@ __all__ = ["LifImage", "build_lif", "build_lof", "cut_tiles", "write_lif"]
 DIM_IDS = {"X": 1, "Y": 2, "Z": 3, "T": 4, "L": 5, "R": 6, "N": 7, "Q": 8, "E": 9, "M": 10, "P": 11}
 UNITS = {"X": "m", "Y": "m", "Z": "m", "T": "s", "L": "m", "E": "m"}
 FILETIME_1970 = 116444736000000000
+"""1970-01-01 in tenths of microseconds since 1601, as LIF counts time."""
+MAGIC, FIELD = 0x70, b"\x2a"
+"""First number of each chunk, and the mark before each of its fields."""
 
 
 @attrs.frozen(eq=False)
@@ -35,7 +33,7 @@ class LifImage:
     pixels: npt.NDArray[Any]
     """Any number of axes; uint8, uint16, uint32, float16 to float64."""
     dims: str
-    """A letter an axis of ``pixels``: those of ``DIM_IDS``, C for channels, S for red, green, blue."""
+    """A letter for each axis of ``pixels``: of ``DIM_IDS``, C for channels, S for samples."""
     name: str = "Series001"
     """Path in the project tree."""
     memory_order: str | None = None
@@ -45,7 +43,7 @@ class LifImage:
     luts: tuple[str, ...] = ()
     """Names of colour tables, one a channel."""
     dyes: tuple[str, ...] = ()
-    """Dyes, one a channel, told by active detectors."""
+    """Dyes, one a channel, written as those of active detectors."""
     lengths: Mapping[str, float] = attrs.Factory(dict)
     """By letter: from the first position to the last, in ``unit`` (seconds for T)."""
     origins: Mapping[str, float] = attrs.Factory(dict)
@@ -63,73 +61,110 @@ class LifImage:
     row_padding: int = 0
     """Bytes behind each row that belong to no pixel."""
     memory: Literal["whole", "short", "missing"] = "whole"
-    """Whether the memory block holds what the description promises."""
+    """Whether the memory block holds all pixels of the description."""
 
 
-def _layout(image: LifImage) -> tuple[dict[str, int], dict[tuple[int, int], int], int]:
-    """Strides by letter, offsets by channel and sample, and bytes in all."""
-    sizes = dict(zip(image.dims, image.pixels.shape, strict=True))
+@attrs.frozen(eq=False)
+class _MemoryPlan:
+    """Where the pixels of an image lie in its memory block."""
+
+    strides: dict[str, int]
+    """Bytes from one position to the next, by letter; C and S have offsets instead."""
+    offsets: dict[tuple[int, int], int]
+    """Bytes to the first pixel, by channel and sample."""
+    nbytes: int
+    """Length of the block."""
+
+
+def _sizes(image: LifImage) -> dict[str, int]:
+    return dict(zip(image.dims, image.pixels.shape, strict=True))
+
+
+def _channel_type(image: LifImage, channel: int) -> np.dtype[Any]:
+    return np.dtype(image.depths[channel] if image.depths else image.pixels.dtype)
+
+
+def _plan_memory(image: LifImage) -> _MemoryPlan:
+    sizes = _sizes(image)
     types = image.depths or (image.pixels.dtype.name,)
-    step = max(np.dtype(kind).itemsize for kind in types)
+    # Channels of different depth share one stride, that of the widest.
+    step = max(np.dtype(name).itemsize for name in types)
     strides: dict[str, int] = {}
     for letter in reversed(image.memory_order or image.dims):
         strides[letter] = step
         step *= sizes[letter]
         if letter == "X":
+            # Strides allow bytes at the end of a row that belong to no pixel.
             step += image.row_padding
-    channels, samples = range(sizes.get("C", 1)), range(sizes.get("S", 1))
+    channel_step, sample_step = strides.pop("C", 0), strides.pop("S", 0)
     offsets = {
-        (c, s): c * strides.get("C", 0) + s * strides.get("S", 0) for c in channels for s in samples
+        (c, s): c * channel_step + s * sample_step
+        for c in range(sizes.get("C", 1))
+        for s in range(sizes.get("S", 1))
     }
-    return {k: v for k, v in strides.items() if k not in "CS"}, offsets, step
+    return _MemoryPlan(strides, offsets, step)
 
 
 def _memory(image: LifImage) -> bytes:
-    strides, offsets, nbytes = _layout(image)
-    out = np.zeros(nbytes, np.uint8)
+    plan = _plan_memory(image)
+    out = np.zeros(plan.nbytes, np.uint8)
     letters = [letter for letter in image.dims if letter not in "CS"]
-    for (c, s), offset in offsets.items():
-        one = {"C": c, "S": s}
-        plane = image.pixels[tuple(one.get(letter, slice(None)) for letter in image.dims)]
-        kind = np.dtype(image.depths[c] if image.depths else image.pixels.dtype).newbyteorder("<")
-        view: npt.NDArray[Any] = np.ndarray(
-            plane.shape, kind, out.data, offset, tuple(strides[letter] for letter in letters)
-        )
+    strides = tuple(plan.strides[letter] for letter in letters)
+    for (c, s), offset in plan.offsets.items():
+        picks = {"C": c, "S": s}
+        plane = image.pixels[tuple(picks.get(letter, slice(None)) for letter in image.dims)]
+        dtype = _channel_type(image, c).newbyteorder("<")
+        view: npt.NDArray[Any] = np.ndarray(plane.shape, dtype, out.data, offset, strides)
         view[...] = plane
     memory = out.tobytes()
-    return memory[: -max(1, len(memory) // 3)] if image.memory == "short" else memory
+    if image.memory == "short":
+        # As after a stopped transfer: the last third is missing.
+        return memory[: -max(1, len(memory) // 3)]
+    return memory
 
 
 def _element(image: LifImage, block: str | None) -> ET.Element:
-    sizes = dict(zip(image.dims, image.pixels.shape, strict=True))
-    strides, offsets, nbytes = _layout(image)
+    """Describe an image; ``block`` is the identifier of its memory block."""
+    plan = _plan_memory(image)
     element = ET.Element("Element", Name=image.name.rpartition("/")[2])
-    described = ET.SubElement(
-        ET.SubElement(ET.SubElement(element, "Data"), "Image"), "ImageDescription"
-    )
-    channels = ET.SubElement(described, "Channels")
-    for (c, s), offset in offsets.items():
-        kind = np.dtype(image.depths[c] if image.depths else image.pixels.dtype)
+    described = ET.SubElement(ET.SubElement(element, "Data"), "Image")
+    description = ET.SubElement(described, "ImageDescription")
+    _add_channels(ET.SubElement(description, "Channels"), image, plan)
+    _add_dimensions(ET.SubElement(description, "Dimensions"), image, plan)
+    _add_times(described, image)
+    _add_settings(described, image)
+    if block is not None:
+        ET.SubElement(element, "Memory", Size=str(plan.nbytes), MemoryBlockID=block)
+    return element
+
+
+def _add_channels(channels: ET.Element, image: LifImage, plan: _MemoryPlan) -> None:
+    is_color = _sizes(image).get("S", 1) == 3
+    for (c, s), offset in plan.offsets.items():
+        dtype = _channel_type(image, c)
+        # ChannelTag: 0 gray, 1 red, 2 green, 3 blue.
+        tag = s + 1 if is_color else 0
         ET.SubElement(channels, "ChannelDescription", {
-            "DataType": "1" if kind.kind == "f" else "0", "ChannelTag": str(s + 1 if sizes.get("S", 1) == 3 else 0),
-            "Resolution": str(8 * kind.itemsize), "NameOfMeasuredQuantity": "", "Min": "0", "Max": "255", "Unit": "",
-            "LUTName": image.luts[c] if image.luts else "Gray", "IsLUTInverted": "0", "BytesInc": str(offset),
-            "BitInc": "0",
+            "DataType": str(int(dtype.kind == "f")), "ChannelTag": str(tag),
+            "Resolution": str(8 * dtype.itemsize), "NameOfMeasuredQuantity": "",
+            "Min": "0", "Max": "255", "Unit": "",
+            "LUTName": image.luts[c] if image.luts else "Gray", "IsLUTInverted": "0",
+            "BytesInc": str(offset), "BitInc": "0",
         })  # fmt: skip
-    dimensions = ET.SubElement(described, "Dimensions")
-    for letter in sorted(strides, key=strides.__getitem__):
+
+
+def _add_dimensions(dimensions: ET.Element, image: LifImage, plan: _MemoryPlan) -> None:
+    sizes = _sizes(image)
+    # LAS X lists dimensions from the fastest to the slowest.
+    for letter in sorted(plan.strides, key=plan.strides.__getitem__):
+        unit = UNITS.get(letter, "")
         ET.SubElement(dimensions, "DimensionDescription", {
             "DimID": str(DIM_IDS[letter]), "NumberOfElements": str(sizes[letter]),
-            "Origin": repr(float(image.origins.get(letter, 0))), "Length": repr(float(image.lengths.get(letter, 0))),
-            "Unit": image.unit if UNITS.get(letter) == "m" else UNITS.get(letter, ""), "BitInc": "0",
-            "BytesInc": str(strides[letter]),
+            "Origin": repr(float(image.origins.get(letter, 0))),
+            "Length": repr(float(image.lengths.get(letter, 0))),
+            "Unit": unit.replace("m", image.unit), "BitInc": "0",
+            "BytesInc": str(plan.strides[letter]),
         })  # fmt: skip
-    root = element[0][0]
-    _add_times(root, image)
-    _add_settings(root, image)
-    if block is not None:
-        ET.SubElement(element, "Memory", Size=str(nbytes), MemoryBlockID=block)
-    return element
 
 
 def _add_times(root: ET.Element, image: LifImage) -> None:
@@ -179,9 +214,10 @@ def _add_settings(root: ET.Element, image: LifImage) -> None:
             ET.SubElement(scan, "MultiBand", {"Channel": channel, "DyeName": dye, **band})
 
 
-def _text(characters: str, magic: int = 0x70) -> bytes:
+def _text(characters: str) -> bytes:
+    """Make a chunk of text: 0x70, its length, and a field of UTF-16 characters."""
     raw = characters.encode("utf-16-le")
-    return struct.pack("<IIBI", magic, len(raw) + 5, 0x2A, len(raw) // 2) + raw
+    return struct.pack("<IIcI", MAGIC, len(raw) + 5, FIELD, len(raw) // 2) + raw
 
 
 def build_lif(
@@ -197,49 +233,102 @@ def build_lif(
         2 writes block sizes with eight bytes, 1 with four.
     project
         Name of the project.
+
+    Returns
+    -------
+    The content of the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing.lif import LifImage, build_lif
+    >>> content = build_lif([LifImage(np.zeros((5, 6), np.uint8), "YX", name="Folder/a")])
+    >>> open_image(content).scene_names
+    ('Folder/a',)
     """
     root = ET.Element("LMSDataContainerHeader", Version=str(version))
     folders = {"": ET.SubElement(ET.SubElement(root, "Element", Name=project), "Children")}
     blocks = []
     for index, image in enumerate(images):
-        path = image.name.rpartition("/")[0]
-        parts = path.split("/") if path else []
-        for depth in range(1, len(parts) + 1):
-            here = "/".join(parts[:depth])
-            if here not in folders:
-                folder = ET.SubElement(
-                    folders["/".join(parts[: depth - 1])], "Element", Name=parts[depth - 1]
-                )
-                ET.SubElement(folder, "Data")
-                folders[here] = ET.SubElement(folder, "Children")
-        name = f"MemBlock_{index + 10}"
-        folders[path].append(_element(image, name))
+        identifier = f"MemBlock_{index + 10}"
+        folder = _folder(folders, image.name.rpartition("/")[0])
+        folder.append(_element(image, identifier))
         if image.memory != "missing":
-            blocks.append(_block(name, _memory(image), version))
+            blocks.append(_block(identifier, _memory(image), version))
     return _text(ET.tostring(root, encoding="unicode")) + b"".join(blocks)
 
 
-def _block(name: str, memory: bytes, version: int) -> bytes:
-    raw = name.encode("utf-16-le")
+def _folder(folders: dict[str, ET.Element], path: str) -> ET.Element:
+    """Return the children of the folder ``path``; those that are missing are made."""
+    if path not in folders:
+        parent, _, name = path.rpartition("/")
+        folder = ET.SubElement(_folder(folders, parent), "Element", Name=name)
+        ET.SubElement(folder, "Data")
+        folders[path] = ET.SubElement(folder, "Children")
+    return folders[path]
+
+
+def _block(identifier: str, memory: bytes, version: int) -> bytes:
+    raw = identifier.encode("utf-16-le")
     size = struct.pack("<Q" if version == 2 else "<I", len(memory))
-    body = b"\x2a" + size + b"\x2a" + struct.pack("<I", len(raw) // 2) + raw
-    return struct.pack("<II", 0x70, len(body)) + body + memory
+    body = FIELD + size + FIELD + struct.pack("<I", len(raw) // 2) + raw
+    return struct.pack("<II", MAGIC, len(body)) + body + memory
 
 
 def build_lof(image: LifImage) -> bytes:
-    """Make a LOF: one image, its memory before its description."""
+    """Make a LOF: one image, its memory before its description.
+
+    Parameters
+    ----------
+    image
+        The image; its folder is left out.
+
+    Returns
+    -------
+    The content of the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing.lif import LifImage, build_lof
+    >>> open_image(build_lof(LifImage(np.zeros((5, 6), np.uint8), "YX", name="a"))).dims
+    Dims(order='YX', shape=(5, 6))
+    """
     memory = _memory(image)
     root = ET.Element("LMSDataContainerHeader", Version="2")
     root.append(_element(image, "MemBlock_1"))
-    head = _text("LMS_Object_File") + struct.pack("<BIBIBQ", 0x2A, 2, 0x2A, 0, 0x2A, len(memory))
-    return head + memory + _text(ET.tostring(root, encoding="unicode"))
+    # Two version numbers, then the length of the memory.
+    head = struct.pack("<cIcIcQ", FIELD, 2, FIELD, 0, FIELD, len(memory))
+    description = _text(ET.tostring(root, encoding="unicode"))
+    return _text("LMS_Object_File") + head + memory + description
 
 
 def write_lif(path: str | Path, images: Sequence[LifImage], *, version: Literal[1, 2] = 2) -> Path:
-    """Write a LIF; returns its path."""
-    where = Path(path)
-    where.write_bytes(build_lif(images, version=version))
-    return where
+    """Write a LIF.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    images, version
+        As for ``build_lif``.
+
+    Returns
+    -------
+    The path of the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.testing.lif import LifImage, write_lif
+    >>> write_lif("zeros.lif", [LifImage(np.zeros((5, 6), np.uint8), "YX")]).name
+    'zeros.lif'
+    """
+    target = Path(path)
+    target.write_bytes(build_lif(images, version=version))
+    return target
 
 
 def cut_tiles(
@@ -249,7 +338,7 @@ def cut_tiles(
     pixel: float,
     turn: tuple[bool, bool, bool],
 ) -> tuple[npt.NDArray[Any], tuple[tuple[float, float], ...]]:
-    """Cut a picture into tiles and say where the stage stood for each.
+    """Cut a picture into tiles, with the stage position of each.
 
     Parameters
     ----------
@@ -260,21 +349,29 @@ def cut_tiles(
     pixel
         Width of a pixel in metres.
     turn
-        FlipX, FlipY, SwapXY: how the stage's axes lie against those of the picture.
+        FlipX, FlipY, SwapXY: how the axes of the stage lie against those of the picture.
 
     Returns
     -------
-    Tiles with shape (M, Y, X), and the stage's x, y in metres of each.
+    Tiles with shape (M, Y, X), and the stage position x, y of each in metres.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.testing.lif import cut_tiles
+    >>> tiles, places = cut_tiles(np.zeros((8, 12)), (4, 6), (4, 6), 1e-6, (False, False, False))
+    >>> tiles.shape, len(places)
+    ((4, 4, 6), 4)
     """
-    rows = range(0, scene.shape[0] - tile[0] + 1, step[0])
-    columns = range(0, scene.shape[1] - tile[1] + 1, step[1])
+    flip_x, flip_y, swap = turn
     tiles, places = [], []
-    for y in rows:
-        for x in columns:
+    for y in range(0, scene.shape[0] - tile[0] + 1, step[0]):
+        for x in range(0, scene.shape[1] - tile[1] + 1, step[1]):
             tiles.append(scene[y : y + tile[0], x : x + tile[1]])
-            across, down = (-x if turn[0] else x), (-y if turn[1] else y)
-            stage = (down, across) if turn[2] else (across, down)
-            places.append(
-                (math.fsum([0.01, stage[0] * pixel]), math.fsum([0.02, stage[1] * pixel]))
-            )
+            stage_x = -x if flip_x else x
+            stage_y = -y if flip_y else y
+            if swap:
+                stage_x, stage_y = stage_y, stage_x
+            # The stage stands anywhere; readers must subtract the position of the first tile.
+            places.append((0.01 + stage_x * pixel, 0.02 + stage_y * pixel))
     return np.stack(tiles), tuple(places)

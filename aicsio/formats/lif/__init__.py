@@ -15,12 +15,12 @@ from aicsio.formats import Options
 from aicsio.formats.lif.arrays import count_samples, lay_out_pixels
 from aicsio.formats.lif.container import Block, Container, is_leica_xml, is_lif, read_container
 from aicsio.formats.lif.description import (
-    MICROMETRES,
     SECONDS,
     Axis,
     Unreadable,
     describe_other_elements,
     find_images,
+    find_spacings,
     parse_axes,
     parse_channels,
     parse_xml,
@@ -68,6 +68,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
             f"{source.uri} is one of Leica's XML files (XLEF, XLIF, XLCF), which hold no pixels: "
             "open the .lof or .lif files that it names"
         )
+    # The XML lies at the start, the memory blocks behind it: headers are read, no pixels.
     container = read_container(source)
     root, repaired = parse_xml(container.text, source)
     diagnostics = [*container.diagnostics, *_report_other_data(root, container)]
@@ -90,6 +91,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         _refuse(source, images=bool(images), diagnostics=diagnostics)
     contents = Contents(tuple(scenes), container.text, tuple(diagnostics))
     if options.engine == "readlif":
+        # GPL: imported only when it is requested.
         from aicsio.formats.lif import readlif_engine
 
         return readlif_engine.replace_layouts(source, contents)
@@ -111,11 +113,13 @@ def _report_other_data(root: ET.Element, container: Container) -> list[Diagnosti
         text = f"elements that are no images are not read: {'; '.join(others)}"
         diagnostics.append(Diagnostic("lif-other-data", text))
     named = {memory.get("MemoryBlockID") for memory in root.iter("Memory")}
-    # A LOF has one block without a name, that of its image.
-    unnamed = [name for name, block in container.blocks.items() if block.size and name]
-    unused = [name for name in unnamed if name not in named]
+    unused, nbytes = [], 0
+    for name, block in container.blocks.items():
+        # A LOF has one block without a name, that of its image.
+        if name and block.size and name not in named:
+            unused.append(name)
+            nbytes += block.size
     if unused:
-        nbytes = sum(container.blocks[name].size for name in unused)
         text = (
             f"{len(unused)} memory blocks of {nbytes} bytes belong to no element of the XML, "
             f"the first is {unused[0]!r}"
@@ -154,6 +158,7 @@ def _describe_scene(
         channels = parse_channels(image)
         array = lay_out_pixels(source, _find_block(container, element, source), axes, channels)
     except Unreadable as reason:
+        # Listed all the same, so that the numbers of the scenes stay those of the project.
         text = f"{name!r} is listed without pixels: {reason}"
         return Scene(name, ()), [Diagnostic("lif-no-pixels", text, name)]
     diagnostics = [_diagnose("lif-dimensions", name, remark) for remark in remarks]
@@ -161,6 +166,7 @@ def _describe_scene(
     if "M" in array.stored:
         mosaic = stitch(array, axes, image, name, keep_apart=keep_apart)
     diagnostics += mosaic.diagnostics
+    # Names and lookup tables belong to channels; a colour image has one of three samples.
     sample_count = count_samples(channels)
     first_samples = channels[::sample_count]
     stamps = parse_time_stamps(image)
@@ -199,12 +205,13 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Bl
     block = container.blocks.get("") or container.blocks.get(identifier)
     if block is None:
         raise Unreadable(f"its memory block {identifier!r} is not in the file")
+    # A file that breaks off keeps the images whose blocks are whole.
     available = max((source.size or 0) - block.offset, 0)
     return attrs.evolve(block, size=min(block.size, available))
 
 
 def _pixel_size(axes: tuple[Axis, ...]) -> PixelSize:
-    spacing = {axis.letter: axis.spacing(MICROMETRES) for axis in axes}
+    spacing = find_spacings(axes)
     return PixelSize(spacing.get("Z"), spacing.get("Y"), spacing.get("X"))
 
 

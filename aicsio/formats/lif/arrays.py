@@ -7,6 +7,7 @@ than it has room for.
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from aicsio.formats.lif.container import Block
 from aicsio.formats.lif.description import Axis, ChannelDescription, Unreadable
@@ -44,8 +45,12 @@ def lay_out_pixels(
     """
     sample_count = count_samples(channels)
     groups = group_samples(channels, sample_count)
-    letters = [axis.letter for axis in axes]
-    shape, strides = [axis.size for axis in axes], [axis.step for axis in axes]
+    # Channels and samples are no DimensionDescriptions: they get their axes here.
+    letters, shape, strides = [], [], []
+    for axis in axes:
+        letters.append(axis.letter)
+        shape.append(axis.size)
+        strides.append(axis.step)
     channel_axis = sample_axis = -1
     if len(groups) > 1:
         channel_axis = _place_of_channels(axes, groups)
@@ -58,8 +63,8 @@ def lay_out_pixels(
         shape.append(sample_count)
         strides.append(0)
     _check_inside(block, shape, strides, channels)
+    offsets = _offsets(groups)
     dtypes = tuple(group[0].dtype for group in groups)
-    offsets = np.array([[one.offset for one in group] for group in groups])
     channel_steps, sample_steps = set(np.diff(offsets[:, 0])), set(np.diff(offsets).ravel())
     # Then one piece with strides shows any window; else each channel and sample needs its own.
     even = len(set(dtypes)) == 1 and len(channel_steps) <= 1 and len(sample_steps) <= 1
@@ -88,6 +93,7 @@ def count_samples(channels: tuple[ChannelDescription, ...]) -> int:
         return 1
     for start in range(0, len(channels), 3):
         three = channels[start : start + 3]
+        # A fluorescence image may colour three channels red, green and blue; its planes lie apart.
         offsets = sorted(one.offset for one in three)
         adjacent = offsets[2] - offsets[0] == 2 * three[0].dtype.itemsize
         one_type = len({one.dtype for one in three}) == 1
@@ -100,16 +106,19 @@ def group_samples(
     channels: tuple[ChannelDescription, ...], sample_count: int
 ) -> list[list[ChannelDescription]]:
     """Return the samples of each channel: red, green and blue by their tags."""
-    return [
-        sorted(channels[start : start + sample_count], key=lambda one: one.tag)
-        for start in range(0, len(channels), sample_count)
-    ]
+    starts = range(0, len(channels), sample_count)
+    # LAS AF describes blue, green, red in the order of memory; S is always red, green, blue.
+    return [sorted(channels[i : i + sample_count], key=lambda one: one.tag) for i in starts]
+
+
+def _offsets(groups: list[list[ChannelDescription]]) -> npt.NDArray[np.int64]:
+    """Return byte offsets in the memory block, shape (channels, samples)."""
+    return np.array([[one.offset for one in group] for group in groups], np.int64)
 
 
 def _place_of_channels(axes: tuple[Axis, ...], groups: list[list[ChannelDescription]]) -> int:
     """Return the index that C takes among the axes: behind all that take longer steps."""
-    offsets = [group[0].offset for group in groups]
-    channel_step = int(np.abs(np.diff(offsets)).min())
+    channel_step = int(np.abs(np.diff(_offsets(groups)[:, 0])).min())
     return sum(axis.step > channel_step for axis in axes)
 
 

@@ -125,6 +125,7 @@ def _read_lof(reader: readers.Reader, source: Source, offset: int, size: int) ->
     )
     if {mark_1, mark_2, mark_3} != {FIELD}:
         raise CorruptFileError.at(source.uri, offset, "expected three fields that begin with 0x2a")
+    # The XML of a LOF stands behind the pixels, so that they can be written before it is known.
     block = Block(offset + LOF_HEADER_NBYTES, nbytes)
     if block.offset + nbytes > size:
         text = f"expected a memory block of {nbytes} bytes, but the file ends at {size}"
@@ -138,6 +139,7 @@ def _read_blocks(
 ) -> tuple[dict[str, Block], tuple[Diagnostic, ...]]:
     """Walk over the memory blocks to the end of the file, or to a header that is none."""
     blocks: dict[str, Block] = {}
+    # Each header is a small read; a file has as many blocks as images.
     while offset < size:
         head = reader.read(offset, min(BLOCK_HEAD_NBYTES, size - offset))
         header = _parse_block_header(head)

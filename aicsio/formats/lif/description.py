@@ -101,6 +101,11 @@ class ChannelDescription:
     """Quantity that the pixels measure, with its unit; ``None`` where it is not named."""
 
 
+def find_spacings(axes: tuple[Axis, ...]) -> dict[str, float | None]:
+    """Return the distance of two positions in micrometres, by letter."""
+    return {axis.letter: axis.spacing(MICROMETRES) for axis in axes}
+
+
 # ---------------------------------------------------------------- elements
 
 

@@ -39,6 +39,7 @@ class LifLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
+        # Windows count from the start of their block; the memory is one array.
         starts = tuple(
             index * size + part.start
             for index, size, part in zip(block, self.block_shape, window, strict=True)
@@ -148,6 +149,7 @@ class StitchedLayout:
             window_shape[column_axis],
         )
         positions = np.frombuffer(self.m, "<i4")
+        # In the order of the list, so that a later tile covers an earlier one.
         touched = (rows.count > 0) & (columns.count > 0)
         for index in np.flatnonzero(touched).tolist():
             source_start, shape = list(window_start), list(window_shape)
@@ -177,6 +179,8 @@ class StitchedLayout:
             tuple(start + first for start, first in zip(inside, target_start, strict=True)),
         )
         shape = drop(piece.shape)
+        # Constructors and no attrs.evolve, which takes three times as long: a window may touch
+        # thousands of tiles.
         if isinstance(piece, Computed):
             return Computed(piece.function, piece.arguments, shape, piece.dtype, selection)
         tile = piece.selection.source_start[tile_axis]

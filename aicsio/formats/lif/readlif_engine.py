@@ -205,6 +205,7 @@ def _replace_layout(
         return scene, None
     array = scene.levels[0]
     letters = array.stored.order
+    # The places of tiles come from the XML; the library reads the tiles.
     stitched = None
     inner: Any = array.layout
     if isinstance(inner, StitchedLayout):
@@ -237,6 +238,7 @@ def _find_refusal(inner: LifLayout, letters: str, lif_image: Any) -> str | None:
     lead = letters[:-2]
     is_typical = tuple(lif_image.display_dims) == (1, 2) and set(letters) <= set("TMZCYX")
     if is_typical:
+        # Where C lies is the one freedom that the library has.
         assumed = "MTCZ" if lif_image.channel_as_second_dim else "MTZC"
         if lead != "".join(letter for letter in assumed if letter in lead):
             return f"it takes axes to lie in the order {assumed}, here they lie {lead}"
@@ -244,6 +246,7 @@ def _find_refusal(inner: LifLayout, letters: str, lif_image: Any) -> str | None:
         return f"its channels do not follow each plane, in {letters}"
     elif "C" in letters and dtype.itemsize > 1:
         return "it misplaces the channels of 16-bit planes that are not XY"
+    # The library computes where a plane begins from the sizes alone.
     expected_stride = dtype.itemsize
     for size, stride in zip(reversed(inner.shape), reversed(inner.strides), strict=True):
         if size > 1 and stride != expected_stride:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.formats.lif.arrays import choose_block_shape
-from aicsio.formats.lif.description import MICROMETRES, Axis, as_number
+from aicsio.formats.lif.description import Axis, as_number, find_spacings
 from aicsio.formats.lif.layout import LifLayout, StitchedLayout
 from aicsio.formats.lif.settings import MICROMETRES_PER_METRE, orientation, turn_to_image
 from aicsio.records import Diagnostic, Dims, LazyArray, Tiles
@@ -20,6 +20,10 @@ LARGEST_CANVAS = 1 << 28
 """Pixels of a plane beyond which a canvas must be filled in part: the same limit as for CZI."""
 LARGEST_SPREAD = 4096
 """How many times larger than all its tiles such a canvas may be: the same limit as for CZI."""
+FARTHEST_FIELD = float(1 << 30)
+"""Fields: times 2^31 pixels of a tile it still fits 64 bits. The canvas is refused long before."""
+FARTHEST_STAGE = 1e9
+"""Metres, for the same reason."""
 
 
 @attrs.frozen
@@ -69,14 +73,20 @@ def parse_tile_positions(image: ET.Element) -> tuple[TilePosition, ...]:
 
 
 def _parse_tile(tile: ET.Element, turn: tuple[bool, bool, bool]) -> TilePosition:
-    field_x, field_y = as_number(tile.get("FieldX")) or 0.0, as_number(tile.get("FieldY")) or 0.0
+    field_x = _within(as_number(tile.get("FieldX")) or 0.0, FARTHEST_FIELD)
+    field_y = _within(as_number(tile.get("FieldY")) or 0.0, FARTHEST_FIELD)
     # Fields count along the stage's axes, as positions do.
     column, row = turn_to_image(field_x, field_y, turn)
     stage_x, stage_y = as_number(tile.get("PosX")), as_number(tile.get("PosY"))
     if stage_x is None or stage_y is None:
         return TilePosition(None, None, int(column), int(row))
-    x, y = stage_x * MICROMETRES_PER_METRE, stage_y * MICROMETRES_PER_METRE
+    x = _within(stage_x, FARTHEST_STAGE) * MICROMETRES_PER_METRE
+    y = _within(stage_y, FARTHEST_STAGE) * MICROMETRES_PER_METRE
     return TilePosition(*turn_to_image(x, y, turn), int(column), int(row))
+
+
+def _within(value: float, limit: float) -> float:
+    return max(-limit, min(limit, value))
 
 
 def stitch(
@@ -144,7 +154,7 @@ def _place_by_stage(
 
     ``None`` where these or the pixel size are missing.
     """
-    spacing = {axis.letter: axis.spacing(MICROMETRES) for axis in axes}
+    spacing = find_spacings(axes)
     pixel_x, pixel_y = spacing.get("X"), spacing.get("Y")
     placed = [
         (m, tile.x, tile.y)
@@ -156,23 +166,18 @@ def _place_by_stage(
     m, x, y = (np.array(column) for column in zip(*placed, strict=True))
     if len(placed) > 1 and not np.ptp(x) and not np.ptp(y):
         return None  # all at one place: the scan recorded no positions
+    # The clip keeps absurd distances within 64 bits; the canvas is refused for them later.
     left = np.rint((x - x.min()) / pixel_x).clip(max=1 << 40).astype(np.int64)
     top = np.rint((y - y.min()) / pixel_y).clip(max=1 << 40).astype(np.int64)
     return _Placement(m.astype(np.int64), top, left, x, y)
 
 
 def _place_by_field(positions: tuple[TilePosition, ...], stored: Dims) -> _Placement:
-    column = np.array([tile.column for tile in positions])
-    row = np.array([tile.row for tile in positions])
-    stage_x = np.array([np.nan if tile.x is None else tile.x for tile in positions])
-    stage_y = np.array([np.nan if tile.y is None else tile.y for tile in positions])
-    return _Placement(
-        m=np.arange(len(positions)),
-        top=(row - row.min()) * stored["Y"],
-        left=(column - column.min()) * stored["X"],
-        stage_x=stage_x,
-        stage_y=stage_y,
-    )
+    fields = np.array([(tile.row, tile.column) for tile in positions], np.int64)
+    top, left = ((fields - fields.min(axis=0)) * (stored["Y"], stored["X"])).T
+    # A missing position becomes NaN.
+    stage = np.array([(tile.x, tile.y) for tile in positions], np.float64)
+    return _Placement(np.arange(len(positions)), top, left, stage[:, 0], stage[:, 1])
 
 
 def _too_far(placement: _Placement, stored: Dims) -> bool:
@@ -180,6 +185,7 @@ def _too_far(placement: _Placement, stored: Dims) -> bool:
     height, width = (int(n) for n in _canvas_size(placement.top, placement.left, stored))
     if max(height, width) > 2**31 - 1:  # positions are stored in 32 bits
         return True
+    # A long, thin scan is legal: only a canvas that is both huge and nearly empty is not.
     filled = len(placement.m) * stored["Y"] * stored["X"]
     return height * width > max(LARGEST_CANVAS, LARGEST_SPREAD * filled)
 

@@ -85,7 +85,20 @@ def test_tiles_without_any_position_lie_by_their_fields() -> None:
     assert codes(bare) == ["lif-tiles-by-field"]
 
 
-@pytest.mark.parametrize("far", [10.0, 1e9, 1e300])
+def test_fields_of_absurd_distance_stay_apart() -> None:
+    content = image(TILES[:2], places((0, 0), (0, 0)))
+    field = 'FieldX="0"'.encode("utf-16-le")
+    far = content.replace(field, 'FieldX="9e307"'.encode("utf-16-le"), 1)
+    grown = len(far) - len(content)
+    length = int.from_bytes(content[4:8], "little") + grown
+    characters = int.from_bytes(content[9:13], "little") + grown // 2
+    header = content[:4] + length.to_bytes(4, "little") + b"\x2a" + characters.to_bytes(4, "little")
+    handle = mosaic(header + far[13:])
+    assert codes(handle) == ["lif-tiles-too-far"]
+    np.testing.assert_array_equal(to_numpy(handle), TILES[:2])
+
+
+@pytest.mark.parametrize("far", [10.0, 1e9, 1e300, 1.7e308])
 def test_tiles_of_absurd_distance_stay_apart(far: float) -> None:
     handle = mosaic(image(TILES, ((0.0, 0.0), (far, 0.0), (0.0, far), (far, far))))
     assert codes(handle) == ["lif-tiles-too-far"]
