@@ -2,9 +2,10 @@
 
 import importlib.util
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import psutil
 import pytest
@@ -37,6 +38,32 @@ beartype_package("aicsio", conf=BeartypeConf(violation_type=_load_errors()))
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("AICSIO_HYPOTHESIS", "ci"))
+
+
+OPTIONAL = (
+    "aiohttp",
+    "h5netcdf",
+    "moto",
+    "netCDF4",
+    "obstore",
+    "pylibCZIrw",
+    "s3fs",
+    "xarray",
+    "zarr",
+)
+"""Packages of the extra ``servers``, which the README's test command does not install."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:  # noqa: ARG001
+    """Skip a test that needs a package of the extra ``servers`` where that is not installed."""
+    try:
+        return (yield)
+    except ImportError as error:
+        for name in OPTIONAL:
+            if re.search(rf"\b{name}\b", str(error)) and importlib.util.find_spec(name) is None:
+                pytest.skip(f"needs {name}: pip install '.[test,servers]'")
+        raise
 
 
 def _open_files() -> set[str]:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import ome_types
 import pytest
-import xarray as xr
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -520,6 +519,8 @@ def test_an_xarray_says_what_it_is(lazy: bool) -> None:
 
 
 def test_an_xarray_that_says_nothing_takes_what_is_given() -> None:
+    import xarray as xr
+
     img = AICSImage(xr.DataArray(counted((2, 4, 5))), dim_order="CYX", channel_names=["a", "b"])
     assert (img.shape, img.channel_names) == ((1, 2, 1, 4, 5), ["a", "b"])
     assert AICSImage(xr.DataArray(counted((2, 4, 5)))).dims.Z == 2

@@ -8,7 +8,6 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
-import xarray as xr
 
 from aicsio import (
     AICSImage,
@@ -29,6 +28,8 @@ STACK = np.arange(2 * 3 * 8 * 9, dtype=np.uint16).reshape(2, 3, 8, 9)
 
 
 def test_arrays_of_any_kind_are_written_with_their_names(tmp_path: Path) -> None:
+    import xarray as xr
+
     path = tmp_path / "a.ome.tiff"
     named = xr.DataArray(STACK, dims=tuple("CZYX"), coords={"C": ["a", "b"]})
     for image in (STACK, da.from_array(STACK, chunks=4), named):

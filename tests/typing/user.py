@@ -10,7 +10,6 @@ import dask.array as da
 import distributed
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 import aicsio
 from aicsio import (
@@ -38,7 +37,6 @@ from aicsio import (
     select_scene,
     to_dask,
     to_numpy,
-    to_xarray,
     transpose_to,
     use_dask,
     write_ome_tiff,
@@ -118,8 +116,6 @@ assert_type(to_dask(handle), da.Array)
 assert_type(to_dask(handle, chunks="ZYX"), da.Array)
 assert_type(to_dask(handle, chunks={"Z": 1, "Y": -1}), da.Array)
 assert_type(to_dask(handle, chunks=(1, 1, (3, 4))), da.Array)
-assert_type(to_xarray(handle), xr.DataArray)
-assert_type(to_xarray(handle, lazy=True, chunks="YX"), xr.DataArray)
 assert_type(write_ome_tiff(handle, "out.ome.tiff"), WriteReport)
 assert_type(
     write_ome_tiff(handle, Path("out.ome.tiff"), compression="zstd", overwrite=True), WriteReport
@@ -139,7 +135,6 @@ assert_type(to_numpy(), Step[npt.NDArray[Any]])
 assert_type(to_numpy(workers=2), Step[npt.NDArray[Any]])
 assert_type(to_dask(), Step[da.Array])
 assert_type(to_dask(chunks={"Z": 1}), Step[da.Array])
-assert_type(to_xarray(lazy=True), Step[xr.DataArray])
 assert_type(write_ome_tiff("out.ome.tiff", overwrite=True), Step[WriteReport])
 
 assert_type(select_scene(1)(handle), ImageHandle)
@@ -160,9 +155,6 @@ assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0)), ImageHandle
 assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0), to_numpy()), npt.NDArray[Any])
 assert_type(pipe(handle, select_scene(1), to_numpy(), brightest), float)
 assert_type(pipe(handle, select_scene(1), transpose_to("ZYX"), to_dask()), da.Array)
-assert_type(
-    pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), to_xarray()), xr.DataArray
-)
 assert_type(
     pipe(
         handle,
@@ -203,7 +195,6 @@ by_name: dict[Step[Any], str] = {select_scene(1): "scene", to_numpy(): "pixels"}
 img = AICSImage("my_file.tiff")
 assert_type(img.data, npt.NDArray[Any])
 assert_type(img.dask_data, da.Array)
-assert_type(img.xarray_data, xr.DataArray)
 assert_type(img.dims.X, int)
 assert_type(img.shape, tuple[int, ...])
 assert_type(img.scenes, tuple[str, ...])

@@ -4,7 +4,6 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
-import xarray as xr
 
 from aicsio import explain, open_image, select_scene, to_dask, to_numpy, transpose_to
 from aicsio.errors import ArgumentTypeError, DimensionError
@@ -130,6 +129,8 @@ def test_a_dask_array_of_unknown_length_says_what_to_do() -> None:
 
 def test_xarrays_are_taken_for_their_pixels() -> None:
     """Two that have the same name are told apart."""
+    import xarray as xr
+
     ones, twos = (xr.DataArray(da.full((3, 4), n, chunks=2), name="same") for n in (1, 2))
     assert open_image(ones) != open_image(twos)
     assert np.array_equal(to_numpy(open_image(twos)), np.full((3, 4), 2))
