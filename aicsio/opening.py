@@ -1,7 +1,7 @@
-"""``open_image`` and ``explain``: from whatever names an image to a handle.
+"""From any name of an image to a handle: ``open_image`` and ``explain``. Imports `formats`, `_io` and `_dims`.
 
-Rule kept here: nothing is swallowed while choosing. A format either declines by its content, or its error reaches
-the caller.
+Rule kept here: nothing is swallowed while choosing. A format either declines by its content, or its
+error reaches the caller.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from aicsio import formats
 from aicsio._checks import checked
 from aicsio._dims import notation
 from aicsio._io import readers
+from aicsio._io.sources import folder_error
 from aicsio.errors import CorruptFileError, DimensionError, SceneError, UnsupportedFormatError
 from aicsio.records import (
     Channel,
@@ -23,6 +24,7 @@ from aicsio.records import (
     Dims,
     ImageHandle,
     LazyArray,
+    Pick,
     PixelSize,
     Scene,
     Source,
@@ -34,14 +36,14 @@ __all__ = ["Candidate", "explain", "open_image"]
 
 @attrs.frozen
 class Candidate:
-    """What became of one format while choosing."""
+    """One format that was considered for a file."""
 
     format: str
     """Name in the table of formats."""
     taken: bool
-    """Whether this one opens the file."""
+    """Whether this format opens the file."""
     reason: str
-    """Why, or why not."""
+    """Why it opens the file, or why not."""
 
 
 @checked
@@ -56,26 +58,27 @@ def open_image(
     pixel_size: PixelSize | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> ImageHandle:
-    """Open an image: read what the file says of itself, no pixels, and leave nothing open.
+    """Open an image: read its metadata and no pixels, and leave nothing open.
 
     Parameters
     ----------
     image
-        Path, URL of any fsspec file system, ``bytes``, binary file object, numpy or dask array (read in place, not
-        copied), or a list of arrays (one scene each).
+        Path, URL of any fsspec file system, ``bytes``, binary file object, numpy or dask array
+        (read in place, not copied), or a list of arrays (one scene each).
     format
         Name of the format, to skip recognition; see ``explain``.
     engine
-        Which reader of a format that has several; see the page of the format.
+        Name of the engine, for a format that has several: ``"native"`` (the default),
+        ``"aicspylibczi"`` for CZI, ``"readlif"`` for LIF.
     mosaic
         ``"stitched"`` places tiles on one canvas, ``"tiles"`` keeps them apart along M.
     dims
-        Letters of the stored axes, for files that do not name them and for arrays. Given for a file, it overrides
-        what the file says. Letters of axes of size 1 may be left out.
+        Letters of the stored axes, for files that do not name them and for arrays. They override
+        the letters of the file. Letters of axes of size 1 may be left out.
     channel_names
-        Names along C, in place of those of the file.
+        Names along C, which replace those of the file.
     pixel_size
-        Micrometres, in place of what the file says.
+        Micrometres, which replace the size in the file.
     storage_options
         For URLs: keyword arguments of the fsspec file system.
 
@@ -86,14 +89,20 @@ def open_image(
 
     Raises
     ------
-    SourceNotFoundError, SourceError
-        When there is nothing, or it cannot be read.
+    SourceNotFoundError
+        When the path or URL names nothing.
+    SourceError
+        When the bytes cannot be read.
     UnsupportedFormatError
-        When no format takes the file.
+        When no format opens the file, or the format has no such engine.
+    MissingDependencyError
+        When the format needs a package that is not installed.
     CorruptFileError
         When the file breaks the rules of its format.
     DimensionError
         When ``dims`` or ``channel_names`` do not fit.
+    SceneError
+        When no scene of the file has pixels.
 
     Examples
     --------
@@ -114,7 +123,7 @@ def open_image(
     else:
         options = formats.Options(mosaic=mosaic, engine=engine)
         with readers.session():
-            source = readers.identify(image, storage_options)
+            source = readers.identify(image, storage_options, folders=True)
             row = _choose(source) if format is None else _named(format)
             row.check_engine(engine)
             contents, name = row.load().read_contents(source, options), row.name
@@ -133,7 +142,7 @@ def open_image(
 def explain(
     image: object, *, storage_options: Mapping[str, Any] | None = None
 ) -> tuple[Candidate, ...]:
-    """Say which format opens a file, and why each of the others does not.
+    """List the formats in the order in which they are asked, with the reason for each decision.
 
     Parameters
     ----------
@@ -145,7 +154,14 @@ def explain(
     Returns
     -------
     tuple of Candidate
-        In the order in which the formats are asked.
+        At most one of them is taken.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When the path or URL names nothing.
+    SourceError
+        When the bytes cannot be read.
 
     Examples
     --------
@@ -153,35 +169,32 @@ def explain(
     >>> [candidate.format for candidate in explain(b"no image") if candidate.taken]
     []
     """
-    told: list[Candidate] = []
+    listed: list[Candidate] = []
     taken = False
     with readers.session():
-        source = readers.identify(image, storage_options)
+        source = readers.identify(image, storage_options, folders=True)
         head = readers.read_head(source, formats.HEAD_BYTES)
         for row in formats.candidates(source):
             if taken:
-                told.append(Candidate(row.name, False, "not asked: another format took the file"))
+                reason = "not asked: another format took the file"
+                listed.append(Candidate(row.name, False, reason))
                 continue
             missing = row.missing()
             if missing:
-                told.append(
-                    Candidate(
-                        row.name, False, f"needs {', '.join(missing)}, which is not installed"
-                    )
-                )
+                reason = f"needs {', '.join(missing)}, which is not installed"
+                listed.append(Candidate(row.name, False, reason))
                 continue
             taken = row.load().recognises(source, head)
-            told.append(
-                Candidate(row.name, taken, f"its content {'is' if taken else 'is not'} {row.name}")
-            )
-    return tuple(told)
+            verb = "is" if taken else "is not"
+            listed.append(Candidate(row.name, taken, f"its content {verb} {row.name}"))
+    return tuple(listed)
 
 
 def _choose(source: Source) -> formats.Format:
     if source.size == 0:
         raise CorruptFileError.at(source.uri, 0, "the file is empty")
     head = readers.read_head(source, formats.HEAD_BYTES)
-    declined = []
+    declined: list[str] = []
     for row in formats.candidates(source):
         missing = row.missing()
         if missing:
@@ -190,10 +203,12 @@ def _choose(source: Source) -> formats.Format:
             return row
         else:
             declined.append(row.name)
+    if source.folder:
+        raise folder_error(source.uri)
     start = " ".join(f"{byte:02x}" for byte in head[:8])
     raise UnsupportedFormatError(
-        f"no format takes {source.uri!r} (it begins with {start}); asked: {', '.join(declined)}. "
-        "explain() tells why each declined"
+        f"no format opens {source.uri!r} (it begins with {start}); asked: {', '.join(declined)}. "
+        "explain() lists why each declined"
     )
 
 
@@ -215,50 +230,70 @@ def _is_array(value: object) -> bool:
 
 def _with_dims(contents: Contents, dims: str) -> Contents:
     """Rename the stored axes, in every scene that has as many."""
-    scenes = [_renamed(scene, dims) for scene in contents.scenes]
-    if all(scene is None for scene in scenes):
-        there = "; ".join(sorted({str(scene.dims) for scene in contents.scenes}))
-        raise DimensionError(f"dims={dims!r} names {len(dims)} axes, but the file has: {there}")
-    kept = tuple(
-        old if new is None else new for old, new in zip(contents.scenes, scenes, strict=True)
+    renamed = [_renamed(scene, dims) for scene in contents.scenes]
+    if all(scene is None for scene in renamed):
+        present = "; ".join(sorted({str(scene.dims) for scene in contents.scenes}))
+        raise DimensionError(f"dims={dims!r} names {len(dims)} axes, but the file has: {present}")
+    scenes = tuple(
+        before if after is None else after
+        for before, after in zip(contents.scenes, renamed, strict=True)
     )
-    said = tuple(item for item in contents.diagnostics if item.code != "guessed-axes")
-    note = Diagnostic("named-axes", f"the caller named the axes {dims!r}")
-    return attrs.evolve(contents, scenes=kept, diagnostics=(*said, note))
+    kept = tuple(note for note in contents.diagnostics if note.code != "guessed-axes")
+    named = Diagnostic("named-axes", f"the caller named the axes {dims!r}")
+    return attrs.evolve(contents, scenes=scenes, diagnostics=(*kept, named))
 
 
 def _renamed(scene: Scene, dims: str) -> Scene | None:
-    levels = [_relettered(level, dims) for level in scene.levels]
-    kept = tuple(level for level in levels if level is not None)
-    return attrs.evolve(scene, levels=kept) if len(kept) == len(levels) else None
+    levels: list[LazyArray] = []
+    for level in scene.levels:
+        relettered = _relettered(level, dims)
+        if relettered is None:
+            return None
+        levels.append(relettered)
+    return attrs.evolve(scene, levels=tuple(levels))
 
 
 def _relettered(level: LazyArray, dims: str) -> LazyArray | None:
-    """Name the axes; those of size 1 that the caller left out keep a letter in the file and are not shown."""
+    """Name the axes; ``None`` if their number differs.
+
+    Axes of size 1 that the caller left out keep a letter in the stored dims and are not shown.
+    """
     shape = level.stored.shape
-    shown = (
-        range(len(shape))
-        if len(dims) == len(shape)
-        else [axis for axis, size in enumerate(shape) if size != 1]
-    )
+    if len(dims) == len(shape):
+        shown = list(range(len(shape)))
+    else:
+        shown = [axis for axis, size in enumerate(shape) if size != 1]
     if len(dims) != len(shown):
         return None
-    spare = iter(dict.fromkeys(c for c in level.stored.order + ascii_uppercase if c not in dims))
-    named = dict(zip(shown, dims, strict=True))
-    stored = Dims(
-        "".join(named[axis] if axis in named else next(spare) for axis in range(len(shape))), shape
-    )
-    picks = tuple(range(size) if axis in named else 0 for axis, size in enumerate(shape))
-    return attrs.evolve(level, stored=stored, view=View(dims, tuple(shown), picks))
+    letters = dict.fromkeys(level.stored.order + ascii_uppercase)
+    spare = iter([letter for letter in letters if letter not in dims])
+    letter_of_axis = dict(zip(shown, dims, strict=True))
+    order = ""
+    picks: list[Pick] = []
+    for axis, size in enumerate(shape):
+        if axis in letter_of_axis:
+            order += letter_of_axis[axis]
+            picks.append(range(size))
+        else:
+            order += next(spare)
+            picks.append(0)
+    view = View(dims, tuple(shown), tuple(picks))
+    return attrs.evolve(level, stored=Dims(order, shape), view=view)
 
 
 def with_overrides(
     contents: Contents, names: Sequence[str] | None, pixel_size: PixelSize | None
 ) -> Contents:
+    """Replace the channel names and the pixel size of every scene by those of the caller.
+
+    Raises
+    ------
+    DimensionError
+        When a scene has another number of channels than there are names.
+    """
     scenes = contents.scenes
     if names is not None:
-        if isinstance(names, str):
-            names = [names]
+        names = [names] if isinstance(names, str) else names
         scenes = tuple(_with_names(scene, names) for scene in scenes)
     if pixel_size is not None:
         scenes = tuple(attrs.evolve(scene, pixel_size=pixel_size) for scene in scenes)
@@ -266,7 +301,7 @@ def with_overrides(
 
 
 def _with_names(scene: Scene, names: Sequence[str]) -> Scene:
-    count = scene.levels[0].stored["C"] if scene.levels and "C" in scene.levels[0].stored else 1
+    count = scene.levels[0].stored.get("C", 1) if scene.levels else 1
     if len(names) != count:
         raise DimensionError(
             f"{len(names)} channel names {list(names)} for {count} channels of {scene.name!r}"

@@ -1,3 +1,6 @@
+import os
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,10 @@ from aicsio.errors import (
     DimensionError,
     MissingDependencyError,
     SceneError,
+    SourceError,
     UnsupportedFormatError,
 )
-from aicsio.records import Contents, Scene
+from aicsio.records import Contents, Scene, Source
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels, write
 
 
@@ -206,3 +210,50 @@ class TestFocus:
         assert open_count() == 0
         plain.rename(plain.with_name("elsewhere.tif"))
         assert handle.shape == (6, 32, 48)
+
+
+class TestFolders:
+    """A format whose row has ``folders`` is shown folders; its module reads the files in them."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        (tmp_path / "tree").mkdir()
+        (tmp_path / "tree" / "pixels").write_bytes(bytes(range(12)))
+        module = types.ModuleType("format_of_folders")
+
+        def recognises(source: Source, head: bytes) -> bool:
+            return source.folder and head == b"" and os.path.exists(f"{source.uri}/pixels")
+
+        def read_contents(source: Source, options: formats.Options) -> Contents:  # noqa: ARG001
+            handle = open_image(np.fromfile(f"{source.uri}/pixels", "u1").reshape(3, 4))
+            return handle.contents
+
+        module.recognises = recognises  # type: ignore[attr-defined]
+        module.read_contents = read_contents  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        row = formats.Format("tree", (), module.__name__, folders=True)
+        monkeypatch.setattr(formats, "TABLE", (*formats.TABLE, row))
+        return tmp_path
+
+    def test_a_folder_goes_to_formats_that_open_folders(self, folder: Path) -> None:
+        handle = open_image(folder / "tree")
+        assert (handle.format, handle.source.folder) == ("tree", True)
+        assert np.array_equal(np.asarray(handle), np.arange(12).reshape(3, 4))
+        assert [(c.format, c.taken) for c in explain(folder / "tree")] == [("tree", True)]
+
+    def test_a_folder_that_no_format_opens_is_a_source_error(self, folder: Path) -> None:
+        with pytest.raises(SourceError, match="is a folder: give one of the files in it"):
+            open_image(folder)
+
+    def test_files_are_not_shown_as_folders(self, folder: Path) -> None:
+        with pytest.raises(UnsupportedFormatError):
+            open_image(folder / "tree" / "pixels")
+
+
+def test_an_engine_that_the_format_lacks_is_an_error_that_lists_those_it_has() -> None:
+    (content,) = build(TiffSpec()).values()
+    with pytest.raises(
+        UnsupportedFormatError, match="ome-tiff has no engine 'bioformats'; there are native"
+    ):
+        open_image(content, engine="bioformats")
+    assert open_image(content, engine="native").shape == open_image(content).shape

@@ -24,7 +24,7 @@ from aicsio._io.remote import (
     serves_many,
 )
 from aicsio._io.requests import changed_error
-from aicsio._io.sources import identify, neighbours, sibling
+from aicsio._io.sources import folder_error, identify, neighbours, sibling
 from aicsio.errors import AicsioError, SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -272,6 +272,8 @@ def _open_descriptor(path: str) -> int:
 
 
 def _open_reader(source: Source) -> Reader:
+    if source.folder:
+        raise folder_error(source.uri)
     if source.content is not None:
         return _BytesReader(source)
     if not source.local:
@@ -305,7 +307,9 @@ def _open_local(source: Source) -> BinaryIO:
 
 
 def read_head(source: Source, nbytes: int) -> bytes:
-    """Return the first ``nbytes`` bytes of a source, fewer if it is shorter."""
+    """Return the first ``nbytes`` bytes of a source, fewer if it is shorter; none of a folder."""
+    if source.folder:
+        return b""
     count = nbytes if source.size is None else min(nbytes, source.size)
     with lend(source) as reader:
         return reader.read(0, count) if count else b""

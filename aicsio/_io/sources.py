@@ -15,7 +15,9 @@ from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, Sour
 from aicsio.records import Source
 
 
-def identify(where: object, storage_options: Mapping[str, Any] | None = None) -> Source:
+def identify(
+    where: object, storage_options: Mapping[str, Any] | None = None, *, folders: bool = False
+) -> Source:
     """Find the bytes and take their size and fingerprint.
 
     Parameters
@@ -25,6 +27,8 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
         ``Source``.
     storage_options
         Keyword arguments for the file system of a URL; JSON values.
+    folders
+        Whether a folder of this machine is a source; if not, it raises.
 
     Raises
     ------
@@ -38,9 +42,9 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     """
     if isinstance(where, str):
         if not urls.is_url(where) or os.path.exists(where):
-            return _from_path(where)
+            return _from_path(where, folders=folders)
         if where.startswith(("file://", "local://")):
-            return _from_path(urls.path_of_file_url(where))
+            return _from_path(urls.path_of_file_url(where), folders=folders)
         return _from_url(where, storage_options or {})
     if isinstance(where, Source):
         return where
@@ -51,10 +55,15 @@ def identify(where: object, storage_options: Mapping[str, Any] | None = None) ->
     ):
         return _from_file_object(where)
     if isinstance(where, os.PathLike):
-        return _from_path(os.fsdecode(where))
+        return _from_path(os.fsdecode(where), folders=folders)
     raise ArgumentTypeError(
         f"cannot read from a {type(where).__name__}: give a path, URL, bytes or binary file"
     )
+
+
+def folder_error(path: str) -> SourceError:
+    """Make the error for a folder that no format opens."""
+    return SourceError(f"{path!r} is a folder: give one of the files in it")
 
 
 def sibling(source: Source, name: str) -> Source | None:
@@ -124,7 +133,7 @@ def _from_file_object(file: Any) -> Source:
     return _from_bytes(content)
 
 
-def _from_path(name: str) -> Source:
+def _from_path(name: str, *, folders: bool = False) -> Source:
     path = name
     try:
         # abspath asks for the working folder, which may be gone.
@@ -135,7 +144,9 @@ def _from_path(name: str) -> Source:
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot look at {path!r}: {error}") from error
     if stat.S_ISDIR(status.st_mode):
-        raise SourceError(f"{path!r} is a folder: give one of the files in it")
+        if not folders:
+            raise folder_error(path)
+        return Source(path, fingerprint=str(status.st_mtime_ns), folder=True)
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe or a terminal waits until somebody writes to it.
         raise SourceError(f"{path!r} is no regular file: read it yourself and give the bytes")

@@ -23,3 +23,5 @@ class Source:
     """The bytes themselves if the caller passed them, else ``None``."""
     local: bool = True
     """Whether ``uri`` is a path of this machine's file system."""
+    folder: bool = False
+    """Whether ``uri`` is a folder: some formats are a tree of files."""

@@ -148,7 +148,7 @@ def test_info_goes_on_after_a_file_that_fails(run: Run, slide: Path, tmp_path: P
     assert out.startswith(str(slide))
     missing, unread = err.splitlines()
     assert "nothing.tif" in missing
-    assert "no format takes" in unread
+    assert "no format opens" in unread
     code, out, err = run("info", "--json", text, slide)
     assert code == 1
     assert json.loads(out)[0]["kind"] == "UnsupportedFormatError"

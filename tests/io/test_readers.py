@@ -267,7 +267,7 @@ class TestBuffers:
                 assert np.array_equal(
                     to_numpy(open_image(where)).squeeze(), pixels(spec.images[0]).squeeze()
                 )
-        with pytest.raises(UnsupportedFormatError, match="no format takes"):
+        with pytest.raises(UnsupportedFormatError, match="no format opens"):
             open_image(b"neither this nor that")
         with pytest.raises(CorruptFileError, match="empty"):
             open_image(b"")

@@ -222,7 +222,7 @@ def test_what_is_looked_into_and_read(tmp_path: Path, opened: list[str]) -> None
     [
         (ImageSpec(Y=12, X=21), DimensionError, "has Y=12, X=21 of uint16, but .*img_t0"),
         (ImageSpec(Y=12, X=20, dtype="uint8"), DimensionError, "of uint8"),
-        (None, UnsupportedFormatError, "no format takes"),
+        (None, UnsupportedFormatError, "no format opens"),
     ],
 )
 def test_a_file_that_is_not_like_the_first_raises_when_it_is_read(

@@ -446,7 +446,7 @@ def test_there_is_no_such_file(tmp_path: Path) -> None:
 
 def test_no_image(tmp_path: Path) -> None:
     (tmp_path / "example.txt").write_text("no pixels here\n")
-    with pytest.raises(ValueError, match="no format takes"):
+    with pytest.raises(ValueError, match="no format opens"):
         AICSImage(tmp_path / "example.txt")
 
 
