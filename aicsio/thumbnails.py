@@ -1,10 +1,11 @@
-"""A small picture of an image, made without reading more than it needs.
+"""A small picture of an image, from as few bytes as possible.
 
-Rule kept here: memory is bounded. The smallest level that suffices is read; of planes that are still large, only the
-rows and columns that are shown, band by band.
+Rule kept here: memory is bounded. The smallest sufficient level is read; from planes that are still
+large, only the rows and columns that are shown, band by band.
 """
 
 import colorsys
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -19,269 +20,323 @@ Array: TypeAlias = npt.NDArray[Any]
 Picture: TypeAlias = npt.NDArray[np.uint8]
 
 WHOLE_BYTES = 64 * 1024 * 1024
-"""Planes up to this size are read whole and averaged; of larger ones rows and columns are left out."""
+"""Planes up to this size are read whole and averaged; larger ones are sampled, to bound memory."""
 BAND_BYTES = 32 * 1024 * 1024
-"""Rows of a large plane that are read at once."""
-LONG = 64 * 1024
-"""Bytes that it costs less to leave out than to read."""
+"""Bytes of a large plane that are read at once."""
+SKIPPED_BYTES = 64 * 1024
+"""A gap between two rows that is at least this long is skipped, not read: one seek costs less."""
 LOW, HIGH = 0.5, 99.8
-"""Percentiles shown as black and white: the background of fluorescence is most of the image."""
+"""Percentiles shown as black and white: most of a fluorescence image is background."""
 MOST_CHANNELS = 7
-"""More colours than these cannot be told apart."""
+"""There are seven distinct sums of red, green and blue at full intensity."""
 DEFAULT_COLORS = (0x00FF00, 0xFF00FF, 0x00FFFF, 0xFFFF00, 0xFF0000, 0x0000FF, 0xFFFFFF)
-"""For channels of which the file says neither colour nor wavelength: the first two suit the colour-blind."""
+"""For channels without colour and wavelength. The first two suit the colour-blind."""
 
 
 def thumbnail(
     handle: ImageHandle, size: int, progress: Callable[[int, int], object] | None = None
 ) -> Picture:
-    """Draw the image in focus: the middle of Z, the first position of all else, channels in their colours.
+    """Draw the image in focus.
+
+    The picture shows the middle of Z, the first position of every other dimension, and up to seven
+    channels in their colours. Without colours in the file, the emission wavelengths choose them.
 
     Parameters
     ----------
     handle
-        An opened image; a level that was chosen is kept, level 0 means the smallest that suffices.
+        An opened image. A level other than 0 is drawn as it is; for level 0, the smallest
+        sufficient level is drawn.
     size
         Pixels of the longer side; smaller images are not enlarged.
     progress
-        Called with the bands done and their number.
+        Called with the number of bands read and their total.
 
     Returns
     -------
     numpy.ndarray
-        uint8, shape (Y, X) for gray, (Y, X, 3) for colours, (Y, X, 4) where the image has alpha.
+        uint8; shape (Y, X) for gray, (Y, X, 3) for colours, (Y, X, 4) for an image with alpha.
 
     Raises
     ------
-    CorruptFileError, SourceError
-        When the pixels cannot be read.
+    CorruptFileError
+        When the pixels cannot be decoded.
+    SourceError
+        When the file cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.thumbnails import thumbnail
+    >>> ramp = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    >>> thumbnail(open_image(ramp, dims="YX"), 3)
+    array([[  0,  50, 101],
+           [153, 204, 255]], dtype=uint8)
     """
-    array = _focused(handle, size)
-    count = array.dims.C if "C" in array.dims else 1
-    # A palette is that of the first page: it does not speak for the other channels.
-    palette = handle.scene.color_map if count == 1 else None
-    planes = [
-        _plane(array, c, size, smooth=palette is None, report=_part(progress, c, count))
-        for c in range(count)
-    ]
-    if palette is not None and planes[0].ndim == 2 and planes[0].dtype.kind == "u":
-        return _indexed(planes[0], palette)
-    if planes[0].ndim == 3:
-        return _samples(planes[0])
+    array = _select_array(handle, size)
+    count = array.dims.get("C", 1)
+    # A palette is that of the first page; other channels may have other colours.
+    palette = _palette_of(handle, array.dtype) if count == 1 else None
+    planes = []
+    for channel in range(count):
+        report = _report_share(progress, channel, count)
+        planes.append(_read_plane(array, channel, size, smooth=palette is None, report=report))
+    first = planes[0]
+    if palette is not None and first.ndim == 2:
+        return _apply_palette(first, palette)
+    if first.ndim == 3:
+        return _draw_samples(first)
+    stretched = [_stretch_contrast(plane) for plane in planes]
     if count == 1:
-        return _as_bytes(_stretched(planes[0], planes[0].dtype))
-    return composed(
-        [_stretched(plane, plane.dtype) for plane in planes], colors(handle.channels[:count])
-    )
+        return _to_bytes(stretched[0])
+    return compose(stretched, choose_colors(handle.channels[:count]))
 
 
-def _part(
-    progress: Callable[[int, int], object] | None, c: int, count: int
+def _report_share(
+    progress: Callable[[int, int], object] | None, channel: int, count: int
 ) -> Callable[[int, int], object] | None:
-    return (
-        None if progress is None else lambda done, total: progress(c * total + done, count * total)
-    )
+    """Turn the progress of one channel into that of all."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> object:
+        return progress(channel * total + done, count * total)
+
+    return report
 
 
-# ---------------------------------------------------------------- what is read
+# ---------------------------------------------------------------- reading
 
 
-def _focused(handle: ImageHandle, size: int) -> LazyArray:
-    """Show what is drawn as CYX, CYXS, YX or YXS, at the level that suffices."""
+def _select_array(handle: ImageHandle, size: int) -> LazyArray:
+    """View the drawn pixels as CYX, CYXS, YX or YXS, at the smallest sufficient level."""
     array = handle.array
     if handle.level == 0 and array == handle.levels[0]:
-        enough = [
-            level
-            for level in handle.levels
-            if _longest(level.dims) >= min(size, _longest(array.dims))
-        ]
-        array = min(enough, key=lambda level: _longest(level.dims))
+        required = min(size, _longest_side(array.dims))
+        sufficient = [level for level in handle.levels if _longest_side(level.dims) >= required]
+        array = min(sufficient, key=lambda level: _longest_side(level.dims))
     dims = array.dims
-    picks: dict[str, Any] = {letter: n // 2 if letter == "Z" else 0 for letter, n in dims.items()}
     plane = _plane_letters(dims)
-    shown = ("C" if dims.get("C", 1) > 1 else "") + plane + ("S" if "S" in dims else "")
-    for letter in shown:
-        picks.pop(letter, None)
-    if "C" in shown:
+    drawn = plane
+    if dims.get("C", 1) > 1:
+        drawn = "C" + drawn
+    if "S" in dims:
+        drawn += "S"
+    picks: dict[str, Any] = {}
+    for letter, length in dims.items():
+        if letter not in drawn:
+            picks[letter] = length // 2 if letter == "Z" else 0
+    if "C" in drawn:
         picks["C"] = slice(0, MOST_CHANNELS)
-    order = shown.replace(plane, "YX") if plane == "YX" else shown
-    return views.transpose(array, order, picks)
+    return views.transpose(array, drawn, picks)
 
 
 def _plane_letters(dims: Dims) -> str:
-    """Y and X; of an image without them its two longest axes."""
+    """Y and X; for an image without them, its two longest axes."""
     if "Y" in dims and "X" in dims:
         return "YX"
-    others = sorted(
-        (letter for letter in dims if letter not in "CS"), key=lambda letter: -dims[letter]
-    )
-    chosen = [letter for letter in dims if letter in others[:2]]
-    return "".join([*("YX"[: 2 - len(chosen)]), *chosen]) if len(chosen) < 2 else "".join(chosen)
+    axes = [letter for letter in dims if letter not in "CS"]
+    longest = sorted(axes, key=lambda letter: -dims[letter])[:2]
+    chosen = "".join(letter for letter in dims if letter in longest)
+    # An image with fewer axes gets Y and X of length 1.
+    return "YX"[: 2 - len(chosen)] + chosen
 
 
-def _longest(dims: Dims) -> int:
+def _longest_side(dims: Dims) -> int:
     return max(dims.get(letter, 1) for letter in _plane_letters(dims))
 
 
-def _plane(
+def _read_plane(
     array: LazyArray,
-    c: int,
+    channel: int,
     size: int,
     *,
     smooth: bool,
     report: Callable[[int, int], object] | None,
 ) -> Array:
-    """Read one channel, not larger than twice the picture, and bring it to size."""
+    """Read one channel, at most twice as large as the picture, and shrink it.
+
+    Without ``smooth``, pixels are sampled, not averaged: the mean of two palette indices is a third
+    colour.
+    """
     letters = array.dims.order
     if letters[0] == "C":
-        array = views.transpose(array, letters[1:], {"C": c})
-    height, width = array.shape[:2]
-    longest = max(height, width)
-    if smooth and array.nbytes <= WHOLE_BYTES:
+        array = views.transpose(array, letters[1:], {"C": channel})
+    longest = max(array.shape[:2])
+    if not smooth:
+        return _sample_rows(array, max(1, -(-longest // size)), report)
+    if array.nbytes <= WHOLE_BYTES:
         pixels = read_array(array)
     else:
-        step = max(1, longest // (2 * size) if smooth else -(-longest // size))
-        pixels = _strided(array, step, report)
-    return (
-        _averaged(pixels, size * max(pixels.shape[:2]) // longest if longest < size else size)
-        if smooth
-        else pixels
-    )
+        pixels = _sample_rows(array, max(1, longest // (2 * size)), report)
+    if longest < size:
+        size = size * max(pixels.shape[:2]) // longest
+    return _shrink(pixels, size)
 
 
-def _strided(array: LazyArray, step: int, report: Callable[[int, int], object] | None) -> Array:
+def _sample_rows(array: LazyArray, step: int, report: Callable[[int, int], object] | None) -> Array:
     """Read every ``step``-th row and column."""
     y, x = tuple(array.dims)[:2]
-    bands = list(_bands(array, step))
-    rows = []
+    bands = list(_split_rows(array, step))
+    parts = []
     for done, band in enumerate(bands):
         if report is not None:
             report(done, len(bands))
-        rows.append(
-            read_array(
-                views.transpose(array, array.dims.order, {y: band, x: slice(None, None, step)})
-            )
-        )
-    return np.concatenate(rows)
+        picks = {y: band, x: slice(None, None, step)}
+        parts.append(read_array(views.transpose(array, array.dims.order, picks)))
+    return np.concatenate(parts)
 
 
-def _bands(array: LazyArray, step: int) -> Iterator[range]:
-    """Cut the rows that are shown into bands that are cheap to read.
+def _split_rows(array: LazyArray, step: int) -> Iterator[range]:
+    """Split the sampled rows into bands that are cheap to read.
 
-    A stored block is decoded once, whatever is wanted of it, so a band holds whole blocks. Of raw pixels single rows
-    can be had, so a band is one row where rows between are long.
+    A stored block is decoded as a whole, so a band holds whole blocks. Raw pixels allow single
+    rows: a band is one row if the gap to the next one is long.
     """
-    height, row = array.shape[0], array.nbytes // max(1, array.shape[0])
+    height = array.shape[0]
+    row_bytes = array.nbytes // max(1, height)
     axis = array.view.axes[0]
-    block = array.layout.block_shape[axis] if axis >= 0 else 1
-    origin = tuple(0 for _ in array.stored.shape)
-    window = tuple(slice(0, 1) for _ in array.stored.shape)
-    raw = all(isinstance(piece, Strided) for piece in array.layout.pieces(origin, window))
-    rows = 1 if raw and step * row > LONG else max(1, BAND_BYTES // max(1, block * row)) * block
-    shown = range(0, height, step)
-    per_band = max(1, rows // step)
-    for at in range(0, len(shown), per_band):
-        yield shown[at : at + per_band]
+    block_height = array.layout.block_shape[axis] if axis >= 0 else 1
+    if _is_raw(array) and step * row_bytes > SKIPPED_BYTES:
+        band_height = block_height
+    else:
+        blocks = max(1, BAND_BYTES // max(1, block_height * row_bytes))
+        band_height = blocks * block_height
+    sampled = range(0, height, step)
+    rows_per_band = max(1, band_height // step)
+    for start in range(0, len(sampled), rows_per_band):
+        yield sampled[start : start + rows_per_band]
 
 
-def _averaged(pixels: Array, size: int) -> Array:
+def _is_raw(array: LazyArray) -> bool:
+    """Whether the first stored pixel lies uncompressed in the file; all others then do too."""
+    axis_count = len(array.stored.shape)
+    first_block = (0,) * axis_count
+    window = (slice(0, 1),) * axis_count
+    return all(isinstance(piece, Strided) for piece in array.layout.pieces(first_block, window))
+
+
+def _shrink(pixels: Array, size: int) -> Array:
     """Shrink to ``size`` along the longer side; each pixel is the mean of those that it covers."""
     height, width = pixels.shape[:2]
     if max(height, width) <= size:
         return pixels
     scale = size / max(height, width)
-    real = pixels.real if pixels.dtype.kind == "c" else pixels
-    small = _box(
-        _box(real.astype(np.float32), 0, max(1, round(height * scale))),
-        1,
-        max(1, round(width * scale)),
-    )
-    return (
-        small
-        if pixels.dtype.kind in "fc"
-        else np.rint(small).astype(np.uint8 if pixels.dtype == bool else pixels.dtype)
-    )
+    if pixels.dtype.kind == "c":
+        return _shrink(pixels.real, size)
+    rows = _mean_of_runs(pixels.astype(np.float32), 0, max(1, round(height * scale)))
+    small = _mean_of_runs(rows, 1, max(1, round(width * scale)))
+    if pixels.dtype.kind == "f":
+        return small
+    if pixels.dtype == bool:
+        return np.rint(small).astype(np.uint8)
+    return np.rint(small).astype(pixels.dtype)
 
 
-def _box(pixels: Array, axis: int, count: int) -> Array:
+def _mean_of_runs(pixels: Array, axis: int, count: int) -> Array:
     """Mean over ``count`` nearly equal runs along an axis."""
     edges = np.linspace(0, pixels.shape[axis], count + 1).round().astype(int)
+    # float64: a sum of 100 000 16-bit pixels has more digits than a float32 holds.
     sums = np.add.reduceat(pixels, edges[:-1], axis=axis, dtype=np.float64)
     shape = [1] * pixels.ndim
     shape[axis] = count
     return (sums / np.diff(edges).reshape(shape)).astype(np.float32)
 
 
-# ---------------------------------------------------------------- how it looks
+# ---------------------------------------------------------------- colours
 
 
-def _stretched(plane: Array, dtype: np.dtype[Any]) -> npt.NDArray[np.float32]:
-    """Map percentiles to 0 and 1; what is no number is black."""
-    values = np.abs(plane) if dtype.kind == "c" else plane
+def _stretch_contrast(plane: Array) -> npt.NDArray[np.float32]:
+    """Map percentiles to 0 and 1; NaN and infinities are black."""
+    values = np.abs(plane) if plane.dtype.kind == "c" else plane
     values = values.astype(np.float32)
     finite = np.isfinite(values)
     if not finite.any():
         return np.zeros(values.shape, np.float32)
     low, high = np.percentile(values[finite], (LOW, HIGH))
     if high <= low:
+        # Few pixels differ from the background: show the whole range.
         low, high = float(values[finite].min()), float(values[finite].max())
     if high <= low:
+        # A constant plane is gray, unless it is all 0.
         return np.full(values.shape, 0.0 if high == 0 else 0.5, np.float32)
     stretched = np.clip((np.where(finite, values, low) - low) / (high - low), 0, 1)
     return np.asarray(stretched, np.float32)
 
 
-def _as_bytes(values: npt.NDArray[Any]) -> Picture:
+def _to_bytes(values: npt.NDArray[Any]) -> Picture:
+    """Turn values from 0 to 1 into bytes."""
     return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
 
 
-def _samples(pixels: Array) -> Picture:
-    """Show RGB as it is; of other types the range of the type, or of the values, is stretched."""
-    if pixels.shape[2] == 2:
-        return (
-            _as_bytes(_stretched(pixels[..., 0], pixels.dtype))
-            if pixels.dtype != np.uint8
-            else pixels[..., 0]
-        )
-    kept = pixels[..., :4] if pixels.shape[2] >= 3 else np.repeat(pixels, 3, axis=2)
-    if kept.dtype == np.uint8:
-        return kept
-    if kept.dtype.kind == "u" and kept.max(initial=0) > np.iinfo(kept.dtype).max // 16:
-        return _as_bytes(kept / np.float32(np.iinfo(kept.dtype).max))
-    return _as_bytes(_stretched(kept[..., :3], kept.dtype))
+def _draw_samples(pixels: Array) -> Picture:
+    """Show 8-bit RGB as it is; scale other types by the range of the type, or of the values."""
+    samples = pixels.shape[2]
+    if samples == 2:
+        # Gray and alpha: a PNG of two samples is rare, so alpha is dropped.
+        gray = pixels[..., 0]
+        if gray.dtype == np.uint8:
+            return gray
+        return _to_bytes(_stretch_contrast(gray))
+    rgb = pixels[..., :4]
+    if samples == 1:
+        rgb = np.repeat(pixels, 3, axis=2)
+    if rgb.dtype == np.uint8:
+        return rgb
+    if rgb.dtype.kind == "u":
+        most = np.iinfo(rgb.dtype).max
+        # Cameras of 12 bits fill a sixteenth of a 16-bit type; smaller values are stretched.
+        if rgb.max(initial=0) > most // 16:
+            return _to_bytes(rgb / np.float32(most))
+    return _to_bytes(_stretch_contrast(rgb[..., :3]))
 
 
-def _indexed(indices: Array, palette: bytes) -> Picture:
-    table = np.frombuffer(palette, "<u2").reshape(3, -1)
-    # The map is 16 bits deep by the TIFF specification, section 5; some writers fill 8.
-    table = (table >> 8 if table.max(initial=0) > 255 else table).astype(np.uint8)
-    return np.asarray(table.T[np.minimum(indices, table.shape[1] - 1)], np.uint8)
+def _palette_of(handle: ImageHandle, dtype: np.dtype[Any]) -> npt.NDArray[np.uint16] | None:
+    """Colours of a palette image, shape (3, entries); ``None`` for other images.
+
+    A ColorMap has ``2**BitsPerSample`` entries a colour (TIFF 6.0, section 5). A shorter one beside
+    larger pixels is a lookup table for the screen, not a palette.
+    """
+    if handle.scene.color_map is None or dtype.kind != "u":
+        return None
+    palette = np.frombuffer(handle.scene.color_map, "<u2").reshape(3, -1)
+    # Pixels of up to 8 bits are stored as one byte, those of 9 to 16 bits as two.
+    if palette.shape[1] <= 256 ** (dtype.itemsize - 1):
+        return None
+    return palette
 
 
-def colors(channels: tuple[Channel, ...]) -> tuple[int, ...]:
-    """0xRRGGBB of each channel: as the file says, else by emission wavelength, else by custom."""
-    said = [None if channel.color is None else channel.color >> 8 for channel in channels]
-    if None not in said and len(set(said)) > 1:
-        return tuple(color or 0xFFFFFF for color in said)
-    waves = [channel.emission for channel in channels]
-    if all(wave is not None and 380 <= wave <= 800 for wave in waves) and len(set(waves)) == len(
-        waves
-    ):
-        return tuple(_of_wavelength(wave) for wave in waves if wave is not None)
-    return tuple(DEFAULT_COLORS[i % len(DEFAULT_COLORS)] for i in range(len(channels)))
+def _apply_palette(indices: Array, palette: npt.NDArray[np.uint16]) -> Picture:
+    # TIFF 6.0, section 5: the values of a ColorMap are 16 bits deep; some writers fill only 8.
+    shift = 8 if palette.max(initial=0) > 255 else 0
+    colors = (palette >> shift).astype(np.uint8).T
+    return np.asarray(colors[np.minimum(indices, len(colors) - 1)], np.uint8)
 
 
-def _of_wavelength(wave: float) -> int:
+def choose_colors(channels: tuple[Channel, ...]) -> tuple[int, ...]:
+    """Choose 0xRRGGBB for each channel: stored colour, emission wavelength, or custom."""
+    stored = [channel.color >> 8 for channel in channels if channel.color is not None]
+    # Writers that know no colours give all channels the same one, white.
+    if len(stored) == len(channels) and len(set(stored)) > 1:
+        return tuple(color or 0xFFFFFF for color in stored)
+    waves = [channel.emission for channel in channels if channel.emission is not None]
+    visible = all(380 <= wave <= 800 for wave in waves)
+    if visible and len(set(waves)) == len(channels):
+        return tuple(map(_color_of_wavelength, waves))
+    return tuple(itertools.islice(itertools.cycle(DEFAULT_COLORS), len(channels)))
+
+
+def _color_of_wavelength(wave: float) -> int:
     """A pure hue: violet at 400 nm to red at 640 nm and beyond."""
     hue = np.interp(wave, (400, 440, 490, 510, 580, 640), (0.75, 0.667, 0.5, 0.333, 0.167, 0))
-    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(float(hue), 1, 1))
-    return red << 16 | green << 8 | blue
+    red, green, blue = colorsys.hsv_to_rgb(float(hue), 1, 1)
+    return round(255 * red) << 16 | round(255 * green) << 8 | round(255 * blue)
 
 
-def composed(planes: list[npt.NDArray[np.float32]], chosen: tuple[int, ...]) -> Picture:
-    """Add up planes of values from 0 to 1 in their colours."""
+def compose(planes: list[npt.NDArray[np.float32]], colors: tuple[int, ...]) -> Picture:
+    """Add up planes of values from 0 to 1 in their colours, 0xRRGGBB each."""
     out = np.zeros((*planes[0].shape, 3), np.float32)
-    for plane, color in zip(planes, chosen, strict=True):
+    for plane, color in zip(planes, colors, strict=True):
         weights = np.array([color >> 16 & 255, color >> 8 & 255, color & 255], np.float32) / 255
         out += plane[..., None] * weights
-    return _as_bytes(out)
+    return _to_bytes(out)

@@ -506,7 +506,7 @@ def test_shrinking_takes_means() -> None:
     array = np.zeros((60, 90), np.float32)
     array[::2] = 1
     array[:, 45:] += 3
-    plane = thumbnails._averaged(array, 9)
+    plane = thumbnails._shrink(array, 9)
     assert plane.shape == (6, 9)
     np.testing.assert_allclose(plane[:, :4], 0.5, atol=1e-6)
     np.testing.assert_allclose(plane[:, 5:], 3.5, atol=1e-6)
@@ -521,7 +521,7 @@ def test_large_planes_are_read_in_bands(
     whole = thumbnails.thumbnail(open_image(path), 50)
     monkeypatch.setattr(thumbnails, "WHOLE_BYTES", 1000)
     monkeypatch.setattr(thumbnails, "BAND_BYTES", 20_000)
-    monkeypatch.setattr(thumbnails, "LONG", 0)
+    monkeypatch.setattr(thumbnails, "SKIPPED_BYTES", 0)
     sizes: list[int] = []
 
     def counted(array: LazyArray) -> Array:
@@ -537,18 +537,18 @@ def test_large_planes_are_read_in_bands(
     assert max(sizes) <= 20_000
     assert sum(sizes) <= image.Y * image.X * 2 // 12
     assert bands == [(n, len(bands)) for n in range(len(bands))]
-    expected = thumbnails._averaged(pixels(image)[0, 0, 0, ::4, ::4], 50)
+    expected = thumbnails._shrink(pixels(image)[0, 0, 0, ::4, ::4], 50)
     np.testing.assert_array_equal(
-        picture, thumbnails._as_bytes(thumbnails._stretched(expected, expected.dtype))
+        picture, thumbnails._to_bytes(thumbnails._stretch_contrast(expected))
     )
 
 
 @pytest.mark.parametrize(("size", "level"), [(10, 2), (23, 2), (24, 1), (45, 1), (46, 0), (500, 0)])
 def test_the_smallest_level_that_suffices_is_read(slide: Path, size: int, level: int) -> None:
     handle = open_image(slide)
-    assert thumbnails._focused(handle, size).stored == handle.levels[level].stored
+    assert thumbnails._select_array(handle, size).stored == handle.levels[level].stored
     chosen = select_level(handle, 1)
-    assert thumbnails._focused(chosen, size).stored == handle.levels[1].stored
+    assert thumbnails._select_array(chosen, size).stored == handle.levels[1].stored
 
 
 def test_a_palette_is_applied(tmp_path: Path) -> None:
@@ -561,6 +561,33 @@ def test_a_palette_is_applied(tmp_path: Path) -> None:
     picture = thumbnails.thumbnail(handle, 512)
     np.testing.assert_array_equal(picture, np.eye(3, dtype=np.uint8)[indices] * 255)
     assert thumbnails.thumbnail(handle, 10).shape == (7, 10, 3)
+
+
+@pytest.mark.parametrize("bits", [4, 8, 12, 16])
+def test_a_palette_of_any_depth_is_applied(bits: int) -> None:
+    # TIFF 6.0, section 5: a ColorMap has 2**BitsPerSample entries a colour.
+    entries = 2**bits
+    indices = np.array([[0, 1, entries - 1]], np.uint8 if bits <= 8 else np.uint16)
+    table = np.zeros((3, entries), "<u2")
+    table[0, 1], table[2, -1] = 0xFFFF, 0x80FF
+    picture = thumbnails.thumbnail(with_color_map(indices, table), 9)
+    assert picture.tolist() == [[[0, 0, 0], [255, 0, 0], [0, 0, 128]]]
+
+
+def test_a_table_shorter_than_the_pixels_need_is_no_palette() -> None:
+    # By the same section, 256 entries are not the palette of 16-bit pixels.
+    ramp = np.linspace(0, 60_000, 64 * 64).astype(np.uint16).reshape(64, 64)
+    table = np.zeros((3, 256), "<u2")
+    table[0] = np.arange(256) * 257
+    picture = thumbnails.thumbnail(with_color_map(ramp, table), 64)
+    np.testing.assert_array_equal(picture, draw(ramp, "YX", 64))
+    assert len(np.unique(picture)) > 200
+
+
+def with_color_map(pixels: Array, table: Array) -> ImageHandle:
+    handle = open_image(pixels, dims="YX")
+    scene = attrs.evolve(handle.scene, color_map=table.tobytes())
+    return attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,)))
 
 
 def test_a_palette_of_the_first_page_is_not_that_of_all_channels(tmp_path: Path) -> None:
