@@ -23,7 +23,7 @@ from aicsio import (
 )
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
 from aicsio.steps import verb
-from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.layouts import make_handle, store_array
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ class TestSelectScene:
 
 class TestSelectLevel:
     def test_levels_are_counted_from_full_resolution(self) -> None:
-        levels = [stored(np.full((8 >> n, 8 >> n), n), "YX") for n in range(3)]
-        image = handle_of(*levels)
+        levels = [store_array(np.full((8 >> n, 8 >> n), n), "YX") for n in range(3)]
+        image = make_handle(*levels)
         for level, size in ((0, 8), (1, 4), (2, 2), (-1, 2)):
             chosen = select_level(image, level)
             assert chosen.shape == (size, size)

@@ -1,11 +1,12 @@
-"""What a test of an image reader needs: legal files of any shape, made from a frozen description of them.
+"""Legal image files of any shape, made from a frozen description, and the pixels they hold.
 
-``ome_tiff`` makes the files and says which pixels they hold; ``strategies`` draws such descriptions, views and handles
-with hypothesis, which only that module imports.
+Rule kept here: needs nothing beyond aicsio; only ``strategies`` imports hypothesis. ``ome_tiff``,
+``czi`` and ``lif`` make files, ``layouts`` makes images without a file, ``model`` is the reference of
+the dimension language, ``strategies`` draws all of these.
 
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 
-spec = TiffSpec((ImageSpec(T=3, C=2, Y=40, X=50),), tile=(16, 32), compression="zstd", byte_order=">")
+spec = TiffSpec((ImageSpec(T=3, C=2, Y=40, X=50),), tile=(16, 32), byte_order=">")
 path = write(spec, folder)
 expected = pixels(spec.images[0])
 """

@@ -15,18 +15,16 @@ from xml.sax.saxutils import quoteattr
 
 import attrs
 
-from aicsio.testing.patterns import ImageSpec, plane
+from aicsio.testing.patterns import ImageSpec, make_plane
+from aicsio.testing.segments import ByteOrder, Compression, Storage
 from aicsio.testing.tiff_bytes import (
     ASCII,
     COMPRESSIONS,
     LONG,
     RATIONAL,
     SHORT,
-    ByteOrder,
-    Compression,
     Page,
-    Storage,
-    Tag,
+    TagEntry,
     make_page,
     write_pages,
 )
@@ -262,25 +260,25 @@ def _pages(spec: TiffSpec, share: Sequence[Place], description: str | None) -> l
         )
         extra = _resolution(image) if spec.flavour == "imagej" else []
         if number == 0 and description is not None:
-            extra.append(Tag(270, ASCII, description.encode() + b"\0"))
+            extra.append(TagEntry(270, ASCII, description.encode() + b"\0"))
         reduced = [
-            make_page(plane(image, tuple(tcz), level), how, [Tag(254, LONG, (1,))])
+            make_page(make_plane(image, tuple(tcz), level), how, [TagEntry(254, LONG, (1,))])
             for level in range(1, image.levels)
         ]
-        pages.append(make_page(plane(image, tuple(tcz)), how, extra, reduced))
+        pages.append(make_page(make_plane(image, tuple(tcz)), how, extra, reduced))
     if spec.one_directory:
         tail = b"".join(segment for page in pages[1:] for segment in page.segments)
         return [attrs.evolve(pages[0], tail=tail)]
     return pages
 
 
-def _resolution(image: ImageSpec) -> list[Tag]:
+def _resolution(image: ImageSpec) -> list[TagEntry]:
     """ImageJ keeps pixels per unit."""
-    found = [Tag(296, SHORT, (1,))]
+    found = [TagEntry(296, SHORT, (1,))]
     for code, size in ((282, image.pixel_size.X), (283, image.pixel_size.Y)):
         if size:
             per_unit = (1 / Fraction(size)).limit_denominator(1_000_000)
-            found.append(Tag(code, RATIONAL, (per_unit.numerator, per_unit.denominator)))
+            found.append(TagEntry(code, RATIONAL, (per_unit.numerator, per_unit.denominator)))
     return found
 
 

@@ -1,6 +1,7 @@
-"""Pixels by rule: every value follows from the description of its image, so that tests keep no arrays.
+"""Pixels by rule: every value follows from the description of its image, so tests store no arrays.
 
-Rule kept here: the same bits on every machine and with every numpy; whole numbers are hashed, none drawn.
+Rule kept here: the same bits on every machine and with every numpy; integers are hashed, no random
+generator is used.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -33,6 +34,7 @@ DimensionOrder: TypeAlias = Literal["XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ",
 
 
 UNKNOWN = PixelSize()
+"""No physical size."""
 
 
 @attrs.frozen
@@ -56,7 +58,7 @@ class ImageSpec:
     order: DimensionOrder = "XYZCT"
     """Order of the planes in the file, fastest first, as OME writes it."""
     planar: bool = False
-    """Whether the samples of a plane are stored one after the other, not pixel by pixel."""
+    """Whether each sample is stored as a plane of its own (PlanarConfiguration 2)."""
     levels: int = 1
     """Resolution levels, each of half the rows and columns of the one before, rounded up."""
     name: str | None = None
@@ -64,13 +66,14 @@ class ImageSpec:
     channel_names: tuple[str, ...] = ()
     """One name a channel, or none at all."""
     pixel_size: PixelSize = UNKNOWN
-    """Micrometres; ``None`` for what the file is not to say."""
+    """Micrometres; ``None`` for sizes that the file does not hold."""
     time_step: float | None = None
-    """Seconds between time points; ``None`` for what the file is not to say."""
+    """Seconds between time points; ``None`` for none in the file."""
     seed: int = 0
     """Different seeds give different pixels."""
 
     def __attrs_post_init__(self) -> None:
+        # A wrong description fails here, not as a wrong file far away.
         if min(self.T, self.C, self.Z, self.Y, self.X, self.samples, self.levels) < 1:
             raise ValueError(f"sizes, samples and levels begin at 1: {self}")
         if self.dtype not in DTYPES:
@@ -86,7 +89,9 @@ class ImageSpec:
     def dims(self) -> Dims:
         """Letters and sizes of ``pixels``: TCZYX, and S for more than one sample."""
         sizes = (self.T, self.C, self.Z, self.Y, self.X)
-        return Dims("TCZYX", sizes) if self.samples == 1 else Dims("TCZYXS", (*sizes, self.samples))
+        if self.samples == 1:
+            return Dims("TCZYX", sizes)
+        return Dims("TCZYXS", (*sizes, self.samples))
 
     @property
     def planes(self) -> int:
@@ -95,7 +100,25 @@ class ImageSpec:
 
 
 def most_levels(rows: int, columns: int) -> int:
-    """How often an image can be halved until one pixel is left, and once more for itself."""
+    """Count the resolution levels of an image that is halved until one pixel is left.
+
+    Parameters
+    ----------
+    rows, columns
+        Size of full resolution.
+
+    Returns
+    -------
+    int
+        Levels, full resolution included.
+
+    Examples
+    --------
+    >>> from aicsio.testing.patterns import most_levels
+    >>> most_levels(1, 1), most_levels(5, 4)
+    (1, 4)
+    """
+    # Halves are rounded up: 5, 3, 2, 1.
     return (max(rows, columns) - 1).bit_length() + 1
 
 
@@ -105,57 +128,87 @@ def pixels(image: ImageSpec, level: int = 0) -> npt.NDArray[Any]:
     Parameters
     ----------
     image
-        What is wanted.
+        Description of the image.
     level
         0 is full resolution; level n shows every 2**n-th row and column of it.
 
     Returns
     -------
     numpy.ndarray
-        Shape (T, C, Z, Y, X), and S where there is more than one sample.
+        Shape (T, C, Z, Y, X), and S for more than one sample.
+
+    Examples
+    --------
+    >>> from aicsio.testing import ImageSpec, pixels
+    >>> pixels(ImageSpec(C=2, Y=40, X=50, levels=2), level=1).shape
+    (1, 2, 1, 20, 25)
     """
-    made = np.stack([plane(image, index, level) for index in np.ndindex(image.T, image.C, image.Z)])
-    shape = made.shape[1:] if image.samples > 1 else made.shape[1:3]
-    return made.reshape(image.T, image.C, image.Z, *shape)
+    planes = [make_plane(image, tcz, level) for tcz in np.ndindex(image.T, image.C, image.Z)]
+    stack = np.stack(planes)
+    shape = stack.shape[1:] if image.samples > 1 else stack.shape[1:3]
+    return stack.reshape(image.T, image.C, image.Z, *shape)
 
 
-def plane(image: ImageSpec, tcz: tuple[int, ...], level: int = 0) -> npt.NDArray[Any]:
-    """Make one plane, shape (Y, X, S). One row in four is of one value, so that run lengths have something to find."""
+def make_plane(image: ImageSpec, tcz: tuple[int, ...], level: int = 0) -> npt.NDArray[Any]:
+    """Make one plane. One row in four has a single value, so that run-length coders find runs.
+
+    Parameters
+    ----------
+    image
+        Description of the image.
+    tcz
+        Positions of T, C and Z.
+    level
+        Resolution level.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (Y, X, S).
+
+    Examples
+    --------
+    >>> from aicsio.testing import ImageSpec
+    >>> from aicsio.testing.patterns import make_plane
+    >>> make_plane(ImageSpec(Y=2, X=2, dtype="uint8"), (0, 0, 0))[..., 0].tolist()
+    [[0, 226], [110, 6]]
+    """
     t, c, z = tcz
     number = ((image.seed * image.T + t) * image.C + c) * image.Z + z
     rows = np.arange(image.Y, dtype=np.uint64)[:: 2**level, None, None]
     columns = np.arange(image.X, dtype=np.uint64)[None, :: 2**level, None]
     samples = np.arange(image.samples, dtype=np.uint64)
     columns = np.where(rows % np.uint64(4) == np.uint64(3), np.uint64(0), columns)
-    place = (rows * np.uint64(image.X) + columns) * np.uint64(image.samples) + samples
-    offset = _hashed(np.array([number & 0xFFFFFFFFFFFFFFFF], np.uint64))
-    return _values(_hashed(place + offset), np.dtype(image.dtype))
+    position = (rows * np.uint64(image.X) + columns) * np.uint64(image.samples) + samples
+    offset = _hash(np.array([number & 0xFFFFFFFFFFFFFFFF], np.uint64))
+    return _convert(_hash(position + offset), np.dtype(image.dtype))
 
 
-def _hashed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Spread whole numbers over 64 bits (splitmix64; Steele, Lea and Flood 2014)."""
+def _hash(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread integers over 64 bits (splitmix64; Steele, Lea and Flood 2014, figure 17)."""
     x = x * np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
 
 
-def _values(noise: npt.NDArray[np.uint64], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Turn noise into numbers of a type: whole numbers of its full range, or fractions that it holds exactly."""
+def _convert(noise: npt.NDArray[np.uint64], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Turn noise into numbers of a type: integers of its full range, or exact fractions."""
     if dtype.kind == "b":
         return (noise >> np.uint64(63)).astype(dtype)
     if dtype.kind in "iu":
         shift = np.uint64(64 - 8 * dtype.itemsize)
         return (noise >> shift).astype(f"u{dtype.itemsize}").view(dtype)
-    part = np.dtype(f"f{dtype.itemsize // (2 if dtype.kind == 'c' else 1)}")
+    values = np.empty(noise.shape, dtype)
+    part = values.real.dtype
+    # A half float holds integers of 11 bits exactly (IEEE 754); 10 leave room for the sign.
     digits = 10 if part.itemsize == 2 else 20
-    made = np.empty(noise.shape, dtype)
     real = (noise >> np.uint64(64 - digits)).astype(part)
     real -= 1 << digits - 1
-    made.real = real / part.type(8)
+    values.real = real / part.type(8)
     if dtype.kind == "c":
-        made.imag = (noise & np.uint64(0xFFFFF)).astype(part) / part.type(16)
+        values.imag = (noise & np.uint64(0xFFFFF)).astype(part) / part.type(16)
     else:
-        # Not-a-number is a pixel like any other; a reader must not lose it.
-        made[noise % np.uint64(97) == np.uint64(0)] = np.nan
-    return made
+        # NaN is a legal pixel; a reader must not lose it.
+        values[noise % np.uint64(97) == np.uint64(0)] = np.nan
+    return values

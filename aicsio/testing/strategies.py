@@ -1,4 +1,6 @@
-"""Hypothesis strategies for images, views, files and handles. The only importer of hypothesis.
+"""Hypothesis strategies for images, views, files and handles.
+
+Rule kept here: this is the only importer of hypothesis.
 
 from hypothesis import given
 from aicsio.testing.strategies import handles, views
@@ -23,7 +25,7 @@ from hypothesis import strategies as st
 from aicsio.opening import open_image
 from aicsio.records import Dims, ImageHandle, PixelSize
 from aicsio.steps import select_scene, transpose_to
-from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.layouts import make_handle, store_array
 from aicsio.testing.ome_tiff import IMAGEJ_TYPES, OME_TYPES, TiffSpec
 from aicsio.testing.patterns import DTYPES, ImageSpec, most_levels, pixels
 
@@ -49,35 +51,96 @@ LETTERS = "TCZYXSMHIVRB"
 ADDED = "QKUW"
 """Letters that no image has until a view adds them."""
 Draw: TypeAlias = Callable[..., Any]
-"""What ``st.composite`` hands over: it gives a value of a strategy."""
+"""First argument of a composite strategy: draws a value of another one."""
 View: TypeAlias = tuple[str, dict[str, Any]]
 """Order and picks: the arguments of ``transpose_to``."""
 
 
 def composite(function: Callable[Concatenate[Draw, P], R]) -> Callable[P, st.SearchStrategy[R]]:
-    """Make a strategy of a function that draws, and hide that beartype throws dice: hypothesis warns of it."""
+    """Make a strategy of a function that draws.
 
-    @no_type_check  # or beartype would throw dice over what it returns
+    Use it in place of ``st.composite`` under beartype, which chooses the items that it checks at
+    random: hypothesis warns of a random state that a strategy changes.
+
+    Parameters
+    ----------
+    function
+        Takes ``draw`` and arguments of its own.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of ``function`` without ``draw``; returns a strategy.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from hypothesis import strategies as st
+    >>> from aicsio.testing.strategies import composite
+    >>> @composite
+    ... def even(draw, most):
+    ...     return 2 * draw(st.integers(0, most))
+    >>> find(even(9), lambda number: number > 5)
+    6
+    """
+
+    @no_type_check  # beartype would check the returned value, and draw random numbers
     @functools.wraps(function)
-    def undisturbed(draw: Draw, *args: P.args, **kwargs: P.kwargs) -> R:
+    def with_random_state_kept(draw: Draw, *args: P.args, **kwargs: P.kwargs) -> R:
         state = random.getstate()
         try:
             return function(draw, *args, **kwargs)
         finally:
             random.setstate(state)
 
-    return st.composite(undisturbed)
+    return st.composite(with_random_state_kept)
 
 
 @composite
 def dims(draw: Draw, max_axes: int = 5, max_size: int = 6, min_size: int = 1) -> Dims:
-    """Letters in any order, and their sizes."""
+    """Draw letters in any order, and their sizes.
+
+    Parameters
+    ----------
+    max_axes
+        Most letters.
+    max_size, min_size
+        Limits of each size.
+
+    Returns
+    -------
+    SearchStrategy of Dims
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import dims
+    >>> find(dims(), lambda drawn: len(drawn) == 2).shape
+    (1, 1)
+    """
     sizes = draw(st.lists(st.integers(min_size, max_size), min_size=1, max_size=max_axes))
     return Dims("".join(draw(st.permutations(LETTERS))[: len(sizes)]), tuple(sizes))
 
 
 def dtypes(names: Sequence[str] = DTYPES) -> st.SearchStrategy[np.dtype[Any]]:
-    """Pixel types in either byte order."""
+    """Draw pixel types in either byte order.
+
+    Parameters
+    ----------
+    names
+        Names of numpy types.
+
+    Returns
+    -------
+    SearchStrategy of numpy.dtype
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import dtypes
+    >>> find(dtypes(["uint16"]), lambda drawn: drawn.byteorder == ">")
+    dtype('>u2')
+    """
     return st.builds(
         lambda name, order: np.dtype(name).newbyteorder(order),
         st.sampled_from(names),
@@ -89,7 +152,26 @@ def dtypes(names: Sequence[str] = DTYPES) -> st.SearchStrategy[np.dtype[Any]]:
 def arrays(
     draw: Draw, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None
 ) -> npt.NDArray[Any]:
-    """Arrays of distinct pixels, as far as their type has room for them."""
+    """Draw arrays of distinct pixels, as far as their type holds enough values.
+
+    Parameters
+    ----------
+    shape
+        Shape of the array.
+    dtype
+        Pixel type; ``None`` draws one.
+
+    Returns
+    -------
+    SearchStrategy of numpy.ndarray
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import arrays
+    >>> find(arrays((2, 3)), lambda drawn: True).shape
+    (2, 3)
+    """
     kind = draw(dtypes()) if dtype is None else dtype
     size = math.prod(shape)
     spec = ImageSpec(
@@ -99,7 +181,25 @@ def arrays(
 
 
 def picks(size: int) -> st.SearchStrategy[Any]:
-    """Whatever may be picked from a dimension of some size: ints, slices, ranges, lists, tuples, arrays."""
+    """Draw legal picks of one dimension: ints, slices, ranges, lists, tuples, arrays.
+
+    Parameters
+    ----------
+    size
+        Length of the dimension.
+
+    Returns
+    -------
+    SearchStrategy
+        Values that ``transpose_to`` takes for a letter.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import picks
+    >>> find(picks(5), lambda drawn: isinstance(drawn, list) and len(drawn) == 3)
+    [0, 0, 0]
+    """
     positions = st.integers(-size, size - 1)
     many = st.lists(positions, min_size=1, max_size=size + 2)
     return st.one_of(
@@ -126,7 +226,28 @@ def _ranges(size: int) -> st.SearchStrategy[range]:
 
 @composite
 def views(draw: Draw, shown: Dims, max_added: int = 2) -> View:
-    """Legal arguments of ``transpose_to`` for what is shown: letters moved, dropped and added, positions picked."""
+    """Draw legal arguments of ``transpose_to``: letters moved, dropped and added, positions picked.
+
+    Parameters
+    ----------
+    shown
+        Dimensions of the handle.
+    max_added
+        Most letters that the handle lacks.
+
+    Returns
+    -------
+    SearchStrategy of (str, dict)
+        Order and picks.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio import Dims
+    >>> from aicsio.testing.strategies import views
+    >>> find(views(Dims("YX", (2, 3))), lambda view: view[0] == "XY")
+    ('XY', {})
+    """
     kept = [letter for letter in shown if shown[letter] == 0 or draw(st.booleans())]
     free = [letter for letter in ADDED if letter not in shown]
     added = draw(st.lists(st.sampled_from(free), unique=True, max_size=max_added)) if free else []
@@ -149,7 +270,7 @@ def views(draw: Draw, shown: Dims, max_added: int = 2) -> View:
 
 @attrs.frozen(eq=False)
 class Image:
-    """A handle, and the pixels that it must show. Not a record: it lives for one example."""
+    """A handle, and its expected pixels. Not a record: it lives for one example."""
 
     handle: ImageHandle
     """In stored order."""
@@ -159,7 +280,28 @@ class Image:
 
 @composite
 def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) -> Image:
-    """Images over every kind of layout: numpy and dask arrays, raw and compressed blocks of any shape."""
+    """Draw images over every kind of layout: numpy, dask, raw and compressed blocks of any shape.
+
+    Parameters
+    ----------
+    max_axes
+        Most dimensions.
+    max_size, min_size
+        Limits of each size.
+
+    Returns
+    -------
+    SearchStrategy of Image
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio import to_numpy
+    >>> from aicsio.testing.strategies import images
+    >>> drawn = find(images(), lambda image: image.pixels.size > 3)
+    >>> to_numpy(drawn.handle).shape == drawn.pixels.shape
+    True
+    """
     shown = draw(dims(max_axes, max_size, min_size))
     array = draw(arrays(shown.shape))
     native = array.astype(array.dtype.newbyteorder("="))
@@ -176,20 +318,39 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
         axes = tuple(draw(st.permutations(range(len(shown)))))
         flipped = tuple(draw(st.booleans()) for _ in axes)
         return Image(
-            handle_of(stored(array, shown.order, blocks, axes=axes, flipped=flipped)), native
+            make_handle(store_array(array, shown.order, blocks, axes=axes, flipped=flipped)), native
         )
-    return Image(handle_of(stored(array, shown.order, blocks, "deflate")), native)
+    return Image(make_handle(store_array(array, shown.order, blocks, "deflate")), native)
 
 
 def _uneven(draw: Draw, size: int) -> tuple[int, ...]:
-    """Cut a size into chunks of any length."""
+    """Divide a size into chunks of any length."""
     edges = sorted({0, size, *draw(st.lists(st.integers(0, size), max_size=3))})
     return tuple(b - a for a, b in itertools.pairwise(edges)) or (0,)
 
 
 @composite
 def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
-    """Handles as a user may have them: of one scene or several, seen through up to two views."""
+    """Draw handles of one scene or several, seen through up to two views.
+
+    Parameters
+    ----------
+    max_axes
+        Most dimensions.
+    max_size
+        Limit of each size.
+
+    Returns
+    -------
+    SearchStrategy of ImageHandle
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import handles
+    >>> len(find(handles(), lambda handle: len(handle.scenes) == 2).scenes)
+    2
+    """
     handle: ImageHandle
     if draw(st.booleans()):
         handle = draw(images(max_axes, max_size)).handle
@@ -218,7 +379,28 @@ _MICROMETRES = st.none() | st.integers(1, 4000).map(lambda n: n / 64)
 def image_specs(
     draw: Draw, dtype: str | None = None, *, simple: bool = False, max_size: int = 40
 ) -> ImageSpec:
-    """Images of a file; ``simple`` ones have one sample and one level."""
+    """Draw descriptions of one image of a file.
+
+    Parameters
+    ----------
+    dtype
+        Pixel type; ``None`` draws one that OME knows.
+    simple
+        Whether to draw only images of one sample and one level.
+    max_size
+        Most rows and columns.
+
+    Returns
+    -------
+    SearchStrategy of ImageSpec
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import image_specs
+    >>> find(image_specs("uint8"), lambda spec: spec.samples == 3).dtype
+    'uint8'
+    """
     count = st.integers(1, 3)
     samples = 1 if simple else draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
     channels = draw(count)
@@ -248,7 +430,26 @@ def image_specs(
 
 @composite
 def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("ome",)) -> TiffSpec:
-    """Files and sets of files, all of them legal."""
+    """Draw descriptions of legal files and sets of files.
+
+    Parameters
+    ----------
+    max_images
+        Most images of an OME-TIFF.
+    flavours
+        Of ``"ome"``, ``"plain"`` and ``"imagej"``; named twice, drawn twice as often.
+
+    Returns
+    -------
+    SearchStrategy of TiffSpec
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from aicsio.testing.strategies import tiff_specs
+    >>> find(tiff_specs(), lambda spec: spec.byte_order == ">").flavour
+    'ome'
+    """
     flavour: Any = draw(st.sampled_from(list(flavours)))
     ome, imagej = flavour == "ome", flavour == "imagej"
     dtype = draw(st.sampled_from(IMAGEJ_TYPES if imagej else DTYPES))

@@ -1,21 +1,16 @@
 """The container: pages of pixels become the bytes of a TIFF or BigTIFF file.
 
-Rule kept here: what TIFF 6.0 and the BigTIFF note demand, byte for byte, by means of struct and numpy alone, so that
-any reader of TIFF is an independent judge. Data and directories begin at even offsets; tags are sorted.
+Rule kept here: the bytes follow TIFF 6.0 and the BigTIFF note (libtiff, bigtiffpr.html), and are
+written with struct and numpy alone, so that any TIFF reader is an independent judge. Data and
+directories begin at even offsets and tags are sorted (TIFF 6.0, section 2).
 """
 
 import struct
-import zlib
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
-ByteOrder: TypeAlias = Literal["<", ">"]
-Compression: TypeAlias = Literal["none", "lzw", "zlib", "deflate", "packbits", "zstd"]
-Pixels: TypeAlias = npt.NDArray[Any]
+from aicsio.testing.segments import ByteOrder, Pixels, Storage, encode, split_blocks
 
 COMPRESSIONS: dict[str, int] = {
     "none": 1,
@@ -26,15 +21,14 @@ COMPRESSIONS: dict[str, int] = {
     "zstd": 50000,
 }
 """Values of tag 259."""
-PADDING = 0xA5
-"""Fills what lies beyond the edge in a tile; TIFF 6.0, section 15, leaves it to the writer."""
 
 ASCII, SHORT, LONG, RATIONAL, LONG8 = 2, 3, 4, 5, 16
+"""Field types (TIFF 6.0, section 2; LONG8: the BigTIFF note)."""
 _LETTERS = {SHORT: "H", LONG: "I", RATIONAL: "II", LONG8: "Q"}
 
 
 @attrs.frozen
-class Tag:
+class TagEntry:
     """One entry of a directory."""
 
     code: int
@@ -49,147 +43,87 @@ class Tag:
 class Page:
     """One directory, with its pixels and the directories below it."""
 
-    tags: tuple[Tag, ...]
-    """All tags but those that say where things are."""
+    tags: tuple[TagEntry, ...]
+    """All tags except offsets and byte counts, which the writer adds."""
     segments: tuple[bytes, ...]
     """Strips or tiles."""
     tiled: bool = False
     """Whether the segments are tiles."""
     tail: bytes = b""
-    """Pixels of further planes that follow the last segment and have no directory (ImageJ)."""
+    """Pixels of more planes behind the last segment, without directories (ImageJ)."""
     subs: tuple["Page", ...] = ()
-    """Pages of tag 330: lower resolutions."""
-
-
-@attrs.frozen
-class Storage:
-    """How the pixels of a page are stored."""
-
-    byte_order: ByteOrder = "<"
-    """``"<"`` little endian (II), ``">"`` big endian (MM)."""
-    rows_per_strip: int | None = None
-    """Rows of a strip; ``None`` for one strip a plane."""
-    tile: tuple[int, int] | None = None
-    """Rows and columns of a tile, multiples of 16; ``None`` for strips."""
-    compression: Compression = "none"
-    """Name of the compression."""
-    predictor: int = 1
-    """1 none, 2 horizontal differences (whole numbers), 3 floating point (TIFF technical note 3)."""
-    planar: bool = False
-    """Whether the samples are stored apart."""
+    """Pages of tag 330 (SubIFDs): lower resolutions."""
 
 
 def make_page(
-    plane: Pixels, how: Storage, extra: Sequence[Tag] = (), subs: Sequence[Page] = ()
+    plane: Pixels, how: Storage, extra: Sequence[TagEntry] = (), subs: Sequence[Page] = ()
 ) -> Page:
-    """Make a page of one plane, shape (Y, X, S)."""
-    rows, columns, samples = plane.shape
-    # Planes of samples are stored one after the other; chunky pixels are one such plane.
+    """Make a page of one plane.
+
+    Parameters
+    ----------
+    plane
+        Pixels, shape (Y, X, S).
+    how
+        Storage of the pixels.
+    extra
+        More tags.
+    subs
+        Pages of lower resolution.
+
+    Returns
+    -------
+    Page
+        The page, its pixels encoded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.testing.segments import Storage
+    >>> from aicsio.testing.tiff_bytes import make_page
+    >>> page = make_page(np.zeros((20, 30, 1), np.uint8), Storage(rows_per_strip=8))
+    >>> [len(strip) for strip in page.segments]
+    [240, 240, 120]
+    """
+    rows, _, samples = plane.shape
+    # PlanarConfiguration 2: all strips of the first sample, then all of the second (section 12).
     parts = [plane[..., s : s + 1] for s in range(samples)] if how.planar else [plane]
-    segments = tuple(encode(block, how) for part in parts for block in _blocks(part, how))
+    segments: list[bytes] = []
+    for part in parts:
+        segments += [encode(block, how) for block in split_blocks(part, how)]
+    rgb = samples >= 3
+    tags = _pixel_tags(plane, how, rgb=rgb)
+    if how.predictor != 1:
+        tags.append(TagEntry(317, SHORT, (how.predictor,)))
+    extra_samples = samples - (3 if rgb else 1)
+    if extra_samples:
+        # ExtraSamples 0: unspecified data, so that no reader takes it for alpha.
+        tags.append(TagEntry(338, SHORT, (0,) * extra_samples))
+    if how.tile:
+        tags.append(TagEntry(322, LONG, (how.tile[1],)))
+        tags.append(TagEntry(323, LONG, (how.tile[0],)))
+    else:
+        tags.append(TagEntry(278, LONG, (how.rows_per_strip or rows,)))
+    tiled = how.tile is not None
+    return Page((*tags, *extra), tuple(segments), tiled=tiled, subs=tuple(subs))
+
+
+def _pixel_tags(plane: Pixels, how: Storage, *, rgb: bool) -> list[TagEntry]:
+    """Tags of size, type, compression and colour."""
+    rows, columns, samples = plane.shape
+    # SampleFormat (section 19); 6, complex floating point, is an addition of libtiff.
     kind = {"u": 1, "i": 2, "f": 3, "c": 6, "b": 1}[plane.dtype.kind]
     bits = 1 if plane.dtype.kind == "b" else 8 * plane.dtype.itemsize
-    rgb = samples >= 3
-    tags = [
-        Tag(256, LONG, (columns,)),
-        Tag(257, LONG, (rows,)),
-        Tag(258, SHORT, (bits,) * samples),
-        Tag(259, SHORT, (COMPRESSIONS[how.compression],)),
-        Tag(262, SHORT, (2 if rgb else 1,)),
-        Tag(277, SHORT, (samples,)),
-        Tag(284, SHORT, (2 if how.planar else 1,)),
-        Tag(339, SHORT, (kind,) * samples),
+    return [
+        TagEntry(256, LONG, (columns,)),
+        TagEntry(257, LONG, (rows,)),
+        TagEntry(258, SHORT, (bits,) * samples),
+        TagEntry(259, SHORT, (COMPRESSIONS[how.compression],)),
+        TagEntry(262, SHORT, (2 if rgb else 1,)),
+        TagEntry(277, SHORT, (samples,)),
+        TagEntry(284, SHORT, (2 if how.planar else 1,)),
+        TagEntry(339, SHORT, (kind,) * samples),
     ]
-    if how.predictor != 1:
-        tags.append(Tag(317, SHORT, (how.predictor,)))
-    further = samples - (3 if rgb else 1)
-    if further:
-        tags.append(Tag(338, SHORT, (0,) * further))
-    if how.tile:
-        tags += [Tag(322, LONG, (how.tile[1],)), Tag(323, LONG, (how.tile[0],))]
-    else:
-        tags.append(Tag(278, LONG, (how.rows_per_strip or rows,)))
-    return Page((*tags, *extra), segments, tiled=how.tile is not None, subs=tuple(subs))
-
-
-def _blocks(part: Pixels, how: Storage) -> list[Pixels]:
-    """Cut a plane into strips, the last one shorter, or into tiles, padded to their full size."""
-    rows, columns = part.shape[:2]
-    if how.tile is None:
-        step = how.rows_per_strip or rows
-        return [part[y : y + step] for y in range(0, rows, step)]
-    high, wide = how.tile
-    tiles = []
-    for y in range(0, rows, high):
-        for x in range(0, columns, wide):
-            tile = np.empty((high, wide, part.shape[2]), part.dtype)
-            tile.view(np.uint8)[...] = PADDING if part.dtype.kind != "b" else 1
-            cut = part[y : y + high, x : x + wide]
-            tile[: cut.shape[0], : cut.shape[1]] = cut
-            tiles.append(tile)
-    return tiles
-
-
-def encode(block: Pixels, how: Storage) -> bytes:
-    """Turn a strip or tile, shape (Y, X, S), into its stored bytes."""
-    if block.dtype.kind == "b":
-        rows = np.packbits(block.reshape(block.shape[0], -1), axis=1)
-    elif how.predictor == 3:
-        rows = _floating_differences(block)
-    else:
-        if how.predictor == 2:
-            block = block.copy()
-            whole = block.view(f"u{block.dtype.itemsize}")
-            whole[:, 1:] -= whole[:, :-1].copy()
-        stored = np.ascontiguousarray(block, block.dtype.newbyteorder(how.byte_order))
-        rows = stored.reshape(block.shape[0], -1).view(np.uint8)
-    return _compress(rows, how.compression)
-
-
-def _floating_differences(block: Pixels) -> npt.NDArray[np.uint8]:
-    """Put the bytes of a row apart, most significant ones first, and store differences (TIFF technical note 3)."""
-    rows, columns, samples = block.shape
-    big = np.ascontiguousarray(block, block.dtype.newbyteorder(">"))
-    loose = big.reshape(rows, columns * samples, 1).view(np.uint8)
-    planes = np.ascontiguousarray(loose.transpose(0, 2, 1)).reshape(rows, -1)
-    differences = planes.copy()
-    differences[:, samples:] -= planes[:, :-samples]
-    return differences
-
-
-def _compress(rows: npt.NDArray[np.uint8], compression: Compression) -> bytes:
-    raw = rows.tobytes()
-    if compression == "none":
-        return raw
-    if compression in {"zlib", "deflate"}:
-        return zlib.compress(raw, 6)
-    if compression == "packbits":
-        return b"".join(packbits(row.tobytes()) for row in rows)
-    import imagecodecs
-
-    encoded = imagecodecs.zstd_encode(raw) if compression == "zstd" else imagecodecs.lzw_encode(raw)
-    return bytes(encoded)
-
-
-def packbits(row: bytes) -> bytes:
-    """Encode one row (TIFF 6.0, section 9: rows are packed apart)."""
-    out, at = bytearray(), 0
-    while at < len(row):
-        run = 1
-        while run < 128 and at + run < len(row) and row[at + run] == row[at]:
-            run += 1
-        if run > 1:
-            out += bytes([257 - run, row[at]])
-            at += run
-            continue
-        end = at + 1
-        while (
-            end < len(row) and end - at < 128 and (end + 1 >= len(row) or row[end] != row[end + 1])
-        ):
-            end += 1
-        out += bytes([end - at - 1]) + row[at:end]
-        at = end
-    return bytes(out)
 
 
 # ---------------------------------------------------------------- the file
@@ -209,24 +143,44 @@ def write_pages(
     pages
         In the order of their directories.
     byte_order
-        Of the whole file.
+        ``"<"`` or ``">"``, for the whole file.
     big
-        Whether BigTIFF.
+        Whether to write BigTIFF.
     data_first
-        Whether the pixels of all pages come before the first directory, with no gap between them, as in ImageJ's files.
+        Whether the pixels of all pages come before the first directory, without gaps, as in the
+        files of ImageJ.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing.segments import Storage
+    >>> from aicsio.testing.tiff_bytes import make_page, write_pages
+    >>> page = make_page(np.zeros((20, 30, 3), np.uint8), Storage(">"))
+    >>> open_image(write_pages([page], ">", big=True)).dims
+    Dims(order='YXS', shape=(20, 30, 3))
     """
-    mark = b"II" if byte_order == "<" else b"MM"
-    out = bytearray(mark)
-    out += struct.pack(byte_order + ("HHHQ" if big else "HI"), *((43, 8, 0, 0) if big else (42, 0)))
-    link = len(out) - (8 if big else 4)
-    ahead = [
-        [_append(out, segment) for segment in page.segments] if data_first else None
-        for page in pages
-    ]
-    for page, offsets in zip(pages, ahead, strict=True):
-        offset, following = _write_page(out, page, byte_order, big, offsets)
-        struct.pack_into(byte_order + ("Q" if big else "I"), out, link, offset)
-        link = following
+    out = bytearray(b"II" if byte_order == "<" else b"MM")
+    if big:
+        # The BigTIFF note: version 43, offsets of 8 bytes, a reserved 0, the first directory.
+        out += struct.pack(byte_order + "HHHQ", 43, 8, 0, 0)
+        link_format = byte_order + "Q"
+    else:
+        out += struct.pack(byte_order + "HI", 42, 0)
+        link_format = byte_order + "I"
+    link = len(out) - struct.calcsize(link_format)
+    written: list[list[int] | None] = [None] * len(pages)
+    if data_first:
+        written = [[_append(out, segment) for segment in page.segments] for page in pages]
+    for page, offsets in zip(pages, written, strict=True):
+        offset, next_link = _write_page(out, page, byte_order, big, offsets)
+        struct.pack_into(link_format, out, link, offset)
+        link = next_link
     return bytes(out)
 
 
@@ -243,9 +197,9 @@ def _write_page(
     big: bool,
     offsets: Sequence[int] | None = None,
 ) -> tuple[int, int]:
-    """Append a page, whose pixels may be there already.
+    """Append a page; ``offsets`` are those of pixels already written.
 
-    Returns where its directory is, and where the offset of the next one belongs.
+    Returns the offset of its directory, and the position of the link to the next one.
     """
     subs = tuple(_write_page(out, sub, byte_order, big)[0] for sub in page.subs)
     if offsets is None:
@@ -254,38 +208,49 @@ def _write_page(
             _align(out)
             offsets.append(_append(out, segment))
         out += page.tail
-    kind = LONG8 if big else LONG
-    counts = tuple(map(len, page.segments))
-    where = [
-        Tag(324 if page.tiled else 273, kind, tuple(offsets)),
-        Tag(325 if page.tiled else 279, kind, counts),
-        *([Tag(330, kind, subs)] if subs else []),
-    ]
-    tags = sorted((*page.tags, *where), key=lambda tag: tag.code)
-    room = 8 if big else 4
-    fields = []
-    for tag in tags:
-        raw, count = _packed(tag, byte_order)
-        if len(raw) > room:
-            _align(out)
-            field = struct.pack(byte_order + ("Q" if big else "I"), len(out))
-            out += raw
-        else:
-            field = raw.ljust(room, b"\0")
-        fields.append(
-            struct.pack(byte_order + ("HHQ" if big else "HHI"), tag.code, tag.type, count) + field
-        )
+    tags = sorted((*page.tags, *_location_tags(page, offsets, subs, big)), key=lambda tag: tag.code)
+    fields = [_write_field(out, tag, byte_order, big) for tag in tags]
     _align(out)
     directory = len(out)
     out += struct.pack(byte_order + ("Q" if big else "H"), len(fields)) + b"".join(fields)
-    following = len(out)
-    out += bytes(room)
-    return directory, following
+    link = len(out)
+    out += bytes(8 if big else 4)
+    return directory, link
 
 
-def _packed(tag: Tag, byte_order: ByteOrder) -> tuple[bytes, int]:
+def _location_tags(
+    page: Page, offsets: Sequence[int], subs: tuple[int, ...], big: bool
+) -> list[TagEntry]:
+    """Tags of the offsets and byte counts of segments, and of the offsets of subdirectories."""
+    field_type = LONG8 if big else LONG
+    counts = tuple(map(len, page.segments))
+    offset_tag, count_tag = (324, 325) if page.tiled else (273, 279)
+    tags = [
+        TagEntry(offset_tag, field_type, tuple(offsets)),
+        TagEntry(count_tag, field_type, counts),
+    ]
+    if subs:
+        tags.append(TagEntry(330, field_type, subs))
+    return tags
+
+
+def _write_field(out: bytearray, tag: TagEntry, byte_order: ByteOrder, big: bool) -> bytes:
+    """Make a directory entry; a value that does not fit into it is appended to the file."""
+    value, count = _pack_values(tag, byte_order)
+    if len(value) <= (8 if big else 4):
+        field = value.ljust(8 if big else 4, b"\0")
+    else:
+        _align(out)
+        field = struct.pack(byte_order + ("Q" if big else "I"), len(out))
+        out += value
+    return struct.pack(byte_order + ("HHQ" if big else "HHI"), tag.code, tag.type, count) + field
+
+
+def _pack_values(tag: TagEntry, byte_order: ByteOrder) -> tuple[bytes, int]:
+    """Bytes of the values of a tag, and their count."""
     if isinstance(tag.values, bytes):
         return tag.values, len(tag.values)
+    # A RATIONAL is one value of two numbers.
     count = len(tag.values) // (2 if tag.type == RATIONAL else 1)
     return struct.pack(byte_order + _LETTERS[tag.type] * count, *tag.values), count
 

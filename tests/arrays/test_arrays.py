@@ -37,13 +37,13 @@ from aicsio.errors import (
 )
 from aicsio.records import Contents, Coordinate, LazyArray
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
-from aicsio.testing.layouts import Grid, handle_of, stored
+from aicsio.testing.layouts import GridLayout, make_handle, store_array
 
 PIXELS = np.arange(2 * 3 * 40 * 50, dtype=np.uint16).reshape(2, 3, 40, 50)
 
 
-def grid_of(array: LazyArray) -> Grid:
-    assert isinstance(array.layout, Grid)
+def grid_of(array: LazyArray) -> GridLayout:
+    assert isinstance(array.layout, GridLayout)
     return array.layout
 
 
@@ -59,7 +59,7 @@ def most_held(work: Callable[[], Any]) -> int:
 
 @pytest.fixture
 def image() -> ImageHandle:
-    return handle_of(stored(PIXELS, "CZYX", (1, 1, 16, 50)))
+    return make_handle(store_array(PIXELS, "CZYX", (1, 1, 16, 50)))
 
 
 class TestToNumpy:
@@ -109,14 +109,14 @@ class TestToDask:
         assert np.array_equal(lazy.compute(), PIXELS)
 
     def test_automatic_chunks_are_whole_blocks_up_to_a_size(self) -> None:
-        array = stored(np.broadcast_to(np.uint8(0), (4, 1)), "YX", (1, 1))
+        array = store_array(np.broadcast_to(np.uint8(0), (4, 1)), "YX", (1, 1))
         big = attrs.evolve(array, stored=attrs.evolve(array.stored, shape=(20_000, 20_000)))
         layout = attrs.evolve(grid_of(array), shape=(20_000, 20_000), block_shape=(100, 300))
         big = type(array).whole(layout, big.stored, "u1")
-        lazy = to_dask(handle_of(big))
+        lazy = to_dask(make_handle(big))
         assert lazy.chunksize == (1600, 20_000)
         assert lazy.chunksize[0] % 100 == 0
-        turned = to_dask(transpose_to(handle_of(big), "XY"))
+        turned = to_dask(transpose_to(make_handle(big), "XY"))
         assert turned.chunksize == (20_000, 1600)
 
     @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ class TestToDask:
             to_dask(image, chunks="0.1 B")
 
     def test_automatic_chunks_begin_where_blocks_begin(self) -> None:
-        handle = handle_of(
-            stored(np.arange(100 * 60, dtype=np.uint16).reshape(100, 60), "YX", (16, 20))
+        handle = make_handle(
+            store_array(np.arange(100 * 60, dtype=np.uint16).reshape(100, 60), "YX", (16, 20))
         )
         for y, sizes in (
             (slice(5, 95), (11, 16, 16, 16, 16, 15)),
@@ -174,7 +174,7 @@ class TestToDask:
         self, kind: Any, blocks: tuple[int, ...], chunk: tuple[int, ...]
     ) -> None:
         array = np.arange(2 * 400 * 300, dtype=np.uint16).reshape(2, 400, 300)
-        handle = handle_of(stored(array, "ZYX", blocks, kind=kind))
+        handle = make_handle(store_array(array, "ZYX", blocks, kind=kind))
         lazy = to_dask(handle, chunks="30000B")
         assert lazy.chunksize == chunk
         assert np.array_equal(lazy.compute(), array)
@@ -230,10 +230,10 @@ class TestToDask:
         assert read == [(2, 5)]
 
     def test_fifty_thousand_chunks_are_as_small_as_one(self) -> None:
-        array = stored(np.zeros((1, 1), "u1"), "YX")
+        array = store_array(np.zeros((1, 1), "u1"), "YX")
         layout = attrs.evolve(grid_of(array), shape=(50_000, 10), block_shape=(1, 10))
         many = type(array).whole(layout, attrs.evolve(array.stored, shape=(50_000, 10)), "u1")
-        lazy = to_dask(handle_of(many), chunks={"Y": 1})
+        lazy = to_dask(make_handle(many), chunks={"Y": 1})
         assert lazy.npartitions == 50_000
         assert len(lazy.dask.layers) == 2
         assert (
@@ -395,7 +395,7 @@ class TestToken:
 
 class TestToXarray:
     def test_coordinates_have_units(self) -> None:
-        handle = handle_of(stored(np.zeros((2, 3, 4, 5, 6), "u1"), "TCZYX"))
+        handle = make_handle(store_array(np.zeros((2, 3, 4, 5, 6), "u1"), "TCZYX"))
         scene = attrs.evolve(handle.scene, pixel_size=PixelSize(2.0, 0.5, 0.25), time_step=3.0)
         shown = to_xarray(attrs.evolve(handle, contents=Contents((scene,))))
         assert shown.coords["Z"].values.tolist() == [0, 2, 4, 6]
@@ -425,7 +425,9 @@ class TestToXarray:
         assert "pixel_size_z_um" not in shown.attrs
 
     def test_levels_are_spaced_as_they_are(self) -> None:
-        handle = handle_of(stored(np.zeros((8, 8)), "YX"), stored(np.zeros((4, 4)), "YX"))
+        handle = make_handle(
+            store_array(np.zeros((8, 8)), "YX"), store_array(np.zeros((4, 4)), "YX")
+        )
         scene = attrs.evolve(handle.scene, pixel_size=PixelSize(X=0.5))
         small = select_level(attrs.evolve(handle, contents=Contents((scene,))), 1)
         # The mean of pixels 0 and 1 of full resolution lies between them.
@@ -438,7 +440,7 @@ class TestToXarray:
         assert not {"pixel_size_x_um", "time_step_s", "acquired"} & set(shown.attrs)
 
     def test_explicit_values_come_before_even_ones(self) -> None:
-        handle = handle_of(stored(np.zeros((3, 4)), "TX"))
+        handle = make_handle(store_array(np.zeros((3, 4)), "TX"))
         values = Coordinate("T", (0.0, 1.5, 7.0), "s")
         scene = attrs.evolve(handle.scene, coordinates=(values,), time_step=1.0)
         handle = attrs.evolve(handle, contents=Contents((scene,)))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aicsio._codecs import DecodeTarget, Scratch, decode, imagecodecs
 from aicsio.records import Codec
+from aicsio.testing.segments import Storage, encode, encode_packbits
 from aicsio.testing.strategies import arrays
-from aicsio.testing.tiff_bytes import Storage, encode, packbits
 
 INTEGERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
 
@@ -40,7 +40,7 @@ ENCODERS: dict[str, Any] = {
     "zstd": lambda raw: imagecodecs().zstd_encode(raw),
     "unzstd": lambda raw: imagecodecs().zstd_encode(raw),
     "lzw": lambda raw: imagecodecs().lzw_encode(raw),
-    "packbits": packbits,
+    "packbits": encode_packbits,
     "lzma": lzma.compress,
     "bzip2": bz2.compress,
 }
@@ -196,7 +196,7 @@ def test_complex_integers_become_complex_floats(order: str, size: int) -> None:
 @given(st.data())
 def test_packbits_of_a_row_is_what_other_packers_undo(data: st.DataObject) -> None:
     row = data.draw(st.binary(max_size=400)) + bytes(data.draw(st.integers(0, 300)))
-    assert bytes(imagecodecs().packbits_decode(packbits(row))) == row
+    assert bytes(imagecodecs().packbits_decode(encode_packbits(row))) == row
 
 
 class TestScratch:

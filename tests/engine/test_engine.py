@@ -28,8 +28,8 @@ from aicsio.records import (
     Source,
     Strided,
 )
-from aicsio.testing.layouts import content_of, handle_of, moved, stored
-from aicsio.testing.model import transposed
+from aicsio.testing.layouts import make_handle, read_content, relocate, store_array
+from aicsio.testing.model import transpose_array
 from http_server import serving
 
 
@@ -49,7 +49,7 @@ def listed(
     shape: tuple[int, ...], *pieces: Piece, dtype: Any = "u1", block: tuple[int, ...] | None = None
 ) -> ImageHandle:
     dims = Dims("ZYX"[-len(shape) :], shape)
-    return handle_of(LazyArray.whole(Listed(block or shape, pieces), dims, dtype))
+    return make_handle(LazyArray.whole(Listed(block or shape, pieces), dims, dtype))
 
 
 def raw(
@@ -232,12 +232,12 @@ class TestDamage:
         assert to_dask(handle, chunks="X").shape == handle.shape
 
     def test_one_bad_block_ends_a_parallel_read(self) -> None:
-        good = stored(np.ones((64, 256, 256), "u1"), "ZYX", (1, 256, 256), "deflate")
-        content = bytearray(content_of(good))
+        good = store_array(np.ones((64, 256, 256), "u1"), "ZYX", (1, 256, 256), "deflate")
+        content = bytearray(read_content(good))
         table = np.frombuffer(good.layout.offsets, "<i8")  # type: ignore[attr-defined]
         content[table[40] + 4 : table[40] + 40] = b"?" * 36
         with pytest.raises(CorruptFileError) as caught:
-            to_numpy(handle_of(moved(good, bytes(content))), workers=4)
+            to_numpy(make_handle(relocate(good, bytes(content))), workers=4)
         assert caught.value.offset == table[40]
         assert open_count() == 0
 
@@ -340,12 +340,14 @@ class TestBytes:
         self, tmp_path: Path, counted: list[int], window: str, dtype: str, flipped: tuple[bool, ...]
     ) -> None:
         pixels = (np.arange(4 * 1000 * 1000) % 251).astype(dtype).reshape(4, 1000, 1000)
-        array = stored(pixels, "ZYX", flipped=flipped)
-        (tmp_path / "raw").write_bytes(content_of(array))
-        handle = handle_of(moved(array, tmp_path / "raw"))
+        array = store_array(pixels, "ZYX", flipped=flipped)
+        (tmp_path / "raw").write_bytes(read_content(array))
+        handle = make_handle(relocate(array, tmp_path / "raw"))
         counted.clear()
         seen = transpose_to(handle, "ZYX", **WINDOWS[window])
-        assert np.array_equal(to_numpy(seen), transposed(pixels, "ZYX", "ZYX", **WINDOWS[window]))
+        assert np.array_equal(
+            to_numpy(seen), transpose_array(pixels, "ZYX", "ZYX", **WINDOWS[window])
+        )
         assert sum(counted) <= 2 * seen.nbytes
 
     @given(st.data())
@@ -373,22 +375,22 @@ class TestBytes:
         assert plan.nbytes * len(list(plan.each())) <= 2 * np.prod(extent)
 
     def test_a_contiguous_image_is_one_read(self, tmp_path: Path, counted: list[int]) -> None:
-        array = stored(np.ones((5, 40, 50), "u2"), "ZYX")
-        (tmp_path / "raw").write_bytes(content_of(array))
-        to_numpy(handle_of(moved(array, tmp_path / "raw")))
+        array = store_array(np.ones((5, 40, 50), "u2"), "ZYX")
+        (tmp_path / "raw").write_bytes(read_content(array))
+        to_numpy(make_handle(relocate(array, tmp_path / "raw")))
         assert counted == [array.nbytes]
 
     def test_only_the_blocks_of_a_window_are_decoded(
         self, tmp_path: Path, counted: list[int]
     ) -> None:
-        array = stored(
+        array = store_array(
             np.random.default_rng(0).integers(0, 255, (1, 512, 512), "u1"),
             "ZYX",
             (1, 64, 64),
             "deflate",
         )
-        (tmp_path / "coded").write_bytes(content_of(array))
-        handle = handle_of(moved(array, tmp_path / "coded"))
+        (tmp_path / "coded").write_bytes(read_content(array))
+        handle = make_handle(relocate(array, tmp_path / "coded"))
         counts = np.frombuffer(array.layout.counts, "<i8").reshape(8, 8)  # type: ignore[attr-defined]
         window = transpose_to(handle, "YX", Y=slice(70, 140), X=slice(5, 60))
         to_numpy(window)
@@ -396,17 +398,17 @@ class TestBytes:
         assert len(list(_engine.pieces(window.array))) == 2
 
     def test_uneven_picks_read_only_the_blocks_that_hold_them(self) -> None:
-        array = stored(np.ones((100, 8, 8), "u1"), "ZYX", (10, 8, 8), "deflate")
-        picked = transpose_to(handle_of(array), "ZYX", Z=[3, 99, 3, 95])
+        array = store_array(np.ones((100, 8, 8), "u1"), "ZYX", (10, 8, 8), "deflate")
+        picked = transpose_to(make_handle(array), "ZYX", Z=[3, 99, 3, 95])
         assert len(list(_engine.pieces(picked.array))) == 2
 
 
 class TestRemote:
     def test_a_window_costs_few_requests_and_few_bytes(self) -> None:
         pixels = np.arange(20 * 300 * 300, dtype="<u2").reshape(20, 300, 300)
-        array = stored(pixels, "ZYX", (1, 300, 300))
-        with serving(pixels__bin=content_of(array)) as site:
-            handle = handle_of(moved(array, site.url + "pixels.bin"))
+        array = store_array(pixels, "ZYX", (1, 300, 300))
+        with serving(pixels__bin=read_content(array)) as site:
+            handle = make_handle(relocate(array, site.url + "pixels.bin"))
             site.forget()
             assert np.array_equal(to_numpy(handle), pixels)
             gets = [path for method, path in site.asked if method == "GET"]
@@ -420,9 +422,9 @@ class TestRemote:
     def test_blocks_of_all_kinds_come_through(self) -> None:
         pixels = np.random.default_rng(1).integers(0, 1000, (3, 50, 70)).astype(">u2")
         for kind in ("raw", "deflate"):
-            array = stored(pixels, "ZYX", (1, 16, 32), kind)
-            with serving(pixels__bin=content_of(array)) as site:
-                handle = handle_of(moved(array, site.url + "pixels.bin"))
+            array = store_array(pixels, "ZYX", (1, 16, 32), kind)
+            with serving(pixels__bin=read_content(array)) as site:
+                handle = make_handle(relocate(array, site.url + "pixels.bin"))
                 seen = transpose_to(
                     handle, "YXZ", Y=slice(None, None, -3), X=[60, 1, 1], Z=slice(1, None)
                 )
@@ -432,9 +434,9 @@ class TestRemote:
                 assert np.array_equal(to_dask(handle).compute(), pixels)
 
     def test_a_server_that_fails_half_way(self) -> None:
-        array = stored(np.ones((4, 100, 100), "u1"), "ZYX", (1, 100, 100))
-        with serving(pixels__bin=content_of(array)) as site:
-            handle = handle_of(moved(array, site.url + "pixels.bin"))
+        array = store_array(np.ones((4, 100, 100), "u1"), "ZYX", (1, 100, 100))
+        with serving(pixels__bin=read_content(array)) as site:
+            handle = make_handle(relocate(array, site.url + "pixels.bin"))
             site.cut = True
             with pytest.raises(SourceError, match=r"pixels\.bin"):
                 to_numpy(handle)

@@ -44,7 +44,7 @@ from aicsio.arrays import token
 from aicsio.joining.file_names import natural
 from aicsio.records import Channel, ImageHandle, Planes
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
-from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.layouts import make_handle, store_array
 from aicsio.testing.strategies import Draw, arrays, composite, dims, images, views
 from http_server import serving
 
@@ -77,7 +77,7 @@ def alike(draw: Draw) -> tuple[list[ImageHandle], list[Array]]:
         if kind == "numpy":
             parts.append(open_image(array, dims=shown.order))
         else:
-            parts.append(handle_of(stored(array, shown.order, blocks, kind)))
+            parts.append(make_handle(store_array(array, shown.order, blocks, kind)))
         seen.append(array.astype(array.dtype.newbyteorder("=")))
     return parts, seen
 
@@ -488,7 +488,7 @@ TZ = Dims("TZ", (1, 2))
 
 
 def with_facts(array: Array, **facts: Any) -> ImageHandle:
-    handle = handle_of(stored(array, "TZYX"))
+    handle = make_handle(store_array(array, "TZYX"))
     return attrs.evolve(
         handle,
         contents=attrs.evolve(handle.contents, scenes=(attrs.evolve(handle.scene, **facts),)),

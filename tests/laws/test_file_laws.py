@@ -23,7 +23,7 @@ from aicsio import (
 )
 from aicsio._io.readers import open_count
 from aicsio.testing import TiffSpec, pixels, write
-from aicsio.testing.model import transposed
+from aicsio.testing.model import transpose_array
 from aicsio.testing.ome_tiff import OME_TYPES, build
 from aicsio.testing.patterns import ImageSpec
 from aicsio.testing.strategies import Draw, arrays, composite, picks, tiff_specs, views
@@ -96,7 +96,7 @@ def test_a_view_of_a_file_is_what_the_model_says(spec: TiffSpec, data: st.DataOb
         image = spec.images[index]
         seen = transpose_to(select_scene(handle, index), image.dims.order)
         order, picks = data.draw(views(seen.dims))
-        expected = transposed(pixels(image), seen.dims.order, order, **picks)
+        expected = transpose_array(pixels(image), seen.dims.order, order, **picks)
         viewed = transpose_to(seen, order, **picks)
         assert to_numpy(viewed).tobytes() == expected.tobytes()
         assert to_dask(viewed).compute(scheduler="sync").tobytes() == expected.tobytes()

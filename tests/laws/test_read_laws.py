@@ -13,7 +13,7 @@ from aicsio import ImageHandle, open_image, select_scene, to_dask, to_numpy, to_
 from aicsio._engine.run import SMALL
 from aicsio._io.readers import open_count
 from aicsio.arrays import token
-from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.layouts import make_handle, store_array
 from aicsio.testing.strategies import Image, arrays, dims, handles, images, views
 
 
@@ -72,7 +72,7 @@ def test_blocks_do_not_show(data: st.DataObject) -> None:
         for _ in range(2):
             blocks = tuple(data.draw(st.integers(1, size)) for size in shown.shape)
             axes = tuple(data.draw(st.permutations(range(len(shown)))))
-            handle = handle_of(stored(array, shown.order, blocks, kind, axes=axes))
+            handle = make_handle(store_array(array, shown.order, blocks, kind, axes=axes))
             found.add(to_numpy(transpose_to(handle, order, **picks)).tobytes())
     assert len(found) == 1
 
@@ -86,7 +86,7 @@ def test_blocks_do_not_show(data: st.DataObject) -> None:
 def test_threads_do_not_show(workers: int, kind: Any, dtype: str, data: st.DataObject) -> None:
     array = data.draw(arrays((3, 5, 210, 190), np.dtype(dtype)))
     assert array.nbytes > SMALL
-    handle = handle_of(stored(array, "CZYX", (1, 2, 100, 190), kind))
+    handle = make_handle(store_array(array, "CZYX", (1, 2, 100, 190), kind))
     viewed = transpose_to(handle, "YZXC", Y=slice(None, None, -1), Z=[4, 0, 0, 2, 1])
     expected = array[:, [4, 0, 0, 2, 1], ::-1].transpose(2, 1, 3, 0)
     assert np.array_equal(to_numpy(viewed, workers=workers), expected)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicsio import ImageHandle, pipe, to_dask, to_numpy, transpose_to
-from aicsio.testing.model import transposed
+from aicsio.testing.model import transpose_array
 from aicsio.testing.strategies import Image, images, views
 
 
@@ -33,7 +33,7 @@ def test_a_view_is_what_the_model_says(image: Image, data: st.DataObject) -> Non
     order, picks = data.draw(views(image.handle.dims))
     check(
         transpose_to(image.handle, order, **picks),
-        transposed(image.pixels, image.handle.dims.order, order, **picks),
+        transpose_array(image.pixels, image.handle.dims.order, order, **picks),
     )
 
 
@@ -42,7 +42,7 @@ def test_views_compose(image: Image, data: st.DataObject) -> None:
     handle, expected = image.handle, image.pixels
     for _ in range(3):
         order, picks = data.draw(views(handle.dims))
-        expected = transposed(expected, handle.dims.order, order, **picks)
+        expected = transpose_array(expected, handle.dims.order, order, **picks)
         handle = transpose_to(handle, order, **picks)
         check(handle, expected)
 
@@ -82,7 +82,7 @@ def test_a_window_is_a_crop_of_the_whole(image: Image, data: st.DataObject) -> N
 @given(images(min_size=0), st.data())
 def test_an_image_without_pixels_is_read_like_any_other(image: Image, data: st.DataObject) -> None:
     order, picks = data.draw(views(image.handle.dims))
-    expected = transposed(image.pixels, image.handle.dims.order, order, **picks)
+    expected = transpose_array(image.pixels, image.handle.dims.order, order, **picks)
     viewed = transpose_to(image.handle, order, **picks)
     check(viewed, expected)
     assert same(to_dask(viewed).compute(scheduler="sync"), expected)
@@ -101,6 +101,6 @@ def test_added_axes_have_length_one_and_change_no_pixel(image: Image, data: st.D
 def test_the_model_knows_the_language() -> None:
     pixels = np.arange(24).reshape(2, 3, 4)
     assert np.array_equal(
-        transposed(pixels, "CYX", "XC", Y=-1, X=slice(None, None, 2)), pixels[:, 2, ::2].T
+        transpose_array(pixels, "CYX", "XC", Y=-1, X=slice(None, None, 2)), pixels[:, 2, ::2].T
     )
-    assert transposed(pixels, "CYX", "QYX", C=1).shape == (1, 3, 4)
+    assert transpose_array(pixels, "CYX", "QYX", C=1).shape == (1, 3, 4)

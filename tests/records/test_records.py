@@ -20,7 +20,7 @@ from aicsio import (
 )
 from aicsio.errors import DimensionError
 from aicsio.records import Contents, Layout, Scene, Source, Tiles
-from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.layouts import make_handle, store_array
 
 
 @pytest.fixture
@@ -94,9 +94,9 @@ class TestPixelSize:
 
 def spaced(**facts: Any) -> ImageHandle:
     """Two levels of an image whose pixels have a size."""
-    full = stored(np.zeros((6, 4, 40, 60), np.uint8), "TZYX")
-    half = stored(np.zeros((6, 4, 20, 30), np.uint8), "TZYX")
-    handle = handle_of(full, half)
+    full = store_array(np.zeros((6, 4, 40, 60), np.uint8), "TZYX")
+    half = store_array(np.zeros((6, 4, 20, 30), np.uint8), "TZYX")
+    handle = make_handle(full, half)
     scene = attrs.evolve(handle.scene, **facts)
     return attrs.evolve(handle, contents=Contents((scene,)))
 
@@ -180,23 +180,23 @@ class TestHandle:
 
 class TestLazyArray:
     def test_blocks_are_first_positions(self) -> None:
-        array = stored(np.zeros((3, 10, 7)), "ZYX", (1, 4, 7))
+        array = store_array(np.zeros((3, 10, 7)), "ZYX", (1, 4, 7))
         assert array.blocks == (range(3), range(0, 10, 4), range(0, 7, 7))
         assert [list(starts) for starts in array.blocks] == [[0, 1, 2], [0, 4, 8], [0]]
 
     def test_pixels_are_native_whatever_is_stored(self) -> None:
-        array = stored(np.zeros((2, 2), ">u4"), "YX")
+        array = store_array(np.zeros((2, 2), ">u4"), "YX")
         assert array.dtype == np.dtype("=u4")
         assert array.dtype.isnative
 
     def test_sizes_do_not_overflow(self) -> None:
-        array = stored(np.zeros((1, 1)), "YX")
+        array = store_array(np.zeros((1, 1)), "YX")
         huge = LazyArray.whole(array.layout, Dims("YX", (1 << 40, 1 << 40)), "u2")
         assert huge.size == 1 << 80
         assert huge.nbytes == 1 << 81
 
     def test_layouts_are_told_by_their_methods(self) -> None:
-        assert isinstance(stored(np.zeros((2, 2)), "YX").layout, Layout)
+        assert isinstance(store_array(np.zeros((2, 2)), "YX").layout, Layout)
         assert not isinstance(Dims("", ()), Layout)
 
 

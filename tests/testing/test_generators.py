@@ -13,13 +13,13 @@ from hypothesis import given
 
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.ome_tiff import OME_TYPES, _shares
-from aicsio.testing.patterns import DTYPES, most_levels, plane
+from aicsio.testing.patterns import DTYPES, make_plane, most_levels
 from aicsio.testing.strategies import tiff_specs
 
 
 def as_stored(image: ImageSpec, tcz: tuple[int, ...], level: int) -> npt.NDArray[Any]:
     """A plane in the shape that tifffile gives a page."""
-    made = plane(image, tcz, level)
+    made = make_plane(image, tcz, level)
     if image.samples == 1:
         return made[..., 0]
     return np.moveaxis(made, -1, 0) if image.planar else made

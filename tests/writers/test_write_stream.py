@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicsio import ImageHandle, open_image, write_ome_tiff
-from aicsio.testing.layouts import handle_of, stored
+from aicsio.testing.layouts import make_handle, store_array
 from aicsio.writers._pixels import stream
 from aicsio.writers._pixels import tiff as tiff_structure
 from aicsio.writers._pixels.plan import in_file_order
@@ -46,7 +46,7 @@ def test_boxes_cover_every_pixel_once_and_hold_whole_segments(data: st.DataObjec
     elif source == "dask":
         handle = open_image(da.from_array(image, chunks=blocks), dims="TCZYX")
     else:
-        handle = handle_of(stored(image, "TCZYX", blocks, source))
+        handle = make_handle(store_array(image, "TCZYX", blocks, source))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "BOX_BYTES", data.draw(st.integers(1, 60_000)))
         patch.setattr(stream, "UNEVEN_BOX_BYTES", data.draw(st.integers(1, 60_000)))

@@ -20,7 +20,8 @@ from aicsio import (
     to_numpy,
     transpose_to,
 )
-from aicsio.testing.tiff_bytes import ASCII, Storage, Tag, make_page, write_pages
+from aicsio.testing.segments import Storage
+from aicsio.testing.tiff_bytes import ASCII, TagEntry, make_page, write_pages
 from support import corpus_file
 
 Array = npt.NDArray[Any]
@@ -44,7 +45,7 @@ def image(
 
 
 def ome_tiff(path: Path, stack: list[Array], xml: str) -> Path:
-    text = Tag(270, ASCII, xml.encode() + b"\0")
+    text = TagEntry(270, ASCII, xml.encode() + b"\0")
     path.write_bytes(
         write_pages([make_page(p, Storage(), [text] if not i else []) for i, p in enumerate(stack)])
     )

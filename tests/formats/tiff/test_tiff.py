@@ -18,7 +18,8 @@ from aicsio import (
     transpose_to,
 )
 from aicsio.formats._tiff.page import PageKind
-from aicsio.testing.tiff_bytes import SHORT, Storage, Tag, make_page, write_pages
+from aicsio.testing.segments import Storage
+from aicsio.testing.tiff_bytes import SHORT, TagEntry, make_page, write_pages
 from support import corpus_file
 
 Array = npt.NDArray[Any]
@@ -162,7 +163,9 @@ def test_bits_in_reversed_order() -> None:
     reversed_bits = np.packbits(
         np.unpackbits(pixels, axis=1).reshape(8, 8, 8)[..., ::-1].reshape(8, 64), axis=1
     )
-    content = write_pages([make_page(reversed_bits[..., None], Storage(), [Tag(266, SHORT, (2,))])])
+    content = write_pages(
+        [make_page(reversed_bits[..., None], Storage(), [TagEntry(266, SHORT, (2,))])]
+    )
     assert to_numpy(open_image(content)).tolist() == pixels.tolist()
 
 

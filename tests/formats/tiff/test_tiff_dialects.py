@@ -15,7 +15,8 @@ from aicsio import open_image, select_scene, to_numpy, transpose_to
 from aicsio.formats._tiff.dialects.imagej import parse_description
 from aicsio.formats._tiff.dialects.micromanager import parse_index
 from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description as parse_json
-from aicsio.testing.tiff_bytes import ASCII, Storage, Tag, make_page, write_pages
+from aicsio.testing.segments import Storage
+from aicsio.testing.tiff_bytes import ASCII, TagEntry, make_page, write_pages
 from support import corpus_file
 
 Array = npt.NDArray[Any]
@@ -47,7 +48,7 @@ def test_imagej_with_a_directory_for_each_plane() -> None:
     pixels = counting(6, 5, 4, dtype="u1")
     text = b"ImageJ=1.54\nimages=6\nchannels=2\nslices=3\nhyperstack=true\n\0"
     pages = [
-        make_page(plane[..., None], Storage(), [Tag(270, ASCII, text)] if not i else [])
+        make_page(plane[..., None], Storage(), [TagEntry(270, ASCII, text)] if not i else [])
         for i, plane in enumerate(pixels)
     ]
     handle = open_image(write_pages(pages))
@@ -93,7 +94,7 @@ def test_imagej_beyond_4_gib_with_one_directory(tmp_path: Path) -> None:
 )
 def test_imagej_sizes_are_those_of_the_file(text: str, dims: str) -> None:
     pixels = counting(3, 5, 4, dtype="u1")
-    description = Tag(270, ASCII, f"ImageJ=1.54\n{text}\n\0".encode())
+    description = TagEntry(270, ASCII, f"ImageJ=1.54\n{text}\n\0".encode())
     pages = [
         make_page(plane[..., None], Storage(), [description] if not i else [])
         for i, plane in enumerate(pixels)
@@ -177,7 +178,11 @@ def test_shaped_that_does_not_fit_is_told() -> None:
     text = b'{"shape": [7, 5, 4]}\0'
     handle = open_image(
         write_pages(
-            [make_page(counting(5, 4, dtype="u1")[..., None], Storage(), [Tag(270, ASCII, text)])]
+            [
+                make_page(
+                    counting(5, 4, dtype="u1")[..., None], Storage(), [TagEntry(270, ASCII, text)]
+                )
+            ]
         )
     )
     assert handle.shape == (5, 4)
@@ -323,7 +328,9 @@ def test_what_tifffile_logs_is_a_diagnostic_and_nothing_reaches_the_terminal(
 def test_scanimage_channels_and_frames() -> None:
     pixels = counting(12, 4, 5, dtype="i2")
     text = b"SI.hChannels.channelSave = [1;3]\nSI.hStackManager.framesPerSlice = 2\nSI.hRoiManager.scanFrameRate = 4\n\0"
-    pages = [make_page(plane[..., None], Storage(), [Tag(305, ASCII, text)]) for plane in pixels]
+    pages = [
+        make_page(plane[..., None], Storage(), [TagEntry(305, ASCII, text)]) for plane in pixels
+    ]
     handle = open_image(write_pages(pages))
     assert str(handle.dims) == "Z=3, T=2, C=2, Y=4, X=5"
     assert handle.time_step == 0.25
