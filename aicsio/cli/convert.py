@@ -198,7 +198,7 @@ def _expand_inputs(
     paths: list[str] = []
     for name in names:
         if file_names.is_glob(name):
-            paths += file_names.expanded(name, storage_options)
+            paths += file_names.find_files(name, storage_options)
         else:
             paths.append(name)
     return tuple(paths)

@@ -1,7 +1,7 @@
-"""Layouts of images that lie in many files: each position of a grid of files is an array of its own.
+"""Layouts of images in many files: each position of a grid of files is an array of its own.
 
-Rule kept here: pure arithmetic, no I/O. A piece of a part becomes a piece of the whole by giving it the axes that the
-part lacks; they come first, so whatever decodes it sees the same trailing axes.
+Rule kept here: pure arithmetic, no I/O. A piece of one file becomes a piece of the whole when it
+gets the axes that the file lacks; they come first, so its decoder sees the same trailing axes.
 """
 
 import bisect
@@ -26,62 +26,75 @@ from aicsio.records import (
     Strided,
 )
 
-__all__ = ["Edges", "Joined", "Opening", "Parts", "Promised", "Promises", "join", "promises"]
+__all__ = [
+    "Edges",
+    "JoinedLayout",
+    "OpenRequest",
+    "Parts",
+    "Rechunked",
+    "UncheckedFile",
+    "UncheckedFiles",
+    "join_arrays",
+    "unchecked_files",
+]
 
 Edges: TypeAlias = range | tuple[int, ...]
-"""First position of each part along an axis, and behind them the end of the last."""
-PROMISED_BYTES = 32 << 20
-"""Blocks of files that are opened when they are read grow to this size: each costs one opening."""
+"""First position of each part along an axis, and the end of the last part."""
+UNCHECKED_BLOCK_BYTES = 32 << 20
+"""Blocks of files that are opened when they are read grow to this size: each costs one opening,
+about a millisecond, in which 32 MiB are a tenth of what a disk reads."""
 
 
 @attrs.frozen
-class Joined:
-    """Layout of a grid of arrays, one behind the other along some axes."""
+class JoinedLayout:
+    """Layout of a grid of arrays, one after the other along some axes."""
 
-    parts: "tuple[LazyArray | None, ...] | Promises" = attrs.field(repr=False)
-    """In C order over the grid, each shown whole and as stored; ``None`` where there is none, which reads as 0."""
+    parts: "tuple[LazyArray | None, ...] | UncheckedFiles" = attrs.field(repr=False)
+    """In C order over the grid, each whole and as stored; ``None`` for a missing one, which is 0."""
     edges: tuple[Edges, ...]
-    """Of each axis of the grid."""
+    """Per axis of the grid."""
     axes: tuple[int, ...]
     """Stored axis of each axis of the grid."""
     added: int
-    """How many axes the parts lack: the first ones."""
+    """Number of axes that the parts lack: the first ones."""
     block_shape: tuple[int, ...]
     """Each block lies in one part, and in one block of it."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """The pieces of the one part that the block lies in."""
-        starts = [
-            at * size + cut.start
-            for at, size, cut in zip(block, self.block_shape, window, strict=True)
-        ]
-        index = 0
+        """Yield the pieces of the one part that the block lies in."""
+        starts, _ = _window_in_array(block, self.block_shape, window)
+        part_index = 0
+        in_part = list(starts)
         for axis, edges in zip(self.axes, self.edges, strict=True):
-            place = bisect.bisect_right(edges, starts[axis]) - 1
-            starts[axis] -= edges[place]
-            index = index * (len(edges) - 1) + place
-        part = self.parts[index]
+            # Ranges and tuples both bisect: thousands of files are found in a few steps.
+            along_axis = bisect.bisect_right(edges, starts[axis]) - 1
+            in_part[axis] -= edges[along_axis]
+            part_index = part_index * (len(edges) - 1) + along_axis
+        part = self.parts[part_index]
         if part is None:
-            return
-        inner, blocks, windows = starts[self.added :], [], []
-        for start, size, cut in zip(
-            inner, part.layout.block_shape, window[self.added :], strict=True
-        ):
-            blocks.append(start // size)
-            windows.append(slice(start % size, start % size + cut.stop - cut.start))
-        for piece in part.layout.pieces(tuple(blocks), tuple(windows)):
-            yield _lifted(piece, self.added) if self.added else piece
+            return  # the engine fills with 0
+        part_block: list[int] = []
+        part_window: list[slice] = []
+        # `join_arrays` makes blocks that lie in one block of the part, so one division is enough.
+        for axis, size in enumerate(part.layout.block_shape, self.added):
+            index, start = divmod(in_part[axis], size)
+            extent = window[axis].stop - window[axis].start
+            part_block.append(index)
+            part_window.append(slice(start, start + extent))
+        for piece in part.layout.pieces(tuple(part_block), tuple(part_window)):
+            yield _with_leading_axes(piece, self.added) if self.added else piece
 
 
-def _lifted(piece: Piece, added: int) -> Piece:
+def _with_leading_axes(piece: Piece, count: int) -> Piece:
     """Give a piece more axes of length 1, in front."""
-    ones, zeros = (1,) * added, (0,) * added
+    ones, zeros = (1,) * count, (0,) * count
     selection = Selection(
         zeros + piece.selection.source_start,
         ones + piece.selection.shape,
         zeros + piece.selection.target_start,
     )
     shape = ones + piece.shape
+    # Encoded and computed pixels are reshaped when they are decoded; raw ones need strides.
     if isinstance(piece, Strided):
         strides = zeros + piece.strides
         return attrs.evolve(piece, shape=shape, strides=strides, selection=selection)
@@ -89,28 +102,30 @@ def _lifted(piece: Piece, added: int) -> Piece:
 
 
 @attrs.frozen
-class Recut:
+class Rechunked:
     """Layout of an array as it is shown, in blocks of another shape than its own."""
 
     inner: LazyArray
     """The pixels."""
     block_shape: tuple[int, ...]
-    """As the caller wants them."""
+    """As the caller needs them."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """One nested read of the window."""
-        starts, extent = _reach(block, self.block_shape, window)
+        """Yield one nested read of the window."""
+        starts, extent = _window_in_array(block, self.block_shape, window)
         order = self.inner.dims.order
-        picks = {
-            letter: range(at, at + n) for letter, at, n in zip(order, starts, extent, strict=True)
-        }
-        part, origin = views.transpose(self.inner, order, picks), (0,) * len(extent)
+        picks: dict[str, range] = {}
+        for letter, start, length in zip(order, starts, extent, strict=True):
+            picks[letter] = range(start, start + length)
+        # The view of the inner array may reorder, so its stored blocks are of no use here.
+        part = views.transpose(self.inner, order, picks)
+        origin = (0,) * len(extent)
         yield Nested(part, extent, Selection(origin, extent, origin))
 
 
 @attrs.frozen
-class Opening:
-    """How a file is opened that nobody has looked into, and which array of it is wanted."""
+class OpenRequest:
+    """How an unchecked file is opened, and which of its arrays is read."""
 
     format: str | None
     """As in ``open_image``."""
@@ -124,66 +139,70 @@ class Opening:
     """As in ``select_scene``."""
     level: int
     """As in ``select_level``."""
-    like: Source
-    """The file that it must be like."""
+    reference: Source
+    """The checked file, which the array must match in dims and dtype."""
 
 
 @attrs.frozen
-class Promised:
-    """Layout of a file that is opened when it is read, and must then be as promised."""
+class UncheckedFile:
+    """Layout of a file that is opened when it is read, and checked then."""
 
     source: Source
-    """The file; without a fingerprint where nobody asked its server."""
-    opening: Opening
+    """The file; without a fingerprint if its server was not asked."""
+    request: OpenRequest
     """How it is opened."""
     dims: Dims
-    """What it must hold."""
+    """Its expected dims."""
     dtype: DType
-    """Of which type."""
+    """Its expected type."""
     block_shape: tuple[int, ...]
     """Each block is one opening."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """One call that opens the file and reads the window."""
-        starts, extent = _reach(block, self.block_shape, window)
+        """Yield one call that opens the file and reads the window."""
+        starts, extent = _window_in_array(block, self.block_shape, window)
         origin = (0,) * len(extent)
-        asked = (self.source, self.opening, self.dims, self.dtype, starts, extent)
         yield Computed(
-            "aicsio.joining:read_promised",
-            asked,
+            "aicsio.joining.files:read_unchecked_file",
+            (self.source, self.request, self.dims, self.dtype, starts, extent),
             extent,
             self.dtype,
             Selection(origin, extent, origin),
         )
 
 
-def _reach(
-    block: tuple[int, ...], size: tuple[int, ...], window: tuple[slice, ...]
+def _window_in_array(
+    block: tuple[int, ...], block_shape: tuple[int, ...], window: tuple[slice, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    starts = tuple(at * n + cut.start for at, n, cut in zip(block, size, window, strict=True))
-    return starts, tuple(cut.stop - cut.start for cut in window)
+    """Return start and extent of a window, counted from the start of the array."""
+    starts: list[int] = []
+    extent: list[int] = []
+    for index, size, part in zip(block, block_shape, window, strict=True):
+        starts.append(index * size + part.start)
+        extent.append(part.stop - part.start)
+    return tuple(starts), tuple(extent)
 
 
 @attrs.frozen
-class Promises:
-    """Many files that nobody has looked into, in columns: ten thousand are one small record."""
+class UncheckedFiles:
+    """Many unchecked files in columns: ten thousand are one small record."""
 
     uris: tuple[str | None, ...]
-    """Where they are; ``None`` where there is no file."""
+    """Path or URL of each; ``None`` for a missing one."""
     sizes: bytes
-    """int64: bytes of each file; -1 where nobody asked."""
+    """int64: bytes of each file; -1 if unknown."""
     fingerprints: tuple[str | None, ...]
-    """What changes when their content does."""
-    storage_options: str = attrs.field(repr=False)
-    """As in ``Source``, of all."""
+    """As in ``Source``."""
+    storage_options: tuple[str, ...] = attrs.field(repr=False)
+    """As in ``Source``; one entry if they are the same for all files. URLs with passwords differ."""
     local: bool
     """Whether they are paths of this machine's file system."""
-    opening: Opening
+    request: OpenRequest
     """How each is opened."""
     dims: Dims
-    """What each must hold."""
+    """Expected dims of each."""
     dtype: DType
-    """Of which type."""
+    """Expected type of each."""
     block_shape: tuple[int, ...]
     """Each block is one opening."""
 
@@ -194,101 +213,138 @@ class Promises:
         uri = self.uris[index]
         if uri is None:
             return None
-        size = int(np.frombuffer(self.sizes, "<i8", 1, 8 * index)[0])
-        source = Source(
-            uri,
-            self.storage_options,
-            size if size >= 0 else None,
-            self.fingerprints[index],
-            local=self.local,
-        )
-        layout = Promised(source, self.opening, self.dims, self.dtype, self.block_shape)
+        size: int | None = int(np.frombuffer(self.sizes, "<i8", 1, 8 * index)[0])
+        if size == -1:
+            size = None
+        options = self.storage_options[index if len(self.storage_options) > 1 else 0]
+        source = Source(uri, options, size, self.fingerprints[index], local=self.local)
+        layout = UncheckedFile(source, self.request, self.dims, self.dtype, self.block_shape)
         return LazyArray.whole(layout, self.dims, self.dtype)
 
 
-Parts: TypeAlias = Sequence[LazyArray | None] | Promises
+Parts: TypeAlias = Sequence[LazyArray | None] | UncheckedFiles
+"""The arrays of a grid."""
 
 
-def promises(sources: Sequence[Source | None], opening: Opening, like: LazyArray) -> Promises:
-    """Show files that nobody has looked into as if each were like an array of another."""
+def unchecked_files(
+    sources: Sequence[Source | None], request: OpenRequest, reference: LazyArray
+) -> UncheckedFiles:
+    """Describe unopened files, assuming the shape and dtype of ``reference``.
+
+    Parameters
+    ----------
+    sources
+        The files; ``None`` for a missing one.
+    request
+        How each is opened.
+    reference
+        The array of the checked file.
+    """
+    # Columns: a record per file would make the handle of ten thousand files several megabytes.
+    uris: list[str | None] = []
+    sizes: list[int] = []
+    fingerprints: list[str | None] = []
+    options: list[str] = []
+    for source in sources:
+        if source is None:
+            uris.append(None)
+            sizes.append(-1)
+            fingerprints.append(None)
+            options.append("{}")
+        else:
+            uris.append(source.uri)
+            sizes.append(-1 if source.size is None else source.size)
+            fingerprints.append(source.fingerprint)
+            options.append(source.storage_options)
     first = next(source for source in sources if source is not None)
-    sizes = [-1 if source is None or source.size is None else source.size for source in sources]
-    return Promises(
-        uris=tuple(None if source is None else source.uri for source in sources),
+    same = all(
+        source is None or source.storage_options == first.storage_options for source in sources
+    )
+    return UncheckedFiles(
+        uris=tuple(uris),
         sizes=np.array(sizes, "<i8").tobytes(),
-        fingerprints=tuple(None if source is None else source.fingerprint for source in sources),
-        storage_options=first.storage_options,
+        fingerprints=tuple(fingerprints),
+        storage_options=(first.storage_options,) if same else tuple(options),
         local=first.local,
-        opening=opening,
-        dims=like.dims,
-        dtype=like.dtype,
-        block_shape=_grown(_blocks_seen(like), like.dims.shape, like.dtype.itemsize),
+        request=request,
+        dims=reference.dims,
+        dtype=reference.dtype,
+        block_shape=_enlarged(reference),
     )
 
 
-def _grown(block: Sequence[int], shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    """Take more blocks together, fastest axis first."""
-    grown = list(block)
-    for axis in reversed(range(len(grown))):
-        nbytes = math.prod(grown) * itemsize
-        grown[axis] = min(shape[axis], grown[axis] * max(1, PROMISED_BYTES // max(nbytes, 1)))
-    return tuple(max(size, 1) for size in grown)
+def _enlarged(array: LazyArray) -> tuple[int, ...]:
+    """Return the shape of several stored blocks together, fastest axis first."""
+    block = list(_shown_block_shape(array))
+    # The last axes are the fastest of the file: a block grows into rows, planes, then stacks.
+    for axis in reversed(range(len(block))):
+        nbytes = max(1, math.prod(block) * array.dtype.itemsize)
+        factor = max(1, UNCHECKED_BLOCK_BYTES // nbytes)
+        block[axis] = max(1, min(array.dims.shape[axis], block[axis] * factor))
+    return tuple(block)
 
 
-def join(parts: Parts, letters: str, sizes: Sequence[Sequence[int]]) -> LazyArray:
-    """Put arrays one behind the other.
+def join_arrays(parts: Parts, letters: str, sizes: Sequence[Sequence[int]]) -> LazyArray:
+    """Put arrays one after the other.
 
     Parameters
     ----------
     parts
-        In C order over a grid with an axis for each of ``letters``; their dims agree but along these.
+        In C order over a grid with an axis for each of ``letters``; their dims differ only along
+        these.
     letters
         Axes along which they are joined. One that the parts lack becomes a new axis in front.
     sizes
-        Along each letter, how much the parts have of it; 1 for a new one.
+        Along each letter, the size of each part; 1 for a new axis.
     """
-    if isinstance(parts, Promises):
-        dims, dtype, stored_blocks = parts.dims, parts.dtype, parts.block_shape
+    if isinstance(parts, UncheckedFiles):
+        dims, dtype, part_block = parts.dims, parts.dtype, parts.block_shape
     else:
         first = next(part for part in parts if part is not None)
-        dims, dtype, stored_blocks = first.dims, first.dtype, _blocks_seen(first)
+        dims, dtype, part_block = first.dims, first.dtype, _shown_block_shape(first)
+    # A block may be larger than the array; an axis of length 0 still has blocks of 1.
+    inner = tuple(max(1, min(pair)) for pair in zip(part_block, dims.shape, strict=True))
     new = "".join(letter for letter in letters if letter not in dims)
-    order, inner = (
-        new + dims.order,
-        tuple(map(max, map(min, stored_blocks, dims.shape), (1,) * len(dims))),
-    )
-    edges = [_edges(along) for along in sizes]
-    shape, cut = list((1,) * len(new) + dims.shape), list((1,) * len(new) + inner)
-    for letter, along in zip(letters, edges, strict=True):
-        axis = order.index(letter)
-        shape[axis] = along[-1]
-        cut[axis] = math.gcd(cut[axis], *along[1:-1])
-    if not isinstance(parts, Promises):
-        parts = tuple(part if part is None else _as_stored(part, inner) for part in parts)
+    order = new + dims.order
+    shape = [1] * len(new) + list(dims.shape)
+    block = [1] * len(new) + list(inner)
+    edges_of_axis = [_edges(along) for along in sizes]
     axes = tuple(order.index(letter) for letter in letters)
-    layout = Joined(parts, tuple(edges), axes, len(new), tuple(cut))
+    for axis, edges in zip(axes, edges_of_axis, strict=True):
+        shape[axis] = edges[-1]
+        # No block crosses an edge between two parts: its size divides the position of each.
+        block[axis] = math.gcd(block[axis], *edges[1:-1])
+    if not isinstance(parts, UncheckedFiles):
+        parts = tuple(part if part is None else _as_stored(part, inner) for part in parts)
+    layout = JoinedLayout(parts, tuple(edges_of_axis), axes, len(new), tuple(block))
     return LazyArray.whole(layout, Dims(order, tuple(shape)), dtype)
 
 
 def _edges(sizes: Sequence[int]) -> Edges:
-    ends = [0, *itertools.accumulate(sizes)]
+    """Return the edges between parts; a range if all parts have one size."""
+    # A range hashes and pickles in a few bytes, where a tuple lists every file.
+    ends = (0, *itertools.accumulate(sizes))
     step = sizes[0]
-    even = step > 0 and all(size == step for size in sizes)
-    return range(0, ends[-1] + 1, step) if even else tuple(ends)
+    if step > 0 and all(size == step for size in sizes):
+        return range(0, ends[-1] + 1, step)
+    return ends
 
 
-def _blocks_seen(array: LazyArray) -> tuple[int, ...]:
-    """Shape of the stored blocks along the axes that are shown."""
+def _shown_block_shape(array: LazyArray) -> tuple[int, ...]:
+    """Return the shape of the stored blocks along the axes that are shown."""
     blocks = array.layout.block_shape
     return tuple(1 if axis < 0 else max(1, blocks[axis]) for axis in array.view.axes)
 
 
-def _as_stored(array: LazyArray, blocks: tuple[int, ...]) -> LazyArray:
-    """Show an array as one that is stored so, in blocks of one shape."""
-    whole = array.view == LazyArray.whole(array.layout, array.stored, array.dtype).view
-    # A block that is cut off by the end of the array is the same block.
-    same = whole and all(
-        size == block or min(size, n) == min(block, n) == n
-        for size, block, n in zip(array.layout.block_shape, blocks, array.stored.shape, strict=True)
-    )
-    return array if same else LazyArray.whole(Recut(array, blocks), array.dims, array.dtype)
+def _as_stored(array: LazyArray, block_shape: tuple[int, ...]) -> LazyArray:
+    """Return an array that shows the same pixels whole, stored in blocks of one shape."""
+    if array.view == LazyArray.whole(array.layout, array.stored, array.dtype).view and all(
+        map(_same_blocks, array.layout.block_shape, block_shape, array.stored.shape)
+    ):
+        return array
+    return LazyArray.whole(Rechunked(array, block_shape), array.dims, array.dtype)
+
+
+def _same_blocks(one: int, other: int, axis_size: int) -> bool:
+    """Whether blocks of two sizes are the same blocks of an axis: both may exceed it."""
+    return one == other or min(one, other) >= axis_size

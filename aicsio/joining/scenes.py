@@ -1,77 +1,48 @@
-"""What is known of an image that lies in many files, from what is known of each.
+"""The joined scene: levels, channels and facts of one image, from those of many files.
 
-Rule kept here: pure functions of records. What would make the joined image lie raises and names the files; what can be
-left out is left out with a diagnostic.
+Rule kept here: pure functions of records.
 """
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
 from aicsio.errors import DimensionError
 from aicsio.joining import layout
-from aicsio.joining.file_names import Group, each_place, listed
-from aicsio.records import (
-    Channel,
-    Coordinate,
-    Diagnostic,
-    Dims,
-    LazyArray,
-    PixelSize,
-    Planes,
-    Scene,
+from aicsio.joining.agreement import (
+    SceneGrid,
+    display_name,
+    is_shared,
+    report_difference,
+    require_channel_names,
+    require_pixel_sizes,
 )
+from aicsio.joining.file_names import abbreviate
+from aicsio.joining.groups import Group, Label, grid_positions
+from aicsio.joining.planes import join_planes, join_times
+from aicsio.records import Channel, Coordinate, Diagnostic, Dims, LazyArray, PixelSize, Scene
 
-__all__ = ["Overrides", "joined_scene"]
+__all__ = ["JoinOverrides", "join_scene"]
 
-_COLUMNS = ("time", "exposure", "x", "y", "z")
+SHARED_FIELDS = ("objective", "color_map", "tiles", "coordinates")
+"""Fields of a scene that the joined scene has only if all files agree on them."""
 
 
 @attrs.frozen
-class Overrides:
-    """What the caller says in place of the files, which then need not agree on it."""
+class JoinOverrides:
+    """Metadata of the joined image from the caller; files need not agree on it."""
 
-    names: bool = False
+    channel_names: bool = False
     """Whether channel names are given."""
     pixel_size: PixelSize | None = None
-    """Given for all."""
+    """Pixel size of all; ``None`` for that of the files."""
 
 
-@attrs.frozen(eq=False)
-class _Files:
-    """One scene of each file of a group, and where it lies on the grid. Not a record: it lives for one call."""
-
-    group: Group
-    """Names and grid."""
-    scenes: tuple[Scene | None, ...]
-    """In C order over the grid."""
-    sizes: tuple[tuple[int, ...], ...]
-    """Along each axis of the grid, how much the files have of it."""
-    there: tuple[tuple[str, Scene], ...]
-    """Names and scenes of the files that are there; the first is the one that the others are compared with."""
-
-    @property
-    def first(self) -> Scene:
-        """The scene that the others are compared with."""
-        return self.there[0][1]
-
-
-def named(file: Any, index: int) -> str:
-    """What a file is called in an error."""
-    return file if isinstance(file, str) else f"number {index}"
-
-
-def joined_scene(
+def join_scene(
     group: Group,
     scenes: Sequence[Scene | None],
-    overrides: Overrides,
-    promises: Sequence[layout.Promises] | None = None,
+    overrides: JoinOverrides,
+    unchecked: Sequence[layout.UncheckedFiles] | None = None,
 ) -> tuple[Scene, tuple[Diagnostic, ...]]:
     """Join one scene of each file.
 
@@ -80,296 +51,175 @@ def joined_scene(
     group
         The files and their grid.
     scenes
-        In C order over the grid.
+        In C order over the grid; ``None`` for a missing file.
     overrides
-        What the files need not agree on.
-    promises
-        Of each level, the files as nobody has looked into them; ``scenes`` is then that of the first, repeated.
+        Metadata that the files need not agree on.
+    unchecked
+        Per level, the unopened files; ``scenes`` then repeats the scene of the first.
 
     Raises
     ------
     DimensionError
-        When files differ in what they must have in common.
+        When files differ in dims, types, pixel sizes or channel names.
     """
-    names = map(named, group.files, itertools.count())
-    there = tuple(
-        (name, scene) for name, scene in zip(names, scenes, strict=True) if scene is not None
-    )
-    files = _Files(group, tuple(scenes), _sizes(group, scenes), there)
-    first = files.first
-    count = min(len(scene.levels) for _, scene in there)
-    if promises is None:
-        levels = tuple(_level(files, index) for index in range(count))
-    else:
-        levels = tuple(layout.join(each, group.letters, files.sizes) for each in promises)
+    grid = _scene_grid(group, scenes)
+    first = grid.first
     if overrides.pixel_size is None:
-        _require_same(
-            files,
-            "pixel sizes",
-            lambda scene: _rounded(scene.pixel_size),
-            "pixel_size=PixelSize(...)",
-        )
-    if not overrides.names and "C" not in group.letters:
-        _require_same(files, "channel names", _channel_names, "channel_names=[...]")
-    planes, notes = _planes(files, levels[0].stored)
-    own, step = _coordinates(files, planes)
-    shared = {
-        name: _same(files, name) for name in ("objective", "color_map", "tiles", "coordinates")
-    }
-    notes += [_lost(files, name, "none is kept") for name, same in shared.items() if not same]
-    if any(len(scene.levels) > count for _, scene in there):
-        notes.append(_lost(files, "levels", f"the first {count} are shown"))
-    inherited = [
-        axis
-        for axis in first.coordinates
-        if shared["coordinates"] and axis.letter not in group.letters
-    ]
+        require_pixel_sizes(grid)
+    if not overrides.channel_names and "C" not in group.letters:
+        require_channel_names(grid)
+    levels = _join_levels(grid, unchecked)
+    # Planes first: their times, where they have them, leave nothing for the starts to add.
+    planes, diagnostics = join_planes(grid, levels[0].stored)
+    times = join_times(grid, planes)
+    shared = {field: is_shared(grid, field) for field in SHARED_FIELDS}
+    for field, same in shared.items():
+        if not same:
+            diagnostics.append(report_difference(grid, field, "none is kept"))
+    if any(len(scene.levels) > len(levels) for _, scene in grid.present):
+        consequence = f"the first {len(levels)} are shown"
+        diagnostics.append(report_difference(grid, "levels", consequence))
+    inherited: tuple[Coordinate, ...] = ()
+    if shared["coordinates"]:
+        # Along the axes of the grid the files have one value each, or only a part of the values.
+        inherited = tuple(axis for axis in first.coordinates if axis.letter not in group.letters)
     scene = Scene(
         name=first.name if group.scene is None else group.scene,
         levels=levels,
-        channels=_channels(files),
+        channels=_join_channels(grid),
         pixel_size=overrides.pixel_size or first.pixel_size,
-        time_step=step,
+        time_step=times.time_step,
         acquired=first.acquired,
         objective=first.objective if shared["objective"] else None,
         planes=planes,
         tiles=first.tiles if shared["tiles"] and "M" not in group.letters else None,
         color_map=first.color_map if shared["color_map"] else None,
-        coordinates=(*inherited, *own),
+        coordinates=inherited + times.coordinates,
     )
-    return scene, tuple(notes)
+    return scene, tuple(diagnostics)
+
+
+def _scene_grid(group: Group, scenes: Sequence[Scene | None]) -> SceneGrid:
+    present: list[tuple[str, Scene]] = []
+    dims: list[Dims | None] = [None] * len(scenes)
+    for index, (file, scene) in enumerate(zip(group.files, scenes, strict=True)):
+        if scene is not None:
+            present.append((display_name(file, index), scene))
+            dims[index] = scene.dims
+    return SceneGrid(group, tuple(scenes), _part_sizes(group, dims), tuple(present))
+
+
+def _part_sizes(group: Group, dims: Sequence[Dims | None]) -> tuple[tuple[int, ...], ...]:
+    """Return the size of each part along each axis of the grid.
+
+    The first file at a position gives its size. Without a file there, it is that of the first.
+    """
+    first = next(each for each in dims if each is not None)
+    sizes = [[first.get(letter, 1)] * len(labels) for letter, labels in _axes(group)]
+    # Other files at the same position are held against this size by `_join_level`.
+    visited: set[tuple[int, int]] = set()
+    for position, each in zip(grid_positions(group), dims, strict=True):
+        if each is None:
+            continue
+        for axis, index in enumerate(position):
+            if (axis, index) not in visited:
+                visited.add((axis, index))
+                sizes[axis][index] = each.get(group.letters[axis], 1)
+    return tuple(map(tuple, sizes))
+
+
+def _axes(group: Group) -> Iterator[tuple[str, tuple[Label, ...]]]:
+    return zip(group.letters, group.labels, strict=True)
 
 
 # ---------------------------------------------------------------- pixels
 
 
-def _sizes(group: Group, scenes: Sequence[Scene | None]) -> tuple[tuple[int, ...], ...]:
-    """How much the files have of each axis of the grid; what is missing has as much as the first."""
-    first = next(scene for scene in scenes if scene is not None)
-    found = [
-        [first.dims.get(letter, 1)] * len(labels)
-        for letter, labels in zip(group.letters, group.labels, strict=True)
-    ]
-    seen: set[tuple[int, int]] = set()
-    for place, scene in zip(each_place(group), scenes, strict=True):
-        for axis, at in enumerate(place):
-            if scene is not None and (axis, at) not in seen:
-                seen.add((axis, at))
-                found[axis][at] = scene.dims.get(group.letters[axis], 1)
-    return tuple(map(tuple, found))
+def _join_levels(
+    grid: SceneGrid, unchecked: Sequence[layout.UncheckedFiles] | None
+) -> tuple[LazyArray, ...]:
+    if unchecked is not None:
+        letters = grid.group.letters
+        return tuple(layout.join_arrays(files, letters, grid.sizes) for files in unchecked)
+    count = min(len(scene.levels) for _, scene in grid.present)
+    return tuple(_join_level(grid, level) for level in range(count))
 
 
-def _level(files: _Files, level: int) -> LazyArray:
+def _join_level(grid: SceneGrid, level: int) -> LazyArray:
     """Join one level of all files.
 
     Raises
     ------
     DimensionError
-        When dims or types do not fit.
+        When dims or types of files differ, other than along the letters of the grid.
     """
-    group, first = files.group, files.first.levels[level]
-    parts = [None if scene is None else scene.levels[level] for scene in files.scenes]
-    sizes = files.sizes if level == 0 else _sizes_of_level(files, level)
-    wrong: list[str] = []
-    for index, (place, part) in enumerate(zip(each_place(group), parts, strict=True)):
+    group, first = grid.group, grid.first.levels[level]
+    parts: list[LazyArray | None] = [None] * len(grid.scenes)
+    part_dims: list[Dims | None] = [None] * len(grid.scenes)
+    for index, scene in enumerate(grid.scenes):
+        if scene is not None:
+            parts[index] = scene.levels[level]
+            part_dims[index] = scene.levels[level].dims
+    # A level may be shorter than full resolution along the axes of the grid, too.
+    sizes = _part_sizes(group, part_dims)
+    different: list[str] = []
+    for index, (position, part) in enumerate(zip(grid_positions(group), parts, strict=True)):
         if part is None or part is first:
             continue
-        along = {
-            c: sizes[axis][at]
-            for axis, (c, at) in enumerate(zip(group.letters, place, strict=True))
-        }
-        wanted = Dims(first.dims.order, tuple(along.get(c, n) for c, n in first.dims.items()))
-        if part.dims != wanted or part.dtype != first.dtype:
-            wrong.append(f"{named(group.files[index], index)} has {part.dims} of {part.dtype}")
-    if wrong:
-        name, _ = files.there[0]
-        at = f" at level {level}" if level else ""
+        expected = dict(first.dims.items())
+        for axis, letter in enumerate(group.letters):
+            if letter in expected:
+                expected[letter] = sizes[axis][position[axis]]
+        if dict(part.dims.items()) != expected or (part.dims.order, part.dtype) != (
+            first.dims.order,
+            first.dtype,
+        ):
+            name = display_name(group.files[index], index)
+            different.append(f"{name} has {part.dims} of {part.dtype}")
+    if different:
+        name, _ = grid.present[0]
+        at_level = f" at level {level}" if level else ""
         raise DimensionError(
-            f"the files do not fit together{at}: {name} has {first.dims} of {first.dtype}, but {listed(wrong)}. "
-            f"Along {', '.join(group.letters)} they may differ; leave out those that differ otherwise"
+            f"the files do not fit together{at_level}: "
+            f"{name} has {first.dims} of {first.dtype}, but {abbreviate(different)}. "
+            f"They may differ only along {', '.join(group.letters)}: leave out the others"
         )
-    return layout.join(parts, group.letters, sizes)
-
-
-def _sizes_of_level(files: _Files, level: int) -> tuple[tuple[int, ...], ...]:
-    seen = [None if s is None else attrs.evolve(s, levels=s.levels[level:]) for s in files.scenes]
-    return _sizes(files.group, seen)
-
-
-# ---------------------------------------------------------------- what must agree
-
-
-def _same(files: _Files, field: str) -> bool:
-    first = getattr(files.first, field)
-    return all(scene is files.first or getattr(scene, field) == first for _, scene in files.there)
-
-
-def _lost(files: _Files, field: str, done: str) -> Diagnostic:
-    first = getattr(files.first, field)
-    if field == "levels":
-        names = [name for name, scene in files.there if len(scene.levels) != len(first)]
-    else:
-        names = [name for name, scene in files.there if getattr(scene, field) != first]
-    return Diagnostic(
-        "files-differ",
-        f"{field} of {listed(names)}: not as in the first file; {done}",
-        files.first.name,
-    )
-
-
-def _require_same(files: _Files, what: str, value: Callable[[Scene], object], advice: str) -> None:
-    name, first = files.there[0][0], value(files.first)
-    others = ((other, value(scene)) for other, scene in files.there if scene is not files.first)
-    wrong = [f"{other} has {told}" for other, told in others if told != first]
-    if wrong:
-        raise DimensionError(
-            f"the files differ in {what}: {name} has {first}, but {listed(wrong)}. Or say {advice}"
-        )
-
-
-def _rounded(size: PixelSize) -> tuple[float | None, ...]:
-    """Files of one acquisition may differ in the last digits."""
-    return tuple(None if value is None else float(f"{value:.6g}") for value in size)
-
-
-def _channel_names(scene: Scene) -> tuple[str | None, ...]:
-    return tuple(channel.name for channel in scene.channels)
+    return layout.join_arrays(parts, group.letters, sizes)
 
 
 # ---------------------------------------------------------------- channels
 
 
-def _channels(files: _Files) -> tuple[Channel, ...]:
-    """Channels of the files one behind the other where they are joined along C; words of the names name them."""
-    group = files.group
+def _join_channels(grid: SceneGrid) -> tuple[Channel, ...]:
+    """Return the channels of the files one after the other, if they are joined along C.
+
+    Words in the names of the files name the channels.
+    """
+    group = grid.group
     if "C" not in group.letters:
-        return files.first.channels
+        return grid.first.channels
+    # One file at each position along C gives its channels; others have the same ones.
     axis = group.letters.index("C")
-    at_place: dict[int, Scene] = {}
-    for place, scene in zip(each_place(group), files.scenes, strict=True):
+    scene_at: dict[int, Scene] = {}
+    for position, scene in zip(grid_positions(group), grid.scenes, strict=True):
         if scene is not None:
-            at_place.setdefault(place[axis], scene)
-    found: list[Channel] = []
-    for at, (label, count) in enumerate(zip(group.labels[axis], files.sizes[axis], strict=True)):
-        known = at_place[at].channels[:count] if at in at_place else ()
-        own = [*known, *[Channel()] * (count - len(known))]
+            scene_at.setdefault(position[axis], scene)
+    channels: list[Channel] = []
+    for index, label in enumerate(group.labels[axis]):
+        count = grid.sizes[axis][index]
+        part = list(scene_at[index].channels[:count]) if index in scene_at else []
+        # A file may describe fewer channels than it holds.
+        part += [Channel()] * (count - len(part))
         if isinstance(label, str):
-            names = [label] if count == 1 else [f"{label}:{index}" for index in range(count)]
-            own = [
-                attrs.evolve(channel, name=name) for channel, name in zip(own, names, strict=True)
-            ]
-        found += own
-    return tuple(found)
+            part = _named_by_label(part, label)
+        channels += part
+    return tuple(channels)
 
 
-# ---------------------------------------------------------------- times and planes
-
-
-def _counted(letter: str, labels: Sequence[int | float | str], files: _Files) -> Coordinate | None:
-    """Numbers of the names as coordinates, unless they only count."""
-    axis = files.group.letters.index(letter)
-    if (
-        letter == "C"
-        or any(isinstance(label, str) for label in labels)
-        or set(files.sizes[axis]) != {1}
-    ):
-        return None
-    values = tuple(float(label) for label in labels)
-    steps = {b - a for a, b in itertools.pairwise(values)}
-    return None if steps <= {1.0} else Coordinate(letter, values)
-
-
-def _started(files: _Files) -> list[float] | None:
-    """Seconds from the start of the first file to that of each; ``None`` where some do not tell."""
-    starts: list[datetime | None] = []
-    for scene in files.scenes:
-        try:
-            starts.append(
-                None
-                if scene is None or scene.acquired is None
-                else datetime.fromisoformat(scene.acquired)
-            )
-        except ValueError:
-            return None
-    told = [start for start in starts if start is not None]
-    if len(told) < len(files.there) or len({start.tzinfo is None for start in told}) > 1:
-        return None
-    return [math.nan if start is None else (start - told[0]).total_seconds() for start in starts]
-
-
-def _coordinates(files: _Files, planes: Planes | None) -> tuple[list[Coordinate], float | None]:
-    """Values along the axes of the grid, and the step of time where it is even."""
-    group = files.group
-    found = [
-        _counted(letter, labels, files)
-        for letter, labels in zip(group.letters, group.labels, strict=True)
-    ]
-    told = [axis for axis in found if axis is not None]
-    steps = {scene.time_step for _, scene in files.there}
-    step = steps.pop() if len(steps) == 1 else None
-    if any(axis.letter == "T" for axis in told):
-        return told, None
-    along = None if planes is not None and planes.time is not None else _starts_along_time(files)
-    if along is None:
-        return told, step
-    gaps = np.diff(along)
-    if np.allclose(gaps, gaps[0], rtol=1e-3):
-        return told, float(gaps.mean())
-    return [*told, Coordinate("T", tuple(map(float, along)), "s")], None
-
-
-def _starts_along_time(files: _Files) -> npt.NDArray[np.float64] | None:
-    """Seconds to the start of each file along T, where each is one position and later than the one before."""
-    group = files.group
-    started = _started(files)
-    if "T" not in group.letters or started is None:
-        return None
-    axis = group.letters.index("T")
-    grid = np.array(started).reshape([len(labels) for labels in group.labels])
-    along = np.moveaxis(grid, axis, 0).reshape(len(group.labels[axis]), -1)[:, 0]
-    rising = len(along) > 1 and bool((np.diff(along) > 0).all())
-    return along if rising and set(files.sizes[axis]) == {1} else None
-
-
-def _planes(files: _Files, stored: Dims) -> tuple[Planes | None, list[Diagnostic]]:
-    """Put the facts of the planes of all files together; times count from the start of the first file."""
-    group, known = files.group, files.first.planes
-    if known is None or any(scene.planes is None for _, scene in files.there):
-        return None, []
-    new = "".join(letter for letter in group.letters if letter not in files.first.dims)
-    if any(c not in known.dims and c not in new for c in group.letters) or any(
-        c in known.dims for c in new
-    ):
-        return None, [_unplaced("times and positions of planes: they do not run along the files")]
-    order = new + known.dims.order
-    dims = Dims(order, tuple(stored.get(c, known.dims.get(c, 1)) for c in order))
-    started, notes = _started(files), []
-    columns = [name for name in _COLUMNS if getattr(known, name) is not None]
-    if "time" in columns and started is None and "T" in group.letters:
-        columns.remove("time")
-        notes.append(_unplaced("times of planes: the files do not tell when each begins"))
-    found = {name: np.full(dims.shape, np.nan) for name in columns}
-    ends = [np.cumsum([0, *sizes]).tolist() for sizes in files.sizes]
-    for index, (place, scene) in enumerate(zip(each_place(group), files.scenes, strict=True)):
-        if scene is None or scene.planes is None:
-            continue
-        cut = [slice(None)] * len(order)
-        for letter, at, edges in zip(group.letters, place, ends, strict=True):
-            cut[order.index(letter)] = slice(edges[at], edges[at + 1])
-        for name in columns:
-            room = found[name][tuple(cut)]
-            part = _column(scene.planes, name, room.shape)
-            if part is not None:
-                room[...] = part + (started[index] if name == "time" and started else 0)
-    return Planes(
-        dims, **{name: column.astype("<f8").tobytes() for name, column in found.items()}
-    ), notes
-
-
-def _unplaced(what: str) -> Diagnostic:
-    return Diagnostic("files-differ", f"not kept: {what}")
-
-
-def _column(planes: Planes, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64] | None:
-    column = planes.column(name)
-    return column.reshape(shape) if column is not None and column.size == math.prod(shape) else None
+def _named_by_label(channels: Sequence[Channel], label: str) -> list[Channel]:
+    if len(channels) == 1:
+        return [attrs.evolve(channels[0], name=label)]
+    named: list[Channel] = []
+    for index, channel in enumerate(channels):
+        named.append(attrs.evolve(channel, name=f"{label}:{index}"))
+    return named

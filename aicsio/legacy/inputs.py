@@ -17,7 +17,8 @@ import numpy as np
 
 from aicsio import joining
 from aicsio.errors import ArgumentTypeError, DimensionError
-from aicsio.joining import file_names
+from aicsio.joining import file_names, groups
+from aicsio.joining.files import FileOptions
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
 
@@ -66,11 +67,15 @@ def open_legacy(
     files = _files_of(image, storage_options)
     if files is not None:
         one = _one(dims, "dim_order")
-        how = {"format": format, "mosaic": "tiles" if tiles else "stitched", "dims": one}
-        options = {**how, "storage_options": storage_options}
-        groups = file_names.by_four_numbers(files) or joining.joined_along(files, "T")
-        return joining.join_groups(
-            groups, image, options, names=_names(names, 0, 1), pixel_size=size
+        options = FileOptions(
+            format=format,
+            mosaic="tiles" if tiles else "stitched",
+            dims=one,
+            storage_options=storage_options,
+        )
+        grids = groups.group_by_four_numbers(files) or groups.group_in_order(files, "T")
+        return joining.join_files(
+            grids, image, options, channel_names=_names(names, 0, 1), pixel_size=size
         )
     if not isinstance(image, list | tuple):
         if _is_xarray(image):
@@ -114,7 +119,7 @@ def _files_of(image: object, storage_options: Mapping[str, Any] | None) -> list[
         return [os.fspath(each) for each in image]
     name = os.fspath(image) if isinstance(image, str | os.PathLike) else b""
     return (
-        file_names.expanded(name, storage_options)
+        file_names.find_files(name, storage_options)
         if isinstance(name, str) and file_names.is_glob(name)
         else None
     )

@@ -41,7 +41,7 @@ from aicsio import (
     write_ome_tiff,
 )
 from aicsio.arrays import token
-from aicsio.joining.file_names import natural
+from aicsio.joining.file_names import natural_key
 from aicsio.records import Channel, ImageHandle, Planes
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.layouts import make_handle, store_array
@@ -120,7 +120,7 @@ def test_an_image_cut_apart_and_joined_is_itself(image: Any, data: st.DataObject
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, unique=True))
 def test_natural_order_is_that_of_the_numbers(numbers: list[int]) -> None:
-    assert sorted([f"img_{n}.tif" for n in numbers], key=natural) == [
+    assert sorted([f"img_{n}.tif" for n in numbers], key=natural_key) == [
         f"img_{n}.tif" for n in sorted(numbers)
     ]
 
@@ -345,6 +345,53 @@ def test_brackets_of_folders_mean_nothing(tmp_path: Path) -> None:
         np.testing.assert_array_equal(to_numpy(open_many(folder / name)), np.stack(parts))
 
 
+@pytest.mark.parametrize(
+    ("name", "requested"),
+    [
+        # As ScanImage and copies made by Windows are called.
+        ("img[1] t{}.tif", "img[1] t{T}.tif"),
+        ("img[1] t{}.tif", "img[[]1[]] t{T}.tif"),
+        ("img[1] t{}.tif", "img[1] t*.tif"),
+        ("img[1] t{}.tif", "img[[]1] t?.tif"),
+        ("a (copy) [x-y] {}.tif", "a (copy) [x-y] {T}.tif"),
+        ("a]{}[.tif", "a]{T}[.tif"),
+        ("[{}].tif", "[{T}].tif"),
+        ("a{{1}}_{}.tif", "a{{1}}_{T}.tif"),
+        ("img[1] t{}.tif", "img[[] t{T}.tif"),
+    ],
+)
+def test_brackets_and_braces_of_file_names(tmp_path: Path, name: str, requested: str) -> None:
+    parts = numbered(tmp_path, 2, name)
+    if requested == "img[[] t{T}.tif":
+        with pytest.raises(SourceNotFoundError, match="no file is called"):
+            open_many(tmp_path / requested)
+        return
+    np.testing.assert_array_equal(to_numpy(open_many(tmp_path / requested)), np.stack(parts))
+
+
+def test_a_class_that_matches_is_no_name(tmp_path: Path) -> None:
+    parts = numbered(tmp_path, 2, "img1 t{}.tif")
+    numbered(tmp_path, 3, "img[1] t{}.tif")
+    np.testing.assert_array_equal(
+        to_numpy(open_many(tmp_path / "img[1] t{T}.tif")), np.stack(parts)
+    )
+
+
+def test_brackets_of_names_behind_a_url(tmp_path: Path) -> None:
+    parts = numbered(tmp_path, 2, "img[1]_t{}.tif")
+    system: Any = fsspec.filesystem("memory")
+    for index in range(2):
+        name = f"img[1]_t{index}.tif"
+        system.pipe_file(f"/odd/{name}", (tmp_path / name).read_bytes())
+    options = {"skip_instance_cache": True}
+    try:
+        for requested in ("img[1]_t{T}.tif", "img[1]_t*.tif"):
+            joined = open_many(f"memory://odd/{requested}", storage_options=options)
+            np.testing.assert_array_equal(to_numpy(joined), np.stack(parts))
+    finally:
+        system.rm("/odd", recursive=True)
+
+
 @pytest.mark.parametrize("check", ["all", "first"])
 def test_options_of_open_image_hold_for_each_file(tmp_path: Path, check: Any) -> None:
     parts = []
@@ -364,8 +411,8 @@ def test_options_of_open_image_hold_for_each_file(tmp_path: Path, check: Any) ->
         (["a_1.tif"], "b_*.tif", SourceNotFoundError, "no file is called"),
         (["a_1.tif"], "a_{t}.tif", DimensionError, r"did you mean \{T\}\?"),
         (["a_1.tif"], "a_{time}.tif", DimensionError, "is no field"),
-        (["a_1.tif"], "a{T}{C}.tif", DimensionError, "between two fields"),
-        (["a_1.tif", "a_01.tif"], "a_{T}.tif", DimensionError, "have one place"),
+        (["a_1.tif"], "a{T}{C}.tif", DimensionError, "two fields touch"),
+        (["a_1.tif", "a_01.tif"], "a_{T}.tif", DimensionError, "have the same position"),
         (["a_1.tif", "a_old.tif"], "a_{T}.tif", DimensionError, "number in some names and 'old'"),
         (["a_1.tif", "a_2.tif", "a_20250101.tif"], "a_{T}.tif", DimensionError, "gaps between"),
         (["a_1.tif"], ".", SourceError, "is a folder"),
@@ -425,7 +472,7 @@ def test_scenes_are_joined_with_their_like_or_one_is_chosen(tmp_path: Path) -> N
     ):
         open_many(tmp_path / "t{T}.ome.tif")
     assert open_many(tmp_path / "t{T}.ome.tif", scene=0).dims.T == 4
-    with pytest.raises(DimensionError, match="is not like") as caught:
+    with pytest.raises(DimensionError, match="differs from the first file") as caught:
         to_numpy(select_scene(open_many(tmp_path / "t{T}.ome.tif", check="first"), 1))
     assert "t3.ome.tif" in str(caught.value)
 
@@ -576,6 +623,27 @@ def test_files_of_a_server_are_asked_for_when_they_are_read(tmp_path: Path) -> N
         to_numpy(transpose_to(joined, "YX", T=2))
         assert {path for _, path in site.asked} == {"/t2.tif"}
         assert to_numpy(open_many([f"{site.url}t{n}.tif" for n in range(3)])).shape == (3, 12, 20)
+
+
+def test_urls_with_passwords_are_read_and_never_shown(tmp_path: Path) -> None:
+    parts = numbered(tmp_path, 3)
+    files = {f"t{n}__tif": (tmp_path / f"img_t{n}.tif").read_bytes() for n in range(3)}
+    with serving(**files) as site:
+        urls = [f"{site.url}t{n}.tif?token=hidden{n}" for n in range(3)]
+        for check in ("all", "first"):
+            joined = open_many(urls, check=check)
+            np.testing.assert_array_equal(to_numpy(joined), np.stack(parts))
+            again = pickle.loads(pickle.dumps(joined))
+            np.testing.assert_array_equal(to_numpy(again), np.stack(parts))
+            shown = f"{joined!r} {joined.source.uri} {joined.diagnostics} {joined.array.layout!r}"
+            assert "hidden" not in shown
+        write(TiffSpec((ImageSpec(Y=1, X=2),), "plain"), tmp_path, "other.tif")
+    odd = {"a__tif": files["t0__tif"], "b__tif": (tmp_path / "other.tif").read_bytes()}
+    with serving(**odd) as site:
+        urls = [f"{site.url}{n}.tif?token=hidden" for n in "ab"]
+        with pytest.raises(DimensionError) as caught:
+            open_many(urls)
+        assert "hidden" not in str(caught.value)
 
 
 def test_dask_arrays_are_joined() -> None:

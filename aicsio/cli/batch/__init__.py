@@ -23,7 +23,7 @@ from aicsio.cli.batch.journal import Fingerprint, Journal, TargetState, take_fin
 from aicsio.cli.terminal.progress import BatchProgress
 from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size, print_error
 from aicsio.errors import AicsioError, WriteError
-from aicsio.joining import file_names
+from aicsio.joining import file_names, groups
 
 _WITHOUT_EFFECT = frozenset(
     {
@@ -161,9 +161,9 @@ def _fingerprint_source(
     """Fingerprint of an image, or of all the files of one."""
     if not file_names.is_pattern(source):
         return take_fingerprint(readers.identify(source, arguments.storage_options), options)
-    groups = file_names.placed(source, "error", arguments.storage_options)
+    found = groups.group_by_pattern(source, "error", arguments.storage_options)
     files = []
-    for group in groups:
+    for group in found:
         files += [readers.identify(file, arguments.storage_options) for file in group.files]
     size = sum(file.size or 0 for file in files)
     newest = max(str(file.fingerprint) for file in files)

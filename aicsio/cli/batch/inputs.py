@@ -84,7 +84,7 @@ def list_images(
                 target = os.path.join(folder, _strip_suffix(relative) + SUFFIX)
                 images.setdefault(key, InputImage(source, _make_absolute(source), target))
     if not images:
-        names = file_names.listed(list(map(repr, inputs)))
+        names = file_names.abbreviate(list(map(repr, inputs)))
         raise SourceNotFoundError(f"there is nothing to convert in {names}")
     _refuse_collisions(list(images.values()))
     return list(images.values())
@@ -97,7 +97,7 @@ def _list_sources(
     if os.path.isdir(name):
         yield from _walk_folder(name, output, recursive=recursive)
     elif not file_names.is_pattern(name) and file_names.is_glob(name):
-        for path in file_names.expanded(name, storage_options):
+        for path in file_names.find_files(name, storage_options):
             yield path, _base_name(path)
     else:
         yield name, _base_name(name)
@@ -113,8 +113,8 @@ def _walk_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[s
             if not subfolder.startswith(".") and path != output:
                 entered.append(subfolder)
         # os.walk enters the folders that this list names, in its order.
-        subfolders[:] = sorted(entered, key=file_names.natural)
-        for file in sorted(files, key=file_names.natural):
+        subfolders[:] = sorted(entered, key=file_names.natural_key)
+        for file in sorted(files, key=file_names.natural_key):
             if file.lower().endswith(suffixes) and not file.startswith("."):
                 path = os.path.join(folder, file)
                 yield path, os.path.relpath(path, name)
