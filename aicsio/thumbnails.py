@@ -16,6 +16,8 @@ from aicsio._dims import views
 from aicsio.arrays import read_array
 from aicsio.records import Channel, Dims, ImageHandle, LazyArray, Strided
 
+__all__ = ["thumbnail"]
+
 Array: TypeAlias = npt.NDArray[Any]
 Picture: TypeAlias = npt.NDArray[np.uint8]
 
@@ -89,7 +91,7 @@ def thumbnail(
     stretched = [_stretch_contrast(plane) for plane in planes]
     if count == 1:
         return _to_bytes(stretched[0])
-    return compose(stretched, choose_colors(handle.channels[:count]))
+    return _compose(stretched, _choose_colors(handle.channels[:count]))
 
 
 def _report_share(
@@ -313,7 +315,7 @@ def _apply_palette(indices: Array, palette: npt.NDArray[np.uint16]) -> Picture:
     return np.asarray(colors[np.minimum(indices, len(colors) - 1)], np.uint8)
 
 
-def choose_colors(channels: tuple[Channel, ...]) -> tuple[int, ...]:
+def _choose_colors(channels: tuple[Channel, ...]) -> tuple[int, ...]:
     """Choose 0xRRGGBB for each channel: stored colour, emission wavelength, or custom."""
     stored = [channel.color >> 8 for channel in channels if channel.color is not None]
     # Writers that know no colours give all channels the same one, white.
@@ -333,7 +335,7 @@ def _color_of_wavelength(wave: float) -> int:
     return round(255 * red) << 16 | round(255 * green) << 8 | round(255 * blue)
 
 
-def compose(planes: list[npt.NDArray[np.float32]], colors: tuple[int, ...]) -> Picture:
+def _compose(planes: list[npt.NDArray[np.float32]], colors: tuple[int, ...]) -> Picture:
     """Add up planes of values from 0 to 1 in their colours, 0xRRGGBB each."""
     out = np.zeros((*planes[0].shape, 3), np.float32)
     for plane, color in zip(planes, colors, strict=True):

@@ -14,9 +14,9 @@ How the pages are read, so that a writer of docs knows:
 import ast
 import contextlib
 import doctest
+import functools
 import inspect
 import io
-import os
 import re
 import shlex
 import subprocess
@@ -62,6 +62,7 @@ class Block:
     """The text block right behind it."""
 
 
+@functools.cache
 def blocks(page: str) -> list[Block]:
     """All blocks of a page; a text block belongs to the one in front of it."""
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -148,24 +149,31 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def run_shell(block: Block) -> str:
-    """Run the lines of a block that call our command line and return what they print."""
-    folder = Path(sys.executable).parent
+    """Run the lines of a block that call our command line and return their output."""
     printed = ""
     for line in block.code.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if not words:
             continue
         assert words[0] == "aicsio", f"{line!r} is no call of aicsio: mark the block as shown only"
-        call = [sys.executable, "-m", "aicsio", *words[1:]]
-        environment = {
-            **os.environ,
-            "COLUMNS": "120",
-            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        }
-        done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
-        assert done.returncode == 0 or block.result, f"{line}\n{done.stdout}{done.stderr}"
-        printed += done.stdout + done.stderr
+        code, output = call_command(words[1:])
+        assert code == 0 or block.result, f"{line}\n{output}"
+        printed += output
     return printed
+
+
+def call_command(arguments: list[str]) -> tuple[int, str]:
+    """Run the command line here: a process for each of 30 calls would take 20 s to import alone.
+
+    tests/cli start it as a process of its own.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = cli.main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return code, out.getvalue() + err.getvalue()
 
 
 def assert_like(wanted: str, got: str, where: str) -> None:
@@ -209,6 +217,7 @@ def test_a_page_that_is_wrong_fails(code: str, result: str | None, message: str)
         assert_like((result or "").strip(), run_python(block, {}, "page").strip(), "page")
 
 
+@functools.cache
 def all_examples() -> str:
     return "\n".join(
         f"{block.code}{block.result or ''}" for page in PAGES for block in executed(page, "python")

@@ -124,7 +124,24 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def command_parser(command: str) -> argparse.ArgumentParser:
-    """Make the parser of one command, one of ``COMMANDS``."""
+    """Make the parser of one command.
+
+    Parameters
+    ----------
+    command
+        One of ``COMMANDS``.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        With the arguments of the command, and ``--debug``.
+
+    Examples
+    --------
+    >>> from aicsio.cli import command_parser
+    >>> command_parser("verify").parse_args(["plate.czi"]).files
+    ['plate.czi']
+    """
     parser = argparse.ArgumentParser(prog=f"aicsio {command}")
     _module(command).add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -38,7 +38,27 @@ class Storage:
 
 
 def split_blocks(part: Pixels, how: Storage) -> list[Pixels]:
-    """Split a plane into strips, the last one shorter, or into tiles, padded to their full size."""
+    """Split a plane into strips, the last one shorter, or into tiles, padded to their full size.
+
+    Parameters
+    ----------
+    part
+        Pixels, shape (Y, X, S).
+    how
+        Storage of the pixels.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Shape (Y, X, S) each, in the order of the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.testing.segments import Storage, split_blocks
+    >>> [block.shape for block in split_blocks(np.zeros((20, 30, 1)), Storage(tile=(16, 16)))]
+    [(16, 16, 1), (16, 16, 1), (16, 16, 1), (16, 16, 1)]
+    """
     rows, columns = part.shape[:2]
     if how.tile is None:
         step = how.rows_per_strip or rows
