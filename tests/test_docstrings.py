@@ -79,6 +79,7 @@ UNFINISHED: frozenset[str] = frozenset(
         "aicsio.formats.external",
         "aicsio.formats.candidates",
         "aicsio.formats.by_name",
+        "aicsio.joining.join_files",
         "aicsio.joining.open_many",
         "aicsio.legacy.functions.imread",
         "aicsio.legacy.functions.imwrite",
