@@ -17,20 +17,19 @@ from xml.etree.ElementTree import Element
 import attrs
 import numpy as np
 
-from aicsio._ome.xml import (
-    MICROMETRES,
-    SECONDS,
+from aicsio._ome.elements import (
     child_of,
     children_of,
-    flattened,
+    group_by_name,
     integer_of,
     local_name,
     number_of,
-    parse_root,
     quantity_of,
-    sorted_by_name,
     value_of,
+    with_texts_as_attributes,
 )
+from aicsio._ome.units import UnitFactor, micrometres_per, seconds_per
+from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
 from aicsio.records import Channel, Coordinate, Diagnostic, Dims, Objective, PixelSize, Planes
 
@@ -182,8 +181,8 @@ def _image(
 ) -> OmeImage:
     name, where = element.get("Name"), element.get("ID") or element.get("Name") or "Image"
     # Pixels may have a hundred thousand children: they are sorted by name once, and its attributes looked at alone.
-    inside, around = sorted_by_name(pixels), sorted_by_name(element)
-    pixels, element = Element(pixels.tag, pixels.attrib), flattened(element)
+    inside, around = group_by_name(pixels), group_by_name(element)
+    pixels, element = Element(pixels.tag, pixels.attrib), with_texts_as_attributes(element)
     order = (value_of(pixels, "DimensionOrder") or "XYZCT").upper()[::-1]
     if len(order) != 5 or set(order) != set("TCZYX") or not order.endswith("YX"):
         diagnostics.append(
@@ -194,7 +193,7 @@ def _image(
         order = "TCZYX"
     sizes = Dims(order, tuple(_size(pixels, letter, where) for letter in order))
     channels = tuple(
-        _channel(flattened(child))
+        _channel(with_texts_as_attributes(child))
         for child in inside.get("Channel")
         or around.get("LogicalChannel")
         or around.get("ChannelInfo")
@@ -216,8 +215,8 @@ def _image(
         sizes=sizes,
         channels=channels,
         pixel_size=_pixel_size(element, pixels),
-        time_step=quantity_of(pixels, "TimeIncrement", SECONDS, "s")
-        or quantity_of(element, "TimeIncrement", SECONDS, "s"),
+        time_step=quantity_of(pixels, "TimeIncrement", seconds_per, "s")
+        or quantity_of(element, "TimeIncrement", seconds_per, "s"),
         acquired=value_of(element, "AcquisitionDate", "AcquiredDate", "CreationDate"),
         objective=instruments.get(lens or ""),
         planes=_planes(inside.get("Plane", ()), sizes, len(channels) or sizes.C),
@@ -244,7 +243,7 @@ def _size(pixels: Element, letter: str, where: str) -> int:
 def _pixel_size(element: Element, pixels: Element) -> PixelSize:
     sizes: list[float | None] = []
     for letter in "ZYX":
-        size = quantity_of(pixels, f"PhysicalSize{letter}", MICROMETRES, "µm")
+        size = quantity_of(pixels, f"PhysicalSize{letter}", micrometres_per, "µm")
         if size is None:  # 2003-FC keeps it on Image, in micrometres
             size = number_of(element, f"PixelSize{letter}")
         sizes.append(size if size is not None and size > 0 else None)
@@ -280,7 +279,7 @@ def _wavelength(element: Element, *names: str) -> float | None:
         if element.get(f"{name}Unit", "nm").strip() == "nm":
             length = number_of(element, name)
         else:
-            micrometres = quantity_of(element, name, MICROMETRES, None)
+            micrometres = quantity_of(element, name, micrometres_per, None)
             # Rounding removes the noise that the two products leave.
             length = None if micrometres is None else round(micrometres * 1000, 9)
         if length is not None:
@@ -291,12 +290,12 @@ def _wavelength(element: Element, *names: str) -> float | None:
 # ---------------------------------------------------------------- planes
 
 
-_PLANE_FACTS: tuple[tuple[str, str, Mapping[str, float], str | None], ...] = (
-    ("time", "DeltaT", SECONDS, "s"),
-    ("exposure", "ExposureTime", SECONDS, "s"),
-    ("x", "PositionX", MICROMETRES, None),
-    ("y", "PositionY", MICROMETRES, None),
-    ("z", "PositionZ", MICROMETRES, None),
+_PLANE_FACTS: tuple[tuple[str, str, UnitFactor, str | None], ...] = (
+    ("time", "DeltaT", seconds_per, "s"),
+    ("exposure", "ExposureTime", seconds_per, "s"),
+    ("x", "PositionX", micrometres_per, None),
+    ("y", "PositionY", micrometres_per, None),
+    ("z", "PositionZ", micrometres_per, None),
 )
 
 
@@ -317,7 +316,7 @@ def _planes(elements: Sequence[Element], sizes: Dims, channels: int) -> Planes |
             continue
         nested = {local_name(child): child for child in element}
         for name, attribute, units, default in _PLANE_FACTS:
-            holder = nested.get("PlaneTiming" if units is SECONDS else "StagePosition", element)
+            holder = nested.get("PlaneTiming" if units is seconds_per else "StagePosition", element)
             value = quantity_of(
                 element if attribute in element.attrib else holder, attribute, units, default
             )

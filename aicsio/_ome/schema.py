@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
+from aicsio._ome.xml import refuse_doctype, remove_declaration
 from aicsio.errors import CorruptFileError, MissingDependencyError
 
 Tree: TypeAlias = Any
@@ -40,8 +41,7 @@ def parse(text: str) -> Tree:
     """
     from lxml import etree
 
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise CorruptFileError("XML must not declare document types or entities here")
+    refuse_doctype(text)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -50,7 +50,7 @@ def parse(text: str) -> Tree:
         remove_pis=True,
         huge_tree=True,
     )
-    body = re.sub(r"^\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff"))
+    body = remove_declaration(text)
     try:
         return etree.fromstring(body.encode(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:  # the second for lone surrogates

@@ -16,6 +16,7 @@ import attrs
 import numpy as np
 
 from aicsio import joining
+from aicsio._ome.units import micrometres_per
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.joining import file_names, groups
 from aicsio.joining.files import FileOptions
@@ -27,9 +28,6 @@ Names: TypeAlias = Sequence[str] | Sequence[Sequence[str] | None] | None
 Sizes: TypeAlias = (
     PixelSize | Sequence[SupportsFloat | None] | Mapping[str, SupportsFloat | None] | None
 )
-
-MICROMETRES = (None, "um", "µm", "μm", "micrometer", "micrometre", "micron")
-"""Units of coordinates that are taken for pixel positions; AICSImageIO wrote none."""
 
 
 @attrs.frozen(eq=False)
@@ -204,7 +202,10 @@ def _step(coordinate: Any) -> float | None:
     values = np.asarray(coordinate.values)
     if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf":
         return None
-    if coordinate.attrs.get("units") not in MICROMETRES:
+    unit = coordinate.attrs.get("units")
+    # AICSImageIO wrote positions in micrometres and no unit.
+    factor = 1.0 if unit is None else micrometres_per(str(unit))
+    if factor is None:
         return None
-    steps = np.diff(values.astype(float))
+    steps = np.diff(values.astype(float)) * factor
     return float(steps[0]) if steps[0] > 0 and np.allclose(steps, steps[0]) else None

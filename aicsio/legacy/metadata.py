@@ -3,11 +3,11 @@
 Rule kept here: where ome_types does not take the text of a file, a warning says why and what is given instead.
 """
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aicsio._ome.xml import refuse_doctype, remove_declaration
 from aicsio._version import __version__
 from aicsio.errors import CorruptFileError
 from aicsio.legacy import tczyx
@@ -50,12 +50,9 @@ def parse_ome(text: str) -> "ome_types.OME":
     import ome_types
     from xsdata.exceptions import ConverterWarning, ParserError
 
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise CorruptFileError("it declares document types or entities")
-    # The text was decoded when the file was read: what it says of its encoding no longer holds.
-    body = re.sub(r"^\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
+    refuse_doctype(text)
     try:
-        return ome_types.from_xml(body.encode())
+        return ome_types.from_xml(remove_declaration(text).encode())
     except (
         ValueError,
         TypeError,

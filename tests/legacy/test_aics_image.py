@@ -696,7 +696,7 @@ BROKEN = (
     [
         (BROKEN.format('Type="nonsense" DimensionOrder="XYZCT" ID="Pixels:0"'), "does not take it"),
         (BROKEN.replace("2016-06", "1815-06").format(""), "namespace"),
-        ('<!DOCTYPE OME [<!ENTITY a "b">]>' + BROKEN.format(""), "document types"),
+        ('<!DOCTYPE OME [<!ENTITY a "b">]>' + BROKEN.format(""), "document type"),
         ("<OME", "does not take it"),
     ],
 )

@@ -234,8 +234,8 @@ def test_binary_only() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "well formed"),
-        ("<OME>", "well formed"),
+        ("", "well-formed"),
+        ("<OME>", "well-formed"),
         ("<OMG/>", "expected the root element OME"),
         ('<!DOCTYPE OME [<!ENTITY a "b">]><OME>&a;</OME>', "entities"),
         ("<OME><Image><Pixels SizeX='4'/></Image></OME>", "SizeT"),

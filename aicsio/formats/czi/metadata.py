@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
+from aicsio._ome.xml import declares_doctype
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
 
 T = TypeVar("T")
@@ -102,8 +103,8 @@ def _metadata_element(text: str) -> ET.Element | None:
         except ET.ParseError:
             # A tag inside a comment or CDATA may have misled the cut: the whole text decides.
             pass
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("it declares entities, which CZI does not")
+    if declares_doctype(text):
+        raise ValueError("it declares a document type, which CZI does not")
     root = _parsed(text)
     return root if root.tag == "Metadata" else root.find("Metadata")
 
@@ -111,7 +112,7 @@ def _metadata_element(text: str) -> ET.Element | None:
 def _sections(text: str) -> str | None:
     """Cut the wanted children of ``Metadata`` out of the text; ``None`` where that is not plain."""
     at = text.find("<Metadata>")
-    if at < 0 or "<!DOCTYPE" in text[:at]:
+    if at < 0 or declares_doctype(text):
         return None
     for end_of in (_first_end, _end_of):
         found: list[str] = []

@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._io import readers
+from aicsio._ome.units import seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.lif.arrays import count_samples, lay_out_pixels
 from aicsio.formats.lif.container import Block, Container, is_leica_xml, is_lif, read_container
 from aicsio.formats.lif.description import (
-    SECONDS,
     Axis,
     Unreadable,
     describe_other_elements,
@@ -218,5 +218,5 @@ def _pixel_size(axes: tuple[Axis, ...]) -> PixelSize:
 def _time_step(axes: tuple[Axis, ...]) -> float | None:
     for axis in axes:
         if axis.letter == "T":
-            return axis.spacing(SECONDS)
+            return axis.spacing(seconds_per)
     return None

@@ -8,13 +8,14 @@ dimension descriptions.
 """
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 import attrs
 import numpy as np
 
+from aicsio._ome.units import UnitFactor, micrometres_per
+from aicsio._ome.xml import parse_untrusted
 from aicsio.errors import CorruptFileError
 from aicsio.records import DType, Source
 
@@ -31,19 +32,10 @@ SPARE_LETTERS = "UWGJK"
 PLANE_NUMBERS = frozenset({1, 2})
 """Dimension numbers of X and Y."""
 
-MICROMETRES: Mapping[str, float] = {
-    "m": 1e6, "meter": 1e6, "cm": 1e4, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0,
-    "micrometer": 1.0, "nm": 1e-3, "inch": 25400.0, "in": 25400.0,
-}  # fmt: skip
-SECONDS: Mapping[str, float] = {
-    "s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0, "h": 3600.0,
-}  # fmt: skip
 LARGEST_OFFSET = 2**62
 """Bytes. Sums of a few such numbers still fit 64 bits."""
 LARGEST_SIZE = 2**31
 """Positions of an axis: the records' columns count in 32 bits."""
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_REFERENCE = re.compile("&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 FOLDER_TAGS = frozenset({"Collection", "Experiment", "Image"})
 """Children of Data that hold no pixels of another kind."""
 
@@ -69,9 +61,9 @@ class Axis:
     unit: str
     """As written."""
 
-    def spacing(self, units: Mapping[str, float]) -> float | None:
+    def spacing(self, unit_factor: UnitFactor) -> float | None:
         """Return the distance of two positions, or ``None`` where length or unit are missing."""
-        factor = units.get(self.unit.strip().lower())
+        factor = unit_factor(self.unit)
         if factor is None or self.size < 2 or not math.isfinite(self.length) or self.length == 0:
             return None
         return abs(self.length) * factor / (self.size - 1)
@@ -103,7 +95,7 @@ class ChannelDescription:
 
 def find_spacings(axes: tuple[Axis, ...]) -> dict[str, float | None]:
     """Return the distance of two positions in micrometres, by letter."""
-    return {axis.letter: axis.spacing(MICROMETRES) for axis in axes}
+    return {axis.letter: axis.spacing(micrometres_per) for axis in axes}
 
 
 # ---------------------------------------------------------------- elements
@@ -112,8 +104,8 @@ def find_spacings(axes: tuple[Axis, ...]) -> dict[str, float | None]:
 def parse_xml(text: str, source: Source) -> tuple[ET.Element, bool]:
     """Parse the XML of a file.
 
-    Characters that XML 1.0 forbids are left out when they stop the parser: a user can type them
-    into the name of an image, and LAS X writes them as they are.
+    Characters that XML 1.0 forbids are left out: a user can type them into the name of an image,
+    and LAS X writes them as they are.
 
     Returns
     -------
@@ -125,34 +117,10 @@ def parse_xml(text: str, source: Source) -> tuple[ET.Element, bool]:
         When the XML is not well formed, or declares a document type: Leica writes none, and its
         entities can explode.
     """
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise CorruptFileError.at(
-            source.uri, None, "expected XML without a document type; entities are not expanded"
-        )
     try:
-        return ET.fromstring(text), False  # noqa: S314 - no document type, so no entities
-    except ET.ParseError:
-        pass  # the second attempt reports the error
-    except (ValueError, RecursionError) as error:
-        raise CorruptFileError.at(source.uri, None, f"expected well-formed XML: {error}") from error
-    try:
-        return ET.fromstring(remove_forbidden(text)), True  # noqa: S314 - as above
-    except (ET.ParseError, ValueError, RecursionError) as error:
-        raise CorruptFileError.at(source.uri, None, f"expected well-formed XML: {error}") from error
-
-
-def remove_forbidden(text: str) -> str:
-    """Remove characters that XML 1.0 forbids (section 2.2), written as such or as references."""
-
-    def keep_allowed(reference: re.Match[str]) -> str:
-        hexadecimal, decimal = reference.groups()
-        # The longest number of a character has seven digits; longer ones are none.
-        digits = (hexadecimal or decimal).lstrip("0")[:8]
-        code = int(digits or "0", 16 if hexadecimal else 10)
-        is_allowed = code < 0x110000 and not _FORBIDDEN.match(chr(code))
-        return reference[0] if is_allowed else ""
-
-    return _REFERENCE.sub(keep_allowed, _FORBIDDEN.sub("", text))
+        return parse_untrusted(text)
+    except CorruptFileError as error:
+        raise CorruptFileError.at(source.uri, None, str(error)) from error
 
 
 def walk_elements(root: ET.Element) -> Iterator[tuple[str, ET.Element]]:

@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import attrs
 import numpy as np
 
-from aicsio.formats.lif.description import MICROMETRES, Axis, ChannelDescription
+from aicsio._ome.units import micrometres_per
+from aicsio.formats.lif.description import Axis, ChannelDescription
 from aicsio.formats.lif.settings import detected_channels, parse_stage_position
 from aicsio.formats.lif.times import Stamps, fit_times
 from aicsio.records import Channel, Coordinate, Dims, Planes
@@ -135,8 +136,9 @@ def describe_coordinates(axes: tuple[Axis, ...]) -> tuple[Coordinate, ...]:
     """Return wavelengths in nanometres, and rotation in the unit of the file."""
     coordinates = []
     for axis in axes:
-        if axis.letter in "LE" and axis.unit in MICROMETRES:
-            nanometres = axis.values(MICROMETRES[axis.unit] * 1000)
+        micrometres = micrometres_per(axis.unit)
+        if axis.letter in "LE" and micrometres is not None:
+            nanometres = axis.values(micrometres * 1000)
             coordinates.append(Coordinate(axis.letter, nanometres, "nm"))
         elif axis.letter == "R":
             coordinates.append(Coordinate("R", axis.values(1.0), axis.unit or None))

@@ -10,9 +10,10 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
 from aicsio._ome import schema
+from aicsio._ome.elements import children_of
 from aicsio._ome.model import OmeImage, document_of, modulo_annotations
 from aicsio._ome.schema import Tree, tag
-from aicsio._ome.xml import children_of, parse_root
+from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError, MissingDependencyError
 from aicsio.records import Diagnostic
 from aicsio.writers._metadata import merge_elements, merge_images, merge_rois

@@ -5,10 +5,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio._ome.xml import remove_forbidden
 from aicsio.errors import CorruptFileError
 from aicsio.formats.lif.description import (
-    MICROMETRES,
-    SECONDS,
     Axis,
     Unreadable,
     describe_other_elements,
@@ -16,7 +16,6 @@ from aicsio.formats.lif.description import (
     parse_axes,
     parse_channels,
     parse_xml,
-    remove_forbidden,
 )
 from aicsio.records import Source
 
@@ -112,11 +111,11 @@ def axis(size: int, length: float, unit: str, origin: float = 0.0) -> Axis:
 def test_spacing_is_length_over_intervals(
     length: float, size: int, unit: str, expected: float | None
 ) -> None:
-    assert axis(size, length, unit).spacing(MICROMETRES) == pytest.approx(expected)
+    assert axis(size, length, unit).spacing(micrometres_per) == pytest.approx(expected)
 
 
 def test_spacing_in_seconds_and_coordinates() -> None:
-    assert axis(5, 60.0, "min").spacing(SECONDS) == 900.0
+    assert axis(5, 60.0, "min").spacing(seconds_per) == 900.0
     assert axis(3, 2.0, "m", origin=1.0).values(10.0) == (10.0, 20.0, 30.0)
     [read], _ = parse_axes(image_of(dimension(1, 3, 2, Origin="1.5", Length="x", Unit="m")))
     assert read == Axis("X", 3, 2, 1.5, 0.0, "m")

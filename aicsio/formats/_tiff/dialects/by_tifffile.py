@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from aicsio._io import readers
+from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.errors import AicsioError
 from aicsio.formats._tiff.axes import named_array
 from aicsio.formats._tiff.ifd import Chain, File, read_chain
@@ -232,16 +233,14 @@ def _stk(tif: Any, facts: Facts) -> Known:
     info: Mapping[str, Any] = tif.stk_metadata or {}
     unit, name = str(info.get("CalibrationUnits", "")), str(info.get("Name", "")).strip("\0 ")
     known: Known = {"pixel_size": facts.pixel_size(), "channels": (Channel(name),) if name else ()}
-    if info.get("SpatialCalibration") and unit.lower().strip("\0 ") in {
-        "um",
-        "µm",
-        "micron",
-        "microns",
-    }:
+    micrometres = micrometres_per(unit)
+    if info.get("SpatialCalibration") and micrometres is not None:
         distances = np.atleast_1d(info.get("ZDistance", 0.0))
-        z = _positive(distances[1] if len(distances) > 1 else None)
+        z = _positive(distances[1] if len(distances) > 1 else None, micrometres)
         known["pixel_size"] = PixelSize(
-            z, _positive(info.get("YCalibration")), _positive(info.get("XCalibration"))
+            z,
+            _positive(info.get("YCalibration"), micrometres),
+            _positive(info.get("XCalibration"), micrometres),
         )
     return known
 
@@ -251,15 +250,15 @@ def _fluoview(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature 
     sizes: dict[str, float | None] = {}
     step = None
     for dimension in (tif.fluoview_metadata or {}).get("Dimensions", ()):
-        name, resolution, unit = (
-            str(dimension[0]).upper(),
-            dimension[3],
-            str(dimension[4]).strip("\0 ").lower(),
-        )
-        if name in {"X", "Y", "Z"} and unit in {"um", "µm", "micron", "microns"}:
-            sizes[name] = _positive(resolution)
-        if name in {"T", "TIME"} and unit in {"s", "sec", "ms"}:
-            step = _positive(resolution, 1e-3 if unit == "ms" else 1.0)
+        name = str(dimension[0]).upper()
+        resolution = dimension[3]
+        unit = str(dimension[4])
+        micrometres = micrometres_per(unit)
+        seconds = seconds_per(unit)
+        if name in {"X", "Y", "Z"} and micrometres is not None:
+            sizes[name] = _positive(resolution, micrometres)
+        if name in {"T", "TIME"} and seconds is not None:
+            step = _positive(resolution, seconds)
     return {"pixel_size": PixelSize(*(sizes.get(letter) for letter in "ZYX")), "time_step": step}
 
 

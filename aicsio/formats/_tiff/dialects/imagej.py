@@ -11,7 +11,7 @@ import re
 
 import numpy as np
 
-from aicsio._ome.xml import MICROMETRES, SECONDS
+from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats._tiff.ifd import Chain, File, read_directory
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_metadata import Facts, guessed
@@ -121,7 +121,7 @@ def pixel_size(keys: dict[str, str], facts: Facts) -> PixelSize:
     """Physical size: ResolutionUnit where it is absolute, else the unit of the description."""
     y, x, _ = facts.per_unit()
     absolute = facts.number(296) in {2, 3}
-    factor = MICROMETRES.get(keys.get("unit", ""))
+    factor = micrometres_per(keys.get("unit"))
     spacing = _number(keys, "spacing")
     z = spacing * factor if spacing is not None and spacing > 0 and factor is not None else None
     if absolute:
@@ -135,5 +135,5 @@ def pixel_size(keys: dict[str, str], facts: Facts) -> PixelSize:
 def _time_step(keys: dict[str, str]) -> float | None:
     interval, rate = _number(keys, "finterval"), _number(keys, "fps")
     if interval is not None and interval > 0:
-        return interval * SECONDS.get(keys.get("tunit", "sec"), 1.0)
+        return interval * (seconds_per(keys.get("tunit", "sec")) or 1.0)
     return 1 / rate if rate is not None and rate > 0 else None
