@@ -63,9 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # File names may hold bytes that are no text, and a terminal may lack the micro sign.
             stream.reconfigure(errors="backslashreplace")
+    # Outside of the try block: argparse ends the process itself, with its own message.
     arguments = parse(sys.argv[1:] if argv is None else argv)
     try:
         code: int = _module(arguments.command).run(arguments)
+        # A full disk or a closed pipe shows here, not at exit where the code would be lost.
         sys.stdout.flush()
     except BrokenPipeError:
         # The interpreter flushes stdout once more at exit; a closed pipe would raise again there.
@@ -75,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if arguments.debug:
             raise
+        # No traceback: the user knows where the interruption came from.
         print("aicsio: interrupted", file=sys.stderr)
         return INTERRUPTED
     except AicsioError as error:
@@ -110,12 +113,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     ['cells.czi']
     """
     program = _program_parser()
+    # Two parsers, one after the other: the first needs no command module, so that only the chosen
+    # one is imported. REMAINDER keeps all words behind the command for the second.
     if not argv:
         program.error(f"name a command: {', '.join(COMMANDS)}")
     chosen = program.parse_args(argv)
     if chosen.command not in COMMANDS:
         program.error(options.unknown("command", chosen.command, list(COMMANDS)))
     parser = command_parser(chosen.command)
+    # Known ones only: parse_args would refuse the others without naming the closest option.
     arguments, unknown = parser.parse_known_args(chosen.rest)
     if unknown:
         parser.error(_describe_unknown(unknown[0], parser))

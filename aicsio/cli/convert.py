@@ -142,6 +142,7 @@ def _add_files(group: Any) -> None:
         help="join all inputs along this letter into one image",
     )
     group.add_argument("--recursive", action="store_true", help="include the folders in a folder")
+    # Workers of a cluster are processes already.
     place = group.add_mutually_exclusive_group()
     place.add_argument(
         "--jobs",
@@ -166,16 +167,19 @@ def _add_files(group: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert one image or a batch, and print a line for each."""
+    # --along makes one image of all inputs, so OUT is a file even for many of them.
     if arguments.along is None and inputs.is_batch(arguments.inputs, arguments.output):
         return run_batch(arguments)
     source: str | tuple[str, ...] = arguments.inputs[0]
     if arguments.along is not None or len(arguments.inputs) > 1:
         source = _expand_inputs(arguments.inputs, arguments.storage_options)
+    # One image has no parts that a cluster could share; each image of a batch is one task.
     if arguments.scheduler is not None:
         folder = os.path.join(os.path.dirname(arguments.output) or os.curdir, "")
         raise WriteError(
             f"--scheduler converts many files: name a folder for OUT, such as {folder!r}"
         )
+    # Before the source is opened: a slow server should not be asked in vain.
     refuse_to_replace(arguments.output, arguments)
     if arguments.dry_run:
         print(f"{escape_controls(arguments.output)}: would be written")
@@ -183,6 +187,7 @@ def run(arguments: argparse.Namespace) -> int:
     job = ConversionJob(source, arguments.output, arguments, overwrite=arguments.overwrite)
     with Progress(f"writing {os.path.basename(arguments.output)}") as progress:
         result = convert_or_raise(job, progress)
+    # stdout has the result, stderr the losses: a script reads one and a user sees both.
     print(result.summary)
     for loss in result.not_kept:
         print(f"aicsio: not kept: {escape_controls(loss)}", file=sys.stderr)

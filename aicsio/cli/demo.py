@@ -32,12 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     failed = 0
+    # Narrower lines would break the figures that users compare.
     width = max(40, terminal_width() or 10_000) - len(PASSED)
     with _sample_folder(arguments.keep) as folder:
         place = escape_controls(str(folder))
         print(bold(f"aicsio {__version__}: sample files in {place}"), flush=True)
         samples = demo_steps.Samples(folder, demo_steps.draw_cells())
         for title, step in demo_steps.STEPS:
+            # Flushed before the step runs: a slow step shows its title meanwhile.
             print(bold(title), flush=True)
             passed, report = demo_steps.run_step(step, samples)
             failed += not passed
@@ -70,6 +72,7 @@ def _sample_folder(keep: str | None) -> Iterator[Path]:
         occupied = any(folder.iterdir())
     except OSError as error:
         raise WriteError(f"cannot use the folder {keep!r}: {error.strerror}") from error
+    # The steps overwrite files: never those of the user.
     if occupied:
         raise WriteError(f"the folder {keep!r} is not empty: name a new one")
     yield folder

@@ -77,6 +77,7 @@ def run_step(step: DemoStep, samples: Samples) -> tuple[bool, str]:
 def draw_cells(shape: tuple[int, int, int, int, int] = SHAPE) -> Array:
     """Draw round cells that drift, brightest in the middle of the stack, over camera noise."""
     T, C, Z, Y, X = shape
+    # A fixed seed: figures of two runs differ by the machine, not by the pixels.
     rng = np.random.default_rng(20)
     centres = rng.uniform(0, 1, (40, 2)) * (Y, X)
     radii = rng.uniform(9, 22, 40)
@@ -93,13 +94,16 @@ def draw_cells(shape: tuple[int, int, int, int, int] = SHAPE) -> Array:
             membranes += 2000 * np.exp(-(((distance - 1) / 0.12) ** 2))
         for c, plane in enumerate((nuclei, membranes)[:C]):
             for z in range(Z):
+                # A Gaussian along Z: an out-of-focus section is dark, so that the middle is visible.
                 focus = np.float32(np.exp(-(((z - Z // 2) / (Z / 4)) ** 2)))
+                # 100 is the offset of a camera, 4 the noise of its amplifier.
                 pixels[t, c, z] = 100 + plane * focus + noise[(t + c + z) % 4] * 4
     return pixels
 
 
 def count_read_bytes(handle: ImageHandle) -> int:
     """Count the bytes of the file that a read of the handle touches."""
+    # A set: pieces of one block may share their bytes.
     spans = {span for piece in _engine.pieces(handle.array) for span in placing.spans(piece)}
     return sum(nbytes for _, nbytes in readers.coalesce(sorted(spans), gap=0))
 
@@ -123,6 +127,7 @@ def _write(samples: Samples) -> str:
         ("zstd.ome.tiff", "zstd"),
     ):
         path = samples.folder / name
+        # No sync: the figures compare encoders, not disks.
         report, seconds = measure(
             partial(write_ome_tiff, image, path, compression=compression, sync=False)
         )
@@ -137,6 +142,7 @@ def _write(samples: Samples) -> str:
 
 def _open(samples: Samples) -> str:
     path = samples.folder / "cells.ome.tiff"
+    # Twice: the first call imports the modules of the format.
     _, first = measure(partial(open_image, path))
     handle, seconds = measure(partial(open_image, path))
     check(handle.format == "ome-tiff", f"format {handle.format}")
@@ -146,6 +152,7 @@ def _open(samples: Samples) -> str:
     )
     check(handle.channel_names == NAMES, f"channel names {handle.channel_names}")
     check(handle.pixel_size == SPACING, f"pixel size {handle.pixel_size}")
+    # Records hold no open file, so that a handle can be pickled and the file be moved.
     check(readers.open_count() == 0, "a file was left open")
     times = f"{format_seconds(seconds)} (the first time, with imports, {format_seconds(first)})"
     return f"{times}; dims, channel names and pixel size are those written; no file stays open"
@@ -190,6 +197,7 @@ def _transpose(samples: Samples) -> str:
 def _pickle(samples: Samples) -> str:
     handle = open_image(samples.folder / "cells.ome.tiff")
     packed = pickle.dumps(handle)
+    # A handle in another process is a recipe: it opens the file again when it reads.
     back = pickle.loads(packed)  # noqa: S301 - packed two lines above
     check(back == handle and hash(back) == hash(handle), "the handle differs after pickling")
     check_equal(to_numpy(transpose_to(back, "YX", T=0, C=0, Z=0)), samples.cells[0, 0, 0], "plane")
@@ -237,6 +245,7 @@ def _read_pyramid(samples: Samples) -> str:
         ImageSpec(C=2, Y=600, X=800, levels=3, name="slide"),
         ImageSpec(T=2, Z=3, Y=50, X=70, name="overview", dtype="uint8", seed=1),
     )
+    # Settings that no writer of aicsio uses, so that the reader is not tested by its own writer.
     spec = TiffSpec(
         images, byte_order=">", big=True, tile=(128, 128), compression="zlib", predictor=2
     )
@@ -263,6 +272,7 @@ def _read_everyday(samples: Samples) -> str:
     ]
     Image.fromarray(frames[4]).save(samples.folder / "plane.png")
     images = [Image.fromarray(frame) for frame in frames]
+    # Lossless, as the frames are compared exactly.
     images[0].save(
         samples.folder / "stack.webp", save_all=True, append_images=images[1:], lossless=True
     )
@@ -276,6 +286,7 @@ def _read_everyday(samples: Samples) -> str:
 def _read_damaged(samples: Samples) -> str:
     whole = (samples.folder / "zlib.ome.tiff").read_bytes()
     path = samples.folder / "truncated.ome.tiff"
+    # The end of a copy that was interrupted.
     path.write_bytes(whole[: len(whole) // 2])
     try:
         to_numpy(open_image(path))

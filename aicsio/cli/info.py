@@ -140,14 +140,17 @@ def run(arguments: argparse.Namespace) -> int:
                     raise
                 failed = True
                 print_error(error, name)
+                # The array of --json keeps one object for each file, so that scripts can pair them.
                 entries.append({"file": name, "error": str(error), "kind": type(error).__name__})
                 continue
             if arguments.json:
                 entries.append(as_json(facts))
                 continue
+            # A blank line between two files, none before the first.
             if printed:
                 print()
             printed += 1
+            # Flushed at once: opening the next file may take long.
             print(*as_text(facts, terminal_width()), sep="\n", flush=True)
     if arguments.json:
         print(json.dumps(entries, indent=2))
@@ -182,6 +185,7 @@ def _list_candidates(name: str, arguments: argparse.Namespace) -> tuple[Candidat
 
 
 def _describe_scene(handle: ImageHandle, index: int, scene: Scene) -> SceneFacts:
+    # A scene without levels has metadata only, such as an image whose recording failed.
     dtype, nbytes = None, 0
     if scene.levels:
         dtype, nbytes = str(scene.levels[0].dtype), scene.levels[0].nbytes
@@ -212,6 +216,7 @@ def _describe_scene(handle: ImageHandle, index: int, scene: Scene) -> SceneFacts
 def _describe_channel(channel: Channel, number: int) -> ChannelFacts:
     return ChannelFacts(
         name=channel.name or f"Channel:{number}",
+        # RGBA: screens and web pages take colours without alpha.
         color=None if channel.color is None else f"#{channel.color >> 8:06x}",
         emission_nm=channel.emission,
         excitation_nm=channel.excitation,
@@ -253,6 +258,7 @@ def as_text(facts: FileFacts, width: int | None) -> list[str]:
 def _layout_scenes(facts: FileFacts, width: int | None) -> list[str]:
     """Lay the scenes out as a table, or one below the other where a table is too wide."""
     rows = [_table_row(scene) for scene in facts.scenes[:MOST_SCENES]]
+    # Two columns are the indent.
     table = layout_table(HEADER, rows, None if width is None else width - 2)
     lines: list[str] = []
     if table is None:
@@ -268,6 +274,7 @@ def _layout_scenes(facts: FileFacts, width: int | None) -> list[str]:
 
 def _describe_diagnostic(diagnostic: Diagnostic, uri: str) -> str:
     text = f"note: {escape_controls(diagnostic.message)} [{diagnostic.code}]"
+    # The name of the file stands in the first line already.
     if diagnostic.where and diagnostic.where != uri:
         text += f" ({escape_controls(diagnostic.where)})"
     return text
@@ -276,6 +283,7 @@ def _describe_diagnostic(diagnostic: Diagnostic, uri: str) -> str:
 def _explain_choice(facts: FileFacts) -> str:
     """Name the format that reads the file, the reason, and the formats that declined before it."""
     declined = []
+    # The last candidates were not asked: only those before the reader declined.
     for candidate in facts.candidates:
         if candidate.taken:
             break
@@ -312,6 +320,7 @@ def _describe_spacing(scene: SceneFacts) -> str:
     sizes = []
     for letter, value in zip("ZYX", scene.pixel_size_um, strict=True):
         if value is not None:
+            # Four digits: stages and cameras are not calibrated better.
             sizes.append(f"{letter}={value:.4g}")
     parts = []
     if sizes:

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture and write it."""
+    # Pillow would choose the format by the suffix; JPEG would blur labels and drop alpha.
     if not arguments.output.lower().endswith(".png"):
         raise WriteError(f"{arguments.output!r} does not end in .png: thumbnails are PNG files")
     refuse_to_replace(arguments.output, arguments)
@@ -68,6 +69,7 @@ def save(picture: Any, path: str, *, overwrite: bool) -> None:
     """
     from PIL import Image
 
+    # Encoded in memory: a picture of 512 x 512 takes at most 1 MB.
     encoded = io.BytesIO()
     Image.fromarray(picture).save(encoded, "PNG")
     target = _atomic_file.check_target(path, overwrite=overwrite)

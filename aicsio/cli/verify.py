@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress("verifying", "files") as progress:
         for index, name in enumerate(arguments.files):
             progress(index, len(arguments.files))
+            # beartype is not avoided here: reading all planes takes longer than its import.
             try:
                 report = verify(name, format=arguments.format)
             except AicsioError as error:
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
                 failed = True
                 print_error(error, name)
                 continue
+            # A difference fails the run like an error, so that a script can rely on the exit code.
             failed |= not report.agrees
             print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
     return int(failed)

@@ -301,6 +301,7 @@ def test_parts_of_images(
     [
         (["--channel", "Cy5"], "is called 'Cy5': there are 0: 'Channel:0'"),
         (["--channel", "0", "--pick", "C=1"], "C is picked twice"),
+        (["--pick", "T=0", "--pick", "T=0"], "T is picked twice"),
         (["--crop", "50:60,0:5"], "selects nothing"),
     ],
 )

@@ -6,6 +6,7 @@ Rule kept here: this module decides which images are converted and prints the re
 
 import argparse
 import contextlib
+import hashlib
 import os
 import sys
 import time
@@ -84,6 +85,8 @@ def run_batch(arguments: argparse.Namespace) -> int:
     folder = os.path.abspath(os.path.expanduser(arguments.output))
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise WriteError(f"{arguments.output!r} is a file: many images need a folder")
+    # Read before the inputs are listed: OUT may be the folder of the inputs, whose outputs are no
+    # inputs of a second run.
     journal = Journal(folder)
     images = inputs.list_images(
         arguments.inputs,
@@ -104,6 +107,7 @@ def run_batch(arguments: argparse.Namespace) -> int:
     try:
         _run_jobs(planned, len(images), journal, arguments, result)
     except KeyboardInterrupt:
+        # The summary tells the user where the next run will go on.
         open_count = len(images) - result.written - result.skipped - len(result.failed)
         print(_summarize(result, len(images), f"{open_count} not done"), flush=True)
         raise
@@ -144,6 +148,7 @@ def _plan_jobs(
             print_error(error, image.name)
             result.failed.append(image.name)
             continue
+        # Printed even so, so that stdout lists every image of the batch.
         if state == "done" and not arguments.overwrite:
             print(f"{escape_controls(target)}: done before")
             result.skipped += 1
@@ -166,8 +171,10 @@ def _fingerprint_source(
     for group in found:
         files += [readers.identify(file, arguments.storage_options) for file in group.files]
     size = sum(file.size or 0 for file in files)
-    newest = max(str(file.fingerprint) for file in files)
-    combined = attrs.evolve(files[0], uri=source, size=size, fingerprint=newest)
+    # A digest of all: the newest time alone would miss a file that was replaced by an older one.
+    versions = repr([(file.uri, file.size, file.fingerprint) for file in files])
+    digest = hashlib.blake2b(versions.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    combined = attrs.evolve(files[0], uri=source, size=size, fingerprint=digest)
     return take_fingerprint(combined, options)
 
 
@@ -251,6 +258,7 @@ def _record(
         print_error(outcome.error, job.name)
         result.failed.append(job.name)
         return
+    # The journal first: after Ctrl-C between the two lines, the file still counts as done.
     journal.end(job.target, fingerprint, not_kept=outcome.not_kept)
     print(outcome.summary, flush=True)
     result.written += 1

@@ -14,7 +14,7 @@ import attrs
 from aicsio.cli.terminal.opening import focus_each_scene, open_as_requested, pick_positions
 from aicsio.cli.terminal.options import BIGTIFF
 from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size
-from aicsio.errors import AicsioError, SceneError, WriteError
+from aicsio.errors import AicsioError, DimensionError, SceneError
 from aicsio.joining import file_names
 from aicsio.records import Diagnostic, ImageHandle, PixelSize
 
@@ -74,6 +74,7 @@ def convert(
         if job.arguments.debug:
             raise
         return ConversionResult(job.target, "", error=error)
+    # Any exception: decoders are C libraries with errors of their own.
     except Exception as error:
         if job.arguments.debug:
             raise
@@ -99,6 +100,7 @@ def convert_or_raise(
     arguments = job.arguments
     handle = _open_source(job)
     parts = [_select_part(scene, arguments) for scene in focus_each_scene(handle, arguments)]
+    # Only the writing is timed; opening a file on a server depends on the network.
     options = writer_options(arguments)
     start = time.perf_counter()
     report = write_scenes(
@@ -173,9 +175,10 @@ def _select_part(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHan
         picks.append(("C", channels))
     letters = [letter for letter, _ in picks]
     repeated = sorted({letter for letter in letters if letters.count(letter) > 1})
-    if repeated and (arguments.crop or arguments.channel):
-        raise WriteError(
-            f"{', '.join(repeated)} is picked twice: by --pick and by --crop or --channel"
+    if repeated:
+        raise DimensionError(
+            f"{', '.join(repeated)} is picked twice: give --pick once for each dimension, such as "
+            "C=0,2, and not beside --crop (Y, X) or --channel (C)"
         )
     return pick_positions(handle, picks, arguments.order)
 
@@ -186,6 +189,7 @@ def _channel_index(handle: ImageHandle, name: str) -> int:
     indices = [index for index, channel in enumerate(names) if channel == name]
     if len(indices) == 1:
         return indices[0]
+    # A channel called "1" is preferred to the channel of index 1.
     if not indices and name.isascii() and name.isdigit():
         return int(name)
     present = ", ".join(f"{index}: {channel!r}" for index, channel in enumerate(names))

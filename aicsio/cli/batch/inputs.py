@@ -36,6 +36,7 @@ def is_batch(inputs: Sequence[str], output: str) -> bool:
         return True
     if os.path.isdir(inputs[0]):
         return True
+    # A pattern such as "t{T}_*.tif" is one image, though it has a star.
     return file_names.is_glob(inputs[0]) and not file_names.is_pattern(inputs[0])
 
 
@@ -106,6 +107,7 @@ def _list_sources(
 def _walk_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[str, str]]:
     """Files with the suffix of a format, without hidden files and the output folder."""
     suffixes = tuple(_known_suffixes())
+    # os.walk does not follow links to folders, so it ends.
     for folder, subfolders, files in os.walk(name):
         entered = []
         for subfolder in subfolders:
@@ -144,6 +146,7 @@ def _strip_suffix(name: str) -> str:
     """Remove the suffix, and the braces of a pattern."""
     stem = name.replace("{", "").replace("}", "")
     longest = ""
+    # The longest: "a.ome.tif" becomes "a", not "a.ome".
     for suffix in (*_OME_SUFFIXES, *_known_suffixes()):
         matches = stem.lower().endswith(suffix) and len(stem) > len(suffix)
         if matches and len(suffix) > len(longest):

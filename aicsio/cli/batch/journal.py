@@ -51,6 +51,7 @@ class Journal:
         self._path = os.path.join(folder, NAME)
         self._last: dict[str, dict[str, Any]] = {}
         try:
+            # A later line replaces an earlier one of the same file.
             with open(self._path, encoding="utf-8", errors="surrogateescape") as lines:
                 for line in lines:
                     entry = _parse_line(line)
@@ -97,10 +98,12 @@ class Journal:
         )
 
     def _key(self, target: str) -> str:
+        # Relative, with slashes: the folder may be moved, also to another system.
         return os.path.relpath(target, self.folder).replace(os.sep, "/")
 
     def _append(self, entry: dict[str, Any], *, with_time: bool = False) -> None:
         try:
+            # Opened for each line: one append is atomic, and a kill loses at most that line.
             with open(self._path, "a", encoding="utf-8", errors="surrogateescape") as lines:
                 if with_time:
                     # A file server has its own clock: touch the journal and read its time.

@@ -48,6 +48,7 @@ def run_in_processes(
     jobs: Iterator[ConversionJob], arguments: argparse.Namespace, progress: BatchProgress
 ) -> Generator[tuple[ConversionJob, ConversionResult], None, None]:
     """Convert images in ``--jobs`` processes; yields each when it is done."""
+    # The cores are shared: more threads than cores make compression slower.
     threads = max(1, (os.cpu_count() or 1) // arguments.jobs)
     running: list[_Process] = []
     try:
@@ -64,6 +65,7 @@ def run_in_processes(
         while any(each.job for each in running):
             _, finished, result = _wait_for_first(running, progress)
             yield finished, result
+        # A closed pipe ends the loop of a process.
         for each in running:
             each.pipe.close()
             each.process.join()
@@ -116,6 +118,7 @@ def _replace_dead(each: _Process, job: ConversionJob) -> ConversionResult:
 
 
 def _start() -> _Process:
+    # spawn: a fork would copy locks of threads that the parent runs (bars, libraries).
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)

@@ -41,6 +41,7 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
 def add_focus(parser: argparse.ArgumentParser, scenes: str = "index or name; default: 0") -> None:
     """Add the options that choose a part of an image; ``scenes`` is the help of ``--scene``."""
     group = parser.add_argument_group("focus")
+    # Text, not int: names are allowed, and a scene may be called "1".
     group.add_argument("--scene", default="0", help=scenes)
     group.add_argument(
         "--level", type=int, metavar="N", help="resolution level; 0 is full resolution"
@@ -71,6 +72,7 @@ def add_choice(
 
 def unknown(kind: str, word: str, candidates: Sequence[str]) -> str:
     """Write the message for a command, option or value that does not exist."""
+    # The default cutoff of 0.6 finds one or two wrong letters and does not guess beyond.
     close = difflib.get_close_matches(word, candidates, n=1)
     if close:
         return f"there is no {kind} {word!r}: did you mean {close[0]!r}?"
@@ -93,6 +95,7 @@ def one_of(words: Sequence[str]) -> Callable[[str], str]:
 
 def positive(text: str) -> int:
     """Read a number from 1 on."""
+    # int() alone would take "1_0", " 1" and digits of other scripts.
     if not text.isascii() or not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return int(text)
@@ -109,6 +112,7 @@ def letter(text: str) -> str:
 
 def json_object(text: str) -> dict[str, object]:
     """Read ``{"anon": true}``."""
+    # Rarely needed; json takes 10 ms to import.
     import json
 
     try:
@@ -141,6 +145,7 @@ def pick(text: str) -> tuple[str, int | slice | tuple[int, ...]]:
 def crop(text: str) -> list[tuple[str, slice]]:
     """Read ``100:612,0:512``: rows and columns."""
     matches = [_SPAN.fullmatch(part) for part in text.split(",")]
+    # Both axes are required: a single span would not show which one it means.
     if len(matches) != 2 or None in matches:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a crop: write rows and columns, such as 100:612,0:512"

@@ -47,10 +47,12 @@ class _Bars:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
+            # stderr may be gone, as in "aicsio ... |& head".
             with contextlib.suppress(BrokenPipeError):
                 self._bar.stop()
 
     def _is_due(self) -> bool:
+        # rich would write plain lines to a file; logs should have none.
         return sys.stderr.isatty() and time.monotonic() - self._start >= PATIENCE
 
 
@@ -65,6 +67,7 @@ class Progress(_Bars):
     def __call__(self, done: int, total: int) -> None:
         """Show the progress."""
         if self._bar is None:
+            # A bar that would start full is of no use.
             if done >= total or not self._is_due():
                 return
             self._bar = self._make()

@@ -46,6 +46,7 @@ def format_size(nbytes: int | None) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Write a duration with three digits: ``1.23 ms``."""
+    # Down to ns: a step of the demo may take less than a microsecond.
     for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
@@ -59,6 +60,7 @@ def terminal_width() -> int | None:
 
 def bold(text: str) -> str:
     """Make text bold on a terminal, unless the user wants no colour (https://no-color.org)."""
+    # Escape sequences around nothing would still count in some terminals.
     if not text or not sys.stdout.isatty():
         return text
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
@@ -70,7 +72,7 @@ def display_width(text: str) -> int:
     """Columns that text takes on a terminal."""
     width = 0
     for character in text:
-        # Unicode Standard Annex 11: Wide and Fullwidth characters take two columns.
+        # Combining characters take none. Unicode Standard Annex 11: Wide and Fullwidth characters take two columns.
         if unicodedata.east_asian_width(character) in "WF":
             width += 2
         elif not unicodedata.combining(character):
@@ -119,6 +121,7 @@ def layout_table(
 
 def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
     """Width of each column: its longest cell, the widest columns squeezed until all fit."""
+    # A file or pipe (None) has no edge: every column gets its full width.
     widths = [max(map(display_width, cells)) for cells in zip(*rows, strict=True)]
     if width is None:
         return widths
@@ -127,6 +130,7 @@ def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int
         widest = widths.index(max(widths))
         if widths[widest] <= NARROWEST:
             return None
+        # One column at a time keeps the columns as even as they can be.
         widths[widest] -= 1
     return widths
 
@@ -159,6 +163,7 @@ def layout_entries(header: Sequence[str], row: Sequence[str], width: int | None)
 def print_error(error: AicsioError, about: str = "") -> None:
     """Print an error as one line on stderr, with the name of the file it is about."""
     message = escape_controls(str(error))
+    # Most errors name their file; naming it twice would hide the reason.
     if about and about not in message:
         message = f"{escape_controls(about)}: {message}"
     print(f"aicsio: {message}", file=sys.stderr)
