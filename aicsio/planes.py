@@ -28,10 +28,11 @@ def read_planes(handle: ImageHandle, /) -> Planes | None:
     Returns
     -------
     Planes or None
-        Columns of shape ``dims``: ``time`` in seconds since ``scene.acquired`` (where the file has no such date, since
-        the first plane), ``exposure`` in seconds, ``x``, ``y``, ``z`` in micrometres; NaN for planes of which nothing
-        is said. Of a stitched mosaic, those of the first tile of each plane; opened with ``mosaic="tiles"``, of each
-        tile. ``None`` where the file says nothing at all. Formats that say everything when opened: ``scene.planes``.
+        Columns of shape ``dims``: ``time`` in seconds since the first plane of the scene,
+        ``exposure`` in seconds, ``x``, ``y``, ``z`` in micrometres; NaN for planes without
+        metadata. Of a stitched mosaic, those of the first tile of each plane; opened with
+        ``mosaic="tiles"``, of each tile. ``None`` if the file has none. For formats that read all
+        of them when opened, ``scene.planes``.
 
     Raises
     ------

@@ -69,7 +69,11 @@ class Block:
     attachment: bytes = b""
     """Attachment of this subblock, such as a mask."""
     file_part: int = 0
-    """File of a set that is said to hold it."""
+    """Number of the file of a set in the entry."""
+    more_planes: Pixels | None = None
+    """Further planes that the subblock holds, shape (n, Y, X); ``sizes`` gives their letters."""
+    sizes: Mapping[str, int] = attrs.field(factory=dict)
+    """Sizes of letters other than Y and X; 1 if left out. The first letter of an entry is fastest."""
 
 
 def _bgr(pixels: Pixels) -> Pixels:
@@ -110,7 +114,8 @@ def _entry(block: Block, position: int) -> bytes:
     samples = block.pixels.shape[2] if block.pixels.ndim == 3 else 1
     kind = PIXEL_TYPES[block.pixels.dtype.name, samples]
     level = 0 if (tall, wide) == (height, width) else 2
-    sizes = {"Y": (tall, height), "X": (wide, width)}
+    sizes = {letter: (size, size) for letter, size in block.sizes.items()}
+    sizes |= {"Y": (tall, height), "X": (wide, width)}
     head = b"DV" + struct.pack(
         "<iqiiB5xi",
         kind,
@@ -125,7 +130,7 @@ def _entry(block: Block, position: int) -> bytes:
             "<4siifi", letter.encode(), at, *((s := sizes.get(letter, (1, 1)))[:1]), 0.0, s[1]
         )
         for letter, at in sorted(
-            block.start.items(), key=lambda item: DIRECTORY_ORDER.index(item[0])
+            block.start.items(), key=lambda item: DIRECTORY_ORDER.find(item[0])
         )
     ]
     return head + b"".join(dims)
@@ -205,7 +210,10 @@ def write_czi(
 
 def _write_block(out: _Out, block: Block) -> bytes:
     entry = _entry(block, out.at)
-    data = ENCODERS[block.compression](block.pixels)
+    pixels = block.pixels
+    if block.more_planes is not None:
+        pixels = np.concatenate([pixels, *block.more_planes])
+    data = ENCODERS[block.compression](pixels)
     head = struct.pack("<iiq", len(block.metadata), len(block.attachment), len(data)) + entry
     out.segment(b"ZISRAWSUBBLOCK", [head.ljust(256, b"\0"), block.metadata, data, block.attachment])
     return entry

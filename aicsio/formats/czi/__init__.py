@@ -4,7 +4,7 @@ Rule kept here: the container is indexed and checked by this package whichever e
 """
 
 import importlib.util
-import itertools
+import math
 from collections import Counter
 
 import attrs
@@ -16,21 +16,21 @@ from aicsio.formats.czi.attachments import time_stamps
 from aicsio.formats.czi.directory import distinct
 from aicsio.formats.czi.index import Index, read_index
 from aicsio.formats.czi.metadata import Facts, SceneFacts, parse
-from aicsio.formats.czi.scenes import SceneData, build_scenes, declined
+from aicsio.formats.czi.scenes import SceneData, build_scenes
+from aicsio.formats.czi.subblocks import reason_not_native
+from aicsio.formats.czi.times import SceneTimes, fit_stamps, misfit
 from aicsio.records import (
     Channel,
     Contents,
     Coordinate,
     Diagnostic,
     Dims,
+    PixelSize,
     Planes,
     Scene,
     Source,
     Tiles,
 )
-
-EVEN = 0.01
-"""Time points whose distances differ by less than this part are taken as evenly spaced."""
 
 
 def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - the head tells
@@ -55,8 +55,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     tiles = options.mosaic == "tiles"
     data, more = build_scenes(index if engine == "native" else _as_if_raw(index), tiles=tiles)
     stamps, stamp_notes = time_stamps(index)
-    scenes = _scenes(index, data, facts, stamps or facts.times)
-    notes = (*index.diagnostics, *notes, *more, *stamp_notes, *said)
+    scenes, misfits = _scenes(index, data, facts, stamps or facts.times)
+    notes = (*index.diagnostics, *notes, *more, *stamp_notes, *misfits, *said)
     if engine == "native":
         return Contents(scenes, index.metadata, notes)
     from aicsio.formats.czi import libczi_engine
@@ -69,7 +69,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
 
 def _engine(index: Index, asked: str | None) -> tuple[str, tuple[Diagnostic, ...]]:
     """Say which engine reads the pixels: where nobody asked for one, the second takes what the first declines."""
-    why = None if asked == "aicspylibczi" else declined(index.subblocks)
+    why = None if asked == "aicspylibczi" else reason_not_native(index.subblocks)
     if why is None:
         return asked or "native", ()
     if asked == "native" or not index.source.local or index.source.content is not None:
@@ -92,14 +92,25 @@ def _as_if_raw(index: Index) -> Index:
 
 
 def _scenes(
-    index: Index, data: tuple[SceneData, ...], facts: Facts, times: tuple[float, ...]
-) -> tuple[Scene, ...]:
+    index: Index, data: tuple[SceneData, ...], facts: Facts, stamps: tuple[float, ...]
+) -> tuple[tuple[Scene, ...], tuple[Diagnostic, ...]]:
+    """Make the records of the scenes; a list of time stamps that fits none is a diagnostic."""
     channels = _channels_by_position(index, facts)
-    said = dict(facts.scenes)
-    return tuple(
-        _scene(one, name, said.get(one.number or 0, SceneFacts()), facts, times, channels)
-        for one, name in zip(data, _names(data, facts), strict=True)
-    )
+    facts_of_scene = dict(facts.scenes)
+    scenes: list[Scene] = []
+    misfits: list[Diagnostic] = []
+    names = _names(data, facts)
+    for position, (one, name) in enumerate(zip(data, names, strict=True)):
+        stored = one.levels[0].stored if one.levels else Dims("", ())
+        first_t = dict(one.first).get("T", 0)
+        times: SceneTimes | None = SceneTimes()
+        if stamps and "T" in stored:
+            times = fit_stamps(stamps, stored, first_t, position, len(data))
+            if times is None and not misfits:
+                misfits.append(misfit(stamps, stored, len(data)))
+        scene_facts = facts_of_scene.get(one.number or 0, SceneFacts())
+        scenes.append(_scene(one, name, scene_facts, facts, times or SceneTimes(), channels))
+    return tuple(scenes), tuple(misfits)
 
 
 def _names(data: tuple[SceneData, ...], facts: Facts) -> list[str]:
@@ -131,71 +142,76 @@ def _channels_by_position(index: Index, facts: Facts) -> dict[int, Channel]:
 def _scene(
     data: SceneData,
     name: str,
-    said: SceneFacts,
+    scene_facts: SceneFacts,
     facts: Facts,
-    times: tuple[float, ...],
+    times: SceneTimes,
     channels: dict[int, Channel],
 ) -> Scene:
     stored = data.levels[0].stored if data.levels else Dims("", ())
-    first = dict(data.first)
+    first_channel = dict(data.first).get("C", 0)
     samples = stored.get("S", 1)
-    kept = tuple(
-        attrs.evolve(channels.get(first.get("C", 0) + c, Channel()), samples=samples)
+    shown = tuple(
+        attrs.evolve(channels.get(first_channel + c, Channel()), samples=samples)
         for c in range(stored.get("C", 1))
     )
-    t = first.get("T", 0)
-    times = times[t : t + stored.get("T", 1)] if len(times) >= t + stored.get("T", 1) else ()
+    pixel_size = facts.pixel_size
+    if data.factor != 1:
+        # Scaling is that of full resolution (CZI metadata schema), which the scene does not store.
+        width, height = (
+            None if size is None else size * data.factor for size in (pixel_size.X, pixel_size.Y)
+        )
+        pixel_size = PixelSize(pixel_size.Z, height, width)
+    seconds = times.seconds
+    known = len(seconds) > 1 and bool(np.isfinite(seconds).all())
     return Scene(
         name=name,
         levels=data.levels,
-        channels=kept,
-        pixel_size=facts.pixel_size,
-        time_step=facts.time_step or _even_step(times),
+        channels=shown,
+        pixel_size=pixel_size,
+        time_step=facts.time_step or times.step,
         acquired=facts.acquired,
         objective=facts.objective,
-        planes=_planes(facts, times, said.center, stored, first.get("C", 0)),
-        tiles=None if data.tiles is None else _with_stage(data.tiles, said.center, facts),
-        coordinates=(Coordinate("T", times, "s"),) if len(times) > 1 else (),
+        planes=_planes(facts, seconds, scene_facts, stored, first_channel),
+        tiles=None
+        if data.tiles is None
+        else _with_stage(data.tiles, scene_facts.center, pixel_size),
+        coordinates=(Coordinate("T", seconds, "s"),) if known else (),
     )
 
 
-def _even_step(times: tuple[float, ...]) -> float | None:
-    steps = [b - a for a, b in itertools.pairwise(times)]
-    mean = sum(steps) / len(steps) if steps else 0
-    even = mean > 0 and all(abs(step - mean) <= EVEN * mean for step in steps)
-    return mean if even else None
-
-
 def _planes(
-    facts: Facts, times: tuple[float, ...], center: tuple[float, float] | None, stored: Dims, c: int
+    facts: Facts, seconds: tuple[float, ...], scene_facts: SceneFacts, stored: Dims, c: int
 ) -> Planes | None:
-    """Facts of planes as far as the file gives them without its subblocks: times by T, exposures by C, the stage."""
+    """Return the facts of planes that the file gives without its subblocks.
+
+    Times by T, exposures by C, and the stage position of the scene.
+    """
     letters = "".join(letter for letter in "TC" if letter in stored)
     shape = tuple(stored[letter] for letter in letters)
     exposure = facts.exposure[c : c + stored.get("C", 1)]
-    known = [value for value in exposure if value is not None]
-    if not letters or not (times or known or center):
+    any_exposure = any(value is not None for value in exposure)
+    center, stage_z = scene_facts.center, scene_facts.stage_z
+    if not letters or not (seconds or any_exposure or center or stage_z is not None):
         return None
 
     def column(values: list[float], letter: str) -> bytes:
         along = np.array(values, "<f8").reshape([-1 if one == letter else 1 for one in letters])
         return np.broadcast_to(along, shape).astype("<f8").tobytes()
 
-    seconds = [np.nan if value is None else value for value in exposure]
-    return Planes(
-        Dims(letters, shape),
-        time=column(list(times), "T") if times and "T" in letters else None,
-        exposure=column(seconds, "C")
-        if known and "C" in letters and len(seconds) == stored["C"]
-        else None,
-        x=column([center[0]], "") if center else None,
-        y=column([center[1]], "") if center else None,
-    )
+    time = exposure_column = x = y = None
+    if seconds and "T" in letters:
+        time = column(list(seconds), "T")
+    if any_exposure and "C" in letters and len(exposure) == stored["C"]:
+        values = [math.nan if value is None else value for value in exposure]
+        exposure_column = column(values, "C")
+    if center is not None:
+        x, y = column([center[0]], ""), column([center[1]], "")
+    z = None if stage_z is None else column([stage_z], "")
+    return Planes(Dims(letters, shape), time=time, exposure=exposure_column, x=x, y=y, z=z)
 
 
-def _with_stage(tiles: Tiles, center: tuple[float, float] | None, facts: Facts) -> Tiles:
+def _with_stage(tiles: Tiles, center: tuple[float, float] | None, size: PixelSize) -> Tiles:
     """Stage position of the middle of each tile: the scene's centre, and pixels from there."""
-    size = facts.pixel_size
     if center is None or size.X is None or size.Y is None:
         return tiles
 

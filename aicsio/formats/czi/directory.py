@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.records import Source
+from aicsio.records import Diagnostic, Source
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,6 +29,9 @@ SCHEMA = int.from_bytes(b"DV", "little")
 """How an entry begins."""
 SAME = 16
 """So many entries of one length in a row promise more."""
+MOST_PIXELS = 1 << 24
+"""Positions along one axis of a subblock, at most: a plane of more than 2 to the power of 48 pixels
+is damage."""
 KNOWN_LETTERS = "BMHIVRSTCZYX"
 """In the order in which axes are stored here."""
 
@@ -80,6 +83,10 @@ class Subblocks:
     """Logical size, per letter; 1 where the entry does not have it."""
     stored: dict[str, Ints]
     """Stored size of Y and X: smaller than the logical one in pyramid levels."""
+    slot: dict[str, Ints]
+    """Place of the letter among the dimensions of the entry: the first runs fastest in the pixels."""
+    unknown: npt.NDArray[np.bool_]
+    """Whether the entry has a dimension of a letter that is not known here."""
     segment: Ints
     """Bytes from the start of the segment to the next one in the file."""
 
@@ -113,13 +120,15 @@ def parse_entries(raw: bytes, count: int, base: int, source: Source) -> Subblock
         has={},
         size={},
         stored={},
+        slot={},
+        unknown=np.zeros(count, np.bool_),
         segment=np.zeros(count, np.int64),
     )
     for ndim in distinct(head["ndim"]):
         rows = np.flatnonzero(head["ndim"] == ndim)
         dims = _records(octets, at[rows] + ENTRY_HEAD, _DIMENSION, ndim)
         for slot in range(ndim):
-            _fill_slot(made, rows, dims[:, slot], source)
+            _fill_slot(made, rows, dims[:, slot], slot)
     return made
 
 
@@ -208,7 +217,7 @@ def _alike(octets: npt.NDArray[np.uint8], at: int, stride: int, most: int) -> in
     return alike
 
 
-def _fill_slot(made: Subblocks, rows: Ints, dims: npt.NDArray[Any], source: Source) -> None:
+def _fill_slot(made: Subblocks, rows: Ints, dims: npt.NDArray[Any], slot: int) -> None:
     """Put one dimension of some entries into the columns of its letter."""
     letters = dims["letter"]
     for raw in [letters[0]] if (letters == letters[0]).all() else np.unique(letters):
@@ -216,10 +225,8 @@ def _fill_slot(made: Subblocks, rows: Ints, dims: npt.NDArray[Any], source: Sour
         mask = letters == raw
         here = rows[mask]
         if len(letter) != 1 or letter not in KNOWN_LETTERS:
-            where = int(made.entry[here[0]])
-            raise CorruptFileError.at(
-                source.uri, where, f"expected a dimension of {KNOWN_LETTERS}, found {bytes(raw)!r}"
-            )
+            made.unknown[here] = True
+            continue
         if letter not in made.start:
             count = len(made)
             made.start[letter], made.size[letter] = (
@@ -227,44 +234,71 @@ def _fill_slot(made: Subblocks, rows: Ints, dims: npt.NDArray[Any], source: Sour
                 np.ones(count, np.int64),
             )
             made.has[letter] = np.zeros(count, np.bool_)
+            made.slot[letter] = np.zeros(count, np.int64)
             if letter in "YX":
                 made.stored[letter] = np.ones(count, np.int64)
         part = dims[mask]
         size = part["size"].astype(np.int64)
         made.start[letter][here], made.has[letter][here] = part["start"], True
         made.size[letter][here] = size
+        made.slot[letter][here] = slot
         if letter in "YX":
             # Section 3.2: the stored size is given "if sub / supersampling, else 0".
             made.stored[letter][here] = np.where(part["stored"] == 0, size, part["stored"])
 
 
-def check(blocks: Subblocks, source: Source) -> None:
-    """Refuse entries that no file could have."""
+def find_unsound(blocks: Subblocks, source: Source) -> dict[str, npt.NDArray[np.bool_]]:
+    """Mark the entries that no file could have.
 
-    def refuse(bad: npt.NDArray[np.bool_], expected: str) -> None:
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise CorruptFileError.at(source.uri, int(blocks.entry[row]), f"expected {expected}")
-
+    Returns
+    -------
+    dict
+        By reason, a mask over the subblocks; reasons that no entry has are left out.
+    """
     if not len(blocks):
-        return
+        return {}
+    nowhere = np.zeros(len(blocks), np.int64)
+    masks: dict[str, npt.NDArray[np.bool_]] = {}
     for letter in "YX":
-        if letter not in blocks.start:
-            raise CorruptFileError.at(
-                source.uri, int(blocks.entry[0]), f"expected a dimension {letter} of subblocks"
-            )
-        refuse(~blocks.has[letter], f"a dimension {letter}")
-        stored, size = blocks.stored[letter], blocks.size[letter]
-        refuse(
-            (stored <= 0) | (stored > 1 << 24),
-            f"a stored size along {letter} between 1 and {1 << 24}",
-        )
-        refuse((size <= 0) | (size < stored), f"a size along {letter} of at least the stored one")
+        present = blocks.has.get(letter, nowhere.astype(np.bool_))
+        masks[f"no dimension {letter}"] = ~present
+        for title, sizes in (("stored size", blocks.stored), ("size", blocks.size)):
+            values = sizes.get(letter, nowhere)
+            out_of_range = (values <= 0) | (values > MOST_PIXELS)
+            masks[f"a {title} along {letter} outside 1 to {MOST_PIXELS}"] = out_of_range & present
     for letter, size in blocks.size.items():
         if letter not in "YX":
-            refuse((size < 0) | (size > 1 << 24), f"a size along {letter}")
+            masks[f"a size along {letter} outside 0 to {MOST_PIXELS}"] = (size < 0) | (
+                size > MOST_PIXELS
+            )
     end = source.size if source.size is not None else 1 << 62
-    refuse(
-        (blocks.position < 0) | (blocks.position + SEGMENT_HEAD + 256 > end),
-        "a position inside the file",
+    masks["a position outside the file"] = (blocks.position < 0) | (
+        blocks.position + SEGMENT_HEAD + 256 > end
     )
+    return {reason: mask for reason, mask in masks.items() if mask.any()}
+
+
+def keep_sound(blocks: Subblocks, source: Source) -> tuple[Subblocks, tuple[Diagnostic, ...]]:
+    """Leave out the entries that no file could have, and count them.
+
+    Raises
+    ------
+    CorruptFileError
+        When no entry is sound.
+    """
+    reasons = find_unsound(blocks, source)
+    if not reasons:
+        return blocks, ()
+    unsound = np.logical_or.reduce(list(reasons.values()))
+    row = int(np.argmax(unsound))
+    listing = "; ".join(f"{int(mask.sum())} with {reason}" for reason, mask in reasons.items())
+    if unsound.all():
+        raise CorruptFileError.at(
+            source.uri, int(blocks.entry[row]), f"expected sound subblock entries, found {listing}"
+        )
+    message = (
+        f"{int(unsound.sum())} of {len(blocks)} subblocks are left out: {listing}; "
+        f"the first entry is at byte {int(blocks.entry[row])}"
+    )
+    diagnostic = Diagnostic("left-out-subblocks", message, source.uri)
+    return blocks.only(~unsound), (diagnostic,)

@@ -22,10 +22,10 @@ from aicsio.formats.czi.directory import (
     SEGMENT_HEAD,
     Ints,
     Subblocks,
-    check,
+    keep_sound,
     parse_entries,
 )
-from aicsio.formats.czi.recovery import scanned
+from aicsio.formats.czi.recovery import recover_by_scanning
 from aicsio.records import Attachment, Diagnostic, Source
 
 MOST_METADATA = 1 << 30
@@ -69,35 +69,78 @@ def read_index(source: Source) -> Index:
             notes.append(
                 Diagnostic("update-pending", "the file was being changed when it was last written")
             )
-        metadata = _trouble_is_a_note(
+        metadata = _or_diagnostic(
             notes, "metadata", lambda: read_metadata(reader, source, metadata_at, notes)
         )
-        attachments = _trouble_is_a_note(
+        attachments = _or_diagnostic(
             notes, "attachments", lambda: read_attachment_directory(reader, source, attachments_at)
         )
-        try:
-            subblocks = read_directory(reader, source, directory)
-        except CorruptFileError as error:
-            subblocks = scanned(reader, source, error)
-            notes.append(
-                Diagnostic(
-                    "scanned-segments",
-                    f"the subblock directory is unusable ({error}); {len(subblocks)} subblocks were found by a scan",
-                )
-            )
+        subblocks = _read_or_recover_directory(reader, source, directory, notes)
+        _accept_file_parts(reader, subblocks, part)
     others = [p for p in (0, directory, metadata_at, attachments_at) if p >= 0]
     others += [a.offset for a in attachments or ()]
     subblocks.segment = _extents(subblocks.position, others, source.size)
     return Index(source, part, subblocks, metadata, attachments or (), tuple(notes), tuple(others))
 
 
-def _trouble_is_a_note(notes: list[Diagnostic], what: str, read: Any) -> Any:
-    """Metadata and attachments do not stop the pixels from being read."""
+def _or_diagnostic(notes: list[Diagnostic], what: str, read: Any) -> Any:
+    """Return the result of ``read``; a CorruptFileError becomes a diagnostic and ``None``."""
     try:
         return read()
     except CorruptFileError as error:
         notes.append(Diagnostic(f"corrupt-{what}", str(error)))
         return None
+
+
+def _read_or_recover_directory(
+    reader: readers.Reader, source: Source, directory: int, notes: list[Diagnostic]
+) -> Subblocks:
+    """Read the subblock directory; a scan of the segments replaces what is damaged of it."""
+    try:
+        listed = read_directory(reader, source, directory)
+        sound, left_out = keep_sound(listed, source)
+    except CorruptFileError as error:
+        found = recover_by_scanning(reader, source, error)
+        notes.append(_scanned(f"the subblock directory is unusable ({error})", found))
+        return found
+    if left_out:
+        try:
+            found = recover_by_scanning(reader, source, CorruptFileError("no subblock"))
+        except CorruptFileError:
+            found = sound
+        # A subblock repeats its entry in front of its pixels: where that is sound, nothing is lost.
+        if len(found) > len(sound) and np.isin(sound.position, found.position).all():
+            notes.append(_scanned(left_out[0].message, found))
+            return found
+    notes.extend(left_out)
+    if sound.unknown.any():
+        message = (
+            f"{int(sound.unknown.sum())} of {len(sound)} subblocks have a dimension of an unknown "
+            "letter, which is ignored: a later one covers an earlier one at the same position"
+        )
+        notes.append(Diagnostic("unknown-dimension", message, source.uri))
+    return sound
+
+
+def _scanned(reason: str, found: Subblocks) -> Diagnostic:
+    return Diagnostic(
+        "scanned-segments", f"{reason}; a scan of the segments found {len(found)} subblocks"
+    )
+
+
+def _accept_file_parts(reader: readers.Reader, subblocks: Subblocks, part: int) -> None:
+    """Take subblocks of another file part as of this file where a subblock lies at their position.
+
+    Section 3.2 reserves the field FilePart of an entry; libCZI ignores it. Files of a real set have
+    the subblocks of other parts in other files, where the position here is something else.
+    """
+    rows = np.flatnonzero(subblocks.file_part != part)
+    if not len(rows):
+        return
+    spans = [(int(position), 16) for position in subblocks.position[rows]]
+    for row, name in zip(rows.tolist(), reader.read_spans(spans), strict=True):
+        if bytes(name).startswith(b"ZISRAWSUBBLOCK"):
+            subblocks.file_part[row] = part
 
 
 def _extents(position: Ints, others: list[int], size: int | None) -> Ints:
@@ -231,7 +274,7 @@ def read_attachment_data(source: Source, attachment: Attachment) -> bytes:
 
 
 def read_directory(reader: readers.Reader, source: Source, offset: int) -> Subblocks:
-    """Read the subblock directory into columns and check them."""
+    """Read the subblock directory into columns; ``keep_sound`` checks them."""
     if offset <= 0:
         raise CorruptFileError.at(
             source.uri, 84, "expected the position of the subblock directory, found none"
@@ -255,6 +298,4 @@ def read_directory(reader: readers.Reader, source: Source, offset: int) -> Subbl
         if count
         else b""
     )
-    subblocks = parse_entries(raw, count, at + 128, source)
-    check(subblocks, source)
-    return subblocks
+    return parse_entries(raw, count, at + 128, source)

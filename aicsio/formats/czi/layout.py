@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 HEADER = "zisraw-subblock"
 BLOCK_PIXELS = 1 << 22
-"""Mosaics whose tiles overlap are cut into blocks of about this many pixels."""
+"""Mosaics whose tiles overlap are cut into blocks of about this many pixels (16-bit: 8 MiB)."""
 
 
 @attrs.frozen
@@ -58,6 +58,8 @@ CHAINS: dict[int, tuple[Codec, ...]] = {
     5: (Codec("zstd"),),
     6: (Codec("zstd1"),),
 }
+IMAGE_CODECS = frozenset({1, 4})
+"""Compressions that store one image with a header of its own: JPEG and JPEG XR."""
 IN_RGB_ORDER = {1, 4}
 """Compressions whose decoder already gives red, green, blue."""
 
@@ -146,15 +148,21 @@ class CziLayout:
     x: Column
     """First column, likewise."""
     height: Column
-    """Stored rows."""
+    """Rows on the canvas."""
     width: Column
-    """Stored columns."""
+    """Columns on the canvas."""
     pixel_type: Column
     """Number of the pixel type."""
     compression: Column
     """Number of the compression."""
     inner: Column
-    """Which plane inside its subblock: 0 but for subblocks that hold several."""
+    """Index of the plane inside its subblock: above 0 only if a subblock holds several."""
+    planes_inside: Column
+    """Planes that the subblock holds."""
+    stored_height: Column | None = None
+    """Stored rows; ``None`` if all subblocks are shown in their stored size."""
+    stored_width: Column | None = None
+    """Stored columns; ``None`` likewise."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces of the subblocks that the window touches, later M last."""
@@ -177,17 +185,40 @@ class CziLayout:
                 & (x + self.width.rows(low, high).astype(np.int64) > left)
             )
             touched = (np.flatnonzero(np.broadcast_to(hit, high - low)) + low).tolist()
-        samples = (window[-1],) if self.samples else ()
         for row in touched:
-            y0, x0 = self.y.at(row) - top, self.x.at(row) - left
-            y1, x1 = max(y0, 0), max(x0, 0)
-            height, width = self.height.at(row), self.width.at(row)
-            down, across = min(y0 + height, rows) - y1, min(x0 + width, columns) - x1
-            if down > 0 and across > 0:
-                crop = (*(0,) * n, y1 - y0, x1 - x0, *(part.start for part in samples))
-                extent = (*(1,) * n, down, across, *(part.stop - part.start for part in samples))
-                place = (*(0,) * n, y1, x1, *(0,) * len(samples))
-                yield self._piece(row, height, width, (crop, extent, place))
+            selection = self._selection(row, top, left, rows, columns, window)
+            if selection is not None:
+                yield self._piece(row, selection)
+
+    def _selection(
+        self,
+        row: int,
+        top: int,
+        left: int,
+        rows: int,
+        columns: int,
+        window: tuple[slice, ...],
+    ) -> Selection | None:
+        """Return the part of a subblock that lies in a window of the canvas; ``None`` if none does."""
+        plane_axes = self.planes
+        subblock_y, subblock_x = self.y.at(row) - top, self.x.at(row) - left
+        target_y, target_x = max(subblock_y, 0), max(subblock_x, 0)
+        height = min(subblock_y + self.height.at(row), rows) - target_y
+        width = min(subblock_x + self.width.at(row), columns) - target_x
+        if height <= 0 or width <= 0:
+            return None
+        zeros, ones = (0,) * plane_axes, (1,) * plane_axes
+        source_y, source_x = target_y - subblock_y, target_x - subblock_x
+        if not self.samples:
+            return Selection(
+                (*zeros, source_y, source_x), (*ones, height, width), (*zeros, target_y, target_x)
+            )
+        samples = window[-1]
+        return Selection(
+            (*zeros, source_y, source_x, samples.start),
+            (*ones, height, width, samples.stop - samples.start),
+            (*zeros, target_y, target_x, 0),
+        )
 
     def first_row(self, key: int) -> int | None:
         """Row of the first subblock of a plane; ``None`` where it has none."""
@@ -204,48 +235,57 @@ class CziLayout:
         low = bisect.bisect_left(view, key)
         return low, bisect.bisect_right(view, key, low)
 
-    def _piece(self, row: int, height: int, width: int, cut: tuple[tuple[int, ...], ...]) -> Piece:
-        """Describe one subblock; ``cut`` is what is wanted of it: crop, extent, place."""
-        crop, extent, place = cut
+    def _piece(self, row: int, selection: Selection) -> Piece:
+        """Describe the wanted part of one subblock."""
         kind = PIXEL_TYPES[self.pixel_type.at(row)]
-        compression, offset, nbytes = (
-            self.compression.at(row),
-            self.position.at(row),
-            self.segment.at(row),
-        )
+        compression, nbytes = self.compression.at(row), self.segment.at(row)
+        height, width = self.height.at(row), self.width.at(row)
         shape = (*(1,) * self.planes, height, width, *((self.samples,) if self.samples else ()))
-        behind = HeaderRef(HEADER, offset, nbytes)
-        if compression == 0 and kind.samples != 4:
-            item = kind.dtype.itemsize
-            strides = (*(0,) * self.planes, width * kind.samples * item, kind.samples * item)
-            inner = self.inner.at(row) * height * width * kind.samples * item
-            if self.samples and kind.samples == 3:
-                # Blue lies first: red, green, blue is read backwards.
-                strides, inner = (*strides, -item), inner + 2 * item
-            elif self.samples:
-                # One gray sample stands for all three.
-                strides = (*strides, 0)
-            return Strided(
-                self.source,
-                inner,
-                shape,
-                strides,
-                kind.dtype,
-                Selection(crop, extent, place),
-                behind,
+        header = HeaderRef(HEADER, self.position.at(row), nbytes)
+        stored = height, width
+        if self.stored_height is not None and self.stored_width is not None:
+            stored = self.stored_height.at(row), self.stored_width.at(row)
+        planes_inside = self.planes_inside.at(row)
+        if compression == 0 and kind.samples != 4 and stored == (height, width):
+            offset, strides = self._raw_strides(kind, self.inner.at(row), height, width)
+            return Strided(self.source, offset, shape, strides, kind.dtype, selection, header)
+        chain = self._chain(kind, compression)
+        if stored != (height, width) or planes_inside > 1:
+            parameters = (
+                ("codecs", tuple((codec.name, codec.parameters) for codec in chain)),
+                ("planes", planes_inside),
+                ("index", self.inner.at(row)),
+                ("size", stored),
+                ("axis", self.planes),
             )
+            chain = (Codec("stored-planes", parameters),)
+        return Encoded(self.source, 0, nbytes, chain, shape, kind.dtype, selection, header)
+
+    def _raw_strides(
+        self, kind: PixelType, inner: int, height: int, width: int
+    ) -> tuple[int, tuple[int, ...]]:
+        """Return the offset and the strides of raw pixels, in bytes from the start of the payload."""
+        item = kind.dtype.itemsize
+        pixel = kind.samples * item
+        offset = inner * height * width * pixel
+        strides = (*(0,) * self.planes, width * pixel, pixel)
+        if not self.samples:
+            return offset, strides
+        if kind.samples == 3:
+            # Blue lies first: red, green, blue is read backwards.
+            return offset + 2 * item, (*strides, -item)
+        # One gray sample stands for all three.
+        return offset, (*strides, 0)
+
+    def _chain(self, kind: PixelType, compression: int) -> tuple[Codec, ...]:
+        """Return the codecs from stored bytes to pixels in the order red, green, blue, alpha."""
         chain = CHAINS[compression]
-        if self.samples and kind.samples == 1:
-            chain = (*chain, Codec("samples", (("order", (0,) * self.samples), ("stored", 1))))
-        elif self.samples and compression in IN_RGB_ORDER:
-            chain = (Codec(chain[0].name, (("sampled", True),)),)
-        elif self.samples:
-            chain = (
-                *chain,
-                Codec(
-                    "samples", (("order", (2, 1, 0, 3)[: kind.samples]), ("stored", kind.samples))
-                ),
-            )
-        return Encoded(
-            self.source, 0, nbytes, chain, shape, kind.dtype, Selection(crop, extent, place), behind
-        )
+        if not self.samples:
+            return chain
+        if kind.samples == 1:
+            repeated = (0,) * self.samples
+            return (*chain, Codec("samples", (("order", repeated), ("stored", 1))))
+        if compression in IN_RGB_ORDER:
+            return (Codec(chain[0].name, (("sampled", True),)),)
+        order = (2, 1, 0, 3)[: kind.samples]
+        return (*chain, Codec("samples", (("order", order), ("stored", kind.samples))))

@@ -250,6 +250,8 @@ def _listed(source: Source) -> tuple[Subblocks, str, bytes]:
         has=has,
         size=size,
         stored={letter: size[letter] for letter in "YX"},
+        slot=dict.fromkeys(start, zero),
+        unknown=np.zeros(len(rows), np.bool_),
         segment=zero,
     )
     return blocks, letters, table.tobytes()

@@ -7,6 +7,7 @@ Paths are those of the CZI metadata schema ("CZI Image Document Metadata", Carl 
 import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from xml.etree import ElementTree as ET
 
@@ -39,6 +40,8 @@ class SceneFacts:
     """Name of the shape (well, region) that it lies in."""
     center: tuple[float, float] | None = None
     """Stage position (x, y) of its centre in micrometres."""
+    stage_z: float | None = None
+    """Focus position of its first position in micrometres."""
 
 
 @attrs.frozen
@@ -82,7 +85,7 @@ def parse(text: str | None) -> tuple[Facts, tuple[Diagnostic, ...]]:
         channels=_channels(metadata, image),
         pixel_size=_pixel_size(metadata),
         time_step=_time_step(image),
-        acquired=_acquired(metadata, image),
+        acquired=_acquired(image),
         objective=_objective(metadata, image),
         scenes=_scenes(image),
         exposure=tuple(
@@ -90,6 +93,13 @@ def parse(text: str | None) -> tuple[Facts, tuple[Diagnostic, ...]]:
         ),
         times=_offsets(image),
     )
+    created = _date(_text(metadata, "Information/Document/CreationDate"))
+    if facts.acquired is None and created is not None:
+        text = (
+            f"the file has no date of acquisition; its document was created at {created}, "
+            "which may be later"
+        )
+        return facts, (Diagnostic("document-date", text),)
     return facts, ()
 
 
@@ -293,14 +303,26 @@ def _offsets(image: ET.Element | None) -> tuple[float, ...]:
     return tuple(value for value in values if value is not None) if None not in values else ()
 
 
-def _acquired(metadata: ET.Element, image: ET.Element | None) -> str | None:
-    candidates = (
-        _text(image, "AcquisitionDateAndTime"),
-        _text(image, "Dimensions/T/StartTime"),
-        _text(metadata, "Information/Document/CreationDate"),
+def _acquired(image: ET.Element | None) -> str | None:
+    """Return the date of acquisition. That of the document is another fact: it may be a copy's."""
+    return _date(_text(image, "AcquisitionDateAndTime")) or _date(
+        _text(image, "Dimensions/T/StartTime")
     )
-    # The first day of the calendar is how ZEN writes that it does not know.
-    return next((text for text in candidates if text and not text.startswith("0001-01-01")), None)
+
+
+def _date(text: str | None) -> str | None:
+    """Return an ISO 8601 date; ``None`` for text that is none.
+
+    ZEN writes the first day of the calendar for an unknown date.
+    """
+    if not text or text.startswith("0001-01-01"):
+        return None
+    # ZEN writes seven digits of a second, which Python takes from 3.11 on.
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return text
 
 
 def _objective(metadata: ET.Element, image: ET.Element | None) -> Objective | None:
@@ -335,6 +357,7 @@ def _scenes(image: ET.Element | None) -> tuple[tuple[int, SceneFacts], ...]:
             shape=None if shape is None else (shape.get("Name") or "").strip() or None,
             center=_pair(_text(element, "CenterPosition"))
             or _position(element.find("Positions/Position")),
+            stage_z=_stage_z(element.find("Positions/Position")),
         )
         found.append((int(index) if index.isascii() and index.isdigit() else position, facts))
     return tuple(found)
@@ -342,6 +365,10 @@ def _scenes(image: ET.Element | None) -> tuple[tuple[int, SceneFacts], ...]:
 
 def _position(element: ET.Element | None) -> tuple[float, float] | None:
     return None if element is None else _pair(f"{element.get('X', '')},{element.get('Y', '')}")
+
+
+def _stage_z(element: ET.Element | None) -> float | None:
+    return None if element is None else _number(element.get("Z"))
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:

@@ -1,6 +1,6 @@
 """The subblocks of a CZI whose directory is gone, found by walking its segments.
 
-Rule kept here: only subblocks that lie wholly in the file count, and one that lies does not take the others with it.
+Rule kept here: only subblocks that lie wholly in the file count. One invalid subblock does not invalidate the rest.
 """
 
 import struct
@@ -15,26 +15,22 @@ from aicsio.formats.czi.directory import (
     MOST_DIMENSIONS,
     SEGMENT_HEAD,
     Subblocks,
-    check,
+    keep_sound,
     parse_entries,
 )
 from aicsio.records import Source
 
 
-def scanned(reader: readers.Reader, source: Source, error: CorruptFileError) -> Subblocks:
-    """Find the subblocks without the directory; what was wrong with it is raised when there are none."""
+def recover_by_scanning(
+    reader: readers.Reader, source: Source, error: CorruptFileError
+) -> Subblocks:
+    """Find the subblocks without the directory; raise the directory's own error if there are none."""
     if reader.remote or source.size is None:
         raise error
     found = [
         _whole_subblock(reader, at, source.size) for at in _subblock_segments(reader, source.size)
     ]
     entries = [entry for entry in found if entry is not None]
-    if entries:
-        try:
-            return _parsed(entries, source)
-        except CorruptFileError:
-            # One that lies must not take the others with it.
-            entries = [entry for entry in entries if _is_sound(entry, source)]
     if not entries:
         raise error
     return _parsed(entries, source)
@@ -43,16 +39,7 @@ def scanned(reader: readers.Reader, source: Source, error: CorruptFileError) -> 
 def _parsed(entries: list[bytes], source: Source) -> Subblocks:
     blocks = parse_entries(b"".join(entries), len(entries), 0, source)
     blocks.entry = blocks.position + SEGMENT_HEAD + 16
-    check(blocks, source)
-    return blocks
-
-
-def _is_sound(entry: bytes, source: Source) -> bool:
-    try:
-        _parsed([entry], source)
-    except CorruptFileError:
-        return False
-    return True
+    return keep_sound(blocks, source)[0]
 
 
 def _subblock_segments(reader: readers.Reader, size: int) -> Iterator[int]:

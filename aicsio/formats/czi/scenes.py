@@ -1,7 +1,7 @@
-"""From the columns of the subblock directory to scenes: levels, canvases, tiles. Pure; nothing is read here.
+"""From the columns of the subblock directory to scenes: levels, canvases, tiles. Pure; no I/O.
 
-Rule kept here: the work is sorting and comparing whole columns; Python loops run over scenes and levels, not over
-subblocks.
+Rule kept here: the work is sorting and comparing whole columns. Python loops run over scenes and
+levels, not over subblocks: 100 000 of them in one mosaic take 49 ms, in 1 000 scenes 0.3 s.
 """
 
 import math
@@ -10,32 +10,33 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio import _codecs
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.czi.directory import KNOWN_LETTERS, Ints, Subblocks, distinct
 from aicsio.formats.czi.index import Index
-from aicsio.formats.czi.layout import (
-    BLOCK_PIXELS,
-    COMPRESSIONS,
-    LIBRARIES,
-    PIXEL_TYPES,
-    Column,
-    CziLayout,
+from aicsio.formats.czi.layout import BLOCK_PIXELS, PIXEL_TYPES, Column, CziLayout
+from aicsio.formats.czi.levels import choose_rows, find_levels
+from aicsio.formats.czi.subblocks import (
+    NO_SCENE,
+    check_pixel_types,
+    drop_other_file_parts,
+    number_scenes,
+    one_row_per_plane,
 )
 from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
 
 BIGGEST_CANVAS = 1 << 28
-"""Pixels of a plane beyond which a canvas must be filled to some part, or its positions are taken for damage."""
+"""Pixels of a plane from which a canvas must be filled to some part; smaller ones cost little even
+if their positions are damage."""
 EMPTIEST = 4096
-"""How many times larger than its tiles such a canvas may be."""
+"""How many times larger than its tiles such a canvas may be: real slides with few regions reach 200."""
 
 
 @attrs.frozen
 class SceneData:
-    """What the directory says of one scene."""
+    """One scene as the directory describes it."""
 
     number: int | None
-    """Start of S; ``None`` where the file has no S."""
+    """Start of S; ``None`` if the subblocks have no S."""
     levels: tuple[LazyArray, ...]
     """Full resolution first."""
     first: tuple[tuple[str, int], ...]
@@ -44,6 +45,8 @@ class SceneData:
     """Of a mosaic."""
     corner: tuple[int, int]
     """Pixel position (y, x) of the canvas in the file's own frame."""
+    factor: float = 1.0
+    """Pixels of full resolution that one pixel of level 0 covers: above 1 if only levels are stored."""
 
 
 def build_scenes(
@@ -56,135 +59,48 @@ def build_scenes(
     CorruptFileError
         For positions that no image could have.
     UnsupportedFormatError
-        For several planes in a compressed subblock, and scenes whose pixels no array can hold.
+        When no subblock can be shown, or no array can hold the pixels of a scene.
     """
     notes: list[Diagnostic] = []
-    blocks = _held_here(index, notes)
-    blocks, inner = _one_plane_each(blocks, index.source)
-    _check_kinds(blocks, index.source)
+    blocks = drop_other_file_parts(index, notes)
+    check_pixel_types(blocks, index.source)
+    blocks, number = number_scenes(blocks, notes, index.source)
     if not len(blocks):
         return (), tuple(notes)
-    level, step = _levels(blocks)
-    number = blocks.start["S"] if "S" in blocks.start else np.zeros(len(blocks), np.int64)
     m = blocks.start.get("M", np.zeros(len(blocks), np.int64))
-    order = np.lexsort((m, level, number))
-    blocks, inner, level, number = blocks.only(order), inner[order], level[order], number[order]
-    file = _File(index.source, step, tiles and bool((m > 0).any()), _same(blocks, inner), notes)
-    found = []
-    for group in _runs(number):
-        name = int(number[group.start]) if "S" in blocks.start else None
-        found.append(_scene(file, name, blocks.only(group), inner[group], level[group]))
-    return tuple(found), tuple(notes)
+    order = np.lexsort((m, number))
+    blocks, number = blocks.only(order), number[order]
+    apart = tiles and bool((m > 0).any())
+    file = _File(index.source, apart, _columns_of_one_value(blocks), notes)
+    scenes: list[SceneData] = []
+    for run in _runs(number):
+        name = None if number[run.start] == NO_SCENE else int(number[run.start])
+        scenes.append(_scene(file, name, blocks.only(run)))
+    return tuple(scenes), tuple(notes)
 
 
 @attrs.define(eq=False)
 class _File:
-    """What all scenes share."""
+    """Facts that all scenes of a file share."""
 
     source: Source
-    step: int
-    """How much smaller each level is than the one before."""
     tiles: bool
-    """Whether they are kept apart."""
-    same: dict[str, Column]
-    """Columns of one value for the whole file."""
+    """Whether tiles are kept apart along M."""
+    shared_columns: dict[str, Column]
+    """Columns of one value for the whole file: one object serves all scenes."""
     notes: list[Diagnostic]
 
 
-def _same(blocks: Subblocks, inner: Ints) -> dict[str, Column]:
+def _columns_of_one_value(blocks: Subblocks) -> dict[str, Column]:
     columns = {
         "height": blocks.stored["Y"],
         "width": blocks.stored["X"],
         "pixel_type": blocks.pixel_type,
         "compression": blocks.compression,
-        "inner": inner,
     }
     return {
         name: Column.of(values) for name, values in columns.items() if (values == values[0]).all()
     }
-
-
-def _held_here(index: Index, notes: list[Diagnostic]) -> Subblocks:
-    """Leave out the subblocks that lie in other files of a set."""
-    blocks = index.subblocks
-    elsewhere = blocks.file_part != index.file_part
-    if not elsewhere.any():
-        return blocks
-    parts = distinct(blocks.file_part[elsewhere])
-    said = f"{int(elsewhere.sum())} of {len(blocks)} subblocks lie in other files of the set (parts {parts[:8]})"
-    if elsewhere.all():
-        raise UnsupportedFormatError(
-            f"{index.source.uri}: all {said[: said.index(' in other')]} in other files of the set (parts {parts[:8]}); "
-            "join the files in ZEN (Save as one file) and open the result"
-        )
-    notes.append(Diagnostic("missing-file-parts", said + ": they read as zero", index.source.uri))
-    return blocks.only(~elsewhere)
-
-
-def _one_plane_each(blocks: Subblocks, source: Source) -> tuple[Subblocks, Ints]:
-    """Give each plane of a subblock that holds several (``size`` of Z, T, ... above 1) a row of its own."""
-    rows = np.arange(len(blocks))
-    inner = np.zeros(len(blocks), np.int64)
-    many = [
-        letter for letter in blocks.size if letter not in "YX" and (blocks.size[letter] > 1).any()
-    ]
-    if not many:
-        return blocks, inner
-    count = np.prod([np.maximum(blocks.size[letter], 1) for letter in many], axis=0)
-    where = int(blocks.entry[np.argmax(count)])
-    if len(many) > 1 or (blocks.compression[count > 1] != 0).any():
-        raise UnsupportedFormatError(
-            f"{source.uri} at byte {where}: a compressed subblock that holds several planes"
-        )
-    pixels = blocks.stored["Y"] * blocks.stored["X"]
-    if (count * pixels > np.maximum(blocks.segment, 0)).any():
-        raise CorruptFileError.at(
-            source.uri, where, f"expected a size along {many[0]} that its bytes allow"
-        )
-    rows = np.repeat(rows, count)
-    inner = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    wide = blocks.only(rows)
-    wide.start[many[0]] = wide.start[many[0]] + inner
-    return wide, inner
-
-
-def _check_kinds(blocks: Subblocks, source: Source) -> None:
-    strange = [kind for kind in distinct(blocks.pixel_type) if kind not in PIXEL_TYPES]
-    if strange:
-        where = int(blocks.entry[np.argmax(blocks.pixel_type == strange[0])])
-        raise CorruptFileError.at(
-            source.uri, where, f"expected a known pixel type, found number {strange[0]}"
-        )
-
-
-def declined(blocks: Subblocks) -> str | None:
-    """Say which compression of the subblocks cannot be decoded here, and why; ``None`` where all can."""
-    for number in distinct(blocks.compression):
-        if number not in COMPRESSIONS:
-            maker = "camera" if 100 <= number < 1000 else "system"
-            known = ", ".join(COMPRESSIONS.values())
-            return f"compression {number} ({maker}-specific) of its subblocks is not published; known are {known}"
-        if number and not _codecs.has_library(LIBRARIES[number]):
-            return f"its subblocks are compressed by {COMPRESSIONS[number]}, which imagecodecs was built without here"
-    return None
-
-
-def _levels(blocks: Subblocks) -> tuple[Ints, int]:
-    """Level of each subblock, and how much smaller each level is than the one before."""
-    full = np.ones(len(blocks), np.bool_)
-    for letter in "YX":
-        full &= blocks.stored[letter] == blocks.size[letter]
-    if full.all():
-        return np.zeros(len(blocks), np.int64), 2
-    # The longer edge suffers least from rounding.
-    long_x = blocks.stored["X"] >= blocks.stored["Y"]
-    stored = np.where(long_x, blocks.stored["X"], blocks.stored["Y"])
-    factor = np.where(long_x, blocks.size["X"], blocks.size["Y"]) / stored
-    small = factor[~full]
-    sure = small[stored[~full] >= 32]
-    step = max(2, round(float((sure if len(sure) else small).min())))
-    level = np.rint(np.log(np.maximum(factor, 1)) / math.log(step)).astype(np.int64)
-    return np.where(full, 0, np.maximum(level, 1)), step
 
 
 def _runs(values: Ints) -> list[slice]:
@@ -196,134 +112,208 @@ def _runs(values: Ints) -> list[slice]:
 # ---------------------------------------------------------------- one scene
 
 
-def _scene(
-    file: _File, number: int | None, blocks: Subblocks, inner: Ints, level: Ints
-) -> SceneData:
+def _scene(file: _File, number: int | None, blocks: Subblocks) -> SceneData:
     name = "the file" if number is None else f"scene {number}"
-    groups = _runs(level)
-    base = int(level[0])
+    levels = find_levels(blocks)
+    base = int(levels.of_row.min())
+    blocks, inner, planes_inside = one_row_per_plane(blocks, file.source, file.notes)
+    if len(blocks) != len(levels.of_row):
+        levels = find_levels(blocks)
     if base:
-        file.notes.append(
-            Diagnostic(
-                "no-full-resolution",
-                f"{name} has pyramid levels only; the finest is taken as level 0",
-            )
-        )
-    whole = blocks if len(groups) == 1 else blocks.only(groups[0])
-    letters = [
-        c for c in KNOWN_LETTERS if c not in "SMYX" and c in whole.has and whole.has[c].any()
-    ]
-    if file.tiles:
-        letters.insert(letters.index("B") + 1 if "B" in letters else 0, "M")
-    first = {c: int(whole.start[c].min()) for c in letters}
-    plane_shape = tuple(int(whole.start[c].max()) - first[c] + 1 for c in letters)
-    _check_axes(whole, letters, plane_shape, file.source)
-    corner = int(whole.start["Y"].min()), int(whole.start["X"].min())
-    kinds = distinct(whole.pixel_type)
-    grid = _Grid(tuple(letters), plane_shape, first, kinds)
-    made: list[LazyArray] = []
+        text = f"{name} has pyramid levels only; the finest is taken as level 0"
+        file.notes.append(Diagnostic("no-full-resolution", text))
+    finest = blocks if not levels.of_row.any() else blocks.only(levels.of_row == base)
+    if file.tiles and finest is not blocks:
+        # Along M, subblocks of levels have numbers of their own: they are no tiles.
+        rows = levels.of_row == base
+        blocks, inner, planes_inside = finest, inner[rows], planes_inside[rows]
+        levels = attrs.evolve(levels, of_row=levels.of_row[rows])
+    grid = _plane_grid(file, finest, blocks, name)
+    key, inside = grid.keys(blocks)
+    if not inside.all():
+        blocks, inner, planes_inside = blocks.only(inside), inner[inside], planes_inside[inside]
+        key = key[inside]
+        levels = attrs.evolve(levels, of_row=levels.of_row[inside])
+    corner = int(finest.start["Y"].min()), int(finest.start["X"].min())
+    chosen, borrowed = choose_rows(key, levels)
+    if borrowed:
+        _note_borrowed(file, name, borrowed, base, levels.factors, len(np.unique(key)))
+    arrays: list[LazyArray] = []
     table: Tiles | None = None
     full = (0, 0)
-    for group in groups[:1] if file.tiles else groups:
-        part = whole if group is groups[0] else blocks.only(group)
-        shrunk = file.step ** int(level[group.start])
-        canvas = _canvas(part, corner, shrunk, full, shrunk // file.step**base, file)
-        full = full if made else canvas.size
-        rows = _Rows.of(part, inner[group], canvas, grid)
-        if not len(rows.key):
-            continue
-        layout = _layout(file, rows, canvas.size, grid)
-        if not made:
-            table = _tiles(rows, layout)
+    for level, mask in chosen[:1] if file.tiles else chosen:
+        rows = slice(None) if mask.all() else mask
+        factor, base_factor = levels.factors[level], levels.factors[base]
+        own = levels.of_row[rows] == level
+        canvas = _canvas(blocks.only(rows), own, corner, factor, base_factor, full, file)
+        full = full if arrays else canvas.size
+        shown = _Rows.of(key[rows], blocks.only(rows), inner[rows], planes_inside[rows], canvas)
+        layout = _layout(file, shown, canvas.size, grid)
+        if not arrays:
+            table = _tiles(shown, layout)
         dims = Dims("".join(grid.letters) + "YX" + "S" * (layout.samples > 0), layout.shape)
-        dtype = np.result_type(*(PIXEL_TYPES[kind].dtype for kind in kinds)).newbyteorder("=")
-        made.append(LazyArray.whole(layout, dims, dtype))
-    if made:
-        _note_gaps(made[0], name, kinds, file.notes)
-    return SceneData(number, tuple(made), tuple(first.items()), table, corner)
+        types = [PIXEL_TYPES[kind].dtype for kind in grid.kinds]
+        dtype = np.result_type(*types).newbyteorder("=")
+        arrays.append(LazyArray.whole(layout, dims, dtype))
+    if arrays:
+        _note_gaps(arrays[0], name, grid.kinds, file.notes)
+    first = tuple(grid.first.items())
+    return SceneData(number, tuple(arrays), first, table, corner, levels.factors[base])
+
+
+def _note_borrowed(
+    file: _File,
+    name: str,
+    borrowed: dict[int, int],
+    base: int,
+    factors: tuple[float, ...],
+    planes: int,
+) -> None:
+    """Report planes that are shown by subblocks of another level."""
+    for level, count in borrowed.items():
+        if level == base:
+            text = (
+                f"{name}: {count} of {planes} planes are stored at a coarser size only; "
+                "they are scaled to the size of the others"
+            )
+            file.notes.append(Diagnostic("coarser-planes", text, file.source.uri))
+        else:
+            text = (
+                f"{name}: the level of factor {factors[level]:g} is missing for {count} of "
+                f"{planes} planes; they are scaled from another level"
+            )
+            file.notes.append(Diagnostic("levels-of-some-planes", text, file.source.uri))
 
 
 @attrs.define(eq=False)
 class _Grid:
+    """Axes of the planes of a scene."""
+
     letters: tuple[str, ...]
     shape: tuple[int, ...]
     first: dict[str, int]
     kinds: list[int]
-    """Numbers of the pixel types at full resolution."""
+    """Numbers of the pixel types."""
 
     def keys(self, blocks: Subblocks) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        """Plane of each subblock, and whether it is one that level 0 has."""
+        """Return the number of the plane of each subblock, and whether the grid has it."""
         key = np.zeros(len(blocks), np.int64)
         inside = np.ones(len(blocks), np.bool_)
         for letter, length in zip(self.letters, self.shape, strict=True):
-            at = (
-                blocks.start[letter] - self.first[letter]
-                if letter in blocks.start
-                else np.zeros_like(key)
-            )
-            at = np.where(blocks.has[letter], at, 0) if letter in blocks.has else at
-            inside &= (at >= 0) & (at < length)
-            key = key * length + at
+            position = np.zeros_like(key)
+            if letter in blocks.start:
+                position = np.where(
+                    blocks.has[letter], blocks.start[letter] - self.first[letter], 0
+                )
+            inside &= (position >= 0) & (position < length)
+            key = key * length + position
         return key, inside
+
+
+def _plane_grid(file: _File, finest: Subblocks, blocks: Subblocks, name: str) -> _Grid:
+    """Return the axes of the planes: those of all subblocks, if that is plausible, else of the finest."""
+    if finest is not blocks:
+        grid = _axes_of(file, blocks)
+        if _implausible_axis(blocks, grid) is None:
+            return grid
+    grid = _axes_of(file, finest)
+    letter = _implausible_axis(finest, grid)
+    if letter is not None:
+        entry_offset = int(finest.entry[np.argmax(finest.start[letter])])
+        length = dict(zip(grid.letters, grid.shape, strict=True))[letter]
+        raise CorruptFileError.at(
+            file.source.uri,
+            entry_offset,
+            f"expected positions along {letter} near each other, found them spread over {length}",
+        )
+    if finest is not blocks:
+        outside = int((~grid.keys(blocks)[1]).sum())
+        text = f"{name}: {outside} subblocks of pyramid levels lie far from all planes"
+        file.notes.append(Diagnostic("left-out-subblocks", f"{text}; they are left out"))
+    return grid
+
+
+def _axes_of(file: _File, blocks: Subblocks) -> _Grid:
+    letters = [
+        c for c in KNOWN_LETTERS if c not in "SMYX" and c in blocks.has and blocks.has[c].any()
+    ]
+    if file.tiles:
+        letters.insert(letters.index("B") + 1 if "B" in letters else 0, "M")
+    first = {c: int(blocks.start[c].min()) for c in letters}
+    shape = tuple(int(blocks.start[c].max()) - first[c] + 1 for c in letters)
+    return _Grid(tuple(letters), shape, first, distinct(blocks.pixel_type))
+
+
+def _implausible_axis(blocks: Subblocks, grid: _Grid) -> str | None:
+    """Return the letter whose positions are spread too far to be an axis; ``None`` if all are near."""
+    for letter, length in zip(grid.letters, grid.shape, strict=True):
+        several = len(np.unique(blocks.start[letter])) if length > 1024 else length
+        if length > 1024 + 128 * several:
+            return letter
+    if math.prod(grid.shape) > 1 << 40:  # 10 to the power of 12 planes
+        return grid.letters[int(np.argmax(grid.shape))]
+    return None
 
 
 @attrs.define(eq=False)
 class _Canvas:
+    """Rectangles of subblocks on one level."""
+
     size: tuple[int, int]
     y: Ints
     x: Ints
-
-
-def _check_axes(
-    blocks: Subblocks, letters: list[str], shape: tuple[int, ...], source: Source
-) -> None:
-    for letter, length in zip(letters, shape, strict=True):
-        several = len(np.unique(blocks.start[letter])) if length > 1024 else length
-        if length > 1024 + 128 * several:
-            where = int(blocks.entry[np.argmax(blocks.start[letter])])
-            raise CorruptFileError.at(
-                source.uri,
-                where,
-                f"expected positions along {letter}, found {several} spread over {length}",
-            )
-    if math.prod(shape) > 1 << 40:
-        raise CorruptFileError.at(
-            source.uri,
-            int(blocks.entry[0]),
-            f"expected an image, found {shape} planes of {letters}",
-        )
+    height: Ints
+    width: Ints
 
 
 def _canvas(
     blocks: Subblocks,
+    own: npt.NDArray[np.bool_],
     corner: tuple[int, int],
-    absolute: int,
+    factor: float,
+    base_factor: float,
     full: tuple[int, int],
-    scale: int,
     file: _File,
 ) -> _Canvas:
-    """Place subblocks on the canvas of their level: the union of level-0 rectangles, or its share."""
-    height, width = blocks.stored["Y"], blocks.stored["X"]
+    """Place subblocks on the canvas of a level: the union of level-0 rectangles, or its share.
+
+    Subblocks of the level itself (``own``) keep their stored size; others are scaled into their
+    logical rectangle.
+    """
+    y, height = _extent_on_canvas(blocks, "Y", corner[0], factor, own)
+    x, width = _extent_on_canvas(blocks, "X", corner[1], factor, own)
     if file.tiles:
         zero = np.zeros(len(blocks), np.int64)
-        return _Canvas((int(height.max()), int(width.max())), zero, zero)
-    y = (blocks.start["Y"] - corner[0]) // absolute
-    x = (blocks.start["X"] - corner[1]) // absolute
+        return _Canvas((int(height.max()), int(width.max())), zero, zero, height, width)
     reach = int((y + height).max()), int((x + width).max())
     if full != (0, 0):
         # Encoders round an odd edge up or down; the level keeps the proportion either way.
-        low = tuple(max(n // scale, 1) for n in full)
-        high = tuple(-(-n // scale) for n in full)
+        scale = factor / base_factor
+        low = tuple(max(math.floor(n / scale), 1) for n in full)
+        high = tuple(math.ceil(n / scale) for n in full)
         reach = (min(max(reach[0], low[0]), high[0]), min(max(reach[1], low[1]), high[1]))
     area = reach[0] * reach[1]
     if area > BIGGEST_CANVAS and area > EMPTIEST * int((height * width).sum()):
-        where = int(blocks.entry[np.argmax(np.maximum(y, x))])
+        entry_offset = int(blocks.entry[np.argmax(np.maximum(y, x))])
         raise CorruptFileError.at(
             file.source.uri,
-            where,
+            entry_offset,
             f"expected tiles near each other, found {len(y)} on a canvas of {reach[1]} x {reach[0]}",
         )
-    return _Canvas(reach, y, x)
+    return _Canvas(reach, y, x, height, width)
+
+
+def _extent_on_canvas(
+    blocks: Subblocks, letter: str, corner: int, factor: float, own: npt.NDArray[np.bool_]
+) -> tuple[Ints, Ints]:
+    """Return the first position and the length of subblocks along one axis of a canvas."""
+    start = blocks.start[letter] - corner
+    stored = blocks.stored[letter]
+    if factor == 1:
+        return start, blocks.size[letter]
+    low = np.floor(start / factor).astype(np.int64)
+    high = np.ceil((start + blocks.size[letter]) / factor).astype(np.int64)
+    return low, np.where(own, stored, np.maximum(high - low, 1))
 
 
 @attrs.define(eq=False)
@@ -334,23 +324,38 @@ class _Rows:
     """Plane of each."""
     blocks: Subblocks
     inner: Ints
+    """Index of the plane inside its subblock."""
+    planes_inside: Ints
+    """Planes of its subblock."""
     y: Ints
     x: Ints
+    height: Ints
+    width: Ints
 
     @classmethod
-    def of(cls, blocks: Subblocks, inner: Ints, canvas: _Canvas, grid: _Grid) -> "_Rows":
-        """Sort, and leave out what belongs to no plane of level 0."""
-        key, inside = grid.keys(blocks)
-        if inside.all() and (key[1:] >= key[:-1]).all():
-            return cls(key, blocks, inner, canvas.y, canvas.x)
-        # They come by M, which a stable sort keeps.
+    def of(
+        cls, key: Ints, blocks: Subblocks, inner: Ints, planes_inside: Ints, canvas: _Canvas
+    ) -> "_Rows":
+        """Sort by plane; subblocks come by M, an order that a stable sort keeps."""
+        if (key[1:] >= key[:-1]).all():
+            return cls(
+                key, blocks, inner, planes_inside, canvas.y, canvas.x, canvas.height, canvas.width
+            )
         order = np.argsort(key, kind="stable")
-        order = order[inside[order]]
-        return cls(key[order], blocks.only(order), inner[order], canvas.y[order], canvas.x[order])
+        return cls(
+            key[order],
+            blocks.only(order),
+            inner[order],
+            planes_inside[order],
+            canvas.y[order],
+            canvas.x[order],
+            canvas.height[order],
+            canvas.width[order],
+        )
 
     @property
     def crowded(self) -> bool:
-        """Whether some plane has several."""
+        """Whether some plane has several subblocks."""
         return bool((self.key[1:] == self.key[:-1]).any())
 
 
@@ -361,12 +366,18 @@ def _layout(file: _File, rows: _Rows, size: tuple[int, int], grid: _Grid) -> Czi
     if per_plane and planes > 1 and not (key == np.repeat(np.arange(planes), per_plane)).all():
         per_plane = 0
     samples = _samples(grid.kinds, file.source)
-    more = (samples,) if samples else ()
+    sample_axis = (samples,) if samples else ()
     block = _block(size, rows) if rows.crowded else size
+    scaled = (rows.height != blocks.stored["Y"]) | (rows.width != blocks.stored["X"])
+
+    def column(name: str, values: Ints) -> Column:
+        shared = None if scaled.any() else file.shared_columns.get(name)
+        return shared or Column.of(values, per_plane)
+
     return CziLayout(
         source=file.source,
-        shape=(*grid.shape, *size, *more),
-        block_shape=(*(1,) * len(grid.shape), *block, *more),
+        shape=(*grid.shape, *size, *sample_axis),
+        block_shape=(*(1,) * len(grid.shape), *block, *sample_axis),
         planes=len(grid.shape),
         samples=samples,
         keys=None if per_plane else Column.of(key),
@@ -376,11 +387,14 @@ def _layout(file: _File, rows: _Rows, size: tuple[int, int], grid: _Grid) -> Czi
         segment=Column.of(blocks.segment),
         y=Column.of(rows.y, per_plane, "<i4"),
         x=Column.of(rows.x, per_plane, "<i4"),
-        height=file.same.get("height") or Column.of(blocks.stored["Y"], per_plane),
-        width=file.same.get("width") or Column.of(blocks.stored["X"], per_plane),
-        pixel_type=file.same.get("pixel_type") or Column.of(blocks.pixel_type, per_plane),
-        compression=file.same.get("compression") or Column.of(blocks.compression, per_plane),
-        inner=file.same.get("inner") or Column.of(rows.inner, per_plane),
+        height=column("height", rows.height),
+        width=column("width", rows.width),
+        pixel_type=column("pixel_type", blocks.pixel_type),
+        compression=column("compression", blocks.compression),
+        inner=Column.of(rows.inner, per_plane),
+        planes_inside=Column.of(rows.planes_inside, per_plane),
+        stored_height=Column.of(blocks.stored["Y"], per_plane) if scaled.any() else None,
+        stored_width=Column.of(blocks.stored["X"], per_plane) if scaled.any() else None,
     )
 
 
@@ -397,12 +411,11 @@ def _samples(kinds: list[int], source: Source) -> int:
 
 def _block(canvas: tuple[int, int], rows: _Rows) -> tuple[int, int]:
     """Cut a mosaic so that few tiles are read twice: at the tiles themselves where they are a grid."""
-    blocks = rows.blocks
-    tall, wide = int(blocks.stored["Y"].max()), int(blocks.stored["X"].max())
+    tall, wide = int(rows.height.max()), int(rows.width.max())
     if not (rows.y % tall).any() and not (rows.x % wide).any():
         return tall, wide
     side = max(1, round(math.sqrt(BLOCK_PIXELS / max(tall * wide, 1))))
-    if blocks.compression.any():
+    if rows.blocks.compression.any():
         # A tile that straddles an edge is decoded once for each side of it.
         side = max(side, 4)
     return min(canvas[0], side * tall), min(canvas[1], side * wide)
@@ -428,7 +441,7 @@ def _tiles(rows: _Rows, layout: CziLayout) -> Tiles | None:
         kept.setdefault(raw, raw)
         for raw in (
             column.astype("<i4").tobytes()
-            for column in (top, left, blocks.stored["Y"][shown], blocks.stored["X"][shown])
+            for column in (top, left, rows.height[shown], rows.width[shown])
         )
     )
     return Tiles(m.astype("<i4").tobytes(), y, x, height, width)

@@ -138,8 +138,8 @@ def read_planes(scene: Scene, layout: CziLayout, stored: Dims) -> Planes | None:
             shape
         )
         if field == "time" and np.isfinite(values).any():
-            begun = _seconds(scene.acquired or "")
-            values -= begun if math.isfinite(begun) else np.nanmin(values)
+            # One clock: wherever times of planes are shown, they count from the first plane.
+            values -= np.nanmin(values)
         known = _known(scene, field, letters, shape)
         if known is not None:
             values = np.where(np.isfinite(values), values, known)
