@@ -62,6 +62,22 @@ def jpegxr_size(data: bytes) -> tuple[int, int]:
     return rows, columns
 
 
+def jpegxr_nbytes(data: bytes) -> int:
+    """Return the bytes that the image of a JPEG XR file needs, from the start of the file.
+
+    ITU-T T.832, A.7: IMAGE_OFFSET (0xBCC0) and IMAGE_BYTE_COUNT (0xBCC1) of the directory. A count
+    of 0 runs to the end of the file.
+    """
+    directory = int.from_bytes(data[4:8], "little")
+    values = {0xBCC0: 0, 0xBCC1: 0}
+    for index in range(int.from_bytes(data[directory : directory + 2], "little")):
+        entry = directory + 2 + 12 * index
+        tag = int.from_bytes(data[entry : entry + 2], "little")
+        if tag in values:
+            values[tag] = int.from_bytes(data[entry + 8 : entry + 12], "little")
+    return sum(values.values()) if values[0xBCC1] else 0
+
+
 # ---------------------------------------------------------------- JPEG 2000
 
 

@@ -1,10 +1,12 @@
-"""Everyday images and movies: PNG, JPEG, BMP, GIF, WebP, MP4, AVI, MKV and what else imageio's plug-ins read.
+"""Everyday images and movies: PNG, JPEG, BMP, GIF, WebP, MP4, AVI, MKV and others of imageio.
 
-Rule kept here: a file is recognised by its first bytes. Only formats that have no signature worth the name go by
-their suffix, and then pillow must take the header too. TIFF and what is built on it is never taken.
+Rule kept here: a file is recognised by its first bytes. Only formats without a usable signature
+go by their suffix, and then pillow must take the header too. TIFF and the formats built on it are
+never taken.
 
-Frames of a movie or an animation are T, samples are S (palettes are applied), gray has no S. 1-bit images are bool,
-gray with fewer than 8 bits is stretched to 8, as pillow gives them. A resolution in dots per inch is no pixel size.
+Frames of a movie or an animation are T, samples are S (palettes are applied), gray has no S.
+1-bit images are bool, gray PNG with fewer than 8 bits is stretched to 8, as pillow and libpng do.
+Other samples are those of the file. A resolution in dots per inch is no pixel size.
 """
 
 import base64
@@ -18,8 +20,24 @@ import attrs
 
 from aicsio._io import readers
 from aicsio.formats import HEAD_BYTES, Options
-from aicsio.formats.imageio import movie_engine, pillow_engine, plugin_engine
-from aicsio.formats.imageio.frames import Array, Description, Frames, as_scene, scene_dims
+from aicsio.formats.imageio import (
+    apng,
+    imagecodecs_engine,
+    movie_engine,
+    pillow_engine,
+    plugin_engine,
+    rasters,
+    stored_depth,
+)
+from aicsio.formats.imageio.frames import (
+    Array,
+    Description,
+    Frames,
+    as_scene,
+    opened,
+    scene_dims,
+    translated,
+)
 from aicsio.records import (
     Channel,
     Computed,
@@ -32,7 +50,7 @@ from aicsio.records import (
 )
 
 BLOCK_BYTES = 8 * 1024 * 1024
-"""Frames up to this size together are one block."""
+"""Frames up to this size together are one block: some 25 frames of 640 x 480 RGB."""
 
 SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x89PNG\r\n\x1a\n", "pillow", "PNG"),
@@ -52,6 +70,9 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x59\xa6\x6a\x95", "pillow", "SUN"),
     (rb"\xb1\x68\xde\x3a", "pillow", "DCX"),
     (rb"/\* XPM \*/", "pillow", "XPM"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "imagecodecs", "JPEGXL"),
+    (rb"II\xbc\x01", "imagecodecs", "JPEGXR"),
+    (rb"#\?(?:RADIANCE|RGBE)\n", "imagecodecs", "RGBE"),
     (rb"\0.{3}(?:ftyp|moov|wide|free|skip)|.{4}mdat", "movie", "mov"),
     (rb"\x1a\x45\xdf\xa3", "movie", "matroska"),
     (rb"RIFF.{4}AVI[ X\x19]", "movie", "avi"),
@@ -67,9 +88,9 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"DKIF\0\0", "movie", "ivf"),
     (rb"YUV4MPEG2 ", "movie", "yuv4mpegpipe"),
     (rb".{128}DICM", "plugin", "pydicom"),
-    (rb"\x76\x2f\x31\x01|#\?RADIANCE\n", "plugin", "opencv"),
+    (rb"\x76\x2f\x31\x01", "plugin", "opencv"),
 )
-"""First bytes, as a regular expression; engine; the engine's name of the format. The first that fits is taken."""
+"""First bytes as a regular expression, engine, and the engine's name; the first match counts."""
 
 BY_SUFFIX = {
     **dict.fromkeys((".tga", ".icb", ".vda", ".vst"), ("pillow", "TGA")),
@@ -84,23 +105,28 @@ BY_SUFFIX = {
     ".xbm": ("pillow", "XBM"),
     ".spe": ("plugin", "SPE"),
 }
-"""Engine and format of what has a weak signature or none; pillow must take the header too."""
+"""Engine and name of formats with a weak signature or none; pillow must take the header too."""
 
 SPE_ITEMS = {0: 4, 1: 4, 2: 2, 3: 2, 5: 8, 6: 1, 8: 4}
-"""Bytes of a pixel, by the type in the header of SPE (WinSpec and LightField file specifications)."""
+"""Bytes of a pixel by the type in the header (SPE 2.x and 3.0 file format specifications)."""
 
 _COMPILED = tuple(
     (re.compile(pattern, re.DOTALL), engine, kind) for pattern, engine, kind in SIGNATURES
 )
 
 DESCRIBE: dict[str, Callable[[Source, str], Description]] = {
+    "apng": apng.describe,
+    "imagecodecs": imagecodecs_engine.describe,
     "pillow": pillow_engine.describe,
+    "rasters": rasters.describe,
     "movie": movie_engine.describe,
     "plugin": plugin_engine.describe,
 }
 READ: dict[str, Callable[[Frames, int, int], Array]] = {
     "still": pillow_engine.read_still,
-    "libpng": pillow_engine.read_libpng,
+    "apng": apng.read_apng,
+    "imagecodecs": imagecodecs_engine.read_imagecodecs,
+    "rasters": rasters.read_raster,
     "animation": pillow_engine.read_animation,
     "movie": movie_engine.read_movie,
     "plugin": plugin_engine.read_plugin,
@@ -112,30 +138,43 @@ class FramesLayout:
     """Layout of frames: a block is as many whole frames as fit into ``BLOCK_BYTES``."""
 
     frames: Frames
-    """What holds the pixels."""
+    """The frames."""
     block_shape: tuple[int, ...]
     """Frames of a block (where T is an axis), and a frame's shape."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """One call, for the frames of the window."""
         shape = self.frames.shape
-        moving = len(window) > len(shape)
-        first = block[0] * self.block_shape[0] + window[0].start if moving else 0
-        count = window[0].stop - window[0].start if moving else 1
-        crop = tuple(part.start for part in window[-len(shape) :])
-        extent = tuple(part.stop - part.start for part in window[-len(shape) :])
-        lead, origin = ((count,), (0,)) if moving else ((), ())
+        starts = tuple(part.start for part in window)
+        extent = tuple(part.stop - part.start for part in window)
+        first, count = 0, 1
+        if len(window) > len(shape):
+            # T is an axis: only the frames of the window are decoded.
+            first = block[0] * self.block_shape[0] + starts[0]
+            count = extent[0]
+            starts, shape = (0, *starts[1:]), (count, *shape)
         yield Computed(
             "aicsio.formats.imageio:read_frames",
             (self.frames, first, first + count),
-            lead + shape,
+            shape,
             self.frames.dtype,
-            Selection(origin + crop, lead + extent, (0,) * len(window)),
+            Selection(starts, extent, (0,) * len(window)),
         )
 
 
 def read_frames(frames: Frames, start: int, stop: int) -> Array:
-    """Decode frames ``start`` to ``stop``, stacked.
+    """Decode frames.
+
+    Parameters
+    ----------
+    frames
+        The movie or image.
+    start, stop
+        First frame, and the one after the last.
+
+    Returns
+    -------
+    The frames, stacked: shape (frames, Y, X) or (frames, Y, X, S).
 
     Raises
     ------
@@ -145,34 +184,55 @@ def read_frames(frames: Frames, start: int, stop: int) -> Array:
     return READ[frames.engine](frames, start, stop)
 
 
+# ---------------------------------------------------------------- recognition
+
+
 def _identify(source: Source, head: bytes) -> tuple[str, str] | None:
-    """Engine and its name of the format."""
+    """Return the engine and its name of the format, or ``None``."""
+    # Signatures first: a suffix is a claim of whoever named the file.
     for pattern, engine, kind in _COMPILED:
         if pattern.match(head):
             return engine, kind
     engine, kind = BY_SUFFIX.get(os.path.splitext(source.uri)[1].lower(), ("", ""))
+    if not engine:
+        return None
     if engine == "pillow" and not pillow_engine.opens(source, kind):
         return None
-    # SPE says nothing of itself in its first bytes: of its header of 4100 bytes the first may not be text.
-    return None if not engine or (kind == "SPE" and not _is_spe(source, head)) else (engine, kind)
+    if kind == "SPE" and not _is_spe(source, head):
+        return None
+    return engine, kind
 
 
 def _is_spe(source: Source, head: bytes) -> bool:
-    """Whether width (at byte 42), height (656) and type (108) are those of frames that the file has room for."""
+    """Return whether width, height and type are those of frames that the file has room for.
+
+    SPE has no signature. Its header of 4100 bytes holds the width at byte 42, the type at 108 and
+    the height at 656.
+    """
     if len(head) < HEAD_BYTES:
         return False
-    width, height = (int.from_bytes(head[at : at + 2], "little") for at in (42, 656))
-    item = SPE_ITEMS.get(int.from_bytes(head[108:110], "little"), 0)
-    return 0 < 4100 + width * height * item <= (source.size or 0)
+    width = int.from_bytes(head[42:44], "little")
+    height = int.from_bytes(head[656:658], "little")
+    item_nbytes = SPE_ITEMS.get(int.from_bytes(head[108:110], "little"), 0)
+    return 0 < 4100 + width * height * item_nbytes <= (source.size or 0)
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
-    """Say whether the first bytes are those of an image or a movie that imageio reads."""
+    """Return whether the first bytes are those of an image or a movie that imageio reads."""
     return _identify(source, head) is not None
 
 
 def read_contents(source: Source, _options: Options, /) -> Contents:
     """Describe the frames; a movie is listed, not decoded.
+
+    Parameters
+    ----------
+    source
+        The file.
+
+    Returns
+    -------
+    A scene for each movie stream, animation or image.
 
     Raises
     ------
@@ -184,28 +244,31 @@ def read_contents(source: Source, _options: Options, /) -> Contents:
         When the one that would is not installed.
     """
     engine, kind = _identify(source, readers.read_head(source, HEAD_BYTES)) or ("plugin", "")
+    # pillow narrows some formats to 8 bits: another engine keeps their depth.
+    if engine == "pillow":
+        with translated(source, f"reading the header of this {kind} image"), opened(source) as file:
+            engine = stored_depth.choose_engine(kind, file)
     description = DESCRIBE[engine](source, kind)
     scenes = []
-    for found in description.found:
-        dims, frames = scene_dims(found), found.frames
-        together = max(
-            1, BLOCK_BYTES // (dims.Y * dims.X * dims.get("S", 1) * frames.dtype.itemsize)
-        )
-        layout = FramesLayout(
-            frames, ((min(together, frames.count),) if found.moving else ()) + frames.shape
-        )
-        array = LazyArray.whole(layout, dims, frames.dtype)
-        scenes.append(
-            as_scene(found, levels=(array,), channels=(Channel(samples=dims.get("S", 1)),))
-        )
-    notes = tuple(Diagnostic(code, message) for code, message in description.notes)
-    return Contents(
-        tuple(scenes), json.dumps(description.facts, default=_plain, ensure_ascii=False), notes
-    )
+    for scene in description.scenes:
+        dims, frames = scene_dims(scene), scene.frames
+        samples = dims.get("S", 1)
+        frame_nbytes = dims.Y * dims.X * samples * frames.dtype.itemsize
+        # Small frames share a block, so that one decoder serves many.
+        block_shape = frames.shape
+        if scene.moving:
+            frame_count = max(1, BLOCK_BYTES // frame_nbytes)
+            block_shape = (min(frame_count, frames.count), *frames.shape)
+        array = LazyArray.whole(FramesLayout(frames, block_shape), dims, frames.dtype)
+        channels = (Channel(samples=samples),)
+        scenes.append(as_scene(scene, levels=(array,), channels=channels))
+    diagnostics = tuple(Diagnostic(code, message) for code, message in description.notes)
+    metadata = json.dumps(description.metadata, default=_as_json, ensure_ascii=False)
+    return Contents(tuple(scenes), metadata, diagnostics)
 
 
-def _plain(value: Any) -> Any:
-    """Show in JSON what it has no word for: bytes as base64, the rest as text."""
+def _as_json(value: Any) -> Any:
+    """Write values that JSON lacks: bytes as base64, arrays as lists, the rest as text."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     return value.tolist() if hasattr(value, "tolist") else str(value)

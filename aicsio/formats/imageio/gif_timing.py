@@ -1,4 +1,7 @@
-"""The blocks of a GIF, walked without decoding: frames, delays, and how far frames reach.
+"""The blocks of a GIF, walked without decoding: frames, delays, and the extent of the canvas.
+
+Rule kept here: only lengths are read, so a GIF of 10 000 frames is listed in one pass of its
+bytes.
 
 Source: GIF89a specification (CompuServe, 1990), sections 17 to 27.
 """
@@ -7,64 +10,77 @@ import attrs
 
 from aicsio._io.readers import BinaryFile
 
+TRAILER, EXTENSION, IMAGE = b"\x3b", b"\x21", b"\x2c"
+"""First bytes of blocks (sections 27, 23 to 26, and 20)."""
+GRAPHIC_CONTROL = b"\xf9"
+"""Label of the extension that holds the delay (section 23)."""
+
 
 @attrs.frozen
-class Blocks:
-    """What the block structure tells."""
+class GifBlocks:
+    """Metadata of the block structure."""
 
     width: int
-    """Of the canvas, pixels: the logical screen, or more where a frame reaches beyond it."""
+    """Of the canvas, pixels: the logical screen, or more if a frame reaches beyond it."""
     height: int
     """Of the canvas, pixels."""
     delays: tuple[int, ...]
     """Hundredths of a second for which each frame is shown."""
     local_palettes: bool
-    """Whether a frame brings its own palette."""
+    """Whether a frame has its own palette."""
 
 
-def scan(file: BinaryFile) -> Blocks:
+def scan_blocks(file: BinaryFile) -> GifBlocks:
     """Walk the blocks; a file that breaks off ends there."""
     file.seek(0)
     screen = file.read(13)
-    width, height = (int.from_bytes(screen[at : at + 2], "little") for at in (6, 8))
-    if screen[10] & 0x80:
-        file.seek(3 << (screen[10] & 7) + 1, 1)
+    width, height = _word(screen, 6), _word(screen, 8)
+    _skip_palette(file, screen[10])
     delays: list[int] = []
     local_palettes, delay = False, 0
-    # 0x3B is the trailer; an unknown byte between blocks is passed over, as by other readers.
-    while (label := file.read(1)) and label != b"\x3b":
-        if label == b"\x21":
-            delay = _extension(file, delay)
-        elif label == b"\x2c":
+    # An unknown byte between blocks is skipped, as other readers do.
+    while (label := file.read(1)) and label != TRAILER:
+        if label == EXTENSION:
+            delay = _read_extension(file, delay)
+        elif label == IMAGE:
             descriptor = file.read(9)
             if len(descriptor) < 9:
                 break
-            left, top, wide, high = (
-                int.from_bytes(descriptor[at : at + 2], "little") for at in (0, 2, 4, 6)
-            )
-            width, height = max(width, left + wide), max(height, top + high)
-            if descriptor[8] & 0x80:
-                local_palettes = True
-                file.seek(3 << (descriptor[8] & 7) + 1, 1)
-            if not file.read(1):
+            width = max(width, _word(descriptor, 0) + _word(descriptor, 4))
+            height = max(height, _word(descriptor, 2) + _word(descriptor, 6))
+            local_palettes |= _skip_palette(file, descriptor[8])
+            if not file.read(1):  # the size of the first code
                 break
             delays.append(delay)
             delay = 0
-            while _sub_block(file):
+            while _read_sub_block(file):
                 pass
-    return Blocks(width, height, tuple(delays), local_palettes)
+    return GifBlocks(width, height, tuple(delays), local_palettes)
 
 
-def _extension(file: BinaryFile, delay: int) -> int:
-    """Pass over an extension; a graphic control extension (0xF9) gives the delay of the next frame."""
-    label, block = file.read(1), _sub_block(file)
-    if label == b"\xf9" and block and len(block) >= 3:
-        delay = int.from_bytes(block[1:3], "little")
+def _word(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset : offset + 2], "little")
+
+
+def _skip_palette(file: BinaryFile, flags: int) -> bool:
+    """Skip a palette; return whether there is one."""
+    if not flags & 0x80:
+        return False
+    file.seek(3 << (flags & 7) + 1, 1)
+    return True
+
+
+def _read_extension(file: BinaryFile, delay: int) -> int:
+    """Skip an extension; return the delay of the next frame, or ``delay`` where it has none."""
+    label, block = file.read(1), _read_sub_block(file)
+    if label == GRAPHIC_CONTROL and block and len(block) >= 3:
+        delay = _word(block, 1)
     while block:
-        block = _sub_block(file)
+        block = _read_sub_block(file)
     return delay
 
 
-def _sub_block(file: BinaryFile) -> bytes:
+def _read_sub_block(file: BinaryFile) -> bytes:
+    """Return a data sub-block (section 15); empty at the end."""
     length = file.read(1)
     return file.read(length[0]) if length else b""

@@ -1,42 +1,43 @@
 """Still images and animations through pillow, the engine of imageio's plug-in for them.
 
-Rule kept here: pixels are those that are stored. A palette is applied (it says what the pixels are); gamma, colour
-profiles and the orientation of EXIF are not. pillow's own readers are called by name, without ``Image.open``, whose
-limit on pixels is a setting of the whole process; ours compares what is declared with the length of the file.
+Rule kept here: pixels are those that are stored. A palette is applied; gamma, colour profiles and
+the orientation of EXIF are not. pillow's readers are called by name, without ``Image.open``,
+whose limit on pixels is a setting of the whole process; ``check_size`` compares the declared size
+with the length of the file instead.
 """
 
 import contextlib
 import struct
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aicsio._io.readers import BinaryFile
-from aicsio.errors import CorruptFileError, MissingDependencyError
-from aicsio.formats.imageio import gif_timing
+from aicsio.errors import MissingDependencyError
+from aicsio.formats.imageio import gif_timing, stored_depth
+from aicsio.formats.imageio.cursors import read_in_order
 from aicsio.formats.imageio.frames import (
     Array,
     Description,
-    Found,
     Frames,
+    FrameScene,
+    Note,
+    check_shape,
     check_size,
     open_checked,
     opened,
-    read_in_order,
     translated,
 )
 from aicsio.records import Source
 
-Note: TypeAlias = tuple[str, str]
-
-ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF", "FLI"})
-"""Formats whose further images are frames of one movie; in others each image is a scene of its own."""
+ANIMATED = frozenset({"GIF", "WEBP", "AVIF", "FLI"})
+"""Formats whose further images are frames of one movie; in others each image is a scene."""
 FIRST_ONLY = frozenset({"PSD"})
 """Formats whose further images are parts of the first."""
-MOST_IMAGES = 1000
-"""Images of one file that become scenes."""
-MEANINGS = {
+LARGEST_SCENE_COUNT = 1000
+"""Images of one file that become scenes: each costs a seek while opening."""
+SAMPLE_MEANINGS = {
     "CMYK": "cyan, magenta, yellow and black",
     "YCbCr": "luma and two chroma samples",
     "LAB": "CIE L*a*b*",
@@ -45,21 +46,22 @@ MEANINGS = {
     "La": "gray and alpha, multiplied",
     "RGBa": "RGB and alpha, multiplied",
 }
-"""What S holds where it is not RGB or RGBA."""
+"""Samples of S, by pillow's mode, where they are not RGB or RGBA."""
 
 
 def open_pillow(kind: str, file: BinaryFile) -> Any:
-    """Let pillow's reader for ``kind`` read the header."""
+    """Let pillow's reader for ``kind`` read the header.
+
+    Raises
+    ------
+    MissingDependencyError
+        When this pillow has no such reader.
+    """
     from PIL import Image
 
     if kind == "HEIF":
-        try:
-            import pillow_heif  # type: ignore[import-not-found,unused-ignore]
-        except ImportError as error:
-            raise MissingDependencyError(
-                "HEIF images need pillow-heif: pip install pillow-heif"
-            ) from error
-        pillow_heif.register_heif_opener()
+        _register_heif()
+    # Importing all readers takes three times as long as importing the five common ones.
     Image.preinit()
     if kind not in Image.OPEN:
         Image.init()  # imports every reader that pillow has
@@ -70,10 +72,21 @@ def open_pillow(kind: str, file: BinaryFile) -> Any:
     return factory(file, "")
 
 
-def opens(source: Source, kind: str) -> bool:
-    """Whether pillow's reader for ``kind`` takes the header: for formats that have no signature.
+def _register_heif() -> None:
+    try:
+        import pillow_heif  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise MissingDependencyError(
+            "HEIF images need pillow-heif: pip install pillow-heif"
+        ) from error
+    pillow_heif.register_heif_opener()
 
-    pillow's readers say "not mine" with these four errors; any other is a file that is theirs and damaged.
+
+def opens(source: Source, kind: str) -> bool:
+    """Return whether pillow's reader for ``kind`` takes the header: for weak signatures.
+
+    pillow's readers refuse foreign files with these errors; any other error means a file of
+    theirs that is damaged.
     """
     with opened(source) as file:
         try:
@@ -86,61 +99,58 @@ def opens(source: Source, kind: str) -> bool:
 def describe(source: Source, kind: str) -> Description:
     """Read headers: sizes, modes and the number of frames."""
     with translated(source, f"reading the header of this {kind} image"), opened(source) as file:
-        if kind == "PNG" and (deep := _deep_png(source, file)):
-            return deep
         image = open_pillow(kind, file)
-        facts, notes = _facts(image)
-        found: tuple[Found, ...]
+        metadata, notes = read_metadata(image)
         if kind == "GIF":
-            found = (_gif(source, file, image),)
+            scenes: tuple[FrameScene, ...] = (_describe_gif(source, file, image),)
         elif kind in ANIMATED:
-            found = (_animation(source, image),)
+            scenes = (_describe_animation(source, image),)
         else:
-            found = _images(source, kind, image, notes)
-    meaning = MEANINGS.get(found[0].frames.mode)
+            scenes = _describe_images(source, kind, image, notes)
+        # The engines that keep the depth were chosen before; this is for formats without one.
+        notes += stored_depth.report_loss(kind, file)
+    meaning = SAMPLE_MEANINGS.get(scenes[0].frames.mode)
     if meaning:
         notes.append(("sample-meaning", f"S holds {meaning}"))
-    return Description(found, facts, tuple(notes))
+    return Description(scenes, metadata, tuple(notes))
 
 
-def _facts(image: Any) -> tuple[dict[str, Any], list[Note]]:
+def read_metadata(image: Any) -> tuple[dict[str, Any], list[Note]]:
+    """Return pillow's metadata of an image, EXIF by its names, and notes on damaged parts."""
     from PIL import ExifTags
 
-    told = {
+    metadata = {
         "format": image.format,
         "mode": image.mode,
         "size": image.size,
         "info": dict(image.info),
     }
-    if (
-        "exif" not in image.info
-    ):  # of PNG, pillow would decode all pixels to see whether EXIF follows them
-        return told, []
+    # Without this test pillow would decode all pixels of a PNG to see whether EXIF follows them.
+    if "exif" not in image.info:
+        return metadata, []
     try:
         exif = {ExifTags.TAGS.get(key, str(key)): value for key, value in image.getexif().items()}
     except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error) as error:
-        return told, [("bad-exif", f"the EXIF block cannot be read: {error}")]
-    return told | {"exif": exif}, []
+        return metadata, [("bad-exif", f"the EXIF block cannot be read: {error}")]
+    return metadata | {"exif": exif}, []
 
 
-# ---------------------------------------------------------------- what is there
+# ---------------------------------------------------------------- scenes
 
 
 def _target(image: Any) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
-    """Mode, sample axis and type that an image is brought to."""
+    """Return the mode that an image is converted to, its sample axis and type."""
     from PIL import Image
 
     mode = image.mode
     if mode in {"P", "PA"}:
-        mode = (
-            "RGBA"
-            if mode == "PA" or "transparency" in image.info or image.palette.mode == "RGBA"
-            else "RGB"
-        )
+        transparent = "transparency" in image.info or image.palette.mode == "RGBA"
+        mode = "RGBA" if mode == "PA" or transparent else "RGB"
     if mode == "I" and image.format in {"PNG", "PPM"}:
-        return mode, (), np.dtype(np.uint16)  # both formats end at 16 bits; pillow widens them
-    one = np.asarray(Image.new(mode, (1, 1)))
-    return mode, one.shape[2:], one.dtype.newbyteorder("=")
+        # Both formats end at 16 bits; pillow widens them to 32.
+        return mode, (), np.dtype(np.uint16)
+    pixel = np.asarray(Image.new(mode, (1, 1)))
+    return mode, pixel.shape[2:], pixel.dtype.newbyteorder("=")
 
 
 def _frames(
@@ -153,102 +163,73 @@ def _frames(
     return Frames(source, engine, kind, count, shape, dtype, mode, first)
 
 
-def _gif(source: Source, file: BinaryFile, image: Any) -> Found:
-    blocks = gif_timing.scan(file)
-    count, seconds, step = len(blocks.delays), None, None
+def _describe_gif(source: Source, file: BinaryFile, image: Any) -> FrameScene:
+    """Describe a GIF by its blocks: pillow would decode every frame to count them."""
+    blocks = gif_timing.scan_blocks(file)
+    count = len(blocks.delays)
     mode, samples, dtype = _target(image)
+    # pillow changes the mode of a GIF from frame to frame; this one holds them all.
     if "transparency" in image.info:
         mode, samples = "RGBA", (4,)
     elif mode == "L" and blocks.local_palettes:
         mode, samples = "RGB", (3,)
-    if count > 1:
-        seconds = (np.cumsum([0, *blocks.delays[:-1]]) / 100).astype("<f8").tobytes()
-        step = blocks.delays[0] / 100 if len(set(blocks.delays)) == 1 and blocks.delays[0] else None
     shape = (blocks.height, blocks.width, *samples)
     check_size(source, "GIF", shape, dtype)
     frames = Frames(source, "animation", "GIF", max(count, 1), shape, dtype, mode)
-    return Found("Image:0", frames, count > 1, seconds, step)
+    if count < 2:
+        return FrameScene("Image:0", frames, moving=False)
+    # A delay of 0 means as fast as possible: no step of time.
+    seconds = (np.cumsum([0, *blocks.delays[:-1]]) / 100).astype("<f8").tobytes()
+    even = len(set(blocks.delays)) == 1 and blocks.delays[0] > 0
+    step = blocks.delays[0] / 100 if even else None
+    return FrameScene("Image:0", frames, True, seconds, step)
 
 
-def _animation(source: Source, image: Any) -> Found:
+def _describe_animation(source: Source, image: Any) -> FrameScene:
     count = int(getattr(image, "n_frames", 1))
     engine = "animation" if count > 1 else "still"
-    return Found("Image:0", _frames(source, engine, str(image.format), image, count), count > 1)
+    frames = _frames(source, engine, str(image.format), image, count)
+    return FrameScene("Image:0", frames, count > 1)
 
 
-def _images(source: Source, kind: str, image: Any, notes: list[Note]) -> tuple[Found, ...]:
+def _describe_images(
+    source: Source, kind: str, image: Any, notes: list[Note]
+) -> tuple[FrameScene, ...]:
+    """Describe each image of a file as a scene."""
     count = 1 if kind in FIRST_ONLY else int(getattr(image, "n_frames", 1))
     if count == 1:
-        return (Found("Image:0", _frames(source, "still", kind, image), moving=False),)
-    if count > MOST_IMAGES:
-        notes.append(("too-many-images", f"of {count} images the first {MOST_IMAGES} are shown"))
-    found = []
-    for index in range(min(count, MOST_IMAGES)):
+        return (FrameScene("Image:0", _frames(source, "still", kind, image), moving=False),)
+    if count > LARGEST_SCENE_COUNT:
+        text = f"of {count} images the first {LARGEST_SCENE_COUNT} are shown"
+        notes.append(("too-many-images", text))
+    scenes = []
+    for index in range(min(count, LARGEST_SCENE_COUNT)):
         image.seek(index)
-        found.append(
-            Found(f"Image:{index}", _frames(source, "still", kind, image, 1, index), moving=False)
-        )
-    return tuple(found)
-
-
-def _deep_png(source: Source, file: BinaryFile) -> Description | None:
-    """A PNG of 16-bit colour, which pillow would cut to 8 bits; libpng gives all of them.
-
-    PNG specification, 11.2.1: width and height at byte 16, bit depth at 24, colour type at 25 (2 RGB, 4 gray and
-    alpha, 6 RGBA).
-    """
-    header = file.read(26)
-    file.seek(0)
-    samples = {2: 3, 4: 2, 6: 4}.get(header[25] if len(header) == 26 else -1)
-    if samples is None or header[24] != 16:
-        return None
-    width, height = (int.from_bytes(header[at : at + 4], "big") for at in (16, 20))
-    dtype = np.dtype(np.uint16)
-    check_size(source, "PNG", (height, width, samples), dtype)
-    image = open_pillow("PNG", file)
-    frames = Frames(
-        source, "libpng", "PNG", 1, (height, width, samples), dtype, "LA" if samples == 2 else ""
-    )
-    count = int(getattr(image, "n_frames", 1))
-    facts, notes = _facts(image)
-    if count > 1:
-        notes.append(("more-frames", f"of {count} frames of 16-bit colour the first is shown"))
-    if samples == 2:
-        notes.append(("sample-meaning", f"S holds {MEANINGS['LA']}"))
-    return Description((Found("Image:0", frames, moving=False),), facts, tuple(notes))
+        frames = _frames(source, "still", kind, image, 1, index)
+        scenes.append(FrameScene(f"Image:{index}", frames, moving=False))
+    return tuple(scenes)
 
 
 # ---------------------------------------------------------------- pixels
 
 
-def read_libpng(frames: Frames, _start: int, _stop: int) -> Array:
-    """Decode a PNG of 16-bit colour."""
-    import imagecodecs
-
-    with translated(frames.source, "decoding this PNG image"), opened(frames.source) as file:
-        pixels: Array = imagecodecs.png_decode(file.read())
-        return _checked(frames, pixels)[None]
-
-
 def read_still(frames: Frames, _start: int, _stop: int) -> Array:
     """Decode one image; the bytes are open for as long as that takes."""
-    with (
-        translated(frames.source, f"decoding this {frames.kind} image"),
-        opened(frames.source) as file,
-    ):
+    action = f"decoding this {frames.kind} image"
+    with translated(frames.source, action), opened(frames.source) as file:
         image = open_pillow(frames.kind, file)
         if frames.first:
             image.seek(frames.first)
-        return _checked(frames, _pixels(frames, image))[None]
+        return check_shape(frames, _pixels(frames, image))[None]
 
 
 def read_animation(frames: Frames, start: int, stop: int) -> Array:
     """Decode frames of an animation, each of which builds on those before."""
-    return read_in_order(frames, start, stop, 0, lambda: _Animation(frames))
+    return read_in_order(frames, start, stop, lambda: _AnimationCursor(frames))
 
 
-class _Animation:
-    """A cursor over pillow's frames; pillow itself goes back to the first frame where it must."""
+class _AnimationCursor:
+    """A cursor over pillow's frames."""
 
     def __init__(self, frames: Frames) -> None:
         self.position = 0
@@ -262,13 +243,12 @@ class _Animation:
     def read(self, start: int, stop: int) -> Array:
         frames = self._frames
         out = np.zeros((stop - start, *frames.shape), frames.dtype)
-        with translated(
-            frames.source, f"decoding frames {start} to {stop - 1} of this {frames.kind} image"
-        ):
+        action = f"decoding frames {start} to {stop - 1} of this {frames.kind} image"
+        with translated(frames.source, action):
             for index in range(start, stop):
                 self._image.seek(index)
                 pixels = _pixels(frames, self._image)
-                # A GIF grows when a frame reaches beyond it: what was not there before is 0.
+                # A GIF grows when a frame reaches beyond it: the new pixels were 0 before.
                 out[index - start, : pixels.shape[0], : pixels.shape[1]] = pixels
                 self.position = index + 1
         return out
@@ -280,13 +260,3 @@ class _Animation:
 def _pixels(frames: Frames, image: Any) -> npt.NDArray[Any]:
     image.load()
     return np.asarray(image if image.mode == frames.mode else image.convert(frames.mode))
-
-
-def _checked(frames: Frames, pixels: Array) -> Array:
-    if pixels.shape != frames.shape:
-        raise CorruptFileError.at(
-            frames.source.uri,
-            None,
-            f"its header promises shape {frames.shape}, its pixels have {pixels.shape}",
-        )
-    return pixels

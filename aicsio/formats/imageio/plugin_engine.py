@@ -1,6 +1,7 @@
-"""What the other plug-ins of imageio's third version read: DICOM, SPE, HDR, and what is installed beside it.
+"""Other plug-ins of imageio's third version: SPE, OpenEXR, DICOM, and others if installed.
 
-Plug-ins of its older kind are left alone: they look into the other files of a folder, run programs and print.
+Rule kept here: plug-ins of imageio's older kind are not used. They look into the other files of a
+folder, run programs and print.
 """
 
 import contextlib
@@ -18,8 +19,9 @@ from aicsio.errors import (
 from aicsio.formats.imageio.frames import (
     Array,
     Description,
-    Found,
     Frames,
+    FrameScene,
+    Note,
     check_size,
     opened,
     translated,
@@ -32,17 +34,23 @@ PACKAGES = {
     "rawpy": "rawpy",
     "SPE": "imageio",
 }
-"""What to install for a plug-in."""
-UNNAMED = frozenset({"pyav"})
+"""Package to install for a plug-in."""
+NEVER_TRIED = frozenset({"pyav"})
 """Plug-ins that are not tried on files without a signature: ffmpeg takes text for a movie."""
-OPTIONS: dict[str, dict[str, Any]] = {"pydicom": {"raw": True}}
-"""Pixels as stored, not as a viewer would window them."""
+IMREAD_ANY_DEPTH_COLOR = 3
+"""OpenCV's IMREAD_ANYDEPTH | IMREAD_COLOR: its default converts to 8 bits."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    # Pixels as stored, not as a viewer would window them.
+    "pydicom": {"raw": True},
+    "opencv": {"flags": IMREAD_ANY_DEPTH_COLOR},
+}
 
 
 @contextlib.contextmanager
 def _open(source: Source, plugin: str) -> Iterator[Any]:
     import imageio.v3 as iio
 
+    # Plug-ins get a path if there is one: some read single frames from it.
     # The stubs of imageio know some of its own plug-ins only.
     opener: Any = iio.imopen
     with (
@@ -53,49 +61,84 @@ def _open(source: Source, plugin: str) -> Iterator[Any]:
 
 
 def describe(source: Source, plugin: str) -> Description:
-    """Ask a plug-in for sizes, or all of them in turn where none is named.
+    """Read sizes through a plug-in, or through the first of all that takes the file.
+
+    Parameters
+    ----------
+    source
+        The file.
+    plugin
+        Name of the plug-in; empty to try all.
+
+    Returns
+    -------
+    One scene.
 
     Raises
     ------
-    UnsupportedFormatError, CorruptFileError, MissingDependencyError
+    UnsupportedFormatError
+        When no plug-in takes the file; the message has the reason of each.
+    CorruptFileError
+        When the named plug-in fails.
+    MissingDependencyError
+        When the named plug-in, or its package, is not installed.
     """
     if plugin:
         return _describe(source, plugin)
     from imageio.config.plugins import known_plugins
 
-    told = []
-    for name in [
-        name for name, row in known_plugins.items() if not row.is_legacy and name not in UNNAMED
-    ]:
+    refusals = []
+    for name, row in known_plugins.items():
+        # The plug-ins of imageio's second version: see the rule of this module.
+        if row.is_legacy or name in NEVER_TRIED:
+            continue
         try:
             return _describe(source, name)
         except (CorruptFileError, UnsupportedFormatError, MissingDependencyError) as error:
-            told.append(f"{name} ({error})")
-    raise UnsupportedFormatError(f"no plug-in of imageio reads {source.uri!r}: {'; '.join(told)}")
+            refusals.append(f"{name} ({error})")
+    reasons = "; ".join(refusals)
+    raise UnsupportedFormatError(f"no plug-in of imageio reads {source.uri!r}: {reasons}")
 
 
 def _describe(source: Source, plugin: str) -> Description:
     with (
         translated(source, f"reading this file with {plugin}"),
-        _missing_named(plugin),
+        _named_when_missing(plugin),
         _open(source, plugin) as handle,
     ):
+        # Properties and pixels must be asked with the same options, or their shapes differ.
         options = OPTIONS.get(plugin, {})
         first = handle.properties(index=0, **options)
         count = int(handle.properties(index=..., **options).n_images or 1)
         shape, dtype = tuple(int(n) for n in first.shape), np.dtype(first.dtype).newbyteorder("=")
+        # Volumes and lists of bands have no letters here.
         if len(shape) not in {2, 3} or (len(shape) == 3 and shape[2] > 4):
             raise UnsupportedFormatError(
                 f"{plugin} gives {source.uri!r} as arrays of shape {shape}: no images"
             )
         check_size(source, plugin, shape, dtype)
-        facts = {"format": plugin, "metadata": handle.metadata(index=0)}
+        plugin_metadata = handle.metadata(index=0)
     frames = Frames(source, "plugin", plugin, count, shape, dtype)
-    return Description((Found("Image:0", frames, count > 1),), facts)
+    scene = FrameScene("Image:0", frames, count > 1)
+    metadata = {"format": plugin, "metadata": plugin_metadata}
+    notes = tuple(_scaling_notes(plugin_metadata)) if plugin == "pydicom" else ()
+    return Description((scene,), metadata, notes)
+
+
+def _scaling_notes(metadata: dict[str, Any]) -> Iterator[Note]:
+    """Yield a note where DICOM scales its stored values (PS3.3, C.11.1.1.2: Modality LUT)."""
+    slope, intercept = metadata.get("RescaleSlope", 1), metadata.get("RescaleIntercept", 0)
+    if float(slope) != 1 or float(intercept) != 0:
+        text = f"samples are shown as stored; the file scales them: {intercept} + {slope} x sample"
+        yield "dicom-rescale", text
+    spacing = metadata.get("PixelSpacing")
+    if spacing is not None:
+        yield "dicom-spacing", f"PixelSpacing {spacing} (millimetres) is in the raw metadata only"
 
 
 @contextlib.contextmanager
-def _missing_named(plugin: str) -> Iterator[None]:
+def _named_when_missing(plugin: str) -> Iterator[None]:
+    """Turn a missing plug-in or package into an error with the line that installs it."""
     from imageio.config.plugins import known_plugins
 
     if plugin not in known_plugins:
@@ -115,6 +158,6 @@ def _missing_named(plugin: str) -> Iterator[None]:
 def read_plugin(frames: Frames, start: int, stop: int) -> Array:
     """Read images one by one."""
     options = OPTIONS.get(frames.kind, {})
-    doing = f"reading images {start} to {stop - 1} with {frames.kind}"
-    with translated(frames.source, doing), _open(frames.source, frames.kind) as handle:
+    action = f"reading images {start} to {stop - 1} with {frames.kind}"
+    with translated(frames.source, action), _open(frames.source, frames.kind) as handle:
         return np.stack([handle.read(index=index, **options) for index in range(start, stop)])

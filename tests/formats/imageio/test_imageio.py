@@ -37,7 +37,8 @@ from aicsio.errors import (
 )
 from aicsio.formats import HEAD_BYTES
 from aicsio.formats import imageio as imageio_format
-from aicsio.formats.imageio.frames import Cursors, Frames
+from aicsio.formats.imageio.cursors import Cursors
+from aicsio.formats.imageio.frames import Frames
 from aicsio.records import Computed, ImageHandle, Source
 from support import corpus_file, corpus_names
 
@@ -496,7 +497,7 @@ def test_a_request_waits_for_the_cursor_that_will_stand_where_it_begins() -> Non
         def close(self) -> None:
             self.position = -1
 
-    cursors = Cursors(Counting)
+    cursors = Cursors(Counting, goes_back=True)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda start: cursors.read(start, start + 3, 0), range(0, 300, 3)))
     np.testing.assert_array_equal(np.concatenate(found), np.arange(300))
@@ -801,3 +802,75 @@ def test_a_large_honest_image_opens_without_a_warning() -> None:
     handle = open_image(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     assert handle.dims.shape == (15_000, 15_000)
     assert not to_numpy(transpose_to(handle, "YX", Y=slice(14_000, 14_002))).any()
+
+
+# ---------------------------------------------------------------- threads
+
+
+def patches(count: int) -> list[Image.Image]:
+    """Frames with transparency that build on each other: squares that move over a clear canvas."""
+    frames = []
+    for index in range(count):
+        pixels = np.zeros((40, 50, 4), np.uint8)
+        pixels[3 * index : 3 * index + 8, 4 * index : 4 * index + 9] = (200, 10 * index, 60, 255)
+        frames.append(Image.fromarray(pixels))
+    return frames
+
+
+def animated(form: str, **options: Any) -> bytes:
+    first, *others = patches(9)
+    return saved(first, form, save_all=True, append_images=others, duration=40, **options)
+
+
+ANIMATIONS: dict[str, bytes] = {
+    "GIF": animated("GIF", disposal=2),
+    "GIF that leaves its screen": gif(
+        (0, 0, block(1, 12, 16)),
+        *((4 * n, 3 * n, block(n % 3, 8, 9)) for n in range(6)),
+        disposal=3,
+        clear=True,
+    ),
+    "APNG": animated("PNG", disposal=1, blend=1),
+    "APNG restored": animated("PNG", disposal=2, blend=1),
+    "WEBP": animated("WEBP", lossless=True),
+}
+
+
+@pytest.mark.parametrize("name", ANIMATIONS)
+def test_threads_that_read_an_animation_see_the_pixels_of_one(name: str) -> None:
+    handle = open_image(ANIMATIONS[name])
+    alone = [
+        to_numpy(transpose_to(open_image(ANIMATIONS[name]), "YXS", T=t))
+        for t in range(handle.dims.T)
+    ]
+    order = [n % handle.dims.T for n in random.Random(name).sample(range(90), 90)]
+
+    def read(index: int) -> Array:
+        return to_numpy(transpose_to(handle, "YXS", T=index))
+
+    with readers.session(), ThreadPoolExecutor(6) as pool:
+        for index, frame in zip(order, pool.map(read, order), strict=True):
+            np.testing.assert_array_equal(frame, alone[index], err_msg=f"frame {index}")
+        together = list(pool.map(lambda _: to_numpy(handle), range(12)))
+    for pixels in together:
+        np.testing.assert_array_equal(pixels, np.stack(alone))
+
+
+def test_a_cursor_of_an_animation_never_goes_back() -> None:
+    class Forwards:
+        def __init__(self) -> None:
+            self.position = 0
+
+        def read(self, start: int, stop: int) -> Array:
+            assert start >= self.position, "the cursor went back"
+            self.position = stop
+            return np.arange(start, stop)
+
+        def close(self) -> None:
+            self.position = 1 << 30
+
+    cursors = Cursors(Forwards, goes_back=False)
+    order = random.Random(1).sample(range(200), 200)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda start: cursors.read(start, start + 2, 0), order))
+    assert [pair[0] for pair in found] == order
