@@ -17,6 +17,7 @@ from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.text import escape_controls
 from aicsio.errors import WriteError
 from aicsio.joining import file_names
+from aicsio.writers import target_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("output", metavar="OUT", help="file.ome.tiff, or a folder for many images")
     options.add_opening(parser)
-    options.add_focus(parser, "index or name, or all; default: 0")
+    options.add_focus(parser, "index or name, or all; default: the first with pixels")
     _add_part(parser.add_argument_group("part"))
     _add_storage(parser.add_argument_group("storage"))
     _add_metadata(parser.add_argument_group("metadata"))
@@ -141,6 +142,13 @@ def _add_files(group: Any) -> None:
         metavar="LETTER",
         help="join all inputs along this letter into one image",
     )
+    options.add_choice(
+        group,
+        "--missing",
+        options.MISSING,
+        default="error",
+        help="missing files of a pattern: an error, zeros, or gaps that are closed",
+    )
     group.add_argument("--recursive", action="store_true", help="include the folders in a folder")
     # Workers of a cluster are processes already.
     place = group.add_mutually_exclusive_group()
@@ -169,6 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert one image or a batch, and print a line for each."""
     # --along makes one image of all inputs, so OUT is a file even for many of them.
     if arguments.along is None and inputs.is_batch(arguments.inputs, arguments.output):
+        _refuse_folder_name(arguments.output)
         return run_batch(arguments)
     source: str | tuple[str, ...] = arguments.inputs[0]
     if arguments.along is not None or len(arguments.inputs) > 1:
@@ -180,6 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"--scheduler converts many files: name a folder for OUT, such as {folder!r}"
         )
     # Before the source is opened: a slow server should not be asked in vain.
+    refuse_other_format(arguments.output)
     refuse_to_replace(arguments.output, arguments)
     if arguments.dry_run:
         print(f"{escape_controls(arguments.output)}: would be written")
@@ -194,6 +204,36 @@ def run(arguments: argparse.Namespace) -> int:
     if result.not_written:
         print(f"aicsio: {result.not_written}", file=sys.stderr)
     return 0
+
+
+def refuse_other_format(path: str) -> None:
+    """Raise when a name promises another format than OME-TIFF.
+
+    Raises
+    ------
+    WriteError
+        When it does; the message gives a name that works.
+    """
+    other = target_names.other_format_of(path)
+    if other is not None:
+        raise WriteError(
+            f"{path!r} names {other.format} ({other.suffix}), but convert writes OME-TIFF: "
+            f"give a name such as {other.tiff_name!r}"
+        )
+
+
+def _refuse_folder_name(path: str) -> None:
+    """Raise when the folder for many images has a name that promises a file, or a Zarr."""
+    other = target_names.other_format_of(path)
+    if other is None:
+        return
+    # "out.png/" and an existing "out.png" are folders without doubt; a Zarr is a folder by itself.
+    is_folder = path.endswith(("/", os.sep)) or os.path.isdir(path)
+    if not is_folder or other.suffix.lower() in {".zarr", ".n5"}:
+        raise WriteError(
+            f"{path!r} names {other.format} ({other.suffix}), but OUT must be a folder for many "
+            f"OME-TIFF files: give a name without {other.suffix}"
+        )
 
 
 def _expand_inputs(

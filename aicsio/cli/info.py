@@ -24,6 +24,7 @@ from aicsio.cli.terminal.text import (
     terminal_width,
     wrap,
 )
+from aicsio.cli.terminal.wording import speak_options
 from aicsio.errors import AicsioError
 from aicsio.opening import Candidate, explain
 from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene
@@ -141,7 +142,9 @@ def run(arguments: argparse.Namespace) -> int:
                 failed = True
                 print_error(error, name)
                 # The array of --json keeps one object for each file, so that scripts can pair them.
-                entries.append({"file": name, "error": str(error), "kind": type(error).__name__})
+                entries.append(
+                    {"file": name, "error": speak_options(str(error)), "kind": type(error).__name__}
+                )
                 continue
             if arguments.json:
                 entries.append(as_json(facts))
@@ -173,8 +176,12 @@ def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
             _describe_scene(handle, index, scene) for index, scene in enumerate(handle.scenes)
         ),
         metadata_characters=None if handle.metadata is None else len(handle.metadata),
-        diagnostics=handle.diagnostics,
+        diagnostics=tuple(map(_reword, handle.diagnostics)),
     )
+
+
+def _reword(diagnostic: Diagnostic) -> Diagnostic:
+    return attrs.evolve(diagnostic, message=speak_options(diagnostic.message))
 
 
 def _list_candidates(name: str, arguments: argparse.Namespace) -> tuple[Candidate, ...]:

@@ -130,6 +130,62 @@ def test_many_files_of_one_image_become_one(
     np.testing.assert_array_equal(shown(tmp_path / "all.ome.tiff"), np.concatenate(parts))
 
 
+def test_missing_files_of_a_pattern_are_filled_or_closed(run: Run, tmp_path: Path) -> None:
+    for t in (0, 1, 3):
+        image(tmp_path, f"t{t}.tif", ImageSpec(Y=8, X=9, seed=t))
+    code, _, err = run(tmp_path / "t{T}.tif", tmp_path / "a.ome.tiff")
+    assert (code, "--missing fill shows them as zeros" in err) == (1, True)
+    for how, length in (("fill", 4), ("skip", 3)):
+        target = tmp_path / f"{how}.ome.tiff"
+        assert run(tmp_path / "t{T}.tif", target, "--missing", how)[0] == 0
+        assert length == open_image(target).dims.T
+
+
+def test_one_scene_of_each_file_is_joined(run: Run, tmp_path: Path) -> None:
+    first, second = ImageSpec(Y=8, X=9, name="a", seed=1), ImageSpec(Y=8, X=9, name="b", seed=2)
+    write(TiffSpec((first, second)), tmp_path, "t0.ome.tif")
+    write(TiffSpec((second,)), tmp_path, "t1.ome.tif")
+    pattern, target = tmp_path / "t{T}.ome.tif", tmp_path / "out.ome.tiff"
+    code, _, err = run(pattern, target)
+    assert (code, "--scene 0" in err) == (1, True)
+    assert run(pattern, target, "--scene", "0")[0] == 0
+    np.testing.assert_array_equal(shown(target), np.concatenate([pixels(first), pixels(second)]))
+    assert run(pattern, target, "--scene", "b", "--overwrite")[0] == 0
+    np.testing.assert_array_equal(shown(target), np.concatenate([pixels(second), pixels(second)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("new.ome.zarr", "new.ome.tiff"),
+        ("new.png", "new.ome.tiff"),
+        ("new.MP4", "new.ome.tiff"),
+        ("new.czi", "new.ome.tiff"),
+    ],
+)
+def test_a_name_of_another_format_gets_no_tiff(
+    run: Run, tmp_path: Path, name: str, advice: str
+) -> None:
+    image(tmp_path, "a.tif")
+    for more in ([], ["--dry-run"], ["--overwrite"]):
+        code, out, err = run(tmp_path / "a.tif", tmp_path / name, *more)
+        assert (code, out) == (1, "")
+        assert "but convert writes OME-TIFF: give a name such as" in err
+        assert advice in err
+        assert "to_dask" not in err
+    code, _, err = run(tmp_path / "a.tif", tmp_path / "a.tif", tmp_path / name)
+    assert (code, "OUT must be a folder" in err) == (1, True)
+    assert sorted(os.listdir(tmp_path)) == ["a.tif"]
+
+
+def test_a_folder_for_many_images_may_have_any_name_but_zarr(run: Run, tmp_path: Path) -> None:
+    image(tmp_path, "in/a.tif")
+    assert run(tmp_path / "in", f"{tmp_path}/out.png/")[0] == 0
+    code, _, err = run(tmp_path / "in", f"{tmp_path}/out.zarr/")
+    assert (code, "names a Zarr" in err) == (1, True)
+    assert not (tmp_path / "out.zarr").exists()
+
+
 def test_two_images_do_not_become_one(run: Run, tmp_path: Path) -> None:
     for name in ("in/a.tif", "in/a.ome.tif", "in/b.tif", "other/b.tiff"):
         image(tmp_path, name)

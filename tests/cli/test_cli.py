@@ -298,7 +298,10 @@ def test_convert_replaces_nothing_unless_told(run: Run, slide: Path, tmp_path: P
         (["--pick", "Q=0"], "cannot pick from 'Q'"),
         (["--order", "YX"], "would drop"),
         (["--format", "nonsense"], "no format is called 'nonsense'"),
-        (["--dims", "ABDE"], "dims='ABDE'"),
+        (["--dims", "ABDE"], "--dims ABDE"),
+        (["--engine", "nonsense"], "has no engine 'nonsense'"),
+        (["--dtype", "float16"], "--dtype float32"),
+        (["--tile", "20"], "--tile none for strips"),
     ],
 )
 def test_what_a_user_did_wrong_is_one_line(

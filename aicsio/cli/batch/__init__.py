@@ -166,7 +166,7 @@ def _fingerprint_source(
     """Fingerprint of an image, or of all the files of one."""
     if not file_names.is_pattern(source):
         return take_fingerprint(readers.identify(source, arguments.storage_options), options)
-    found = groups.group_by_pattern(source, "error", arguments.storage_options)
+    found = groups.group_by_pattern(source, arguments.missing, arguments.storage_options)
     files = []
     for group in found:
         files += [readers.identify(file, arguments.storage_options) for file in group.files]

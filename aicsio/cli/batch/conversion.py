@@ -14,6 +14,7 @@ import attrs
 from aicsio.cli.terminal.opening import focus_each_scene, open_as_requested, pick_positions
 from aicsio.cli.terminal.options import BIGTIFF
 from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size
+from aicsio.cli.terminal.wording import speak_options
 from aicsio.errors import AicsioError, DimensionError, SceneError
 from aicsio.joining import file_names
 from aicsio.records import Diagnostic, ImageHandle, PixelSize
@@ -98,8 +99,8 @@ def convert_or_raise(
     if job.began is not None and _was_written_since(job.target, job.began):
         return _describe_lost_attempt(job.target)
     arguments = job.arguments
-    handle = _open_source(job)
-    parts = [_select_part(scene, arguments) for scene in focus_each_scene(handle, arguments)]
+    handle, focus = _open_source(job)
+    parts = [_select_part(scene, arguments) for scene in focus_each_scene(handle, focus)]
     # Only the writing is timed; opening a file on a server depends on the network.
     options = writer_options(arguments)
     start = time.perf_counter()
@@ -146,25 +147,42 @@ def _describe_losses(losses: Sequence[Diagnostic], *, with_scene: bool) -> tuple
     lines = []
     for loss in losses:
         prefix = f"{loss.where}: " if loss.where and with_scene else ""
-        lines.append(prefix + loss.message)
+        lines.append(prefix + speak_options(loss.message))
     return tuple(lines)
 
 
-def _open_source(job: ConversionJob) -> ImageHandle:
-    """Open one file, or many as one image."""
+def _open_source(job: ConversionJob) -> tuple[ImageHandle, argparse.Namespace]:
+    """Open one file, or many as one image; returns the options that still choose a scene and level."""
     arguments, source = job.arguments, job.source
     if isinstance(source, str) and not file_names.is_pattern(source):
-        return open_as_requested(source, arguments)
+        return open_as_requested(source, arguments), arguments
     from aicsio.joining import open_many
 
-    return open_many(
+    # One scene of each file is joined: the files may differ in their number of scenes.
+    scene: int | str | None = None
+    if arguments.scene not in {None, "all"}:
+        scene = _index_or_name(arguments.scene)
+    handle = open_many(
         source,
+        scene=scene,
         along=arguments.along or "T",
+        missing=arguments.missing,
         format=arguments.format,
+        engine=arguments.engine,
         dims=arguments.dims,
         mosaic=arguments.mosaic,
         storage_options=arguments.storage_options,
     )
+    if scene is None:
+        return handle, arguments
+    return handle, argparse.Namespace(**{**vars(arguments), "scene": None})
+
+
+def _index_or_name(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _select_part(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:

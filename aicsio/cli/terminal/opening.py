@@ -39,6 +39,7 @@ def open_as_requested(name: str, arguments: argparse.Namespace) -> ImageHandle:
     return _open(
         name,
         format=arguments.format,
+        engine=arguments.engine,
         dims=arguments.dims,
         mosaic=arguments.mosaic,
         storage_options=arguments.storage_options,
@@ -47,8 +48,8 @@ def open_as_requested(name: str, arguments: argparse.Namespace) -> ImageHandle:
 
 def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
     """Go to the scene and level of ``--scene`` and ``--level``."""
-    # The default keeps the focus of open_image: the first scene that has pixels.
-    if arguments.scene != "0":
+    # Without --scene, the focus of open_image stays: the first scene that has pixels.
+    if arguments.scene is not None:
         handle = select_scene(handle, _parse_scene(arguments.scene, handle))
     if arguments.level is not None:
         handle = select_level(handle, arguments.level)

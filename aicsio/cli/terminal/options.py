@@ -18,6 +18,7 @@ _MODULO = re.compile(r"([A-Z])=([TCZ])")
 COMPRESSIONS = ("zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl", "none")
 DOWNSAMPLES = ("auto", "mean", "mode", "nearest")
 MOSAICS = ("stitched", "tiles")
+MISSING = ("error", "fill", "skip")
 BIGTIFF = {"auto": "auto", "yes": True, "no": False}
 
 
@@ -26,6 +27,9 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("opening")
     group.add_argument(
         "--format", metavar="NAME", help="use this format without looking at the content"
+    )
+    group.add_argument(
+        "--engine", metavar="NAME", help="reader of a format that has several, such as native"
     )
     group.add_argument(
         "--dims",
@@ -38,11 +42,13 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_focus(parser: argparse.ArgumentParser, scenes: str = "index or name; default: 0") -> None:
+def add_focus(
+    parser: argparse.ArgumentParser, scenes: str = "index or name; default: the first with pixels"
+) -> None:
     """Add the options that choose a part of an image; ``scenes`` is the help of ``--scene``."""
     group = parser.add_argument_group("focus")
     # Text, not int: names are allowed, and a scene may be called "1".
-    group.add_argument("--scene", default="0", help=scenes)
+    group.add_argument("--scene", help=scenes)
     group.add_argument(
         "--level", type=int, metavar="N", help="resolution level; 0 is full resolution"
     )

@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
+from aicsio.cli.terminal.wording import speak_options
 from aicsio.errors import AicsioError
 
 GAP = "  "
@@ -162,7 +163,7 @@ def layout_entries(header: Sequence[str], row: Sequence[str], width: int | None)
 
 def print_error(error: AicsioError, about: str = "") -> None:
     """Print an error as one line on stderr, with the name of the file it is about."""
-    message = escape_controls(str(error))
+    message = escape_controls(speak_options(str(error)))
     # Most errors name their file; naming it twice would hide the reason.
     if about and about not in message:
         message = f"{escape_controls(about)}: {message}"

@@ -1,0 +1,125 @@
+"""Messages of the library in the words of the command line.
+
+Rule kept here: errors and diagnostics of the library advise in Python, ``dims='ZYX'`` or
+``transpose_to(handle, C=0)``; a shell has options. The two tables below translate; a test holds them
+to every message of the package that the command line can show.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+
+OPTIONS = {
+    "along": "--along",
+    "bigtiff": "--bigtiff",
+    "channel_colors": "--channel-colors",
+    "channel_names": "--channel-names",
+    "compression": "--compression",
+    "compression_level": "--compression-level",
+    "description": "--description",
+    "dims": "--dims",
+    "downsample": "--downsample",
+    "dtype": "--dtype",
+    "engine": "--engine",
+    "format": "--format",
+    "levels": "--pyramid",
+    "missing": "--missing",
+    "modulo": "--modulo",
+    "mosaic": "--mosaic",
+    "original_metadata": "--original-metadata",
+    "overwrite": "--overwrite",
+    "pixel_size": "--pixel-size",
+    "scene": "--scene",
+    "scene_names": "--scene-name",
+    "storage_options": "--storage-options",
+    "tile": "--tile",
+    "time_step": "--time-step",
+}
+"""Option of each keyword of ``open_image``, ``open_many`` and ``write_scenes``."""
+
+_SWITCHES = frozenset({"original_metadata", "overwrite"})
+"""Keywords whose option takes no value."""
+
+_WORDS = {"None": "none", "True": "yes", "False": "no", "...": ""}
+"""Values of Python as values of options."""
+
+_VALUE = r"'[^']*'|\"[^\"]*\"|\{(?:[^{}]|\{[^{}]*\})*\}|\([^()]*\)|\.\.\.|[\w.]*"
+# Not behind a letter or dash ("--dims="), and not a comparison ("a == b").
+_KEYWORD = re.compile(rf"(?<![\w-])({'|'.join(OPTIONS)})=(?!=)({_VALUE})")
+_PICKS = r"((?:[A-Z]=[\d:-]+(?:, )?)+)"
+
+
+def _write_picks(match: re.Match[str]) -> str:
+    return " ".join(f"--pick {pick}" for pick in match[1].split(", "))
+
+
+_PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    # `info` shows the answers of all formats by itself, for a file that one of them reads.
+    (r"\. explain\(\) lists why each declined", ""),
+    # A folded array would need a script.
+    (r"; or fold into C: open_image\(.*", ""),
+    (r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)", _write_picks),
+    (r"open_many\(\.\.\., check='all'\) names all files that differ", "not all files are alike"),
+    # A call with keywords alone is its keywords: open_image(dims=...).
+    (r"\b(?:open_image|open_many|write_ome_tiff|write_scenes)\((?:\.\.\., )?(\w+=[^()]*)\)", r"\1"),
+    (r": open_image\(('[^']*'|\"[^\"]*\")\)", r": name \1 alone"),
+    (
+        (
+            r"pick a part with transpose_to, a smaller level with select_level, "
+            r"or read lazily with to_dask"
+        ),
+        "take a part with --pick or --crop, or a smaller level with --level",
+    ),
+    (r"call open_image on it again", "run the command again"),
+    (r"pass (?=overwrite=)", "give "),
+    (r"convert the array yourself and open it with open_image, or write (?=dtype=)", "give "),
+    (r"PixelSize\(\.\.\.\)", "..."),
+)
+"""Patterns of whole phrases, and their replacements; tried in this order, before the keywords."""
+
+
+def speak_options(message: str) -> str:
+    """Replace calls and keywords of Python by options of the command line.
+
+    Parameters
+    ----------
+    message
+        Message of an error or diagnostic.
+
+    Returns
+    -------
+    str
+        The same advice for a shell.
+
+    Examples
+    --------
+    >>> from aicsio.cli.terminal.wording import speak_options
+    >>> speak_options("the file does not name its axes; open_image(dims=...) names them")
+    'the file does not name its axes; --dims names them'
+    >>> speak_options("TIFF wants multiples of 16, such as tile=(256, 256) or tile=None for strips")
+    'TIFF wants multiples of 16, such as --tile 256x256 or --tile none for strips'
+    """
+    for pattern, replacement in _PHRASES:
+        message = re.sub(pattern, replacement, message)
+    return _KEYWORD.sub(_write_option, message)
+
+
+def _write_option(match: re.Match[str]) -> str:
+    keyword, value = match.groups()
+    # A full stop ends the sentence, not the value; only "..." stands for a value.
+    end = "." if value.endswith(".") and value != "..." else ""
+    value = value.removesuffix(end) if end else value
+    flag = OPTIONS[keyword]
+    if keyword in _SWITCHES:
+        return flag + end
+    word = _WORDS.get(value, value)
+    if keyword == "modulo" and word.startswith("{"):
+        # {'H': 'T', 'V': 'C'} is H=T,V=C in a shell.
+        word = ",".join(f"{letter}={axis}" for letter, axis in re.findall(r"'(\w)': '(\w)'", word))
+    elif word.startswith("{"):
+        word = shlex.quote(word.replace("'", '"'))
+    elif word.startswith("("):
+        word = "x".join(re.findall(r"\d+", word))
+    elif word[:1] in {"'", '"'}:
+        word = shlex.quote(word[1:-1])
+    return f"{flag} {word}".rstrip() + end

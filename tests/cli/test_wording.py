@@ -1,0 +1,113 @@
+"""Messages of the library as the command line shows them: options in place of Python."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+import aicsio
+from aicsio.cli.terminal.wording import OPTIONS, speak_options
+from support import ROOT
+
+PYTHON_ONLY = {"legacy", "cli", "testing", "dask_utils.py", "dask_graph.py", "_checks.py"}
+"""Rooms whose messages no command shows."""
+NO_OPTION = re.compile(
+    r"takes a handle from open_image|write_scenes takes handles|read into a new array"  # arguments
+    r"|scenes=|chunks=|to_xarray needs|axes taken as|an array of|compute_chunk_sizes|check='first'"
+    r"|ome=|acquired=|predictor=|\{path!r\}|it takes a handle|larger chunks"
+)
+"""Messages about arguments that the command line does not pass."""
+
+
+def rendered(node: ast.AST) -> str | None:
+    """Text of a literal, with each value of an f-string as a name in quotes or a letter."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    parts = []
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            parts.append(str(part.value))
+        elif isinstance(part, ast.FormattedValue):
+            parts.append("'TCZYX'" if part.conversion == ord("r") else "A")
+    return (
+        "".join(parts)
+        .replace("A=0", "H=0")
+        .replace("(..., A)", "(..., dtype='uint8')")
+        .replace("'TCZYX', A)", "'TCZYX', H=0)")
+    )
+
+
+def messages() -> Iterator[str]:
+    for path in sorted((ROOT / "aicsio").rglob("*.py")):
+        if PYTHON_ONLY & set(path.relative_to(ROOT / "aicsio").parts):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        inner = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.JoinedStr)
+            for part in node.values
+        }
+        for node in ast.walk(tree):
+            text = rendered(node)
+            if text and " " in text and id(node) not in described | inner:
+                yield text
+
+
+CALL = re.compile(rf"\b({'|'.join(name for name in aicsio.__all__ if name.islower())})\b")
+KEYWORD = re.compile(rf"(?<![\w-])({'|'.join(OPTIONS)})=(?!=)")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        text
+        for text in dict.fromkeys(messages())
+        if (CALL.search(text) or KEYWORD.search(text)) and not NO_OPTION.search(text)
+    ],
+)
+def test_no_message_of_the_package_speaks_python_in_a_shell(message: str) -> None:
+    shown = speak_options(message)
+    assert not re.search(CALL.pattern + r"\(", shown), shown
+    assert not KEYWORD.search(shown), shown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("it is a guess; open_image(dims=...) names them", "it is a guess; --dims names them"),
+        ("asked: czi, lif. explain() lists why each declined", "asked: czi, lif"),
+        (
+            "'a' exists: pass overwrite=True to replace it",
+            "'a' exists: give --overwrite to replace it",
+        ),
+        (
+            "convert them with write_ome_tiff(..., dtype='float32')",
+            "convert them with --dtype float32",
+        ),
+        ("as in transpose_to(handle, ..., H=0)", "as in --pick H=0"),
+        (
+            "Pick a position: transpose_to(handle, 'TCZYX', H=0, V=0); or fold into C: open_image(x(y))",
+            "Pick a position: --pick H=0 --pick V=0",
+        ),
+        ("modulo={'H': 'T', 'V': 'T'} folds", "--modulo H=T,V=T folds"),
+        ("modulo='auto' keeps what fits. Pick", "--modulo auto keeps what fits. Pick"),
+        ("tile=None with levels='auto': no", "--tile none with --pyramid auto: no"),
+        ("leave out bigtiff=False", "leave out --bigtiff no"),
+        ("; original_metadata=True keeps it", "; --original-metadata keeps it"),
+        (
+            "give storage_options={'headers': {'Authorization': ...}}",
+            """give --storage-options '{"headers": {"Authorization": ...}}'""",
+        ),
+        ("leave engine= out", "leave --engine out"),
+        ("either opens whole: open_image('a b.tif')", "either opens whole: name 'a b.tif' alone"),
+        ("call open_image on it again", "run the command again"),
+        ("no keyword: T=0, C=3 and a==b", "no keyword: T=0, C=3 and a==b"),
+    ],
+)
+def test_advice_is_translated(message: str, shown: str) -> None:
+    assert speak_options(message) == shown
