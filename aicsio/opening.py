@@ -122,6 +122,7 @@ def open_image(
         name = "array"
     else:
         options = formats.Options(mosaic=mosaic, engine=engine)
+        # Within a session, what the formats read while they are asked is read once.
         with readers.session():
             source = readers.identify(image, storage_options, folders=True)
             row = _choose(source) if format is None else _named(format)
@@ -191,6 +192,7 @@ def explain(
 
 
 def _choose(source: Source) -> formats.Format:
+    # Without this, the fallback would call an empty file one of an unknown format.
     if source.size == 0:
         raise CorruptFileError.at(source.uri, 0, "the file is empty")
     head = readers.read_head(source, formats.HEAD_BYTES)

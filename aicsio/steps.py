@@ -113,6 +113,7 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     The function must be found by its name in its module, so that steps pickle.
     """
     acts = checked(function)
+    # A step holds the name, not the function: it pickles, compares and prints by it.
     name = f"{function.__module__}:{function.__name__}"
 
     @no_type_check  # to beartype: the annotations that it has are those of one of its two forms
@@ -120,6 +121,7 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], ImageHandle):
             return acts(*args, **kwargs)
+        # Wrong arguments are reported where the step is written, not where it meets an image.
         try:
             inspect.signature(function).bind(None, *args, **kwargs)
         except TypeError as error:
@@ -145,6 +147,7 @@ def _freeze(value: object) -> object:
         return Pairs(tuple(sorted(((key, _freeze(item)) for key, item in value.items()), key=repr)))
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    # Arrays and lists may change after the step was made, and do not hash.
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):
@@ -235,7 +238,7 @@ def select_level(handle: ImageHandle, /, level: SupportsIndex) -> ImageHandle:
     >>> select_level(open_image(np.zeros((4, 5))), 0).shape
     (4, 5)
     """
-    index = level.__index__()
+    index = level.__index__()  # numpy integers are indices too
     array = handle.level_array(handle.scene_index, index)
     return attrs.evolve(handle, level=index % len(handle.levels), array=array)
 

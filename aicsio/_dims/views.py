@@ -42,6 +42,7 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     stored = list(array.view.picks)
     axes = dict(zip(array.view.letters, array.view.axes, strict=True))
     for letter, axis in axes.items():
+        # Axes that were added have length 1 and no stored positions.
         if axis >= 0:
             pick = _pick_of(letter, order, resolved, dims)
             stored[axis] = compose(stored[axis], pick)

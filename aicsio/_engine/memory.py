@@ -11,7 +11,7 @@ from aicsio.errors import ImageTooLargeError
 from aicsio.records import LazyArray
 
 UNCHECKED = 256 << 20
-"""Arrays up to this size are allocated without a look at the free memory: the look takes 60
+"""Arrays up to this size are allocated without a look at the free memory: the look takes 50
 microseconds, and a machine that cannot spare this much fails elsewhere first."""
 CGROUP_FILES = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),

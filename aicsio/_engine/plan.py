@@ -47,6 +47,7 @@ def tasks(array: LazyArray) -> Iterator[Task]:
     axes = zip(array.view.picks, array.layout.block_shape, strict=True)
     runs_per_axis = [views.split_by_block(pick, max(block, 1)) for pick, block in axes]
     for runs in itertools.product(*runs_per_axis):
+        # Most tasks show their window as it is; None there saves a comparison per piece.
         in_order = all(run.window_positions is None for run in runs)
         yield Task(
             tuple(run.block for run in runs),
@@ -78,6 +79,7 @@ def placements(array: LazyArray, task: Task) -> Iterator[Placement[Any]]:
         if task.window_positions is None:
             yield Placement(piece, target, None)
         elif task.scattered:
+            # The window is read into a buffer as it is, and its positions are picked from there.
             if all(map(_meets, task.window_positions, target, task.shape)):
                 yield Placement(piece, target, None)
         else:
@@ -101,11 +103,12 @@ def _thin_out(piece: Piece, task: Task, target: tuple[slice, ...]) -> Placement[
     for positions, part, size in zip(positions_per_axis, target, task.shape, strict=True):
         shown = range(size)[positions or slice(None)]
         target_items, piece_positions = _items_within(shown, part.start, part.stop)
-        if not piece_positions:
+        if not piece_positions:  # the step passes over this piece
             return None
         targets.append(target_items)
         taken.append(piece_positions)
     if isinstance(piece, Strided):
+        # Raw pixels have strides: every second row is another shape of the same bytes.
         return Placement(strided.take_positions(piece, taken), tuple(targets), None)
     source_slices: list[slice] = []
     for start, piece_positions in zip(piece.selection.source_start, taken, strict=True):

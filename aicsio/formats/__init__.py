@@ -130,7 +130,7 @@ FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))
 @functools.cache
 def external() -> tuple[Format, ...]:
     """Return the formats that other packages registered: each entry point loads to a ``Format``."""
-    from importlib.metadata import entry_points  # 15 ms, a tenth of importing numpy
+    from importlib.metadata import entry_points  # takes 17 ms
 
     found = sorted(entry_points(group="aicsio.formats"), key=lambda entry: entry.name)
     return tuple(cast("Format", entry.load()) for entry in found)

@@ -143,6 +143,7 @@ class ImageHandle:
         """Scale a distance of level 0 to the level and the picks in focus."""
         if value is None or letter not in self.array.stored:
             return value
+        # A level shows the same field with fewer pixels, whatever its nominal factor.
         full = self.levels[0].stored
         if self.level and letter in full:
             value *= full[letter] / self.array.stored[letter]
@@ -150,6 +151,7 @@ class ImageHandle:
         if isinstance(pick, range) and len(pick) > 1:
             return value * abs(pick.step)
         if isinstance(pick, tuple) and len(pick) > 1:
+            # Positions in any order have a spacing only if all their steps are equal.
             steps = {b - a for a, b in itertools.pairwise(pick)}
             return value * abs(steps.pop()) if len(steps) == 1 and 0 not in steps else None
         return value

@@ -94,6 +94,7 @@ class LazyArray:
     @classmethod
     def whole(cls, layout: Layout, stored: Dims, dtype: npt.DTypeLike) -> "LazyArray":
         """Make the array that shows everything stored, in stored order."""
+        # Ranges, not slices: they know their length, compose, hash and pickle.
         picks = tuple(range(size) for size in stored.shape)
         view = View(stored.order, tuple(range(len(stored))), picks)
         return cls(layout, stored, np.dtype(dtype).newbyteorder("="), view)
@@ -133,6 +134,7 @@ class LazyArray:
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
+        # NumPy 2 asks for copy=False when it wants a view; there is no memory yet to view.
         if copy is False:
             raise ValueError("pixels are read into a new array: leave out copy=False")
         pixels = as_numpy(self)
