@@ -5,7 +5,7 @@ Rule kept here: this module is the door; which dialect a file is written in, ``_
 
 from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
-from aicsio.formats._tiff.ifd import open_tiff, read_form
+from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.records import Contents, Source
 
 __all__ = ["read_contents", "recognises"]
@@ -13,7 +13,7 @@ __all__ = ["read_contents", "recognises"]
 
 def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
     """Say whether the content begins as TIFF or BigTIFF does."""
-    return read_form(head) is not None
+    return read_variant(head) is not None
 
 
 def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001 - part of the protocol

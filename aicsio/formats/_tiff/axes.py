@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from aicsio.formats._tiff.page import PageKind
+from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_metadata import guessed, unknown_letters
-from aicsio.formats._tiff.page_tables import Integers, Store
-from aicsio.formats._tiff.plane_map import Plan, lazy_array, split_samples
+from aicsio.formats._tiff.page_tables import Integers, PageTable
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, split_samples
 from aicsio.records import Diagnostic, LazyArray
 
 
 @attrs.frozen
-class Fit:
+class AxisLayout:
     """How the axes of a shape lie over pages."""
 
     lead: tuple[int, ...]
@@ -29,15 +29,15 @@ class Fit:
     """Axis of samples that are stored apart."""
 
 
-def fit(shape: Sequence[int], kind: PageKind) -> Fit | None:
+def match_axes_to_page(shape: Sequence[int], kind: PageStructure) -> AxisLayout | None:
     """Lay a shape over pages, from its end; ``None`` when its end is not the shape of a page.
 
     Examples
     --------
-    >>> from aicsio.formats._tiff.axes import fit
-    >>> from aicsio.formats._tiff.page import PageKind
-    >>> fit((5, 3, 20, 30), PageKind("<", width=30, length=20, samples=3, planar=True))
-    Fit(lead=(0,), plane=(2, 3), samples=1)
+    >>> from aicsio.formats._tiff.axes import match_axes_to_page
+    >>> from aicsio.formats._tiff.page import PageStructure
+    >>> match_axes_to_page((5, 3, 20, 30), PageStructure("<", width=30, length=20, samples=3, planar=True))
+    AxisLayout(lead=(0,), plane=(2, 3), samples=1)
     """
     page = [kind.samples, *kind.shape[:-1]] if kind.planar else list(kind.shape)
     axes = list(range(len(shape)))
@@ -50,31 +50,31 @@ def fit(shape: Sequence[int], kind: PageKind) -> Fit | None:
             return None
         plane.insert(0, axes.pop())
     samples = plane.pop(0) if kind.planar else None
-    return Fit((*axes, *spare), tuple(plane), samples)
+    return AxisLayout((*axes, *spare), tuple(plane), samples)
 
 
-def page_letters(kind: PageKind) -> str:
+def page_letters(kind: PageStructure) -> str:
     """Letters of a page's axes in the order in which they are stored."""
     return "S" + kind.letters[:-1] if kind.planar else kind.letters
 
 
-def named_array(
-    store: Store, pages: Integers, shape: Sequence[int], letters: str, where: str
+def lazy_array_of_axes(
+    page_table: PageTable, pages: Integers, shape: Sequence[int], letters: str, where: str
 ) -> tuple[LazyArray, list[Diagnostic]] | None:
     """Make the array of pages whose axes are named; ``None`` when shape and pages do not fit.
 
     Parameters
     ----------
-    store, pages
-        Pages in C order; -1 for one that is missing.
+    page_table, pages
+        TiffLayout in C order; -1 for one that is missing.
     shape, letters
         Of the whole, in the file's order; Q and I are unknown axes, which are named by guessing.
     where
         The file, for diagnostics.
     """
     there = pages[pages >= 0]
-    kind = store.kind(int(there[0])) if len(there) else None
-    found = None if kind is None else fit(shape, kind)
+    kind = page_table.kind(int(there[0])) if len(there) else None
+    found = None if kind is None else match_axes_to_page(shape, kind)
     if kind is None or found is None or math.prod(shape[axis] for axis in found.lead) != len(pages):
         return None
     notes: list[Diagnostic] = []
@@ -87,20 +87,20 @@ def named_array(
     if found.samples is not None and known[found.samples] != "S":
         # Samples stored apart under another name are pages of their own.
         samples = kind.samples
-        store, kind = (
-            split_samples(store),
+        page_table, kind = (
+            split_samples(page_table),
             attrs.evolve(kind, samples=1, planar=False, photometric=1, extra_samples=()),
         )
         pages = np.where(
             pages[:, None] < 0, -1, pages[:, None] * samples + np.arange(samples)
         ).reshape(-1)
-        found = Fit((*found.lead, found.samples), found.plane, None)
+        found = AxisLayout((*found.lead, found.samples), found.plane, None)
     plane = found.plane if found.samples is None else (*found.plane, found.samples)
-    plan = Plan.of_pages(
-        store,
+    plane_map = PlaneMap.of_pages(
+        page_table,
         pages,
         "".join(known[axis] for axis in found.lead),
         tuple(shape[axis] for axis in found.lead),
     )
-    array, more = lazy_array(plan, "".join(known[axis] for axis in plane), like=kind)
+    array, more = lazy_array(plane_map, "".join(known[axis] for axis in plane), like=kind)
     return array, [*notes, *more]

@@ -32,11 +32,11 @@ Value: TypeAlias = tuple[int, ...] | tuple[float, ...] | bytes
 MAX_TAGS = 4096
 """A directory with more entries than this is rubbish."""
 GAP = 4096
-"""Tag values closer than this are read together."""
+"""IfdEntry values closer than this are read together."""
 NEAR = 1 << 16
 """Bytes that are read at once where directories lie close together."""
 LEAST_ALLOWANCE = 16 << 20
-"""Tag values may come to this many bytes, or twice the file if that is more: pages may share values, but not always."""
+"""Limit of the bytes of tag values; for larger files, twice their size. Pages may share values, few pages do."""
 
 SIZES: Mapping[int, int] = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8,
@@ -57,7 +57,7 @@ _STRUCT: Mapping[str, str] = {
 
 
 @attrs.frozen
-class Form:
+class TiffVariant:
     """Byte order and widths of a TIFF file, from its header."""
 
     order: Literal["<", ">"]
@@ -94,14 +94,14 @@ class Form:
         return f"{self.order}HH{'Q8s' if self.big else 'I4s'}"
 
 
-FORMS: Mapping[tuple[str, bool], Form] = {
-    ("<", False): Form("<", False), (">", False): Form(">", False), ("<", True): Form("<", True),
-    (">", True): Form(">", True),
+VARIANTS: Mapping[tuple[str, bool], TiffVariant] = {
+    ("<", False): TiffVariant("<", False), (">", False): TiffVariant(">", False), ("<", True): TiffVariant("<", True),
+    (">", True): TiffVariant(">", True),
 }  # fmt: skip
 """The four that there are, so that what follows from each is worked out once."""
 
 
-class Tag(NamedTuple):
+class IfdEntry(NamedTuple):
     """An entry of one directory."""
 
     code: int
@@ -122,36 +122,36 @@ class Directory(NamedTuple):
     start: int
     """Byte offset of the first entry."""
 
-    def find(self, form: Form, code: int) -> Tag | None:
+    def find(self, form: TiffVariant, code: int) -> IfdEntry | None:
         """Return the first entry with a code."""
         return next((tag for tag in self._each(form) if tag.code == code), None)
 
-    def tags(self, form: Form) -> dict[int, Tag]:
+    def tags(self, form: TiffVariant) -> dict[int, IfdEntry]:
         """Entries by code; the first of several with one code."""
-        found: dict[int, Tag] = {}
+        found: dict[int, IfdEntry] = {}
         for tag in self._each(form):
             found.setdefault(tag.code, tag)
         return found
 
-    def _each(self, form: Form) -> Iterator[Tag]:
+    def _each(self, form: TiffVariant) -> Iterator[IfdEntry]:
         inline, pointer, itemsize = form.inline, form.pointer, struct.calcsize(form.row)
         own = self.start + itemsize - inline
         for code, kind, count, value in struct.iter_unpack(form.row, self.raw):
             at = own if SIZES.get(kind, 0) * count <= inline else struct.unpack(pointer, value)[0]
-            yield Tag(code, kind, count, at)
+            yield IfdEntry(code, kind, count, at)
             own += itemsize
 
 
-def read_form(head: bytes) -> tuple[Form, int] | None:
+def read_variant(head: bytes) -> tuple[TiffVariant, int] | None:
     """Return the form of a TIFF and the offset of its first directory, or ``None`` when it is no TIFF."""
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
         return None
     version = struct.unpack(order + "H", head[2:4])[0]
     if version == 42:
-        return FORMS[order, False], struct.unpack(order + "I", head[4:8])[0]
+        return VARIANTS[order, False], struct.unpack(order + "I", head[4:8])[0]
     if version == 43 and len(head) >= 16:
-        return FORMS[order, True], struct.unpack(order + "Q", head[8:16])[0]
+        return VARIANTS[order, True], struct.unpack(order + "Q", head[8:16])[0]
     return None
 
 
@@ -160,7 +160,7 @@ class Start:
     """The start of a TIFF, which the session keeps: several ask for it while one file is being opened."""
 
     reader: Reader
-    form: Form
+    form: TiffVariant
     first: int
     """Offset of the first directory."""
     loan: contextlib.AbstractContextManager[Reader]
@@ -189,9 +189,9 @@ class Start:
         self.loan.__exit__(None, None, None)
 
 
-def _read_header(source: Source, reader: Reader) -> tuple[Form, int]:
+def _read_header(source: Source, reader: Reader) -> tuple[TiffVariant, int]:
     head = reader.read(0, 16 if source.size is None else min(16, source.size))
-    found = read_form(head)
+    found = read_variant(head)
     if found is None:
         raise CorruptFileError.at(source.uri, 0, "expected the header of a TIFF or BigTIFF file")
     form, first = found
@@ -203,12 +203,12 @@ def _read_header(source: Source, reader: Reader) -> tuple[Form, int]:
 
 
 @attrs.define
-class File:
+class OpenTiff:
     """An open TIFF: its bytes, form and size; lives while a file is being opened."""
 
     source: Source
     reader: Reader
-    form: Form
+    form: TiffVariant
     size: int
     start: Start
     _spent: int = 0
@@ -239,9 +239,9 @@ class _Opened:
         self._source = source
         self._loan = readers.borrow(("tiff", source), functools.partial(Start.of, source))
 
-    def __enter__(self) -> tuple[File, int]:
+    def __enter__(self) -> tuple[OpenTiff, int]:
         start, size = self._loan.__enter__(), self._source.size
-        return File(
+        return OpenTiff(
             self._source, start.reader, start.form, 1 << 62 if size is None else size, start
         ), start.first
 
@@ -249,7 +249,7 @@ class _Opened:
         self._loan.__exit__(None, None, None)
 
 
-def open_tiff(source: Source) -> contextlib.AbstractContextManager[tuple[File, int]]:
+def open_tiff(source: Source) -> contextlib.AbstractContextManager[tuple[OpenTiff, int]]:
     """Lend an open TIFF and the offset of its first directory.
 
     Raises
@@ -263,7 +263,7 @@ def open_tiff(source: Source) -> contextlib.AbstractContextManager[tuple[File, i
 # ---------------------------------------------------------------- directories
 
 
-def read_directory(file: File, offset: int, guess: int = 512) -> tuple[Directory, int, int]:
+def read_directory(file: OpenTiff, offset: int, guess: int = 512) -> tuple[Directory, int, int]:
     """Read the directory at an offset.
 
     Returns
@@ -304,7 +304,7 @@ def read_directory(file: File, offset: int, guess: int = 512) -> tuple[Directory
     return found
 
 
-class Run(NamedTuple):
+class DirectoryRun(NamedTuple):
     """Directories that follow each other in the chain and have equally many entries."""
 
     first: int
@@ -321,13 +321,13 @@ class Chain(Sequence[Directory]):
 
     number: int
     """Bytes before the first entry."""
-    runs: tuple[Run, ...]
+    runs: tuple[DirectoryRun, ...]
     """In order."""
 
     @classmethod
     def of(cls, directories: Sequence[Directory]) -> "Chain":
         """Make the chain of directories that were read one by one."""
-        link = _Links(directories[0].start - directories[0].offset)
+        link = _ChainBuilder(directories[0].start - directories[0].offset)
         for directory in directories:
             link.add(directory.offset, directory.raw)
         return link.chain()
@@ -352,7 +352,7 @@ class Chain(Sequence[Directory]):
         run = self._run_of(page)
         return run.offsets[page - run.first]
 
-    def _run_of(self, page: int) -> Run:
+    def _run_of(self, page: int) -> DirectoryRun:
         return self.runs[bisect.bisect_right(self.runs, page, key=operator.attrgetter("first")) - 1]
 
     def page_at(self, offset: int) -> int:
@@ -362,12 +362,12 @@ class Chain(Sequence[Directory]):
         )
 
 
-class _Links:
+class _ChainBuilder:
     """A chain that grows; lives while it is being read."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._runs: list[Run] = []
+        self._runs: list[DirectoryRun] = []
         self._offsets: list[int] = []
         self._raws: list[bytes] = []
         self._highest = 0
@@ -403,7 +403,7 @@ class _Links:
     def extend(self, offsets: Sequence[int], raw: bytes) -> None:
         """Append many that have equally many entries."""
         self._flush()
-        self._runs.append(Run(self.count, offsets, raw))
+        self._runs.append(DirectoryRun(self.count, offsets, raw))
         self.count += len(offsets)
         self._highest = max(self._highest, offsets[-1])
         if self._seen is not None:
@@ -412,7 +412,7 @@ class _Links:
     def _flush(self) -> None:
         if self._raws:
             first = self.count - len(self._raws)
-            self._runs.append(Run(first, self._offsets, b"".join(self._raws)))
+            self._runs.append(DirectoryRun(first, self._offsets, b"".join(self._raws)))
             self._offsets, self._raws = [], []
 
     def chain(self) -> Chain:
@@ -421,7 +421,7 @@ class _Links:
         return Chain(self._number, tuple(self._runs))
 
 
-def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
+def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
     """Follow the chain of directories from the first.
 
     Raises
@@ -437,7 +437,7 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
         struct.Struct(form.pointer).unpack_from,
     )
     number, entry, tail = struct.calcsize(form.number), form.entry.itemsize, form.inline
-    links, last, distance = _Links(number), first, 0
+    links, last, distance = _ChainBuilder(number), first, 0
     links.add(first, directory.raw)
     while offset:
         if links.has(offset):
@@ -469,7 +469,7 @@ def read_chain(file: File, first: int) -> tuple[Chain, list[Diagnostic]]:
     return links.chain(), []
 
 
-def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[range, bytes, int]:
+def _read_run(file: OpenTiff, offset: int, stride: int, whole: int) -> tuple[range, bytes, int]:
     """Read directories that follow each other at even distances, as far as each points to the next.
 
     Returns where they are, their entries, and where the last one points.
@@ -497,7 +497,7 @@ def _read_run(file: File, offset: int, stride: int, whole: int) -> tuple[range, 
     return offsets[:length], raw, int(following[length - 1]) if length else 0
 
 
-def read_value(file: File, tag: Tag, limit: int = 64 << 20) -> Value:
+def read_value(file: OpenTiff, tag: IfdEntry, limit: int = 64 << 20) -> Value:
     """Return the value of a tag: a tuple of numbers, or bytes for ASCII and UNDEFINED.
 
     Raises
@@ -515,7 +515,7 @@ def read_value(file: File, tag: Tag, limit: int = 64 << 20) -> Value:
     return unpack(file.read(tag.at, nbytes), tag.type, file.form)
 
 
-def unpack(raw: bytes, kind: int, form: Form) -> Value:
+def unpack(raw: bytes, kind: int, form: TiffVariant) -> Value:
     if kind not in NUMPY:
         return raw
     name = _STRUCT[NUMPY[kind]]

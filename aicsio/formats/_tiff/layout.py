@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.records import Codec, DType, Encoded, Piece, Selection, Source, Strided
+from aicsio.records.packed import PackedIntegers
 
 Four: TypeAlias = tuple[int, int, int, int]
 """Depth, rows, columns, samples."""
@@ -28,51 +29,7 @@ RAW_BLOCK_BYTES = 8 << 20
 
 
 @attrs.frozen
-class Column:
-    """Whole numbers in as few bytes as they need; start and step where they grow evenly."""
-
-    size: int
-    """How many there are."""
-    type: str
-    """``<u4`` or ``<u8``; ``<i8`` for start and step."""
-    raw: bytes = attrs.field(repr=False)
-    """The numbers, or start and step."""
-
-    @classmethod
-    def of(cls, table: npt.NDArray[np.uint64]) -> "Column":
-        """Pack an array."""
-        numbers = table.reshape(-1)
-        signed = numbers.view(np.int64)
-        step = int(signed[1]) - int(signed[0]) if numbers.size > 1 else 0
-        if numbers.size and np.count_nonzero(signed[1:] - signed[:-1] == step) == numbers.size - 1:
-            return cls(numbers.size, "<i8", struct.pack("<qq", signed[0], step))
-        kind = "<u4" if not numbers.size or int(numbers.max()) < 1 << 32 else "<u8"
-        return cls(numbers.size, kind, numbers.astype(kind).tobytes())
-
-    @classmethod
-    def zeros(cls, size: int) -> "Column":
-        """Make one without a number in it."""
-        return cls(size, "<i8", bytes(16))
-
-    def at(self, index: int) -> int:
-        """Return one number."""
-        if self.type == "<i8":
-            return int.from_bytes(self.raw[:8], "little") + index * int.from_bytes(
-                self.raw[8:], "little", signed=True
-            )
-        wide = 4 if self.type == "<u4" else 8
-        return int.from_bytes(self.raw[index * wide : (index + 1) * wide], "little")
-
-    def take(self, indices: Integers) -> Integers:
-        """Return many numbers."""
-        numbers = np.frombuffer(self.raw, self.type)
-        if self.type == "<i8":
-            return np.asarray(numbers[0] + indices * numbers[1], np.int64)
-        return np.asarray(numbers[indices].astype(np.int64))
-
-
-@attrs.frozen
-class Segments:
+class PlaneGroup:
     """Strips or tiles of planes that are stored alike, in one file."""
 
     source: Source
@@ -88,10 +45,10 @@ class Segments:
     codecs: tuple[Codec, ...]
     """From bytes to pixels; none where they are raw."""
     width: int
-    """Segments of a plane that the tables list; the others are not stored."""
-    offsets: Column
+    """PlaneGroup of a plane that the tables list; the others are not stored."""
+    offsets: PackedIntegers
     """Byte offset, (planes, width); 0 where nothing is stored."""
-    counts: Column
+    counts: PackedIntegers
     """Byte count, (planes, width)."""
 
     def inner(self, shape: Four) -> Four:
@@ -109,7 +66,7 @@ class Segments:
 
 
 @attrs.frozen
-class Cut:
+class SegmentWindow:
     """What a window takes of one segment of a plane, as depth, rows, columns and samples."""
 
     index: int
@@ -125,7 +82,7 @@ class Cut:
 
 
 @attrs.frozen
-class Pages:
+class TiffLayout:
     """Planes of equal shape, anywhere in any number of TIFF files."""
 
     lead: tuple[int, ...]
@@ -134,7 +91,7 @@ class Pages:
     """Depth, rows, columns and samples of a plane."""
     axes: tuple[bool, bool]
     """Whether the stored array has an axis of depth, and one of samples."""
-    groups: tuple[Segments, ...]
+    groups: tuple[PlaneGroup, ...]
     """How planes are stored."""
     block_shape: tuple[int, ...]
     """Size of a block along each stored axis."""
@@ -169,7 +126,7 @@ class Pages:
             else:
                 yield from self._raw(group, own, cuts)
 
-    def unfolded(self, axis: int, size: int) -> "Pages":
+    def unfolded(self, axis: int, size: int) -> "TiffLayout":
         """Split an axis along which planes are counted in two, the second of which runs faster."""
 
         def split(sizes: tuple[int, ...], inner: int) -> tuple[int, ...]:
@@ -227,7 +184,9 @@ class Pages:
                     group.source, offset, shape, strides, group.dtype, Selection(crop, taken, place)
                 )
 
-    def _coded(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Encoded]:
+    def _coded(
+        self, group: PlaneGroup, rows: Integers, cuts: Sequence[SegmentWindow]
+    ) -> Iterator[Encoded]:
         one, none = (1,) * rows.ndim, (0,) * rows.ndim
         stored = [cut for cut in cuts if cut.index < group.width]
         if not stored:
@@ -263,7 +222,9 @@ class Pages:
                         Selection(crop, extent, to),
                     )
 
-    def _raw(self, group: Segments, rows: Integers, cuts: Sequence[Cut]) -> Iterator[Strided]:
+    def _raw(
+        self, group: PlaneGroup, rows: Integers, cuts: Sequence[SegmentWindow]
+    ) -> Iterator[Strided]:
         none = (0,) * rows.ndim
         for cut in cuts:
             inner = group.inner(cut.shape)
@@ -299,11 +260,11 @@ def _cuts(
     plane: Four,
     first: Four,
     extent: Four,
-) -> tuple[Cut, ...]:
+) -> tuple[SegmentWindow, ...]:
     """List what a window of a plane takes of each segment it meets: the same for the blocks of all planes."""
     grid = [-(-n // size) for n, size in zip(plane, full, strict=False)]
     if not planar:
-        # Rows of segments that the tables do not reach are not stored: nothing is gained by looking at each.
+        # SegmentTable of segments that the tables do not reach are not stored: nothing is gained by looking at each.
         last = -(-width // max(grid[2], 1)) * full[1]
         extent = (
             (extent[0], max(min(extent[1], last - first[1]), 0), *extent[2:])
@@ -324,7 +285,7 @@ def _cuts(
     for sample, depth, row, column in itertools.product(samples, *per_axis):
         number = ((sample[0] * grid[0] + depth[0]) * grid[1] + row[0]) * grid[2] + column[0]
         shape, crop, taken, place = zip(depth[1:], row[1:], column[1:], sample[1:], strict=True)
-        found.append(Cut(number, shape, crop, taken, place))
+        found.append(SegmentWindow(number, shape, crop, taken, place))
     return tuple(found)
 
 
@@ -341,7 +302,7 @@ def _part(
 def even_runs(
     offsets: Integers, at: tuple[int, ...]
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], int, tuple[int, ...]]]:
-    """Cut an array of offsets into parts whose offsets grow evenly along each axis; zeros are left out.
+    """SegmentWindow an array of offsets into parts whose offsets grow evenly along each axis; zeros are left out.
 
     Yields
     ------
@@ -385,7 +346,7 @@ def block_shape(
     Parameters
     ----------
     lead, plane, axes
-        See ``Pages``.
+        See ``TiffLayout``.
     itemsize
         Bytes of a sample once read.
     unit

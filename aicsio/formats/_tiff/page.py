@@ -1,7 +1,7 @@
 """How the pixels of a TIFF page are stored: from tag values to a segment grid, a type and a chain of codecs.
 
 Rule kept here: pure functions of tag values. Samples stay as they are stored -- palette indices, MinIsWhite, inks --
-except where TIFF stores RGB in a form of its own (YCbCr), which is converted, because S is always R, G, B[, A].
+except where TIFF page_tables RGB in a form of its own (YCbCr), which is converted, because S is always R, G, B[, A].
 
 Source of the facts: TIFF 6.0 (Adobe, 1992); TIFF technical notes 1 to 3; the tag list of libtiff for later codes.
 """
@@ -37,7 +37,7 @@ _NAMES: Mapping[int, str] = {
 
 
 @attrs.frozen(cache_hash=True)
-class PageKind:
+class PageStructure:
     """What pages that are decoded alike have in common."""
 
     order: Literal["<", ">"]
@@ -45,7 +45,7 @@ class PageKind:
     width: int
     """Columns."""
     length: int
-    """Rows."""
+    """SegmentTable."""
     depth: int = 1
     """Sections inside one page (SGI ImageDepth)."""
     samples: int = 1
@@ -67,7 +67,7 @@ class PageKind:
     tile: tuple[int, int, int] | None = None
     """Depth, length and width of tiles; ``None`` for strips."""
     rows_per_strip: int = 0
-    """Rows of a strip."""
+    """SegmentTable of a strip."""
     extra_samples: tuple[int, ...] = ()
     """Meaning of the samples beyond those of the photometric interpretation."""
     reduced: bool = False
@@ -204,7 +204,7 @@ class PageKind:
         )
 
 
-def _kind_of_number(kind: PageKind) -> str:
+def _kind_of_number(kind: PageStructure) -> str:
     if len(set(kind.bits)) > 1:
         if max(kind.bits) > 16 or sum(kind.bits) > 64 or len(kind.bits) != kind.samples:
             raise UnsupportedFormatError(f"samples of {kind.bits} bits cannot be unpacked")
@@ -224,7 +224,7 @@ def _kind_of_number(kind: PageKind) -> str:
     raise UnsupportedFormatError(f"samples of {bits} bits in SampleFormat {form} have no type here")
 
 
-def _packing(kind: PageKind) -> tuple[tuple[str, Value], ...]:
+def _packing(kind: PageStructure) -> tuple[tuple[str, Value], ...]:
     """Tell LZW, which must know the size of its result, how samples are packed."""
     if kind.compression != 5 or not _unpacking(kind):
         return ()
@@ -232,7 +232,7 @@ def _packing(kind: PageKind) -> tuple[tuple[str, Value], ...]:
     return ("sampled", kind.sampled), ("packing", (rows, kind.raw_bytes(rows) // kind.segment[0]))
 
 
-def _unpacking(kind: PageKind) -> tuple[Codec, ...]:
+def _unpacking(kind: PageStructure) -> tuple[Codec, ...]:
     """Return the step that turns stored samples into numbers that numpy has."""
     bits, run = kind.bits[0], kind.segment[2] * kind.contiguous_samples
     if kind.subsampled:
@@ -264,7 +264,7 @@ def _unpacking(kind: PageKind) -> tuple[Codec, ...]:
     return (Codec("packints", (("bits", bits), ("run", run), *signed)),)
 
 
-def _unpredicting(kind: PageKind) -> tuple[Codec, ...]:
+def _unpredicting(kind: PageStructure) -> tuple[Codec, ...]:
     axis, bits = ("axis", -2 if kind.sampled else -1), kind.bits[0]
     name, dist = {
         1: ("", 1), 2: ("delta", 1), 3: ("floatpred", 1), 34892: ("delta", 2), 34893: ("delta", 4),
@@ -287,7 +287,7 @@ def _unpredicting(kind: PageKind) -> tuple[Codec, ...]:
     return (Codec(name, (axis, *far, *wrap)),)
 
 
-def _jpeg_codec(kind: PageKind) -> Codec:
+def _jpeg_codec(kind: PageStructure) -> Codec:
     """Choose the colour spaces of the stored stream and of the result, as libtiff does."""
     spaces: list[tuple[str, int | str | None]] = []
     if not kind.extra_samples:
@@ -304,7 +304,7 @@ def _jpeg_codec(kind: PageKind) -> Codec:
     return Codec("jpeg", (("sampled", kind.sampled), *present, *spaces, ("bits", kind.bits[0])))
 
 
-def _image_codecs(kind: PageKind) -> tuple[Codec, ...]:
+def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
     name = _IMAGE_CODECS[kind.compression]
     more: tuple[tuple[str, int | bool], ...] = ()
     before: tuple[Codec, ...] = ()
@@ -325,7 +325,7 @@ def _image_codecs(kind: PageKind) -> tuple[Codec, ...]:
     return (*before, Codec(name, (("sampled", kind.sampled), *more)))
 
 
-def diagnose(kind: PageKind, where: str) -> list[Diagnostic]:
+def diagnose(kind: PageStructure, where: str) -> list[Diagnostic]:
     """Say what of a page is shown as stored though a viewer would turn or invert it."""
     notes = []
     if kind.photometric == MIN_IS_WHITE and kind.compression not in {2, 3, 4}:

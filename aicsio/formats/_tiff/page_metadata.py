@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Directory, File, Tag, Value, read_value, text_of
-from aicsio.formats._tiff.page import PALETTE, PageKind
+from aicsio.formats._tiff.ifd import Directory, IfdEntry, OpenTiff, Value, read_value, text_of
+from aicsio.formats._tiff.page import PALETTE, PageStructure
 from aicsio.records import Diagnostic, PixelSize
 
 IMAGE_DESCRIPTION, SOFTWARE = 270, 305
@@ -23,14 +23,14 @@ _MICROMETRES = {2: 25400.0, 3: 10000.0}
 
 
 @attrs.frozen(eq=False)
-class Facts:
+class PageTags:
     """Tags of one page, read on demand; lives while a file is being opened."""
 
-    file: File
-    tags: Mapping[int, Tag]
+    file: OpenTiff
+    tags: Mapping[int, IfdEntry]
 
     @classmethod
-    def of(cls, file: File, directory: Directory) -> "Facts":
+    def of(cls, file: OpenTiff, directory: Directory) -> "PageTags":
         """Look at one directory."""
         return cls(file, directory.tags(file.form))
 
@@ -99,7 +99,7 @@ class Facts:
         year, month, day, time = found.groups()
         return f"{year}-{month}-{day}T{time}"
 
-    def color_map(self, kind: PageKind) -> bytes | None:
+    def color_map(self, kind: PageStructure) -> bytes | None:
         """Palette of indexed pixels: little-endian uint16, (3, entries)."""
         value = self.value(320)
         if (

@@ -11,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Chain, Directory, File, read_chain, read_directory
-from aicsio.formats._tiff.page import PageKind
-from aicsio.formats._tiff.page_tags import page_kind
-from aicsio.formats._tiff.tag_tables import Counts, Group, joined, tabulate
+from aicsio.formats._tiff.ifd import Chain, Directory, OpenTiff, read_chain, read_directory
+from aicsio.formats._tiff.page import PageStructure
+from aicsio.formats._tiff.page_tags import read_page_structure
+from aicsio.formats._tiff.tag_tables import Counts, PageGroup, joined, tabulate
 from aicsio.records import Diagnostic, Source
 
 Integers = npt.NDArray[np.int64]
 
 
 @attrs.frozen(eq=False)
-class Rows:
+class SegmentTable:
     """Strips or tiles of all pages of one kind."""
 
-    kind: PageKind
+    kind: PageStructure
     """How they are stored."""
     offsets: Counts
     """(pages, segments), 0 where nothing is stored."""
@@ -33,12 +33,12 @@ class Rows:
 
 
 @attrs.frozen(eq=False)
-class Store:
+class PageTable:
     """All pages of one file; lives while files are being opened."""
 
     source: Source
     """The file."""
-    rows: tuple[Rows, ...]
+    rows: tuple[SegmentTable, ...]
     """Tables by kind."""
     kind_of: Integers
     """Index into ``rows`` for each page; -1 for pages that cannot be used."""
@@ -52,13 +52,13 @@ class Store:
     def __len__(self) -> int:
         return len(self.kind_of)
 
-    def kind(self, page: int) -> PageKind | None:
+    def kind(self, page: int) -> PageStructure | None:
         """How a page is stored, or ``None`` when it cannot be used."""
         number = int(self.kind_of[page])
         return None if number < 0 else self.rows[number].kind
 
 
-def open_store(file: File, first: int) -> tuple[Store, list[Diagnostic]]:
+def open_page_table(file: OpenTiff, first: int) -> tuple[PageTable, list[Diagnostic]]:
     """Read the tables of a whole file, from the offset of its first directory.
 
     Raises
@@ -67,11 +67,13 @@ def open_store(file: File, first: int) -> tuple[Store, list[Diagnostic]]:
         When no page can be used.
     """
     directories, diagnostics = read_chain(file, first)
-    store, more = make_store(file, directories)
-    return store, [*diagnostics, *more]
+    page_table, more = build_page_table(file, directories)
+    return page_table, [*diagnostics, *more]
 
 
-def stores_at(file: File, offsets: Sequence[int]) -> tuple[Store | None, list[Diagnostic]]:
+def page_table_at(
+    file: OpenTiff, offsets: Sequence[int]
+) -> tuple[PageTable | None, list[Diagnostic]]:
     """Read the tables of directories at given offsets (SubIFDs); those that cannot be read are left out."""
     directories: list[Directory] = []
     diagnostics: list[Diagnostic] = []
@@ -83,13 +85,13 @@ def stores_at(file: File, offsets: Sequence[int]) -> tuple[Store | None, list[Di
     if len(directories) < len(offsets) or not directories:
         return None, diagnostics
     try:
-        store, more = make_store(file, Chain.of(directories))
+        page_table, more = build_page_table(file, Chain.of(directories))
     except CorruptFileError as error:
         return None, [Diagnostic("tiff-broken-subifd", str(error), file.source.uri)]
-    return store, [*diagnostics, *more]
+    return page_table, [*diagnostics, *more]
 
 
-def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]:
+def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, list[Diagnostic]]:
     """Read the tables of some directories.
 
     Raises
@@ -98,13 +100,13 @@ def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]
         When none of them can be used.
     """
     groups, diagnostics = tabulate(file, directories)
-    kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]] = {}
+    kinds: dict[PageStructure, list[tuple[Integers, Counts, Counts]]] = {}
     sub_ifds: dict[int, tuple[int, ...]] = {}
     trouble: CorruptFileError | None = None
     for group in groups:
         where = directories.offset(int(group.pages[0]))
         try:
-            kind = page_kind(group.values, file.form.order)
+            kind = read_page_structure(group.values, file.form.order)
             offsets, counts, notes = _segments(file, kind, group, where)
         except CorruptFileError as error:
             trouble = trouble or file.error(
@@ -132,10 +134,10 @@ def make_store(file: File, directories: Chain) -> tuple[Store, list[Diagnostic]]
 
 def _assemble(
     source: Source,
-    kinds: dict[PageKind, list[tuple[Integers, Counts, Counts]]],
+    kinds: dict[PageStructure, list[tuple[Integers, Counts, Counts]]],
     sub_ifds: dict[int, tuple[int, ...]],
     directories: Chain,
-) -> Store:
+) -> PageTable:
     total = len(directories)
     kind_of, row_of = np.zeros((2, total), np.int64)
     if sum(len(pages) for parts in kinds.values() for pages, _, _ in parts) < total:
@@ -153,8 +155,8 @@ def _assemble(
             row_of = pages
         else:
             kind_of[pages], row_of[pages] = number, np.arange(len(pages))
-        rows.append(Rows(kind, offsets, counts))
-    return Store(source, tuple(rows), kind_of, row_of, sub_ifds, directories)
+        rows.append(SegmentTable(kind, offsets, counts))
+    return PageTable(source, tuple(rows), kind_of, row_of, sub_ifds, directories)
 
 
 def widened(table: Counts, width: int) -> Counts:
@@ -168,7 +170,7 @@ def widened(table: Counts, width: int) -> Counts:
 
 
 def _segments(
-    file: File, kind: PageKind, group: Group, where: int
+    file: OpenTiff, kind: PageStructure, group: PageGroup, where: int
 ) -> tuple[Counts, Counts, list[Diagnostic]]:
     """Give each page as many offsets and counts as it has segments, as far as the file has them."""
     offsets, counts, notes = group.offsets, group.counts, []
@@ -204,7 +206,9 @@ def _segments(
     return offsets, counts, notes
 
 
-def _whole_stream(file: File, kind: PageKind, group: Group) -> tuple[Counts, Counts] | None:
+def _whole_stream(
+    file: OpenTiff, kind: PageStructure, group: PageGroup
+) -> tuple[Counts, Counts] | None:
     """Find the JPEG stream of whole pages that JPEGInterchangeFormat points to (TIFF 6.0 section 22)."""
     start, length = _first(group.values.get(513)), _first(group.values.get(514))
     if kind.segments != 1 or not _is_jpeg(file, start):
@@ -213,7 +217,7 @@ def _whole_stream(file: File, kind: PageKind, group: Group) -> tuple[Counts, Cou
     return offsets, np.full_like(offsets, length or file.size - start)
 
 
-def _is_jpeg(file: File, offset: int) -> bool:
+def _is_jpeg(file: OpenTiff, offset: int) -> bool:
     return 8 <= offset < file.size - 2 and file.read(offset, 2) == b"\xff\xd8"
 
 
@@ -221,7 +225,7 @@ def _first(value: object) -> int:
     return int(value[0]) if isinstance(value, tuple) and value else 0
 
 
-def _estimated(file: File, kind: PageKind, offsets: Counts) -> Counts:
+def _estimated(file: OpenTiff, kind: PageStructure, offsets: Counts) -> Counts:
     """Guess byte counts that the file does not give: the size of raw pixels, else up to the end of the file."""
     rest = np.maximum(file.size - np.minimum(offsets, file.size).astype(np.int64), 0).astype(
         np.uint64

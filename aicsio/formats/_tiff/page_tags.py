@@ -11,10 +11,10 @@ from typing import Literal
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.ifd import Value
-from aicsio.formats._tiff.page import JPEG, YCBCR, PageKind
+from aicsio.formats._tiff.page import JPEG, YCBCR, PageStructure
 
 
-def page_kind(values: Mapping[int, Value], order: Literal["<", ">"]) -> PageKind:
+def read_page_structure(values: Mapping[int, Value], order: Literal["<", ">"]) -> PageStructure:
     """Read the structure of a page from its tags; files of one series share it, with all that follows from it.
 
     Parameters
@@ -33,7 +33,7 @@ def page_kind(values: Mapping[int, Value], order: Literal["<", ">"]) -> PageKind
 
 
 @functools.lru_cache(maxsize=64)
-def _page_kind(items: tuple[tuple[int, Value], ...], order: Literal["<", ">"]) -> PageKind:
+def _page_kind(items: tuple[tuple[int, Value], ...], order: Literal["<", ">"]) -> PageStructure:
     values = dict(items)
     width, length = _one(values, 256, 0), _one(values, 257, 0)
     samples = max(_one(values, 277, 1), 1)
@@ -51,7 +51,7 @@ def _page_kind(items: tuple[tuple[int, Value], ...], order: Literal["<", ">"]) -
     flags = _one(values, 254, 0) or {2: 1, 3: 2}.get(_one(values, 255, 1), 0)
     planar = _one(values, 284, 1) == 2 and samples > 1
     subsampling = _whole(values, 530)[:2]
-    return PageKind(
+    return PageStructure(
         order=order,
         width=width,
         length=length,

@@ -11,36 +11,41 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Chain, File, read_directory
-from aicsio.formats._tiff.layout import Column, Four, Pages, Segments, block_shape
-from aicsio.formats._tiff.page import PageKind
-from aicsio.formats._tiff.page_tables import Integers, Rows, Store, widened
+from aicsio.formats._tiff.ifd import Chain, OpenTiff, read_directory
+from aicsio.formats._tiff.layout import Four, PlaneGroup, TiffLayout, block_shape
+from aicsio.formats._tiff.page import PageStructure
+from aicsio.formats._tiff.page_tables import Integers, PageTable, SegmentTable, widened
 from aicsio.formats._tiff.tag_tables import Counts, tabulate
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
+from aicsio.records.packed import PackedIntegers
 
 
 @attrs.frozen(eq=False)
-class Plan:
+class PlaneMap:
     """Which pages make an array: the step between tables and a ``LazyArray``."""
 
     letters: str
     """Letters of the axes along which planes are counted."""
     shape: tuple[int, ...]
     """Their sizes."""
-    stores: tuple[Store, ...]
+    page_tables: tuple[PageTable, ...]
     """Files that hold pages."""
-    store_of: Integers
-    """File of each plane, in C order over ``shape``."""
+    table_of: Integers
+    """OpenTiff of each plane, in C order over ``shape``."""
     page_of: Integers
     """Page of each plane in its file; -1 where there is none."""
 
     @classmethod
     def of_pages(
-        cls, store: Store, pages: Sequence[int] | Integers, letters: str, shape: tuple[int, ...]
-    ) -> "Plan":
-        """Plan an array of pages of one file."""
+        cls,
+        page_table: PageTable,
+        pages: Sequence[int] | Integers,
+        letters: str,
+        shape: tuple[int, ...],
+    ) -> "PlaneMap":
+        """PlaneMap an array of pages of one file."""
         page_of = np.asarray(pages, np.int64)
-        return cls(letters, shape, (store,), np.zeros(len(page_of), np.int64), page_of)
+        return cls(letters, shape, (page_table,), np.zeros(len(page_of), np.int64), page_of)
 
 
 def length_of(array: LazyArray, letter: str, default: int) -> int:
@@ -49,13 +54,13 @@ def length_of(array: LazyArray, letter: str, default: int) -> int:
 
 
 def lazy_array(
-    plan: Plan, plane_letters: str | None = None, like: PageKind | None = None
+    plane_map: PlaneMap, plane_letters: str | None = None, like: PageStructure | None = None
 ) -> tuple[LazyArray, list[Diagnostic]]:
-    """Make the array of a plan.
+    """Make the array of a plane_map.
 
     Parameters
     ----------
-    plan
+    plane_map
         Which pages.
     plane_letters
         Letters of the axes of a page, in place of ``ZYXS``.
@@ -69,46 +74,55 @@ def lazy_array(
     CorruptFileError
         When no plane is there.
     """
-    alone = _of_one_table(plan)
+    alone = _of_one_table(plane_map)
     if alone is not None and (like is None or _fits(alone[0].kind, like)):
         table, rows = alone
         return _array(
-            plan, plane_letters, like or table.kind, [_group_of(plan.stores[0].source, table, rows)]
+            plane_map,
+            plane_letters,
+            like or table.kind,
+            [_group_of(plane_map.page_tables[0].source, table, rows)],
         ), []
-    kind_of, row_of = _look_up(plan)
-    used = _pairs(plan.store_of, kind_of)
+    kind_of, row_of = _look_up(plane_map)
+    used = _pairs(plane_map.table_of, kind_of)
     if not used:
         raise CorruptFileError.at(
-            plan.stores[0].source.uri, None, "expected pixels, but none of the planes is there"
+            plane_map.page_tables[0].source.uri,
+            None,
+            "expected pixels, but none of the planes is there",
         )
     first = int((kind_of >= 0).argmax())
-    like = like or plan.stores[int(plan.store_of[first])].rows[int(kind_of[first])].kind
+    like = (
+        like or plane_map.page_tables[int(plane_map.table_of[first])].rows[int(kind_of[first])].kind
+    )
     group_of = np.zeros(len(kind_of), np.int64)
     rows = np.full(len(kind_of), -1, np.int64)
-    groups: list[Segments] = []
+    groups: list[PlaneGroup] = []
     diagnostics: list[Diagnostic] = []
-    for store, kind_number in used:
-        planes = np.flatnonzero((plan.store_of == store) & (kind_of == kind_number))
-        table = plan.stores[store].rows[kind_number]
+    for page_table, kind_number in used:
+        planes = np.flatnonzero((plane_map.table_of == page_table) & (kind_of == kind_number))
+        table = plane_map.page_tables[page_table].rows[kind_number]
         if not _fits(table.kind, like):
             text = f"{len(planes)} planes are blank: {_describe(table.kind)}, where {_describe(like)} is needed"
-            diagnostics.append(Diagnostic("page-does-not-fit", text, plan.stores[store].source.uri))
+            diagnostics.append(
+                Diagnostic("page-does-not-fit", text, plane_map.page_tables[page_table].source.uri)
+            )
             continue
         group_of[planes], rows[planes] = len(groups), np.arange(len(planes))
-        groups.append(_group_of(plan.stores[store].source, table, row_of[planes]))
+        groups.append(_group_of(plane_map.page_tables[page_table].source, table, row_of[planes]))
     simple = len(groups) == 1 and np.array_equal(rows, np.arange(len(rows)))
     tables = (
         b"" if len(groups) == 1 else group_of.astype("<i4").tobytes(),
         b"" if simple else rows.astype("<i4").tobytes(),
     )
-    return _array(plan, plane_letters, like, groups, *tables), diagnostics
+    return _array(plane_map, plane_letters, like, groups, *tables), diagnostics
 
 
 def _array(
-    plan: Plan,
+    plane_map: PlaneMap,
     plane_letters: str | None,
-    like: PageKind,
-    groups: Sequence[Segments],
+    like: PageStructure,
+    groups: Sequence[PlaneGroup],
     group_of: bytes = b"",
     row_of: bytes = b"",
 ) -> LazyArray:
@@ -117,55 +131,59 @@ def _array(
     axes = (like.depth > 1, like.sampled)
     if not groups:
         raise CorruptFileError.at(
-            plan.stores[0].source.uri, None, f"expected planes of {_describe(like)}, found none"
+            plane_map.page_tables[0].source.uri,
+            None,
+            f"expected planes of {_describe(like)}, found none",
         )
     unit = (
         (1, 1, 1) if not groups[0].codecs and groups[0].size[1] == like.length else groups[0].size
     )
-    shape = block_shape(plan.shape, plane, axes, dtype.itemsize, unit)
-    layout = Pages(plan.shape, plane, axes, tuple(groups), shape, group_of, row_of)
-    letters = plan.letters + (plane_letters or like.letters)
-    return LazyArray.whole(layout, Dims(letters, plan.shape + like.shape), dtype)
+    shape = block_shape(plane_map.shape, plane, axes, dtype.itemsize, unit)
+    layout = TiffLayout(plane_map.shape, plane, axes, tuple(groups), shape, group_of, row_of)
+    letters = plane_map.letters + (plane_letters or like.letters)
+    return LazyArray.whole(layout, Dims(letters, plane_map.shape + like.shape), dtype)
 
 
-def _of_one_table(plan: Plan) -> tuple[Rows, Integers] | None:
-    """The table that has all pages of a plan, and their rows in it: so it is for most files."""
-    store, pages = plan.stores[0], plan.page_of
+def _of_one_table(plane_map: PlaneMap) -> tuple[SegmentTable, Integers] | None:
+    """The table that has all pages of a plane_map, and their rows in it: so it is for most files."""
+    page_table, pages = plane_map.page_tables[0], plane_map.page_of
     if (
-        len(plan.stores) > 1
-        or len(store.rows) > 1
-        or len(store.rows[0].offsets) < len(store)
+        len(plane_map.page_tables) > 1
+        or len(page_table.rows) > 1
+        or len(page_table.rows[0].offsets) < len(page_table)
         or not pages.size
     ):
         return None
-    if pages[pages.argmin()] < 0 or pages[pages.argmax()] >= len(store):
+    if pages[pages.argmin()] < 0 or pages[pages.argmax()] >= len(page_table):
         return None
-    return store.rows[0], store.row_of.take(pages)
+    return page_table.rows[0], page_table.row_of.take(pages)
 
 
-def _pairs(store_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
-    """Return the different pairs of store and kind, without the planes that are missing."""
-    if len(kind_of) and kind_of.min() == kind_of.max() and store_of.min() == store_of.max():
-        return [(int(store_of[0]), int(kind_of[0]))] if kind_of[0] >= 0 else []
+def _pairs(table_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
+    """Return the different pairs of page_table and kind, without the planes that are missing."""
+    if len(kind_of) and kind_of.min() == kind_of.max() and table_of.min() == table_of.max():
+        return [(int(table_of[0]), int(kind_of[0]))] if kind_of[0] >= 0 else []
     there = kind_of >= 0
-    pairs = np.unique(np.stack([store_of[there], kind_of[there]]), axis=1)
+    pairs = np.unique(np.stack([table_of[there], kind_of[there]]), axis=1)
     return [(s, k) for s, k in pairs.T.tolist()]
 
 
-def _look_up(plan: Plan) -> tuple[Integers, Integers]:
+def _look_up(plane_map: PlaneMap) -> tuple[Integers, Integers]:
     """Kind and row of each plane in the tables of its file; -1 where the page is not there."""
-    kind_of = np.full(len(plan.page_of), -1, np.int64)
-    row_of = np.zeros(len(plan.page_of), np.int64)
-    for number, store in enumerate(plan.stores):
+    kind_of = np.full(len(plane_map.page_of), -1, np.int64)
+    row_of = np.zeros(len(plane_map.page_of), np.int64)
+    for number, page_table in enumerate(plane_map.page_tables):
         planes = np.flatnonzero(
-            (plan.store_of == number) & (plan.page_of >= 0) & (plan.page_of < len(store))
+            (plane_map.table_of == number)
+            & (plane_map.page_of >= 0)
+            & (plane_map.page_of < len(page_table))
         )
-        kind_of[planes] = store.kind_of[plan.page_of[planes]]
-        row_of[planes] = store.row_of[plan.page_of[planes]]
+        kind_of[planes] = page_table.kind_of[plane_map.page_of[planes]]
+        row_of[planes] = page_table.row_of[plane_map.page_of[planes]]
     return kind_of, row_of
 
 
-def _fits(kind: PageKind, like: PageKind) -> bool:
+def _fits(kind: PageStructure, like: PageStructure) -> bool:
     return (
         kind.shape == like.shape
         and kind.is_decodable
@@ -173,11 +191,11 @@ def _fits(kind: PageKind, like: PageKind) -> bool:
     )
 
 
-def _describe(kind: PageKind) -> str:
+def _describe(kind: PageStructure) -> str:
     return f"{' x '.join(map(str, kind.shape))} samples of {'/'.join(map(str, kind.bits))} bits"
 
 
-def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
+def _group_of(source: Source, table: SegmentTable, rows: Integers) -> PlaneGroup:
     """Pack the rows of one kind; strips of raw pixels that touch become one segment."""
     kind = table.kind
     offsets, counts = table.offsets.take(rows, axis=0), table.counts.take(rows, axis=0)
@@ -186,7 +204,7 @@ def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
     if not codecs and clipped and _touching(kind, offsets):
         size = (kind.depth, kind.length, kind.width)
         offsets = offsets[:, :: math.prod(kind.grid)]
-    return Segments(
+    return PlaneGroup(
         source=source,
         size=size,
         clipped=clipped,
@@ -194,13 +212,13 @@ def _group_of(source: Source, table: Rows, rows: Integers) -> Segments:
         dtype=kind.dtype,
         codecs=codecs,
         width=offsets.shape[1],
-        offsets=Column.of(offsets),
+        offsets=PackedIntegers.pack(offsets),
         # Raw pixels are found by their geometry.
-        counts=Column.of(counts) if codecs else Column.zeros(offsets.size),
+        counts=PackedIntegers.pack(counts) if codecs else PackedIntegers.constant(0, offsets.size),
     )
 
 
-def _touching(kind: PageKind, offsets: Counts) -> bool:
+def _touching(kind: PageStructure, offsets: Counts) -> bool:
     """Whether the strips of each sample plane follow each other without a gap."""
     strips = math.prod(kind.grid)
     if offsets.shape[1] != kind.segments or not offsets.all():
@@ -212,13 +230,13 @@ def _touching(kind: PageKind, offsets: Counts) -> bool:
 
 
 def contiguous(
-    file: File, store: Store, planes: int, following: int, page: int = 0
-) -> tuple[Store, Integers] | None:
+    file: OpenTiff, page_table: PageTable, planes: int, following: int, page: int = 0
+) -> tuple[PageTable, Integers] | None:
     """Show the planes that follow the pixels of a page without a gap, as if each had a directory.
 
     Parameters
     ----------
-    file, store, page
+    file, page_table, page
         The page that comes first.
     planes
         How many there are with it.
@@ -227,13 +245,13 @@ def contiguous(
 
     Returns
     -------
-    A store and its pages, or ``None`` when the pixels are not raw, or the file is too short.
+    A page_table and its pages, or ``None`` when the pixels are not raw, or the file is too short.
     """
-    kind = store.kind(page)
+    kind = page_table.kind(page)
     if kind is None or not kind.is_decodable or not kind.is_raw or kind.tile is not None:
         return None
-    table = store.rows[int(store.kind_of[page])]
-    offsets = table.offsets[int(store.row_of[page])][None]
+    table = page_table.rows[int(page_table.kind_of[page])]
+    offsets = table.offsets[int(page_table.row_of[page])][None]
     step = kind.raw_bytes(kind.length) * (kind.samples if kind.planar else 1) * kind.depth
     start, end = int(offsets[0, 0]), int(offsets[0, 0]) + planes * step
     if (
@@ -243,7 +261,7 @@ def contiguous(
         return None
     if not _touching(kind, offsets) or end > file.size or start < following < end:
         return None
-    if len(store.directories) > page and start < store.directories[page].offset < end:
+    if len(page_table.directories) > page and start < page_table.directories[page].offset < end:
         return None
     if following and planes > 1 and not _follows(file, following, start + step):
         return None
@@ -251,28 +269,28 @@ def contiguous(
     each = start + step * np.arange(planes, dtype=np.uint64)[:, None]
     if kind.planar:
         each = each + np.uint64(step // kind.samples) * np.arange(kind.samples, dtype=np.uint64)
-    rows = Rows(whole, each, np.zeros_like(each))
+    rows = SegmentTable(whole, each, np.zeros_like(each))
     pages = np.arange(planes)
-    return Store(
-        store.source, (rows,), np.zeros(planes, np.int64), pages, {}, store.directories
+    return PageTable(
+        page_table.source, (rows,), np.zeros(planes, np.int64), pages, {}, page_table.directories
     ), pages
 
 
-def _follows(file: File, directory: int, offset: int) -> bool:
+def _follows(file: OpenTiff, directory: int, offset: int) -> bool:
     """Whether the pixels of the next page begin at an offset."""
     groups, _ = tabulate(file, Chain.of([read_directory(file, directory)[0]]))
     return bool(groups) and groups[0].offsets.size > 0 and int(groups[0].offsets[0, 0]) == offset
 
 
-def split_samples(store: Store) -> Store:
+def split_samples(page_table: PageTable) -> PageTable:
     """Show a file whose samples are stored apart as one page for each sample."""
-    samples = store.rows[0].kind.samples
+    samples = page_table.rows[0].kind.samples
     rows = []
-    for table in store.rows:
+    for table in page_table.rows:
         kind = attrs.evolve(table.kind, samples=1, planar=False, photometric=1, extra_samples=())
         width = -(-table.offsets.shape[1] // samples)
         offsets, counts = (widened(part, width * samples) for part in (table.offsets, table.counts))
-        rows.append(Rows(kind, offsets.reshape(-1, width), counts.reshape(-1, width)))
-    kind_of = np.repeat(store.kind_of, samples)
-    row_of = (store.row_of[:, None] * samples + np.arange(samples)).reshape(-1)
-    return Store(store.source, tuple(rows), kind_of, row_of, {}, store.directories)
+        rows.append(SegmentTable(kind, offsets.reshape(-1, width), counts.reshape(-1, width)))
+    kind_of = np.repeat(page_table.kind_of, samples)
+    row_of = (page_table.row_of[:, None] * samples + np.arange(samples)).reshape(-1)
+    return PageTable(page_table.source, tuple(rows), kind_of, row_of, {}, page_table.directories)

@@ -1,4 +1,4 @@
-"""Pages of a plain TIFF -> scenes: pages that look alike are one scene, reduced ones its levels.
+"""TiffLayout of a plain TIFF -> scenes: pages that look alike are one scene, reduced ones its levels.
 
 Rule kept here: what the file says decides -- NewSubfileType, SubIFDs -- and what is guessed is told by a
 ``Diagnostic``. No page is dropped without one.
@@ -14,11 +14,11 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.formats._tiff.ifd import File
-from aicsio.formats._tiff.page import PageKind, diagnose
-from aicsio.formats._tiff.page_metadata import Facts, guessed
-from aicsio.formats._tiff.page_tables import Store, stores_at
-from aicsio.formats._tiff.plane_map import Plan, lazy_array
+from aicsio.formats._tiff.ifd import OpenTiff
+from aicsio.formats._tiff.page import PageStructure, diagnose
+from aicsio.formats._tiff.page_metadata import PageTags, guessed
+from aicsio.formats._tiff.page_tables import PageTable, page_table_at
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
 from aicsio.records import Diagnostic, LazyArray, Scene
 
 MOST_SUB_IFDS = 4096
@@ -26,24 +26,26 @@ MOST_SUB_IFDS = 4096
 
 
 @attrs.frozen(eq=False)
-class Series:
-    """Pages that look alike; lives while a file is being opened."""
+class PageSeries:
+    """TiffLayout that look alike; lives while a file is being opened."""
 
-    store: Store
+    page_table: PageTable
     pages: tuple[int, ...]
-    kind: PageKind
+    kind: PageStructure
 
     @property
     def size(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """SegmentTable and columns."""
         return self.kind.length, self.kind.width
 
 
-def all_series(store: Store) -> list[Series]:
+def all_series(page_table: PageTable) -> list[PageSeries]:
     """Sort the pages of a file into runs of pages that look alike; runs that alternate are joined."""
-    looks = [_look(rows.kind) for rows in store.rows]
+    looks = [_look(rows.kind) for rows in page_table.rows]
     usable = [
-        (looks[number], page) for page, number in enumerate(store.kind_of.tolist()) if number >= 0
+        (looks[number], page)
+        for page, number in enumerate(page_table.kind_of.tolist())
+        if number >= 0
     ]
     runs = [
         (look, [page for _, page in run])
@@ -54,7 +56,7 @@ def all_series(store: Store) -> list[Series]:
         for look, pages in runs:
             merged.setdefault(look, []).extend(pages)
         runs = list(merged.items())
-    return [Series(store, tuple(pages), _kind(store, pages[0])) for _, pages in runs]
+    return [PageSeries(page_table, tuple(pages), _kind(page_table, pages[0])) for _, pages in runs]
 
 
 def _alternate(looks: list[object]) -> bool:
@@ -63,7 +65,7 @@ def _alternate(looks: list[object]) -> bool:
     return period < len(looks) and all(look == looks[i % period] for i, look in enumerate(looks))
 
 
-def _look(kind: PageKind) -> object:
+def _look(kind: PageStructure) -> object:
     return (
         kind.shape,
         kind.bits,
@@ -75,11 +77,11 @@ def _look(kind: PageKind) -> object:
     )
 
 
-def _kind(store: Store, page: int) -> PageKind:
-    return store.rows[int(store.kind_of[page])].kind
+def _kind(page_table: PageTable, page: int) -> PageStructure:
+    return page_table.rows[int(page_table.kind_of[page])].kind
 
 
-def is_level_of(small: Series, large: Series) -> bool:
+def is_level_of(small: PageSeries, large: PageSeries) -> bool:
     """Whether pages can be a lower resolution of others: equal but for rows and columns, which shrink alike."""
     if (
         len(small.pages) != len(large.pages)
@@ -99,7 +101,7 @@ def is_level_of(small: Series, large: Series) -> bool:
     return all(abs(b - a / factor) <= 1.5 for a, b in zip(large.size, small.size, strict=True))
 
 
-def plain_scenes(file: File, store: Store) -> tuple[list[Scene], list[Diagnostic]]:
+def plain_scenes(file: OpenTiff, page_table: PageTable) -> tuple[list[Scene], list[Diagnostic]]:
     """Make scenes of all pages of a file.
 
     Raises
@@ -108,8 +110,8 @@ def plain_scenes(file: File, store: Store) -> tuple[list[Scene], list[Diagnostic
         When none of them can be decoded.
     """
     diagnostics: list[Diagnostic] = []
-    pyramids: list[list[Series]] = []
-    for series in all_series(store):
+    pyramids: list[list[PageSeries]] = []
+    for series in all_series(page_table):
         owner = next(
             (p for p in pyramids if series.kind.reduced and is_level_of(series, p[0])), None
         )
@@ -125,30 +127,32 @@ def plain_scenes(file: File, store: Store) -> tuple[list[Scene], list[Diagnostic
     return make_scenes(file, pyramids, diagnostics)
 
 
-def sub_series(file: File, series: Series) -> tuple[list[Series], list[Series], list[Diagnostic]]:
+def sub_series(
+    file: OpenTiff, series: PageSeries
+) -> tuple[list[PageSeries], list[PageSeries], list[Diagnostic]]:
     """Find the SubIFDs of the pages of a series: levels of it, and other images."""
-    offsets = [series.store.sub_ifds.get(page, ()) for page in series.pages]
+    offsets = [series.page_table.sub_ifds.get(page, ()) for page in series.pages]
     count = min(map(len, offsets), default=0)
-    levels: list[Series] = []
-    others: list[Series] = []
+    levels: list[PageSeries] = []
+    others: list[PageSeries] = []
     diagnostics: list[Diagnostic] = []
     rest = [offset for own in offsets for offset in own[count:]]
     for level in range(min(count, MOST_SUB_IFDS)):
-        store, notes = stores_at(file, [own[level] for own in offsets])
+        page_table, notes = page_table_at(file, [own[level] for own in offsets])
         diagnostics += notes
-        for found in all_series(store) if store is not None else ():
+        for found in all_series(page_table) if page_table is not None else ():
             same = len(found.pages) == len(series.pages) and is_level_of(found, series)
             (levels if same else others).append(found)
     for offset in rest[:MOST_SUB_IFDS]:
-        store, notes = stores_at(file, [offset])
+        page_table, notes = page_table_at(file, [offset])
         diagnostics += notes
-        others += all_series(store) if store is not None else []
+        others += all_series(page_table) if page_table is not None else []
     levels.sort(key=lambda found: found.size, reverse=True)
     return levels, others, diagnostics
 
 
 def make_scenes(
-    file: File, pyramids: Sequence[Sequence[Series]], diagnostics: list[Diagnostic]
+    file: OpenTiff, pyramids: Sequence[Sequence[PageSeries]], diagnostics: list[Diagnostic]
 ) -> tuple[list[Scene], list[Diagnostic]]:
     """Make one scene of each pyramid; those that cannot be decoded have no levels."""
     scenes: list[Scene] = []
@@ -156,7 +160,7 @@ def make_scenes(
     for pyramid in pyramids:
         top = sorted(pyramid, key=lambda series: series.size, reverse=True)
         where = f"page {top[0].pages[0]}"
-        facts = Facts.of(file, top[0].store.directories[top[0].pages[0]])
+        facts = PageTags.of(file, top[0].page_table.directories[top[0].pages[0]])
         arrays: list[LazyArray] = []
         try:
             for series in top:
@@ -187,9 +191,11 @@ def make_scenes(
     return scenes, diagnostics
 
 
-def _stack(series: Series) -> tuple[LazyArray, list[Diagnostic]]:
+def _stack(series: PageSeries) -> tuple[LazyArray, list[Diagnostic]]:
     """Stack pages that look alike along Z, which is a guess."""
     letters = "Z" if series.kind.depth == 1 else "T"
     shape = (len(series.pages),) if len(series.pages) > 1 else ()
-    plan = Plan.of_pages(series.store, np.array(series.pages), letters[: len(shape)], shape)
-    return lazy_array(plan, like=series.kind)
+    plane_map = PlaneMap.of_pages(
+        series.page_table, np.array(series.pages), letters[: len(shape)], shape
+    )
+    return lazy_array(plane_map, like=series.kind)

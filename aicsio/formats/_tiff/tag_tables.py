@@ -1,7 +1,7 @@
 """Tags of many pages as columns: what decides how pixels are stored, of all pages that look alike in one go.
 
 Rule kept here: pages are compared by the bytes of their entries, so that fifty thousand equal ones cost a few calls of
-numpy. Pages whose values lie outside the file are left out, with a ``Diagnostic``.
+numpy. TiffLayout whose values lie outside the file are left out, with a ``Diagnostic``.
 
 Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
 """
@@ -14,12 +14,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats._tiff.ifd import GAP, NUMPY, SIZES, Chain, File, Run, Value, unpack
+from aicsio.formats._tiff.ifd import GAP, NUMPY, SIZES, Chain, DirectoryRun, OpenTiff, Value, unpack
 from aicsio.records import Diagnostic
 
 Counts: TypeAlias = npt.NDArray[np.uint64]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
-Rows: TypeAlias = npt.NDArray[np.int64]
+Integers: TypeAlias = npt.NDArray[np.int64]
 Looks: TypeAlias = tuple[tuple[int | bytes, ...], ...]
 
 OFFSETS = (324, 273)
@@ -35,7 +35,7 @@ STRUCTURE = frozenset({
     531, 532, 32997, 32998, 42113, 50674, 65007, 65008, 65009,
 })
 # fmt: on
-"""Tags that decide how pixels are stored. Pages in which they are equal are decoded alike."""
+"""Tags that decide how pixels are stored. TiffLayout in which they are equal are decoded alike."""
 WHOLE = frozenset({1, 3, 4, 13, 16, 18})
 """Types of whole numbers that are not negative."""
 CONCERNS = TABLES | STRUCTURE
@@ -44,10 +44,10 @@ _CONCERNS[list(CONCERNS)] = True
 
 
 @attrs.frozen(eq=False)
-class Group:
-    """Pages with equal structure; lives while a file is being opened."""
+class PageGroup:
+    """TiffLayout with equal structure; lives while a file is being opened."""
 
-    pages: Rows
+    pages: Integers
     """Indices of the pages among those that were asked for."""
     values: Mapping[int, Value]
     """Values of the tags in ``STRUCTURE``."""
@@ -70,7 +70,7 @@ class _Columns(NamedTuple):
     """Which say where it is."""
 
     @classmethod
-    def of(cls, file: File, row: bytes) -> "_Columns":
+    def of(cls, file: OpenTiff, row: bytes) -> "_Columns":
         """Look at one page; of several entries with one tag the first counts."""
         made = cls(list(struct.iter_unpack(file.form.row, row)), {}, {})
         for column, (code, kind, count, _) in enumerate(made.first):
@@ -92,9 +92,9 @@ class _Columns(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Pages that look alike, with equally many entries."""
+    """TiffLayout that look alike, with equally many entries."""
 
-    pages: Rows
+    pages: Integers
     raw: bytes
     """Their entries."""
     width: int
@@ -102,10 +102,10 @@ class _Part(NamedTuple):
     columns: _Columns
 
 
-def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
+def tabulate(file: OpenTiff, chain: Chain) -> tuple[list[PageGroup], list[Diagnostic]]:
     """Read the tags that say how pixels are stored, of all pages at once."""
     diagnostics: list[Diagnostic] = []
-    by_length: dict[int, list[Run]] = {}
+    by_length: dict[int, list[DirectoryRun]] = {}
     for run in chain.runs:
         by_length.setdefault(len(run.raw) // len(run.offsets), []).append(run)
     alike: dict[Looks, list[_Part]] = {}
@@ -126,7 +126,7 @@ def tabulate(file: File, chain: Chain) -> tuple[list[Group], list[Diagnostic]]:
     return [_group(file, parts) for parts in alike.values()], diagnostics
 
 
-def _pages(runs: Sequence[Run]) -> Rows:
+def _pages(runs: Sequence[DirectoryRun]) -> Integers:
     """Number the pages of some runs."""
     first, last = runs[0].first, runs[-1].first + len(runs[-1].offsets)
     if last - first == sum(len(run.offsets) for run in runs):
@@ -134,7 +134,7 @@ def _pages(runs: Sequence[Run]) -> Rows:
     return np.concatenate([np.arange(run.first, run.first + len(run.offsets)) for run in runs])
 
 
-def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
+def _look_alike(file: OpenTiff, raw: bytes, width: int, columns: _Columns) -> bool:
     """Whether pages differ in nothing but values that are looked up page by page, or do not concern us."""
     if len(raw) == width:
         return True
@@ -151,7 +151,7 @@ def _look_alike(file: File, raw: bytes, width: int, columns: _Columns) -> bool:
     return True
 
 
-def _group(file: File, parts: Sequence[_Part]) -> Group:
+def _group(file: OpenTiff, parts: Sequence[_Part]) -> PageGroup:
     """Describe pages that look alike."""
     _, raw, width, columns = parts[0]
     values: dict[int, Value] = {}
@@ -170,10 +170,10 @@ def _group(file: File, parts: Sequence[_Part]) -> Group:
         joined([_table(file, part, codes) for part in parts])
         for codes in (OFFSETS, COUNTS, SUB_IFDS)
     )
-    return Group(joined([part.pages for part in parts]), values, offsets, counts, sub_ifds)
+    return PageGroup(joined([part.pages for part in parts]), values, offsets, counts, sub_ifds)
 
 
-def _table(file: File, part: _Part, codes: tuple[int, ...]) -> Counts:
+def _table(file: OpenTiff, part: _Part, codes: tuple[int, ...]) -> Counts:
     """Return the whole numbers of the first of some tags that is there: shape (pages, numbers)."""
     pages, raw, width, columns = part
     form = file.form
@@ -199,7 +199,7 @@ def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def _places(
-    file: File, raw: bytes, width: int, columns: _Columns, code: int
+    file: OpenTiff, raw: bytes, width: int, columns: _Columns, code: int
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """Say where the value of a tag lies, page by page, and which do not lie in the file."""
     form, column = file.form, columns.distant[code]
@@ -210,7 +210,7 @@ def _places(
     return where, (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
 
 
-def _values(file: File, where: npt.NDArray[np.uint64], nbytes: int) -> Bytes:
+def _values(file: OpenTiff, where: npt.NDArray[np.uint64], nbytes: int) -> Bytes:
     """Read the raw values of one tag of many pages: shape (pages, bytes)."""
     file.spend(nbytes * len(where), int(where[0]))
     return _gather(file, where.astype(np.int64), nbytes)
@@ -220,10 +220,10 @@ def _values(file: File, where: npt.NDArray[np.uint64], nbytes: int) -> Bytes:
 
 
 def _sorted(
-    file: File, pages: Rows, entries: npt.NDArray[Any], diagnostics: list[Diagnostic]
-) -> list[Rows]:
+    file: OpenTiff, pages: Integers, entries: npt.NDArray[Any], diagnostics: list[Diagnostic]
+) -> list[Integers]:
     """Sort rows by what they have in common, down to the values of ``STRUCTURE``; those that break the rules go."""
-    found: list[Rows] = []
+    found: list[Integers] = []
     for rows in _alike(entries):
         alike, own = rows, entries[rows]
         raw, width = own.tobytes(), own.shape[1] * own.itemsize
@@ -251,7 +251,7 @@ def _sorted(
     return found
 
 
-def _alike(entries: npt.NDArray[Any]) -> list[Rows]:
+def _alike(entries: npt.NDArray[Any]) -> list[Integers]:
     """Sort rows by what their entries have in common: codes, and types and counts of those that concern us."""
     codes, types, counts = entries["code"], entries["type"], entries["count"]
     ours = _CONCERNS[codes]
@@ -261,7 +261,7 @@ def _alike(entries: npt.NDArray[Any]) -> list[Rows]:
     return _equal_rows(key.view(np.uint8).reshape(len(entries), -1))
 
 
-def _equal_rows(rows: Bytes) -> list[Rows]:
+def _equal_rows(rows: Bytes) -> list[Integers]:
     """Return the indices of rows that are equal byte by byte, in the order in which they first occur."""
     if len(rows) == 1 or rows.shape[1] == 0 or (rows == rows[0]).all():
         return [np.arange(len(rows))]
@@ -272,7 +272,7 @@ def _equal_rows(rows: Bytes) -> list[Rows]:
     return [np.array(indices) for indices in found.values()]
 
 
-def _gather(file: File, where: Rows, nbytes: int) -> Bytes:
+def _gather(file: OpenTiff, where: Integers, nbytes: int) -> Bytes:
     """Read ``nbytes`` at each offset, near ones together."""
     order = np.argsort(where, kind="stable")
     ordered = where[order]

@@ -15,10 +15,10 @@ from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import CorruptFileError, SourceError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
-from aicsio.formats._tiff.ifd import File, open_tiff, read_form
+from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_variant
 from aicsio.formats._tiff.page import diagnose
-from aicsio.formats._tiff.page_metadata import IMAGE_DESCRIPTION, Facts
-from aicsio.formats._tiff.page_tables import Store, open_store
+from aicsio.formats._tiff.page_metadata import IMAGE_DESCRIPTION, PageTags
+from aicsio.formats._tiff.page_tables import PageTable, open_page_table
 from aicsio.formats._tiff.plane_map import length_of
 from aicsio.formats.ome_tiff.bin_data import find_blocks, inline_array
 from aicsio.formats.ome_tiff.planes import Members, arrays, description_start, locate, palette
@@ -43,7 +43,7 @@ BIGGEST_XML = 1 << 30
 
 def recognises(source: Source, head: bytes) -> bool:
     """Say whether the content is OME-XML, or a TIFF whose first description is."""
-    if read_form(head) is None:
+    if read_variant(head) is None:
         return looks_like_ome(decode_xml(head))
     try:
         return looks_like_ome(description_start(source))
@@ -58,15 +58,15 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
     ------
     CorruptFileError, UnsupportedFormatError
     """
-    if read_form(readers.read_head(source, 16)) is None:
+    if read_variant(readers.read_head(source, 16)) is None:
         text = _xml_file(source)
         document = model.parse_ome(text)
         if document.images and all(image.has_binary for image in document.images):
             return _inline(source, text, document)
         return _set(source, text, document, None, [])
     with open_tiff(source) as (file, first):
-        store, notes = open_store(file, first)
-        text = _description(file, store)
+        page_table, notes = open_page_table(file, first)
+        text = _description(file, page_table)
         try:
             document = model.parse_ome(text)
         except CorruptFileError as error:
@@ -76,7 +76,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
                 [Diagnostic("ome-xml-broken", f"read as plain TIFF: {error}", source.uri)],
             )
         if document.metadata_file is None:
-            return _set(source, text, document, store, notes)
+            return _set(source, text, document, page_table, notes)
         found = _metadata_of(source, document.metadata_file)
         if isinstance(found, Diagnostic):
             return describe(file, first, [found])
@@ -106,16 +106,16 @@ def _inline(source: Source, text: str, document: OmeDocument) -> Contents:
     return Contents(tuple(scenes), text, (*document.diagnostics, *notes))
 
 
-def _description(file: File, store: Store) -> str:
+def _description(file: OpenTiff, page_table: PageTable) -> str:
     if file.start.description is not None:
         return decode_xml(file.start.description)
-    value = Facts.of(file, store.directories[0]).value(IMAGE_DESCRIPTION, BIGGEST_XML)
+    value = PageTags.of(file, page_table.directories[0]).value(IMAGE_DESCRIPTION, BIGGEST_XML)
     return decode_xml(value) if isinstance(value, bytes) else ""
 
 
 def _metadata_of(
     source: Source, name: str
-) -> tuple[Source, str, OmeDocument, Store | None] | Diagnostic:
+) -> tuple[Source, str, OmeDocument, PageTable | None] | Diagnostic:
     """Open the file that a BinaryOnly element names, in the folder of this one; or say why it cannot be."""
     plain = name.replace("\\", "/").rsplit("/", 1)[-1]
     companion = readers.sibling(source, plain) if plain not in {"", ".", ".."} else None
@@ -123,12 +123,12 @@ def _metadata_of(
         text = f"the metadata are in {name!r}, which is not in this folder: read as plain TIFF"
         return Diagnostic("ome-metadata-missing", text, source.uri)
     try:
-        own: Store | None = None
-        if read_form(readers.read_head(companion, 16)) is None:
+        own: PageTable | None = None
+        if read_variant(readers.read_head(companion, 16)) is None:
             text = _xml_file(companion)
         else:
             with open_tiff(companion) as (file, first):
-                own, _ = open_store(file, first)
+                own, _ = open_page_table(file, first)
                 text = _description(file, own)
         document = model.parse_ome(text)
     except (CorruptFileError, SourceError) as error:
@@ -146,7 +146,7 @@ def _metadata_of(
 
 
 def _set(
-    base: Source, text: str, document: OmeDocument, own: Store | None, notes: list[Diagnostic]
+    base: Source, text: str, document: OmeDocument, own: PageTable | None, notes: list[Diagnostic]
 ) -> Contents:
     members = Members(base, document, own)
     scenes: list[Scene] = []

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from aicsio._ome.model import OmeImage
-from aicsio.formats._tiff.layout import Column, Four, Pages, Segments, block_shape
+from aicsio.formats._tiff.layout import Four, PlaneGroup, TiffLayout, block_shape
 from aicsio.records import Codec, Diagnostic, Dims, LazyArray, Source
+from aicsio.records.packed import PackedIntegers
 
 TYPES: Mapping[str, str] = {
     "int8": "i1", "int16": "i2", "int32": "i4", "uint8": "u1", "uint16": "u2", "uint32": "u4", "float": "f4",
@@ -84,7 +85,7 @@ def inline_array(
         ]
     dtype = np.dtype(type_name).newbyteorder(">" if big_endian else "<")
     plane: Four = (1, image.sizes.Y, image.sizes.X, 1)
-    group = Segments(
+    group = PlaneGroup(
         source=source,
         size=plane[:3],
         clipped=True,
@@ -92,11 +93,11 @@ def inline_array(
         dtype=dtype,
         codecs=_CODECS[compression],
         width=1,
-        offsets=Column.of(np.array([block.offset for block in blocks], np.uint64)),
-        counts=Column.of(np.array([block.nbytes for block in blocks], np.uint64)),
+        offsets=PackedIntegers.pack(np.array([block.offset for block in blocks], np.uint64)),
+        counts=PackedIntegers.pack(np.array([block.nbytes for block in blocks], np.uint64)),
     )
     axes = (False, False)
-    layout = Pages(
+    layout = TiffLayout(
         shape, plane, axes, (group,), block_shape(shape, plane, axes, dtype.itemsize, plane[:3])
     )
     return LazyArray.whole(layout, Dims(image.order, (*shape, *plane[1:3])), dtype), []

@@ -19,11 +19,11 @@ from aicsio._ome.model import OmeDocument, OmeImage, TiffData
 from aicsio._ome.xml import decode_xml
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff.ifd import open_tiff, read_directory
-from aicsio.formats._tiff.page import PALETTE, PageKind
-from aicsio.formats._tiff.page_metadata import IMAGE_DESCRIPTION, Facts
-from aicsio.formats._tiff.page_tables import Integers, Store, open_store, stores_at
-from aicsio.formats._tiff.plane_map import Plan, lazy_array
-from aicsio.formats._tiff.series import Series, is_level_of
+from aicsio.formats._tiff.page import PALETTE, PageStructure
+from aicsio.formats._tiff.page_metadata import IMAGE_DESCRIPTION, PageTags
+from aicsio.formats._tiff.page_tables import Integers, PageTable, open_page_table, page_table_at
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
+from aicsio.formats._tiff.series import PageSeries, is_level_of
 from aicsio.records import Diagnostic, LazyArray, Source
 
 MOST_PLANES = 1 << 22
@@ -70,9 +70,9 @@ def own_uuid(source: Source) -> str | None:
 class Members:
     """Files of a set, found and opened once each; lives while the set is being opened."""
 
-    def __init__(self, base: Source, document: OmeDocument, own: Store | None) -> None:
+    def __init__(self, base: Source, document: OmeDocument, own: PageTable | None) -> None:
         self.base, self.document = base, document
-        self.stores: list[Store] = [] if own is None else [own]
+        self.page_tables: list[PageTable] = [] if own is None else [own]
         self.diagnostics: list[Diagnostic] = []
         self._own = own
         self._found: dict[tuple[str | None, str | None], int | None] = {}
@@ -84,7 +84,7 @@ class Members:
         self._alone = len({pair for pair in named if pair != (None, None)}) <= 1
 
     def find(self, entry: TiffData) -> int | None:
-        """Return the number of the store that an element refers to, or ``None`` where there is none."""
+        """Return the number of the page_table that an element refers to, or ``None`` where there is none."""
         key = (entry.uuid, entry.file_name)
         if key not in self._found:
             self._found[key] = self._look_for(*key)
@@ -150,14 +150,14 @@ class Members:
         if source.uri not in self._by_uri:
             try:
                 with open_tiff(source) as (file, first):
-                    store, notes = open_store(file, first)
+                    page_table, notes = open_page_table(file, first)
             except (CorruptFileError, SourceError) as error:
                 self._note("ome-member-broken", f"its planes are blank: {error}", source.uri)
                 self._by_uri[source.uri] = None
             else:
                 self.diagnostics += notes
-                self._by_uri[source.uri] = len(self.stores)
-                self.stores.append(store)
+                self._by_uri[source.uri] = len(self.page_tables)
+                self.page_tables.append(page_table)
         return self._by_uri[source.uri]
 
     def _note(self, code: str, message: str, where: str | None = None) -> None:
@@ -175,18 +175,18 @@ class Located:
     """Letters along which planes are counted, slowest first."""
     shape: tuple[int, ...]
     """Their sizes; C counts channels, not samples."""
-    store_of: Integers
-    """Number of the store of each plane."""
+    table_of: Integers
+    """Number of the page_table of each plane."""
     page_of: Integers
-    """Page in that store, -1 where there is none."""
-    kind: PageKind | None
+    """Page in that page_table, -1 where there is none."""
+    kind: PageStructure | None
     """Structure of the first plane that is there."""
     last: int
     """Highest page that was taken; -1 for none."""
 
-    def plan(self, stores: Sequence[Store]) -> Plan:
-        """Return the plan of the array."""
-        return Plan(self.letters, self.shape, tuple(stores), self.store_of, self.page_of)
+    def plane_map(self, page_tables: Sequence[PageTable]) -> PlaneMap:
+        """Return the plane_map of the array."""
+        return PlaneMap(self.letters, self.shape, tuple(page_tables), self.table_of, self.page_of)
 
 
 def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, list[Diagnostic]]:
@@ -212,7 +212,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
         entries = (entries[0]._replace(planes=_most(image)),)
     entries = _from_zero(image, entries, notes)
     files = [members.find(entry) for entry in entries]
-    kind = _first_kind(members.stores, entries, files)
+    kind = _first_kind(members.page_tables, entries, files)
     channels = _channels(image, entries, 1 if kind is None else kind.samples)
     letters = image.order[:-2]
     sizes = {**dict(image.sizes.items()), "C": channels}
@@ -222,7 +222,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
         raise CorruptFileError(
             f"OME-XML {image.name!r}: expected at most {MOST_PLANES} planes, the sizes come to {total}"
         )
-    store_of, page_of = np.zeros(total, np.int64), np.full(total, -1, np.int64)
+    table_of, page_of = np.zeros(total, np.int64), np.full(total, -1, np.int64)
     last = -1
     steps = {letter: math.prod(shape[i + 1 :]) for i, letter in enumerate(letters)}
     for entry, number in zip(entries, files, strict=True):
@@ -240,12 +240,12 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
             continue
         if number is None:
             continue
-        pages, ifd = len(members.stores[number]), entry.ifd or 0
+        pages, ifd = len(members.page_tables[number]), entry.ifd or 0
         count = entry.planes if entry.planes is not None else 1 if entry.ifd is not None else pages
         count = min(count, total - first, pages - ifd)
         if ifd < 0 or count <= 0:
             continue
-        store_of[first : first + count] = number
+        table_of[first : first + count] = number
         page_of[first : first + count] = np.arange(ifd, ifd + count)
         last = max(last, ifd + count - 1)
     missing = np.count_nonzero(page_of < 0)
@@ -257,7 +257,7 @@ def locate(image: OmeImage, members: Members, next_ifd: int) -> tuple[Located, l
                 image.name,
             )
         )
-    return Located(letters, shape, store_of, page_of, kind, last), notes
+    return Located(letters, shape, table_of, page_of, kind, last), notes
 
 
 def _most(image: OmeImage) -> int:
@@ -288,11 +288,11 @@ def _from_zero(
 
 
 def _first_kind(
-    stores: Sequence[Store], entries: Sequence[TiffData], files: Sequence[int | None]
-) -> PageKind | None:
+    page_tables: Sequence[PageTable], entries: Sequence[TiffData], files: Sequence[int | None]
+) -> PageStructure | None:
     for entry, number in zip(entries, files, strict=True):
-        if number is not None and 0 <= (entry.ifd or 0) < len(stores[number]):
-            kind = stores[number].kind(entry.ifd or 0)
+        if number is not None and 0 <= (entry.ifd or 0) < len(page_tables[number]):
+            kind = page_tables[number].kind(entry.ifd or 0)
             if kind is not None:
                 return kind
     return None
@@ -332,7 +332,7 @@ def arrays(located: Located, members: Members) -> tuple[tuple[LazyArray, ...], l
                 members.base.uri,
             )
         ]
-    full, notes = lazy_array(located.plan(members.stores), like=located.kind)
+    full, notes = lazy_array(located.plane_map(members.page_tables), like=located.kind)
     levels = [full]
     while True:
         found, more = _level(located, members, len(levels) - 1)
@@ -347,9 +347,9 @@ def palette(located: Located, members: Members) -> bytes | None:
     if located.kind is None or located.kind.photometric != PALETTE:
         return None
     first = int(np.argmax(located.page_of >= 0))
-    store = members.stores[int(located.store_of[first])]
-    with open_tiff(store.source) as (file, _):
-        return Facts.of(file, store.directories[int(located.page_of[first])]).color_map(
+    page_table = members.page_tables[int(located.table_of[first])]
+    with open_tiff(page_table.source) as (file, _):
+        return PageTags.of(file, page_table.directories[int(located.page_of[first])]).color_map(
             located.kind
         )
 
@@ -359,36 +359,42 @@ def _level(
 ) -> tuple[LazyArray | None, list[Diagnostic]]:
     """Make the array of one SubIFD of each plane, or ``None`` when not every plane has that many."""
     notes: list[Diagnostic] = []
-    if not any(store.sub_ifds for store in members.stores):
+    if not any(page_table.sub_ifds for page_table in members.page_tables):
         return None, notes
-    stores, page_of = [], np.full_like(located.page_of, -1)
-    for number, store in enumerate(members.stores):
-        planes = np.flatnonzero((located.store_of == number) & (located.page_of >= 0))
-        offsets = [store.sub_ifds.get(page, ()) for page in located.page_of[planes].tolist()]
+    page_tables, page_of = [], np.full_like(located.page_of, -1)
+    for number, page_table in enumerate(members.page_tables):
+        planes = np.flatnonzero((located.table_of == number) & (located.page_of >= 0))
+        offsets = [page_table.sub_ifds.get(page, ()) for page in located.page_of[planes].tolist()]
         if any(len(own) <= level for own in offsets):
             return None, notes
         if not offsets:
-            stores.append(store)
+            page_tables.append(page_table)
             continue
-        with open_tiff(store.source) as (file, _):
-            small, more = stores_at(file, [own[level] for own in offsets])
+        with open_tiff(page_table.source) as (file, _):
+            small, more = page_table_at(file, [own[level] for own in offsets])
         notes += more
         if small is None:
             return None, notes
-        stores.append(small)
+        page_tables.append(small)
         page_of[planes] = np.arange(len(planes))
-    plan = Plan(located.letters, located.shape, tuple(stores), located.store_of, page_of)
+    plane_map = PlaneMap(
+        located.letters, located.shape, tuple(page_tables), located.table_of, page_of
+    )
     kind = next(
         (
             s.kind(int(p))
-            for s, p in ((stores[n], p) for n, p in zip(plan.store_of, page_of, strict=True))
+            for s, p in (
+                (page_tables[n], p) for n, p in zip(plane_map.table_of, page_of, strict=True)
+            )
             if p >= 0
         ),
         None,
     )
     if kind is None or located.kind is None:
         return None, notes
-    if not is_level_of(Series(stores[0], (0,), kind), Series(stores[0], (0,), located.kind)):
+    if not is_level_of(
+        PageSeries(page_tables[0], (0,), kind), PageSeries(page_tables[0], (0,), located.kind)
+    ):
         notes.append(
             Diagnostic(
                 "ome-subifd",
@@ -397,5 +403,5 @@ def _level(
             )
         )
         return None, notes
-    array, more = lazy_array(plan, like=kind)
+    array, more = lazy_array(plane_map, like=kind)
     return array, [*notes, *more]

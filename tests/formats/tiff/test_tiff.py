@@ -17,7 +17,7 @@ from aicsio import (
     to_numpy,
     transpose_to,
 )
-from aicsio.formats._tiff.page import PageKind
+from aicsio.formats._tiff.page import PageStructure
 from aicsio.testing.segments import Storage
 from aicsio.testing.tiff_bytes import SHORT, TagEntry, make_page, write_pages
 from support import corpus_file
@@ -153,7 +153,7 @@ def test_packed_depths(tmp_path: Path, bits: int) -> None:
 
 
 def test_signed_packed_samples_keep_their_sign() -> None:
-    kind = PageKind("<", width=4, length=1, bits=(12,), sample_format=2, rows_per_strip=1)
+    kind = PageStructure("<", width=4, length=1, bits=(12,), sample_format=2, rows_per_strip=1)
     assert kind.dtype == np.int16
     assert dict(kind.codecs[0].parameters)["signed"] is True
 

@@ -1,6 +1,5 @@
 """The layout of TIFF pages, without a file: which pieces hold which window."""
 
-import itertools
 import math
 
 import numpy as np
@@ -10,46 +9,25 @@ from aicsio import Source
 from aicsio.formats._tiff.layout import (
     BLOCK_BYTES,
     RAW_BLOCK_BYTES,
-    Column,
-    Pages,
-    Segments,
+    PlaneGroup,
+    TiffLayout,
     block_shape,
     even_runs,
 )
 from aicsio.records import Codec, Encoded, Strided
+from aicsio.records.packed import PackedIntegers
 
 SOURCE = Source("memory:none", size=1 << 40)
 
 
-def raw_pages(lead: tuple[int, ...], offsets: np.ndarray, side: int = 4) -> Pages:
+def raw_pages(lead: tuple[int, ...], offsets: np.ndarray, side: int = 4) -> TiffLayout:
     """Grey pages of bytes, each one segment."""
-    group = Segments(
+    group = PlaneGroup(
         SOURCE, (1, side, side), clipped=True, planar=False, dtype=np.dtype("u1"), codecs=(), width=1,
-        offsets=Column.of(offsets.astype(np.uint64)), counts=Column.of(np.zeros(1, np.uint64)),
+        offsets=PackedIntegers.pack(offsets.astype(np.uint64)), counts=PackedIntegers.pack(np.zeros(1, np.uint64)),
     )  # fmt: skip
     blocks = block_shape(lead, (1, side, side, 1), (False, False), 1, (1, 1, 1))
-    return Pages(lead, (1, side, side, 1), (False, False), (group,), blocks)
-
-
-@pytest.mark.parametrize(
-    "numbers",
-    [
-        [],
-        [5],
-        [5, 5, 5],
-        [3, 5, 7],
-        [9, 5, 1],
-        [1, 2, 4],
-        [0, 1 << 40, 7],
-        [1 << 33, (1 << 33) + 2],
-    ],
-)
-def test_columns_give_back_what_they_took(numbers: list[int]) -> None:
-    column = Column.of(np.array(numbers, np.uint64))
-    assert [column.at(i) for i in range(len(numbers))] == numbers
-    assert column.take(np.arange(len(numbers))).tolist() == numbers
-    even = len(numbers) < 3 or len({b - a for a, b in itertools.pairwise(numbers)}) == 1
-    assert (column.type == "<i8") == (even and bool(numbers))
+    return TiffLayout(lead, (1, side, side, 1), (False, False), (group,), blocks)
 
 
 def test_fifty_thousand_even_planes_are_one_piece_and_a_small_record() -> None:
@@ -79,31 +57,31 @@ def test_uneven_planes_are_cut_into_even_runs_and_missing_ones_left_out() -> Non
     assert len(found) < 8
 
 
-def tiled(codecs: tuple[Codec, ...] = (Codec("deflate"),)) -> Pages:
+def tiled(codecs: tuple[Codec, ...] = (Codec("deflate"),)) -> TiffLayout:
     """One page of 10 x 9 pixels with two samples apart, in tiles of 4 x 4; the last tile is not stored."""
     grid = 3 * 3 * 2
     offsets = 1000 + 100 * np.arange(grid) ** 2
     offsets[-1] = 0
-    group = Segments(
+    group = PlaneGroup(
         SOURCE, (1, 4, 4), clipped=False, planar=True, dtype=np.dtype("u1"), codecs=codecs, width=grid,
-        offsets=Column.of(offsets.astype(np.uint64)), counts=Column.of(np.full(grid, 50, np.uint64)),
+        offsets=PackedIntegers.pack(offsets.astype(np.uint64)), counts=PackedIntegers.pack(np.full(grid, 50, np.uint64)),
     )  # fmt: skip
-    return Pages((), (1, 10, 9, 2), (False, True), (group,), (10, 9, 2))
+    return TiffLayout((), (1, 10, 9, 2), (False, True), (group,), (10, 9, 2))
 
 
 @pytest.mark.parametrize("codecs", [(), (Codec("deflate"),)])
 def test_a_plane_alone_is_read_as_among_others(codecs: tuple[Codec, ...]) -> None:
     # Two kinds of pages, some planes missing, three strips each, of which one is not stored.
     groups = tuple(
-        Segments(
+        PlaneGroup(
             SOURCE, (1, 2, 5), clipped=True, planar=False, dtype=np.dtype("<u2"), codecs=codecs, width=3,
-            offsets=Column.of(offsets.astype(np.uint64)), counts=Column.of(np.full(12, 20, np.uint64)),
+            offsets=PackedIntegers.pack(offsets.astype(np.uint64)), counts=PackedIntegers.pack(np.full(12, 20, np.uint64)),
         )
         for offsets in (100 + 20 * np.arange(12), 10_000 + 50 * np.arange(12) ** 2 * (np.arange(12) != 7))
     )  # fmt: skip
     rows = np.array([0, -1, 1, 2, 0, 3, 1, 2, -1, 3, 1, 1], "<i4")
     tables = np.array([0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 0, 0], "<i4").tobytes(), rows.tobytes()
-    layout = Pages((3, 4), (1, 6, 5, 1), (False, False), groups, (3, 4, 6, 5), *tables)
+    layout = TiffLayout((3, 4), (1, 6, 5, 1), (False, False), groups, (3, 4, 6, 5), *tables)
 
     def found(window: tuple[slice, ...]) -> dict[tuple[int, ...], object]:
         """Where the pixel of each position lies."""
@@ -161,12 +139,13 @@ def test_each_wanted_position_lies_in_one_piece(codecs: tuple[Codec, ...]) -> No
 
 
 def test_segments_that_the_tables_do_not_reach_cost_nothing() -> None:
-    group = Segments(
+    group = PlaneGroup(
         SOURCE, (1, 1, 8), clipped=True, planar=False, dtype=np.dtype("u1"), codecs=(Codec("lzw"),), width=3,
-        offsets=Column.of(np.array([10, 30, 70], np.uint64)), counts=Column.of(np.full(3, 9, np.uint64)),
+        offsets=PackedIntegers.pack(np.array([10, 30, 70], np.uint64)),
+        counts=PackedIntegers.pack(np.full(3, 9, np.uint64)),
     )  # fmt: skip
     rows = 1 << 22
-    layout = Pages((), (1, rows, 8, 1), (False, False), (group,), (rows, 8))
+    layout = TiffLayout((), (1, rows, 8, 1), (False, False), (group,), (rows, 8))
     assert len(list(layout.pieces((0, 0), (slice(0, rows), slice(0, 8))))) == 3
     assert not list(layout.pieces((0, 0), (slice(5, rows), slice(0, 8))))
 

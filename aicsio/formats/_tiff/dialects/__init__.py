@@ -10,16 +10,16 @@ from typing import TypeAlias
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff import series
 from aicsio.formats._tiff.dialects import imagej, micromanager, scanimage, tifffile_shaped
-from aicsio.formats._tiff.ifd import File, read_directory
-from aicsio.formats._tiff.page_metadata import Facts
-from aicsio.formats._tiff.page_tables import open_store
+from aicsio.formats._tiff.ifd import OpenTiff, read_directory
+from aicsio.formats._tiff.page_metadata import PageTags
+from aicsio.formats._tiff.page_tables import open_page_table
 from aicsio.records import Contents, Diagnostic
 
-Reader: TypeAlias = Callable[[File, int, Facts], Contents | Diagnostic]
+Reader: TypeAlias = Callable[[OpenTiff, int, PageTags], Contents | Diagnostic]
 """From an open file, the offset of its first directory and its tags: contents, or why not."""
 
 
-def describe(file: File, first: int, notes: list[Diagnostic]) -> Contents:
+def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
     """Describe a TIFF by the first dialect that it is written in, else by its pages alone.
 
     Raises
@@ -27,7 +27,7 @@ def describe(file: File, first: int, notes: list[Diagnostic]) -> Contents:
     CorruptFileError, UnsupportedFormatError
     """
     directory, _, _ = read_directory(file, first)
-    facts = Facts.of(file, directory)
+    facts = PageTags.of(file, directory)
     for is_written_so, read in DIALECTS:
         if not is_written_so(facts):
             continue
@@ -45,13 +45,13 @@ def _with_notes(contents: Contents, notes: list[Diagnostic]) -> Contents:
     return Contents(contents.scenes, contents.metadata, (*notes, *contents.diagnostics))
 
 
-def _plain(file: File, first: int, facts: Facts) -> Contents:
-    store, diagnostics = open_store(file, first)
-    scenes, more = series.plain_scenes(file, store)
+def _plain(file: OpenTiff, first: int, facts: PageTags) -> Contents:
+    page_table, diagnostics = open_page_table(file, first)
+    scenes, more = series.plain_scenes(file, page_table)
     return Contents(tuple(scenes), facts.description or None, (*diagnostics, *more))
 
 
-def _by_tifffile(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
+def _by_tifffile(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
     from aicsio.formats._tiff.dialects import (
         by_tifffile,
     )  # slow to import, and most files do without
@@ -59,7 +59,7 @@ def _by_tifffile(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
     return by_tifffile.read_structure(file, first, facts)
 
 
-def _known_to_tifffile(facts: Facts) -> bool:
+def _known_to_tifffile(facts: PageTags) -> bool:
     """Marks of dialects whose pages tifffile sorts."""
     tags, software, text = facts.tags, facts.text(305), facts.description
     return (
@@ -76,13 +76,13 @@ def _known_to_tifffile(facts: Facts) -> bool:
     )  # fmt: skip
 
 
-def file_is_eer(facts: Facts) -> bool:
+def file_is_eer(facts: PageTags) -> bool:
     """Whether the private tag 65001 holds the acquisition metadata of EER."""
     value = facts.value(65001)
     return isinstance(value, bytes) and value.startswith(b"<metadata>")
 
 
-DIALECTS: tuple[tuple[Callable[[Facts], bool], Reader], ...] = (
+DIALECTS: tuple[tuple[Callable[[PageTags], bool], Reader], ...] = (
     (tifffile_shaped.is_shaped, tifffile_shaped.read_shaped),
     (_known_to_tifffile, _by_tifffile),
     (micromanager.is_ndtiff, micromanager.read_ndtiff),

@@ -18,11 +18,11 @@ import numpy as np
 from aicsio._io import readers
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.errors import AicsioError
-from aicsio.formats._tiff.axes import named_array
-from aicsio.formats._tiff.ifd import Chain, File, read_chain
-from aicsio.formats._tiff.page import PageKind, diagnose
-from aicsio.formats._tiff.page_metadata import Facts
-from aicsio.formats._tiff.page_tables import Rows, Store
+from aicsio.formats._tiff.axes import lazy_array_of_axes
+from aicsio.formats._tiff.ifd import Chain, OpenTiff, read_chain
+from aicsio.formats._tiff.page import PageStructure, diagnose
+from aicsio.formats._tiff.page_metadata import PageTags
+from aicsio.formats._tiff.page_tables import PageTable, SegmentTable
 from aicsio.formats._tiff.plane_map import contiguous, length_of
 from aicsio.records import Channel, Contents, Diagnostic, LazyArray, PixelSize, Scene
 
@@ -56,7 +56,7 @@ def listening() -> Iterator[list[str]]:
         logger.removeFilter(listener)
 
 
-def read_structure(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
+def read_structure(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
     """Describe a file of a vendor's dialect."""
     import tifffile
 
@@ -87,7 +87,7 @@ def read_structure(file: File, first: int, facts: Facts) -> Contents | Diagnosti
     return Contents(tuple(scenes), facts.description or None, tuple(notes))
 
 
-def _scenes(file: File, tif: Any, facts: Facts) -> tuple[list[Scene], list[Diagnostic]]:
+def _scenes(file: OpenTiff, tif: Any, facts: PageTags) -> tuple[list[Scene], list[Diagnostic]]:
     scenes: list[Scene] = []
     notes: list[Diagnostic] = []
     known = _known(tif, facts)
@@ -112,21 +112,23 @@ def _scenes(file: File, tif: Any, facts: Facts) -> tuple[list[Scene], list[Diagn
                 )
             )
             continue
-        notes += diagnose(page_kind_of(series.keyframe), series.name or f"Image:{len(scenes)}")
+        notes += diagnose(
+            structure_from_tifffile(series.keyframe), series.name or f"Image:{len(scenes)}"
+        )
         own = known if not scenes else {}
         if own.get("channels") and len(own["channels"]) != length_of(levels[0], "C", 1):
             own = {**own, "channels": ()}
         scenes.append(
             Scene(**{
                 "name": series.name or f"Image:{len(scenes)}", "levels": tuple(levels), "acquired": facts.acquired(),
-                "color_map": facts.color_map(page_kind_of(series.keyframe)), **own,
+                "color_map": facts.color_map(structure_from_tifffile(series.keyframe)), **own,
             })
         )  # fmt: skip
     return scenes, notes
 
 
-def _array(file: File, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]:
-    kind = page_kind_of(series.keyframe)
+def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]:
+    kind = structure_from_tifffile(series.keyframe)
     if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
         return None, []
     width = max(len(page.dataoffsets) for page in series.pages if page is not None)
@@ -135,9 +137,9 @@ def _array(file: File, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]
     for row, page in enumerate(there):
         offsets[row, : len(page.dataoffsets)] = page.dataoffsets
         counts[row, : len(page.databytecounts)] = page.databytecounts[:width]
-    store = Store(
+    page_table = PageTable(
         file.source,
-        (Rows(kind, offsets, counts),),
+        (SegmentTable(kind, offsets, counts),),
         np.zeros(len(there), np.int64),
         np.arange(len(there)),
         {},
@@ -148,15 +150,15 @@ def _array(file: File, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]
     shape, letters = tuple(map(int, series.shape)), str(series.axes)
     planes = math.prod(shape) // max(math.prod(kind.shape), 1)
     if planes > len(pages) == 1:
-        stack = contiguous(file, store, planes, 0)
+        stack = contiguous(file, page_table, planes, 0)
         if stack is None:
             return None, []
-        store, pages = stack
-    found = named_array(store, pages, shape, letters, file.source.uri)
+        page_table, pages = stack
+    found = lazy_array_of_axes(page_table, pages, shape, letters, file.source.uri)
     return (None, []) if found is None else found
 
 
-def page_kind_of(page: Any) -> PageKind:
+def structure_from_tifffile(page: Any) -> PageStructure:
     """Read the structure of a page that tifffile has parsed, and corrected where a dialect writes wrong tags."""
     bits = page.bitspersample
     subsampling = page.tags.valueof(530, (2, 2)) if int(page.photometric) == 6 else (1, 1)
@@ -169,7 +171,7 @@ def page_kind_of(page: Any) -> PageKind:
             for code, default in ((65007, 7), (65008, 2), (65009, 2))
         )
     samples = int(page.samplesperpixel)
-    return PageKind(
+    return PageStructure(
         order=page.parent.byteorder,
         width=int(page.imagewidth),
         length=int(page.imagelength),
@@ -199,7 +201,7 @@ def page_kind_of(page: Any) -> PageKind:
 # ---------------------------------------------------------------- what dialects know
 
 
-def _known(tif: Any, facts: Facts) -> Known:
+def _known(tif: Any, facts: PageTags) -> Known:
     """Return the fields of the first scene that the dialect's own metadata give."""
     for mark, read in _DIALECTS.items():
         if getattr(tif, mark, False):
@@ -215,7 +217,7 @@ def _positive(value: Any, factor: float = 1.0) -> float | None:
     return number if math.isfinite(number) and number > 0 else None
 
 
-def _lsm(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for all
+def _lsm(tif: Any, facts: PageTags) -> Known:  # noqa: ARG001 - one signature for all
     """CZ_LSMINFO: voxel sizes in metres, time interval in seconds, channel names."""
     info: Mapping[str, Any] = tif.lsm_metadata or {}
     names = (info.get("ChannelColors") or {}).get("ColorNames") or ()
@@ -228,7 +230,7 @@ def _lsm(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for a
     }
 
 
-def _stk(tif: Any, facts: Facts) -> Known:
+def _stk(tif: Any, facts: PageTags) -> Known:
     """UIC tags: calibration in the unit that they name, where calibration is on."""
     info: Mapping[str, Any] = tif.stk_metadata or {}
     unit, name = str(info.get("CalibrationUnits", "")), str(info.get("Name", "")).strip("\0 ")
@@ -245,7 +247,7 @@ def _stk(tif: Any, facts: Facts) -> Known:
     return known
 
 
-def _fluoview(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for all
+def _fluoview(tif: Any, facts: PageTags) -> Known:  # noqa: ARG001 - one signature for all
     """MM_Header: name, size, origin, resolution and unit of each dimension."""
     sizes: dict[str, float | None] = {}
     step = None
@@ -262,14 +264,14 @@ def _fluoview(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature 
     return {"pixel_size": PixelSize(*(sizes.get(letter) for letter in "ZYX")), "time_step": step}
 
 
-def _svs(tif: Any, facts: Facts) -> Known:  # noqa: ARG001 - one signature for all
+def _svs(tif: Any, facts: PageTags) -> Known:  # noqa: ARG001 - one signature for all
     """ImageDescription: microns per pixel."""
     found = re.search(r"\bMPP\s*=\s*([\d.]+)", facts.description)
     size = _positive(found[1]) if found else None
     return {"pixel_size": PixelSize(None, size, size)}
 
 
-def _sis(tif: Any, facts: Facts) -> Known:
+def _sis(tif: Any, facts: PageTags) -> Known:
     """Olympus SIS: pixel sizes in metres, names of channels."""
     info: Mapping[str, Any] = tif.sis_metadata or {}
     size = PixelSize(
@@ -278,6 +280,6 @@ def _sis(tif: Any, facts: Facts) -> Known:
     return {"pixel_size": size if size.X else facts.pixel_size()}
 
 
-_DIALECTS: Mapping[str, Callable[[Any, Facts], Known]] = {
+_DIALECTS: Mapping[str, Callable[[Any, PageTags], Known]] = {
     "is_lsm": _lsm, "is_stk": _stk, "is_fluoview": _fluoview, "is_svs": _svs, "is_sis": _sis,
 }  # fmt: skip

@@ -12,11 +12,11 @@ import re
 import numpy as np
 
 from aicsio._ome.units import micrometres_per, seconds_per
-from aicsio.formats._tiff.ifd import Chain, File, read_directory
+from aicsio.formats._tiff.ifd import Chain, OpenTiff, read_directory
 from aicsio.formats._tiff.page import diagnose
-from aicsio.formats._tiff.page_metadata import Facts, guessed
-from aicsio.formats._tiff.page_tables import make_store, open_store
-from aicsio.formats._tiff.plane_map import Plan, contiguous, lazy_array
+from aicsio.formats._tiff.page_metadata import PageTags, guessed
+from aicsio.formats._tiff.page_tables import build_page_table, open_page_table
+from aicsio.formats._tiff.plane_map import PlaneMap, contiguous, lazy_array
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene
 
 ORDERS = {
@@ -30,7 +30,7 @@ ORDERS = {
 }
 
 
-def is_imagej(facts: Facts) -> bool:
+def is_imagej(facts: PageTags) -> bool:
     """Whether the description is that of ImageJ or SCIFIO."""
     return facts.description.startswith(("ImageJ=", "SCIFIO="))
 
@@ -65,12 +65,12 @@ def _number(keys: dict[str, str], name: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def read_imagej(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
+def read_imagej(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
     """Describe an ImageJ stack or hyperstack."""
     keys = parse_description(facts.description)
     directory, following, _ = read_directory(file, first)
-    store, notes = make_store(file, Chain.of([directory]))
-    kind = store.rows[0].kind
+    page_table, notes = build_page_table(file, Chain.of([directory]))
+    kind = page_table.rows[0].kind
     sizes = {
         "T": _count(keys, "frames"),
         "Z": _count(keys, "slices"),
@@ -87,24 +87,25 @@ def read_imagej(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
     images = _count(keys, "images")
     if planes == 1 and images > 1:
         planes = images
-    stack = contiguous(file, store, planes, following) if planes > 1 or not following else None
+    stack = contiguous(file, page_table, planes, following) if planes > 1 or not following else None
     if stack is None:
-        store, notes = open_store(file, first)
-        pages = np.flatnonzero(store.kind_of == store.kind_of[0])
+        page_table, notes = open_page_table(file, first)
+        pages = np.flatnonzero(page_table.kind_of == page_table.kind_of[0])
         if len(pages) < planes:
             text = f"the description speaks of {planes} planes, the file has {len(pages)}: the sizes are those of the file"
             notes.append(Diagnostic("imagej-sizes", text, file.source.uri))
             planes, sizes = len(pages), dict.fromkeys("TZC", 1)
         elif planes == 1:
             planes = len(pages)
-        stack = (store, pages[:planes])
+        stack = (page_table, pages[:planes])
     if math.prod(sizes.values()) != planes:
         sizes = {"T": 1, "Z": planes, "C": 1}
         notes.append(guessed("Z", (planes,), file.source.uri))
     kept = "".join(letter for letter in letters if sizes[letter] > 1)
-    store, pages = stack
+    page_table, pages = stack
     array, more = lazy_array(
-        Plan.of_pages(store, pages, kept, tuple(sizes[letter] for letter in kept)), like=kind
+        PlaneMap.of_pages(page_table, pages, kept, tuple(sizes[letter] for letter in kept)),
+        like=kind,
     )
     scene = Scene(
         name="Image:0",
@@ -117,7 +118,7 @@ def read_imagej(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
     return Contents((scene,), facts.description, (*notes, *more, *diagnose(kind, "page 0")))
 
 
-def pixel_size(keys: dict[str, str], facts: Facts) -> PixelSize:
+def pixel_size(keys: dict[str, str], facts: PageTags) -> PixelSize:
     """Physical size: ResolutionUnit where it is absolute, else the unit of the description."""
     y, x, _ = facts.per_unit()
     absolute = facts.number(296) in {2, 3}

@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, SourceError
-from aicsio.formats._tiff.ifd import Chain, File, open_tiff, read_directory
-from aicsio.formats._tiff.page import PageKind
-from aicsio.formats._tiff.page_metadata import Facts
-from aicsio.formats._tiff.page_tables import Rows, Store, make_store
-from aicsio.formats._tiff.plane_map import Plan, lazy_array, length_of
+from aicsio.formats._tiff.ifd import Chain, OpenTiff, open_tiff, read_directory
+from aicsio.formats._tiff.page import PageStructure
+from aicsio.formats._tiff.page_metadata import PageTags
+from aicsio.formats._tiff.page_tables import PageTable, SegmentTable, build_page_table
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
 
 INDEX = "NDTiff.index"
@@ -53,20 +53,20 @@ class Entry:
     width: int
     """Columns."""
     length: int
-    """Rows."""
+    """SegmentTable."""
     pixel_type: int
     """Number of the pixel type."""
     compression: int
     """0 for raw pixels."""
 
 
-def _header(file: File) -> tuple[int, ...]:
+def _header(file: OpenTiff) -> tuple[int, ...]:
     if file.form.big or file.size < 40:
         return (0,) * 8
     return struct.unpack(file.form.order + "8I", file.read(8, 32))
 
 
-def is_ndtiff(facts: Facts) -> bool:
+def is_ndtiff(facts: PageTags) -> bool:
     """Whether the header is that of NDTiff 2 or 3, and the index lies in the same folder."""
     header = _header(facts.file)
     return (
@@ -99,7 +99,7 @@ def parse_index(raw: bytes, uri: str) -> tuple[list[Entry], list[Diagnostic]]:
     return entries, []
 
 
-def read_ndtiff(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
+def read_ndtiff(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
     """Describe the dataset that a file belongs to."""
     index = readers.sibling(file.source, INDEX)
     if index is None or index.size is None or index.size > BIGGEST_INDEX:
@@ -121,9 +121,9 @@ def read_ndtiff(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
         return Diagnostic(
             "ndtiff-index", f"{len(entries)} planes in {shape}: read as plain TIFF", index.uri
         )
-    stores, numbers, more = _stores(file, first, entries)
+    page_tables, numbers, more = _stores(file, first, entries)
     notes += more
-    kind = next((store.rows[0].kind for store in stores if store.rows), None)
+    kind = next((page_table.rows[0].kind for page_table in page_tables if page_table.rows), None)
     if kind is None:
         return Diagnostic(
             "ndtiff-index", "no file of the index can be read: read as plain TIFF", index.uri
@@ -133,21 +133,21 @@ def read_ndtiff(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
         if shape
         else np.zeros(len(entries), np.int64)
     )
-    store_of, page_of = (
+    table_of, page_of = (
         np.zeros(math.prod(shape), np.int64),
         np.full(math.prod(shape), -1, np.int64),
     )
-    store_of[flat], page_of[flat] = numbers[:, 0], numbers[:, 1]
+    table_of[flat], page_of[flat] = numbers[:, 0], numbers[:, 1]
     letters = "".join(name[0] for name in names)
     keep = [i for i, size in enumerate(shape) if size > 1 or letters[i] == "C"]
-    plan = Plan(
+    plane_map = PlaneMap(
         "".join(letters[i] for i in keep),
         tuple(shape[i] for i in keep),
-        tuple(stores),
-        store_of,
+        tuple(page_tables),
+        table_of,
         page_of,
     )
-    array, more = lazy_array(plan, like=kind)
+    array, more = lazy_array(plane_map, like=kind)
     summary = _summary(file)
     scene = Scene(
         name=str(summary.get("Prefix") or "Image:0"),
@@ -182,14 +182,14 @@ def _positions(entries: Sequence[Entry]) -> tuple[list[tuple[str, str]], npt.NDA
 
 
 def _stores(
-    file: File, first: int, entries: Sequence[Entry]
-) -> tuple[list[Store], npt.NDArray[Any], list[Diagnostic]]:
-    """Make one table for each file of the set; returns store and row of each plane."""
+    file: OpenTiff, first: int, entries: Sequence[Entry]
+) -> tuple[list[PageTable], npt.NDArray[Any], list[Diagnostic]]:
+    """Make one table for each file of the set; returns page_table and row of each plane."""
     notes: list[Diagnostic] = []
     by_file: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
         by_file.setdefault(entry.file, []).append(number)
-    stores: list[Store] = []
+    page_tables: list[PageTable] = []
     numbers = np.full((len(entries), 2), -1, np.int64)
     numbers[:, 0] = 0
     own = file.source.uri.replace("\\", "/").rsplit("/", 1)[-1]
@@ -220,10 +220,10 @@ def _stores(
             )
         offsets = np.array([[entries[n].offset] for n in good], np.uint64).reshape(-1, 1)
         whole = attrs.evolve(kind, rows_per_strip=kind.length)
-        rows = Rows(whole, offsets, np.zeros_like(offsets))
-        numbers[good, 0], numbers[good, 1] = len(stores), np.arange(len(good))
-        stores.append(
-            Store(
+        rows = SegmentTable(whole, offsets, np.zeros_like(offsets))
+        numbers[good, 0], numbers[good, 1] = len(page_tables), np.arange(len(good))
+        page_tables.append(
+            PageTable(
                 source,
                 (rows,),
                 np.zeros(len(good), np.int64),
@@ -232,16 +232,16 @@ def _stores(
                 Chain(0, ()),
             )
         )
-    return stores, numbers, notes
+    return page_tables, numbers, notes
 
 
-def _first_page(file: File, first: int) -> tuple[Source, PageKind]:
+def _first_page(file: OpenTiff, first: int) -> tuple[Source, PageStructure]:
     directory, _, _ = read_directory(file, first)
-    store, _ = make_store(file, Chain.of([directory]))
-    return file.source, store.rows[0].kind
+    page_table, _ = build_page_table(file, Chain.of([directory]))
+    return file.source, page_table.rows[0].kind
 
 
-def _other_page(source: Source, name: str) -> tuple[Source, PageKind]:
+def _other_page(source: Source, name: str) -> tuple[Source, PageStructure]:
     sibling = readers.sibling(source, name)
     if sibling is None:
         raise CorruptFileError.at(
@@ -251,7 +251,7 @@ def _other_page(source: Source, name: str) -> tuple[Source, PageKind]:
         return _first_page(file, first)
 
 
-def _summary(file: File) -> dict[str, Any]:
+def _summary(file: OpenTiff) -> dict[str, Any]:
     """Summary metadata after the header; version 3 has a minor version before its length."""
     header = _header(file)
     at, length = (24, header[3]) if header[2] == 2355492 else (28, header[4])
@@ -278,7 +278,7 @@ def _channels(
     return tuple(Channel(name) for name in names) if len(names) == count else ()
 
 
-def _pixel_size(facts: Facts, summary: Mapping[str, Any]) -> PixelSize:
+def _pixel_size(facts: PageTags, summary: Mapping[str, Any]) -> PixelSize:
     step = summary.get("z-step_um")
     size = facts.pixel_size()
     return PixelSize(
@@ -289,13 +289,13 @@ def _pixel_size(facts: Facts, summary: Mapping[str, Any]) -> PixelSize:
 # ---------------------------------------------------------------- multipage stacks
 
 
-def is_stack(facts: Facts) -> bool:
+def is_stack(facts: PageTags) -> bool:
     """Whether the header is that of a Micro-Manager multipage stack (and no NDTiff)."""
     header = _header(facts.file)
     return header[0] == 54773648 and header[6] == 2355492
 
 
-def read_stack(file: File, first: int, facts: Facts) -> Contents | Diagnostic:  # noqa: ARG001 - one signature for all
+def read_stack(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:  # noqa: ARG001 - one signature for all
     """Describe a multipage stack by its index map: (channel, slice, frame, position, offset of the directory)."""
     order = file.form.order
     at = _header(file)[1]
@@ -325,7 +325,7 @@ def read_stack(file: File, first: int, facts: Facts) -> Contents | Diagnostic:  
             file.source.uri,
         )
     try:
-        store, notes = make_store(
+        page_table, notes = build_page_table(
             file, Chain.of([read_directory(file, int(offset))[0] for offset in table[:, 4]])
         )
     except CorruptFileError as error:
@@ -337,10 +337,10 @@ def read_stack(file: File, first: int, facts: Facts) -> Contents | Diagnostic:  
     page_of = np.full(math.prod(shape), -1, np.int64)
     page_of[flat] = np.arange(len(table))
     keep = [i for i, size in enumerate(shape) if size > 1]
-    plan = Plan.of_pages(
-        store, page_of, "".join(letters[i] for i in keep), tuple(shape[i] for i in keep)
+    plane_map = PlaneMap.of_pages(
+        page_table, page_of, "".join(letters[i] for i in keep), tuple(shape[i] for i in keep)
     )
-    array, more = lazy_array(plan)
+    array, more = lazy_array(plane_map)
     length = _header(file)[7]
     summary = _json_at(file, 40, length)
     scene = Scene(
@@ -355,7 +355,7 @@ def read_stack(file: File, first: int, facts: Facts) -> Contents | Diagnostic:  
     )
 
 
-def _json_at(file: File, at: int, length: int) -> dict[str, Any]:
+def _json_at(file: OpenTiff, at: int, length: int) -> dict[str, Any]:
     if not 0 < length <= file.size - at:
         return {}
     try:
@@ -365,7 +365,7 @@ def _json_at(file: File, at: int, length: int) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _stack_size(facts: Facts, summary: Mapping[str, Any]) -> PixelSize:
+def _stack_size(facts: PageTags, summary: Mapping[str, Any]) -> PixelSize:
     told, size = summary.get("PixelSize_um"), _pixel_size(facts, summary)
     if isinstance(told, int | float) and told > 0:
         return PixelSize(size.Z, float(told), float(told))

@@ -11,15 +11,15 @@ import re
 
 import numpy as np
 
-from aicsio.formats._tiff.ifd import File
+from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.page import diagnose
-from aicsio.formats._tiff.page_metadata import SOFTWARE, Facts, guessed
-from aicsio.formats._tiff.page_tables import open_store
-from aicsio.formats._tiff.plane_map import Plan, lazy_array
+from aicsio.formats._tiff.page_metadata import SOFTWARE, PageTags, guessed
+from aicsio.formats._tiff.page_tables import open_page_table
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
 from aicsio.records import Contents, Diagnostic, Scene
 
 
-def is_scanimage(facts: Facts) -> bool:
+def is_scanimage(facts: PageTags) -> bool:
     """Whether the tags are those of ScanImage 3 to 5.7."""
     text = facts.description
     return (
@@ -36,17 +36,17 @@ def _setting(text: str, name: str) -> str | None:
     return found[1] if found else None
 
 
-def read_scanimage(file: File, first: int, facts: Facts) -> Contents | Diagnostic:
+def read_scanimage(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
     """Describe a ScanImage recording."""
     software, description = facts.text(SOFTWARE), facts.description
     text = software if software.startswith("SI.") else description
-    store, notes = open_store(file, first)
-    kind = store.kind(0)
+    page_table, notes = open_page_table(file, first)
+    kind = page_table.kind(0)
     if kind is None:
         return Diagnostic(
             "scanimage-page", "the first page cannot be used: read as plain TIFF", file.source.uri
         )
-    pages = np.flatnonzero(store.kind_of == store.kind_of[0])
+    pages = np.flatnonzero(page_table.kind_of == page_table.kind_of[0])
     saved = _setting(text, "hChannels.channelSave")
     channels = max(len(re.findall(r"\d+", saved or "")), 1)
     frames_text = _setting(text, "hStackManager.framesPerSlice") or ""
@@ -61,10 +61,10 @@ def read_scanimage(file: File, first: int, facts: Facts) -> Contents | Diagnosti
         frames = frames if frames and each % frames == 0 else each
         letters, shape = "ZTC", (each // frames, frames, channels)
     keep = [i for i, size in enumerate(shape) if size > 1]
-    plan = Plan.of_pages(
-        store, pages, "".join(letters[i] for i in keep), tuple(shape[i] for i in keep)
+    plane_map = PlaneMap.of_pages(
+        page_table, pages, "".join(letters[i] for i in keep), tuple(shape[i] for i in keep)
     )
-    array, more = lazy_array(plan, like=kind)
+    array, more = lazy_array(plane_map, like=kind)
     rate = _setting(text, "hRoiManager.scanFrameRate")
     scene = Scene(
         name="Image:0",

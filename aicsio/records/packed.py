@@ -1,0 +1,106 @@
+"""Columns of integers in few bytes, for tables of offsets, lengths and positions.
+
+Rule kept here: the numbers live in immutable ``bytes``, so that a table of 100 000 rows hashes and
+pickles in a few milliseconds. Numbers that repeat are stored once, evenly growing ones as a start
+and a step.
+"""
+
+import struct
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+PROGRESSION = "progression"
+"""``kind`` of numbers that are stored as start and step."""
+
+_RANGES = {
+    name: (int(np.iinfo(name).min), int(np.iinfo(name).max))
+    for name in ("<u1", "<i1", "<u2", "<i2", "<u4", "<i4", "<i8", "<u8")
+}
+"""Lowest and highest number of each type, narrow ones first."""
+
+
+@attrs.frozen
+class PackedIntegers:
+    """A column of integers in as few bytes as its values allow."""
+
+    raw: bytes = attrs.field(repr=False)
+    """Little-endian numbers; start and step (two ``<i8``) of a progression."""
+    kind: str
+    """Type of the numbers, such as ``"<u4"``, or ``"progression"``."""
+    count: int
+    """Number of stored values. Row ``i`` of a longer column is value ``i % count``."""
+
+    @classmethod
+    def pack(
+        cls, values: npt.NDArray[Any], *, period: int = 0, kind: str | None = None
+    ) -> "PackedIntegers":
+        """Pack an array of integers.
+
+        Parameters
+        ----------
+        values
+            Integers of any shape, taken in C order.
+        period
+            Number of rows after which the column may repeat: values that do are stored once.
+        kind
+            Smallest type to use, so that columns of similar tables are stored alike.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from aicsio.records.packed import PackedIntegers
+        >>> column = PackedIntegers.pack(np.arange(8, 8000, 8))
+        >>> column.kind, column.at(2), len(column.raw)
+        ('progression', 24, 16)
+        """
+        numbers = values.reshape(-1)
+        step = _even_step(numbers)
+        if step is not None:
+            return cls(struct.pack("<qq", int(numbers[0]), step), PROGRESSION, numbers.size)
+        if period and len(numbers) > period and len(numbers) % period == 0:
+            rows = numbers.reshape(-1, period)
+            if (rows == rows[0]).all():
+                numbers = rows[0]
+        low, high = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
+        if kind is None or not _fits(kind, low, high):
+            kind = next(name for name in _RANGES if _fits(name, low, high))
+        return cls(numbers.astype(kind).tobytes(), kind, numbers.size)
+
+    @classmethod
+    def constant(cls, value: int, size: int) -> "PackedIntegers":
+        """Make a column of one value."""
+        return cls(struct.pack("<qq", value, 0), PROGRESSION, size)
+
+    def at(self, row: int) -> int:
+        """Return the value of one row."""
+        if self.kind == PROGRESSION:
+            start, step = struct.unpack("<qq", self.raw)
+            return int(start) + row % self.count * int(step)
+        itemsize = int(self.kind[-1])
+        start = row % self.count * itemsize
+        return int.from_bytes(self.raw[start : start + itemsize], "little", signed="i" in self.kind)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the values of many rows, in the shape of ``rows``."""
+        numbers = np.frombuffer(self.raw, "<i8" if self.kind == PROGRESSION else self.kind)
+        if self.kind == PROGRESSION:
+            return np.asarray(numbers[0] + rows * numbers[1], np.int64)
+        return np.asarray(numbers.take(rows, mode="wrap").astype(np.int64))
+
+
+def _even_step(numbers: npt.NDArray[Any]) -> int | None:
+    """Return the step of numbers that grow evenly, ``None`` for others and for numbers beyond int64."""
+    if not numbers.size or int(numbers.max()) > _RANGES["<i8"][1]:
+        return None
+    signed = numbers.astype(np.int64, copy=False)
+    step = int(signed[1]) - int(signed[0]) if signed.size > 1 else 0
+    is_even = np.count_nonzero(signed[1:] - signed[:-1] == step) == signed.size - 1
+    return step if is_even else None
+
+
+def _fits(kind: str, low: int, high: int) -> bool:
+    lowest, highest = _RANGES[kind]
+    return lowest <= low and high <= highest
