@@ -17,6 +17,7 @@ import pytest
 import aicsio
 from aicsio import (
     AICSImage,
+    AicsioError,
     SourceChangedError,
     dask_utils,
     imread_dask,
@@ -287,3 +288,67 @@ def test_a_busy_port_is_no_trouble() -> None:
         assert first is not None
         assert second is not None
         assert first.dashboard_link != second.dashboard_link
+
+
+# ---------------------------------------------------------------- scripts without their guard
+
+CALL = "with cluster_and_client(n_workers=1{}) as (cluster, client): print(client.submit(sum, [1]).result())"
+IMPORT = "from aicsio.dask_utils import cluster_and_client\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "refused"),
+    [
+        (IMPORT + CALL.format(""), True),
+        (IMPORT + "def main():\n    " + CALL.format("") + "\nmain()", True),
+        (IMPORT + CALL.format(", processes=False, dashboard_address='127.0.0.1:0'"), False),
+    ],
+)
+def test_a_script_without_its_guard_is_refused_at_once(
+    tmp_path: Path, script: str, *, refused: bool
+) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    if not refused:
+        assert done.stdout == "1\n"
+        return
+    assert done.returncode == 1
+    last_line = done.stderr.splitlines()[-1]
+    assert f"{path}, line {len(script.splitlines())}: " in last_line
+    assert 'under the line if __name__ == "__main__":' in last_line
+    assert done.stderr.count("Traceback") == 1
+
+
+GUARD = 'if __name__ == "__main__":\n    start()'
+
+
+@pytest.mark.parametrize(
+    ("script", "line", "refused"),
+    [
+        ("start()", 1, True),
+        (GUARD, 2, False),
+        (f"start()\n{GUARD}", 1, True),
+        (f"x = 1\n{GUARD}\nstart()", 3, False),
+        ('if __name__ != "__main__":\n    raise SystemExit\nstart()', 3, False),
+        ("if ready:\n    start()", 2, True),
+        ("no python at all", 1, False),
+    ],
+)
+def test_where_a_line_is_guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, line: int, *, refused: bool
+) -> None:
+    path = str(tmp_path / "script.py")
+    Path(path).write_text(script)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", path, raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
+    if refused:
+        with pytest.raises(AicsioError, match="processes of the cluster import this script"):
+            dask_utils._require_guarded_line(path, line)
+    else:
+        dask_utils._require_guarded_line(path, line)
+
+
+def test_a_line_of_no_file_and_of_another_program_is_not_refused() -> None:
+    dask_utils._require_guarded_line(None, 1)
+    dask_utils._require_guarded_line(__file__, 1)

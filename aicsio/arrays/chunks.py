@@ -165,7 +165,7 @@ def _block_positions(array: LazyArray, output_axis: int) -> int:
 
 
 def _cut_block(array: LazyArray, chunk: list[int], free: list[int], limit: int) -> None:
-    """Cut a block, slowest stored axis first, between its pieces; a compressed piece stays whole."""
+    """Cut a block between its pieces, slowest stored axis first; compressed pieces stay whole."""
     block_shape, shape = array.layout.block_shape, array.stored.shape
     window = tuple(slice(0, min(sizes)) for sizes in zip(block_shape, shape, strict=True))
     first_block = (0,) * len(shape)

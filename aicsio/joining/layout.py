@@ -50,7 +50,7 @@ class JoinedLayout:
     """Layout of a grid of arrays, one after the other along some axes."""
 
     parts: "tuple[LazyArray | None, ...] | UncheckedFiles" = attrs.field(repr=False)
-    """In C order over the grid, each whole and as stored; ``None`` for a missing one, which is 0."""
+    """In C order over the grid, each whole and as stored; ``None`` for a missing one, read as 0."""
     edges: tuple[Edges, ...]
     """Per axis of the grid."""
     axes: tuple[int, ...]
@@ -194,7 +194,7 @@ class UncheckedFiles:
     fingerprints: tuple[str | None, ...]
     """As in ``Source``."""
     storage_options: tuple[str, ...] = attrs.field(repr=False)
-    """As in ``Source``; one entry if they are the same for all files. URLs with passwords differ."""
+    """As in ``Source``; one entry if all files have the same. URLs with passwords differ."""
     local: bool
     """Whether they are paths of this machine's file system."""
     request: OpenRequest

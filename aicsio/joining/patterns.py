@@ -1,6 +1,6 @@
-"""Patterns of file names: fields such as ``{T}``, wildcards, and plain text. Pure functions of text.
+"""Patterns of file names: fields such as ``{T}``, wildcards, and plain text.
 
-Rule kept here: no file is listed or opened.
+Rule kept here: pure functions of text; no file is listed or opened.
 """
 
 import glob

@@ -1,1 +1,1 @@
-"""AICSImage and the other names of AICSImageIO, as a thin face. Imports everything above it but `cli`."""
+"""``AICSImage`` and the other names of AICSImageIO, as a thin face. Imports all rooms but `cli`."""

@@ -1,6 +1,6 @@
 """``imread``, ``imread_dask``, ``imwrite``: the functions of the legacy face.
 
-Rule kept here: one call of an ``AICSImage`` or of the writer, and nothing of their own.
+Rule kept here: each function is one call of an ``AICSImage`` or of the writer.
 """
 
 import os
@@ -32,7 +32,21 @@ def imread(
     image, **kwargs
         As in ``AICSImage``.
     scene_id
-        Name or index; left out, the first scene that has pixels.
+        Name or index; by default the first scene that has pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        All pixels of the scene, TCZYX.
+
+    Raises
+    ------
+    SceneError
+        When there is no such scene.
+    SourceNotFoundError, UnsupportedFormatError, CorruptFileError, DimensionError
+        As by ``AICSImage``.
+    ImageTooLargeError
+        When the pixels do not fit into the free memory.
 
     Examples
     --------
@@ -41,7 +55,7 @@ def imread(
     >>> imread(np.zeros((3, 40, 50)), dim_order="ZYX").shape
     (1, 1, 3, 40, 50)
     """
-    return _opened(image, scene_id, kwargs).data
+    return _open_scene(image, scene_id, kwargs).data
 
 
 def imwrite(
@@ -55,19 +69,20 @@ def imwrite(
     channel_colors: Sequence[Any] | None = None,
     **kwargs: Any,
 ) -> WriteReport:
-    """Write an image as OME-TIFF, in place of what is at ``uri``.
+    """Write an image as OME-TIFF; an existing file at ``uri`` is replaced.
 
-    The file comes first, as in tifffile and imageio; the names of the options are those of AICSImageIO.
+    The file comes first, as in tifffile and imageio; the options have their names of AICSImageIO.
 
     Parameters
     ----------
     uri
         Path of the file.
     image
-        numpy or dask array, xarray ``DataArray``, an ``AICSImage`` (all its scenes, as ``save`` does), a handle (what
-        is in focus), or a list of arrays or handles (one scene each).
+        numpy or dask array, xarray ``DataArray``, an ``AICSImage`` (all its scenes, as ``save``
+        does), a handle (the array in focus), or a list of arrays or handles (one scene each).
     dim_order, channel_names, physical_pixel_sizes
-        Of arrays, as in ``AICSImage``. Without ``dim_order``, uint8 of shape (Y, X, 3 or 4) is a picture in colours.
+        For arrays, as in ``AICSImage``. Without ``dim_order``, uint8 of shape (Y, X, 3 or 4) is a
+        colour picture.
     image_names
         Names of the scenes.
     channel_colors
@@ -78,37 +93,44 @@ def imwrite(
     Returns
     -------
     WriteReport
-        What was written, and what could not be kept.
+        Path, shape and type of the file; ``not_kept`` lists metadata that it lacks.
 
     Raises
     ------
+    ArgumentTypeError
+        When the arguments are in the order of ``OmeTiffWriter.save``, or a colour is invalid.
     DimensionError
-        For dimensions that OME-TIFF lacks.
+        When the image has dimensions that OME-TIFF lacks.
     WriteError
-        When it cannot be written; what was there is as it was.
+        When it cannot be written, or its name is that of another format; an existing file is
+        unchanged then.
 
     Examples
     --------
     >>> import numpy as np, os, tempfile
     >>> from aicsio import imread, imwrite
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = imwrite(os.path.join(folder, "a.ome.tiff"), np.zeros((2, 40, 50), np.uint8), dim_order="CYX")
+    ...     path = os.path.join(folder, "a.ome.tiff")
+    ...     report = imwrite(path, np.zeros((2, 40, 50), np.uint8), dim_order="CYX")
     ...     imread(report.path).shape
     (1, 2, 1, 40, 50)
     """
     if not isinstance(uri, str | os.PathLike):
+        # OmeTiffWriter.save took the image first.
         raise ArgumentTypeError(
-            f"imwrite takes the file first, imwrite('a.ome.tiff', image), not a {type(uri).__name__}"
+            "imwrite takes the file first, imwrite('a.ome.tiff', image), "
+            f"not a {type(uri).__name__}"
         )
     images = image if isinstance(image, list | tuple) else [image]
+    # Handles are written as they are; arrays are opened first, with the options for arrays.
     handles = [each for each in images if isinstance(each, ImageHandle)]
     if isinstance(image, AICSImage):
-        handles = [
-            tczyx.unfolded(select_scene(image.handle, index)) for index in range(len(image.scenes))
-        ]
+        scenes = range(len(image.scenes))
+        handles = [tczyx.to_tczyxs(select_scene(image.handle, index)) for index in scenes]
     elif not handles or len(handles) < len(images):
-        handles = writing.to_write(image, dim_order, channel_names, physical_pixel_sizes)
-    colors = writing.packed_colors(channel_colors)
+        handles = writing.open_for_writing(image, dim_order, channel_names, physical_pixel_sizes)
+    colors = writing.pack_colors(channel_colors)
+    # As in AICSImageIO an existing file is replaced; the caller's own option comes last.
     options = {"overwrite": True, "scene_names": image_names, "channel_colors": colors, **kwargs}
     return write_scenes(handles, uri, **options)
 
@@ -116,12 +138,24 @@ def imwrite(
 def imread_dask(
     image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any
 ) -> "dask.array.Array":
-    """Show a scene of an image as a dask array, TCZYX, read when it is computed.
+    """Show a scene of an image as a dask array, TCZYX; it is read when it is computed.
 
     Parameters
     ----------
     image, scene_id, **kwargs
         As in ``imread``.
+
+    Returns
+    -------
+    dask.array.Array
+        All pixels of the scene, TCZYX.
+
+    Raises
+    ------
+    SceneError
+        When there is no such scene.
+    SourceNotFoundError, UnsupportedFormatError, CorruptFileError, DimensionError
+        As by ``AICSImage``.
 
     Examples
     --------
@@ -130,10 +164,10 @@ def imread_dask(
     >>> imread_dask(np.ones((3, 40, 50)), dim_order="ZYX")[0, 0].sum().compute()
     np.float64(6000.0)
     """
-    return _opened(image, scene_id, kwargs).dask_data
+    return _open_scene(image, scene_id, kwargs).dask_data
 
 
-def _opened(
+def _open_scene(
     image: object, scene_id: str | SupportsIndex | None, options: Mapping[str, Any]
 ) -> AICSImage:
     img = AICSImage(image, **options)

@@ -1,16 +1,17 @@
-"""What AICSImageIO took for an image, and the names it gave to options, as one handle of ours.
+"""Images and options of AICSImageIO as one handle.
 
-A list of arrays is a list of scenes; a list given for an option then holds one value a scene. A list of files, or a
-glob, is one image: four numbers in each name are scene, T, C and Z; otherwise the files are joined along T. What an
-xarray says of its dimensions, channels and pixel sizes counts where the caller says nothing.
+A list of arrays is a list of scenes; a list given for an option then holds one value per scene. A
+list of files, or a glob, is one image: four numbers in each name are scene, T, C and Z; other files
+are joined along T. Dimensions, channels and pixel sizes of an xarray replace missing options.
 
-Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffReader``, ``TiffGlobReader``).
+Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffReader``,
+``TiffGlobReader``).
 """
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, SupportsFloat, TypeAlias
+from typing import Any, Literal, SupportsFloat, TypeAlias
 
 import attrs
 import numpy as np
@@ -23,23 +24,26 @@ from aicsio.joining.files import FileOptions
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
 
+__all__ = ["DimOrder", "Names", "Sizes", "open_legacy"]
+
 DimOrder: TypeAlias = str | Sequence[str | None] | None
 Names: TypeAlias = Sequence[str] | Sequence[Sequence[str] | None] | None
 Sizes: TypeAlias = (
     PixelSize | Sequence[SupportsFloat | None] | Mapping[str, SupportsFloat | None] | None
 )
+Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 
 @attrs.frozen(eq=False)
-class _Array:
-    """One array of the caller, and what it says of itself."""
+class _InputArray:
+    """One array of the caller, and its own metadata. Not a record: it lives for one call."""
 
     pixels: Any
     """numpy or dask array."""
     dims: str | None = None
-    """Letters; ``None`` where it has none."""
-    names: tuple[str, ...] | None = None
-    """Channel names."""
+    """Letters; ``None`` if it has none."""
+    channel_names: tuple[str, ...] | None = None
+    """Names along C."""
     pixel_size: PixelSize | None = None
     """Micrometres."""
 
@@ -54,151 +58,180 @@ def open_legacy(
     names: Names,
     sizes: Sizes,
 ) -> ImageHandle:
-    """Open what ``AICSImage`` takes.
+    """Open an image as ``AICSImage`` does.
+
+    Parameters
+    ----------
+    image
+        As in ``AICSImage``.
+    format
+        Name of a format; ``None`` to recognise it.
+    tiles
+        Whether tiles stay apart, along M.
+    storage_options
+        As in ``open_image``.
+    dims, names, sizes
+        ``dim_order``, ``channel_names`` and ``physical_pixel_sizes`` of ``AICSImage``.
 
     Raises
     ------
+    ArgumentTypeError
+        When a list is empty.
     DimensionError
         When options do not fit the image, or one another.
+    SourceNotFoundError, UnsupportedFormatError, CorruptFileError, SourceError
+        As by ``open_image``.
     """
-    size = _pixel_size(sizes)
-    files = _files_of(image, storage_options)
+    pixel_size = _pixel_size(sizes)
+    mosaic: Mosaic = "tiles" if tiles else "stitched"
+    files = _file_names_of(image, storage_options)
     if files is not None:
-        one = _one(dims, "dim_order")
         options = FileOptions(
             format=format,
-            mosaic="tiles" if tiles else "stitched",
-            dims=one,
+            mosaic=mosaic,
+            dims=_single_order(dims),
             storage_options=storage_options,
         )
         grids = groups.group_by_four_numbers(files) or groups.group_in_order(files, "T")
         return joining.join_files(
-            grids, image, options, channel_names=_names(names, 0, 1), pixel_size=size
+            grids, image, options, channel_names=_scene_names(names, 0, 1), pixel_size=pixel_size
         )
-    if not isinstance(image, list | tuple):
-        if _is_xarray(image):
-            return _open_array(image, _one(dims, "dim_order"), _names(names, 0, 1), size)
-        return open_image(
-            image,
-            format=format,
-            mosaic="tiles" if tiles else "stitched",
-            dims=_one(dims, "dim_order"),
-            channel_names=_names(names, 0, 1),
-            pixel_size=size,
-            storage_options=storage_options,
-        )
-    if not image:
-        raise ArgumentTypeError("an empty list is no image: give at least one array")
-    count = len(image)
-    orders: Sequence[str | None] = (
-        (dims,) * count if dims is None or isinstance(dims, str) else dims
+    # A list of files was one image; any other list is one scene per item.
+    if isinstance(image, list | tuple):
+        return _open_scenes(image, dims, names, pixel_size)
+    channel_names = _scene_names(names, 0, 1)
+    if _is_xarray(image):
+        return _open_array(image, _single_order(dims), channel_names, pixel_size)
+    return open_image(
+        image,
+        format=format,
+        mosaic=mosaic,
+        dims=_single_order(dims),
+        channel_names=channel_names,
+        pixel_size=pixel_size,
+        storage_options=storage_options,
     )
+
+
+def _open_scenes(
+    arrays: Sequence[object], dims: DimOrder, names: Names, pixel_size: PixelSize | None
+) -> ImageHandle:
+    """Open a list of arrays, one scene each."""
+    if not arrays:
+        raise ArgumentTypeError("an empty list is no image: give at least one array")
+    count = len(arrays)
+    orders: Sequence[str | None]
+    orders = (dims,) * count if dims is None or isinstance(dims, str) else dims
     if len(orders) != count:
         raise DimensionError(
             f"{len(orders)} dim_order for {count} arrays: give one for all, or one each"
         )
-    opened = [
-        _open_array(each, orders[i], _names(names, i, count), size) for i, each in enumerate(image)
-    ]
-    scenes = tuple(attrs.evolve(handle.scene, name=f"Image:{i}") for i, handle in enumerate(opened))
-    notes = tuple(note for handle in opened for note in handle.contents.diagnostics)
-    return attrs.evolve(
-        opened[0], contents=attrs.evolve(opened[0].contents, scenes=scenes, diagnostics=notes)
-    )
+    handles: list[ImageHandle] = []
+    for index, array in enumerate(arrays):
+        channel_names = _scene_names(names, index, count)
+        handles.append(_open_array(array, orders[index], channel_names, pixel_size))
+    # The scenes of one handle: each has its own array, so any can come into focus.
+    scenes = tuple(attrs.evolve(each.scene, name=f"Image:{i}") for i, each in enumerate(handles))
+    diagnostics = sum((each.contents.diagnostics for each in handles), ())
+    contents = attrs.evolve(handles[0].contents, scenes=scenes, diagnostics=diagnostics)
+    return attrs.evolve(handles[0], contents=contents)
 
 
-def _files_of(image: object, storage_options: Mapping[str, Any] | None) -> list[str] | None:
-    """Names of the files where there may be many: of a list of paths, and those that a glob finds."""
-    if (
-        isinstance(image, list | tuple)
-        and image
-        and all(isinstance(each, str | os.PathLike) for each in image)
-    ):
-        return [os.fspath(each) for each in image]
-    name = os.fspath(image) if isinstance(image, str | os.PathLike) else b""
-    return (
-        file_names.find_files(name, storage_options)
-        if isinstance(name, str) and file_names.is_glob(name)
-        else None
-    )
+def _file_names_of(image: object, storage_options: Mapping[str, Any] | None) -> list[str] | None:
+    """Return the names of a list of paths, or of a glob; ``None`` for other images."""
+    if isinstance(image, list | tuple):
+        names = [os.fspath(each) for each in image if isinstance(each, str | os.PathLike)]
+        return names if names and len(names) == len(image) else None
+    if not isinstance(image, str | os.PathLike):
+        return None
+    name = os.fsdecode(image)
+    return file_names.find_files(name, storage_options) if file_names.is_glob(name) else None
 
 
 def _open_array(
     array: object, dims: str | None, names: Sequence[str] | None, pixel_size: PixelSize | None
 ) -> ImageHandle:
-    told = _of_xarray(array) if _is_xarray(array) else _Array(array)
+    known = _read_xarray(array) if _is_xarray(array) else _InputArray(array)
+    # Names of an xarray come before options, as in AICSImageIO; a size that is given comes first.
     return open_image(
-        told.pixels,
-        dims=told.dims or dims,
-        channel_names=told.names or names,
-        pixel_size=pixel_size or told.pixel_size,
+        known.pixels,
+        dims=known.dims or dims,
+        channel_names=known.channel_names or names,
+        pixel_size=pixel_size or known.pixel_size,
     )
 
 
 # ---------------------------------------------------------------- options
 
 
-def _one(value: DimOrder, option: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    kinds = set(value)
-    if len(kinds) != 1:
+def _single_order(dims: DimOrder) -> str | None:
+    """Return the one order of a list that repeats it, as AICSImageIO accepted for files."""
+    if dims is None or isinstance(dims, str):
+        return dims
+    distinct = set(dims)
+    if len(distinct) != 1:
         raise DimensionError(
-            f"{option}={list(value)!r} differs by scene: only arrays can be named one by one"
+            f"dim_order={list(dims)!r} differs by scene: only arrays can be named one by one"
         )
-    return kinds.pop()
+    return distinct.pop()
 
 
-def _names(value: Names, index: int, count: int) -> Sequence[str] | None:
-    """Names for one scene, of names for all or a list of lists."""
-    if not value:
+def _scene_names(names: Names, index: int, count: int) -> Sequence[str] | None:
+    """Return the channel names of one scene, from names for all or a list of lists."""
+    if not names:
         return None
-    if isinstance(value, str):
-        return (value,)
-    shared = [item for item in value if isinstance(item, str)]
-    if shared:
-        return shared
-    each = [item for item in value if not isinstance(item, str)]
-    if len(each) != count:
+    if isinstance(names, str):
+        return (names,)
+    if isinstance(names[0], str):
+        return [item for item in names if isinstance(item, str)]
+    of_scenes = [item for item in names if not isinstance(item, str)]
+    if len(of_scenes) != count:
         raise DimensionError(
-            f"{len(each)} lists of channel names for {count} images: give one for all, or one each"
+            f"{len(of_scenes)} lists of channel names for {count} images: "
+            "give one for all, or one each"
         )
-    return each[index]
+    return of_scenes[index]
 
 
-def _pixel_size(value: Sizes) -> PixelSize | None:
-    if value is None or isinstance(value, PixelSize):
-        return value
-    sizes = [value.get(letter) for letter in "ZYX"] if isinstance(value, Mapping) else list(value)
-    if len(sizes) != 3:
-        raise DimensionError(f"physical_pixel_sizes={value!r}: give three numbers, for Z, Y and X")
-    return PixelSize(*(None if size is None else float(size) for size in sizes))
+def _pixel_size(sizes: Sizes) -> PixelSize | None:
+    if sizes is None or isinstance(sizes, PixelSize):
+        return sizes
+    values = list(map(sizes.get, "ZYX")) if isinstance(sizes, Mapping) else list(sizes)
+    if len(values) != 3:
+        raise DimensionError(f"physical_pixel_sizes={sizes!r}: give three numbers, for Z, Y and X")
+    return PixelSize(*(None if size is None else float(size) for size in values))
 
 
 # ---------------------------------------------------------------- xarray
 
 
 def _is_xarray(value: object) -> bool:
-    xarray = sys.modules.get("xarray")  # whoever has one has imported it
+    xarray = sys.modules.get("xarray")  # whoever holds a DataArray has imported it
     return xarray is not None and isinstance(value, xarray.DataArray)
 
 
-def _of_xarray(array: Any) -> _Array:
+def _read_xarray(array: Any) -> _InputArray:
     if not array.dims or array.dims[0] == "dim_0":  # xarray's own names for axes without one
-        return _Array(array.data)
+        return _InputArray(array.data)
+    # Other libraries write dims in small letters.
     letters = [str(name).upper() for name in array.dims]
-    if any(len(letter) != 1 for letter in letters):
+    if max(map(len, letters)) > 1 or "" in letters:
         raise DimensionError(
-            f"dims {array.dims} of the xarray: rename them to one letter each, such as T, C, Z, Y, X"
+            f"dims {array.dims} of the xarray: rename them to one letter each, such as T, C, Y, X"
         )
-    by_letter = {str(name).upper(): coordinate for name, coordinate in array.coords.items()}
-    names = tuple(map(str, np.atleast_1d(by_letter["C"].values))) if "C" in by_letter else None
-    size = PixelSize(*(_step(by_letter[c]) if c in by_letter else None for c in "ZYX"))
-    return _Array(array.data, "".join(letters), names, None if size == PixelSize() else size)
+    coordinates = {str(name).upper(): coordinate for name, coordinate in array.coords.items()}
+    names = None
+    if "C" in coordinates:
+        # A single channel that was selected leaves a coordinate without an axis.
+        names = tuple(map(str, np.atleast_1d(coordinates["C"].values)))
+    size = PixelSize(*(_even_step(coordinates.get(letter)) for letter in "ZYX"))
+    return _InputArray(array.data, "".join(letters), names, None if size == PixelSize() else size)
 
 
-def _step(coordinate: Any) -> float | None:
-    """Distance between evenly spaced positions in micrometres."""
+def _even_step(coordinate: Any) -> float | None:
+    """Return the distance between evenly spaced positions in micrometres; ``None`` for others."""
+    if coordinate is None:
+        return None
     values = np.asarray(coordinate.values)
     if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf":
         return None
@@ -207,5 +240,7 @@ def _step(coordinate: Any) -> float | None:
     factor = 1.0 if unit is None else micrometres_per(str(unit))
     if factor is None:
         return None
+    # Numbers that xarray computed differ in the last digits.
     steps = np.diff(values.astype(float)) * factor
-    return float(steps[0]) if steps[0] > 0 and np.allclose(steps, steps[0]) else None
+    even = steps[0] > 0 and np.allclose(steps, steps[0])
+    return float(steps[0]) if even else None

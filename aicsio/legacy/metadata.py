@@ -1,6 +1,7 @@
-"""Metadata as AICSImageIO gives them: objects of ome_types where the file is an OME-TIFF, or where OME is asked for.
+"""Metadata as AICSImageIO returns them: objects of ome_types for OME-TIFF, or on request.
 
-Rule kept here: where ome_types does not take the text of a file, a warning says why and what is given instead.
+Rule kept here: if ome_types does not accept the text of a file, a warning gives the reason and the
+replacement.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,31 +12,35 @@ from aicsio._ome.xml import refuse_doctype, remove_declaration
 from aicsio._version import __version__
 from aicsio.errors import CorruptFileError
 from aicsio.legacy import tczyx
+from aicsio.legacy.warning import warn
 from aicsio.records import DType, ImageHandle
 from aicsio.steps import select_scene
 
 if TYPE_CHECKING:
     import ome_types
 
+NEAREST_TYPES = {"bool": "uint8", "float16": "float32"}
+"""Types that OME lacks, and the nearest one that holds their values."""
 
-def parsed(handle: ImageHandle) -> Any:
-    """The metadata of a file as an object where AICSImageIO gave one, else the raw text."""
+
+def parse_metadata(handle: ImageHandle) -> Any:
+    """Return the metadata of a file as AICSImageIO does: an object for OME-TIFF, else the text."""
     if handle.metadata is None or handle.format != "ome-tiff":
         return handle.metadata
     try:
         return parse_ome(handle.metadata)
     except (CorruptFileError, ImportError) as error:
-        tczyx.warn(f"metadata is the OME-XML as text: {error}")
+        warn(f"metadata is the OME-XML as text: {error}")
         return handle.metadata
 
 
-def ome_of(handle: ImageHandle) -> "ome_types.OME":
-    """OME metadata: what the file says if it is an OME-TIFF, else made of the records of all scenes with pixels."""
+def to_ome(handle: ImageHandle) -> "ome_types.OME":
+    """Return OME metadata: the file's own if it is an OME-TIFF, else made from its records."""
     if handle.metadata is not None and handle.format == "ome-tiff":
         try:
             return parse_ome(handle.metadata)
         except (CorruptFileError, ImportError) as error:
-            tczyx.warn(f"ome_metadata is made of what aicsio knows of the image: {error}")
+            warn(f"ome_metadata is made from the records of aicsio: {error}")
     return _from_records(handle)
 
 
@@ -45,12 +50,13 @@ def parse_ome(text: str) -> "ome_types.OME":
     Raises
     ------
     CorruptFileError
-        When ome_types does not take the text.
+        When the text declares entities, or ome_types does not accept it.
     """
     import ome_types
     from xsdata.exceptions import ConverterWarning, ParserError
 
     refuse_doctype(text)
+    # The text was decoded when the file was read: an encoding that it declares no longer holds.
     try:
         return ome_types.from_xml(remove_declaration(text).encode())
     except (
@@ -62,8 +68,9 @@ def parse_ome(text: str) -> "ome_types.OME":
         ParserError,
         ConverterWarning,
     ) as error:
-        # SyntaxError is what both XML parsers raise; the others come from the model, the warning where it is an error.
-        raise CorruptFileError(f"ome_types does not take it: {error}") from error
+        # SyntaxError comes from both XML parsers, the others from the model; the warning is raised
+        # where warnings are errors.
+        raise CorruptFileError(f"ome_types does not accept it: {error}") from error
 
 
 def _from_records(handle: ImageHandle) -> "ome_types.OME":
@@ -71,18 +78,21 @@ def _from_records(handle: ImageHandle) -> "ome_types.OME":
 
     images = []
     for index, scene in enumerate(handle.scenes):
-        if scene.levels:
-            shown = tczyx.unfolded(select_scene(handle, index))
-            image, _ = from_records.described(shown, shown.array)
-            images.append((attrs.evolve(image, tiff_data=()), _ome_type(shown.dtype)))
+        if not scene.levels:
+            continue  # OME has no image without pixels
+        shown = tczyx.to_tczyxs(select_scene(handle, index))
+        image, _ = from_records.described(shown, shown.array)
+        images.append((attrs.evolve(image, tiff_data=()), _ome_type(shown.dtype)))
     return parse_ome(ome_xml.ome_xml(images, f"aicsio {__version__}")[0].decode())
 
 
 def _ome_type(dtype: DType) -> str:
-    """Name of the numpy type that stands for pixels of a type; for what OME lacks, the nearest that reaches as far."""
+    """Return the name of the numpy type that stands for pixels of a type in OME."""
     from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
 
     if dtype.name in PIXEL_TYPES:
         return dtype.name
-    near = {"bool": "uint8", "float16": "float32"}
-    return near.get(dtype.name, "complex128" if dtype.kind == "c" else "float64")
+    if dtype.kind == "c":
+        return "complex128"
+    # Integers of 64 bits: float64 has their range, if not all their digits.
+    return NEAREST_TYPES.get(dtype.name, "float64")

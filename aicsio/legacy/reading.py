@@ -1,9 +1,8 @@
-"""How the legacy face reads: directly or through a cluster, one scene or a stack of them.
+"""Reads of the legacy face: in this process or on a cluster, one scene or a stack of scenes.
 
-Rule kept here: ``use_dask`` is a setting of dask's own configuration; this module keeps no state.
+Rule kept here: ``use_dask`` is a setting of dask's own configuration; this module has no state.
 """
 
-import itertools
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -14,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._checks import checked
+from aicsio._engine import memory
 from aicsio.arrays import Chunks, to_dask, to_numpy, to_xarray
 from aicsio.errors import DimensionError
 from aicsio.legacy import tczyx
+from aicsio.legacy.samples import unfold_samples
 from aicsio.records import ImageHandle
 
 if TYPE_CHECKING:
@@ -27,18 +28,33 @@ _USE_DASK = "aicsio.use-dask"
 
 
 def read(handle: ImageHandle) -> npt.NDArray[Any]:
-    """Read directly, or through the cluster where there is one that can open the source."""
-    # Pixels and bytes that the caller handed over are here already.
+    """Read in this process, or on the workers of an active cluster.
+
+    Raises
+    ------
+    CorruptFileError, ImageTooLargeError, SourceError
+        As by ``to_numpy``.
+    """
+    # Arrays and bytes of the caller are in this process: sending them would cost time for nothing.
     if handle.source.content is None and _cluster_is_active():
         return np.asarray(to_dask(handle).compute())
-    unfolded = tczyx.apart(handle.array)
+    # Without a detour through nested reads, which would read each plane once per sample.
+    unfolded = unfold_samples(handle.array)
     if unfolded is None:
         return to_numpy(handle)
     return to_numpy(attrs.evolve(handle, array=unfolded)).reshape(handle.shape)
 
 
-def labelled(handle: ImageHandle, chunks: Chunks) -> "xarray.DataArray":
-    """Show a handle with coordinates; along C also where the file has no C."""
+def to_labelled_xarray(handle: ImageHandle, chunks: Chunks) -> "xarray.DataArray":
+    """Show a handle lazily with coordinates, names along C even if the file lacks C.
+
+    Parameters
+    ----------
+    handle
+        As TCZYX.
+    chunks
+        As in ``to_dask``.
+    """
     return to_xarray(handle, lazy=True, chunks=chunks).assign_coords(C=list(handle.channel_names))
 
 
@@ -52,26 +68,32 @@ def _cluster_is_active() -> bool:
         return False
     try:
         client = distributed.get_client()
-    except ValueError:  # none
+    except ValueError:  # there is no client
         return False
+    # An asynchronous client returns futures of an event loop, where a script expects pixels.
     return not client.asynchronous
 
 
 @checked
 def use_dask(setting: bool) -> AbstractContextManager[Any]:
-    """Say whether ``AICSImage`` reads through a ``distributed`` client when one is active.
+    """Set whether ``AICSImage`` reads through an active ``distributed`` client.
 
     Parameters
     ----------
     setting
-        ``True`` at the start. ``False``: pixels are always read directly, in this process. On a cluster of few workers
-        that is faster. ``dask_data`` is not concerned.
+        ``True`` by default. With ``False`` this process reads all pixels, which is faster than a
+        cluster of few workers. ``dask_data`` does not depend on it.
 
     Returns
     -------
     context manager
-        The setting holds for the process from the call on; as ``with use_dask(False): ...`` it ends with the block.
-        It is kept in ``dask.config`` under ``"aicsio.use-dask"``.
+        The setting holds for the process from the call on; ``with use_dask(False): ...`` ends it
+        with the block. It is ``"aicsio.use-dask"`` of ``dask.config``.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When ``setting`` is no bool.
 
     Examples
     --------
@@ -90,59 +112,72 @@ def use_dask(setting: bool) -> AbstractContextManager[Any]:
 
 
 @attrs.frozen
-class Stack:
-    """Scenes of one shape and type that lie along a new first axis."""
+class SceneStack:
+    """Scenes of one shape and type along a new first axis."""
 
     handles: tuple[ImageHandle, ...]
     """Each as TCZYX."""
     letter: str
     """Letter of the new axis."""
     names: tuple[str, ...] | None
-    """Coordinates of the new axis; ``None`` for none."""
+    """Coordinates of the new axis; ``None`` for no coordinates."""
 
     def to_numpy(self) -> npt.NDArray[Any]:
-        """Read all of them into one array."""
+        """Read all of them into one array.
+
+        Raises
+        ------
+        ImageTooLargeError
+            When they do not fit into the free memory together.
+        """
         first = self.handles[0]
+        memory.require(len(self.handles) * first.nbytes, first.array)
         pixels = np.empty((len(self.handles), *first.shape), first.dtype)
+        # One scene after the other: each read uses all threads.
         for index, handle in enumerate(self.handles):
             pixels[index] = read(handle)
         return pixels
 
     def to_dask(self, chunks: Chunks) -> "dask.array.Array":
-        """Show all of them."""
+        """Show all of them as one dask array."""
         import dask.array as da
 
-        return cast(
-            "dask.array.Array",
-            da.stack([to_dask(handle, chunks=chunks) for handle in self.handles]),
-        )
+        arrays = [to_dask(handle, chunks=chunks) for handle in self.handles]
+        return cast("dask.array.Array", da.stack(arrays))
 
     def to_xarray(self, chunks: Chunks) -> "xarray.DataArray":
         """Show all of them with the coordinates of the first."""
-        first = labelled(self.handles[0], chunks)
-        coords = dict(first.coords) | (
-            {} if self.names is None else {self.letter: list(self.names)}
-        )
-        return type(first)(
-            self.to_dask(chunks), dims=(self.letter, *first.dims), coords=coords, attrs=first.attrs
-        )
+        # Scenes of one shape may lie at different places; AICSImageIO took the first, too.
+        first = to_labelled_xarray(self.handles[0], chunks)
+        coords: dict[Any, Any] = dict(first.coords)
+        if self.names is not None:
+            coords[self.letter] = list(self.names)
+        dims = (self.letter, *first.dims)
+        return type(first)(self.to_dask(chunks), dims=dims, coords=coords, attrs=first.attrs)
 
 
 @checked
-def stack_of(
+def stack_scenes(
     handles: Sequence[ImageHandle],
     names: Sequence[str],
     *,
     drop_non_matching_scenes: bool = False,
     scene_character: str = "I",
     scene_coord_values: Literal["index", "names"] = "index",
-) -> Stack:
-    """Put scenes that are alike, each with its name, into a stack.
+) -> SceneStack:
+    """Put scenes of one shape and type into a stack.
+
+    Parameters
+    ----------
+    handles, names
+        The selected scenes as TCZYX, and their names.
+    drop_non_matching_scenes, scene_character, scene_coord_values
+        As in ``AICSImage.get_stack``.
 
     Raises
     ------
     DimensionError
-        When there is no scene, when scenes differ, or when the letter is taken.
+        When no scene is selected, scenes differ, or the letter is one of TCZYX.
     """
     if not handles:
         raise DimensionError(
@@ -153,13 +188,18 @@ def stack_of(
             f"scene_character={scene_character!r}: give one letter that is none of TCZYX"
         )
     first = handles[0]
-    alike = [(handle.shape, handle.dtype) == (first.shape, first.dtype) for handle in handles]
-    if not all(alike) and not drop_non_matching_scenes:
-        other = handles[alike.index(False)]
-        raise DimensionError(
-            f"scene {other.scene.name!r} ({other.dims}, {other.dtype}) does not stack on {first.scene.name!r} "
-            f"({first.dims}, {first.dtype}): select_scenes=[...] takes those that do, "
-            "drop_non_matching_scenes=True leaves the others out"
-        )
-    kept = tuple(itertools.compress(names, alike)) if scene_coord_values == "names" else None
-    return Stack(tuple(itertools.compress(handles, alike)), scene_character, kept)
+    matching: list[ImageHandle] = []
+    matching_names: list[str] = []
+    for handle, name in zip(handles, names, strict=True):
+        if (handle.shape, handle.dtype) == (first.shape, first.dtype):
+            matching.append(handle)
+            matching_names.append(name)
+        elif not drop_non_matching_scenes:
+            raise DimensionError(
+                f"scene {handle.scene.name!r} ({handle.dims}, {handle.dtype}) does not stack on "
+                f"{first.scene.name!r} ({first.dims}, {first.dtype}): "
+                "select_scenes=[...] selects those that do, "
+                "drop_non_matching_scenes=True leaves the others out"
+            )
+    coordinates = tuple(matching_names) if scene_coord_values == "names" else None
+    return SceneStack(tuple(matching), scene_character, coordinates)

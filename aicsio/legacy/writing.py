@@ -1,7 +1,7 @@
-"""What ``imwrite`` takes for an image, as handles to write.
+"""Images of ``imwrite`` as handles to write.
 
-Rule kept here: an array is what AICSImageIO took it for, but for one: bytes with a last axis of 3 or 4 are a picture in
-colours, as tifffile and imageio take them.
+Rule kept here: arrays have the dims of AICSImageIO, with one exception: uint8 with a last axis of 3
+or 4 is a colour picture, as in tifffile and imageio.
 """
 
 from collections.abc import Sequence
@@ -14,55 +14,58 @@ from aicsio.legacy import inputs
 from aicsio.records import ImageHandle
 from aicsio.steps import select_scene
 
+__all__ = ["open_for_writing", "pack_colors"]
 
-def to_write(
+
+def open_for_writing(
     image: object, dims: inputs.DimOrder, names: inputs.Names, sizes: inputs.Sizes
 ) -> list[ImageHandle]:
-    """Open what is to be written, a handle for each scene."""
-    if dims is None:
-        images = image if isinstance(image, list | tuple) else [image]
-        guesses = [_guess(each) for each in images]
-        dims = (
-            guesses
-            if any(guesses) and isinstance(image, list | tuple)
-            else guesses[0]
-            if guesses
-            else None
-        )
+    """Open an image that is written; return a handle for each scene.
+
+    Parameters
+    ----------
+    image, dims, names, sizes
+        As in ``imwrite``.
+    """
+    if dims is None and isinstance(image, list | tuple):
+        guesses = list(map(_guess_dims, image))
+        dims = guesses if any(guesses) else None
+    elif dims is None:
+        dims = _guess_dims(image)
     handle = inputs.open_legacy(
         image, format=None, tiles=False, storage_options=None, dims=dims, names=names, sizes=sizes
     )
     return [select_scene(handle, index) for index in range(len(handle.scenes))]
 
 
-def _guess(array: Any) -> str | None:
-    """Letters of a picture in colours; ``None`` leaves the guess to AICSImageIO's customs."""
+def _guess_dims(array: Any) -> str | None:
+    """Return the letters of a colour picture; ``None`` leaves the guess to ``open_image``."""
     shape: tuple[int, ...] = getattr(array, "shape", ())
-    named = getattr(array, "dims", None)
-    if (
-        named is not None
-        or len(shape) != 3
-        or shape[-1] not in {3, 4}
-        or np.dtype(array.dtype) != np.uint8
-    ):
+    has_names = getattr(array, "dims", None) is not None
+    if has_names or len(shape) != 3 or shape[-1] not in {3, 4}:
         return None
-    return "YXS"
+    # Stacks of other types with three columns are rare, but they are no pictures.
+    return "YXS" if np.dtype(array.dtype) == np.uint8 else None
 
 
-def packed_colors(colors: Sequence[Any] | None) -> list[Any] | None:
-    """Colours as AICSImageIO took them, (red, green, blue), in the form of the writer; others as they are."""
-    if colors is None:
-        return None
-    return [
-        color if color is None or isinstance(color, str | int) else _packed(color)
-        for color in colors
-    ]
+def pack_colors(colors: Sequence[Any] | None) -> list[Any] | None:
+    """Convert colours of AICSImageIO, (red, green, blue), to 0xRRGGBBAA; others are unchanged.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When a colour does not have three or four numbers from 0 to 255.
+    """
+    return None if colors is None else list(map(_pack, colors))
 
 
-def _packed(color: Sequence[int]) -> int:
+def _pack(color: Any) -> Any:
+    # The writer itself checks texts and numbers.
+    if color is None or isinstance(color, str | int):
+        return color
     if len(color) not in {3, 4} or not all(0 <= int(part) <= 255 for part in color):
         raise ArgumentTypeError(
             f"{color!r} is no colour: give (red, green, blue) from 0 to 255, or '#RRGGBB'"
         )
     red, green, blue, *alpha = map(int, color)
-    return red << 24 | green << 16 | blue << 8 | (alpha[0] if alpha else 255)
+    return int.from_bytes((red, green, blue, *(alpha or [255])), "big")

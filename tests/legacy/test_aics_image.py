@@ -298,7 +298,7 @@ def test_parts_that_cannot_be(
 def test_only_the_part_that_is_asked_for_is_read(tmp_path: Path) -> None:
     spec = ImageSpec(T=50, Y=256, X=256)
     img = AICSImage(write(TiffSpec((spec,)), tmp_path))
-    part = img._asked_for("YX", {"T": 7})
+    part = img._pick("YX", {"T": 7})
     assert len(list(pieces(part.array))) < 50
     tracemalloc.start()
     read = img.get_image_data("YX", T=7)
@@ -355,7 +355,7 @@ def test_samples_are_channels() -> None:
     array = counted((2, 3, 4, 5, 6, 3))
     img = AICSImage(array)
     assert img.channel_names == [f"Channel:0:{c}:{s}" for c in range(3) for s in "RGB"]
-    assert [c.color for c in tczyx.standard(img.handle).channels[:3]] == [
+    assert [c.color for c in tczyx.to_tczyx(img.handle).channels[:3]] == [
         0xFF0000FF,
         0x00FF00FF,
         0x0000FFFF,
@@ -384,7 +384,7 @@ def test_a_read_of_all_samples_reads_each_byte_once(tmp_path: Path) -> None:
     spec = ImageSpec(C=2, Y=64, X=64, samples=3, dtype="uint8")
     img = AICSImage(write(TiffSpec((spec,), compression="zlib"), tmp_path))
     native = len(list(pieces(img.handle.array)))
-    assert len(list(pieces(tczyx.standard(img.handle).array))) == native
+    assert len(list(pieces(tczyx.to_tczyx(img.handle).array))) == native
     np.testing.assert_array_equal(img.data, folded(pixels(spec)))
 
 
@@ -694,10 +694,13 @@ BROKEN = (
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (BROKEN.format('Type="nonsense" DimensionOrder="XYZCT" ID="Pixels:0"'), "does not take it"),
+        (
+            BROKEN.format('Type="nonsense" DimensionOrder="XYZCT" ID="Pixels:0"'),
+            "does not accept it",
+        ),
         (BROKEN.replace("2016-06", "1815-06").format(""), "namespace"),
         ('<!DOCTYPE OME [<!ENTITY a "b">]>' + BROKEN.format(""), "document type"),
-        ("<OME", "does not take it"),
+        ("<OME", "does not accept it"),
     ],
 )
 @pytest.mark.filterwarnings(
@@ -788,11 +791,11 @@ def test_an_image_pickles(my_file: str) -> None:
 
 def test_rules_are_pure(my_file: str) -> None:
     handle = open_image(my_file)
-    shown = tczyx.standard(handle)
-    assert shown == tczyx.standard(handle)
-    assert hash(shown) == hash(tczyx.standard(open_image(my_file)))
+    shown = tczyx.to_tczyx(handle)
+    assert shown == tczyx.to_tczyx(handle)
+    assert hash(shown) == hash(tczyx.to_tczyx(open_image(my_file)))
     assert handle == open_image(my_file)
-    rgb = tczyx.standard(open_image(b"P6 2 1 255\n\1\2\3\4\5\6"))
+    rgb = tczyx.to_tczyx(open_image(b"P6 2 1 255\n\1\2\3\4\5\6"))
     assert pickle.loads(pickle.dumps(rgb)) == rgb
     assert to_numpy(pickle.loads(pickle.dumps(rgb))).ravel().tolist() == [1, 4, 2, 5, 3, 6]
 
@@ -801,7 +804,7 @@ def test_channels_beyond_those_that_the_file_describes_have_names() -> None:
     handle = open_image(counted((3, 4, 5)), dims="CYX")
     scene = attrs.evolve(handle.scene, channels=(Channel(name="only"),))
     partly = attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,)))
-    assert tczyx.standard(partly).channel_names == ("only", "Channel:0:1", "Channel:0:2")
+    assert tczyx.to_tczyx(partly).channel_names == ("only", "Channel:0:1", "Channel:0:2")
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""Dimensions and pixel sizes as AICSImageIO returns them.
+
+Source of the facts: AICSImageIO 4 (``dimensions.Dimensions``, ``types.PhysicalPixelSizes``).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import attrs
+
+from aicsio.errors import ArgumentTypeError, DimensionError
+
+__all__ = ["Dimensions", "PhysicalPixelSizes"]
+
+
+class PhysicalPixelSizes(NamedTuple):
+    """Micrometres; ``None`` if the file lacks the size."""
+
+    Z: float | None
+    Y: float | None
+    X: float | None
+
+
+@attrs.frozen
+class Dimensions:
+    """Letters and sizes: ``dims.X`` is a number, ``dims["X"]`` a tuple of one."""
+
+    order: str
+    """Letters, slowest first."""
+    shape: tuple[int, ...]
+    """Size of each."""
+
+    @property
+    def T(self) -> int:
+        """Time points."""
+        return self["T"][0]
+
+    @property
+    def C(self) -> int:
+        """Channels; samples of RGB pixels count."""
+        return self["C"][0]
+
+    @property
+    def Z(self) -> int:
+        """Sections."""
+        return self["Z"][0]
+
+    @property
+    def Y(self) -> int:
+        """Rows."""
+        return self["Y"][0]
+
+    @property
+    def X(self) -> int:
+        """Columns."""
+        return self["X"][0]
+
+    def items(self) -> tuple[tuple[str, int], ...]:
+        """Return pairs of letter and size, in order."""
+        return tuple(zip(self.order, self.shape, strict=True))
+
+    def __contains__(self, letter: object) -> bool:
+        return isinstance(letter, str) and letter in dict(self.items())
+
+    def __getitem__(self, key: str | Sequence[str], /) -> tuple[int, ...]:
+        letters = (key,) if isinstance(key, str) else key
+        # AICSImageIO raised for an int, too: dims[0] would be ambiguous.
+        if isinstance(letters, int) or not all(isinstance(letter, str) for letter in letters):
+            raise ArgumentTypeError(
+                f"dims[{key!r}]: give letters, such as dims['X'] or dims['T', 'C']"
+            )
+        # A repeated letter is allowed: AICSImageIO returned its size each time.
+        sizes = dict(self.items())
+        missing = [letter for letter in letters if letter not in sizes]
+        if missing:
+            raise DimensionError(
+                f"no dimension {', '.join(map(repr, missing))} here; there are {self.order}"
+            )
+        return tuple(sizes[letter] for letter in letters)
+
+    def __repr__(self) -> str:
+        return f"<Dimensions [{', '.join(f'{letter}: {size}' for letter, size in self.items())}]>"

@@ -1,0 +1,80 @@
+"""Names and selection of scenes as in AICSImageIO, and the chunks of its ``chunk_dims``.
+
+Rule kept here: pure functions of handles. Names of ``scene_names`` are unique, so a loop over them
+reaches every scene.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+from aicsio.arrays import Chunks
+from aicsio.errors import DimensionError
+from aicsio.legacy.tczyx import ORDER
+from aicsio.records import Dims, ImageHandle
+from aicsio.steps import select_scene
+
+__all__ = ["chunk_letters", "chunks_of_letters", "focus_scene", "scene_names"]
+
+
+def scene_names(handle: ImageHandle) -> tuple[str, ...]:
+    """Return unique names: those of the file, or ``Image:<index>``.
+
+    AICSImageIO used the identifiers of OME elements, ``Image:0``, for OME-TIFF.
+    """
+    names = handle.scene_names
+    if handle.format != "ome-tiff" and len(set(names)) == len(names):
+        return names
+    return tuple(f"Image:{index}" for index in range(len(names)))
+
+
+def focus_scene(handle: ImageHandle, scene_id: str | SupportsIndex) -> ImageHandle:
+    """Return a handle of another scene at full resolution.
+
+    Parameters
+    ----------
+    handle
+        A handle of the file.
+    scene_id
+        Index, one of ``scene_names``, the name in the file, or ``"Image:<index>"``.
+
+    Raises
+    ------
+    SceneError
+        When there is no such scene, or several have the name.
+    """
+    unique = scene_names(handle)
+    # Before names of the file: a loop over `scene_names` must reach each of them.
+    if scene_id in unique:
+        return select_scene(handle, unique.index(scene_id))
+    # A scene of the file may have such a name itself; then it is that scene.
+    if isinstance(scene_id, str) and scene_id not in handle.scene_names:
+        numbered = re.fullmatch(r"Image:(\d+)", scene_id)
+        if numbered:
+            return select_scene(handle, int(numbered[1]))
+    return select_scene(handle, scene_id)
+
+
+def chunk_letters(chunk_dims: str | Sequence[str] | None, dims: Dims) -> str | None:
+    """Return the letters that are whole in a chunk; ``None`` for automatic chunks.
+
+    Raises
+    ------
+    DimensionError
+        When a letter is neither stored nor one of ``MTCZYXS``.
+    """
+    if chunk_dims is None:
+        return None
+    letters = "".join(chunk_dims) + "YX"
+    # Scripts name S and M of any image, as the defaults of AICSImageIO did.
+    unknown = sorted(set(letters) - set("MTCZYXS" + dims.order))
+    if unknown:
+        raise DimensionError(f"chunk_dims names {', '.join(map(repr, unknown))}: there are {dims}")
+    return letters
+
+
+def chunks_of_letters(letters: str | None) -> Chunks:
+    """Return chunks of a TCZYX image: -1, the whole dimension, for the letters, 1 for others."""
+    if letters is None:
+        return "auto"
+    return {letter: -1 if letter in letters else 1 for letter in ORDER}
