@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        content = site.files.get(self.path.partition("?")[0].lstrip("/"))
+        content = site.files.get(urllib.parse.unquote(self.path.partition("?")[0].lstrip("/")))
         status = int(trouble) if trouble.isdigit() else site.status
         if status or content is None:
             self.send_response(status or HTTPStatus.NOT_FOUND)

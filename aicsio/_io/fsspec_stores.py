@@ -176,60 +176,6 @@ def _file_info(source: Source, system: Any, path: str) -> RemoteInfo:
     return RemoteInfo(info.get("size"), fingerprint)
 
 
-class S3Client:
-    """Ranges of an object of S3. Not a record: it lives while the file is open."""
-
-    timeout = TIMEOUT
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._system, self._path = file_system(source)
-
-    def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - S3 supports ranges
-        """Request the first bytes, and with them size and ETag."""
-        try:
-            response, head = self._get(0, nbytes)
-        except SourceError as error:
-            if (
-                "InvalidRange" in str(error.__cause__ and error.__cause__.__cause__)
-                or "range" in str(error).lower()
-            ):
-                return _file_info(self._source, self._system, self._path)  # it is empty
-            raise
-        size = int(response["ContentRange"].rpartition("/")[2])
-        return RemoteInfo(size, response.get("ETag"), head)
-
-    def receive(self, offset: int, buffer: memoryview, /) -> int:
-        """Receive bytes."""
-        _, data = self._get(offset, buffer.nbytes)
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        """s3fs keeps its own connections."""
-
-    def _get(self, offset: int, nbytes: int) -> tuple[Any, bytes]:
-        from fsspec.asyn import sync
-
-        with pool.request_slot(), translated_errors(self._source):
-            answer: tuple[Any, bytes] = sync(self._system.loop, self._fetch, offset, nbytes)
-        return answer
-
-    async def _fetch(self, offset: int, nbytes: int) -> tuple[Any, bytes]:
-        bucket, key, version = self._system.split_path(self._path)
-        options = {**self._system.req_kw, **({"VersionId": version} if version else {})}
-        wanted = {"Bucket": bucket, "Key": key, "Range": f"bytes={offset}-{offset + nbytes - 1}"}
-        response = await self._system._call_s3("get_object", **wanted, **options)  # noqa: SLF001 - its only way to a header
-        body = response["Body"]
-        try:
-            total = response.get("ContentRange", "").rpartition("/")[2]
-            size = int(total) if total.isdigit() else None
-            check_unchanged(self._source, size, response.get("ETag"))
-            return response, await body.read()
-        finally:
-            body.close()
-
-
 class FsspecClient:
     """Ranges of a file system that serves many requests at once. Not a record: it lives while the
     file is open.

@@ -59,6 +59,8 @@ class _Pool:
         self.last_checks: OrderedDict[Hashable, float] = OrderedDict()
         self.sweeper: threading.Timer | None = None
         self.linger_end = 0.0
+        self.runtimes: set[str] = set()
+        self.lost_runtimes: frozenset[str] = frozenset()
 
     def take(self, key: Hashable, opener: Callable[[], Any]) -> _Loanable:
         """Return the open resource of a key with one borrower more; open it if nobody has it."""
@@ -147,7 +149,9 @@ _pool = _Pool()
 
 def _forget_after_fork() -> None:
     global _pool  # noqa: PLW0603 - the one piece of state
+    runtimes = _pool.lost_runtimes | _pool.runtimes
     _pool = _Pool()
+    _pool.lost_runtimes = runtimes
 
 
 if hasattr(os, "register_at_fork"):
@@ -288,4 +292,19 @@ def should_check_again(key: Hashable, seconds: float) -> bool:
         # A forgotten key costs one check more, an endless table costs memory.
         while len(pool.last_checks) > MAX_OPEN:
             pool.last_checks.popitem(last=False)
+    return True
+
+
+def start_runtime(name: str) -> bool:
+    """Note that a library with threads of its own is used in this process.
+
+    Returns
+    -------
+    bool
+        False in a forked child of a process that used it: the child lacks those threads.
+    """
+    pool = _pool
+    if name in pool.lost_runtimes:
+        return False
+    pool.runtimes.add(name)
     return True

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from aicsio._io.fsspec_stores import FsspecClient, FsspecFileClient, S3Client, file_system
+from aicsio._io.fsspec_stores import FsspecClient, FsspecFileClient, file_system
 from aicsio._io.requests import (
     MAX_TRIES,
     MIN_BYTES_PER_SECOND,
@@ -63,11 +63,16 @@ def _http_client(source: Source) -> RangeClient:
     return HttpClient(source)
 
 
+def _object_store_client(source: Source) -> RangeClient:
+    from aicsio._io.object_stores import object_store_client  # it loads OpenSSL: 30 ms
+
+    return object_store_client(source)
+
+
 CLIENTS: Mapping[str, Callable[[Source], RangeClient]] = {
     "http": _http_client,
     "https": _http_client,
-    "s3": S3Client,
-    "s3a": S3Client,
+    **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"), _object_store_client),
 }
 """By protocol: clients whose answers prove the version of the file. Other protocols go through
 fsspec."""
