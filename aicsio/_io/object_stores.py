@@ -114,6 +114,21 @@ class ObjectStoreClient:
         buffer[: len(data)] = data
         return len(data)
 
+    def keys(self, folder: str, *, recursive: bool) -> list[str]:
+        """Return the keys in a folder, or with ``recursive`` also those in the folders below it."""
+        prefix = folder or None
+        keys: list[str] = []
+        try:
+            if recursive:
+                for chunk in self._store.list(prefix):
+                    keys += [meta["path"] for meta in chunk]
+            else:
+                answer = self._store.list_with_delimiter(prefix)
+                keys += [meta["path"] for meta in answer["objects"]]
+        except Exception as error:  # noqa: BLE001
+            raise self._translated(error) from None
+        return keys
+
     def close(self) -> None:
         """Obstore keeps its own connections."""
 

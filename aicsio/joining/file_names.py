@@ -11,12 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aicsio._io import urls
-from aicsio.errors import (
-    AicsioError,
-    MissingDependencyError,
-    SourceError,
-    SourceNotFoundError,
-)
+from aicsio._io.listing import find_urls
+from aicsio.errors import SourceNotFoundError
 from aicsio.joining import patterns
 
 __all__ = [
@@ -161,7 +157,7 @@ def split_existing_folder(name: str) -> tuple[str, str]:
 def _glob(folder: str, wildcards: str, storage_options: Mapping[str, Any] | None) -> list[str]:
     """Return the files below a folder that a glob finds, in natural order."""
     if urls.is_url(wildcards):
-        names = _glob_remote(wildcards, storage_options or {})
+        names = find_urls(wildcards, storage_options or {})
     else:
         names = []
         for path in glob.iglob(glob.escape(folder) + wildcards, recursive=True):
@@ -169,35 +165,3 @@ def _glob(folder: str, wildcards: str, storage_options: Mapping[str, Any] | None
                 names.append(path)
     # `**` may find a file by two ways.
     return sorted(set(names), key=natural_key)
-
-
-def _glob_remote(url: str, storage_options: Mapping[str, Any]) -> list[str]:
-    import fsspec
-
-    links = url.split("::")
-    # In "zip://*.tif::https://host/set.zip" the first link with "://" holds the names.
-    position = 0
-    while position < len(links) - 1 and "://" not in links[position]:
-        position += 1
-    protocol = links[position].partition("://")[0]
-    try:
-        system: Any
-        system, path = fsspec.core.url_to_fs(url, **storage_options)
-        names = [str(name) for name in system.glob(path)]
-    except AicsioError:
-        raise
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{urls.public_url(url)!r}: {error}. pip install 'aicsio[remote]'"
-        ) from error
-    except FileNotFoundError:
-        return []
-    except Exception as error:
-        # aiohttp, botocore and others have no common class of errors.
-        reason = urls.hide_secrets(f"{type(error).__name__}: {error}")
-        raise SourceError(f"cannot list {urls.public_url(url)!r}: {reason}") from error
-    found: list[str] = []
-    for name in names:
-        link = name if "://" in name else f"{protocol}://{name.lstrip('/')}"
-        found.append("::".join([*links[:position], link, *links[position + 1 :]]))
-    return found

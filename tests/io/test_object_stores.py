@@ -53,14 +53,15 @@ def site() -> Iterator[Site]:
 def reach(site: Site, kind: str) -> tuple[str, dict[str, Any]]:
     """URL and options by which each kind of store reaches the server of the test."""
     address = site.url.rstrip("/")
-    return {
+    reached: dict[str, tuple[str, dict[str, Any]]] = {
         "s3": ("s3://cells/a/b.lif", {"anon": True, "endpoint_url": address}),
         "gs": ("gs://cells/a/b.lif", {"token": "anon", "endpoint_url": address}),
         "az": (
             "az://cells/a/b.lif",
             {"anon": True, "account_name": "account", "account_host": f"{address}/account"},
         ),
-    }[kind]
+    }
+    return reached[kind]
 
 
 KINDS = ("s3", "gs", "az")

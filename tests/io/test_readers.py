@@ -314,9 +314,10 @@ class TestUrls:
             identify("nonsense://a/b")
 
     def test_a_protocol_whose_package_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "s3fs", None)
+        for name in ("obstore", "obstore.store"):
+            monkeypatch.setitem(sys.modules, name, None)
         with pytest.raises(MissingDependencyError, match=r"pip install 'aicsio\[remote\]'"):
-            identify("s3://bucket/key")
+            identify("s3://bucket/key", {"anon": True})
 
     def test_options_travel_as_json(self, memory: Any) -> None:
         del memory

@@ -18,11 +18,13 @@ from aicsio import (
     SourceError,
     SourceNotFoundError,
     open_image,
+    open_many,
     to_dask,
     to_numpy,
     transpose_to,
     write_ome_tiff,
 )
+from aicsio.joining.file_names import find_files
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, build_lif
 
@@ -133,3 +135,21 @@ def test_without_credentials(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(SourceError, match=r"raw\.czi.*NoCredentials"):
         open_image("s3://cells/raw.czi", storage_options={"endpoint_url": store.url})
+
+
+def test_objects_are_found_by_globs_and_patterns(store: Store) -> None:
+    import fsspec
+
+    system: Any = fsspec.filesystem("s3", **store.options)
+    for name in ("img_2.lif", "img_10.lif", "img_x.txt", "deep/img_3.lif"):
+        system.pipe(f"cells/many/{name}", build_lif([LifImage(PIXELS[:1, :1], "CZYX")]))
+    options = store.options
+    found = find_files("s3://cells/many/img_*.lif", options)
+    assert found == ["s3://cells/many/img_2.lif", "s3://cells/many/img_10.lif"]
+    assert len(find_files("s3://cells/many/**/*.lif", options)) == 3
+    assert len(find_files("s3://cells/m*/img_?.lif", options)) == 1
+    with pytest.raises(SourceNotFoundError, match="no file is called"):
+        find_files("s3://cells/many/none_*.lif", options)
+    with pytest.raises(SourceError):
+        find_files("s3://nowhere/none_*.lif", options)
+    assert open_many("s3://cells/many/img_*.lif", along="T", storage_options=options).dims.T == 2
