@@ -66,7 +66,7 @@ class StoreConfig:
     """Key of the object."""
     version: str | None
     """Version of the object; ``None`` for the newest."""
-    settings: tuple[tuple[str, Any], ...] = attrs.field(repr=False)
+    settings: tuple[tuple[str, str | bool], ...] = attrs.field(repr=False)
     """Names and values for the constructor of the store; they may be credentials."""
     verify: bool = True
     """Whether the server must prove its name."""
@@ -102,6 +102,11 @@ def store_config(source: Source) -> StoreConfig:
     if not bucket or not path:
         raise SourceError(f"cannot read {source.uri!r}: the URL names no bucket or no object in it")
     settings, verify = read(source, options)
+    for name, value in settings.items():
+        if not isinstance(value, str | bool):
+            raise ArgumentTypeError(
+                f"storage_options for {source.uri!r}: the value for {name} is no text"
+            )
     return StoreConfig(kind, bucket, path, version or None, tuple(settings.items()), verify)
 
 
