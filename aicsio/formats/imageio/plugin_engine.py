@@ -117,20 +117,32 @@ def _describe(source: Source, plugin: str) -> Description:
                 f"{plugin} gives {source.uri!r} as arrays of shape {shape}: no images"
             )
         check_size(source, plugin, shape, dtype)
-        plugin_metadata = handle.metadata(index=0)
+        plugin_metadata = _read_metadata(handle, plugin)
     frames = Frames(source, "plugin", plugin, count, shape, dtype)
     scene = FrameScene("Image:0", frames, count > 1)
     metadata = {"format": plugin, "metadata": plugin_metadata}
-    notes = tuple(_scaling_notes(plugin_metadata)) if plugin == "pydicom" else ()
+    notes = tuple(_dicom_notes(plugin_metadata)) if plugin == "pydicom" else ()
     return Description((scene,), metadata, notes)
 
 
-def _scaling_notes(metadata: dict[str, Any]) -> Iterator[Note]:
-    """Yield a note where DICOM scales its stored values (PS3.3, C.11.1.1.2: Modality LUT)."""
+def _read_metadata(handle: Any, plugin: str) -> dict[str, Any]:
+    if plugin != "pydicom":
+        metadata: dict[str, Any] = handle.metadata(index=0)
+        return metadata
+    # Tags of the instance, then those of the first frame (functional groups of enhanced DICOM).
+    return {**handle.metadata(index=..., raw=True), **handle.metadata(index=0, raw=True)}
+
+
+def _dicom_notes(metadata: dict[str, Any]) -> Iterator[Note]:
+    """Yield notes on what is not applied (DICOM PS3.3, C.11.1.1.2, C.7.6.3.1.2 and 10.7.1.1)."""
     slope, intercept = metadata.get("RescaleSlope", 1), metadata.get("RescaleIntercept", 0)
     if float(slope) != 1 or float(intercept) != 0:
-        text = f"samples are shown as stored; the file scales them: {intercept} + {slope} x sample"
+        scaling = f"{float(intercept):g} + {float(slope):g} x sample"
+        text = f"samples are shown as stored; the file scales them: {scaling}"
         yield "dicom-rescale", text
+    meaning = str(metadata.get("PhotometricInterpretation", ""))
+    if meaning.startswith(("YBR", "PALETTE", "MONOCHROME1")):
+        yield "sample-meaning", f"samples are shown as stored: {meaning}"
     spacing = metadata.get("PixelSpacing")
     if spacing is not None:
         yield "dicom-spacing", f"PixelSpacing {spacing} (millimetres) is in the raw metadata only"

@@ -1,4 +1,4 @@
-"""Raw rasters that pillow narrows or misreads: netpbm, 16-bit SGI, FITS.
+"""Raw rasters that pillow narrows: netpbm, 16-bit SGI, FITS.
 
 Rule kept here: samples are those of the file, whatever its largest value is. Lengths come from
 the header and are checked before anything is read.

@@ -85,7 +85,7 @@ def _is_deep_sgi(head: bytes) -> bool:
 
 
 def _is_fits(_head: bytes) -> bool:
-    """All of FITS: pillow reads its 16 bits in the wrong byte order and ignores BZERO."""
+    """All of FITS: pillow drops the sign of 16 bits, narrows 64 bits and ignores BZERO."""
     return True
 
 

@@ -240,7 +240,7 @@ def fits(pixels: Array, bits: int, **extra: object) -> bytes:
     ("dtype", "bits"), [("u1", 8), ("i2", 16), ("i4", 32), ("i8", 64), ("f4", -32), ("f8", -64)]
 )
 def test_fits_is_big_endian(dtype: str, bits: int) -> None:
-    """FITS 4.0, section 4.4.1.1; pillow 13 reads 16 bits in the other order."""
+    """FITS 4.0, section 4.4.1.1; pillow 13 drops the sign of 16 bits."""
     pixels = noise(dtype, 8, 10)
     check(fits(pixels.astype(f">{dtype}"), bits), pixels)
 
