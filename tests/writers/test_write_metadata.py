@@ -34,7 +34,7 @@ from aicsio import (
     write_ome_tiff,
     write_scenes,
 )
-from aicsio._ome.model import parse_ome
+from aicsio._ome.document import parse_ome
 from aicsio.testing.strategies import Draw, composite, views
 from aicsio.writers import original_metadata
 from round_trip import differences

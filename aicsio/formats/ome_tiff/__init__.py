@@ -9,7 +9,7 @@ Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specif
 import attrs
 
 from aicsio._io import readers
-from aicsio._ome import model
+from aicsio._ome.document import parse_ome
 from aicsio._ome.model import Modulo, OmeDocument, OmeImage
 from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import CorruptFileError, SourceError, UnsupportedFormatError
@@ -60,7 +60,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
     """
     if read_variant(readers.read_head(source, 16)) is None:
         text = _xml_file(source)
-        document = model.parse_ome(text)
+        document = parse_ome(text)
         if document.images and all(image.has_binary for image in document.images):
             return _inline(source, text, document)
         return _set(source, text, document, None, [])
@@ -68,7 +68,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
         page_table, notes = open_page_table(file, first)
         text = _description(file, page_table)
         try:
-            document = model.parse_ome(text)
+            document = parse_ome(text)
         except CorruptFileError as error:
             return describe(
                 file,
@@ -130,7 +130,7 @@ def _metadata_of(
             with open_tiff(companion) as (file, first):
                 own, _ = open_page_table(file, first)
                 text = _description(file, own)
-        document = model.parse_ome(text)
+        document = parse_ome(text)
     except (CorruptFileError, SourceError) as error:
         return Diagnostic("ome-metadata-broken", f"read as plain TIFF: {error}", source.uri)
     if document.metadata_file is not None or not document.images:

@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._ome.model import Modulo, OmeImage, TiffData, parse_ome
+from aicsio._ome.document import parse_ome
+from aicsio._ome.model import Modulo, OmeImage, TiffData
 from aicsio.errors import CorruptFileError
 from aicsio.records import Coordinate, Diagnostic, Dims, ImageHandle, LazyArray, Pick, Planes, Scene
 from aicsio.writers._metadata import modulo as modulo_axes

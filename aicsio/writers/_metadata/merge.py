@@ -10,8 +10,9 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
 from aicsio._ome import schema
-from aicsio._ome.elements import children_of
-from aicsio._ome.model import OmeImage, document_of, modulo_annotations
+from aicsio._ome.document import document_of, structured_annotations
+from aicsio._ome.model import OmeImage
+from aicsio._ome.modulo import find_modulo_elements, modulo_letter
 from aicsio._ome.schema import Tree, tag
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError, MissingDependencyError
@@ -112,10 +113,8 @@ def _document(text: str, origin: Origin) -> Document:
             f"it describes {len(pairs)} images in schema {version}, and {origin.images} scenes were found"
         )
     folded = {
-        identity: {modulo.letter for modulo in found}
-        for identity, found in modulo_annotations(
-            one for group in children_of(parsed, "StructuredAnnotations") for one in group
-        ).items()
+        identity: {modulo_letter(element) for element in elements}
+        for identity, elements in find_modulo_elements(structured_annotations(parsed)).items()
     }
     return Document(root, pairs, images, set(merge_elements.definitions(root)), folded)
 

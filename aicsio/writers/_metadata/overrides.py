@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from aicsio._ome.model import OmeImage, parse_ome
+from aicsio._ome.document import parse_ome
+from aicsio._ome.model import OmeImage
 from aicsio.errors import CorruptFileError, DimensionError, WriteError
 from aicsio.records import Channel, Dims, PixelSize, Planes
 from aicsio.writers._metadata import ome_xml

@@ -1,0 +1,48 @@
+"""Channel elements -> ``Channel``: names, colours, wavelengths.
+
+Rule kept here: pure functions of one element. A value that cannot be read is ``None``.
+"""
+
+from xml.etree.ElementTree import Element
+
+from aicsio._ome.elements import integer_of, number_of, parse_integer, quantity_of, value_of
+from aicsio._ome.units import micrometres_per
+from aicsio.records import Channel
+
+MOST_SAMPLES = 1 << 16
+"""TIFF counts the samples of a pixel in 16 bits."""
+
+
+def read_channel(element: Element) -> Channel:
+    """Read a Channel, LogicalChannel or ChannelInfo element whose values are attributes."""
+    samples = integer_of(element, "SamplesPerPixel")
+    if samples is None or not 0 < samples < MOST_SAMPLES:
+        samples = 1
+    return Channel(
+        name=value_of(element, "Name"),
+        color=_read_color(element),
+        emission=_read_wavelength(element, "EmissionWavelength", "EmWave"),
+        excitation=_read_wavelength(element, "ExcitationWavelength", "ExWave"),
+        fluor=value_of(element, "Fluor"),
+        samples=samples,
+    )
+
+
+def _read_color(element: Element) -> int | None:
+    """Return Color as unsigned RGBA; the schema stores it as a signed int of 32 bits."""
+    color = parse_integer(element.get("Color"))
+    return None if color is None else color & 0xFFFFFFFF
+
+
+def _read_wavelength(element: Element, *names: str) -> float | None:
+    """Return the first readable wavelength in nanometres."""
+    for name in names:
+        if element.get(f"{name}Unit", "nm").strip() == "nm":
+            length = number_of(element, name)
+        else:
+            micrometres = quantity_of(element, name, micrometres_per, None)
+            # Rounding removes the noise that the two products leave.
+            length = None if micrometres is None else round(micrometres * 1000, 9)
+        if length is not None:
+            return length
+    return None

@@ -1,0 +1,49 @@
+"""Dates and times of files -> ISO 8601.
+
+Rule kept here: a date that is not certain is no date. Day and month are never guessed.
+"""
+
+import re
+from datetime import datetime
+
+_YEAR_FIRST = re.compile(
+    r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?"
+)
+
+
+_BASIC_FORM = re.compile(r"\d{8}(?:T\d{4}(?:\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d{4})?)?")
+
+
+def iso_date(text: str) -> str | None:
+    """Return a date, or date and time, as ISO 8601; ``None`` if the text is none.
+
+    Forms that begin with a year of four digits are brought into the form of ISO 8601, such as the
+    ``2017:08:21 15:08:07`` of TIFF 6.0. Others, such as ``08/09/2017``, have no certain meaning.
+
+    Examples
+    --------
+    >>> from aicsio._ome.dates import iso_date
+    >>> iso_date("2017-08-21T15:08:07Z"), iso_date("2017:08:21 15:08:07")
+    ('2017-08-21T15:08:07Z', '2017-08-21T15:08:07')
+    >>> iso_date("2017-08-21T15:08:70"), iso_date("08/09/2017")
+    (None, None)
+    """
+    date = text.strip("\0 \t\r\n")
+    parts = _YEAR_FIRST.fullmatch(date)
+    if parts is not None:
+        date = _normalize(*parts.groups())
+    elif not _BASIC_FORM.fullmatch(date):
+        return None
+    try:
+        datetime.fromisoformat(date)
+    except ValueError:
+        return None
+    return date
+
+
+def _normalize(year: str, month: str, day: str, time: str | None, zone: str | None) -> str:
+    date = f"{year}-{month:0>2}-{day:0>2}"
+    if time is None:
+        return date
+    hours, _, rest = time.partition(":")
+    return f"{date}T{hours:0>2}:{rest.replace(',', '.')}{zone or ''}"

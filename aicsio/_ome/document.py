@@ -1,0 +1,127 @@
+"""OME-XML text -> records, for every version of the schema from 2003-FC to 2016-06.
+
+Rule kept here: pure functions of the text. No file is opened, no name resolved. Where a version of
+the schema named an attribute or element differently, the names are listed together, newest first.
+A fault of one element becomes a ``Diagnostic``; only sizes that cannot be read stop the parsing.
+
+Source of the facts: the OME schema documentation (https://docs.openmicroscopy.org/ome-model/),
+versions 2003-FC, 2007-06, 2008-02, 2008-09, 2009-09, 2010-04, 2010-06, 2011-06, 2012-06, 2013-06,
+2015-01 and 2016-06.
+"""
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from aicsio._ome.elements import child_of, children_of, integer_of, local_name, number_of, value_of
+from aicsio._ome.images import References, read_images
+from aicsio._ome.model import OmeDocument
+from aicsio._ome.modulo import find_modulo_elements
+from aicsio._ome.planes import PlaneBudget
+from aicsio._ome.xml import parse_untrusted
+from aicsio.errors import CorruptFileError
+from aicsio.records import Diagnostic, Objective
+
+LAST_ROW = 1 << 16
+"""Rows and columns of a plate beyond this are no wells: names of rows grow with the number."""
+
+
+def parse_ome(text: str) -> OmeDocument:
+    """Read the images of an OME-XML text.
+
+    Parameters
+    ----------
+    text
+        The whole document. Characters that XML forbids are left out with a diagnostic.
+
+    Raises
+    ------
+    CorruptFileError
+        When the text is not XML, declares a document type, or lacks the sizes of an image.
+    """
+    root, repaired = parse_untrusted(text)
+    diagnostics = []
+    if repaired:
+        message = "the OME-XML holds characters that XML forbids: they are left out"
+        diagnostics.append(Diagnostic("ome-repaired-xml", message))
+    return document_of(root, diagnostics)
+
+
+def document_of(root: Element, diagnostics: list[Diagnostic] | None = None) -> OmeDocument:
+    """Read the images of a parsed OME-XML; see ``parse_ome``.
+
+    Raises
+    ------
+    CorruptFileError
+        When the root is no OME element, or an image lacks its sizes.
+    """
+    if local_name(root) != "OME":
+        raise CorruptFileError(f"expected the root element OME, found {local_name(root)!r}")
+    diagnostics = list(diagnostics or ())
+    references = References(
+        objectives=_find_objectives(root),
+        modulo=find_modulo_elements(structured_annotations(root)),
+        wells=_find_wells(root),
+        budget=PlaneBudget.of(root),
+    )
+    images = [
+        image
+        for element in children_of(root, "Image")
+        for image in read_images(element, references, diagnostics)
+    ]
+    binary_only = child_of(root, "BinaryOnly")
+    metadata_file = None if binary_only is None else binary_only.get("MetadataFile")
+    return OmeDocument(root.get("UUID"), tuple(images), metadata_file, tuple(diagnostics))
+
+
+def structured_annotations(root: Element) -> Iterator[Element]:
+    """Yield all annotations of a document."""
+    for group in children_of(root, "StructuredAnnotations"):
+        yield from group
+
+
+def _find_objectives(root: Element) -> dict[str, Objective]:
+    objectives = {}
+    for instrument in children_of(root, "Instrument"):
+        for element in children_of(instrument, "Objective"):
+            objectives[element.get("ID", "")] = Objective(
+                name=value_of(element, "Model"),
+                magnification=number_of(element, "NominalMagnification", "Magnification"),
+                aperture=number_of(element, "LensNA"),
+                immersion=value_of(element, "Immersion"),
+            )
+    return objectives
+
+
+def _find_wells(root: Element) -> dict[str, str]:
+    """Return well and field of each image that a plate refers to, by the ID of the image."""
+    wells = {}
+    for plate in children_of(root, "Plate"):
+        for well in children_of(plate, "Well"):
+            row, column = integer_of(well, "Row"), integer_of(well, "Column")
+            if row is None or column is None:
+                continue
+            if not (0 <= row < LAST_ROW and 0 <= column < LAST_ROW):
+                continue
+            name = f"{name_row(row)}{column + 1}"
+            for field, sample in enumerate(children_of(well, "WellSample")):
+                image = child_of(sample, "ImageRef")
+                if image is not None:
+                    wells[image.get("ID", "")] = f"{name}-{field + 1}"
+    return wells
+
+
+def name_row(row: int) -> str:
+    """Name a row of a plate: A to Z, then AA, AB and so on.
+
+    Examples
+    --------
+    >>> from aicsio._ome.document import name_row
+    >>> name_row(0), name_row(25), name_row(26)
+    ('A', 'Z', 'AA')
+    """
+    letters = ""
+    rest = row + 1
+    while rest:
+        rest, digit = divmod(rest - 1, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters

@@ -1,0 +1,229 @@
+"""Image and Pixels elements -> ``OmeImage``.
+
+Rule kept here: pure functions of elements. What an image refers to by ID was looked up before, once
+for the document, so that time and memory grow with the length of the text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from xml.etree.ElementTree import Element
+
+import attrs
+
+from aicsio._ome.channels import read_channel
+from aicsio._ome.dates import iso_date
+from aicsio._ome.elements import (
+    group_by_name,
+    number_of,
+    parse_integer,
+    quantity_of,
+    value_of,
+    with_texts_as_attributes,
+)
+from aicsio._ome.model import Modulo, OmeImage, TiffData
+from aicsio._ome.modulo import read_modulo
+from aicsio._ome.planes import PlaneBudget, read_planes
+from aicsio._ome.units import MICROMETRE, micrometres_per, seconds_per
+from aicsio.errors import CorruptFileError
+from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize
+
+LARGEST_SIZE = 1 << 48
+"""Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
+
+
+@attrs.frozen(eq=False)
+class References:
+    """Elements of a document that images refer to by ID; lives while it is read."""
+
+    objectives: Mapping[str, Objective]
+    """Lenses."""
+    modulo: Mapping[str, Sequence[Element]]
+    """ModuloAlong elements of each annotation that has some."""
+    wells: Mapping[str, str]
+    """Well and field, by the ID of the image."""
+    budget: PlaneBudget
+    """How many rows of plane columns may still be made."""
+
+
+@attrs.frozen(eq=False)
+class _ImageElement:
+    """An Image element with its children sorted; lives while its Pixels are read."""
+
+    label: str
+    """Name of the image in diagnostics."""
+    values: Element
+    """Attributes of the element, and the texts of its children."""
+    children: Mapping[str, Sequence[Element]]
+    """Children by name."""
+
+
+def read_images(
+    element: Element, references: References, diagnostics: list[Diagnostic]
+) -> Iterator[OmeImage]:
+    """Read one Image element; versions before 2009-09 allow it several Pixels.
+
+    Raises
+    ------
+    CorruptFileError
+        When a size is missing or no positive number.
+    """
+    # Pixels may have 100 000 children, and an Image 5 000 Pixels: children are sorted once.
+    image = _ImageElement(
+        element.get("ID") or element.get("Name") or "Image",
+        with_texts_as_attributes(element),
+        group_by_name(element),
+    )
+    for pixels in image.children.get("Pixels", ()):
+        yield _read_pixels(pixels, image, references, diagnostics)
+
+
+def _read_pixels(
+    element: Element,
+    image: _ImageElement,
+    references: References,
+    diagnostics: list[Diagnostic],
+) -> OmeImage:
+    children = group_by_name(element)
+    # Values of Pixels are attributes in every version: lookups need not walk the children.
+    pixels = Element(element.tag, element.attrib)
+    order = _read_order(pixels, image.label, diagnostics)
+    sizes = Dims(order, tuple(_read_size(pixels, letter, image.label) for letter in order))
+    channels = _read_channels(image, children)
+    planes = read_planes(
+        children.get("Plane", ()), sizes, len(channels) or sizes.C, references.budget
+    )
+    if planes.diagnostic is not None:
+        diagnostics.append(attrs.evolve(planes.diagnostic, where=image.label))
+    return OmeImage(
+        name=image.values.get("Name"),
+        order=order,
+        sizes=sizes,
+        channels=channels,
+        pixel_size=_read_pixel_size(image.values, pixels),
+        time_step=quantity_of(pixels, "TimeIncrement", seconds_per, "s")
+        or quantity_of(image.values, "TimeIncrement", seconds_per, "s"),
+        acquired=_read_date(image, diagnostics),
+        objective=_find_objective(image, references.objectives),
+        planes=planes.columns,
+        tiff_data=_read_tiff_data(children.get("TiffData", ()), image.label, diagnostics),
+        modulo=_find_modulo(image, children, references.modulo, sizes, diagnostics),
+        has_binary="BinData" in children,
+        pixel_type=value_of(pixels, "Type", "PixelType"),
+        well=references.wells.get(image.values.get("ID", "")),
+        description=value_of(image.values, "Description"),
+    )
+
+
+# ---------------------------------------------------------------- sizes
+
+
+def _read_order(pixels: Element, label: str, diagnostics: list[Diagnostic]) -> str:
+    """Return DimensionOrder turned round; the file's order is fastest first."""
+    written = (value_of(pixels, "DimensionOrder") or "XYZCT").upper()
+    order = written[::-1]
+    if len(order) == 5 and set(order) == set("TCZYX") and order.endswith("YX"):
+        return order
+    message = f"DimensionOrder {written[:40]!r} is none; it is read as XYZCT"
+    diagnostics.append(Diagnostic("ome-dimension-order", message, label))
+    return "TCZYX"
+
+
+def _read_size(pixels: Element, letter: str, label: str) -> int:
+    text = pixels.get(f"Size{letter}")
+    size = parse_integer(text)
+    if size is None or not 0 < size < LARGEST_SIZE:
+        shown = None if text is None else text[:40]
+        raise CorruptFileError(
+            f"OME-XML {label}: expected a positive Size{letter}, found {shown!r}"
+        )
+    return size
+
+
+def _read_pixel_size(image: Element, pixels: Element) -> PixelSize:
+    sizes: list[float | None] = []
+    for letter in "ZYX":
+        size = quantity_of(pixels, f"PhysicalSize{letter}", micrometres_per, MICROMETRE)
+        if size is None:  # 2003-FC keeps it on Image, in micrometres
+            size = number_of(image, f"PixelSize{letter}")
+        sizes.append(size if size is not None and size > 0 else None)
+    return PixelSize(*sizes)
+
+
+def _read_date(image: _ImageElement, diagnostics: list[Diagnostic]) -> str | None:
+    text = value_of(image.values, "AcquisitionDate", "AcquiredDate", "CreationDate")
+    if text is None:
+        return None
+    date = iso_date(text)
+    if date is None:
+        message = f"the acquisition date {text[:40]!r} is none of ISO 8601: it is left out"
+        diagnostics.append(Diagnostic("ome-date", message, image.label))
+    return date
+
+
+# ---------------------------------------------------------------- children and references
+
+
+def _read_channels(
+    image: _ImageElement, children: Mapping[str, Sequence[Element]]
+) -> tuple[Channel, ...]:
+    """Read Channel (2009-09 on), LogicalChannel (2007-06 on) or ChannelInfo (2003-FC) elements."""
+    elements = (
+        children.get("Channel")
+        or image.children.get("LogicalChannel")
+        or image.children.get("ChannelInfo")
+        or ()
+    )
+    return tuple(read_channel(with_texts_as_attributes(element)) for element in elements)
+
+
+def _find_objective(image: _ImageElement, objectives: Mapping[str, Objective]) -> Objective | None:
+    settings = image.children.get("ObjectiveSettings") or image.children.get("ObjectiveRef")
+    return objectives.get(settings[0].get("ID", "")) if settings else None
+
+
+def _find_modulo(
+    image: _ImageElement,
+    children: Mapping[str, Sequence[Element]],
+    annotations: Mapping[str, Sequence[Element]],
+    sizes: Dims,
+    diagnostics: list[Diagnostic],
+) -> tuple[Modulo, ...]:
+    """Read the folded dimensions that an image links to, at most one along each of Z, C and T."""
+    links = [*image.children.get("AnnotationRef", ()), *children.get("AnnotationRef", ())]
+    # A dict keeps the order and drops a link that is repeated.
+    identities = dict.fromkeys(link.get("ID", "") for link in links)
+    folded: dict[str, Modulo] = {}
+    for identity in identities:
+        for element in annotations.get(identity, ()):
+            modulo = read_modulo(element, sizes)
+            if isinstance(modulo, Diagnostic):
+                diagnostics.append(attrs.evolve(modulo, where=image.label))
+            else:
+                folded.setdefault(modulo.along, modulo)
+    return tuple(folded.values())
+
+
+def _read_tiff_data(
+    elements: Sequence[Element], label: str, diagnostics: list[Diagnostic]
+) -> tuple[TiffData, ...]:
+    entries = [_read_tiff_datum(element) for element in elements]
+    readable = tuple(entry for entry in entries if entry is not None)
+    if len(readable) < len(entries):
+        message = f"{len(entries) - len(readable)} TiffData elements hold no whole numbers"
+        diagnostics.append(Diagnostic("ome-tiff-data", f"{message}: they are left out", label))
+    return readable
+
+
+def _read_tiff_datum(element: Element) -> TiffData | None:
+    get = element.get
+    count_text = get("PlaneCount", get("NumPlanes"))
+    ifd, count = parse_integer(get("IFD")), parse_integer(count_text)
+    z, c, t = (parse_integer(get(name, "0")) for name in ("FirstZ", "FirstC", "FirstT"))
+    if z is None or c is None or t is None:
+        return None
+    if (ifd is None and get("IFD") is not None) or (count is None and count_text is not None):
+        return None
+    uuid = next((child for child in element if child.tag.rpartition("}")[2] == "UUID"), None)
+    if uuid is None:
+        return TiffData(ifd, count, z, c, t, None, None)
+    text = (uuid.text or "").strip() or None
+    return TiffData(ifd, count, z, c, t, text, uuid.get("FileName"))

@@ -1,0 +1,127 @@
+"""Plane elements -> columns of times, exposures and stage positions.
+
+Rule kept here: memory grows with the text. Sizes are numbers that anybody can write down; columns
+are made only for as many planes as the Plane elements of the document justify.
+"""
+
+import math
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio._ome.elements import children_of, local_name, parse_integer, quantity_of
+from aicsio._ome.units import UnitFactor, micrometres_per, seconds_per
+from aicsio.records import Diagnostic, Dims, Planes
+
+FREE_ROWS = 1 << 18
+"""Rows of five float64 columns that every document may have: 10 MiB."""
+ROWS_PER_ELEMENT = 64
+"""Planes for each Plane element: writers list those of one channel or section alone."""
+
+_COLUMNS: tuple[tuple[str, str, str, UnitFactor, str | None], ...] = (
+    ("time", "DeltaT", "PlaneTiming", seconds_per, "s"),
+    ("exposure", "ExposureTime", "PlaneTiming", seconds_per, "s"),
+    ("x", "PositionX", "StagePosition", micrometres_per, None),
+    ("y", "PositionY", "StagePosition", micrometres_per, None),
+    ("z", "PositionZ", "StagePosition", micrometres_per, None),
+)
+"""Column, attribute, child element that held it before 2009-09, unit, default unit of the schema.
+
+The default of a position is ``reference frame``, which is no length.
+"""
+
+
+@attrs.define(eq=False)
+class PlaneBudget:
+    """Rows of columns that may still be made. Not a record: it lives while a document is read."""
+
+    rows: int
+    """Rows that are left."""
+
+    @classmethod
+    def of(cls, root: Element) -> "PlaneBudget":
+        """Allow what the Plane elements of a document justify."""
+        count = sum(
+            len(children_of(pixels, "Plane"))
+            for image in children_of(root, "Image")
+            for pixels in children_of(image, "Pixels")
+        )
+        return cls(FREE_ROWS + ROWS_PER_ELEMENT * count)
+
+    def take(self, rows: int) -> bool:
+        """Use up some rows; return whether there were as many."""
+        if rows > self.rows:
+            return False
+        self.rows -= rows
+        return True
+
+
+@attrs.frozen(eq=False)
+class PlaneColumns:
+    """The planes of one image; lives while a document is read."""
+
+    columns: Planes | None = None
+    """``None`` if no Plane element has a value, or there are too many planes."""
+    diagnostic: Diagnostic | None = None
+    """Why elements were left out."""
+
+
+def read_planes(
+    elements: Sequence[Element], sizes: Dims, channel_count: int, budget: PlaneBudget
+) -> PlaneColumns:
+    """Put Plane elements into columns.
+
+    Parameters
+    ----------
+    elements
+        Plane elements of one Pixels.
+    sizes
+        Sizes of the image, slowest first; C counts samples.
+    channel_count
+        Number of channels.
+    budget
+        Rows that the document may still use.
+    """
+    if not elements:
+        return PlaneColumns()
+    letters = sizes.order[:-2]
+    counts = {"Z": sizes.Z, "T": sizes.T, "C": channel_count}
+    shape = tuple(counts[letter] for letter in letters)
+    plane_count = math.prod(shape)
+    if not budget.take(plane_count):
+        message = f"{len(elements)} Plane elements for {plane_count} planes are left out"
+        return PlaneColumns(None, Diagnostic("ome-planes", message))
+    columns = {name: np.full(plane_count, math.nan, "<f8") for name, *_ in _COLUMNS}
+    for element in elements:
+        index = _plane_index(element, letters, shape)
+        if index is not None:
+            _fill_row(element, index, columns)
+    present = {
+        name: column.tobytes() for name, column in columns.items() if not np.isnan(column).all()
+    }
+    return PlaneColumns(Planes(Dims(letters, shape), **present) if present else None)
+
+
+def _fill_row(element: Element, index: int, columns: dict[str, npt.NDArray[np.float64]]) -> None:
+    children = {local_name(child): child for child in element}
+    for name, attribute, child_name, unit_factor, default in _COLUMNS:
+        holder = element
+        if attribute not in element.attrib:
+            holder = children.get(child_name, element)
+        value = quantity_of(holder, attribute, unit_factor, default)
+        if value is not None:
+            columns[name][index] = value
+
+
+def _plane_index(element: Element, letters: str, shape: tuple[int, ...]) -> int | None:
+    """Return the position of a plane in C order, or ``None`` if it lies outside."""
+    index = 0
+    for letter, size in zip(letters, shape, strict=True):
+        position = parse_integer(element.get(f"The{letter}", "0"))
+        if position is None or not 0 <= position < size:
+            return None
+        index = index * size + position
+    return index
