@@ -10,6 +10,7 @@ Keyword arguments without a parameter of their own (``**picks``) are left to the
 knows their letters.
 """
 
+import difflib
 import functools
 import inspect
 import numbers
@@ -32,6 +33,7 @@ from typing import (
 )
 
 import attrs
+import numpy as np
 
 from aicsio.errors import ArgumentTypeError
 
@@ -90,13 +92,15 @@ class _FastCheck:
     """Of positional parameters, in order."""
     by_name: Mapping[str, Classes]
     """Of parameters that may be given by name."""
+    others: Classes
+    """Of other names: anything where the function takes ``**picks``, else nothing."""
 
     def fits(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
         """Whether all arguments surely fit."""
         if len(args) > len(self.by_position) or not all(map(isinstance, args, self.by_position)):
             return False
-        by_name = self.by_name
-        return all(isinstance(value, by_name.get(name, object)) for name, value in kwargs.items())
+        by_name, others = self.by_name, self.others
+        return all(isinstance(value, by_name.get(name, others)) for name, value in kwargs.items())
 
 
 @functools.cache
@@ -104,14 +108,17 @@ def _fast_check(function: Callable[..., Any]) -> _FastCheck:
     """Read the annotations of a function."""
     by_position: list[Classes] = []
     by_name: dict[str, Classes] = {}
+    others: Classes = ()
     for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            others = (object,)
         if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
             continue
         classes = _classes(parameter.annotation)
         by_name[name] = classes
         if parameter.kind is not parameter.KEYWORD_ONLY:
             by_position.append(classes)
-    return _FastCheck(tuple(by_position), by_name)
+    return _FastCheck(tuple(by_position), by_name, others)
 
 
 def _classes(hint: Any) -> Classes:
@@ -156,6 +163,7 @@ def _check_each(
         When one does not fit.
     """
     signature = inspect.signature(function)
+    refuse_unknown_names(function, kwargs)
     try:
         arguments = signature.bind(*args, **kwargs).arguments
     except TypeError:
@@ -172,8 +180,30 @@ def _check_each(
             )
 
 
+def refuse_unknown_names(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise when a function has no parameter of a keyword's name.
+
+    Raises
+    ------
+    ArgumentTypeError
+        With the nearest name that the function has.
+    """
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for name in kwargs:
+        if name not in parameters:
+            nearest = difflib.get_close_matches(name, parameters, n=1, cutoff=0.5)
+            advice = (
+                f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(parameters)}"
+            )
+            raise ArgumentTypeError(f"{function.__name__} has no parameter {name!r}: {advice}")
+
+
 def _fits(value: object, hint: Any) -> bool:
     """Whether a value fits an annotation, each item of it included."""
+    if isinstance(value, np.bool_ | np.str_):
+        value = value.item()  # the numbers of numpy fit as they are
     if isinstance(hint, str):
         return any(_fits(value, part) for part in _evaluate(hint))
     if isinstance(value, _classes(hint)):

@@ -28,7 +28,7 @@ from typing import (
 import attrs
 import numpy as np
 
-from aicsio._checks import checked
+from aicsio._checks import checked, refuse_unknown_names
 from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
 from aicsio.errors import ArgumentTypeError, SceneError
@@ -122,6 +122,7 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
         if args and isinstance(args[0], ImageHandle):
             return acts(*args, **kwargs)
         # Wrong arguments are reported where the step is written, not where it meets an image.
+        refuse_unknown_names(function, kwargs)
         try:
             inspect.signature(function).bind(None, *args, **kwargs)
         except TypeError as error:

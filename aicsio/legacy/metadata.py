@@ -81,9 +81,9 @@ def _from_records(handle: ImageHandle) -> "ome_types.OME":
         if not scene.levels:
             continue  # OME has no image without pixels
         shown = tczyx.to_tczyxs(select_scene(handle, index))
-        image, _ = from_records.described(shown, shown.array)
+        image, _ = from_records.describe(shown, shown.array)
         images.append((attrs.evolve(image, tiff_data=()), _ome_type(shown.dtype)))
-    return parse_ome(ome_xml.ome_xml(images, f"aicsio {__version__}")[0].decode())
+    return parse_ome(ome_xml.make_ome_xml(images, f"aicsio {__version__}")[0].decode())
 
 
 def _ome_type(dtype: DType) -> str:

@@ -1,6 +1,7 @@
-"""Writers: images on their way to files."""
+"""Writers: images to files. Imports everything below the writers; formats and readers never import it."""
 
 from aicsio.writers._metadata.original_text import original_metadata
 from aicsio.writers.ome_tiff import WriteReport, write_ome_tiff, write_scenes
+from aicsio.writers.options import WriteOptions
 
-__all__ = ["WriteReport", "original_metadata", "write_ome_tiff", "write_scenes"]
+__all__ = ["WriteOptions", "WriteReport", "original_metadata", "write_ome_tiff", "write_scenes"]

@@ -1,95 +1,73 @@
 """``write_ome_tiff``, ``write_scenes``: images as OME-TIFF, streamed, whole or not at all.
 
-Rule kept here: this module says what is written where and in which order; the others of its folder know how. What the
-file cannot say is in the report, not lost in silence.
+Rule kept here: this module is the order of the steps: check, plan, describe, write pixels, write
+directories, rename. The other modules of the folder do each step. Metadata that the file cannot
+hold is listed in the report.
 """
 
-import datetime as dt
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, SupportsIndex
+from collections.abc import Sequence
+from typing import Any, Literal, SupportsIndex, Unpack
 
 import attrs
+import numpy as np
+import numpy.typing as npt
 
 from aicsio import _engine
 from aicsio._checks import checked
 from aicsio._version import __version__
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import (
-    Computed,
-    Diagnostic,
-    Dims,
-    DType,
-    ImageHandle,
-    PixelSize,
-    Source,
-    StoredPiece,
-)
+from aicsio.records import Computed, Diagnostic, Dims, DType, ImageHandle, Source, StoredPiece
 from aicsio.steps import select_scene, verb
 from aicsio.writers import _atomic_file, target_names
-from aicsio.writers._metadata import image_description, overrides
-from aicsio.writers._pixels import plan, stream, tiff
-
-if TYPE_CHECKING:
-    import ome_types
+from aicsio.writers._metadata import image_description
+from aicsio.writers._metadata.overrides import parse_overrides
+from aicsio.writers._pixels import directories, plan, stream, tiff
+from aicsio.writers._pixels.jobs import ImageJob
+from aicsio.writers.options import WriteOptions, takes_options
 
 __all__ = ["WriteReport", "write_ome_tiff", "write_scenes"]
 
 
 @attrs.frozen
 class WriteReport:
-    """What was written."""
+    """The file that was written, and the metadata that it cannot hold."""
 
     path: str
     """Absolute path of the file."""
     nbytes: int
     """Length of the file."""
     dims: Dims
-    """Letters and sizes, in the order of the file; of the first scene where there are several."""
+    """Letters and sizes of the first scene, in the order of the file."""
     dtype: DType
-    """Type of the pixels in the file; of the first scene where there are several."""
+    """Type of the first scene's pixels in the file."""
     bigtiff: bool
     """Whether it is BigTIFF."""
     not_kept: tuple[Diagnostic, ...]
-    """What was known of the image and is not in the file; ``where`` is the scene, or its element in OME-XML."""
+    """Metadata of the image that is not in the file; ``where`` is the scene, or its OME-XML element."""
     levels: int = 1
-    """Resolution levels in the file, the full one counted; of the first scene where there are several."""
+    """Resolution levels of the first scene in the file, the full one included."""
+    reader_limits: tuple[Diagnostic, ...] = ()
+    """Common readers that cannot open the file, though it is legal; ``where`` is the scene."""
 
 
 @verb
+@takes_options
 def write_ome_tiff(
     handle: ImageHandle,
     /,
     path: str | os.PathLike[str],
     *,
-    scenes: Literal["all"] | Sequence[SupportsIndex | str] | None = None,
-    compression: Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"] | None = "zlib",
-    compression_level: int | None = None,
-    predictor: bool | Literal["auto"] = "auto",
-    tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
-    levels: int | Literal["auto"] = 1,
-    downsample: Literal["auto", "mean", "mode", "nearest"] = "auto",
-    dtype: str | None = None,
-    modulo: Mapping[str, str] | Literal["auto"] | None = None,
-    scene_names: str | Sequence[str] | None = None,
-    channel_names: Sequence[str] | None = None,
-    channel_colors: Sequence[str | int | None] | None = None,
-    pixel_size: PixelSize | None = None,
-    time_step: float | None = None,
-    acquired: str | dt.datetime | None = None,
-    description: str | None = None,
-    ome: "ome_types.OME | str | None" = None,
-    original_metadata: bool = False,
-    bigtiff: bool | Literal["auto"] = "auto",
-    overwrite: bool = False,
-    sync: bool = True,
-    workers: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    scenes: Literal["all"]
+    | Sequence[SupportsIndex | str]
+    | npt.NDArray[np.integer[Any]]
+    | None = None,
+    **options: Unpack[WriteOptions],
 ) -> WriteReport:
-    """Write the pixels in focus, and what is known of them, as OME-TIFF.
+    """Write the pixels in focus and their metadata as OME-TIFF.
 
     The image is streamed: memory does not grow with its size. The file appears under its name when it is complete;
-    an error, a full disk or Ctrl-C leaves what was there before. The same call gives the same bytes.
+    an error, a full disk or Ctrl-C leaves the previous file as it was. The same call gives the same bytes.
 
     Parameters
     ----------
@@ -97,75 +75,33 @@ def write_ome_tiff(
         An opened image with T, C, Z, Y, X, S or fewer of them, in any order. The planes keep the order of T, C and Z;
         Y, X and the samples S of a pixel go last. Left out, the call returns a step.
     path
-        Path of the file. The customary suffix is ``.ome.tiff``.
+        Path of the file, customarily with the suffix ``.ome.tiff``. A suffix of another format raises.
     scenes
         Indices or names of the scenes to write into the one file, or ``"all"``; each as it is stored, at full
-        resolution. Left out: what is in focus. For parts of several scenes see ``write_scenes``.
-    compression
-        ``"zlib"`` and ``"lzw"`` are read by every reader; ``"zstd"`` decodes faster and is read by tifffile, libtiff
-        from 4.0.10 and Bio-Formats 7. ``None`` stores raw pixels: the fastest to write, and can be mapped to memory.
-        ``"jpeg"`` is lossy and takes uint8, gray or RGB. ``"jpeg2000"`` (integers of 8 and 16 bits) is lossless
-        unless ``compression_level`` says otherwise. ``"jpegxl"`` (uint8, uint16, float32) is lossless, the smallest,
-        and read by tifffile and by this library.
-    compression_level
-        Effort of zlib (0 to 12), zstd (1 to 22) and JPEG XL (2 to 9), by default a small one; quality of JPEG (1 to
-        100, default 90); quality of JPEG 2000 in decibels, such as 45, by default lossless.
-    predictor
-        Whether zlib, zstd and lzw store differences of neighbours. ``"auto"``: for integers (predictor 2). ``True``:
-        for floats too (predictor 3), which makes smooth ones smaller, but Bio-Formats cannot read them.
-    tile
-        Size of tiles in pixels, or (height, width), multiples of 16. ``None`` for strips. ``"auto"``: 512 for planes
-        that are compressed and larger than this, and for pyramids, else strips.
-    levels
-        Number of resolution levels, the full one counted; each has half the height and width of the one before,
-        rounded up. ``"auto"``: until one fits into a tile. They are made while the pixels are written, whatever levels
-        the source has, and are stored as SubIFDs.
-    downsample
-        How pixels of the smaller levels are made: ``"mean"`` of all pixels that they cover, halves rounded to even
-        (where one is NaN, NaN); ``"mode"``, the most frequent of two by two, level by level, of equals the first;
-        ``"nearest"``, the upper left one. ``"auto"``: the mode for bool and indexed pixels, else the mean.
-    dtype
-        Name of the type to convert to, such as ``"uint16"``. Integers that do not fit raise; they are not wrapped.
-        Bool is stored as uint8.
-    modulo
-        Where dimensions that OME lacks go: ``{"H": "T"}`` folds H into T, of which it becomes the faster part, and a
-        Modulo annotation tells; one each into T, C and Z. ``"auto"`` chooses. Left out, such dimensions raise, but for
-        those that an OME-TIFF had folded so.
-    scene_names, channel_names, channel_colors, pixel_size, time_step, acquired, description
-        In place of what the source says: a name for each scene and for each channel; ``"#RRGGBB"``, ``"#RRGGBBAA"`` or
-        0xRRGGBBAA for each channel; micrometres and seconds between the pixels and times that are written; date and
-        time, ISO 8601; a text about the image. Of several scenes each gets them.
-    ome
-        A whole OME, as object of ome_types or as text, in place of what the source says: one Image for each scene, of
-        the sizes that are written. The other arguments override it.
-    original_metadata
-        Whether to keep the metadata text of a source that is no OME-TIFF, such as the XML of a CZI, as an annotation;
-        ``aicsio.writers.original_metadata`` finds it again.
-    bigtiff
-        ``"auto"``: BigTIFF when the file would exceed 4 GiB less 32 MiB.
-    overwrite
-        Whether to replace a file that is there.
-    sync
-        Whether to wait until the file is on the disk before it takes its name. Without, a power cut may lose it.
-    workers
-        Threads; by default as many as there are cores, up to 8.
-    progress
-        Called in this thread with the bytes of pixels done and in total.
+        resolution. By default the image in focus. For parts of several scenes see ``write_scenes``.
+    **options
+        Keys of ``aicsio.writers.WriteOptions``: ``compression``, ``compression_level``, ``predictor``, ``tile``,
+        ``levels``, ``downsample``, ``dtype`` and ``modulo`` for the pixels; ``scene_names``, ``channel_names``,
+        ``channel_colors``, ``pixel_size``, ``time_step``, ``acquired``, ``description``, ``ome`` and
+        ``original_metadata`` for the metadata; ``bigtiff``, ``overwrite``, ``sync``, ``workers`` and ``progress``
+        for the file.
 
     Returns
     -------
     WriteReport
-        Path, size, and what is known of the image and not kept in the file.
+        Path, size, and the metadata of the image that the file cannot hold.
 
     Raises
     ------
+    ArgumentTypeError
+        When an option has another type than ``WriteOptions`` states, or is none of them.
     DimensionError
-        For dimensions that OME-TIFF lacks; the message shows how to pick or fold them.
+        When the image has dimensions that OME-TIFF lacks; the message shows how to pick or fold them.
     WriteError
-        When the file is there, its type is none of OME's, or it cannot be written; when ``scenes`` are named and what
-        is in focus was picked, transposed or taken from another level, which the scenes would not be.
+        When the file exists, its name promises another format, OME has no such pixel type, or the disk refuses; when
+        ``scenes`` are requested of a handle that shows something else than one stored scene.
     SceneError
-        For a scene that is not there.
+        When a requested scene does not exist.
     CorruptFileError, SourceError
         When the pixels cannot be read.
 
@@ -183,62 +119,16 @@ def write_ome_tiff(
     >>> report.dims.order, report.bigtiff, report.not_kept
     ('TCZYX', False, ())
     """
-    return write_scenes(
-        _chosen(handle, scenes),
-        path,
-        compression=compression,
-        compression_level=compression_level,
-        predictor=predictor,
-        tile=tile,
-        levels=levels,
-        downsample=downsample,
-        dtype=dtype,
-        modulo=modulo,
-        scene_names=scene_names,
-        channel_names=channel_names,
-        channel_colors=channel_colors,
-        pixel_size=pixel_size,
-        time_step=time_step,
-        acquired=acquired,
-        description=description,
-        ome=ome,
-        original_metadata=original_metadata,
-        bigtiff=bigtiff,
-        overwrite=overwrite,
-        sync=sync,
-        workers=workers,
-        progress=progress,
-    )
+    return _write(_requested_scenes(handle, scenes), path, options)
 
 
 @checked
+@takes_options
 def write_scenes(
     handles: Sequence[ImageHandle],
     /,
     path: str | os.PathLike[str],
-    *,
-    compression: Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"] | None = "zlib",
-    compression_level: int | None = None,
-    predictor: bool | Literal["auto"] = "auto",
-    tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
-    levels: int | Literal["auto"] = 1,
-    downsample: Literal["auto", "mean", "mode", "nearest"] = "auto",
-    dtype: str | None = None,
-    modulo: Mapping[str, str] | Literal["auto"] | None = None,
-    scene_names: str | Sequence[str] | None = None,
-    channel_names: Sequence[str] | None = None,
-    channel_colors: Sequence[str | int | None] | None = None,
-    pixel_size: PixelSize | None = None,
-    time_step: float | None = None,
-    acquired: str | dt.datetime | None = None,
-    description: str | None = None,
-    ome: "ome_types.OME | str | None" = None,
-    original_metadata: bool = False,
-    bigtiff: bool | Literal["auto"] = "auto",
-    overwrite: bool = False,
-    sync: bool = True,
-    workers: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    **options: Unpack[WriteOptions],
 ) -> WriteReport:
     """Write what several handles show as the scenes of one OME-TIFF.
 
@@ -249,22 +139,20 @@ def write_scenes(
     ----------
     handles
         Images as for ``write_ome_tiff``, as picked and transposed.
-    path, compression, compression_level, predictor, tile, levels, downsample, dtype
-        As for ``write_ome_tiff``.
-    modulo, scene_names, channel_names, channel_colors, pixel_size, time_step, acquired, description, ome
-        As for ``write_ome_tiff``.
-    original_metadata, bigtiff, overwrite, sync, workers, progress
-        As for ``write_ome_tiff``.
+    path
+        Path of the file, as for ``write_ome_tiff``.
+    **options
+        Keys of ``aicsio.writers.WriteOptions``, as for ``write_ome_tiff``.
 
     Returns
     -------
     WriteReport
-        ``dims`` and ``dtype`` are those of the first scene.
+        ``dims``, ``dtype`` and ``levels`` are those of the first scene.
 
     Raises
     ------
-    DimensionError, WriteError, CorruptFileError, SourceError
-        As by ``write_ome_tiff``. An error in one scene leaves what was there before.
+    ArgumentTypeError, DimensionError, WriteError, CorruptFileError, SourceError
+        As by ``write_ome_tiff``. An error in one scene leaves the previous file as it was.
 
     Examples
     --------
@@ -276,71 +164,132 @@ def write_scenes(
     ...     len(open_image(report.path).scenes)
     2
     """
+    return _write(handles, path, options)
+
+
+def _write(
+    handles: Sequence[ImageHandle], path: str | os.PathLike[str], options: WriteOptions
+) -> WriteReport:
     target_names.refuse_other_format(path)
-    target = _atomic_file.check_target(path, overwrite=overwrite)
-    _check(handles)
-    options = plan.Options(
-        compression, compression_level, predictor, tile, levels, downsample, dtype, modulo
-    )
-    said = overrides.given(
-        scenes=len(handles),
-        scene_names=scene_names,
-        channel_names=channel_names,
-        channel_colors=channel_colors,
-        pixel_size=pixel_size,
-        time_step=time_step,
-        acquired=acquired,
-        description=description,
-        ome=ome,
-        original_metadata=original_metadata,
-    )
-    jobs = [plan.planned(handles, handle, options) for handle in handles]
+    target = _atomic_file.check_target(path, overwrite=options["overwrite"])
+    if not handles:
+        raise WriteError("there are no scenes to write: give at least one")
+    overrides = parse_overrides(options, scene_count=len(handles))
+    jobs = [plan.plan_image(handles, handle, options) for handle in handles]
     for handle in handles:
         _refuse_own_source(target, handle)
-    planned = [
-        (
-            job.array,
-            job.pages.dtype.name,
-            job.pages.count,
-            len(job.levels),
-            job.pages.color_map is not None,
-        )
-        for job in jobs
+    described = image_description.describe_images(
+        handles, list(map(_planned_image, jobs)), overrides, f"aicsio {__version__}"
+    )
+    # The caller may have overridden the pixel size, which TIFF's resolution tags repeat.
+    jobs = [
+        plan.with_pixel_size(job, image.pixel_size)
+        for job, image in zip(jobs, described.images, strict=True)
     ]
-    text, images, lost = image_description.description(handles, planned, said, _creator())
-    jobs = [plan.sized(job, image.pixel_size) for job, image in zip(jobs, images, strict=True)]
-    limit = _limit(jobs, text, bigtiff)
+    with _atomic_file.replacing(
+        target, overwrite=options["overwrite"], sync=options["sync"]
+    ) as output:
+        nbytes, big = _write_file(output, jobs, described.text, options)
+        output.finish(nbytes, sync=options["sync"])
+    first = jobs[0]
+    return WriteReport(
+        path=target,
+        nbytes=nbytes,
+        dims=first.array.dims,
+        dtype=first.pages.dtype,
+        bigtiff=big,
+        not_kept=described.not_kept,
+        levels=len(first.levels),
+        reader_limits=tuple(plan.reader_limits(handles, jobs)),
+    )
+
+
+def _planned_image(job: ImageJob) -> image_description.PlannedImage:
+    return image_description.PlannedImage(
+        array=job.array,
+        type_name=job.pages.dtype.name,
+        plane_count=job.pages.count,
+        level_count=len(job.levels),
+        keeps_color_map=job.pages.color_map is not None,
+    )
+
+
+# ---------------------------------------------------------------- the file
+
+
+def _write_file(
+    output: _atomic_file.Output,
+    jobs: Sequence[ImageJob],
+    description: bytes,
+    options: WriteOptions,
+) -> tuple[int, bool]:
+    """Write pixels, then directories, then the header; return the length, and whether it is BigTIFF."""
     pages = [level for job in jobs for level in job.levels]
-    with _atomic_file.replacing(target, overwrite=overwrite, sync=sync) as output:
-        tables = stream.write(jobs, output, workers=workers, limit=limit, progress=progress)
-        end = max(
-            int((offsets + counts).max()) for levels_of in tables for offsets, counts in levels_of
+    limit = _classic_limit(jobs, pages, description, options["bigtiff"])
+    tables = stream.write_pixels(
+        jobs, output, workers=options["workers"], limit=limit, progress=options["progress"]
+    )
+    pixels_end = max(_segments_end(table) for image_tables in tables for table in image_tables)
+    # The choice is made when the true size of compressed pixels is known.
+    big = options["bigtiff"]
+    if isinstance(big, str):
+        big = pixels_end + directories.directories_bound(pages, description) > tiff.CLASSIC_LIMIT
+    directories_start = pixels_end + -pixels_end % 8
+    levels_with_tables = [
+        list(zip(job.levels, image_tables, strict=True))
+        for job, image_tables in zip(jobs, tables, strict=True)
+    ]
+    data, first_directory = directories.build_directories(
+        levels_with_tables, description, directories_start, big=big
+    )
+    output.write_at(directories_start, data)
+    output.write_at(0, tiff.header(first_directory, big=big))
+    return directories_start + len(data), big
+
+
+def _segments_end(table: tiff.SegmentTable) -> int:
+    offsets, counts = table
+    return int((offsets + counts).max())
+
+
+def _classic_limit(
+    jobs: Sequence[ImageJob],
+    pages: Sequence[tiff.Pages],
+    description: bytes,
+    bigtiff: bool | str,
+) -> int | None:
+    """Return the offset that pixels must not reach in classic TIFF; ``None`` where BigTIFF is allowed.
+
+    Raises
+    ------
+    WriteError
+        When raw pixels, whose size is known in advance, will reach it.
+    """
+    if bigtiff is not False:
+        return None
+    limit = (1 << 32) - 1 - directories.directories_bound(pages, description)
+    if jobs[0].encode is None and tiff.raw_starts(pages)[-1] > limit:
+        shown = " and ".join(str(job.array.dims) for job in jobs[:3])
+        if len(jobs) > 3:
+            shown += " and others"
+        raise WriteError(
+            f"{shown} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False"
         )
-        bound = end + tiff.directories_bound(pages, text)
-        big = bound > tiff.CLASSIC_LIMIT if bigtiff == "auto" else bigtiff
-        placed = [
-            list(zip(job.levels, own, strict=True)) for job, own in zip(jobs, tables, strict=True)
-        ]
-        nbytes = _write_directories(output, placed, text, end + -end % 8, big=big)
-        output.finish(nbytes, sync=sync)
-    count = len(jobs[0].levels)
-    return WriteReport(target, nbytes, jobs[0].array.dims, pages[0].dtype, big, lost, count)
+    return limit
 
 
-# ---------------------------------------------------------------- what is written
+# ---------------------------------------------------------------- scenes and sources
 
 
-def _chosen(
-    handle: ImageHandle, scenes: str | Sequence[SupportsIndex | str] | None
-) -> list[ImageHandle]:
-    """Put each scene that is asked for in focus.
+def _requested_scenes(handle: ImageHandle, scenes: Any) -> list[ImageHandle]:
+    """Put each requested scene in focus.
 
     Raises
     ------
     SceneError
-        For a scene that is not there.
+        When a scene does not exist.
     WriteError
-        Where the scenes would be written otherwise than what is in focus.
+        When the handle shows something else than a stored scene, which the scenes would not follow.
     """
     if scenes is None:
         return [handle]
@@ -350,41 +299,13 @@ def _chosen(
         )
     if handle.array != handle.level_array(handle.scene_index, 0):
         raise WriteError(
-            f"scenes={scenes!r} are written as they are stored, but this handle shows {handle.dims} of level "
-            f"{handle.level} of one scene: pass the handle as open_image gave it, or show each scene as you want it, "
-            "as in write_scenes([transpose_to(select_scene(h, i), 'CYX', T=0, Z=0) for i in (0, 1)], path)"
+            f"scenes={scenes!r} are written as they are stored, but this handle shows {handle.dims} "
+            f"of level {handle.level} of one scene: pass the handle as open_image gave it, or show "
+            "each scene as you want it, as in write_scenes([transpose_to(select_scene(h, i), "
+            "'CYX', T=0, Z=0) for i in (0, 1)], path)"
         )
-    wanted: Sequence[SupportsIndex | str] = (
-        range(len(handle.scenes)) if isinstance(scenes, str) else scenes
-    )
-    return [select_scene(handle, scene) for scene in wanted]
-
-
-def _check(handles: Sequence[object]) -> None:
-    # beartype looks at one item of a sequence, not at all.
-    strange = next((handle for handle in handles if not isinstance(handle, ImageHandle)), None)
-    if strange is not None:
-        raise ArgumentTypeError(
-            f"write_scenes takes handles: open_image makes one of this {type(strange).__name__}"
-        )
-    if not handles:
-        raise WriteError("there are no scenes to write: give at least one")
-
-
-def _limit(jobs: Sequence[stream.Job], description: bytes, bigtiff: bool | str) -> int | None:
-    """Return the offset that pixels must not reach in classic TIFF; raise at once where they will."""
-    if bigtiff is not False:
-        return None
-    pages = [level for job in jobs for level in job.levels]
-    limit = (1 << 32) - 1 - tiff.directories_bound(pages, description)
-    if jobs[0].encode is None and tiff.raw_starts(pages)[-1] > limit:
-        what = " and ".join(str(job.array.dims) for job in jobs[:3]) + (
-            " and others" if len(jobs) > 3 else ""
-        )
-        raise WriteError(
-            f"{what} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False"
-        )
-    return limit
+    indices = range(len(handle.scenes)) if isinstance(scenes, str) else scenes
+    return [select_scene(handle, scene) for scene in indices]
 
 
 def _refuse_own_source(target: str, handle: ImageHandle) -> None:
@@ -393,32 +314,13 @@ def _refuse_own_source(target: str, handle: ImageHandle) -> None:
         return
     sources = {handle.source}
     for piece in _engine.pieces(handle.array):
-        sources.update(_sources(piece))
+        sources.update(_sources_of(piece))
     for source in sources:
         if source.local and os.path.exists(source.uri) and os.path.samefile(source.uri, target):
             raise WriteError(f"{target!r} is where these pixels come from: write to another path")
 
 
-def _sources(piece: StoredPiece) -> list[Source]:
+def _sources_of(piece: StoredPiece) -> list[Source]:
     if isinstance(piece, Computed):
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
     return [piece.source]
-
-
-def _creator() -> str:
-    return f"aicsio {__version__}"
-
-
-def _write_directories(
-    output: _atomic_file.Output,
-    images: Sequence[Sequence[tuple[tiff.Pages, tiff.Segments]]],
-    description: bytes,
-    at: int,
-    *,
-    big: bool,
-) -> int:
-    """Put the directories behind the pixels, then the header before them; return the length of the file."""
-    data, first = tiff.directories(images, description, at, big=big)
-    output.write_at(at, data)
-    output.write_at(0, tiff.header(first, big=big))
-    return at + len(data)

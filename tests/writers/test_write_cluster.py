@@ -14,7 +14,7 @@ import pytest
 from distributed import Client
 
 from aicsio import open_image, to_numpy, transpose_to, write_ome_tiff
-from aicsio.writers._pixels import dask_chunks, stream
+from aicsio.writers._pixels import boxes, dask_chunks
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_an_error_on_a_worker_leaves_the_old_file(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     folder = tmp_path / "out"
     folder.mkdir()
     path = folder / "a.ome.tiff"
@@ -104,7 +104,7 @@ def test_an_error_on_a_worker_leaves_the_old_file(
 def test_few_boxes_are_computed_ahead(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     most: list[int] = []
     start = dask_chunks.Cluster.start
 

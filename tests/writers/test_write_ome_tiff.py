@@ -486,7 +486,7 @@ def test_classic_tiff_of_5_gib_is_refused_before_anything_is_read(tmp_path: Path
 def test_classic_tiff_that_grows_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aicsio.writers.ome_tiff._limit", lambda *_: 100_000)
+    monkeypatch.setattr("aicsio.writers.ome_tiff._classic_limit", lambda *_: 100_000)
     with pytest.raises(WriteError, match="leave out bigtiff=False"):
         write_ome_tiff(open_image(array(10, 300, 400)), tmp_path / "a.ome.tiff", bigtiff=False)
     assert not list(tmp_path.iterdir())

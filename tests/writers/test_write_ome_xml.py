@@ -30,7 +30,7 @@ from aicsio._ome.document import parse_ome
 from aicsio._ome.model import OmeImage, TiffData
 from aicsio.records import Coordinate, Dims, Tiles
 from aicsio.testing.strategies import Draw, composite
-from aicsio.writers._metadata.ome_xml import PIXEL_TYPES, ome_xml
+from aicsio.writers._metadata.ome_xml import PIXEL_TYPES, make_ome_xml
 from schema import SCHEMA
 
 
@@ -72,7 +72,7 @@ FULL = described(
 
 @pytest.mark.parametrize("dtype", sorted(PIXEL_TYPES))
 def test_full_metadata_are_valid_and_come_back(dtype: str) -> None:
-    text, lost = ome_xml([(FULL, dtype)], "test 1")
+    text, lost = make_ome_xml([(FULL, dtype)], "test 1")
     validate(text)
     assert not lost
     assert images_of(text) == (FULL,)
@@ -80,13 +80,15 @@ def test_full_metadata_are_valid_and_come_back(dtype: str) -> None:
 
 
 def test_metadata_without_pixels_are_valid() -> None:
-    text, _ = ome_xml([(attrs.evolve(FULL, tiff_data=()), "uint8")], "test 1")
+    text, _ = make_ome_xml([(attrs.evolve(FULL, tiff_data=()), "uint8")], "test 1")
     validate(text)
 
 
 def test_several_images_have_their_own_instruments() -> None:
     other = described(name="other", objective=Objective("Air 10x", 10.0, 0.3, "Air"))
-    text, lost = ome_xml([(FULL, "uint8"), (described(), "float32"), (other, "int16")], "test 1")
+    text, lost = make_ome_xml(
+        [(FULL, "uint8"), (described(), "float32"), (other, "int16")], "test 1"
+    )
     validate(text)
     assert not lost
     assert images_of(text) == (FULL, described(), other)
@@ -138,7 +140,7 @@ def ome_images(draw: Draw) -> OmeImage:
 
 @given(ome_images())
 def test_what_is_written_is_valid_and_is_read(image: OmeImage) -> None:
-    text, lost = ome_xml([(image, "uint16")], "test 1")
+    text, lost = make_ome_xml([(image, "uint16")], "test 1")
     SCHEMA.assertValid(etree.fromstring(text))
     assert not lost
     assert images_of(text) == (image,)
@@ -148,7 +150,7 @@ def test_what_is_written_is_valid_and_is_read(image: OmeImage) -> None:
 @example("\x00\x1b", "a\nb\tc\rd")
 @example("\ud800", "\uffff&#10;]]>")
 def test_any_text_leaves_the_file_valid(name: str, fluor: str) -> None:
-    text, lost = ome_xml(
+    text, lost = make_ome_xml(
         [(described(name=name, channels=(Channel(fluor=fluor), Channel(name))), "uint8")], name
     )
     SCHEMA.assertValid(etree.fromstring(text))
@@ -179,7 +181,7 @@ def test_any_text_leaves_the_file_valid(name: str, fluor: str) -> None:
     ],
 )
 def test_what_the_schema_cannot_hold_is_told(facts: dict[str, Any], told: list[str]) -> None:
-    text, lost = ome_xml([(described(**facts), "uint8")], "test 1")
+    text, lost = make_ome_xml([(described(**facts), "uint8")], "test 1")
     validate(text)
     assert len(lost) == len(told)
     for note, what in zip(lost, told, strict=True):
@@ -188,7 +190,9 @@ def test_what_the_schema_cannot_hold_is_told(facts: dict[str, Any], told: list[s
 
 
 def test_a_date_with_a_blank_is_completed() -> None:
-    text, lost = ome_xml([(described(acquired=" 2020-02-29 12:00:00+02:00 "), "uint8")], "test 1")
+    text, lost = make_ome_xml(
+        [(described(acquired=" 2020-02-29 12:00:00+02:00 "), "uint8")], "test 1"
+    )
     assert not lost
     validate(text)
     assert parse_ome(text.decode()).images[0].acquired == "2020-02-29T12:00:00+02:00"

@@ -19,7 +19,7 @@ import tifffile
 
 from aicsio import ImageHandle, WriteError, open_image, write_ome_tiff
 from aicsio.writers import _atomic_file
-from aicsio.writers._pixels import stream
+from aicsio.writers._pixels import boxes
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the calls are those of POSIX")
 
@@ -45,7 +45,7 @@ def failing(at: int, error: type[BaseException] = BrokenError) -> ImageHandle:
 @pytest.fixture(autouse=True)
 def one_plane_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that half way is half way, for small images too."""
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
 
 
 @pytest.fixture(params=[False, True], ids=["new", "old"])

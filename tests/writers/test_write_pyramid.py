@@ -26,7 +26,7 @@ from aicsio import (
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
 from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
-from aicsio.writers._pixels import downsampling, plan, stream
+from aicsio.writers._pixels import boxes, directories, downsampling, plan, stream
 from aicsio.writers._pixels import tiff as tiff_structure
 
 Array = npt.NDArray[Any]
@@ -134,8 +134,8 @@ def test_levels_are_those_of_the_model(data: st.DataObject) -> None:
         "bigtiff": data.draw(st.booleans()),
     }
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BOX_BYTES", data.draw(st.sampled_from([1, 4000, 1 << 20])))
-        patch.setattr(stream, "UNEVEN_BOX_BYTES", 9000)
+        patch.setattr(boxes, "BOX_BYTES", data.draw(st.sampled_from([1, 4000, 1 << 20])))
+        patch.setattr(boxes, "UNEVEN_BOX_BYTES", 9000)
         path = Path(folder) / "a.ome.tiff"
         report = write_ome_tiff(source, path, levels=count, downsample=name, sync=False, **options)
         assert report.levels == count
@@ -276,7 +276,7 @@ def test_the_same_image_gives_the_same_bytes(
 ) -> None:
     image = image_of(2, 900, 700)
     made: set[bytes] = set()
-    monkeypatch.setattr(stream, "BOX_BYTES", 40_000)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 40_000)
     for workers in (1, 2, 5, 5, 5):
         path = tmp_path / "a.ome.tiff"
         write_ome_tiff(
@@ -315,12 +315,12 @@ def test_few_tiles_are_open_however_wide_the_image(monkeypatch: pytest.MonkeyPat
     most: list[int] = []
 
     class Counted(pyramid.Pyramid):
-        def taken(self, owner: int) -> Any:
+        def take_finished(self, box: int) -> Any:
             most.append(len(self._open))
-            return super().taken(owner)
+            return super().take_finished(box)
 
     monkeypatch.setattr(stream, "Pyramid", Counted)
-    monkeypatch.setattr(stream, "BOX_BYTES", 4 * 32 * 32)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 4 * 32 * 32)
     found = []
     for width in (1024, 4096):
         most.clear()
@@ -341,7 +341,7 @@ def test_few_tiles_are_open_however_wide_the_image(monkeypatch: pytest.MonkeyPat
 
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_the_z_curve_visits_every_cell_once(rows: int, columns: int) -> None:
-    seen = list(stream.z_curve(rows, columns))
+    seen = list(boxes.z_curve(rows, columns))
     assert sorted(seen) == [(y, x) for y in range(rows) for x in range(columns)]
     quads = [(y // 4, x // 4) for y, x in seen]
     assert len([1 for a, b in itertools.pairwise(quads) if a != b]) == len(set(quads)) - 1
@@ -375,12 +375,12 @@ def test_the_bound_of_directories_holds(count: int, big: bool) -> None:
     full = tiff_structure.Pages(
         count, 90, 70, 1, np.dtype("<u1"), grid, 8, 2, (0.1, 0.2), color_map=bytes(1536)
     )
-    levels = [full, *(plan._smaller(full, level) for level in range(1, 6))]
+    levels = [full, *(plan._smaller_level(full, level) for level in range(1, 6))]
     for images in ([levels], [levels, [full], levels]):
         flat = [pages for image in images for pages in image]
         placed = [[(pages, pages.raw_segments()) for pages in image] for image in images]
-        data, first = tiff_structure.directories(placed, b"x" * 1001, 16, big=big)
-        assert len(data) <= tiff_structure.directories_bound(flat, b"x" * 1001)
+        data, first = directories.build_directories(placed, b"x" * 1001, 16, big=big)
+        assert len(data) <= directories.directories_bound(flat, b"x" * 1001)
         assert first % 2 == 0
 
 

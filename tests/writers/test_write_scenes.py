@@ -28,7 +28,7 @@ from aicsio import (
     write_scenes,
 )
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
-from aicsio.writers._pixels import stream
+from aicsio.writers._pixels import boxes
 from aicsio.writers._pixels import tiff as tiff_structure
 
 CELLS = ImageSpec(
@@ -117,7 +117,7 @@ def test_all_scenes_are_read_by_us_and_by_tifffile(
 def test_small_boxes_of_many_scenes_go_to_their_places(
     workers: int, plate: ImageHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     for compression in (None, "zlib"):
         path = tmp_path / f"{compression}.ome.tiff"
         write_ome_tiff(plate, path, scenes="all", compression=compression, workers=workers)
@@ -245,7 +245,7 @@ def test_classic_tiff_is_refused_by_the_sum_before_anything_is_read(tmp_path: Pa
 def test_a_second_scene_that_fails_leaves_the_old_file(
     compression: Any, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     path = tmp_path / "out.ome.tiff"
     path.write_bytes(b"the old one")
     with pytest.raises(ArithmeticError, match="half way"):

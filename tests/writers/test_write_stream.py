@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from aicsio import ImageHandle, open_image, write_ome_tiff
 from aicsio.testing.layouts import make_handle, store_array
 from aicsio.writers._pixels import stream
+from aicsio.writers._pixels import boxes, directories, segments, stream
 from aicsio.writers._pixels import tiff as tiff_structure
+from aicsio.writers._pixels.jobs import ImageJob
 from aicsio.writers._pixels.plan import in_file_order
 
 
-def job_of(handle: ImageHandle, tile: int | None) -> stream.Job:
+def job_of(handle: ImageHandle, tile: int | None) -> ImageJob:
     array = in_file_order(handle)
     height, width = array.dims["Y", "X"]
     grid = (
@@ -32,7 +34,7 @@ def job_of(handle: ImageHandle, tile: int | None) -> stream.Job:
     pages = tiff_structure.Pages(
         array.size // (height * width), height, width, 1, array.dtype.newbyteorder("<"), grid
     )
-    return stream.Job(array, pages, None)
+    return ImageJob(array, pages, None)
 
 
 @given(st.data())
@@ -48,13 +50,13 @@ def test_boxes_cover_every_pixel_once_and_hold_whole_segments(data: st.DataObjec
     else:
         handle = make_handle(store_array(image, "TCZYX", blocks, source))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "BOX_BYTES", data.draw(st.integers(1, 60_000)))
-        patch.setattr(stream, "UNEVEN_BOX_BYTES", data.draw(st.integers(1, 60_000)))
+        patch.setattr(boxes, "BOX_BYTES", data.draw(st.integers(1, 60_000)))
+        patch.setattr(boxes, "UNEVEN_BOX_BYTES", data.draw(st.integers(1, 60_000)))
         job = job_of(handle, data.draw(st.sampled_from([None, 16, 32, 64])))
-        boxes = list(stream.boxes(job))
+        cut = list(boxes.cut_into_boxes(job))
     seen = np.zeros(shape, int)
     grid = job.pages.grid
-    for box in boxes:
+    for box in cut:
         seen[tuple(slice(s, s + n) for s, n in zip(box.start, box.shape, strict=True))] += 1
         for start, size, full, unit in zip(
             box.start[3:5], box.shape[3:5], shape[3:5], (grid.height, grid.width), strict=True
@@ -116,7 +118,7 @@ def test_each_chunk_is_computed_once(
 def test_large_blocks_are_read_one_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     monkeypatch.setattr(stream, "IN_FLIGHT", 200_000)
     counted = Counted()
     lazy = counted.image((12, 200, 300), (1, 200, 300), pause=0.005)
@@ -128,7 +130,7 @@ def test_large_blocks_are_read_one_at_a_time(
 def test_boxes_are_done_side_by_side_and_few_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     counted = Counted()
     lazy = counted.image((60, 64, 64), (1, 64, 64), pause=0.01)
     ahead: list[int] = []
@@ -142,7 +144,7 @@ def test_boxes_are_done_side_by_side_and_few_wait(
 
 
 def test_workers_stop_soon_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "BOX_BYTES", 1)
+    monkeypatch.setattr(boxes, "BOX_BYTES", 1)
     counted = Counted()
     lazy = counted.image((200, 64, 64), (1, 64, 64))
 
@@ -157,16 +159,16 @@ def test_workers_stop_soon_after_an_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_many_small_planes_share_boxes() -> None:
     job = job_of(open_image(np.zeros((5000, 8, 8), "u1"), dims="ZYX"), None)
-    assert len(list(stream.boxes(job))) == 1
+    assert len(list(boxes.cut_into_boxes(job))) == 1
 
 
 def test_pixels_in_memory_are_not_copied() -> None:
     image = np.arange(2 * 3 * 40 * 50, dtype="u2").reshape(2, 3, 40, 50)
-    shown = stream.in_memory(open_image(image, dims="TZYX").array)
+    shown = segments.in_memory(open_image(image, dims="TZYX").array)
     assert shown is not None
     assert np.shares_memory(shown, image)
     for other in (image[..., ::-1], image.astype(">u2"), image.transpose(1, 0, 2, 3)):
-        assert stream.in_memory(open_image(other, dims="TZYX").array) is None
+        assert segments.in_memory(open_image(other, dims="TZYX").array) is None
 
 
 @pytest.mark.parametrize("big", [False, True])
@@ -178,13 +180,15 @@ def test_offsets_beyond_4_gib(big: bool, tmp_path: Path) -> None:
     end = int((offsets + counts).max())
     assert (end > 1 << 32) is big
     assert end == tiff_structure.DATA_START + pages.count * pages.plane_bytes
-    data, first = tiff_structure.directories([[(pages, (offsets, counts))]], b"<x/>", end, big=big)
+    data, first = directories.build_directories(
+        [[(pages, (offsets, counts))]], b"<x/>", end, big=big
+    )
     path = tmp_path / "sparse.tif"
     with path.open("wb") as file:
         file.write(tiff_structure.header(first, big=big))
         file.seek(end - 1)
         file.write(b"\7" + data)
-    assert len(data) <= tiff_structure.directories_bound([pages], b"<x/>")
+    assert len(data) <= directories.directories_bound([pages], b"<x/>")
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_bigtiff is big
         assert len(tiff.pages) == pages.count
@@ -213,6 +217,6 @@ def test_the_bound_of_directories_holds(count: int, big: bool, samples: int) -> 
         )
         for images in ([pages], [pages] * 3):
             placed = [[(image, image.raw_segments())] for image in images]
-            data, first = tiff_structure.directories(placed, b"x" * 1001, 16, big=big)
-            assert len(data) <= tiff_structure.directories_bound(images, b"x" * 1001)
+            data, first = directories.build_directories(placed, b"x" * 1001, 16, big=big)
+            assert len(data) <= directories.directories_bound(images, b"x" * 1001)
             assert first % 2 == 0

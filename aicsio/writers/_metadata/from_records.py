@@ -1,6 +1,7 @@
-"""What is known of the pixels in focus, as the records of OME: picks applied, in the order of the file.
+"""The image in focus as a record of OME: picks applied, in the order of the file.
 
-Rule kept here: pure functions of the handle. What OME-TIFF could not be told is named in a diagnostic.
+Rule kept here: pure functions of the handle. Metadata without a place in OME-TIFF is reported in a
+diagnostic.
 """
 
 from collections.abc import Mapping
@@ -12,85 +13,111 @@ import numpy.typing as npt
 from aicsio._ome.document import parse_ome
 from aicsio._ome.model import Modulo, OmeImage, TiffData
 from aicsio.errors import CorruptFileError
-from aicsio.records import Coordinate, Diagnostic, Dims, ImageHandle, LazyArray, Pick, Planes, Scene
+from aicsio.records import (
+    Channel,
+    Coordinate,
+    Diagnostic,
+    Dims,
+    ImageHandle,
+    LazyArray,
+    Pick,
+    Planes,
+    Scene,
+)
 from aicsio.writers._metadata import modulo as modulo_axes
-from aicsio.writers._metadata.merge_images import Origin
+from aicsio.writers._metadata.merge_images import SourceImage
 from aicsio.writers._metadata.merge_rois import Frame
+from aicsio.writers._metadata.overrides import PLANE_COLUMNS
 
-_COLUMNS = ("time", "exposure", "x", "y", "z")
 
-
-def described(
-    handle: ImageHandle, array: LazyArray, first: int = 0, *, levels: int = 1, palette: bool = False
+def describe(
+    handle: ImageHandle,
+    array: LazyArray,
+    first_directory: int = 0,
+    *,
+    level_count: int = 1,
+    keeps_color_map: bool = False,
 ) -> tuple[OmeImage, tuple[Diagnostic, ...]]:
     """Describe the image in focus.
 
     Parameters
     ----------
     handle
-        What is written.
+        The image.
     array
         Its pixels in the order of the file: letters of the planes, then ``YX`` or ``YXS``.
-    first
+    first_directory
         Index of its first directory.
-    levels
-        How many resolution levels are written.
-    palette
-        Whether the colour map is.
+    level_count
+        Number of resolution levels that are written.
+    keeps_color_map
+        Whether the colour map is written.
 
     Returns
     -------
     tuple
-        The image, and what is known of it and has no place there.
+        The image, and the metadata that has no place there.
     """
     scene, dims = handle.scene, array.dims
     samples = dims.get("S", 1)
-    unfolded = Dims(dims.order[: dims.order.index("Y")], dims.shape[: dims.order.index("Y")])
-    count = modulo_axes.sizes(dims)
-    sizes = Dims(
-        f"{count.order}YX",
-        (*(n * (samples if c == "C" else 1) for c, n in count.items()), *dims["Y", "X"]),
-    )
-    planes, lost = _planes_in_focus(handle, unfolded)
+    row = dims.order.index("Y")
+    unfolded = Dims(dims.order[:row], dims.shape[:row])
+    plane_dims = modulo_axes.plane_dims(dims)
+    # SizeC counts samples, planes do not.
+    counts = [size * samples if c == "C" else size for c, size in plane_dims.items()]
+    sizes = Dims(f"{plane_dims.order}YX", (*counts, *dims["Y", "X"]))
+    planes, without_place = _planes_in_focus(handle, unfolded)
+    source_modulo = _source_modulo(handle) if len(unfolded) > 3 else {}
     image = OmeImage(
         name=scene.name,
         order=sizes.order,
         sizes=sizes,
-        channels=tuple(
-            attrs.evolve(channel, samples=samples)
-            for channel in handle.channels
-            for _ in range(count.C // len(handle.channels))
-        ),
+        channels=_repeat_channels(handle.channels, plane_dims.C, samples),
         pixel_size=handle.pixel_size,
         time_step=handle.time_step,
         acquired=scene.acquired,
         objective=scene.objective,
-        planes=None if planes is None else attrs.evolve(planes, dims=count),
-        tiff_data=(TiffData(first, int(np.prod(count.shape)), 0, 0, 0, None, None),),
-        modulo=modulo_axes.annotations(handle, array, _said(handle) if len(unfolded) > 3 else {}),
+        planes=None if planes is None else attrs.evolve(planes, dims=plane_dims),
+        tiff_data=(TiffData(first_directory, int(np.prod(plane_dims.shape)), 0, 0, 0, None, None),),
+        modulo=modulo_axes.annotations(handle, array, source_modulo),
     )
-    return image, (*lost, *_without_place(handle, array, levels, palette=palette))
+    dropped = _without_place(handle, array, level_count, keeps_color_map=keeps_color_map)
+    return image, (*without_place, *dropped)
 
 
-def _said(handle: ImageHandle) -> Mapping[str, Modulo]:
-    """Return what an OME-TIFF says of its folded dimensions, by letter."""
+def _repeat_channels(
+    channels: tuple[Channel, ...], count: int, samples: int
+) -> tuple[Channel, ...]:
+    """Give each position of C its channel; a dimension folded into C repeats each of them."""
+    # `handle.channels` picks along C each time it is asked for, so it is asked once for all.
+    repeats = count // len(channels)
+    stored = [attrs.evolve(channel, samples=samples) for channel in channels]
+    return tuple(channel for channel in stored for _ in range(repeats))
+
+
+def _source_modulo(handle: ImageHandle) -> Mapping[str, Modulo]:
+    """Return the folded dimensions that an OME-TIFF describes, by letter."""
     if handle.format != "ome-tiff" or handle.metadata is None:
         return {}
     try:
         images = parse_ome(handle.metadata).images
     except CorruptFileError:
-        return {}  # the reader has told it
-    found = images[handle.scene_index].modulo if len(images) == len(handle.scenes) else ()
-    return {modulo.letter: modulo for modulo in found}
+        return {}  # the reader has reported it
+    if len(images) != len(handle.scenes):
+        return {}
+    return {modulo.letter: modulo for modulo in images[handle.scene_index].modulo}
 
 
 # ---------------------------------------------------------------- planes
 
 
 def _planes_in_focus(
-    handle: ImageHandle, wanted: Dims
+    handle: ImageHandle, written: Dims
 ) -> tuple[Planes | None, tuple[Diagnostic, ...]]:
-    """Pick the facts of the planes that are written; those told for fewer letters hold for all positions of others."""
+    """Pick the facts of the planes that are written.
+
+    Facts that are stored along fewer letters hold for all positions of the others.
+    """
     planes = _with_times(handle.scene, handle.array.stored)
     if planes is None:
         return None, ()
@@ -102,44 +129,39 @@ def _planes_in_focus(
         elif size == 1:
             positions.append(np.zeros(1, np.intp))
         else:
-            return None, (
-                _note(handle, f"times and positions of planes: they run over {planes.dims}"),
-            )
-    shown = Dims(planes.dims.order, tuple(map(len, positions)))
-    if any(shown[letter] != wanted.get(letter, 1) for letter in shown):
-        return None, (
-            _note(
-                handle,
-                f"times and positions of planes: they run over {shown}, the image over {wanted}",
-            ),
-        )
-    picked = {name: _column(planes, name, positions, wanted) for name in _COLUMNS}
-    return Planes(wanted, **picked), ()
+            message = f"times and positions of planes: they run over {planes.dims}"
+            return None, (_not_kept(handle, message),)
+    picked = Dims(planes.dims.order, tuple(map(len, positions)))
+    if any(picked[letter] != written.get(letter, 1) for letter in picked):
+        message = f"times and positions of planes: they run over {picked}, the image over {written}"
+        return None, (_not_kept(handle, message),)
+    columns = {name: _pick_column(planes, name, positions, written) for name in PLANE_COLUMNS}
+    return Planes(written, **columns), ()
 
 
-def _column(
-    planes: Planes, name: str, positions: list[npt.NDArray[np.intp]], wanted: Dims
+def _pick_column(
+    planes: Planes, name: str, positions: list[npt.NDArray[np.intp]], written: Dims
 ) -> bytes | None:
+    """Pick positions of a column, put its axes in the order of the file, and repeat it along the others."""
     column = planes.column(name)
     if column is None:
         return None
-    kept = column[np.ix_(*positions)] if positions else column
-    shared = [
-        letter for letter in planes.dims if letter in wanted
-    ]  # others have one position by now
-    squeezed = kept.reshape([kept.shape[planes.dims.order.index(letter)] for letter in shared])
-    ordered = squeezed.transpose([shared.index(letter) for letter in wanted if letter in shared])
-    spread = ordered.reshape([size if letter in shared else 1 for letter, size in wanted.items()])
-    return np.broadcast_to(spread, wanted.shape).astype("<f8").tobytes()
+    picked = column[np.ix_(*positions)] if positions else column
+    # Letters that are not written have one position by now.
+    shared = [letter for letter in planes.dims if letter in written]
+    squeezed = picked.reshape([written[letter] for letter in shared])
+    ordered = squeezed.transpose([shared.index(letter) for letter in written if letter in shared])
+    spread = ordered.reshape([size if letter in shared else 1 for letter, size in written.items()])
+    return np.broadcast_to(spread, written.shape).astype("<f8").tobytes()
 
 
 def _times(scene: Scene, stored: Dims) -> Coordinate | None:
-    """Return the times that a file gives for the positions of T."""
+    """Return the times in seconds that a file gives for the positions of T."""
     size = stored.get("T", 0)
-    return next(
-        (a for a in scene.coordinates if (a.letter, a.unit, len(a.values)) == ("T", "s", size)),
-        None,
-    )
+    for axis in scene.coordinates:
+        if (axis.letter, axis.unit, len(axis.values)) == ("T", "s", size):
+            return axis
+    return None
 
 
 def _with_times(scene: Scene, stored: Dims) -> Planes | None:
@@ -147,134 +169,157 @@ def _with_times(scene: Scene, stored: Dims) -> Planes | None:
     times, planes = _times(scene, stored), scene.planes
     if times is None or (planes is not None and planes.time is not None):
         return planes
-    values = np.array(times.values, "<f8")
     if planes is None:
-        return Planes(Dims("T", (len(values),)), time=values.tobytes())
-    if planes.dims.get("T", 0) != len(values):
+        column = np.array(times.values, "<f8")
+        return Planes(Dims("T", (len(column),)), time=column.tobytes())
+    if planes.dims.get("T", 0) != len(times.values):
         return planes
-    along = values.reshape([-1 if letter == "T" else 1 for letter in planes.dims])
-    return attrs.evolve(
-        planes, time=np.broadcast_to(along, planes.dims.shape).astype("<f8").tobytes()
-    )
+    along_t = np.broadcast_to(_along_t(times, planes), planes.dims.shape)
+    return attrs.evolve(planes, time=along_t.astype("<f8").tobytes())
 
 
-def _same_times(scene: Scene, stored: Dims) -> bool:
-    """Whether the planes tell the times of T."""
+def _along_t(times: Coordinate, planes: Planes) -> npt.NDArray[np.float64]:
+    """Return times that broadcast over the planes."""
+    shape = [-1 if letter == "T" else 1 for letter in planes.dims]
+    return np.array(times.values, np.float64).reshape(shape)
+
+
+def _planes_hold_times(scene: Scene, stored: Dims) -> bool:
+    """Whether the times of the planes are the times of T."""
     times, planes = _times(scene, stored), _with_times(scene, stored)
-    column = None if planes is None else planes.column("time")
-    if (
-        times is None
-        or planes is None
-        or column is None
-        or planes.dims.get("T", 0) != len(times.values)
-    ):
+    if times is None or planes is None or planes.dims.get("T", 0) != len(times.values):
         return False
-    along = np.array(times.values).reshape([-1 if letter == "T" else 1 for letter in planes.dims])
-    return bool((column == along).all())
+    column = planes.column("time")
+    return column is not None and bool((column == _along_t(times, planes)).all())
 
 
-# ---------------------------------------------------------------- what has no place
+# ---------------------------------------------------------------- metadata without a place
 
 
 def _without_place(
-    handle: ImageHandle, array: LazyArray, levels: int, *, palette: bool
+    handle: ImageHandle, array: LazyArray, level_count: int, *, keeps_color_map: bool
 ) -> list[Diagnostic]:
     scene = handle.scene
-    notes = []
-    if len(scene.levels) > 1 and levels == 1:
-        notes.append(
-            _note(
-                handle,
-                f"{len(scene.levels) - 1} other resolution levels: level {handle.level} is written",
-            )
-        )
+    messages = []
+    if len(scene.levels) > 1 and level_count == 1:
+        others = len(scene.levels) - 1
+        messages.append(f"{others} other resolution levels: level {handle.level} is written")
     if scene.tiles is not None:
-        notes.append(_note(handle, f"positions of {len(scene.tiles)} mosaic tiles"))
-    if scene.color_map is not None and not palette:
-        notes.append(_note(handle, "the colour map: the pixels are its indices"))
+        messages.append(f"positions of {len(scene.tiles)} mosaic tiles")
+    if scene.color_map is not None and not keeps_color_map:
+        messages.append("the colour map: the pixels are its indices")
+    folded = modulo_axes.in_file(array.dims)
     for axis in scene.coordinates:
-        kept = axis.letter in array.dims.order.translate({ord(c): None for c in "TCZYXS"}) or (
-            axis.letter == "T" and _same_times(scene, array.stored)
-        )
-        if not kept:
-            notes.append(_note(handle, f"values along {axis.letter}, {len(axis.values)} of them"))
-    return notes
+        in_planes = axis.letter == "T" and _planes_hold_times(scene, array.stored)
+        if axis.letter not in folded and not in_planes:
+            messages.append(f"values along {axis.letter}, {len(axis.values)} of them")
+    return [_not_kept(handle, message) for message in messages]
 
 
-def _note(handle: ImageHandle, what: str) -> Diagnostic:
-    return Diagnostic("not-kept", what, handle.scene.name)
+def _not_kept(handle: ImageHandle, message: str) -> Diagnostic:
+    return Diagnostic("not-kept", message, handle.scene.name)
 
 
-# ---------------------------------------------------------------- where it comes from
+# ---------------------------------------------------------------- the source of an image
 
 
-def origin(handle: ImageHandle, array: LazyArray) -> Origin | None:
-    """Say which image of which OME document this is, and which of its planes and pixels; ``None`` without OME."""
+def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
+    """Return the image of an OME document that this one comes from, with its planes and pixels.
+
+    ``None`` for a source without OME.
+    """
     if handle.format != "ome-tiff" or not handle.metadata:
         return None
-    own = not any(note.code == "named-axes" for note in handle.diagnostics)
-    stored, picks = array.stored, dict(zip(array.stored.order, array.view.picks, strict=True))
-    rows, columns = (_window(picks.get(letter, 0)) for letter in "YX")
-    frame = None
-    if rows is not None and columns is not None and own:
-        full = handle.levels[0].stored
-        down, across = (full.get(letter, 1) / stored.get(letter, 1) for letter in "YX")
-        frame = Frame(*_affine(columns, across), *_affine(rows, down))
-    return Origin(
+    # Letters that the caller gave say nothing of the axes in the document.
+    has_own_letters = not any(note.code == "named-axes" for note in handle.diagnostics)
+    stored = array.stored
+    picks = dict(zip(stored.order, array.view.picks, strict=True))
+    positions = tuple(
+        (letter, _source_positions(letter, array, picks) if has_own_letters else None)
+        for letter in "TCZ"
+    )
+    whole_planes = all(picks.get(letter) == range(stored.get(letter, 0)) for letter in "YX")
+    steps_kept = [
+        letter
+        for letter in "XYZ"
+        if _keeps_steps(picks.get(letter, 0)) and (letter == "Z" or handle.level == 0)
+    ]
+    return SourceImage(
         text=handle.metadata,
         number=handle.scene_index,
-        images=len(handle.scenes),
-        positions=tuple(
-            (letter, _positions(letter, array, picks) if own else None) for letter in "TCZ"
-        ),
-        frame=frame,
+        image_count=len(handle.scenes),
+        positions=positions,
+        frame=_frame(handle, array, picks) if has_own_letters else None,
         scene=handle.scene.name,
-        whole=handle.level == 0
-        and all(picks.get(letter) == range(stored.get(letter, 0)) for letter in "YX"),
-        unscaled="".join(
-            c for c in "XYZ" if _unscaled(picks.get(c, 0)) and (c == "Z" or handle.level == 0)
-        ),
+        whole=handle.level == 0 and whole_planes,
+        unscaled="".join(steps_kept),
         unfolded=tuple(letter for letter in stored.order if letter not in "TCZYXS"),
     )
 
 
-def _window(pick: Pick) -> range | None:
-    pick = range(pick, pick + 1) if isinstance(pick, int) else pick
+def _frame(handle: ImageHandle, array: LazyArray, picks: Mapping[str, Pick]) -> Frame | None:
+    """Return where points of full resolution go; ``None`` where rows or columns are picked unevenly."""
+    rows, columns = _as_range(picks.get("Y", 0)), _as_range(picks.get("X", 0))
+    if rows is None or columns is None:
+        return None
+    full, stored = handle.levels[0].stored, array.stored
+    down = full.get("Y", 1) / stored.get("Y", 1)
+    across = full.get("X", 1) / stored.get("X", 1)
+    return Frame(*_affine(columns, across), *_affine(rows, down))
+
+
+def _as_range(pick: Pick) -> range | None:
+    if isinstance(pick, int):
+        return range(pick, pick + 1)
     return pick if isinstance(pick, range) else None
 
 
-def _unscaled(pick: Pick) -> bool:
-    return (
-        isinstance(pick, int) or len(pick) == 1 or (isinstance(pick, range) and abs(pick.step) == 1)
-    )
+def _keeps_steps(pick: Pick) -> bool:
+    """Whether neighbours in the file are neighbours in the source."""
+    if isinstance(pick, int) or len(pick) == 1:
+        return True
+    return isinstance(pick, range) and abs(pick.step) == 1
 
 
 def _affine(pick: range, ratio: float) -> tuple[float, float]:
-    """Return scale and shift from full resolution to what is picked of a level ``ratio`` times smaller."""
+    """Return scale and shift from full resolution to the pixels picked of a level ``ratio`` times smaller."""
     step = pick.step if len(pick) > 1 else 1
-    # A mirrored pixel begins where it ended.
+    # A mirrored pixel begins at the edge where it ended.
     start = pick.start if step > 0 else pick.start + 1
     return 1 / (ratio * step), -start / step
 
 
-def _positions(letter: str, array: LazyArray, picks: Mapping[str, Pick]) -> tuple[int, ...] | None:
-    """Return the position in the source of each position in the file, both with what is folded into them."""
-    stored, dims = array.stored, array.dims
-    folded = next((own for own, into in modulo_axes.in_file(dims).items() if into == letter), None)
+def _source_positions(
+    letter: str, array: LazyArray, picks: Mapping[str, Pick]
+) -> tuple[int, ...] | None:
+    """Return the position in the source of each position in the file, both with folded dimensions.
+
+    ``None`` where source and file fold different dimensions into the letter.
+    """
+    stored = array.stored
+    folded_in_file = _folded_into(letter, modulo_axes.in_file(array.dims))
     if letter not in stored:
-        return (0,) if folded is None else None
-    behind = stored.order[stored.order.index(letter) + 1 :][:1]
-    inner = behind if behind not in {"", *"TCZYXS"} else None
-    if folded not in {None, inner}:
+        return (0,) if folded_in_file is None else None
+    next_letter = stored.order[stored.order.index(letter) + 1 :][:1]
+    folded_in_source = None if next_letter in {"", *"TCZYXS"} else next_letter
+    if folded_in_file not in {None, folded_in_source}:
         return None
-    outer_positions = _all(picks[letter])
-    if inner is None:
-        return outer_positions
-    inner_positions = _all(picks[inner])
-    if folded is None and len(inner_positions) != 1:
+    outer = _all_positions(picks[letter])
+    if folded_in_source is None:
+        return outer
+    inner = _all_positions(picks[folded_in_source])
+    if folded_in_file is None and len(inner) != 1:
         return None
-    return tuple(a * stored[inner] + b for a in outer_positions for b in inner_positions)
+    inner_size = stored[folded_in_source]
+    return tuple(position * inner_size + part for position in outer for part in inner)
 
 
-def _all(pick: Pick) -> tuple[int, ...]:
+def _folded_into(letter: str, folds: Mapping[str, str]) -> str | None:
+    for inner, outer in folds.items():
+        if outer == letter:
+            return inner
+    return None
+
+
+def _all_positions(pick: Pick) -> tuple[int, ...]:
     return (pick,) if isinstance(pick, int) else tuple(pick)

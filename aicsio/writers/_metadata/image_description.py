@@ -1,121 +1,169 @@
-"""The ImageDescription: records, what the caller says instead, the OME of sources, their original text.
+"""The ImageDescription: records, the caller's overrides, the OME of sources, their original text.
 
-Rule kept here: this module says in which order; the others of its folder know how. What is known and not in the text
-is told.
+Rule kept here: calls the other modules of the folder in order. Metadata that is not written is
+reported.
 """
 
 from collections.abc import Sequence
 
+import attrs
+
 from aicsio._ome.model import OmeImage
 from aicsio.records import Diagnostic, ImageHandle, LazyArray, Source
-from aicsio.writers._metadata import from_records, merge, merge_rois, ome_xml, overrides
-from aicsio.writers._metadata.merge_images import Origin
-from aicsio.writers._metadata.original_text import Original
-from aicsio.writers._metadata.overrides import Given
-
-Planned = tuple[LazyArray, str, int, int, bool]
-"""Pixels in the order of the file, name of their type in it, planes, resolution levels, whether a palette is kept."""
+from aicsio.writers._metadata import from_records, merge, merge_rois, ome_xml
+from aicsio.writers._metadata.merge_images import SourceImage
+from aicsio.writers._metadata.original_text import OriginalText
+from aicsio.writers._metadata.overrides import MetadataOverrides, apply_overrides
 
 
-def description(
-    handles: Sequence[ImageHandle], planned: Sequence[Planned], said: Given, creator: str
-) -> tuple[bytes, tuple[OmeImage, ...], tuple[Diagnostic, ...]]:
-    """Write all that is known of some images.
+@attrs.frozen
+class PlannedImage:
+    """An image as it will stand in the file."""
+
+    array: LazyArray
+    """Pixels in the order of the file."""
+    type_name: str
+    """Name of their numpy type in the file."""
+    plane_count: int
+    """Number of planes."""
+    level_count: int
+    """Number of resolution levels."""
+    keeps_color_map: bool
+    """Whether the palette is written."""
+
+
+@attrs.frozen
+class FileDescription:
+    """The metadata of a file."""
+
+    text: bytes
+    """OME-XML."""
+    images: tuple[OmeImage, ...]
+    """Its images, as records."""
+    not_kept: tuple[Diagnostic, ...]
+    """Metadata of the sources that is not in the text."""
+
+
+def describe_images(
+    handles: Sequence[ImageHandle],
+    planned: Sequence[PlannedImage],
+    overrides: MetadataOverrides,
+    creator: str,
+) -> FileDescription:
+    """Write all metadata of some images.
 
     Parameters
     ----------
     handles
         The images.
     planned
-        What becomes of the pixels of each.
-    said
-        What the caller says of them.
+        How each will stand in the file.
+    overrides
+        Metadata that the caller gives.
     creator
         Name and version of the program that writes.
-
-    Returns
-    -------
-    tuple
-        OME-XML, what it says of each image, and what is known and not in it.
 
     Raises
     ------
     DimensionError, WriteError
-        When what the caller says does not fit.
+        When the caller's metadata does not fit the images.
     """
     images: list[OmeImage] = []
-    lost: list[Diagnostic] = []
-    first = 0
-    for index, (handle, (array, _, planes, levels, palette)) in enumerate(
-        zip(handles, planned, strict=True)
-    ):
-        image, notes = from_records.described(handle, array, first, levels=levels, palette=palette)
-        images.append(overrides.replaced(image, said, index))
-        lost += notes
-        first += planes
-    originals = _originals(handles) if said.original_metadata else ()
-    types = [name for _, name, *_ in planned]
-    text, unsaid = ome_xml.ome_xml(list(zip(images, types, strict=True)), creator, originals)
-    origins = _origins(handles, planned, images, said)
-    text, left = merge.carried(text, images, origins)
-    lost += _texts(handles, originals, said)
-    return text, tuple(images), (*lost, *unsaid, *left)
-
-
-def _origins(
-    handles: Sequence[ImageHandle],
-    planned: Sequence[Planned],
-    images: Sequence[OmeImage],
-    said: Given,
-) -> list[Origin | None]:
-    arrays = [array for array, *_ in planned]
-    if said.ome is None:
-        return [
-            from_records.origin(handle, array)
-            for handle, array in zip(handles, arrays, strict=True)
-        ]
-    # The caller's document describes what is written.
-    return [
-        Origin(
-            said.ome,
-            number,
-            len(handles),
-            tuple(
-                (
-                    letter,
-                    tuple(range(len(image.channels) if letter == "C" else image.sizes[letter])),
-                )
-                for letter in "TCZ"
-            ),
-            merge_rois.WHOLE,
-            handle.scene.name,
-            unfolded=tuple(letter for letter in array.dims if letter not in "TCZYXS"),
+    not_kept: list[Diagnostic] = []
+    first_plane = 0
+    for index, (handle, plan) in enumerate(zip(handles, planned, strict=True)):
+        image, without_place = from_records.describe(
+            handle,
+            plan.array,
+            first_plane,
+            level_count=plan.level_count,
+            keeps_color_map=plan.keeps_color_map,
         )
-        for number, (handle, array, image) in enumerate(zip(handles, arrays, images, strict=True))
+        images.append(apply_overrides(image, overrides, index))
+        not_kept += without_place
+        first_plane += plan.plane_count
+    originals = _original_texts(handles) if overrides.original_metadata else ()
+    text, illegal = ome_xml.make_ome_xml(
+        [(image, plan.type_name) for image, plan in zip(images, planned, strict=True)],
+        creator,
+        originals,
+    )
+    sources = _source_images(handles, planned, images, overrides)
+    text, dropped = merge.merge_source_ome(text, images, sources)
+    not_kept += _report_texts(handles, originals, overrides)
+    return FileDescription(text, tuple(images), (*not_kept, *illegal, *dropped))
+
+
+def _source_images(
+    handles: Sequence[ImageHandle],
+    planned: Sequence[PlannedImage],
+    images: Sequence[OmeImage],
+    overrides: MetadataOverrides,
+) -> list[SourceImage | None]:
+    """Return the image of an OME document that each image comes from; ``None`` without one."""
+    if overrides.ome is None:
+        return [
+            from_records.source_image(handle, plan.array)
+            for handle, plan in zip(handles, planned, strict=True)
+        ]
+    return [
+        _image_of_document(overrides.ome, number, handle, planned, image)
+        for number, (handle, image) in enumerate(zip(handles, images, strict=True))
     ]
 
 
-def _originals(handles: Sequence[ImageHandle]) -> tuple[Original, ...]:
-    """Gather the texts of sources, each once."""
-    found: dict[tuple[str, str], list[int]] = {}
+def _image_of_document(
+    text: str,
+    number: int,
+    handle: ImageHandle,
+    planned: Sequence[PlannedImage],
+    image: OmeImage,
+) -> SourceImage:
+    """Return an image of the caller's document, which describes the pixels as they are written."""
+    counts = {"T": image.sizes.T, "C": len(image.channels), "Z": image.sizes.Z}
+    order = planned[number].array.dims
+    return SourceImage(
+        text,
+        number,
+        len(planned),
+        tuple((letter, tuple(range(count))) for letter, count in counts.items()),
+        merge_rois.WHOLE,
+        handle.scene.name,
+        unfolded=tuple(letter for letter in order if letter not in "TCZYXS"),
+    )
+
+
+# ---------------------------------------------------------------- texts of other formats
+
+
+def _original_texts(handles: Sequence[ImageHandle]) -> tuple[OriginalText, ...]:
+    """Gather the metadata texts of sources, each once."""
+    images_of: dict[tuple[str, str], list[int]] = {}
     for index, handle in enumerate(handles):
         if handle.metadata and handle.format != "ome-tiff":
-            found.setdefault((handle.format, handle.metadata), []).append(index)
-    return tuple(Original(name, text, tuple(images)) for (name, text), images in found.items())
+            images_of.setdefault((handle.format, handle.metadata), []).append(index)
+    return tuple(
+        OriginalText(format_name, text, tuple(images))
+        for (format_name, text), images in images_of.items()
+    )
 
 
-def _texts(
-    handles: Sequence[ImageHandle], originals: Sequence[Original], said: Given
+def _report_texts(
+    handles: Sequence[ImageHandle],
+    originals: Sequence[OriginalText],
+    overrides: MetadataOverrides,
 ) -> list[Diagnostic]:
-    """Name the texts of sources that are not kept; each once."""
-    notes, seen = [], set[Source]()
-    kept = {original.text for original in originals}
+    """Report the metadata texts of sources that are not written, once for each source."""
+    diagnostics = []
+    seen: set[Source] = set()
+    written_texts = {original.text for original in originals}
     for handle in handles:
         text = handle.metadata
-        carried = handle.format == "ome-tiff" and said.ome is None
-        if text and not carried and text not in kept and handle.source not in seen:
-            how = "" if handle.format == "ome-tiff" else "; original_metadata=True keeps it"
-            message = f"the metadata text of the source ({len(text):,} characters{how})"
-            notes.append(Diagnostic("not-kept", message, handle.scene.name))
+        is_ome = handle.format == "ome-tiff"
+        merged = is_ome and overrides.ome is None
+        if text and not merged and text not in written_texts and handle.source not in seen:
+            advice = "" if is_ome else "; original_metadata=True keeps it"
+            message = f"the metadata text of the source ({len(text):,} characters{advice})"
+            diagnostics.append(Diagnostic("not-kept", message, handle.scene.name))
         seen.add(handle.source)
-    return notes
+    return diagnostics

@@ -1,13 +1,15 @@
-"""The whole OME of a source, carried into the OME of what is written from it.
+"""The whole OME of a source, merged into the OME of the file that is written from it.
 
-Rule kept here: what the records say of an image has been written already; here the rest of the document joins it:
-instruments, settings, annotations, regions, people, plates. Where a record says the same as the document, the
-document's own words and units stay. Identifiers are unique, references lead somewhere, and what comes out is valid
-against the schema; what had to go is named.
+Rule kept here: the text that the records make is complete before; here the rest of the source's
+document joins it: instruments, settings, annotations, regions, people, plates. Where a record agrees
+with the document, the document's own words and units stay. Identifiers are unique, references lead
+somewhere, and the result is valid against the schema; dropped metadata is reported.
 """
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
 
 from aicsio._ome import schema
 from aicsio._ome.document import document_of, structured_annotations
@@ -17,88 +19,103 @@ from aicsio._ome.schema import Tree, tag
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError, MissingDependencyError
 from aicsio.records import Diagnostic
-from aicsio.writers._metadata import merge_elements, merge_images, merge_rois
-from aicsio.writers._metadata.merge_elements import Key, name_of
-from aicsio.writers._metadata.merge_images import Document, Origin
+from aicsio.writers._metadata import merge_elements, merge_images, merge_rois, merge_units
+from aicsio.writers._metadata.merge_elements import Identifiers, name_of
+from aicsio.writers._metadata.merge_images import Document, SourceImage
 
-MOST_NOTES = 20
-"""So many corrections of one document are told one by one."""
+MAX_CORRECTIONS = 20
+"""Corrections of one document that are reported one by one; a report of thousands is not read."""
 
 _ROOT = (
     "Rights", "Project", "Dataset", "Folder", "Experiment", "Plate", "Screen", "Experimenter", "ExperimenterGroup",
     "Instrument", "Image", "StructuredAnnotations", "ROI",
 )  # fmt: skip
-_CONTAINERS = ("Plate", "Dataset", "Folder")
-_ABOVE = ("Screen", "Project")
+"""Children of OME, in the order of the schema."""
 
 
-def carried(
-    text: bytes, images: Sequence[OmeImage], origins: Sequence[Origin | None]
+def merge_source_ome(
+    text: bytes, images: Sequence[OmeImage], sources: Sequence[SourceImage | None]
 ) -> tuple[bytes, tuple[Diagnostic, ...]]:
-    """Add to the metadata of images what the documents of their sources say besides.
+    """Add the rest of the source's documents to the metadata of images.
 
     Parameters
     ----------
     text
         OME-XML of the images, as the records make it.
     images
-        What it says of each.
-    origins
-        Where each comes from; ``None`` for no document.
+        Its images.
+    sources
+        The image of a document that each comes from; ``None`` for no document.
 
     Returns
     -------
     tuple
-        The text, and what of the documents is not in it.
+        The text, and the metadata of the documents that is not in it.
     """
-    sources = {origin.text: origin for origin in origins if origin is not None}
-    if not sources:
+    first_image_of = {source.text: source for source in sources if source is not None}
+    if not first_image_of:
         return text, ()
+    from lxml import etree
+
     documents: dict[str, Document] = {}
-    notes: list[Diagnostic] = []
-    for source, first in sources.items():
+    not_kept: list[Diagnostic] = []
+    for source_text, first in first_image_of.items():
+        # A transform between versions of the schema may fail on values (XSLTApplyError) or recurse
+        # too deeply; the records hold the essentials, so the rest is reported and writing goes on.
         try:
-            documents[source] = _document(source, first)
-        except (CorruptFileError, MissingDependencyError) as error:
-            notes.append(
-                _note(f"the OME of the source beyond what the records hold: {error}", first.scene)
-            )
+            documents[source_text] = _read_document(source_text, first)
+        except (CorruptFileError, MissingDependencyError, etree.LxmlError, RecursionError) as error:
+            message = f"the OME of the source beyond what the records hold: {error}"
+            not_kept.append(_not_kept(message, first.scene))
     if not documents:
-        return text, tuple(notes)
+        return text, tuple(not_kept)
+    try:
+        merged, dropped = _merge_documents(text, documents, images, sources)
+    except (etree.LxmlError, RecursionError) as error:
+        message = f"the OME of the source beyond what the records hold: {error}"
+        return text, (*not_kept, _not_kept(message, None))
+    return merged, (*not_kept, *dropped)
+
+
+def _merge_documents(
+    text: bytes,
+    documents: Mapping[str, Document],
+    images: Sequence[OmeImage],
+    sources: Sequence[SourceImage | None],
+) -> tuple[bytes, list[Diagnostic]]:
     root = schema.parse(text.decode())
-    _drop_same_objectives(root, documents, images, origins)
-    taken = {identity for element in root.iter() if (identity := element.get("ID")) is not None}
-    for source, document in documents.items():
-        chosen = {
-            i: origin
-            for i, origin in enumerate(origins)
-            if origin is not None and origin.text == source
-        }
-        _merge(root, document, chosen, images, taken, notes)
-    pruned = schema.repaired(root, _fixed(root))
-    if pruned is None:
-        return text, (*notes, _note("the OME of the source: it breaks rules of the schema", None))
-    notes += [
-        _note(f"the source breaks a rule of the schema: {message}", None)
-        for message in pruned[:MOST_NOTES]
+    _drop_same_objectives(root, documents, images, sources)
+    identifiers = Identifiers(element.get("ID") for element in root.iter())
+    sources_of: dict[str, dict[int, SourceImage]] = {}
+    for index, source in enumerate(sources):
+        if source is not None:
+            sources_of.setdefault(source.text, {})[index] = source
+    not_kept: list[Diagnostic] = []
+    for source_text, document in documents.items():
+        merge = _Merge(root, document, sources_of[source_text], images, identifiers, not_kept)
+        merge.run()
+    corrections = schema.repaired(root, _essential_elements(root))
+    if corrections is None:
+        return text, [*not_kept, _not_kept("the OME of the source: it breaks rules of the schema")]
+    not_kept += [
+        _not_kept(f"the source breaks a rule of the schema: {message}")
+        for message in corrections[:MAX_CORRECTIONS]
     ]
-    if len(pruned) > MOST_NOTES:
-        notes.append(
-            _note(
-                f"{len(pruned) - MOST_NOTES} more parts of the source that break rules of the schema",
-                None,
-            )
+    if len(corrections) > MAX_CORRECTIONS:
+        others = len(corrections) - MAX_CORRECTIONS
+        not_kept.append(
+            _not_kept(f"{others} more parts of the source that break rules of the schema")
         )
-    return _written(root), tuple(notes)
+    return _serialize(root), not_kept
 
 
-def _document(text: str, origin: Origin) -> Document:
-    """Read a document.
+def _read_document(text: str, source: SourceImage) -> Document:
+    """Parse a document and bring it to the schema of today.
 
     Raises
     ------
     CorruptFileError
-        When it cannot be brought to today's schema, or does not describe the images that there are.
+        When no transform leads to that schema, or it describes another number of images than were found.
     """
     root, version = schema.upgraded(text)
     pairs = [
@@ -106,247 +123,217 @@ def _document(text: str, origin: Origin) -> Document:
         for image in root.findall(tag("Image"))
         for pixels in image.findall(tag("Pixels"))
     ]
-    parsed = parse_root(text if version == "2016-06" else _written(root).decode())
+    parsed = parse_root(text if version == "2016-06" else _serialize(root).decode())
     images = document_of(parsed).images if pairs else ()
-    if not len(images) == len(pairs) == origin.images:
+    if not len(images) == len(pairs) == source.image_count:
         raise CorruptFileError(
-            f"it describes {len(pairs)} images in schema {version}, and {origin.images} scenes were found"
+            f"it describes {len(pairs)} images in schema {version}, and {source.image_count} scenes were found"
         )
-    folded = {
+    letters_of = {
         identity: {modulo_letter(element) for element in elements}
         for identity, elements in find_modulo_elements(structured_annotations(parsed)).items()
     }
-    return Document(root, pairs, images, set(merge_elements.definitions(root)), folded)
+    return Document(root, pairs, images, set(merge_elements.definitions(root)), letters_of)
 
 
 def _drop_same_objectives(
     root: Tree,
     documents: Mapping[str, Document],
     images: Sequence[OmeImage],
-    origins: Sequence[Origin | None],
+    sources: Sequence[SourceImage | None],
 ) -> None:
-    """Take out the lenses that the records made where the documents have the same: theirs say more."""
+    """Remove the objectives that the records made where the documents have the same: theirs have more fields."""
     instruments = {one.get("ID"): one for one in root.findall(tag("Instrument"))}
-    for index, (element, image, origin) in enumerate(
-        zip(root.findall(tag("Image")), images, origins, strict=True)
-    ):
-        if origin is None or origin.text not in documents:
+    elements = root.findall(tag("Image"))
+    for index, source in enumerate(sources):
+        if source is None or source.text not in documents:
             continue
-        source = documents[origin.text].images[origin.number]
-        if image.objective is not None and image.objective == source.objective:
+        objective = images[index].objective
+        described = documents[source.text].images[source.number].objective
+        if objective is not None and objective == described:
             root.remove(instruments[f"Instrument:{index}"])
-            merge_elements.without(element, ["InstrumentRef", "ObjectiveSettings"])
+            merge_elements.remove_children(elements[index], ["InstrumentRef", "ObjectiveSettings"])
 
 
-def _written(root: Tree) -> bytes:
+def _serialize(root: Tree) -> bytes:
     from lxml import etree
 
-    written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return written
+    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return text
 
 
-def _fixed(root: Tree) -> list[Tree]:
-    """List what makes the file what it is."""
-    pixels = [
-        child
-        for image in root.findall(tag("Image"))
-        for child in (image, *image.findall(tag("Pixels")))
-    ]
-    inside = ("Channel", "TiffData", "MetadataOnly")
-    return [
-        root,
-        *pixels,
-        *(child for element in pixels for child in element if name_of(child) in inside),
-    ]
+def _essential_elements(root: Tree) -> set[Tree]:
+    """Return the elements without which the file would describe other pixels."""
+    essential = {root}
+    for image in root.findall(tag("Image")):
+        essential.add(image)
+        for pixels in image.findall(tag("Pixels")):
+            essential.add(pixels)
+            for name in ("Channel", "TiffData", "MetadataOnly"):
+                essential.update(pixels.findall(tag(name)))
+    return essential
 
 
-def _note(what: str, where: str | None) -> Diagnostic:
-    return Diagnostic("not-kept", what, where)
+def _not_kept(message: str, where: str | None = None) -> Diagnostic:
+    return Diagnostic("not-kept", message, where)
 
 
-# ---------------------------------------------------------------- parts of a document
+# ---------------------------------------------------------------- one document
 
 
-def _merge(
-    root: Tree,
-    document: Document,
-    chosen: Mapping[int, Origin],
-    images: Sequence[OmeImage],
-    taken: set[str],
-    notes: list[Diagnostic],
-) -> None:
-    written = [document.pairs[origin.number][0] for origin in chosen.values()]
-    unfolded = {letter for origin in chosen.values() for letter in origin.unfolded}
-    again = {
-        identity for identity, letters in document.folded.items() if letters <= unfolded
-    }  # written anew
-    units = [unit for unit in _kept_units(document, written) if unit.get("ID") not in again]
-    ids = document.ids
-    for index, origin in chosen.items():
-        _name_images(ids, document.pairs[origin.number], index, dict(origin.positions)["C"])
-    plain = [unit for unit in units if name_of(unit) != "ROI"]
-    ids |= merge_elements.renamed(
-        [key for unit in plain for key in merge_elements.definitions(unit)], taken
-    )
-    regions = {
-        key[1]: roi
-        for roi in units
-        if name_of(roi) == "ROI" and (key := merge_elements.defined(roi)) is not None
-    }
-    mine = root.findall(tag("Image"))
-    for index, origin in chosen.items():
-        _regions(root, document, origin, regions, taken, notes)
-        merge_images.join(mine[index], document, origin, images[index])
-        _told(document, origin, images[index], notes)
-    used = {identity for identity, _ in document.regions}
-    # A region that nobody refers to can only lie on the image where there is one; else it stays as it is.
-    only = next(iter(chosen.values())) if len(chosen) == len(document.pairs) == 1 else None
-    for identity, roi in regions.items():
-        if identity not in used:
-            _add_region(root, document, roi, only, taken, notes)
-    for unit in plain:
-        new = merge_elements.copied(unit, ids, document.lost)
-        if new is not None and name_of(unit).endswith("Annotation"):
-            _annotations(root).append(new)
-        elif name_of(unit) == "Rights" and root.find(tag("Rights")) is not None:
-            notes.append(_note("the rights that a second source states", None))
-        elif new is not None:
-            merge_elements.put(root, new, _ROOT)
-    notes += [
-        _note(f"a reference to {key[1]!r}, which the source does not hold", None)
-        for key in document.dangling
-    ]
+@attrs.define
+class _Merge:
+    """Merges one document. Not a record: it changes the tree of the file."""
 
+    root: Tree
+    """OME element of the file."""
+    document: Document
+    """The document of the source."""
+    sources: Mapping[int, SourceImage]
+    """By index in the file, the images that come from the document."""
+    images: Sequence[OmeImage]
+    """All images of the file."""
+    identifiers: Identifiers
+    """Identifiers in the file."""
+    not_kept: list[Diagnostic]
+    """Dropped metadata."""
 
-def _kept_units(document: Document, written: Sequence[Tree]) -> list[Tree]:
-    """List the parts of a document but for those that belong to images that are not written."""
-    units: list[Tree] = []
-    for child in document.root:
-        if name_of(child) == "StructuredAnnotations":
-            units += list(child)
-        elif name_of(child) not in {"Image", "BinaryOnly"}:
-            units.append(child)
-    others = [image for image, _ in document.pairs if not any(image is one for one in written)]
-    names = {("Image", image.get("ID")) for image in written}
-    foreign = {("Image", image.get("ID")) for image in others} - names
-    holders = [unit for unit in units if name_of(unit) in _CONTAINERS]
-    empty = [
-        unit
-        for unit in holders
-        if (held := merge_elements.references(unit)) & foreign and not held & names
-    ]
-    full = [unit for unit in holders if not any(unit is one for one in empty)]
-    kept = {key for unit in full for key in merge_elements.definitions(unit)}
-    above = [
-        unit for unit in units if name_of(unit) in _ABOVE and merge_elements.references(unit) & kept
-    ]
-    needed = {id(unit) for unit in merge_elements.reachable([*written, *full, *above], units)}
-    dropped = {id(unit) for unit in merge_elements.reachable([*others, *empty], units)} - needed
-    gone = {key for unit in empty for key in merge_elements.definitions(unit)}
-    dropped |= {id(unit) for unit in units if id(unit) not in needed and _holds_only(unit, gone)}
-    return [unit for unit in units if id(unit) not in dropped]
+    def run(self) -> None:
+        """Merge the document."""
+        units = self._written_units()
+        others = [unit for unit in units if name_of(unit) != "ROI"]
+        self._assign_identifiers(others)
+        regions = {
+            key[1]: unit
+            for unit in units
+            if name_of(unit) == "ROI" and (key := merge_elements.defined_key(unit)) is not None
+        }
+        elements = self.root.findall(tag("Image"))
+        for index, source in self.sources.items():
+            self._add_regions_of_image(source, regions)
+            merge_images.join(elements[index], self.document, source, self.images[index])
+            self._report_dropped(source, self.images[index])
+        self._add_free_regions(regions)
+        self._add_units(others)
+        for key in self.document.dangling:
+            self._report(f"a reference to {key[1]!r}, which the source does not hold")
 
+    def _report(self, message: str, where: str | None = None) -> None:
+        self.not_kept.append(_not_kept(message, where))
 
-def _holds_only(unit: Tree, gone: set[Key]) -> bool:
-    """Whether a unit is a screen or project of nothing but plates or datasets that went."""
-    held = {key for key in merge_elements.references(unit) if key[0] in {"Plate", "Dataset"}}
-    return name_of(unit) in _ABOVE and bool(held) and held <= gone
+    def _written_units(self) -> list[Tree]:
+        """List the parts of the document that belong to the written images, or to no image."""
+        written = [self.document.pairs[source.number][0] for source in self.sources.values()]
+        unfolded = {letter for source in self.sources.values() for letter in source.unfolded}
+        # The records describe these folded dimensions anew, as they are in the file.
+        superseded = {
+            identity for identity, letters in self.document.folded.items() if letters <= unfolded
+        }
+        units = merge_units.units_of_images(self.document, written)
+        return [unit for unit in units if unit.get("ID") not in superseded]
 
+    def _assign_identifiers(self, units: Iterable[Tree]) -> None:
+        """Choose the identifiers of everything that the file will hold but regions, which may be copied."""
+        ids = self.document.ids
+        for index, source in self.sources.items():
+            pair = self.document.pairs[source.number]
+            merge_images.assign_image_identifiers(ids, pair, index, dict(source.positions)["C"])
+        keys = [key for unit in units for key in merge_elements.definitions(unit)]
+        ids |= self.identifiers.assign(keys)
 
-def _name_images(
-    ids: dict[Key, str], pair: tuple[Tree, Tree], index: int, channels: tuple[int, ...] | None
-) -> None:
-    """Say what an image, its pixels and channels are called now; what is written twice is referred to by its first."""
-    image, pixels = pair
-    ids.setdefault(("Image", image.get("ID", "")), f"Image:{index}")
-    ids.setdefault(("Pixels", pixels.get("ID", "")), f"Pixels:{index}")
-    known = pixels.findall(tag("Channel"))
-    for number, position in enumerate(channels or ()):
-        if position < len(known):
-            ids.setdefault(("Channel", known[position].get("ID", "")), f"Channel:{index}:{number}")
+    def _add_units(self, units: Iterable[Tree]) -> None:
+        for unit in units:
+            new = merge_elements.copy_element(unit, self.document.ids, self.document.lost)
+            if new is None:
+                continue
+            name = name_of(unit)
+            if name.endswith("Annotation"):
+                self._annotations().append(new)
+            elif name == "Rights" and self.root.find(tag("Rights")) is not None:
+                self._report("the rights that a second source states")
+            else:
+                merge_elements.put(self.root, new, _ROOT)
 
+    def _annotations(self) -> Tree:
+        from lxml import etree
 
-def _annotations(root: Tree) -> Tree:
-    from lxml import etree
+        annotations = self.root.find(tag("StructuredAnnotations"))
+        if annotations is None:
+            annotations = etree.Element(tag("StructuredAnnotations"))
+            merge_elements.put(self.root, annotations, _ROOT)
+        return annotations
 
-    found = root.find(tag("StructuredAnnotations"))
-    if found is None:
-        found = etree.Element(tag("StructuredAnnotations"))
-        merge_elements.put(root, found, _ROOT)
-    return found
-
-
-def _told(document: Document, origin: Origin, image: OmeImage, notes: list[Diagnostic]) -> None:
-    """Name what the source tells of channels and planes that there are not."""
-    known = len(document.pairs[origin.number][1].findall(tag("Channel")))
-    positions = dict(origin.positions)["C"]
-    most = document.images[origin.number].sizes.C
-    if (
-        positions is not None
-        and known > max(1, most // image.channels[0].samples)
-        and image.channels[0].samples > 1
-    ):
-        notes.append(
-            _note(
-                f"{known} Channel elements for samples of one pixel: the first is kept",
-                origin.scene,
+    def _report_dropped(self, source: SourceImage, image: OmeImage) -> None:
+        """Report source metadata for channels and planes that are not in the output."""
+        _, pixels = self.document.pairs[source.number]
+        element_count = len(pixels.findall(tag("Channel")))
+        positions = dict(source.positions)["C"]
+        samples = image.channels[0].samples
+        channel_count = max(1, self.document.images[source.number].sizes.C // samples)
+        if positions is not None and samples > 1 and element_count > channel_count:
+            self._report(
+                f"{element_count} Channel elements for samples of one pixel: the first is kept",
+                source.scene,
             )
-        )
-    outside = merge_images.planes_outside(document, origin.number)
-    if outside:
-        notes.append(
-            _note(f"{outside} Plane elements of planes that the image does not have", origin.scene)
-        )
-    if positions is None:
-        notes.append(
-            _note(
+        outside = merge_images.count_planes_outside(self.document, source.number)
+        if outside:
+            self._report(
+                f"{outside} Plane elements of planes that the image does not have", source.scene
+            )
+        if positions is None:
+            self._report(
                 "elements of single channels and planes, which cannot be told apart here",
-                origin.scene,
+                source.scene,
             )
-        )
 
+    # ------------------------------------------------------------ regions of interest
 
-# ---------------------------------------------------------------- regions of interest
+    def _add_regions_of_image(self, source: SourceImage, regions: Mapping[str, Tree]) -> None:
+        """Write the regions of an image as they lie on it; a region that images share is written for each."""
+        if source in self.document.regions:
+            return  # the image is written twice, its regions once
+        image, _ = self.document.pairs[source.number]
+        indices = merge_rois.index_positions(dict(source.positions))
+        new_ids = self.document.regions[source] = {}
+        for reference in image.findall(tag("ROIRef")):
+            identity = reference.get("ID", "")
+            if identity in regions and identity not in new_ids:
+                new_ids[identity] = self._add_region(regions[identity], source, indices)
 
+    def _add_free_regions(self, regions: Mapping[str, Tree]) -> None:
+        """Write the regions that no image refers to."""
+        # With one image they can only lie on it; with several they stay as they are.
+        only = None
+        if len(self.sources) == len(self.document.pairs) == 1:
+            only = next(iter(self.sources.values()))
+        indices = {} if only is None else merge_rois.index_positions(dict(only.positions))
+        referred = set().union(*self.document.regions.values())
+        for identity, region in regions.items():
+            if identity not in referred:
+                self._add_region(region, only, indices)
 
-def _regions(
-    root: Tree,
-    document: Document,
-    origin: Origin,
-    regions: Mapping[str, Tree],
-    taken: set[str],
-    notes: list[Diagnostic],
-) -> None:
-    """Write the regions of an image as they lie on what is written of it; one that others share comes once each."""
-    image, _ = document.pairs[origin.number]
-    for reference in image.findall(tag("ROIRef")):
-        identity = reference.get("ID", "")
-        if identity in regions and (identity, origin) not in document.regions:
-            new = _add_region(root, document, regions[identity], origin, taken, notes)
-            document.regions[identity, origin] = new
-
-
-def _add_region(
-    root: Tree,
-    document: Document,
-    roi: Tree,
-    origin: Origin | None,
-    taken: set[str],
-    notes: list[Diagnostic],
-) -> str | None:
-    own = merge_elements.renamed(merge_elements.definitions(roi), taken)
-    new: Tree = merge_elements.copied(roi, ChainMap(own, document.ids), document.lost)
-    lost = 0 if origin is None else merge_rois.fit(new, origin.frame, dict(origin.positions))
-    name = f"{roi.get('ID')!r}" + (f" ({roi.get('Name')!r})" if roi.get("Name") else "")
-    if lost:
-        why = "they lie on planes that are not written, or cannot follow the picked pixels"
-        notes.append(
-            _note(f"{lost} shapes of the region {name}: {why}", origin.scene if origin else None)
-        )
-        if not merge_rois.shapes(new):
-            return None
-    merge_elements.put(root, new, _ROOT)
-    identity: str = new.get("ID")
-    # Folders refer to the first that a region became.
-    document.ids.setdefault(("ROI", roi.get("ID", "")), identity)
-    return identity
+    def _add_region(
+        self, region: Tree, source: SourceImage | None, indices: merge_rois.PositionIndices
+    ) -> str | None:
+        """Write a region; return its new identifier, or ``None`` where none of its shapes is left."""
+        document = self.document
+        own_ids = self.identifiers.assign(merge_elements.definitions(region))
+        ids = ChainMap(own_ids, document.ids)
+        new: Tree = merge_elements.copy_element(region, ids, document.lost)
+        lost = 0 if source is None else merge_rois.fit_region(new, source.frame, indices)
+        if source is not None and lost:
+            name = repr(region.get("ID"))
+            if region.get("Name"):
+                name += f" ({region.get('Name')!r})"
+            self._report(
+                f"{lost} shapes of the region {name}: they lie on planes that are not written, or "
+                "cannot follow the picked pixels",
+                source.scene,
+            )
+            if not merge_rois.count_shapes(new):
+                return None
+        merge_elements.put(self.root, new, _ROOT)
+        identity: str = new.get("ID")
+        # Folders refer to the first copy of a region.
+        document.ids.setdefault(("ROI", region.get("ID", "")), identity)
+        return identity

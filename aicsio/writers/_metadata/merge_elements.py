@@ -1,15 +1,16 @@
-"""Elements of one OME document on their way into another: who refers to whom, new identifiers, clean copies.
+"""Elements of one OME document on their way into another: references, new identifiers, clean copies.
 
-Rule kept here: pure functions of trees; nothing is known of images. An element that refers to what is not there is
-left out, so that it cannot come to mean something else.
+Rule kept here: functions of trees that know nothing of images. An element with a reference that
+leads nowhere is left out, so that it cannot come to mean something else.
 """
 
 import copy
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from aicsio._ome.schema import NAMESPACE, Tree, tag
+from aicsio._ome.schema import NAMESPACE, Tree
 
 Key = tuple[str, str]
 """Kind and ID of something that can be referred to: ``("Objective", "Objective:0:1")``."""
@@ -27,8 +28,9 @@ _REFERENCES = {
     "Contact": "Experimenter", "ObjectiveSettings": "Objective", "DetectorSettings": "Detector",
     "LightSourceSettings": "LightSource",
 }  # fmt: skip
-"""What elements refer to that are not called after it."""
+"""Kind of the target for each referring element whose name does not end in the kind and "Ref"."""
 _HELD = ("Plate", "Dataset", "Folder", "Image")
+# The schema's pattern of identifiers: "(urn:lsid:...)|(Objective:\\S+)".
 _LSID = r"(urn:lsid:([\w\-.]+\.[\w\-.]+)+:)?"
 
 
@@ -38,99 +40,118 @@ def name_of(element: Tree) -> str:
     return spelled[spelled.rfind("}") + 1 :]
 
 
-def defined(element: Tree) -> Key | None:
-    """Return what an element defines, or ``None``."""
+def defined_key(element: Tree) -> Key | None:
+    """Return the key that an element defines; ``None`` for none."""
     name, identity = name_of(element), element.get("ID")
-    if identity is None or referred(element) is not None:
+    if identity is None or referred_key(element) is not None:
         return None
-    return ("Annotation" if name.endswith("Annotation") else _KINDS.get(name, name)), identity
+    if name.endswith("Annotation"):
+        return "Annotation", identity
+    return _KINDS.get(name, name), identity
 
 
-def referred(element: Tree) -> Key | None:
-    """Return what an element refers to, or ``None``."""
+def referred_key(element: Tree) -> Key | None:
+    """Return the key that an element refers to; ``None`` for none."""
     name = name_of(element)
     kind = _REFERENCES.get(name) or (name[:-3] if name.endswith("Ref") else None)
     identity = element.get("ID")
     return None if kind is None or identity is None else (kind, identity)
 
 
-def _named(unit: Tree) -> list[Tree]:
-    """List the elements of a part of a document that have or use a name, but for those that an annotation holds."""
+def _elements_with_keys(unit: Tree) -> list[Tree]:
+    """List the elements of a part that define or use an identifier, except inside values of annotations."""
     path = "descendant-or-self::*[@ID or @Annotator][not(ancestor::o:Value)]"
-    found: list[Tree] = unit.xpath(path, namespaces={"o": NAMESPACE})
-    return found
+    elements: list[Tree] = unit.xpath(path, namespaces={"o": NAMESPACE})
+    return elements
 
 
 def definitions(unit: Tree) -> list[Key]:
-    """Return all that a part of a document defines, in its order."""
-    return [key for key in map(defined, _named(unit)) if key is not None]
+    """Return all keys that a part of a document defines, in its order."""
+    keys = map(defined_key, _elements_with_keys(unit))
+    return [key for key in keys if key is not None]
 
 
 def references(unit: Tree) -> set[Key]:
-    """Return all that a part of a document refers to."""
-    named = _named(unit)
-    found = {key for key in map(referred, named) if key is not None}
-    annotators = {element.get("Annotator") for element in named} - {None}
-    return found | {("Experimenter", identity) for identity in annotators}
+    """Return all keys that a part of a document refers to."""
+    keys: set[Key] = set()
+    for element in _elements_with_keys(unit):
+        key = referred_key(element)
+        if key is not None:
+            keys.add(key)
+        annotator = element.get("Annotator")
+        if annotator is not None:
+            keys.add(("Experimenter", annotator))
+    return keys
 
 
 def reachable(starts: Iterable[Tree], units: Iterable[Tree]) -> list[Tree]:
-    """Return the parts that others refer to, directly or through others, the first ones included.
+    """Return some parts and all parts that they refer to, directly or through others.
 
-    What holds others together (a screen its plates, a project its datasets) does not need them.
+    A container (a screen of its plates, a project of its datasets) does not need its members.
     """
     owner = {key: unit for unit in units for key in definitions(unit)}
-    found: dict[int, Tree] = {}
+    reached: dict[int, Tree] = {}
     waiting = list(starts)
     while waiting:
         unit = waiting.pop()
-        if id(unit) not in found:
-            found[id(unit)] = unit
-            waiting += [
-                owner[key] for key in references(unit) if key in owner and key[0] not in _HELD
-            ]
-    return list(found.values())
+        if id(unit) in reached:
+            continue
+        reached[id(unit)] = unit
+        waiting += [owner[key] for key in references(unit) if key in owner and key[0] not in _HELD]
+    return list(reached.values())
 
 
-def renamed(keys: Iterable[Key], taken: set[str]) -> dict[Key, str]:
-    """Choose identifiers that the schema allows and nothing else has; those that do stay. ``taken`` grows by them."""
-    chosen: dict[Key, str] = {}
-    for kind, old in keys:
-        legal = re.fullmatch(rf"{_LSID}{kind}:\S+", old) is not None
-        base = old if legal else f"{kind}:" + (re.sub(r"\s+", "_", old) or "0")
-        new, number = base, 0
-        while new in taken:
-            number += 1
-            new = f"{base}:{number}"
-        taken.add(new)
-        chosen[kind, old] = new
-    return chosen
+class Identifiers:
+    """The identifiers of a file. Not a record: it grows while documents are merged."""
+
+    def __init__(self, taken: Iterable[str | None]) -> None:
+        self._taken = {identity for identity in taken if identity is not None}
+        # Thousands of sources may use one identifier, so the search goes on where it ended.
+        self._last_number: defaultdict[str, int] = defaultdict(int)
+
+    def assign(self, keys: Iterable[Key]) -> dict[Key, str]:
+        """Choose identifiers that the schema allows and that nothing else has; those that do stay."""
+        return {key: self._choose(*key) for key in keys}
+
+    def _choose(self, kind: str, old: str) -> str:
+        base = old
+        if re.fullmatch(rf"{_LSID}{kind}:\S+", old) is None:
+            base = f"{kind}:" + (re.sub(r"\s+", "_", old) or "0")
+        new = base
+        while new in self._taken:
+            self._last_number[base] += 1
+            new = f"{base}:{self._last_number[base]}"
+        self._taken.add(new)
+        return new
 
 
-def copied(element: Tree, ids: Mapping[Key, str], lost: Callable[[Key], object]) -> Tree | None:
+def copy_element(
+    element: Tree, ids: Mapping[Key, str], lost: Callable[[Key], object]
+) -> Tree | None:
     """Copy an element under new identifiers.
 
     Parameters
     ----------
     element
-        What to copy.
+        The element.
     ids
-        Identifiers by what they were.
+        New identifier of each key.
     lost
-        Told of each reference to what is not among them.
+        Called with the key of each reference that has no new identifier.
 
     Returns
     -------
     Tree or None
-        ``None`` for a reference to what is not there.
+        ``None`` for a reference that leads nowhere.
     """
     from lxml import etree
 
-    key = defined(element) or referred(element)
+    key = defined_key(element) or referred_key(element)
     if key is not None and key not in ids:
         lost(key)
         return None
-    prefixes: dict[Any, str] = {None: NAMESPACE}  # none, which the stubs of lxml do not know
+    # The stubs of lxml lack None, the key of a namespace without a prefix.
+    prefixes: dict[Any, str] = {None: NAMESPACE}
     new = etree.Element(element.tag, nsmap=prefixes)
     for name, value in element.attrib.items():
         new.set(name, clean_attribute(value))
@@ -138,26 +159,27 @@ def copied(element: Tree, ids: Mapping[Key, str], lost: Callable[[Key], object])
         new.set("ID", ids[key])
     annotator = element.get("Annotator")
     if annotator is not None:
-        found = ids.get(("Experimenter", annotator))
-        if found is None:
+        experimenter = ids.get(("Experimenter", annotator))
+        if experimenter is None:
             lost(("Experimenter", annotator))
             del new.attrib["Annotator"]
         else:
-            new.set("Annotator", found)
-    blank = len(element) and not (element.text or "").strip()  # indentation
-    new.text = None if blank else clean_text(element.text)
+            new.set("Annotator", experimenter)
+    is_indentation = len(element) > 0 and not (element.text or "").strip()
+    if not is_indentation:
+        new.text = clean_text(element.text)
     if name_of(element) == "Value":
-        new.extend(_cleaned(_outside(child)) for child in element)
+        new.extend(_clean(_copy_foreign(child)) for child in element)
     else:
         for child in element:
-            inside = copied(child, ids, lost)
+            inside = copy_element(child, ids, lost)
             if inside is not None:
                 new.append(inside)
     return new
 
 
-def _outside(element: Tree) -> Tree:
-    """Copy what an annotation holds; Modulo elements leave the namespace of OME, in which their Label is a region."""
+def _copy_foreign(element: Tree) -> Tree:
+    """Copy the value of an annotation; Modulo leaves the namespace of OME, where its Label would be a region."""
     new = copy.deepcopy(element)
     new.tail = None
     if name_of(new) == "Modulo":
@@ -166,7 +188,7 @@ def _outside(element: Tree) -> Tree:
     return new
 
 
-def _cleaned(element: Tree) -> Tree:
+def _clean(element: Tree) -> Tree:
     for part in element.iter():
         for name, value in part.attrib.items():
             part.set(name, clean_attribute(value))
@@ -184,21 +206,19 @@ def clean_text(value: str | None) -> str | None:
     return None if value is None else value.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def without(parent: Tree, names: Collection[str]) -> None:
+def remove_children(parent: Tree, names: Collection[str]) -> None:
     """Remove the children of some names."""
     for child in [child for child in parent if name_of(child) in names]:
         parent.remove(child)
 
 
 def put(parent: Tree, child: Tree, order: Sequence[str]) -> None:
-    """Add a child where the schema wants it: behind those of its name, and before those of later ones."""
-    later = (
-        {tag(name) for name in order[order.index(name_of(child)) + 1 :]}
-        if name_of(child) in order
-        else set()
-    )
-    for place, other in enumerate(parent):
-        if other.tag in later:
-            parent.insert(place, child)
+    """Add a child in the order of the schema: after those of its name, before those of later names."""
+    name = name_of(child)
+    later = set(order[order.index(name) + 1 :]) if name in order else set()
+    # From the end: an image or a document may have thousands of children before.
+    for sibling in parent.iterchildren(reversed=True):
+        if name_of(sibling) not in later:
+            sibling.addnext(child)
             return
-    parent.append(child)
+    parent.insert(0, child)

@@ -1,10 +1,10 @@
-"""One Image element of a document, on its way into that of what is written: settings, channels, planes.
+"""One Image element of a source's document, merged into the Image of the file: settings, channels, planes.
 
-Rule kept here: a record that differs from what the document says has the last word; where they say the same, the
+Rule kept here: a record that differs from the document has the last word; where they agree, the
 document's own words and units stay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -29,30 +29,31 @@ _CHANNEL_FIELDS = (
 _PLANE_FIELDS = (
     ("time", "DeltaT"), ("exposure", "ExposureTime"), ("x", "PositionX"), ("y", "PositionY"), ("z", "PositionZ"),
 )  # fmt: skip
+_INDICES = frozenset({"TheT", "TheC", "TheZ"})
 
 
 @attrs.frozen
-class Origin:
-    """Where an image that is written comes from in a document."""
+class SourceImage:
+    """The image of a document that a written image comes from."""
 
     text: str
     """The document."""
     number: int
-    """Which of its images."""
-    images: int
-    """How many images it should have."""
+    """Index of the image in the document."""
+    image_count: int
+    """Number of images that the document should have."""
     positions: tuple[tuple[str, tuple[int, ...] | None], ...]
-    """For T, C and Z the position in the source of each position in the file; ``None`` where that is not known."""
+    """For T, C and Z the position in the source of each position in the file; ``None`` where that is unknown."""
     frame: Frame | None
-    """Where its points go; ``None`` where that cannot be told."""
+    """The map of its points; ``None`` where there is none."""
     scene: str
-    """Its name."""
+    """Name of the written scene."""
     whole: bool = True
-    """Whether planes are as they were."""
+    """Whether planes are written whole and at full resolution."""
     unscaled: str = "XYZ"
-    """Letters along which the steps from pixel to pixel are."""
+    """Letters along which neighbours in the file are neighbours in the source."""
     unfolded: tuple[str, ...] = ()
-    """Folded dimensions of the source that are dimensions of their own now, or again."""
+    """Dimensions that the source had folded and that are described anew."""
 
 
 @attrs.define
@@ -60,193 +61,250 @@ class Document:
     """A document on its way. Not a record: it lives for one writing."""
 
     root: Tree
+    """OME element."""
     pairs: list[tuple[Tree, Tree]]
     """Image and Pixels elements."""
     images: tuple[OmeImage, ...]
-    known: set[Key]
-    """All that it defines."""
+    """The images, as records."""
+    defined: set[Key]
+    """All keys that it defines."""
     folded: Mapping[str, set[str]]
-    """Letters that each of its Modulo annotations tells."""
+    """Letters that each of its Modulo annotations describes."""
     ids: dict[Key, str] = attrs.Factory(dict)
     """New identifiers."""
     dangling: dict[Key, None] = attrs.Factory(dict)
     """References that led nowhere in the source."""
-    regions: dict[tuple[str, Origin], str | None] = attrs.Factory(dict)
-    """New identifier of each region, as it follows one image."""
+    regions: dict[SourceImage, dict[str, str | None]] = attrs.Factory(dict)
+    """For each image, the new identifiers of its regions; ``None`` for a region without shapes on it."""
 
     def lost(self, key: Key) -> None:
-        """Remember a reference that cannot be kept; those to what belongs to other images are no loss."""
-        if key not in self.known:
+        """Remember a reference that leads nowhere; one to a part of an unwritten image is no loss."""
+        if key not in self.defined:
             self.dangling[key] = None
+
+
+def assign_image_identifiers(
+    ids: dict[Key, str], pair: tuple[Tree, Tree], index: int, channels: tuple[int, ...] | None
+) -> None:
+    """Name an image, its pixels and channels; references to an image that is written twice lead to the first."""
+    image, pixels = pair
+    ids.setdefault(("Image", image.get("ID", "")), f"Image:{index}")
+    ids.setdefault(("Pixels", pixels.get("ID", "")), f"Pixels:{index}")
+    elements = pixels.findall(tag("Channel"))
+    for number, position in enumerate(channels or ()):
+        if position < len(elements):
+            identity = elements[position].get("ID", "")
+            ids.setdefault(("Channel", identity), f"Channel:{index}:{number}")
 
 
 # ---------------------------------------------------------------- images
 
 
-def join(mine: Tree, document: Document, origin: Origin, image: OmeImage) -> None:
-    """Complete an Image element by what the source says of it."""
+def join(element: Tree, document: Document, source: SourceImage, image: OmeImage) -> None:
+    """Complete an Image element of the file.
+
+    Parameters
+    ----------
+    element
+        The element, as the records make it.
+    document
+        The document of the source.
+    source
+        The image of the document.
+    image
+        The record of the element.
+    """
     from lxml import etree
 
-    theirs, pixels = document.pairs[origin.number]
-    source = document.images[origin.number]
-    written = {name_of(child) for child in mine}
-    skipped = {"Pixels", "ROIRef"}
-    if image.acquired == source.acquired:
-        merge_elements.without(mine, ["AcquisitionDate"])
+    source_element, source_pixels = document.pairs[source.number]
+    skipped = _settle_conflicts(element, image, document.images[source.number])
+    for child in source_element:
+        if name_of(child) in skipped:
+            continue
+        new = merge_elements.copy_element(child, document.ids, document.lost)
+        if new is not None:
+            merge_elements.put(element, new, _IMAGE)
+    regions = document.regions.get(source, {})
+    for reference in source_element.findall(tag("ROIRef")):
+        identity = regions.get(reference.get("ID", ""))
+        if identity is not None:
+            merge_elements.put(element, etree.Element(tag("ROIRef"), ID=identity), _IMAGE)
+    _join_pixels(element.find(tag("Pixels")), source_pixels, document, source, image)
+
+
+def _settle_conflicts(element: Tree, image: OmeImage, described: OmeImage) -> set[str]:
+    """Decide which children come from the records; remove the others, and return the names not to copy."""
+    skipped = {"Pixels", "ROIRef"}  # they are joined apart
+    if image.acquired == described.acquired:
+        merge_elements.remove_children(element, ["AcquisitionDate"])
     else:
         skipped.add("AcquisitionDate")
-    if image.objective != source.objective:
+    if image.objective != described.objective:
         skipped |= {"InstrumentRef", "ObjectiveSettings"}
-    if "Description" in written and image.description != source.description:
+    has_description = element.find(tag("Description")) is not None
+    if has_description and image.description != described.description:
         skipped.add("Description")
     else:
-        merge_elements.without(mine, ["Description"])
-    for child in theirs:
-        new = (
-            None
-            if name_of(child) in skipped
-            else merge_elements.copied(child, document.ids, document.lost)
-        )
-        if new is not None:
-            merge_elements.put(mine, new, _IMAGE)
-    for reference in theirs.findall(tag("ROIRef")):
-        identity = document.regions.get((reference.get("ID", ""), origin))
-        if identity is not None:
-            merge_elements.put(mine, etree.Element(tag("ROIRef"), ID=identity), _IMAGE)
-    _pixels(mine.find(tag("Pixels")), pixels, document, origin, image)
+        merge_elements.remove_children(element, ["Description"])
+    return skipped
 
 
-def _pixels(mine: Tree, theirs: Tree, document: Document, origin: Origin, image: OmeImage) -> None:
-    source = document.images[origin.number]
+def _join_pixels(
+    pixels: Tree, source_pixels: Tree, document: Document, source: SourceImage, image: OmeImage
+) -> None:
+    described = document.images[source.number]
     for letter in "XYZ":
-        same = getattr(image.pixel_size, letter) == getattr(source.pixel_size, letter)
-        # A size that is no length, in pixels or frames, holds only for the steps that it was given for.
-        if same and (letter in origin.unscaled or getattr(source.pixel_size, letter) is not None):
-            _take(mine, theirs, f"PhysicalSize{letter}")
-    if image.time_step == source.time_step:
-        _take(mine, theirs, "TimeIncrement")
-    if mine.get("Type") == theirs.get("Type") and theirs.get("SignificantBits") is not None:
-        mine.set("SignificantBits", theirs.get("SignificantBits"))
-    positions = dict(origin.positions)
-    _channels(mine, theirs, document, image.channels, positions["C"], source)
-    if all(known is not None for known in positions.values()):
-        _planes(mine, theirs, document, origin, image)
+        described_size = getattr(described.pixel_size, letter)
+        same = getattr(image.pixel_size, letter) == described_size
+        # A size that is no length, in pixels or frames, holds for the steps it was given for only.
+        if same and (letter in source.unscaled or described_size is not None):
+            _copy_quantity(pixels, source_pixels, f"PhysicalSize{letter}")
+    if image.time_step == described.time_step:
+        _copy_quantity(pixels, source_pixels, "TimeIncrement")
+    significant_bits = source_pixels.get("SignificantBits")
+    if significant_bits is not None and pixels.get("Type") == source_pixels.get("Type"):
+        pixels.set("SignificantBits", significant_bits)
+    positions = dict(source.positions)
+    _join_channels(pixels, source_pixels, document, image.channels, positions["C"], described)
+    if None not in positions.values():
+        _join_planes(pixels, source_pixels, document, source, image)
 
 
-def _take(mine: Tree, theirs: Tree, name: str) -> None:
-    """Say an attribute, and its unit, in the words of the source."""
+def _copy_quantity(element: Tree, source_element: Tree, name: str) -> None:
+    """Write an attribute and its unit as the source has them."""
     for attribute in (name, f"{name}Unit"):
-        mine.attrib.pop(attribute, None)
-        if theirs.get(attribute) is not None:
-            mine.set(attribute, merge_elements.clean_attribute(theirs.get(attribute)))
+        element.attrib.pop(attribute, None)
+        value = source_element.get(attribute)
+        if value is not None:
+            element.set(attribute, merge_elements.clean_attribute(value))
 
 
-def _channels(
-    mine: Tree,
-    theirs: Tree,
+def _join_channels(
+    pixels: Tree,
+    source_pixels: Tree,
     document: Document,
     channels: Sequence[Channel],
     positions: tuple[int, ...] | None,
-    source: OmeImage,
+    described: OmeImage,
 ) -> None:
-    known = theirs.findall(tag("Channel"))
-    for element, channel, position in zip(
-        mine.findall(tag("Channel")), channels, positions or (), strict=False
-    ):
-        if position >= len(known):
-            continue
-        other = known[position]
-        patched = {"ID", "SamplesPerPixel"}
+    elements, source_elements = (
+        pixels.findall(tag("Channel")),
+        source_pixels.findall(tag("Channel")),
+    )
+    for element, channel, position in zip(elements, channels, positions or (), strict=False):
+        if position >= len(source_elements):
+            continue  # the source has fewer elements than channels
+        source_element = source_elements[position]
+        from_records = {"ID", "SamplesPerPixel"}
         for field, name in _CHANNEL_FIELDS:
-            patched |= {name, f"{name}Unit"}
-            if getattr(channel, field) == getattr(source.channels[position], field):
-                _take(element, other, name)
-        for name, value in other.attrib.items():
-            if name not in patched:
+            from_records |= {name, f"{name}Unit"}
+            if getattr(channel, field) == getattr(described.channels[position], field):
+                _copy_quantity(element, source_element, name)
+        for name, value in source_element.attrib.items():
+            if name not in from_records:
                 element.set(name, merge_elements.clean_attribute(value))
-        for child in other:
-            new = merge_elements.copied(child, document.ids, document.lost)
-            if new is not None:
-                element.append(new)
+        _copy_children(element, source_element, document)
+
+
+def _copy_children(
+    element: Tree, source_element: Tree, document: Document, skipped: Collection[str] = ()
+) -> None:
+    for child in source_element:
+        if name_of(child) in skipped:
+            continue
+        new = merge_elements.copy_element(child, document.ids, document.lost)
+        if new is not None:
+            element.append(new)
 
 
 # ---------------------------------------------------------------- planes
 
 
-def _planes(mine: Tree, theirs: Tree, document: Document, origin: Origin, image: OmeImage) -> None:
-    """Renumber the Plane elements of the source, and complete them by what the records say otherwise."""
+def _join_planes(
+    pixels: Tree, source_pixels: Tree, document: Document, source: SourceImage, image: OmeImage
+) -> None:
+    """Renumber the Plane elements of the source, with the values of the records where they differ."""
     from lxml import etree
 
-    known = {_index(plane, "TCZ"): plane for plane in theirs.findall(tag("Plane"))}
-    if not known:
+    source_planes = {_index(plane, "TCZ"): plane for plane in source_pixels.findall(tag("Plane"))}
+    if not source_planes:
         return
-    positions = {letter: places or () for letter, places in origin.positions}
-    source = document.images[origin.number]
-    changed = [
-        name for field, name in _PLANE_FIELDS if not _same_column(field, image, source, positions)
-    ]
-    skipped = {f"{name}{unit}" for name in changed for unit in ("", "Unit")} | {
-        "TheT",
-        "TheC",
-        "TheZ",
-    }
-    records = mine.findall(tag("Plane"))
-    own = (
-        {_index(plane, image.order[:3]): dict(plane.attrib) for plane in records} if changed else {}
-    )
-    for plane in records:
-        mine.remove(plane)
-    hashed = origin.whole and mine.get("Type") == theirs.get("Type")
-    for index in np.ndindex(tuple(len(positions[letter]) for letter in image.order[:3])):
-        at = dict(zip(image.order[:3], index, strict=True))
-        other = known.get(tuple(positions[letter][at[letter]] for letter in "TCZ"))
-        told = own.get(index, {})
-        if other is None and not told:
+    positions = {letter: places or () for letter, places in source.positions}
+    from_records = _plane_attributes_of_records(image, document.images[source.number], positions)
+    order = image.order[:3]
+    recorded: dict[tuple[int, ...], dict[str, str]] = {}
+    for plane in pixels.findall(tag("Plane")):
+        if len(from_records) > len(_INDICES):
+            recorded[_index(plane, order)] = dict(plane.attrib)
+        pixels.remove(plane)
+    # A hash of pixels holds only for planes that are written as they were.
+    same_pixels = source.whole and pixels.get("Type") == source_pixels.get("Type")
+    skipped = () if same_pixels else ("HashSHA1",)
+    for index in np.ndindex(tuple(len(positions[letter]) for letter in order)):
+        place = dict(zip(order, index, strict=True))
+        source_plane = source_planes.get(tuple(positions[c][place[c]] for c in "TCZ"))
+        values = recorded.get(index, {})
+        if source_plane is None and not values:
             continue
-        attributes = {f"The{letter}": str(at[letter]) for letter in "ZTC"}
-        for name, value in () if other is None else other.attrib.items():
-            if name not in skipped:
-                attributes[name] = merge_elements.clean_attribute(value)
+        attributes = {f"The{letter}": str(place[letter]) for letter in "ZTC"}
+        if source_plane is not None:
+            for name, value in source_plane.attrib.items():
+                if name not in from_records:
+                    attributes[name] = merge_elements.clean_attribute(value)
         attributes |= {
             name: value
-            for name, value in told.items()
-            if name in skipped and name not in attributes
+            for name, value in values.items()
+            if name in from_records and name not in _INDICES
         }
-        new = etree.SubElement(mine, tag("Plane"), attributes)
-        for child in () if other is None else other:
-            if name_of(child) != "HashSHA1" or hashed:
-                inside = merge_elements.copied(child, document.ids, document.lost)
-                new.extend([] if inside is None else [inside])
+        element = etree.SubElement(pixels, tag("Plane"), attributes)
+        if source_plane is not None:
+            _copy_children(element, source_plane, document, skipped)
 
 
-def planes_outside(document: Document, number: int) -> int:
-    """Count the Plane elements that lie outside of the sizes of their image."""
-    source = document.images[number]
-    sizes = (source.sizes.T, max(source.sizes.C, len(source.channels)), source.sizes.Z)
-    indices = [_index(plane, "TCZ") for plane in document.pairs[number][1].findall(tag("Plane"))]
-    return sum(
-        any(not 0 <= at < size for at, size in zip(index, sizes, strict=True)) for index in indices
-    )
+def _plane_attributes_of_records(
+    image: OmeImage, described: OmeImage, positions: Mapping[str, tuple[int, ...]]
+) -> frozenset[str]:
+    """Return the attributes whose values in the records differ from the source, and the indices."""
+    names = set(_INDICES)
+    for field, name in _PLANE_FIELDS:
+        if not _same_column(field, image, described, positions):
+            names |= {name, f"{name}Unit"}
+    return frozenset(names)
+
+
+def count_planes_outside(document: Document, number: int) -> int:
+    """Return the number of Plane elements outside of the sizes of their image."""
+    described = document.images[number]
+    sizes = (described.sizes.T, max(described.sizes.C, len(described.channels)), described.sizes.Z)
+    outside = 0
+    for plane in document.pairs[number][1].findall(tag("Plane")):
+        index = _index(plane, "TCZ")
+        if any(not 0 <= place < size for place, size in zip(index, sizes, strict=True)):
+            outside += 1
+    return outside
 
 
 def _index(plane: Tree, letters: str) -> tuple[int, ...]:
+    """Return TheT, TheC and TheZ in some order; -1 for one that is no number."""
     texts = [plane.get(f"The{letter}", "") for letter in letters]
     return tuple(int(text) if text.isdecimal() else -1 for text in texts)
 
 
 def _same_column(
-    name: str, image: OmeImage, source: OmeImage, positions: Mapping[str, tuple[int, ...]]
+    name: str, image: OmeImage, described: OmeImage, positions: Mapping[str, tuple[int, ...]]
 ) -> bool:
-    """Whether the records say of the planes that are written what the source says of them."""
-    shape = tuple(len(positions[letter]) for letter in image.order[:3])
-    unknown = np.full(shape, np.nan)
-    mine = None if image.planes is None else image.planes.column(name)
-    theirs = unknown
-    if source.planes is not None and (column := source.planes.column(name)) is not None:
-        order = source.planes.dims.order
-        if any(max(positions[c]) >= n for c, n in source.planes.dims.items()):
+    """Whether the records of the written planes have the values of the source."""
+    order = image.order[:3]
+    unknown = np.full(tuple(len(positions[letter]) for letter in order), np.nan)
+    written = None if image.planes is None else image.planes.column(name)
+    column = None if described.planes is None else described.planes.column(name)
+    expected: npt.NDArray[np.float64] = unknown
+    if column is not None and described.planes is not None:
+        dims = described.planes.dims
+        if any(max(positions[letter]) >= size for letter, size in dims.items()):
             return False
-        picked: npt.NDArray[np.float64] = column[np.ix_(*(positions[letter] for letter in order))]
-        theirs = picked.transpose([order.index(letter) for letter in image.order[:3]])
-    mine = unknown if mine is None else mine
-    return mine.shape == theirs.shape and bool(np.array_equal(mine, theirs, equal_nan=True))
+        picked = column[np.ix_(*(positions[letter] for letter in dims))]
+        expected = picked.transpose([dims.order.index(letter) for letter in order])
+    if written is None:
+        written = unknown
+    return written.shape == expected.shape and np.array_equal(written, expected, equal_nan=True)

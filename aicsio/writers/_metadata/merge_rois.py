@@ -1,10 +1,11 @@
 """Regions of interest follow the image: shifted by a crop, scaled by a step or a level, renumbered with their planes.
 
-Rule kept here: pure functions of elements. A shape that lies on no plane that is written, or cannot follow, is left
-out and counted.
+Rule kept here: pure functions of elements. A shape on a plane that is not written, or one that cannot
+follow, is removed and counted.
 
-Source of the facts: OME schema 2016-06, ROI: coordinates are in pixels, (0, 0) is the outer corner of the first pixel,
-x grows to the right and y downwards; a Mask holds one bit for each pixel of its rectangle.
+Source of the facts: OME schema 2016-06, ROI: coordinates are in pixels, (0, 0) is the outer corner of
+the first pixel, x grows to the right and y downwards; a Mask holds one bit for each pixel of its
+rectangle.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,23 +14,26 @@ import attrs
 
 from aicsio._ome.schema import Tree
 from aicsio.writers._metadata.merge_elements import name_of
+from aicsio.writers._metadata.ome_xml import to_text
 
 Positions = Mapping[str, tuple[int, ...] | None]
-"""By T, C and Z: the position in the source of each position in the file; ``None`` where that is not known."""
+"""By T, C and Z: the position in the source of each position in the file; ``None`` where that is unknown."""
+PositionIndices = Mapping[str, Mapping[int, int] | None]
+"""By T, C and Z: the position in the file of each position in the source; ``None`` where that is unknown."""
 
 
 @attrs.frozen
 class Frame:
-    """Where points of the source go: ``new = old * scale + shift``."""
+    """The map of points from the source to the file: ``new = old * scale + shift``."""
 
     scale_x: float = 1.0
     """Columns of the file for one of the source; negative where it is mirrored."""
     shift_x: float = 0.0
-    """In columns of the file."""
+    """Shift in columns of the file."""
     scale_y: float = 1.0
-    """As for columns."""
+    """Rows of the file for one of the source; negative where it is mirrored."""
     shift_y: float = 0.0
-    """In rows of the file."""
+    """Shift in rows of the file."""
 
     def x(self, value: float) -> float:
         """Column in the file."""
@@ -41,121 +45,142 @@ class Frame:
 
 
 WHOLE = Frame()
+"""All pixels are written, where they were."""
 
 
-def fit(roi: Tree, frame: Frame | None, positions: Positions) -> int:
+def index_positions(positions: Positions) -> PositionIndices:
+    """Invert positions; of a position that is written twice, the first counts."""
+    indices: dict[str, dict[int, int] | None] = {}
+    for letter, sources in positions.items():
+        if sources is None:
+            indices[letter] = None
+            continue
+        first: dict[int, int] = {}
+        for position, source in enumerate(sources):
+            first.setdefault(source, position)
+        indices[letter] = first
+    return indices
+
+
+def fit_region(region: Tree, frame: Frame | None, indices: PositionIndices) -> int:
     """Make a region follow the image, in place.
 
     Parameters
     ----------
-    roi
+    region
         ROI element.
     frame
-        Where its points go; ``None`` where rows or columns were picked unevenly.
-    positions
-        Which planes are written.
+        The map of its points; ``None`` where rows or columns were picked unevenly.
+    indices
+        Planes that are written.
 
     Returns
     -------
     int
-        How many of its shapes are lost.
+        Number of shapes that were removed.
     """
     lost = 0
-    for union in [child for child in roi if name_of(child) == "Union"]:
+    for union in [child for child in region if name_of(child) == "Union"]:
         for shape in list(union):
-            if not (_renumbered(shape, positions) and frame is not None and _moved(shape, frame)):
+            follows = _renumber(shape, indices) and frame is not None and _move(shape, frame)
+            if not follows:
                 union.remove(shape)
                 lost += 1
     return lost
 
 
-def shapes(roi: Tree) -> int:
-    """Count the shapes of a region."""
-    return sum(len(child) for child in roi if name_of(child) == "Union")
+def count_shapes(region: Tree) -> int:
+    """Return the number of shapes of a region."""
+    return sum(len(child) for child in region if name_of(child) == "Union")
 
 
-def _renumbered(shape: Tree, positions: Positions) -> bool:
+def _renumber(shape: Tree, indices: PositionIndices) -> bool:
+    """Renumber the plane of a shape; ``False`` where it is not written."""
     for letter in "TCZ":
-        text, known = shape.get(f"The{letter}"), positions.get(letter)
+        text, index = shape.get(f"The{letter}"), indices.get(letter)
         if text is None:
-            continue
-        if known is None or not text.strip().isdecimal() or int(text) not in known:
+            continue  # the shape lies on all positions of the letter
+        if index is None or not text.strip().isdecimal():
             return False
-        shape.set(f"The{letter}", str(known.index(int(text))))
+        position = index.get(int(text))
+        if position is None:
+            return False
+        shape.set(f"The{letter}", str(position))
     return True
 
 
-def _moved(shape: Tree, frame: Frame) -> bool:
+def _move(shape: Tree, frame: Frame) -> bool:
+    """Move a shape; ``False`` where it cannot follow, or lacks what its kind needs."""
     if frame == WHOLE:
         return True
     move = _MOVES.get(name_of(shape))
     if move is None:
         return False
     try:
-        return move(shape, frame) and _transformed(shape, frame)
-    except (KeyError, ValueError):  # it lacks what its kind needs, or has words for numbers
+        return move(shape, frame) and _move_transform(shape, frame)
+    except (KeyError, ValueError):  # an attribute is missing, or is no number
         return False
 
 
 def _rectangle(shape: Tree, frame: Frame) -> bool:
-    for letter, side, at, scale in (
-        ("X", "Width", frame.x, frame.scale_x),
-        ("Y", "Height", frame.y, frame.scale_y),
-    ):
-        start, length = float(shape.attrib[letter]), float(shape.attrib[side])
-        shape.set(letter, _text(min(at(start), at(start + length))))
-        shape.set(side, _text(length * abs(scale)))
+    left, top = float(shape.attrib["X"]), float(shape.attrib["Y"])
+    width, height = float(shape.attrib["Width"]), float(shape.attrib["Height"])
+    # In a mirrored image the right edge becomes the left one.
+    shape.set("X", to_text(min(frame.x(left), frame.x(left + width))))
+    shape.set("Y", to_text(min(frame.y(top), frame.y(top + height))))
+    shape.set("Width", to_text(width * abs(frame.scale_x)))
+    shape.set("Height", to_text(height * abs(frame.scale_y)))
     return True
 
 
 def _mask(shape: Tree, frame: Frame) -> bool:
+    # One bit a pixel: it can be shifted, not scaled.
     return (frame.scale_x, frame.scale_y) == (1, 1) and _rectangle(shape, frame)
 
 
 def _ellipse(shape: Tree, frame: Frame) -> bool:
-    for letter, scale in (("X", frame.scale_x), ("Y", frame.scale_y)):
-        shape.set(f"Radius{letter}", _text(float(shape.attrib[f"Radius{letter}"]) * abs(scale)))
+    for name, scale in (("RadiusX", frame.scale_x), ("RadiusY", frame.scale_y)):
+        shape.set(name, to_text(float(shape.attrib[name]) * abs(scale)))
     return _point(shape, frame)
 
 
 def _point(shape: Tree, frame: Frame) -> bool:
-    shape.set("X", _text(frame.x(float(shape.attrib["X"]))))
-    shape.set("Y", _text(frame.y(float(shape.attrib["Y"]))))
+    shape.set("X", to_text(frame.x(float(shape.attrib["X"]))))
+    shape.set("Y", to_text(frame.y(float(shape.attrib["Y"]))))
     return True
 
 
 def _line(shape: Tree, frame: Frame) -> bool:
     for end in "12":
-        shape.set(f"X{end}", _text(frame.x(float(shape.attrib[f"X{end}"]))))
-        shape.set(f"Y{end}", _text(frame.y(float(shape.attrib[f"Y{end}"]))))
+        shape.set(f"X{end}", to_text(frame.x(float(shape.attrib[f"X{end}"]))))
+        shape.set(f"Y{end}", to_text(frame.y(float(shape.attrib[f"Y{end}"]))))
     return True
 
 
 def _points(shape: Tree, frame: Frame) -> bool:
-    pairs = [pair.split(",") for pair in shape.attrib["Points"].split()]
-    shape.set(
-        "Points",
-        " ".join(f"{_text(frame.x(float(x)))},{_text(frame.y(float(y)))}" for x, y in pairs),
-    )
+    moved = []
+    for pair in shape.attrib["Points"].split():
+        x, y = pair.split(",")
+        moved.append(f"{to_text(frame.x(float(x)))},{to_text(frame.y(float(y)))}")
+    shape.set("Points", " ".join(moved))
     return True
 
 
-def _transformed(shape: Tree, frame: Frame) -> bool:
-    """Give a shape that has a transform of its own the one that does the same in the new frame."""
-    for own in (child for child in shape if name_of(child) == "Transform"):
-        a, b, c = (float(own.attrib[f"A0{column}"]) for column in range(3))
-        d, e, f = (float(own.attrib[f"A1{column}"]) for column in range(3))
+def _move_transform(shape: Tree, frame: Frame) -> bool:
+    """Give a shape that has a transform the one that does the same in the new frame.
+
+    With ``F`` the frame and ``A`` the transform it is ``F A F^-1``: back to the source, transform, forth again.
+    """
+    for transform in (child for child in shape if name_of(child) == "Transform"):
+        a, b, c = (float(transform.attrib[f"A0{column}"]) for column in range(3))
+        d, e, f = (float(transform.attrib[f"A1{column}"]) for column in range(3))
         ratio = frame.scale_x / frame.scale_y
         new = {"A00": a, "A01": b * ratio, "A10": d / ratio, "A11": e}
         new["A02"] = frame.x(c) - a * frame.shift_x - new["A01"] * frame.shift_y
         new["A12"] = frame.y(f) - new["A10"] * frame.shift_x - e * frame.shift_y
         for name, value in new.items():
-            own.set(name, _text(value))
+            transform.set(name, to_text(value))
     return True
-
-
-def _text(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 _MOVES: Mapping[str, Callable[[Tree, Frame], bool]] = {

@@ -1,40 +1,39 @@
-"""Dimensions that OME lacks, folded into T, C or Z and told by a Modulo annotation.
+"""Dimensions that OME lacks, folded into T, C or Z and described by a Modulo annotation.
 
-Rule kept here: pure functions of dims. A folded dimension runs fastest within the one that it is folded into, and its
-letter stands right behind it in the order of the file, so that nothing has to be moved in memory.
+Rule kept here: pure functions of dims. A folded dimension is the faster part of the one that it is
+folded into: its letter follows that one in the order of the file, so no pixel moves in memory.
 
-Source of the facts: "6D, 7D and 8D storage", https://docs.openmicroscopy.org/ome-model/latest/developers/6d-7d-and-8d-storage.html
+Source of the facts: "6D, 7D and 8D storage",
+https://docs.openmicroscopy.org/ome-model/latest/developers/6d-7d-and-8d-storage.html
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
-
-import numpy as np
 
 from aicsio._ome.model import MODULO_LETTERS, Modulo
 from aicsio.errors import DimensionError
 from aicsio.records import Coordinate, Dims, ImageHandle, LazyArray
-
-Choice: TypeAlias = Mapping[str, str] | Literal["auto"] | None
+from aicsio.writers.options import ModuloChoice
 
 _KINDS: Mapping[str, str] = {
     **{letter: kind for kind, letter in MODULO_LETTERS.items()}, "L": "lambda", "V": "angle", "R": "angle", "M": "tile",
 }  # fmt: skip
-"""What the schema calls a dimension; others are "other", with the letter as their description."""
-_WISHES: Mapping[str, str] = {"E": "CTZ", "L": "CTZ", "A": "ZTC", "V": "ZTC"}
-"""Where a dimension goes if it can: spectra into channels, angles into Z, the rest into time."""
+"""The schema's name of a dimension; others are "other", with the letter as their description."""
+_PREFERENCES: Mapping[str, str] = {"E": "CTZ", "L": "CTZ", "A": "ZTC", "V": "ZTC"}
+"""Where a dimension goes if there is room: spectra into channels, angles into Z."""
+_DEFAULT_PREFERENCE = "TZC"
+"""All other dimensions go into time if there is room."""
 
 
-def folds(handle: ImageHandle, choice: Choice) -> dict[str, str]:
-    """Decide which dimension goes into which.
+def choose_folds(handle: ImageHandle, choice: ModuloChoice) -> dict[str, str]:
+    """Decide which dimension is folded into which.
 
     Parameters
     ----------
     handle
-        What is written.
+        The image.
     choice
-        By letter, the one of T, C and Z that it goes into; ``"auto"`` to have them chosen; ``None`` for those alone
-        that the source, an OME-TIFF, had folded.
+        By letter, the one of T, C and Z that it goes into; ``"auto"`` to choose; ``None`` for only those that the
+        source, an OME-TIFF, had folded.
 
     Returns
     -------
@@ -44,30 +43,38 @@ def folds(handle: ImageHandle, choice: Choice) -> dict[str, str]:
     Raises
     ------
     DimensionError
-        When there is no room for one of them, or the choice names what is not there.
+        When there is no room for a dimension, or the choice names one that the image lacks.
     """
     dims = handle.dims
-    strange = [letter for letter, size in dims.items() if letter not in "TCZYXS" and size != 1]
-    found = {letter: into for letter in strange if (into := _in_source(handle, letter)) is not None}
+    if isinstance(choice, Mapping):
+        _check_choice(choice, dims)
+        return {letter: into for letter, into in choice.items() if dims[letter] != 1}
+    without_place = [
+        letter for letter, size in dims.items() if letter not in "TCZYXS" and size != 1
+    ]
+    folds: dict[str, str] = {}
+    for letter in without_place:
+        into = _folded_in_source(handle, letter)
+        if into is not None:
+            folds[letter] = into
     if choice is None:
-        return found
-    if isinstance(choice, str):
-        for letter in strange:
-            free = [into for into in _WISHES.get(letter, "TZC") if into not in found.values()]
-            if letter not in found and free:
-                found[letter] = free[0]
-        lacking = [letter for letter in strange if letter not in found]
-        if lacking:
-            raise DimensionError(
-                f"a Modulo annotation folds one dimension into each of T, C and Z, and no room is left for "
-                f"{', '.join(lacking)} of {dims}: pick a position, as in transpose_to(handle, ..., {lacking[0]}=0)"
-            )
-        return found
-    _check(choice, dims)
-    return {letter: into for letter, into in choice.items() if dims[letter] != 1}
+        return folds
+    for letter in without_place:
+        preference = _PREFERENCES.get(letter, _DEFAULT_PREFERENCE)
+        free = [into for into in preference if into not in folds.values()]
+        if letter not in folds and free:
+            folds[letter] = free[0]
+    remaining = [letter for letter in without_place if letter not in folds]
+    if remaining:
+        raise DimensionError(
+            "a Modulo annotation folds one dimension into each of T, C and Z, and no room is left for "
+            f"{', '.join(remaining)} of {dims}: pick a position, as in "
+            f"transpose_to(handle, ..., {remaining[0]}=0)"
+        )
+    return folds
 
 
-def _check(choice: Mapping[str, str], dims: Dims) -> None:
+def _check_choice(choice: Mapping[str, str], dims: Dims) -> None:
     for letter, into in choice.items():
         if letter not in dims or letter in "TCZYXS":
             raise DimensionError(f"modulo={dict(choice)!r} names {letter!r}; this image has {dims}")
@@ -81,79 +88,89 @@ def _check(choice: Mapping[str, str], dims: Dims) -> None:
         )
 
 
-def _in_source(handle: ImageHandle, letter: str) -> str | None:
-    """Return where an OME-TIFF has folded a dimension: its reader puts the letter right behind."""
-    stored = handle.array.stored.order
-    before = stored[stored.find(letter) - 1] if stored.find(letter) > 0 else ""
-    if any(note.code == "named-axes" for note in handle.diagnostics):
+def _folded_in_source(handle: ImageHandle, letter: str) -> str | None:
+    """Return where an OME-TIFF had a dimension folded: its reader puts the letter right after that one."""
+    if handle.format != "ome-tiff":
+        return None
+    if any(diagnostic.code == "named-axes" for diagnostic in handle.diagnostics):
         return None  # the letters are the caller's
-    return before if handle.format == "ome-tiff" and before in {"T", "C", "Z"} else None
+    order = handle.array.stored.order
+    position = order.find(letter)
+    if position < 1 or order[position - 1] not in "TCZ":
+        return None
+    return order[position - 1]
 
 
-def folded_order(planes: str, folded: Mapping[str, str]) -> str:
-    """Put the letter of each folded dimension behind the one that it goes into."""
-    return "".join(
-        letter + "".join(own for own, into in folded.items() if into == letter) for letter in planes
-    )
+def insert_folded(planes: str, folds: Mapping[str, str]) -> str:
+    """Put the letter of each folded dimension after the one that it goes into."""
+    order = ""
+    for letter in planes:
+        inner = [folded for folded, into in folds.items() if into == letter]
+        order += letter + "".join(inner)
+    return order
 
 
 def in_file(dims: Dims) -> dict[str, str]:
-    """Return what an array in the order of a file has folded: T, C or Z by letter."""
+    """Return the folds of an array in the order of a file: T, C or Z by letter."""
     order = dims.order[: dims.order.index("Y")]
     return {letter: order[place - 1] for place, letter in enumerate(order) if letter not in "TCZ"}
 
 
-def sizes(dims: Dims) -> Dims:
-    """Return T, C and Z with what is folded into them, as the file counts planes, in its order."""
-    folded = in_file(dims)
+def plane_dims(dims: Dims) -> Dims:
+    """Return T, C and Z as the file counts planes, folded dimensions included, in its order."""
+    folded_sizes = {into: dims[letter] for letter, into in in_file(dims).items()}
     order = [letter for letter in dims.order[: dims.order.index("Y")] if letter in "TCZ"]
-    inside = {into: dims[letter] for letter, into in folded.items()}
-    return Dims("".join(order), tuple(dims[letter] * inside.get(letter, 1) for letter in order))
+    sizes = (dims[letter] * folded_sizes.get(letter, 1) for letter in order)
+    return Dims("".join(order), tuple(sizes))
 
 
 def annotations(
-    handle: ImageHandle, array: LazyArray, said: Mapping[str, Modulo]
+    handle: ImageHandle, array: LazyArray, source: Mapping[str, Modulo]
 ) -> tuple[Modulo, ...]:
-    """Describe what is folded.
+    """Describe the folded dimensions.
 
     Parameters
     ----------
     handle
-        What is written.
+        The image.
     array
         Its pixels in the order of the file.
-    said
-        What the source, an OME-TIFF, says of its folded dimensions, by letter.
+    source
+        Descriptions of the source, an OME-TIFF, by letter.
     """
-    return tuple(
-        _annotation(handle, array, letter, into, said)
-        for letter, into in in_file(array.dims).items()
-    )
+    folds = in_file(array.dims)
+    return tuple(_annotation(handle, array, letter, source, folds[letter]) for letter in folds)
 
 
 def _annotation(
-    handle: ImageHandle, array: LazyArray, letter: str, into: str, said: Mapping[str, Modulo]
+    handle: ImageHandle, array: LazyArray, letter: str, source: Mapping[str, Modulo], into: str
 ) -> Modulo:
-    positions = np.atleast_1d(np.array(array.view.picks[array.stored.order.index(letter)])).tolist()
-    known = next((axis for axis in handle.scene.coordinates if axis.letter == letter), None)
-    fits = known is not None and len(known.values) == array.stored[letter]
-    values = (
-        Coordinate(letter, tuple(known.values[at] for at in positions), known.unit)
-        if known and fits
-        else None
-    )
-    source = said.get(letter)
-    if source is not None:
-        whole = len(source.labels) == array.stored[letter]
-        labels = tuple(source.labels[at] for at in positions) if whole else ()
-        return Modulo(into, letter, len(positions), values, source.kind, source.description, labels)
-    kind = "phase" if letter == "H" and handle.format == "czi" else _KINDS.get(letter, "other")
-    # Where the reader would make another letter of the kind, the description tells this one.
-    return Modulo(
-        into,
-        letter,
-        len(positions),
-        values,
-        kind,
-        None if MODULO_LETTERS[kind] == letter else letter,
-    )
+    pick = array.view.picks[array.stored.order.index(letter)]
+    positions = (pick,) if isinstance(pick, int) else tuple(pick)
+    stored_size = array.stored[letter]
+    values = _pick_values(handle, letter, positions, stored_size)
+    described = source.get(letter)
+    if described is not None:
+        labels: tuple[str, ...] = ()
+        if len(described.labels) == stored_size:
+            labels = tuple(described.labels[position] for position in positions)
+        return Modulo(
+            into, letter, len(positions), values, described.kind, described.description, labels
+        )
+    kind = _KINDS.get(letter, "other")
+    if letter == "H" and handle.format == "czi":
+        kind = "phase"  # H is a phase in ZISRAW, a lifetime in OME
+    # A reader would choose another letter for the kind; the description keeps this one.
+    description = None if MODULO_LETTERS[kind] == letter else letter
+    return Modulo(into, letter, len(positions), values, kind, description)
+
+
+def _pick_values(
+    handle: ImageHandle, letter: str, positions: tuple[int, ...], stored_size: int
+) -> Coordinate | None:
+    """Return the coordinates of the positions; ``None`` where there are none, or another number of them."""
+    for axis in handle.scene.coordinates:
+        if axis.letter == letter and len(axis.values) == stored_size:
+            values = tuple(axis.values[position] for position in positions)
+            return Coordinate(letter, values, axis.unit)
+    return None

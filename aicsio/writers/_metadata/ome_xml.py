@@ -1,26 +1,33 @@
-"""Records -> OME-XML text, schema 2016-06: the way back of ``aicsio._ome.model``.
+"""Records -> OME-XML text, schema 2016-06: the inverse of ``aicsio._ome.model``.
 
-Rule kept here: pure functions. What comes out is valid against the schema; what the schema cannot hold is left out and
-named in a diagnostic, never bent. The text is the same for the same records: no UUID, no date of writing.
+Rule kept here: pure functions. The text is valid against the schema; a value that the schema cannot
+hold is left out and reported, never bent. The text is the same for the same records: no UUID, no
+date of writing. ElementTree escapes and orders; this module decides what is legal.
 
-Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd and the OME-TIFF specification
-(https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html).
+Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd and the OME-TIFF
+specification (https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html).
 """
 
 import datetime as dt
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from aicsio._ome.model import Modulo, OmeImage
+from aicsio._ome.model import Modulo, OmeImage, TiffData
 from aicsio._ome.schema import NAMESPACE
 from aicsio.records import Channel, Diagnostic, Objective, Planes
-from aicsio.writers._metadata.original_text import Original
+from aicsio.writers._metadata import original_text
+from aicsio.writers._metadata.original_text import OriginalText
 
 MODULO = "openmicroscopy.org/omero/dimension/modulo"
-"""Namespace of annotations that tell folded dimensions."""
+"""Namespace of annotations that describe folded dimensions."""
+_MODULO_CONTENT = "http://www.openmicroscopy.org/Schemas/Additions/2011-09"
+_SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 PIXEL_TYPES: Mapping[str, str] = {
     "int8": "int8", "int16": "int16", "int32": "int32", "uint8": "uint8", "uint16": "uint16", "uint32": "uint32",
@@ -36,19 +43,27 @@ _MEDIA = {
     "glycerin": "Glycerol",
     "wat": "Water",
 }
-"""What makers call media that the schema knows by another name."""
+"""Makers' names of media that the schema has under another name."""
+_PLANE_FACTS = (
+    ("DeltaT", "time", "s"), ("ExposureTime", "exposure", "s"), ("PositionX", "x", "µm"),
+    ("PositionY", "y", "µm"), ("PositionZ", "z", "µm"),
+)  # fmt: skip
+"""Attribute of Plane, column of ``Planes``, unit."""
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-# Compiled when first needed: so wide a set takes as long as the import of the rest of this module.
+# A text, compiled when it is first needed: for so wide a set that takes as long as the import of the
+# rest of this module.
 _ILLEGAL = "[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-# White space other than blanks could be written as character references, but Bio-Formats reads no text with "&#" in it.
-_REPLACEMENTS = dict.fromkeys("\t\n\r", " ")
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+# ElementTree writes white space other than blanks in attributes as character references, but
+# Bio-Formats reads no text with "&#" in it.
+_BLANKS = dict.fromkeys("\t\n\r", " ")
+_LINES = dict.fromkeys("\t\n")
 
-Attributes = Mapping[str, str | int | float | None]
+Value: TypeAlias = str | int | float | None
+Attributes: TypeAlias = Mapping[str, Value]
 
 
-def ome_xml(
-    images: Sequence[tuple[OmeImage, str]], creator: str, originals: Sequence[Original] = ()
+def make_ome_xml(
+    images: Sequence[tuple[OmeImage, str]], creator: str, originals: Sequence[OriginalText] = ()
 ) -> tuple[bytes, tuple[Diagnostic, ...]]:
     """Write the metadata of images.
 
@@ -56,275 +71,313 @@ def ome_xml(
     ----------
     images
         Each with the name of its numpy type. ``sizes.C`` counts samples; ``planes`` runs over the letters of ``order``
-        without ``YX``; ``tiff_data`` says where its planes are, and is empty where there is no file.
+        without ``YX``; ``tiff_data`` lists the places of its planes, and is empty where there is no file.
     creator
         Name and version of the program that writes.
     originals
-        Metadata of sources to keep as they are.
+        Metadata texts of sources to keep whole.
 
     Returns
     -------
     tuple
-        The text, and what could not be said in it.
+        The text in UTF-8, and the metadata that it cannot hold.
     """
-    lost: list[Diagnostic] = []
-    parts = ['<?xml version="1.0" encoding="UTF-8"?>\n']
-    schema = f"{NAMESPACE} {NAMESPACE}/ome.xsd"
-    parts.append(f'<OME xmlns="{NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ')
-    parts.append(f'xsi:schemaLocation="{schema}"{_attributes({"Creator": creator}, lost)}>')
-    lenses = {
-        index: image.objective
-        for index, (image, _) in enumerate(images)
-        if image.objective is not None
-    }
-    for index, lens in lenses.items():
-        parts += _instrument(index, lens, lost)
-    for index, (image, type_name) in enumerate(images):
-        linked = [
-            original.identity(number)
-            for number, original in enumerate(originals)
-            if index in original.images
-        ]
-        parts += _image(index, image, type_name, linked, lost)
-    annotations = [
-        _modulo(index, image.modulo, lost)
-        for index, (image, _) in enumerate(images)
-        if image.modulo
-    ]
-    annotations += [original.annotation(number, lost) for number, original in enumerate(originals)]
-    if annotations:
-        parts += ["<StructuredAnnotations>", *annotations, "</StructuredAnnotations>"]
-    parts.append("</OME>")
-    return "".join(parts).encode(), tuple(lost)
+    builder = _OmeBuilder()
+    text = builder.build(images, creator, originals)
+    if originals:
+        text = original_text.append_annotations(text, originals, builder.not_kept)
+    return text, tuple(builder.not_kept)
 
 
-def _image(
-    index: int, image: OmeImage, type_name: str, linked: Sequence[str], lost: list[Diagnostic]
-) -> Iterator[str]:
-    where = f"Image:{index}"
-    yield f"<Image{_attributes({'ID': where, 'Name': image.name}, lost)}>"
-    acquired = _date_time(image.acquired, where, lost)
-    if acquired is not None:
-        yield f"<AcquisitionDate>{acquired}</AcquisitionDate>"
-    if image.description is not None:
-        yield f"<Description>{escaped(image.description, f'{where} Description', lost)}</Description>"
-    if image.objective is not None:
-        yield f'<InstrumentRef ID="Instrument:{index}"/><ObjectiveSettings ID="Objective:{index}:0"/>'
-    yield f"<Pixels{_attributes(_pixels(index, image, type_name, lost), lost)}>"
-    for number, channel in enumerate(image.channels):
-        yield f"<Channel{_attributes(_channel(f'Channel:{index}:{number}', channel, lost), lost)}/>"
-    if not image.tiff_data:
-        yield "<MetadataOnly/>"
-    for run in image.tiff_data:
-        first = {"IFD": run.ifd, "PlaneCount": run.planes}
-        yield f"<TiffData{_attributes(first | {'FirstZ': run.z, 'FirstC': run.c, 'FirstT': run.t}, lost)}/>"
-    if image.planes is not None:
-        yield from _planes(image.planes, where, lost)
-    yield "</Pixels>"
-    yield from (
-        f'<AnnotationRef ID="{name}"/>'
-        for name in [f"Annotation:Modulo:{index}"] * bool(image.modulo)
-    )
-    yield from (f'<AnnotationRef ID="{name}"/>' for name in linked)
-    yield "</Image>"
+class _OmeBuilder:
+    """Builds one document. Not a record: it gathers the values that the document cannot hold."""
 
+    def __init__(self) -> None:
+        self.not_kept: list[Diagnostic] = []
 
-def _pixels(index: int, image: OmeImage, type_name: str, lost: list[Diagnostic]) -> Attributes:
-    where = f"Pixels:{index}"
-    attributes: dict[str, str | int | float | None] = {
-        "ID": where,
-        "DimensionOrder": image.order[::-1],
-        "Type": PIXEL_TYPES[type_name],
-        "BigEndian": "false",
-        "Interleaved": "true"
-        if any(channel.samples > 1 for channel in image.channels)
-        else "false",
-    }
-    attributes |= {f"Size{letter}": image.sizes[letter] for letter in "XYZCT"}
-    for letter in "XYZ":
-        size = _positive(getattr(image.pixel_size, letter), f"PhysicalSize{letter}", where, lost)
-        attributes[f"PhysicalSize{letter}"] = size
-        attributes[f"PhysicalSize{letter}Unit"] = None if size is None else "µm"
-    step = image.time_step
-    if step is not None and is_float(step):
-        attributes |= {"TimeIncrement": step, "TimeIncrementUnit": "s"}
-    elif step is not None:
-        lost.append(_not_kept(where, f"TimeIncrement {step!r}: not a finite number"))
-    return attributes
-
-
-def _channel(name: str, channel: Channel, lost: list[Diagnostic]) -> Attributes:
-    emission = _positive(channel.emission, "EmissionWavelength", name, lost)
-    excitation = _positive(channel.excitation, "ExcitationWavelength", name, lost)
-    color = channel.color
-    return {
-        "ID": name,
-        "Name": channel.name,
-        # The schema holds RGBA in a signed 32-bit integer.
-        "Color": None if color is None else color - (1 << 32) if color >= 1 << 31 else color,
-        "EmissionWavelength": emission,
-        "EmissionWavelengthUnit": None if emission is None else "nm",
-        "ExcitationWavelength": excitation,
-        "ExcitationWavelengthUnit": None if excitation is None else "nm",
-        "Fluor": channel.fluor,
-        "SamplesPerPixel": channel.samples,
-    }
-
-
-def _instrument(index: int, lens: Objective, lost: list[Diagnostic]) -> Iterator[str]:
-    where = f"Objective:{index}:0"
-    told = (lens.immersion or "").strip().lower()
-    immersion = next((known for known in _IMMERSIONS if known.lower() == told), _MEDIA.get(told))
-    if immersion is not None and told in _MEDIA:
-        lost.append(
-            _not_kept(where, f"Immersion {lens.immersion!r}, which is written as {immersion!r}")
+    def build(
+        self,
+        images: Sequence[tuple[OmeImage, str]],
+        creator: str,
+        originals: Sequence[OriginalText],
+    ) -> bytes:
+        # A default namespace as an attribute: ElementTree has no other way to write one beside
+        # elements of no namespace, which the content of Modulo annotations is.
+        root = Element(
+            "OME",
+            {
+                "xmlns": NAMESPACE,
+                "xmlns:xsi": _SCHEMA_INSTANCE,
+                "xsi:schemaLocation": f"{NAMESPACE} {NAMESPACE}/ome.xsd",
+                **self._legal({"Creator": creator}),
+            },
         )
-    elif lens.immersion is not None and immersion is None:
-        lost.append(
-            _not_kept(
-                where, f"Immersion {lens.immersion!r}: the schema knows {', '.join(_IMMERSIONS)}"
-            )
-        )
-    numbers = {"LensNA": lens.aperture, "NominalMagnification": lens.magnification}
-    known = {
-        name: value for name, value in numbers.items() if value is not None and is_float(value)
-    }
-    lost += [
-        _not_kept(where, f"{name} {value!r}: not a finite number")
-        for name, value in numbers.items()
-        if value is not None and name not in known
-    ]
-    attributes = {"ID": where, "Model": lens.name, "Immersion": immersion, **known}
-    yield f'<Instrument ID="Instrument:{index}"><Objective{_attributes(attributes, lost)}/></Instrument>'
+        for index, (image, _) in enumerate(images):
+            if image.objective is not None:
+                self._add_instrument(root, index, image.objective)
+        annotations_of = _annotation_identities(images, originals)
+        for index, (image, type_name) in enumerate(images):
+            self._add_image(root, index, image, type_name, annotations_of[index])
+        folded = [(index, image) for index, (image, _) in enumerate(images) if image.modulo]
+        if folded:
+            annotations = SubElement(root, "StructuredAnnotations")
+            for index, image in folded:
+                self._add_modulo(annotations, index, image.modulo)
+        text: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+        return text
 
+    # ------------------------------------------------------------ elements
 
-def _planes(planes: Planes, where: str, lost: list[Diagnostic]) -> Iterator[str]:
-    """One element for each plane of which something is known."""
-    facts = (("DeltaT", "time", "s"), ("ExposureTime", "exposure", "s"),
-             ("PositionX", "x", "µm"), ("PositionY", "y", "µm"), ("PositionZ", "z", "µm"))  # fmt: skip
-    columns = [(name, unit, planes.column(field)) for name, field, unit in facts]
-    known = [(name, unit, column) for name, unit, column in columns if column is not None]
-    for name, _, column in known:
-        wild = sum(not is_float(value) for value in column[~np.isnan(column)].tolist())
-        if wild:
-            lost.append(_not_kept(where, f"{name} of {wild} planes: not finite numbers"))
-    for position in np.ndindex(planes.dims.shape):
-        at = dict(zip(planes.dims, position, strict=True))
-        values = [(name, unit, float(column[position])) for name, unit, column in known]
-        told = "".join(
-            f' {name}="{value!r}" {name}Unit="{unit}"'
-            for name, unit, value in values
-            if is_float(value)
-        )
-        if told:
-            yield f'<Plane TheZ="{at.get("Z", 0)}" TheT="{at.get("T", 0)}" TheC="{at.get("C", 0)}"{told}/>'
+    def _add(self, parent: Element, name: str, attributes: Attributes | None = None) -> Element:
+        return SubElement(parent, name, self._legal(attributes or {}))
 
+    def _add_image(
+        self,
+        root: Element,
+        index: int,
+        image: OmeImage,
+        type_name: str,
+        annotations: Iterable[str],
+    ) -> None:
+        identity = f"Image:{index}"
+        element = self._add(root, "Image", {"ID": identity, "Name": image.name})
+        acquired = self._date_time(image.acquired, identity)
+        if acquired is not None:
+            self._add(element, "AcquisitionDate").text = acquired
+        if image.description is not None:
+            description = self._text(image.description, f"{identity} Description")
+            self._add(element, "Description").text = description
+        if image.objective is not None:
+            self._add(element, "InstrumentRef", {"ID": f"Instrument:{index}"})
+            self._add(element, "ObjectiveSettings", {"ID": f"Objective:{index}:0"})
+        self._add_pixels(element, index, image, type_name)
+        for annotation in annotations:
+            self._add(element, "AnnotationRef", {"ID": annotation})
 
-def _modulo(index: int, folded: Sequence[Modulo], lost: list[Diagnostic]) -> str:
-    """Tell the folded dimensions of an image (6D, 7D and 8D storage)."""
-    parts = []
-    for one in sorted(folded, key=lambda modulo: "ZTC".index(modulo.along)):
-        values = None if one.values is None or one.labels else _range_of(one.values.values)
-        unit = None if one.values is None else one.values.unit
-        attributes = {
-            "Type": one.kind,
-            "TypeDescription": one.description,
-            "Unit": unit,
-            **(values or {}),
+    def _add_pixels(self, parent: Element, index: int, image: OmeImage, type_name: str) -> None:
+        identity = f"Pixels:{index}"
+        interleaved = any(channel.samples > 1 for channel in image.channels)
+        attributes: dict[str, Value] = {
+            "ID": identity,
+            "DimensionOrder": image.order[::-1],  # OME names the fastest dimension first
+            "Type": PIXEL_TYPES[type_name],
+            "BigEndian": "false",
+            "Interleaved": str(interleaved).lower(),
         }
-        labels = list(one.labels) or [f"{one.letter}{position}" for position in range(one.size)]
-        if one.values is not None and not one.labels:
-            labels = [number(value) for value in one.values.values]
-        inside = (
-            ""
-            if values
-            else "".join(f"<Label>{escaped(label, 'Label', lost)}</Label>" for label in labels)
-        )
-        name = f"ModuloAlong{one.along}"
-        parts.append(f"<{name}{_attributes(attributes, lost)}>{inside}</{name}>")
-    # In the namespace of OME, a Label would be a region of interest.
-    value = f'<Modulo xmlns="" namespace="http://www.openmicroscopy.org/Schemas/Additions/2011-09">{"".join(parts)}</Modulo>'
-    identity = f'ID="Annotation:Modulo:{index}" Namespace="{MODULO}"'
-    return f"<XMLAnnotation {identity}><Value>{value}</Value></XMLAnnotation>"
+        for letter in "XYZCT":
+            attributes[f"Size{letter}"] = image.sizes[letter]
+        for letter in "XYZ":
+            name, size = f"PhysicalSize{letter}", getattr(image.pixel_size, letter)
+            attributes |= self._length(name, size, "µm", identity)
+        attributes |= self._time_increment(image.time_step, identity)
+        pixels = self._add(parent, "Pixels", attributes)
+        for number, channel in enumerate(image.channels):
+            self._add_channel(pixels, f"Channel:{index}:{number}", channel)
+        if not image.tiff_data:
+            self._add(pixels, "MetadataOnly")
+        for run in image.tiff_data:
+            self._add(pixels, "TiffData", _tiff_data(run))
+        if image.planes is not None:
+            self._add_planes(pixels, image.planes, f"Image:{index}")
+
+    def _add_channel(self, pixels: Element, identity: str, channel: Channel) -> None:
+        color = channel.color
+        if color is not None and color >= 1 << 31:
+            color -= 1 << 32  # the schema holds RGBA in a signed 32-bit integer
+        attributes: dict[str, Value] = {"ID": identity, "Name": channel.name, "Color": color}
+        attributes |= self._length("EmissionWavelength", channel.emission, "nm", identity)
+        attributes |= self._length("ExcitationWavelength", channel.excitation, "nm", identity)
+        attributes |= {"Fluor": channel.fluor, "SamplesPerPixel": channel.samples}
+        self._add(pixels, "Channel", attributes)
+
+    def _add_instrument(self, root: Element, index: int, lens: Objective) -> None:
+        identity = f"Objective:{index}:0"
+        attributes: dict[str, Value] = {
+            "ID": identity,
+            "Model": lens.name,
+            "Immersion": self._immersion(lens.immersion, identity),
+        }
+        for name, value in (
+            ("LensNA", lens.aperture),
+            ("NominalMagnification", lens.magnification),
+        ):
+            if value is not None and is_float(value):
+                attributes[name] = value
+            elif value is not None:
+                self._report(identity, f"{name} {value!r}: not a finite number")
+        instrument = self._add(root, "Instrument", {"ID": f"Instrument:{index}"})
+        self._add(instrument, "Objective", attributes)
+
+    def _add_planes(self, pixels: Element, planes: Planes, image: str) -> None:
+        """Add one element for each plane with a known fact."""
+        columns = []
+        for name, field, unit in _PLANE_FACTS:
+            column = planes.column(field)
+            if column is None:
+                continue
+            columns.append((name, unit, column))
+            illegal = sum(not is_float(value) for value in column[~np.isnan(column)].tolist())
+            if illegal:
+                self._report(image, f"{name} of {illegal} planes: not finite numbers")
+        for position in np.ndindex(planes.dims.shape):
+            attributes: dict[str, str] = {}
+            for name, unit, column in columns:
+                value = float(column[position])
+                if is_float(value):
+                    attributes[name], attributes[f"{name}Unit"] = repr(value), unit
+            if attributes:
+                index = dict(zip(planes.dims, position, strict=True))
+                places = {f"The{letter}": str(index.get(letter, 0)) for letter in "ZTC"}
+                # All values are numbers and units, so they need no check of characters.
+                SubElement(pixels, "Plane", places | attributes)
+
+    def _add_modulo(self, annotations: Element, index: int, folded: Sequence[Modulo]) -> None:
+        """Describe the folded dimensions of an image (6D, 7D and 8D storage)."""
+        identity = {"ID": f"Annotation:Modulo:{index}", "Namespace": MODULO}
+        annotation = self._add(annotations, "XMLAnnotation", identity)
+        value = self._add(annotation, "Value")
+        # In the namespace of OME, a Label would be a region of interest.
+        modulo = self._add(value, "Modulo", {"xmlns": "", "namespace": _MODULO_CONTENT})
+        for fold in sorted(folded, key=lambda fold: "ZTC".index(fold.along)):
+            self._add_fold(modulo, fold)
+
+    def _add_fold(self, modulo: Element, fold: Modulo) -> None:
+        attributes: dict[str, Value] = {"Type": fold.kind, "TypeDescription": fold.description}
+        labels = list(fold.labels)
+        value_range = None
+        if fold.values is not None:
+            attributes["Unit"] = fold.values.unit
+            if not labels:
+                value_range = _range_of(fold.values.values)
+                labels = list(map(to_text, fold.values.values))
+        if value_range is not None:
+            self._add(modulo, f"ModuloAlong{fold.along}", {**attributes, **value_range})
+            return
+        element = self._add(modulo, f"ModuloAlong{fold.along}", attributes)
+        for label in labels or [f"{fold.letter}{position}" for position in range(fold.size)]:
+            self._add(element, "Label").text = self._text(label, "Label")
+
+    # ------------------------------------------------------------ values
+
+    def _report(self, where: str, message: str) -> None:
+        self.not_kept.append(Diagnostic("not-kept", message, where))
+
+    def _length(self, name: str, value: float | None, unit: str, where: str) -> dict[str, Value]:
+        """Return the attributes of a positive number and its unit; none where it is unknown or illegal."""
+        if value is None:
+            return {}
+        if value > 0 and is_float(value):
+            return {name: float(value), f"{name}Unit": unit}
+        self._report(where, f"{name} {value!r}: not a positive number")
+        return {}
+
+    def _time_increment(self, step: float | None, where: str) -> dict[str, Value]:
+        if step is None:
+            return {}
+        if is_float(step):
+            return {"TimeIncrement": float(step), "TimeIncrementUnit": "s"}
+        self._report(where, f"TimeIncrement {step!r}: not a finite number")
+        return {}
+
+    def _immersion(self, medium: str | None, where: str) -> str | None:
+        """Return the schema's name of a medium; report where it is another one, or missing."""
+        if medium is None:
+            return None
+        spelled = medium.strip().lower()
+        for name in _IMMERSIONS:
+            if name.lower() == spelled:
+                return name
+        if spelled in _MEDIA:
+            name = _MEDIA[spelled]
+            self._report(where, f"Immersion {medium!r}, which is written as {name!r}")
+            return name
+        known = ", ".join(_IMMERSIONS)
+        self._report(where, f"Immersion {medium!r}: the schema knows {known}")
+        return None
+
+    def _date_time(self, text: str | None, where: str) -> str | None:
+        if text is None:
+            return None
+        legal = to_date_time(text)
+        if legal is None:
+            self._report(where, f"AcquisitionDate {text!r}: not a date and time of ISO 8601")
+        return legal
+
+    def _text(self, text: str, where: str) -> str:
+        """Return the text of an element; characters that XML cannot hold are replaced and reported."""
+        plain = text.replace("\r\n", "\n")
+        legal = re.sub(_ILLEGAL, lambda match: match[0] if match[0] in _LINES else "\ufffd", plain)
+        if legal != plain:
+            self._report(where, "XML cannot hold all characters of the text")
+        return legal
+
+    def _legal(self, attributes: Attributes) -> dict[str, str]:
+        """Return attributes as texts, without those that are ``None``."""
+        texts: dict[str, str] = {}
+        for name, value in attributes.items():
+            if value is None:
+                continue
+            text = repr(float(value)) if isinstance(value, float) else str(value)
+            legal = re.sub(_ILLEGAL, lambda match: _BLANKS.get(match[0], "\ufffd"), text)
+            if legal != text:
+                where = str(attributes.get("ID", ""))
+                self._report(
+                    where, f"{name} {text!r}: an attribute of XML cannot hold all its characters"
+                )
+            texts[name] = legal
+        return texts
 
 
-def _range_of(values: Sequence[float]) -> Attributes | None:
-    """Return even values by their ends; ``None`` where a reader would not find each of them again."""
+def _annotation_identities(
+    images: Sequence[tuple[OmeImage, str]], originals: Sequence[OriginalText]
+) -> list[list[str]]:
+    """Return the annotations that each image refers to."""
+    identities: list[list[str]] = []
+    for index, (image, _) in enumerate(images):
+        identities.append([f"Annotation:Modulo:{index}"] if image.modulo else [])
+    for number, original in enumerate(originals):
+        for index in original.images:
+            identities[index].append(original.identity(number))
+    return identities
+
+
+def _tiff_data(run: TiffData) -> dict[str, Value]:
+    return {
+        "IFD": run.ifd,
+        "PlaneCount": run.planes,
+        "FirstZ": run.z,
+        "FirstC": run.c,
+        "FirstT": run.t,
+    }
+
+
+def _range_of(values: Sequence[float]) -> dict[str, Value] | None:
+    """Return even values by their ends; ``None`` where a reader would not compute each of them again."""
     if len(values) < 2:
         return None
     start, step = values[0], values[1] - values[0]
-    if (
-        not step
-        or not math.isfinite(step)
-        or any(start + step * i != value for i, value in enumerate(values))
-    ):
+    if not step or not math.isfinite(step):
         return None
-    return {"Start": number(start), "Step": number(step), "End": number(values[-1])}
+    if any(start + step * index != value for index, value in enumerate(values)):
+        return None
+    return {"Start": to_text(start), "Step": to_text(step), "End": to_text(values[-1])}
 
 
-# ---------------------------------------------------------------- values
-
-
-def number(value: float) -> str:
-    """Write a number so that it is read as it was."""
-    return (
-        str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
-    )
-
-
-def escaped(text: str, where: str, lost: list[Diagnostic]) -> str:
-    """Write text between elements; what XML cannot hold is replaced and told."""
-    plain = text.replace("\r\n", "\n")
-    legal = re.sub(_ILLEGAL, lambda found: found[0] if found[0] in "\t\n" else "\ufffd", plain)
-    if legal != plain:
-        lost.append(_not_kept(where, "XML cannot hold all characters of the text"))
-    return legal.translate(_ESCAPES)
-
-
-def _attributes(values: Attributes, lost: list[Diagnostic]) -> str:
-    parts = []
-    for name, value in values.items():
-        if value is None:
-            continue
-        text = repr(float(value)) if isinstance(value, float) else str(value)
-        legal = re.sub(_ILLEGAL, lambda found: _REPLACEMENTS.get(found[0], "\ufffd"), text)
-        if legal != text:
-            where = str(values.get("ID", ""))
-            lost.append(
-                _not_kept(
-                    where, f"{name} {text!r}: an attribute of XML cannot hold all its characters"
-                )
-            )
-        parts.append(f' {name}="{legal.translate(_ESCAPES)}"')
-    return "".join(parts)
-
-
-def _not_kept(where: str, what: str) -> Diagnostic:
-    return Diagnostic("not-kept", what, where)
+def to_text(value: float) -> str:
+    """Write a number so that reading it gives the same number."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(float(value))
 
 
 def is_float(value: float) -> bool:
-    """Whether a number is one to the schema."""
-    # xsd:float is IEEE single precision: what is beyond it would come back as 0 or infinity.
+    """Whether the schema has such a number."""
+    # xsd:float is IEEE single precision: numbers beyond it would come back as 0 or infinity.
     return value == 0 or (math.isfinite(value) and 1.2e-38 < abs(value) < 3.4e38)
 
 
-def _positive(value: float | None, name: str, where: str, lost: list[Diagnostic]) -> float | None:
-    if value is None or (value > 0 and is_float(value)):
-        return value
-    lost.append(_not_kept(where, f"{name} {value!r}: not a positive number"))
-    return None
-
-
-def _date_time(text: str | None, where: str, lost: list[Diagnostic]) -> str | None:
-    legal = None if text is None else date_time(text)
-    if text is not None and legal is None:
-        lost.append(_not_kept(where, f"AcquisitionDate {text!r}: not a date and time of ISO 8601"))
-    return legal
-
-
-def date_time(text: str) -> str | None:
-    """Return what xsd:dateTime takes, or ``None``; a date without a time is not completed."""
+def to_date_time(text: str) -> str | None:
+    """Return a legal xsd:dateTime, or ``None``; a date without a time is not completed."""
     candidate = text.strip()
     if not _DATE_TIME.fullmatch(candidate):
         return None

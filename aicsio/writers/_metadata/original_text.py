@@ -1,15 +1,16 @@
-"""The metadata text of a source, kept whole inside OME-XML, and found again.
+"""The metadata text of a source, kept whole inside OME-XML, and read back.
 
-Rule kept here: XML goes into an XML annotation as the elements that it is, anything else into a comment. It is kept for
-people and programs that know its format; nothing of it is looked at here.
+Rule kept here: XML goes into an XML annotation as elements, anything else into a comment. It is kept
+for people and programs that know its format; nothing here interprets it.
 """
 
 import re
-from xml.sax.saxutils import escape
+from collections.abc import Sequence
 
 import attrs
 
 from aicsio._ome import schema
+from aicsio._ome.schema import Tree, tag
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, ImageHandle
 from aicsio.steps import verb
@@ -19,34 +20,70 @@ __all__ = ["original_metadata"]
 
 ORIGINAL = "aicsio.readthedocs.io/original-metadata"
 """Namespace of the annotations."""
+_ILLEGAL_IN_TEXT = "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""Characters that XML 1.0 has no way to write (section 2.2), and the carriage return, which it normalises."""
 
 
 @attrs.frozen
-class Original:
-    """The text of one source."""
+class OriginalText:
+    """The metadata text of one source."""
 
     format: str
     """Name of its format."""
     text: str
-    """What ``metadata`` of its handle says."""
+    """``metadata`` of its handle."""
     images: tuple[int, ...]
-    """Which images came from it."""
+    """Indices of the images that came from it."""
 
     def identity(self, number: int) -> str:
-        """ID of the annotation."""
+        """Return the ID of the annotation."""
         return f"Annotation:Original:{number}"
 
-    def annotation(self, number: int, lost: list[Diagnostic]) -> str:
-        """Write the annotation."""
-        fragment = _fragment(self.text)
-        kind = "CommentAnnotation" if fragment is None else "XMLAnnotation"
-        value = _comment(self.text, self.format, lost) if fragment is None else fragment
-        head = f'ID="{self.identity(number)}" Namespace="{ORIGINAL}"'
-        return f"<{kind} {head}><Description>{escape(self.format)}</Description><Value>{value}</Value></{kind}>"
+
+def append_annotations(
+    text: bytes, originals: Sequence[OriginalText], not_kept: list[Diagnostic]
+) -> bytes:
+    """Append an annotation for each text to a document.
+
+    Parameters
+    ----------
+    text
+        OME-XML; its images refer to the annotations already.
+    originals
+        The texts.
+    not_kept
+        Takes a diagnostic for characters that XML cannot hold.
+    """
+    from lxml import etree
+
+    root = schema.parse(text.decode())
+    parent = root.find(tag("StructuredAnnotations"))
+    if parent is None:
+        parent = etree.SubElement(root, tag("StructuredAnnotations"))
+    for number, original in enumerate(originals):
+        parent.append(_annotation(original, number, not_kept))
+    written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return written
 
 
-def _fragment(text: str) -> str | None:
-    """Return the root element of an XML text as it can stand inside OME; ``None`` when it is no XML, or OME itself."""
+def _annotation(original: OriginalText, number: int, not_kept: list[Diagnostic]) -> Tree:
+    from lxml import etree
+
+    content = _parse_fragment(original.text)
+    kind = "CommentAnnotation" if content is None else "XMLAnnotation"
+    attributes = {"ID": original.identity(number), "Namespace": ORIGINAL}
+    annotation: Tree = etree.Element(tag(kind), attributes)
+    etree.SubElement(annotation, tag("Description")).text = original.format
+    value = etree.SubElement(annotation, tag("Value"))
+    if content is None:
+        value.text = _comment(original.text, original.format, not_kept)
+    else:
+        value.append(content)
+    return annotation
+
+
+def _parse_fragment(text: str) -> Tree | None:
+    """Return the root element of an XML text; ``None`` when it is no XML, or is OME itself."""
     from lxml import etree
 
     if not text.lstrip("\ufeff \t\r\n").startswith("<"):
@@ -55,30 +92,33 @@ def _fragment(text: str) -> str | None:
         root = schema.parse(text)
     except CorruptFileError:
         return None
-    if any("openmicroscopy.org/" in str(element.tag) for element in root.iter()):
-        return None  # it would be taken for a part of what it stands in
     for element in root.iter():
+        if "openmicroscopy.org/" in str(element.tag):
+            return None  # readers would take it for a part of the document that holds it
         for name, value in element.attrib.items():
             element.set(name, clean_attribute(value))
         element.text, element.tail = clean_text(element.text), clean_text(element.tail)
-    written = etree.tostring(root, encoding="unicode", with_tail=False)
-    # Without a declaration of its own it would fall into the namespace of OME.
-    return written if None in root.nsmap else re.sub(r"^<([^\s/>]+)", r'<\1 xmlns=""', written)
+    root.tail = None
+    if None in root.nsmap:
+        return root
+    # Without a declaration of its own the element would fall into the namespace of OME, and lxml
+    # writes `xmlns=""` only for elements that were read with it.
+    written = etree.tostring(root, encoding="unicode")
+    return schema.parse(re.sub(r"^<([^\s/>]+)", r'<\1 xmlns=""', written))
 
 
-def _comment(text: str, name: str, lost: list[Diagnostic]) -> str:
+def _comment(text: str, format_name: str, not_kept: list[Diagnostic]) -> str:
     plain = text.replace("\r\n", "\n").rstrip("\0")
-    legal = re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", plain)
+    legal = re.sub(_ILLEGAL_IN_TEXT, "\ufffd", plain)
     if legal != plain:
-        lost.append(
-            Diagnostic("not-kept", "characters of the original metadata that XML cannot hold", name)
-        )
-    return escape(legal)
+        message = "characters of the original metadata that XML cannot hold"
+        not_kept.append(Diagnostic("not-kept", message, format_name))
+    return legal
 
 
 @verb
 def original_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
-    """Find the metadata of the sources that an OME-TIFF was written from, as their formats have them.
+    """Return the metadata texts of the sources that an OME-TIFF was written from.
 
     Parameters
     ----------
@@ -90,6 +130,11 @@ def original_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     tuple of str
         One text for each source; empty where none was kept. XML has the same elements as the text of the source, not
         the same bytes: comments are gone, and line breaks inside attributes are blanks.
+
+    Raises
+    ------
+    CorruptFileError
+        When the OME-XML of the handle holds such a text and cannot be parsed.
 
     Examples
     --------
@@ -107,12 +152,12 @@ def original_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     return tuple(_text_of(value) for value in values)
 
 
-def _text_of(value: schema.Tree) -> str:
+def _text_of(value: Tree) -> str:
     from lxml import etree
 
     if not len(value):
         return str(value.text or "")
-    root = value[0]
-    alone = etree.fromstring(etree.tostring(root, with_tail=False))
+    # Parsed anew, the element loses the namespaces of the document around it.
+    alone = etree.fromstring(etree.tostring(value[0], with_tail=False))
     etree.cleanup_namespaces(alone)
     return re.sub(r'^(<[^\s/>]+) xmlns=""', r"\1", etree.tostring(alone, encoding="unicode"))

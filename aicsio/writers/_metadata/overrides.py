@@ -1,11 +1,13 @@
-"""What the caller says of the images, in place of what the source does.
+"""Metadata that the caller gives, in place of the source's.
 
-Rule kept here: pure functions of values. What cannot be written as it is given raises: an argument is not dropped.
+Rule kept here: pure functions of values. A value that cannot be written as it is given raises: an
+argument is never dropped.
 """
 
 import datetime as dt
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
@@ -14,13 +16,17 @@ from aicsio._ome.model import OmeImage
 from aicsio.errors import CorruptFileError, DimensionError, WriteError
 from aicsio.records import Channel, Dims, PixelSize, Planes
 from aicsio.writers._metadata import ome_xml
+from aicsio.writers.options import ColorValue, WriteOptions
 
-Color = str | int | None
+PLANE_COLUMNS = ("time", "exposure", "x", "y", "z")
+"""Columns of ``Planes``."""
+_MAX_COLOR = (1 << 32) - 1
+_HEX_COLOR = re.compile("#([0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
 
 
 @attrs.frozen
-class Given:
-    """Arguments of ``write_ome_tiff`` that are about metadata; ``None`` for what the source says."""
+class MetadataOverrides:
+    """The options about metadata, in one form; ``None`` keeps the source's value."""
 
     scene_names: tuple[str, ...] | None = None
     """Names, one for each image."""
@@ -37,56 +43,52 @@ class Given:
     description: str | None = None
     """A text about each image."""
     ome: str | None = None
-    """A whole document, schema 2016-06 or before."""
+    """A whole document, schema 2016-06 or earlier."""
     images: tuple[OmeImage, ...] = ()
-    """What the document says."""
+    """The images of that document."""
     original_metadata: bool = False
-    """Whether to keep the text of sources that are no OME-TIFF."""
+    """Whether to keep the text of sources that are not OME-TIFF."""
 
 
-def given(
-    *,
-    scenes: int,
-    scene_names: str | Sequence[str] | None = None,
-    channel_names: Sequence[str] | None = None,
-    channel_colors: Sequence[Color] | None = None,
-    pixel_size: PixelSize | None = None,
-    time_step: float | None = None,
-    acquired: str | dt.datetime | None = None,
-    description: str | None = None,
-    ome: object = None,
-    original_metadata: bool = False,
-) -> Given:
-    """Check the arguments and bring each into one form; ``scenes`` is the number of images.
+def parse_overrides(options: WriteOptions, *, scene_count: int) -> MetadataOverrides:
+    """Check the options about metadata and bring each into one form.
 
     Raises
     ------
     WriteError
-        For what cannot be written as it is given.
+        When a value cannot be written as it is given.
     """
-    names = [scene_names] if isinstance(scene_names, str) else scene_names
-    if names is not None and len(names) != scenes:
-        raise WriteError(f"{len(names)} scene names {list(names)} for {scenes} scenes")
-    if isinstance(channel_names, str):
-        channel_names = [channel_names]
-    if isinstance(channel_colors, str):
-        channel_colors = [channel_colors]
-    text = None if ome is None else ome if isinstance(ome, str) else _text_of(ome)
-    return Given(
-        scene_names=None if names is None else tuple(names),
-        channel_names=None if channel_names is None else tuple(channel_names),
-        channel_colors=None if channel_colors is None else tuple(map(_color, channel_colors)),
-        pixel_size=None if pixel_size is None else _checked_size(pixel_size),
-        time_step=None if time_step is None else _checked_step(time_step),
-        acquired=None if acquired is None else _checked_date(acquired),
-        description=description,
-        ome=text,
-        images=() if text is None else _images(text, scenes),
-        original_metadata=original_metadata,
+    scene_names = _as_tuple(options["scene_names"])
+    if scene_names is not None and len(scene_names) != scene_count:
+        raise WriteError(
+            f"{len(scene_names)} scene names {list(scene_names)} for {scene_count} scenes"
+        )
+    colors = _as_tuple(options["channel_colors"])
+    document = _document_text(options["ome"])
+    return MetadataOverrides(
+        scene_names=scene_names,
+        channel_names=_as_tuple(options["channel_names"]),
+        channel_colors=None if colors is None else tuple(map(_parse_color, colors)),
+        pixel_size=_check_size(options["pixel_size"]),
+        time_step=_check_step(options["time_step"]),
+        acquired=_parse_date(options["acquired"]),
+        description=options["description"],
+        ome=document,
+        images=_parse_document(document, scene_count),
+        original_metadata=options["original_metadata"],
     )
 
 
-def _text_of(ome: object) -> str:
+def _as_tuple(values: Any) -> tuple[Any, ...] | None:
+    """Return a tuple; one text stands for a list of one."""
+    if values is None:
+        return None
+    return (values,) if isinstance(values, str) else tuple(values)
+
+
+def _document_text(ome: object) -> str | None:
+    if ome is None or isinstance(ome, str):
+        return ome
     to_xml = getattr(ome, "to_xml", None)
     if to_xml is None:
         raise WriteError(
@@ -95,49 +97,60 @@ def _text_of(ome: object) -> str:
     return str(to_xml())
 
 
-def _images(text: str, scenes: int) -> tuple[OmeImage, ...]:
+def _parse_document(text: str | None, scene_count: int) -> tuple[OmeImage, ...]:
+    if text is None:
+        return ()
     try:
         images = parse_ome(text).images
     except CorruptFileError as error:
         raise WriteError(f"ome= is no OME-XML: {error}") from error
-    if len(images) != scenes:
+    if len(images) != scene_count:
         raise WriteError(
-            f"ome= describes {len(images)} images, and {scenes} are written: give one Image for each"
+            f"ome= describes {len(images)} images, and {scene_count} are written: give one Image for each"
         )
     return images
 
 
-def _color(color: Color) -> int | None:
+def _parse_color(color: ColorValue) -> int | None:
     """Return 0xRRGGBBAA."""
-    if isinstance(color, int) and 0 <= color < 1 << 32:
-        return color
-    if isinstance(color, str) and re.fullmatch("#([0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})", color):
-        return int(color[1:].ljust(8, "f"), 16)
     if color is None:
         return None
+    if isinstance(color, int) and 0 <= color <= _MAX_COLOR:
+        return color
+    if isinstance(color, str) and _HEX_COLOR.fullmatch(color):
+        return int(color[1:].ljust(8, "f"), 16)  # opaque without an alpha
     raise WriteError(
         f"channel_colors: {color!r} is none; give '#RRGGBB', '#RRGGBBAA', 0xRRGGBBAA or None"
     )
 
 
-def _checked_size(size: PixelSize) -> PixelSize:
+def _check_size(size: PixelSize | None) -> PixelSize | None:
+    if size is None:
+        return None
+    checked: dict[str, float | None] = {}
     for letter, value in zip("ZYX", size, strict=True):
-        if value is not None and not (value > 0 and ome_xml.is_float(value)):
+        checked[letter] = None
+        if value is None:
+            continue
+        if not (value > 0 and ome_xml.is_float(value)):
             raise WriteError(
                 f"pixel_size: {letter}={value!r} is not a positive number of micrometres, nor None"
             )
-    return size
+        checked[letter] = float(value)
+    return PixelSize(**checked)
 
 
-def _checked_step(step: float) -> float:
-    if step > 0 and ome_xml.is_float(step):
+def _check_step(step: float | None) -> float | None:
+    if step is None or (step > 0 and ome_xml.is_float(step)):
         return step
     raise WriteError(f"time_step={step!r} is not a positive number of seconds")
 
 
-def _checked_date(date: str | dt.datetime) -> str:
-    text = date.isoformat() if isinstance(date, dt.datetime) else date
-    legal = ome_xml.date_time(text)
+def _parse_date(date: object) -> str | None:
+    if date is None:
+        return None
+    text = date.isoformat() if isinstance(date, dt.datetime) else str(date)
+    legal = ome_xml.to_date_time(text)
     if legal is None:
         raise WriteError(
             f"acquired={text!r} is no date and time of ISO 8601, such as '2026-01-31T12:00:00Z'"
@@ -148,17 +161,17 @@ def _checked_date(date: str | dt.datetime) -> str:
 # ---------------------------------------------------------------- on an image
 
 
-def replaced(image: OmeImage, said: Given, index: int) -> OmeImage:
-    """Say of an image what the caller says of it.
+def apply_overrides(image: OmeImage, overrides: MetadataOverrides, index: int) -> OmeImage:
+    """Replace the source's metadata of an image by the caller's.
 
     Parameters
     ----------
     image
-        What the source says.
-    said
-        What the caller says.
+        The image as the source describes it.
+    overrides
+        The caller's metadata.
     index
-        Which of the images that are written.
+        Position among the images that are written.
 
     Raises
     ------
@@ -167,78 +180,82 @@ def replaced(image: OmeImage, said: Given, index: int) -> OmeImage:
     WriteError
         When the document of the caller describes an image of another size.
     """
-    if said.images:
-        image = _as_in(image, said.images[index])
-    channels = _named(image.channels, said.channel_names, said.channel_colors, image.name)
+    if overrides.images:
+        image = _described_by(image, overrides.images[index])
+    channels = image.channels
+    if overrides.channel_names is not None:
+        _check_count("names", overrides.channel_names, image)
+        channels = tuple(map(_with_name, channels, overrides.channel_names))
+    if overrides.channel_colors is not None:
+        _check_count("colors", overrides.channel_colors, image)
+        channels = tuple(map(_with_color, channels, overrides.channel_colors))
     return attrs.evolve(
         image,
-        name=image.name if said.scene_names is None else said.scene_names[index],
+        name=image.name if overrides.scene_names is None else overrides.scene_names[index],
         channels=channels,
-        pixel_size=said.pixel_size or image.pixel_size,
-        time_step=said.time_step or image.time_step,
-        acquired=said.acquired or image.acquired,
-        description=said.description or image.description,
+        pixel_size=overrides.pixel_size or image.pixel_size,
+        time_step=overrides.time_step or image.time_step,
+        acquired=overrides.acquired or image.acquired,
+        description=overrides.description or image.description,
     )
 
 
-def _named(
-    channels: tuple[Channel, ...],
-    names: Sequence[str] | None,
-    colors: Sequence[int | None] | None,
-    scene: str | None,
-) -> tuple[Channel, ...]:
-    for what, values in (("names", names), ("colors", colors)):
-        if values is not None and len(values) != len(channels):
-            raise DimensionError(
-                f"{len(values)} channel {what} {list(values)} for {len(channels)} channels of {scene!r}"
-            )
-    if names is not None:
-        channels = tuple(
-            attrs.evolve(channel, name=name) for channel, name in zip(channels, names, strict=True)
+def _check_count(noun: str, values: Sequence[object], image: OmeImage) -> None:
+    if len(values) != len(image.channels):
+        raise DimensionError(
+            f"{len(values)} channel {noun} {list(values)} for {len(image.channels)} channels of "
+            f"{image.name!r}"
         )
-    if colors is not None:
-        channels = tuple(
-            attrs.evolve(channel, color=color)
-            for channel, color in zip(channels, colors, strict=True)
-        )
-    return channels
 
 
-def _as_in(image: OmeImage, other: OmeImage) -> OmeImage:
-    """Say of an image what a document does; where its planes are stays."""
-    wrong = [letter for letter in image.sizes if other.sizes.get(letter, 0) != image.sizes[letter]]
-    if wrong:
-        there, here = (", ".join(f"{c}={one.sizes[c]}" for c in wrong) for one in (other, image))
-        raise WriteError(f"ome= says {there} of image {other.name!r}, and {here} is written")
-    if len(other.channels) not in {0, len(image.channels)}:
+def _with_name(channel: Channel, name: str) -> Channel:
+    return attrs.evolve(channel, name=name)
+
+
+def _with_color(channel: Channel, color: int | None) -> Channel:
+    return attrs.evolve(channel, color=color)
+
+
+def _described_by(image: OmeImage, document: OmeImage) -> OmeImage:
+    """Describe an image as the caller's document does; the places of its planes stay."""
+    differing = [
+        letter for letter, size in image.sizes.items() if document.sizes.get(letter, 0) != size
+    ]
+    if differing:
+        described = ", ".join(f"{letter}={document.sizes[letter]}" for letter in differing)
+        written = ", ".join(f"{letter}={image.sizes[letter]}" for letter in differing)
         raise WriteError(
-            f"ome= gives {len(other.channels)} Channel elements to image {other.name!r}, which has "
+            f"ome= says {described} of image {document.name!r}, and {written} is written"
+        )
+    if len(document.channels) not in {0, len(image.channels)}:
+        raise WriteError(
+            f"ome= gives {len(document.channels)} Channel elements to image {document.name!r}, which has "
             f"{len(image.channels)} channels"
         )
     samples = image.channels[0].samples
-    channels = tuple(attrs.evolve(channel, samples=samples) for channel in other.channels)
+    channels = document.channels or (Channel(),) * len(image.channels)
     return attrs.evolve(
         image,
-        name=other.name or image.name,
-        channels=channels or tuple(Channel(samples=samples) for _ in image.channels),
-        pixel_size=other.pixel_size,
-        time_step=other.time_step,
-        acquired=other.acquired,
-        objective=other.objective,
-        planes=_reordered(other.planes, image),
-        description=other.description,
+        name=document.name or image.name,
+        channels=tuple(attrs.evolve(channel, samples=samples) for channel in channels),
+        pixel_size=document.pixel_size,
+        time_step=document.time_step,
+        acquired=document.acquired,
+        objective=document.objective,
+        planes=_reorder(document.planes, image),
+        description=document.description,
     )
 
 
-def _reordered(planes: Planes | None, image: OmeImage) -> Planes | None:
-    """Put columns into the order of the planes of an image."""
-    wanted = image.order[:3]
+def _reorder(planes: Planes | None, image: OmeImage) -> Planes | None:
+    """Put the columns of a document into the order of the planes of an image."""
+    order = image.order[:3]
     if planes is None or len(image.channels) != planes.dims.C:
         return None
-    axes = [planes.dims.order.index(letter) for letter in wanted]
-    columns = {
-        name: column.transpose(axes).astype("<f8").tobytes()
-        for name in ("time", "exposure", "x", "y", "z")
-        if (column := planes.column(name)) is not None
-    }
-    return Planes(Dims(wanted, planes.dims[tuple(wanted)]), **columns)
+    axes = [planes.dims.order.index(letter) for letter in order]
+    columns: dict[str, bytes] = {}
+    for name in PLANE_COLUMNS:
+        column = planes.column(name)
+        if column is not None:
+            columns[name] = column.transpose(axes).astype("<f8").tobytes()
+    return Planes(Dims(order, planes.dims[tuple(order)]), **columns)

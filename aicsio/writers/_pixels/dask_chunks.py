@@ -1,7 +1,7 @@
-"""dask arrays whose chunks are computed by the workers of a cluster, a bounded number of boxes ahead.
+"""dask arrays whose chunks the workers of a cluster compute, a bounded number of boxes ahead.
 
-Rule kept here: the scheduler is the one that the user chose, as ``compute()`` would find it. Only a client of
-``distributed`` is used in this way; any other scheduler leaves the threads of the writer to compute.
+Rule kept here: the scheduler is the one that ``compute()`` would use. Only a client of
+``distributed`` computes ahead; with any other scheduler the threads of the writer compute.
 """
 
 import sys
@@ -12,11 +12,12 @@ import numpy as np
 
 from aicsio.formats.arrays import ArrayLayout, Held
 from aicsio.records import Dims, LazyArray, Pick, View
+from aicsio.records.protocols import InMemory, offered
 
 
 @attrs.define
 class Cluster:
-    """A client that is there. Not a record: it lives for one writing."""
+    """A connected client. Not a record: it lives for one writing."""
 
     client: Any
     """``distributed.Client``."""
@@ -24,18 +25,18 @@ class Cluster:
     """Boxes that are computed at once, so that all threads of the workers have work."""
 
     def start(self, window: LazyArray) -> "Chunk":
-        """Have a window computed."""
-        layout = window.layout
-        if not isinstance(layout, ArrayLayout):
-            raise TypeError(f"{type(layout).__name__} is no layout of a dask array")
+        """Submit a window of a dask array."""
+        layout = offered(window.layout, InMemory)
+        if layout is None:
+            raise TypeError(f"{type(window.layout).__name__} holds no dask array")
         bounds = [_bounds(pick) for pick in window.view.picks]
-        part = layout.held.array[tuple(slice(low, high) for low, high in bounds)]
+        part = layout.held_array()[tuple(slice(low, high) for low, high in bounds)]
         return Chunk(window, tuple(low for low, _ in bounds), self.client.compute(part))
 
 
 @attrs.define
 class Chunk:
-    """A window that is being computed."""
+    """A window that is being computed. Not a record: it holds a future."""
 
     shown: LazyArray
     """The window."""
@@ -49,13 +50,13 @@ class Chunk:
         try:
             pixels = np.asarray(self.future.result())
         finally:
+            # The workers keep the result until the last future of it is gone.
             self.future.release()
         stored = Dims(self.shown.stored.order, pixels.shape)
-        layout = ArrayLayout(
-            Held(pixels, str(id(pixels))), pixels.shape, pixels.shape, pixels.dtype
-        )
+        held = Held(pixels, str(id(pixels)))
+        layout = ArrayLayout(held, pixels.shape, pixels.shape, pixels.dtype)
         view = self.shown.view
-        picks = tuple(_moved(pick, low) for pick, low in zip(view.picks, self.corner, strict=True))
+        picks = tuple(map(_shift, view.picks, self.corner))
         return LazyArray(layout, stored, self.shown.dtype, View(view.letters, view.axes, picks))
 
     def cancel(self) -> None:
@@ -64,30 +65,34 @@ class Chunk:
 
 
 def cluster_of(array: LazyArray) -> Cluster | None:
-    """Return the cluster that computes the chunks of an array, if there is one."""
-    layout = array.layout
-    if "distributed" not in sys.modules or not isinstance(layout, ArrayLayout):
+    """Return the cluster that computes the chunks of an array; ``None`` without one."""
+    # distributed takes 0.6 s to import; without that import there is no client.
+    layout = offered(array.layout, InMemory)
+    if "distributed" not in sys.modules or layout is None:
         return None
-    if not hasattr(layout.held.array, "dask"):
+    held = layout.held_array()
+    if not hasattr(held, "dask"):
         return None
     from dask.base import get_scheduler
     from distributed import Client
 
-    client = getattr(get_scheduler(collections=[layout.held.array]), "__self__", None)
+    client = getattr(get_scheduler(collections=[held]), "__self__", None)
     if not isinstance(client, Client):
         return None
+    # Two boxes for each thread: one is computed while the result of another is fetched.
     return Cluster(client, 2 * max(1, sum(client.nthreads().values())))
 
 
 def _bounds(pick: Pick) -> tuple[int, int]:
-    """First position of a pick and the one behind its last."""
+    """Return the first position of a pick and the one after its last."""
     positions = (pick,) if isinstance(pick, int) else pick
     return min(positions), max(positions) + 1
 
 
-def _moved(pick: Pick, by: int) -> Pick:
+def _shift(pick: Pick, start: int) -> Pick:
+    """Count the positions of a pick from ``start``."""
     if isinstance(pick, int):
-        return pick - by
+        return pick - start
     if isinstance(pick, range):
-        return range(pick.start - by, pick.stop - by, pick.step)
-    return tuple(position - by for position in pick)
+        return range(pick.start - start, pick.stop - start, pick.step)
+    return tuple(position - start for position in pick)

@@ -1,7 +1,7 @@
-"""Smaller versions of an image: how large, how many, and what their pixels are, as pure functions.
+"""Smaller levels of an image: their sizes, their number and their pixels, as pure functions.
 
-Rule kept here: a pixel of level ``k`` stands for a square of ``2**k`` pixels of the full resolution, less at the right
-and lower edge. Its mean is taken over all of them and rounded once, not level by level.
+Rule kept here: a pixel of level ``k`` covers a square of ``2**k`` pixels of the full resolution, less
+at the right and lower edge. Its mean is taken over all of them and rounded once, not level by level.
 """
 
 import functools
@@ -20,12 +20,12 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 def size_at(level: int, size: int) -> int:
-    """Pixels along an axis of ``size`` pixels at a level; a part of a pixel counts as one."""
+    """Return the pixels of a level along an axis of ``size`` pixels; a part of a pixel counts as one."""
     return -(-size >> level) if level else size
 
 
 def levels_to_fit(height: int, width: int, tile: tuple[int, int]) -> int:
-    """How many levels there are, the full resolution counted, when the smallest is the first that fits into a tile."""
+    """Return the number of levels, full resolution included, up to the first that fits into a tile."""
     level = 0
     while size_at(level, height) > tile[0] or size_at(level, width) > tile[1]:
         level += 1
@@ -33,114 +33,126 @@ def levels_to_fit(height: int, width: int, tile: tuple[int, int]) -> int:
 
 
 def most_levels(height: int, width: int) -> int:
-    """How many levels there can be: the smallest is one pixel, or sums of 32-bit pixels would outgrow 64 bits."""
+    """Return the largest possible number of levels, full resolution included."""
+    # The smallest is one pixel. 4**16 pixels of 32 bits are the most whose sum fits 64 bits.
     return min((max(height, width) - 1).bit_length(), 16) + 1
 
 
 @attrs.frozen
-class Covered:
-    """How many pixels of the full resolution each pixel of a tile stands for."""
+class Coverage:
+    """How many pixels of the full resolution each pixel of a tile covers."""
 
     level: int
     """Level of the tile."""
     rows: int
-    """Rows of the full resolution from the first of the tile on."""
+    """Rows of the full resolution from the first row of the tile to the lower edge of the image."""
     columns: int
-    """The same for columns."""
+    """Columns of the full resolution from the first column of the tile to the right edge."""
 
     def counts(self, shape: tuple[int, ...]) -> Array | None:
-        """Return the numbers, broadcast to (rows, columns, samples); ``None`` where all are full squares."""
-        down, across = self._along(self.rows, shape[0]), self._along(self.columns, shape[1])
-        if down is None and across is None:
+        """Return the numbers for (rows, columns, samples), broadcastable; ``None`` where all squares are full."""
+        per_row = self._along(self.rows, shape[0])
+        per_column = self._along(self.columns, shape[1])
+        if per_row is None and per_column is None:
             return None
         full = np.array([1 << self.level])
-        product: Array = (full if down is None else down)[:, None, None] * (
-            full if across is None else across
-        )[:, None]
+        rows = full if per_row is None else per_row
+        columns = full if per_column is None else per_column
+        product: Array = rows[:, None, None] * columns[:, None]
         return product
 
-    def _along(self, there: int, count: int) -> Array | None:
+    def _along(self, available: int, count: int) -> Array | None:
+        """Return positions that each of ``count`` pixels covers along an axis; ``None`` if all are full."""
         side = 1 << self.level
-        return None if there >= side * count else np.minimum(there - side * np.arange(count), side)
+        if available >= side * count:
+            return None
+        return np.minimum(available - side * np.arange(count), side)
 
 
 @attrs.frozen(eq=False)
 class Pooling:
-    """One way to make a pixel from many. Tiles rise from level to level as a state, of which the pixels are made."""
+    """One way to compute a pixel from many.
+
+    A tile is passed from level to level as a state, such as sums, from which its pixels are computed. The results of
+    ``halve`` and ``finish`` are valid until the thread calls the function again.
+    """
 
     state: Callable[[DType, int], DType]
-    """Type of the state, for a type of pixels and a number of levels above the full resolution."""
+    """Type of the state, for a type of pixels and a number of smaller levels."""
     halve: Callable[[Array, DType, Scratch], Array]
-    """State of half the height and width, perhaps of a narrower type, from pixels or the state before."""
-    finish: Callable[[Array, DType, Covered, Scratch], Array]
-    """Pixels of a state. What either returns lasts until the thread calls it again."""
+    """State of half the height and width from pixels or from the state before; its type may be narrower."""
+    finish: Callable[[Array, DType, Coverage, Scratch], Array]
+    """Pixels of a state."""
 
 
 # ---------------------------------------------------------------- mean
 
 
-def _sum_type(dtype: DType, above: int) -> DType:
-    """A type that no sum overflows."""
+def _sum_type(dtype: DType, smaller_levels: int) -> DType:
+    """Return a type that no sum overflows."""
     if dtype.kind in "iu":
-        bits = next((n for n in (16, 32, 64) if n >= 8 * dtype.itemsize + 2 * above), 64)
+        bits_needed = 8 * dtype.itemsize + 2 * smaller_levels  # each level sums four values
+        bits = next((bits for bits in (16, 32, 64) if bits >= bits_needed), 64)
         return np.dtype(f"{dtype.kind}{bits // 8}")
     return np.dtype("c16" if dtype.kind == "c" else "f8")
 
 
-def _room(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
-    """Return memory that the thread has used before: fresh pages would take longer than the sums."""
+def _allocate(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
+    """Return memory that the thread has used before: page faults of fresh memory take longer than the sums."""
     pixels: Array = scratch.take(name, math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
     return pixels
 
 
 def _sums(block: Array, wide: DType, scratch: Scratch) -> Array:
-    """Add up squares of two by two pixels; what is missing at an odd edge adds nothing."""
-    block = _evened(block, "constant")
+    """Add up squares of two by two pixels; missing pixels at an odd edge add nothing."""
+    block = _make_even(block, "constant")
     narrow = block.dtype.kind == "u" and block.dtype.itemsize < wide.itemsize
     if narrow and block.max() <= np.iinfo(block.dtype).max // 4:
-        wide = block.dtype  # cameras of 12 bits: narrow sums take half the time
+        # Cameras of 12 bits: sums of four still fit 16 bits and take half the time.
+        wide = block.dtype
     height, width, samples = block.shape
-    rows = np.add(
-        block[0::2],
-        block[1::2],
-        out=_room(scratch, "rows", (height // 2, width, samples), wide),
-        dtype=wide,
-    )
-    out = _room(scratch, "sums", (height // 2, width // 2, samples), wide)
-    for sample in range(
-        samples
-    ):  # a loop of numpy over three samples costs more than three loops over a row
-        np.add(rows[:, 0::2, sample], rows[:, 1::2, sample], out=out[..., sample])
-    return out
+    row_sums = _allocate(scratch, "rows", (height // 2, width, samples), wide)
+    np.add(block[0::2], block[1::2], out=row_sums, dtype=wide)
+    sums = _allocate(scratch, "sums", (height // 2, width // 2, samples), wide)
+    # numpy's inner loop would run over the samples, three at a time; sample by sample it runs over a row.
+    for sample in range(samples):
+        np.add(row_sums[:, 0::2, sample], row_sums[:, 1::2, sample], out=sums[..., sample])
+    return sums
 
 
-def _mean(sums: Array, dtype: DType, covered: Covered, scratch: Scratch) -> Array:
+def _mean(sums: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Array:
     """Divide, and round halves to even."""
-    counts = covered.counts(sums.shape)
+    counts = coverage.counts(sums.shape)
     if dtype.kind not in "iu":
-        means: Array = sums / (4.0**covered.level if counts is None else counts)
+        means: Array = sums / (4.0**coverage.level if counts is None else counts)
         return means.astype(dtype)
     if counts is None:
-        shift = sums.dtype.type(2 * covered.level)
-        rounded = np.right_shift(sums, shift, out=_room(scratch, "rounded", sums.shape, sums.dtype))
-        rounded &= sums.dtype.type(1)
-        rounded += sums
-        rounded += sums.dtype.type((1 << 2 * covered.level - 1) - 1)
-        pixels = _room(scratch, "pixels", sums.shape, dtype)
-        np.right_shift(rounded, shift, out=pixels, casting="unsafe")
-        return pixels
+        return _shift_rounded(sums, dtype, 2 * coverage.level, scratch)
     counts = counts.astype(sums.dtype)
-    parts: tuple[Array, Array] = np.divmod(sums, counts)
-    whole, rest = parts
-    rest += rest  # of unsigned 64 bits nothing is lost: the rest is below 2**48
-    whole += (rest > counts) | ((rest == counts) & (whole & 1).astype(bool))
-    return whole.astype(dtype)
+    quotient, remainder = np.divmod(sums, counts)
+    remainder += remainder  # it is below 2**32, so twice it fits 64 bits
+    is_half = remainder == counts
+    quotient += (remainder > counts) | (is_half & (quotient & 1).astype(bool))
+    return quotient.astype(dtype)
 
 
-# ---------------------------------------------------------------- one of them
+def _shift_rounded(sums: Array, dtype: DType, bits: int, scratch: Scratch) -> Array:
+    """Divide by ``2**bits``, halves to even: add half less one, and one more where the quotient is odd."""
+    shift = sums.dtype.type(bits)
+    rounded = _allocate(scratch, "rounded", sums.shape, sums.dtype)
+    np.right_shift(sums, shift, out=rounded)
+    rounded &= sums.dtype.type(1)
+    rounded += sums
+    rounded += sums.dtype.type((1 << bits - 1) - 1)
+    pixels = _allocate(scratch, "pixels", sums.shape, dtype)
+    np.right_shift(rounded, shift, out=pixels, casting="unsafe")
+    return pixels
 
 
-def _same_type(dtype: DType, above: int) -> DType:  # noqa: ARG001 - one signature for all
+# ---------------------------------------------------------------- mode, nearest
+
+
+def _same_type(dtype: DType, smaller_levels: int) -> DType:  # noqa: ARG001 - one signature for all
     return dtype
 
 
@@ -149,25 +161,27 @@ def _first(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG00
 
 
 def _most_frequent(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG001
-    """The value that most of two by two have, of equals the first; at an odd edge the first."""
-    block = _evened(block, "edge")
+    """Return the most frequent value of two by two; of equally frequent ones, and at an odd edge, the first."""
+    block = _make_even(block, "edge")
     a, b, c, d = block[0::2, 0::2], block[0::2, 1::2], block[1::2, 0::2], block[1::2, 1::2]
-    first = _same(a, b) | _same(a, c) | _same(a, d)
-    second = _same(b, c) | _same(b, d)
-    return np.where(first, a, np.where(second, b, np.where(_same(c, d), c, a)))
+    first_repeats = _equal(a, b) | _equal(a, c) | _equal(a, d)
+    second_repeats = _equal(b, c) | _equal(b, d)
+    third_or_first = np.where(_equal(c, d), c, a)
+    return np.where(first_repeats, a, np.where(second_repeats, b, third_or_first))
 
 
-def _same(one: Array, other: Array) -> Array:
+def _equal(one: Array, other: Array) -> Array:
+    # Samples of a pixel belong together: a colour is one value.
     equal: Array = (one == other).all(axis=-1, keepdims=True)
     return equal
 
 
-def _as_it_is(state: Array, dtype: DType, covered: Covered, scratch: Scratch) -> Array:  # noqa: ARG001
+def _unchanged(state: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Array:  # noqa: ARG001
     return state
 
 
-def _evened(block: Array, mode: str) -> Array:
-    """Complete the last row and column, so that both are even in number."""
+def _make_even(block: Array, mode: str) -> Array:
+    """Pad an odd number of rows or columns by one."""
     odd = block.shape[0] % 2, block.shape[1] % 2
     if not any(odd):
         return block
@@ -181,6 +195,6 @@ def _pad(mode: str) -> Callable[..., Array]:
 
 POOLINGS: Mapping[str, Pooling] = {
     "mean": Pooling(_sum_type, _sums, _mean),
-    "mode": Pooling(_same_type, _most_frequent, _as_it_is),
-    "nearest": Pooling(_same_type, _first, _as_it_is),
+    "mode": Pooling(_same_type, _most_frequent, _unchanged),
+    "nearest": Pooling(_same_type, _first, _unchanged),
 }

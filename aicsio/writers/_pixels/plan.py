@@ -1,10 +1,11 @@
-"""What becomes of an image: the order of its planes, their type, segments, compression and smaller levels.
+"""The plan of an image: the order of its planes, their type, segments, compression and smaller levels.
 
-Rule kept here: no I/O. What OME-TIFF cannot hold raises here, before a file is touched, with the call that works.
+Rule kept here: no I/O. What OME-TIFF cannot hold raises here, before a file is touched, with a call
+that works.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -12,111 +13,133 @@ import numpy.typing as npt
 
 from aicsio._dims import views
 from aicsio.errors import DimensionError, WriteError
-from aicsio.records import Dims, DType, ImageHandle, LazyArray, PixelSize
+from aicsio.records import Diagnostic, Dims, DType, ImageHandle, LazyArray, PixelSize
 from aicsio.writers._metadata import modulo as modulo_axes
 from aicsio.writers._metadata import ome_xml
-from aicsio.writers._pixels import downsampling, encoders, stream, tiff
+from aicsio.writers._pixels import downsampling, encoders, tiff
+from aicsio.writers._pixels.jobs import ImageJob
+from aicsio.writers.options import ModuloChoice, WriteOptions
 
 Array: TypeAlias = npt.NDArray[Any]
-Tile: TypeAlias = int | tuple[int, int] | Literal["auto"] | None
-Levels: TypeAlias = int | Literal["auto"]
-Downsample: TypeAlias = Literal["auto", "mean", "mode", "nearest"]
-Predictor: TypeAlias = bool | Literal["auto"]
 
 TILE = 512
-"""Height and width of tiles that the caller does not choose."""
+"""Default height and width of tiles: 512 x 512 pixels of uint16 are 512 KiB before compression."""
+TILE_UNIT = 16
+"""TIFF 6.0, section 15: TileWidth and TileLength are multiples of 16."""
+_JPEG_UNIT = 16
+"""Rows of the blocks of JPEG at half chroma resolution (8 at full): strips hold whole blocks."""
+
 _CASTS: Mapping[str, str] = {
-    "int64": "int32", "uint64": "uint32", "float16": "float32", "longdouble": "float64", "clongdouble": "complex128",
+    "int64": "int32", "uint64": "uint32", "float16": "float32", "longdouble": "float64",
+    "clongdouble": "complex128",
 }  # fmt: skip
-"""A type of OME for each type that it lacks."""
+"""A type of OME for each type that it lacks; others become uint8."""
 
 
-@attrs.frozen(eq=False)
-class Options:
-    """How pixels are written, as the caller says; the fields are the arguments of ``write_ome_tiff``."""
-
-    compression: encoders.Name | None = "zlib"
-    """Name of the compression; ``None`` for raw pixels."""
-    compression_level: int | None = None
-    """Its level; ``None`` for the usual one."""
-    predictor: Predictor = "auto"
-    """Whether differences of pixels are compressed."""
-    tile: Tile = "auto"
-    """Side of tiles, or (height, width); ``None`` for strips."""
-    levels: Levels = 1
-    """Number of resolution levels."""
-    downsample: Downsample = "auto"
-    """How smaller levels are made."""
-    dtype: str | None = None
-    """Type to convert to."""
-    modulo: modulo_axes.Choice = None
-    """What dimensions that OME lacks are folded into."""
-
-
-def planned(handles: Sequence[ImageHandle], handle: ImageHandle, options: Options) -> stream.Job:
+def plan_image(
+    handles: Sequence[ImageHandle], handle: ImageHandle, options: WriteOptions
+) -> ImageJob:
     """Decide how one of the images is written.
+
+    Parameters
+    ----------
+    handles
+        All images of the file.
+    handle
+        The one to plan.
+    options
+        All options.
 
     Raises
     ------
     DimensionError
-        For dimensions that OME-TIFF lacks, and for an image without pixels.
+        When the image has dimensions that OME-TIFF lacks, or no pixels.
     WriteError
-        For a type or options that it lacks. Either error names the image where there are others.
+        When OME-TIFF has no such type, or the options contradict each other. Either error names the
+        image where there are others.
     """
     try:
-        return _job(handle, in_file_order(handle, options.modulo), options)
+        return _plan(handle, in_file_order(handle, options["modulo"]), options)
     except (DimensionError, WriteError) as error:
         if len(handles) == 1:
             raise
         raise type(error)(f"scene {handle.scene.name!r}: {error}") from error
 
 
-def in_file_order(handle: ImageHandle, modulo: modulo_axes.Choice = None) -> LazyArray:
-    """Show the pixels as planes in the order of the file; a letter that is folded stands behind what it goes into.
+def reader_limits(handles: Sequence[ImageHandle], jobs: Sequence[ImageJob]) -> Iterator[Diagnostic]:
+    """Report what common readers cannot do with the file, though it is legal."""
+    for handle, job in zip(handles, jobs, strict=True):
+        if job.pages.dtype.kind == "c":
+            # The OME schema has both complex types, and TIFF's SampleFormat 6 is for them; tifffile
+            # reads these files back, Bio-Formats 7.3 does not open them.
+            message = (
+                f"{job.pages.dtype.name} pixels: tifffile and this library read them, but "
+                "Bio-Formats cannot open a complex OME-TIFF"
+            )
+            yield Diagnostic("reader-limit", message, handle.scene.name)
+
+
+# ---------------------------------------------------------------- dimensions
+
+
+def in_file_order(handle: ImageHandle, modulo: ModuloChoice = None) -> LazyArray:
+    """Show the pixels as planes in the order of the file; a folded letter follows the one it folds into.
 
     Raises
     ------
     DimensionError
-        For dimensions that OME-TIFF lacks, and for an image without pixels.
+        When the image has dimensions that OME-TIFF lacks, or no pixels.
     """
     dims = handle.dims
-    folded = modulo_axes.folds(handle, modulo)
-    strange = [
-        letter for letter, size in dims.items() if letter not in {*"TCZYXS", *folded} and size != 1
-    ]
-    if strange:
-        raise DimensionError(_advice(dims, strange))
+    folded = modulo_axes.choose_folds(handle, modulo)
+    known_letters = {*"TCZYXS", *folded}
+    unknown = [letter for letter, size in dims.items() if letter not in known_letters and size != 1]
+    if unknown:
+        raise DimensionError(_advise(dims, unknown))
     if not handle.size:
         raise DimensionError(f"there are no pixels to write: {dims}")
-    kept = [letter for letter, size in dims.items() if letter in "TCZ" and size > 1]
-    lacking = [letter for letter in "TCZ" if letter not in kept]
-    planes = (
-        "TCZ"
-        if kept == [letter for letter in "TCZ" if letter in kept]
-        else "".join([*lacking, *kept])
-    )
-    named = "".join(letter for letter in dims if letter in "TCZ")
-    planes = named if len(named) == 3 else planes
-    planes = modulo_axes.folded_order(planes, folded)
-    order = f"{planes}YXS" if dims.get("S", 1) > 1 else f"{planes}YX"
-    return views.transpose(handle.array, order, {})
+    planes = modulo_axes.insert_folded(_plane_order(dims), folded)
+    samples = "S" if dims.get("S", 1) > 1 else ""
+    return views.transpose(handle.array, f"{planes}YX{samples}", {})
 
 
-def _advice(dims: Dims, strange: list[str]) -> str:
+def _plane_order(dims: Dims) -> str:
+    """Return T, C and Z in the order of the file.
+
+    An image with all three keeps their order. Otherwise the order is TCZ, unless the axes longer
+    than 1 stand in another order; then these go last, in theirs.
+    """
+    present = [letter for letter in dims if letter in "TCZ"]
+    if len(present) == 3:
+        return "".join(present)
+    long_axes = [letter for letter in present if dims[letter] > 1]
+    if long_axes == sorted(long_axes, key="TCZ".index):
+        return "TCZ"
+    short_axes = [letter for letter in "TCZ" if letter not in long_axes]
+    return "".join([*short_axes, *long_axes])
+
+
+def _advise(dims: Dims, unknown: list[str]) -> str:
+    """Write the calls that pick a position of the unknown axes, or fold them into C."""
     order = "".join(letter for letter in dims if letter in "TCZYXS")
-    picks = ", ".join(f"{letter}=0" for letter in strange)
-    rest = [letter for letter in dims if letter not in [*strange, "C"]]
-    folded = "".join([*strange, "C", *rest])
-    count = np.prod([dims.get(letter, 1) for letter in [*strange, "C"]])
-    shape = ", ".join(str(n) for n in [count, *(dims[letter] for letter in rest)])
+    picks = ", ".join(f"{letter}=0" for letter in unknown)
+    into_channels = [*unknown, "C"]
+    others = [letter for letter in dims if letter not in into_channels]
+    folded_order = "".join([*into_channels, *others])
+    channel_count = np.prod([dims.get(letter, 1) for letter in into_channels])
+    shape = ", ".join(map(str, [channel_count, *map(dims.__getitem__, others)]))
     return (
-        f"OME-TIFF has no {', '.join(strange)}: this image has {dims}. modulo='auto' keeps what fits. Pick a position: "
-        f"transpose_to(handle, {order!r}, {picks}); or fold into C: "
-        f"open_image(to_dask(transpose_to(handle, {folded!r})).reshape({shape}), dims={'C' + ''.join(rest)!r})"
+        f"OME-TIFF has no {', '.join(unknown)}: this image has {dims}. modulo='auto' keeps what fits. "
+        f"Pick a position: transpose_to(handle, {order!r}, {picks}); or fold into C: "
+        f"open_image(to_dask(transpose_to(handle, {folded_order!r})).reshape({shape}), "
+        f"dims={'C' + ''.join(others)!r})"
     )
 
 
-def _stored_type(dtype: DType, wanted: str | None) -> DType:
+# ---------------------------------------------------------------- type
+
+
+def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
     """Return the type in the file, little-endian.
 
     Raises
@@ -124,179 +147,227 @@ def _stored_type(dtype: DType, wanted: str | None) -> DType:
     WriteError
         When OME has no such type, or the conversion would lose more than digits.
     """
-    name = "uint8" if dtype.kind == "b" and wanted is None else wanted or dtype.name
+    name = dtype.name if requested is None else requested
+    if dtype.kind == "b" and requested is None:
+        name = "uint8"  # numpy's bool takes a byte; OME's "bit" would be packed
     try:
         target = np.dtype(name)
     except TypeError as error:
         raise WriteError(
-            f"{wanted!r} is no type of numpy: give one of {', '.join(ome_xml.PIXEL_TYPES)}"
+            f"{requested!r} is no type of numpy: give one of {', '.join(ome_xml.PIXEL_TYPES)}"
         ) from error
     if target.name not in ome_xml.PIXEL_TYPES:
-        kind = "longdouble" if target.kind == "f" and target.itemsize > 8 else target.name
-        kind = "clongdouble" if target.kind == "c" and target.itemsize > 16 else kind
-        hint = f"dtype={_CASTS.get(kind, 'uint8')!r}"
+        hint = f"dtype={_CASTS.get(_name_without_size(target), 'uint8')!r}"
         raise WriteError(
             f"OME-TIFF has no {target.name} pixels: convert them with write_ome_tiff(..., {hint})"
         )
-    if dtype.kind in "fc" and target.kind not in ("fc" if dtype.kind == "f" else "c"):
-        fitting = "float32" if dtype.kind == "f" else "complex64"
-        raise WriteError(
-            f"{dtype.name} pixels do not become {target.name} without a choice of rounding: convert the array "
-            f"yourself and open it with open_image, or write dtype={fitting!r}"
-        )
+    _refuse_rounding(dtype, target)
     return target.newbyteorder("<")
+
+
+def _name_without_size(dtype: DType) -> str:
+    """Return a name that is the same on every machine: long doubles have 80 to 128 bits."""
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        return "longdouble"
+    if dtype.kind == "c" and dtype.itemsize > 16:
+        return "clongdouble"
+    return dtype.name
+
+
+def _refuse_rounding(dtype: DType, target: DType) -> None:
+    """Raise where floats would become integers, or complex numbers real: there are several ways."""
+    allowed = {"f": "fc", "c": "c"}.get(dtype.kind)
+    if allowed is None or target.kind in allowed:
+        return
+    fitting = {"f": "float32", "c": "complex64"}[dtype.kind]
+    raise WriteError(
+        f"{dtype.name} pixels do not become {target.name} without a choice of rounding: convert the "
+        f"array yourself and open it with open_image, or write dtype={fitting!r}"
+    )
 
 
 # ---------------------------------------------------------------- segments, compression, levels
 
 
-def _job(handle: ImageHandle, array: LazyArray, options: Options) -> stream.Job:
+def _plan(handle: ImageHandle, array: LazyArray, options: WriteOptions) -> ImageJob:
     height, width = array.dims["Y", "X"]
     samples = array.dims.get("S", 1)
-    stored = _stored_type(array.dtype, options.dtype)
-    coder = _coder(options, stored, samples)
-    count = _level_count(height, width, options)
-    grid = _grid((height, width), samples * stored.itemsize, options, coder, pyramid=count > 1)
-    palette = _color_map(handle, array, stored, coder)
+    stored = _stored_type(array.dtype, options["dtype"])
+    encoder = _encoder(options, stored, samples)
+    level_count = _level_count(height, width, options)
+    tile = _tile_size((height, width), options, encoder, pyramid=level_count > 1)
+    if tile is None:
+        grid = _strips(height, width, samples * stored.itemsize, encoder)
+    else:
+        grid = tiff.tiles(height, width, tile)
+    color_map = _color_map(handle, array, stored, encoder)
     size = handle.pixel_size
     full = tiff.Pages(
-        array.size // (height * width * samples),
-        height,
-        width,
-        samples,
-        stored,
-        grid,
-        1 if coder is None else coder.tag,
-        1 if coder is None else coder.predictor,
+        count=array.size // (height * width * samples),
+        height=height,
+        width=width,
+        samples=samples,
+        dtype=stored,
+        grid=grid,
         pixel_size=(size.X, size.Y),
-        color_map=palette,
+        color_map=color_map,
     )
-    pooling = None if count == 1 else _pooling_for(options, array.dtype, palette is not None)
-    smaller = tuple(_smaller(full, level) for level in range(1, count))
-    if coder is None:
-        return stream.Job(array, full, None, smaller, pooling)
-    return stream.Job(array, full, coder.encode, smaller, pooling, coder.lossy)
+    job = ImageJob(array, full, encode=None)
+    if encoder is not None:
+        job.pages = attrs.evolve(full, compression=encoder.tag, predictor=encoder.predictor)
+        job.encode, job.lossy = encoder.encode, encoder.lossy
+    if level_count > 1:
+        job.pooling = _pooling(options, array.dtype, indexed=color_map is not None)
+        job.smaller = _smaller_levels(job.pages, level_count)
+    return job
 
 
-def sized(job: stream.Job, size: PixelSize) -> stream.Job:
+def with_pixel_size(job: ImageJob, size: PixelSize) -> ImageJob:
     """Give the planes of all levels another physical size, that of the full resolution."""
     if job.pages.pixel_size == (size.X, size.Y):
         return job
     full = attrs.evolve(job.pages, pixel_size=(size.X, size.Y))
-    return attrs.evolve(
-        job, pages=full, smaller=tuple(_smaller(full, n + 1) for n in range(len(job.smaller)))
+    return attrs.evolve(job, pages=full, smaller=_smaller_levels(full, len(job.levels)))
+
+
+def _encoder(options: WriteOptions, stored: DType, samples: int) -> encoders.Encoder | None:
+    """Return the encoder of the requested compression; ``None`` for raw pixels."""
+    name, level, predictor = (
+        options["compression"],
+        options["compression_level"],
+        options["predictor"],
     )
-
-
-def _coder(options: Options, stored: DType, samples: int) -> encoders.Encoder | None:
-    if options.compression is not None:
-        return encoders.encoder(
-            options.compression, options.compression_level, stored, samples, options.predictor
+    if name is not None:
+        return encoders.choose_encoder(name, level, stored, samples, predictor)
+    if level is not None:
+        raise WriteError(
+            f"compression_level={level} without a compression: leave it out, or name one"
         )
-    for name in ("compression_level", "predictor"):
-        value = getattr(options, name)
-        if value not in {None, "auto", False}:
-            raise WriteError(f"{name}={value} without a compression: leave it out, or name one")
+    if predictor is True:
+        raise WriteError("predictor=True without a compression: leave it out, or name one")
     return None
 
 
-def _grid(
+def _tile_size(
     size: tuple[int, int],
-    pixel: int,
-    options: Options,
-    coder: encoders.Encoder | None,
+    options: WriteOptions,
+    encoder: encoders.Encoder | None,
     *,
     pyramid: bool,
-) -> tiff.Grid:
-    tile = options.tile
+) -> tuple[int, int] | None:
+    """Return height and width of tiles; ``None`` for strips.
+
+    Raises
+    ------
+    WriteError
+        When tiles are no multiples of 16, or a pyramid is requested without tiles.
+    """
+    tile = options["tile"]
     if isinstance(tile, str):
-        tile = (
-            _fitting(size, (TILE, TILE))
-            if pyramid or (coder is not None and max(size) > TILE)
-            else None
-        )
+        large = encoder is not None and max(size) > TILE
+        return _shrink_tile(size, (TILE, TILE)) if pyramid or large else None
     if tile is None:
         if pyramid:
             raise WriteError(
-                f"tile=None with levels={options.levels!r}: a pyramid is made of tiles; leave tile out"
+                f"tile=None with levels={options['levels']!r}: a pyramid is made of tiles; leave tile out"
             )
-        most = tiff.STRIP_BYTES if coder is None else tiff.CODED_STRIP_BYTES
-        # The blocks of JPEG are 8 or 16 pixels high.
-        return tiff.strips(
-            *size, size[1] * pixel, most, unit=16 if coder is not None and coder.image else 1
-        )
-    pair = (tile, tile) if isinstance(tile, int) else tile
-    if any(side <= 0 or side % 16 for side in pair):
+        return None
+    sides = (tile, tile) if isinstance(tile, int) else tile
+    if any(side <= 0 or side % TILE_UNIT for side in sides):
         raise WriteError(
             f"tile={tile!r}: TIFF wants multiples of 16, such as tile={TILE} or tile=None for strips"
         )
-    return tiff.tiles(*size, pair)
+    return sides
 
 
-def _fitting(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
-    """Shrink a tile along an axis that is shorter than it: there is one tile only, which would be padded."""
-    down, across = (min(side, -(-n // 16) * 16) for n, side in zip(size, tile, strict=True))
-    return down, across
+def _strips(
+    height: int, width: int, pixel_bytes: int, encoder: encoders.Encoder | None
+) -> tiff.SegmentGrid:
+    if encoder is None:
+        return tiff.strips(height, width, width * pixel_bytes, tiff.STRIP_BYTES)
+    unit = _JPEG_UNIT if encoder.image else 1
+    return tiff.strips(height, width, width * pixel_bytes, tiff.CODED_STRIP_BYTES, unit=unit)
 
 
-def _level_count(height: int, width: int, options: Options) -> int:
-    if options.levels == "auto":
-        tile = options.tile if isinstance(options.tile, int | tuple) else TILE
-        return min(
-            downsampling.levels_to_fit(
-                height, width, (tile, tile) if isinstance(tile, int) else tile
-            ),
-            downsampling.most_levels(height, width),
-        )
-    most = downsampling.most_levels(height, width)
-    if not 1 <= options.levels <= most:
-        raise WriteError(
-            f"levels={options.levels}: a plane of {width} x {height} pixels has 1 (full resolution only) to {most}; "
-            "levels='auto' chooses"
-        )
-    return options.levels
-
-
-def _smaller(full: tiff.Pages, level: int) -> tiff.Pages:
+def _shrink_tile(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
+    """Shrink a tile along an axis that is shorter than it: the one tile there would be mostly padding."""
     height, width = (
-        downsampling.size_at(level, full.height),
-        downsampling.size_at(level, full.width),
+        min(side, -(-length // TILE_UNIT) * TILE_UNIT)
+        for length, side in zip(size, tile, strict=True)
     )
-    tile = _fitting((height, width), (full.grid.height, full.grid.width))
-    sizes = zip(full.pixel_size, (full.width / width, full.height / height), strict=True)
-    x, y = (None if size is None else size * ratio for size, ratio in sizes)
-    grid = tiff.tiles(height, width, tile)
+    return height, width
+
+
+def _level_count(height: int, width: int, options: WriteOptions) -> int:
+    most = downsampling.most_levels(height, width)
+    levels = options["levels"]
+    if isinstance(levels, str):
+        tile = options["tile"]
+        if isinstance(tile, int):
+            tile = (tile, tile)
+        if not isinstance(tile, tuple):
+            tile = (TILE, TILE)
+        return min(downsampling.levels_to_fit(height, width, tile), most)
+    if not 1 <= levels <= most:
+        raise WriteError(
+            f"levels={levels}: a plane of {width} x {height} pixels has 1 (full resolution only) to "
+            f"{most}; levels='auto' chooses"
+        )
+    return levels
+
+
+def _smaller_levels(full: tiff.Pages, level_count: int) -> tuple[tiff.Pages, ...]:
+    return tuple(_smaller_level(full, level) for level in range(1, level_count))
+
+
+def _smaller_level(full: tiff.Pages, level: int) -> tiff.Pages:
+    height = downsampling.size_at(level, full.height)
+    width = downsampling.size_at(level, full.width)
+    tile = _shrink_tile((height, width), (full.grid.height, full.grid.width))
+    x, y = full.pixel_size
     return attrs.evolve(
-        full, height=height, width=width, grid=grid, pixel_size=(x, y), reduced=True
+        full,
+        height=height,
+        width=width,
+        grid=tiff.tiles(height, width, tile),
+        # The level covers the same field with fewer pixels, also where the size is rounded up.
+        pixel_size=(
+            None if x is None else x * full.width / width,
+            None if y is None else y * full.height / height,
+        ),
+        reduced=True,
     )
 
 
-def _pooling_for(options: Options, dtype: DType, indexed: bool) -> downsampling.Pooling:
-    name = options.downsample
+def _pooling(options: WriteOptions, dtype: DType, *, indexed: bool) -> downsampling.Pooling:
+    name = options["downsample"]
     if name == "auto":
         name = "mode" if indexed or dtype.kind == "b" else "mean"
     if indexed and name == "mean":
         raise WriteError(
-            "downsample='mean': these pixels are indices of colours, which have no mean: choose 'mode' or 'nearest'"
+            "downsample='mean': these pixels are indices of colours, which have no mean: choose "
+            "'mode' or 'nearest'"
         )
     return downsampling.POOLINGS[name]
 
 
 def _color_map(
-    handle: ImageHandle, array: LazyArray, stored: DType, coder: encoders.Encoder | None
+    handle: ImageHandle, array: LazyArray, stored: DType, encoder: encoders.Encoder | None
 ) -> bytes | None:
-    """Return the palette, filled up to one colour for each value of the type, as TIFF wants it."""
-    given = handle.scene.color_map
-    # A palette is that of the first page: it does not speak for the other channels.
-    if (
-        given is None
-        or array.dims["C"] * array.dims.get("S", 1) > 1
-        or stored.name not in {"uint8", "uint16"}
-    ):
+    """Return the palette with one colour for each value of the type, as TIFF 6.0 section 5 defines it.
+
+    ``None`` where there is none, or where the pixels in the file are not the indices.
+    """
+    palette = handle.scene.color_map
+    if palette is None or stored.name not in {"uint8", "uint16"}:
         return None
-    if stored != array.dtype.newbyteorder("<") or (coder is not None and coder.lossy):
+    # A palette belongs to the first page: it says nothing of the other channels.
+    if array.dims["C"] * array.dims.get("S", 1) > 1:
         return None
-    colors = np.frombuffer(given, "<u2").reshape(3, -1)
+    converted = stored != array.dtype.newbyteorder("<")
+    if converted or (encoder is not None and encoder.lossy):
+        return None
+    colors = np.frombuffer(palette, "<u2").reshape(3, -1)
     full = np.zeros((3, 1 << 8 * stored.itemsize), "<u2")
     if colors.shape[1] > full.shape[1]:
         return None

@@ -1,14 +1,15 @@
-"""Smaller levels that grow while the full resolution is written: each tile hands a quarter of its size up.
+"""Smaller levels, computed while the full resolution is written.
 
-Rule kept here: the source is read once, and no level is held as a whole. A tile is open from the first of the four
-below it until the last; then it is written, hands its own quarter up and its memory is used again. Which thread ends a
-tile is chance; to which box it counts is not: the last one in the order of the file that touches it.
+Rule kept here: the source is read once, and no level is held as a whole. Each tile passes a quarter
+of its size to the tile above it, which is open from the first of its four quarters until the last;
+then it is written, passes its own quarter up, and its memory is used again. Any thread may complete
+a tile; it is written with the last box, in file order, that overlaps it, so output is deterministic.
 """
 
 import collections
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -16,136 +17,134 @@ import numpy.typing as npt
 
 from aicsio._codecs import Scratch
 from aicsio.records import DType
-from aicsio.writers._pixels import tiff
-from aicsio.writers._pixels.downsampling import Covered, Pooling
+from aicsio.writers._pixels.downsampling import Coverage, Pooling
+from aicsio.writers._pixels.jobs import EncodedSegment, TilePosition
+from aicsio.writers._pixels.tiff import Pages
 
 Array: TypeAlias = npt.NDArray[Any]
-Written = TypeVar("Written")
+Write: TypeAlias = Callable[[TilePosition, Array], EncodedSegment | None]
 
-SPARE = 16
-"""Buffers kept for tiles to come."""
-
-
-@attrs.frozen
-class Place:
-    """Where a tile belongs."""
-
-    level: int
-    """Level, 0 for the full resolution."""
-    plane: int
-    """Which plane."""
-    row: int
-    """Row of tiles."""
-    column: int
-    """Column of tiles."""
+MAX_SPARE_BUFFERS = 16
+"""Buffers that are kept for tiles to come: two for each of eight threads."""
 
 
 @attrs.define
-class _Open:
-    """A tile of which some quarters are still to come."""
+class _OpenTile:
+    """A tile that still lacks quarters. Not a record: threads fill it."""
 
     state: Array
     """Pixels or sums, (rows, columns, samples)."""
     missing: int
-    """Quarters to come."""
-    owner: int
-    """Last box, in the order of the file, that touched it."""
+    """Number of quarters to come."""
+    last_box: int
+    """Last box, in file order, that overlaps it so far."""
 
 
 class Pyramid:
-    """The open tiles of one image. Threads hand quarters up side by side."""
+    """The open tiles of one image. Threads add tiles concurrently."""
 
-    def __init__(self, levels: Sequence[tiff.Pages], pooling: Pooling) -> None:
+    def __init__(self, levels: Sequence[Pages], pooling: Pooling) -> None:
         self._levels, self._pooling = levels, pooling
-        self._state: DType = pooling.state(levels[0].dtype, len(levels) - 1)
-        self._open: dict[Place, _Open] = {}
-        self._done: dict[int, list[Any]] = collections.defaultdict(list)
+        self._state_type: DType = pooling.state(levels[0].dtype, len(levels) - 1)
+        self._open: dict[TilePosition, _OpenTile] = {}
+        self._finished: dict[int, list[EncodedSegment]] = collections.defaultdict(list)
         self._spare: list[Array] = []
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
-    def rise(
-        self,
-        place: Place,
-        pixels: Array,
-        owner: int,
-        write: Callable[[Place, Array], Written | None],
-        scratch: Scratch,
+    def add_tile(
+        self, position: TilePosition, pixels: Array, box: int, write: Write, scratch: Scratch
     ) -> None:
-        """Hand up a tile of the full resolution, (rows, columns, samples), without padding.
+        """Add a tile of full resolution, (rows, columns, samples), without padding.
 
         Parameters
         ----------
-        place
+        position
             Where it belongs.
         pixels
-            What it shows.
-        owner
-            Number of its box in the order of the file.
+            Its pixels.
+        box
+            Number of its box in file order.
         write
-            Called with the place and the pixels of each smaller tile that is complete; what it returns is given by
-            ``taken``.
+            Called with position and pixels of each smaller tile that is complete; ``take_finished`` returns its
+            results.
         scratch
             Buffers of this thread.
         """
-        with np.errstate(all="ignore"):  # infinities and what is not a number go up as they are
-            quarter = self._pooling.halve(pixels, self._state, scratch)
-        while place.level + 1 < len(self._levels):
-            above = Place(place.level + 1, place.plane, place.row // 2, place.column // 2)
-            complete = self._put(above, (place.row % 2, place.column % 2), quarter, owner)
+        with np.errstate(all="ignore"):  # infinities and NaN go up as they are
+            quarter = self._pooling.halve(pixels, self._state_type, scratch)
+        while position.level + 1 < len(self._levels):
+            above = TilePosition(
+                position.level + 1, position.plane, position.row // 2, position.column // 2
+            )
+            complete = self._put_quarter(above, position, quarter, box)
             if complete is None:
                 return
             with np.errstate(all="ignore"):
                 made = self._pooling.finish(
-                    complete.state, self._levels[0].dtype, self._covered(above), scratch
+                    complete.state, self._levels[0].dtype, self._coverage(above), scratch
                 )
                 if above.level + 1 < len(self._levels):
-                    quarter = self._pooling.halve(complete.state, self._state, scratch)
-            written = write(above, made)
-            with self._turn:
-                if written is not None:
-                    self._done[complete.owner].append(
-                        ((above.level, above.plane, above.row, above.column), written)
-                    )
-                if len(self._spare) < SPARE:
-                    self._spare.append(complete.state)
-            place, owner = above, complete.owner
+                    quarter = self._pooling.halve(complete.state, self._state_type, scratch)
+            self._close(complete, write(above, made))
+            position, box = above, complete.last_box
 
-    def taken(self, owner: int) -> Iterator[Any]:
-        """Give what was written of the tiles that count to a box, once it and all boxes before it are done."""
-        with self._turn:
-            done = self._done.pop(owner, [])
-        return (written for _, written in sorted(done, key=lambda item: item[0]))
+    def take_finished(self, box: int) -> list[EncodedSegment]:
+        """Return the smaller tiles that belong to a box, once it and all boxes before it are done."""
+        with self._lock:
+            segments = self._finished.pop(box, [])
+        return sorted(segments, key=_file_order)
 
-    def _put(
-        self, place: Place, corner: tuple[int, int], quarter: Array, owner: int
-    ) -> _Open | None:
-        """Put a quarter into its tile; return the tile if it was the last."""
-        below = self._levels[place.level - 1].grid
-        with self._turn:
-            tile = self._open.get(place)
+    def _close(self, tile: _OpenTile, segment: EncodedSegment | None) -> None:
+        with self._lock:
+            if segment is not None:
+                self._finished[tile.last_box].append(segment)
+            if len(self._spare) < MAX_SPARE_BUFFERS:
+                self._spare.append(tile.state)
+
+    def _put_quarter(
+        self, above: TilePosition, below: TilePosition, quarter: Array, box: int
+    ) -> _OpenTile | None:
+        """Put a quarter into its tile; return the tile if it was the last quarter."""
+        grid = self._levels[below.level].grid
+        with self._lock:
+            tile = self._open.get(above)
             if tile is None:
-                tile = self._open[place] = self._begin(place, owner)
-        # Quarters of a tile do not overlap: no need to take turns.
-        top, left = corner[0] * (below.height // 2), corner[1] * (below.width // 2)
+                tile = self._open[above] = self._open_tile(above, box)
+        # Quarters of a tile do not overlap, so threads copy without the lock.
+        top = below.row % 2 * (grid.height // 2)
+        left = below.column % 2 * (grid.width // 2)
         tile.state[top : top + quarter.shape[0], left : left + quarter.shape[1]] = quarter
-        with self._turn:
+        with self._lock:
             tile.missing -= 1
-            tile.owner = max(tile.owner, owner)
-            return None if tile.missing else self._open.pop(place)
+            tile.last_box = max(tile.last_box, box)
+            return None if tile.missing else self._open.pop(above)
 
-    def _begin(self, place: Place, owner: int) -> _Open:
-        pages, below = self._levels[place.level], self._levels[place.level - 1].grid
+    def _open_tile(self, position: TilePosition, box: int) -> _OpenTile:
+        pages = self._levels[position.level]
+        grid, grid_below = pages.grid, self._levels[position.level - 1].grid
         shape = (
-            min(pages.grid.height, pages.height - place.row * pages.grid.height),
-            min(pages.grid.width, pages.width - place.column * pages.grid.width),
+            min(grid.height, pages.height - position.row * grid.height),
+            min(grid.width, pages.width - position.column * grid.width),
             pages.samples,
         )
-        missing = min(2, below.rows - 2 * place.row) * min(2, below.columns - 2 * place.column)
-        spare = next((i for i, buffer in enumerate(self._spare) if buffer.shape == shape), None)
-        state = np.empty(shape, self._state) if spare is None else self._spare.pop(spare)
-        return _Open(state, missing, owner)
+        quarter_rows = min(2, grid_below.rows - 2 * position.row)
+        quarter_columns = min(2, grid_below.columns - 2 * position.column)
+        return _OpenTile(self._allocate(shape), quarter_rows * quarter_columns, box)
 
-    def _covered(self, place: Place) -> Covered:
-        full, grid = self._levels[0], self._levels[place.level].grid
-        top, left = place.row * grid.height << place.level, place.column * grid.width << place.level
-        return Covered(place.level, full.height - top, full.width - left)
+    def _allocate(self, shape: tuple[int, ...]) -> Array:
+        """Return a spare buffer of the shape, or a new one."""
+        for index, buffer in enumerate(self._spare):
+            if buffer.shape == shape:
+                return self._spare.pop(index)
+        return np.empty(shape, self._state_type)
+
+    def _coverage(self, position: TilePosition) -> Coverage:
+        full, grid = self._levels[0], self._levels[position.level].grid
+        top = position.row * grid.height << position.level
+        left = position.column * grid.width << position.level
+        return Coverage(position.level, full.height - top, full.width - left)
+
+
+def _file_order(segment: EncodedSegment) -> tuple[int, int, int, int]:
+    position = segment.position
+    return position.level, position.plane, position.row, position.column

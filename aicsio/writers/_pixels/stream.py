@@ -1,13 +1,11 @@
-"""Pixels on their way out: boxes are read in the order of the file, cut into segments, compressed, written once.
+"""Pixels on their way out: boxes are read in file order, cut into segments, compressed, written once.
 
-Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is larger), whatever the
-size and number of images. Boxes are read and compressed on threads; compressed segments are put into the file in
-order, so the same pixels always give the same bytes. Boxes of a pyramid come in the order of a Z-shaped curve, so that
-few tiles of its smaller levels are open at a time, however wide the image is.
+Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is
+larger), whatever the size and number of images. Threads read and compress boxes; compressed segments
+are put into the file in order, so the same pixels always give the same bytes.
 """
 
 import contextlib
-import itertools
 import math
 import os
 import threading
@@ -21,220 +19,77 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _codecs, _engine
-from aicsio._dims import views
 from aicsio._io import readers as file_readers
 from aicsio.errors import WriteError
-from aicsio.formats.arrays import ArrayLayout
-from aicsio.records import DType, LazyArray, Strided
+from aicsio.records import LazyArray
 from aicsio.writers._atomic_file import Output
 from aicsio.writers._pixels import dask_chunks, tiff
-from aicsio.writers._pixels.downsampling import Pooling
-from aicsio.writers._pixels.pyramid import Place, Pyramid
+from aicsio.writers._pixels.boxes import box_shape, cut_into_boxes
+from aicsio.writers._pixels.jobs import Box, EncodedSegment, ImageJob, TilePosition
+from aicsio.writers._pixels.pyramid import Pyramid
+from aicsio.writers._pixels.segments import (
+    as_stored,
+    in_memory,
+    pad_tile,
+    split_into_segments,
+    window_of,
+)
 
 Array: TypeAlias = npt.NDArray[Any]
-Encode: TypeAlias = Callable[[Array], bytes]
 Progress: TypeAlias = Callable[[int, int], object]
 
-BOX_BYTES = 4 << 20
-"""What is read at once, about: enough to make threads worth it, little enough to keep them all busy."""
-FREE_BOXES = 8
-"""How many times as much where raw pixels lie in memory and nothing is held: few large writes."""
-UNEVEN_BOX_BYTES = 32 << 20
-"""The same where blocks of the source and segments of the file do not line up."""
 IN_FLIGHT = 256 << 20
-"""Boxes that are read, compressed or waiting to be written together stay below this."""
-MOST_WORKERS = 8
+"""Limit in bytes for all boxes that are being read, compressed or waiting to be written."""
+MAX_WORKERS = 8
+"""Default limit of threads; one of them writes all compressed segments, in file order."""
 
 
-@attrs.define
-class Job:
-    """One image to write. Not a record: it lives for one writing."""
-
-    array: LazyArray
-    """Pixels in the order of the file: letters of the planes, then Y, X, S."""
-    pages: tiff.Pages
-    """What the planes become."""
-    encode: Encode | None
-    """Compressor of a segment; ``None`` to store it raw."""
-    smaller: tuple[tiff.Pages, ...] = ()
-    """What the smaller levels become."""
-    pooling: Pooling | None = None
-    """How their pixels are made."""
-    lossy: bool = False
-    """Whether compression changes pixels; then padding continues them, so that it costs them little."""
-
-    @property
-    def levels(self) -> tuple[tiff.Pages, ...]:
-        """What all levels become, full resolution first."""
-        return (self.pages, *self.smaller)
-
-
-@attrs.frozen
-class Box:
-    """A window of the array."""
-
-    start: tuple[int, ...]
-    """First position, per axis."""
-    shape: tuple[int, ...]
-    """Positions, per axis."""
-
-
-@attrs.frozen
-class Segment:
-    """A compressed tile or strip on its way to the file."""
-
-    level: int
-    """Which level."""
-    plane: int
-    """Which plane."""
-    number: int
-    """Which segment of it."""
-    data: bytes
-    """What is stored."""
-
-
-# ---------------------------------------------------------------- what is read at once
-
-
-def boxes(job: Job) -> Iterator[Box]:
-    """Cut the array into boxes, in the order of the file."""
-    shape, step = job.array.shape, box_shape(job)
-    row = job.array.view.letters.index("Y")
-    counts = [-(-n // part) for n, part in zip(shape, step, strict=True)]
-    for outer in itertools.product(*map(range, counts[:row])):
-        down, across = counts[row : row + 2]
-        inner = (
-            z_curve(down, across) if job.smaller else itertools.product(range(down), range(across))
-        )
-        for position in inner:
-            at = (*outer, *position, *(0 for _ in counts[row + 2 :]))
-            start = tuple(i * part for i, part in zip(at, step, strict=True))
-            yield Box(
-                start, tuple(min(p, n - s) for s, p, n in zip(start, step, shape, strict=True))
-            )
-
-
-def z_curve(rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    """Visit all cells of a grid, each square of two by two, of four by four and so on as a whole."""
-    todo = [(0, 0, 1 << (max(rows, columns) - 1).bit_length())]
-    while todo:
-        row, column, side = todo.pop()
-        if row >= rows or column >= columns:
-            continue
-        if side == 1:
-            yield row, column
-            continue
-        half = side // 2
-        todo += [(row + y, column + x, half) for y in (half, 0) for x in (half, 0)]
-
-
-def box_shape(job: Job) -> tuple[int, ...]:
-    """Choose how much to read at once.
-
-    A box holds whole segments, and whole blocks of the source where a part costs as much as the whole (compressed
-    blocks, chunks of a dask array), so that each block is read once. Then it grows to ``BOX_BYTES``, fastest axes
-    first; for a pyramid in both directions, by doubling, so that tiles of the smaller levels end in few boxes.
-    """
-    array, grid, pyramid = job.array, job.pages.grid, bool(job.smaller)
-    shape, itemsize = array.shape, array.dtype.itemsize
-    most = BOX_BYTES * (
-        FREE_BOXES if job.encode is None and not grid.tiled and _is_held(array) else 1
-    )
-    row = array.view.letters.index("Y")
-    units = (*(1,) * row, grid.height, grid.width, *shape[row + 2 :])
-    blocks = _block_extents(array)
-    parts = [min(n, -(-max(u, b) // u) * u) for n, u, b in zip(shape, units, blocks, strict=True)]
-    for axis in (row + 1, row):
-        if (
-            parts[axis] % blocks[axis]
-        ):  # a block at the edge of two boxes is read for both: let there be few edges
-            whole = min(shape[axis], math.lcm(units[axis], blocks[axis]))
-            parts[axis] = min(
-                whole, parts[axis] * max(1, UNEVEN_BOX_BYTES // (math.prod(parts) * itemsize))
-            )
-    if pyramid:
-        for axis in (row + 1, row) * 32:
-            if parts[axis] < shape[axis] and 2 * math.prod(parts) * itemsize <= most:
-                parts[axis] = min(shape[axis], 2 * parts[axis])
-    for axis in reversed(range(row)) if pyramid else (row + 1, row, *reversed(range(row))):
-        room = most // (math.prod(parts) * itemsize)
-        if room > 1:
-            parts[axis] = min(shape[axis], parts[axis] * room)
-    return tuple(parts)
-
-
-def _block_extents(array: LazyArray) -> tuple[int, ...]:
-    """How many positions of each axis come out of one stored block; 1 where any window costs only itself."""
-    if _gives_any_window(array):
-        return (1,) * array.ndim
-    extents = []
-    for axis in array.view.axes:
-        pick = array.view.picks[axis] if axis >= 0 else None
-        step = abs(pick.step) if isinstance(pick, range) else 0
-        extents.append(max(1, array.layout.block_shape[axis] // step) if step else 1)
-    return tuple(extents)
-
-
-def _is_held(array: LazyArray) -> bool:
-    """Whether the pixels lie in memory."""
-    return isinstance(array.layout, ArrayLayout) and isinstance(array.layout.held.array, np.ndarray)
-
-
-def _gives_any_window(array: LazyArray) -> bool:
-    if isinstance(array.layout, ArrayLayout):
-        return _is_held(array)
-    return isinstance(next(_engine.pieces(array), None), Strided)
-
-
-# ---------------------------------------------------------------- writing
-
-
-def write(
-    jobs: Sequence[Job],
+def write_pixels(
+    jobs: Sequence[ImageJob],
     output: Output,
     *,
     workers: int | None,
     limit: int | None,
     progress: Progress | None,
-) -> list[list[tiff.Segments]]:
-    """Write all pixels; return where the segments of each level of each image are.
+) -> list[list[tiff.SegmentTable]]:
+    """Write all pixels.
 
     Parameters
     ----------
     jobs
-        What to write, one image after the other; all of them compressed or none.
+        The images, one after the other; all of them compressed or none.
     output
-        Where.
+        The file.
     workers
-        Threads; ``None`` for as many as there are cores, up to ``MOST_WORKERS``.
+        Threads; ``None`` for one for each core, at most ``MAX_WORKERS``.
     limit
         Offset that compressed pixels must not reach; ``None`` for no limit.
     progress
-        Told the bytes done and the bytes of all images at full resolution, before compression, after each box.
+        Called after each box with the bytes done and the bytes of all images at full resolution, before compression.
+
+    Returns
+    -------
+    list
+        Offsets and byte counts of the segments, for each level of each image.
 
     Raises
     ------
     WriteError
-        When the disk takes no more, or the limit is reached.
+        When the disk is full, or the limit is reached.
     """
-    *starts, end = tiff.raw_starts([pages for job in jobs for pages in job.levels])
-    begins = iter(starts)
-    tables = [[pages.raw_segments(next(begins)) for pages in job.levels] for job in jobs]
-    if all(job.encode is None for job in jobs):
-        output.reserve(end)
-    at, done, total = tiff.DATA_START, 0, sum(job.array.nbytes for job in jobs)
+    tables = _raw_tables(jobs, output)
+    position, done = tiff.DATA_START, 0
+    total = sum(job.array.nbytes for job in jobs)
     with (
         file_readers.session(),
-        contextlib.closing(_results(jobs, output, tables, workers)) as results,
+        contextlib.closing(_encode_boxes(jobs, output, tables, workers)) as results,
     ):
         for image, box, segments in results:
             for segment in segments:
-                output.write_at(at, segment.data)
-                offsets, counts = tables[image][segment.level]
-                offsets[segment.plane, segment.number] = at
-                counts[segment.plane, segment.number] = len(segment.data)
-                at += len(segment.data)
-            if limit is not None and at > limit:
+                output.write_at(position, segment.data)
+                _record(tables[image], jobs[image], segment, position)
+                position += len(segment.data)
+            if limit is not None and position > limit:
                 raise WriteError(
                     f"{output.path!r} grows beyond classic TIFF ({limit:,} bytes): leave out bigtiff=False"
                 )
@@ -244,208 +99,240 @@ def write(
     return tables
 
 
-def _results(
-    jobs: Sequence[Job],
-    output: Output,
-    tables: Sequence[Sequence[tiff.Segments]],
+def _raw_tables(jobs: Sequence[ImageJob], output: Output) -> list[list[tiff.SegmentTable]]:
+    """Return where segments go if they are stored raw; reserve the space if they are."""
+    *starts, end = tiff.raw_starts([pages for job in jobs for pages in job.levels])
+    remaining = iter(starts)
+    tables = [[pages.raw_segments(next(remaining)) for pages in job.levels] for job in jobs]
+    if all(job.encode is None for job in jobs):
+        output.reserve(end)
+    return tables
+
+
+def _record(
+    tables: Sequence[tiff.SegmentTable], job: ImageJob, segment: EncodedSegment, offset: int
+) -> None:
+    """Enter where a compressed segment is, and how long."""
+    place = segment.position
+    number = place.row * job.levels[place.level].grid.columns + place.column
+    offsets, counts = tables[place.level]
+    offsets[place.plane, number] = offset
+    counts[place.plane, number] = len(segment.data)
+
+
+# ---------------------------------------------------------------- boxes on threads
+
+
+@attrs.frozen
+class _Task:
+    """A box of one image, numbered in file order."""
+
+    number: int
+    """Number among the boxes of all images."""
+    image: int
+    """Index of the image."""
+    box: Box
+    """The window."""
+
+
+@attrs.define
+class _Pending:
+    """A box that a thread works on. Not a record: it holds a future."""
+
+    task: _Task
+    """The box."""
+    segments: Future[list[EncodedSegment]]
+    """Its compressed segments."""
+    chunk: dask_chunks.Chunk | None
+    """Its pixels, where a cluster computes them."""
+
+    def cancel(self) -> None:
+        """Give the box up."""
+        self.segments.cancel()
+        if self.chunk is not None:
+            self.chunk.cancel()
+
+
+@attrs.frozen
+class _Schedule:
+    """How many boxes are worked on at once."""
+
+    boxes_ahead: int
+    """Boxes that are started before the oldest is written."""
+    threads: int
+    """Threads that work on boxes."""
+    readers: int
+    """Threads that read within one box."""
+
+
+def _schedule(
+    jobs: Sequence[ImageJob],
+    clusters: Sequence[dask_chunks.Cluster | None],
     workers: int | None,
-) -> Generator[tuple[int, Box, list[Segment]], None, None]:
-    """Do the boxes on threads, a bounded number of them ahead; give what is left to write, in order."""
-    threads = workers or min(MOST_WORKERS, os.cpu_count() or 1)
-    steps = [box_shape(job) for job in jobs]
-    count = sum(
-        math.prod(-(-n // p) for n, p in zip(job.array.shape, step, strict=True))
-        for job, step in zip(jobs, steps, strict=True)
-    )
-    largest = max(
-        math.prod(step) * job.array.dtype.itemsize for job, step in zip(jobs, steps, strict=True)
-    )
+) -> _Schedule:
+    threads = workers or min(MAX_WORKERS, os.cpu_count() or 1)
+    box_count, largest_box = 0, 0
+    for job in jobs:
+        size = box_shape(job)
+        counts = (-(-length // part) for length, part in zip(job.array.shape, size, strict=True))
+        box_count += math.prod(counts)
+        largest_box = max(largest_box, math.prod(size) * job.array.dtype.itemsize)
+    wanted = max(2 * threads, *(cluster.ahead for cluster in clusters if cluster), 0)
+    # A box is held twice: as pixels and as compressed segments.
+    ahead = min(wanted, IN_FLIGHT // (2 * largest_box))
+    side_by_side = min(threads, ahead + 1, box_count)
+    return _Schedule(ahead, side_by_side, max(1, threads // side_by_side))
+
+
+def _encode_boxes(
+    jobs: Sequence[ImageJob],
+    output: Output,
+    tables: Sequence[Sequence[tiff.SegmentTable]],
+    workers: int | None,
+) -> Generator[tuple[int, Box, list[EncodedSegment]], None, None]:
+    """Work on the boxes of all images; yield image, box and compressed segments in file order."""
     clusters = [dask_chunks.cluster_of(job.array) for job in jobs]
-    # A box is held twice: as pixels and as what they are compressed to.
-    ahead = min(max(2 * threads, *(c.ahead for c in clusters if c), 0), IN_FLIGHT // (2 * largest))
-    side_by_side = min(threads, ahead + 1, count)
-    doers = [
-        _Doer(job, output, own, max(1, threads // side_by_side))
-        for job, own in zip(jobs, tables, strict=True)
+    schedule = _schedule(jobs, clusters, workers)
+    writers = [
+        _BoxWriter(job, output, image_tables, schedule.readers)
+        for job, image_tables in zip(jobs, tables, strict=True)
     ]
-    todo = enumerate((image, box) for image, job in enumerate(jobs) for box in boxes(job))
-    if side_by_side == 1 and not any(clusters):
-        for owner, (image, box) in todo:
-            yield image, box, [*doers[image](owner, box), *doers[image].risen(owner)]
+    tasks = _number_boxes(jobs)
+    if schedule.threads == 1 and not any(clusters):
+        for task in tasks:
+            writer = writers[task.image]
+            segments = writer.process(task)
+            yield task.image, task.box, segments + writer.take_finished(task)
         return
-    waiting: deque[tuple[int, int, Box, Future[list[Segment]], dask_chunks.Chunk | None]] = deque()
-    with ThreadPoolExecutor(side_by_side, thread_name_prefix="aicsio") as pool:
+    waiting: deque[_Pending] = deque()
+    with ThreadPoolExecutor(schedule.threads, thread_name_prefix="aicsio") as pool:
         try:
-            more = True
-            while more or waiting:
-                item = next(todo, None)
-                more = item is not None
-                if item is not None:
-                    owner, (image, box) = item
-                    cluster = clusters[image]
-                    chunk = cluster.start(window_of(jobs[image].array, box)) if cluster else None
-                    waiting.append(
-                        (owner, image, box, pool.submit(doers[image], owner, box, chunk), chunk)
-                    )
-                if waiting and (not more or len(waiting) > ahead):
-                    first, of, oldest, future, _ = waiting.popleft()
-                    yield of, oldest, [*future.result(), *doers[of].risen(first)]
+            for task in tasks:
+                writer, cluster = writers[task.image], clusters[task.image]
+                chunk = None
+                if cluster is not None:
+                    chunk = cluster.start(window_of(jobs[task.image].array, task.box))
+                waiting.append(_Pending(task, pool.submit(writer.process, task, chunk), chunk))
+                if len(waiting) > schedule.boxes_ahead:
+                    yield _finish(waiting.popleft(), writers)
+            while waiting:
+                yield _finish(waiting.popleft(), writers)
         finally:
-            for *_, future, chunk in waiting:
-                future.cancel()
-                if chunk is not None:
-                    chunk.cancel()
+            for pending in waiting:
+                pending.cancel()
 
 
-def window_of(array: LazyArray, box: Box) -> LazyArray:
-    """Show only what a box holds."""
-    picks = {
-        c: range(s, s + n) for c, s, n in zip(array.view.letters, box.start, box.shape, strict=True)
-    }
-    return views.transpose(array, array.view.letters, picks)
+def _number_boxes(jobs: Sequence[ImageJob]) -> Iterator[_Task]:
+    number = 0
+    for image, job in enumerate(jobs):
+        for box in cut_into_boxes(job):
+            yield _Task(number, image, box)
+            number += 1
 
 
-class _Doer:
-    """Does the boxes of one image: reads them, writes or compresses their segments, lets smaller levels grow."""
+def _finish(
+    pending: _Pending, writers: "Sequence[_BoxWriter]"
+) -> tuple[int, Box, list[EncodedSegment]]:
+    """Wait for a box; return it with the smaller tiles that are complete by then."""
+    task = pending.task
+    segments = pending.segments.result()
+    return task.image, task.box, segments + writers[task.image].take_finished(task)
+
+
+class _BoxWriter:
+    """Reads the boxes of one image, writes or compresses their segments, adds tiles to the pyramid.
+
+    Threads call ``process`` concurrently.
+    """
 
     def __init__(
-        self, job: Job, output: Output, tables: Sequence[tiff.Segments], readers: int
+        self, job: ImageJob, output: Output, tables: Sequence[tiff.SegmentTable], readers: int
     ) -> None:
         self._job, self._output, self._tables, self._readers = job, output, tables, readers
         self._pyramid = None if job.pooling is None else Pyramid(job.levels, job.pooling)
-        self._mine = threading.local()  # each thread has its own buffer
+        self._local = threading.local()  # each thread has its own buffers
 
-    def __call__(
-        self, owner: int, box: Box, chunk: "dask_chunks.Chunk | None" = None
-    ) -> list[Segment]:
-        job = self._job
-        pixels = self._pixels(window_of(job.array, box) if chunk is None else chunk.window())
+    def process(
+        self, task: _Task, chunk: "dask_chunks.Chunk | None" = None
+    ) -> list[EncodedSegment]:
+        """Read a box; write its segments if they are raw, else return them."""
+        job, box = self._job, task.box
+        window = window_of(job.array, box) if chunk is None else chunk.window()
         row = job.array.view.letters.index("Y")
-        planes = np.ravel_multi_index(
-            np.indices(box.shape[:row]).reshape(row, -1) + np.array(box.start[:row])[:, None],
-            job.array.shape[:row],
-        )
-        stored = as_stored(pixels, job.pages.dtype).reshape(
+        planes = _plane_numbers(job, box)
+        stored = as_stored(self._read(window), job.pages.dtype).reshape(
             len(planes), *box.shape[row : row + 2], job.pages.samples
         )
         corner = box.start[row : row + 2]
         if job.encode is None and not job.pages.grid.tiled:
             self._write_strips(stored, planes, corner)
             return []
-        done = []
+        encoded = []
         for plane, block in zip(planes.tolist(), stored, strict=True):
-            for place, part in segments(block, job.pages.grid, corner, plane):
-                done.append(self._put(place, part))
+            for position, pixels in split_into_segments(block, job.pages.grid, corner, plane):
+                segment = self._put(position, pixels)
+                if segment is not None:
+                    encoded.append(segment)
                 if self._pyramid is not None:
-                    self._pyramid.rise(place, part, owner, self._put, self._scratch())
-        return [segment for segment in done if segment is not None]
+                    self._pyramid.add_tile(
+                        position, pixels, task.number, self._put, self._scratch()
+                    )
+        return encoded
 
-    def risen(self, owner: int) -> Iterator[Segment]:
-        """Give the segments of smaller levels that follow those of a box in the file."""
-        return iter(()) if self._pyramid is None else self._pyramid.taken(owner)
+    def take_finished(self, task: _Task) -> list[EncodedSegment]:
+        """Return the segments of smaller levels that follow those of a box in the file."""
+        return [] if self._pyramid is None else self._pyramid.take_finished(task.number)
 
-    def _pixels(self, window: LazyArray) -> Array:
+    def _read(self, window: LazyArray) -> Array:
         pixels = in_memory(window)
-        if pixels is None:
-            pixels = (
-                self._scratch().take("box", window.nbytes).view(window.dtype).reshape(window.shape)
-            )
-            _engine.read_into(window, pixels, self._readers)
+        if pixels is not None:
+            return pixels
+        buffer = self._scratch().take("box", window.nbytes)
+        pixels = buffer.view(window.dtype).reshape(window.shape)
+        _engine.read_into(window, pixels, self._readers)
         return pixels
 
     def _scratch(self) -> _codecs.Scratch:
-        scratch: _codecs.Scratch | None = getattr(self._mine, "scratch", None)
+        scratch: _codecs.Scratch | None = getattr(self._local, "scratch", None)
         if scratch is None:
-            scratch = self._mine.scratch = _codecs.Scratch()
+            scratch = self._local.scratch = _codecs.Scratch()
         return scratch
 
-    def _put(self, place: Place, part: Array) -> Segment | None:
-        """Write a raw segment to its place; compress another for the one who writes in order."""
-        job, grid = self._job, self._job.levels[place.level].grid
-        whole = padded(part, grid, lossy=job.lossy)
-        if not whole.flags.c_contiguous:
-            room = self._scratch().take("tile", whole.nbytes).view(whole.dtype).reshape(whole.shape)
-            np.copyto(room, whole)
-            whole = room
-        number = place.row * grid.columns + place.column
-        if job.encode is not None:
-            return Segment(place.level, place.plane, number, job.encode(whole))
-        self._output.write_at(int(self._tables[place.level][0][place.plane, number]), whole)
+    def _put(self, position: TilePosition, pixels: Array) -> EncodedSegment | None:
+        """Write a raw segment to its place; return a compressed one, which is written in order."""
+        grid = self._job.levels[position.level].grid
+        segment = pad_tile(pixels, grid, lossy=self._job.lossy)
+        if not segment.flags.c_contiguous:
+            buffer = self._scratch().take("tile", segment.nbytes)
+            copy = buffer.view(segment.dtype).reshape(segment.shape)
+            np.copyto(copy, segment)
+            segment = copy
+        if self._job.encode is not None:
+            return EncodedSegment(position, self._job.encode(segment))
+        number = position.row * grid.columns + position.column
+        offsets, _ = self._tables[position.level]
+        self._output.write_at(int(offsets[position.plane, number]), segment)
         return None
 
     def _write_strips(
         self, stored: Array, planes: npt.NDArray[np.intp], corner: tuple[int, ...]
     ) -> None:
+        """Write raw strips; those of consecutive whole planes follow each other in the file, in one call."""
         pages = self._job.pages
-        offsets = self._tables[0][0]
-        whole = stored.shape[1] == pages.height
-        breaks = np.flatnonzero(np.diff(planes) != 1) + 1 if whole else np.arange(1, len(planes))
-        # Strips of consecutive planes follow each other in the file: one call writes them.
+        offsets, _ = self._tables[0]
+        if stored.shape[1] == pages.height:
+            breaks = np.flatnonzero(np.diff(planes) != 1) + 1
+        else:
+            breaks = np.arange(1, len(planes))
+        strip = corner[0] // pages.grid.height
         for run, pixels in zip(np.split(planes, breaks), np.split(stored, breaks), strict=True):
-            self._output.write_at(int(offsets[run[0], corner[0] // pages.grid.height]), pixels)
+            self._output.write_at(int(offsets[run[0], strip]), pixels)
 
 
-def in_memory(window: LazyArray) -> Array | None:
-    """Show pixels that lie in memory as they will be written; ``None`` where they must be read or copied."""
-    layout, view = window.layout, window.view
-    if not isinstance(layout, ArrayLayout) or not isinstance(layout.held.array, np.ndarray):
-        return None
-    index = tuple(slice(p.start, p.stop, p.step) if isinstance(p, range) else p for p in view.picks)
-    if any(
-        isinstance(part, tuple) or (isinstance(part, slice) and part.stop < 0) for part in index
-    ):
-        return None
-    kept = [axis for axis, pick in enumerate(view.picks) if not isinstance(pick, int)]
-    shown = np.asarray(layout.held.array)[index]
-    ordered = shown.transpose([kept.index(axis) for axis in view.axes if axis >= 0])
-    pixels: Array = ordered[tuple(None if axis < 0 else slice(None) for axis in view.axes)]
-    return pixels if pixels.flags.c_contiguous and pixels.dtype == window.dtype else None
-
-
-def segments(
-    block: Array, grid: tiff.Grid, corner: tuple[int, ...], plane: int
-) -> Iterator[tuple[Place, Array]]:
-    """Cut a part of a plane, (rows, columns, samples), into the segments that it covers; place and pixels of each."""
-    for top in range(0, block.shape[0], grid.height):
-        for left in range(0, block.shape[1], grid.width):
-            place = Place(
-                0, plane, (corner[0] + top) // grid.height, (corner[1] + left) // grid.width
-            )
-            yield place, block[top : top + grid.height, left : left + grid.width]
-
-
-def padded(part: Array, grid: tiff.Grid, *, lossy: bool) -> Array:
-    """Fill a tile at the edge of a plane up to its full size."""
-    lack = grid.height - part.shape[0], grid.width - part.shape[1]
-    if not grid.tiled or not any(lack):
-        return part
-    widths = ((0, lack[0]), (0, lack[1]), (0, 0))
-    return np.pad(part, widths, "edge") if lossy else np.pad(part, widths)
-
-
-def as_stored(pixels: Array, dtype: DType) -> Array:
-    """Convert pixels to the type of the file.
-
-    Raises
-    ------
-    WriteError
-        For a value that the type does not reach.
-    """
-    if pixels.dtype.kind == "b":
-        pixels = pixels.view(np.uint8)
-    if pixels.dtype.newbyteorder("<") == dtype:
-        return pixels.astype(dtype, copy=False)
-    if dtype.kind in "iu" and not np.can_cast(pixels.dtype, dtype):
-        limits = np.iinfo(dtype)
-        low, high = int(pixels.min()), int(pixels.max())
-        if low < limits.min or high > limits.max:
-            raise WriteError(
-                f"{dtype.name} holds {limits.min} to {limits.max}; there are pixels from {low} to {high}"
-            )
-    try:
-        with np.errstate(over="raise"):
-            return pixels.astype(dtype)
-    except FloatingPointError as error:
-        raise WriteError(
-            f"{dtype.name} does not reach all values of these {pixels.dtype} pixels"
-        ) from error
+def _plane_numbers(job: ImageJob, box: Box) -> npt.NDArray[np.intp]:
+    """Return the numbers of the planes in a box, in file order."""
+    row = job.array.view.letters.index("Y")
+    start = np.array(box.start[:row])[:, None]
+    positions = np.indices(box.shape[:row]).reshape(row, -1) + start
+    numbers: npt.NDArray[np.intp] = np.ravel_multi_index(tuple(positions), job.array.shape[:row])
+    return numbers
