@@ -216,24 +216,22 @@ def _fits(value: object, hint: Any) -> bool:
     if hint in {int, float}:
         # numpy registers its numbers: float32 is Real, int64 is Integral.
         return isinstance(value, numbers.Integral if hint is int else numbers.Real)
+    if isinstance(origin, type) and issubclass(origin, Mapping | Sequence):
+        return isinstance(value, origin) and _items_fit(value, hint)
     from beartype.door import is_bearable
 
-    # beartype looks at one random item of a sequence, so each item is checked here as well.
-    return is_bearable(value, hint) and _items_fit(value, hint)
+    return is_bearable(value, hint)
 
 
 def _items_fit(value: Any, hint: Any) -> bool:
+    """Whether each item fits: beartype looks at one random item, and knows no numbers of numpy."""
     origin, parts = get_origin(hint), get_args(hint)
-    if not isinstance(origin, type) or not parts:
-        return True
-    if issubclass(origin, Mapping):
+    if isinstance(value, Mapping):
         key_hint, value_hint = parts
         return all(_fits(key, key_hint) and _fits(item, value_hint) for key, item in value.items())
     if origin is tuple and parts[-1] is not Ellipsis:
-        return all(map(_fits, value, parts))
-    if issubclass(origin, Sequence):
-        return all(_fits(item, parts[0]) for item in value)
-    return True
+        return len(value) == len(parts) and all(map(_fits, value, parts))
+    return all(_fits(item, parts[0]) for item in value)
 
 
 def _evaluate(hint: str) -> list[Any]:

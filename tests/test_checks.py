@@ -183,7 +183,9 @@ def test_beartype_is_imported_only_when_it_is_needed() -> None:
     assert as_users_see_it("a.open_image(numpy.zeros((2, 3)), mosaic='tiles')") == ["False"]
     assert as_users_see_it("a.transpose_to(h, 'CYX', C=[0, 1])") == ["False"]
     named = "a.open_image(numpy.zeros((2, 3, 4)), dims='CYX', channel_names=['a', 'b'])"
-    assert as_users_see_it(named) == ["True"]
+    assert as_users_see_it(named) == ["False"]
+    # A callable is judged by beartype.
+    assert as_users_see_it("a.write_ome_tiff(h, '/no folder/a.tiff', progress=print)")[-1] == "True"
 
 
 def test_users_see_no_text_of_beartype() -> None:

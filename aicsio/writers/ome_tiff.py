@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, SupportsIndex, Unpack
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
 from aicsio import _engine
 from aicsio._checks import checked
@@ -58,10 +56,7 @@ def write_ome_tiff(
     /,
     path: str | os.PathLike[str],
     *,
-    scenes: Literal["all"]
-    | Sequence[SupportsIndex | str]
-    | npt.NDArray[np.integer[Any]]
-    | None = None,
+    scenes: Literal["all"] | Sequence[SupportsIndex | str] | None = None,
     **options: Unpack[WriteOptions],
 ) -> WriteReport:
     """Write the pixels in focus and their metadata as OME-TIFF.

@@ -1,8 +1,8 @@
 """The options of every writer of OME-TIFF: one documented table for functions, command line and legacy face.
 
 Rule kept here: `WriteOptions` is the only list of options, `DEFAULTS` the only list of defaults. The
-writers receive a complete table of plain Python values: numpy scalars and arrays, dtypes and ints
-for floats are converted here. `checked` refuses unknown names and wrong types by the signature that
+writers receive a complete table of plain Python values: numpy scalars, dtypes and ints for
+floats are converted here. `checked` refuses unknown names and wrong types by the signature that
 `takes_options` gives a writer.
 """
 
@@ -24,7 +24,6 @@ from typing import (
 )
 
 import numpy as np
-import numpy.typing as npt
 
 from aicsio.errors import WriteError
 from aicsio.records import DType, PixelSize
@@ -39,7 +38,6 @@ R = TypeVar("R")
 
 CompressionName: TypeAlias = Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"]
 ColorValue: TypeAlias = str | int | None
-Names: TypeAlias = Sequence[str] | npt.NDArray[np.str_]
 ModuloChoice: TypeAlias = Mapping[str, str] | Literal["auto"] | None
 
 
@@ -76,11 +74,11 @@ class WriteOptions(TypedDict, total=False):
     """Where dimensions without a place in OME go: ``{"H": "T"}`` folds H into T, as its faster part, and adds a Modulo
     annotation; one each into T, C and Z. ``"auto"`` chooses. By default such dimensions raise, except those that an
     OME-TIFF already had folded."""
-    scene_names: str | Names | None
+    scene_names: str | Sequence[str] | None
     """One name for each scene, in place of the source's."""
-    channel_names: Names | None
+    channel_names: Sequence[str] | None
     """One name for each channel, in place of the source's; every scene gets them."""
-    channel_colors: Sequence[ColorValue] | npt.NDArray[np.integer[Any]] | None
+    channel_colors: Sequence[ColorValue] | None
     """``"#RRGGBB"``, ``"#RRGGBBAA"``, 0xRRGGBBAA or ``None`` for each channel; every scene gets them."""
     pixel_size: PixelSize | None
     """Micrometres between the pixels that are written, in place of the source's."""
@@ -194,8 +192,8 @@ def _plain(value: object) -> object:
     if isinstance(value, np.datetime64):
         # Without the cast, nanoseconds become an int instead of a datetime.
         return value.astype("datetime64[us]").item()
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if type(value) is tuple:  # a PixelSize may be a tuple too

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from aicsio import ImageHandle, open_image, write_ome_tiff
 from aicsio.testing.layouts import make_handle, store_array
-from aicsio.writers._pixels import stream
 from aicsio.writers._pixels import boxes, directories, segments, stream
 from aicsio.writers._pixels import tiff as tiff_structure
 from aicsio.writers._pixels.jobs import ImageJob

@@ -7,7 +7,6 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import attrs
 
@@ -18,6 +17,7 @@ from aicsio.cli.terminal.wording import speak_options
 from aicsio.errors import AicsioError, DimensionError, SceneError
 from aicsio.joining import file_names
 from aicsio.records import Diagnostic, ImageHandle, PixelSize
+from aicsio.writers.options import WriteOptions
 
 
 @attrs.frozen(eq=False)
@@ -104,14 +104,8 @@ def convert_or_raise(
     # Only the writing is timed; opening a file on a server depends on the network.
     options = writer_options(arguments)
     start = time.perf_counter()
-    report = write_scenes(
-        parts,
-        job.target,
-        overwrite=job.overwrite,
-        workers=job.workers,
-        progress=progress,
-        **options,
-    )
+    options |= {"overwrite": job.overwrite, "workers": job.workers, "progress": progress}
+    report = write_scenes(parts, job.target, **options)
     elapsed = time.perf_counter() - start
     pixels = sum(part.nbytes for part in parts)
     content = f"{report.dims}, {report.dtype}"
@@ -227,7 +221,7 @@ def _describe_other_scenes(handle: ImageHandle, parts: Sequence[ImageHandle]) ->
     return f"scene {index} ({name!r}) was written; {others} more with --scene, or --scene all"
 
 
-def writer_options(arguments: argparse.Namespace) -> dict[str, Any]:
+def writer_options(arguments: argparse.Namespace) -> WriteOptions:
     """Options of the writer that the arguments name."""
     compression = arguments.compression
     pixel_size = None

@@ -7,8 +7,8 @@ Rule kept here: argparse and nothing else, so that ``--help`` and wrong usage ar
 import argparse
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 _PICK = re.compile(r"([A-Z])=(-?\d+(?:,-?\d+)*|-?\d*:-?\d*(?::-?\d*)?)")
 _SPAN = re.compile(r"(\d*):(\d*)")
@@ -19,7 +19,7 @@ COMPRESSIONS = ("zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl", "none")
 DOWNSAMPLES = ("auto", "mean", "mode", "nearest")
 MOSAICS = ("stitched", "tiles")
 MISSING = ("error", "fill", "skip")
-BIGTIFF = {"auto": "auto", "yes": True, "no": False}
+BIGTIFF: Mapping[str, bool | Literal["auto"]] = {"auto": "auto", "yes": True, "no": False}
 
 
 def add_opening(parser: argparse.ArgumentParser) -> None:

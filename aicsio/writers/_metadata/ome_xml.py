@@ -373,7 +373,8 @@ def to_text(value: float) -> str:
 def is_float(value: float) -> bool:
     """Whether the schema has such a number."""
     # xsd:float is IEEE single precision: numbers beyond it would come back as 0 or infinity.
-    return value == 0 or (math.isfinite(value) and 1.2e-38 < abs(value) < 3.4e38)
+    number = float(value)
+    return number == 0 or (math.isfinite(number) and 1.2e-38 < abs(number) < 3.4e38)
 
 
 def to_date_time(text: str) -> str | None:
