@@ -66,6 +66,25 @@ class ByteRange:
     """Size of the file in bytes; ``None`` when the server does not know it."""
 
 
+@attrs.frozen
+class RangeRequest:
+    """One request for a range. Not a record: it lives for one answer."""
+
+    offset: int
+    """Offset of the first byte."""
+    nbytes: int
+    """Number of bytes."""
+    whole_limit: int
+    """Bytes that are accepted if the server sends the whole file."""
+    deadline: float
+    """Moment on the monotonic clock at which the headers must have come."""
+
+    @property
+    def header(self) -> str:
+        """Value of the header Range."""
+        return f"bytes={self.offset}-{self.offset + self.nbytes - 1}"
+
+
 class HttpClient:
     """Reads ranges of one file of a web server. Not a record: it lives while the file is open."""
 
@@ -79,7 +98,7 @@ class HttpClient:
 
         A server without ranges sends the whole file, which is read up to ``whole_limit`` bytes.
         """
-        with self._request(0, nbytes) as response:
+        with self._request(0, nbytes, whole_limit) as response:
             fingerprint = _fingerprint(response)
             if response.status == 416:  # no byte lies in the range: the file is empty
                 return RemoteInfo(_total_size(response) or 0, fingerprint)
@@ -137,7 +156,9 @@ class HttpClient:
         return part
 
     def _no_ranges_error(self, length: int | None) -> SourceError:
-        size = "of unknown size" if length is None else f"of {length:,} bytes"
+        # A length may have thousands of digits; no file has 10^18 bytes.
+        is_known = length is not None and length < 10**18
+        size = f"of {length:,} bytes" if is_known else "of unknown size"
         return SourceError(
             f"{self._source.uri!r}: the server sends the whole file ({size}) where a part was asked for: "
             f"download it, or open 'simplecache::{self._source.uri}'"
@@ -173,16 +194,18 @@ class HttpClient:
     # ------------------------------------------------------------ requests
 
     @contextlib.contextmanager
-    def _request(self, offset: int, nbytes: int) -> Iterator[http.client.HTTPResponse]:
+    def _request(
+        self, offset: int, nbytes: int, whole_limit: int = 0
+    ) -> Iterator[http.client.HTTPResponse]:
         """Make a request; yield an answer with bytes, or one that says that the file has none there
         (416).
         """
-        range_header = f"bytes={offset}-{offset + nbytes - 1}"
         with pool.request_slot():
             deadline = time.monotonic() + self.timeout
+            request = RangeRequest(offset, nbytes, max(nbytes, whole_limit), deadline)
             for _ in range(MAX_REDIRECTS):
                 key = self._connection_key()
-                connection, response = self._exchange(key, range_header, deadline)
+                connection, response = self._exchange(key, request)
                 with contextlib.ExitStack() as closing:
                     closing.callback(connection.close)
                     closing.callback(response.close)
@@ -210,7 +233,7 @@ class HttpClient:
         return target.secure, target.host, target.port, target.verify, target.proxy
 
     def _exchange(
-        self, key: tuple[object, ...], range_header: str, deadline: float
+        self, key: tuple[object, ...], request: RangeRequest
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """Send a request and receive the headers of its answer."""
         while True:
@@ -218,14 +241,18 @@ class HttpClient:
             connection = idle
             try:
                 if connection is None:
-                    connection = http_connection.connect(self._target, self._source.uri, deadline)
+                    connection = http_connection.connect(
+                        self._target, self._source.uri, request.deadline
+                    )
                 # getresponse lets go of a socket that the server will close; the answer still comes
                 # through it.
                 timed_socket: Any = connection.sock
-                timed_socket.begin_headers(deadline, self.timeout)
-                self._send(connection, range_header)
+                timed_socket.begin_headers(request.deadline, self.timeout)
+                self._send(connection, request.header)
                 response = connection.getresponse()
-                timed_socket.begin_body()
+                timed_socket.begin_body(
+                    request.whole_limit if response.status == 200 else request.nbytes
+                )
             except AicsioError:
                 _close(connection)
                 raise
@@ -266,7 +293,7 @@ class HttpClient:
         timed_socket: Any = connection.sock
         if timed_socket is None:
             return
-        timed_socket.begin_body(SMALL_BODY_SECONDS)
+        timed_socket.begin_body(MAX_SMALL_BODY, SMALL_BODY_SECONDS)
         with contextlib.suppress(OSError, http.client.HTTPException):
             response.read(response.length)
 

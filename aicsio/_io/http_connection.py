@@ -44,6 +44,7 @@ class TimedSocket:
         self._header_bytes: int | None = None
         self._body_start = 0.0
         self._body_bytes = 0
+        self._body_limit = 0
 
     def begin_headers(self, deadline: float, timeout: float) -> None:
         """Start an exchange whose headers must have come at ``deadline`` on the monotonic clock."""
@@ -51,13 +52,21 @@ class TimedSocket:
         self._timeout = timeout
         self._header_bytes = 0
 
-    def begin_body(self, seconds: float | None = None) -> None:
-        """Start a body, which may take ``seconds``, or if ``None`` as long as it comes fast
-        enough.
+    def begin_body(self, nbytes: int, seconds: float | None = None) -> None:
+        """Start a body.
+
+        Parameters
+        ----------
+        nbytes
+            Bytes that the answer may hold. Chunked coding may add as many again, and trailers
+            (RFC 9112, section 7.1) as many as headers.
+        seconds
+            Time for it; ``None`` for as long as it comes fast enough.
         """
         self._header_bytes = None
         self._body_start = time.monotonic()
         self._body_bytes = 0
+        self._body_limit = 2 * nbytes + MAX_HEADER_BYTES
         self._deadline = self._body_start + (2 * self._timeout if seconds is None else seconds)
 
     def _seconds_left(self) -> float:
@@ -70,20 +79,34 @@ class TimedSocket:
         """Let the next call of the system wait until the deadline at most."""
         left = self._seconds_left()
         if left <= 0:
-            if self._header_bytes is None:
-                raise SourceError(
-                    f"cannot read {self._uri!r}: the server sends {self._body_bytes} bytes in "
-                    f"{time.monotonic() - self._body_start:.1f} s, which is too slow"
-                )
-            raise TimeoutError(f"the headers did not come within {self._timeout:g} s")
+            raise self._late_error()
         self._socket.settimeout(min(left, self._timeout))
+
+    def _late_error(self) -> OSError:
+        """Make the error for a deadline: one that another try may overcome, or one for a slow body."""
+        if self._header_bytes is not None:
+            return TimeoutError(f"the headers did not come within {self._timeout:g} s")
+        seconds = time.monotonic() - self._body_start
+        return SourceError(
+            f"cannot read {self._uri!r}: the server sends {self._body_bytes} bytes in {seconds:.1f} s, "
+            "which is too slow"
+        )
 
     def receive_into(self, raw: Any, buffer: Any) -> int:
         """Receive bytes from the stream ``raw`` of this socket, and count them."""
         self._wait()
-        count = raw.readinto(buffer) or 0
+        try:
+            count = raw.readinto(buffer) or 0
+        except TimeoutError:
+            if self._seconds_left() <= 0:
+                raise self._late_error() from None
+            raise
         if self._header_bytes is None:
             self._body_bytes += count
+            if self._body_bytes > self._body_limit:
+                raise SourceError(
+                    f"cannot read {self._uri!r}: the server sends more than was asked for"
+                )
             return count
         self._header_bytes += count
         if self._header_bytes > MAX_HEADER_BYTES:
