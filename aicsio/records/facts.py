@@ -5,23 +5,40 @@ an empty string.
 """
 
 from collections.abc import Iterator
+from typing import SupportsFloat
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.errors import ArgumentTypeError
 from aicsio.records.dims import Dims
+
+
+def optional_float(value: SupportsFloat | None) -> float | None:
+    """Turn a number into a float, so that a numpy scalar or an int makes the same record.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When the value is not a number.
+    """
+    if value is None or type(value) is float:
+        return value
+    if not isinstance(value, SupportsFloat):
+        raise ArgumentTypeError(f"{value!r} is not a number")
+    return float(value)
 
 
 @attrs.frozen
 class PixelSize:
     """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X."""
 
-    Z: float | None = None
+    Z: float | None = attrs.field(default=None, converter=optional_float)
     """Distance between sections."""
-    Y: float | None = None
+    Y: float | None = attrs.field(default=None, converter=optional_float)
     """Height."""
-    X: float | None = None
+    X: float | None = attrs.field(default=None, converter=optional_float)
     """Width."""
 
     def __iter__(self) -> Iterator[float | None]:
@@ -36,9 +53,9 @@ class Channel:
     """As the file names it; ``None`` if the file has no name."""
     color: int | None = None
     """0xRRGGBBAA, unsigned; ``None`` if the file has no colour."""
-    emission: float | None = None
+    emission: float | None = attrs.field(default=None, converter=optional_float)
     """Emission wavelength in nanometres."""
-    excitation: float | None = None
+    excitation: float | None = attrs.field(default=None, converter=optional_float)
     """Excitation wavelength in nanometres."""
     fluor: str | None = None
     """Fluorophore or dye."""
@@ -54,9 +71,9 @@ class Objective:
 
     name: str | None = None
     """Model, or the maker's name for it."""
-    magnification: float | None = None
+    magnification: float | None = attrs.field(default=None, converter=optional_float)
     """Nominal magnification."""
-    aperture: float | None = None
+    aperture: float | None = attrs.field(default=None, converter=optional_float)
     """Numerical aperture."""
     immersion: str | None = None
     """Immersion medium, in the file's words."""

@@ -8,7 +8,15 @@ from typing import Final
 import attrs
 
 from aicsio.records.dims import Dims
-from aicsio.records.facts import Channel, Coordinate, Objective, PixelSize, Planes, Tiles
+from aicsio.records.facts import (
+    Channel,
+    Coordinate,
+    Objective,
+    PixelSize,
+    Planes,
+    Tiles,
+    optional_float,
+)
 from aicsio.records.lazy import LazyArray
 
 _NO_SIZE: Final = PixelSize()
@@ -26,7 +34,7 @@ class Scene:
     """One record per position of stored C (one where C is missing); empty if the file has none."""
     pixel_size: PixelSize = _NO_SIZE
     """Of level 0, in micrometres."""
-    time_step: float | None = None
+    time_step: float | None = attrs.field(default=None, converter=optional_float)
     """Seconds between positions of T."""
     acquired: str | None = None
     """Date and time of acquisition, ISO 8601."""

@@ -10,6 +10,7 @@ from aicsio import (
     Dims,
     ImageHandle,
     LazyArray,
+    Objective,
     PixelSize,
     Planes,
     SceneError,
@@ -18,8 +19,9 @@ from aicsio import (
     select_scene,
     transpose_to,
 )
-from aicsio.errors import DimensionError
+from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import Contents, Layout, Scene, Source, Tiles
+from aicsio.records.facts import optional_float
 from aicsio.testing.layouts import make_handle, store_array
 
 
@@ -219,3 +221,24 @@ def test_secrets_are_not_shown() -> None:
     assert "hunter2" not in repr(source)
     assert pickle.loads(pickle.dumps(source)) == source
     assert "0000" not in repr(Source("memory:1", content=b"0000"))
+
+
+class TestNumbers:
+    """Fields of floats take any number and hold a float: records of equal numbers are equal."""
+
+    @pytest.mark.parametrize("number", [2, 2.0, np.float32(2), np.float64(2), np.int16(2), True])
+    def test_any_number_makes_the_same_record(self, number: Any) -> None:
+        assert PixelSize(X=number) == PixelSize(X=2.0 if number is not True else 1.0)
+        assert type(PixelSize(X=number).X) is float
+        assert type(Channel(emission=number).emission) is float
+        assert type(Objective(aperture=number).aperture) is float
+        assert type(Scene("a", (), time_step=number).time_step) is float
+
+    def test_half_a_number_is_the_one_that_was_stored(self) -> None:
+        assert float(np.float32(0.1)) == PixelSize(X=np.float32(0.1)).X
+
+    @pytest.mark.parametrize("value", ["0.5", b"1", [1.0], 1j])
+    def test_others_are_refused(self, value: Any) -> None:
+        refuse = getattr(optional_float, "__wrapped__", optional_float)  # not beartype's words
+        with pytest.raises(ArgumentTypeError, match="is not a number"):
+            refuse(value)
