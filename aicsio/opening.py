@@ -4,6 +4,7 @@ Rule kept here: nothing is swallowed while choosing. A format either declines by
 error reaches the caller.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, Literal
@@ -16,7 +17,14 @@ from aicsio._checks import checked
 from aicsio._dims import notation
 from aicsio._io import readers
 from aicsio._io.sources import folder_error
-from aicsio.errors import CorruptFileError, DimensionError, SceneError, UnsupportedFormatError
+from aicsio.errors import (
+    AicsioError,
+    CorruptFileError,
+    DimensionError,
+    SceneError,
+    SourceError,
+    UnsupportedFormatError,
+)
 from aicsio.records import (
     Channel,
     Contents,
@@ -205,11 +213,30 @@ def _choose(source: Source) -> formats.Format:
             return row
         else:
             declined.append(row.name)
+    raise _unsupported(source, head, declined)
+
+
+def _unsupported(source: Source, head: bytes, declined: Sequence[str]) -> AicsioError:
+    """Make the error for a source that every format declined; known formats are named."""
+    # Imported here: its tables are needed for no file that opens.
+    from aicsio.formats import signatures
+
+    asked = ", ".join(declined)
     if source.folder:
-        raise folder_error(source.uri)
+        try:
+            names = os.listdir(source.uri)
+        except OSError as error:
+            return SourceError(f"cannot list {source.uri!r}: {error.strerror}")
+        name = signatures.describe_folder(source.uri, names)
+        if name is None:
+            return folder_error(source.uri)
+        return UnsupportedFormatError(f"no format opens {source.uri!r}: {name}; asked: {asked}")
+    name = signatures.describe_content(head, source.uri)
+    if name is not None:
+        return UnsupportedFormatError(f"no format opens {source.uri!r}: {name}; asked: {asked}")
     start = " ".join(f"{byte:02x}" for byte in head[:8])
-    raise UnsupportedFormatError(
-        f"no format opens {source.uri!r} (it begins with {start}); asked: {', '.join(declined)}. "
+    return UnsupportedFormatError(
+        f"no format opens {source.uri!r} (it begins with {start}); asked: {asked}. "
         "explain() lists why each declined"
     )
 

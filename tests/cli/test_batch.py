@@ -186,6 +186,19 @@ def test_a_folder_for_many_images_may_have_any_name_but_zarr(run: Run, tmp_path:
     assert not (tmp_path / "out.zarr").exists()
 
 
+def test_a_zarr_is_one_image_and_is_called_so(run: Run, tmp_path: Path) -> None:
+    image(tmp_path, "in/a.tif")
+    zarr = tmp_path / "in" / "b.zarr"
+    zarr.mkdir()
+    (zarr / ".zattrs").write_text('{"multiscales": []}')
+    code, _, err = run(zarr, tmp_path / "b.ome.tiff")
+    assert (code, "it is an OME-Zarr image" in err) == (1, True)
+    code, out, err = run(zarr, tmp_path / "in" / "a.tif", f"{tmp_path}/out/")
+    assert code == 1
+    assert "1 written" in out
+    assert "it is an OME-Zarr image" in err
+
+
 def test_two_images_do_not_become_one(run: Run, tmp_path: Path) -> None:
     for name in ("in/a.tif", "in/a.ome.tif", "in/b.tif", "other/b.tiff"):
         image(tmp_path, name)

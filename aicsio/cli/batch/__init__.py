@@ -165,7 +165,8 @@ def _fingerprint_source(
 ) -> Fingerprint:
     """Fingerprint of an image, or of all the files of one."""
     if not file_names.is_pattern(source):
-        return take_fingerprint(readers.identify(source, arguments.storage_options), options)
+        identified = readers.identify(source, arguments.storage_options, folders=True)
+        return take_fingerprint(identified, options)
     found = groups.group_by_pattern(source, arguments.missing, arguments.storage_options)
     files = []
     for group in found:

@@ -35,7 +35,7 @@ def is_batch(inputs: Sequence[str], output: str) -> bool:
     if len(inputs) > 1 or output.endswith(("/", os.sep)) or os.path.isdir(output):
         return True
     if os.path.isdir(inputs[0]):
-        return True
+        return not _is_image_folder(inputs[0])
     # A pattern such as "t{T}_*.tif" is one image, though it has a star.
     return file_names.is_glob(inputs[0]) and not file_names.is_pattern(inputs[0])
 
@@ -95,7 +95,7 @@ def _list_sources(
     name: str, output: str, recursive: bool, storage_options: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str]]:
     """Sources of one input, and their names relative to it."""
-    if os.path.isdir(name):
+    if os.path.isdir(name) and not _is_image_folder(name):
         yield from _walk_folder(name, output, recursive=recursive)
     elif not file_names.is_pattern(name) and file_names.is_glob(name):
         for path in file_names.find_files(name, storage_options):
@@ -122,6 +122,16 @@ def _walk_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[s
                 yield path, os.path.relpath(path, name)
         if not recursive:
             return
+
+
+def _is_image_folder(path: str) -> bool:
+    """Whether a folder is itself one image, such as a Zarr, not a folder of images."""
+    from aicsio.formats import signatures
+
+    try:
+        return not signatures.ZARR_MARKERS.isdisjoint(os.listdir(path))
+    except OSError:
+        return False
 
 
 def _known_suffixes() -> Iterator[str]:

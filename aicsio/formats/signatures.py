@@ -1,0 +1,400 @@
+"""Names of formats that aicsio does not open, by their first bytes: for the error that says so.
+
+Rule kept here: nothing is opened with this table; it only names files and folders that all formats
+have declined. A row needs bytes that stand for the format alone; a container of several formats
+(HDF5, OLE2, ZIP) is named by the suffix then.
+
+Source of the facts: the ``isThisType`` methods of Bio-Formats 7.3 and the signatures that its readers
+check; the specifications of DICOM (PS3.10, 7.1), FITS, NIfTI-1, NRRD, MRC2014, ICS and HDF5; the
+documentation of OpenSlide for whole-slide formats; the header files of PicoQuant and Becker & Hickl.
+"""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+
+import attrs
+
+__all__ = ["ZARR_MARKERS", "Signature", "describe_content", "describe_folder"]
+
+
+@attrs.frozen
+class Signature:
+    """First bytes of a format."""
+
+    pattern: bytes
+    """Regular expression; it must match the first bytes at ``offset``."""
+    name: str
+    """Name with its article, as in "it is ...": ``"a Nikon ND2 file"``."""
+    advice: str = ""
+    """A program or package that reads it; empty where Bio-Formats does."""
+    offset: int = 0
+    """Byte at which the pattern begins."""
+    suffixes: tuple[tuple[str, str, str], ...] = ()
+    """For containers: suffix, name and advice of the formats that use it."""
+
+
+BIO_FORMATS = "Bio-Formats reads it, and bfconvert turns it into OME-TIFF"
+"""Advice for the formats of microscopes."""
+NOTHING = "-"
+"""Advice for files that hold no image."""
+
+_OLE2 = (
+    (".oib", "an Olympus OIB file (FluoView)", "the package oiffile reads it, and Bio-Formats"),
+    (".zvi", "a Zeiss ZVI file (AxioVision)", ""),
+    (".ipw", "an Image-Pro Workspace", ""),
+    (".cxd", "a Hamamatsu SimplePCI file (CXD)", ""),
+    (".mds", "a Motic digital slide", "the software of the scanner exports TIFF"),
+    (".mdsx", "a Motic digital slide", "the software of the scanner exports TIFF"),
+    (".vws", "a TILL Vision workspace", ""),
+    (".doc", "a Word document", NOTHING),
+    (".xls", "an Excel workbook", NOTHING),
+    (".db", "a thumbnail cache of Windows", NOTHING),
+)
+_HDF5 = (
+    (".ims", "an Imaris 5.5 file (HDF5)", "the packages imaris-ims-file-reader and h5py read it"),
+    (".h5", "an HDF5 file", "the package h5py reads it"),
+    (".emd", "an EMD file (Velox or Berkeley, HDF5)", "the package rosettasciio reads it"),
+    (".hspy", "a HyperSpy file (HDF5)", "the package hyperspy reads it"),
+    (".dream3d", "a DREAM.3D file (HDF5)", "the package h5py reads it"),
+    (".mat", "a MATLAB 7.3 file (HDF5)", "the package h5py reads it"),
+    (".nc", "a netCDF-4 file (HDF5)", "the package xarray reads it"),
+    (".ch5", "a CellH5 file (HDF5)", ""),
+    (".mnc", "a MINC 2 file (HDF5)", "the package nibabel reads it"),
+)
+_ZIP = (
+    (".zarr.zip", "a zipped Zarr", "the package zarr reads it"),
+    (".zarr", "a zipped Zarr", "the package zarr reads it"),
+    (".poir", "an Olympus POIR file", "unpack it: the OIR files in it are read by Bio-Formats"),
+    (".gci", "a Keyence image group (GCI)", "unpack it: the images in it are TIFF files"),
+    (".npz", "an archive of NumPy arrays", "numpy.load reads it"),
+    (".jpk-force", "a JPK force map", "the package afmformats reads it"),
+    (".jpk-qi-data", "a JPK force map", "the package afmformats reads it"),
+    (".xlsx", "an Excel workbook", NOTHING),
+    (".docx", "a Word document", NOTHING),
+)
+_XML = (
+    (".xdce", "the index of a GE InCell plate", ""),
+    (".mlf", "the index of a Yokogawa CellVoyager plate", ""),
+    (".wpi", "the description of a Yokogawa CellVoyager plate", ""),
+    (".afi", "an Aperio AFI file, which names one SVS file a channel", "give one of its SVS files"),
+)
+
+SIGNATURES: tuple[Signature, ...] = (
+    # ------------------------------------------------------------ light microscopes
+    Signature(rb"\xda\xce\xbe\x0a", "a Nikon ND2 file (NIS-Elements)", "the package nd2 reads it"),
+    Signature(rb"OLYMPUSRAWFORMAT", "an Olympus OIR file (FluoView)"),
+    Signature(
+        rb"(?:\xff\xfe)?\[\0?F\0?i\0?l\0?e\0?\s?\0?I\0?n\0?f\0?o\0?",
+        "an Olympus OIF file (FluoView)",
+        "the package oiffile reads it, and Bio-Formats",
+    ),
+    Signature(
+        rb"SIS\0",
+        "the pixels of an Olympus VSI slide (ETS)",
+        "open its .vsi file with Bio-Formats",
+    ),
+    Signature(
+        rb"(?:[\x6c]\0|\xf5\x01)[\s\S][\x01\x02]II|(?:\0[\x6c]|\x01\xf5)[\x01\x02][\s\S]MM",
+        "a 3i SlideBook file (SLD)",
+    ),
+    Signature(rb"IIII|MMMM", "a Leica LCS experiment (LEI)"),
+    Signature(rb"(?:JL|LJ)\x1a", "a PerkinElmer Volocity library (MVD2)"),
+    Signature(rb"\0\0\xff\xffimpr", "an Improvision Openlab file (LIFF)"),
+    Signature(rb"(?:iiii\x04\0\0\0|mmmm\0\0\0\x04)", "an IPLab file"),
+    Signature(
+        rb"OMAS_BF\n", "an Abberior Imspector OBF or MSR file", "the package msr-reader reads it"
+    ),
+    Signature(rb"[\s\S]{0,64}CDataStack", "an Imspector MSR file (before OBF)"),
+    Signature(rb"\0L\xa1\x0c", "a Bitplane Imaris 3 file"),
+    Signature(rb"Andor Technology", "an Andor SIF file", "the package sif-parser reads it"),
+    Signature(rb"DCIMG", "a Hamamatsu DCIMG file", "the package dcimg reads it"),
+    Signature(rb"gE#\x01", "a Princeton Instruments SPE file", offset=2996),
+    Signature(rb"\x39\x30", "a Bio-Rad PIC file", offset=54),
+    Signature(
+        rb"\xa0\xc0|\xc0\xa0", "a DeltaVision file (DV, R3D)", "the package mrc reads it", 96
+    ),
+    Signature(rb"\[Virtual Microscope Specimen\]", "a Hamamatsu VMS slide", "OpenSlide reads it"),
+    Signature(rb"\[Uncompressed Virtual Microscope", "a Hamamatsu VMU slide", "OpenSlide reads it"),
+    Signature(
+        rb"\[NanoZoomer Digital Pathology Image Set\]",
+        "a Hamamatsu NDPIS file, which names one NDPI file a channel",
+        "give one of its NDPI files",
+    ),
+    Signature(
+        rb"01\.0[0-9]", "the index of a 3DHISTECH MIRAX slide", "OpenSlide reads its .mrxs file"
+    ),
+    Signature(
+        rb"(?:\xef\xbb\xbf)?\[GENERAL\]\s+SLIDE_VERSION",
+        "the description of a 3DHISTECH MIRAX slide",
+        "OpenSlide reads its .mrxs file",
+    ),
+    Signature(
+        rb"<DataObject ObjectType=\"DPUfsImport\"",
+        "a Philips iSyntax slide",
+        "the package pyisyntax reads it",
+    ),
+    Signature(rb"\"NDInfoFile\"", "a MetaMorph series (ND)", "give its STK or TIFF files"),
+    Signature(rb"\"HTSInfoFile\"", "the index of a MetaXpress plate (HTD)", "give its TIFF files"),
+    Signature(rb"[\s\S]{0,300}Generated by Image Lab", "a Bio-Rad Image Lab scan (SCN)"),
+    Signature(rb"\xaf\xaf", "a Bio-Rad gel scan (1SC)"),
+    Signature(rb"LI-COR LI2D", "a LI-COR scan (L2D)"),
+    Signature(rb"[\s\S]{0,20}DTag", "a Kodak Molecular Imaging file (BIP)"),
+    # ------------------------------------------------------------ photon counting
+    Signature(rb"PQTTTR\0", "a PicoQuant PTU file", "the package ptufile reads it"),
+    Signature(rb"PQHISTO\0", "a PicoQuant PHU file", "the package ptufile reads it"),
+    Signature(
+        rb"PicoHarp 300", "a PicoQuant PicoHarp file (PT3, PHD)", "the package ptufile reads it"
+    ),
+    Signature(
+        rb"[\s\S]{42,512}?\*IDENTIFICATION",
+        "a Becker & Hickl SDT file",
+        "the package sdtfile reads it",
+    ),
+    Signature(rb"\{FLIMIMAGE", "an LI-FLIM file (FLI)"),
+    # ------------------------------------------------------------ electron and scanning probe
+    Signature(
+        rb"\0\0\0\x03[\s\S]{4}\0\0\0[\0\x01]",
+        "a Gatan DM3 file (DigitalMicrograph)",
+        "the package rosettasciio reads it",
+    ),
+    Signature(
+        rb"\0\0\0\x04[\s\S]{8}\0\0\0[\0\x01]",
+        "a Gatan DM4 file (DigitalMicrograph)",
+        "the package rosettasciio reads it",
+    ),
+    Signature(rb"\0\x3d\0\0", "a Gatan DM2 file (DigitalMicrograph)"),
+    Signature(rb"II\x97\x01", "a TIA series (SER)", "the package rosettasciio reads it"),
+    Signature(rb"MAP[ \0]", "an MRC or CCP4 map", "the package mrcfile reads it", 208),
+    Signature(rb"IMGBLO", "a NanoMEGAS block file (BLO)", "the package rosettasciio reads it"),
+    Signature(rb"MQ1,", "a Merlin detector file (MIB)", "the package rosettasciio reads it"),
+    Signature(
+        rb"\[SemImageFile\]", "the description of a Hitachi SEM image", "open its image file"
+    ),
+    Signature(rb"GWY[OP]", "a Gwyddion file", "the package gwyfile reads it"),
+    Signature(rb"\\\*File list", "a Bruker NanoScope file", "the package pySPM reads it"),
+    Signature(rb":NANONIS_VERSION:", "a Nanonis scan (SXM)", "the package nanonispy reads it"),
+    Signature(rb"WSxM file copyright", "a WSxM file", "Gwyddion reads it"),
+    Signature(rb":STM data", "a Unisoku scan"),
+    Signature(rb"Oxford Instruments", "an Oxford Instruments TOP file"),
+    Signature(rb"0TOPSystem W\.A\.Technology", "a WA Technology TOP file"),
+    Signature(rb"AliconaImaging", "an Alicona 3D file (AL3D)"),
+    Signature(rb"\x88\x1b\x03[\x6f-\x71]", "a Zygo MetroPro file", "Gwyddion reads it"),
+    # ------------------------------------------------------------ volumes and medicine
+    Signature(rb"DICM", "a DICOM file", "the package pydicom reads it", 128),
+    Signature(rb"NRRD000", "an NRRD file", "the package pynrrd reads it"),
+    Signature(rb"(?:n\+1|ni1)\0", "a NIfTI-1 file", "the package nibabel reads it", 344),
+    Signature(rb"n\+2\0\r\n\x1a\n", "a NIfTI-2 file", "the package nibabel reads it", 4),
+    Signature(
+        rb"\x5c\x01\0\0|\0\0\x01\x5c", "an Analyze 7.5 header", "the package nibabel reads it"
+    ),
+    Signature(
+        rb"(?:ObjectType|NDims)\s*=",
+        "a MetaImage file (MHA, MHD)",
+        "the package SimpleITK reads it",
+    ),
+    Signature(rb"[\s\S]{2}ics_version", "an ICS file (Image Cytometry Standard)"),
+    Signature(rb"SIMPLE  =", "a FITS file", "the package astropy reads it"),
+    Signature(rb"CDF[\x01\x02\x05]", "a netCDF or MINC file", "the package xarray reads it"),
+    Signature(rb"# (?:AmiraMesh|Avizo|HyperMesh)", "an AmiraMesh file"),
+    Signature(rb"AIMDATA_V030|[\s\S]{20}\0{4}AIM", "a Scanco AIM file"),
+    Signature(rb"#INRIMAGE", "an INR file"),
+    Signature(rb"IMODV1\.2", "an IMOD model"),
+    Signature(rb"MATRIX7[0-2]v", "an ECAT 7 file", "the package nibabel reads it"),
+    Signature(rb"# vtk DataFile", "a VTK file", "the package pyvista reads it"),
+    # ------------------------------------------------------------ containers of several formats
+    Signature(
+        rb"\x89HDF\r\n\x1a\n",
+        "an HDF5 file, as Imaris, BigDataViewer and ilastik write them",
+        "the package h5py reads it",
+        suffixes=_HDF5,
+    ),
+    Signature(
+        rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an OLE2 compound document, as Olympus OIB and Zeiss ZVI are",
+        suffixes=_OLE2,
+    ),
+    Signature(rb"PK\x03\x04", "a ZIP archive", "unpack it", suffixes=_ZIP),
+    # ------------------------------------------------------------ tables, archives, text
+    Signature(rb"\x93NUMPY", "a NumPy array (NPY)", "open_image(numpy.load(...)) opens the array"),
+    Signature(rb"MATLAB 5\.0 MAT-file", "a MATLAB 5 file", "scipy.io.loadmat reads it"),
+    Signature(
+        rb"SQLite format 3\0",
+        "an SQLite database, as some slide scanners write it",
+        "the software of the scanner exports TIFF",
+    ),
+    Signature(rb"PAR1", "a Parquet table", NOTHING),
+    Signature(rb"ARROW1\0\0", "an Arrow table", NOTHING),
+    Signature(rb"\x1f\x8b", "a gzip archive", "unpack it"),
+    Signature(rb"BZh[1-9]1AY&SY", "a bzip2 archive", "unpack it"),
+    Signature(rb"\xfd7zXZ\0", "an xz archive", "unpack it"),
+    Signature(rb"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it"),
+    Signature(rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
+    Signature(rb"Rar!\x1a\x07", "a RAR archive", "unpack it"),
+    Signature(rb"ustar", "a tar archive", "unpack it", 257),
+    Signature(rb"%PDF-", "a PDF document", NOTHING),
+    Signature(
+        rb"version https://git-lfs", "a pointer of Git LFS, not the file", "run: git lfs pull"
+    ),
+    Signature(
+        rb"(?i:\s*<(?:!doctype html|html))",
+        "a web page: perhaps the error or login page of a server",
+        NOTHING,
+    ),
+    Signature(
+        rb"\s*\{[\s\S]*\"(?:zarr_format|multiscales)\"",
+        "the metadata of a Zarr",
+        "give the folder in which it lies",
+    ),
+    Signature(rb"\x80[\x02-\x05][\x95cXK\x8c\]})(]", "a Python pickle", NOTHING),
+    Signature(
+        rb"\s*<(?:\?xml|[A-Za-z])",
+        "an XML file without pixels",
+        "give the image files that it names",
+        suffixes=_XML,
+    ),
+)
+"""Signatures in the order in which they are tried: two bytes prove less than eight."""
+
+_CONTAINER_OF_XML = (
+    (
+        rb"<SpimData",
+        "a BigDataViewer data set",
+        "its pixels are in the .h5 file or .n5 folder beside it",
+    ),
+    (rb"EvaluationInputData", "the index of a PerkinElmer Opera or Operetta plate", ""),
+    (rb"IN Cell Analyzer|Cytell", "the index of a GE InCell plate", ""),
+    (rb"<bts:", "the description of a Yokogawa CellVoyager plate", ""),
+    (rb"<PVScan", "the description of a Bruker or Prairie scan", "give its TIFF files"),
+)
+"""Elements of XML files that name them better than the suffix does."""
+
+
+def describe_content(head: bytes, name: str) -> str | None:
+    """Name the format of a file that aicsio does not open.
+
+    Parameters
+    ----------
+    head
+        First bytes of the file; 4096 are enough.
+    name
+        Path or URL; its suffix chooses among the formats of one container.
+
+    Returns
+    -------
+    str or None
+        A clause such as ``"it is a Nikon ND2 file (NIS-Elements): the package nd2 reads it"``;
+        ``None`` where no signature matches.
+
+    Examples
+    --------
+    >>> from aicsio.formats.signatures import describe_content
+    >>> describe_content(bytes.fromhex("d0cf11e0a1b11ae1"), "cells.oib")
+    'it is an Olympus OIB file (FluoView): the package oiffile reads it, and Bio-Formats'
+    >>> describe_content(b"something else", "cells.oib") is None
+    True
+    """
+    lowered = name.partition("?")[0].lower()
+    for signature in SIGNATURES:
+        if not re.compile(signature.pattern).match(head, signature.offset):
+            continue
+        if signature.suffixes is _XML:
+            for pattern, noun, advice in _CONTAINER_OF_XML:
+                if re.search(pattern, head):
+                    return _sentence(noun, advice)
+        for suffix, noun, advice in signature.suffixes:
+            if lowered.endswith(suffix):
+                return _sentence(noun, advice)
+        return _sentence(signature.name, signature.advice)
+    return None
+
+
+def _sentence(noun: str, advice: str) -> str:
+    if advice == NOTHING:
+        return f"it is {noun}"
+    return f"it is {noun}: {advice or BIO_FORMATS}"
+
+
+def describe_folder(path: str, names: Sequence[str]) -> str | None:
+    """Name the format of a folder that aicsio does not open.
+
+    Parameters
+    ----------
+    path
+        Path of the folder.
+    names
+        Names of the files and folders in it.
+
+    Returns
+    -------
+    str or None
+        A clause such as ``"it is an OME-Zarr image: ..."``; ``None`` for a folder of files.
+
+    Examples
+    --------
+    >>> from aicsio.formats.signatures import describe_folder
+    >>> describe_folder("plate.zarr", [".zgroup", "0"])
+    'it is a Zarr group (version 2): the package zarr reads it'
+    """
+    present = set(names)
+    for marker, noun, advice in _FOLDERS:
+        if marker in present:
+            if marker in {".zattrs", "zarr.json"}:
+                return _sentence(_kind_of_zarr(os.path.join(path, marker), noun), advice)
+            return _sentence(noun, advice)
+    lowered = [name.lower() for name in names]
+    for suffix, noun, advice in _FOLDER_SUFFIXES:
+        if any(name.endswith(suffix) for name in lowered):
+            return _sentence(noun, advice)
+    return None
+
+
+ZARR_MARKERS = frozenset(
+    {"zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata", "attributes.json"}
+)
+"""Files of a folder that is one image, not a folder of images."""
+_ZARR_ADVICE = "the package zarr reads it"
+_FOLDERS = (
+    ("zarr.json", "a Zarr of version 3", _ZARR_ADVICE),
+    (".zattrs", "a Zarr group (version 2)", _ZARR_ADVICE),
+    (".zgroup", "a Zarr group (version 2)", _ZARR_ADVICE),
+    (".zarray", "a Zarr array (version 2)", _ZARR_ADVICE),
+    (".zmetadata", "a Zarr group (version 2)", _ZARR_ADVICE),
+    ("attributes.json", "an N5 container", "the package zarr (version 2) reads it"),
+    ("Slidedat.ini", "a 3DHISTECH MIRAX slide", "OpenSlide reads its .mrxs file"),
+    ("Index.idx.xml", "a PerkinElmer Operetta plate", ""),
+    ("DICOMDIR", "a DICOM file set", "the package pydicom reads it"),
+    ("NDTiff.index", "an NDTiff data set of Micro-Manager", "give one of its TIFF files"),
+    ("MeasurementData.mlf", "a Yokogawa CellVoyager plate", ""),
+    ("acqp", "a Bruker ParaVision scan", ""),
+)
+"""Files that only one format has, the name of the format, and advice."""
+_FOLDER_SUFFIXES = (
+    (".ets", "the pixels of an Olympus VSI slide", "open its .vsi file with Bio-Formats"),
+    (".dcm", "a folder of DICOM files", "the package pydicom reads them"),
+)
+
+
+def _kind_of_zarr(marker: str, noun: str) -> str:
+    """Look for the metadata of NGFF in the attributes of a Zarr."""
+    try:
+        with open(marker, "rb") as file:
+            attributes = json.loads(file.read(1 << 20))
+    except (OSError, ValueError):
+        return noun
+    if not isinstance(attributes, dict):
+        return noun
+    attributes = attributes.get("attributes", attributes)
+    if not isinstance(attributes, dict):
+        return noun
+    # NGFF 0.4 has these keys at the top of .zattrs, NGFF 0.5 below "ome".
+    ome = attributes.get("ome")
+    keys = set(attributes) | (set(ome) if isinstance(ome, dict) else set())
+    if "plate" in keys:
+        return "an OME-Zarr plate (NGFF)"
+    if "multiscales" in keys:
+        return "an OME-Zarr image (NGFF)"
+    if ome is not None or "omero" in keys:
+        return "an OME-Zarr (NGFF)"
+    return noun
