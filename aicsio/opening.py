@@ -230,7 +230,7 @@ def _unsupported(source: Source, head: bytes, declined: Sequence[str]) -> Aicsio
         name = signatures.describe_folder(source.uri, names)
         if name is None:
             return folder_error(source.uri)
-        return UnsupportedFormatError(f"no format opens {source.uri!r}: {name}; asked: {asked}")
+        return UnsupportedFormatError(f"no format opens {source.uri!r}: {name}")
     name = signatures.describe_content(head, source.uri)
     if name is not None:
         return UnsupportedFormatError(f"no format opens {source.uri!r}: {name}; asked: {asked}")

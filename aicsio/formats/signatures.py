@@ -217,7 +217,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(rb"PK\x03\x04", "a ZIP archive", "unpack it", suffixes=_ZIP),
     # ------------------------------------------------------------ tables, archives, text
-    Signature(rb"\x93NUMPY", "a NumPy array (NPY)", "open_image(numpy.load(...)) opens the array"),
+    Signature(rb"\x93NUMPY", "a NumPy array (NPY)", "numpy.load reads it"),
     Signature(rb"MATLAB 5\.0 MAT-file", "a MATLAB 5 file", "scipy.io.loadmat reads it"),
     Signature(
         rb"SQLite format 3\0",
