@@ -1,7 +1,9 @@
 """Damaged LIF files give an image or one of our errors: quickly, and in little memory."""
 
+import functools
 import os
 import random
+import re
 import resource
 import struct
 import time
@@ -142,6 +144,67 @@ def test_damaged_files_give_an_image_or_one_of_our_errors() -> None:
     assert 0 < refused < VARIANTS, "damage that never or always stops the reading tests nothing"
     assert max(slow) < SECONDS, "a damaged file took too long"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BYTES + (1 << 29)
+
+
+EXTREMES = (
+    "0", "-1", "1", str(2**31 - 1), str(2**31), str(2**32), str(2**63 - 1), str(2**64), "1e308",
+    "-1e308", "1e400", "nan", "-inf", "9" * 4400, "1e-320", "", "x",
+)  # fmt: skip
+NUMBER = re.compile(r'(\w+)="([-+.\deE]+)"')
+REPEATED = (
+    "DimensionDescription", "ChannelDescription", "Tile", "TimeStamp", "Element", "Detector",
+    "MultiBand", "Attachment", "Image", "Memory",
+)  # fmt: skip
+SMALL_XML = 200_000
+"""Characters: larger texts repeated 5000 times are no small files any more."""
+
+
+def _rewrite(content: bytes, change: Callable[[str], str]) -> bytes:
+    """Return a LIF with another XML."""
+    end = 13 + 2 * int.from_bytes(content[9:13], "little")
+    raw = change(content[13:end].decode("utf-16-le")).encode("utf-16-le")
+    return struct.pack("<IIBI", 0x70, len(raw) + 5, 0x2A, len(raw) // 2) + raw + content[end:]
+
+
+def _extreme(text: str, rng: random.Random) -> str:
+    """Replace the numbers of one to five attributes by extremes."""
+    for _ in range(rng.choice([1, 1, 2, 5])):
+        name = rng.choice(sorted({match[1] for match in NUMBER.finditer(text)}))
+        matches = [match for match in NUMBER.finditer(text) if match[1] == name]
+        chosen = rng.choice(matches)
+        text = text[: chosen.start(2)] + rng.choice(EXTREMES) + text[chosen.end(2) :]
+    return text
+
+
+def _repeated(text: str, rng: random.Random) -> str:
+    """Repeat an element 50 or 5000 times."""
+    tag = rng.choice(REPEATED)
+    pattern = rf"<{tag}\b[^<>]*/>|<{tag}\b[^<>]*[^/]>.*?</{tag}>"
+    matches = list(re.finditer(pattern, text, re.DOTALL))
+    if not matches:
+        return text
+    chosen = rng.choice(matches)
+    count = 5000 if len(chosen[0]) < 1000 else 50
+    return text[: chosen.start()] + chosen[0] * count + text[chosen.end() :]
+
+
+def test_extreme_numbers_and_repeated_elements_give_an_image_or_one_of_our_errors() -> None:
+    files = [data for data in _whole_files()[:2] if len(data) < SMALL_XML]
+    rng = random.Random(7)
+    opened = 0
+    for number in range(VARIANTS):
+        change = rng.choice([_extreme, _extreme, _repeated])
+        data = _rewrite(files[number % len(files)], functools.partial(change, rng=rng))
+        start = time.monotonic()
+        try:
+            _read_all(data)
+            opened += 1
+        except ArgumentTypeError:
+            raise  # inside the package it means that a record broke its own types
+        except AicsioError:
+            pass
+        assert time.monotonic() - start < SECONDS, f"variant {number} took too long"
+    assert opened > VARIANTS // 2, "numbers of the metadata say nothing about the pixels"
 
 
 @pytest.mark.parametrize("length", [1, 8, 12, 13, 100, 600])

@@ -14,7 +14,13 @@ from aicsio._ome.units import seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.lif.arrays import count_samples, lay_out_pixels
-from aicsio.formats.lif.container import Block, Container, is_leica_xml, is_lif, read_container
+from aicsio.formats.lif.container import (
+    Container,
+    MemoryBlock,
+    is_leica_xml,
+    is_lif,
+    read_container,
+)
 from aicsio.formats.lif.description import (
     Axis,
     Unreadable,
@@ -192,7 +198,7 @@ def _diagnose(code: str, name: str, remark: str) -> Diagnostic:
     return Diagnostic(code, f"{name!r}: {remark}", name)
 
 
-def _find_block(container: Container, element: ET.Element, source: Source) -> Block:
+def _find_block(container: Container, element: ET.Element, source: Source) -> MemoryBlock:
     """Return the memory block of an image, as far as the file holds it.
 
     Raises

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.lif.container import Block
+from aicsio.formats.lif.container import MemoryBlock
 from aicsio.formats.lif.description import Axis, ChannelDescription, Unreadable
 from aicsio.formats.lif.layout import LifLayout
 from aicsio.records import Dims, LazyArray, Source
@@ -19,7 +19,10 @@ BLOCK_BYTES = 2 << 20
 
 
 def lay_out_pixels(
-    source: Source, block: Block, axes: tuple[Axis, ...], channels: tuple[ChannelDescription, ...]
+    source: Source,
+    block: MemoryBlock,
+    axes: tuple[Axis, ...],
+    channels: tuple[ChannelDescription, ...],
 ) -> LazyArray:
     """Lay out an image.
 
@@ -123,7 +126,10 @@ def _place_of_channels(axes: tuple[Axis, ...], groups: list[list[ChannelDescript
 
 
 def _check_inside(
-    block: Block, shape: list[int], strides: list[int], channels: tuple[ChannelDescription, ...]
+    block: MemoryBlock,
+    shape: list[int],
+    strides: list[int],
+    channels: tuple[ChannelDescription, ...],
 ) -> None:
     last_pixel = sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
     # Channels and samples have strides of 0 here: their offsets are counted instead.

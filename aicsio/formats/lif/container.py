@@ -39,7 +39,7 @@ BLOCK_HEAD_NBYTES = 256
 
 
 @attrs.frozen
-class Block:
+class MemoryBlock:
     """Where a memory block lies."""
 
     offset: int
@@ -54,7 +54,7 @@ class Container:
 
     text: str
     """The XML."""
-    blocks: dict[str, Block]
+    blocks: dict[str, MemoryBlock]
     """By identifier; a LOF has one, under the empty name."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """Memory blocks that cannot be reached."""
@@ -126,7 +126,7 @@ def _read_lof(reader: readers.Reader, source: Source, offset: int, size: int) ->
     if {mark_1, mark_2, mark_3} != {FIELD}:
         raise CorruptFileError.at(source.uri, offset, "expected three fields that begin with 0x2a")
     # The XML of a LOF stands behind the pixels, so that they can be written before it is known.
-    block = Block(offset + LOF_HEADER_NBYTES, nbytes)
+    block = MemoryBlock(offset + LOF_HEADER_NBYTES, nbytes)
     if block.offset + nbytes > size:
         text = f"expected a memory block of {nbytes} bytes, but the file ends at {size}"
         raise CorruptFileError.at(source.uri, block.offset, text)
@@ -136,9 +136,9 @@ def _read_lof(reader: readers.Reader, source: Source, offset: int, size: int) ->
 
 def _read_blocks(
     reader: readers.Reader, source: Source, offset: int, size: int
-) -> tuple[dict[str, Block], tuple[Diagnostic, ...]]:
+) -> tuple[dict[str, MemoryBlock], tuple[Diagnostic, ...]]:
     """Walk over the memory blocks to the end of the file, or to a header that is none."""
-    blocks: dict[str, Block] = {}
+    blocks: dict[str, MemoryBlock] = {}
     # Each header is a small read; a file has as many blocks as images.
     while offset < size:
         head = reader.read(offset, min(BLOCK_HEAD_NBYTES, size - offset))
@@ -151,7 +151,7 @@ def _read_blocks(
             head = reader.read(offset, min(start + 2 * characters, size - offset))
         name = head[start : start + 2 * characters].decode("utf-16-le", errors="replace")
         data = offset + start + 2 * characters
-        blocks.setdefault(name, Block(data, nbytes))
+        blocks.setdefault(name, MemoryBlock(data, nbytes))
         offset = data + nbytes
     return blocks, ()
 

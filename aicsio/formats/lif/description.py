@@ -66,13 +66,15 @@ class Axis:
         factor = unit_factor(self.unit)
         if factor is None or self.size < 2 or not math.isfinite(self.length) or self.length == 0:
             return None
-        return abs(self.length) * factor / (self.size - 1)
+        spacing = abs(self.length) * factor / (self.size - 1)
+        return spacing if math.isfinite(spacing) else None
 
     def values(self, factor: float) -> tuple[float, ...]:
-        """Return the coordinates of all positions, times ``factor``."""
-        last = self.origin + self.length
-        coordinates = np.linspace(self.origin * factor, last * factor, self.size)
-        return tuple(coordinates.tolist())
+        """Return the coordinates of all positions, times ``factor``; none if they are infinite."""
+        first, last = self.origin * factor, (self.origin + self.length) * factor
+        if not math.isfinite(last - first):
+            return ()
+        return tuple(np.linspace(first, last, self.size).tolist())
 
 
 @attrs.frozen

@@ -137,9 +137,12 @@ def describe_coordinates(axes: tuple[Axis, ...]) -> tuple[Coordinate, ...]:
     coordinates = []
     for axis in axes:
         micrometres = micrometres_per(axis.unit)
+        values: tuple[float, ...] = ()
+        unit: str | None = axis.unit or None
         if axis.letter in "LE" and micrometres is not None:
-            nanometres = axis.values(micrometres * 1000)
-            coordinates.append(Coordinate(axis.letter, nanometres, "nm"))
+            values, unit = axis.values(micrometres * 1000), "nm"
         elif axis.letter == "R":
-            coordinates.append(Coordinate("R", axis.values(1.0), axis.unit or None))
+            values = axis.values(1.0)
+        if values:
+            coordinates.append(Coordinate(axis.letter, values, unit))
     return tuple(coordinates)

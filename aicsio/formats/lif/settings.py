@@ -20,6 +20,8 @@ _PRINTED_LENS = re.compile(r"(\d+(?:\.\d+)?)\s*[xX]\s*/?(\d+(?:\.\d+)?)(?:\s+([A
 EARLIER_STATE = "PreLambda"
 """Beginning of the tags that hold the state before a lambda scan."""
 MICROMETRES_PER_METRE = 1e6
+FARTHEST_STAGE = 1e9
+"""Metres. Positions are cut to it, so that their sums and products stay finite."""
 
 
 def find_settings(image: ET.Element) -> list[ET.Element]:
@@ -74,7 +76,7 @@ def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
 
 
 def _middle(low: float | None, high: float | None) -> float | None:
-    return (low + high) / 2 if low and high else None
+    return low / 2 + high / 2 if low and high else None
 
 
 def _only_laser(setting: ET.Element) -> float | None:
@@ -119,9 +121,14 @@ def parse_stage_position(image: ET.Element) -> tuple[float, float] | None:
     for setting in find_settings(image):
         x, y = as_number(setting.get("StagePosX")), as_number(setting.get("StagePosY"))
         if x is not None and y is not None:
-            x, y = x * MICROMETRES_PER_METRE, y * MICROMETRES_PER_METRE
+            x, y = to_micrometres(x), to_micrometres(y)
             return turn_to_image(x, y, orientation(setting))
     return FilterSettings(image).stage_position()
+
+
+def to_micrometres(metres: float) -> float:
+    """Return a stage position in micrometres."""
+    return max(-FARTHEST_STAGE, min(FARTHEST_STAGE, metres)) * MICROMETRES_PER_METRE
 
 
 def orientation(element: ET.Element) -> tuple[bool, bool, bool]:
@@ -215,4 +222,4 @@ class FilterSettings:
         y = as_number(self._value("CXYZStage", "YPos"))
         if x is None or y is None:
             return None
-        return x * MICROMETRES_PER_METRE, y * MICROMETRES_PER_METRE
+        return to_micrometres(x), to_micrometres(y)

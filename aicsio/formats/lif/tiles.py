@@ -13,7 +13,7 @@ import numpy.typing as npt
 from aicsio.formats.lif.arrays import choose_block_shape
 from aicsio.formats.lif.description import Axis, as_number, find_spacings
 from aicsio.formats.lif.layout import LifLayout, StitchedLayout
-from aicsio.formats.lif.settings import MICROMETRES_PER_METRE, orientation, turn_to_image
+from aicsio.formats.lif.settings import orientation, to_micrometres, turn_to_image
 from aicsio.records import Diagnostic, Dims, LazyArray, Tiles
 
 LARGEST_CANVAS = 1 << 28
@@ -22,8 +22,6 @@ LARGEST_SPREAD = 4096
 """How many times larger than all its tiles such a canvas may be: the same limit as for CZI."""
 FARTHEST_FIELD = float(1 << 30)
 """Fields: times 2^31 pixels of a tile it still fits 64 bits. The canvas is refused long before."""
-FARTHEST_STAGE = 1e9
-"""Metres, for the same reason."""
 
 
 @attrs.frozen
@@ -73,20 +71,19 @@ def parse_tile_positions(image: ET.Element) -> tuple[TilePosition, ...]:
 
 
 def _parse_tile(tile: ET.Element, turn: tuple[bool, bool, bool]) -> TilePosition:
-    field_x = _within(as_number(tile.get("FieldX")) or 0.0, FARTHEST_FIELD)
-    field_y = _within(as_number(tile.get("FieldY")) or 0.0, FARTHEST_FIELD)
+    field_x, field_y = _parse_field(tile, "FieldX"), _parse_field(tile, "FieldY")
     # Fields count along the stage's axes, as positions do.
     column, row = turn_to_image(field_x, field_y, turn)
     stage_x, stage_y = as_number(tile.get("PosX")), as_number(tile.get("PosY"))
     if stage_x is None or stage_y is None:
         return TilePosition(None, None, int(column), int(row))
-    x = _within(stage_x, FARTHEST_STAGE) * MICROMETRES_PER_METRE
-    y = _within(stage_y, FARTHEST_STAGE) * MICROMETRES_PER_METRE
-    return TilePosition(*turn_to_image(x, y, turn), int(column), int(row))
+    x, y = turn_to_image(to_micrometres(stage_x), to_micrometres(stage_y), turn)
+    return TilePosition(x, y, int(column), int(row))
 
 
-def _within(value: float, limit: float) -> float:
-    return max(-limit, min(limit, value))
+def _parse_field(tile: ET.Element, name: str) -> float:
+    field = as_number(tile.get(name)) or 0.0
+    return max(-FARTHEST_FIELD, min(FARTHEST_FIELD, field))
 
 
 def stitch(
@@ -166,10 +163,19 @@ def _place_by_stage(
     m, x, y = (np.array(column) for column in zip(*placed, strict=True))
     if len(placed) > 1 and not np.ptp(x) and not np.ptp(y):
         return None  # all at one place: the scan recorded no positions
-    # The clip keeps absurd distances within 64 bits; the canvas is refused for them later.
-    left = np.rint((x - x.min()) / pixel_x).clip(max=1 << 40).astype(np.int64)
-    top = np.rint((y - y.min()) / pixel_y).clip(max=1 << 40).astype(np.int64)
+    left, top = _to_pixels(x, pixel_x), _to_pixels(y, pixel_y)
     return _Placement(m.astype(np.int64), top, left, x, y)
+
+
+def _to_pixels(stage: npt.NDArray[np.float64], pixel: float) -> npt.NDArray[np.int64]:
+    """Return distances from the first tile in pixels.
+
+    Absurd ones are cut to 2^40, which fits 64 bits; the canvas is refused for them later.
+    """
+    with np.errstate(over="ignore"):
+        distances = np.rint((stage - stage.min()) / pixel).clip(max=1 << 40)
+    pixels: npt.NDArray[np.int64] = distances.astype(np.int64)
+    return pixels
 
 
 def _place_by_field(positions: tuple[TilePosition, ...], stored: Dims) -> _Placement:

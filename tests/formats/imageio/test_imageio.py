@@ -799,8 +799,20 @@ def test_the_damaged_part_of_a_truncated_image_is_not_invented() -> None:
         gif((0, 0, block(1, 2, 2)), size=(65_535, 65_535)),
         gif((0, 0, block(1, 2, 2)), (60_000, 65_000, block(1, 2, 2))),
         b"P6 200000 200000 255\n" + bytes(64),
+        b"P2 200000 200000 4095\n" + b"1 " * 64,
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 6, 0, 0, 0))
+        + png_chunk(b"acTL", struct.pack(">II", 2, 0))
+        + png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 100_000, 100_000, 0, 0, 1, 9, 0, 0))
+        + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + png_chunk(b"IEND", b""),
+        b"\xff\x4f\xff\x51"
+        + struct.pack(">HHIIIIIIIIH", 41, 0, 99_999, 99_999, 0, 0, 99_999, 99_999, 0, 0, 1)
+        + b"\x0b\x01\x01"
+        + bytes(99),
+        b"\xff\x0a" + bytes([0b11111110, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]) + bytes(99),
     ],
-    ids=["bmp", "png", "png16", "gif", "gif-frame", "ppm"],
+    ids=["bmp", "png", "png16", "gif", "gif-frame", "ppm", "pgm-text", "apng", "jp2", "jxl"],
 )
 def test_declared_giants_are_refused_before_memory_is_taken(bomb: bytes) -> None:
     with pytest.raises(CorruptFileError, match="cannot hold"):
