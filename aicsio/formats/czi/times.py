@@ -78,8 +78,9 @@ def _times(stamps: Floats) -> SceneTimes:
 
 def even_step(seconds: Floats) -> float | None:
     """Return the mean step of evenly spaced times; ``None`` if they are not."""
-    steps = np.diff(seconds[np.isfinite(seconds)])
-    if not len(steps) or len(steps) < len(seconds) - 1 - np.isnan(seconds).sum():
+    steps = np.diff(seconds)
+    steps = steps[np.isfinite(steps)]  # no step across a plane that was not taken
+    if not len(steps):
         return None
     mean = float(steps.mean())
     return mean if mean > 0 and bool((np.abs(steps - mean) <= EVEN * mean).all()) else None
