@@ -20,7 +20,13 @@ from aicsio._io.requests import (
     check_unchanged,
     describe_error,
 )
-from aicsio._io.urls import client_options, hide_secrets, public_url, requested_url
+from aicsio._io.urls import (
+    client_options,
+    hide_secrets,
+    public_url,
+    requested_url,
+    split_chain,
+)
 from aicsio.errors import AicsioError, MissingDependencyError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -65,10 +71,10 @@ def file_system(source: Source) -> tuple[Any, str]:
 
     url = requested_url(source)
     options = client_options(source)
-    if "::" in url:
-        for name in ("http", "https"):
-            if f"::{name}://" in url:
-                options.setdefault(name, {})["get_client"] = _web_session
+    for link in split_chain(url)[1:]:
+        name = link.partition("://")[0]
+        if name in {"http", "https"}:
+            options.setdefault(name, {})["get_client"] = _web_session
     try:
         system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:

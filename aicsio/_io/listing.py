@@ -12,7 +12,7 @@ from typing import Any
 from aicsio._io import pool
 from aicsio._io.fsspec_stores import file_system, translated_errors
 from aicsio._io.requests import RetryableError
-from aicsio._io.urls import URL_KEY, public_url
+from aicsio._io.urls import URL_KEY, public_url, split_chain
 from aicsio.errors import SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -41,7 +41,8 @@ def find_urls(pattern: str, storage_options: Mapping[str, Any]) -> list[str]:
     source = Source(public_url(pattern), storage_options=encoded, local=False)
     scheme = pattern.partition("://")[0].lower()
     try:
-        if "::" not in pattern and scheme in _OBJECT_STORES and pool.start_runtime("obstore"):
+        is_chain = len(split_chain(pattern)) > 1
+        if not is_chain and scheme in _OBJECT_STORES and pool.start_runtime("obstore"):
             return _find_objects(source, pattern)
         return _find_files(source, pattern)
     except SourceNotFoundError:
@@ -65,7 +66,7 @@ def _find_objects(source: Source, pattern: str) -> list[str]:
 
 
 def _find_files(source: Source, pattern: str) -> list[str]:
-    parts = pattern.split("::")
+    parts = split_chain(pattern)
     index = next((index for index, part in enumerate(parts) if "://" in part), 0)
     protocol = parts[index].partition("://")[0]
     system, path = file_system(source)

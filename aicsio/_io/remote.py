@@ -23,6 +23,7 @@ from aicsio._io.requests import (
     RemoteInfo,
     retry,
 )
+from aicsio._io.urls import split_chain
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.records import Source
 
@@ -95,7 +96,7 @@ def open_client(source: Source) -> RangeClient:
 
 
 def _direct_client(source: Source) -> Callable[[Source], RangeClient] | None:
-    if "::" in source.uri:
+    if len(split_chain(source.uri)) > 1:
         return None
     return CLIENTS.get(source.uri.partition("://")[0].lower())
 

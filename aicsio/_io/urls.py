@@ -19,7 +19,9 @@ URL_KEY = "aicsio_url"
 """Key of the storage options under which a URL with secrets travels."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>`]+")
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>`]+?(?=[.,;:)]*(?:[\s'\"<>`]|$))")
+_CHAIN = re.compile(r"(?<!\[)::(?![0-9A-Fa-f:.]*\])")
+"""The two colons between links, which are not those of an IPv6 address in brackets."""
 _WEB = frozenset({"http", "https"})
 _CONTAINER_AT_ACCOUNT = frozenset({"abfs", "abfss", "adl", "wasb", "wasbs"})
 """In URLs of Azure the part before the ``@`` names a container, not a user."""
@@ -32,6 +34,11 @@ _HARMLESS_VALUE = re.compile(r"\d{0,12}|true|false|yes|no", re.IGNORECASE)
 def is_url(text: str) -> bool:
     """Whether a text begins like a URL or like a chain of fsspec."""
     return _URL.match(text) is not None
+
+
+def split_chain(url: str) -> list[str]:
+    """Split a chain of fsspec, ``zip://member::https://host/archive.zip``, into its links."""
+    return _CHAIN.split(url)
 
 
 def public_url(url: str) -> str:
@@ -48,7 +55,7 @@ def public_url(url: str) -> str:
     >>> public_url("https://me:secret@host/a.tif?id=5&token=abc")
     'https://host/a.tif?id=5'
     """
-    return "::".join(_public_part(part) for part in url.split("::"))
+    return "::".join(map(_public_part, split_chain(url)))
 
 
 def _public_part(url: str) -> str:
@@ -85,9 +92,11 @@ def _without_user(scheme: str, rest: str) -> str:
 
 
 def _is_harmless(scheme: str, pair: str) -> bool:
-    name, _, value = pair.partition("=")
+    name, equals, value = pair.partition("=")
     if _SECRET_NAME.search(name):
         return False
+    if not equals:
+        value = name
     # Other schemes than the web's have names with "?" in them; only the web has presigned URLs with
     # odd names.
     return scheme not in _WEB or _HARMLESS_VALUE.fullmatch(value) is not None
@@ -116,7 +125,7 @@ def sibling_url(url: str, name: str) -> str:
     The query stays, and so does the URL around which a chain such as ``zip://a::https://b`` is
     wrapped.
     """
-    parts = url.split("::")
+    parts = split_chain(url)
     index = next(index for index, part in enumerate(parts) if "://" in part)
     path, query = parts[index], ""
     if path.startswith(("http://", "https://")):
