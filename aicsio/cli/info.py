@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from aicsio._io.urls import public_url
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import open_as_requested
 from aicsio.cli.terminal.progress import Progress
@@ -143,7 +144,11 @@ def run(arguments: argparse.Namespace) -> int:
                 print_error(error, name)
                 # The array of --json keeps one object for each file, so that scripts can pair them.
                 entries.append(
-                    {"file": name, "error": speak_options(str(error)), "kind": type(error).__name__}
+                    {
+                        "file": public_url(name),
+                        "error": speak_options(str(error)),
+                        "kind": type(error).__name__,
+                    }
                 )
                 continue
             if arguments.json:
@@ -167,7 +172,7 @@ def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
     """Open a file and gather its metadata."""
     handle = open_as_requested(name, arguments)
     return FileFacts(
-        file=name,
+        file=public_url(name),
         uri=handle.source.uri,
         bytes=handle.source.size,
         format=handle.format,

@@ -8,6 +8,7 @@ import io
 import os
 from typing import Any
 
+from aicsio._io.urls import public_url
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import (
     focus_as_requested,
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_to_replace(arguments.output, arguments)
     handle = focus_as_requested(open_as_requested(arguments.file, arguments), arguments)
     handle = pick_positions(handle, arguments.pick, None)
-    with Progress(f"reading {os.path.basename(arguments.file)}", "bands") as progress:
+    with Progress(f"reading {os.path.basename(public_url(arguments.file))}", "bands") as progress:
         picture = thumbnail(handle, arguments.size, progress)
     save(picture, arguments.output, overwrite=arguments.overwrite)
     height, width = picture.shape[:2]

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from aicsio._io import readers
+from aicsio._io.urls import public_url
 from aicsio.cli.batch import inputs
 from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert
 from aicsio.cli.batch.inputs import InputImage
@@ -175,7 +176,7 @@ def _fingerprint_source(
     # A digest of all: the newest time alone would miss a file that was replaced by an older one.
     versions = repr([(file.uri, file.size, file.fingerprint) for file in files])
     digest = hashlib.blake2b(versions.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-    combined = attrs.evolve(files[0], uri=source, size=size, fingerprint=digest)
+    combined = attrs.evolve(files[0], uri=public_url(source), size=size, fingerprint=digest)
     return take_fingerprint(combined, options)
 
 

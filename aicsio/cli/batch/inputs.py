@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from aicsio import formats
+from aicsio._io.urls import public_url, split_chain
 from aicsio.errors import SourceNotFoundError, WriteError
 from aicsio.joining import file_names
 
@@ -23,7 +24,7 @@ class InputImage:
     """One image to convert."""
 
     name: str
-    """Source as the user wrote it."""
+    """Source as the user wrote it, without the secrets of a URL."""
     source: str
     """Absolute path, URL, or pattern: a process elsewhere has another working folder."""
     target: str
@@ -83,9 +84,11 @@ def list_images(
             key = source if "://" in source else os.path.realpath(source)
             if key not in ours:
                 target = os.path.join(folder, _strip_suffix(relative) + SUFFIX)
-                images.setdefault(key, InputImage(source, _make_absolute(source), target))
+                images.setdefault(
+                    key, InputImage(public_url(source), _make_absolute(source), target)
+                )
     if not images:
-        names = file_names.abbreviate(list(map(repr, inputs)))
+        names = file_names.abbreviate([repr(public_url(name)) for name in inputs])
         raise SourceNotFoundError(f"there is nothing to convert in {names}")
     _refuse_collisions(list(images.values()))
     return list(images.values())
@@ -148,7 +151,8 @@ def _make_absolute(name: str) -> str:
 def _base_name(name: str) -> str:
     """Name of the file in a path or URL; of a chained URL, in its first part that is a URL."""
     if "://" in name:
-        name = next(part for part in name.split("::") if "://" in part).partition("?")[0]
+        links = split_chain(public_url(name))
+        name = next(link for link in links if "://" in link).partition("?")[0]
     return os.path.basename(name.rstrip("/"))
 
 

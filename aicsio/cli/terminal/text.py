@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
+from aicsio._io.urls import hide_secrets
 from aicsio.cli.terminal.wording import speak_options
 from aicsio.errors import AicsioError
 
@@ -20,9 +21,9 @@ NARROWEST = 10
 
 
 def escape_controls(text: str) -> str:
-    """Replace line breaks by spaces and other control characters by escapes."""
+    """Replace line breaks by spaces, other control characters by escapes, and URLs by their public part."""
     characters = []
-    for character in " ".join(text.split()):
+    for character in hide_secrets(" ".join(text.split())):
         # Lone surrogates stand for bytes of file names that are no text; stderr escapes them.
         if character.isprintable() or "\ud800" <= character <= "\udfff":
             characters.append(character)
