@@ -6,10 +6,12 @@ Rule kept here: names, coordinates and attributes are plain texts and numbers, s
 
 import os
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from aicsio.arrays.chunks import Chunks
 from aicsio.arrays.read import to_dask, to_numpy
@@ -28,6 +30,8 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 """Characters that name no variable: ``/`` begins a group in netCDF-4 and Zarr, control characters
 are forbidden (netCDF Users Guide, "Permitted Characters in NetCDF Names"), and Windows refuses the
 others in the names of folders, which Zarr arrays are."""
+MOST_NAME_BYTES = 200
+"""Bytes of a name: netCDF allows 256 (``NC_MAX_NAME``), file systems mostly 255 for a folder."""
 _UNIT_SYMBOLS = {
     "days": "d",
     "hours": "h",
@@ -91,13 +95,17 @@ def to_xarray(
     coords = {}
     for axis in _axis_coordinates(handle):
         coords[axis.letter] = (axis.letter, axis.values, axis.attributes)
-    return xr.DataArray(
+    shown = xr.DataArray(
         data,
         dims=tuple(handle.dims),
         coords=coords,
         attrs=_attributes(handle),
         name=_variable_name(handle.scene.name),
     )
+    if handle.dtype == np.float16:
+        # netCDF-4 lacks the type; float32 holds the same values. Arithmetic drops the encoding.
+        shown.encoding["dtype"] = "float32"
+    return shown
 
 
 def _attributes(handle: ImageHandle) -> dict[str, Attribute]:
@@ -122,6 +130,7 @@ def _attributes(handle: ImageHandle) -> dict[str, Attribute]:
 def _variable_name(scene_name: str) -> str | None:
     """Return a name that netCDF and Zarr store as one variable; ``None`` for an empty one."""
     name = _NOT_IN_NAMES.sub("_", _encodable(scene_name)).strip()
+    name = name.encode()[:MOST_NAME_BYTES].decode(errors="ignore").strip()
     if not name:
         return None
     # netCDF names begin with a letter, a digit or "_"; Zarr reserves "__" and names of periods.
@@ -166,9 +175,9 @@ def _coordinates_of(
     """Return the coordinates of stored positions along one axis; ``None`` if none are known."""
     stored = handle.array.stored
     if letter == "C":
-        return _AxisCoordinates("C", [_encodable(name) for name in handle.channel_names])
+        return _AxisCoordinates("C", _texts(map(_encodable, handle.channel_names)))
     if letter == "S":
-        return _AxisCoordinates("S", _sample_names(positions, stored["S"]))
+        return _AxisCoordinates("S", _texts(_sample_names(positions, stored["S"])))
     explicit = _explicit_coordinate(handle, letter)
     if explicit is not None:
         values = np.array(explicit.values, np.float64)[list(positions)]
@@ -183,6 +192,11 @@ def _coordinates_of(
     # pixel of its own behind its edge, and level 0 counts from the centre of its first pixel.
     centres = (np.array(positions, np.float64) + 0.5) * factor - 0.5
     return _AxisCoordinates(letter, centres * step, {"units": unit})
+
+
+def _texts(texts: Iterable[str]) -> npt.NDArray[np.object_]:
+    """Return texts of any length: the Zarr format 3 specifies no type of texts of one length."""
+    return np.array(list(texts), object)
 
 
 def _units(unit: str | None) -> dict[str, str]:
