@@ -319,8 +319,9 @@ class AICSImage:
         self, *, select_scenes: Sequence[str | SupportsIndex] | None = None, **kwargs: Any
     ) -> SceneStack:
         handles = [tczyx.to_tczyx(scene) for scene in self._select(select_scenes)]
-        names = [self.scenes[handle.scene_index] for handle in handles]
-        return stack_scenes(handles, names, **kwargs)
+        names = self.scenes
+        of_handles = [names[handle.scene_index] for handle in handles]
+        return stack_scenes(handles, of_handles, **kwargs)
 
     def _select(self, select_scenes: Sequence[str | SupportsIndex] | None) -> list[ImageHandle]:
         """Return a handle of each scene, without a change of focus; ``None`` for all."""

@@ -55,7 +55,10 @@ def to_labelled_xarray(handle: ImageHandle, chunks: Chunks) -> "xarray.DataArray
     chunks
         As in ``to_dask``.
     """
-    return to_xarray(handle, lazy=True, chunks=chunks).assign_coords(C=list(handle.channel_names))
+    return to_xarray(handle, lazy=True, chunks=chunks).assign_coords(
+        # Texts of any length, as in `to_xarray`.
+        C=np.array(handle.channel_names, object)
+    )
 
 
 def _cluster_is_active() -> bool:

@@ -23,9 +23,14 @@ def scene_names(handle: ImageHandle) -> tuple[str, ...]:
     AICSImageIO used the identifiers of OME elements, ``Image:0``, for OME-TIFF.
     """
     names = handle.scene_names
-    if handle.format != "ome-tiff" and len(set(names)) == len(names):
+    if not _uses_identifiers(handle):
         return names
     return tuple(f"Image:{index}" for index in range(len(names)))
+
+
+def _uses_identifiers(handle: ImageHandle) -> bool:
+    names = handle.scene_names
+    return handle.format == "ome-tiff" or len(set(names)) < len(names)
 
 
 def focus_scene(handle: ImageHandle, scene_id: str | SupportsIndex) -> ImageHandle:
@@ -43,15 +48,15 @@ def focus_scene(handle: ImageHandle, scene_id: str | SupportsIndex) -> ImageHand
     SceneError
         When there is no such scene, or several have the name.
     """
-    unique = scene_names(handle)
-    # Before names of the file: a loop over `scene_names` must reach each of them.
-    if scene_id in unique:
-        return select_scene(handle, unique.index(scene_id))
-    # A scene of the file may have such a name itself; then it is that scene.
-    if isinstance(scene_id, str) and scene_id not in handle.scene_names:
-        numbered = re.fullmatch(r"Image:(\d+)", scene_id)
-        if numbered:
-            return select_scene(handle, int(numbered[1]))
+    numbered = re.fullmatch(r"Image:(\d+)", scene_id) if isinstance(scene_id, str) else None
+    if numbered:
+        index = int(numbered[1])
+        # Before names of the file: a loop over `scene_names` must reach each of them.
+        if _uses_identifiers(handle) and index < len(handle.scenes):
+            return select_scene(handle, index)
+        # A scene of the file may have such a name itself; then it is that scene.
+        if scene_id not in handle.scene_names:
+            return select_scene(handle, index)
     return select_scene(handle, scene_id)
 
 
