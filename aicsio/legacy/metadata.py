@@ -4,21 +4,31 @@ Rule kept here: if ome_types does not accept the text of a file, a warning gives
 replacement.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 
 from aicsio._ome.xml import refuse_doctype, remove_declaration
 from aicsio._version import __version__
 from aicsio.errors import CorruptFileError
 from aicsio.legacy import tczyx
 from aicsio.legacy.warning import warn
-from aicsio.records import DType, ImageHandle
+from aicsio.records import DType, ImageHandle, Planes
 from aicsio.steps import select_scene
 
 if TYPE_CHECKING:
-    import ome_types
+    import ome_types.model
 
+PLANE_ATTRIBUTES = (
+    ("delta_t", "time", "s"),
+    ("exposure_time", "exposure", "s"),
+    ("position_x", "x", "µm"),
+    ("position_y", "y", "µm"),
+    ("position_z", "z", "µm"),
+)
+"""Attribute of an OME Plane in ome_types, column of ``Planes``, and unit."""
 NEAREST_TYPES = {"bool": "uint8", "float16": "float32"}
 """Types that OME lacks, and the nearest one that holds their values."""
 
@@ -77,13 +87,46 @@ def _from_records(handle: ImageHandle) -> "ome_types.OME":
     from aicsio.writers._metadata import from_records, ome_xml
 
     images = []
+    planes: list[Planes | None] = []
     for index, scene in enumerate(handle.scenes):
         if not scene.levels:
             continue  # OME has no image without pixels
         shown = tczyx.to_tczyxs(select_scene(handle, index))
         image, _ = from_records.describe(shown, shown.array)
-        images.append((attrs.evolve(image, tiff_data=()), _ome_type(shown.dtype)))
-    return parse_ome(ome_xml.make_ome_xml(images, f"aicsio {__version__}")[0].decode())
+        planes.append(image.planes)
+        image = attrs.evolve(image, tiff_data=(), planes=None)
+        images.append((image, _ome_type(shown.dtype)))
+    ome = parse_ome(ome_xml.make_ome_xml(images, f"aicsio {__version__}")[0].decode())
+    for ome_image, of_image in zip(ome.images, planes, strict=True):
+        if of_image is not None:
+            ome_image.pixels.planes.extend(_plane_objects(of_image))
+    return ome
+
+
+def _plane_objects(planes: Planes) -> "Iterator[ome_types.model.Plane]":
+    """Make the Plane elements without their XML.
+
+    ome_types needs 160 microseconds to parse one and 8 to make one: for a LIF of 500 scenes with
+    120 planes each, that is 10 s or 0.6.
+    """
+    from ome_types.model import Plane
+
+    from aicsio.writers._metadata.ome_xml import is_float
+
+    columns = []
+    for attribute, field, unit in PLANE_ATTRIBUTES:
+        column = planes.column(field)
+        if column is not None:
+            columns.append((attribute, column.ravel().tolist(), unit))
+    for number, position in enumerate(np.ndindex(planes.dims.shape)):
+        facts: dict[str, Any] = {}
+        for attribute, values, unit in columns:
+            if is_float(values[number]):
+                facts |= {attribute: values[number], f"{attribute}_unit": unit}
+        if facts:
+            places = dict(zip(planes.dims, position, strict=True))
+            indices = {f"the_{letter.lower()}": places.get(letter, 0) for letter in "ZTC"}
+            yield Plane(**indices, **facts)
 
 
 def _ome_type(dtype: DType) -> str:

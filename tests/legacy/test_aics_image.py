@@ -3,6 +3,7 @@
 import io
 import pickle
 import tempfile
+import time
 import tracemalloc
 import warnings
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ from aicsio import (
 )
 from aicsio._engine import pieces
 from aicsio.legacy import tczyx
-from aicsio.records import Channel, ImageHandle
+from aicsio.records import Channel, Dims, ImageHandle, Planes
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.strategies import Draw, composite, picks, tiff_specs
 from support import corpus_file
@@ -677,6 +678,49 @@ def test_ome_is_made_for_images_that_have_none(dtype: str, kind: str) -> None:
     assert [channel.name for channel in first.channels] == names
     assert (first.physical_size_z, first.physical_size_y, first.physical_size_x) == (3.0, 2.0, 1.0)
     assert [channel.name for channel in second.channels] == ["Channel:1:0"]
+
+
+def test_ome_of_planes_is_that_of_their_xml() -> None:
+    handle = open_image(counted((2, 2, 3, 4, 5), "uint8"), dims="TCZYX")
+    seconds = np.arange(12.0)
+    seconds[3] = np.nan
+    seconds[5] = 1e300  # no xsd:float
+    planes = Planes(
+        Dims("TCZ", (2, 2, 3)),
+        time=seconds.tobytes(),
+        exposure=np.full(12, 0.25).tobytes(),
+        x=np.full(12, np.nan).tobytes(),
+        z=np.arange(12.0).tobytes(),
+    )
+    scene = attrs.evolve(handle.scene, planes=planes)
+    img = AICSImage(counted((2, 2)))
+    img._focus(attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,))))
+    made = img.ome_metadata
+    assert len(made.images[0].pixels.planes) == 12
+    assert made == ome_types.from_xml(made.to_xml())
+    tenth = made.images[0].pixels.planes[10]
+    assert (tenth.the_t, tenth.the_c, tenth.the_z, tenth.delta_t) == (1, 1, 1, 10.0)
+    assert (tenth.exposure_time, tenth.position_z, tenth.position_x) == (0.25, 10.0, None)
+
+
+def test_ome_of_many_scenes_and_planes_is_made_in_linear_time() -> None:
+    handle = open_image(np.zeros((10, 4, 2, 2), np.uint8), dims="TCYX")
+    planes = Planes(Dims("TC", (10, 4)), time=np.arange(40.0).tobytes())
+    scene = attrs.evolve(handle.scene, planes=planes)
+    img = AICSImage(counted((2, 2)))
+
+    def seconds(count: int) -> float:
+        contents = attrs.evolve(handle.contents, scenes=(scene,) * count)
+        img._focus(attrs.evolve(handle, contents=contents))
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            assert len(img.ome_metadata.images) == count
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    seconds(1)  # imports
+    assert seconds(400) < 8 * max(seconds(100), 0.02)
 
 
 def test_ome_of_samples() -> None:
