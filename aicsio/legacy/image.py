@@ -318,16 +318,11 @@ class AICSImage:
     def _stack(
         self, *, select_scenes: Sequence[str | SupportsIndex] | None = None, **kwargs: Any
     ) -> SceneStack:
-        handles = [tczyx.to_tczyx(scene) for scene in self._select(select_scenes)]
+        selected = scenes.select_scenes(self._handle, select_scenes)
+        handles = list(map(tczyx.to_tczyx, selected))
         names = self.scenes
         of_handles = [names[handle.scene_index] for handle in handles]
         return stack_scenes(handles, of_handles, **kwargs)
-
-    def _select(self, select_scenes: Sequence[str | SupportsIndex] | None) -> list[ImageHandle]:
-        """Return a handle of each scene, without a change of focus; ``None`` for all."""
-        if select_scenes is None:
-            select_scenes = range(len(self.scenes))
-        return [scenes.focus_scene(self._handle, scene) for scene in select_scenes]
 
     @property
     def _standard(self) -> ImageHandle:
@@ -388,7 +383,7 @@ class AICSImage:
         WriteError
             When it cannot be written, or its name is that of another format.
         """
-        handles = [tczyx.to_tczyxs(scene) for scene in self._select(select_scenes)]
+        handles = list(map(tczyx.to_tczyxs, scenes.select_scenes(self._handle, select_scenes)))
         write_scenes(handles, uri, **{"overwrite": True, **kwargs})
 
     def __repr__(self) -> str:

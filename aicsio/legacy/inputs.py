@@ -10,11 +10,13 @@ Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffRe
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
 from typing import Any, Literal, SupportsFloat, TypeAlias
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from aicsio import joining
 from aicsio._ome.units import micrometres_per
@@ -27,9 +29,13 @@ from aicsio.records import ImageHandle, PixelSize
 __all__ = ["DimOrder", "Names", "Sizes", "open_legacy"]
 
 DimOrder: TypeAlias = str | Sequence[str | None] | None
-Names: TypeAlias = Sequence[str] | Sequence[Sequence[str] | None] | None
+Names: TypeAlias = Sequence[str] | Sequence[Sequence[str] | None] | npt.NDArray[Any] | None
 Sizes: TypeAlias = (
-    PixelSize | Sequence[SupportsFloat | None] | Mapping[str, SupportsFloat | None] | None
+    PixelSize
+    | Sequence[SupportsFloat | None]
+    | Mapping[str, SupportsFloat | None]
+    | npt.NDArray[Any]
+    | None
 )
 Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
@@ -120,6 +126,8 @@ def _open_scenes(
     if not arrays:
         raise ArgumentTypeError("an empty list is no image: give at least one array")
     count = len(arrays)
+    if dims is not None and not isinstance(dims, str):
+        _require_texts("dim_order", dims, "letters such as 'CZYX', or a list of them")
     orders: Sequence[str | None]
     orders = (dims,) * count if dims is None or isinstance(dims, str) else dims
     if len(orders) != count:
@@ -164,10 +172,19 @@ def _open_array(
 # ---------------------------------------------------------------- options
 
 
+def _require_texts(option: str, value: object, advice: str) -> None:
+    """Raise unless an option is an iterable of texts and ``None``."""
+    # Scripts give tuples, arrays of numpy and indices of pandas.
+    if isinstance(value, Iterable) and all(isinstance(each, str | NoneType) for each in value):
+        return
+    raise ArgumentTypeError(f"{option}={value!r}: give {advice}")
+
+
 def _single_order(dims: DimOrder) -> str | None:
     """Return the one order of a list that repeats it, as AICSImageIO accepted for files."""
     if dims is None or isinstance(dims, str):
         return dims
+    _require_texts("dim_order", dims, "letters such as 'CZYX', or a list of them")
     distinct = set(dims)
     if len(distinct) != 1:
         raise DimensionError(
@@ -178,10 +195,19 @@ def _single_order(dims: DimOrder) -> str | None:
 
 def _scene_names(names: Names, index: int, count: int) -> Sequence[str] | None:
     """Return the channel names of one scene, from names for all or a list of lists."""
-    if not names:
+    if names is None:
         return None
     if isinstance(names, str):
-        return (names,)
+        return (names,) if names else None
+    advice = "a list of names, or a list of lists"
+    if not isinstance(names, Iterable):
+        raise ArgumentTypeError(f"channel_names={names!r}: give {advice}")
+    names = list(names)  # arrays of numpy and indices of pandas, too
+    for item in names:
+        if not isinstance(item, str | NoneType):
+            _require_texts("channel_names", item, advice)
+    if not names:
+        return None
     if isinstance(names[0], str):
         return [item for item in names if isinstance(item, str)]
     of_scenes = [item for item in names if not isinstance(item, str)]
@@ -196,10 +222,16 @@ def _scene_names(names: Names, index: int, count: int) -> Sequence[str] | None:
 def _pixel_size(sizes: Sizes) -> PixelSize | None:
     if sizes is None or isinstance(sizes, PixelSize):
         return sizes
-    values = list(map(sizes.get, "ZYX")) if isinstance(sizes, Mapping) else list(sizes)
-    if len(values) != 3:
+    try:
+        values = list(map(sizes.get, "ZYX")) if isinstance(sizes, Mapping) else list(sizes)
+        numbers = [None if size is None else float(size) for size in values]
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            f"physical_pixel_sizes={sizes!r}: give three numbers, for Z, Y and X"
+        ) from error
+    if len(numbers) != 3:
         raise DimensionError(f"physical_pixel_sizes={sizes!r}: give three numbers, for Z, Y and X")
-    return PixelSize(*(None if size is None else float(size) for size in values))
+    return PixelSize(*numbers)
 
 
 # ---------------------------------------------------------------- xarray

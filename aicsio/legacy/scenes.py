@@ -5,16 +5,16 @@ reaches every scene.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex
 
 from aicsio.arrays import Chunks
-from aicsio.errors import DimensionError
+from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.legacy.tczyx import ORDER
 from aicsio.records import Dims, ImageHandle
 from aicsio.steps import select_scene
 
-__all__ = ["chunk_letters", "chunks_of_letters", "focus_scene", "scene_names"]
+__all__ = ["chunk_letters", "chunks_of_letters", "focus_scene", "scene_names", "select_scenes"]
 
 
 def scene_names(handle: ImageHandle) -> tuple[str, ...]:
@@ -60,17 +60,43 @@ def focus_scene(handle: ImageHandle, scene_id: str | SupportsIndex) -> ImageHand
     return select_scene(handle, scene_id)
 
 
+def select_scenes(
+    handle: ImageHandle, scene_ids: Iterable[str | SupportsIndex] | None
+) -> list[ImageHandle]:
+    """Return a handle of each scene; ``None`` for all.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When ``scene_ids`` is no list, such as one name.
+    SceneError
+        When there is no such scene, or several have the name.
+    """
+    if scene_ids is None:
+        return [select_scene(handle, index) for index in range(len(handle.scenes))]
+    if isinstance(scene_ids, str) or not isinstance(scene_ids, Iterable):
+        raise ArgumentTypeError(f"select_scenes={scene_ids!r}: give a list of names or indices")
+    return [focus_scene(handle, scene_id) for scene_id in scene_ids]
+
+
 def chunk_letters(chunk_dims: str | Sequence[str] | None, dims: Dims) -> str | None:
     """Return the letters that are whole in a chunk; ``None`` for automatic chunks.
 
     Raises
     ------
+    ArgumentTypeError
+        When ``chunk_dims`` is no text and no sequence of texts.
     DimensionError
         When a letter is neither stored nor one of ``MTCZYXS``.
     """
     if chunk_dims is None:
         return None
-    letters = "".join(chunk_dims) + "YX"
+    try:
+        letters = "".join(chunk_dims) + "YX"
+    except TypeError as error:
+        raise ArgumentTypeError(
+            f"chunk_dims={chunk_dims!r}: give letters, such as 'ZYX'"
+        ) from error
     # Scripts name S and M of any image, as the defaults of AICSImageIO did.
     unknown = sorted(set(letters) - set("MTCZYXS" + dims.order))
     if unknown:

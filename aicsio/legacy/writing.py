@@ -4,7 +4,7 @@ Rule kept here: arrays have the dims of AICSImageIO, with one exception: uint8 w
 or 4 is a colour picture, as in tifffile and imageio.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,16 +56,24 @@ def pack_colors(colors: Sequence[Any] | None) -> list[Any] | None:
     ArgumentTypeError
         When a colour does not have three or four numbers from 0 to 255.
     """
-    return None if colors is None else list(map(_pack, colors))
+    if colors is None:
+        return None
+    if isinstance(colors, str) or not isinstance(colors, Iterable):
+        raise ArgumentTypeError(f"channel_colors={colors!r}: give a list, one colour per channel")
+    return list(map(_pack, colors))
 
 
 def _pack(color: Any) -> Any:
     # The writer itself checks texts and numbers.
-    if color is None or isinstance(color, str | int):
+    if color is None or isinstance(color, str | int | np.integer):
         return color
-    if len(color) not in {3, 4} or not all(0 <= int(part) <= 255 for part in color):
+    try:
+        parts = list(map(int, color))
+    except (TypeError, ValueError):
+        parts = []
+    if len(parts) not in {3, 4} or not 0 <= min(parts) <= max(parts) <= 255:
         raise ArgumentTypeError(
             f"{color!r} is no colour: give (red, green, blue) from 0 to 255, or '#RRGGBB'"
         )
-    red, green, blue, *alpha = map(int, color)
+    red, green, blue, *alpha = parts
     return int.from_bytes((red, green, blue, *(alpha or [255])), "big")

@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -31,6 +33,7 @@ from aicsio import (
     WriteError,
     imread,
     imread_dask,
+    imwrite,
     open_image,
     select_level,
     select_scene,
@@ -714,13 +717,13 @@ def test_ome_of_many_scenes_and_planes_is_made_in_linear_time() -> None:
         img._focus(attrs.evolve(handle, contents=contents))
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             assert len(img.ome_metadata.images) == count
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     seconds(1)  # imports
-    assert seconds(400) < 8 * max(seconds(100), 0.02)
+    assert seconds(400) < 10 * seconds(100)  # squares would be 16
 
 
 def test_ome_of_samples() -> None:
@@ -1043,3 +1046,103 @@ def test_chunk_dims_name_what_is_there() -> None:
     assert chunked.dask_data.chunks[:3] == ((1, 1), (1,), (3,))
     with pytest.raises(DimensionError, match="chunk_dims names 'Q'"):
         AICSImage(pixels, dim_order="TZYX", chunk_dims="QZ")
+
+
+# ---------------------------------------------------------------- arguments
+
+
+PLAIN = (
+    "from aicsio import AICSImage, imwrite; import numpy as np; img = AICSImage(np.ones((2, 3, 4)))"
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("AICSImage(np.ones((2, 3)), dim_order=5)", "dim_order=5: give letters such as 'CZYX'"),
+        ("AICSImage([np.ones((2, 3))], dim_order=[5])", "dim_order=[5]: give letters"),
+        ("AICSImage(np.ones((2, 3)), channel_names=5)", "channel_names=5: give a list of names"),
+        ("AICSImage(np.ones((2, 3)), channel_names=[5])", "channel_names=5: give a list of names"),
+        (
+            "AICSImage(np.ones((2, 3)), physical_pixel_sizes=5)",
+            "physical_pixel_sizes=5: give three numbers",
+        ),
+        (
+            "AICSImage(np.ones((2, 3)), physical_pixel_sizes=('a', 1, 2))",
+            "physical_pixel_sizes=('a', 1, 2): give three numbers",
+        ),
+        ("AICSImage(np.ones((2, 3)), chunk_dims=5)", "chunk_dims=5: give letters, such as 'ZYX'"),
+        ("AICSImage(np.ones((2, 3)), chunk_dims=[5])", "chunk_dims=[5]: give letters"),
+        ("img.get_image_data(5)", "dimension_order_out=5: give letters, such as 'ZYX'"),
+        ("img.get_image_dask_data(5)", "dimension_order_out=5: give letters, such as 'ZYX'"),
+        ("img.get_stack(select_scenes=0)", "select_scenes=0: give a list of names or indices"),
+        ("img.save('a.ome.tiff', 'Image:0')", "select_scenes='Image:0': give a list"),
+        (
+            "imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=5)",
+            "channel_colors=5: give a list, one colour per channel",
+        ),
+        (
+            "imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=[('a', 0, 0)])",
+            "('a', 0, 0) is no colour: give (red, green, blue) from 0 to 255",
+        ),
+        ("imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=[3.5])", "3.5 is no colour"),
+    ],
+)
+def test_arguments_of_other_types_are_refused_in_our_words(call: str, message: str) -> None:
+    # In a process of its own: the checks of types in tests would answer first.
+    code = (
+        f"{PLAIN}\nfrom aicsio import ArgumentTypeError\n"
+        f"try: {call}\nexcept ArgumentTypeError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith(message)
+
+
+def test_numpy_numbers_are_numbers(tmp_path: Path) -> None:
+    img = AICSImage(
+        counted((2, 3, 4, 5), "uint8"),
+        dim_order="CZYX",
+        channel_names=np.array(["a", "b"]),
+        physical_pixel_sizes=np.array([1, 2, 3], np.float32),
+    )
+    assert img.channel_names == ["a", "b"]
+    assert img.physical_pixel_sizes == (1.0, 2.0, 3.0)
+    assert all(type(size) is float for size in img.physical_pixel_sizes)
+    whole = img.get_image_data("CZYX")
+    for pick in (np.int64(1), np.uint8(1)):
+        np.testing.assert_array_equal(img.get_image_data("ZYX", C=pick), whole[1])
+    np.testing.assert_array_equal(img.get_image_data("ZYX", C="b"), whole[1])
+    np.testing.assert_array_equal(
+        img.get_image_data("CYX", Z=np.int16(2), C=["b", "a"]), whole[::-1, 2]
+    )
+    img.data  # noqa: B018 -- keeps the pixels, which are then picked from by the same names
+    np.testing.assert_array_equal(img.get_image_data("ZYX", C="b"), whole[1])
+    report = imwrite(
+        tmp_path / "a.ome.tiff",
+        img,
+        channel_colors=[np.array([255, 0, 0]), np.uint32(0x00FF00FF)],
+        pixel_size=PixelSize(1.0, 0.5, 0.5),
+    )
+    assert [c.color for c in open_image(report.path).channels] == [0xFF0000FF, 0x00FF00FF]
+    img.set_scene(np.int64(0))
+    img.set_resolution_level(np.uint8(0))
+
+
+def test_integers_of_64_bits_are_refused_with_an_option_of_the_same_call(tmp_path: Path) -> None:
+    array = np.arange(12).reshape(3, 4)
+    with pytest.raises(WriteError, match=r"no int64 pixels: convert them with dtype='int32'"):
+        imwrite(tmp_path / "a.ome.tiff", array)
+    with pytest.raises(WriteError, match=r"dtype='int32'"):
+        AICSImage(array).save(tmp_path / "a.ome.tiff")
+    assert imwrite(tmp_path / "a.ome.tiff", array, dtype="int32").dtype == np.int32
+    AICSImage(array).save(tmp_path / "a.ome.tiff", dtype="int32")
+    np.testing.assert_array_equal(imread(tmp_path / "a.ome.tiff")[0, 0, 0], array)
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.png", "a.mp4", "a.czi"])
+def test_a_name_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WriteError, match=name):
+        AICSImage(counted((2, 3), "uint8")).save(tmp_path / name)
+    with pytest.raises(WriteError, match=name):
+        imwrite(tmp_path / name, counted((2, 3), "uint8"))
+    assert not (tmp_path / name).exists()

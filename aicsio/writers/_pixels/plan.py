@@ -158,9 +158,7 @@ def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
         ) from error
     if target.name not in ome_xml.PIXEL_TYPES:
         hint = f"dtype={_CASTS.get(_name_without_size(target), 'uint8')!r}"
-        raise WriteError(
-            f"OME-TIFF has no {target.name} pixels: convert them with write_ome_tiff(..., {hint})"
-        )
+        raise WriteError(f"OME-TIFF has no {target.name} pixels: convert them with {hint}")
     _refuse_rounding(dtype, target)
     return target.newbyteorder("<")
 
