@@ -157,8 +157,8 @@ class CziLayout:
     """Number of the compression."""
     inner: Column
     """Index of the plane inside its subblock: above 0 only if a subblock holds several."""
-    planes_inside: Column
-    """Planes that the subblock holds."""
+    planes_inside: Column | None = None
+    """Planes that the subblock holds; ``None`` if each holds one."""
     stored_height: Column | None = None
     """Stored rows; ``None`` if all subblocks are shown in their stored size."""
     stored_width: Column | None = None
@@ -245,7 +245,7 @@ class CziLayout:
         stored = height, width
         if self.stored_height is not None and self.stored_width is not None:
             stored = self.stored_height.at(row), self.stored_width.at(row)
-        planes_inside = self.planes_inside.at(row)
+        planes_inside = 1 if self.planes_inside is None else self.planes_inside.at(row)
         if compression == 0 and kind.samples != 4 and stored == (height, width):
             offset, strides = self._raw_strides(kind, self.inner.at(row), height, width)
             return Strided(self.source, offset, shape, strides, kind.dtype, selection, header)

@@ -34,6 +34,8 @@ class SceneLevels:
 
 def find_levels(blocks: Subblocks) -> SceneLevels:
     """Group the subblocks of a scene by their factor."""
+    if all(np.array_equal(blocks.stored[letter], blocks.size[letter]) for letter in "YX"):
+        return SceneLevels(np.zeros(len(blocks), np.int64), (1.0,))
     longer_x = (
         blocks.stored["X"] >= blocks.stored["Y"]
     )  # the longer edge suffers least from rounding

@@ -68,8 +68,10 @@ def build_scenes(
     if not len(blocks):
         return (), tuple(notes)
     m = blocks.start.get("M", np.zeros(len(blocks), np.int64))
-    order = np.lexsort((m, number))
-    blocks, number = blocks.only(order), number[order]
+    same_scene = number[1:] == number[:-1]
+    if not ((number[1:] > number[:-1]) | (same_scene & (m[1:] >= m[:-1]))).all():
+        order = np.lexsort((m, number))
+        blocks, number = blocks.only(order), number[order]
     apart = tiles and bool((m > 0).any())
     file = _File(index.source, apart, _columns_of_one_value(blocks), notes)
     scenes: list[SceneData] = []
@@ -114,11 +116,9 @@ def _runs(values: Ints) -> list[slice]:
 
 def _scene(file: _File, number: int | None, blocks: Subblocks) -> SceneData:
     name = "the file" if number is None else f"scene {number}"
+    blocks, inner, planes_inside = one_row_per_plane(blocks, file.source, file.notes)
     levels = find_levels(blocks)
     base = int(levels.of_row.min())
-    blocks, inner, planes_inside = one_row_per_plane(blocks, file.source, file.notes)
-    if len(blocks) != len(levels.of_row):
-        levels = find_levels(blocks)
     if base:
         text = f"{name} has pyramid levels only; the finest is taken as level 0"
         file.notes.append(Diagnostic("no-full-resolution", text))
@@ -145,9 +145,10 @@ def _scene(file: _File, number: int | None, blocks: Subblocks) -> SceneData:
         rows = slice(None) if mask.all() else mask
         factor, base_factor = levels.factors[level], levels.factors[base]
         own = levels.of_row[rows] == level
-        canvas = _canvas(blocks.only(rows), own, corner, factor, base_factor, full, file)
+        part = blocks if isinstance(rows, slice) else blocks.only(rows)
+        canvas = _canvas(part, own, corner, factor, base_factor, full, file)
         full = full if arrays else canvas.size
-        shown = _Rows.of(key[rows], blocks.only(rows), inner[rows], planes_inside[rows], canvas)
+        shown = _Rows.of(key[rows], part, inner[rows], planes_inside[rows], canvas)
         layout = _layout(file, shown, canvas.size, grid)
         if not arrays:
             table = _tiles(shown, layout)
@@ -359,6 +360,10 @@ class _Rows:
         return bool((self.key[1:] == self.key[:-1]).any())
 
 
+_FIRST_PLANE = Column.of(np.zeros(1, np.int64))
+"""One object for all layouts whose subblocks hold one plane, so that it is pickled once."""
+
+
 def _layout(file: _File, rows: _Rows, size: tuple[int, int], grid: _Grid) -> CziLayout:
     key, blocks = rows.key, rows.blocks
     planes = math.prod(grid.shape)
@@ -368,6 +373,7 @@ def _layout(file: _File, rows: _Rows, size: tuple[int, int], grid: _Grid) -> Czi
     samples = _samples(grid.kinds, file.source)
     sample_axis = (samples,) if samples else ()
     block = _block(size, rows) if rows.crowded else size
+    one_plane = int(rows.planes_inside.max()) == 1
     scaled = (rows.height != blocks.stored["Y"]) | (rows.width != blocks.stored["X"])
 
     def column(name: str, values: Ints) -> Column:
@@ -391,8 +397,8 @@ def _layout(file: _File, rows: _Rows, size: tuple[int, int], grid: _Grid) -> Czi
         width=column("width", rows.width),
         pixel_type=column("pixel_type", blocks.pixel_type),
         compression=column("compression", blocks.compression),
-        inner=Column.of(rows.inner, per_plane),
-        planes_inside=Column.of(rows.planes_inside, per_plane),
+        inner=_FIRST_PLANE if one_plane else Column.of(rows.inner, per_plane),
+        planes_inside=None if one_plane else Column.of(rows.planes_inside, per_plane),
         stored_height=Column.of(blocks.stored["Y"], per_plane) if scaled.any() else None,
         stored_width=Column.of(blocks.stored["X"], per_plane) if scaled.any() else None,
     )
