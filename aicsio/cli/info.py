@@ -100,7 +100,7 @@ class FileFacts:
     """Everything that ``aicsio info`` shows of a file."""
 
     file: str
-    """Name as the user wrote it."""
+    """Name as the user wrote it, without passwords."""
     uri: str
     """Absolute path or URL."""
     bytes: int | None
@@ -259,7 +259,9 @@ def as_text(facts: FileFacts, width: int | None) -> list[str]:
     lines = [f"{bold(escape_controls(facts.file))}  {format_size(facts.bytes)}"]
     lines += _indent(_explain_choice(facts), width)
     lines += _layout_scenes(facts, width)
-    for diagnostic in facts.diagnostics[:MOST_DIAGNOSTICS]:
+    # Guesses first: wrong axes or sizes spoil a result, and only the first few notes are shown.
+    notes = sorted(facts.diagnostics, key=lambda note: not _is_guess(note))
+    for diagnostic in notes[:MOST_DIAGNOSTICS]:
         lines += _indent(_describe_diagnostic(diagnostic, facts.uri), width)
     if len(facts.diagnostics) > MOST_DIAGNOSTICS:
         hidden = len(facts.diagnostics) - MOST_DIAGNOSTICS
@@ -285,11 +287,16 @@ def _layout_scenes(facts: FileFacts, width: int | None) -> list[str]:
 
 
 def _describe_diagnostic(diagnostic: Diagnostic, uri: str) -> str:
-    text = f"note: {escape_controls(diagnostic.message)} [{diagnostic.code}]"
+    kind = "guess" if _is_guess(diagnostic) else "note"
+    text = f"{kind}: {escape_controls(diagnostic.message)} [{diagnostic.code}]"
     # The name of the file stands in the first line already.
     if diagnostic.where and diagnostic.where != uri:
         text += f" ({escape_controls(diagnostic.where)})"
     return text
+
+
+def _is_guess(diagnostic: Diagnostic) -> bool:
+    return diagnostic.code.startswith("guessed-")
 
 
 def _explain_choice(facts: FileFacts) -> str:

@@ -37,6 +37,7 @@ from aicsio.cli.terminal import text as terminal_text
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import ImageHandle, LazyArray
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from http_server import serving
 
 Array = npt.NDArray[Any]
 Run = Callable[..., tuple[int, str, str]]
@@ -184,6 +185,15 @@ def test_info_of_many_scenes_and_notes_is_cut(slide: Path) -> None:
     assert len(lines) == 2 + 1 + info.MOST_SCENES + 1 + info.MOST_DIAGNOSTICS + 1
     assert any("80 more scenes" in line for line in lines)
     assert any("4 more notes" in line for line in lines)
+
+
+def test_guesses_are_shown_before_other_notes(slide: Path) -> None:
+    facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
+    notes = [Diagnostic("other", f"number {n}") for n in range(9)]
+    facts = attrs.evolve(facts, diagnostics=(*notes, Diagnostic("guessed-axes", "Q=7 is a guess")))
+    lines = info.as_text(facts, None)[-6:-1]
+    assert lines[0] == "  guess: Q=7 is a guess [guessed-axes]"
+    assert lines[1] == "  note: number 0 [other]"
 
 
 @pytest.mark.parametrize("width", [30, 50, 70, 80, 100, 120, 200])
@@ -761,3 +771,28 @@ def test_a_table_fits_or_is_refused(rows: list[tuple[str, str, str]], width: int
         lines = [line for row in rows for line in terminal_text.layout_entries(header, row, width)]
         width = max(width, 5 + len(terminal_text.GAP) + terminal_text.NARROWEST)
     assert all(terminal_text.display_width(line) <= width for line in lines)
+
+
+# ---------------------------------------------------------------- secrets
+
+
+def test_passwords_and_tokens_of_urls_are_not_printed(
+    run: Run, slide: Path, tmp_path: Path
+) -> None:
+    with serving(slide__tif=slide.read_bytes()) as site:
+        address = f"{site.url}slide.tif".replace("http://", "http://me:hunter2@")
+        address += "?token=hunter3"
+        missing = address.replace("slide", "missing")
+        calls = [
+            ["info", address, missing],
+            ["info", "--json", address, missing],
+            ["convert", address, missing, f"{tmp_path}/out/"],
+            ["convert", address, f"{tmp_path}/one.ome.tiff"],
+            ["thumbnail", missing, f"{tmp_path}/one.png"],
+            ["verify", missing],
+        ]
+        shown = "".join("".join(map(str, run(*call))) for call in calls)
+    journal = (tmp_path / "out" / ".aicsio-convert.jsonl").read_text()
+    assert "slide.tif" in shown
+    assert "slide.tif" in journal
+    assert "hunter" not in shown + journal

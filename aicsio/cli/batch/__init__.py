@@ -23,7 +23,12 @@ from aicsio.cli.batch.inputs import InputImage
 from aicsio.cli.batch.journal import NAME as JOURNAL_NAME
 from aicsio.cli.batch.journal import Fingerprint, Journal, TargetState, take_fingerprint
 from aicsio.cli.terminal.progress import BatchProgress
-from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size, print_error
+from aicsio.cli.terminal.text import (
+    escape_controls,
+    format_seconds,
+    format_size,
+    print_error,
+)
 from aicsio.errors import AicsioError, WriteError
 from aicsio.joining import file_names, groups
 

@@ -166,6 +166,7 @@ def print_error(error: AicsioError, about: str = "") -> None:
     """Print an error as one line on stderr, with the name of the file it is about."""
     message = escape_controls(speak_options(str(error)))
     # Most errors name their file; naming it twice would hide the reason.
-    if about and about not in message:
-        message = f"{escape_controls(about)}: {message}"
+    name = escape_controls(about)
+    if name and name not in message:
+        message = f"{name}: {message}"
     print(f"aicsio: {message}", file=sys.stderr)
