@@ -24,7 +24,7 @@ from aicsio._io.remote import (
     serves_many,
 )
 from aicsio._io.requests import changed_error
-from aicsio._io.sources import folder_error, identify, neighbours, sibling
+from aicsio._io.sources import file_below, folder_error, identify, neighbours, sibling
 from aicsio.errors import AicsioError, SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -36,6 +36,7 @@ __all__ = [
     "Span",
     "borrow",
     "coalesce",
+    "file_below",
     "identify",
     "lend",
     "neighbours",

@@ -93,6 +93,54 @@ def sibling(source: Source, name: str) -> Source | None:
         return None
 
 
+def file_below(source: Source, path: str, *, parents: int = 0) -> Source | None:
+    """Return the file at a relative path below the folder of ``source``.
+
+    Parameters
+    ----------
+    source
+        A file.
+    path
+        Folders and a file name, with ``/`` between them.
+    parents
+        How many folders above that of ``source`` the path begins.
+
+    Returns
+    -------
+    The file; ``None`` if there is no such file, or it lies outside of that folder: a file must not
+    make us read files that the user did not name.
+    """
+    if source.content is not None:
+        return None
+    parts = path.replace("\\", "/").split("/")
+    # A drive or a stream of Windows, a chain of fsspec, a step out of the folder.
+    if any(part in {"", ".", ".."} or "\0" in part or ":" in part for part in parts):
+        return None
+    try:
+        if source.local:
+            return _local_file_below(source.uri, parts, parents)
+        url = urls.url_below(urls.requested_url(source), parts, parents)
+        return None if url is None else _from_url(url, urls.client_options(source))
+    except (SourceNotFoundError, OSError):
+        return None
+
+
+def _local_file_below(uri: str, parts: list[str], parents: int) -> Source | None:
+    folder = os.path.dirname(uri)
+    for _ in range(parents):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+    path = os.path.join(folder, *parts)
+    if not os.path.isfile(path):
+        return None
+    # A link among the folders may lead anywhere; one in place of the file is the user's own.
+    actual = os.path.realpath(os.path.dirname(path))
+    root = os.path.realpath(folder)
+    return _from_path(path) if os.path.commonpath([actual, root]) == root else None
+
+
 def neighbours(source: Source) -> list[str]:
     """Return the sorted names of the files in the folder of a local source; empty for other
     sources.

@@ -11,6 +11,7 @@ after the first colon"); fsspec's chains (``zip://member::https://host/archive.z
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from aicsio.records import Source
@@ -125,6 +126,28 @@ def sibling_url(url: str, name: str) -> str:
     The query stays, and so does the URL around which a chain such as ``zip://a::https://b`` is
     wrapped.
     """
+    sibling = url_below(url, [name], 0)
+    if sibling is None:  # every URL has a folder of its own
+        raise ValueError(f"{public_url(url)!r} has no folder")
+    return sibling
+
+
+def url_below(url: str, names: Sequence[str], parents: int) -> str | None:
+    """Return the URL of a file below the folder of another, or below a folder above that.
+
+    Parameters
+    ----------
+    url
+        URL of a file.
+    names
+        Folders and a file name.
+    parents
+        How many folders above that of ``url`` they begin.
+
+    Returns
+    -------
+    The URL, or ``None`` if there are not as many folders above. The query stays.
+    """
     parts = split_chain(url)
     index = next(index for index, part in enumerate(parts) if "://" in part)
     path, query = parts[index], ""
@@ -133,9 +156,16 @@ def sibling_url(url: str, name: str) -> str:
 
         # A server would take "%2e%2e", "?" or "#" in a name for more than a name.
         path, mark, rest = path.partition("?")
-        name = quote(name, safe="")
+        names = [quote(name, safe="") for name in names]
         query = mark + rest
-    parts[index] = f"{path.rsplit('/', 1)[0]}/{name}{query}"
+    scheme, _, body = path.partition("://")
+    folders = body.split("/")[:-1]
+    if parents:
+        # The first part is the host, or the bucket.
+        if len(folders) - parents < 1:
+            return None
+        folders = folders[:-parents]
+    parts[index] = f"{scheme}://{'/'.join([*folders, *names])}{query}"
     return "::".join(parts)
 
 

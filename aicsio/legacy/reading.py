@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._checks import checked
+from aicsio._dims.samples import unfold_samples
 from aicsio._engine import memory
 from aicsio.arrays import Chunks, to_dask, to_numpy, to_xarray
 from aicsio.errors import DimensionError
 from aicsio.legacy import tczyx
-from aicsio.legacy.samples import unfold_samples
 from aicsio.records import ImageHandle
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from string import ascii_uppercase
 import attrs
 
 from aicsio._dims.notation import UserPick
+from aicsio._dims.samples import fold_samples, sample_channels
 from aicsio.errors import ArgumentTypeError, DimensionError
-from aicsio.legacy.samples import fold_samples, sample_channels
 from aicsio.records import Channel, Dims, ImageHandle, Scene
 from aicsio.steps import transpose_to
 

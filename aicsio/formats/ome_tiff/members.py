@@ -1,0 +1,191 @@
+"""Files of an OME-TIFF set: from the names and UUIDs in its XML to opened tables of pages.
+
+Rule kept here: only files below the folder of the set are opened. Two names never become one file
+because their folders were dropped: such a name is looked for by its UUID, or its planes are blank.
+
+Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specification, "The
+TiffData element"): FileName is relative to the folder of the file with the metadata.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from aicsio._io import readers
+from aicsio._ome.model import TiffData
+from aicsio.errors import CorruptFileError, SourceError
+from aicsio.formats._tiff.ifd import open_tiff
+from aicsio.formats._tiff.page_tables import PageTable, open_page_table
+from aicsio.formats.ome_tiff.names import MOST_TAILS, file_name_of, folders_of, split_name, tails_of
+from aicsio.formats.ome_tiff.texts import Metadata, read_root_uuid
+from aicsio.records import Diagnostic, Source
+
+OME_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.btf", ".ome.tf2", ".ome.tf8")
+"""Files that are looked at first when a member has another name."""
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
+"""Files that are looked at then."""
+MOST_NEIGHBOURS = 10_000
+"""How many of them are looked at: 0.2 ms each on a local disk."""
+
+
+class Members:
+    """Files of a set, found and opened once each. Not a record: lives while the set is opened."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self.base = metadata.source
+        self.document = metadata.document
+        self.page_tables: list[PageTable] = (
+            [] if metadata.page_table is None else [metadata.page_table]
+        )
+        self.diagnostics: list[Diagnostic] = []
+        self._own = None if metadata.page_table is None else 0
+        self._member = metadata.member
+        self._number_of: dict[tuple[str | None, str | None], int | None] = {}
+        self._number_of_uri: dict[str, int | None] = {}
+        if metadata.page_table is not None:
+            self._number_of_uri[metadata.page_table.source.uri] = 0
+        self._source_of_uuid: dict[str, Source] | None = None
+        references = {
+            (entry.uuid, entry.file_name)
+            for image in self.document.images
+            for entry in image.tiff_data
+            if entry.uuid is not None or entry.file_name
+        }
+        self._is_alone = len(references) <= 1
+        self._paths = {split_name(name) for _, name in references if name} - {None}
+        # How many different paths end alike: such an end means none of them.
+        self._tail_count = Counter(
+            tail for path in self._paths if path is not None for tail in tails_of(path)
+        )
+        self._folders_up = self._count_folders_up()
+
+    def _count_folders_up(self) -> int:
+        """Return how many folders above the metadata the set begins.
+
+        The file with the metadata is a member itself, and may have a path with folders: ``a/1.tif``
+        for a file in the folder ``a``. Then all names are relative to the parent of that folder.
+        """
+        if self._own is None:
+            return 0
+        own_path = folders_of(self.base)
+        depths = [
+            len(path) - 1
+            for path in self._paths
+            if path is not None and own_path[-len(path) :] == path
+        ]
+        return max(depths, default=0)
+
+    def find(self, entry: TiffData) -> int | None:
+        """Return the number of the page table that an element refers to; ``None`` if it is missing."""
+        key = (entry.uuid, entry.file_name)
+        if key not in self._number_of:
+            self._number_of[key] = self._look_for(*key)
+        return self._number_of[key]
+
+    def _look_for(self, uuid: str | None, file_name: str | None) -> int | None:
+        if uuid is None and not file_name:
+            return self._own
+        if self._own is not None and uuid is not None and uuid == self.document.uuid:
+            return self._own
+        source = self._find_by_name(file_name or "")
+        if source is not None:
+            return self._open(source)
+        if self._own is not None and self._is_alone:
+            message = (
+                f"the metadata call this file {file_name!r}; it is the only one, so it was renamed"
+            )
+            self._note("ome-renamed", message)
+            return self._own
+        renamed = self._find_by_uuid(uuid)
+        if renamed is not None:
+            message = f"{file_name or uuid!r} is found by its UUID"
+            self._note("ome-renamed", message, renamed.uri)
+            return self._open(renamed)
+        self._note("ome-member-missing", f"{file_name or uuid!r} is missing: its planes are blank")
+        return None
+
+    # ------------------------------------------------------------ by name
+
+    def _find_by_name(self, name: str) -> Source | None:
+        """Return the file of a name: with its folders, else without those that are not here."""
+        path = split_name(name)
+        if path is None:
+            return None
+        source, shown = None, path[-1]
+        for tail in tails_of(path)[-MOST_TAILS:]:
+            if tail != path and self._tail_count[tail] > 1:
+                continue
+            source = next(self._files_at(tail), None)
+            if source is not None:
+                shown = "/".join(tail)
+                break
+        if shown != name:
+            message = f"{name!r} is looked for as {shown!r} below the folder of the metadata"
+            self._note("ome-path", f"{message}, not elsewhere")
+        return source
+
+    def _files_at(self, path: tuple[str, ...]) -> Iterator[Source]:
+        """Yield the files that a relative path may mean, the likeliest first."""
+        relative = "/".join(path)
+        own_name = file_name_of(self.base)
+        if self._own is not None and len(path) == 1 and relative.lower() == own_name.lower():
+            yield self.base
+        for parents in range(self._folders_up, -1, -1):
+            source = readers.file_below(self.base, relative, parents=parents)
+            if source is not None:
+                yield source
+        if self._member is not None:
+            source = readers.file_below(self._member, relative)
+            if source is not None:
+                yield source
+
+    # ------------------------------------------------------------ by UUID
+
+    def _find_by_uuid(self, uuid: str | None) -> Source | None:
+        if uuid is None:
+            return None
+        if self._source_of_uuid is None:
+            self._source_of_uuid = self._read_uuids()
+        return self._source_of_uuid.get(uuid)
+
+    def _read_uuids(self) -> dict[str, Source]:
+        """Return the files of the folder by the UUID that they give themselves.
+
+        They are read once, and only if a member is missing.
+        """
+        names = readers.neighbours(self.base)
+        likely = [name for name in names if name.lower().endswith(OME_SUFFIXES)]
+        others = [
+            name
+            for name in names
+            if name.lower().endswith(TIFF_SUFFIXES) and not name.lower().endswith(OME_SUFFIXES)
+        ]
+        source_of_uuid: dict[str, Source] = {}
+        for name in (likely + others)[:MOST_NEIGHBOURS]:
+            source = readers.sibling(self.base, name)
+            if source is None or source.uri in self._number_of_uri:
+                continue
+            uuid = read_root_uuid(source)
+            if uuid is not None:
+                source_of_uuid.setdefault(uuid, source)
+        return source_of_uuid
+
+    # ------------------------------------------------------------ opening
+
+    def _open(self, source: Source) -> int | None:
+        if source.uri not in self._number_of_uri:
+            self._number_of_uri[source.uri] = self._read(source)
+        return self._number_of_uri[source.uri]
+
+    def _read(self, source: Source) -> int | None:
+        try:
+            with open_tiff(source) as (file, first):
+                page_table, diagnostics = open_page_table(file, first)
+        except (CorruptFileError, SourceError) as error:
+            self._note("ome-member-broken", f"its planes are blank: {error}", source.uri)
+            return None
+        self.diagnostics += diagnostics
+        self.page_tables.append(page_table)
+        return len(self.page_tables) - 1
+
+    def _note(self, code: str, message: str, where: str | None = None) -> None:
+        self.diagnostics.append(Diagnostic(code, message, where or self.base.uri))

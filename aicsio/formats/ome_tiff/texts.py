@@ -1,0 +1,177 @@
+"""Where the OME-XML of a file is: its first description, the file itself, or a companion.
+
+Rule kept here: a companion is looked for below the folder of the file that names it. One in a
+folder above counts only if it names that file in turn; so nothing outside of a set is read.
+
+Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specification, "The
+BinaryOnly element", "Metadata-only companion file").
+"""
+
+import re
+
+import attrs
+
+from aicsio._io import readers
+from aicsio._ome.document import parse_ome
+from aicsio._ome.model import OmeDocument
+from aicsio._ome.xml import decode_xml
+from aicsio.errors import CorruptFileError, SourceError
+from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_directory, read_variant
+from aicsio.formats._tiff.page_metadata import IMAGE_DESCRIPTION, PageTags
+from aicsio.formats._tiff.page_tables import PageTable, open_page_table
+from aicsio.formats.ome_tiff.names import MOST_TAILS, file_name_of, split_name, tails_of
+from aicsio.records import Diagnostic, Source
+
+LARGEST_XML = 1 << 30
+"""Bytes. A larger text would not fit into memory as elements, which take ten times as much."""
+FOLDERS_UP = 3
+"""How many folders above a file its companion may be."""
+_ROOT_UUID = re.compile(r"<(?:\w+:)?OME\b[^>]*\bUUID\s*=\s*[\"']([^\"']+)")
+
+
+@attrs.frozen(eq=False)
+class Metadata:
+    """The OME-XML of a set, and where it was; lives while the set is being opened."""
+
+    source: Source
+    """File with the XML; names of members are relative to its folder."""
+    text: str
+    """The XML."""
+    document: OmeDocument
+    """Its images."""
+    page_table: PageTable | None
+    """Pages of ``source`` if it is a TIFF."""
+    member: Source | None = None
+    """File that led here, if it is another one."""
+
+
+def description_start(source: Source, nbytes: int = 1 << 14) -> str:
+    """Return the beginning of the first description of a TIFF, empty if it has none.
+
+    Raises
+    ------
+    CorruptFileError
+        When the first directory cannot be read.
+    """
+    with open_tiff(source) as (file, first):
+        tag = read_directory(file, first)[0].find(file.form, IMAGE_DESCRIPTION)
+        if tag is None or tag.type not in {1, 2, 7} or tag.at + tag.length > file.size:
+            return ""
+        raw = file.read(tag.at, min(tag.length, nbytes))
+        if tag.length <= nbytes:
+            # Opening reads it again a moment later.
+            file.start.description = raw
+        return decode_xml(raw)
+
+
+def read_root_uuid(source: Source) -> str | None:
+    """Return the UUID that a TIFF gives itself in the root of its OME-XML."""
+    try:
+        match = _ROOT_UUID.search(description_start(source))
+    except (CorruptFileError, SourceError):
+        return None
+    return match[1] if match else None
+
+
+def read_description(file: OpenTiff, page_table: PageTable) -> str:
+    """Return the whole first description of a TIFF, empty if it is no text."""
+    if file.start.description is not None:
+        return decode_xml(file.start.description)
+    value = PageTags.of(file, page_table.directories[0]).value(IMAGE_DESCRIPTION, LARGEST_XML)
+    return decode_xml(value) if isinstance(value, bytes) else ""
+
+
+def read_xml_file(source: Source) -> str:
+    """Return the text of a file that is OME-XML itself.
+
+    Raises
+    ------
+    CorruptFileError
+        When it is larger than ``LARGEST_XML``.
+    """
+    if source.size is None or source.size > LARGEST_XML:
+        raise CorruptFileError.at(
+            source.uri,
+            None,
+            f"expected at most {LARGEST_XML} bytes of OME-XML, found {source.size}",
+        )
+    return decode_xml(readers.read_head(source, source.size))
+
+
+# ---------------------------------------------------------------- companions
+
+
+def find_metadata(source: Source, binary_only: OmeDocument) -> Metadata | Diagnostic:
+    """Open the file with the metadata that a BinaryOnly element names.
+
+    Parameters
+    ----------
+    source
+        The file with the element.
+    binary_only
+        Its document.
+
+    Returns
+    -------
+    The metadata, or a diagnostic that gives the reason why there are none.
+    """
+    name = binary_only.metadata_file or ""
+    troubles = []
+    for companion, must_name_us in _candidates(source, name):
+        try:
+            metadata = _read_metadata(companion, source)
+        except (CorruptFileError, SourceError) as error:
+            troubles.append(
+                Diagnostic("ome-metadata-broken", f"read as plain TIFF: {error}", source.uri)
+            )
+            continue
+        if metadata.document.metadata_file is not None or not metadata.document.images:
+            message = f"{name!r} holds no metadata either: read as plain TIFF"
+            troubles.append(Diagnostic("ome-metadata-missing", message, source.uri))
+            continue
+        if not must_name_us or _names(metadata, source, binary_only.uuid):
+            return metadata
+    if troubles:
+        return troubles[0]
+    message = f"the metadata are in {name!r}, which is not in this folder: read as plain TIFF"
+    return Diagnostic("ome-metadata-missing", message, source.uri)
+
+
+def _candidates(source: Source, name: str) -> list[tuple[Source, bool]]:
+    """Return the files that a name may mean, and whether each must name ``source`` in turn."""
+    parts = split_name(name)
+    if parts is None:
+        return []
+    files = [
+        (readers.file_below(source, "/".join(tail)), False)
+        for tail in tails_of(parts)[-MOST_TAILS:]
+    ]
+    # Members that were moved into a folder of their own, and names that begin with "..".
+    for up in range(1, FOLDERS_UP + 1):
+        files.append((readers.file_below(source, "/".join(parts), parents=up), True))
+        if files[-1][0] is not None:
+            break
+    return [(file, must_name_us) for file, must_name_us in files if file is not None]
+
+
+def _read_metadata(companion: Source, member: Source) -> Metadata:
+    if read_variant(readers.read_head(companion, 16)) is None:
+        text = read_xml_file(companion)
+        return Metadata(companion, text, parse_ome(text), None, member)
+    with open_tiff(companion) as (file, first):
+        page_table, _ = open_page_table(file, first)
+        text = read_description(file, page_table)
+    return Metadata(companion, text, parse_ome(text), page_table, member)
+
+
+def _names(metadata: Metadata, member: Source, uuid: str | None) -> bool:
+    """Return whether metadata name a member: by its UUID, or by its file name."""
+    plain = file_name_of(member)
+    for image in metadata.document.images:
+        for entry in image.tiff_data:
+            if entry.uuid is not None and entry.uuid == uuid:
+                return True
+            parts = split_name(entry.file_name or "")
+            if parts is not None and parts[-1] == plain:
+                return True
+    return False
