@@ -1,8 +1,9 @@
-"""The schema of OME: texts of older versions become 2016-06, and what breaks its rules is found and taken out.
+"""The schema of OME: texts of older versions become 2016-06; what breaks its rules is taken out.
 
-Rule kept here: no image, no file of the user. The schema and the transforms between its versions are those that
-ome-types ships (both are the files of https://www.openmicroscopy.org/Schemas/); where an installation lacks them, that
-is said, and nothing is carried over unchecked.
+Rule kept here: no image, no file of the user. The schema and the transforms between its versions
+are those that ome-types ships (both are the files of https://www.openmicroscopy.org/Schemas/). If
+an installation lacks them, an error names the missing package; nothing is carried over unchecked.
+Every error of lxml becomes one of ours.
 """
 
 import functools
@@ -12,18 +13,22 @@ import re
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
-from aicsio._ome.xml import refuse_doctype, remove_declaration
+from aicsio._ome.xml import refuse_doctype, remove_declaration, remove_forbidden
 from aicsio.errors import CorruptFileError, MissingDependencyError
 
 Tree: TypeAlias = Any
 """An element of lxml, whose types beartype would import with it."""
 
 NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+LATEST = "2016-06"
+"""Version of the schema that every text is brought to."""
 MOST_PASSES = 40
-"""Taking out one thing shows the next one that is wrong, as many times as this."""
+"""Validations of one tree: taking out one element uncovers faults that the first pass skipped."""
 
 _VERSION = re.compile(r"openmicroscopy\.org/(?:Schemas|XMLschemas)/OME/(FC|\d{4}-\d\d)")
 _ATTRIBUTE = re.compile(r", attribute '(?:\{[^}]*\})?(\w+)'")
+_IN_BRACES = re.compile(r"\{[^}]*\}")
+_TRANSFORM_NAME = re.compile(r"(.+)-to-(.+)\.xsl")
 
 
 def tag(name: str) -> str:
@@ -34,14 +39,30 @@ def tag(name: str) -> str:
 def parse(text: str) -> Tree:
     """Return the root element of a text, without comments.
 
+    Characters that XML forbids are left out when they stop the parser.
+
     Raises
     ------
     CorruptFileError
-        When it is not XML, or declares a document type.
+        When the text is not well formed, or declares a document type.
     """
     from lxml import etree
 
     refuse_doctype(text)
+    body = remove_declaration(text)
+    try:
+        return _parse(body)
+    except (etree.XMLSyntaxError, ValueError):  # the second for lone surrogates
+        pass  # the second attempt reports the error
+    try:
+        return _parse(remove_forbidden(body))
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise CorruptFileError(f"expected well-formed XML: {error}") from error
+
+
+def _parse(body: str) -> Tree:
+    from lxml import etree
+
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -50,14 +71,13 @@ def parse(text: str) -> Tree:
         remove_pis=True,
         huge_tree=True,
     )
-    body = remove_declaration(text)
-    try:
-        return etree.fromstring(body.encode(), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:  # the second for lone surrogates
-        raise CorruptFileError(f"the text is not well formed: {error}") from error
+    return etree.fromstring(body.encode(), parser)
 
 
-def upgraded(text: str) -> tuple[Tree, str]:
+# ---------------------------------------------------------------- versions
+
+
+def upgrade(text: str) -> tuple[Tree, str]:
     """Turn OME-XML of any version into 2016-06.
 
     Returns
@@ -68,38 +88,52 @@ def upgraded(text: str) -> tuple[Tree, str]:
     Raises
     ------
     CorruptFileError
-        When it is not XML, or of a version that nothing leads on from.
+        When the text is not XML, is of a version that no transform takes, or breaks a transform.
     MissingDependencyError
         When ome-types does not ship the transforms.
     """
     from lxml import etree
 
     root = parse(text)
-    first = version = _version_of(root)
-    if version == "2016-06":
-        return root, version
-    known = _transforms()
-    while version != "2016-06":
-        if version not in known:
+    written = version = _version_of(root)
+    if version == LATEST:
+        return root, written
+    transforms = _find_transforms()
+    while version != LATEST:
+        if version not in transforms:
             raise CorruptFileError(
-                f"no way leads from version {version!r} of the schema to 2016-06"
+                f"no transform leads from version {version[:20]!r} of the schema to {LATEST}"
             )
-        path, version = known[version]
-        root = _transform(path)(root).getroot()
-        if root is None:
-            raise CorruptFileError(f"the transform from {first} to {version} gave nothing")
-    return parse(etree.tostring(root, encoding="unicode")), first
+        path, version = transforms.pop(version)  # each is used once: a circle would not end
+        root = _apply(path, root, f"from version {written} of the schema to {version}")
+    return parse(etree.tostring(root, encoding="unicode")), written
 
 
 def _version_of(root: Tree) -> str:
-    found = _VERSION.search(str(root.tag))
-    if found is None:
-        raise CorruptFileError(f"{str(root.tag)!r} names no version of the schema of OME")
-    return "2003-FC" if found[1] == "FC" else found[1]
+    match = _VERSION.search(str(root.tag))
+    if match is None:
+        raise CorruptFileError(f"{str(root.tag)[:80]!r} names no version of the schema of OME")
+    return "2003-FC" if match[1] == "FC" else match[1]
 
 
-def repaired(root: Tree, fixed: Collection[Tree] = ()) -> list[str] | None:
-    """Take out of a tree what breaks the rules of the schema.
+def _apply(path: str, root: Tree, step: str) -> Tree:
+    from lxml import etree
+
+    try:
+        result = _load_transform(path)(root).getroot()
+    except etree.LxmlError as error:
+        # The transforms stop at elements that their version did not foresee, and at deep nesting.
+        raise CorruptFileError(f"the transform {step} failed: {error}") from error
+    if result is None:
+        raise CorruptFileError(f"the transform {step} returned no element")
+    return result
+
+
+# ---------------------------------------------------------------- rules
+
+
+def remove_invalid(root: Tree, fixed: Collection[Tree] = ()) -> list[str] | None:
+    """Take out of a tree whatever breaks the rules of the schema.
 
     Parameters
     ----------
@@ -111,82 +145,107 @@ def repaired(root: Tree, fixed: Collection[Tree] = ()) -> list[str] | None:
     Returns
     -------
     list of str or None
-        What was taken out and why; ``None`` when it cannot be made valid so.
+        The removed elements and attributes, with the reasons; ``None`` if the tree cannot be made
+        valid so.
     """
-    schema = _schema()
-    told: list[str] = []
+    schema = _load_schema()
+    removed: list[str] = []
     for _ in range(MOST_PASSES):
         if schema.validate(root):
-            return told
-        found = [
-            (error.message, root.getroottree().xpath(error.path or "/*"))
+            return removed
+        namespaces = _prefixes_of(root)
+        # All elements are looked up before the first is removed: paths count siblings.
+        faults = [
+            (error.message, _elements_at(root, error.path, namespaces))
             for error in schema.error_log
         ]
-        changed = [
-            _take_out(message, element, fixed, told)
-            for message, elements in found
-            for element in elements
-        ]
-        if not any(changed):
+        was_changed = False
+        for message, elements in faults:
+            for element in elements:
+                reason = _remove_fault(message, element, fixed)
+                if reason is not None:
+                    removed.append(reason)
+                    was_changed = True
+        if not was_changed:
             return None
     return None
 
 
-def _take_out(message: str, element: Tree, fixed: Collection[Tree], told: list[str]) -> bool:
-    """Remove the attribute or the element that a message is about; say whether there was one to remove."""
-    attribute = _ATTRIBUTE.search(message)
-    plain = re.sub(r"\{[^}]*\}", "", message)
-    if attribute is not None and element.attrib.pop(attribute[1], None) is not None:
-        for unit in [name for name in element.attrib if name == f"{attribute[1]}Unit"]:
-            del element.attrib[unit]
-        told.append(plain)
-        return True
-    if attribute is not None and "is required" not in message:
-        return False  # it went with another message
+def _prefixes_of(root: Tree) -> dict[str, str]:
+    """Return the namespaces of all prefixes: the paths of the validator use them."""
+    namespaces: dict[str, str] = {}
+    for element in root.iter():
+        for prefix, uri in element.nsmap.items():
+            if prefix:
+                namespaces.setdefault(prefix, uri)
+    return namespaces
+
+
+def _elements_at(root: Tree, path: str | None, namespaces: dict[str, str]) -> list[Tree]:
+    from lxml import etree
+
+    try:
+        elements: list[Tree] = root.getroottree().xpath(path or "/*", namespaces=namespaces)
+    except etree.XPathError:
+        return []  # the validator names no element: another fault may take it along
+    return elements
+
+
+def _remove_fault(message: str, element: Tree, fixed: Collection[Tree]) -> str | None:
+    """Remove the attribute or the element of a message; return the reason if it did."""
+    reason = _IN_BRACES.sub("", message)
+    match = _ATTRIBUTE.search(message)
+    if match is not None:
+        attribute = match[1]
+        if element.attrib.pop(attribute, None) is not None:
+            # A unit without its value is valid and means nothing.
+            element.attrib.pop(f"{attribute}Unit", None)
+            return reason
+        if "is required" not in message:
+            return None  # another message of this pass removed it
     parent = element.getparent()
     if parent is None or element in fixed:
-        return False
+        return None
     parent.remove(element)
-    told.append(plain)
-    return True
+    return reason
 
 
-# ---------------------------------------------------------------- what ome-types ships
+# ---------------------------------------------------------------- files of ome-types
 
 
-def _folder() -> str:
-    found = importlib.util.find_spec("ome_types")
-    if found is None or found.origin is None:
+def _package_folder() -> str:
+    spec = importlib.util.find_spec("ome_types")
+    if spec is None or spec.origin is None:
         raise MissingDependencyError(
             "the schema of OME comes with ome-types: pip install ome-types"
         )
-    return os.path.dirname(found.origin)
+    return os.path.dirname(spec.origin)
 
 
-def _transforms() -> dict[str, tuple[str, str]]:
-    """Path of the transform from each version, and the version that it leads to."""
-    folder = os.path.join(_folder(), "transforms")
+def _find_transforms() -> dict[str, tuple[str, str]]:
+    """Return the path of the transform from each version, and the version that it leads to."""
+    folder = os.path.join(_package_folder(), "transforms")
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    pairs = [(name, re.fullmatch(r"(.+)-to-(.+)\.xsl", name)) for name in names]
-    return {
-        found[1]: (os.path.join(folder, name), found[2])
-        for name, found in pairs
-        if found is not None
-    }
+    transforms = {}
+    for name in names:
+        match = _TRANSFORM_NAME.fullmatch(name)
+        if match is not None:
+            transforms[match[1]] = (os.path.join(folder, name), match[2])
+    return transforms
 
 
 @functools.cache
-def _transform(path: str) -> Any:
+def _load_transform(path: str) -> Any:
     from lxml import etree
 
     return etree.XSLT(etree.parse(path))
 
 
 @functools.cache
-def _schema() -> Any:
+def _load_schema() -> Any:
     from lxml import etree
 
-    path = os.path.join(_folder(), "ome-2016-06.xsd")
+    path = os.path.join(_package_folder(), "ome-2016-06.xsd")
     if not os.path.exists(path):
         raise MissingDependencyError(
             "this ome-types lacks the schema ome-2016-06.xsd: pip install -U ome-types"

@@ -94,7 +94,7 @@ def _merge_documents(
     for source_text, document in documents.items():
         merge = _Merge(root, document, sources_of[source_text], images, identifiers, not_kept)
         merge.run()
-    corrections = schema.repaired(root, _essential_elements(root))
+    corrections = schema.remove_invalid(root, _essential_elements(root))
     if corrections is None:
         return text, [*not_kept, _not_kept("the OME of the source: it breaks rules of the schema")]
     not_kept += [
@@ -117,7 +117,7 @@ def _read_document(text: str, source: SourceImage) -> Document:
     CorruptFileError
         When no transform leads to that schema, or it describes another number of images than were found.
     """
-    root, version = schema.upgraded(text)
+    root, version = schema.upgrade(text)
     pairs = [
         (image, pixels)
         for image in root.findall(tag("Image"))

@@ -1,0 +1,123 @@
+"""XML and pages that disagree: samples, types, sizes, names, numbers of images."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from aicsio import open_image, select_scene, to_numpy, transpose_to
+from ome_files import Array, codes, image, member, ome_tiff, ome_xml, planes, values
+
+
+def write_member(path: Path, value: int) -> Path:
+    return ome_tiff(path, [np.full((5, 6, 1), value, np.uint8)], "")
+
+
+# ---------------------------------------------------------------- channels and pages that differ
+
+
+def channel_elements(*channels: tuple[str | None, int]) -> str:
+    return "".join(
+        f'<Channel SamplesPerPixel="{samples}"' + (f' Name="{name}"' if name else "") + "/>"
+        for name, samples in channels
+    )
+
+
+def test_channels_that_are_stored_as_samples_keep_their_names(tmp_path: Path) -> None:
+    names = [f"marker {number}" for number in range(10)]
+    stack = np.arange(2 * 5 * 6 * 5, dtype=np.uint8).reshape(2, 5, 6, 5)
+    text = channel_elements(*((name, 1) for name in names[:5])) + "<TiffData/>"
+    path = ome_tiff(tmp_path / "a.ome.tif", [stack[0]], ome_xml(image(text, c=5)))
+    handle = open_image(path)
+    assert str(handle.dims) == "T=1, C=5, Z=1, Y=5, X=6"
+    assert list(handle.channel_names) == names[:5]
+    assert np.array_equal(to_numpy(transpose_to(handle, "YXC")), stack[0])
+    # Two pages of five samples are ten channels.
+    text = channel_elements(*((name, 1) for name in names)) + "<TiffData/>"
+    path = ome_tiff(tmp_path / "b.ome.tif", list(stack), ome_xml(image(text, c=10)))
+    handle = open_image(path)
+    assert handle.dims.C == 10
+    assert list(handle.channel_names) == names
+    expected = stack.transpose(0, 3, 1, 2).reshape(10, 5, 6)
+    assert np.array_equal(to_numpy(transpose_to(handle, "CYX")), expected)
+
+
+def test_samples_as_channels_along_t_and_z(tmp_path: Path) -> None:
+    stack = np.arange(6 * 5 * 6 * 2, dtype=np.uint8).reshape(6, 5, 6, 2)
+    text = channel_elements(("a", 1), ("b", 1)) + "<TiffData/>"
+    path = ome_tiff(tmp_path / "a.ome.tif", list(stack), ome_xml(image(text, z=3, c=2, t=2)))
+    handle = open_image(path)
+    assert str(handle.dims) == "T=2, C=2, Z=3, Y=5, X=6"
+    expected = stack.reshape(2, 3, 5, 6, 2).transpose(0, 4, 1, 2, 3)
+    assert np.array_equal(to_numpy(handle), expected)
+    part = transpose_to(handle, "ZYX", T=1, C="b")
+    assert np.array_equal(to_numpy(part), expected[1, 1])
+
+
+def test_channels_of_other_pages_are_scenes_of_their_own(tmp_path: Path) -> None:
+    grey = [np.full((5, 6, 1), value, np.uint8) for value in (1, 2)]
+    colour = np.full((5, 6, 3), 7, np.uint8)
+    deep = np.full((5, 6, 1), 300, np.uint16)
+    text = channel_elements(("g", 1), ("rgb", 3), ("h", 1), ("deep", 1)) + "<TiffData/>"
+    stack: list[Array] = [grey[0], colour, grey[1], deep]
+    path = ome_tiff(tmp_path / "a.ome.tif", stack, ome_xml(image(text, c=6)))
+    handle = open_image(path)
+    assert handle.scene_names == ("a C=0,2", "a C=1", "a C=3")
+    assert codes(handle) == ["ome-mixed-pages", "ome-type-differs"]
+    first, second, third = (select_scene(handle, index) for index in range(3))
+    assert list(first.channel_names) == ["g", "h"]
+    assert values(first) == [1, 2]
+    assert list(second.channel_names) == ["rgb"]
+    assert np.array_equal(to_numpy(transpose_to(second, "YXS")), colour)
+    assert to_numpy(third).max() == 300
+
+
+def test_a_section_of_another_type_is_blank_and_reported(tmp_path: Path) -> None:
+    stack: list[Array] = [np.ones((5, 6, 1), np.uint8), np.ones((5, 6, 1), np.uint16)]
+    path = ome_tiff(tmp_path / "a.ome.tif", stack, ome_xml(image("<TiffData/>", z=2)))
+    handle = open_image(path)
+    assert values(handle) == [1, 0]
+    assert codes(handle) == ["page-does-not-fit"]
+
+
+def test_sizes_and_types_that_contradict_the_pages_are_reported(tmp_path: Path) -> None:
+    text = ome_xml(image("<TiffData/>")).replace('SizeX="6"', 'SizeX="60"')
+    path = ome_tiff(tmp_path / "a.ome.tif", planes(1), text.replace("uint8", "float"))
+    handle = open_image(path)
+    assert str(handle.dims) == "T=1, C=1, Z=1, Y=5, X=6"
+    assert codes(handle) == ["ome-size-differs", "ome-type-differs"]
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_sizes_of_all_images_together_are_limited(tmp_path: Path) -> None:
+    """Each image alone would pass; what cannot be is a scene without pixels."""
+    images = "".join(image("<TiffData/>", t=500_000, name=str(n)) for n in range(3))
+    handle = open_image(ome_tiff(tmp_path / "a.ome.tif", planes(1), ome_xml(images)))
+    assert [len(scene.levels) for scene in handle.contents.scenes] == [1, 1, 0]
+    assert codes(handle).count("ome-sizes") == 1
+
+
+def test_time_grows_with_the_number_of_pixels_and_files(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        inside = "".join(image(member(0, f"{n % 50}.tif"), name=str(n)) for n in range(count))
+        for number in range(50):
+            write_member(folder / f"{number}.tif", number)
+        companion = folder / "a.companion.ome"
+        companion.write_text(ome_xml(inside))
+        start = time.process_time()
+        assert len(open_image(companion).scenes) == count
+        return time.process_time() - start
+
+    seconds(60)
+    assert seconds(2400) < 24 * seconds(300)
+
+
+def test_names_of_scenes(tmp_path: Path) -> None:
+    """Equal names stay as the file has them; an image without a name is called by its number."""
+    images = image("<TiffData/>", name="x") * 2 + image("<TiffData/>", name="")
+    handle = open_image(ome_tiff(tmp_path / "a.ome.tif", planes(1), ome_xml(images)))
+    assert handle.scene_names == ("x", "x", "Image:2")
