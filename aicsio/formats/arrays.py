@@ -1,7 +1,8 @@
 """Arrays that the caller already has: numpy arrays are read in place, dask arrays chunk by chunk.
 
-Here stands the one exception to the rule of records: the layout keeps a reference to the caller's array. It compares
-by identity, a dask array by its token.
+Rule kept here: no pixel is copied or computed before it is asked for. This is the one exception to
+the rule of records: the layout keeps a reference to the caller's array. It compares by identity, a
+dask array by its token.
 """
 
 import uuid
@@ -31,16 +32,16 @@ GUESSES = {1: "X", 2: "YX", 3: "ZYX", 4: "CZYX", 5: "TCZYX", 6: "TCZYXS"}
 
 
 @attrs.frozen(eq=False)
-class Held:
+class ArrayRef:
     """A reference to an array of the caller."""
 
     array: Any = attrs.field(repr=False)
     """numpy or dask array."""
     token: str
-    """Name of the content: of a lazy array what dask says, of a numpy array one made for this reference."""
+    """Name of the content: dask's own for a lazy array, one made for this reference else."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Held) and self.token == other.token
+        return isinstance(other, ArrayRef) and self.token == other.token
 
     def __hash__(self) -> int:
         return hash(self.token)
@@ -51,9 +52,9 @@ class Held:
 
 @attrs.frozen
 class ArrayLayout:
-    """Layout of an array that is already there: each block is one call that shows it."""
+    """Layout of an array in memory, or of a dask array: each block is one call that cuts it."""
 
-    held: Held
+    held: ArrayRef
     """The array."""
     shape: tuple[int, ...]
     """Its shape."""
@@ -67,63 +68,77 @@ class ArrayLayout:
         return self.held.array
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """One piece: the window itself."""
+        """Yield one piece: the window itself."""
         starts = tuple(
-            b * n + part.start for b, n, part in zip(block, self.block_shape, window, strict=True)
+            index * size + part.start
+            for index, size, part in zip(block, self.block_shape, window, strict=True)
         )
-        extent = tuple(part.stop - part.start for part in window)
-        origin = (0,) * len(extent)
-        name = "aicsio.formats.arrays:take"
+        shape = tuple(part.stop - part.start for part in window)
+        origin = (0,) * len(shape)
+        selection = Selection(origin, shape, origin)
         yield Computed(
-            name, (self.held, starts, extent), extent, self.dtype, Selection(origin, extent, origin)
+            "aicsio.formats.arrays:take", (self.held, starts, shape), shape, self.dtype, selection
         )
 
 
 def _token(array: Any) -> str:
-    # Not its ``name``: that of an xarray is what the user called it, and two may be called the same.
+    # Not its ``name``: that of an xarray is the user's word, and two may be called the same.
     from dask.base import tokenize
 
     return str(tokenize(array))
 
 
-def take(held: Held, starts: tuple[int, ...], extent: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Cut a window from the caller's array; a dask array is computed."""
-    cut = held.array[
-        tuple(slice(start, start + n) for start, n in zip(starts, extent, strict=True))
-    ]
-    if hasattr(cut, "compute"):
-        # Blocks already run on threads of the engine: one more pool for each would only stand in their way.
-        cut = cut.compute(scheduler="synchronous")
-    return np.asarray(cut)
+def take(held: ArrayRef, starts: tuple[int, ...], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Cut a window from the caller's array; a dask array is computed.
+
+    Parameters
+    ----------
+    held
+        The array.
+    starts
+        First position of the window along each axis.
+    shape
+        Positions of the window along each axis.
+    """
+    ends = zip(starts, shape, strict=True)
+    window = held.array[tuple(slice(start, start + count) for start, count in ends)]
+    if hasattr(window, "compute"):
+        # Blocks already run on threads of the engine: a pool for each would stand in their way.
+        window = window.compute(scheduler="synchronous")
+    return np.asarray(window)
 
 
 def read_arrays(image: Any, dims: str | None) -> tuple[Source, Contents]:
     """Describe one array, or a list of them as scenes.
 
+    Parameters
+    ----------
+    image
+        A numpy, dask or xarray array, or a list of them.
+    dims
+        Letters of the axes; ``None`` to take those of ``GUESSES``, with a diagnostic.
+
     Raises
     ------
     DimensionError
-        When ``dims`` does not fit the rank.
+        When ``dims`` does not fit the rank, or a size is unknown.
     ArgumentTypeError
-        For arrays of Python objects.
+        When the pixels are no numbers.
     """
-    many = isinstance(image, Sequence)
-    scenes, notes = [], []
-    for index, array in enumerate(image if many else [image]):
-        scene, guessed = _scene(array, f"Image:{index}", dims)
+    arrays = image if isinstance(image, Sequence) else [image]
+    scenes, diagnostics = [], []
+    for index, array in enumerate(arrays):
+        stored = _name_axes(array, dims)
+        scene = _make_scene(array, stored, f"Image:{index}")
         scenes.append(scene)
-        if guessed:
-            message = f"axes taken as {guessed!r}: name them with dims=..."
-            notes.append(Diagnostic("guessed-axes", message, scene.name))
-    return Source("memory:array", local=False, content=b""), Contents(
-        tuple(scenes), None, tuple(notes)
-    )
+        if dims is None:
+            message = f"axes taken as {stored.order!r}: name them with dims=..."
+            diagnostics.append(Diagnostic("guessed-axes", message, scene.name))
+    source = Source("memory:array", local=False, content=b"")
+    return source, Contents(tuple(scenes), None, tuple(diagnostics))
 
 
-def _scene(array: Any, name: str, dims: str | None) -> tuple[Scene, str | None]:
-    dtype = np.dtype(array.dtype)
-    if dtype.kind not in "biufc":
-        raise ArgumentTypeError(f"pixels of type {dtype} cannot be an image: give numbers")
+def _name_axes(array: Any, dims: str | None) -> Dims:
     rank = len(array.shape)
     if dims is None and rank not in GUESSES:
         raise DimensionError(f"an array of {rank} axes needs dims=..., one letter an axis")
@@ -132,19 +147,27 @@ def _scene(array: Any, name: str, dims: str | None) -> tuple[Scene, str | None]:
         raise DimensionError(
             f"dims={letters!r} names {len(letters)} axes, but the array has shape {array.shape}"
         )
-    if any(n != n for n in array.shape):  # noqa: PLR0124 - not a number: the length of a dask selection
+    # dask gives NaN, which is unequal to itself, for the length of a selection by a mask.
+    if any(size != size for size in array.shape):  # noqa: PLR0124
         raise DimensionError(
             f"the array has unknown sizes {array.shape}: call its compute_chunk_sizes() first"
         )
-    stored = Dims(letters, tuple(int(n) for n in array.shape))
+    return Dims(letters, tuple(int(size) for size in array.shape))
+
+
+def _make_scene(array: Any, stored: Dims, name: str) -> Scene:
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "biufc":
+        raise ArgumentTypeError(f"pixels of type {dtype} cannot be an image: give numbers")
     chunks = getattr(array, "chunks", None)
-    blocks = tuple(max(sizes) for sizes in chunks) if chunks else stored.shape
-    # Chunks of uneven size cannot be a grid; then a block is a window that dask puts together.
-    held = Held(array, _token(array) if chunks else uuid.uuid4().hex)
-    layout = ArrayLayout(held, stored.shape, tuple(max(b, 1) for b in blocks), dtype)
-    count = stored.get("C", 1)
-    samples = stored.get("S", 1)
-    scene = Scene(
-        name, (LazyArray.whole(layout, stored, dtype),), (Channel(samples=samples),) * count
-    )
-    return scene, letters if dims is None else None
+    if chunks:
+        # Chunks of uneven size are no grid; then a block is a window that dask puts together.
+        blocks = tuple(max(1, *sizes) for sizes in chunks)
+        held = ArrayRef(array, _token(array))
+    else:
+        blocks = tuple(max(1, size) for size in stored.shape)
+        held = ArrayRef(array, uuid.uuid4().hex)
+    layout = ArrayLayout(held, stored.shape, blocks, dtype)
+    channel = Channel(samples=stored.get("S", 1))
+    level = LazyArray.whole(layout, stored, dtype)
+    return Scene(name, (level,), (channel,) * stored.get("C", 1))

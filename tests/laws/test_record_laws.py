@@ -43,7 +43,7 @@ FREE = {
     # A layout all the same, by a protocol of its own.
     ("aicsio.formats.lif.layout.StitchedLayout", "inner"),
     # The one exception of the package: an array of the caller.
-    ("aicsio.formats.arrays.Held", "array"),
+    ("aicsio.formats.arrays.ArrayRef", "array"),
 }
 
 
@@ -160,7 +160,7 @@ def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield whatever a record holds that is neither a value, a tuple nor a record."""
     if is_record(type(value)):
         for field in attrs.fields(type(value)):
-            if (full_name(type(value)), field.name) != ("aicsio.formats.arrays.Held", "array"):
+            if (full_name(type(value)), field.name) != ("aicsio.formats.arrays.ArrayRef", "array"):
                 yield from parts(getattr(value, field.name), f"{path}.{field.name}")
     elif isinstance(value, tuple):
         for index, item in enumerate(value):

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from aicsio.formats.arrays import ArrayLayout, Held
+from aicsio.formats.arrays import ArrayLayout, ArrayRef
 from aicsio.records import Dims, LazyArray, Pick, View
 from aicsio.records.protocols import InMemory, offered
 
@@ -53,7 +53,7 @@ class Chunk:
             # The workers keep the result until the last future of it is gone.
             self.future.release()
         stored = Dims(self.shown.stored.order, pixels.shape)
-        held = Held(pixels, str(id(pixels)))
+        held = ArrayRef(pixels, str(id(pixels)))
         layout = ArrayLayout(held, pixels.shape, pixels.shape, pixels.dtype)
         view = self.shown.view
         picks = tuple(map(_shift, view.picks, self.corner))
