@@ -1,14 +1,14 @@
-"""What lies in a file beside its pixels: thumbnails, labels, time stamps, lists of events. Read when asked.
+"""Named data beside the pixels of a file: thumbnails, labels, time stamps, events. Read on request.
 
-Label and preview images never become scenes; they open as images of their own:
+Rule kept here: label and preview images never become scenes; they open as images of their own:
 
 open_image(read_attachment(handle, "Label"))
 """
 
+from aicsio import formats
 from aicsio.errors import SceneError, UnsupportedFormatError
-from aicsio.formats.czi import attachments as czi
-from aicsio.formats.czi import index
 from aicsio.records import Attachment, Event, ImageHandle
+from aicsio.records.protocols import FormatModule, ListsEvents, ReadsAttachments, offered
 from aicsio.steps import verb
 
 __all__ = ["Attachment", "Event", "list_attachments", "list_events", "read_attachment"]
@@ -16,7 +16,7 @@ __all__ = ["Attachment", "Event", "list_attachments", "list_events", "read_attac
 
 @verb
 def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
-    """List what lies in the file beside its pixels.
+    """List the attachments of the file.
 
     Parameters
     ----------
@@ -30,7 +30,10 @@ def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
 
     Raises
     ------
-    CorruptFileError, SourceError
+    CorruptFileError
+        When the attachment directory is damaged.
+    SourceError
+        When the file cannot be read, or changed since it was opened.
 
     Notes
     -----
@@ -45,7 +48,8 @@ def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
     >>> list_attachments(open_image(np.zeros((4, 4))))
     ()
     """
-    return index.list_attachments(handle.source) if handle.format == "czi" else ()
+    reader = offered(_load_format(handle), ReadsAttachments)
+    return () if reader is None else reader.list_attachments(handle.source)
 
 
 @verb
@@ -57,7 +61,7 @@ def read_attachment(handle: ImageHandle, /, name: str) -> bytes:
     handle
         An opened image. Left out, the call returns a step.
     name
-        Its name, in any case; the first of several that share it.
+        Name of the attachment, in any case; the first of several that share it.
 
     Returns
     -------
@@ -67,40 +71,76 @@ def read_attachment(handle: ImageHandle, /, name: str) -> bytes:
     Raises
     ------
     SceneError
-        When there is none of this name; the message lists those that are there.
-    CorruptFileError, SourceError
+        When there is no attachment of this name; the message lists those that there are.
+    CorruptFileError
+        When the attachment or its directory is damaged.
+    SourceError
+        When the file cannot be read, or changed since it was opened.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.attachments import read_attachment
+    >>> from aicsio.testing.czi import blocks_of, time_stamps, write_czi
+    >>> file = io.BytesIO()
+    >>> size = write_czi(file, blocks_of(np.zeros((2, 4, 5)), "TYX"), "", [time_stamps([0.0, 1.5])])
+    >>> len(read_attachment(open_image(file.getvalue()), "TimeStamps"))
+    24
     """
-    there = index.list_attachments(handle.source) if handle.format == "czi" else ()
-    found = czi.find(there, name)
-    if found is None:
-        names = ", ".join(repr(one.name) for one in there) or "none"
-        raise SceneError(f"no attachment {name!r} in {handle.source.uri}; there are: {names}")
-    return index.read_attachment_data(handle.source, found)
+    reader = offered(_load_format(handle), ReadsAttachments)
+    attachments = () if reader is None else reader.list_attachments(handle.source)
+    for one in attachments:
+        if reader is not None and one.name.lower() == name.lower():
+            return reader.read_attachment(handle.source, one)
+    names = ", ".join(repr(one.name) for one in attachments) or "none"
+    raise SceneError(f"no attachment {name!r} in {handle.source.uri}; there are: {names}")
 
 
 @verb
 def list_events(handle: ImageHandle, /) -> tuple[Event, ...]:
-    """Read the list of events that the microscope kept during the acquisition.
+    """Read the list of events that the microscope recorded during the acquisition.
 
     Parameters
     ----------
     handle
-        An opened CZI. Left out, the call returns a step.
+        An opened image of a format that has event lists, such as CZI. Left out, the call returns a
+        step.
 
     Returns
     -------
     tuple of Event
-        Empty where the file has no list.
+        Times in seconds, on the clock of the time stamps. Empty if the file has no list.
 
     Raises
     ------
-    CorruptFileError, SourceError, UnsupportedFormatError
+    UnsupportedFormatError
+        When the format has no event lists.
+    CorruptFileError
+        When the list is damaged.
+    SourceError
+        When the file cannot be read, or changed since it was opened.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.attachments import list_events
+    >>> from aicsio.testing.czi import blocks_of, write_czi
+    >>> file = io.BytesIO()
+    >>> size = write_czi(file, blocks_of(np.zeros((4, 5)), "YX"))
+    >>> list_events(open_image(file.getvalue()))
+    ()
     """
-    if handle.format != "czi":
+    reader = offered(_load_format(handle), ListsEvents)
+    if reader is None:
         raise UnsupportedFormatError(f"{handle.format} files have no list of events; CZI files do")
-    found = czi.find(index.list_attachments(handle.source), "EventList")
-    return (
-        ()
-        if found is None
-        else czi.parse_events(index.read_attachment_data(handle.source, found), handle.source)
-    )
+    return reader.list_events(handle.source)
+
+
+def _load_format(handle: ImageHandle) -> FormatModule | None:
+    """Return the module of the handle's format; ``None`` for an image that no format opened."""
+    row = formats.by_name(handle.format)
+    return None if row is None else row.load()

@@ -1,16 +1,20 @@
-"""When, where and how long each plane was taken, as far as only the planes themselves say it. Read when asked.
+"""When, where and how long each plane was taken, as far as only the planes themselves hold it.
 
-Opening a file reads what it says as a whole. Some formats (CZI) keep the rest with the pixels of each plane, so that
-it costs a small read a plane: that is done here.
+Rule kept here: opening a file reads the metadata of the file as a whole. Some formats (CZI) keep more
+with the pixels of each plane, at the cost of a small read per plane: that is done here, on request.
 """
 
 import attrs
 
-from aicsio import _engine
+from aicsio import formats
 from aicsio.errors import UnsupportedFormatError
-from aicsio.formats.czi import subblock_metadata as czi
-from aicsio.formats.czi.layout import CziLayout
-from aicsio.records import Encoded, ImageHandle, Planes, Strided
+from aicsio.records import ImageHandle, Planes
+from aicsio.records.protocols import (
+    FormatModule,
+    ReadsPlanes,
+    ReadsSubblockMetadata,
+    offered,
+)
 from aicsio.steps import verb
 
 __all__ = ["read_planes", "read_subblock_metadata", "with_planes"]
@@ -28,20 +32,24 @@ def read_planes(handle: ImageHandle, /) -> Planes | None:
     Returns
     -------
     Planes or None
-        Columns of shape ``dims``: ``time`` in seconds since the first plane of the scene,
-        ``exposure`` in seconds, ``x``, ``y``, ``z`` in micrometres; NaN for planes without
-        metadata. Of a stitched mosaic, those of the first tile of each plane; opened with
-        ``mosaic="tiles"``, of each tile. ``None`` if the file has none. For formats that read all
-        of them when opened, ``scene.planes``.
+        Columns of shape ``dims``: ``time`` in seconds since the first plane of the scene, ``exposure``
+        in seconds, ``x``, ``y``, ``z`` in micrometres; NaN for a missing value. Of a stitched mosaic,
+        the columns hold the first tile of each plane; opened with ``mosaic="tiles"``, each tile.
+        ``None`` if the file has no such metadata. Formats that keep nothing with their planes give
+        ``scene.planes``.
 
     Raises
     ------
-    CorruptFileError, SourceError
+    CorruptFileError
+        When a plane is damaged.
+    SourceError
+        When the file cannot be read, or changed since it was opened.
 
     Notes
     -----
-    ZISRAW (CZI) file format, section 2.4: each subblock has metadata of its own; ZEN writes ``AcquisitionTime``,
-    ``StageXPosition``, ``StageYPosition``, ``FocusPosition`` and, for cameras, ``ExposureTime`` in nanoseconds.
+    ZISRAW (CZI) file format, section 2.4: each subblock has metadata of its own; ZEN writes
+    ``AcquisitionTime``, ``StageXPosition``, ``StageYPosition``, ``FocusPosition`` and, for cameras,
+    ``ExposureTime`` in nanoseconds.
 
     Examples
     --------
@@ -51,15 +59,15 @@ def read_planes(handle: ImageHandle, /) -> Planes | None:
     >>> read_planes(open_image(np.zeros((4, 4)))) is None
     True
     """
-    level = handle.level_array(handle.scene_index, 0) if handle.levels else None
-    if level is None or not isinstance(level.layout, CziLayout):
+    reader = offered(_load_format(handle), ReadsPlanes)
+    if reader is None or not handle.levels:
         return handle.scene.planes
-    return czi.read_planes(handle.scene, level.layout, level.stored)
+    return reader.read_planes(handle.scene, handle.level_array(handle.scene_index, 0))
 
 
 @verb
 def with_planes(handle: ImageHandle, /) -> ImageHandle:
-    """Return the same image whose scene in focus knows what ``read_planes`` reads, so that it is written along.
+    """Put the metadata that ``read_planes`` reads into the scene in focus, so that writers keep them.
 
     Parameters
     ----------
@@ -69,11 +77,14 @@ def with_planes(handle: ImageHandle, /) -> ImageHandle:
     Returns
     -------
     ImageHandle
-        With ``scene.planes``; nothing else changes.
+        The same image with ``scene.planes``; nothing else changes.
 
     Raises
     ------
-    CorruptFileError, SourceError
+    CorruptFileError
+        When a plane is damaged.
+    SourceError
+        When the file cannot be read, or changed since it was opened.
 
     Examples
     --------
@@ -90,33 +101,54 @@ def with_planes(handle: ImageHandle, /) -> ImageHandle:
 
 @verb
 def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
-    """Read the XML of the CZI subblocks that hold the pixels in focus.
+    """Read the metadata texts of the blocks that hold the pixels in focus: XML of CZI subblocks.
 
     Parameters
     ----------
     handle
-        An opened CZI, cut by ``transpose_to`` to what is wanted. Left out, the call returns a step.
+        An opened image, cut by ``transpose_to`` to the wanted pixels. Left out, the call returns a
+        step.
 
     Returns
     -------
     tuple of str
-        In the order of the planes, then of M; ``""`` for a subblock that says nothing.
+        In the order of the planes, then of M; ``""`` for a subblock without metadata.
 
     Raises
     ------
     UnsupportedFormatError
-        For other formats, and where aicspylibczi reads the pixels.
-    CorruptFileError, SourceError
+        When the format has no such texts, or another engine than the native one reads the pixels.
+    CorruptFileError
+        When a subblock is damaged.
+    SourceError
+        When the file cannot be read, or changed since it was opened.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.planes import read_subblock_metadata
+    >>> from aicsio.testing.czi import Block, write_czi
+    >>> file = io.BytesIO()
+    >>> block = Block(np.zeros((4, 5)), {"C": 0, "Y": 0, "X": 0}, metadata=b"<METADATA/>")
+    >>> size = write_czi(file, [block])
+    >>> read_subblock_metadata(open_image(file.getvalue()))
+    ('<METADATA/>',)
     """
-    found = dict.fromkeys(
-        piece.header.offset
-        for piece in _engine.pieces(handle.array)
-        if isinstance(piece, Strided | Encoded) and piece.header is not None
-    )
-    if handle.format != "czi" or (not found and not isinstance(handle.array.layout, CziLayout)):
+    reader = offered(_load_format(handle), ReadsSubblockMetadata)
+    texts = None
+    if reader is not None:
+        texts = reader.read_subblock_metadata(handle.source, handle.array)
+    if texts is None:
         raise UnsupportedFormatError(
-            f"{handle.source.uri} ({handle.format}): subblocks with metadata are those of CZI files, read natively"
+            f"{handle.source.uri} ({handle.format}): subblocks with metadata are those of CZI files, "
+            "read natively"
         )
-    return tuple(
-        text.decode("utf-8", "replace") for text in czi.read_texts(handle.source, tuple(found))
-    )
+    return texts
+
+
+def _load_format(handle: ImageHandle) -> FormatModule | None:
+    """Return the module of the handle's format; ``None`` for an image that no format opened."""
+    row = formats.by_name(handle.format)
+    return None if row is None else row.load()

@@ -1,7 +1,7 @@
-"""Reads every plane of a file through two engines and says where they differ.
+"""Reads every plane of a file through two engines and lists the differences.
 
-Rule kept here: the two readings share no code that fetches or decodes; a plane that one engine cannot read is told, not
-counted as equal.
+Rule kept here: the two readings share no code that fetches or decodes. A plane that one engine cannot
+read is a difference, and a file of which something is not shown does not agree.
 """
 
 import math
@@ -21,38 +21,52 @@ from aicsio.steps import select_scene, transpose_to
 
 __all__ = ["Difference", "Verification", "verify"]
 
+NOT_SHOWN = frozenset(
+    {
+        "missing-file-parts",
+        "planes-in-subblock",
+        "left-out-subblocks",
+        "tiles-left-out",
+    }
+)
+"""Codes of diagnostics that count stored pixels which no array of the handle shows."""
+MAX_LINES = 20
+"""Differences that the text of a report lists: a screen of them."""
+
 
 @attrs.frozen
 class Difference:
-    """A plane on which the engines do not agree, or a scene that one of them does not have."""
+    """A plane on which the engines do not agree, or a scene that only one of them has."""
 
     scene: str
     """Name of the scene."""
     plane: tuple[tuple[str, int], ...]
-    """Position of the plane; empty where the whole scene is meant."""
+    """Position of the plane; empty for the whole scene."""
     what: str
-    """What differs."""
+    """Description of the difference."""
 
 
 @attrs.frozen
 class Verification:
-    """What came of reading a file twice."""
+    """Result of reading a file twice."""
 
     uri: str
-    """Which file."""
+    """The file."""
     engines: tuple[str, str]
     """Names of the engines."""
     planes: int
-    """How many planes were compared."""
+    """Number of planes that were compared."""
     differences: tuple[Difference, ...]
-    """Where the engines do not agree; empty when they do."""
+    """Differences between the engines; empty if they agree."""
     unread: str | None = None
-    """Why the second engine could not read the file at all; ``None`` where it could."""
+    """Why the second engine could not read the file at all; ``None`` if it could."""
+    not_shown: tuple[str, ...] = ()
+    """Diagnostics of stored pixels that the engines do not show, so that none were compared."""
 
     @property
     def agrees(self) -> bool:
-        """Whether both engines read every plane alike."""
-        return self.unread is None and not self.differences
+        """Whether both engines read every stored plane alike."""
+        return self.unread is None and not self.differences and not self.not_shown
 
     def __str__(self) -> str:
         if self.unread is not None:
@@ -60,30 +74,30 @@ class Verification:
         both = " and ".join(self.engines)
         if self.agrees:
             return f"{self.uri}: {self.planes} planes are the same through {both}"
-        lines = [
-            f"{self.uri}: {len(self.differences)} differences in {self.planes} planes between {both}"
-        ]
-        for one in self.differences[:20]:
-            where = ", ".join(f"{letter}={at}" for letter, at in one.plane)
+        head = f"{self.uri}: {len(self.differences)} differences in {self.planes} planes between {both}"
+        lines = [head]
+        for one in self.differences[:MAX_LINES]:
+            where = ", ".join(f"{letter}={index}" for letter, index in one.plane)
             lines.append(f"  {one.scene} {where}: {one.what}")
+        lines += [f"  not compared: {message}" for message in self.not_shown]
         return "\n".join(lines)
 
 
 @checked
 def verify(image: object, *, format: str | None = None) -> Verification:
-    """Read every plane at full resolution through both engines of the format and compare them pixel by pixel.
+    """Compare every plane at full resolution, pixel by pixel, through both engines of the format.
 
     Parameters
     ----------
     image
-        What ``open_image`` takes and a library can open: a local path.
+        A local path, or anything else that ``open_image`` takes and a library can open.
     format
         Name of the format, to skip recognition.
 
     Returns
     -------
     Verification
-        Its ``agrees`` says whether all is well; as text it is a report.
+        Its ``agrees`` is true if both engines read every stored plane alike; as text it is a report.
 
     Raises
     ------
@@ -91,60 +105,82 @@ def verify(image: object, *, format: str | None = None) -> Verification:
         When the format has one engine only.
     MissingDependencyError
         When the second engine is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import UnsupportedFormatError
+    >>> from aicsio.verify import verify
+    >>> try:
+    ...     verify(np.zeros((4, 4)))
+    ... except UnsupportedFormatError as error:
+    ...     print(error)
+    array has one engine; czi, lif have a second one
     """
     native = open_image(image, format=format, engine=None)
     row = formats.by_name(native.format)
     if row is None or len(row.engines) < 2:
-        having = ", ".join(row.name for row in formats.TABLE if len(row.engines) > 1)
+        having = ", ".join(one.name for one in formats.TABLE if len(one.engines) > 1)
         raise UnsupportedFormatError(f"{native.format} has one engine; {having} have a second one")
     second = row.engines[1]
-    engines = ("native", second)
-    alone = next(
-        (note.message for note in native.diagnostics if note.code == "second-engine"), None
-    )
-    if alone is not None:
-        return Verification(native.source.uri, engines, 0, (), alone)
+    uri, engines = native.source.uri, ("native", second)
+    for note in native.diagnostics:
+        if note.code == "second-engine":
+            # There is nothing to compare: the second engine reads what native declines.
+            return Verification(uri, engines, 0, (), note.message)
+    not_shown = _find_not_shown(native)
     try:
         other = open_image(image, format=native.format, engine=second)
     except MissingDependencyError:
         raise
     except AicsioError as error:
-        return Verification(native.source.uri, engines, 0, (), str(error))
-    planes, differences = 0, list(_scenes_apart(native, other))
-    for index in range(min(len(native.scenes), len(other.scenes))):
-        one, two = select_scene(native, index), select_scene(other, index)
-        if one.dims != two.dims or one.dtype != two.dtype:
-            what = f"{one.dims} {one.dtype} natively, {two.dims} {two.dtype} through {second}"
-            differences.append(Difference(one.scene.name, (), what))
-            continue
-        for at in _planes(one):
-            planes += 1
-            said = _compared(one, two, dict(at))
-            if said is not None:
-                differences.append(Difference(one.scene.name, at, said))
-    return Verification(native.source.uri, engines, planes, tuple(differences))
+        return Verification(uri, engines, 0, (), str(error), not_shown)
+    planes, differences = _compare_images(native, other, second)
+    not_shown = tuple(dict.fromkeys((*not_shown, *_find_not_shown(other))))
+    return Verification(uri, engines, planes, tuple(differences), None, not_shown)
 
 
-def _scenes_apart(native: ImageHandle, other: ImageHandle) -> Iterator[Difference]:
+def _find_not_shown(handle: ImageHandle) -> tuple[str, ...]:
+    return tuple(note.message for note in handle.diagnostics if note.code in NOT_SHOWN)
+
+
+def _compare_images(
+    native: ImageHandle, other: ImageHandle, second: str
+) -> tuple[int, list[Difference]]:
+    """Compare all scenes: number of compared planes, and differences."""
+    planes = 0
+    differences: list[Difference] = []
     if len(native.scenes) != len(other.scenes):
-        yield Difference(
-            "",
-            (),
-            f"{len(native.scenes)} scenes natively, {len(other.scenes)} through the other engine",
-        )
+        message = f"{len(native.scenes)} scenes natively, {len(other.scenes)} through {second}"
+        differences.append(Difference("", (), message))
+    for index in range(min(len(native.scenes), len(other.scenes))):
+        mine, theirs = select_scene(native, index), select_scene(other, index)
+        if mine.dims != theirs.dims or mine.dtype != theirs.dtype:
+            message = (
+                f"{mine.dims} {mine.dtype} natively, {theirs.dims} {theirs.dtype} through {second}"
+            )
+            differences.append(Difference(mine.scene.name, (), message))
+            continue
+        for plane in _plane_positions(mine):
+            planes += 1
+            message_or_none = _compare_plane(mine, theirs, dict(plane))
+            if message_or_none is not None:
+                differences.append(Difference(mine.scene.name, plane, message_or_none))
+    return planes, differences
 
 
-def _planes(handle: ImageHandle) -> Iterator[tuple[tuple[str, int], ...]]:
+def _plane_positions(handle: ImageHandle) -> Iterator[tuple[tuple[str, int], ...]]:
     letters = [letter for letter in handle.dims if letter not in "YXS"]
-    for where in np.ndindex(*(handle.dims[letter] for letter in letters)):
-        yield tuple(zip(letters, where, strict=True))
+    for indices in np.ndindex(*(handle.dims[letter] for letter in letters)):
+        yield tuple(zip(letters, indices, strict=True))
 
 
-def _compared(one: ImageHandle, two: ImageHandle, at: dict[str, int]) -> str | None:
-    kept = "".join(letter for letter in one.dims if letter in "YXS")
+def _compare_plane(mine: ImageHandle, theirs: ImageHandle, picks: dict[str, int]) -> str | None:
+    """Return a description of the difference, ``None`` if there is none."""
+    order = "".join(letter for letter in mine.dims if letter in "YXS")
     try:
-        first: npt.NDArray[np.generic] = to_numpy(transpose_to(one, kept, **at))
-        second: npt.NDArray[np.generic] = to_numpy(transpose_to(two, kept, **at))
+        first: npt.NDArray[np.generic] = to_numpy(transpose_to(mine, order, **picks))
+        second: npt.NDArray[np.generic] = to_numpy(transpose_to(theirs, order, **picks))
     except AicsioError as error:
         return str(error)
     if np.array_equal(first, second, equal_nan=first.dtype.kind in "fc"):

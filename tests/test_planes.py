@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aicsio import CorruptFileError, ImageHandle, UnsupportedFormatError, open_image, transpose_to
-from aicsio.formats.czi.subblock_metadata import FIRST, Said, parse
+from aicsio.formats.czi.subblock_metadata import HEAD_SIZE, SubblockFacts, parse_facts
 from aicsio.planes import read_planes, read_subblock_metadata, with_planes
 from aicsio.testing.czi import Block, metadata_xml, time_stamps, write_czi
 from support import corpus_file, corpus_names, facts
@@ -31,7 +31,7 @@ def made(*, tiles: int = 1, gap: bool = False, stamps: bool = False, long: bool 
         Block(
             pixels,
             {"T": t, "C": c, "Y": 0, "X": 5 * m} | ({"M": m} if tiles > 1 else {}),
-            metadata=said(t, c, m) + b" " * (FIRST if long else 0),
+            metadata=said(t, c, m) + b" " * (HEAD_SIZE if long else 0),
         )
         for t in range(3)
         for c in range(2)
@@ -98,7 +98,12 @@ def test_what_is_no_number_is_not_known() -> None:
     )
     assert all(
         math.isnan(value)
-        for value in (parse(text).x, parse(text).z, parse(text).time, Said().exposure)
+        for value in (
+            parse_facts(text).x,
+            parse_facts(text).z,
+            parse_facts(text).time,
+            SubblockFacts().exposure,
+        )
     )
 
 

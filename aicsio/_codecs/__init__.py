@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs import compression, czi, images, raw, tiff
+from aicsio._codecs import compression, czi, images, raw, resampling, tiff
 from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
 from aicsio._codecs.raw import HEADERS, as_strided, check_reach
@@ -31,44 +31,6 @@ __all__ = [
 ]
 
 CodecFunction: TypeAlias = Callable[..., Data]
-
-
-def decode_stored_planes(
-    data: Data,
-    target: DecodeTarget,
-    *,
-    codecs: tuple[tuple[str, Any], ...],
-    planes: int,
-    index: int,
-    size: tuple[int, int],
-    axis: int,
-) -> Data:
-    """Decode a subblock that is stored in another size than it is shown, or holds several planes.
-
-    Parameters
-    ----------
-    data
-        Bytes as stored.
-    target
-        Shape of the shown plane: leading axes of length 1, rows, columns, and samples if any.
-    codecs
-        Name and parameters of each codec of the stored pixels.
-    planes, index
-        How many planes the bytes hold, and which of them is shown.
-    size
-        Stored rows and columns. Each shown pixel is the stored one under its centre, as in libCZI.
-    axis
-        The axis of rows in ``target.shape``.
-    """
-    height, width, *samples = target.shape[axis:]
-    stored = DecodeTarget((planes, *size, *samples), target.dtype, target.scratch)
-    chain = tuple(Codec(name, parameters) for name, parameters in codecs)
-    plane = decode(chain, data, stored)[index]
-    rows = (2 * np.arange(height) + 1) * size[0] // (2 * height)
-    columns = (2 * np.arange(width) + 1) * size[1] // (2 * width)
-    shown: npt.NDArray[Any] = plane[rows[:, None], columns]
-    return shown.reshape(target.shape)
-
 
 CODECS: Mapping[str, CodecFunction] = {
     "base64": compression.decode_base64,
@@ -96,9 +58,11 @@ CODECS: Mapping[str, CodecFunction] = {
     "packbits": compression.ToPixels("packbits_decode"),
     "packints": tiff.unpack_integers,
     "png": images.decode_png,
+    "resample": lambda data, target, **options: resampling.decode_stored(
+        decode, data, target, **options
+    ),
     "rgb565": tiff.unpack_words,
     "samples": czi.reorder_samples,
-    "stored-planes": decode_stored_planes,
     "strided": raw.show_strided,
     "unzstd": compression.Intermediate("zstd_decode"),
     "webp": images.decode_webp,

@@ -1,7 +1,9 @@
 """Legal CZI files of any dims, scenes, mosaics, pyramids, pixel types and compressions.
 
-``write_czi`` puts blocks into a container, segment by segment; ``blocks_of`` cuts an array into the blocks that a
-microscope would have written; ``metadata_xml`` writes what ZEN would say of them.
+Rule kept here: every field of a directory entry can be set, so that each legal file can be written.
+
+``write_czi`` puts blocks into a container, segment by segment; ``blocks_of`` cuts an array into the
+blocks that a microscope would have written; ``metadata_xml`` writes the XML that ZEN would.
 
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 
@@ -49,19 +51,21 @@ PIXEL_TYPES = {
 
 
 DIRECTORY_ORDER = "XYZCTRSIHVBM"
-"""Order in which ZEN lists the dimensions of a subblock; czifile takes its axes from it, backwards."""
+"""Order in which ZEN lists the dimensions of a subblock: the first varies fastest."""
+FULL, PYRAMID = 0, 2
+"""PyramidType (section 3.3): no level of a pyramid; one of several subblocks of a level."""
 
 
 @attrs.define(eq=False)
 class Block:
-    """One subblock."""
+    """One subblock. Not a record: it holds an array."""
 
     pixels: Pixels
     """Shape (Y, X) or (Y, X, samples), samples in the order red, green, blue, alpha."""
     start: dict[str, int]
     """First position by letter; Y and X are those on the whole canvas of the file."""
     size: tuple[int, int] | None = None
-    """Height and width at full resolution, where these pixels are a level of a pyramid."""
+    """Height and width at full resolution, if these pixels are stored at another one."""
     compression: str = "raw"
     """One of ``COMPRESSIONS``."""
     metadata: bytes = b""
@@ -69,88 +73,116 @@ class Block:
     attachment: bytes = b""
     """Attachment of this subblock, such as a mask."""
     file_part: int = 0
-    """Number of the file of a set in the entry."""
+    """Number, in the directory, of the file of a set that holds it."""
     more_planes: Pixels | None = None
     """Further planes that the subblock holds, shape (n, Y, X); ``sizes`` gives their letters."""
     sizes: Mapping[str, int] = attrs.field(factory=dict)
-    """Sizes of letters other than Y and X; 1 if left out. The first letter of an entry is fastest."""
+    """Sizes of letters other than Y and X; 1 if left out. The first letter of an entry varies
+    fastest."""
+    pyramid_type: int | None = None
+    """``FULL`` or ``PYRAMID``; ``None`` for ``PYRAMID`` if ``size`` differs from the stored one."""
 
 
-def _bgr(pixels: Pixels) -> Pixels:
-    return pixels[..., [2, 1, 0, 3][: pixels.shape[-1]]] if pixels.ndim == 3 else pixels
+def _reverse_samples(pixels: Pixels) -> Pixels:
+    """Return samples in the order in which CZI stores them: blue first."""
+    if pixels.ndim < 3:
+        return pixels
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[-1]]]
 
 
-def _hilo(pixels: Pixels) -> bytes:
-    octets = _bgr(pixels).astype("<u2").reshape(-1).view(np.uint8)
-    apart = np.concatenate([octets[0::2], octets[1::2]])
-    return b"\x03\x01\x01" + bytes(imagecodecs().zstd_encode(apart.tobytes()))
+def _encode_raw(pixels: Pixels) -> bytes:
+    little = pixels.dtype.newbyteorder("<")
+    return _reverse_samples(pixels).astype(little).tobytes()
 
 
-def _stored(pixels: Pixels) -> bytes:
-    return _bgr(pixels).astype(pixels.dtype.newbyteorder("<")).tobytes()
+def _encode_jpeg(pixels: Pixels) -> bytes:
+    return bytes(imagecodecs().jpeg8_encode(np.ascontiguousarray(pixels), level=95))
 
 
-def _jpegxr(pixels: Pixels) -> bytes:
+def _encode_lzw(pixels: Pixels) -> bytes:
+    return bytes(imagecodecs().lzw_encode(_encode_raw(pixels)))
+
+
+def _encode_jpegxr(pixels: Pixels) -> bytes:
     coded = bytes(imagecodecs().jpegxr_encode(np.ascontiguousarray(pixels)))
-    # Zeiss names 24-bit pixels by the identifier of 24bppBGR, which ends in 0C where that of 24bppRGB ends in 0D.
+    # Zeiss names 24-bit pixels by the identifier of 24bppBGR, which ends in 0C; that of 24bppRGB
+    # ends in 0D.
     rgb24 = bytes.fromhex("24c3dd6f034efe4bb1853d77768dc90d")
     return coded.replace(rgb24, rgb24[:-1] + b"\x0c", 1)
 
 
+def _encode_zstd0(pixels: Pixels) -> bytes:
+    return bytes(imagecodecs().zstd_encode(_encode_raw(pixels)))
+
+
+def _encode_zstd1(pixels: Pixels) -> bytes:
+    # The header has its own size only: no chunk says that bytes were packed.
+    return b"\x01" + _encode_zstd0(pixels)
+
+
+def _encode_zstd1_packed(pixels: Pixels) -> bytes:
+    octets = _reverse_samples(pixels).astype("<u2").reshape(-1).view(np.uint8)
+    low_then_high = np.concatenate([octets[0::2], octets[1::2]])
+    return b"\x03\x01\x01" + bytes(imagecodecs().zstd_encode(low_then_high.tobytes()))
+
+
 ENCODERS: Mapping[str, Callable[[Pixels], bytes]] = {
-    "raw": _stored,
-    "jpeg": lambda p: bytes(imagecodecs().jpeg8_encode(np.ascontiguousarray(p), level=95)),
-    "lzw": lambda p: bytes(imagecodecs().lzw_encode(_stored(p))),
-    "jpegxr": _jpegxr,
-    "zstd0": lambda p: bytes(imagecodecs().zstd_encode(_stored(p))),
-    "zstd1": lambda p: b"\x01" + imagecodecs().zstd_encode(_stored(p)),
-    "zstd1-hilo": _hilo,
+    "raw": _encode_raw,
+    "jpeg": _encode_jpeg,
+    "lzw": _encode_lzw,
+    "jpegxr": _encode_jpegxr,
+    "zstd0": _encode_zstd0,
+    "zstd1": _encode_zstd1,
+    "zstd1-hilo": _encode_zstd1_packed,
 }
+"""From pixels to bytes, by name of the compression."""
 
 
-def _entry(block: Block, position: int) -> bytes:
+def _make_entry(block: Block, position: int) -> bytes:
+    """Make the directory entry of a subblock (section 3.2)."""
     height, width = block.pixels.shape[:2]
-    tall, wide = block.size or (height, width)
+    full_height, full_width = block.size or (height, width)
     samples = block.pixels.shape[2] if block.pixels.ndim == 3 else 1
-    kind = PIXEL_TYPES[block.pixels.dtype.name, samples]
-    level = 0 if (tall, wide) == (height, width) else 2
+    pyramid_type = block.pyramid_type
+    if pyramid_type is None:
+        pyramid_type = FULL if (full_height, full_width) == (height, width) else PYRAMID
     sizes = {letter: (size, size) for letter, size in block.sizes.items()}
-    sizes |= {"Y": (tall, height), "X": (wide, width)}
+    sizes |= {"Y": (full_height, height), "X": (full_width, width)}
     head = b"DV" + struct.pack(
         "<iqiiB5xi",
-        kind,
+        PIXEL_TYPES[block.pixels.dtype.name, samples],
         position,
         block.file_part,
         COMPRESSIONS[block.compression],
-        level,
+        pyramid_type,
         len(block.start),
     )
-    dims = [
-        struct.pack(
-            "<4siifi", letter.encode(), at, *((s := sizes.get(letter, (1, 1)))[:1]), 0.0, s[1]
-        )
-        for letter, at in sorted(
-            block.start.items(), key=lambda item: DIRECTORY_ORDER.find(item[0])
-        )
-    ]
-    return head + b"".join(dims)
+    dimensions = []
+    for letter in sorted(block.start, key=DIRECTORY_ORDER.find):
+        size, stored_size = sizes.get(letter, (1, 1))
+        # Start, size, start coordinate (a float that no reader uses), stored size.
+        fields = (letter.encode(), block.start[letter], size, 0.0, stored_size)
+        dimensions.append(struct.pack("<4siifi", *fields))
+    return head + b"".join(dimensions)
 
 
 @attrs.define
-class _Out:
-    file: BufferedIOBase
-    at: int = 0
+class _SegmentWriter:
+    """Appends segments to a file. Not a record: it lives while a file is written."""
 
-    def segment(self, name: bytes, data: Sequence[bytes]) -> int:
-        """Append a segment, padded to 32 bytes; returns where it begins."""
-        used = sum(map(len, data))
+    file: BufferedIOBase
+    position: int = 0
+
+    def append(self, identifier: bytes, parts: Sequence[bytes]) -> int:
+        """Append a segment, padded to 32 bytes; return its position."""
+        used = sum(map(len, parts))
         allocated = -(-used // 32) * 32
-        start = self.at
-        self.file.write(struct.pack("<16sqq", name, allocated, used))
-        for part in data:
+        start = self.position
+        self.file.write(struct.pack("<16sqq", identifier, allocated, used))
+        for part in parts:
             self.file.write(part)
         self.file.write(bytes(allocated - used))
-        self.at += 32 + allocated
+        self.position += 32 + allocated
         return start
 
 
@@ -181,67 +213,94 @@ def write_czi(
     -------
     int
         Bytes written.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing.czi import blocks_of, write_czi
+    >>> file = io.BytesIO()
+    >>> write_czi(file, blocks_of(np.zeros((2, 4, 5), np.uint8), "CYX"))
+    2144
+    >>> open_image(file.getvalue()).shape
+    (2, 4, 5)
     """
     if isinstance(where, str | Path):
         with Path(where).open("wb") as file:
             return write_czi(file, blocks, metadata, attachments, file_part=file_part)
-    out = _Out(where)
-    out.segment(b"ZISRAWFILE", [bytes(512)])
+    out = _SegmentWriter(where)
+    out.append(b"ZISRAWFILE", [bytes(512)])
     entries = [_write_block(out, block) for block in blocks]
-    directory = out.segment(b"ZISRAWDIRECTORY", [struct.pack("<i124x", len(entries)), *entries])
+    entry_count = struct.pack("<i124x", len(entries))
+    directory_at = out.append(b"ZISRAWDIRECTORY", [entry_count, *entries])
     metadata_at = 0
     if metadata is not None:
         text = (metadata or metadata_xml()).encode()
-        metadata_at = out.segment(b"ZISRAWMETADATA", [struct.pack("<ii248x", len(text), 0), text])
-    attached = [_write_attachment(out, *one) for one in attachments]
-    list_at = (
-        out.segment(b"ZISRAWATTDIR", [struct.pack("<i252x", len(attached)), *attached])
-        if attached
-        else 0
-    )
+        sizes = struct.pack("<ii248x", len(text), 0)
+        metadata_at = out.append(b"ZISRAWMETADATA", [sizes, text])
+    attachment_entries = [_write_attachment(out, *one) for one in attachments]
+    attachments_at = 0
+    if attachment_entries:
+        count = struct.pack("<i252x", len(attachment_entries))
+        attachments_at = out.append(b"ZISRAWATTDIR", [count, *attachment_entries])
     guid = uuid.UUID(int=0xC21).bytes_le
+    # Section 2.2: version 1.0, two reserved, two identifiers, file part, positions, update pending.
     head = struct.pack(
-        "<iiii16s16siqqiq", 1, 0, 0, 0, guid, guid, file_part, directory, metadata_at, 0, list_at
+        "<iiii16s16siqqiq",
+        *(1, 0, 0, 0, guid, guid, file_part),
+        *(directory_at, metadata_at, 0, attachments_at),
     )
     out.file.seek(32)
     out.file.write(head)
-    return out.at
+    return out.position
 
 
-def _write_block(out: _Out, block: Block) -> bytes:
-    entry = _entry(block, out.at)
+def _write_block(out: _SegmentWriter, block: Block) -> bytes:
+    """Write a subblock (section 2.4) and return its directory entry."""
+    entry = _make_entry(block, out.position)
     pixels = block.pixels
     if block.more_planes is not None:
         pixels = np.concatenate([pixels, *block.more_planes])
     data = ENCODERS[block.compression](pixels)
-    head = struct.pack("<iiq", len(block.metadata), len(block.attachment), len(data)) + entry
-    out.segment(b"ZISRAWSUBBLOCK", [head.ljust(256, b"\0"), block.metadata, data, block.attachment])
+    sizes = struct.pack("<iiq", len(block.metadata), len(block.attachment), len(data))
+    head = (sizes + entry).ljust(256, b"\0")
+    out.append(b"ZISRAWSUBBLOCK", [head, block.metadata, data, block.attachment])
     return entry
 
 
-def _write_attachment(out: _Out, name: str, kind: str, content: bytes) -> bytes:
-    entry = struct.pack(
-        "<2s10xqi16s8s80s",
-        b"A1",
-        out.at,
-        0,
-        uuid.UUID(int=1).bytes_le,
-        kind.encode(),
-        name.encode(),
-    )
-    out.segment(
-        b"ZISRAWATTACH", [(struct.pack("<q8x", len(content)) + entry).ljust(256, b"\0"), content]
-    )
+def _write_attachment(out: _SegmentWriter, name: str, kind: str, content: bytes) -> bytes:
+    """Write an attachment and return its directory entry (section 3.4)."""
+    guid = uuid.UUID(int=1).bytes_le
+    fields = (b"A1", out.position, 0, guid, kind.encode(), name.encode())
+    entry = struct.pack("<2s10xqi16s8s80s", *fields)
+    head = (struct.pack("<q8x", len(content)) + entry).ljust(256, b"\0")
+    out.append(b"ZISRAWATTACH", [head, content])
     return entry
 
 
 def time_stamps(seconds: Sequence[float]) -> tuple[str, str, bytes]:
-    """Make the attachment that holds the times of T."""
-    return (
-        "TimeStamps",
-        "CZTIMS",
-        struct.pack(f"<ii{len(seconds)}d", 8 + 8 * len(seconds), len(seconds), *seconds),
-    )
+    """Make the attachment of time stamps.
+
+    Parameters
+    ----------
+    seconds
+        One per position of T, or one per plane.
+
+    Returns
+    -------
+    tuple
+        Name, kind and content, as ``write_czi`` takes them.
+
+    Examples
+    --------
+    >>> from aicsio.testing.czi import time_stamps
+    >>> time_stamps([0.0, 60.0])[:2]
+    ('TimeStamps', 'CZTIMS')
+    """
+    count = len(seconds)
+    content = struct.pack(f"<ii{count}d", 8 + 8 * count, count, *seconds)
+    return "TimeStamps", "CZTIMS", content
 
 
 def metadata_xml(
@@ -251,25 +310,59 @@ def metadata_xml(
     scenes: Sequence[str | None] = (),
     display: Sequence[str | None] = (),
 ) -> str:
-    """Metadata as ZEN writes them: names of channels and scenes, micrometres by letter."""
+    """Make metadata as ZEN writes them.
 
-    def named(tag: str, index: int, name: str | None, key: str) -> str:
-        said = "" if name is None else f" Name={quoteattr(name)}"
-        return f'<{tag} {key}="{index if key == "Index" else f"Channel:{index}"}"{said}/>'
+    Parameters
+    ----------
+    channels
+        Names of the channels of the image; ``None`` for one without a name.
+    pixel_size
+        Micrometres, by letter.
+    scenes
+        Names of the scenes.
+    display
+        Names of the channels in the display settings.
 
-    inside = "".join(named("Channel", i, name, "Id") for i, name in enumerate(channels))
-    places = "".join(named("Scene", i, name, "Index") for i, name in enumerate(scenes))
-    shown = "".join(named("Channel", i, name, "Id") for i, name in enumerate(display))
+    Returns
+    -------
+    str
+        XML of an ``ImageDocument``.
+
+    Examples
+    --------
+    >>> from aicsio.testing.czi import metadata_xml
+    >>> 'Name="DAPI"' in metadata_xml(channels=["DAPI"])
+    True
+    """
     items = "".join(
         f'<Distance Id="{letter}"><Value>{value / 1e6!r}</Value></Distance>'
         for letter, value in (pixel_size or {}).items()
     )
     return (
-        '<?xml version="1.0" encoding="utf-8"?><ImageDocument><Metadata><Information><Image><Dimensions>'
-        f"<Channels>{inside}</Channels><S><Scenes>{places}</Scenes></S></Dimensions></Image></Information>"
-        f"<Scaling><Items>{items}</Items></Scaling><DisplaySetting><Channels>{shown}</Channels></DisplaySetting>"
+        '<?xml version="1.0" encoding="utf-8"?><ImageDocument><Metadata><Information><Image>'
+        f"<Dimensions><Channels>{_channel_elements(channels)}</Channels>"
+        f"<S><Scenes>{_scene_elements(scenes)}</Scenes></S></Dimensions></Image></Information>"
+        f"<Scaling><Items>{items}</Items></Scaling>"
+        f"<DisplaySetting><Channels>{_channel_elements(display)}</Channels></DisplaySetting>"
         "</Metadata></ImageDocument>"
     )
+
+
+def _channel_elements(names: Sequence[str | None]) -> str:
+    return "".join(
+        f'<Channel Id="Channel:{index}"{_name_attribute(name)}/>'
+        for index, name in enumerate(names)
+    )
+
+
+def _scene_elements(names: Sequence[str | None]) -> str:
+    return "".join(
+        f'<Scene Index="{index}"{_name_attribute(name)}/>' for index, name in enumerate(names)
+    )
+
+
+def _name_attribute(name: str | None) -> str:
+    return "" if name is None else f" Name={quoteattr(name)}"
 
 
 def blocks_of(
@@ -283,8 +376,9 @@ def blocks_of(
     origin: tuple[int, int] = (0, 0),
     compression: str = "raw",
     fixed: Mapping[str, int] | None = None,
+    step: int = 2,
 ) -> Iterator[Block]:
-    """Cut an image into subblocks, so that the stitched image is the one given.
+    """Cut an image into subblocks, so that the stitched image is the given one.
 
     Parameters
     ----------
@@ -295,42 +389,58 @@ def blocks_of(
     scene
         Number of the scene; ``None`` for a file without S.
     tile
-        Height and width of mosaic tiles; ``None`` for one subblock a plane.
+        Height and width of mosaic tiles; ``None`` for one subblock per plane.
     overlap
         Pixels that neighbouring tiles share.
     levels
-        Levels of the pyramid, each half the size of the one before (every second pixel is kept).
+        Levels of the pyramid; each keeps every ``step``-th pixel of the one before.
     origin
         Position (y, x) of the image on the stage, in pixels; may be negative.
     compression
         One of ``COMPRESSIONS``.
     fixed
         More letters and their positions, the same for all.
+    step
+        Factor from one level to the next.
+
+    Yields
+    ------
+    Block
+        Plane by plane: the tiles, then the levels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.testing.czi import blocks_of
+    >>> [block.start for block in blocks_of(np.zeros((2, 4, 5)), "CYX")]
+    [{'C': 0, 'Y': 0, 'X': 0}, {'C': 1, 'Y': 0, 'X': 0}]
     """
-    last = 3 if dims.endswith("S") else 2
-    letters = dims[: len(dims) - last]
+    frame_ndim = 3 if dims.endswith("S") else 2
+    letters = dims[: len(dims) - frame_ndim]
     for index in np.ndindex(*pixels.shape[: len(letters)]):
         plane = pixels[index]
-        at = {**(fixed or {}), **dict(zip(letters, index, strict=True))}
-        at |= {} if scene is None else {"S": scene}
-        for m, (y, x) in enumerate(_corners(plane.shape, tile, overlap)):
-            tall, wide = tile or plane.shape[:2]
-            cut = plane[y : y + tall, x : x + wide]
-            where = {"Y": origin[0] + y, "X": origin[1] + x} | ({} if tile is None else {"M": m})
-            yield Block(np.ascontiguousarray(cut), {**at, **where}, compression=compression)
+        position = {**(fixed or {}), **dict(zip(letters, index, strict=True))}
+        if scene is not None:
+            position["S"] = scene
+        for m, (y, x) in enumerate(_tile_corners(plane.shape, tile, overlap)):
+            height, width = tile or plane.shape[:2]
+            part = np.ascontiguousarray(plane[y : y + height, x : x + width])
+            start = {**position, "Y": origin[0] + y, "X": origin[1] + x}
+            if tile is not None:
+                start["M"] = m
+            yield Block(part, start, compression=compression)
         for level in range(1, levels):
-            small = np.ascontiguousarray(plane[:: 2**level, :: 2**level])
-            where = {"Y": origin[0], "X": origin[1]}
-            yield Block(small, {**at, **where}, (plane.shape[0], plane.shape[1]), compression)
+            factor = step**level
+            small = np.ascontiguousarray(plane[::factor, ::factor])
+            start = {**position, "Y": origin[0], "X": origin[1]}
+            yield Block(small, start, (plane.shape[0], plane.shape[1]), compression)
 
 
-def _corners(
+def _tile_corners(
     shape: tuple[int, ...], tile: tuple[int, int] | None, overlap: int
 ) -> list[tuple[int, int]]:
     if tile is None:
         return [(0, 0)]
-    rows, columns = (
-        range(0, max(n - overlap, 1), size - overlap)
-        for n, size in zip(shape[:2], tile, strict=True)
-    )
-    return [(y, x) for y in rows for x in columns]
+    tops = range(0, max(shape[0] - overlap, 1), tile[0] - overlap)
+    lefts = range(0, max(shape[1] - overlap, 1), tile[1] - overlap)
+    return [(top, left) for top in tops for left in lefts]

@@ -4,37 +4,36 @@ Rule kept here: the container is indexed and checked by this package whichever e
 """
 
 import importlib.util
-import math
-from collections import Counter
 
-import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
-from aicsio.formats.czi.attachments import time_stamps
-from aicsio.formats.czi.directory import distinct
+from aicsio.formats.czi import index as container
+from aicsio.formats.czi import subblock_metadata
+from aicsio.formats.czi.attachments import parse_events, read_time_stamps
+from aicsio.formats.czi.descriptions import describe_scenes, gather_facts
+from aicsio.formats.czi.directory import Bools, Subblocks, distinct
 from aicsio.formats.czi.index import Index, read_index
-from aicsio.formats.czi.metadata import Facts, SceneFacts, parse
+from aicsio.formats.czi.layout import CziLayout
+from aicsio.formats.czi.metadata import parse_metadata
+from aicsio.formats.czi.pixels import explain_undecodable
 from aicsio.formats.czi.scenes import SceneData, build_scenes
-from aicsio.formats.czi.subblocks import reason_not_native
-from aicsio.formats.czi.times import SceneTimes, fit_stamps, misfit
+from aicsio.formats.czi.times import fit_times
 from aicsio.records import (
-    Channel,
+    Attachment,
     Contents,
-    Coordinate,
     Diagnostic,
-    Dims,
-    PixelSize,
+    Event,
+    LazyArray,
     Planes,
     Scene,
     Source,
-    Tiles,
 )
 
 
-def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - the head tells
-    """Say whether the file begins with the segment ``ZISRAWFILE``."""
+def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - the head decides
+    """Return whether the file begins with the segment ``ZISRAWFILE``."""
     return head.startswith(b"ZISRAWFILE")
 
 
@@ -43,189 +42,178 @@ def read_contents(source: Source, options: Options, /) -> Contents:
 
     Raises
     ------
-    CorruptFileError, UnsupportedFormatError, MissingDependencyError
+    CorruptFileError
+        When the file has no usable subblock, or its positions are those of no image.
+    UnsupportedFormatError
+        When no engine decodes the subblocks, or all of them lie in other files of a set.
+    MissingDependencyError
+        When only aicspylibczi may decode them, or it was requested, and it is not installed.
     """
     index = read_index(source)
-    if not len(index.subblocks):
-        raise CorruptFileError.at(
-            source.uri, None, "expected at least one subblock, the directory lists none"
-        )
-    facts, notes = parse(index.metadata)
-    engine, said = _engine(index, options.engine)
-    tiles = options.mosaic == "tiles"
-    data, more = build_scenes(index if engine == "native" else _as_if_raw(index), tiles=tiles)
-    stamps, stamp_notes = time_stamps(index)
-    scenes, misfits = _scenes(index, data, facts, stamps or facts.times)
-    notes = (*index.diagnostics, *notes, *more, *stamp_notes, *misfits, *said)
+    _require_subblocks(index)
+    metadata, notes = parse_metadata(index.metadata)
+    engine, engine_notes, undecodable = _choose_engine(index, options.engine)
+    blocks = index.subblocks
     if engine == "native":
-        return Contents(scenes, index.metadata, notes)
+        reason = undecodable[1]
+        blocks = index.left_out.drop(blocks, undecodable[0], reason)
+    tiles = options.mosaic == "tiles"
+    data, scene_notes = build_scenes(source, blocks, index.left_out, tiles=tiles)
+    stamps, stamp_notes = read_time_stamps(index)
+    ranges = _find_ranges(data)
+    times, fit_notes = fit_times(stamps or metadata.times, ranges, len(data), source.uri)
+    has_times, first_notes = _look_at_first_subblock(source, blocks)
+    facts = gather_facts(blocks, metadata, times, planes_have_times=has_times)
+    scenes = describe_scenes(data, facts)
+    all_notes = (
+        *index.diagnostics,
+        *notes,
+        *scene_notes,
+        *index.left_out.diagnostics(),
+        *stamp_notes,
+        *fit_notes,
+        *first_notes,
+        *engine_notes,
+    )
+    if engine == "native":
+        return Contents(scenes, index.metadata, all_notes)
     from aicsio.formats.czi import libczi_engine
 
-    found = libczi_engine.contents(index, scenes, data, notes, tiles=tiles)
-    if said:
-        libczi_engine.probe(found, said[0].message)
-    return found
+    contents = libczi_engine.read_contents(index, scenes, data, all_notes, tiles=tiles)
+    if engine_notes:
+        libczi_engine.probe(contents, engine_notes[0].message)
+    return contents
 
 
-def _engine(index: Index, asked: str | None) -> tuple[str, tuple[Diagnostic, ...]]:
-    """Say which engine reads the pixels: where nobody asked for one, the second takes what the first declines."""
-    why = None if asked == "aicspylibczi" else reason_not_native(index.subblocks)
-    if why is None:
-        return asked or "native", ()
-    if asked == "native" or not index.source.local or index.source.content is not None:
+def _require_subblocks(index: Index) -> None:
+    if len(index.subblocks):
+        return
+    missing = [note for note in index.diagnostics if note.code == "missing-file-parts"]
+    if missing:
         raise UnsupportedFormatError(
-            f"{index.source.uri}: {why}; engine='aicspylibczi' may read it, of local files"
+            f"{index.source.uri}: {missing[0].message}; "
+            "join the files in ZEN (Save as one file) and open the result"
+        )
+    message = "expected at least one subblock, the directory lists none"
+    raise CorruptFileError.at(index.source.uri, None, message)
+
+
+# ---------------------------------------------------------------- engines
+
+
+def _choose_engine(
+    index: Index, requested: str | None
+) -> tuple[str, tuple[Diagnostic, ...], tuple[Bools, str]]:
+    """Choose the engine: the requested one, else native, else aicspylibczi.
+
+    Returns the engine, diagnostics, and the subblocks that native leaves out, with the reason.
+    aicspylibczi is taken if native cannot decode some subblocks; without it, the others are shown.
+    """
+    blocks, uri = index.subblocks, index.source.uri
+    undecodable = np.zeros(len(blocks), np.bool_)
+    reason = ""
+    if requested == "aicspylibczi":
+        return requested, (), (undecodable, reason)
+    for compression in distinct(blocks.compression):
+        explanation = explain_undecodable(compression)
+        if explanation is not None:
+            undecodable |= blocks.compression == compression
+            reason = reason or explanation
+    if not reason:
+        return "native", (), (undecodable, reason)
+    readable = not undecodable.all()
+    is_local_file = index.source.local and index.source.content is None
+    if requested == "native" or not is_local_file:
+        if readable:
+            return "native", (), (undecodable, reason)
+        raise UnsupportedFormatError(
+            f"{uri}: {reason}; engine='aicspylibczi' may read it, of local files"
         )
     if importlib.util.find_spec("aicspylibczi") is None:
+        if readable:
+            return "native", (), (undecodable, reason)
         raise MissingDependencyError(
-            f"{index.source.uri}: {why}. Zeiss' own library may read it: pip install 'aicsio[aicspylibczi]'"
+            f"{uri}: {reason}. Zeiss' own library may read it: pip install 'aicsio[aicspylibczi]'"
         )
-    return "aicspylibczi", (
-        Diagnostic("second-engine", f"{why}: aicspylibczi reads the pixels", index.source.uri),
-    )
+    if readable and 2 * undecodable.sum() < len(blocks):
+        # The library reads files of one kind: a few strange entries among many are damage.
+        return "native", (), (undecodable, reason)
+    note = Diagnostic("second-engine", f"{reason}: aicspylibczi reads the pixels", uri)
+    return "aicspylibczi", (note,), (undecodable, reason)
 
 
-def _as_if_raw(index: Index) -> Index:
-    """Compression is no matter of the engine that asks the library for pixels."""
-    blocks = attrs.evolve(index.subblocks, compression=np.zeros_like(index.subblocks.compression))
-    return attrs.evolve(index, subblocks=blocks)
+def _find_ranges(data: tuple[SceneData, ...]) -> dict[str, tuple[int, int]]:
+    """Return first and last position in the file, over all scenes, per plane axis."""
+    ranges: dict[str, tuple[int, int]] = {}
+    for scene in data:
+        if not scene.levels:
+            continue
+        stored = scene.levels[0].stored
+        for letter, first in scene.first:
+            if letter == "M":
+                continue
+            low, high = ranges.get(letter, (first, first))
+            ranges[letter] = (min(low, first), max(high, first + stored[letter] - 1))
+    return ranges
 
 
-def _scenes(
-    index: Index, data: tuple[SceneData, ...], facts: Facts, stamps: tuple[float, ...]
-) -> tuple[tuple[Scene, ...], tuple[Diagnostic, ...]]:
-    """Make the records of the scenes; a list of time stamps that fits none is a diagnostic."""
-    channels = _channels_by_position(index, facts)
-    facts_of_scene = dict(facts.scenes)
-    scenes: list[Scene] = []
-    misfits: list[Diagnostic] = []
-    names = _names(data, facts)
-    for position, (one, name) in enumerate(zip(data, names, strict=True)):
-        stored = one.levels[0].stored if one.levels else Dims("", ())
-        first_t = dict(one.first).get("T", 0)
-        times: SceneTimes | None = SceneTimes()
-        if stamps and "T" in stored:
-            times = fit_stamps(stamps, stored, first_t, position, len(data))
-            if times is None and not misfits:
-                misfits.append(misfit(stamps, stored, len(data)))
-        scene_facts = facts_of_scene.get(one.number or 0, SceneFacts())
-        scenes.append(_scene(one, name, scene_facts, facts, times or SceneTimes(), channels))
-    return tuple(scenes), tuple(misfits)
+def _look_at_first_subblock(
+    source: Source, blocks: Subblocks
+) -> tuple[bool, tuple[Diagnostic, ...]]:
+    """Return whether subblocks hold times of their own, and a diagnostic if they hold masks.
 
-
-def _names(data: tuple[SceneData, ...], facts: Facts) -> list[str]:
-    """Names of scenes; where several share one, the shape (well, region) that they lie in tells them apart."""
-    said = dict(facts.scenes)
-    found = [
-        said.get(position if one.number is None else one.number, SceneFacts())
-        for position, one in enumerate(data)
-    ]
-    count = Counter(one.name for one in found)
-    names = []
-    for position, one in enumerate(found):
-        name = one.name or one.shape or f"Image:{position}"
-        twice = one.name is not None and count[one.name] > 1 and one.shape is not None
-        names.append(f"{name}-{one.shape}" if twice else name)
-    return names
-
-
-def _channels_by_position(index: Index, facts: Facts) -> dict[int, Channel]:
-    """Channels by their number in the directory: the metadata list those that the file was saved with."""
-    if "C" not in index.subblocks.start:
-        return dict(enumerate(facts.channels))
-    numbers = distinct(index.subblocks.start["C"])
-    if numbers and numbers[-1] >= len(facts.channels) == len(numbers):
-        return dict(zip(numbers, facts.channels, strict=True))
-    return dict(enumerate(facts.channels))
-
-
-def _scene(
-    data: SceneData,
-    name: str,
-    scene_facts: SceneFacts,
-    facts: Facts,
-    times: SceneTimes,
-    channels: dict[int, Channel],
-) -> Scene:
-    stored = data.levels[0].stored if data.levels else Dims("", ())
-    first_channel = dict(data.first).get("C", 0)
-    samples = stored.get("S", 1)
-    shown = tuple(
-        attrs.evolve(channels.get(first_channel + c, Channel()), samples=samples)
-        for c in range(stored.get("C", 1))
-    )
-    pixel_size = facts.pixel_size
-    if data.factor != 1:
-        # Scaling is that of full resolution (CZI metadata schema), which the scene does not store.
-        width, height = (
-            None if size is None else size * data.factor for size in (pixel_size.X, pixel_size.Y)
-        )
-        pixel_size = PixelSize(pixel_size.Z, height, width)
-    seconds = times.seconds
-    known = len(seconds) > 1 and bool(np.isfinite(seconds).all())
-    return Scene(
-        name=name,
-        levels=data.levels,
-        channels=shown,
-        pixel_size=pixel_size,
-        time_step=facts.time_step or times.step,
-        acquired=facts.acquired,
-        objective=facts.objective,
-        planes=_planes(facts, seconds, scene_facts, stored, first_channel),
-        tiles=None
-        if data.tiles is None
-        else _with_stage(data.tiles, scene_facts.center, pixel_size),
-        coordinates=(Coordinate("T", seconds, "s"),) if known else (),
-    )
-
-
-def _planes(
-    facts: Facts, seconds: tuple[float, ...], scene_facts: SceneFacts, stored: Dims, c: int
-) -> Planes | None:
-    """Return the facts of planes that the file gives without its subblocks.
-
-    Times by T, exposures by C, and the stage position of the scene.
+    One read stands for all: ZEN writes the same kinds of metadata with every subblock.
     """
-    letters = "".join(letter for letter in "TC" if letter in stored)
-    shape = tuple(stored[letter] for letter in letters)
-    exposure = facts.exposure[c : c + stored.get("C", 1)]
-    any_exposure = any(value is not None for value in exposure)
-    center, stage_z = scene_facts.center, scene_facts.stage_z
-    if not letters or not (seconds or any_exposure or center or stage_z is not None):
-        return None
-
-    def column(values: list[float], letter: str) -> bytes:
-        along = np.array(values, "<f8").reshape([-1 if one == letter else 1 for one in letters])
-        return np.broadcast_to(along, shape).astype("<f8").tobytes()
-
-    time = exposure_column = x = y = None
-    if seconds and "T" in letters:
-        time = column(list(seconds), "T")
-    if any_exposure and "C" in letters and len(exposure) == stored["C"]:
-        values = [math.nan if value is None else value for value in exposure]
-        exposure_column = column(values, "C")
-    if center is not None:
-        x, y = column([center[0]], ""), column([center[1]], "")
-    z = None if stage_z is None else column([stage_z], "")
-    return Planes(Dims(letters, shape), time=time, exposure=exposure_column, x=x, y=y, z=z)
-
-
-def _with_stage(tiles: Tiles, center: tuple[float, float] | None, size: PixelSize) -> Tiles:
-    """Stage position of the middle of each tile: the scene's centre, and pixels from there."""
-    if center is None or size.X is None or size.Y is None:
-        return tiles
-
-    def along(start: bytes, length: bytes, middle: float, pixel: float) -> bytes:
-        low = np.frombuffer(start, "<i4").astype("<f8")
-        half = np.frombuffer(length, "<i4") / 2
-        span = (low + 2 * half).max() - low.min()
-        stage: bytes = (
-            (middle + (low + half - low.min() - span / 2) * pixel).astype("<f8").tobytes()
-        )
-        return stage
-
-    return attrs.evolve(
-        tiles,
-        stage_x=along(tiles.x, tiles.width, center[0], size.X),
-        stage_y=along(tiles.y, tiles.height, center[1], size.Y),
+    if not len(blocks):
+        return False, ()
+    try:
+        text = next(subblock_metadata.read_texts(source, [int(blocks.file_position.min())]), b"")
+    except CorruptFileError:
+        # Damage of a subblock is reported when its pixels are read.
+        return False, ()
+    has_time = bool(np.isfinite(subblock_metadata.parse_facts(text).time))
+    if b"CHUNKCONTAINER" not in text:
+        return has_time, ()
+    message = (
+        "subblocks have chunks beside their pixels, such as masks of valid pixels; "
+        "aicsio.planes.with_masks applies masks"
     )
+    return has_time, (Diagnostic("subblock-masks", message, source.uri),)
+
+
+# ---------------------------------------------------------------- optional protocols of a format
+
+
+def list_attachments(source: Source, /) -> tuple[Attachment, ...]:
+    """Return the attachments of a file, in file order."""
+    return container.list_attachments(source)
+
+
+def read_attachment(source: Source, attachment: Attachment, /) -> bytes:
+    """Return the content of one attachment, as stored."""
+    return container.read_attachment_data(source, attachment)
+
+
+def list_events(source: Source, /) -> tuple[Event, ...]:
+    """Return the events of a file; empty if it has no list."""
+    for one in container.list_attachments(source):
+        if one.name.lower() == "eventlist":
+            return parse_events(container.read_attachment_data(source, one), source)
+    return ()
+
+
+def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
+    """Return the facts of each plane; those of the scene if another engine reads the pixels."""
+    layout = level.layout
+    if not isinstance(layout, CziLayout):
+        return scene.planes
+    return subblock_metadata.read_planes(scene, layout, level.stored)
+
+
+def read_subblock_metadata(source: Source, array: LazyArray, /) -> tuple[str, ...] | None:
+    """Return the XML of the subblocks that ``array`` shows; ``None`` if another engine reads them."""
+    if not isinstance(array.layout, CziLayout):
+        return None
+    positions = dict.fromkeys(array.layout.find_shown(array.view.picks))
+    texts = subblock_metadata.read_texts(source, tuple(positions))
+    return tuple(text.decode("utf-8", "replace") for text in texts)

@@ -1,10 +1,12 @@
-"""Subblocks -> pieces. A layout is one resolution level of one scene: its subblocks, sorted by plane and by M.
+"""Subblocks -> pieces. A layout is one resolution level of one scene.
 
-Rule kept here: columns are ``bytes`` as narrow as their values allow; a column that is the same for every subblock, or
-repeats with every plane, is kept once. A window touches only the subblocks that a comparison of rectangles finds.
+Rule kept here: rows are sorted by plane, and within a plane in the order in which they cover each
+other. A window yields only the pieces of subblocks that a comparison of rectangles finds.
 """
 
 import bisect
+import itertools
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,111 +14,49 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
-
-Ints = npt.NDArray[np.int64]
+from aicsio.formats.czi.pixels import PIXEL_TYPES, UNCOMPRESSED, PixelType, choose_chain
+from aicsio.records import Codec, Encoded, HeaderRef, Pick, Piece, Selection, Source, Strided
+from aicsio.records.packed import PROGRESSION, PackedIntegers
 
 HEADER = "zisraw-subblock"
+"""Name of the subblock's header in the table of headers: only it gives the start of the pixels."""
 BLOCK_PIXELS = 1 << 22
-"""Mosaics whose tiles overlap are cut into blocks of about this many pixels (16-bit: 8 MiB)."""
+"""Mosaics of overlapping tiles are cut into blocks of about this many pixels: 8 MiB of uint16,
+which two cores decode in 10 ms while few tiles lie across two blocks."""
 
 
 @attrs.frozen
-class PixelType:
-    """How ZISRAW stores a pixel (section 3.3, PixelTypes)."""
+class Resampled:
+    """Columns of the subblocks whose stored size is not that of their rectangle on the canvas."""
 
-    name: str
-    """As in the metadata."""
-    dtype: DType
-    """Of one sample, little-endian."""
-    samples: int
-    """Stored samples of a pixel: blue, green, red, alpha."""
-
-
-PIXEL_TYPES = {
-    0: PixelType("Gray8", np.dtype("u1"), 1),
-    1: PixelType("Gray16", np.dtype("<u2"), 1),
-    2: PixelType("Gray32Float", np.dtype("<f4"), 1),
-    3: PixelType("Bgr24", np.dtype("u1"), 3),
-    4: PixelType("Bgr48", np.dtype("<u2"), 3),
-    8: PixelType("Bgr96Float", np.dtype("<f4"), 3),
-    9: PixelType("Bgra32", np.dtype("u1"), 4),
-    10: PixelType("Gray64ComplexFloat", np.dtype("<c8"), 1),
-    11: PixelType("Bgr192ComplexFloat", np.dtype("<c8"), 3),
-    12: PixelType("Gray32", np.dtype("<i4"), 1),
-    13: PixelType("Gray64Float", np.dtype("<f8"), 1),
-}
-
-COMPRESSIONS = {0: "uncompressed", 1: "JPEG", 2: "LZW", 4: "JPEG XR", 5: "zstd0", 6: "zstd1"}
-LIBRARIES = {1: "jpeg8", 2: "tiff", 4: "jpegxr", 5: "zstd", 6: "zstd"}
-"""What imagecodecs must have been built with."""
-CHAINS: dict[int, tuple[Codec, ...]] = {
-    0: (),
-    1: (Codec("jpeg", (("sampled", False),)),),
-    2: (Codec("lzw"),),
-    4: (Codec("jpegxr", (("sampled", False),)),),
-    5: (Codec("zstd"),),
-    6: (Codec("zstd1"),),
-}
-IMAGE_CODECS = frozenset({1, 4})
-"""Compressions that store one image with a header of its own: JPEG and JPEG XR."""
-IN_RGB_ORDER = {1, 4}
-"""Compressions whose decoder already gives red, green, blue."""
+    scale: float
+    """Full-resolution pixels per pixel of the canvas."""
+    top: PackedIntegers
+    """First full-resolution row, counted from that of the canvas."""
+    left: PackedIntegers
+    """First full-resolution column."""
+    rows: PackedIntegers
+    """Full-resolution rows that the subblock covers."""
+    columns: PackedIntegers
+    """Full-resolution columns."""
+    stored_height: PackedIntegers
+    """Stored rows."""
+    stored_width: PackedIntegers
+    """Stored columns."""
+    flags: PackedIntegers
+    """1 for each row that is resampled, 0 for each that is stored as it is shown."""
 
 
-KINDS = {
-    name: (int(np.iinfo(name).min), int(np.iinfo(name).max))
-    for name in ("<u1", "<i1", "<u2", "<i2", "<u4", "<i4", "<i8")
-}
-"""Types of columns, narrow first."""
+@attrs.define
+class Overlap:
+    """The part of a subblock that a window shows, along Y and X. Not a record: it lives for a read."""
 
-
-def _fits(kind: str, low: int, high: int) -> bool:
-    least, most = KINDS[kind]
-    return least <= low and high <= most
-
-
-@attrs.frozen
-class Column:
-    """Integers, one a row, or one a row of a plane that every plane repeats, or a single one for all."""
-
-    raw: bytes = attrs.field(repr=False)
-    """Little-endian, of type ``kind``."""
-    kind: str
-    """Such as ``"<u4"``."""
-    count: int
-    """How many are kept."""
-
-    @classmethod
-    def of(cls, values: Ints, per_plane: int = 0, kind: str | None = None) -> "Column":
-        """Keep values as narrowly as they allow."""
-        if len(values):
-            low, high = int(values.min()), int(values.max())
-        else:
-            low = high = 0
-        if low == high:
-            values, kind = values[:1], None
-        elif per_plane and len(values) > per_plane:
-            table = values.reshape(-1, per_plane)
-            if (table == table[0]).all():
-                values = table[0]
-        if kind is None or not _fits(kind, low, high):
-            kind = next(name for name in KINDS if _fits(name, low, high))
-        return cls(values.astype(kind).tobytes(), kind, len(values))
-
-    def at(self, row: int) -> int:
-        """Value of one row."""
-        item = int(self.kind[-1])
-        at = row % self.count * item
-        return int.from_bytes(self.raw[at : at + item], "little", signed=self.kind[1] == "i")
-
-    def rows(self, low: int, high: int) -> npt.NDArray[Any]:
-        """Values of the rows of one plane, or of all of them; a single value for a column of one."""
-        values = np.frombuffer(self.raw, self.kind)
-        if self.count == 1:
-            return values
-        start = low % self.count
-        return values[start : start + high - low]
+    source_start: tuple[int, int]
+    """First position inside of the subblock's rectangle."""
+    shape: tuple[int, int]
+    """Number of positions."""
+    target_start: tuple[int, int]
+    """First position in the window."""
 
 
 @attrs.frozen
@@ -126,166 +66,271 @@ class CziLayout:
     source: Source
     """Where the bytes are."""
     shape: tuple[int, ...]
-    """Stored shape: plane axes, Y, X, and samples where there are any."""
+    """Stored shape: plane axes, Y, X, and samples if there are any."""
     block_shape: tuple[int, ...]
     """One plane, or a part of the canvas."""
-    planes: int
-    """How many leading axes are plane axes."""
+    plane_ndim: int
+    """Number of leading axes that are plane axes."""
     samples: int
-    """Length of the axis of samples; 0 where there is none."""
-    keys: Column | None
-    """Plane of each row, ascending; ``None`` where every plane has ``per_plane`` rows."""
+    """Length of the axis of samples; 0 if there is none."""
+    keys: PackedIntegers | None
+    """Index of the plane of each row, ascending; ``None`` if every plane has ``per_plane`` rows."""
     per_plane: int
-    """Rows of each plane, or 0."""
-    total: int
+    """Rows of each plane, or 0 if they differ."""
+    row_count: int
     """Number of rows."""
-    position: Column
-    """Offset of the subblock."""
-    segment: Column
+    file_position: PackedIntegers
+    """Byte offset of the subblock."""
+    segment_size: PackedIntegers
     """Bytes from there to the next segment."""
-    y: Column
-    """First row of the subblock on the canvas of this level; pyramid levels may begin outside of it."""
-    x: Column
+    y: PackedIntegers
+    """First row of the subblock on the canvas of this level; it may lie outside of the canvas."""
+    x: PackedIntegers
     """First column, likewise."""
-    height: Column
+    height: PackedIntegers
     """Rows on the canvas."""
-    width: Column
+    width: PackedIntegers
     """Columns on the canvas."""
-    pixel_type: Column
+    pixel_type: PackedIntegers
     """Number of the pixel type."""
-    compression: Column
+    compression: PackedIntegers
     """Number of the compression."""
-    inner: Column
-    """Index of the plane inside its subblock: above 0 only if a subblock holds several."""
-    planes_inside: Column | None = None
-    """Planes that the subblock holds; ``None`` if each holds one."""
-    stored_height: Column | None = None
-    """Stored rows; ``None`` if all subblocks are shown in their stored size."""
-    stored_width: Column | None = None
-    """Stored columns; ``None`` likewise."""
+    inner_index: PackedIntegers
+    """Index of the plane inside its subblock: 0 but for subblocks that hold several."""
+    inner_count: PackedIntegers
+    """Number of planes inside the subblock."""
+    resampled: Resampled | None = None
+    """For levels in which some subblock is shown at another size than it is stored."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """Pieces of the subblocks that the window touches, later M last."""
+        """Yield the pieces of the subblocks that the window touches, those on top last."""
+        samples = window[-1] if self.samples else None
+        for row, overlap in self.overlaps(block, window):
+            yield self._piece(row, overlap, samples)
+
+    def overlaps(
+        self, block: tuple[int, ...], window: tuple[slice, ...]
+    ) -> Iterator[tuple[int, Overlap]]:
+        """Yield the rows of the subblocks that a window shows, and the parts that it shows."""
+        n = self.plane_ndim
         key = 0
-        for index, size in zip(block[: self.planes], self.shape[: self.planes], strict=True):
+        for index, size in zip(block[:n], self.shape[:n], strict=True):
             key = key * size + index
         low, high = self._rows_of(key)
-        n = self.planes
-        corner = (block[n] * self.block_shape[n], block[n + 1] * self.block_shape[n + 1])
-        top, left = corner[0] + window[n].start, corner[1] + window[n + 1].start
-        rows, columns = window[n].stop - window[n].start, window[n + 1].stop - window[n + 1].start
-        if high - low <= 1:
-            touched: Any = range(low, high)
-        else:
-            y, x = self.y.rows(low, high), self.x.rows(low, high)
-            hit = (y < top + rows) & (y + self.height.rows(low, high).astype(np.int64) > top)
-            hit = (
-                hit
-                & (x < left + columns)
-                & (x + self.width.rows(low, high).astype(np.int64) > left)
-            )
-            touched = (np.flatnonzero(np.broadcast_to(hit, high - low)) + low).tolist()
-        for row in touched:
-            selection = self._selection(row, top, left, rows, columns, window)
-            if selection is not None:
-                yield self._piece(row, selection)
+        top = block[n] * self.block_shape[n] + window[n].start
+        left = block[n + 1] * self.block_shape[n + 1] + window[n + 1].start
+        height = window[n].stop - window[n].start
+        width = window[n + 1].stop - window[n + 1].start
+        for row in self._touching(low, high, top, left, height, width):
+            y, x = self.y.at(row) - top, self.x.at(row) - left
+            y_start, x_start = max(y, 0), max(x, 0)
+            y_stop = min(y + self.height.at(row), height)
+            x_stop = min(x + self.width.at(row), width)
+            if y_stop > y_start and x_stop > x_start:
+                yield (
+                    row,
+                    Overlap(
+                        (y_start - y, x_start - x),
+                        (y_stop - y_start, x_stop - x_start),
+                        (y_start, x_start),
+                    ),
+                )
 
-    def _selection(
-        self,
-        row: int,
-        top: int,
-        left: int,
-        rows: int,
-        columns: int,
-        window: tuple[slice, ...],
-    ) -> Selection | None:
-        """Return the part of a subblock that lies in a window of the canvas; ``None`` if none does."""
-        plane_axes = self.planes
-        subblock_y, subblock_x = self.y.at(row) - top, self.x.at(row) - left
-        target_y, target_x = max(subblock_y, 0), max(subblock_x, 0)
-        height = min(subblock_y + self.height.at(row), rows) - target_y
-        width = min(subblock_x + self.width.at(row), columns) - target_x
-        if height <= 0 or width <= 0:
-            return None
-        zeros, ones = (0,) * plane_axes, (1,) * plane_axes
-        source_y, source_x = target_y - subblock_y, target_x - subblock_x
-        if not self.samples:
-            return Selection(
-                (*zeros, source_y, source_x), (*ones, height, width), (*zeros, target_y, target_x)
-            )
-        samples = window[-1]
-        return Selection(
-            (*zeros, source_y, source_x, samples.start),
-            (*ones, height, width, samples.stop - samples.start),
-            (*zeros, target_y, target_x, 0),
-        )
+    def find_shown(self, picks: tuple[Pick, ...]) -> Iterator[int]:
+        """Yield the file positions of the subblocks that a view shows, by plane, those on top last.
+
+        ``picks`` has the positions of each stored axis. A subblock that holds several of the planes
+        is yielded for each.
+        """
+        n = self.plane_ndim
+        positions = [(pick,) if isinstance(pick, int) else tuple(pick) for pick in picks]
+        y, x = np.array(positions[n]), np.array(positions[n + 1])
+        for indices in itertools.product(*positions[:n]):
+            key = 0
+            for index, size in zip(indices, self.shape[:n], strict=True):
+                key = key * size + index
+            for row in range(*self._rows_of(key)):
+                top, left = self.y.at(row), self.x.at(row)
+                bottom, right = top + self.height.at(row), left + self.width.at(row)
+                if ((y >= top) & (y < bottom)).any() and ((x >= left) & (x < right)).any():
+                    yield self.file_position.at(row)
 
     def first_row(self, key: int) -> int | None:
-        """Row of the first subblock of a plane; ``None`` where it has none."""
+        """Return the row of the first subblock of a plane; ``None`` if it has none."""
         low, high = self._rows_of(key)
         return low if low < high else None
+
+    def count_planes(self) -> int:
+        """Return how many planes have a subblock."""
+        if self.keys is None:
+            return self.row_count // max(self.per_plane, 1)
+        return len(np.unique(slice_column(self.keys, 0, self.row_count)))
+
+    def _touching(
+        self, low: int, high: int, top: int, left: int, height: int, width: int
+    ) -> "range | list[int]":
+        """Return the rows from ``low`` to ``high`` whose rectangles meet that of a window."""
+        if high - low <= 1:
+            return range(low, high)
+        y, x = slice_column(self.y, low, high), slice_column(self.x, low, high)
+        bottom = y + slice_column(self.height, low, high).astype(np.int64)
+        right = x + slice_column(self.width, low, high).astype(np.int64)
+        meets = (y < top + height) & (bottom > top) & (x < left + width) & (right > left)
+        touched: list[int] = (np.flatnonzero(np.broadcast_to(meets, high - low)) + low).tolist()
+        return touched
 
     def _rows_of(self, key: int) -> tuple[int, int]:
         if self.keys is None:
             return key * self.per_plane, (key + 1) * self.per_plane
-        # The search asks the memory itself: no array, and few Python objects, of 100 000 keys.
+        if self.keys.kind == PROGRESSION:
+            # Each row is a plane of its own, or all are of one plane.
+            start, step = struct.unpack("<qq", self.keys.raw)
+            if step == 0:
+                return (0, self.row_count) if start == key else (0, 0)
+            row, rest = divmod(key - start, step)
+            exists = rest == 0 and 0 <= row < self.row_count
+            return (row, row + 1) if exists else (0, 0)
+        # bisect reads the memory itself: searchsorted would first make an array of 100 000 keys.
         view = np.frombuffer(self.keys.raw, self.keys.kind).data
-        if self.keys.count == 1:
-            return (0, self.total) if view[0] == key else (0, 0)
         low = bisect.bisect_left(view, key)
         return low, bisect.bisect_right(view, key, low)
 
-    def _piece(self, row: int, selection: Selection) -> Piece:
-        """Describe the wanted part of one subblock."""
-        kind = PIXEL_TYPES[self.pixel_type.at(row)]
-        compression, nbytes = self.compression.at(row), self.segment.at(row)
+    # ------------------------------------------------------------ one subblock
+
+    def _piece(self, row: int, overlap: Overlap, samples: slice | None) -> Piece:
+        pixel_type = PIXEL_TYPES[self.pixel_type.at(row)]
+        compression = self.compression.at(row)
+        if self.resampled is not None and self.resampled.flags.at(row):
+            return self._resampled_piece(row, overlap, samples, pixel_type)
+        if compression == UNCOMPRESSED and pixel_type.samples != 4:
+            return self._raw_piece(row, overlap, samples, pixel_type)
+        if self.inner_count.at(row) > 1:
+            return self._resampled_piece(row, overlap, samples, pixel_type)
+        chain = choose_chain(compression, self.samples, pixel_type.samples)
+        header = self._header(row)
+        shape = self.piece_shape((self.height.at(row), self.width.at(row)))
+        selection = self.selection(overlap.source_start, overlap, samples)
+        return Encoded(
+            self.source, 0, header.nbytes, chain, shape, pixel_type.dtype, selection, header
+        )
+
+    def _raw_piece(
+        self, row: int, overlap: Overlap, samples: slice | None, pixel_type: PixelType
+    ) -> Strided:
         height, width = self.height.at(row), self.width.at(row)
-        shape = (*(1,) * self.planes, height, width, *((self.samples,) if self.samples else ()))
-        header = HeaderRef(HEADER, self.position.at(row), nbytes)
-        stored = height, width
-        if self.stored_height is not None and self.stored_width is not None:
-            stored = self.stored_height.at(row), self.stored_width.at(row)
-        planes_inside = 1 if self.planes_inside is None else self.planes_inside.at(row)
-        if compression == 0 and kind.samples != 4 and stored == (height, width):
-            offset, strides = self._raw_strides(kind, self.inner.at(row), height, width)
-            return Strided(self.source, offset, shape, strides, kind.dtype, selection, header)
-        chain = self._chain(kind, compression)
-        if stored != (height, width) or planes_inside > 1:
-            parameters = (
-                ("codecs", tuple((codec.name, codec.parameters) for codec in chain)),
-                ("planes", planes_inside),
-                ("index", self.inner.at(row)),
-                ("size", stored),
-                ("axis", self.planes),
+        itemsize = pixel_type.dtype.itemsize
+        pixel_size = pixel_type.samples * itemsize
+        offset = self.inner_index.at(row) * height * width * pixel_size
+        strides: tuple[int, ...] = (*(0,) * self.plane_ndim, width * pixel_size, pixel_size)
+        if self.samples and pixel_type.samples == 3:
+            # Section 3.3: blue is stored first, so red, green, blue is read backwards.
+            strides = (*strides, -itemsize)
+            offset += 2 * itemsize
+        elif self.samples:
+            # One gray sample stands for all three.
+            strides = (*strides, 0)
+        shape = self.piece_shape((height, width))
+        selection = self.selection(overlap.source_start, overlap, samples)
+        header = self._header(row)
+        return Strided(self.source, offset, shape, strides, pixel_type.dtype, selection, header)
+
+    def _resampled_piece(
+        self, row: int, overlap: Overlap, samples: slice | None, pixel_type: PixelType
+    ) -> Encoded:
+        """Decode whole stored planes, then take the shown pixels of one of them.
+
+        The piece has the size of the overlap: a tiny subblock that covers a huge rectangle must not
+        be blown up before the window is cut.
+        """
+        compression = self.compression.at(row)
+        chain = choose_chain(compression, self.samples, pixel_type.samples)
+        y, x = self._axes(row, overlap)
+        parameters = (
+            ("chain", tuple((codec.name, codec.parameters) for codec in chain)),
+            ("plane_count", self.inner_count.at(row)),
+            ("plane_index", self.inner_index.at(row)),
+            ("y", y),
+            ("x", x),
+            ("samples", self.samples),
+        )
+        header = self._header(row)
+        return Encoded(
+            self.source,
+            0,
+            header.nbytes,
+            (Codec("resample", parameters),),
+            self.piece_shape(overlap.shape),
+            pixel_type.dtype,
+            self.selection((0, 0), overlap, samples),
+            header,
+        )
+
+    def _axes(
+        self, row: int, overlap: Overlap
+    ) -> tuple[tuple[int | float, ...], tuple[int | float, ...]]:
+        """Return the fields of ``resampling.Axis`` along Y and X."""
+        table = self.resampled
+        first_y = self.y.at(row) + overlap.source_start[0]
+        first_x = self.x.at(row) + overlap.source_start[1]
+        if table is None or not table.flags.at(row):
+            height, width = self.height.at(row), self.width.at(row)
+            return (
+                (first_y, 1.0, self.y.at(row), height, height),
+                (first_x, 1.0, self.x.at(row), width, width),
             )
-            chain = (Codec("stored-planes", parameters),)
-        return Encoded(self.source, 0, nbytes, chain, shape, kind.dtype, selection, header)
+        return (
+            (
+                first_y,
+                table.scale,
+                table.top.at(row),
+                table.rows.at(row),
+                table.stored_height.at(row),
+            ),
+            (
+                first_x,
+                table.scale,
+                table.left.at(row),
+                table.columns.at(row),
+                table.stored_width.at(row),
+            ),
+        )
 
-    def _raw_strides(
-        self, kind: PixelType, inner: int, height: int, width: int
-    ) -> tuple[int, tuple[int, ...]]:
-        """Return the offset and the strides of raw pixels, in bytes from the start of the payload."""
-        item = kind.dtype.itemsize
-        pixel = kind.samples * item
-        offset = inner * height * width * pixel
-        strides = (*(0,) * self.planes, width * pixel, pixel)
-        if not self.samples:
-            return offset, strides
-        if kind.samples == 3:
-            # Blue lies first: red, green, blue is read backwards.
-            return offset + 2 * item, (*strides, -item)
-        # One gray sample stands for all three.
-        return offset, (*strides, 0)
+    def _header(self, row: int) -> HeaderRef:
+        return HeaderRef(HEADER, self.file_position.at(row), self.segment_size.at(row))
 
-    def _chain(self, kind: PixelType, compression: int) -> tuple[Codec, ...]:
-        """Return the codecs from stored bytes to pixels in the order red, green, blue, alpha."""
-        chain = CHAINS[compression]
-        if not self.samples:
-            return chain
-        if kind.samples == 1:
-            repeated = (0,) * self.samples
-            return (*chain, Codec("samples", (("order", repeated), ("stored", 1))))
-        if compression in IN_RGB_ORDER:
-            return (Codec(chain[0].name, (("sampled", True),)),)
-        order = (2, 1, 0, 3)[: kind.samples]
-        return (*chain, Codec("samples", (("order", order), ("stored", kind.samples))))
+    def piece_shape(self, frame: tuple[int, int]) -> tuple[int, ...]:
+        """Return the shape of a piece of ``frame`` rows and columns, with the rank of the array."""
+        sample_shape = (self.samples,) if self.samples else ()
+        return (*(1,) * self.plane_ndim, *frame, *sample_shape)
+
+    def selection(
+        self, source_start: tuple[int, int], overlap: Overlap, samples: slice | None
+    ) -> Selection:
+        """Return an overlap as a selection, with the rank of the array."""
+        n = self.plane_ndim
+        if samples is None:
+            return Selection(
+                (*(0,) * n, *source_start),
+                (*(1,) * n, *overlap.shape),
+                (*(0,) * n, *overlap.target_start),
+            )
+        return Selection(
+            (*(0,) * n, *source_start, samples.start),
+            (*(1,) * n, *overlap.shape, samples.stop - samples.start),
+            (*(0,) * n, *overlap.target_start, 0),
+        )
+
+
+def slice_column(column: PackedIntegers, low: int, high: int) -> npt.NDArray[Any]:
+    """Return the values of the rows of one plane, or of all planes; one value if all share it.
+
+    The values of a plane are a view of the packed bytes: taking them by index costs 5 times as much.
+    """
+    if column.kind == PROGRESSION:
+        start, step = struct.unpack("<qq", column.raw)
+        if step == 0:
+            return np.array([start])
+        return np.arange(start + low * step, start + high * step, step)
+    values = np.frombuffer(column.raw, column.kind)
+    first = low % column.count
+    return values[first : first + high - low]

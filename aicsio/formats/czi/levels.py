@@ -1,135 +1,176 @@
-"""Resolution levels: the factor of each from its own subblocks, and the subblocks that show a plane.
+"""Resolution levels of one scene, from the sizes of its own subblocks. Pure.
 
-Rule kept here: pure arithmetic on columns. The factor of a subblock is its logical size divided by
-its stored size (ZISRAW section 3.2: StoredSize differs from Size "if sub / supersampling"); nothing
-else names a level. libCZI finds levels the same way.
+Rule kept here: a factor is measured, never assumed: scenes of one file may have pyramids by 2 and by
+3, and one pyramid may go from 2 to 6.
+
+Source of the facts: "ZISRAW (CZI) File Format", Carl Zeiss Microscopy, section 3.2: ``Size`` is the
+logical size of a subblock, ``StoredSize`` the number of stored pixels "if sub / supersampling".
 """
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.directory import Ints, Subblocks
+from aicsio.formats.czi.directory import Bools, Ints, Subblocks
 
-Floats = npt.NDArray[np.float64]
-
-SAME_LEVEL = 0.45
-"""Subblocks whose factors differ by less than this many octaves are of one level. Steps between
-levels are one octave (2) or more; an edge of 8 pixels that was rounded is off by 0.17."""
-FULL = 1.25
-"""Factors below this are taken as full resolution: they are rounded edges or odd subsampling."""
-SURE_EDGES = (32, 8)
-"""Stored edges in pixels from which a factor is trusted, the surest first."""
+TOLERANCE = 1.0
+"""Stored pixels by which a subblock may differ from its share: encoders round both edges of a tile."""
 
 
-@attrs.define(eq=False)
-class SceneLevels:
-    """Levels of one scene. Not a record: it lives while a file is opened."""
+@attrs.frozen
+class SizePair:
+    """Logical and stored size of some subblocks of one scene, in pixels."""
 
-    of_row: Ints
-    """Level of each subblock, 0 for full resolution."""
-    factors: tuple[float, ...]
-    """By level: how many pixels of full resolution one pixel covers along an axis."""
+    height: int
+    width: int
+    stored_height: int
+    stored_width: int
 
+    @property
+    def ratio(self) -> float:
+        """Logical by stored size along the longer edge, which rounding affects least."""
+        if self.stored_width >= self.stored_height:
+            return self.width / self.stored_width
+        return self.height / self.stored_height
 
-def find_levels(blocks: Subblocks) -> SceneLevels:
-    """Group the subblocks of a scene by their factor."""
-    if all(np.array_equal(blocks.stored[letter], blocks.size[letter]) for letter in "YX"):
-        return SceneLevels(np.zeros(len(blocks), np.int64), (1.0,))
-    longer_x = (
-        blocks.stored["X"] >= blocks.stored["Y"]
-    )  # the longer edge suffers least from rounding
-    stored = np.where(longer_x, blocks.stored["X"], blocks.stored["Y"])
-    factor = np.where(longer_x, blocks.size["X"], blocks.size["Y"]) / stored
-    coarse = factor >= FULL
-    if not coarse.any():
-        return SceneLevels(np.zeros(len(blocks), np.int64), (1.0,))
-    factors = _level_factors(factor[coarse], stored[coarse])
-    of_row = np.zeros(len(blocks), np.int64)
-    distance = np.abs(np.log2(factor[coarse])[:, None] - np.log2(factors)[None, :])
-    of_row[coarse] = np.argmin(distance, axis=1) + 1
-    return SceneLevels(of_row, (1.0, *factors.tolist()))
+    def fits(self, factor: float, tolerance: float) -> bool:
+        """Whether both stored edges are the logical ones divided by ``factor``, to ``tolerance``."""
+        return (
+            abs(self.stored_height - self.height / factor) <= tolerance
+            and abs(self.stored_width - self.width / factor) <= tolerance
+        )
 
-
-def _level_factors(factor: Floats, stored: Ints) -> Floats:
-    """Return the distinct factors of coarse subblocks, ascending."""
-    octaves = np.log2(factor)
-    centres: list[float] = []
-    for edge in SURE_EDGES:
-        rows = np.flatnonzero((stored >= edge) & _far_from(centres, octaves))
-        centres += _cluster_centres(factor[rows], stored[rows])
-    rest = np.flatnonzero(_far_from(centres, octaves))
-    if len(rest):
-        # Factors of the smallest edges say little: levels follow each other by the smallest step.
-        step = max(2, round(min(centres, default=float(factor[rest].min()))))
-        powers = np.maximum(np.rint(octaves[rest] / np.log2(step)), 1)
-        for power in np.unique(powers).tolist():
-            if _far_from(centres, np.array([power * np.log2(step)])).all():
-                centres.append(float(step**power))
-    return np.array(sorted(centres), np.float64)
+    def is_exact(self, factor: float) -> bool:
+        """Whether the logical edges are exact multiples of the stored ones."""
+        return (
+            self.height == self.stored_height * factor and self.width == self.stored_width * factor
+        )
 
 
-def _far_from(centres: list[float], octaves: Floats) -> npt.NDArray[np.bool_]:
-    far = np.ones(len(octaves), np.bool_)
-    for centre in centres:
-        far &= np.abs(octaves - np.log2(centre)) >= SAME_LEVEL
-    return far
-
-
-def _cluster_centres(factor: Floats, stored: Ints) -> list[float]:
-    """Return a factor for each run of like factors: that of its largest subblock."""
-    if not len(factor):
-        return []
-    order = np.argsort(factor, kind="stable")
-    breaks = np.flatnonzero(np.diff(np.log2(factor[order])) >= SAME_LEVEL) + 1
-    centres = []
-    for run in np.split(order, breaks):
-        exact = float(factor[run[np.argmax(stored[run])]])
-        whole = round(exact)
-        centres.append(float(whole) if abs(exact - whole) < 0.05 * whole else exact)
-    return centres
-
-
-def choose_rows(
-    key: Ints, levels: SceneLevels
-) -> tuple[list[tuple[int, npt.NDArray[np.bool_]]], dict[int, int]]:
-    """Choose for each level the subblocks that show each plane.
-
-    A plane without subblocks of a level is shown by its next finer ones, or by the next coarser if
-    it has none: no level shows a plane black that another level has.
+def measure_factors(blocks: Subblocks) -> npt.NDArray[np.float64]:
+    """Measure how many full-resolution pixels a stored pixel of each subblock covers along an edge.
 
     Parameters
     ----------
-    key
-        Number of the plane of each subblock.
-    levels
-        Levels of the same subblocks.
+    blocks
+        Subblocks of one scene.
 
     Returns
     -------
-    list
-        Of each level that any plane has: its number, and a mask of the subblocks that show it.
-    dict
-        By level, how many planes are shown by subblocks of another level.
+    One factor per row: 1 at full resolution, above 1 for coarser pixels, below 1 for finer ones, and
+    NaN where the factors along Y and X differ, so that the subblock belongs to no level.
     """
-    present = [level for level in range(len(levels.factors)) if (levels.of_row == level).any()]
-    if len(present) == 1:
-        return [(present[0], np.ones(len(key), np.bool_))], {}
-    planes, plane_of_row = np.unique(key, return_inverse=True)
-    has = np.zeros((len(planes), len(levels.factors)), np.bool_)
-    has[plane_of_row, levels.of_row] = True
-    chosen: list[tuple[int, npt.NDArray[np.bool_]]] = []
-    borrowed: dict[int, int] = {}
-    for level in present:
-        # Subblocks of planes that have nothing finer are subsampled, not a level.
-        if level != present[0] and not (has[:, level] & has[:, :level].any(axis=1)).any():
-            continue
-        finer = has[:, : level + 1]
-        coarser = has[:, level:]
-        next_finer = level - np.argmax(finer[:, ::-1], axis=1)
-        next_coarser = level + np.argmax(coarser, axis=1)
-        shown = np.where(finer.any(axis=1), next_finer, next_coarser)
-        chosen.append((level, levels.of_row == shown[plane_of_row]))
-        if (shown != level).any():
-            borrowed[level] = int((shown != level).sum())
-    return chosen, borrowed
+    height, width = blocks.size["Y"], blocks.size["X"]
+    stored_height, stored_width = blocks.stored_size["Y"], blocks.stored_size["X"]
+    full = (height == stored_height) & (width == stored_width)
+    factors = np.ones(len(blocks))
+    if full.all():
+        return factors
+    table = np.stack([height, width, stored_height, stored_width], axis=1)[~full]
+    # A pyramid of 100 000 tiles has a handful of different sizes: Python loops over these only.
+    pairs, which = np.unique(table, axis=0, return_inverse=True)
+    factors[~full] = _choose_factors([SizePair(*row) for row in pairs.tolist()])[which.reshape(-1)]
+    return factors
+
+
+def _choose_factors(pairs: list[SizePair]) -> npt.NDArray[np.float64]:
+    """Group sizes into layers: large subblocks, whose ratio is exact, decide before small ones."""
+    factors = np.full(len(pairs), np.nan)
+    layers: list[float] = []
+    order = sorted(
+        range(len(pairs)),
+        key=lambda index: -max(pairs[index].stored_height, pairs[index].stored_width),
+    )
+    for index in order:
+        factor = _choose_factor(pairs[index], layers)
+        if factor is not None:
+            factors[index] = factor
+            if factor not in layers:
+                layers.append(factor)
+    return factors
+
+
+def _choose_factor(pair: SizePair, layers: list[float]) -> float | None:
+    """Choose the factor of a layer that fits, or a new one; ``None`` if Y and X disagree."""
+    strict = [factor for factor in layers if pair.fits(factor, TOLERANCE - 1e-9)]
+    if strict:
+        return _nearest(strict, pair.ratio)
+    nominal = _nominal_factor(pair.ratio, layers)
+    if pair.fits(nominal, TOLERANCE - 1e-9):
+        return nominal
+    loose = [factor for factor in layers if pair.fits(factor, TOLERANCE)]
+    if loose:
+        return _nearest(loose, pair.ratio)
+    return pair.ratio if pair.fits(pair.ratio, TOLERANCE) else None
+
+
+def _nominal_factor(ratio: float, layers: list[float]) -> float:
+    """Return the factor that an encoder meant: a power of the pyramid's step, or a whole number."""
+    if ratio < 1:
+        # Finer pixels: the whole number is the inverse.
+        return 1 / max(round(1 / ratio), 1)
+    if ratio < 1.25:
+        return ratio
+    step = min((factor for factor in layers if factor > 1), default=0.0)
+    if step >= 2:
+        power = step ** max(round(float(np.log(ratio) / np.log(step))), 1)
+        # 2 % is the rounding of an edge of 50 pixels, the least that decides a level.
+        if abs(power - ratio) <= 0.02 * ratio:
+            return power
+    return float(max(round(ratio), 2))
+
+
+def _nearest(factors: list[float], ratio: float) -> float:
+    return min(factors, key=lambda factor: abs(np.log(factor / ratio)))
+
+
+def choose_level_factors(factors: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Return the factors of the levels of a scene, finest first.
+
+    Parameters
+    ----------
+    factors
+        One per subblock, as ``measure_factors`` returns them.
+
+    Returns
+    -------
+    Level 0 has factor 1 if any subblock is stored at full resolution or finer, otherwise the
+    smallest factor. Levels of almost equal factors count once.
+    """
+    usable = np.unique(factors[~np.isnan(factors)])
+    if not len(usable):
+        return (1.0,)
+    base = max(1.0, float(usable[0]))
+    coarser = [float(factor) for factor in usable if factor >= base * 1.25]
+    return (base, *coarser)
+
+
+def find_uncovered(blocks: Subblocks, keys: Ints, coarse: Bools, full: Bools) -> Bools:
+    """Find the coarse subblocks that are no pyramid levels: regions stored at this size only.
+
+    Parameters
+    ----------
+    blocks
+        Subblocks of one scene.
+    keys
+        Index of the plane of each.
+    coarse
+        Rows to judge: those of PyramidType 0 of planes that also have subblocks of ``full``.
+    full
+        Rows of the finest level.
+
+    Returns
+    -------
+    Mask of the rows of ``coarse`` of whose rectangle less than half lies under subblocks of
+    ``full``: neighbouring tiles overlap a tile by 40 % at most, its own pixels by all.
+    """
+    uncovered = np.zeros(len(blocks), np.bool_)
+    y, x = blocks.start["Y"], blocks.start["X"]
+    bottom, right = y + blocks.size["Y"], x + blocks.size["X"]
+    for row in np.flatnonzero(coarse):
+        same = np.flatnonzero(full & (keys == keys[row]))
+        height = np.minimum(bottom[same], bottom[row]) - np.maximum(y[same], y[row])
+        width = np.minimum(right[same], right[row]) - np.maximum(x[same], x[row])
+        covered = (np.maximum(height, 0) * np.maximum(width, 0)).sum()
+        uncovered[row] = 2 * covered < blocks.size["Y"][row] * blocks.size["X"][row]
+    return uncovered

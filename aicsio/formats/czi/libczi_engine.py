@@ -1,8 +1,9 @@
 """The second engine of CZI: aicspylibczi (GPL-3.0), which reads through Zeiss' own libCZI.
 
-Rule kept here: C++ sees only a file whose index and subblock heads this package has checked, because the library ends
-the interpreter on some damaged files. Which subblocks there are, where they lie and what is in them then comes from the
-library alone; scenes and canvases are put together by the same code as for the native engine.
+Rule kept here: C++ sees only a file whose index and subblock heads this package has checked, because
+the library ends the interpreter on some damaged files. The list of subblocks, their places and their
+pixels then come from the library alone; scenes and canvases are built by the same code as for the
+native engine.
 """
 
 import struct
@@ -22,13 +23,21 @@ from aicsio.errors import (
     MissingDependencyError,
     UnsupportedFormatError,
 )
-from aicsio.formats.czi.directory import SEGMENT_HEAD, Subblocks, parse_entries
-from aicsio.formats.czi.index import Index, segment_head
-from aicsio.formats.czi.layout import PIXEL_TYPES, CziLayout
+from aicsio.formats.czi.directory import (
+    DIMENSION_SIZE,
+    ENTRY_HEAD_SIZE,
+    SEGMENT_HEAD_SIZE,
+    LeftOut,
+    Subblocks,
+    parse_entries,
+)
+from aicsio.formats.czi.index import Index, read_segment_head
+from aicsio.formats.czi.layout import CziLayout
+from aicsio.formats.czi.pixels import PIXEL_TYPES, UNCOMPRESSED
 from aicsio.formats.czi.scenes import SceneData, build_scenes
-from aicsio.records import Computed, Contents, Diagnostic, LazyArray, Piece, Scene, Source, Strided
+from aicsio.records import Computed, Contents, Diagnostic, LazyArray, Piece, Scene, Source
 
-BY_NAME = {
+PIXEL_TYPE_NUMBERS = {
     "gray8": 0,
     "gray16": 1,
     "gray32float": 2,
@@ -37,61 +46,69 @@ BY_NAME = {
     "bgr96float": 8,
     "bgra32": 9,
 }
-"""The library's names of pixel types."""
+"""Numbers of pixel types, by the library's names."""
 
 
 @attrs.frozen
 class LibraryLayout:
-    """Layout whose pieces are calls of the library, a call a subblock."""
+    """Layout whose pieces are calls of the library, one per subblock."""
 
-    inner: CziLayout
-    """Where the subblocks lie on the canvas; its offsets are rows of ``coordinates``."""
+    rectangles: CziLayout
+    """Places of the subblocks on the canvas; the library gives no file positions, so they are 0."""
     letters: str
     """Dimensions by which the library finds a subblock."""
     coordinates: bytes = attrs.field(repr=False)
-    """int32, shape (subblocks, letters)."""
+    """int32, shape (rows of ``rectangles``, letters)."""
 
     @property
     def block_shape(self) -> tuple[int, ...]:
-        """As of the inner layout."""
-        return self.inner.block_shape
+        """Size of a block along each stored axis."""
+        return self.rectangles.block_shape
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
-        """The pieces of the inner layout, read by the library."""
-        n = len(self.letters)
-        for piece in self.inner.pieces(block, window):
-            if isinstance(piece, Strided) and piece.header is not None:
-                where = struct.unpack_from(f"<{n}i", self.coordinates, 4 * n * piece.header.offset)
-                tile = (piece.source, tuple(zip(self.letters, where, strict=True)))
-                yield Computed(
-                    "aicsio.formats.czi.libczi_engine:read_tile",
-                    tile,
-                    piece.shape,
-                    piece.dtype,
-                    piece.selection,
-                )
+        """Yield a call of the library for each subblock that the window touches."""
+        places = self.rectangles
+        samples = window[-1] if places.samples else None
+        for row, overlap in places.overlaps(block, window):
+            height, width = places.height.at(row), places.width.at(row)
+            yield Computed(
+                "aicsio.formats.czi.libczi_engine:read_tile",
+                (places.source, self.find_tile(row)),
+                places.piece_shape((height, width)),
+                PIXEL_TYPES[places.pixel_type.at(row)].dtype,
+                places.selection(overlap.source_start, overlap, samples),
+            )
+
+    def find_tile(self, row: int) -> tuple[tuple[str, int], ...]:
+        """Return the coordinates by which the library finds the subblock of a row."""
+        count = len(self.letters)
+        values = struct.unpack_from(f"<{count}i", self.coordinates, 4 * count * row)
+        return tuple(zip(self.letters, values, strict=True))
 
 
-class _Library:
-    """An open file of the library, used by one thread at a time."""
+# ---------------------------------------------------------------- the library
+
+
+class _OpenFile:
+    """A file that the library has open, used by one thread at a time."""
 
     def __init__(self, source: Source) -> None:
-        aicspylibczi = _imported()
+        aicspylibczi = _import_library()
         self.lock = threading.Lock()
         self.file = readers.open_binary(source)
         try:
             self.czi = aicspylibczi.CziFile(self.file)
         except Exception as error:
             self.file.close()
-            raise _refused(source, "opening the file", error) from error
+            raise _library_error(source, "opening the file", error) from error
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         del self.czi
         self.file.close()
 
 
-def _imported() -> Any:
+def _import_library() -> Any:
     try:
         import aicspylibczi
     except ImportError as error:
@@ -101,228 +118,298 @@ def _imported() -> Any:
     return aicspylibczi
 
 
-def _refused(source: Source, doing: str, error: Exception) -> CorruptFileError:
-    return CorruptFileError.at(
-        source.uri, None, f"aicspylibczi failed in {doing}: {type(error).__name__}: {error}"
-    )
+def _library_error(source: Source, action: str, error: Exception) -> CorruptFileError:
+    message = f"aicspylibczi failed in {action}: {type(error).__name__}: {error}"
+    return CorruptFileError.at(source.uri, None, message)
 
 
 def read_tile(source: Source, coordinates: tuple[tuple[str, int], ...]) -> npt.NDArray[Any]:
-    """Pixels of one subblock: rows, columns, samples in the order red, green, blue."""
+    """Read the pixels of one subblock.
+
+    Parameters
+    ----------
+    source
+        A local file.
+    coordinates
+        Position of the subblock, by letter.
+
+    Returns
+    -------
+    Rows, columns, samples in the order red, green, blue; rows, columns for gray pixels.
+
+    Raises
+    ------
+    CorruptFileError
+        When the library fails.
+    """
     with (
-        readers.borrow(("aicspylibczi", source), lambda: _Library(source)) as library,
-        library.lock,
+        readers.borrow(("aicspylibczi", source), lambda: _OpenFile(source)) as opened,
+        opened.lock,
     ):
         try:
-            pixels, dims = library.czi.read_image(**dict(coordinates))
+            pixels, dims = opened.czi.read_image(**dict(coordinates))
         except Exception as error:
-            raise _refused(source, f"reading {dict(coordinates)}", error) from error
+            raise _library_error(source, f"reading {dict(coordinates)}", error) from error
+    # The library calls the axis of samples A.
     samples = next((size for letter, size in dims if letter == "A"), 1)
-    image = np.asarray(pixels).reshape(*pixels.shape[-2 - (samples > 1) :][:2], samples)
-    # The library hands on blue, green, red as they are stored.
+    frame = pixels.shape[-2:] if samples == 1 else pixels.shape[-3:-1]
+    image = np.asarray(pixels).reshape(*frame, samples)
+    # The library returns blue, green, red, as they are stored.
     return image[..., [2, 1, 0, 3][:samples]] if samples > 1 else image
 
 
-def contents(
+# ---------------------------------------------------------------- contents
+
+
+def read_contents(
     index: Index,
-    native: tuple[Scene, ...],
-    data: tuple[SceneData, ...],
+    native_scenes: tuple[Scene, ...],
+    native_data: tuple[SceneData, ...],
     notes: tuple[Diagnostic, ...],
     *,
     tiles: bool,
 ) -> Contents:
-    """Describe the file as the library sees it: names and sizes from the metadata, pixels and their places from it.
+    """Describe the file by the library's list of subblocks.
+
+    Parameters
+    ----------
+    index
+        Index of the file by this package.
+    native_scenes, native_data
+        Scenes of the native engine: their names, sizes and other metadata are kept.
+    notes
+        Diagnostics of the native engine.
+    tiles
+        Whether mosaic tiles are kept apart.
 
     Raises
     ------
-    MissingDependencyError, CorruptFileError, UnsupportedFormatError
+    CorruptFileError
+        When the directory had to be recovered, a subblock differs from its entry, or the library
+        fails.
+    UnsupportedFormatError
+        When the file is no local one, or has several pixel types.
+    MissingDependencyError
+        When aicspylibczi is not installed.
     """
-    if any(note.code == "scanned-segments" for note in notes):
-        raise CorruptFileError.at(
-            index.source.uri,
-            None,
-            "aicspylibczi needs the subblock directory, which is unusable; use engine='native'",
+    uri = index.source.uri
+    if index.scanned:
+        message = (
+            "aicspylibczi needs the subblock directory, which is unusable; use engine='native'"
         )
+        raise CorruptFileError.at(uri, None, message)
+    if index.left_out.reasons and len(index.subblocks) < index.left_out.total:
+        reason = index.left_out.reasons[0][0]
+        message = f"aicspylibczi gets sound directories only, and an entry has {reason}"
+        raise CorruptFileError.at(uri, index.left_out.reasons[0][2], message)
     if not index.source.local or index.source.content is not None:
         raise UnsupportedFormatError(
-            f"{index.source.uri}: aicspylibczi reads local files only; use engine='native'"
+            f"{uri}: aicspylibczi reads local files only; use engine='native'"
         )
     check_segments(index)
-    blocks, letters, coordinates = _listed(index.source)
-    seen = attrs.evolve(index, subblocks=blocks, file_part=0)
-    found, more = build_scenes(seen, tiles=tiles)
-    by_number = {one.number: scene for one, scene in zip(data, native, strict=True)}
+    blocks, letters, coordinates = _list_subblocks(index.source)
+    data, library_notes = build_scenes(index.source, blocks, LeftOut(uri, len(blocks)), tiles=tiles)
+    by_number = {one.number: scene for one, scene in zip(native_data, native_scenes, strict=True)}
     scenes: list[Scene] = []
-    for one in found:
-        record = by_number.get(one.number) or Scene(f"Image:{len(scenes)}", ())
-        levels = tuple(_through(level, letters, coordinates) for level in one.levels)
-        scenes.append(
-            attrs.evolve(record, levels=levels, tiles=one.tiles and (record.tiles or one.tiles))
-        )
-    full = (index.subblocks.stored["Y"] == index.subblocks.size["Y"]) & (
-        index.subblocks.stored["X"] == index.subblocks.size["X"]
-    )
-    if len(blocks) != int(full.sum()):
-        message = f"aicspylibczi lists {len(blocks)} subblocks of full resolution, the directory {int(full.sum())}"
-        more = (*more, Diagnostic("library-subblocks", message))
-    if not full.all():
-        more = (
-            *more,
-            Diagnostic("library-levels", "aicspylibczi reads full resolution only: one level"),
-        )
+    for one in data:
+        native = by_number.get(one.number) or Scene(f"Image:{len(scenes)}", ())
+        levels = _use_library(one, letters, coordinates)
+        table = None
+        if one.tiles is not None:
+            # The stage positions come from the metadata.
+            table = native.tiles or one.tiles
+        scenes.append(attrs.evolve(native, levels=levels, tiles=table))
     known = {(note.code, note.message) for note in notes}
-    fresh = tuple(note for note in more if (note.code, note.message) not in known)
+    fresh = [*library_notes, *_compare_counts(index.subblocks, len(blocks))]
+    fresh = [note for note in fresh if (note.code, note.message) not in known]
     return Contents(tuple(scenes), index.metadata, (*notes, *fresh))
 
 
-def probe(found: Contents, why: str) -> None:
-    """Read one subblock, to say at once where the library declines too; ``why`` is what the native engine said.
+def _use_library(
+    data: SceneData, letters: str, coordinates: npt.NDArray[np.int32]
+) -> tuple[LazyArray, ...]:
+    """Replace the pieces of a scene's levels by calls of the library."""
+    levels = []
+    for level, listing in zip(data.levels, data.listings, strict=True):
+        rectangles = cast("CziLayout", level.layout)
+        layout = LibraryLayout(rectangles, letters, coordinates[listing].tobytes())
+        levels.append(LazyArray.whole(layout, level.stored, level.dtype))
+    return tuple(levels)
+
+
+def _compare_counts(blocks: Subblocks, listed: int) -> list[Diagnostic]:
+    """Report subblocks of the directory that the library does not list."""
+    full = blocks.stored_size["Y"] == blocks.size["Y"]
+    full &= blocks.stored_size["X"] == blocks.size["X"]
+    notes = []
+    if listed != int(full.sum()):
+        message = (
+            f"aicspylibczi lists {listed} subblocks of full resolution, "
+            f"the directory {int(full.sum())}"
+        )
+        notes.append(Diagnostic("library-subblocks", message))
+    if not full.all():
+        message = "aicspylibczi reads full resolution only: one level"
+        notes.append(Diagnostic("library-levels", message))
+    return notes
+
+
+def probe(contents: Contents, reason: str) -> None:
+    """Read one subblock, so that a file that the library declines is refused when opening.
+
+    Parameters
+    ----------
+    contents
+        As ``read_contents`` returns them.
+    reason
+        Why the native engine declined the file.
 
     Raises
     ------
     UnsupportedFormatError
+        When the library declines it, too.
     """
-    level = next(scene.levels[0] for scene in found.scenes if scene.levels)
+    level = next(scene.levels[0] for scene in contents.scenes if scene.levels)
     layout = cast("LibraryLayout", level.layout)
-    row = struct.unpack_from(f"<{len(layout.letters)}i", layout.coordinates)
-    source = layout.inner.source
+    source = layout.rectangles.source
     try:
-        read_tile(source, tuple(zip(layout.letters, row, strict=True)))
+        read_tile(source, layout.find_tile(0))
     except CorruptFileError as error:
-        raise UnsupportedFormatError(
-            f"{source.uri}: {why.partition(': aicspylibczi')[0]}; {error}"
-        ) from error
+        native_reason = reason.partition(": aicspylibczi")[0]
+        raise UnsupportedFormatError(f"{source.uri}: {native_reason}; {error}") from error
 
 
-def _through(level: LazyArray, letters: str, coordinates: bytes) -> LazyArray:
-    layout = LibraryLayout(cast("CziLayout", level.layout), letters, coordinates)
-    return LazyArray.whole(layout, level.stored, level.dtype)
-
-
-def _listed(source: Source) -> tuple[Subblocks, str, bytes]:
-    """Ask the library which subblocks there are."""
+def _list_subblocks(source: Source) -> tuple[Subblocks, str, npt.NDArray[np.int32]]:
+    """Ask the library which subblocks there are: columns, letters, and a row of coordinates each."""
     with (
-        readers.borrow(("aicspylibczi", source), lambda: _Library(source)) as library,
-        library.lock,
+        readers.borrow(("aicspylibczi", source), lambda: _OpenFile(source)) as opened,
+        opened.lock,
     ):
-        czi = library.czi
+        czi = opened.czi
         try:
-            mosaic = czi.is_mosaic()
-            boxes = (
-                czi.get_all_mosaic_tile_bounding_boxes()
-                if mosaic
-                else czi.get_all_tile_bounding_boxes()
-            )
-            kind = BY_NAME.get(czi.pixel_type)
-            rows = [
-                (
-                    {**info.dimension_coordinates, **({"M": info.m_index} if mosaic else {})},
-                    (box.y, box.x, box.h, box.w),
-                )
-                for info, box in boxes.items()
-            ]
+            is_mosaic = czi.is_mosaic()
+            if is_mosaic:
+                boxes = czi.get_all_mosaic_tile_bounding_boxes()
+            else:
+                boxes = czi.get_all_tile_bounding_boxes()
+            pixel_type = PIXEL_TYPE_NUMBERS.get(czi.pixel_type)
+            positions: list[dict[str, int]] = []
+            rectangles: list[tuple[int, int, int, int]] = []
+            for info, box in boxes.items():
+                position = dict(info.dimension_coordinates)
+                if is_mosaic:
+                    position["M"] = info.m_index
+                positions.append(position)
+                rectangles.append((box.y, box.x, box.h, box.w))
         except Exception as error:
-            raise _refused(source, "listing the subblocks", error) from error
-    if kind is None:
-        raise UnsupportedFormatError(
-            f"{source.uri}: aicspylibczi reads files of one pixel type of {', '.join(BY_NAME)}"
-        )
-    letters = "".join(sorted({letter for where, _ in rows for letter in where}))
-    table = np.array(
-        [[where.get(letter, 0) for letter in letters] for where, _ in rows], "<i4"
-    ).reshape(len(rows), -1)
-    box = np.array([box for _, box in rows], np.int64).reshape(len(rows), 4)
-    start = {letter: table[:, i].astype(np.int64) for i, letter in enumerate(letters)}
-    start |= {"Y": box[:, 0], "X": box[:, 1]}
-    size = {letter: np.ones(len(rows), np.int64) for letter in letters} | {
-        "Y": box[:, 2],
-        "X": box[:, 3],
-    }
-    zero = np.zeros(len(rows), np.int64)
-    has = {letter: np.ones(len(rows), np.bool_) for letter in start}
-    blocks = Subblocks(
-        position=np.arange(len(rows)),
+            raise _library_error(source, "listing the subblocks", error) from error
+    if pixel_type is None:
+        names = ", ".join(PIXEL_TYPE_NUMBERS)
+        message = f"{source.uri}: aicspylibczi reads files of one pixel type of {names}"
+        raise UnsupportedFormatError(message)
+    letters = "".join(sorted({letter for position in positions for letter in position}))
+    coordinates = np.zeros((len(positions), len(letters)), "<i4")
+    for row, position in enumerate(positions):
+        coordinates[row] = [position.get(letter, 0) for letter in letters]
+    table = np.array(rectangles, np.int64).reshape(len(rectangles), 4)
+    return _make_columns(letters, coordinates, table, pixel_type), letters, coordinates
+
+
+def _make_columns(
+    letters: str,
+    coordinates: npt.NDArray[np.int32],
+    rectangles: npt.NDArray[np.int64],
+    pixel_type: int,
+) -> Subblocks:
+    """Make columns of the library's list: full resolution, one plane each."""
+    count = len(rectangles)
+    zero, one = np.zeros(count, np.int64), np.ones(count, np.int64)
+    start = {letter: coordinates[:, i].astype(np.int64) for i, letter in enumerate(letters)}
+    start |= {"Y": rectangles[:, 0], "X": rectangles[:, 1]}
+    frame = {"Y": rectangles[:, 2], "X": rectangles[:, 3]}
+    return Subblocks(
+        file_position=zero,
         file_part=zero,
-        pixel_type=zero + kind,
-        compression=zero,
-        entry=zero,
+        pixel_type=zero + pixel_type,
+        compression=zero + UNCOMPRESSED,
+        pyramid_type=zero,
+        entry_position=zero,
         start=start,
-        has=has,
-        size=size,
-        stored={letter: size[letter] for letter in "YX"},
-        slot=dict.fromkeys(start, zero),
-        unknown=np.zeros(len(rows), np.bool_),
-        segment=zero,
+        present={letter: one.astype(np.bool_) for letter in start},
+        size=dict.fromkeys(letters, one) | frame,
+        stored_size=frame,
+        slot={},
+        segment_size=zero,
+        listing_index=np.arange(count),
     )
-    return blocks, letters, table.tobytes()
 
 
 # ---------------------------------------------------------------- checks before C++
 
 
 def check_segments(index: Index) -> None:
-    """Read the head of every subblock and hold it to the directory.
+    """Read the head of every subblock and compare it with the directory.
 
     Raises
     ------
     CorruptFileError
+        When a segment reaches beyond the file, or a subblock differs from its entry.
     """
     source, blocks = index.source, index.subblocks
+    file_size = source.size if source.size is not None else 1 << 62
     with readers.session(), readers.lend(source) as reader:
-        for offset in (
-            *index.segments,
-            *blocks.position[blocks.file_part == index.file_part].tolist(),
-        ):
-            _, allocated, used = segment_head(reader, source, offset)
-            room = (1 << 62 if source.size is None else source.size) - offset - SEGMENT_HEAD
+        for offset in (*index.segments, *blocks.file_position.tolist()):
+            _, allocated, used = read_segment_head(reader, source, offset)
+            room = file_size - offset - SEGMENT_HEAD_SIZE
             if not 0 <= allocated <= room or not 0 <= used <= room:
-                raise CorruptFileError.at(
-                    source.uri, offset, f"expected a segment of at most {room} bytes"
-                )
-        for row in np.flatnonzero(blocks.file_part == index.file_part).tolist():
-            offset, entry = int(blocks.position[row]), int(blocks.entry[row])
-            (ndim,) = struct.unpack("<i", reader.read(entry + 28, 4))
-            length = 32 + 20 * ndim
-            listed = reader.read(entry, length)
-            try:
-                head = reader.read(offset, SEGMENT_HEAD + 16 + length)
-                start, nbytes = _codecs.find_subblock_payload(head)
-                _compare(
-                    parse_entries(head[48:], 1, offset, source),
-                    parse_entries(listed, 1, entry, source),
-                )
-            except AicsioError as error:
-                raise CorruptFileError.at(
-                    source.uri, offset, f"expected the subblock of the directory: {error}"
-                ) from error
-            attached = struct.unpack_from("<i", head, 36)[0]
-            if source.size is not None and offset + start + nbytes + attached > source.size:
-                raise CorruptFileError.at(
-                    source.uri, offset, f"expected {nbytes} bytes of pixels inside the file"
-                )
-            kind = PIXEL_TYPES[int(blocks.pixel_type[row])]
-            need = (
-                int(blocks.stored["Y"][row] * blocks.stored["X"][row])
-                * kind.samples
-                * kind.dtype.itemsize
-            )
-            if blocks.compression[row] == 0 and nbytes < need:
-                raise CorruptFileError.at(
-                    source.uri, offset, f"expected {need} bytes of pixels, found {nbytes}"
-                )
+                message = f"expected a segment of at most {room} bytes"
+                raise CorruptFileError.at(source.uri, offset, message)
+        for row in range(len(blocks)):
+            _check_subblock(reader, source, blocks, row, file_size)
 
 
-def _compare(inside: Subblocks, listed: Subblocks) -> None:
-    """LibCZI takes type and sizes from the subblock itself, so they must be those that were checked."""
-    same = int(inside.pixel_type[0]) == int(listed.pixel_type[0])
-    same &= int(inside.compression[0]) == int(listed.compression[0])
-    for mine, other in (
+def _check_subblock(
+    reader: readers.Reader, source: Source, blocks: Subblocks, row: int, file_size: int
+) -> None:
+    """Compare one subblock with its entry, and its bytes with its pixels."""
+    offset, entry_position = int(blocks.file_position[row]), int(blocks.entry_position[row])
+    (ndim,) = struct.unpack("<i", reader.read(entry_position + 28, 4))
+    entry_length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
+    listed = reader.read(entry_position, entry_length)
+    try:
+        head = reader.read(offset, SEGMENT_HEAD_SIZE + 16 + entry_length)
+        payload_start, payload_size = _codecs.find_subblock_payload(head)
+        inside, _ = parse_entries(head[SEGMENT_HEAD_SIZE + 16 :], 1, offset, source)
+        entry, _ = parse_entries(listed, 1, entry_position, source)
+        _require_equal(inside, entry)
+    except AicsioError as error:
+        message = f"expected the subblock of the directory: {error}"
+        raise CorruptFileError.at(source.uri, offset, message) from error
+    (attachment_size,) = struct.unpack_from("<i", head, 36)
+    if offset + payload_start + payload_size + attachment_size > file_size:
+        message = f"expected {payload_size} bytes of pixels inside the file"
+        raise CorruptFileError.at(source.uri, offset, message)
+    pixel_type = PIXEL_TYPES.get(int(blocks.pixel_type[row]))
+    if pixel_type is None:
+        message = f"expected a known pixel type, found number {int(blocks.pixel_type[row])}"
+        raise CorruptFileError.at(source.uri, entry_position, message)
+    pixel_count = int(blocks.stored_size["Y"][row] * blocks.stored_size["X"][row])
+    expected_size = pixel_count * pixel_type.samples * pixel_type.dtype.itemsize
+    if blocks.compression[row] == UNCOMPRESSED and payload_size < expected_size:
+        message = f"expected {expected_size} bytes of pixels, found {payload_size}"
+        raise CorruptFileError.at(source.uri, offset, message)
+
+
+def _require_equal(inside: Subblocks, listed: Subblocks) -> None:
+    """LibCZI takes type and sizes from the subblock itself, so they must be the checked ones."""
+    equal = int(inside.pixel_type[0]) == int(listed.pixel_type[0])
+    equal &= int(inside.compression[0]) == int(listed.compression[0])
+    for own, other in (
         (inside.start, listed.start),
         (inside.size, listed.size),
-        (inside.stored, listed.stored),
+        (inside.stored_size, listed.stored_size),
     ):
-        same &= {letter: int(column[0]) for letter, column in mine.items()} == {
-            letter: int(column[0]) for letter, column in other.items()
-        }
-    if not same:
+        own_values = {letter: int(column[0]) for letter, column in own.items()}
+        equal &= own_values == {letter: int(column[0]) for letter, column in other.items()}
+    if not equal:
         raise CorruptFileError("its own entry differs from that of the directory")

@@ -1,12 +1,15 @@
 """Metadata XML of CZI -> channels, physical sizes, lens, dates, scenes. Pure.
 
-Rule kept here: what the file does not say is ``None``; what cannot be parsed is a diagnostic, never an exception.
-Paths are those of the CZI metadata schema ("CZI Image Document Metadata", Carl Zeiss Microscopy).
+Rule kept here: a missing fact is ``None``; unreadable XML is a diagnostic, never an exception. The few
+sections that are needed are cut out of the text before parsing: over 31 real files this takes 7 ms
+in sum, ElementTree on the whole texts 139 ms and lxml 55 ms.
+
+Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy.
 """
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from xml.etree import ElementTree as ET
@@ -20,19 +23,19 @@ T = TypeVar("T")
 
 UNKNOWN = PixelSize()
 
-Wanted: TypeAlias = Mapping[str, Any]
-SECTIONS: Wanted = {
+Sections: TypeAlias = Mapping[str, Any]
+SECTIONS: Sections = {
     "Information": {"Image": None, "Document": None, "Instrument": {"Objectives": None}},
     "Scaling": None,
     "DisplaySetting": None,
 }
-"""Children of ``Metadata`` that hold what the records want to know; ``None`` for all that is in one."""
+"""Children of ``Metadata`` that hold the facts of the records; ``None`` takes a child whole."""
 _TAG = re.compile("<(/?)([A-Za-z_][\\w.-]*)[^>]*?(/?)>")
 
 
 @attrs.frozen
-class SceneFacts:
-    """What the metadata say of one scene."""
+class SceneMetadata:
+    """Metadata of one scene."""
 
     name: str | None = None
     """Its own name."""
@@ -40,13 +43,13 @@ class SceneFacts:
     """Name of the shape (well, region) that it lies in."""
     center: tuple[float, float] | None = None
     """Stage position (x, y) of its centre in micrometres."""
-    stage_z: float | None = None
-    """Focus position of its first position in micrometres."""
+    z: float | None = None
+    """Stage position along Z in micrometres."""
 
 
 @attrs.frozen
-class Facts:
-    """What the metadata say that the records want to know."""
+class CziMetadata:
+    """Metadata of a file, as far as the records hold it."""
 
     channels: tuple[Channel, ...] = ()
     """By position along C."""
@@ -55,133 +58,153 @@ class Facts:
     time_step: float | None = None
     """Seconds."""
     acquired: str | None = None
-    """ISO 8601."""
+    """Date and time of acquisition, ISO 8601."""
     objective: Objective | None = None
-    """The lens of the image."""
-    scenes: tuple[tuple[int, SceneFacts], ...] = ()
+    """The objective of the image."""
+    scenes: tuple[tuple[int, SceneMetadata], ...] = ()
     """By number of the scene."""
     exposure: tuple[float | None, ...] = ()
     """Seconds, by position along C."""
     times: tuple[float, ...] = ()
-    """Seconds of the time points, where the XML lists them."""
+    """Seconds of the time points, if the XML lists them."""
 
 
-def parse(text: str | None) -> tuple[Facts, tuple[Diagnostic, ...]]:
-    """Read the facts out of the XML; what is wrong with it is a diagnostic."""
+def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...]]:
+    """Read the facts out of the XML.
+
+    Parameters
+    ----------
+    text
+        XML of the file, or ``None`` if it has none.
+
+    Returns
+    -------
+    The facts, and a diagnostic if there is no XML or it cannot be parsed.
+    """
     if not text:
-        return Facts(), (
-            Diagnostic("no-metadata", "the file has no metadata: names and sizes are not known"),
-        )
+        message = "the file has no metadata: names and sizes are not known"
+        return CziMetadata(), (Diagnostic("no-metadata", message),)
     try:
-        metadata = _metadata_element(text)
+        metadata = _parse_sections(text)
     except (ET.ParseError, ValueError) as error:
-        return Facts(), (Diagnostic("corrupt-metadata", f"the XML cannot be parsed: {error}"),)
+        message = f"the XML cannot be parsed: {error}"
+        return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
     if metadata is None:
-        return Facts(), (
-            Diagnostic("corrupt-metadata", "expected ImageDocument/Metadata in the XML"),
-        )
+        message = "expected ImageDocument/Metadata in the XML"
+        return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
     image = metadata.find("Information/Image")
-    facts = Facts(
-        channels=_channels(metadata, image),
-        pixel_size=_pixel_size(metadata),
-        time_step=_time_step(image),
-        acquired=_acquired(image),
-        objective=_objective(metadata, image),
-        scenes=_scenes(image),
-        exposure=tuple(
-            _scaled(_number(_text(c, "ExposureTime")), 1e-9) for c in _channel_elements(image)
-        ),
-        times=_offsets(image),
+    exposures = [_number(_text(one, "ExposureTime")) for one in _channel_elements(image)]
+    facts = CziMetadata(
+        channels=_read_channels(metadata, image),
+        pixel_size=_read_pixel_size(metadata),
+        time_step=_read_time_step(image),
+        acquired=_read_acquired(image),
+        objective=_read_objective(metadata, image),
+        scenes=_read_scenes(image),
+        # A count of nanoseconds: docs/fidelity-czi.md has the evidence.
+        exposure=tuple(_scaled(value, 1e-9) for value in exposures),
+        times=_read_time_offsets(image),
     )
-    created = _date(_text(metadata, "Information/Document/CreationDate"))
+    created = _parse_date(_text(metadata, "Information/Document/CreationDate"))
     if facts.acquired is None and created is not None:
-        text = (
+        message = (
             f"the file has no date of acquisition; its document was created at {created}, "
             "which may be later"
         )
-        return facts, (Diagnostic("document-date", text),)
+        return facts, (Diagnostic("document-date", message),)
     return facts, ()
 
 
-def _metadata_element(text: str) -> ET.Element | None:
-    """Parse the parts that are read here; the experiment and the hardware settings are most of the text."""
-    parts = _sections(text)
-    if parts is not None:
+# ---------------------------------------------------------------- the sections
+
+
+def _parse_sections(text: str) -> ET.Element | None:
+    """Parse the needed sections; the experiment and the hardware settings are most of the text."""
+    sections = _cut_sections(text)
+    if sections is not None:
         try:
             # Inside of an element no entity can be declared.
-            return _parsed(f"<Metadata>{parts}</Metadata>")
+            return _parse_xml(f"<Metadata>{sections}</Metadata>")
         except ET.ParseError:
             # A tag inside a comment or CDATA may have misled the cut: the whole text decides.
             pass
     if declares_doctype(text):
         raise ValueError("it declares a document type, which CZI does not")
-    root = _parsed(text)
+    root = _parse_xml(text)
     return root if root.tag == "Metadata" else root.find("Metadata")
 
 
-def _sections(text: str) -> str | None:
-    """Cut the wanted children of ``Metadata`` out of the text; ``None`` where that is not plain."""
-    at = text.find("<Metadata>")
-    if at < 0 or declares_doctype(text):
+def _cut_sections(text: str) -> str | None:
+    """Cut the needed children of ``Metadata`` out of the text; ``None`` if that is not plain."""
+    start = text.find("<Metadata>")
+    if start < 0 or declares_doctype(text):
         return None
-    for end_of in (_first_end, _end_of):
-        found: list[str] = []
-        end = _cut(text, at + len("<Metadata>"), ("Metadata", SECTIONS), found, end_of)
+    for find_end in (_find_first_end, _find_matching_end):
+        parts: list[str] = []
+        inside = start + len("<Metadata>")
+        end = _cut_children(text, inside, ("Metadata", SECTIONS), parts, find_end)
         if end >= 0 and text[end : end + 99].lstrip().startswith("</ImageDocument>"):
-            return "".join(found)
+            return "".join(parts)
     return None
 
 
-def _cut(
+def _cut_children(
     text: str,
-    at: int,
-    parent: tuple[str, Wanted],
-    found: list[str],
-    end_of: Callable[[str, str, int], int],
+    position: int,
+    parent: tuple[str, Sections],
+    parts: list[str],
+    find_end: Callable[[str, str, int], int],
 ) -> int:
-    """Append the wanted children of the element that began before ``at``; say where it ends, or -1."""
-    while at >= 0:
-        tag = _TAG.search(text, at)
-        if tag is None or (tag.start() > at and not text[at : tag.start()].isspace()):
-            # A comment, say: what is a tag and what is not would have to be parsed.
+    """Append the needed children of the element that began before ``position``.
+
+    Returns the end of the element, or -1 if the text is not plain.
+    """
+    while position >= 0:
+        tag = _TAG.search(text, position)
+        if tag is None or (tag.start() > position and not text[position : tag.start()].isspace()):
+            # A comment, for example: only a parser can tell its tags from elements.
             return -1
         closing, name, empty = tag.groups()
         if closing:
             return tag.end() if name == parent[0] else -1
-        within = parent[1].get(name)
-        if within and not empty:
-            found.append(tag[0])
-            at = _cut(text, tag.end(), (name, within), found, end_of)
-            found.append(f"</{name}>")
-        else:
-            at = tag.end() if empty else end_of(text, name, tag.end())
-            if name in parent[1]:
-                found.append(text[tag.start() : at])
+        children = parent[1].get(name)
+        if children and not empty:
+            parts.append(tag[0])
+            position = _cut_children(text, tag.end(), (name, children), parts, find_end)
+            parts.append(f"</{name}>")
+            continue
+        position = tag.end() if empty else find_end(text, name, tag.end())
+        if name in parent[1]:
+            parts.append(text[tag.start() : position])
     return -1
 
 
-def _first_end(text: str, name: str, at: int) -> int:
-    """Find the first closing tag: too early where the element has its own name inside, and the walk then stumbles."""
+def _find_first_end(text: str, name: str, position: int) -> int:
+    """Find the first closing tag.
+
+    It comes too early if the element has its own name inside; the walk then fails, and
+    ``_find_matching_end`` is tried, which takes 5 times as long.
+    """
     close = f"</{name}>"
-    end = text.find(close, at)
+    end = text.find(close, position)
     return -1 if end < 0 else end + len(close)
 
 
-def _end_of(text: str, name: str, at: int) -> int:
-    """Find the end of an element that began before ``at``, or -1."""
+def _find_matching_end(text: str, name: str, position: int) -> int:
+    """Find the end of an element that began before ``position``, or -1."""
     close, depth = f"</{name}>", 1
     while depth:
-        end = text.find(close, at)
+        end = text.find(close, position)
         if end < 0:
             return -1
-        depth += text.count(f"<{name}>", at, end) - 1
-        if text.find(f"<{name} ", at, end) >= 0:
-            depth += len(re.findall(f"<{name}\\s[^>]*(?<!/)>", text[at:end]))
-        at = end + len(close)
-    return at
+        depth += text.count(f"<{name}>", position, end) - 1
+        if text.find(f"<{name} ", position, end) >= 0:
+            depth += len(re.findall(f"<{name}\\s[^>]*(?<!/)>", text[position:end]))
+        position = end + len(close)
+    return position
 
 
-def _parsed(text: str) -> ET.Element:
+def _parse_xml(text: str) -> ET.Element:
     try:
         return ET.fromstring(text)  # noqa: S314 - no entities
     except ET.ParseError:
@@ -189,21 +212,24 @@ def _parsed(text: str) -> ET.Element:
         return ET.fromstring(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text))  # noqa: S314
 
 
-# ---------------------------------------------------------------- small readers
+# ---------------------------------------------------------------- texts and numbers
 
 
 def _text(element: ET.Element | None, path: str) -> str | None:
-    found = None if element is None else element.find(path)
-    value = None if found is None or found.text is None else found.text.strip()
-    return value or None
+    child = None if element is None else element.find(path)
+    if child is None or child.text is None:
+        return None
+    return child.text.strip() or None
 
 
 def _number(text: str | None) -> float | None:
+    if not text:
+        return None
     try:
-        value = float(text) if text else None
+        value = float(text)
     except ValueError:
         return None
-    return value if value is None or math.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
 def _positive(text: str | None) -> float | None:
@@ -215,7 +241,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _first(values: list[T | None]) -> T | None:
+def _first(values: Iterable[T | None]) -> T | None:
     return next((value for value in values if value is not None), None)
 
 
@@ -226,50 +252,53 @@ def _channel_elements(image: ET.Element | None) -> list[ET.Element]:
     return [] if image is None else image.findall("Dimensions/Channels/Channel")
 
 
-def _channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Channel, ...]:
-    """Channels of the image; each fact from the image, else from the display settings of the same channel."""
+def _read_channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Channel, ...]:
+    """Read the channels of the image; missing facts come from the display of the same channel."""
     elements = _channel_elements(image)
     displays = metadata.findall("DisplaySetting/Channels/Channel")
     if not elements:
-        return tuple(_channel(element, None) for element in displays)
+        return tuple(_read_channel([element]) for element in displays)
     by_id = {element.get("Id"): element for element in displays if element.get("Id")}
     same_count = len(displays) == len(elements)
-    found = []
+    channels = []
     for index, element in enumerate(elements):
         display = by_id.get(element.get("Id"))
         if display is None and same_count:
             display = displays[index]
-        found.append(_channel(element, display))
-    return tuple(found)
+        sources = [element]
+        if display is not None:
+            sources.append(display)
+        channels.append(_read_channel(sources))
+    return tuple(channels)
 
 
-def _channel(element: ET.Element, display: ET.Element | None) -> Channel:
-    both = [element] if display is None else [element, display]
+def _read_channel(sources: list[ET.Element]) -> Channel:
+    """Read a channel from its elements, the more trusted one first."""
 
-    def either(read: Callable[[ET.Element], T | None]) -> T | None:
-        return _first([read(one) for one in both])
+    def read(reader: Callable[[ET.Element], T | None]) -> T | None:
+        return _first(map(reader, sources))
 
-    fluor = either(lambda e: _text(e, "Fluor")) or either(lambda e: _text(e, "DyeName"))
-    name = (
-        either(lambda e: (e.get("Name") or "").strip() or None)
-        or either(lambda e: _text(e, "ShortName"))
-        or fluor
-    )
+    fluor = read(lambda element: _text(element, "Fluor"))
+    if fluor is None:
+        fluor = read(lambda element: _text(element, "DyeName"))
+    name = read(lambda element: (element.get("Name") or "").strip() or None)
+    if name is None:
+        name = read(lambda element: _text(element, "ShortName")) or fluor
     return Channel(
         name=name,
-        color=either(lambda e: _color(_text(e, "Color"))),
-        emission=either(lambda e: _wavelength(e, "EmissionWavelength", "DyeMaxEmission")),
-        excitation=either(lambda e: _wavelength(e, "ExcitationWavelength", "DyeMaxExcitation")),
+        color=read(lambda element: _parse_color(_text(element, "Color"))),
+        emission=read(lambda e: _read_wavelength(e, "EmissionWavelength", "DyeMaxEmission")),
+        excitation=read(lambda e: _read_wavelength(e, "ExcitationWavelength", "DyeMaxExcitation")),
         fluor=fluor,
     )
 
 
-def _wavelength(element: ET.Element, *paths: str) -> float | None:
-    return _first([_positive(_text(element, path)) for path in paths])
+def _read_wavelength(element: ET.Element, *paths: str) -> float | None:
+    return _first(_positive(_text(element, path)) for path in paths)
 
 
-def _color(text: str | None) -> int | None:
-    """``#AARRGGBB`` or ``#RRGGBB`` to 0xRRGGBBAA."""
+def _parse_color(text: str | None) -> int | None:
+    """Turn ``#AARRGGBB`` or ``#RRGGBB`` into 0xRRGGBBAA."""
     digits = (text or "").lstrip("#")
     if not re.fullmatch("[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}", digits):
         return None
@@ -281,43 +310,45 @@ def _color(text: str | None) -> int | None:
 # ---------------------------------------------------------------- sizes and times
 
 
-def _pixel_size(metadata: ET.Element) -> PixelSize:
-    """Scaling/Items/Distance/Value is in metres."""
-    found: dict[str, float | None] = {}
+def _read_pixel_size(metadata: ET.Element) -> PixelSize:
+    """Read the sizes in micrometres; Scaling/Items/Distance/Value is in metres."""
+    sizes: dict[str, float | None] = {}
     for item in metadata.findall("Scaling/Items/Distance"):
-        found[item.get("Id", "")] = _scaled(_positive(_text(item, "Value")), 1e6)
-    return PixelSize(found.get("Z"), found.get("Y"), found.get("X"))
+        sizes[item.get("Id", "")] = _scaled(_positive(_text(item, "Value")), 1e6)
+    return PixelSize(sizes.get("Z"), sizes.get("Y"), sizes.get("X"))
 
 
-def _time_step(image: ET.Element | None) -> float | None:
-    """Seconds; CZI gives the interval of evenly spaced time points."""
-    increment = _text(image, "Dimensions/T/Positions/Interval/Increment") or _text(
-        image, "Dimensions/T/Interval/Increment"
-    )
-    return _positive(increment)
+def _read_time_step(image: ET.Element | None) -> float | None:
+    """Read the seconds between evenly spaced time points."""
+    increment = _text(image, "Dimensions/T/Positions/Interval/Increment")
+    return _positive(increment or _text(image, "Dimensions/T/Interval/Increment"))
 
 
-def _offsets(image: ET.Element | None) -> tuple[float, ...]:
+def _read_time_offsets(image: ET.Element | None) -> tuple[float, ...]:
     words = (_text(image, "Dimensions/T/Positions/List/Offsets") or "").split()
     values = [_number(word) for word in words]
-    return tuple(value for value in values if value is not None) if None not in values else ()
+    known = tuple(value for value in values if value is not None)
+    return known if len(known) == len(values) else ()
 
 
-def _acquired(image: ET.Element | None) -> str | None:
-    """Return the date of acquisition. That of the document is another fact: it may be a copy's."""
-    return _date(_text(image, "AcquisitionDateAndTime")) or _date(
-        _text(image, "Dimensions/T/StartTime")
-    )
+def _read_acquired(image: ET.Element | None) -> str | None:
+    """Read the date of acquisition.
 
-
-def _date(text: str | None) -> str | None:
-    """Return an ISO 8601 date; ``None`` for text that is none.
-
-    ZEN writes the first day of the calendar for an unknown date.
+    Document/CreationDate is none: it is the date at which the file was made, and a file that was
+    cut out of another one years later has it, too.
     """
-    if not text or text.startswith("0001-01-01"):
+    for path in ("AcquisitionDateAndTime", "Dimensions/T/StartTime"):
+        date = _parse_date(_text(image, path))
+        if date is not None:
+            return date
+    return None
+
+
+def _parse_date(text: str | None) -> str | None:
+    """Return the text if it is a date in ISO 8601; ``None`` otherwise."""
+    # ZEN writes the first day of the calendar for "unknown".
+    if text is None or text.startswith("0001-01-01"):
         return None
-    # ZEN writes seven digits of a second, which Python takes from 3.11 on.
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -325,15 +356,16 @@ def _date(text: str | None) -> str | None:
     return text
 
 
-def _objective(metadata: ET.Element, image: ET.Element | None) -> Objective | None:
+def _read_objective(metadata: ET.Element, image: ET.Element | None) -> Objective | None:
+    """Read the objective that the image refers to, or else the first one."""
     lenses = metadata.findall("Information/Instrument/Objectives/Objective")
-    reference = None if image is None else image.find("ObjectiveSettings/ObjectiveRef")
-    wanted = None if reference is None else reference.get("Id")
-    lens = next(
-        (one for one in lenses if wanted and one.get("Id") == wanted), lenses[0] if lenses else None
-    )
-    if lens is None:
+    if not lenses:
         return None
+    reference = None if image is None else image.find("ObjectiveSettings/ObjectiveRef")
+    identifier = None if reference is None else reference.get("Id")
+    lens = lenses[0]
+    if identifier:
+        lens = next((one for one in lenses if one.get("Id") == identifier), lens)
     return Objective(
         name=(lens.get("Name") or "").strip() or _text(lens, "Manufacturer/Model"),
         magnification=_positive(_text(lens, "NominalMagnification")),
@@ -345,33 +377,39 @@ def _objective(metadata: ET.Element, image: ET.Element | None) -> Objective | No
 # ---------------------------------------------------------------- scenes
 
 
-def _scenes(image: ET.Element | None) -> tuple[tuple[int, SceneFacts], ...]:
+def _read_scenes(image: ET.Element | None) -> tuple[tuple[int, SceneMetadata], ...]:
     if image is None:
         return ()
-    found = []
+    scenes = []
     for position, element in enumerate(image.findall("Dimensions/S/Scenes/Scene")):
         index = element.get("Index", "")
+        number = int(index) if index.isascii() and index.isdigit() and len(index) < 10 else position
         shape = element.find("Shape")
-        facts = SceneFacts(
-            name=(element.get("Name") or "").strip() or None,
-            shape=None if shape is None else (shape.get("Name") or "").strip() or None,
-            center=_pair(_text(element, "CenterPosition"))
-            or _position(element.find("Positions/Position")),
-            stage_z=_stage_z(element.find("Positions/Position")),
+        shape_name = None if shape is None else (shape.get("Name") or "").strip() or None
+        x_y, z = _read_stage_position(element)
+        facts = SceneMetadata(
+            name=(element.get("Name") or "").strip() or None, shape=shape_name, center=x_y, z=z
         )
-        found.append((int(index) if index.isascii() and index.isdigit() else position, facts))
-    return tuple(found)
+        scenes.append((number, facts))
+    return tuple(scenes)
 
 
-def _position(element: ET.Element | None) -> tuple[float, float] | None:
-    return None if element is None else _pair(f"{element.get('X', '')},{element.get('Y', '')}")
+def _read_stage_position(
+    scene: ET.Element,
+) -> tuple[tuple[float, float] | None, float | None]:
+    """Read the centre (x, y) of a scene, and its Z, in micrometres."""
+    position = scene.find("Positions/Position")
+    attributes = {} if position is None else position.attrib
+    x, y, z = (_number(attributes.get(letter)) for letter in "XYZ")
+    center = _parse_pair(_text(scene, "CenterPosition"))
+    if center is None and x is not None and y is not None:
+        center = (x, y)
+    return center, z
 
 
-def _stage_z(element: ET.Element | None) -> float | None:
-    return None if element is None else _number(element.get("Z"))
-
-
-def _pair(text: str | None) -> tuple[float, float] | None:
+def _parse_pair(text: str | None) -> tuple[float, float] | None:
     values = [_number(part) for part in (text or "").split(",")]
-    x, y = values if len(values) == 2 else (None, None)
+    if len(values) != 2:
+        return None
+    x, y = values
     return None if x is None or y is None else (x, y)

@@ -1,6 +1,7 @@
-"""The subblocks of a CZI whose directory is gone, found by walking its segments.
+"""The subblocks of a CZI whose directory is unusable, found by walking its segments.
 
-Rule kept here: only subblocks that lie wholly in the file count. One invalid subblock does not invalidate the rest.
+Rule kept here: one invalid subblock must not invalidate the rest; each one that is not whole is
+counted.
 """
 
 import struct
@@ -10,90 +11,123 @@ from aicsio import _codecs
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats.czi.directory import (
-    DIMENSION,
-    ENTRY_HEAD,
-    MOST_DIMENSIONS,
-    SEGMENT_HEAD,
+    DIMENSION_SIZE,
+    ENTRY_HEAD_SIZE,
+    MAX_DIMENSIONS,
+    SEGMENT_HEAD_SIZE,
+    LeftOut,
     Subblocks,
     keep_sound,
     parse_entries,
 )
 from aicsio.records import Source
 
+SCAN_STEP = 1 << 20
+"""Bytes searched at once for an identifier where the chain of segments is broken."""
+ENTRY_OFFSET = SEGMENT_HEAD_SIZE + 16
+"""Bytes from a subblock segment to its copy of the directory entry (section 2.4)."""
+
 
 def recover_by_scanning(
     reader: readers.Reader, source: Source, error: CorruptFileError
-) -> Subblocks:
-    """Find the subblocks without the directory; raise the directory's own error if there are none."""
+) -> tuple[Subblocks, LeftOut]:
+    """Find the subblocks without the directory.
+
+    Parameters
+    ----------
+    reader, source
+        The open file.
+    error
+        The fault of the directory.
+
+    Returns
+    -------
+    The whole subblocks, and the counts of the others by reason.
+
+    Raises
+    ------
+    CorruptFileError
+        ``error`` itself, when the file has no whole subblock or is remote: walking the segments
+        of a remote file would fetch all of it.
+    """
     if reader.remote or source.size is None:
         raise error
-    found = [
-        _whole_subblock(reader, at, source.size) for at in _subblock_segments(reader, source.size)
-    ]
-    entries = [entry for entry in found if entry is not None]
+    entries: list[bytes] = []
+    broken_positions: list[int] = []
+    for position in _walk_subblock_segments(reader, source.size):
+        entry = _read_whole_subblock(reader, position, source.size)
+        if entry is None:
+            broken_positions.append(position)
+        else:
+            entries.append(entry)
     if not entries:
         raise error
-    return _parsed(entries, source)
+    blocks, unusable = parse_entries(b"".join(entries), len(entries), 0, source)
+    # Messages name the entries inside of the segments: there is no directory.
+    blocks.entry_position = blocks.file_position + ENTRY_OFFSET
+    blocks, left_out = keep_sound(blocks, unusable, source)
+    left_out.total += len(broken_positions)
+    if broken_positions:
+        reason = "a segment that is cut off or damaged"
+        left_out.reasons.append((reason, len(broken_positions), broken_positions[0]))
+    if not len(blocks):
+        raise error
+    return blocks, left_out
 
 
-def _parsed(entries: list[bytes], source: Source) -> Subblocks:
-    blocks = parse_entries(b"".join(entries), len(entries), 0, source)
-    blocks.entry = blocks.position + SEGMENT_HEAD + 16
-    return keep_sound(blocks, source)[0]
+def _walk_subblock_segments(reader: readers.Reader, file_size: int) -> Iterator[int]:
+    """Yield the positions of subblock segments.
 
-
-def _subblock_segments(reader: readers.Reader, size: int) -> Iterator[int]:
-    """Walk from segment to segment; where the chain is broken, look for the next identifier."""
-    at = 0
-    while at + SEGMENT_HEAD <= size:
-        name, allocated = struct.unpack("<16sq", reader.read(at, 24))
-        known = (
-            name.startswith((b"ZISRAW", b"DELETED")) and 0 <= allocated <= size - at - SEGMENT_HEAD
-        )
-        if name.startswith(b"ZISRAWSUBBLOCK"):
-            yield at
-        if known:
-            at += SEGMENT_HEAD + allocated
+    Where the chain of segments is broken, the search goes on at the next identifier.
+    """
+    position = 0
+    while position + SEGMENT_HEAD_SIZE <= file_size:
+        identifier, allocated = struct.unpack("<16sq", reader.read(position, 24))
+        room = file_size - position - SEGMENT_HEAD_SIZE
+        is_segment = identifier.startswith((b"ZISRAW", b"DELETED")) and 0 <= allocated <= room
+        if identifier.startswith(b"ZISRAWSUBBLOCK"):
+            yield position
+        if is_segment:
+            position += SEGMENT_HEAD_SIZE + allocated
             continue
-        following = _next_identifier(reader, at + 1, size)
+        following = _find_identifier(reader, position + 1, file_size)
         if following is None:
             return
-        at = following
+        position = following
 
 
-def _next_identifier(reader: readers.Reader, start: int, size: int) -> int | None:
-    step = 1 << 20
-    for low in range(start, size, step):
-        chunk = reader.read(low, min(step + 8, size - low))
+def _find_identifier(reader: readers.Reader, start: int, file_size: int) -> int | None:
+    for low in range(start, file_size, SCAN_STEP):
+        # Eight bytes more, so that an identifier across two steps is seen.
+        chunk = reader.read(low, min(SCAN_STEP + 8, file_size - low))
         index = chunk.find(b"ZISRAW")
         if index >= 0:
             return low + index
     return None
 
 
-def _whole_subblock(reader: readers.Reader, at: int, size: int) -> bytes | None:
-    """Return the directory entry inside a subblock whose data lie wholly in the file, with its true position."""
-    if at + SEGMENT_HEAD + 256 > size:
+def _read_whole_subblock(reader: readers.Reader, position: int, file_size: int) -> bytes | None:
+    """Return the entry inside a subblock, with the segment's true position.
+
+    ``None`` if the segment is damaged or its pixels reach beyond the end of the file.
+    """
+    if position + SEGMENT_HEAD_SIZE + 256 > file_size:
         return None
-    head = reader.read(at, SEGMENT_HEAD + 256)
-    entry = SEGMENT_HEAD + 16
-    ndim: int = struct.unpack_from("<i", head, entry + 28)[0]
-    length = ENTRY_HEAD + DIMENSION * ndim
-    if (
-        head[entry : entry + 2] != b"DV"
-        or not 0 < ndim <= MOST_DIMENSIONS
-        or at + entry + length > size
-    ):
+    head = reader.read(position, SEGMENT_HEAD_SIZE + 256)
+    ndim: int = struct.unpack_from("<i", head, ENTRY_OFFSET + 28)[0]
+    entry_length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
+    if head[ENTRY_OFFSET : ENTRY_OFFSET + 2] != b"DV" or not 0 < ndim <= MAX_DIMENSIONS:
+        return None
+    if position + ENTRY_OFFSET + entry_length > file_size:
         return None
     try:
-        start, nbytes = _codecs.find_subblock_payload(head)
+        payload_start, payload_size = _codecs.find_subblock_payload(head)
     except CorruptFileError:
         return None
-    if at + start + nbytes > size:
+    if position + payload_start + payload_size > file_size:
         return None
-    found = (
-        head[entry : entry + length]
-        if entry + length <= len(head)
-        else reader.read(at + entry, length)
-    )
-    return found[:6] + struct.pack("<q", at) + found[14:]
+    entry_end = ENTRY_OFFSET + entry_length
+    entry = head[ENTRY_OFFSET:entry_end]
+    if entry_end > len(head):
+        entry = reader.read(position + ENTRY_OFFSET, entry_length)
+    return entry[:6] + struct.pack("<q", position) + entry[14:]

@@ -1,95 +1,124 @@
-"""Time stamps of a file -> seconds of the planes of a scene.
+"""Time stamps of a file -> times of its planes. Pure.
 
-Rule kept here: a list is taken only if its length fits, and times count from the first plane of the
-scene. A stamp of 0 after the first one is a plane that was not taken.
+Rule kept here: a list is taken only if its length fits; a stamp that was not taken is NaN. Times
+count from the first plane of the scene.
 """
 
+import itertools
 import math
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.records import Diagnostic, Dims
+from aicsio.records import Diagnostic
 
-Floats = npt.NDArray[np.float64]
-
-EVEN = 0.01
-"""Steps that differ by less than this part of their median are even: ZEN's own jitter is 0.2 %."""
+EVEN_STEPS = 0.01
+"""Relative difference of steps that still counts as even: stamps are taken by software, to 10 ms."""
 
 
-@attrs.frozen
-class SceneTimes:
-    """Times of one scene."""
+@attrs.frozen(eq=False)
+class FileTimes:
+    """Seconds of time points. Not a record: it holds an array."""
 
-    seconds: tuple[float, ...] = ()
-    """Of each position of T, since the first plane; NaN if not taken. Empty if unknown."""
-    step: float | None = None
-    """Seconds between positions of T; ``None`` if unknown or uneven."""
+    first: int
+    """Position of T in the file of the first row."""
+    inner: str
+    """``"Z"``, ``"C"`` or ``"S"`` if the list has a stamp for each of its positions, else ``""``."""
+    seconds: npt.NDArray[np.float64]
+    """Shape (T, positions of ``inner``)."""
+
+    def of_scene(self, scene_index: int, first: int, count: int) -> npt.NDArray[np.float64] | None:
+        """Return the rows of a scene, from its first plane on; ``None`` if some are missing."""
+        start = first - self.first
+        if start < 0 or start + count > len(self.seconds):
+            return None
+        seconds = self.seconds[start : start + count]
+        if self.inner == "S":
+            seconds = seconds[:, scene_index : scene_index + 1]
+        if not np.isfinite(seconds).any():
+            return None
+        return np.asarray(seconds - np.nanmin(seconds), np.float64)
 
 
-def fit_stamps(
-    stamps: tuple[float, ...], stored: Dims, first_t: int, scene: int, scene_count: int
-) -> SceneTimes | None:
-    """Assign the time stamps of a file to the positions of T of one scene.
+def fit_times(
+    stamps: tuple[float, ...],
+    ranges: dict[str, tuple[int, int]],
+    scene_count: int,
+    uri: str,
+) -> tuple[FileTimes | None, tuple[Diagnostic, ...]]:
+    """Find out which planes a list of time stamps belongs to.
 
     Parameters
     ----------
     stamps
-        Seconds, in the order of acquisition.
-    stored
-        Stored dims of the scene.
-    first_t
-        Position in the file of the first T of the scene.
-    scene
-        Position of the scene among the scenes of the file.
+        Seconds, in the order of the file.
+    ranges
+        First and last position in the file, per plane axis.
     scene_count
-        How many scenes the file has.
+        Number of scenes.
+    uri
+        The file, for diagnostics.
 
     Returns
     -------
-    SceneTimes or None
-        ``None`` if the length of the list fits neither T, nor T in each scene, nor all planes.
+    The times, or ``None`` if the length of the list fits nothing that is certain; diagnostics.
     """
-    count = stored.get("T", 1)
-    last_t = first_t + count
-    planes = math.prod(size for letter, size in stored.items() if letter not in "MYXS")
-    z_planes = count * stored.get("Z", 1)
-    if len(stamps) == last_t or (scene_count == 1 and count <= len(stamps) - first_t == count):
-        return _times(np.array(stamps[first_t:last_t]))
-    if scene_count > 1 and len(stamps) == last_t * scene_count:
+    if not stamps:
+        return None, ()
+    low, high = ranges.get("T", (0, 0))
+    time_count = high - low + 1
+    seconds = np.array([_not_taken_is_nan(index, value) for index, value in enumerate(stamps)])
+    if len(stamps) == high + 1:
+        return FileTimes(0, "", seconds[:, None]), ()
+    if len(stamps) == time_count:
+        return FileTimes(low, "", seconds[:, None]), ()
+    if scene_count > 1 and len(stamps) == time_count * scene_count:
         # ZEN visits all scenes before the next time point.
-        table = np.array(stamps).reshape(last_t, scene_count)
-        return _times(table[first_t:, scene])
-    if scene_count == 1 and first_t == 0 and len(stamps) in {planes, z_planes}:
-        # One stamp per plane, T slowest: a time point begins with its first plane. Bio-Formats
-        # numbers the stamps of such files so.
-        table = np.array(stamps).reshape(count, -1)
-        return _times(table[:, 0])
+        return FileTimes(low, "S", seconds.reshape(time_count, scene_count)), ()
+    per_time = len(stamps) // time_count
+    if scene_count == 1 and per_time * time_count == len(stamps):
+        inner = _find_inner_axis(per_time, ranges)
+        if inner is not None:
+            table = seconds.reshape(time_count, per_time)
+            if not inner:
+                # Z and C may be nested either way: only the start of each time point is certain.
+                table = table[:, :1]
+            message = f"{len(stamps)} time stamps are one per plane, in the order of acquisition"
+            return FileTimes(low, inner, table), (
+                Diagnostic("time-stamps-of-planes", message, uri),
+            )
+    message = (
+        f"{len(stamps)} time stamps fit neither {time_count} time points nor the planes of "
+        f"{scene_count} scenes; they are not used"
+    )
+    return None, (Diagnostic("time-stamps-length", message, uri),)
+
+
+def _not_taken_is_nan(index: int, seconds: float) -> float:
+    """ZEN leaves 0 for planes that were not taken; only the first may be taken at 0 s."""
+    if not math.isfinite(seconds) or (index > 0 and seconds == 0):
+        return math.nan
+    return seconds
+
+
+def _find_inner_axis(per_time: int, ranges: dict[str, tuple[int, int]]) -> str | None:
+    """Return the axis with as many positions, "" for all axes together, ``None`` if none fits."""
+    sizes = {letter: high - low + 1 for letter, (low, high) in ranges.items() if letter != "T"}
+    candidates = [letter for letter in "ZC" if sizes.get(letter, 1) == per_time > 1]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates or math.prod(sizes.values()) == per_time:
+        return ""
     return None
 
 
-def _times(stamps: Floats) -> SceneTimes:
-    seconds = stamps.copy()
-    seconds[1:][seconds[1:] == 0] = np.nan
-    seconds -= seconds[0]
-    return SceneTimes(tuple(seconds.tolist()), even_step(seconds))
-
-
-def even_step(seconds: Floats) -> float | None:
-    """Return the mean step of evenly spaced times; ``None`` if they are not."""
-    steps = np.diff(seconds)
-    steps = steps[np.isfinite(steps)]  # no step across a plane that was not taken
-    if not len(steps):
+def find_even_step(seconds: npt.NDArray[np.float64]) -> float | None:
+    """Return the step of evenly spaced times; ``None`` if they are uneven, or fewer than two."""
+    steps = [later - earlier for earlier, later in itertools.pairwise(seconds.tolist())]
+    steps = [step for step in steps if math.isfinite(step)]
+    if not steps:
         return None
-    mean = float(steps.mean())
-    return mean if mean > 0 and bool((np.abs(steps - mean) <= EVEN * mean).all()) else None
-
-
-def misfit(stamps: tuple[float, ...], stored: Dims, scenes: int) -> Diagnostic:
-    """Make the diagnostic for a list whose length fits nothing."""
-    dims = ", ".join(f"{letter}={size}" for letter, size in stored.items() if letter in "TCZ")
-    return Diagnostic(
-        "time-stamps-length",
-        f"the file has {len(stamps)} time stamps for {dims} in {scenes} scenes: they are not used",
-    )
+    mean = sum(steps) / len(steps)
+    even = mean > 0 and all(abs(step - mean) <= EVEN_STEPS * mean for step in steps)
+    return mean if even else None

@@ -287,7 +287,7 @@ def moved(data: bytes, *rows: int) -> bytes:
     blocks = read_index(identify(data)).subblocks
     changed = bytearray(data)
     for row in rows:
-        entry = int(blocks.entry[row])
+        entry = int(blocks.entry_position[row])
         changed[entry + 6 : entry + 14] = struct.pack("<q", 0)
     return bytes(changed)
 

@@ -29,8 +29,8 @@ TEXTS = [
 
 def whole(text: str, monkeypatch: pytest.MonkeyPatch) -> object:
     with monkeypatch.context() as patch:
-        patch.setattr(metadata, "_sections", lambda _: None)
-        return metadata.parse(text)
+        patch.setattr(metadata, "_cut_sections", lambda _: None)
+        return metadata.parse_metadata(text)
 
 
 @pytest.mark.parametrize("inside", TEXTS)
@@ -38,7 +38,7 @@ def test_the_cut_finds_what_the_whole_text_says(
     inside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = f'<?xml version="1.0"?><ImageDocument>\n<Metadata>{inside}</Metadata>\n</ImageDocument>'
-    facts, notes = metadata.parse(text)
+    facts, notes = metadata.parse_metadata(text)
     assert not notes
     assert (facts, notes) == whole(text, monkeypatch)
     assert [channel.name for channel in facts.channels] == ["right"]
@@ -51,4 +51,4 @@ def test_the_cut_finds_what_real_files_say(name: str, monkeypatch: pytest.Monkey
     except CorruptFileError:
         pytest.skip("a header alone")
     if text:
-        assert metadata.parse(text) == whole(text, monkeypatch)
+        assert metadata.parse_metadata(text) == whole(text, monkeypatch)

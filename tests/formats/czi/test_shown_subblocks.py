@@ -100,7 +100,7 @@ def test_scaled_colours_stay_in_order() -> None:
 def test_planes_at_a_coarser_size_are_reported() -> None:
     coarse = Block(noise(8, 8), {"Z": 1, "Y": 0, "X": 0}, (16, 16))
     handle = open_image(czi(Block(noise(16, 16), {"Z": 0, "Y": 0, "X": 0}), coarse))
-    assert "1 of 2 planes are stored at a coarser size" in notes(handle)["coarser-planes"]
+    assert "1 of 2 planes are stored" in notes(handle)["scaled-planes"]
 
 
 # ---------------------------------------------------------------- levels
@@ -223,7 +223,7 @@ def damaged(data: bytes, row: int, letter: str, field: int, value: int) -> bytes
     """
     blocks = read_index(identify(data)).subblocks
     changed = bytearray(data)
-    for entry in (int(blocks.entry[row]), int(blocks.position[row]) + 48):
+    for entry in (int(blocks.entry_position[row]), int(blocks.file_position[row]) + 48):
         (count,) = struct.unpack_from("<i", changed, entry + 28)
         names = [changed[entry + 32 + 20 * n : entry + 33 + 20 * n].decode() for n in range(count)]
         at = entry + 32 + 20 * names.index(letter) + field
@@ -255,7 +255,7 @@ def test_an_unsound_entry_is_counted_and_the_others_stay(
 
 def test_what_the_directory_lost_the_subblocks_still_have() -> None:
     data = bytearray(czi(*THREE))
-    entry = int(read_index(identify(bytes(data))).subblocks.entry[1])
+    entry = int(read_index(identify(bytes(data))).subblocks.entry_position[1])
     data[entry + 6 : entry + 14] = struct.pack("<q", 1 << 50)
     handle = open_image(bytes(data))
     assert np.array_equal(to_numpy(handle), [block.pixels for block in THREE])

@@ -1,0 +1,203 @@
+"""Scenes of the directory and metadata of the XML -> records. Pure.
+
+Rule kept here: a fact of the wrong length or of another scene is not used; a missing one is ``None``.
+"""
+
+from collections import Counter
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.formats.czi.directory import Subblocks, distinct
+from aicsio.formats.czi.metadata import CziMetadata, SceneMetadata
+from aicsio.formats.czi.scenes import SceneData
+from aicsio.formats.czi.times import FileTimes, find_even_step
+from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles
+
+UNKNOWN_SCENE = SceneMetadata()
+
+
+@attrs.define(eq=False)
+class FileFacts:
+    """Facts that all scenes share. Not a record: it holds arrays."""
+
+    metadata: CziMetadata
+    channels: dict[int, Channel]
+    """By position along C in the file."""
+    exposures: dict[int, float]
+    """Seconds, by position along C in the file."""
+    times: FileTimes | None
+    planes_have_times: bool
+    """Whether the subblocks hold times of their own, which ``read_planes`` reads."""
+
+    def of_scene(self, number: int | None) -> SceneMetadata:
+        """Return the metadata of a scene."""
+        return dict(self.metadata.scenes).get(number or 0, UNKNOWN_SCENE)
+
+
+def gather_facts(
+    blocks: Subblocks, metadata: CziMetadata, times: FileTimes | None, *, planes_have_times: bool
+) -> FileFacts:
+    """Assign the facts of the XML to positions of the directory."""
+    positions = _channel_positions(blocks, len(metadata.channels))
+    channels = dict(zip(positions, metadata.channels, strict=False))
+    exposures = {
+        position: seconds
+        for position, seconds in zip(positions, metadata.exposure, strict=False)
+        if seconds is not None
+    }
+    return FileFacts(metadata, channels, exposures, times, planes_have_times)
+
+
+def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
+    """Return the positions along C that the channels of the XML describe.
+
+    A file that was cut out of a larger one keeps the positions of the larger one in the directory,
+    and lists in the XML its own channels only.
+    """
+    if "C" in blocks.start:
+        positions = distinct(blocks.start["C"])
+        if positions and positions[-1] >= channel_count == len(positions):
+            return positions
+    return list(range(channel_count))
+
+
+def describe_scenes(data: tuple[SceneData, ...], facts: FileFacts) -> tuple[Scene, ...]:
+    """Describe all scenes of a file."""
+    names = name_scenes(data, facts.metadata)
+    return tuple(_describe(one, index, names[index], facts) for index, one in enumerate(data))
+
+
+def name_scenes(data: tuple[SceneData, ...], metadata: CziMetadata) -> list[str]:
+    """Name the scenes; the shape (well, region) is added where several share a name."""
+    by_number = dict(metadata.scenes)
+    scenes = []
+    for position, one in enumerate(data):
+        number = position if one.number is None and len(data) == 1 else one.number
+        scenes.append(UNKNOWN_SCENE if number is None else by_number.get(number, UNKNOWN_SCENE))
+    counts = Counter(scene.name for scene in scenes)
+    names = []
+    for position, scene in enumerate(scenes):
+        name = scene.name or scene.shape or f"Image:{position}"
+        if scene.name is not None and counts[scene.name] > 1 and scene.shape is not None:
+            name = f"{name}-{scene.shape}"
+        names.append(name)
+    return names
+
+
+def _describe(data: SceneData, index: int, name: str, facts: FileFacts) -> Scene:
+    stored = Dims("", ())
+    if data.levels:
+        stored = data.levels[0].stored
+    first = dict(data.first)
+    seconds = None
+    if facts.times is not None:
+        seconds = facts.times.of_scene(index, first.get("T", 0), stored.get("T", 1))
+    metadata = facts.metadata
+    scene = facts.of_scene(data.number)
+    size = _measure_pixel(metadata.pixel_size, data)
+    time_step = metadata.time_step
+    coordinates: tuple[Coordinate, ...] = ()
+    if seconds is not None and len(seconds) > 1:
+        starts = seconds[:, 0]
+        time_step = time_step or find_even_step(starts)
+        if np.isfinite(starts).all():
+            coordinates = (Coordinate("T", tuple(starts.tolist()), "s"),)
+    return Scene(
+        name=name,
+        levels=data.levels,
+        channels=_describe_channels(facts, first.get("C", 0), stored),
+        pixel_size=size,
+        time_step=time_step,
+        acquired=metadata.acquired,
+        objective=metadata.objective,
+        planes=_describe_planes(facts, scene, seconds, stored, first),
+        tiles=None if data.tiles is None else _add_stage(data.tiles, scene.center, size),
+        coordinates=coordinates,
+    )
+
+
+def _measure_pixel(size: PixelSize, data: SceneData) -> PixelSize:
+    """Return the size of a pixel of level 0, which may be stored at a coarser resolution only."""
+    y_scale, x_scale = data.base_scale
+    return attrs.evolve(
+        size,
+        Y=None if size.Y is None else size.Y * y_scale,
+        X=None if size.X is None else size.X * x_scale,
+    )
+
+
+def _describe_channels(facts: FileFacts, first: int, stored: Dims) -> tuple[Channel, ...]:
+    samples = stored.get("S", 1)
+    channels = []
+    for position in range(first, first + stored.get("C", 1)):
+        channel = facts.channels.get(position, Channel())
+        channels.append(attrs.evolve(channel, samples=samples))
+    return tuple(channels)
+
+
+# ---------------------------------------------------------------- facts of planes
+
+
+def _describe_planes(
+    facts: FileFacts,
+    scene: SceneMetadata,
+    seconds: npt.NDArray[np.float64] | None,
+    stored: Dims,
+    first: dict[str, int],
+) -> Planes | None:
+    """Describe the planes as far as the file does without its subblocks.
+
+    Times are left to ``read_planes`` where the subblocks hold their own: those of the attachment are
+    of time points, and a plane must not have two times.
+    """
+    inner = "" if facts.times is None else facts.times.inner.replace("S", "")
+    letters = "".join(letter for letter in "TCZ" if letter in stored and letter in "TC" + inner)
+    shape = tuple(stored[letter] for letter in letters)
+
+    def column(values: npt.NDArray[np.float64], axes: str) -> bytes:
+        """Repeat values along ``axes`` over all plane axes."""
+        lengths = [stored[letter] if letter in axes else 1 for letter in letters]
+        along = values.reshape(lengths)
+        return np.broadcast_to(along, shape).astype("<f8").tobytes()
+
+    columns: dict[str, bytes] = {}
+    if seconds is not None and "T" in stored and not facts.planes_have_times:
+        fits = not inner or (inner in stored and seconds.shape[1] == stored[inner])
+        columns["time"] = column(seconds if fits else seconds[:, :1], "T" + inner * fits)
+    first_channel = first.get("C", 0)
+    exposures = np.array(
+        [
+            facts.exposures.get(position, np.nan)
+            for position in range(first_channel, first_channel + stored.get("C", 1))
+        ]
+    )
+    if "C" in letters and np.isfinite(exposures).any():
+        columns["exposure"] = column(exposures, "C")
+    if scene.center is not None:
+        columns["x"] = column(np.array(scene.center[0]), "")
+        columns["y"] = column(np.array(scene.center[1]), "")
+    if scene.z is not None:
+        columns["z"] = column(np.array(scene.z), "")
+    return Planes(Dims(letters, shape), **columns) if columns else None
+
+
+def _add_stage(tiles: Tiles, center: tuple[float, float] | None, size: PixelSize) -> Tiles:
+    """Compute the stage position of the middle of each tile from the centre of the scene."""
+    if center is None or size.X is None or size.Y is None:
+        return tiles
+    return attrs.evolve(
+        tiles,
+        stage_x=_stage_positions(tiles.x, tiles.width, center[0], size.X),
+        stage_y=_stage_positions(tiles.y, tiles.height, center[1], size.Y),
+    )
+
+
+def _stage_positions(start: bytes, length: bytes, center: float, pixel: float) -> bytes:
+    first = np.frombuffer(start, "<i4").astype("<f8")
+    half = np.frombuffer(length, "<i4") / 2
+    span = (first + 2 * half).max() - first.min()
+    from_center = first + half - first.min() - span / 2
+    positions: bytes = (center + from_center * pixel).astype("<f8").tobytes()
+    return positions

@@ -1,0 +1,276 @@
+"""Plane axes of a scene: which plane each subblock belongs to. Pure.
+
+Rule kept here: a plane that only coarser subblocks hold is a plane; a position far from all others
+is damage, and removes its own subblock only.
+"""
+
+import math
+from collections.abc import Iterable
+
+import attrs
+import numpy as np
+
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats.czi.directory import (
+    SPECIFIED_LETTERS,
+    Bools,
+    Ints,
+    LeftOut,
+    Subblocks,
+    unknown_letters,
+)
+from aicsio.formats.czi.pixels import (
+    COMPRESSIONS,
+    IMAGE_COMPRESSIONS,
+    PIXEL_TYPES,
+    UNCOMPRESSED,
+)
+from aicsio.records import Diagnostic
+
+NOT_PLANE_LETTERS = "SMYX"
+"""S makes scenes, M orders tiles: neither multiplies the planes of a subblock."""
+OUTLIERS = 0.1
+"""Part of the subblocks that may lie far from the others and be left out; beyond it, the file is
+taken for damaged as a whole."""
+MAX_EXPANSION = 4096
+"""Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 3 000."""
+MAX_PLANES = 1 << 40
+"""Planes of a scene. A table of their indices is never made, but its products must fit 64 bits."""
+
+
+@attrs.define(eq=False)
+class PlaneGrid:
+    """The plane axes of a scene. Not a record: it lives while a file is opened."""
+
+    letters: tuple[str, ...]
+    """Slowest first."""
+    shape: tuple[int, ...]
+    """Positions along each."""
+    first: dict[str, int]
+    """Position in the file of index 0, per letter."""
+
+    def keys(self, blocks: Subblocks) -> Ints:
+        """Return the index of the plane of each subblock; a missing letter is index 0."""
+        keys = np.zeros(len(blocks), np.int64)
+        for letter, length in zip(self.letters, self.shape, strict=True):
+            indices = blocks.start[letter] - self.first[letter]
+            indices = np.where(blocks.present[letter], indices, 0)
+            keys = keys * length + indices
+        return keys
+
+
+def make_grid(blocks: Subblocks, *, tiles: bool) -> PlaneGrid:
+    """Find the plane axes of the subblocks of a scene.
+
+    Parameters
+    ----------
+    blocks
+        Subblocks of all levels.
+    tiles
+        Whether M becomes an axis.
+
+    Raises
+    ------
+    CorruptFileError
+        When the product of the axes is larger than any image.
+    """
+    letters = _plane_letters(blocks)
+    if tiles:
+        letters.insert(letters.index("B") + 1 if "B" in letters else 0, "M")
+    first = {}
+    shape = []
+    for letter in letters:
+        low = high = 0
+        if letter in blocks.start and blocks.present[letter].any():
+            positions = blocks.start[letter][blocks.present[letter]]
+            low, high = int(positions.min()), int(positions.max())
+        first[letter] = low
+        shape.append(high - low + 1)
+    return PlaneGrid(tuple(letters), tuple(shape), first)
+
+
+def _plane_letters(blocks: Subblocks) -> list[str]:
+    ordered = (*unknown_letters(blocks), *SPECIFIED_LETTERS)
+    return [
+        letter
+        for letter in ordered
+        if letter not in NOT_PLANE_LETTERS
+        and letter in blocks.start
+        and blocks.present[letter].any()
+    ]
+
+
+# ---------------------------------------------------------------- positions far from all others
+
+
+def drop_distant_planes(
+    blocks: Subblocks, left_out: LeftOut, letters: Iterable[str] | None = None
+) -> Subblocks:
+    """Leave out the subblocks whose position along an axis is far from all others.
+
+    Parameters
+    ----------
+    blocks
+        Subblocks of one scene.
+    left_out
+        Counts those that are left out.
+    letters
+        Axes to look at; ``None`` for the plane axes.
+
+    Raises
+    ------
+    CorruptFileError
+        When more than ``OUTLIERS`` of the subblocks are distant.
+    """
+    for letter in _plane_letters(blocks) if letters is None else letters:
+        while letter in blocks.present:
+            rows = np.flatnonzero(blocks.present[letter])
+            positions = blocks.start[letter][rows]
+            low, high = int(positions.min()), int(positions.max())
+            length = high - low + 1
+            if length <= 1024:
+                break
+            count = len(np.unique(positions))
+            # Real series have gaps: 128 positions per stored one allow for any that was kept.
+            if length <= 1024 + 128 * count:
+                break
+            reason = f"a position along {letter} far from all others"
+            message = f"expected positions along {letter}, found {count} spread over {length}"
+            distant = np.zeros(len(blocks), np.bool_)
+            distant[rows] = find_minority(positions)
+            blocks = drop_minority(blocks, distant, reason, message, left_out)
+    return blocks
+
+
+def find_minority(values: Ints) -> Bools:
+    """Return a mask of the smaller side of the largest gap between values."""
+    ordered = np.sort(values)
+    gap = int(np.argmax(np.diff(ordered)))
+    upper = values > ordered[gap]
+    return np.asarray(upper if 2 * upper.sum() <= len(values) else ~upper, np.bool_)
+
+
+def drop_minority(
+    blocks: Subblocks, distant: Bools, reason: str, message: str, left_out: LeftOut
+) -> Subblocks:
+    """Drop a few distant subblocks; raise ``CorruptFileError`` with ``message`` if they are many."""
+    if distant.sum() > OUTLIERS * len(blocks):
+        entry = int(blocks.entry_position[int(np.argmax(distant))])
+        raise CorruptFileError.at(left_out.uri, entry, message)
+    return left_out.drop(blocks, distant, reason)
+
+
+def check_plane_count(grid: PlaneGrid, blocks: Subblocks, uri: str) -> None:
+    """Raise ``CorruptFileError`` if the axes multiply to more planes than any image has."""
+    if math.prod(grid.shape) > MAX_PLANES:
+        message = f"expected an image, found {grid.shape} planes of {grid.letters}"
+        raise CorruptFileError.at(uri, int(blocks.entry_position[0]), message)
+
+
+# ---------------------------------------------------------------- several planes in a subblock
+
+
+@attrs.define(eq=False)
+class PlaneRows:
+    """Subblocks, one row per plane. Not a record: it lives while a file is opened."""
+
+    blocks: Subblocks
+    inner_index: Ints
+    """Index of the plane inside its subblock."""
+    inner_count: Ints
+    """Number of planes inside the subblock."""
+
+    def take(self, rows: "Bools | Ints | slice") -> "PlaneRows":
+        """Return some rows."""
+        return PlaneRows(self.blocks.take(rows), self.inner_index[rows], self.inner_count[rows])
+
+
+def split_planes(blocks: Subblocks, left_out: LeftOut, notes: list[Diagnostic]) -> PlaneRows:
+    """Give each plane of a subblock that holds several a row of its own.
+
+    The first dimension of an entry varies fastest (section 3.2), so the planes lie in the order of
+    the others.
+    """
+    counts = _count_planes(blocks)
+    blocks, counts = _drop_unreadable(blocks, counts, left_out)
+    too_many = (blocks.compression == UNCOMPRESSED) & (
+        counts * _plane_nbytes(blocks) > blocks.segment_size
+    )
+    too_many &= counts > 1
+    if too_many.any():
+        # Writers of pyramids give them the sizes of the whole scene: libCZI reads one plane, too.
+        counts = np.where(too_many, 1, counts)
+        message = (
+            f"{int(too_many.sum())} subblocks list more planes than their bytes can hold; "
+            "one plane of each is shown"
+        )
+        notes.append(Diagnostic("planes-in-subblock", message, left_out.uri))
+    if (counts == 1).all():
+        return PlaneRows(blocks, np.zeros(len(blocks), np.int64), np.ones(len(blocks), np.int64))
+    rows = np.repeat(np.arange(len(blocks)), counts)
+    first_rows = np.repeat(np.cumsum(counts) - counts, counts)
+    inner_index = np.arange(len(rows)) - first_rows
+    expanded = blocks.take(rows)
+    several = np.repeat(counts > 1, counts)
+    _shift_starts(expanded, inner_index, several)
+    return PlaneRows(expanded, inner_index, np.repeat(counts, counts))
+
+
+def _count_planes(blocks: Subblocks) -> Ints:
+    counts = np.ones(len(blocks), np.int64)
+    for letter in blocks.slot:
+        if letter not in NOT_PLANE_LETTERS:
+            # Sizes are below 2^24: without the bound a product of three could pass 2^63.
+            counts = np.minimum(counts * np.maximum(blocks.size[letter], 1), MAX_PLANES >> 8)
+    return counts
+
+
+def _plane_nbytes(blocks: Subblocks) -> Ints:
+    nbytes = blocks.stored_size["Y"] * blocks.stored_size["X"]
+    for number in np.unique(blocks.pixel_type):
+        pixel_type = PIXEL_TYPES[int(number)]
+        factor = pixel_type.samples * pixel_type.dtype.itemsize
+        nbytes = np.where(blocks.pixel_type == number, nbytes * factor, nbytes)
+    return nbytes
+
+
+def _drop_unreadable(blocks: Subblocks, counts: Ints, left_out: LeftOut) -> tuple[Subblocks, Ints]:
+    """Leave out the compressed subblocks whose planes no decoder gives back."""
+    if (counts == 1).all():
+        return blocks, counts
+    several = counts > 1
+    faults = []
+    for number in sorted(IMAGE_COMPRESSIONS):
+        name = COMPRESSIONS[number]
+        rows = several & (blocks.compression == number)
+        faults.append((f"several planes, and {name} stores one image", rows))
+    limit = MAX_EXPANSION * np.maximum(blocks.segment_size, 1)
+    rows = several & (blocks.compression != UNCOMPRESSED)
+    # Divided, because the product of counts and bytes could pass 2^63.
+    rows &= counts > limit // np.maximum(_plane_nbytes(blocks), 1)
+    faults.append(("more planes than its compressed bytes can hold", rows))
+    kept = np.ones(len(blocks), np.bool_)
+    if np.logical_or.reduce([rows for _, rows in faults]).all():
+        reason, rows = next(fault for fault in faults if fault[1].any())
+        raise UnsupportedFormatError(f"{left_out.uri}: subblocks with {reason}")
+    for reason, faulty in faults:
+        fresh = faulty & kept
+        if fresh.any():
+            left_out.count(blocks, fresh, reason)
+            kept &= ~faulty
+    return (blocks, counts) if kept.all() else (blocks.take(kept), counts[kept])
+
+
+def _shift_starts(expanded: Subblocks, inner_index: Ints, several: Bools) -> None:
+    """Add the position inside of the subblock to the start of each row, letter by letter."""
+    letters = [letter for letter in expanded.slot if letter not in NOT_PLANE_LETTERS]
+    slots = np.stack([expanded.slot[letter] for letter in letters], axis=1)
+    # Entries of one file list their dimensions in one order; damaged ones may not.
+    for order in np.unique(slots[several], axis=0):
+        rows = np.flatnonzero(several & (slots == order).all(axis=1))
+        rest = inner_index[rows]
+        for slot in np.argsort(order, kind="stable"):
+            letter = letters[int(slot)]
+            size = np.maximum(expanded.size[letter][rows], 1)
+            expanded.start[letter][rows] += rest % size
+            rest = rest // size

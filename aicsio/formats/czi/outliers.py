@@ -1,0 +1,54 @@
+"""Tiles that lie absurdly far from all others. Pure.
+
+Rule kept here: a few damaged positions remove their own tiles; many refuse the file.
+"""
+
+import numpy as np
+
+from aicsio.formats.czi.directory import LeftOut, Subblocks
+from aicsio.formats.czi.grid import drop_minority, find_minority
+
+BIGGEST_CANVAS = 1 << 28
+"""Pixels of a plane beyond which a canvas must be filled to some part: 268 million are 16 000 squared,
+which stage scans exceed only with tiles on most of it."""
+EMPTIEST = 4096
+"""Times that such a canvas may be larger than its tiles: a plate of 384 wells with one tile in each
+is 1 000 times as large as its tiles."""
+
+
+def drop_distant_tiles(blocks: Subblocks, left_out: LeftOut) -> Subblocks:
+    """Leave out the tiles without which the canvas of a scene has a plausible size.
+
+    Parameters
+    ----------
+    blocks
+        Subblocks of one scene.
+    left_out
+        Counts the tiles.
+
+    Raises
+    ------
+    CorruptFileError
+        When more than a tenth of the tiles is far from the others.
+    """
+    while len(blocks):
+        y, x = blocks.start["Y"], blocks.start["X"]
+        height = int((y + blocks.size["Y"]).max() - y.min())
+        width = int((x + blocks.size["X"]).max() - x.min())
+        # Python integers: the product of two damaged spans does not fit 64 bits.
+        area = height * width
+        filled = int((blocks.stored_size["Y"] * blocks.stored_size["X"]).sum())
+        if area <= BIGGEST_CANVAS or area <= EMPTIEST * filled:
+            break
+        # Both edges are compared: a damaged size reaches as far as a damaged position.
+        values = y + blocks.size["Y"] if height >= width else x + blocks.size["X"]
+        if np.ptp(values) == 0:
+            values = y if height >= width else x
+        message = (
+            f"expected tiles near each other, found {len(blocks)} on a canvas of {width} x {height}"
+        )
+        distant = np.ones(len(blocks), np.bool_)
+        if np.ptp(values):
+            distant = find_minority(values)
+        blocks = drop_minority(blocks, distant, "a position far from all others", message, left_out)
+    return blocks
