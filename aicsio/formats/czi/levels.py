@@ -22,9 +22,13 @@ class SizePair:
     """Logical and stored size of some subblocks of one scene, in pixels."""
 
     height: int
+    """Logical rows."""
     width: int
+    """Logical columns."""
     stored_height: int
+    """Stored rows."""
     stored_width: int
+    """Stored columns."""
 
     @property
     def ratio(self) -> float:

@@ -33,7 +33,7 @@ from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
 from aicsio.records.packed import PackedIntegers
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class SceneData:
     """Pixels of one scene, as the directory describes them. Not a record: it holds arrays."""
 
