@@ -103,8 +103,12 @@ def build_scenes(
     rows = _drop_overviews(rows, left_out)
     numbers = _scene_numbers(rows.blocks, source, notes)
     m = rows.blocks.start.get("M", np.zeros(len(rows.blocks), np.int64))
-    order = np.lexsort((m, numbers))
-    rows, numbers = rows.take(order), numbers[order]
+    same_scene = numbers[1:] == numbers[:-1]
+    in_order = (numbers[1:] > numbers[:-1]) | (same_scene & (m[1:] >= m[:-1]))
+    if not in_order.all():
+        # Sorting and copying 100 000 rows takes 30 ms; ZEN writes most files in order.
+        order = np.lexsort((m, numbers))
+        rows, numbers = rows.take(order), numbers[order]
     apart = tiles and bool((m > 0).any())
     context = FileContext(source, apart, _find_shared(rows), left_out, notes)
     scenes = []
@@ -198,7 +202,7 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
     for factor, selected in zip(level_factors, selections, strict=True):
         if not selected.any():
             continue
-        level_rows = rows.take(selected)
+        level_rows = rows if selected.all() else rows.take(selected)
         if context.tiles:
             canvas = place_tiles_apart(level_rows.blocks, factor)
         else:
