@@ -105,7 +105,7 @@ def scan_chunks(file: BinaryFile) -> ApngFile:
             _add_data(found, start + 4, length - 4)  # behind a sequence number
         elif kind == b"IEND":
             break
-        offset = start + length + 4
+        offset = start + length + 4  # behind the checksum
         file.seek(offset)
     return found
 
@@ -159,6 +159,7 @@ def describe(source: Source, _kind: str) -> Description:
         check_size(source, "PNG", found.canvas, np.dtype(np.uint8))
         first = decode_frame(file, found, frames[0])
         metadata, notes = pillow_engine.read_metadata(pillow_engine.open_pillow("PNG", file))
+    # All frames share the samples of the first: PLTE and tRNS stand before it.
     shape = (*found.canvas, *first.shape[2:])
     check_size(source, "PNG", shape, first.dtype)
     notes += _frame_notes(found, len(frames), shape)
@@ -251,6 +252,7 @@ class _ApngCursor:
         if self.position == 0 and dispose == DISPOSE_PREVIOUS:
             # There is nothing before the first frame: its region is cleared instead.
             dispose = DISPOSE_BACKGROUND
+        # Kept for dispose_op 2, which restores the region as it was before this frame.
         before = self._canvas[region].copy()
         pixels = decode_frame(self._file, self._found, frame)
         if frame.blend == BLEND_OVER:

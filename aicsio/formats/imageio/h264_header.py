@@ -26,6 +26,7 @@ def is_monochrome(extradata: bytes) -> bool:
     parameter_set = _find_parameter_set(extradata)
     if len(parameter_set) < 5 or parameter_set[1] not in HIGH_PROFILES:
         return False
+    # Emulation prevention bytes stand behind two zeros: none is in these few bits.
     bits = _Bits(parameter_set[4:])  # behind the header, profile, constraints and level
     bits.take_exp_golomb()  # seq_parameter_set_id
     return bits.take_exp_golomb() == MONOCHROME

@@ -1,9 +1,11 @@
 """Still images through imagecodecs, which keeps depth, sign and channels as stored.
 
 Rule kept here: the declared size is checked before anything is decoded. Where a header does not
-give shape and type, opening decodes the image once.
+give shape and type, opening decodes the first frame.
 """
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,13 +54,29 @@ SIZES: Mapping[str, Callable[[bytes], tuple[int, ...] | None]] = {
     "JPEGXR": jpegxr_size,
 }
 ANIMATED = frozenset({"JPEGXL", "AVIF"})
-"""Formats in which a first axis beyond an image is that of frames."""
+"""Formats with several frames."""
+BY_INDEX = frozenset({"JPEGXL"})
+"""Formats whose decoder reaches any frame at once: frame 299 of 300 as fast as frame 0.
+
+That of AVIF corrupts memory for any frame but the last (imagecodecs 2026.3.6): it decodes all.
+"""
+LARGEST_SEQUENCE = 1 << 30
+"""Bytes of a sequence that is decoded as a whole for each block of frames."""
+_SHAPE_OF_ALL = re.compile(r"[^.]shape=\(([\d, ]+)\)")
 WITH_PILLOW_METADATA = frozenset({"PNG", "JPEG2000", "AVIF"})
 """Formats whose headers pillow reads for EXIF, text and profiles."""
 
 
 def describe(source: Source, kind: str) -> Description:
-    """Check the declared size, then decode the image once for its shape and type."""
+    """Check the declared size, then decode the first frame for its shape and type.
+
+    Raises
+    ------
+    CorruptFileError
+        When the file is damaged, or declares more pixels than it can hold.
+    UnsupportedFormatError
+        When the pixels are no image.
+    """
     with translated(source, f"reading this {kind} image"), opened(source) as file:
         # Codecs of whole images need all bytes: no part of a file decodes alone.
         data = file.read()
@@ -73,10 +91,12 @@ def describe(source: Source, kind: str) -> Description:
         if kind in WITH_PILLOW_METADATA:
             pillow_metadata, notes = _pillow_metadata(source, kind, file)
             metadata |= pillow_metadata
-        pixels = _decode(kind, data)
-    # imagecodecs puts frames in front, and leaves out the axis of samples of gray.
-    moving = kind in ANIMATED and _is_animation(pixels)
-    count, shape = (pixels.shape[0], pixels.shape[1:]) if moving else (1, pixels.shape)
+        all_shape = _shape_of_all(kind, data)
+        if kind not in BY_INDEX and math.prod(all_shape) > LARGEST_SEQUENCE // 2:
+            raise UnsupportedFormatError(f"{source.uri!r} has too many frames to decode at once")
+        pixels = _decode(kind, data, 0, 1)[0]
+    count = all_shape[0] if all_shape[1:] == pixels.shape else 1
+    shape = pixels.shape
     if len(shape) not in {2, 3}:
         raise UnsupportedFormatError(f"{source.uri!r} has pixels of shape {shape}: no image")
     check_size(source, kind, shape, pixels.dtype)
@@ -86,12 +106,28 @@ def describe(source: Source, kind: str) -> Description:
         notes.append(("sample-meaning", f"S holds {meaning}"))
     dtype = pixels.dtype.newbyteorder("=")
     frames = Frames(source, "imagecodecs", kind, count, tuple(shape), dtype, mode)
-    return Description((FrameScene("Image:0", frames, moving),), metadata, tuple(notes))
+    return Description((FrameScene("Image:0", frames, count > 1),), metadata, tuple(notes))
 
 
-def _is_animation(pixels: Array) -> bool:
-    """Return whether the first axis is that of frames: (T, Y, X, S), or (T, Y, X) of gray."""
-    return pixels.ndim == 4 or (pixels.ndim == 3 and pixels.shape[-1] > 4)
+def _shape_of_all(kind: str, data: bytes) -> tuple[int, ...]:
+    """Return the shape of all frames without decoding them; empty where it is unknown.
+
+    imagecodecs has no function for it, and decoding all takes gigabytes for a few kilobytes of
+    blank frames. It compares a given output with dtype and shape before it decodes, and names them
+    in its error. Without such a message there is one frame.
+    """
+    if kind not in ANIMATED:
+        return ()
+    function, options = DECODERS[kind]
+    # The type is compared before the shape, so each is tried: a few microseconds.
+    for dtype in ("u1", "u2", "f4", "f2"):
+        try:
+            getattr(imagecodecs(), function)(data, out=np.empty((1,), dtype), **options)
+        except ValueError as error:
+            found = _SHAPE_OF_ALL.search(str(error))
+            if found:
+                return tuple(int(n) for n in found[1].split(",") if n.strip())
+    return ()
 
 
 def _pillow_metadata(source: Source, kind: str, file: Any) -> tuple[dict[str, Any], list[Note]]:
@@ -108,20 +144,29 @@ def _pillow_metadata(source: Source, kind: str, file: Any) -> tuple[dict[str, An
         return {}, [("no-metadata", f"pillow cannot read the metadata of this image: {reason}")]
 
 
-def _decode(kind: str, data: bytes) -> Array:
+def _decode(kind: str, data: bytes, start: int, stop: int) -> Array:
+    """Decode frames, stacked; a still image is one frame."""
     function, options = DECODERS[kind]
-    pixels: Array = np.asarray(getattr(imagecodecs(), function)(data, **options))
-    return pixels
+    decode = getattr(imagecodecs(), function)
+    if kind in BY_INDEX:
+        frames = [np.asarray(decode(data, index=n, **options)) for n in range(start, stop)]
+        return np.stack(frames)
+    pixels = np.asarray(decode(data, **options))
+    all_shape = _shape_of_all(kind, data)
+    # Gray frames have no axis of samples; no image has more than four of them.
+    is_sequence = len(all_shape) == 4 or (len(all_shape) == 3 and all_shape[-1] > 4)
+    if not is_sequence:
+        pixels = pixels[None]
+    return pixels[start:stop]
 
 
 def read_imagecodecs(frames: Frames, start: int, stop: int) -> Array:
-    """Decode an image, or the requested frames of an animation."""
+    """Decode an image, or the requested frames of a sequence."""
     with translated(frames.source, f"decoding this {frames.kind} image"):
         with opened(frames.source) as file:
-            pixels = _decode(frames.kind, file.read())
-        if frames.count == 1:
-            pixels = pixels[None]
-        # Frames build on each other, so all are decoded, whichever are requested.
-        chosen = pixels[start:stop]
-        check_shape(frames, chosen[0])
-        return chosen
+            data = file.read()
+        pixels = _decode(frames.kind, data, start, stop)
+        if len(pixels) != stop - start:
+            raise ValueError(f"it has fewer than {stop} frames")
+        check_shape(frames, pixels[0])
+        return pixels

@@ -216,6 +216,7 @@ def _count_frames(frames: Frames, name: str, stream: Any) -> FrameScene:
         raise CorruptFileError.at(
             frames.source.uri, None, "not one frame of this movie can be decoded"
         )
+    # The rate of the header is all that is known of their times.
     frames = attrs.evolve(frames, count=count)
     if not stream.average_rate:
         return FrameScene(name, frames, moving=True)
@@ -299,6 +300,7 @@ class _MovieCursor:
                         yield frame
 
     def read(self, start: int, stop: int) -> Array:
+        # Frames that the decoder skips stay in ``missing``, and are an error below.
         frames = self._frames
         out = np.zeros((stop - start, *frames.shape), frames.dtype)
         missing = set(range(start, stop))

@@ -236,7 +236,7 @@ def _fits_header(cards: dict[str, str], offset: int) -> RasterHeader:
     axis_count = int(cards.get("NAXIS", "0"))
     if axis_count < 2:
         raise UnsupportedFormatError("this FITS file has no image in its primary header")
-    # NAXIS1 is the fastest axis.
+    # NAXIS1 is the fastest axis. Further axes than those of an image are frames.
     sizes = [int(cards[f"NAXIS{n}"]) for n in range(axis_count, 0, -1)]
     *frame_sizes, rows, columns = sizes
     stored = np.dtype(FITS_TYPES[int(cards["BITPIX"])])

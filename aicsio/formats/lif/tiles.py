@@ -25,7 +25,7 @@ FARTHEST_FIELD = float(1 << 30)
 
 
 @attrs.frozen
-class TilePosition:
+class TileScanPosition:
     """One Tile element of a TileScanInfo."""
 
     x: float | None
@@ -61,7 +61,7 @@ class _Placement:
     stage_y: npt.NDArray[np.float64]
 
 
-def parse_tile_positions(image: ET.Element) -> tuple[TilePosition, ...]:
+def parse_tile_positions(image: ET.Element) -> tuple[TileScanPosition, ...]:
     """Return the tiles of a mosaic in the order of M."""
     info = image.find("./Attachment[@Name='TileScanInfo']")
     if info is None:
@@ -70,15 +70,15 @@ def parse_tile_positions(image: ET.Element) -> tuple[TilePosition, ...]:
     return tuple(_parse_tile(tile, turn) for tile in info.findall("Tile"))
 
 
-def _parse_tile(tile: ET.Element, turn: tuple[bool, bool, bool]) -> TilePosition:
+def _parse_tile(tile: ET.Element, turn: tuple[bool, bool, bool]) -> TileScanPosition:
     field_x, field_y = _parse_field(tile, "FieldX"), _parse_field(tile, "FieldY")
     # Fields count along the stage's axes, as positions do.
     column, row = turn_to_image(field_x, field_y, turn)
     stage_x, stage_y = as_number(tile.get("PosX")), as_number(tile.get("PosY"))
     if stage_x is None or stage_y is None:
-        return TilePosition(None, None, int(column), int(row))
+        return TileScanPosition(None, None, int(column), int(row))
     x, y = turn_to_image(to_micrometres(stage_x), to_micrometres(stage_y), turn)
-    return TilePosition(x, y, int(column), int(row))
+    return TileScanPosition(x, y, int(column), int(row))
 
 
 def _parse_field(tile: ET.Element, name: str) -> float:
@@ -145,7 +145,7 @@ def stitch(
 
 
 def _place_by_stage(
-    positions: tuple[TilePosition, ...], axes: tuple[Axis, ...]
+    positions: tuple[TileScanPosition, ...], axes: tuple[Axis, ...]
 ) -> _Placement | None:
     """Place tiles by their stage positions.
 
@@ -178,7 +178,7 @@ def _to_pixels(stage: npt.NDArray[np.float64], pixel: float) -> npt.NDArray[np.i
     return pixels
 
 
-def _place_by_field(positions: tuple[TilePosition, ...], stored: Dims) -> _Placement:
+def _place_by_field(positions: tuple[TileScanPosition, ...], stored: Dims) -> _Placement:
     fields = np.array([(tile.row, tile.column) for tile in positions], np.int64)
     top, left = ((fields - fields.min(axis=0)) * (stored["Y"], stored["X"])).T
     # A missing position becomes NaN.

@@ -1,6 +1,7 @@
 """Depth, sign and channels of images and movies; the right values are those that were encoded."""
 
 import io
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,33 @@ def test_frames_of_jpeg_xl_are_t() -> None:
     assert handle.dims.order == "TYXS"
     np.testing.assert_array_equal(to_numpy(handle), frames)
     np.testing.assert_array_equal(to_numpy(transpose_to(handle, "YXS", T=2)), frames[2])
+
+
+@pytest.mark.parametrize("codec", ["jpegxl", "avif"])
+@pytest.mark.parametrize("shape", [(5, 30, 40, 3), (5, 30, 40, 4)])
+def test_frames_of_sequences_are_t(codec: str, shape: tuple[int, ...]) -> None:
+    frames = noise("u2", *shape, bits=10)
+    if codec == "jpegxl":
+        data = bytes(imagecodecs.jpegxl_encode(frames, lossless=True, photometric="rgb"))
+    else:
+        data = bytes(imagecodecs.avif_encode(frames, level=100, bitspersample=10))
+    handle = open_image(data)
+    assert (handle.dims.order, handle.dtype) == ("TYXS", np.dtype("u2"))
+    np.testing.assert_array_equal(to_numpy(handle), frames)
+    np.testing.assert_array_equal(to_numpy(transpose_to(handle, "YXS", T=3)), frames[3])
+
+
+def test_blank_frames_are_counted_without_decoding_them() -> None:
+    """300 frames of 500 x 500 x 3 in nine kilobytes: decoded at once they would take 225 MB."""
+    frames = np.broadcast_to(np.uint8(0), (300, 500, 500, 3))
+    data = bytes(imagecodecs.jpegxl_encode(frames, lossless=True, photometric="rgb"))
+    assert len(data) < 20_000
+    tracemalloc.start()
+    handle = open_image(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert handle.dims.T == 300
+    assert peak < 20_000_000
 
 
 def test_a_jpeg_of_12_bits_and_a_lossless_one() -> None:
