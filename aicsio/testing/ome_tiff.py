@@ -1,7 +1,8 @@
 """Generators of legal TIFF files: OME-TIFF in one file or several, plain TIFF, ImageJ hyperstacks.
 
-``build`` makes the bytes of every file of a set, ``write`` puts them in a folder; ``patterns.pixels`` says what a
-reader must find in them. A description that no legal file answers to raises ``ValueError`` when it is made.
+``build`` makes the bytes of every file of a set, ``write`` puts them in a folder;
+``patterns.pixels`` says what a reader must find in them. A description that no legal file answers
+to raises ``ValueError`` when it is made.
 """
 
 import itertools
@@ -60,7 +61,8 @@ class TiffSpec:
     images: tuple[ImageSpec, ...] = (ImageSpec(),)
     """In file order."""
     flavour: Literal["ome", "plain", "imagej"] = "ome"
-    """``"ome"`` with OME-XML, ``"plain"`` with no description at all, ``"imagej"`` with that of ImageJ."""
+    """``"ome"`` with OME-XML, ``"plain"`` with no description at all, ``"imagej"`` with that of
+    ImageJ."""
     byte_order: ByteOrder = "<"
     """``"<"`` little endian, ``">"`` big endian."""
     big: bool = False
@@ -74,15 +76,18 @@ class TiffSpec:
     predictor: Literal[1, 2, 3] = 1
     """1 none; 2 horizontal, for whole numbers; 3 floating point."""
     shuffle: int | None = None
-    """Seed of a random order of the pages, which only TiffData undo; ``None`` for the order of the dimensions."""
+    """Seed of a random order of the pages, which only TiffData undo; ``None`` for the order of the
+    dimensions."""
     tiffdata: Literal["bare", "block", "each"] = "each"
     """OME only: one TiffData that says nothing, one for each image, or one for each plane."""
     files: int = 1
     """OME only: the pages are dealt out to this many files, which name each other."""
     companion: bool = False
-    """OME only: the OME-XML is in a file of its own, ``.companion.ome``; the others say ``BinaryOnly``."""
+    """OME only: the OME-XML is in a file of its own, ``.companion.ome``; the others say
+    ``BinaryOnly``."""
     one_directory: bool = False
-    """ImageJ only: one directory for the whole stack, as ImageJ writes stacks of more than 4 GiB."""
+    """ImageJ only: one directory for the whole stack, as ImageJ writes stacks of more than 4
+    GiB."""
 
     def __attrs_post_init__(self) -> None:
         for broken, why in _broken_rules(self):
@@ -174,7 +179,8 @@ def write(spec: TiffSpec, folder: Path, name: str | None = None) -> Path:
     folder
         Where; it exists.
     name
-        File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the suffix.
+        File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the
+        suffix.
 
     Returns
     -------
@@ -195,7 +201,8 @@ def build(spec: TiffSpec, name: str | None = None) -> dict[str, bytes]:
     spec
         What to make.
     name
-        File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the suffix.
+        File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the
+        suffix.
     """
     name = name or ("image.ome.tif" if spec.flavour == "ome" else "image.tif")
     shares = _shares(spec)

@@ -1,4 +1,7 @@
-"""Writers: images to files. Imports everything below the writers; formats and readers never import it."""
+"""Writers: images to files. Imports everything below the writers.
+
+Formats and readers never import it.
+"""
 
 from aicsio.writers._metadata.original_text import original_metadata
 from aicsio.writers.ome_tiff import WriteReport, write_ome_tiff, write_scenes

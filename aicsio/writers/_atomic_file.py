@@ -1,9 +1,10 @@
 """A file appears under its name whole, or not at all.
 
-Rule kept here: bytes go to a hidden file beside the target, which takes the name only when everything is on the disk.
-Whatever ends the block early (an error, Ctrl-C) removes the hidden file and leaves the target as it was. A process
-that is killed leaves its hidden file behind; it is locked while in use, so the next write of the same target knows
-an abandoned one and removes it.
+Rule kept here: bytes go to a hidden file beside the target, which takes the name only when
+everything is on the disk. Whatever ends the block early (an error, Ctrl-C) removes the hidden file
+and leaves the target as it was. A writer holds a lock on its hidden file from the moment it is made
+until it has the name, and touches no other: two writers of one target cannot take each other's file.
+A killed process leaves its hidden file without a lock; the next write of the same target removes it.
 """
 
 import contextlib
@@ -25,17 +26,18 @@ from aicsio.errors import WriteError
 if sys.platform != "win32":
     import fcntl
 
-_ATTEMPTS = 100
+_MAX_ATTEMPTS = 100
+"""Names that are tried: each attempt fails only if another writer of the target acts in between."""
 _FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Output:
-    """The new file: written at any offset, from any thread."""
+    """The new file: any thread writes at any offset. Not a record: it holds an open file."""
 
     def __init__(self, fd: int, path: str) -> None:
         self.fd = fd
         self.path = path
-        self._turn = threading.Lock()
+        self._seek_lock = threading.Lock()
 
     def write_at(self, offset: int, data: bytes | npt.NDArray[Any]) -> None:
         """Write all of ``data``, which is bytes or a C-contiguous array.
@@ -45,40 +47,48 @@ class Output:
         WriteError
             When the disk is full, or takes no bytes for another reason.
         """
-        rest = memoryview(data if isinstance(data, bytes) else data.reshape(-1).view(np.uint8).data)
+        octets = data if isinstance(data, bytes) else data.reshape(-1).view(np.uint8).data
+        remaining = memoryview(octets)
         try:
-            while rest:
-                done = self._write_some(offset, rest)
-                offset, rest = offset + done, rest[done:]
+            # One call may write less than requested: 2 GiB at most on Linux, less on a full disk.
+            while remaining:
+                count = self._write_some(offset, remaining)
+                offset, remaining = offset + count, remaining[count:]
         except OSError as error:
             _refuse(self.path, error)
 
     def _write_some(self, offset: int, data: memoryview) -> int:
         if hasattr(os, "pwrite"):
             return os.pwrite(self.fd, data, offset)
-        with self._turn:
+        with self._seek_lock:
             os.lseek(self.fd, offset, os.SEEK_SET)
             return os.write(self.fd, data)
 
     def reserve(self, nbytes: int) -> None:
-        """Ask for room on the disk: writing is faster then, and a disk that is too small says so at once.
+        """Reserve space on the disk, so that a disk that is too small refuses before pixels are read.
 
         Raises
         ------
         WriteError
-            When there is no room.
+            When there is no space.
         """
         if not hasattr(os, "posix_fallocate"):
             return
         try:
             os.posix_fallocate(self.fd, 0, nbytes)
         except OSError as error:
+            # Any other error means that this file system cannot reserve, not that it cannot write.
             if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
                 _refuse(self.path, error)
-            # Any other answer says that this file system cannot reserve, not that it cannot write.
 
     def finish(self, nbytes: int, *, sync: bool) -> None:
-        """Cut the file to its length and, if asked, wait until it is on the disk."""
+        """Cut the file to its length and, with ``sync``, wait until it is on the disk.
+
+        Raises
+        ------
+        WriteError
+            When the disk refuses.
+        """
         try:
             os.ftruncate(self.fd, nbytes)
             if sync:
@@ -89,40 +99,65 @@ class Output:
 
 def _refuse(path: str, error: OSError) -> NoReturn:
     reason = error.strerror or str(error)
-    raise WriteError(
-        f"cannot write {path!r}: {reason}. What was there before is as it was"
-    ) from error
+    raise WriteError(f"cannot write {path!r}: {reason}. The previous file is as it was") from error
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
     """Return the absolute path that will be written, links followed.
 
+    Parameters
+    ----------
+    path
+        As the caller gave it.
+    overwrite
+        Whether an existing file may be replaced.
+
     Raises
     ------
     WriteError
-        For a URL, a folder, a folder that is not there, and a file that is there unless ``overwrite``.
+        When the path is a URL, a folder, no path of this system (a NUL, a loop of links, a name that is too long),
+        or in a folder that does not exist; when the file exists and ``overwrite`` is false.
     """
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     if "://" in name:
         raise WriteError(
             f"cannot write to {name!r}: give a path of this machine, and copy the file from there"
         )
-    target = os.path.realpath(os.path.expanduser(name)) if name else ""
+    if not name:
+        raise WriteError("cannot write to '': give a file name, such as 'image.ome.tiff'")
+    try:
+        target = os.path.realpath(os.path.expanduser(name))
+        status = _status(target)  # realpath returns the first link of a loop, stat refuses it
+    except OSError as error:
+        raise WriteError(f"cannot write {name!r}: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL, or characters that the system cannot encode
+        raise WriteError(
+            f"cannot write {name!r}: it is no path of this system ({error})"
+        ) from error
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise WriteError(f"cannot write {name!r}: there is no folder {folder!r}; make it first")
-    if os.path.isdir(target):
+    if status is None:
+        return target
+    if stat.S_ISDIR(status.st_mode):
         raise WriteError(
             f"cannot write {name!r}: it is a folder; add a file name, such as 'image.ome.tiff'"
         )
-    if os.path.lexists(target):
-        if not stat.S_ISREG(os.stat(target).st_mode):
-            raise WriteError(f"cannot write {name!r}: it is a device or pipe, not a file")
-        if not overwrite:
-            raise WriteError(
-                f"{name!r} exists: pass overwrite=True to replace it, or give another path"
-            )
+    if not stat.S_ISREG(status.st_mode):
+        raise WriteError(f"cannot write {name!r}: it is a device or pipe, not a file")
+    if not overwrite:
+        raise WriteError(
+            f"{name!r} exists: pass overwrite=True to replace it, or give another path"
+        )
     return target
+
+
+def _status(target: str) -> os.stat_result | None:
+    """Return the status of a file; ``None`` where there is none. Other errors, such as a loop, raise."""
+    try:
+        return os.stat(target)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 @contextlib.contextmanager
@@ -141,56 +176,99 @@ def replacing(target: str, *, overwrite: bool, sync: bool) -> Iterator[Output]:
     Raises
     ------
     WriteError
-        When the file cannot be made, or another one took the name meanwhile.
+        When the file cannot be made, or another file took the name meanwhile.
     """
-    fd, hidden = _create(target)
+    hidden = _create(target)
     try:
         try:
-            yield Output(fd, target)
-        finally:
-            os.close(fd)
-        _take_name(hidden, target, overwrite=overwrite)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(hidden)
-        raise
+            yield Output(hidden.fd, target)
+            _take_name(hidden, target, overwrite=overwrite)
+        except BaseException:
+            hidden.remove()
+            raise
+    finally:
+        # The lock goes with the descriptor: only now may other writers touch a file of that name.
+        hidden.close()
     if sync:
         _sync_folder(os.path.dirname(target))
 
 
-def _create(target: str) -> tuple[int, str]:
+class _HiddenFile:
+    """The file that one writer fills and has locked. Not a record: it holds an open file."""
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.fd = fd
+        self.path = path
+        self._is_open = True
+
+    def close(self) -> None:
+        """Close the file, once: its number may belong to another file by the second call."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self.fd)
+
+    def has_its_name(self) -> bool:
+        """Whether the path still leads to this file."""
+        return not self._is_open or _is_at(self.fd, self.path)
+
+    def remove(self) -> None:
+        """Remove this file, and no other that has its name by now."""
+        if sys.platform == "win32":
+            self.close()  # an open file cannot be removed; nobody else can remove it before either
+        if self.has_its_name():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                os.unlink(self.path)
+
+
+def _create(target: str) -> _HiddenFile:
+    """Make a hidden file that this writer has locked.
+
+    Raises
+    ------
+    WriteError
+        When the folder refuses a new file.
+    """
     folder, name = os.path.split(target)
     # A digest, because the name itself may already be as long as the file system allows.
-    stem = os.path.join(
-        folder, f".aicsio-{hashlib.blake2b(os.fsencode(name), digest_size=6).hexdigest()}"
-    )
-    hidden = f"{stem}.part"
+    digest = hashlib.blake2b(os.fsencode(name), digest_size=6).hexdigest()
+    stem = os.path.join(folder, f".aicsio-{digest}")
+    path = f"{stem}.part"
     try:
-        for _ in range(_ATTEMPTS):
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                fd = os.open(hidden, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+                fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
             except FileExistsError:
-                if not _remove_abandoned(hidden):
-                    hidden = f"{stem}-{secrets.token_hex(4)}.part"
+                if not _remove_abandoned(path):
+                    path = f"{stem}-{secrets.token_hex(4)}.part"
                 continue
-            try:
-                if _lock(fd, wait=True) and not _is_at(fd, hidden):
-                    os.close(fd)  # someone took it for an abandoned one between the two calls
-                    continue
-                if os.path.exists(target) and hasattr(os, "fchmod"):
-                    os.fchmod(fd, stat.S_IMODE(os.stat(target).st_mode))
-            except BaseException:  # Ctrl-C too: what was made goes again
-                os.close(fd)
-                os.unlink(hidden)
-                raise
-            return fd, hidden
+            hidden = _HiddenFile(fd, path)
+            if _own(hidden, target):
+                return hidden
     except OSError as error:
         _refuse(target, error)
     raise WriteError(f"cannot write {target!r}: no name for a temporary file is free in {folder!r}")
 
 
+def _own(hidden: _HiddenFile, target: str) -> bool:
+    """Lock a new hidden file and give it the target's permissions.
+
+    ``False`` where another writer took it for an abandoned one before it was locked.
+    """
+    try:
+        if _lock(hidden.fd, wait=True) and not hidden.has_its_name():
+            hidden.close()
+            return False
+        if os.path.exists(target) and hasattr(os, "fchmod"):
+            os.fchmod(hidden.fd, stat.S_IMODE(os.stat(target).st_mode))
+    except BaseException:  # Ctrl-C too: nothing is left behind
+        hidden.remove()
+        hidden.close()
+        raise
+    return True
+
+
 def _remove_abandoned(hidden: str) -> bool:
-    """Remove a hidden file that nobody writes any more; say whether the name is free."""
+    """Remove a hidden file that no writer has locked; return whether the name is free."""
     try:
         if sys.platform == "win32":
             os.unlink(hidden)  # which the system refuses while a writer has it open
@@ -211,7 +289,10 @@ def _remove_abandoned(hidden: str) -> bool:
 
 
 def _lock(fd: int, *, wait: bool) -> bool:
-    """Mark the file as in use until it is closed; ``False`` where someone else has it or locks are unknown."""
+    """Mark the file as in use until it is closed.
+
+    ``False`` where someone else has it or locks are unknown.
+    """
     if sys.platform == "win32":
         return False
     try:
@@ -228,20 +309,42 @@ def _is_at(fd: int, path: str) -> bool:
         return False
 
 
-def _take_name(hidden: str, target: str, *, overwrite: bool) -> None:
+def _take_name(hidden: _HiddenFile, target: str, *, overwrite: bool) -> None:
+    """Give the hidden file its name, while it is locked.
+
+    Raises
+    ------
+    WriteError
+        When another file took the name and may not be replaced, or the hidden file is gone.
+    """
+    if sys.platform == "win32":
+        hidden.close()  # an open file cannot be renamed
+    if not hidden.has_its_name():
+        raise WriteError(
+            f"cannot write {target!r}: another process removed its temporary file {hidden.path!r}. "
+            "The previous file is as it was"
+        )
     try:
-        if overwrite or not _link(hidden, target):
-            os.replace(hidden, target)
+        if sys.platform != "win32":
+            # Network file systems report a full disk when a descriptor is closed. The lock stays: it
+            # belongs to both descriptors.
+            os.close(os.dup(hidden.fd))
+        if overwrite or not _link(hidden.path, target):
+            os.replace(hidden.path, target)
     except FileExistsError as error:
         raise WriteError(
-            f"{target!r} appeared while it was being written, and is as it was: pass overwrite=True to replace it"
+            f"{target!r} appeared while it was being written, and is as it was: pass overwrite=True "
+            "to replace it"
         ) from error
     except OSError as error:
         _refuse(target, error)
 
 
 def _link(hidden: str, target: str) -> bool:
-    """Take the name only if it is free, in one step of the file system; ``False`` where it knows no such step."""
+    """Take the name only if it is free, in one step of the file system.
+
+    ``False`` where it knows no such step.
+    """
     try:
         os.link(hidden, target)
     except FileExistsError:

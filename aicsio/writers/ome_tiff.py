@@ -42,7 +42,8 @@ class WriteReport:
     bigtiff: bool
     """Whether it is BigTIFF."""
     not_kept: tuple[Diagnostic, ...]
-    """Metadata of the image that is not in the file; ``where`` is the scene, or its OME-XML element."""
+    """Metadata of the image that is not in the file; ``where`` is the scene, or its OME-XML
+    element."""
     levels: int = 1
     """Resolution levels of the first scene in the file, the full one included."""
     reader_limits: tuple[Diagnostic, ...] = ()
@@ -61,25 +62,29 @@ def write_ome_tiff(
 ) -> WriteReport:
     """Write the pixels in focus and their metadata as OME-TIFF.
 
-    The image is streamed: memory does not grow with its size. The file appears under its name when it is complete;
-    an error, a full disk or Ctrl-C leaves the previous file as it was. The same call gives the same bytes.
+    The image is streamed: memory does not grow with its size. The file appears under its name when
+    it is complete; an error, a full disk or Ctrl-C leaves the previous file as it was. The same
+    call gives the same bytes.
 
     Parameters
     ----------
     handle
-        An opened image with T, C, Z, Y, X, S or fewer of them, in any order. The planes keep the order of T, C and Z;
-        Y, X and the samples S of a pixel go last. Left out, the call returns a step.
+        An opened image with T, C, Z, Y, X, S or fewer of them, in any order. The planes keep the
+        order of T, C and Z; Y, X and the samples S of a pixel go last. Left out, the call returns a
+        step.
     path
-        Path of the file, customarily with the suffix ``.ome.tiff``. A suffix of another format raises.
+        Path of the file, customarily with the suffix ``.ome.tiff``. A suffix of another format
+        raises.
     scenes
-        Indices or names of the scenes to write into the one file, or ``"all"``; each as it is stored, at full
-        resolution. By default the image in focus. For parts of several scenes see ``write_scenes``.
+        Indices or names of the scenes to write into the one file, or ``"all"``; each as it is
+        stored, at full resolution. By default the image in focus. For parts of several scenes see
+        ``write_scenes``.
     **options
-        Keys of ``aicsio.writers.WriteOptions``: ``compression``, ``compression_level``, ``predictor``, ``tile``,
-        ``levels``, ``downsample``, ``dtype`` and ``modulo`` for the pixels; ``scene_names``, ``channel_names``,
-        ``channel_colors``, ``pixel_size``, ``time_step``, ``acquired``, ``description``, ``ome`` and
-        ``original_metadata`` for the metadata; ``bigtiff``, ``overwrite``, ``sync``, ``workers`` and ``progress``
-        for the file.
+        Keys of ``aicsio.writers.WriteOptions``: ``compression``, ``compression_level``,
+        ``predictor``, ``tile``, ``levels``, ``downsample``, ``dtype`` and ``modulo`` for the
+        pixels; ``scene_names``, ``channel_names``, ``channel_colors``, ``pixel_size``,
+        ``time_step``, ``acquired``, ``description``, ``ome`` and ``original_metadata`` for the
+        metadata; ``bigtiff``, ``overwrite``, ``sync``, ``workers`` and ``progress`` for the file.
 
     Returns
     -------
@@ -91,10 +96,12 @@ def write_ome_tiff(
     ArgumentTypeError
         When an option has another type than ``WriteOptions`` states, or is none of them.
     DimensionError
-        When the image has dimensions that OME-TIFF lacks; the message shows how to pick or fold them.
+        When the image has dimensions that OME-TIFF lacks; the message shows how to pick or fold
+        them.
     WriteError
-        When the file exists, its name promises another format, OME has no such pixel type, or the disk refuses; when
-        ``scenes`` are requested of a handle that shows something else than one stored scene.
+        When the file exists, its name promises another format, OME has no such pixel type, or the
+        disk refuses; when ``scenes`` are requested of a handle that shows something else than one
+        stored scene.
     SceneError
         When a requested scene does not exist.
     CorruptFileError, SourceError
@@ -127,8 +134,8 @@ def write_scenes(
 ) -> WriteReport:
     """Write what several handles show as the scenes of one OME-TIFF.
 
-    Each becomes a scene with its own dimensions, type and channels, in the order given. They may come from one file or
-    from many.
+    Each becomes a scene with its own dimensions, type and channels, in the order given. They may
+    come from one file or from many.
 
     Parameters
     ----------
@@ -218,7 +225,10 @@ def _write_file(
     description: bytes,
     options: WriteOptions,
 ) -> tuple[int, bool]:
-    """Write pixels, then directories, then the header; return the length, and whether it is BigTIFF."""
+    """Write pixels, then directories, then the header.
+
+    Return the length, and whether it is BigTIFF.
+    """
     pages = [level for job in jobs for level in job.levels]
     limit = _classic_limit(jobs, pages, description, options["bigtiff"])
     tables = stream.write_pixels(
@@ -253,7 +263,9 @@ def _classic_limit(
     description: bytes,
     bigtiff: bool | str,
 ) -> int | None:
-    """Return the offset that pixels must not reach in classic TIFF; ``None`` where BigTIFF is allowed.
+    """Return the offset that pixels must not reach in classic TIFF.
+
+    ``None`` where BigTIFF is allowed.
 
     Raises
     ------
@@ -294,7 +306,8 @@ def _requested_scenes(handle: ImageHandle, scenes: Any) -> list[ImageHandle]:
         )
     if handle.array != handle.level_array(handle.scene_index, 0):
         raise WriteError(
-            f"scenes={scenes!r} are written as they are stored, but this handle shows {handle.dims} "
+            f"scenes={scenes!r} are written as they are stored, but this handle shows "
+            f"{handle.dims} "
             f"of level {handle.level} of one scene: pass the handle as open_image gave it, or show "
             "each scene as you want it, as in write_scenes([transpose_to(select_scene(h, i), "
             "'CYX', T=0, Z=0) for i in (0, 1)], path)"

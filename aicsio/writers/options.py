@@ -1,7 +1,9 @@
-"""The options of every writer of OME-TIFF: one documented table for functions, command line and legacy face.
+"""The options of every writer of OME-TIFF.
 
-Rule kept here: `WriteOptions` is the only list of options, `DEFAULTS` the only list of defaults. The
-writers receive a complete table of plain Python values: numpy scalars, dtypes and ints for
+One documented table for functions, command line and legacy face.
+
+Rule kept here: `WriteOptions` is the only list of options, `DEFAULTS` the only list of defaults.
+The writers receive a complete table of plain Python values: numpy scalars, dtypes and ints for
 floats are converted here. `checked` refuses unknown names and wrong types by the signature that
 `takes_options` gives a writer.
 """
@@ -42,44 +44,52 @@ ModuloChoice: TypeAlias = Mapping[str, str] | Literal["auto"] | None
 
 
 class WriteOptions(TypedDict, total=False):
-    """Options of ``write_ome_tiff``, ``write_scenes``, ``AICSImage.save`` and ``imwrite``; all have defaults."""
+    """Options of ``write_ome_tiff``, ``write_scenes``, ``AICSImage.save`` and ``imwrite``.
+
+    All have defaults.
+    """
 
     compression: CompressionName | None
-    """``"zlib"`` (default) and ``"lzw"``: every reader decodes them. ``"zstd"`` decodes faster; tifffile, libtiff from
-    4.0.10 and Bio-Formats 7 read it. ``None`` stores raw pixels: the fastest to write, and they can be memory-mapped.
-    ``"jpeg"`` is lossy; uint8, gray or RGB. ``"jpeg2000"`` (integers of 8 and 16 bits) is lossless unless
-    ``compression_level`` is given. ``"jpegxl"`` (uint8, uint16, float32) is lossless and the smallest; tifffile and
-    this library read it."""
+    """``"zlib"`` (default) and ``"lzw"``: every reader decodes them. ``"zstd"`` decodes faster;
+    tifffile, libtiff from 4.0.10 and Bio-Formats 7 read it. ``None`` stores raw pixels: the fastest
+    to write, and they can be memory-mapped. ``"jpeg"`` is lossy; uint8, gray or RGB. ``"jpeg2000"``
+    (integers of 8 and 16 bits) is lossless unless ``compression_level`` is given. ``"jpegxl"``
+    (uint8, uint16, float32) is lossless and the smallest; tifffile and this library read it."""
     compression_level: int | None
-    """Effort of zlib (0 to 12), zstd (1 to 22) and JPEG XL (2 to 9), by default a small one; quality of JPEG (1 to
-    100, default 90); quality of JPEG 2000 in decibels, such as 45, by default lossless."""
+    """Effort of zlib (0 to 12), zstd (1 to 22) and JPEG XL (2 to 9), by default a small one;
+    quality of JPEG (1 to 100, default 90); quality of JPEG 2000 in decibels, such as 45, by default
+    lossless."""
     predictor: bool | Literal["auto"]
-    """Whether zlib, zstd and lzw store differences of neighbouring pixels. ``"auto"`` (default): for integers
-    (predictor 2). ``True``: for floats too (predictor 3); smooth ones get smaller, but Bio-Formats cannot read them."""
+    """Whether zlib, zstd and lzw store differences of neighbouring pixels. ``"auto"`` (default):
+    for integers (predictor 2). ``True``: for floats too (predictor 3); smooth ones get smaller, but
+    Bio-Formats cannot read them."""
     tile: int | tuple[int, int] | Literal["auto"] | None
-    """Side of square tiles in pixels, or (height, width), multiples of 16. ``None`` for strips. ``"auto"`` (default):
-    512 for pyramids and for compressed planes larger than this, else strips."""
+    """Side of square tiles in pixels, or (height, width), multiples of 16. ``None`` for strips.
+    ``"auto"`` (default): 512 for pyramids and for compressed planes larger than this, else
+    strips."""
     levels: int | Literal["auto"]
-    """Number of resolution levels, the full one included (default 1); each has half the height and width of the one
-    before, rounded up. ``"auto"``: until one fits into a tile. Levels are computed while the pixels are written,
-    whatever levels the source has, and stored as SubIFDs."""
+    """Number of resolution levels, the full one included (default 1); each has half the height and
+    width of the one before, rounded up. ``"auto"``: until one fits into a tile. Levels are computed
+    while the pixels are written, whatever levels the source has, and stored as SubIFDs."""
     downsample: Literal["auto", "mean", "mode", "nearest"]
-    """Pixels of smaller levels: ``"mean"`` of all pixels they cover, halves rounded to even, NaN where one is NaN;
-    ``"mode"``, the most frequent of two by two, level by level, the first of equals; ``"nearest"``, the upper left
-    one. ``"auto"`` (default): the mode for bool and indexed pixels, else the mean."""
+    """Pixels of smaller levels: ``"mean"`` of all pixels they cover, halves rounded to even, NaN
+    where one is NaN; ``"mode"``, the most frequent of two by two, level by level, the first of
+    equals; ``"nearest"``, the upper left one. ``"auto"`` (default): the mode for bool and indexed
+    pixels, else the mean."""
     dtype: str | DType | type | None
-    """Type to convert to: a numpy name, dtype or type. Integers that do not fit raise; they never wrap around.
-    By default the type of the pixels; bool is stored as uint8."""
+    """Type to convert to: a numpy name, dtype or type. Integers that do not fit raise; they never
+    wrap around. By default the type of the pixels; bool is stored as uint8."""
     modulo: ModuloChoice
-    """Where dimensions without a place in OME go: ``{"H": "T"}`` folds H into T, as its faster part, and adds a Modulo
-    annotation; one each into T, C and Z. ``"auto"`` chooses. By default such dimensions raise, except those that an
-    OME-TIFF already had folded."""
+    """Where dimensions without a place in OME go: ``{"H": "T"}`` folds H into T, as its faster
+    part, and adds a Modulo annotation; one each into T, C and Z. ``"auto"`` chooses. By default
+    such dimensions raise, except those that an OME-TIFF already had folded."""
     scene_names: str | Sequence[str] | None
     """One name for each scene, in place of the source's."""
     channel_names: Sequence[str] | None
     """One name for each channel, in place of the source's; every scene gets them."""
     channel_colors: Sequence[ColorValue] | None
-    """``"#RRGGBB"``, ``"#RRGGBBAA"``, 0xRRGGBBAA or ``None`` for each channel; every scene gets them."""
+    """``"#RRGGBB"``, ``"#RRGGBBAA"``, 0xRRGGBBAA or ``None`` for each channel; every scene gets
+    them."""
     pixel_size: PixelSize | None
     """Micrometres between the pixels that are written, in place of the source's."""
     time_step: float | None
@@ -89,18 +99,19 @@ class WriteOptions(TypedDict, total=False):
     description: str | None
     """A text about the image, in place of the source's."""
     ome: "ome_types.OME | str | None"
-    """A whole OME document, an object of ome_types or a text, in place of all metadata of the source: one Image for
-    each scene, of the sizes that are written. The other options override it."""
+    """A whole OME document, an object of ome_types or a text, in place of all metadata of the
+    source: one Image for each scene, of the sizes that are written. The other options override
+    it."""
     original_metadata: bool
-    """Whether to keep the metadata text of a source that is not OME-TIFF, such as the XML of a CZI, as an annotation
-    (default ``False``); ``aicsio.writers.original_metadata`` reads it back."""
+    """Whether to keep the metadata text of a source that is not OME-TIFF, such as the XML of a CZI,
+    as an annotation (default ``False``); ``aicsio.writers.original_metadata`` reads it back."""
     bigtiff: bool | Literal["auto"]
     """``"auto"`` (default): BigTIFF when the file would exceed 4 GiB less 32 MiB."""
     overwrite: bool
     """Whether to replace an existing file (default ``False``)."""
     sync: bool
-    """Whether to wait until the file is on the disk before it takes its name (default ``True``). ``False`` is faster;
-    a power cut may then lose the file."""
+    """Whether to wait until the file is on the disk before it takes its name (default ``True``).
+    ``False`` is faster; a power cut may then lose the file."""
     workers: int | None
     """Number of threads, at least 1; by default one for each core, at most 8."""
     progress: Callable[[int, int], object] | None
@@ -145,8 +156,8 @@ def takes_options(function: Callable[P, R]) -> Callable[P, R]:
     Returns
     -------
     Callable
-        The same function for callers. ``inspect.signature`` and ``help`` list the options with their defaults, so
-        that ``checked`` compares names and types with them.
+        The same function for callers. ``inspect.signature`` and ``help`` list the options with
+        their defaults, so that ``checked`` compares names and types with them.
     """
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

@@ -1,4 +1,6 @@
-"""Names of targets: a name that promises another format is refused, so that no TIFF hides behind it.
+"""Names of targets.
+
+A name that promises another format is refused, so that no TIFF hides behind it.
 
 Rule kept here: the last suffix decides. A TIFF suffix, no suffix and an unknown suffix are free; a
 suffix of another image, movie, array or document format is not. `write_ome_tiff`, `write_scenes`,
@@ -45,8 +47,10 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
         "a picture",
         _PICTURE_CALL,
         (
-            "png apng jpg jpeg jpe jfif jif bmp dib gif webp jp2 j2k j2c jpc jpx jpf jph jxl jxr wdp hdp "
-            "avif avifs heic heif hif ico icns tga pcx ppm pgm pbm pnm pfm pam sgi rgb rgba bw psd psb "
+            "png apng jpg jpeg jpe jfif jif bmp dib gif webp jp2 j2k j2c jpc jpx jpf jph jxl jxr "
+            "wdp hdp "
+            "avif avifs heic heif hif ico icns tga pcx ppm pgm pbm pnm pfm pam sgi rgb rgba bw "
+            "psd psb "
             "exr hdr qoi svg dds xbm xpm iff ilbm ras eps"
         ),
     ),
@@ -63,7 +67,8 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
         "a file of a microscope maker",
         "",
         (
-            "czi zvi lsm lif lof xlef lei nd2 nd dv r3d oib oif oir vsi ets ims svs scn ndpi ndpis mrxs "
+            "czi zvi lsm lif lof xlef lei nd2 nd dv r3d oib oif oir vsi ets ims svs scn ndpi "
+            "ndpis mrxs "
             "bif qptiff stk vms vmu isyn isyntax sld sldy dm3 dm4 spe liff ipl ipm flex mvd2 acff"
         ),
     ),
@@ -113,7 +118,7 @@ def other_format_of(path: str | os.PathLike[str]) -> OtherFormat | None:
     >>> other_format_of("cells.ome.tiff") is None
     True
     """
-    name = os.fspath(path).rstrip("/" + os.sep)
+    name = os.fsdecode(path).rstrip("/" + os.sep)
     stem, suffix = os.path.splitext(name)
     row = _FORMATS.get(suffix[1:].lower())
     if row is None:
@@ -156,6 +161,7 @@ def refuse_other_format(path: str | os.PathLike[str]) -> None:
     if other.alternative:
         advice += f"; {other.alternative}"
     raise WriteError(
-        f"{os.fspath(path)!r} names {other.format} ({other.suffix}), but this call writes OME-TIFF: "
+        f"{os.fsdecode(path)!r} names {other.format} ({other.suffix}), but this call writes "
+        "OME-TIFF: "
         f"{advice}"
     )

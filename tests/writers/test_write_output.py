@@ -1,5 +1,6 @@
 """A file appears whole or not at all: errors, full disks, Ctrl-C, kills and rivals."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -103,7 +104,7 @@ def test_a_full_disk(
     if call == "replace":
         monkeypatch.setattr(os, "link", full)
     with pytest.raises(
-        WriteError, match=r"No space left on device\. What was there before is as it was"
+        WriteError, match=r"No space left on device\. The previous file is as it was"
     ) as caught:
         write_ome_tiff(failing(99), target, overwrite=True, compression=compression)
     assert isinstance(caught.value.__cause__, OSError)
@@ -234,7 +235,7 @@ def test_a_relative_path_and_a_link_that_leads_nowhere(
     ("name", "told"),
     [
         ("no/a.ome.tiff", "make it first"),
-        ("", "no folder"),
+        ("", "give a file name"),
         (".", "it is a folder"),
         ("s3://bucket/a.ome.tiff", "a path of this machine"),
     ],
@@ -359,6 +360,84 @@ def test_a_name_taken_between_two_calls_is_not_written_to(
     assert stolen
     assert tifffile.imread(report.path).shape == (20, 60, 70)
     assert [path.name for path in tmp_path.iterdir()] == ["a.ome.tiff"]
+
+
+@posix
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize("second_fails", [True, False])
+def test_a_second_writer_cannot_take_the_file_of_the_first(
+    overwrite: bool, second_fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second starts when the first is about to give its file the name, which is when a lock was lost."""
+    target = str(tmp_path / "a.ome.tiff")
+    call = "replace" if overwrite else "link"
+    take_name = getattr(os, call)
+    names: list[str] = []
+
+    def start_second(*args: str) -> None:
+        monkeypatch.setattr(os, call, take_name)
+        names.extend(path.name for path in tmp_path.iterdir())
+        with (
+            contextlib.suppress(BrokenError),
+            _atomic_file.replacing(target, overwrite=True, sync=False) as output,
+        ):
+            output.write_at(0, b"second")
+            if second_fails:
+                raise BrokenError
+        names.extend(path.name for path in tmp_path.iterdir())
+        take_name(*args)
+
+    monkeypatch.setattr(os, call, start_second)
+    with (
+        contextlib.suppress(WriteError),
+        _atomic_file.replacing(target, overwrite=overwrite, sync=False) as output,
+    ):
+        output.write_at(0, b"first")
+    assert names
+    # Without overwrite, the second writer's file is there first and stays.
+    expected = b"second" if not second_fails and not overwrite else b"first"
+    assert Path(target).read_bytes() == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ome.tiff"]
+
+
+@posix
+def test_a_hidden_file_that_vanishes_is_an_error_and_no_empty_target(tmp_path: Path) -> None:
+    target = tmp_path / "a.ome.tiff"
+    target.write_bytes(b"before")
+    writer = _atomic_file.replacing(str(target), overwrite=True, sync=False)
+    writer.__enter__()
+    (hidden,) = tmp_path.glob(".aicsio-*")
+    hidden.unlink()
+    hidden.write_bytes(b"of another")
+    with pytest.raises(WriteError, match="another process removed its temporary file"):
+        writer.__exit__(None, None, None)
+    assert target.read_bytes() == b"before"
+    assert hidden.read_bytes() == b"of another"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("loop", "Too many levels of symbolic links"),
+        ("loop/a.ome.tiff", "Too many levels of symbolic links"),
+        ("a\0.ome.tiff", "no path of this system"),
+        ("\ud800.ome.tiff", "no path of this system"),
+        ("x" * 300 + ".tiff", "File name too long"),
+        ("file/a.ome.tiff", "there is no folder"),
+        ("", "give a file name"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_target_that_is_no_place_is_an_error_of_ours(
+    name: str, message: str, overwrite: bool, tmp_path: Path
+) -> None:
+    os.symlink("loop", tmp_path / "loop")
+    (tmp_path / "file").touch()
+    path = f"{tmp_path}/{name}" if name else ""
+    with pytest.raises(WriteError, match=message):
+        write_ome_tiff(failing(99), path, overwrite=overwrite)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
 
 
 KILLED = """

@@ -258,7 +258,10 @@ def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
 
 
 def _frame(handle: ImageHandle, array: LazyArray, picks: Mapping[str, Pick]) -> Frame | None:
-    """Return where points of full resolution go; ``None`` where rows or columns are picked unevenly."""
+    """Return where points of full resolution go.
+
+    ``None`` where rows or columns are picked unevenly.
+    """
     rows, columns = _as_range(picks.get("Y", 0)), _as_range(picks.get("X", 0))
     if rows is None or columns is None:
         return None

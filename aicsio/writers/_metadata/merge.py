@@ -1,9 +1,9 @@
 """The whole OME of a source, merged into the OME of the file that is written from it.
 
 Rule kept here: the text that the records make is complete before; here the rest of the source's
-document joins it: instruments, settings, annotations, regions, people, plates. Where a record agrees
-with the document, the document's own words and units stay. Identifiers are unique, references lead
-somewhere, and the result is valid against the schema; dropped metadata is reported.
+document joins it: instruments, settings, annotations, regions, people, plates. Where a record
+agrees with the document, the document's own words and units stay. Identifiers are unique,
+references lead somewhere, and the result is valid against the schema; dropped metadata is reported.
 """
 
 from collections import ChainMap
@@ -115,7 +115,8 @@ def _read_document(text: str, source: SourceImage) -> Document:
     Raises
     ------
     CorruptFileError
-        When no transform leads to that schema, or it describes another number of images than were found.
+        When no transform leads to that schema, or it describes another number of images than were
+        found.
     """
     root, version = schema.upgrade(text)
     pairs = [
@@ -127,7 +128,8 @@ def _read_document(text: str, source: SourceImage) -> Document:
     images = document_of(parsed).images if pairs else ()
     if not len(images) == len(pairs) == source.image_count:
         raise CorruptFileError(
-            f"it describes {len(pairs)} images in schema {version}, and {source.image_count} scenes were found"
+            f"it describes {len(pairs)} images in schema {version}, and {source.image_count} "
+            "scenes were found"
         )
     letters_of = {
         identity: {modulo_letter(element) for element in elements}
@@ -142,7 +144,10 @@ def _drop_same_objectives(
     images: Sequence[OmeImage],
     sources: Sequence[SourceImage | None],
 ) -> None:
-    """Remove the objectives that the records made where the documents have the same: theirs have more fields."""
+    """Remove the objectives that the records made where the documents have the same.
+
+    Theirs have more fields.
+    """
     instruments = {one.get("ID"): one for one in root.findall(tag("Instrument"))}
     elements = root.findall(tag("Image"))
     for index, source in enumerate(sources):
@@ -289,7 +294,10 @@ class _Merge:
     # ------------------------------------------------------------ regions of interest
 
     def _add_regions_of_image(self, source: SourceImage, regions: Mapping[str, Tree]) -> None:
-        """Write the regions of an image as they lie on it; a region that images share is written for each."""
+        """Write the regions of an image as they lie on it.
+
+        A region that images share is written for each.
+        """
         if source in self.document.regions:
             return  # the image is written twice, its regions once
         image, _ = self.document.pairs[source.number]
@@ -315,7 +323,10 @@ class _Merge:
     def _add_region(
         self, region: Tree, source: SourceImage | None, indices: merge_rois.PositionIndices
     ) -> str | None:
-        """Write a region; return its new identifier, or ``None`` where none of its shapes is left."""
+        """Write a region.
+
+        Return its new identifier, or ``None`` where none of its shapes is left.
+        """
         document = self.document
         own_ids = self.identifiers.assign(merge_elements.definitions(region))
         ids = ChainMap(own_ids, document.ids)

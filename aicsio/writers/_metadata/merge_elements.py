@@ -1,4 +1,6 @@
-"""Elements of one OME document on their way into another: references, new identifiers, clean copies.
+"""Elements of one OME document on their way into another.
+
+References, new identifiers, clean copies.
 
 Rule kept here: functions of trees that know nothing of images. An element with a reference that
 leads nowhere is left out, so that it cannot come to mean something else.
@@ -110,7 +112,10 @@ class Identifiers:
         self._last_number: defaultdict[str, int] = defaultdict(int)
 
     def assign(self, keys: Iterable[Key]) -> dict[Key, str]:
-        """Choose identifiers that the schema allows and that nothing else has; those that do stay."""
+        """Choose identifiers that the schema allows and that nothing else has.
+
+        Those that do stay.
+        """
         return {key: self._choose(*key) for key in keys}
 
     def _choose(self, kind: str, old: str) -> str:
@@ -179,7 +184,10 @@ def copy_element(
 
 
 def _copy_foreign(element: Tree) -> Tree:
-    """Copy the value of an annotation; Modulo leaves the namespace of OME, where its Label would be a region."""
+    """Copy the value of an annotation.
+
+    Modulo leaves the namespace of OME, where its Label would be a region.
+    """
     new = copy.deepcopy(element)
     new.tail = None
     if name_of(new) == "Modulo":
@@ -213,7 +221,10 @@ def remove_children(parent: Tree, names: Collection[str]) -> None:
 
 
 def put(parent: Tree, child: Tree, order: Sequence[str]) -> None:
-    """Add a child in the order of the schema: after those of its name, before those of later names."""
+    """Add a child in the order of the schema.
+
+    After those of its name, before those of later names.
+    """
     name = name_of(child)
     later = set(order[order.index(name) + 1 :]) if name in order else set()
     # From the end: an image or a document may have thousands of children before.

@@ -1,4 +1,6 @@
-"""One Image element of a source's document, merged into the Image of the file: settings, channels, planes.
+"""One Image element of a source's document, merged into the Image of the file.
+
+Settings, channels, planes.
 
 Rule kept here: a record that differs from the document has the last word; where they agree, the
 document's own words and units stay.
@@ -43,7 +45,8 @@ class SourceImage:
     image_count: int
     """Number of images that the document should have."""
     positions: tuple[tuple[str, tuple[int, ...] | None], ...]
-    """For T, C and Z the position in the source of each position in the file; ``None`` where that is unknown."""
+    """For T, C and Z the position in the source of each position in the file; ``None`` where that
+    is unknown."""
     frame: Frame | None
     """The map of its points; ``None`` where there is none."""
     scene: str
@@ -75,10 +78,14 @@ class Document:
     dangling: dict[Key, None] = attrs.Factory(dict)
     """References that led nowhere in the source."""
     regions: dict[SourceImage, dict[str, str | None]] = attrs.Factory(dict)
-    """For each image, the new identifiers of its regions; ``None`` for a region without shapes on it."""
+    """For each image, the new identifiers of its regions; ``None`` for a region without shapes on
+    it."""
 
     def lost(self, key: Key) -> None:
-        """Remember a reference that leads nowhere; one to a part of an unwritten image is no loss."""
+        """Remember a reference that leads nowhere.
+
+        One to a part of an unwritten image is no loss.
+        """
         if key not in self.defined:
             self.dangling[key] = None
 
@@ -86,7 +93,10 @@ class Document:
 def assign_image_identifiers(
     ids: dict[Key, str], pair: tuple[Tree, Tree], index: int, channels: tuple[int, ...] | None
 ) -> None:
-    """Name an image, its pixels and channels; references to an image that is written twice lead to the first."""
+    """Name an image, its pixels and channels.
+
+    References to an image that is written twice lead to the first.
+    """
     image, pixels = pair
     ids.setdefault(("Image", image.get("ID", "")), f"Image:{index}")
     ids.setdefault(("Pixels", pixels.get("ID", "")), f"Pixels:{index}")
@@ -133,7 +143,10 @@ def join(element: Tree, document: Document, source: SourceImage, image: OmeImage
 
 
 def _settle_conflicts(element: Tree, image: OmeImage, described: OmeImage) -> set[str]:
-    """Decide which children come from the records; remove the others, and return the names not to copy."""
+    """Decide which children come from the records.
+
+    Remove the others, and return the names not to copy.
+    """
     skipped = {"Pixels", "ROIRef"}  # they are joined apart
     if image.acquired == described.acquired:
         merge_elements.remove_children(element, ["AcquisitionDate"])

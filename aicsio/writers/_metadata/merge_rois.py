@@ -1,10 +1,12 @@
-"""Regions of interest follow the image: shifted by a crop, scaled by a step or a level, renumbered with their planes.
+"""Regions of interest follow the image.
 
-Rule kept here: pure functions of elements. A shape on a plane that is not written, or one that cannot
-follow, is removed and counted.
+Shifted by a crop, scaled by a step or a level, renumbered with their planes.
 
-Source of the facts: OME schema 2016-06, ROI: coordinates are in pixels, (0, 0) is the outer corner of
-the first pixel, x grows to the right and y downwards; a Mask holds one bit for each pixel of its
+Rule kept here: pure functions of elements. A shape on a plane that is not written, or one that
+cannot follow, is removed and counted.
+
+Source of the facts: OME schema 2016-06, ROI: coordinates are in pixels, (0, 0) is the outer corner
+of the first pixel, x grows to the right and y downwards; a Mask holds one bit for each pixel of its
 rectangle.
 """
 
@@ -17,9 +19,11 @@ from aicsio.writers._metadata.merge_elements import name_of
 from aicsio.writers._metadata.ome_xml import to_text
 
 Positions = Mapping[str, tuple[int, ...] | None]
-"""By T, C and Z: the position in the source of each position in the file; ``None`` where that is unknown."""
+"""By T, C and Z: the position in the source of each position in the file; ``None`` where that is
+unknown."""
 PositionIndices = Mapping[str, Mapping[int, int] | None]
-"""By T, C and Z: the position in the file of each position in the source; ``None`` where that is unknown."""
+"""By T, C and Z: the position in the file of each position in the source; ``None`` where that is
+unknown."""
 
 
 @attrs.frozen
@@ -169,7 +173,8 @@ def _points(shape: Tree, frame: Frame) -> bool:
 def _move_transform(shape: Tree, frame: Frame) -> bool:
     """Give a shape that has a transform the one that does the same in the new frame.
 
-    With ``F`` the frame and ``A`` the transform it is ``F A F^-1``: back to the source, transform, forth again.
+    With ``F`` the frame and ``A`` the transform it is ``F A F^-1``: back to the source, transform,
+    forth again.
     """
     for transform in (child for child in shape if name_of(child) == "Transform"):
         a, b, c = (float(transform.attrib[f"A0{column}"]) for column in range(3))

@@ -32,8 +32,8 @@ def choose_folds(handle: ImageHandle, choice: ModuloChoice) -> dict[str, str]:
     handle
         The image.
     choice
-        By letter, the one of T, C and Z that it goes into; ``"auto"`` to choose; ``None`` for only those that the
-        source, an OME-TIFF, had folded.
+        By letter, the one of T, C and Z that it goes into; ``"auto"`` to choose; ``None`` for only
+        those that the source, an OME-TIFF, had folded.
 
     Returns
     -------
@@ -67,7 +67,8 @@ def choose_folds(handle: ImageHandle, choice: ModuloChoice) -> dict[str, str]:
     remaining = [letter for letter in without_place if letter not in folds]
     if remaining:
         raise DimensionError(
-            "a Modulo annotation folds one dimension into each of T, C and Z, and no room is left for "
+            "a Modulo annotation folds one dimension into each of T, C and Z, and no room is left "
+            "for "
             f"{', '.join(remaining)} of {dims}: pick a position, as in "
             f"transpose_to(handle, ..., {remaining[0]}=0)"
         )
@@ -84,12 +85,16 @@ def _check_choice(choice: Mapping[str, str], dims: Dims) -> None:
             )
     if len(set(choice.values())) != len(choice):
         raise DimensionError(
-            f"modulo={dict(choice)!r} folds two dimensions into one: give each its own of T, C and Z"
+            f"modulo={dict(choice)!r} folds two dimensions into one: give each its own of T, C "
+            "and Z"
         )
 
 
 def _folded_in_source(handle: ImageHandle, letter: str) -> str | None:
-    """Return where an OME-TIFF had a dimension folded: its reader puts the letter right after that one."""
+    """Return where an OME-TIFF had a dimension folded.
+
+    Its reader puts the letter right after that one.
+    """
     if handle.format != "ome-tiff":
         return None
     if any(diagnostic.code == "named-axes" for diagnostic in handle.diagnostics):
@@ -168,7 +173,10 @@ def _annotation(
 def _pick_values(
     handle: ImageHandle, letter: str, positions: tuple[int, ...], stored_size: int
 ) -> Coordinate | None:
-    """Return the coordinates of the positions; ``None`` where there are none, or another number of them."""
+    """Return the coordinates of the positions.
+
+    ``None`` where there are none, or another number of them.
+    """
     for axis in handle.scene.coordinates:
         if axis.letter == letter and len(axis.values) == stored_size:
             values = tuple(axis.values[position] for position in positions)

@@ -50,7 +50,8 @@ _PLANE_FACTS = (
 )  # fmt: skip
 """Attribute of Plane, column of ``Planes``, unit."""
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-# A text, compiled when it is first needed: for so wide a set that takes as long as the import of the
+# A text, compiled when it is first needed: for so wide a set that takes as long as the import of
+# the
 # rest of this module.
 _ILLEGAL = "[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # ElementTree writes white space other than blanks in attributes as character references, but
@@ -70,8 +71,9 @@ def make_ome_xml(
     Parameters
     ----------
     images
-        Each with the name of its numpy type. ``sizes.C`` counts samples; ``planes`` runs over the letters of ``order``
-        without ``YX``; ``tiff_data`` lists the places of its planes, and is empty where there is no file.
+        Each with the name of its numpy type. ``sizes.C`` counts samples; ``planes`` runs over the
+        letters of ``order`` without ``YX``; ``tiff_data`` lists the places of its planes, and is
+        empty where there is no file.
     creator
         Name and version of the program that writes.
     originals
@@ -263,7 +265,10 @@ class _OmeBuilder:
         self.not_kept.append(Diagnostic("not-kept", message, where))
 
     def _length(self, name: str, value: float | None, unit: str, where: str) -> dict[str, Value]:
-        """Return the attributes of a positive number and its unit; none where it is unknown or illegal."""
+        """Return the attributes of a positive number and its unit.
+
+        None where it is unknown or illegal.
+        """
         if value is None:
             return {}
         if value > 0 and is_float(value):
@@ -304,7 +309,10 @@ class _OmeBuilder:
         return legal
 
     def _text(self, text: str, where: str) -> str:
-        """Return the text of an element; characters that XML cannot hold are replaced and reported."""
+        """Return the text of an element.
+
+        Characters that XML cannot hold are replaced and reported.
+        """
         plain = text.replace("\r\n", "\n")
         legal = re.sub(_ILLEGAL, lambda match: match[0] if match[0] in _LINES else "\ufffd", plain)
         if legal != plain:
@@ -352,7 +360,10 @@ def _tiff_data(run: TiffData) -> dict[str, Value]:
 
 
 def _range_of(values: Sequence[float]) -> dict[str, Value] | None:
-    """Return even values by their ends; ``None`` where a reader would not compute each of them again."""
+    """Return even values by their ends.
+
+    ``None`` where a reader would not compute each of them again.
+    """
     if len(values) < 2:
         return None
     start, step = values[0], values[1] - values[0]

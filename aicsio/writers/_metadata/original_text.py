@@ -1,7 +1,7 @@
 """The metadata text of a source, kept whole inside OME-XML, and read back.
 
-Rule kept here: XML goes into an XML annotation as elements, anything else into a comment. It is kept
-for people and programs that know its format; nothing here interprets it.
+Rule kept here: XML goes into an XML annotation as elements, anything else into a comment. It is
+kept for people and programs that know its format; nothing here interprets it.
 """
 
 import re
@@ -21,7 +21,8 @@ __all__ = ["original_metadata"]
 ORIGINAL = "aicsio.readthedocs.io/original-metadata"
 """Namespace of the annotations."""
 _ILLEGAL_IN_TEXT = "[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-"""Characters that XML 1.0 has no way to write (section 2.2), and the carriage return, which it normalises."""
+"""Characters that XML 1.0 has no way to write (section 2.2), and the carriage return, which it
+normalises."""
 
 
 @attrs.frozen
@@ -123,13 +124,15 @@ def original_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     Parameters
     ----------
     handle
-        An OME-TIFF that ``write_ome_tiff(..., original_metadata=True)`` has written. Left out, the call returns a step.
+        An OME-TIFF that ``write_ome_tiff(..., original_metadata=True)`` has written. Left out, the
+        call returns a step.
 
     Returns
     -------
     tuple of str
-        One text for each source; empty where none was kept. XML has the same elements as the text of the source, not
-        the same bytes: comments are gone, and line breaks inside attributes are blanks.
+        One text for each source; empty where none was kept. XML has the same elements as the text
+        of the source, not the same bytes: comments are gone, and line breaks inside attributes are
+        blanks.
 
     Raises
     ------

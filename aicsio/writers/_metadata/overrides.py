@@ -106,7 +106,8 @@ def _parse_document(text: str | None, scene_count: int) -> tuple[OmeImage, ...]:
         raise WriteError(f"ome= is no OME-XML: {error}") from error
     if len(images) != scene_count:
         raise WriteError(
-            f"ome= describes {len(images)} images, and {scene_count} are written: give one Image for each"
+            f"ome= describes {len(images)} images, and {scene_count} are written: give one Image "
+            "for each"
         )
     return images
 
@@ -229,7 +230,8 @@ def _described_by(image: OmeImage, document: OmeImage) -> OmeImage:
         )
     if len(document.channels) not in {0, len(image.channels)}:
         raise WriteError(
-            f"ome= gives {len(document.channels)} Channel elements to image {document.name!r}, which has "
+            f"ome= gives {len(document.channels)} Channel elements to image {document.name!r}, "
+            "which has "
             f"{len(image.channels)} channels"
         )
     samples = image.channels[0].samples

@@ -1,9 +1,9 @@
 """Boxes: how much of an array is read at once, and in which order.
 
-Rule kept here: no I/O, and the same array always gives the same boxes. A box holds whole segments of
-the file and, where a part of a stored block costs as much as the whole, whole blocks, so that each
-block is decoded once. Boxes of a pyramid follow a Z-shaped curve, so that few tiles of its smaller
-levels are open at a time, however wide the image is.
+Rule kept here: no I/O, and the same array always gives the same boxes. A box holds whole segments
+of the file and, where a part of a stored block costs as much as the whole, whole blocks, so that
+each block is decoded once. Boxes of a pyramid follow a Z-shaped curve, so that few tiles of its
+smaller levels are open at a time, however wide the image is.
 """
 
 import itertools
@@ -18,7 +18,8 @@ from aicsio.records.protocols import InMemory, offered
 from aicsio.writers._pixels.jobs import Box, ImageJob
 
 BOX_BYTES = 4 << 20
-"""Usual size of a box: large enough to make threads worth it, small enough to keep all of them busy."""
+"""Usual size of a box: large enough to make threads worth it, small enough to keep all of them
+busy."""
 HELD_BOX_FACTOR = 8
 """Raw pixels in memory need no buffer: boxes of 32 MiB make few large writes."""
 UNEVEN_BOX_BYTES = 32 << 20
@@ -73,9 +74,9 @@ def z_curve(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 def box_shape(job: ImageJob) -> tuple[int, ...]:
     """Choose how much to read at once.
 
-    A box starts as the smallest one that holds whole segments and whole stored blocks. Then it grows to
-    ``BOX_BYTES``: fastest axes first, or for a pyramid in both directions by doubling, so that tiles of the smaller
-    levels are completed within few boxes.
+    A box starts as the smallest one that holds whole segments and whole stored blocks. Then it
+    grows to ``BOX_BYTES``: fastest axes first, or for a pyramid in both directions by doubling, so
+    that tiles of the smaller levels are completed within few boxes.
     """
     array, grid = job.array, job.pages.grid
     shape, itemsize = array.shape, array.dtype.itemsize
@@ -118,7 +119,10 @@ def _grow_square(sizes: list[int], shape: tuple[int, ...], row: int, most_pixels
 
 
 def _block_sizes(array: LazyArray) -> tuple[int, ...]:
-    """Return positions of each axis that one stored block gives; 1 where a window costs only itself."""
+    """Return positions of each axis that one stored block gives.
+
+    1 where a window costs only itself.
+    """
     if _reads_any_window(array):
         return (1,) * array.ndim
     return tuple(_block_size(array, axis) for axis in array.view.axes)
@@ -140,7 +144,10 @@ def is_held(array: LazyArray) -> bool:
 
 
 def _reads_any_window(array: LazyArray) -> bool:
-    """Whether a part of a block costs less than the whole: pixels in memory, and raw ones in a file."""
+    """Whether a part of a block costs less than the whole.
+
+    Pixels in memory, and raw ones in a file.
+    """
     if offered(array.layout, InMemory) is not None:
         return is_held(array)
     return isinstance(next(_engine.pieces(array), None), Strided)

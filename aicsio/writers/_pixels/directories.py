@@ -1,8 +1,10 @@
-"""The directories of a TIFF: one for each plane, with the tags of OME-TIFF and SubIFDs for smaller levels.
+"""The directories of a TIFF.
+
+One for each plane, with the tags of OME-TIFF and SubIFDs for smaller levels.
 
 Rule kept here: bytes from records, no I/O. Planes of an image differ in few values only, so their
-directories are copies of one template with columns of numbers filled in: 100 000 planes take as many
-numpy calls as one.
+directories are copies of one template with columns of numbers filled in: 100 000 planes take as
+many numpy calls as one.
 
 Source of the facts: TIFF Revision 6.0 (Adobe, 1992); the BigTIFF proposal
 (https://libtiff.gitlab.io/libtiff/specification/bigtiff.html); Adobe Photoshop TIFF Technical Notes
@@ -18,27 +20,26 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from aicsio.writers._pixels import encoders
+from aicsio.formats._tiff.tags import (
+    FIELD_SIZES,
+    Compression,
+    ExtraSample,
+    FieldType,
+    Photometric,
+    PlanarConfiguration,
+    Predictor,
+    ResolutionUnit,
+    SampleFormat,
+    Tag,
+)
 from aicsio.writers._pixels.tiff import Offsets, Pages, SegmentTable
 
-ASCII, SHORT, LONG, RATIONAL, IFD, LONG8, IFD8 = 2, 3, 4, 5, 13, 16, 18
-_SIZES = {ASCII: 1, SHORT: 2, LONG: 4, RATIONAL: 8, LONG8: 8}
-
-NEW_SUBFILE_TYPE, IMAGE_WIDTH, IMAGE_LENGTH, BITS_PER_SAMPLE = 254, 256, 257, 258
-COMPRESSION, PHOTOMETRIC, IMAGE_DESCRIPTION, STRIP_OFFSETS = 259, 262, 270, 273
-SAMPLES_PER_PIXEL, ROWS_PER_STRIP, STRIP_BYTE_COUNTS = 277, 278, 279
-X_RESOLUTION, Y_RESOLUTION, PLANAR_CONFIGURATION, RESOLUTION_UNIT = 282, 283, 284, 296
-SOFTWARE, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_LENGTH = 305, 317, 320, 322, 323
-TILE_OFFSETS, TILE_BYTE_COUNTS, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
-YCBCR_SUBSAMPLING, REFERENCE_BLACK_WHITE = 530, 532
-
-BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 1, 2, 3, 6
-"""Values of PhotometricInterpretation."""
-_UNSPECIFIED_SAMPLE, _UNASSOCIATED_ALPHA = 0, 2
-"""Values of ExtraSamples."""
-_NO_UNIT, _CENTIMETRE = 1, 3
-"""Values of ResolutionUnit."""
-_SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}
+_SAMPLE_FORMATS = {
+    "u": SampleFormat.UINT,
+    "i": SampleFormat.INT,
+    "f": SampleFormat.FLOAT,
+    "c": SampleFormat.COMPLEX_FLOAT,
+}
 """Value of SampleFormat for each kind of numpy type."""
 _DIRECTORY_BYTES = 640
 """Bound for one directory of a plane: 25 entries of 20 bytes, and what frames them."""
@@ -63,7 +64,10 @@ class _Entry:
 
 @attrs.define
 class _PlaneDirectories:
-    """The directories of the planes of one level. Not a record: entries are added while the file is laid out."""
+    """The directories of the planes of one level. Not a record.
+
+    Entries are added while the file is laid out.
+    """
 
     entries: list[bytes]
     """Packed entries, in any order; those of ``columns`` hold 0."""
@@ -72,7 +76,10 @@ class _PlaneDirectories:
 
 
 def directories_bound(images: Sequence[Pages], description: bytes) -> int:
-    """Return a size in bytes that the directories do not exceed; ``images`` are all levels of all images."""
+    """Return a size in bytes that the directories do not exceed.
+
+    ``images`` are all levels of all images.
+    """
     return len(description) + sum(map(_bound, images))
 
 
@@ -121,7 +128,10 @@ def build_directories(
 def _lay_out_levels(
     tail: "_Tail", levels: Sequence[tuple[Pages, SegmentTable]]
 ) -> _PlaneDirectories:
-    """Append tables, and the directories of smaller levels; return those of full resolution, which point to them."""
+    """Append tables, and the directories of smaller levels.
+
+    Return those of full resolution, which point to them.
+    """
     full, *smaller = [_plane_directories(tail, pages, table) for pages, table in levels]
     if smaller:
         offsets_of_levels = []
@@ -129,30 +139,39 @@ def _lay_out_levels(
             data, offsets = _pack(level, tail.end, big=tail.big, chained=False)
             tail.append(data)
             offsets_of_levels.append(offsets)
-        full.columns[SUB_IFDS] = tail.rows(np.stack(offsets_of_levels, axis=1))
-        full.entries.append(tail.pointer(SUB_IFDS, len(smaller), IFD8 if tail.big else IFD))
+        full.columns[Tag.SUB_IFDS] = tail.rows(np.stack(offsets_of_levels, axis=1))
+        full.entries.append(
+            tail.pointer(Tag.SUB_IFDS, len(smaller), FieldType.IFD8 if tail.big else FieldType.IFD)
+        )
     return full
 
 
 def _plane_directories(tail: "_Tail", pages: Pages, table: SegmentTable) -> _PlaneDirectories:
-    tags = (
-        (TILE_OFFSETS, TILE_BYTE_COUNTS) if pages.grid.tiled else (STRIP_OFFSETS, STRIP_BYTE_COUNTS)
-    )
-    columns = {tag: tail.rows(values) for tag, values in zip(tags, table, strict=True)}
+    offsets_tag, counts_tag = Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS
+    if pages.grid.tiled:
+        offsets_tag, counts_tag = Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS
+    offsets, counts = table
+    columns: dict[int, Offsets] = {
+        offsets_tag: tail.rows(offsets),
+        counts_tag: tail.rows(counts),
+    }
     entries = [tail.entry(entry) for entry in _entries_of(pages)]
-    entries += [tail.pointer(tag, pages.grid.count) for tag in tags]
+    entries += [tail.pointer(tag, pages.grid.count) for tag in columns]
     return _PlaneDirectories(entries, columns)
 
 
 def _first_plane_apart(
     tail: "_Tail", images: Sequence[_PlaneDirectories], description: bytes
 ) -> list[_PlaneDirectories]:
-    """Give the first plane of the file the description; it has more entries than the others, so it stands apart."""
+    """Give the first plane of the file the description.
+
+    It has more entries than the others, so it stands apart.
+    """
     first, *others = images
     described = [
         *first.entries,
-        tail.entry(_Entry(IMAGE_DESCRIPTION, ASCII, description + b"\0")),
-        tail.entry(_Entry(SOFTWARE, ASCII, b"aicsio\0")),
+        tail.entry(_Entry(Tag.IMAGE_DESCRIPTION, FieldType.ASCII, description + b"\0")),
+        tail.entry(_Entry(Tag.SOFTWARE, FieldType.ASCII, b"aicsio\0")),
     ]
     chains = [_PlaneDirectories(described, {tag: v[:1] for tag, v in first.columns.items()})]
     remaining = {tag: values[1:] for tag, values in first.columns.items()}
@@ -180,7 +199,10 @@ class _Tail:
         return start
 
     def rows(self, table: Offsets) -> Offsets:
-        """Return the value of each plane's entry: the number itself, or the offset of its row of numbers."""
+        """Return the value of each plane's entry.
+
+        The number itself, or the offset of its row of numbers.
+        """
         if table.shape[1] == 1:
             return table[:, 0]
         stored = table.astype("<u8" if self.big else "<u4")
@@ -190,12 +212,12 @@ class _Tail:
     def pointer(self, tag: int, count: int, field_type: int | None = None) -> bytes:
         """Return a packed entry whose value is filled in for each plane."""
         if self.big:
-            return struct.pack("<HHQQ", tag, field_type or LONG8, count, 0)
-        return struct.pack("<HHII", tag, field_type or LONG, count, 0)
+            return struct.pack("<HHQQ", tag, field_type or FieldType.LONG8, count, 0)
+        return struct.pack("<HHII", tag, field_type or FieldType.LONG, count, 0)
 
     def entry(self, entry: _Entry) -> bytes:
         """Return a packed entry that is the same for all planes; append its value if it is long."""
-        count = len(entry.value) // _SIZES[entry.type]
+        count = len(entry.value) // FIELD_SIZES[entry.type]
         inline_bytes, layout = (8, "<HHQ8s") if self.big else (4, "<HHI4s")
         value = entry.value
         if len(value) > inline_bytes:
@@ -213,8 +235,8 @@ def _pack(
 ) -> tuple[bytes, Offsets]:
     """Return one directory for each row of the columns, and their offsets.
 
-    Chained directories point each to the next one; the last points to the end of the bytes, rounded up to 8, if
-    another chain continues there.
+    Chained directories point each to the next one; the last points to the end of the bytes, rounded
+    up to 8, if another chain continues there.
     """
     columns = planes.columns
     plane_count = len(next(iter(columns.values())))
@@ -253,38 +275,41 @@ def _tag_of(entry: bytes) -> int:
 def _entries_of(pages: Pages) -> list[_Entry]:
     grid, samples = pages.grid, pages.samples
     entries = [
-        _longs(NEW_SUBFILE_TYPE, 1 if pages.reduced else 0),
-        _longs(IMAGE_WIDTH, pages.width),
-        _longs(IMAGE_LENGTH, pages.height),
-        _shorts(BITS_PER_SAMPLE, *[pages.dtype.itemsize * 8] * samples),
-        _shorts(COMPRESSION, pages.compression),
-        _shorts(PHOTOMETRIC, _photometric(pages)),
-        _shorts(SAMPLES_PER_PIXEL, samples),
-        _shorts(PLANAR_CONFIGURATION, 1),
-        _shorts(SAMPLE_FORMAT, *[_SAMPLE_FORMATS[pages.dtype.kind]] * samples),
+        _longs(Tag.NEW_SUBFILE_TYPE, 1 if pages.reduced else 0),
+        _longs(Tag.IMAGE_WIDTH, pages.width),
+        _longs(Tag.IMAGE_LENGTH, pages.height),
+        _shorts(Tag.BITS_PER_SAMPLE, *[pages.dtype.itemsize * 8] * samples),
+        _shorts(Tag.COMPRESSION, pages.compression),
+        _shorts(Tag.PHOTOMETRIC, _photometric(pages)),
+        _shorts(Tag.SAMPLES_PER_PIXEL, samples),
+        _shorts(Tag.PLANAR_CONFIGURATION, PlanarConfiguration.CONTIGUOUS),
+        _shorts(Tag.SAMPLE_FORMAT, *[_SAMPLE_FORMATS[pages.dtype.kind]] * samples),
         *_resolution(pages.pixel_size),
     ]
     if grid.tiled:
-        entries += [_longs(TILE_WIDTH, grid.width), _longs(TILE_LENGTH, grid.height)]
+        entries += [_longs(Tag.TILE_WIDTH, grid.width), _longs(Tag.TILE_LENGTH, grid.height)]
     else:
-        entries.append(_longs(ROWS_PER_STRIP, grid.height))
-    if pages.predictor != encoders.NO_PREDICTOR:
-        entries.append(_shorts(PREDICTOR, pages.predictor))
+        entries.append(_longs(Tag.ROWS_PER_STRIP, grid.height))
+    if pages.predictor != Predictor.NONE:
+        entries.append(_shorts(Tag.PREDICTOR, pages.predictor))
     if pages.color_map is not None:
-        entries.append(_Entry(COLOR_MAP, SHORT, pages.color_map))
-    if _photometric(pages) == YCBCR:
+        entries.append(_Entry(Tag.COLOR_MAP, FieldType.SHORT, pages.color_map))
+    if _photometric(pages) == Photometric.YCBCR:
         entries += _ycbcr()
     return entries + _extra_samples(samples)
 
 
 def _ycbcr() -> list[_Entry]:
-    """TIFF 6.0, section 21: chroma has half the width; section 20: codes run over all of 0 to 255."""
+    """TIFF 6.0, section 21: chroma has half the width.
+
+    Section 20: codes run over all of 0 to 255.
+    """
     ranges = (0, 255, 128, 255, 128, 255)
     rationals = itertools.chain.from_iterable((code, 1) for code in ranges)
     black_white = struct.pack("<12I", *rationals)
     return [
-        _shorts(YCBCR_SUBSAMPLING, 2, 1),
-        _Entry(REFERENCE_BLACK_WHITE, RATIONAL, black_white),
+        _shorts(Tag.YCBCR_SUBSAMPLING, 2, 1),
+        _Entry(Tag.REFERENCE_BLACK_WHITE, FieldType.RATIONAL, black_white),
     ]
 
 
@@ -293,33 +318,39 @@ def _extra_samples(samples: int) -> list[_Entry]:
     if samples in {1, 3}:
         return []
     if samples == 4:
-        return [_shorts(EXTRA_SAMPLES, _UNASSOCIATED_ALPHA)]
-    return [_shorts(EXTRA_SAMPLES, *[_UNSPECIFIED_SAMPLE] * (samples - 1))]
+        return [_shorts(Tag.EXTRA_SAMPLES, ExtraSample.UNASSOCIATED_ALPHA)]
+    return [_shorts(Tag.EXTRA_SAMPLES, *[ExtraSample.UNSPECIFIED] * (samples - 1))]
 
 
 def _photometric(pages: Pages) -> int:
     if pages.color_map is not None:
-        return PALETTE
+        return Photometric.PALETTE
     if pages.samples in {3, 4}:
-        return YCBCR if pages.compression == encoders.JPEG else RGB
-    return BLACK_IS_ZERO
+        return Photometric.YCBCR if pages.compression == Compression.JPEG else Photometric.RGB
+    return Photometric.MIN_IS_BLACK
 
 
 def _resolution(pixel_size: tuple[float | None, float | None]) -> list[_Entry]:
-    """Return pixels per centimetre; TIFF requires the tags, so without a size they are 1 without a unit."""
+    """Return pixels per centimetre.
+
+    TIFF requires the tags, so without a size they are 1 without a unit.
+    """
     x, y = map(_per_centimetre, pixel_size)
-    unit = _CENTIMETRE
+    unit = ResolutionUnit.CENTIMETER
     if x is None or y is None:
-        x, y, unit = (1, 1), (1, 1), _NO_UNIT
+        x, y, unit = (1, 1), (1, 1), ResolutionUnit.NONE
     return [
-        _Entry(X_RESOLUTION, RATIONAL, struct.pack("<II", *x)),
-        _Entry(Y_RESOLUTION, RATIONAL, struct.pack("<II", *y)),
-        _shorts(RESOLUTION_UNIT, unit),
+        _Entry(Tag.X_RESOLUTION, FieldType.RATIONAL, struct.pack("<II", *x)),
+        _Entry(Tag.Y_RESOLUTION, FieldType.RATIONAL, struct.pack("<II", *y)),
+        _shorts(Tag.RESOLUTION_UNIT, unit),
     ]
 
 
 def _per_centimetre(size: float | None) -> tuple[int, int] | None:
-    """Return pixels per centimetre as numerator and denominator of 32 bits; ``None`` where none is near."""
+    """Return pixels per centimetre as numerator and denominator of 32 bits.
+
+    ``None`` where none is near.
+    """
     # Outside of this range two numbers of 32 bits do not hold the ratio.
     if size is None or not 1e-4 <= size <= 1e9:
         return None
@@ -330,8 +361,8 @@ def _per_centimetre(size: float | None) -> tuple[int, int] | None:
 
 
 def _longs(tag: int, *values: int) -> _Entry:
-    return _Entry(tag, LONG, struct.pack(f"<{len(values)}I", *values))
+    return _Entry(tag, FieldType.LONG, struct.pack(f"<{len(values)}I", *values))
 
 
 def _shorts(tag: int, *values: int) -> _Entry:
-    return _Entry(tag, SHORT, struct.pack(f"<{len(values)}H", *values))
+    return _Entry(tag, FieldType.SHORT, struct.pack(f"<{len(values)}H", *values))

@@ -1,7 +1,8 @@
 """Smaller levels of an image: their sizes, their number and their pixels, as pure functions.
 
-Rule kept here: a pixel of level ``k`` covers a square of ``2**k`` pixels of the full resolution, less
-at the right and lower edge. Its mean is taken over all of them and rounded once, not level by level.
+Rule kept here: a pixel of level ``k`` covers a square of ``2**k`` pixels of the full resolution,
+less at the right and lower edge. Its mean is taken over all of them and rounded once, not level by
+level.
 """
 
 import functools
@@ -20,7 +21,10 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 def size_at(level: int, size: int) -> int:
-    """Return the pixels of a level along an axis of ``size`` pixels; a part of a pixel counts as one."""
+    """Return the pixels of a level along an axis of ``size`` pixels.
+
+    A part of a pixel counts as one.
+    """
     return -(-size >> level) if level else size
 
 
@@ -50,7 +54,10 @@ class Coverage:
     """Columns of the full resolution from the first column of the tile to the right edge."""
 
     def counts(self, shape: tuple[int, ...]) -> Array | None:
-        """Return the numbers for (rows, columns, samples), broadcastable; ``None`` where all squares are full."""
+        """Return the numbers for (rows, columns, samples), broadcastable.
+
+        ``None`` where all squares are full.
+        """
         per_row = self._along(self.rows, shape[0])
         per_column = self._along(self.columns, shape[1])
         if per_row is None and per_column is None:
@@ -62,7 +69,10 @@ class Coverage:
         return product
 
     def _along(self, available: int, count: int) -> Array | None:
-        """Return positions that each of ``count`` pixels covers along an axis; ``None`` if all are full."""
+        """Return positions that each of ``count`` pixels covers along an axis.
+
+        ``None`` if all are full.
+        """
         side = 1 << self.level
         if available >= side * count:
             return None
@@ -73,14 +83,16 @@ class Coverage:
 class Pooling:
     """One way to compute a pixel from many.
 
-    A tile is passed from level to level as a state, such as sums, from which its pixels are computed. The results of
-    ``halve`` and ``finish`` are valid until the thread calls the function again.
+    A tile is passed from level to level as a state, such as sums, from which its pixels are
+    computed. The results of ``halve`` and ``finish`` are valid until the thread calls the function
+    again.
     """
 
     state: Callable[[DType, int], DType]
     """Type of the state, for a type of pixels and a number of smaller levels."""
     halve: Callable[[Array, DType, Scratch], Array]
-    """State of half the height and width from pixels or from the state before; its type may be narrower."""
+    """State of half the height and width from pixels or from the state before; its type may be
+    narrower."""
     finish: Callable[[Array, DType, Coverage, Scratch], Array]
     """Pixels of a state."""
 
@@ -98,7 +110,10 @@ def _sum_type(dtype: DType, smaller_levels: int) -> DType:
 
 
 def _allocate(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
-    """Return memory that the thread has used before: page faults of fresh memory take longer than the sums."""
+    """Return memory that the thread has used before.
+
+    Page faults of fresh memory take longer than the sums.
+    """
     pixels: Array = scratch.take(name, math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
     return pixels
 
@@ -114,7 +129,8 @@ def _sums(block: Array, wide: DType, scratch: Scratch) -> Array:
     row_sums = _allocate(scratch, "rows", (height // 2, width, samples), wide)
     np.add(block[0::2], block[1::2], out=row_sums, dtype=wide)
     sums = _allocate(scratch, "sums", (height // 2, width // 2, samples), wide)
-    # numpy's inner loop would run over the samples, three at a time; sample by sample it runs over a row.
+    # numpy's inner loop would run over the samples, three at a time; sample by sample it runs over
+    # a row.
     for sample in range(samples):
         np.add(row_sums[:, 0::2, sample], row_sums[:, 1::2, sample], out=sums[..., sample])
     return sums
@@ -137,7 +153,10 @@ def _mean(sums: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Ar
 
 
 def _shift_rounded(sums: Array, dtype: DType, bits: int, scratch: Scratch) -> Array:
-    """Divide by ``2**bits``, halves to even: add half less one, and one more where the quotient is odd."""
+    """Divide by ``2**bits``, halves to even.
+
+    Add half less one, and one more where the quotient is odd.
+    """
     shift = sums.dtype.type(bits)
     rounded = _allocate(scratch, "rounded", sums.shape, sums.dtype)
     np.right_shift(sums, shift, out=rounded)
@@ -161,7 +180,10 @@ def _first(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG00
 
 
 def _most_frequent(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG001
-    """Return the most frequent value of two by two; of equally frequent ones, and at an odd edge, the first."""
+    """Return the most frequent value of two by two.
+
+    Of equally frequent ones, and at an odd edge, the first.
+    """
     block = _make_even(block, "edge")
     a, b, c, d = block[0::2, 0::2], block[0::2, 1::2], block[1::2, 0::2], block[1::2, 1::2]
     first_repeats = _equal(a, b) | _equal(a, c) | _equal(a, d)

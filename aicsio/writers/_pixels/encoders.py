@@ -1,4 +1,6 @@
-"""Compressions: a table of codecs, the pixels each accepts, and the function that encodes a segment.
+"""Compressions.
+
+A table of codecs, the pixels each accepts, and the function that encodes a segment.
 
 Rule kept here: no I/O. Pixels that a compression does not accept raise before a file is touched;
 the message names the compressions that accept them.
@@ -14,27 +16,15 @@ import attrs
 import numpy.typing as npt
 
 from aicsio.errors import WriteError
+from aicsio.formats._tiff.tags import Compression, Predictor
 from aicsio.records import DType
 
 Array: TypeAlias = npt.NDArray[Any]
 Encode: TypeAlias = Callable[[Array], bytes]
 
-NO_COMPRESSION = 1
-DEFLATE = 8
-LZW = 5
-JPEG = 7
-"""The one compression here that changes what samples mean: colours are stored as YCbCr."""
-JPEG_2000 = 34712
-JPEG_2000_OF_APERIO = 33003
-ZSTD = 50000
-JPEG_XL = 50002
-
-NO_PREDICTOR, HORIZONTAL, FLOATING_POINT = 1, 2, 3
-"""Values of the Predictor tag."""
-
 
 @attrs.frozen(eq=False)
-class _Compression:
+class _CodecRow:
     """One row of the table of compressions."""
 
     tag: int
@@ -125,23 +115,29 @@ def _jpegxl(segment: Array, level: int | None) -> bytes:
     return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=level, numthreads=1))
 
 
-COMPRESSIONS: Mapping[str, _Compression] = {
-    # libdeflate: 512 x 512 of 16-bit noise take 1.7 ms and 250 kB at level 1, 8.6 ms and 252 kB at 6.
-    "zlib": _Compression(DEFLATE, 1, range(13), "effort", _bytes_codec("deflate"), predicts=True),
-    "zstd": _Compression(ZSTD, 3, range(1, 23), "effort", _bytes_codec("zstd"), predicts=True),
-    "lzw": _Compression(LZW, None, None, "effort", _bytes_codec("lzw"), predicts=True),
-    "jpeg": _Compression(JPEG, 90, range(1, 101), "quality", _jpeg, ("uint8",), (1, 3)),
-    "jpeg2000": _Compression(
-        JPEG_2000,
+COMPRESSIONS: Mapping[str, _CodecRow] = {
+    # libdeflate: 512 x 512 of 16-bit noise take 1.7 ms and 250 kB at level 1, 8.6 ms and 252 kB at
+    # 6.
+    "zlib": _CodecRow(
+        Compression.DEFLATE, 1, range(13), "effort", _bytes_codec("deflate"), predicts=True
+    ),
+    "zstd": _CodecRow(
+        Compression.ZSTD, 3, range(1, 23), "effort", _bytes_codec("zstd"), predicts=True
+    ),
+    "lzw": _CodecRow(Compression.LZW, None, None, "effort", _bytes_codec("lzw"), predicts=True),
+    "jpeg": _CodecRow(Compression.JPEG, 90, range(1, 101), "quality", _jpeg, ("uint8",), (1, 3)),
+    "jpeg2000": _CodecRow(
+        Compression.JPEG_2000,
         None,
         range(1, 1001),
         "quality in decibels",
         _jpeg2000,
         ("uint8", "uint16", "int8", "int16"),
     ),
-    # libjxl 0.11 has an effort of 1 too, but writes beyond its buffer where pixels are 16-bit noise.
-    "jpegxl": _Compression(
-        JPEG_XL, 2, range(2, 10), "effort", _jpegxl, ("uint8", "uint16", "float32")
+    # libjxl 0.11 has an effort of 1 too, but writes beyond its buffer where pixels are 16-bit
+    # noise.
+    "jpegxl": _CodecRow(
+        Compression.JPEG_XL, 2, range(2, 10), "effort", _jpegxl, ("uint8", "uint16", "float32")
     ),
 }
 
@@ -178,12 +174,12 @@ def choose_encoder(
     _check_level(name, compression, level)
     if predictor is True and not compression.predicts:
         raise WriteError(f"predictor=True: {name} predicts pixels by itself; leave it out")
-    predictor_code = _predictor_code(dtype, predictor) if compression.predicts else NO_PREDICTOR
+    predictor_code = _predictor_code(dtype, predictor) if compression.predicts else Predictor.NONE
     tag = compression.tag
     if name == "jpeg2000" and samples == 1:
         # Bio-Formats writes 33003 and libvips reads gray pixels under it; libvips takes colours
         # under 33003 for YCbCr, so they have the registered code.
-        tag = JPEG_2000_OF_APERIO
+        tag = Compression.APERIO_JP2K_YCBCR
     chosen_level = compression.level if level is None else level
     return Encoder(
         tag,
@@ -194,7 +190,7 @@ def choose_encoder(
     )
 
 
-def _check_level(name: str, compression: _Compression, level: int | None) -> None:
+def _check_level(name: str, compression: _CodecRow, level: int | None) -> None:
     levels = compression.levels
     if level is None or (levels is not None and level in levels):
         return
@@ -204,7 +200,7 @@ def _check_level(name: str, compression: _Compression, level: int | None) -> Non
     raise WriteError(f"compression_level={level}: {name} {allowed}")
 
 
-def _describe_refusal(name: str, compression: _Compression, dtype: DType, samples: int) -> str:
+def _describe_refusal(name: str, compression: _CodecRow, dtype: DType, samples: int) -> str:
     accepted = ", ".join(compression.dtypes or ())
     if compression.samples is not None:
         accepted += f" with {' or '.join(map(str, compression.samples))} samples"
@@ -217,23 +213,23 @@ def _describe_refusal(name: str, compression: _Compression, dtype: DType, sample
 
 def _predictor_code(dtype: DType, requested: bool | Literal["auto"]) -> int:
     if requested is False or dtype.kind == "c":
-        return NO_PREDICTOR
+        return Predictor.NONE
     if dtype.kind == "f":
         # Bio-Formats 7.3 refuses predictor 3, so floats have it on request only.
-        return FLOATING_POINT if requested is True else NO_PREDICTOR
-    return HORIZONTAL
+        return Predictor.FLOATING_POINT if requested is True else Predictor.NONE
+    return Predictor.HORIZONTAL
 
 
-def _encode_function(compression: _Compression, level: int | None, predictor: int) -> Encode:
+def _encode_function(compression: _CodecRow, level: int | None, predictor: int) -> Encode:
     def encode(segment: Array) -> bytes:
         import imagecodecs
 
         data = segment
-        if predictor == HORIZONTAL:
+        if predictor == Predictor.HORIZONTAL:
             # Differences wrap around in unsigned arithmetic, whatever the sign of the pixels.
             unsigned = segment.view(f"<u{segment.dtype.itemsize}")
             data = imagecodecs.delta_encode(_drop_single_sample(unsigned), axis=1)
-        elif predictor == FLOATING_POINT:
+        elif predictor == Predictor.FLOATING_POINT:
             data = imagecodecs.floatpred_encode(_drop_single_sample(segment), axis=1)
         return compression.encode(data, level)
 

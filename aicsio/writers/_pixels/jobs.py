@@ -29,7 +29,8 @@ class ImageJob:
     pooling: Pooling | None = None
     """How pixels of the smaller levels are computed."""
     lossy: bool = False
-    """Whether compression changes pixels; padding then repeats edge pixels, so that it disturbs them little."""
+    """Whether compression changes pixels; padding then repeats edge pixels, so that it disturbs
+    them little."""
 
     @property
     def levels(self) -> tuple[Pages, ...]:

@@ -1,4 +1,6 @@
-"""The plan of an image: the order of its planes, their type, segments, compression and smaller levels.
+"""The plan of an image.
+
+The order of its planes, their type, segments, compression and smaller levels.
 
 Rule kept here: no I/O. What OME-TIFF cannot hold raises here, before a file is touched, with a call
 that works.
@@ -83,7 +85,9 @@ def reader_limits(handles: Sequence[ImageHandle], jobs: Sequence[ImageJob]) -> I
 
 
 def in_file_order(handle: ImageHandle, modulo: ModuloChoice = None) -> LazyArray:
-    """Show the pixels as planes in the order of the file; a folded letter follows the one it folds into.
+    """Show the pixels as planes in the order of the file.
+
+    A folded letter follows the one it folds into.
 
     Raises
     ------
@@ -129,7 +133,8 @@ def _advise(dims: Dims, unknown: list[str]) -> str:
     channel_count = np.prod([dims.get(letter, 1) for letter in into_channels])
     shape = ", ".join(map(str, [channel_count, *map(dims.__getitem__, others)]))
     return (
-        f"OME-TIFF has no {', '.join(unknown)}: this image has {dims}. modulo='auto' keeps what fits. "
+        f"OME-TIFF has no {', '.join(unknown)}: this image has {dims}. modulo='auto' keeps what "
+        "fits. "
         f"Pick a position: transpose_to(handle, {order!r}, {picks}); or fold into C: "
         f"open_image(to_dask(transpose_to(handle, {folded_order!r})).reshape({shape}), "
         f"dims={'C' + ''.join(others)!r})"
@@ -179,7 +184,8 @@ def _refuse_rounding(dtype: DType, target: DType) -> None:
         return
     fitting = {"f": "float32", "c": "complex64"}[dtype.kind]
     raise WriteError(
-        f"{dtype.name} pixels do not become {target.name} without a choice of rounding: convert the "
+        f"{dtype.name} pixels do not become {target.name} without a choice of rounding: convert "
+        "the "
         f"array yourself and open it with open_image, or write dtype={fitting!r}"
     )
 
@@ -267,13 +273,15 @@ def _tile_size(
     if tile is None:
         if pyramid:
             raise WriteError(
-                f"tile=None with levels={options['levels']!r}: a pyramid is made of tiles; leave tile out"
+                f"tile=None with levels={options['levels']!r}: a pyramid is made of tiles; leave "
+                "tile out"
             )
         return None
     sides = (tile, tile) if isinstance(tile, int) else tile
     if any(side <= 0 or side % TILE_UNIT for side in sides):
         raise WriteError(
-            f"tile={tile!r}: TIFF wants multiples of 16, such as tile={TILE} or tile=None for strips"
+            f"tile={tile!r}: TIFF wants multiples of 16, such as tile={TILE} or tile=None for "
+            "strips"
         )
     return sides
 
@@ -288,7 +296,10 @@ def _strips(
 
 
 def _shrink_tile(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
-    """Shrink a tile along an axis that is shorter than it: the one tile there would be mostly padding."""
+    """Shrink a tile along an axis that is shorter than it.
+
+    The one tile there would be mostly padding.
+    """
     height, width = (
         min(side, -(-length // TILE_UNIT) * TILE_UNIT)
         for length, side in zip(size, tile, strict=True)
@@ -308,7 +319,8 @@ def _level_count(height: int, width: int, options: WriteOptions) -> int:
         return min(downsampling.levels_to_fit(height, width, tile), most)
     if not 1 <= levels <= most:
         raise WriteError(
-            f"levels={levels}: a plane of {width} x {height} pixels has 1 (full resolution only) to "
+            f"levels={levels}: a plane of {width} x {height} pixels has 1 (full resolution only) "
+            "to "
             f"{most}; levels='auto' chooses"
         )
     return levels

@@ -3,7 +3,8 @@
 Rule kept here: the source is read once, and no level is held as a whole. Each tile passes a quarter
 of its size to the tile above it, which is open from the first of its four quarters until the last;
 then it is written, passes its own quarter up, and its memory is used again. Any thread may complete
-a tile; it is written with the last box, in file order, that overlaps it, so output is deterministic.
+a tile; it is written with the last box, in file order, that overlaps it, so output is
+deterministic.
 """
 
 import collections
@@ -65,8 +66,8 @@ class Pyramid:
         box
             Number of its box in file order.
         write
-            Called with position and pixels of each smaller tile that is complete; ``take_finished`` returns its
-            results.
+            Called with position and pixels of each smaller tile that is complete; ``take_finished``
+            returns its results.
         scratch
             Buffers of this thread.
         """

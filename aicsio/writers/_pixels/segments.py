@@ -31,7 +31,10 @@ def window_of(array: LazyArray, box: Box) -> LazyArray:
 
 
 def in_memory(window: LazyArray) -> Array | None:
-    """Show pixels that lie in memory as they will be written; ``None`` where they must be read or copied."""
+    """Show pixels that lie in memory as they will be written.
+
+    ``None`` where they must be read or copied.
+    """
     layout, view = offered(window.layout, InMemory), window.view
     held = None if layout is None else layout.held_array()
     if not isinstance(held, np.ndarray):
@@ -105,7 +108,8 @@ def as_stored(pixels: Array, dtype: DType) -> Array:
         low, high = int(pixels.min()), int(pixels.max())
         if low < limits.min or high > limits.max:
             raise WriteError(
-                f"{dtype.name} holds {limits.min} to {limits.max}; there are pixels from {low} to {high}"
+                f"{dtype.name} holds {limits.min} to {limits.max}; there are pixels from {low} to "
+                f"{high}"
             )
     try:
         with np.errstate(over="raise"):

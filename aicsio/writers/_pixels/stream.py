@@ -1,8 +1,10 @@
-"""Pixels on their way out: boxes are read in file order, cut into segments, compressed, written once.
+"""Pixels on their way out.
+
+Boxes are read in file order, cut into segments, compressed, written once.
 
 Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is
-larger), whatever the size and number of images. Threads read and compress boxes; compressed segments
-are put into the file in order, so the same pixels always give the same bytes.
+larger), whatever the size and number of images. Threads read and compress boxes; compressed
+segments are put into the file in order, so the same pixels always give the same bytes.
 """
 
 import contextlib
@@ -65,7 +67,8 @@ def write_pixels(
     limit
         Offset that compressed pixels must not reach; ``None`` for no limit.
     progress
-        Called after each box with the bytes done and the bytes of all images at full resolution, before compression.
+        Called after each box with the bytes done and the bytes of all images at full resolution,
+        before compression.
 
     Returns
     -------
@@ -91,7 +94,8 @@ def write_pixels(
                 position += len(segment.data)
             if limit is not None and position > limit:
                 raise WriteError(
-                    f"{output.path!r} grows beyond classic TIFF ({limit:,} bytes): leave out bigtiff=False"
+                    f"{output.path!r} grows beyond classic TIFF ({limit:,} bytes): leave out "
+                    "bigtiff=False"
                 )
             done += math.prod(box.shape) * jobs[image].array.dtype.itemsize
             if progress is not None:
@@ -317,7 +321,10 @@ class _BoxWriter:
     def _write_strips(
         self, stored: Array, planes: npt.NDArray[np.intp], corner: tuple[int, ...]
     ) -> None:
-        """Write raw strips; those of consecutive whole planes follow each other in the file, in one call."""
+        """Write raw strips.
+
+        Those of consecutive whole planes follow each other in the file, in one call.
+        """
         pages = self._job.pages
         offsets, _ = self._tables[0]
         if stored.shape[1] == pages.height:

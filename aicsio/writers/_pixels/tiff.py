@@ -24,7 +24,8 @@ from aicsio.records import DType
 DATA_START = 16
 """Length of a BigTIFF header; a classic one leaves the second half of it unused."""
 CLASSIC_LIMIT = (1 << 32) - (32 << 20)
-"""Largest classic TIFF: 32-bit offsets reach 4 GiB, and 32 MiB stay free for tools that append a new description."""
+"""Largest classic TIFF: 32-bit offsets reach 4 GiB, and 32 MiB stay free for tools that append a
+new description."""
 STRIP_BYTES = 8 << 20
 """Raw strips hold a whole plane up to this size."""
 CODED_STRIP_BYTES = 1 << 20
@@ -35,7 +36,8 @@ _CLASSIC_MAGIC, _BIG_MAGIC, _BIG_OFFSET_BYTES = 42, 43, 8
 
 Offsets: TypeAlias = npt.NDArray[np.uint64]
 SegmentTable: TypeAlias = tuple[Offsets, Offsets]
-"""Byte offset and length of each segment of an image, both of shape (planes, segments of a plane)."""
+"""Byte offset and length of each segment of an image, both of shape (planes, segments of a
+plane)."""
 
 
 @attrs.frozen
@@ -43,7 +45,8 @@ class SegmentGrid:
     """How each plane is cut into segments, numbered row by row."""
 
     tiled: bool
-    """Tiles all have one size, padded at the right and lower edge; strips span the width, and the last may be short."""
+    """Tiles all have one size, padded at the right and lower edge; strips span the width, and the
+    last may be short."""
     height: int
     """Rows of a segment."""
     width: int
@@ -65,7 +68,10 @@ def tiles(height: int, width: int, tile: tuple[int, int]) -> SegmentGrid:
 
 
 def strips(height: int, width: int, row_bytes: int, most: int, unit: int = 1) -> SegmentGrid:
-    """Cut planes into strips: one, or as many as keep each within ``most`` bytes, with multiples of ``unit`` rows."""
+    """Cut planes into strips.
+
+    One, or as many as keep each within ``most`` bytes, with multiples of ``unit`` rows.
+    """
     rows = height
     if height * row_bytes > most:
         rows = max(1, most // row_bytes // unit) * unit
@@ -127,7 +133,10 @@ def raw_starts(images: Sequence[Pages]) -> tuple[int, ...]:
 
 
 def header(first_directory: int, *, big: bool) -> bytes:
-    """Return the first bytes of the file, little-endian; the argument is the offset of the first directory."""
+    """Return the first bytes of the file, little-endian.
+
+    The argument is the offset of the first directory.
+    """
     if big:
         return struct.pack("<2sHHHQ", b"II", _BIG_MAGIC, _BIG_OFFSET_BYTES, 0, first_directory)
     return struct.pack("<2sHI", b"II", _CLASSIC_MAGIC, first_directory)
