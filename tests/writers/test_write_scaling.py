@@ -62,9 +62,9 @@ def test_four_times_the_metadata_take_about_four_times_as_long(
         handle = make(count, tmp_path)
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             write_ome_tiff(handle, tmp_path / "out.ome.tiff", overwrite=True, sync=False)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     seconds(10)
