@@ -95,7 +95,22 @@ class CorruptFileError(AicsioError, OSError):
 
     @classmethod
     def at(cls, uri: str, offset: int | None, expected: str) -> "CorruptFileError":
-        """Make the error for a place in a file, in the one wording that all formats share."""
+        """Make the error for a place in a file, in the one wording that all formats share.
+
+        Parameters
+        ----------
+        uri
+            Path or URL of the file.
+        offset
+            Byte at which the damage was met; ``None`` if it has no single place.
+        expected
+            The expected content, and the found one: ``"expected 4 bytes, found 2"``.
+
+        Returns
+        -------
+        CorruptFileError
+            With ``uri`` and ``offset`` as fields.
+        """
         where = "" if offset is None else f" at byte {offset}"
         error = cls(f"{uri}{where}: {expected}")
         error.uri, error.offset = uri, offset

@@ -110,7 +110,28 @@ class Verb(Protocol[P, R_co]):
 def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     """Give a function of a handle its second form, the step, and check its arguments.
 
-    The function must be found by its name in its module, so that steps pickle.
+    Parameters
+    ----------
+    function
+        Takes a handle first; it must be found by its name in its module, so that steps pickle.
+
+    Returns
+    -------
+    Verb
+        Acts on a handle at once; called without one, returns a step.
+
+    Raises
+    ------
+    ArgumentTypeError
+        By the verb, when its arguments do not fit the function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, select_scene
+    >>> from aicsio.steps import verb
+    >>> verb(select_scene.__wrapped__)(open_image(np.zeros((4, 4))), 0).shape
+    (4, 4)
     """
     acts = checked(function)
     # A step holds the name, not the function: it pickles, compares and prints by it.

@@ -49,6 +49,14 @@ def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]
         When the pixels do not fit into the free memory.
     SourceError
         When the bytes cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.arrays.read import read_array
+    >>> read_array(open_image(np.eye(2), dims="YX").levels[0]).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     return _engine.read(array, workers)
 

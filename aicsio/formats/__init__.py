@@ -58,7 +58,12 @@ class Format:
     """Whether its sources may be folders; only such formats are shown a folder."""
 
     def check_engine(self, engine: str | None) -> None:
-        """Raise unless the format has the requested engine; ``None`` requests the default.
+        """Raise unless the format has the requested engine.
+
+        Parameters
+        ----------
+        engine
+            Name of an engine; ``None`` requests the default.
 
         Raises
         ------
@@ -129,7 +134,19 @@ FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))
 
 @functools.cache
 def external() -> tuple[Format, ...]:
-    """Return the formats that other packages registered: each entry point loads to a ``Format``."""
+    """Return the formats that other packages registered: each entry point loads to a ``Format``.
+
+    Returns
+    -------
+    tuple of Format
+        By name of the entry point.
+
+    Examples
+    --------
+    >>> from aicsio.formats import external
+    >>> external()
+    ()
+    """
     from importlib.metadata import entry_points  # takes 17 ms
 
     found = sorted(entry_points(group="aicsio.formats"), key=lambda entry: entry.name)
@@ -144,6 +161,18 @@ def candidates(source: Source) -> tuple[Format, ...]:
     source
         A file, for which all formats are candidates, or a folder, for which those are that open
         folders.
+
+    Returns
+    -------
+    tuple of Format
+        At least the fallback for a file.
+
+    Examples
+    --------
+    >>> from aicsio import Source
+    >>> from aicsio.formats import candidates
+    >>> candidates(Source("cells.czi"))[0].name
+    'czi'
     """
     name = source.uri.lower()
     fitting = [row for row in TABLE if name.endswith(row.suffixes)]
@@ -153,5 +182,22 @@ def candidates(source: Source) -> tuple[Format, ...]:
 
 
 def by_name(name: str) -> Format | None:
-    """Return the format of a name; ``None`` if no format has it."""
+    """Return the format of a name.
+
+    Parameters
+    ----------
+    name
+        As in ``open_image(format=...)``.
+
+    Returns
+    -------
+    Format or None
+        ``None`` if no format has the name.
+
+    Examples
+    --------
+    >>> from aicsio.formats import by_name
+    >>> by_name("lif").suffixes
+    ('.lif', '.lof', '.xlif', '.xlef', '.xlcf')
+    """
     return next((row for row in (*TABLE, FALLBACK, *external()) if row.name == name), None)

@@ -87,6 +87,8 @@ def open_many(
         When files differ in dims, types, channel names or pixel sizes; the message names them.
     SceneError
         When files differ in their number of scenes, or none has pixels.
+    ArgumentTypeError
+        When the list of files is empty.
     UnsupportedFormatError, CorruptFileError, SourceError
         As by ``open_image``.
 
@@ -160,12 +162,27 @@ def join_files(
     scene, check, channel_names, pixel_size
         As in ``open_many``.
 
+    Returns
+    -------
+    ImageHandle
+        As by ``open_many``.
+
     Raises
     ------
     DimensionError
         When files do not fit together.
     SceneError
         When files differ in their number of scenes, or none has pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.joining import join_files
+    >>> from aicsio.joining.files import FileOptions
+    >>> from aicsio.joining.groups import group_in_order
+    >>> arrays = [np.zeros((4, 5)), np.ones((4, 5))]
+    >>> join_files(group_in_order(arrays, "T"), arrays, FileOptions()).dims.T
+    2
     """
     overrides = JoinOverrides(channel_names is not None, pixel_size)
     scenes: list[Scene] = []

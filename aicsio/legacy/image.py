@@ -166,6 +166,11 @@ class AICSImage:
     def set_resolution_level(self, resolution_level: SupportsIndex) -> None:
         """Focus on one of ``resolution_levels``, and forget the pixels of ``data``.
 
+        Parameters
+        ----------
+        resolution_level
+            Number of the level; 0 is full resolution.
+
         Raises
         ------
         SceneError
@@ -267,6 +272,11 @@ class AICSImage:
         ----------
         dimension_order_out, **kwargs
             As in ``get_image_data``, which raises the same errors.
+
+        Returns
+        -------
+        dask.array.Array
+            In the requested order.
         """
         order = dimension_order_out or tczyx.ORDER
         return to_dask(self._pick(order, kwargs), chunks=self._chunks)
@@ -302,16 +312,49 @@ class AICSImage:
         return self._stack(**kwargs).to_numpy()
 
     def get_dask_stack(self, **kwargs: Any) -> "dask.array.Array":
-        """As ``get_stack``, with its options; the pixels are read when they are computed."""
+        """Stack scenes as ``get_stack`` does; the pixels are read when they are computed.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
+            As in ``get_stack``, which raises the same errors.
+
+        Returns
+        -------
+        dask.array.Array
+            The scene is the first axis.
+        """
         return self._stack(**kwargs).to_dask(self._chunks)
 
     def get_xarray_stack(self, **kwargs: Any) -> "xarray.DataArray":
-        """As ``get_stack``, with its options and the coordinates of the first scene."""
+        """Read scenes as ``get_stack`` does, with the coordinates of the first scene.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
+            As in ``get_stack``, which raises the same errors.
+
+        Returns
+        -------
+        xarray.DataArray
+            The scene is the first dimension.
+        """
         stack = self._stack(**kwargs)
         return stack.to_xarray(self._chunks).copy(data=stack.to_numpy())
 
     def get_xarray_dask_stack(self, **kwargs: Any) -> "xarray.DataArray":
-        """As ``get_xarray_stack``; the pixels are read when they are computed."""
+        """Stack scenes as ``get_xarray_stack`` does; the pixels are read when they are computed.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
+            As in ``get_stack``, which raises the same errors.
+
+        Returns
+        -------
+        xarray.DataArray
+            The scene is the first dimension; the data are a dask array.
+        """
         return self._stack(**kwargs).to_xarray(self._chunks)
 
     # AICSImageIO spelled the options out four times; here they are checked in one place.

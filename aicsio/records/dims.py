@@ -65,7 +65,20 @@ class Dims:
         return len(self.order)
 
     def get(self, letter: str, default: int) -> int:
-        """Return the size of a dimension, or ``default`` if the image lacks it."""
+        """Return the size of a dimension, or a default if the image lacks it.
+
+        Parameters
+        ----------
+        letter
+            One capital letter.
+        default
+            Size of a dimension that the image lacks.
+
+        Returns
+        -------
+        int
+            Number of positions.
+        """
         return self.shape[self.order.index(letter)] if letter in self else default
 
     def items(self) -> tuple[tuple[str, int], ...]:

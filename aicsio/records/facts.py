@@ -18,10 +18,26 @@ from aicsio.records.dims import Dims
 def optional_float(value: SupportsFloat | None) -> float | None:
     """Turn a number into a float, so that a numpy scalar or an int makes the same record.
 
+    Parameters
+    ----------
+    value
+        Any number, or ``None``.
+
+    Returns
+    -------
+    float or None
+        ``None`` stays ``None``.
+
     Raises
     ------
     ArgumentTypeError
         When the value is not a number.
+
+    Examples
+    --------
+    >>> from aicsio.records.facts import optional_float
+    >>> optional_float(3), optional_float(None)
+    (3.0, None)
     """
     if value is None or type(value) is float:
         return value
@@ -97,7 +113,19 @@ class Planes:
     """Stage or focus position in micrometres."""
 
     def column(self, name: str) -> npt.NDArray[np.float64] | None:
-        """Return one column in the shape of ``dims``, or ``None`` if the file has none."""
+        """Return one column.
+
+        Parameters
+        ----------
+        name
+            ``"time"`` or ``"exposure"`` (seconds), ``"x"``, ``"y"`` or ``"z"`` (micrometres).
+
+        Returns
+        -------
+        numpy.ndarray or None
+            float64 in the shape of ``dims``, NaN for planes without a value; ``None`` if the file
+            has no such column.
+        """
         raw: bytes | None = getattr(self, name)
         return None if raw is None else np.frombuffer(raw, "<f8").reshape(self.dims.shape)
 

@@ -159,6 +159,18 @@ class ImageHandle:
     def level_array(self, scene: int, level: int) -> LazyArray:
         """Return the untouched array of one scene and level.
 
+        Parameters
+        ----------
+        scene
+            Index of the scene.
+        level
+            Resolution level; 0 is full resolution.
+
+        Returns
+        -------
+        LazyArray
+            In stored order, seen through no view.
+
         Raises
         ------
         SceneError

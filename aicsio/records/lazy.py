@@ -93,7 +93,22 @@ class LazyArray:
 
     @classmethod
     def whole(cls, layout: Layout, stored: Dims, dtype: npt.DTypeLike) -> "LazyArray":
-        """Make the array that shows everything stored, in stored order."""
+        """Make the array that shows everything stored, in stored order.
+
+        Parameters
+        ----------
+        layout
+            Layout of the stored pixels.
+        stored
+            Letters and sizes of the stored axes.
+        dtype
+            Pixel type; its byte order is that of the file and is not kept.
+
+        Returns
+        -------
+        LazyArray
+            Seen through no view.
+        """
         # Ranges, not slices: they know their length, compose, hash and pickle.
         picks = tuple(range(size) for size in stored.shape)
         view = View(stored.order, tuple(range(len(stored))), picks)
@@ -148,9 +163,27 @@ class LazyArray:
 def as_numpy(array: object, /) -> npt.NDArray[Any]:
     """Read pixels; ``aicsio.arrays`` registers the implementation for lazy arrays.
 
+    Parameters
+    ----------
+    array
+        A lazy array.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape and order of its dims, native byte order.
+
     Raises
     ------
     TypeError
         For objects of a type that no room has registered.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.records.lazy import as_numpy
+    >>> as_numpy(open_image(np.eye(2), dims="YX").array).shape
+    (2, 2)
     """
     raise TypeError(f"{type(array).__name__} objects cannot be read as pixels")

@@ -53,12 +53,34 @@ class FormatModule(Protocol):
     def recognises(self, source: Source, head: bytes, /) -> bool:
         """Whether the content is of this format.
 
-        ``head`` holds the first ``HEAD_BYTES`` bytes; it is empty for a folder. Read more only if
-        the head cannot decide.
+        Parameters
+        ----------
+        source
+            The file or folder; read more of it only if the head cannot decide.
+        head
+            The first ``HEAD_BYTES`` bytes; empty for a folder.
+
+        Returns
+        -------
+        bool
+            Whether ``read_contents`` should be called.
         """
 
     def read_contents(self, source: Source, options: Options, /) -> Contents:
-        """Describe scenes and layouts. Reads no pixels and leaves nothing open."""
+        """Describe scenes and layouts. Reads no pixels and leaves nothing open.
+
+        Parameters
+        ----------
+        source
+            The file or folder.
+        options
+            Options of ``open_image``.
+
+        Returns
+        -------
+        Contents
+            Scenes, metadata text and diagnostics.
+        """
 
 
 @runtime_checkable
@@ -66,10 +88,34 @@ class ReadsAttachments(Protocol):
     """A format whose files hold named data beside the pixels: thumbnails, labels, time stamps."""
 
     def list_attachments(self, source: Source, /) -> tuple[Attachment, ...]:
-        """Return all attachments, in file order."""
+        """List the attachments of a file.
+
+        Parameters
+        ----------
+        source
+            The file.
+
+        Returns
+        -------
+        tuple of Attachment
+            In file order.
+        """
 
     def read_attachment(self, source: Source, attachment: Attachment, /) -> bytes:
-        """Return the content of one attachment, as stored."""
+        """Read the content of one attachment.
+
+        Parameters
+        ----------
+        source
+            The file.
+        attachment
+            One of ``list_attachments``.
+
+        Returns
+        -------
+        bytes
+            As stored.
+        """
 
 
 @runtime_checkable
@@ -77,7 +123,18 @@ class ListsEvents(Protocol):
     """A format whose files record events of the acquisition."""
 
     def list_events(self, source: Source, /) -> tuple[Event, ...]:
-        """Return all events, in file order; empty if the file has no list."""
+        """List the events of the acquisition.
+
+        Parameters
+        ----------
+        source
+            The file.
+
+        Returns
+        -------
+        tuple of Event
+            In file order; empty if the file has no list.
+        """
 
 
 @runtime_checkable
@@ -85,7 +142,20 @@ class ReadsPlanes(Protocol):
     """A format that keeps facts of each plane with its pixels, too many to read while opening."""
 
     def read_planes(self, scene: Scene, level: LazyArray, /) -> Planes | None:
-        """Return times, exposures and positions; ``level`` is the stored array of full resolution."""
+        """Read times, exposures and positions of the planes of a scene.
+
+        Parameters
+        ----------
+        scene
+            The scene.
+        level
+            Its stored array of full resolution.
+
+        Returns
+        -------
+        Planes or None
+            ``None`` if the file has no such facts.
+        """
 
 
 @runtime_checkable
@@ -93,7 +163,20 @@ class ReadsSubblockMetadata(Protocol):
     """A format that keeps a metadata text with each block of pixels."""
 
     def read_subblock_metadata(self, source: Source, array: LazyArray, /) -> tuple[str, ...] | None:
-        """Return the texts of the blocks that ``array`` shows; ``None`` if its engine has none."""
+        """Read the metadata texts of blocks.
+
+        Parameters
+        ----------
+        source
+            The file.
+        array
+            Shows the blocks.
+
+        Returns
+        -------
+        tuple of str or None
+            One text a block; ``None`` if the engine of the array has none.
+        """
 
 
 # ---------------------------------------------------------------- layouts
@@ -112,7 +195,20 @@ class Unfoldable(Protocol):
     """A layout that can split an axis of planes in two: OME's Modulo folds dimensions so."""
 
     def unfolded(self, axis: int, size: int, /) -> Layout:
-        """Split stored axis ``axis``; the second of the two new axes has ``size`` positions."""
+        """Split a stored axis in two.
+
+        Parameters
+        ----------
+        axis
+            Number of the stored axis.
+        size
+            Positions of the second of the two new axes.
+
+        Returns
+        -------
+        Layout
+            With one more stored axis.
+        """
 
 
 P = TypeVar("P")
@@ -127,6 +223,11 @@ def offered(thing: object, protocol: type[P]) -> P | None:
         A layout or a module of a format.
     protocol
         One of the optional protocols of this file.
+
+    Returns
+    -------
+    object or None
+        ``thing`` itself, typed as the protocol.
 
     Examples
     --------
