@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from aicsio.formats._tiff.page import PageStructure
-from aicsio.formats._tiff.page_metadata import guessed, unknown_letters
+from aicsio.formats._tiff.page_metadata import guessed, name_unknown_axes
 from aicsio.formats._tiff.page_tables import Integers, PageTable
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, split_samples
 from aicsio.records import Diagnostic, LazyArray
@@ -66,41 +66,43 @@ def lazy_array_of_axes(
     Parameters
     ----------
     page_table, pages
-        TiffLayout in C order; -1 for one that is missing.
+        Pages in C order; -1 for one that is missing.
     shape, letters
         Of the whole, in the file's order; Q and I are unknown axes, which are named by guessing.
     where
         The file, for diagnostics.
     """
-    there = pages[pages >= 0]
-    kind = page_table.kind(int(there[0])) if len(there) else None
-    found = None if kind is None else match_axes_to_page(shape, kind)
-    if kind is None or found is None or math.prod(shape[axis] for axis in found.lead) != len(pages):
+    present = pages[pages >= 0]
+    structure = page_table.structure(int(present[0])) if len(present) else None
+    if structure is None:
+        return None
+    layout = match_axes_to_page(shape, structure)
+    named = name_unknown_axes(letters)
+    if layout is None or named is None:
+        return None
+    if math.prod(shape[axis] for axis in layout.lead) != len(pages):
         return None
     notes: list[Diagnostic] = []
-    known = unknown_letters(letters)
-    changed = [axis for axis, letter in enumerate(letters) if known[axis] != letter]
+    changed = [axis for axis, letter in enumerate(letters) if named[axis] != letter]
     if changed:
-        notes.append(
-            guessed("".join(known[i] for i in changed), tuple(shape[i] for i in changed), where)
-        )
-    if found.samples is not None and known[found.samples] != "S":
+        guessed_letters = "".join(named[axis] for axis in changed)
+        notes.append(guessed(guessed_letters, tuple(shape[axis] for axis in changed), where))
+    plane_axes = layout.plane
+    if layout.samples is not None and named[layout.samples] == "S":
+        plane_axes = (*layout.plane, layout.samples)
+    elif layout.samples is not None:
         # Samples stored apart under another name are pages of their own.
-        samples = kind.samples
-        page_table, kind = (
-            split_samples(page_table),
-            attrs.evolve(kind, samples=1, planar=False, photometric=1, extra_samples=()),
+        sample_count = structure.samples
+        page_table = split_samples(page_table)
+        structure = attrs.evolve(
+            structure, samples=1, planar=False, photometric=1, extra_samples=()
         )
-        pages = np.where(
-            pages[:, None] < 0, -1, pages[:, None] * samples + np.arange(samples)
-        ).reshape(-1)
-        found = AxisLayout((*found.lead, found.samples), found.plane, None)
-    plane = found.plane if found.samples is None else (*found.plane, found.samples)
-    plane_map = PlaneMap.of_pages(
-        page_table,
-        pages,
-        "".join(known[axis] for axis in found.lead),
-        tuple(shape[axis] for axis in found.lead),
-    )
-    array, more = lazy_array(plane_map, "".join(known[axis] for axis in plane), like=kind)
+        each = pages[:, None] * sample_count + np.arange(sample_count)
+        pages = np.where(pages[:, None] < 0, -1, each).reshape(-1)
+        layout = AxisLayout((*layout.lead, layout.samples), layout.plane, None)
+    lead_letters = "".join(named[axis] for axis in layout.lead)
+    lead_shape = tuple(shape[axis] for axis in layout.lead)
+    plane_map = PlaneMap.of_pages(page_table, pages, lead_letters, lead_shape)
+    plane_letters = "".join(named[axis] for axis in plane_axes)
+    array, more = lazy_array(plane_map, plane_letters, like=structure)
     return array, [*notes, *more]

@@ -15,25 +15,84 @@ import attrs
 import numpy as np
 
 from aicsio.errors import UnsupportedFormatError
+from aicsio.formats._tiff.tags import (
+    Compression,
+    FillOrder,
+    Photometric,
+    Predictor,
+    SampleFormat,
+)
 from aicsio.records import Codec, Diagnostic, DType, Value
 
-MIN_IS_WHITE, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
-JPEG = frozenset({6, 7, 33007, 34892})
+JPEG = frozenset(
+    {Compression.OLD_JPEG, Compression.JPEG, Compression.ALT_JPEG, Compression.LOSSY_DNG}
+)
+"""Schemes whose segments are JPEG streams."""
+JPEG_2000 = frozenset({
+    Compression.APERIO_JP2K_YCBCR, Compression.JP2K_LOSSY, Compression.APERIO_JP2K_RGB,
+    Compression.JPEG_2000,
+})  # fmt: skip
+"""Schemes whose segments are JPEG 2000 streams."""
+CCITT = frozenset({Compression.CCITT_RLE, Compression.CCITT_T4, Compression.CCITT_T6})
+"""Fax schemes, in which 0 is white."""
 _PLAIN_DEPTHS = frozenset({8, 16, 32, 64, 128})
+"""Bits of samples that numpy has as they are stored."""
 
 _BYTE_CODECS: Mapping[int, str] = {
-    5: "lzw", 8: "deflate", 32773: "packbits", 32946: "deflate", 34925: "lzma", 34926: "zstd", 50000: "zstd",
-    50013: "deflate",
-}  # fmt: skip
+    Compression.LZW: "lzw",
+    Compression.DEFLATE: "deflate",
+    Compression.PACKBITS: "packbits",
+    Compression.OLD_DEFLATE: "deflate",
+    Compression.LZMA: "lzma",
+    Compression.ZSTD_OLD: "zstd",
+    Compression.ZSTD: "zstd",
+    Compression.PIXTIFF_DEFLATE: "deflate",
+}
 _IMAGE_CODECS: Mapping[int, str] = {
-    2: "ccitt-rle", 3: "ccitt-t4", 4: "ccitt-t6", 22610: "jpegxr", 33003: "jpeg2k", 33004: "jpeg2k", 33005: "jpeg2k",
-    34712: "jpeg2k", 34887: "lerc", 34927: "webp", 34933: "png", 34934: "jpegxr", 48124: "jetraw", 50001: "webp",
-    50002: "jpegxl", 52546: "jpegxl", 65000: "eer", 65001: "eer", 65002: "eer",
-}  # fmt: skip
-_NAMES: Mapping[int, str] = {
-    6: "old-style JPEG", 32766: "NeXT", 32767: "Sony ARW", 32771: "CCIRLEW", 32809: "ThunderScan", 32908: "PixarFilm",
-    32909: "PixarLog", 34661: "JBIG", 34676: "SGILog", 34677: "SGILog24", 34713: "Nikon NEF",
-}  # fmt: skip
+    Compression.CCITT_RLE: "ccitt-rle",
+    Compression.CCITT_T4: "ccitt-t4",
+    Compression.CCITT_T6: "ccitt-t6",
+    Compression.JPEG_XR_NDPI: "jpegxr",
+    Compression.APERIO_JP2K_YCBCR: "jpeg2k",
+    Compression.JP2K_LOSSY: "jpeg2k",
+    Compression.APERIO_JP2K_RGB: "jpeg2k",
+    Compression.JPEG_2000: "jpeg2k",
+    Compression.LERC: "lerc",
+    Compression.WEBP_OLD: "webp",
+    Compression.PNG: "png",
+    Compression.JPEG_XR: "jpegxr",
+    Compression.JETRAW: "jetraw",
+    Compression.WEBP: "webp",
+    Compression.JPEG_XL: "jpegxl",
+    Compression.JPEG_XL_DNG: "jpegxl",
+    Compression.EER_V0: "eer",
+    Compression.EER_V1: "eer",
+    Compression.EER_V2: "eer",
+}
+_PREDICTORS: Mapping[int, tuple[str, int]] = {
+    Predictor.NONE: ("", 1),
+    Predictor.HORIZONTAL: ("delta", 1),
+    Predictor.FLOATING_POINT: ("floatpred", 1),
+    Predictor.HORIZONTAL_X2: ("delta", 2),
+    Predictor.HORIZONTAL_X4: ("delta", 4),
+    Predictor.FLOATING_POINT_X2: ("floatpred", 2),
+    Predictor.FLOATING_POINT_X4: ("floatpred", 4),
+}
+"""Codec that undoes a predictor, and the distance of the samples that it subtracts."""
+_INTEGER_FORMATS = frozenset({SampleFormat.UINT, SampleFormat.INT, SampleFormat.VOID})
+_UNDECODABLE_NAMES: Mapping[int, str] = {
+    Compression.OLD_JPEG: "old-style JPEG",
+    Compression.NEXT: "NeXT",
+    Compression.SONY_ARW: "Sony ARW",
+    Compression.CCITT_RLE_W: "CCIRLEW",
+    Compression.THUNDERSCAN: "ThunderScan",
+    Compression.PIXAR_FILM: "PixarFilm",
+    Compression.PIXAR_LOG: "PixarLog",
+    Compression.JBIG: "JBIG",
+    Compression.SGI_LOG: "SGILog",
+    Compression.SGI_LOG_24: "SGILog24",
+    Compression.NIKON_NEF: "Nikon NEF",
+}
 
 
 @attrs.frozen(cache_hash=True)
@@ -115,7 +174,7 @@ class PageStructure:
     @property
     def sampled(self) -> bool:
         """Whether the page has an axis of samples."""
-        return self.samples > 1 or self.photometric == RGB
+        return self.samples > 1 or self.photometric == Photometric.RGB
 
     @property
     def is_raw(self) -> bool:
@@ -173,14 +232,14 @@ class PageStructure:
         if self.compression in _IMAGE_CODECS:
             return _image_codecs(self)
         chain: list[Codec] = []
-        if self.compression != 1:
+        if self.compression != Compression.NONE:
             if self.compression not in _BYTE_CODECS:
-                name = _NAMES.get(self.compression, "of an unknown kind")
+                name = _UNDECODABLE_NAMES.get(self.compression, "of an unknown kind")
                 raise UnsupportedFormatError(
                     f"the pixels are compressed with scheme {self.compression} ({name}), which cannot be decoded"
                 )
             chain.append(Codec(_BYTE_CODECS[self.compression], _packing(self)))
-        if self.fill_order == 2:
+        if self.fill_order == FillOrder.LSB_FIRST:
             chain.insert(0, Codec("bitorder"))
         return (*chain, *_unpacking(self), *_unpredicting(self))
 
@@ -198,7 +257,7 @@ class PageStructure:
     def subsampled(self) -> bool:
         """Whether pixels are YCbCr data units, outside JPEG."""
         return (
-            self.photometric == YCBCR
+            self.photometric == Photometric.YCBCR
             and self.compression not in JPEG | _IMAGE_CODECS.keys()
             and self.samples == 3
         )
@@ -209,24 +268,26 @@ def _kind_of_number(kind: PageStructure) -> str:
         if max(kind.bits) > 16 or sum(kind.bits) > 64 or len(kind.bits) != kind.samples:
             raise UnsupportedFormatError(f"samples of {kind.bits} bits cannot be unpacked")
         return "u1" if max(kind.bits) <= 8 else "u2"
-    bits, form = kind.bits[0], kind.sample_format
-    if form == 3 and bits in {16, 24, 32, 64}:
+    bits, sample_format = kind.bits[0], kind.sample_format
+    if sample_format == SampleFormat.FLOAT and bits in {16, 24, 32, 64}:
         return {16: "f2", 24: "f4", 32: "f4", 64: "f8"}[bits]
-    if form == 6 and bits in {64, 128}:
+    if sample_format == SampleFormat.COMPLEX_FLOAT and bits in {64, 128}:
         return f"c{bits // 8}"
-    if form == 5 and bits in {16, 32, 64}:
+    if sample_format == SampleFormat.COMPLEX_INT and bits in {16, 32, 64}:
         return "c16" if bits == 64 else "c8"
-    if form in {1, 2, 4} and 1 <= bits <= 64:
-        if bits == 1 and form != 2:
+    if sample_format in _INTEGER_FORMATS and 1 <= bits <= 64:
+        if bits == 1 and sample_format != SampleFormat.INT:
             return "?"
         width = next(size for size in (1, 2, 4, 8) if 8 * size >= bits)
-        return f"{'i' if form == 2 else 'u'}{width}"
-    raise UnsupportedFormatError(f"samples of {bits} bits in SampleFormat {form} have no type here")
+        return f"{'i' if sample_format == SampleFormat.INT else 'u'}{width}"
+    raise UnsupportedFormatError(
+        f"samples of {bits} bits in SampleFormat {sample_format} have no type here"
+    )
 
 
 def _packing(kind: PageStructure) -> tuple[tuple[str, Value], ...]:
     """Tell LZW, which must know the size of its result, how samples are packed."""
-    if kind.compression != 5 or not _unpacking(kind):
+    if kind.compression != Compression.LZW or not _unpacking(kind):
         return ()
     rows = kind.subsampling[1] if kind.subsampled else 1
     return ("sampled", kind.sampled), ("packing", (rows, kind.raw_bytes(rows) // kind.segment[0]))
@@ -251,32 +312,29 @@ def _unpacking(kind: PageStructure) -> tuple[Codec, ...]:
             ),
         )
     if len(set(kind.bits)) > 1:
-        if kind.planar or kind.sample_format != 1:
+        if kind.planar or kind.sample_format != SampleFormat.UINT:
             raise UnsupportedFormatError(f"samples of {kind.bits} bits cannot be unpacked")
         return (Codec("rgb565", (("bits", kind.bits), ("order", kind.order))),)
-    if kind.sample_format == 5:
+    if kind.sample_format == SampleFormat.COMPLEX_INT:
         return (Codec("complex-int", (("order", kind.order), ("size", bits // 16))),)
-    if kind.sample_format == 3 and bits == 24:
+    if kind.sample_format == SampleFormat.FLOAT and bits == 24:
         return (Codec("float24", (("order", kind.order),)),)
     if bits in _PLAIN_DEPTHS:
         return ()
-    signed = (("signed", True),) if kind.sample_format == 2 else ()
+    signed = (("signed", True),) if kind.sample_format == SampleFormat.INT else ()
     return (Codec("packints", (("bits", bits), ("run", run), *signed)),)
 
 
 def _unpredicting(kind: PageStructure) -> tuple[Codec, ...]:
     axis, bits = ("axis", -2 if kind.sampled else -1), kind.bits[0]
-    name, dist = {
-        1: ("", 1), 2: ("delta", 1), 3: ("floatpred", 1), 34892: ("delta", 2), 34893: ("delta", 4),
-        34894: ("floatpred", 2), 34895: ("floatpred", 4),
-    }.get(kind.predictor, ("?", 1))  # fmt: skip
+    name, dist = _PREDICTORS.get(kind.predictor, ("?", 1))
     if not name:
         return ()
     if (
         name == "?"
         or kind.subsampled
         or len(set(kind.bits)) > 1
-        or kind.sample_format == 5
+        or kind.sample_format == SampleFormat.COMPLEX_INT
         or (name == "floatpred" and bits == 24)
     ):
         raise UnsupportedFormatError(
@@ -291,11 +349,11 @@ def _jpeg_codec(kind: PageStructure) -> Codec:
     """Choose the colour spaces of the stored stream and of the result, as libtiff does."""
     spaces: list[tuple[str, int | str | None]] = []
     if not kind.extra_samples:
-        if kind.photometric == YCBCR:
+        if kind.photometric == Photometric.YCBCR:
             spaces = [("outcolorspace", 2)]
-        elif kind.photometric == RGB:
+        elif kind.photometric == Photometric.RGB:
             spaces = [("colorspace", 2), ("outcolorspace", 2)]
-        elif kind.photometric == CMYK:
+        elif kind.photometric == Photometric.SEPARATED:
             spaces = [("outcolorspace", 4)]
     if kind.planar:
         spaces = [("outcolorspace", 1)]
@@ -309,14 +367,13 @@ def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
     more: tuple[tuple[str, int | bool], ...] = ()
     before: tuple[Codec, ...] = ()
     if name.startswith("ccitt"):
-        before = (Codec("bitorder"),) if kind.fill_order == 2 else ()
+        before = (Codec("bitorder"),) if kind.fill_order == FillOrder.LSB_FIRST else ()
         more = (
             (("t4options", kind.options[0] if kind.options else 0),) if name == "ccitt-t4" else ()
         )
     elif name == "eer":
-        skip, horizontal, vertical = kind.options or {65000: (8, 2, 2)}.get(
-            kind.compression, (7, 2, 2)
-        )
+        default = (8, 2, 2) if kind.compression == Compression.EER_V0 else (7, 2, 2)
+        skip, horizontal, vertical = kind.options or default
         more = (("skip", skip), ("horizontal", horizontal), ("vertical", vertical))
     elif name == "webp" and kind.samples == 4:
         more = (("hasalpha", True),)
@@ -328,11 +385,11 @@ def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
 def diagnose(kind: PageStructure, where: str) -> list[Diagnostic]:
     """Say what of a page is shown as stored though a viewer would turn or invert it."""
     notes = []
-    if kind.photometric == MIN_IS_WHITE and kind.compression not in {2, 3, 4}:
+    if kind.photometric == Photometric.MIN_IS_WHITE and kind.compression not in CCITT:
         notes.append(
             Diagnostic("min-is-white", "0 is white: the samples are as stored, not inverted", where)
         )
-    if kind.photometric == CMYK:
+    if kind.photometric == Photometric.SEPARATED:
         notes.append(
             Diagnostic("samples-are-inks", "the samples are amounts of ink (CMYK), not RGB", where)
         )

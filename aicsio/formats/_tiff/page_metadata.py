@@ -1,10 +1,12 @@
-"""What the tags of one TIFF page say besides pixels: description, physical size, palette, date.
+"""Metadata of one TIFF page besides its pixels: texts, resolution, palette, date.
 
-Rule kept here: a tag that is missing, blank or impossible is ``None``, never a default that looks like a value.
+Rule kept here: a tag that is missing, blank or impossible is ``None``, never a default that looks
+like a value.
 
 Source of the facts: TIFF 6.0 section 8 (XResolution, ResolutionUnit, DateTime, ColorMap).
 """
 
+import datetime as dt
 import math
 import re
 from collections.abc import Mapping
@@ -14,12 +16,12 @@ import numpy as np
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.ifd import Directory, IfdEntry, OpenTiff, Value, read_value, text_of
-from aicsio.formats._tiff.page import PALETTE, PageStructure
-from aicsio.records import Diagnostic, PixelSize
+from aicsio.formats._tiff.page import PageStructure
+from aicsio.formats._tiff.tags import FieldType, Photometric, Tag
+from aicsio.records import Diagnostic
 
-IMAGE_DESCRIPTION, SOFTWARE = 270, 305
-_MICROMETRES = {2: 25400.0, 3: 10000.0}
-"""ResolutionUnit: 2 is inch, 3 is centimetre; 1 is no absolute unit, so that no size follows from it."""
+_GUESSED_LETTERS = "ZCTRHVBUDFGJKNO"
+"""Letters for axes without a name, in the order in which they are given."""
 
 
 @attrs.frozen(eq=False)
@@ -31,97 +33,94 @@ class PageTags:
 
     @classmethod
     def of(cls, file: OpenTiff, directory: Directory) -> "PageTags":
-        """Look at one directory."""
-        return cls(file, directory.tags(file.form))
+        """List the tags of one directory."""
+        return cls(file, directory.tags(file.variant))
 
     def value(self, code: int, limit: int = 64 << 20) -> Value | None:
-        """Return the value of a tag, ``None`` where it is absent, larger than a limit, or outside the file."""
-        tag = self.tags.get(code)
+        """Return the value of a tag; ``None`` if missing, larger than a limit, or outside the file."""
+        entry = self.tags.get(code)
         try:
-            return None if tag is None else read_value(self.file, tag, limit)
+            return None if entry is None else read_value(self.file, entry, limit)
         except CorruptFileError:
             return None
 
     def text(self, code: int) -> str:
-        """Return the text of a tag, empty where there is none."""
+        """Return the text of a tag; empty if it is missing."""
         return text_of(self.value(code)).rstrip("\0")
 
     @property
     def description(self) -> str:
         """ImageDescription."""
-        return self.text(IMAGE_DESCRIPTION)
+        return self.text(Tag.IMAGE_DESCRIPTION)
 
     def number(self, code: int) -> int | None:
         """Return the first whole number of a tag."""
         value = self.value(code)
-        return int(value[0]) if isinstance(value, tuple) and value else None
-
-    def rational(self, code: int) -> float | None:
-        """Return a positive quotient."""
-        value = self.value(code)
-        if not isinstance(value, tuple) or len(value) < 2 or value[0] <= 0 or value[1] <= 0:
+        if not isinstance(value, tuple) or not value or not math.isfinite(value[0]):
             return None
-        return value[0] / value[1]
+        return int(value[0])
 
-    def per_unit(self) -> tuple[float | None, float | None, int]:
-        """Pixels a unit along Y and X, and ResolutionUnit (2, inch, where the tag is missing, as TIFF 6.0 says)."""
-        return self.rational(283), self.rational(282), self.number(296) or 2
-
-    def pixel_size(self) -> PixelSize:
-        """Physical size from the resolution tags, in micrometres."""
-        fei = self._fei_pixel_size()
-        if fei is not None:
-            return fei
-        y, x, unit = self.per_unit()
-        micrometres = _MICROMETRES.get(unit)
-        if micrometres is None:
-            return PixelSize()
-        return PixelSize(None, micrometres / y if y else None, micrometres / x if x else None)
-
-    def _fei_pixel_size(self) -> PixelSize | None:
-        """FEI electron microscopes keep the size, in metres, in an INI text (tags 34680 and 34682)."""
-        for code in (34680, 34682):
-            found = dict(
-                re.findall(
-                    r"^Pixel(Width|Height)\s*=\s*([\d.eE+-]+)\s*$", self.text(code), re.MULTILINE
-                )
-            )
-            if len(found) == 2:
-                y, x = (_float(found[name]) for name in ("Height", "Width"))
-                return PixelSize(None, y and y * 1e6, x and x * 1e6)
-        return None
+    def positive(self, code: int) -> float | None:
+        """Return the first number of a tag if it is positive: a quotient, or a number."""
+        value, entry = self.value(code), self.tags.get(code)
+        if entry is None or not isinstance(value, tuple) or not value:
+            return None
+        if entry.type not in {FieldType.RATIONAL, FieldType.SRATIONAL}:
+            return positive_float(value[0])
+        numerator, denominator = value[:2]
+        return positive_float(numerator / denominator) if denominator > 0 else None
 
     def acquired(self) -> str | None:
-        """DateTime as ISO 8601."""
-        found = re.match(r"\s*(\d{4})[:\-/](\d\d)[:\-/](\d\d)[ T](\d\d:\d\d:\d\d)", self.text(306))
-        if found is None or found[1] == "0000":
-            return None
-        year, month, day, time = found.groups()
-        return f"{year}-{month}-{day}T{time}"
+        """Return DateTime as ISO 8601; ``None`` if it is no date."""
+        return iso_date(self.text(Tag.DATE_TIME))
 
-    def color_map(self, kind: PageStructure) -> bytes | None:
-        """Palette of indexed pixels: little-endian uint16, (3, entries)."""
-        value = self.value(320)
-        if (
-            kind.photometric != PALETTE
-            or not isinstance(value, tuple)
-            or len(value) % 3
-            or not value
-        ):
+    def color_map(self, structure: PageStructure) -> bytes | None:
+        """Return the palette of indexed pixels: little-endian uint16, (3, entries)."""
+        value = self.value(Tag.COLOR_MAP)
+        if structure.photometric != Photometric.PALETTE or not isinstance(value, tuple):
+            return None
+        if not value or len(value) % 3:
             return None
         return np.array(value).astype("<u2").tobytes()
 
 
-def _float(text: str) -> float | None:
+def iso_date(text: str) -> str | None:
+    """Return the date at the start of a text as ISO 8601; ``None`` for text that is no date.
+
+    TIFF 6.0 writes ``YYYY:MM:DD HH:MM:SS``; other writers use dashes, slashes or no sign at all.
+
+    Examples
+    --------
+    >>> from aicsio.formats._tiff.page_metadata import iso_date
+    >>> iso_date("2017:08:21 15:08:07"), iso_date("2017:08:21 15:08:70")
+    ('2017-08-21T15:08:07', None)
+    """
+    match = re.match(
+        r"\s*(\d{4})[:\-/]?(\d\d)[:\-/]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d{1,6})?", text
+    )
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction = match.groups()
     try:
-        number = float(text)
+        dt.datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
     except ValueError:
         return None
-    return number if 0 < number < math.inf else None
+    return f"{year}-{month}-{day}T{hour}:{minute}:{second}{fraction or ''}"
+
+
+def positive_float(value: object, factor: float = 1.0) -> float | None:
+    """Return a number or the text of one, times a factor; ``None`` unless finite and positive."""
+    if not isinstance(value, str | bytes | int | float | np.number):
+        return None
+    try:
+        number = float(value) * factor
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
 
 
 def guessed(letters: str, shape: tuple[int, ...], where: str) -> Diagnostic:
-    """Say that axes were named by guessing."""
+    """Report axes that were named by guessing."""
     sizes = ", ".join(f"{letter}={size}" for letter, size in zip(letters, shape, strict=True))
     return Diagnostic(
         "guessed-axes",
@@ -130,11 +129,16 @@ def guessed(letters: str, shape: tuple[int, ...], where: str) -> Diagnostic:
     )
 
 
-def unknown_letters(letters: str, unknown: str = "QI") -> str:
-    """Name the unknown axes among letters: Z first, then C, then T, as the last ones of TCZYX that are free."""
-    free = [letter for letter in "ZCTRHVBUDFGJKNO" if letter not in letters]
+def name_unknown_axes(letters: str, unknown: str = "QI") -> str | None:
+    """Name the unknown axes among letters: Z first, then C, then T, as the last free ones of TCZYX.
+
+    Returns ``None`` when there are more axes than letters.
+    """
+    free = [letter for letter in _GUESSED_LETTERS if letter not in letters]
     named = list(letters)
     for index in reversed(range(len(named))):
         if named[index] in unknown or named[index] in named[index + 1 :]:
+            if not free:
+                return None
             named[index] = free.pop(0)
     return "".join(named)

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Chain, Directory, OpenTiff, read_chain, read_directory
+from aicsio.formats._tiff.chain import Chain, read_chain
+from aicsio.formats._tiff.ifd import Directory, OpenTiff, read_directory
 from aicsio.formats._tiff.page import PageStructure
-from aicsio.formats._tiff.page_tags import read_page_structure
+from aicsio.formats._tiff.structure import read_page_structure
 from aicsio.formats._tiff.tag_tables import Counts, PageGroup, joined, tabulate
 from aicsio.records import Diagnostic, Source
 
@@ -24,7 +25,7 @@ Integers = npt.NDArray[np.int64]
 class SegmentTable:
     """Strips or tiles of all pages of one kind."""
 
-    kind: PageStructure
+    structure: PageStructure
     """How they are stored."""
     offsets: Counts
     """(pages, segments), 0 where nothing is stored."""
@@ -38,10 +39,10 @@ class PageTable:
 
     source: Source
     """The file."""
-    rows: tuple[SegmentTable, ...]
-    """Tables by kind."""
-    kind_of: Integers
-    """Index into ``rows`` for each page; -1 for pages that cannot be used."""
+    segment_tables: tuple[SegmentTable, ...]
+    """One for each structure."""
+    segment_table_of: Integers
+    """Index into ``segment_tables`` for each page; -1 for pages that cannot be used."""
     row_of: Integers
     """Row of each page in the table of its kind."""
     sub_ifds: dict[int, tuple[int, ...]]
@@ -50,12 +51,12 @@ class PageTable:
     """Where the pages are."""
 
     def __len__(self) -> int:
-        return len(self.kind_of)
+        return len(self.segment_table_of)
 
-    def kind(self, page: int) -> PageStructure | None:
+    def structure(self, page: int) -> PageStructure | None:
         """How a page is stored, or ``None`` when it cannot be used."""
-        number = int(self.kind_of[page])
-        return None if number < 0 else self.rows[number].kind
+        number = int(self.segment_table_of[page])
+        return None if number < 0 else self.segment_tables[number].structure
 
 
 def open_page_table(file: OpenTiff, first: int) -> tuple[PageTable, list[Diagnostic]]:
@@ -71,7 +72,7 @@ def open_page_table(file: OpenTiff, first: int) -> tuple[PageTable, list[Diagnos
     return page_table, [*diagnostics, *more]
 
 
-def page_table_at(
+def read_page_table_at(
     file: OpenTiff, offsets: Sequence[int]
 ) -> tuple[PageTable | None, list[Diagnostic]]:
     """Read the tables of directories at given offsets (SubIFDs); those that cannot be read are left out."""
@@ -106,7 +107,7 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
     for group in groups:
         where = directories.offset(int(group.pages[0]))
         try:
-            kind = read_page_structure(group.values, file.form.order)
+            kind = read_page_structure(group.values, file.variant.order)
             offsets, counts, notes = _segments(file, kind, group, where)
         except CorruptFileError as error:
             trouble = trouble or file.error(
@@ -139,9 +140,9 @@ def _assemble(
     directories: Chain,
 ) -> PageTable:
     total = len(directories)
-    kind_of, row_of = np.zeros((2, total), np.int64)
+    segment_table_of, row_of = np.zeros((2, total), np.int64)
     if sum(len(pages) for parts in kinds.values() for pages, _, _ in parts) < total:
-        kind_of[:] = -1
+        segment_table_of[:] = -1
     rows = []
     for number, (kind, parts) in enumerate(kinds.items()):
         width = max(part[1].shape[1] for part in parts)
@@ -154,9 +155,9 @@ def _assemble(
         if len(pages) == total:  # so it is for most files: page n is row n
             row_of = pages
         else:
-            kind_of[pages], row_of[pages] = number, np.arange(len(pages))
+            segment_table_of[pages], row_of[pages] = number, np.arange(len(pages))
         rows.append(SegmentTable(kind, offsets, counts))
-    return PageTable(source, tuple(rows), kind_of, row_of, sub_ifds, directories)
+    return PageTable(source, tuple(rows), segment_table_of, row_of, sub_ifds, directories)
 
 
 def widened(table: Counts, width: int) -> Counts:

@@ -11,7 +11,8 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Chain, OpenTiff, read_directory
+from aicsio.formats._tiff.chain import Chain, read_chain
+from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.layout import Four, PlaneGroup, TiffLayout, block_shape
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_tables import Integers, PageTable, SegmentTable, widened
@@ -75,35 +76,40 @@ def lazy_array(
         When no plane is there.
     """
     alone = _of_one_table(plane_map)
-    if alone is not None and (like is None or _fits(alone[0].kind, like)):
+    if alone is not None and (like is None or _fits(alone[0].structure, like)):
         table, rows = alone
         return _array(
             plane_map,
             plane_letters,
-            like or table.kind,
+            like or table.structure,
             [_group_of(plane_map.page_tables[0].source, table, rows)],
         ), []
-    kind_of, row_of = _look_up(plane_map)
-    used = _pairs(plane_map.table_of, kind_of)
+    segment_table_of, row_of = _look_up(plane_map)
+    used = _pairs(plane_map.table_of, segment_table_of)
     if not used:
         raise CorruptFileError.at(
             plane_map.page_tables[0].source.uri,
             None,
             "expected pixels, but none of the planes is there",
         )
-    first = int((kind_of >= 0).argmax())
+    first = int((segment_table_of >= 0).argmax())
     like = (
-        like or plane_map.page_tables[int(plane_map.table_of[first])].rows[int(kind_of[first])].kind
+        like
+        or plane_map.page_tables[int(plane_map.table_of[first])]
+        .segment_tables[int(segment_table_of[first])]
+        .structure
     )
-    group_of = np.zeros(len(kind_of), np.int64)
-    rows = np.full(len(kind_of), -1, np.int64)
+    group_of = np.zeros(len(segment_table_of), np.int64)
+    rows = np.full(len(segment_table_of), -1, np.int64)
     groups: list[PlaneGroup] = []
     diagnostics: list[Diagnostic] = []
     for page_table, kind_number in used:
-        planes = np.flatnonzero((plane_map.table_of == page_table) & (kind_of == kind_number))
-        table = plane_map.page_tables[page_table].rows[kind_number]
-        if not _fits(table.kind, like):
-            text = f"{len(planes)} planes are blank: {_describe(table.kind)}, where {_describe(like)} is needed"
+        planes = np.flatnonzero(
+            (plane_map.table_of == page_table) & (segment_table_of == kind_number)
+        )
+        table = plane_map.page_tables[page_table].segment_tables[kind_number]
+        if not _fits(table.structure, like):
+            text = f"{len(planes)} planes are blank: {_describe(table.structure)}, where {_describe(like)} is needed"
             diagnostics.append(
                 Diagnostic("page-does-not-fit", text, plane_map.page_tables[page_table].source.uri)
             )
@@ -149,28 +155,32 @@ def _of_one_table(plane_map: PlaneMap) -> tuple[SegmentTable, Integers] | None:
     page_table, pages = plane_map.page_tables[0], plane_map.page_of
     if (
         len(plane_map.page_tables) > 1
-        or len(page_table.rows) > 1
-        or len(page_table.rows[0].offsets) < len(page_table)
+        or len(page_table.segment_tables) > 1
+        or len(page_table.segment_tables[0].offsets) < len(page_table)
         or not pages.size
     ):
         return None
     if pages[pages.argmin()] < 0 or pages[pages.argmax()] >= len(page_table):
         return None
-    return page_table.rows[0], page_table.row_of.take(pages)
+    return page_table.segment_tables[0], page_table.row_of.take(pages)
 
 
-def _pairs(table_of: Integers, kind_of: Integers) -> list[tuple[int, int]]:
+def _pairs(table_of: Integers, segment_table_of: Integers) -> list[tuple[int, int]]:
     """Return the different pairs of page_table and kind, without the planes that are missing."""
-    if len(kind_of) and kind_of.min() == kind_of.max() and table_of.min() == table_of.max():
-        return [(int(table_of[0]), int(kind_of[0]))] if kind_of[0] >= 0 else []
-    there = kind_of >= 0
-    pairs = np.unique(np.stack([table_of[there], kind_of[there]]), axis=1)
+    if (
+        len(segment_table_of)
+        and segment_table_of.min() == segment_table_of.max()
+        and table_of.min() == table_of.max()
+    ):
+        return [(int(table_of[0]), int(segment_table_of[0]))] if segment_table_of[0] >= 0 else []
+    there = segment_table_of >= 0
+    pairs = np.unique(np.stack([table_of[there], segment_table_of[there]]), axis=1)
     return [(s, k) for s, k in pairs.T.tolist()]
 
 
 def _look_up(plane_map: PlaneMap) -> tuple[Integers, Integers]:
     """Kind and row of each plane in the tables of its file; -1 where the page is not there."""
-    kind_of = np.full(len(plane_map.page_of), -1, np.int64)
+    segment_table_of = np.full(len(plane_map.page_of), -1, np.int64)
     row_of = np.zeros(len(plane_map.page_of), np.int64)
     for number, page_table in enumerate(plane_map.page_tables):
         planes = np.flatnonzero(
@@ -178,9 +188,9 @@ def _look_up(plane_map: PlaneMap) -> tuple[Integers, Integers]:
             & (plane_map.page_of >= 0)
             & (plane_map.page_of < len(page_table))
         )
-        kind_of[planes] = page_table.kind_of[plane_map.page_of[planes]]
+        segment_table_of[planes] = page_table.segment_table_of[plane_map.page_of[planes]]
         row_of[planes] = page_table.row_of[plane_map.page_of[planes]]
-    return kind_of, row_of
+    return segment_table_of, row_of
 
 
 def _fits(kind: PageStructure, like: PageStructure) -> bool:
@@ -197,7 +207,7 @@ def _describe(kind: PageStructure) -> str:
 
 def _group_of(source: Source, table: SegmentTable, rows: Integers) -> PlaneGroup:
     """Pack the rows of one kind; strips of raw pixels that touch become one segment."""
-    kind = table.kind
+    kind = table.structure
     offsets, counts = table.offsets.take(rows, axis=0), table.counts.take(rows, axis=0)
     codecs = kind.codecs
     size, clipped = kind.segment, kind.tile is None
@@ -247,10 +257,10 @@ def contiguous(
     -------
     A page_table and its pages, or ``None`` when the pixels are not raw, or the file is too short.
     """
-    kind = page_table.kind(page)
+    kind = page_table.structure(page)
     if kind is None or not kind.is_decodable or not kind.is_raw or kind.tile is not None:
         return None
-    table = page_table.rows[int(page_table.kind_of[page])]
+    table = page_table.segment_tables[int(page_table.segment_table_of[page])]
     offsets = table.offsets[int(page_table.row_of[page])][None]
     step = kind.raw_bytes(kind.length) * (kind.samples if kind.planar else 1) * kind.depth
     start, end = int(offsets[0, 0]), int(offsets[0, 0]) + planes * step
@@ -276,6 +286,12 @@ def contiguous(
     ), pages
 
 
+def has_more_pages(file: OpenTiff, planes: int) -> bool:
+    """Whether the chain goes on after the directories of some planes: with levels or other images."""
+    directories, _ = read_chain(file, file.first)
+    return len(directories) > planes
+
+
 def _follows(file: OpenTiff, directory: int, offset: int) -> bool:
     """Whether the pixels of the next page begin at an offset."""
     groups, _ = tabulate(file, Chain.of([read_directory(file, directory)[0]]))
@@ -284,13 +300,17 @@ def _follows(file: OpenTiff, directory: int, offset: int) -> bool:
 
 def split_samples(page_table: PageTable) -> PageTable:
     """Show a file whose samples are stored apart as one page for each sample."""
-    samples = page_table.rows[0].kind.samples
+    samples = page_table.segment_tables[0].structure.samples
     rows = []
-    for table in page_table.rows:
-        kind = attrs.evolve(table.kind, samples=1, planar=False, photometric=1, extra_samples=())
+    for table in page_table.segment_tables:
+        kind = attrs.evolve(
+            table.structure, samples=1, planar=False, photometric=1, extra_samples=()
+        )
         width = -(-table.offsets.shape[1] // samples)
         offsets, counts = (widened(part, width * samples) for part in (table.offsets, table.counts))
         rows.append(SegmentTable(kind, offsets.reshape(-1, width), counts.reshape(-1, width)))
-    kind_of = np.repeat(page_table.kind_of, samples)
+    segment_table_of = np.repeat(page_table.segment_table_of, samples)
     row_of = (page_table.row_of[:, None] * samples + np.arange(samples)).reshape(-1)
-    return PageTable(page_table.source, tuple(rows), kind_of, row_of, {}, page_table.directories)
+    return PageTable(
+        page_table.source, tuple(rows), segment_table_of, row_of, {}, page_table.directories
+    )

@@ -1,11 +1,13 @@
-"""TiffLayout of a plain TIFF -> scenes: pages that look alike are one scene, reduced ones its levels.
+"""Pages of a plain TIFF -> scenes: pages that look alike are one scene, reduced ones its levels.
 
-Rule kept here: what the file says decides -- NewSubfileType, SubIFDs -- and what is guessed is told by a
+Rule kept here: NewSubfileType, SubIFDs and the sizes of pages decide; a guess is reported in a
 ``Diagnostic``. No page is dropped without one.
 
-Source of the facts: TIFF 6.0 section 8 (NewSubfileType), Adobe PageMaker 6.0 TIFF technical notes (SubIFDs).
+Source of the facts: TIFF 6.0 section 8 (NewSubfileType), Adobe PageMaker 6.0 TIFF technical notes
+(SubIFDs).
 """
 
+import bisect
 import itertools
 import operator
 from collections.abc import Sequence
@@ -15,36 +17,41 @@ import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats._tiff.ifd import OpenTiff
+from aicsio.formats._tiff.makers import read_maker_size
 from aicsio.formats._tiff.page import PageStructure, diagnose
 from aicsio.formats._tiff.page_metadata import PageTags, guessed
-from aicsio.formats._tiff.page_tables import PageTable, page_table_at
+from aicsio.formats._tiff.page_tables import PageTable, read_page_table_at
+from aicsio.formats._tiff.physical_size import read_pixel_size
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
-from aicsio.records import Diagnostic, LazyArray, Scene
+from aicsio.formats._tiff.tags import Tag
+from aicsio.records import Diagnostic, LazyArray, PixelSize, Scene
 
 MOST_SUB_IFDS = 4096
-"""SubIFDs beyond the pages of a pyramid that are looked at, one by one."""
+"""SubIFDs beyond the pages of a pyramid that are read, one by one."""
+MOST_OWNERS = 64
+"""Images near a reduced page that are compared with it: 4000 pages of different sizes stay linear."""
 
 
 @attrs.frozen(eq=False)
 class PageSeries:
-    """TiffLayout that look alike; lives while a file is being opened."""
+    """Pages that look alike; lives while a file is being opened."""
 
     page_table: PageTable
     pages: tuple[int, ...]
-    kind: PageStructure
+    structure: PageStructure
 
     @property
     def size(self) -> tuple[int, int]:
-        """SegmentTable and columns."""
-        return self.kind.length, self.kind.width
+        """Rows and columns."""
+        return self.structure.length, self.structure.width
 
 
 def all_series(page_table: PageTable) -> list[PageSeries]:
     """Sort the pages of a file into runs of pages that look alike; runs that alternate are joined."""
-    looks = [_look(rows.kind) for rows in page_table.rows]
+    looks = [_look(table.structure) for table in page_table.segment_tables]
     usable = [
         (looks[number], page)
-        for page, number in enumerate(page_table.kind_of.tolist())
+        for page, number in enumerate(page_table.segment_table_of.tolist())
         if number >= 0
     ]
     runs = [
@@ -56,7 +63,9 @@ def all_series(page_table: PageTable) -> list[PageSeries]:
         for look, pages in runs:
             merged.setdefault(look, []).extend(pages)
         runs = list(merged.items())
-    return [PageSeries(page_table, tuple(pages), _kind(page_table, pages[0])) for _, pages in runs]
+    return [
+        PageSeries(page_table, tuple(pages), _structure(page_table, pages[0])) for _, pages in runs
+    ]
 
 
 def _alternate(looks: list[object]) -> bool:
@@ -65,40 +74,109 @@ def _alternate(looks: list[object]) -> bool:
     return period < len(looks) and all(look == looks[i % period] for i, look in enumerate(looks))
 
 
-def _look(kind: PageStructure) -> object:
+def _look(structure: PageStructure) -> object:
     return (
-        kind.shape,
-        kind.bits,
-        kind.sample_format,
-        kind.photometric,
-        kind.extra_samples,
-        kind.mask,
-        kind.reduced,
+        structure.shape,
+        structure.bits,
+        structure.sample_format,
+        structure.photometric,
+        structure.extra_samples,
+        structure.mask,
+        structure.reduced,
     )
 
 
-def _kind(page_table: PageTable, page: int) -> PageStructure:
-    return page_table.rows[int(page_table.kind_of[page])].kind
+def _structure(page_table: PageTable, page: int) -> PageStructure:
+    return page_table.segment_tables[int(page_table.segment_table_of[page])].structure
+
+
+# ---------------------------------------------------------------- levels
 
 
 def is_level_of(small: PageSeries, large: PageSeries) -> bool:
-    """Whether pages can be a lower resolution of others: equal but for rows and columns, which shrink alike."""
-    if (
-        len(small.pages) != len(large.pages)
-        or small.kind.samples != large.kind.samples
-        or small.kind.mask
-    ):
+    """Whether pages can be a lower resolution of others: equal but for rows and columns."""
+    if len(small.pages) != len(large.pages):
         return False
-    if not (small.kind.is_decodable and large.kind.is_decodable):
+    return _is_reduction(small.structure, large.structure)
+
+
+def _is_reduction(small: PageStructure, large: PageStructure) -> bool:
+    if small.samples != large.samples or small.depth != large.depth or small.mask:
         return False
-    if small.kind.dtype.newbyteorder("=") != large.kind.dtype.newbyteorder("="):
+    if not shrinks_evenly((large.length, large.width), (small.length, small.width)):
         return False
-    down, across = (a / b for a, b in zip(large.size, small.size, strict=True))
-    if min(down, across) < 1 or max(down, across) <= 1:
+    if not (small.is_decodable and large.is_decodable):
         return False
-    # Sizes are rounded: the factor of one axis must reproduce the other within a pixel and a bit.
-    factor = max(down, across)
-    return all(abs(b - a / factor) <= 1.5 for a, b in zip(large.size, small.size, strict=True))
+    return small.dtype.newbyteorder("=") == large.dtype.newbyteorder("=")
+
+
+def shrinks_evenly(large: tuple[int, int], small: tuple[int, int]) -> bool:
+    """Whether one factor explains the rows and the columns of a smaller image.
+
+    Writers round each level up, down or to the nearest, some of them at each halving, so that a
+    size may be wrong by up to one pixel. The factors that explain a size with such an error form an
+    interval; the intervals of both axes must overlap.
+
+    Examples
+    --------
+    >>> from aicsio.formats._tiff.series import shrinks_evenly
+    >>> shrinks_evenly((511, 1540), (63, 192)), shrinks_evenly((500, 1000), (200, 500))
+    (True, False)
+    """
+    if large == small or any(b > a or b < 1 for a, b in zip(large, small, strict=True)):
+        return False
+    lowest = max(a / (b + 1) for a, b in zip(large, small, strict=True))
+    highest = min(a / (b - 1) if b > 1 else float("inf") for a, b in zip(large, small, strict=True))
+    return max(lowest, 1.0) < highest
+
+
+def sub_series(
+    file: OpenTiff, series: PageSeries
+) -> tuple[list[PageSeries], list[PageSeries], list[Diagnostic]]:
+    """Read the SubIFDs of the pages of a series.
+
+    Returns
+    -------
+    Levels of the series, largest first; other images; diagnostics.
+    """
+    offsets = [series.page_table.sub_ifds.get(page, ()) for page in series.pages]
+    level_count = min(map(len, offsets), default=0)
+    levels: list[PageSeries] = []
+    others: list[PageSeries] = []
+    diagnostics: list[Diagnostic] = []
+    for level in range(min(level_count, MOST_SUB_IFDS)):
+        page_table, notes = read_page_table_at(file, [listed[level] for listed in offsets])
+        diagnostics += notes
+        for found in all_series(page_table) if page_table is not None else ():
+            (levels if is_level_of(found, series) else others).append(found)
+    beyond = [offset for listed in offsets for offset in listed[level_count:]]
+    for offset in beyond[:MOST_SUB_IFDS]:
+        page_table, notes = read_page_table_at(file, [offset])
+        diagnostics += notes
+        others += all_series(page_table) if page_table is not None else []
+    levels.sort(key=lambda found: found.size, reverse=True)
+    return levels, others, diagnostics
+
+
+def build_pyramids(all_pages: Sequence[PageSeries]) -> list[list[PageSeries]]:
+    """Give each reduced series to the full image that it is a level of, before or after it."""
+    full = [series for series in all_pages if not series.structure.reduced]
+    first_pages = [series.pages[0] for series in full]
+    pyramids = {id(series): [series] for series in full}
+    for series in all_pages:
+        if not series.structure.reduced:
+            continue
+        first_page = series.pages[0]
+        position = bisect.bisect(first_pages, first_page)
+        before = full[max(position - MOST_OWNERS, 0) : position]
+        after = full[position : position + MOST_OWNERS]
+        nearest_first = (*reversed(before), *after)
+        owner = next((other for other in nearest_first if is_level_of(series, other)), None)
+        if owner is None:
+            pyramids[id(series)] = [series]
+        else:
+            pyramids[id(owner)].append(series)
+    return sorted(pyramids.values(), key=lambda pyramid: pyramid[0].pages[0])
 
 
 def plain_scenes(file: OpenTiff, page_table: PageTable) -> tuple[list[Scene], list[Diagnostic]]:
@@ -110,15 +188,8 @@ def plain_scenes(file: OpenTiff, page_table: PageTable) -> tuple[list[Scene], li
         When none of them can be decoded.
     """
     diagnostics: list[Diagnostic] = []
-    pyramids: list[list[PageSeries]] = []
-    for series in all_series(page_table):
-        owner = next(
-            (p for p in pyramids if series.kind.reduced and is_level_of(series, p[0])), None
-        )
-        if owner is not None:
-            owner.append(series)
-            continue
-        pyramids.append([series])
+    pyramids = build_pyramids(all_series(page_table))
+    pyramids = _join_orphans(pyramids)
     for pyramid in list(pyramids):
         levels, others, notes = sub_series(file, pyramid[0])
         pyramid.extend(levels)
@@ -127,75 +198,91 @@ def plain_scenes(file: OpenTiff, page_table: PageTable) -> tuple[list[Scene], li
     return make_scenes(file, pyramids, diagnostics)
 
 
-def sub_series(
-    file: OpenTiff, series: PageSeries
-) -> tuple[list[PageSeries], list[PageSeries], list[Diagnostic]]:
-    """Find the SubIFDs of the pages of a series: levels of it, and other images."""
-    offsets = [series.page_table.sub_ifds.get(page, ()) for page in series.pages]
-    count = min(map(len, offsets), default=0)
-    levels: list[PageSeries] = []
-    others: list[PageSeries] = []
-    diagnostics: list[Diagnostic] = []
-    rest = [offset for own in offsets for offset in own[count:]]
-    for level in range(min(count, MOST_SUB_IFDS)):
-        page_table, notes = page_table_at(file, [own[level] for own in offsets])
-        diagnostics += notes
-        for found in all_series(page_table) if page_table is not None else ():
-            same = len(found.pages) == len(series.pages) and is_level_of(found, series)
-            (levels if same else others).append(found)
-    for offset in rest[:MOST_SUB_IFDS]:
-        page_table, notes = page_table_at(file, [offset])
-        diagnostics += notes
-        others += all_series(page_table) if page_table is not None else []
-    levels.sort(key=lambda found: found.size, reverse=True)
-    return levels, others, diagnostics
+def _join_orphans(pyramids: list[list[PageSeries]]) -> list[list[PageSeries]]:
+    """Join reduced series without a full image: the largest of them that follow stands for it."""
+    joined: list[list[PageSeries]] = []
+    for pyramid in pyramids:
+        top = joined[-1][0] if joined else None
+        is_orphan = pyramid[0].structure.reduced
+        if is_orphan and top is not None and top.structure.reduced and is_level_of(pyramid[0], top):
+            joined[-1] += pyramid
+        else:
+            joined.append(pyramid)
+    return joined
+
+
+# ---------------------------------------------------------------- scenes
 
 
 def make_scenes(
     file: OpenTiff, pyramids: Sequence[Sequence[PageSeries]], diagnostics: list[Diagnostic]
 ) -> tuple[list[Scene], list[Diagnostic]]:
-    """Make one scene of each pyramid; those that cannot be decoded have no levels."""
+    """Make one scene of each pyramid; those that cannot be decoded have no levels.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When none of them can be decoded.
+    CorruptFileError
+        When there is no page.
+    """
     scenes: list[Scene] = []
-    trouble: UnsupportedFormatError | None = None
+    undecodable: UnsupportedFormatError | None = None
+    sis_size = _size_of_sis_page(file, pyramids)
     for pyramid in pyramids:
-        top = sorted(pyramid, key=lambda series: series.size, reverse=True)
-        where = f"page {top[0].pages[0]}"
-        facts = PageTags.of(file, top[0].page_table.directories[top[0].pages[0]])
+        levels = sorted(pyramid, key=lambda series: series.size, reverse=True)
+        top = levels[0]
+        where = f"page {top.pages[0]}"
+        tags = PageTags.of(file, top.page_table.directories[top.pages[0]])
         arrays: list[LazyArray] = []
         try:
-            for series in top:
-                array, notes = _stack(series)
+            for series in levels:
+                array, notes = stack_pages(series)
                 arrays.append(array)
                 diagnostics += notes
         except UnsupportedFormatError as error:
-            trouble = trouble or UnsupportedFormatError(f"{file.source.uri}: {error}")
+            undecodable = undecodable or UnsupportedFormatError(f"{file.source.uri}: {error}")
             diagnostics.append(Diagnostic("undecodable", str(error), where))
-        diagnostics += diagnose(top[0].kind, where)
-        if len(top[0].pages) > 1 and arrays:
-            diagnostics.append(guessed("Z", (len(top[0].pages),), where))
+        diagnostics += diagnose(top.structure, where)
+        if len(top.pages) > 1 and arrays:
+            diagnostics.append(guessed("Z", (len(top.pages),), where))
+        size, notes = (sis_size, []) if sis_size is not None else read_pixel_size(tags)
+        diagnostics += notes
         scenes.append(
             Scene(
                 name=f"Image:{len(scenes)}",
                 levels=tuple(arrays),
-                pixel_size=facts.pixel_size(),
-                acquired=facts.acquired(),
-                color_map=facts.color_map(top[0].kind),
+                pixel_size=size,
+                acquired=tags.acquired(),
+                color_map=tags.color_map(top.structure),
             )
         )
-    if trouble is not None and not any(scene.levels for scene in scenes):
-        raise trouble
+    if undecodable is not None and not any(scene.levels for scene in scenes):
+        raise undecodable
     if not scenes:
-        raise CorruptFileError.at(
-            file.source.uri, None, "expected at least one page that can be read"
-        )
+        text = "expected at least one page that can be read"
+        raise CorruptFileError.at(file.source.uri, None, text)
     return scenes, diagnostics
 
 
-def _stack(series: PageSeries) -> tuple[LazyArray, list[Diagnostic]]:
+def _size_of_sis_page(file: OpenTiff, pyramids: Sequence[Sequence[PageSeries]]) -> PixelSize | None:
+    """Return the pixel size of Olympus SIS, which only one page of the main image may have."""
+    directories = pyramids[0][0].page_table.directories if pyramids else ()
+    if len(pyramids) != 1 or not directories:
+        return None
+    pages = pyramids[0][0].page_table.directories.pages_with(file.variant, Tag.OLYMPUS_SIS)
+    for page in pages[:MOST_SUB_IFDS]:
+        size = read_maker_size(PageTags.of(file, directories[page]))
+        if size is not None:
+            return size
+    return None
+
+
+def stack_pages(series: PageSeries) -> tuple[LazyArray, list[Diagnostic]]:
     """Stack pages that look alike along Z, which is a guess."""
-    letters = "Z" if series.kind.depth == 1 else "T"
+    letters = "Z" if series.structure.depth == 1 else "T"
     shape = (len(series.pages),) if len(series.pages) > 1 else ()
     plane_map = PlaneMap.of_pages(
         series.page_table, np.array(series.pages), letters[: len(shape)], shape
     )
-    return lazy_array(plane_map, like=series.kind)
+    return lazy_array(plane_map, like=series.structure)

@@ -14,7 +14,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats._tiff.ifd import GAP, NUMPY, SIZES, Chain, DirectoryRun, OpenTiff, Value, unpack
+from aicsio.formats._tiff.chain import GAP, Chain, DirectoryRun
+from aicsio.formats._tiff.ifd import NUMPY_TYPES, OpenTiff, Value, unpack
+from aicsio.formats._tiff.tags import FIELD_SIZES
 from aicsio.records import Diagnostic
 
 Counts: TypeAlias = npt.NDArray[np.uint64]
@@ -72,17 +74,19 @@ class _Columns(NamedTuple):
     @classmethod
     def of(cls, file: OpenTiff, row: bytes) -> "_Columns":
         """Look at one page; of several entries with one tag the first counts."""
-        made = cls(list(struct.iter_unpack(file.form.row, row)), {}, {})
+        made = cls(list(struct.iter_unpack(file.variant.entry_format, row)), {}, {})
         for column, (code, kind, count, _) in enumerate(made.first):
             if (
                 code in CONCERNS
-                and kind in SIZES
+                and kind in FIELD_SIZES
                 and code not in made.inline
                 and code not in made.distant
             ):
-                (made.inline if SIZES[kind] * count <= file.form.inline else made.distant)[code] = (
-                    column
-                )
+                (
+                    made.inline
+                    if FIELD_SIZES[kind] * count <= file.variant.inline_size
+                    else made.distant
+                )[code] = column
         return made
 
     def looks(self) -> Looks:
@@ -118,7 +122,7 @@ def tabulate(file: OpenTiff, chain: Chain) -> tuple[list[PageGroup], list[Diagno
         ):
             alike.setdefault(columns.looks(), []).append(_Part(pages, raw, width, columns))
             continue
-        entries = np.frombuffer(raw, file.form.entry).reshape(len(pages), -1)
+        entries = np.frombuffer(raw, file.variant.entry_dtype).reshape(len(pages), -1)
         for rows in _sorted(file, pages, entries, diagnostics):
             own = entries[rows].tobytes()
             columns = _Columns.of(file, own[:width])
@@ -139,13 +143,13 @@ def _look_alike(file: OpenTiff, raw: bytes, width: int, columns: _Columns) -> bo
     if len(raw) == width:
         return True
     words = np.frombuffer(raw, np.uint32).reshape(-1, width // 4)
-    size = file.form.entry.itemsize // 4
+    size = file.variant.entry_dtype.itemsize // 4
     for number in np.logical_or.reduce(words != words[0], axis=0).nonzero()[0].tolist():
         column, word = divmod(number, size)
         code = columns.first[column][0]
         # Words of an entry: tag and type, count, value.
         if word == 0 or (
-            code in CONCERNS and (code in STRUCTURE or word < size - file.form.inline // 4)
+            code in CONCERNS and (code in STRUCTURE or word < size - file.variant.value_size // 4)
         ):
             return False
     return True
@@ -158,13 +162,13 @@ def _group(file: OpenTiff, parts: Sequence[_Part]) -> PageGroup:
     for code, column in columns.inline.items():
         if code in STRUCTURE:
             _, kind, count, value = columns.first[column]
-            values[code] = unpack(value[: SIZES[kind] * count], kind, file.form)
+            values[code] = unpack(value[: FIELD_SIZES[kind] * count], kind, file.variant)
     for code, column in columns.distant.items():
         if code in STRUCTURE:
             _, kind, count, _ = columns.first[column]
             where, _ = _places(file, raw[:width], width, columns, code)
             values[code] = unpack(
-                _values(file, where, SIZES[kind] * count).tobytes(), kind, file.form
+                _values(file, where, FIELD_SIZES[kind] * count).tobytes(), kind, file.variant
             )
     offsets, counts, sub_ifds = (
         joined([_table(file, part, codes) for part in parts])
@@ -176,15 +180,15 @@ def _group(file: OpenTiff, parts: Sequence[_Part]) -> PageGroup:
 def _table(file: OpenTiff, part: _Part, codes: tuple[int, ...]) -> Counts:
     """Return the whole numbers of the first of some tags that is there: shape (pages, numbers)."""
     pages, raw, width, columns = part
-    form = file.form
+    variant = file.variant
     for code in codes:
         column = columns.inline.get(code, columns.distant.get(code))
         if column is None or columns.first[column][1] not in WHOLE:
             continue
         _, kind, count, _ = columns.first[column]
-        itemsize, number = SIZES[kind], form.order + NUMPY[kind]
+        itemsize, number = FIELD_SIZES[kind], variant.order + NUMPY_TYPES[kind]
         if code in columns.inline:
-            start = (column + 1) * form.entry.itemsize - form.inline
+            start = (column + 1) * variant.entry_dtype.itemsize - variant.value_size
             return np.ndarray((len(pages), count), number, raw, start, (width, itemsize)).astype(
                 np.uint64
             )
@@ -202,11 +206,11 @@ def _places(
     file: OpenTiff, raw: bytes, width: int, columns: _Columns, code: int
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """Say where the value of a tag lies, page by page, and which do not lie in the file."""
-    form, column = file.form, columns.distant[code]
+    variant, column = file.variant, columns.distant[code]
     _, kind, count, _ = columns.first[column]
-    start = (column + 1) * form.entry.itemsize - form.inline
-    where = np.ndarray(len(raw) // width, form.pointer, raw, start, width).astype(np.uint64)
-    nbytes = SIZES[kind] * count
+    start = (column + 1) * variant.entry_dtype.itemsize - variant.value_size
+    where = np.ndarray(len(raw) // width, variant.pointer, raw, start, width).astype(np.uint64)
+    nbytes = FIELD_SIZES[kind] * count
     return where, (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
 
 
@@ -246,7 +250,7 @@ def _sorted(
         for code, (where, _) in places.items():
             if code in STRUCTURE:
                 _, kind, count, _ = columns.first[columns.distant[code]]
-                key.append(_values(file, where[~broken], SIZES[kind] * count))
+                key.append(_values(file, where[~broken], FIELD_SIZES[kind] * count))
         found += [alike[equal] for equal in _equal_rows(np.concatenate(key, axis=1))]
     return found
 

@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 
 from aicsio.formats._tiff.ifd import open_tiff
-from aicsio.formats._tiff.page import PALETTE
 from aicsio.formats._tiff.page_metadata import PageTags
-from aicsio.formats._tiff.page_tables import PageTable, page_table_at
+from aicsio.formats._tiff.page_tables import PageTable, read_page_table_at
 from aicsio.formats._tiff.plane_map import lazy_array
 from aicsio.formats._tiff.series import PageSeries, is_level_of
+from aicsio.formats._tiff.tags import Photometric
 from aicsio.formats.ome_tiff.mixed import first_structure
 from aicsio.formats.ome_tiff.planes import PlaneTable
 from aicsio.records import Diagnostic, LazyArray
@@ -58,7 +58,7 @@ def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[D
         if any(len(offsets) <= level for offsets in sub_ifds):
             return None, diagnostics
         with open_tiff(page_table.source) as (file, _):
-            small, more = page_table_at(file, [offsets[level] for offsets in sub_ifds])
+            small, more = read_page_table_at(file, [offsets[level] for offsets in sub_ifds])
         diagnostics += more
         if small is None:
             return None, diagnostics
@@ -78,7 +78,7 @@ def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[D
 
 def read_palette(table: PlaneTable) -> bytes | None:
     """Return the colours of indexed pixels, as the first plane gives them."""
-    if table.kind is None or table.kind.photometric != PALETTE:
+    if table.kind is None or table.kind.photometric != Photometric.PALETTE:
         return None
     first = int(np.argmax(table.page_of >= 0))
     page_table = table.page_tables[int(table.table_of[first])]

@@ -44,12 +44,13 @@ def _look_of_planes(table: PlaneTable) -> tuple[Integers, list[object]]:
     look_of = np.full(len(table.page_of), -1, np.int64)
     for number, page_table in enumerate(table.page_tables):
         number_of_kind = [
-            looks.setdefault(_look(rows.kind), len(looks)) for rows in page_table.rows
+            looks.setdefault(_look(rows.structure), len(looks))
+            for rows in page_table.segment_tables
         ]
         planes = np.flatnonzero(
             (table.table_of == number) & (table.page_of >= 0) & (table.page_of < len(page_table))
         )
-        kinds = page_table.kind_of[table.page_of[planes]]
+        kinds = page_table.segment_table_of[table.page_of[planes]]
         look_of[planes] = np.where(kinds < 0, -1, np.array(number_of_kind, np.int64)[kinds])
     present = set(np.unique(look_of).tolist()) - {-1}
     return look_of, [look for look, number in looks.items() if number in present]
@@ -108,7 +109,7 @@ def first_structure(table: PlaneTable) -> PageStructure | None:
     """Return the structure of the first plane that is not missing."""
     for number, page in zip(table.table_of.tolist(), table.page_of.tolist(), strict=True):
         if page >= 0:
-            kind: PageStructure | None = table.page_tables[number].kind(page)
+            kind: PageStructure | None = table.page_tables[number].structure(page)
             if kind is not None:
                 return kind
     return None

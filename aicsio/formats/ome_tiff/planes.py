@@ -177,7 +177,7 @@ def _first_kind(
     for entry, number in zip(entries, numbers, strict=True):
         page = entry.ifd or 0
         if number is not None and 0 <= page < len(page_tables[number]):
-            kind = page_tables[number].kind(page)
+            kind = page_tables[number].structure(page)
             if kind is not None:
                 return kind
     return None

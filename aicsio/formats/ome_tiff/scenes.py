@@ -11,8 +11,9 @@ import numpy as np
 
 from aicsio._dims.samples import fold_samples
 from aicsio._ome.model import Modulo, OmeImage
-from aicsio.formats._tiff.page import RGB, YCBCR, PageStructure
+from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.plane_map import length_of
+from aicsio.formats._tiff.tags import Photometric
 from aicsio.formats.ome_tiff.bin_data import TYPES
 from aicsio.formats.ome_tiff.planes import PlaneTable
 from aicsio.records import Channel, Coordinate, Diagnostic, Dims, LazyArray, Planes, Scene, View
@@ -110,7 +111,7 @@ def channels_are_samples(image: OmeImage, table: PlaneTable) -> bool:
         return False
     # Samples of colour pictures are R, G, B: only names of their own make them channels.
     names = {channel.name for channel in image.channels}
-    is_color = kind.photometric in {RGB, YCBCR}
+    is_color = kind.photometric in {Photometric.RGB, Photometric.YCBCR}
     return not is_color or (None not in names and len(names) == count)
 
 

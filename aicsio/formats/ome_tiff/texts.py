@@ -17,8 +17,9 @@ from aicsio._ome.model import OmeDocument
 from aicsio._ome.xml import decode_xml
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_directory, read_variant
-from aicsio.formats._tiff.page_metadata import IMAGE_DESCRIPTION, PageTags
+from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, open_page_table
+from aicsio.formats._tiff.tags import Tag
 from aicsio.formats.ome_tiff.names import MOST_TAILS, file_name_of, split_name, tails_of
 from aicsio.records import Diagnostic, Source
 
@@ -54,13 +55,13 @@ def description_start(source: Source, nbytes: int = 1 << 14) -> str:
         When the first directory cannot be read.
     """
     with open_tiff(source) as (file, first):
-        tag = read_directory(file, first)[0].find(file.form, IMAGE_DESCRIPTION)
-        if tag is None or tag.type not in {1, 2, 7} or tag.at + tag.length > file.size:
+        tag = read_directory(file, first)[0].find(file.variant, Tag.IMAGE_DESCRIPTION)
+        if tag is None or tag.type not in {1, 2, 7} or tag.offset + tag.length > file.size:
             return ""
-        raw = file.read(tag.at, min(tag.length, nbytes))
+        raw = file.read(tag.offset, min(tag.length, nbytes))
         if tag.length <= nbytes:
             # Opening reads it again a moment later.
-            file.start.description = raw
+            file.description = raw
         return decode_xml(raw)
 
 
@@ -75,9 +76,9 @@ def read_root_uuid(source: Source) -> str | None:
 
 def read_description(file: OpenTiff, page_table: PageTable) -> str:
     """Return the whole first description of a TIFF, empty if it is no text."""
-    if file.start.description is not None:
-        return decode_xml(file.start.description)
-    value = PageTags.of(file, page_table.directories[0]).value(IMAGE_DESCRIPTION, LARGEST_XML)
+    if file.description is not None:
+        return decode_xml(file.description)
+    value = PageTags.of(file, page_table.directories[0]).value(Tag.IMAGE_DESCRIPTION, LARGEST_XML)
     return decode_xml(value) if isinstance(value, bytes) else ""
 
 

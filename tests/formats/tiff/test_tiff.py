@@ -252,14 +252,20 @@ def test_missing_tiles_are_blank(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "size"),
-    [("INCH", 25400 / 4), ("CENTIMETER", 10000 / 4), ("NONE", None)],
+    [
+        ("INCH", 25400 / 4.5),
+        ("CENTIMETER", 10000 / 4.5),
+        ("MILLIMETER", 1000 / 4.5),
+        ("MICROMETER", 1 / 4.5),
+        ("NONE", None),
+    ],
 )
 def test_physical_size_needs_an_absolute_unit(
     tmp_path: Path, unit: str, size: float | None
 ) -> None:
     blank = np.zeros((4, 4), np.uint8)
     tifffile.imwrite(
-        tmp_path / "a.tif", blank, resolution=(4, 4), resolutionunit=unit, metadata=None
+        tmp_path / "a.tif", blank, resolution=(4.5, 4.5), resolutionunit=unit, metadata=None
     )
     seen = open_image(tmp_path / "a.tif").pixel_size.X
     assert seen == size

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 import tifffile
 
-from aicsio import open_image, select_scene, to_numpy, transpose_to
+from aicsio import AicsioError, open_image, select_scene, to_numpy, transpose_to
 from aicsio.formats._tiff.dialects.imagej import parse_description
 from aicsio.formats._tiff.dialects.micromanager import parse_index
 from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description as parse_json
@@ -335,3 +335,185 @@ def test_scanimage_channels_and_frames() -> None:
     assert str(handle.dims) == "Z=3, T=2, C=2, Y=4, X=5"
     assert handle.time_step == 0.25
     assert to_numpy(handle).tobytes() == pixels.tobytes()
+
+
+# ---------------------------------------------------------------- units, levels and channels
+
+
+def imagej_page(text: str, resolution: float = 2.0, unit: int | None = None, **options: Any) -> Any:
+    tags = [TagEntry(270, ASCII, f"ImageJ=1.53t\n{text}\n\0".encode())]
+    ratio = (round(resolution * 1000), 1000)
+    tags += [TagEntry(282, 5, ratio), TagEntry(283, 5, ratio)]
+    if unit is not None:
+        tags.append(TagEntry(296, 3, (unit,)))
+    pixels = options.get("pixels", counting(5, 4, 1, dtype="u1"))
+    return open_image(write_pages([make_page(pixels, Storage(), tags)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "size"),
+    [
+        ("unit=um", 2, (None, 0.5, 0.5)),  # the description replaces the tag
+        ("unit=um", 3, (None, 5000.0, 5000.0)),  # ImageJ's exception: pixels per centimetre
+        ("unit=\\u00B5m", 3, (None, 0.5, 0.5)),
+        ("unit=micron\nspacing=-1.5", 1, (1.5, 0.5, 0.5)),
+        ("unit=nm\nspacing=4", None, (0.004, 0.0005, 0.0005)),
+        ("unit=millimeter\nspacing=7", None, (7000.0, 500.0, 500.0)),
+        ("unit=micron\nyunit=nm\nzunit=mm\nspacing=0.001", None, (1.0, 0.0005, 0.5)),
+        ("unit=pixel\nspacing=2", 3, (None, None, None)),
+        ("unit=inch", 2, (None, None, None)),  # two dots per inch are a print resolution
+        ("", 3, (None, 5000.0, 5000.0)),
+        ("", None, (None, None, None)),
+    ],
+)
+def test_imagej_units(text: str, unit: int | None, size: Any) -> None:
+    """The right values: FileOpener.decodeDescriptionString of ImageJ 1.54."""
+    handle = imagej_page(text, unit=unit)
+    assert tuple(handle.pixel_size) == pytest.approx(size)
+
+
+def test_imagej_playback_speed_is_no_time_step() -> None:
+    assert imagej_page("fps=7").time_step is None
+    assert imagej_page("fps=7\nfinterval=2\ntunit=min").time_step == 120.0
+
+
+def test_imagej_calibration_of_grey_values_is_reported() -> None:
+    handle = imagej_page("cf=0\nc0=-32768.0\nc1=1.0\nvunit=gray value")
+    (note,) = [note for note in handle.diagnostics if note.code == "imagej-calibration"]
+    assert "-32768.0 + 1.0 * pixel gray value" in note.message
+
+
+def test_imagej_luts_and_labels_describe_channels(tmp_path: Path) -> None:
+    luts = np.zeros((3, 3, 256), "u1")
+    luts[[0, 1, 2], [0, 1, 2]] = np.arange(256)
+    labels = ["c:1/3 z:1/2 - DAPI", "c:2/3 z:1/2 - GFP", "c:3/3 z:1/2 - Cy5", "DAPI", "GFP", "Cy5"]
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        counting(2, 3, 5, 4),
+        imagej=True,
+        metadata={
+            "axes": "ZCYX", "mode": "composite", "LUTs": list(luts), "Labels": labels,
+            "Ranges": (0.0, 10.0, 0.0, 20.0, 0.0, 30.0),
+        },
+    )  # fmt: skip
+    handle = open_image(tmp_path / "a.tif")
+    assert handle.channel_names == ("DAPI", "GFP", "Cy5")
+    assert [channel.color for channel in handle.channels] == [0xFF0000FF, 0x00FF00FF, 0x0000FFFF]
+    assert "0 to 10, 0 to 20, 0 to 30" in handle.diagnostics[0].message
+
+
+def test_imagej_composite_samples_are_channels() -> None:
+    pixels = counting(5, 4, 3, dtype="u2")
+    handle = imagej_page("images=3\nchannels=3\nmode=composite", pixels=pixels)
+    assert str(handle.dims) == "Y=5, X=4, C=3"
+    assert to_numpy(transpose_to(handle, "YXC")).tobytes() == pixels.tobytes()
+
+
+def test_levels_after_and_before_an_imagej_stack() -> None:
+    full, half = counting(3, 16, 16, dtype="u1"), counting(3, 8, 8, dtype="u1")
+    text = TagEntry(270, ASCII, b"ImageJ=1.53t\nimages=3\nslices=3\n\0")
+    reduced = TagEntry(254, 4, (1,))
+    large = [make_page(plane[..., None], Storage(), [text]) for plane in full]
+    small = [make_page(plane[..., None], Storage(), [text, reduced]) for plane in half]
+    for pages in (large + small, small + large):
+        handle = open_image(write_pages(pages))
+        assert [level.shape for level in handle.levels] == [(3, 16, 16), (3, 8, 8)]
+        assert to_numpy(handle).tobytes() == full.tobytes()
+
+
+def test_a_repeated_description_does_not_make_a_stack_of_levels() -> None:
+    full = counting(16, 16, dtype="u1")
+    text = TagEntry(270, ASCII, b'{"shape": [16, 16]}\0')
+    for more in ([], [TagEntry(254, 4, (1,))]):
+        pages = [make_page(full[..., None], Storage(), [text])]
+        pages += [
+            make_page(full[::step, ::step, None], Storage(), [text, *more]) for step in (2, 4, 8)
+        ]
+        handle = open_image(write_pages(pages))
+        assert len(handle.scenes) == 1
+        assert [level.shape for level in handle.levels] == [(16, 16), (8, 8), (4, 4), (2, 2)]
+
+
+def test_a_shape_of_forty_axes_is_shown() -> None:
+    text = TagEntry(270, ASCII, json.dumps({"shape": [1] * 40 + [5, 4]}).encode() + b"\0")
+    handle = open_image(write_pages([make_page(counting(5, 4, 1, dtype="u1"), Storage(), [text])]))
+    assert handle.shape == (5, 4)
+
+
+@pytest.mark.parametrize("flyback", [0, 2])
+def test_scanimage_volumes_and_flyback(flyback: int) -> None:
+    """ScanImage documentation, Volume Imaging: slices of a volume, flyback frames, next volume."""
+    slices, volumes, channels = 3, 4, 2
+    count = (slices + flyback) * volumes * channels
+    pixels = counting(count, 1, 1, dtype="i2")
+    text = (
+        "SI.hChannels.channelSave = [1;2]\nSI.hFastZ.enable = true\n"
+        f"SI.hStackManager.actualNumSlices = {slices}\nSI.hStackManager.framesPerSlice = 1\n"
+        f"SI.hStackManager.numFramesPerVolumeWithFlyback = {slices + flyback}\n"
+        "SI.hStackManager.stackZStepSize = 5\nSI.hRoiManager.scanVolumeRate = 10\n\0"
+    ).encode()
+    pages = [
+        make_page(plane[..., None], Storage(), [TagEntry(305, ASCII, text)]) for plane in pixels
+    ]
+    handle = open_image(write_pages(pages))
+    table = pixels.reshape(volumes, slices + flyback, channels)
+    assert str(handle.dims).startswith("T=4, Z=3, C=2")
+    assert to_numpy(handle).tobytes() == table[:, :slices].tobytes()
+    assert (handle.pixel_size.Z, handle.time_step) == (5.0, 0.1)
+    codes = [note.code for note in handle.diagnostics]
+    assert ("scanimage-flyback" in codes) == bool(flyback)
+
+
+def test_qptiff_markers_name_channels(tmp_path: Path) -> None:
+    def about(name: str, marker: str, color: str) -> str:
+        return (
+            '<?xml version="1.0" encoding="utf-16"?><PerkinElmer-QPI-ImageDescription>'
+            f"<ImageType>FullResolution</ImageType><Name>{name}</Name>"
+            f"<Biomarker>{marker}</Biomarker><Color>{color}</Color>"
+            "</PerkinElmer-QPI-ImageDescription>"
+        )
+
+    with tifffile.TiffWriter(tmp_path / "a.qptiff") as tif:
+        for name, marker, color in (("DAPI", "None", "0,0,255"), ("Opal 520", "CD8", "0,255,0")):
+            tif.write(
+                counting(64, 64, dtype="u1"), description=about(name, marker, color), metadata=None,
+                contiguous=False, software="PerkinElmer-QPI", tile=(64, 64),
+                resolution=(20000, 20000), resolutionunit=3,
+            )  # fmt: skip
+    handle = open_image(tmp_path / "a.qptiff")
+    assert handle.channel_names == ("DAPI", "CD8")
+    assert [channel.fluor for channel in handle.channels] == ["DAPI", "Opal 520"]
+    assert [channel.color for channel in handle.channels] == [0x0000FFFF, 0x00FF00FF]
+    assert handle.pixel_size.X == 0.5
+
+
+@pytest.mark.parametrize("code", [258, 262, 259, 278, 339, 296])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e300])
+def test_numbers_that_are_no_numbers_are_missing_or_our_error(code: int, number: float) -> None:
+    pixels = counting(5, 4, 1, dtype="u1")
+    content = bytearray(write_pages([make_page(pixels, Storage(), [])]))
+    offset = len(content)
+    count = struct.unpack_from("<H", content, start := struct.unpack_from("<I", content, 4)[0])[0]
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", content, entry)[0] == code:
+            struct.pack_into("<HHII", content, entry, code, 12, 1, offset)
+    try:
+        handle = open_image(bytes(content) + struct.pack("<d", number))
+    except AicsioError:
+        return
+    assert handle.shape[-2:] == (5, 4)
+
+
+def test_a_second_series_of_many_pages_is_a_scene(tmp_path: Path) -> None:
+    first, second = counting(3, 16, 16, dtype="u1"), counting(4, 8, 8)
+    for imagej in (False, True):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+            text = "ImageJ=1.53t\nimages=3\nslices=3\n" if imagej else None
+            options: Any = {"metadata": None, "description": text} if imagej else {}
+            tif.write(first, photometric="minisblack", **options)
+            options = {"metadata": None} if imagej else {}
+            tif.write(second, photometric="minisblack", **options)
+        handle = open_image(tmp_path / "a.tif")
+        assert [scene.dims.shape for scene in handle.scenes] == [(3, 16, 16), (4, 8, 8)]
+        assert to_numpy(handle).tobytes() == first.tobytes()
+        assert to_numpy(select_scene(handle, 1)).tobytes() == second.tobytes()

@@ -7,16 +7,24 @@ finds its own metadata wrong declines by returning a ``Diagnostic``, and the fil
 from collections.abc import Callable
 from typing import TypeAlias
 
+import attrs
+
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff import series
 from aicsio.formats._tiff.dialects import imagej, micromanager, scanimage, tifffile_shaped
+from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import open_page_table
+from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Contents, Diagnostic
 
-Reader: TypeAlias = Callable[[OpenTiff, int, PageTags], Contents | Diagnostic]
+DialectReader: TypeAlias = Callable[[OpenTiff, int, PageTags], Contents | Diagnostic]
 """From an open file, the offset of its first directory and its tags: contents, or why not."""
+
+
+_VENDOR_TAGS = (Tag.CZ_LSMINFO, Tag.OLYMPUS_FLUOVIEW, Tag.OLYMPUS_SIS, Tag.OLYMPUS_SIS_INI)
+_VENDOR_SOFTWARE = ("PerkinElmer-QPI", "Philips DP", "Ventana", "ScanOutputManager")
 
 
 def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
@@ -27,64 +35,69 @@ def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
     CorruptFileError, UnsupportedFormatError
     """
     directory, _, _ = read_directory(file, first)
-    facts = PageTags.of(file, directory)
+    tags = PageTags.of(file, directory)
     for is_written_so, read in DIALECTS:
-        if not is_written_so(facts):
+        if not is_written_so(tags):
             continue
         try:
-            found = read(file, first, facts)
+            found = read(file, first, tags)
         except CorruptFileError as error:
             found = Diagnostic("dialect-broken", f"read as plain TIFF: {error}", file.source.uri)
         if isinstance(found, Contents):
             return _with_notes(found, notes)
         notes = [*notes, found]
-    return _with_notes(_plain(file, first, facts), notes)
+    return _with_notes(_plain(file, first, tags), notes)
 
 
 def _with_notes(contents: Contents, notes: list[Diagnostic]) -> Contents:
     return Contents(contents.scenes, contents.metadata, (*notes, *contents.diagnostics))
 
 
-def _plain(file: OpenTiff, first: int, facts: PageTags) -> Contents:
+def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
     page_table, diagnostics = open_page_table(file, first)
     scenes, more = series.plain_scenes(file, page_table)
-    return Contents(tuple(scenes), facts.description or None, (*diagnostics, *more))
+    fields = metaseries_fields(tags.description)
+    if fields and scenes[0].levels:
+        scenes[0] = attrs.evolve(scenes[0], **fit_to_scene(fields, scenes[0].levels[0].stored))
+    return Contents(tuple(scenes), tags.description or None, (*diagnostics, *more))
 
 
-def _by_tifffile(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
+def _by_tifffile(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
     from aicsio.formats._tiff.dialects import (
         by_tifffile,
     )  # slow to import, and most files do without
 
-    return by_tifffile.read_structure(file, first, facts)
+    return by_tifffile.read_structure(file, first, tags)
 
 
-def _known_to_tifffile(facts: PageTags) -> bool:
-    """Marks of dialects whose pages tifffile sorts."""
-    tags, software, text = facts.tags, facts.text(305), facts.description
+def _is_known_to_tifffile(tags: PageTags) -> bool:
+    """Whether the first page has the mark of a dialect whose pages tifffile sorts."""
+    software, text = tags.text(Tag.SOFTWARE), tags.description
+    codes = tags.tags
+    # Prairie View writes the tags of MetaMorph STK blank.
+    is_stk = Tag.UIC1 in codes and not software.startswith("Prairie")
+    is_ndpi = Tag.NDPI_VERSION in codes and Tag.MAKE in codes
     return (
-        34412 in tags  # Zeiss LSM
-        or (33628 in tags and not software.startswith("Prairie"))  # MetaMorph STK; Prairie View writes its tags blank
-        or 34362 in tags  # Olympus FluoView
-        or 33560 in tags or 33471 in tags  # Olympus SIS
-        or (65420 in tags and 271 in tags)  # Hamamatsu NDPI
-        or (65001 in tags and file_is_eer(facts))  # Thermo Fisher EER
-        or text.startswith("Aperio ")  # SVS
+        is_stk
+        or is_ndpi
+        or any(tag in codes for tag in _VENDOR_TAGS)
+        or is_eer(tags)
+        or text.startswith("Aperio ")
         or text.rstrip().endswith("</scn>")  # Leica SCN
-        or software.startswith(("PerkinElmer-QPI", "Philips DP", "Ventana", "ScanOutputManager"))
-        or facts.text(65000).startswith("<Argos")  # AVS
-    )  # fmt: skip
+        or software.startswith(_VENDOR_SOFTWARE)
+        or tags.text(Tag.ARGOS_METADATA).startswith("<Argos")
+    )
 
 
-def file_is_eer(facts: PageTags) -> bool:
+def is_eer(tags: PageTags) -> bool:
     """Whether the private tag 65001 holds the acquisition metadata of EER."""
-    value = facts.value(65001)
+    value = tags.value(Tag.EER_METADATA)
     return isinstance(value, bytes) and value.startswith(b"<metadata>")
 
 
-DIALECTS: tuple[tuple[Callable[[PageTags], bool], Reader], ...] = (
+DIALECTS: tuple[tuple[Callable[[PageTags], bool], DialectReader], ...] = (
     (tifffile_shaped.is_shaped, tifffile_shaped.read_shaped),
-    (_known_to_tifffile, _by_tifffile),
+    (_is_known_to_tifffile, _by_tifffile),
     (micromanager.is_ndtiff, micromanager.read_ndtiff),
     (micromanager.is_stack, micromanager.read_stack),
     (imagej.is_imagej, imagej.read_imagej),

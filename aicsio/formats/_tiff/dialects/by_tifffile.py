@@ -8,26 +8,27 @@ raises on damaged input, and what it logs, becomes a ``Diagnostic``.
 import contextlib
 import logging
 import math
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import IO, Any, cast
 
 import numpy as np
 
 from aicsio._io import readers
-from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.errors import AicsioError
 from aicsio.formats._tiff.axes import lazy_array_of_axes
-from aicsio.formats._tiff.ifd import Chain, OpenTiff, read_chain
+from aicsio.formats._tiff.chain import Chain, read_chain
+from aicsio.formats._tiff.dialects.vendor_metadata import (
+    SceneFields,
+    fit_to_scene,
+    read_vendor_metadata,
+)
+from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.page import PageStructure, diagnose
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable
-from aicsio.formats._tiff.plane_map import contiguous, length_of
-from aicsio.records import Channel, Contents, Diagnostic, LazyArray, PixelSize, Scene
-
-Known = dict[str, Any]
-"""Fields of a Scene."""
+from aicsio.formats._tiff.plane_map import contiguous
+from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 
 
 class _Listener(logging.Filter):
@@ -56,7 +57,7 @@ def listening() -> Iterator[list[str]]:
         logger.removeFilter(listener)
 
 
-def read_structure(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
+def read_structure(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
     """Describe a file of a vendor's dialect."""
     import tifffile
 
@@ -66,13 +67,16 @@ def read_structure(file: OpenTiff, first: int, facts: PageTags) -> Contents | Di
     uri = file.source.uri
     try:
         name = uri.replace("\\", "/").rsplit("/", 1)[-1]
+        # tifffile reads the offsets of NDPI as 64-bit numbers in files of that suffix.
+        if file.variant.is_ndpi and not name.lower().endswith(".ndpi"):
+            name += ".ndpi"
         with (
             listening() as heard,
             np.errstate(all="ignore"),
             contextlib.closing(cast("IO[bytes]", readers.open_binary(file.source))) as stream,
             tifffile.TiffFile(stream, name=name) as tif,
         ):
-            scenes, notes = _scenes(file, tif, facts)
+            scenes, notes = _scenes(file, tif, tags)
     except AicsioError:
         raise
     except Exception as error:  # noqa: BLE001 - on damaged input a library raises anything; the plain reader goes on
@@ -84,13 +88,13 @@ def read_structure(file: OpenTiff, first: int, facts: PageTags) -> Contents | Di
             "tiff-structure", "no series of the dialect can be read: read as plain TIFF", uri
         )
     notes += [Diagnostic("tifffile", message, uri) for message in heard]
-    return Contents(tuple(scenes), facts.description or None, tuple(notes))
+    return Contents(tuple(scenes), tags.description or None, tuple(notes))
 
 
-def _scenes(file: OpenTiff, tif: Any, facts: PageTags) -> tuple[list[Scene], list[Diagnostic]]:
+def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list[Diagnostic]]:
     scenes: list[Scene] = []
-    notes: list[Diagnostic] = []
-    known = _known(tif, facts)
+    vendor = read_vendor_metadata(tif, tags)
+    notes: list[Diagnostic] = list(vendor.notes)
     for series in tif.series:
         if tif.is_lsm and scenes and series.keyframe.is_reduced:
             text = f"the thumbnails of {scenes[0].name!r} ({series.shape}) are left out"
@@ -104,26 +108,21 @@ def _scenes(file: OpenTiff, tif: Any, facts: PageTags) -> tuple[list[Scene], lis
                 break
             levels.append(array)
         if not levels:
-            notes.append(
-                Diagnostic(
-                    "tiff-series",
-                    f"series {series.name!r} {series.shape} cannot be laid out",
-                    file.source.uri,
-                )
-            )
+            text = f"series {series.name!r} {series.shape} cannot be laid out"
+            notes.append(Diagnostic("tiff-series", text, file.source.uri))
             continue
-        notes += diagnose(
-            structure_from_tifffile(series.keyframe), series.name or f"Image:{len(scenes)}"
-        )
-        own = known if not scenes else {}
-        if own.get("channels") and len(own["channels"]) != length_of(levels[0], "C", 1):
-            own = {**own, "channels": ()}
-        scenes.append(
-            Scene(**{
-                "name": series.name or f"Image:{len(scenes)}", "levels": tuple(levels), "acquired": facts.acquired(),
-                "color_map": facts.color_map(structure_from_tifffile(series.keyframe)), **own,
-            })
-        )  # fmt: skip
+        structure = structure_from_tifffile(series.keyframe)
+        name = series.name or f"Image:{len(scenes)}"
+        notes += diagnose(structure, name)
+        fields: SceneFields = {
+            "name": name,
+            "levels": tuple(levels),
+            "acquired": tags.acquired(),
+            "color_map": tags.color_map(structure),
+        }
+        if not scenes:
+            fields |= fit_to_scene(vendor.fields, levels[0].stored)
+        scenes.append(Scene(**fields))
     return scenes, notes
 
 
@@ -196,90 +195,3 @@ def structure_from_tifffile(page: Any) -> PageStructure:
         reference=(0.0, 255.0, 128.0, 255.0, 128.0, 255.0),
         options=options,
     )
-
-
-# ---------------------------------------------------------------- what dialects know
-
-
-def _known(tif: Any, facts: PageTags) -> Known:
-    """Return the fields of the first scene that the dialect's own metadata give."""
-    for mark, read in _DIALECTS.items():
-        if getattr(tif, mark, False):
-            return read(tif, facts)
-    return {"pixel_size": facts.pixel_size()}
-
-
-def _positive(value: Any, factor: float = 1.0) -> float | None:
-    try:
-        number = float(value) * factor
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
-
-
-def _lsm(tif: Any, facts: PageTags) -> Known:  # noqa: ARG001 - one signature for all
-    """CZ_LSMINFO: voxel sizes in metres, time interval in seconds, channel names."""
-    info: Mapping[str, Any] = tif.lsm_metadata or {}
-    names = (info.get("ChannelColors") or {}).get("ColorNames") or ()
-    return {
-        "pixel_size": PixelSize(
-            *(_positive(info.get(f"VoxelSize{letter}"), 1e6) for letter in "ZYX")
-        ),
-        "time_step": _positive(info.get("TimeIntervall")),
-        "channels": tuple(Channel(str(name)) for name in names),
-    }
-
-
-def _stk(tif: Any, facts: PageTags) -> Known:
-    """UIC tags: calibration in the unit that they name, where calibration is on."""
-    info: Mapping[str, Any] = tif.stk_metadata or {}
-    unit, name = str(info.get("CalibrationUnits", "")), str(info.get("Name", "")).strip("\0 ")
-    known: Known = {"pixel_size": facts.pixel_size(), "channels": (Channel(name),) if name else ()}
-    micrometres = micrometres_per(unit)
-    if info.get("SpatialCalibration") and micrometres is not None:
-        distances = np.atleast_1d(info.get("ZDistance", 0.0))
-        z = _positive(distances[1] if len(distances) > 1 else None, micrometres)
-        known["pixel_size"] = PixelSize(
-            z,
-            _positive(info.get("YCalibration"), micrometres),
-            _positive(info.get("XCalibration"), micrometres),
-        )
-    return known
-
-
-def _fluoview(tif: Any, facts: PageTags) -> Known:  # noqa: ARG001 - one signature for all
-    """MM_Header: name, size, origin, resolution and unit of each dimension."""
-    sizes: dict[str, float | None] = {}
-    step = None
-    for dimension in (tif.fluoview_metadata or {}).get("Dimensions", ()):
-        name = str(dimension[0]).upper()
-        resolution = dimension[3]
-        unit = str(dimension[4])
-        micrometres = micrometres_per(unit)
-        seconds = seconds_per(unit)
-        if name in {"X", "Y", "Z"} and micrometres is not None:
-            sizes[name] = _positive(resolution, micrometres)
-        if name in {"T", "TIME"} and seconds is not None:
-            step = _positive(resolution, seconds)
-    return {"pixel_size": PixelSize(*(sizes.get(letter) for letter in "ZYX")), "time_step": step}
-
-
-def _svs(tif: Any, facts: PageTags) -> Known:  # noqa: ARG001 - one signature for all
-    """ImageDescription: microns per pixel."""
-    found = re.search(r"\bMPP\s*=\s*([\d.]+)", facts.description)
-    size = _positive(found[1]) if found else None
-    return {"pixel_size": PixelSize(None, size, size)}
-
-
-def _sis(tif: Any, facts: PageTags) -> Known:
-    """Olympus SIS: pixel sizes in metres, names of channels."""
-    info: Mapping[str, Any] = tif.sis_metadata or {}
-    size = PixelSize(
-        None, _positive(info.get("pixelsizey"), 1e6), _positive(info.get("pixelsizex"), 1e6)
-    )
-    return {"pixel_size": size if size.X else facts.pixel_size()}
-
-
-_DIALECTS: Mapping[str, Callable[[Any, PageTags], Known]] = {
-    "is_lsm": _lsm, "is_stk": _stk, "is_fluoview": _fluoview, "is_svs": _svs, "is_sis": _sis,
-}  # fmt: skip

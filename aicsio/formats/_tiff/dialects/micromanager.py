@@ -19,10 +19,12 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, SourceError
-from aicsio.formats._tiff.ifd import Chain, OpenTiff, open_tiff, read_directory
+from aicsio.formats._tiff.chain import Chain
+from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_directory
 from aicsio.formats._tiff.page import PageStructure
-from aicsio.formats._tiff.page_metadata import PageTags
+from aicsio.formats._tiff.page_metadata import PageTags, positive_float
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable, build_page_table
+from aicsio.formats._tiff.physical_size import read_pixel_size
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
 
@@ -61,9 +63,9 @@ class Entry:
 
 
 def _header(file: OpenTiff) -> tuple[int, ...]:
-    if file.form.big or file.size < 40:
+    if file.variant.big or file.size < 40:
         return (0,) * 8
-    return struct.unpack(file.form.order + "8I", file.read(8, 32))
+    return struct.unpack(file.variant.order + "8I", file.read(8, 32))
 
 
 def is_ndtiff(facts: PageTags) -> bool:
@@ -123,7 +125,14 @@ def read_ndtiff(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagn
         )
     page_tables, numbers, more = _stores(file, first, entries)
     notes += more
-    kind = next((page_table.rows[0].kind for page_table in page_tables if page_table.rows), None)
+    kind = next(
+        (
+            page_table.segment_tables[0].structure
+            for page_table in page_tables
+            if page_table.segment_tables
+        ),
+        None,
+    )
     if kind is None:
         return Diagnostic(
             "ndtiff-index", "no file of the index can be read: read as plain TIFF", index.uri
@@ -148,15 +157,18 @@ def read_ndtiff(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagn
         page_of,
     )
     array, more = lazy_array(plane_map, like=kind)
+    notes += more
     summary = _summary(file)
+    size, more = _pixel_size(facts, summary)
+    notes += more
     scene = Scene(
         name=str(summary.get("Prefix") or "Image:0"),
         levels=(array,),
         channels=_channels(entries, length_of(array, "C", 0), summary),
-        pixel_size=_pixel_size(facts, summary),
+        pixel_size=size,
         acquired=facts.acquired(),
     )
-    return Contents((scene,), json.dumps(summary) if summary else None, (*notes, *more))
+    return Contents((scene,), json.dumps(summary) if summary else None, tuple(notes))
 
 
 def _positions(entries: Sequence[Entry]) -> tuple[list[tuple[str, str]], npt.NDArray[Any]]:
@@ -238,7 +250,7 @@ def _stores(
 def _first_page(file: OpenTiff, first: int) -> tuple[Source, PageStructure]:
     directory, _, _ = read_directory(file, first)
     page_table, _ = build_page_table(file, Chain.of([directory]))
-    return file.source, page_table.rows[0].kind
+    return file.source, page_table.segment_tables[0].structure
 
 
 def _other_page(source: Source, name: str) -> tuple[Source, PageStructure]:
@@ -278,12 +290,10 @@ def _channels(
     return tuple(Channel(name) for name in names) if len(names) == count else ()
 
 
-def _pixel_size(facts: PageTags, summary: Mapping[str, Any]) -> PixelSize:
+def _pixel_size(facts: PageTags, summary: Mapping[str, Any]) -> tuple[PixelSize, list[Diagnostic]]:
     step = summary.get("z-step_um")
-    size = facts.pixel_size()
-    return PixelSize(
-        float(step) if isinstance(step, int | float) and step > 0 else None, size.Y, size.X
-    )
+    size, notes = read_pixel_size(facts)
+    return PixelSize(positive_float(step), size.Y, size.X), notes
 
 
 # ---------------------------------------------------------------- multipage stacks
@@ -297,7 +307,7 @@ def is_stack(facts: PageTags) -> bool:
 
 def read_stack(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:  # noqa: ARG001 - one signature for all
     """Describe a multipage stack by its index map: (channel, slice, frame, position, offset of the directory)."""
-    order = file.form.order
+    order = file.variant.order
     at = _header(file)[1]
     if not 8 <= at <= file.size - 8:
         return Diagnostic(
@@ -341,17 +351,20 @@ def read_stack(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagno
         page_table, page_of, "".join(letters[i] for i in keep), tuple(shape[i] for i in keep)
     )
     array, more = lazy_array(plane_map)
+    notes += more
     length = _header(file)[7]
     summary = _json_at(file, 40, length)
+    size, more = _stack_size(facts, summary)
+    notes += more
     scene = Scene(
         name=str(summary.get("Prefix") or "Image:0"),
         levels=(array,),
         channels=_channels((), length_of(array, "C", 0), summary),
-        pixel_size=_stack_size(facts, summary),
+        pixel_size=size,
         acquired=facts.acquired(),
     )
     return Contents(
-        (scene,), json.dumps(summary) if summary else facts.description or None, (*notes, *more)
+        (scene,), json.dumps(summary) if summary else facts.description or None, tuple(notes)
     )
 
 
@@ -365,8 +378,7 @@ def _json_at(file: OpenTiff, at: int, length: int) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _stack_size(facts: PageTags, summary: Mapping[str, Any]) -> PixelSize:
-    told, size = summary.get("PixelSize_um"), _pixel_size(facts, summary)
-    if isinstance(told, int | float) and told > 0:
-        return PixelSize(size.Z, float(told), float(told))
-    return size
+def _stack_size(facts: PageTags, summary: Mapping[str, Any]) -> tuple[PixelSize, list[Diagnostic]]:
+    size, notes = _pixel_size(facts, summary)
+    side = positive_float(summary.get("PixelSize_um"))
+    return (size, notes) if side is None else (PixelSize(size.Z, side, side), [])

@@ -1,9 +1,11 @@
 """TIFF as tifffile writes it: shape and axes as JSON in the description.
 
-Rule kept here: the JSON names shape and axes as long as its end is the shape of a page; otherwise the pages speak.
+Rule kept here: the JSON names shape and axes as long as its end is the shape of a page; otherwise
+the pages decide. NewSubfileType and the sizes of pages outrank a description: tools that make
+pyramids repeat it on each level.
 
-Source of the facts: the documentation of tifffile (``TiffWriter.write``, ``metadata``); the older form is
-``shape=(2, 3, 4)``.
+Source of the facts: the documentation of tifffile (``TiffWriter.write``, ``metadata``); the older
+form is ``shape=(2, 3, 4)``.
 """
 
 import json
@@ -15,19 +17,37 @@ from typing import Any
 import attrs
 import numpy as np
 
-from aicsio.formats._tiff.axes import lazy_array_of_axes, page_letters
-from aicsio.formats._tiff.ifd import Chain, OpenTiff, read_directory
-from aicsio.formats._tiff.page import diagnose
-from aicsio.formats._tiff.page_metadata import PageTags, guessed
-from aicsio.formats._tiff.page_tables import Integers, PageTable, build_page_table, open_page_table
-from aicsio.formats._tiff.plane_map import PlaneMap, contiguous, lazy_array
+from aicsio._ome.units import micrometres_per
+from aicsio.formats._tiff.axes import lazy_array_of_axes, match_axes_to_page, page_letters
+from aicsio.formats._tiff.chain import Chain
+from aicsio.formats._tiff.ifd import OpenTiff, read_directory
+from aicsio.formats._tiff.makers import read_maker_size
+from aicsio.formats._tiff.page import PageStructure, diagnose
+from aicsio.formats._tiff.page_metadata import PageTags, guessed, positive_float
+from aicsio.formats._tiff.page_tables import (
+    Integers,
+    PageTable,
+    build_page_table,
+    open_page_table,
+)
+from aicsio.formats._tiff.physical_size import read_pixel_size, size_from_resolution
+from aicsio.formats._tiff.plane_map import PlaneMap, contiguous, has_more_pages, lazy_array
 from aicsio.formats._tiff.series import PageSeries, is_level_of, sub_series
-from aicsio.records import Contents, Diagnostic, LazyArray, Scene
+from aicsio.records import Contents, Diagnostic, LazyArray, PixelSize, Scene
+
+LARGEST_SIZE = 1 << 48
+"""A longer axis cannot be in a file: BigTIFF has 2^64 bytes, a page 2^31 rows."""
+MOST_AXES = 16
+"""Axes of unknown name: letters of the alphabet that mean no other axis."""
 
 
-def is_shaped(facts: PageTags) -> bool:
-    """Whether the description is tifffile's."""
-    return parse_description(facts.description) is not None
+def is_shaped(tags: PageTags) -> bool:
+    """Whether the description is tifffile's and no other program's.
+
+    Ionpath's MIBI files were written with tifffile: their own keys outrank ``shape``.
+    """
+    metadata = parse_description(tags.description)
+    return metadata is not None and "image.type" not in metadata
 
 
 def parse_description(text: str) -> dict[str, Any] | None:
@@ -39,104 +59,113 @@ def parse_description(text: str) -> dict[str, Any] | None:
     >>> parse_description("shape=(2, 3, 4)")
     {'shape': [2, 3, 4]}
     """
-    old = re.fullmatch(r"shape=\(([\d, ]+)\)\s*", text)
+    old = re.fullmatch(r"shape=\(((?:\d{1,15}, ?)*\d{0,15})\)\s*", text)
     if old:
-        return {"shape": [int(n) for n in re.findall(r"\d+", old[1])]}
+        return {"shape": [int(size) for size in re.findall(r"\d+", old[1])]}
     if not text.startswith("{") or '"shape":' not in text:
         return None
     try:
-        found = json.loads(text)
+        metadata = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    shape = found.get("shape") if isinstance(found, dict) else None
-    if not isinstance(shape, list) or not all(
-        isinstance(n, int) and 0 < n < 1 << 48 for n in shape
-    ):
+    shape = metadata.get("shape") if isinstance(metadata, dict) else None
+    if not isinstance(shape, list):
         return None
-    return {str(key): value for key, value in found.items()}
+    if not all(type(size) is int and 0 < size < LARGEST_SIZE for size in shape):
+        return None
+    return {str(key): value for key, value in metadata.items()}
 
 
-def read_shaped(file: OpenTiff, first: int, facts: PageTags) -> Contents | Diagnostic:
+@attrs.frozen(eq=False)
+class _ShapedRun:
+    """Pages of one series, with its description."""
+
+    metadata: Mapping[str, Any]
+    pages: Integers
+
+
+def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
     """Describe a file of one or several series."""
-    declared = parse_description(facts.description) or {"shape": []}
-    single = _single(file, first, declared)
+    metadata = parse_description(tags.description) or {"shape": []}
+    single = _read_single_series(file, first, metadata)
     if single is not None:
         page_table, pages, notes = single
-        runs = [(declared, pages)]
+        runs = [_ShapedRun(metadata, pages)]
     else:
         page_table, notes = open_page_table(file, first)
-        runs = _runs(file, page_table)
+        runs = _split_into_series(file, page_table)
     scenes: list[Scene] = []
     tops: list[PageSeries] = []
-    for metadata, pages in runs:
-        kind = page_table.kind(int(pages[0]))
-        if kind is None:
-            return Diagnostic(
-                "shaped-mismatch", f"page {int(pages[0])} cannot be used", file.source.uri
-            )
-        series = PageSeries(page_table, tuple(pages.tolist()), kind)
-        array, more = _array(file, series, metadata)
+    for run in runs:
+        first_page = int(run.pages[0])
+        structure = page_table.structure(first_page)
+        if structure is None:
+            text = f"page {first_page} cannot be used"
+            return Diagnostic("shaped-mismatch", text, file.source.uri)
+        series = PageSeries(page_table, tuple(run.pages.tolist()), structure)
+        owner = _find_owner(series, run.metadata, tops)
+        if owner is not None:
+            level = _level_array(series, scenes[owner].levels[0])
+            if level is not None:
+                scenes[owner] = _with_level(scenes[owner], level)
+                continue
+        array, more = _array(file, series, run.metadata)
         notes += more
-        if kind.reduced and tops and is_level_of(series, tops[-1]):
-            scenes[-1] = attrs.evolve(scenes[-1], levels=(*scenes[-1].levels, array))
-            continue
-        levels, others, more = sub_series(file, series) if page_table.sub_ifds else ([], [], [])
-        small = [_array(file, level, None, like=array)[0] for level in levels]
-        for other in others:
-            more.append(
-                Diagnostic(
-                    "shaped-subifd",
-                    f"a SubIFD of {other.size} is no level and is left out",
-                    file.source.uri,
-                )
-            )
-        notes += [*more, *diagnose(kind, f"page {pages[0]}")]
+        levels, more = _levels_in_sub_ifds(file, series, array)
+        notes += [*more, *diagnose(structure, f"page {first_page}")]
+        page_tags = tags
+        if first_page:
+            page_tags = PageTags.of(file, page_table.directories[first_page])
+        size, more = _pixel_size(page_tags, run.metadata)
+        notes += more
+        name = run.metadata.get("name")
         tops.append(series)
         scenes.append(
-            _scene(file, page_table, int(pages[0]), metadata, (array, *small), len(scenes), facts)
+            Scene(
+                name=name if isinstance(name, str) and name else f"Image:{len(scenes)}",
+                levels=(array, *levels),
+                pixel_size=size,
+                acquired=page_tags.acquired(),
+                color_map=page_tags.color_map(structure),
+            )
         )
-    return Contents(tuple(scenes), facts.description, tuple(notes))
+    return Contents(tuple(scenes), tags.description, tuple(notes))
 
 
-def _scene(
-    file: OpenTiff,
-    page_table: PageTable,
-    page: int,
-    metadata: Mapping[str, Any],
-    levels: tuple[LazyArray, ...],
-    index: int,
-    facts: PageTags,
-) -> Scene:
-    own = facts if page == 0 else PageTags.of(file, page_table.directories[page])
-    name = metadata.get("name")
-    return Scene(
-        name=name if isinstance(name, str) and name else f"Image:{index}",
-        levels=levels,
-        pixel_size=own.pixel_size(),
-        acquired=own.acquired(),
-        color_map=own.color_map(page_table.rows[0].kind),
-    )
+def _pixel_size(tags: PageTags, metadata: Mapping[str, Any]) -> tuple[PixelSize, list[Diagnostic]]:
+    """Return the pixel size; a unit in the JSON replaces that of the tags, which is a default."""
+    unit = metadata.get("unit")
+    factor = micrometres_per(unit) if isinstance(unit, str) else None
+    if factor is None or read_maker_size(tags) is not None:
+        return read_pixel_size(tags)
+    size, notes = size_from_resolution(tags, factor)
+    return attrs.evolve(size, Z=positive_float(metadata.get("spacing"), factor)), notes
 
 
-def _single(
-    file: OpenTiff, first: int, declared: Mapping[str, Any]
+# ---------------------------------------------------------------- series
+
+
+def _read_single_series(
+    file: OpenTiff, first: int, metadata: Mapping[str, Any]
 ) -> tuple[PageTable, Integers, list[Diagnostic]] | None:
-    """Find a single series whose pixels follow the first directory without a gap: then the others need not be read."""
-    directory, following, _ = read_directory(file, first)
+    """Describe a single series whose pixels follow the first directory without a gap.
+
+    The other directories of such a file need not be read.
+    """
+    directory, next_offset, _ = read_directory(file, first)
     page_table, notes = build_page_table(file, Chain.of([directory]))
-    kind = page_table.rows[0].kind
-    planes, rest = divmod(math.prod(declared["shape"]), math.prod(kind.shape))
-    if (
-        rest
-        or planes < 1
-        or page_table.sub_ifds
-        or (following and not declared.get("truncated") and planes == 1)
-    ):
+    structure = page_table.segment_tables[0].structure
+    planes, rest = divmod(math.prod(metadata["shape"]), math.prod(structure.shape))
+    if rest or planes < 1 or page_table.sub_ifds:
         return None
-    found = contiguous(file, page_table, planes, following)
-    if found is None or (following and _begins_series(file, following)):
+    if next_offset and planes == 1 and not metadata.get("truncated"):
         return None
-    return (*found, notes)
+    stack = contiguous(file, page_table, planes, next_offset)
+    if stack is None or (next_offset and _begins_series(file, next_offset)):
+        return None
+    if next_offset and has_more_pages(file, planes):
+        return None
+    return (*stack, notes)
 
 
 def _begins_series(file: OpenTiff, offset: int) -> bool:
@@ -144,58 +173,109 @@ def _begins_series(file: OpenTiff, offset: int) -> bool:
     return is_shaped(PageTags.of(file, directory))
 
 
-def _runs(file: OpenTiff, page_table: PageTable) -> list[tuple[dict[str, Any], Integers]]:
-    """SegmentWindow the pages into series: each begins with a description of its own."""
-    runs: list[tuple[dict[str, Any], Integers]] = []
+def _split_into_series(file: OpenTiff, page_table: PageTable) -> list[_ShapedRun]:
+    """Cut the pages into series: each begins with a description that fits its first page."""
+    runs: list[_ShapedRun] = []
     page = 0
     while page < len(page_table):
-        metadata = parse_description(PageTags.of(file, page_table.directories[page]).description)
-        kind = page_table.kind(page)
+        text = PageTags.of(file, page_table.directories[page]).description
+        metadata = parse_description(text)
+        structure = page_table.structure(page)
         count = 1
-        if metadata is not None and kind is not None and not metadata.get("truncated"):
-            count = max(math.prod(metadata["shape"]) // math.prod(kind.shape), 1)
-        runs.append(
-            (metadata or {"shape": []}, np.arange(page, min(page + count, len(page_table))))
-        )
+        if metadata is not None and structure is not None and not metadata.get("truncated"):
+            count = _count_pages(metadata["shape"], structure)
+        pages = np.arange(page, min(page + count, len(page_table)))
+        runs.append(_ShapedRun(metadata or {"shape": []}, pages))
         page += count
     return runs
 
 
+def _count_pages(shape: list[int], structure: PageStructure) -> int:
+    """Return the pages of a series; 1 if the description is that of a page of another size."""
+    if match_axes_to_page(shape, structure) is None:
+        return 1
+    return max(math.prod(shape) // math.prod(structure.shape), 1)
+
+
+def _find_owner(
+    series: PageSeries, metadata: Mapping[str, Any], tops: list[PageSeries]
+) -> int | None:
+    """Return the scene that a series is a level of: it is marked as reduced, or its shape is stale."""
+    shape = metadata["shape"]
+    is_stale = bool(shape) and match_axes_to_page(shape, series.structure) is None
+    if not tops or not (series.structure.reduced or is_stale):
+        return None
+    return len(tops) - 1 if is_level_of(series, tops[-1]) else None
+
+
+def _with_level(scene: Scene, level: LazyArray) -> Scene:
+    levels = sorted((*scene.levels, level), key=lambda array: array.size, reverse=True)
+    return attrs.evolve(scene, levels=tuple(levels))
+
+
+def _levels_in_sub_ifds(
+    file: OpenTiff, series: PageSeries, array: LazyArray
+) -> tuple[list[LazyArray], list[Diagnostic]]:
+    if not series.page_table.sub_ifds:
+        return [], []
+    levels, others, notes = sub_series(file, series)
+    for other in others:
+        text = f"a SubIFD of {other.size} is no level and is left out"
+        notes.append(Diagnostic("shaped-subifd", text, file.source.uri))
+    arrays = [_level_array(level, array) for level in levels]
+    return [level for level in arrays if level is not None], notes
+
+
+def _level_array(series: PageSeries, like: LazyArray) -> LazyArray | None:
+    """Make the array of a level, with the axes of the full resolution; ``None`` if they do not fit."""
+    rank = len(series.structure.shape)
+    letters, shape = like.stored.order[:-rank], like.stored.shape[:-rank]
+    if math.prod(shape) != len(series.pages):
+        return None
+    plane_map = PlaneMap.of_pages(series.page_table, np.array(series.pages), letters, shape)
+    return lazy_array(plane_map, like.stored.order[-rank:], like=series.structure)[0]
+
+
 def _array(
-    file: OpenTiff,
-    series: PageSeries,
-    metadata: Mapping[str, Any] | None,
-    like: LazyArray | None = None,
+    file: OpenTiff, series: PageSeries, metadata: Mapping[str, Any]
 ) -> tuple[LazyArray, list[Diagnostic]]:
-    """Make the array of a series; a level takes the axes of the full resolution."""
-    page_table, kind, pages = series.page_table, series.kind, np.array(series.pages)
-    if like is not None:
-        rank = len(kind.shape)
-        lead = PlaneMap.of_pages(
-            page_table, pages, like.stored.order[:-rank], like.stored.shape[:-rank]
-        )
-        return lazy_array(lead, like.stored.order[-rank:], like=kind)
-    shape, axes = tuple((metadata or {}).get("shape", ())), (metadata or {}).get("axes")
+    """Make the array of a series with the axes of its description, if they fit the pages."""
+    page_table, structure = series.page_table, series.structure
+    pages = np.array(series.pages)
+    shape = _without_unit_axes(tuple(metadata["shape"]), structure)
     stack: tuple[PageTable, Integers] | None = (page_table, pages)
-    planes = math.prod(shape) // max(math.prod(kind.shape), 1)
+    planes = math.prod(shape) // max(math.prod(structure.shape), 1)
     if planes > len(pages):
         stack = contiguous(file, page_table, planes, 0, int(pages[0]))
-    letters = "Q" * (len(shape) - len(kind.shape)) + page_letters(kind)
-    if isinstance(axes, str) and len(axes) == len(shape) and axes.isascii() and axes.isalpha():
-        letters = axes.upper()
+    letters = _axis_letters(metadata.get("axes"), shape, structure)
     if shape and stack is not None and len(letters) == len(shape):
         found = lazy_array_of_axes(*stack, shape, letters, file.source.uri)
         if found is not None:
             return found
-    notes = [
-        Diagnostic(
-            "shaped-mismatch",
-            f"{shape} does not fit {len(pages)} pages of {kind.shape}",
-            file.source.uri,
-        )
-    ]
+    text = f"{_shape_text(shape)} does not fit {len(pages)} pages of {structure.shape}"
+    notes = [Diagnostic("shaped-mismatch", text, file.source.uri)] if shape else []
     letters, sizes = ("Z", (len(pages),)) if len(pages) > 1 else ("", ())
     if letters:
         notes.append(guessed(letters, sizes, file.source.uri))
-    array, more = lazy_array(PlaneMap.of_pages(page_table, pages, letters, sizes), like=kind)
+    array, more = lazy_array(PlaneMap.of_pages(page_table, pages, letters, sizes), like=structure)
     return array, [*notes, *more]
+
+
+def _without_unit_axes(shape: tuple[int, ...], structure: PageStructure) -> tuple[int, ...]:
+    """Drop the axes of one position of a shape with more axes than there are letters."""
+    if len(shape) <= MOST_AXES:
+        return shape
+    rank = len(structure.shape)
+    return (*(size for size in shape[:-rank] if size > 1), *shape[-rank:])
+
+
+def _axis_letters(axes: object, shape: tuple[int, ...], structure: PageStructure) -> str:
+    if isinstance(axes, str) and len(axes) == len(shape) and axes.isascii() and axes.isalpha():
+        return axes.upper()
+    return "Q" * (len(shape) - len(structure.shape)) + page_letters(structure)
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    if len(shape) <= 10:
+        return str(shape)
+    return f"a shape of {len(shape)} axes"

@@ -1,0 +1,265 @@
+"""The chain of directories of a TIFF, in few pieces.
+
+Rule kept here: a cyclic chain is cut where it repeats, and a broken one where it breaks, with a
+``Diagnostic``; an error is raised only if the first directory cannot be read.
+
+Directories at equal distances are read and compared as columns: a chain of 50 000 takes 5 ms so,
+and 40 ms one by one.
+
+Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
+"""
+
+import bisect
+import itertools
+import operator
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple, overload
+
+import attrs
+import numpy as np
+
+from aicsio.errors import CorruptFileError
+from aicsio.formats._tiff.ifd import Directory, OpenTiff, TiffVariant, read_directory
+from aicsio.records import Diagnostic
+
+GAP = 4096
+"""Values and directories closer than this are read together: it costs less than a second read."""
+RUN_BYTES = 1 << 16
+"""Bytes that are read at once if directories lie close together."""
+
+
+class DirectoryRun(NamedTuple):
+    """Directories that follow each other in the chain and have equally many entries."""
+
+    first: int
+    """Page number of the first."""
+    offsets: Sequence[int]
+    """Byte offset of each; a range if they are at even distances."""
+    raw: bytes
+    """Their entries, one after the other."""
+
+
+@attrs.frozen(eq=False)
+class Chain(Sequence[Directory]):
+    """All directories of a chain, in few pieces; it lives while a file is being opened."""
+
+    count_size: int
+    """Bytes before the first entry of a directory."""
+    runs: tuple[DirectoryRun, ...]
+    """In order."""
+
+    @classmethod
+    def of(cls, directories: Sequence[Directory]) -> "Chain":
+        """Make the chain of directories that were read one by one."""
+        builder = _ChainBuilder(directories[0].start - directories[0].offset)
+        for directory in directories:
+            builder.add(directory.offset, directory.raw)
+        return builder.chain()
+
+    def __len__(self) -> int:
+        return self.runs[-1].first + len(self.runs[-1].offsets) if self.runs else 0
+
+    @overload
+    def __getitem__(self, page: int) -> Directory: ...
+    @overload
+    def __getitem__(self, page: slice) -> list[Directory]: ...
+    def __getitem__(self, page: int | slice) -> Directory | list[Directory]:
+        if isinstance(page, slice):
+            return [self[i] for i in range(len(self))[page]]
+        run = self._run_of(page)
+        index, nbytes = page - run.first, len(run.raw) // len(run.offsets)
+        offset = run.offsets[index]
+        raw = run.raw[index * nbytes : (index + 1) * nbytes]
+        return Directory(offset, raw, offset + self.count_size)
+
+    def offset(self, page: int) -> int:
+        """Return the byte offset of the directory of a page."""
+        run = self._run_of(page)
+        return run.offsets[page - run.first]
+
+    def page_at(self, offset: int) -> int:
+        """Return the number of the page whose directory is at an offset."""
+        return next(
+            run.first + run.offsets.index(offset) for run in self.runs if offset in run.offsets
+        )
+
+    def pages_with(self, variant: TiffVariant, code: int) -> list[int]:
+        """Return the pages that have a tag."""
+        pages: list[int] = []
+        mark = struct.pack(variant.order + "H", code)
+        for run in self.runs:
+            if mark not in run.raw:  # a search of bytes: 1 ms for 50 000 pages
+                continue
+            codes = np.frombuffer(run.raw, variant.entry_dtype)["code"]
+            rows = (codes.reshape(len(run.offsets), -1) == code).any(axis=1).nonzero()[0]
+            pages += (run.first + rows).tolist()
+        return pages
+
+    def _run_of(self, page: int) -> DirectoryRun:
+        return self.runs[bisect.bisect_right(self.runs, page, key=operator.attrgetter("first")) - 1]
+
+
+class _ChainBuilder:
+    """A chain that grows; lives while it is being read."""
+
+    def __init__(self, count_size: int) -> None:
+        self._count_size = count_size
+        self._runs: list[DirectoryRun] = []
+        self._offsets: list[int] = []
+        self._raws: list[bytes] = []
+        self._highest = 0
+        self._seen: set[int] | None = None
+        self.count = 0
+
+    def has(self, offset: int) -> bool:
+        """Whether the directory at an offset is in the chain."""
+        # Most chains never turn back: the set of 50 000 offsets, which takes 3 ms, is not needed.
+        if offset > self._highest:
+            return False
+        if self._seen is None:
+            earlier = itertools.chain.from_iterable(run.offsets for run in self._runs)
+            self._seen = {*self._offsets, *earlier}
+        return offset in self._seen
+
+    def has_any(self, offsets: range) -> bool:
+        """Whether one of the directories at growing offsets is in the chain."""
+        return offsets[0] <= self._highest and any(map(self.has, offsets))
+
+    def add(self, offset: int, raw: bytes) -> None:
+        """Append one directory."""
+        if self._raws and len(raw) != len(self._raws[0]):
+            self._flush()
+        self._offsets.append(offset)
+        self._raws.append(raw)
+        self.count += 1
+        self._highest = max(self._highest, offset)
+        if self._seen is not None:
+            self._seen.add(offset)
+
+    def extend(self, offsets: range, raw: bytes) -> None:
+        """Append many that have equally many entries."""
+        self._flush()
+        self._runs.append(DirectoryRun(self.count, offsets, raw))
+        self.count += len(offsets)
+        self._highest = max(self._highest, offsets[-1])
+        if self._seen is not None:
+            self._seen.update(offsets)
+
+    def _flush(self) -> None:
+        if self._raws:
+            first = self.count - len(self._raws)
+            self._runs.append(DirectoryRun(first, self._offsets, b"".join(self._raws)))
+            self._offsets, self._raws = [], []
+
+    def chain(self) -> Chain:
+        """Return the chain so far."""
+        self._flush()
+        return Chain(self._count_size, tuple(self._runs))
+
+
+def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
+    """Follow the chain of directories from the first.
+
+    Raises
+    ------
+    CorruptFileError
+        When the first directory cannot be read.
+    """
+    directory, next_offset, nbytes = read_directory(file, first)
+    reads_ahead = not file.variant.is_ndpi
+    builder = _ChainBuilder(struct.calcsize(file.variant.entry_count))
+    builder.add(first, directory.raw)
+    last_offset, distance = first, 0
+    while next_offset:
+        if builder.has(next_offset):
+            return _cut_cycle(file, builder, next_offset)
+        previous_distance, distance = distance, next_offset - last_offset
+        # Two equal distances promise more of them: trying after each directory costs more time
+        # than it saves.
+        if reads_ahead and previous_distance == distance and nbytes <= distance <= GAP:
+            run = _read_run(file, next_offset, distance, nbytes)
+            if len(run.offsets) > 1 and not builder.has_any(run.offsets):
+                builder.extend(run.offsets, run.raw)
+                last_offset, next_offset = run.offsets[-1], run.next_offset
+                continue
+        last_offset = next_offset
+        alike = _read_alike(file, next_offset, nbytes) if reads_ahead else None
+        if alike is not None:
+            raw, next_offset = alike
+            builder.add(last_offset, raw)
+            continue
+        try:
+            directory, next_offset, nbytes = read_directory(file, last_offset, nbytes)
+        except CorruptFileError as error:
+            text = f"the chain of pages breaks after page {builder.count - 1}: {error}"
+            return builder.chain(), [Diagnostic("tiff-broken-chain", text, file.source.uri)]
+        builder.add(directory.offset, directory.raw)
+    return builder.chain(), []
+
+
+def _cut_cycle(
+    file: OpenTiff, builder: _ChainBuilder, offset: int
+) -> tuple[Chain, list[Diagnostic]]:
+    """End a chain whose last directory points back to an earlier one."""
+    chain = builder.chain()
+    text = (
+        f"page {builder.count - 1} points back to page {chain.page_at(offset)}; "
+        "the pages up to there are read"
+    )
+    return chain, [Diagnostic("tiff-cyclic", text, file.source.uri)]
+
+
+def _read_alike(file: OpenTiff, offset: int, nbytes: int) -> tuple[bytes, int] | None:
+    """Read a directory as long as the one before: one read, 0.5 microseconds a page less.
+
+    Returns entries and the offset of the next directory; ``None`` if the length differs.
+    """
+    variant = file.variant
+    if not 8 <= offset <= file.size - nbytes:
+        return None
+    data = file.reader.read(offset, nbytes)
+    entry_count = struct.unpack_from(variant.entry_count, data)[0]
+    count_size = 8 if variant.big else 2
+    pointer_size = variant.inline_size
+    if count_size + entry_count * variant.stored_entry_size + pointer_size != nbytes:
+        return None
+    next_offset = struct.unpack_from(variant.pointer, data, nbytes - pointer_size)[0]
+    return data[count_size:-pointer_size], next_offset
+
+
+class _EvenRun(NamedTuple):
+    """Directories at even distances."""
+
+    offsets: range
+    raw: bytes
+    """Their entries."""
+    next_offset: int
+    """Where the last one points."""
+
+
+def _read_run(file: OpenTiff, offset: int, stride: int, nbytes: int) -> _EvenRun:
+    """Read directories that follow each other at even distances, as far as each points to the next."""
+    variant = file.variant
+    count_size = struct.calcsize(variant.entry_count)
+    entries_end = nbytes - variant.inline_size
+    directory_count = min((file.size - offset) // stride, RUN_BYTES // stride)
+    if directory_count < 2:
+        return _EvenRun(range(0), b"", 0)
+    data = file.read(offset, directory_count * stride)
+    entry_counts = np.ndarray(directory_count, f"{variant.order}u{count_size}", data, 0, stride)
+    pointer_type = variant.order + ("i8" if variant.big else "u4")
+    pointers = np.ndarray(directory_count, pointer_type, data, entries_end, stride)
+    offsets = range(offset, offset + stride * directory_count, stride)
+    same_length = entry_counts == (entries_end - count_size) // variant.stored_entry_size
+    following = np.arange(offset + stride, offsets.stop + stride, stride)
+    # Compared as one type: between u4 and i8 numpy takes five times as long.
+    linked = same_length & (pointers.astype(np.int64) == following)
+    length = linked.tobytes().find(b"\0")
+    if length < 0:
+        length = directory_count
+    elif same_length[length]:
+        length += 1  # the last one, which points elsewhere
+    shape = (length, entries_end - count_size)
+    raw = np.ndarray(shape, np.uint8, data, count_size, (stride, 1)).tobytes()
+    return _EvenRun(offsets[:length], raw, int(pointers[length - 1]) if length else 0)

@@ -1,0 +1,202 @@
+"""Fields of the first scene that a vendor's own metadata give, as tifffile has parsed them.
+
+Rule kept here: a value that is missing or impossible is left out; lists are used only if their
+length fits the channels or planes of the scene.
+
+Source of the facts: the vendors' files, as tifffile documents the tags it parses (CZ_LSMINFO, UIC1
+to UIC4, MM_Header, SIS), and the XML of PerkinElmer-QPI pages.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
+from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
+from aicsio.formats._tiff.physical_size import read_pixel_size
+from aicsio.records import Channel, Diagnostic, Dims, PixelSize, Planes
+
+SceneFields = dict[str, Any]
+"""Fields of a Scene, by name."""
+_DAY = 86400.0
+"""Seconds of a day."""
+_OPAQUE = 0xFF
+
+
+@attrs.frozen(eq=False)
+class VendorScene:
+    """Fields of the first scene, with their diagnostics."""
+
+    fields: SceneFields
+    notes: list[Diagnostic] = attrs.Factory(list)
+
+
+def read_vendor_metadata(tif: Any, tags: PageTags) -> VendorScene:
+    """Return the fields of the first scene that the dialect's own metadata give."""
+    for mark, read in _DIALECTS.items():
+        if getattr(tif, mark, False):
+            return read(tif, tags)
+    return _with_size(tags)
+
+
+def fit_to_scene(fields: SceneFields, stored: Dims) -> SceneFields:
+    """Drop the channels and planes whose number is not that of the scene."""
+    fitted = dict(fields)
+    sizes = dict(stored.items())
+    if fitted.get("channels") and len(fitted["channels"]) != sizes.get("C", 1):
+        del fitted["channels"]
+    if "plane_columns" in fitted:
+        columns = fitted.pop("plane_columns")
+        letters = "".join(letter for letter in stored.order if letter not in "YXS")
+        shape = tuple(sizes[letter] for letter in letters)
+        kept = {
+            name: values.astype("<f8").tobytes()
+            for name, values in columns.items()
+            if len(values) == math.prod(shape) and np.isfinite(values).any()
+        }
+        if kept:
+            fitted["planes"] = Planes(Dims(letters, shape), **kept)
+    return fitted
+
+
+def _with_size(tags: PageTags, **fields: Any) -> VendorScene:
+    size, notes = read_pixel_size(tags)
+    return VendorScene({"pixel_size": size, **fields}, notes)
+
+
+def _lsm(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
+    """CZ_LSMINFO: voxel sizes in metres, time interval in seconds, channel names."""
+    info: Mapping[str, Any] = tif.lsm_metadata or {}
+    names = (info.get("ChannelColors") or {}).get("ColorNames") or ()
+    sizes = (positive_float(info.get(f"VoxelSize{letter}"), 1e6) for letter in "ZYX")
+    return VendorScene(
+        {
+            "pixel_size": PixelSize(*sizes),
+            "time_step": positive_float(info.get("TimeIntervall")),
+            "channels": tuple(Channel(str(name)) for name in names),
+        }
+    )
+
+
+def _stk(tif: Any, tags: PageTags) -> VendorScene:
+    """UIC tags: calibration in the unit that they name, if calibration is on; facts of planes."""
+    info: Mapping[str, Any] = tif.stk_metadata or {}
+    name = str(info.get("Name", "")).strip("\0 ")
+    scene = _with_size(tags, channels=(Channel(name),) if name else ())
+    unit = micrometres_per(str(info.get("CalibrationUnits", "")))
+    if info.get("SpatialCalibration") and unit is not None:
+        distances = np.atleast_1d(info.get("ZDistance", 0.0))
+        # The distance of the first plane counts from nowhere.
+        z = float(distances[1]) if len(distances) > 1 else None
+        y, x = (positive_float(info.get(f"{axis}Calibration"), unit) for axis in "YX")
+        scene.fields["pixel_size"] = PixelSize(positive_float(z, unit), y, x)
+        scene.notes.clear()
+    columns = _stk_columns(info)
+    if columns:
+        scene.fields["plane_columns"] = columns
+    return scene
+
+
+def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return times, exposures and positions of the planes of a MetaMorph stack.
+
+    UIC2 has the Julian day and the milliseconds of the day at which each plane was taken; tifffile
+    gives both as one date.
+    """
+    columns: dict[str, Any] = {}
+    dates = info.get("DatetimeCreated")
+    if dates is not None and len(dates):
+        seconds = (np.asarray(dates) - dates[0]) / np.timedelta64(1, "us") / 1e6
+        columns["time"] = np.asarray(seconds, np.float64)
+    absolute_z = info.get("AbsoluteZ")
+    if absolute_z is not None and np.any(info.get("AbsoluteZValid", 1)):
+        columns["z"] = np.asarray(absolute_z, np.float64).reshape(-1)
+    positions = np.asarray(info.get("StagePosition", ()), np.float64)
+    if positions.ndim == 2 and positions.shape[1] == 2 and positions.any():
+        columns["x"], columns["y"] = positions[:, 0], positions[:, 1]
+    exposures = [_exposure(text) for text in info.get("PlaneDescriptions", ())]
+    if any(exposure is not None for exposure in exposures):
+        columns["exposure"] = np.array(exposures, np.float64)
+    return columns
+
+
+def _exposure(text: object) -> float | None:
+    """Return the seconds of ``Exposure: 100 ms`` in the description of a plane."""
+    match = re.search(r"Exposure:\s*([\d.]+)\s*(\w+)", str(text))
+    factor = seconds_per(match[2]) if match else None
+    return positive_float(match[1], factor) if match and factor else None
+
+
+def _fluoview(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
+    """MM_Header: name, size, origin, resolution and unit of each dimension."""
+    sizes: dict[str, float | None] = {}
+    step = None
+    for dimension in (tif.fluoview_metadata or {}).get("Dimensions", ()):
+        name = str(dimension[0]).upper()
+        resolution, unit = dimension[3], str(dimension[4])
+        micrometres, seconds = micrometres_per(unit), seconds_per(unit)
+        if name in {"X", "Y", "Z"} and micrometres is not None:
+            sizes[name] = positive_float(resolution, micrometres)
+        if name in {"T", "TIME"} and seconds is not None:
+            step = positive_float(resolution, seconds)
+    size = PixelSize(*(sizes.get(letter) for letter in "ZYX"))
+    return VendorScene({"pixel_size": size, "time_step": step})
+
+
+def _sis(tif: Any, tags: PageTags) -> VendorScene:
+    """Olympus SIS: pixel sizes in metres, names of channels."""
+    info: Mapping[str, Any] = tif.sis_metadata or {}
+    y, x = (positive_float(info.get(f"pixelsize{axis}"), 1e6) for axis in "yx")
+    if x is None:
+        return _with_size(tags)
+    return VendorScene({"pixel_size": PixelSize(None, y, x)})
+
+
+def _qpi(tif: Any, tags: PageTags) -> VendorScene:
+    """PerkinElmer QPTIFF: XML in the description of each page of the full resolution."""
+    pages: Sequence[Any] = tif.series[0].levels[0].pages
+    channels = tuple(_qpi_channel(page.description if page is not None else "") for page in pages)
+    return _with_size(tags, channels=channels if any(c.name for c in channels) else ())
+
+
+def _qpi_channel(text: str) -> Channel:
+    """Read Name, Biomarker and Color; the marker names the channel, Name is its dye or filter."""
+    name, marker, color = (
+        match[1].strip() if (match := re.search(rf"<{key}>([^<]*)</{key}>", text)) else ""
+        for key in ("Name", "Biomarker", "Color")
+    )
+    levels = [int(level) for level in re.findall(r"\d{1,3}", color)]
+    packed = None
+    if len(levels) == 3 and max(levels) < 256:
+        packed = levels[0] << 24 | levels[1] << 16 | levels[2] << 8 | _OPAQUE
+    if marker.lower() == "none":
+        marker = ""
+    return Channel(name=marker or name or None, color=packed, fluor=name or None)
+
+
+_DIALECTS: Mapping[str, Callable[[Any, PageTags], VendorScene]] = {
+    "is_lsm": _lsm,
+    "is_stk": _stk,
+    "is_fluoview": _fluoview,
+    "is_qpi": _qpi,
+    "is_sis": _sis,
+}
+
+
+def metaseries_fields(text: str) -> SceneFields:
+    """Return the fields of a scene in the XML of MetaMorph and MetaXpress."""
+    if not is_metaseries(text):
+        return {}
+    fields: SceneFields = {}
+    name = metaseries_property(text, "image-name")
+    if name:
+        fields["channels"] = (Channel(name),)
+    date = iso_date(metaseries_property(text, "acquisition-time-local") or "")
+    if date is not None:
+        fields["acquired"] = date
+    return fields
