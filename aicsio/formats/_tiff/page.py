@@ -149,6 +149,8 @@ class PageStructure:
     """YCbCr: black and white code of each component."""
     options: tuple[int, ...] = ()
     """T4Options, or the bit numbers of EER."""
+    decodes_to_ycbcr: bool = False
+    """Whether JPEG 2000 segments hold YCbCr, which their decoder does not know."""
 
     @property
     def segment(self) -> tuple[int, int, int]:
@@ -379,7 +381,12 @@ def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
         more = (("hasalpha", True),)
     elif name == "lerc" and kind.options and kind.options[0] in {1, 2}:
         before = (Codec("inflate" if kind.options[0] == 1 else "unzstd"),)
-    return (*before, Codec(name, (("sampled", kind.sampled), *more)))
+    codec = Codec(name, (("sampled", kind.sampled), *more))
+    if kind.decodes_to_ycbcr and kind.samples == 3 and kind.bits == (8,) and not kind.planar:
+        full_range = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
+        parameters = (("subsampling", (1, 1)), ("luma", kind.luma), ("reference", full_range))
+        return (*before, codec, Codec("ycbcr", parameters))
+    return (*before, codec)
 
 
 def diagnose(kind: PageStructure, where: str) -> list[Diagnostic]:

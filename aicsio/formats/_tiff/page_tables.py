@@ -13,7 +13,9 @@ import numpy.typing as npt
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.chain import Chain, read_chain
 from aicsio.formats._tiff.ifd import Directory, OpenTiff, read_directory
-from aicsio.formats._tiff.page import PageStructure
+from aicsio.formats._tiff.jpeg2000 import holds_ycbcr
+from aicsio.formats._tiff.page import JPEG_2000, PageStructure
+from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.structure import read_page_structure
 from aicsio.formats._tiff.tag_tables import Counts, PageGroup, joined, tabulate
 from aicsio.records import Diagnostic, Source
@@ -121,6 +123,10 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
         diagnostics += notes
         if kind.compression == 6 and not _is_jpeg(file, int(offsets[0, 0])):
             kind = attrs.evolve(kind, jpeg_parts=True)
+        if kind.compression in JPEG_2000 and kind.samples == 3:
+            tags = PageTags.of(file, directories[int(group.pages[0])])
+            if holds_ycbcr(file, tags, kind.compression, int(offsets[0, 0])):
+                kind = attrs.evolve(kind, decodes_to_ycbcr=True)
         kinds.setdefault(kind, []).append((group.pages, offsets, counts))
         if group.sub_ifds.size:
             sub_ifds.update(

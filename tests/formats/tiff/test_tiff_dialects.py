@@ -517,3 +517,34 @@ def test_a_second_series_of_many_pages_is_a_scene(tmp_path: Path) -> None:
         assert [scene.dims.shape for scene in handle.scenes] == [(3, 16, 16), (4, 8, 8)]
         assert to_numpy(handle).tobytes() == first.tobytes()
         assert to_numpy(select_scene(handle, 1)).tobytes() == second.tobytes()
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_mibi_masses_are_channels_and_pictures_scenes(tmp_path: Path, is_old: bool) -> None:
+    pixels = counting(2, 16, 16, dtype="f4")
+    with tifffile.TiffWriter(tmp_path / "a.tiff") as tif:
+        for plane, target in zip(pixels, ("CD8", "dsDNA"), strict=True):
+            about = {"image.type": "SIMS", "channel.mass": 89, "channel.target": target}
+            if is_old:
+                about["shape"] = [16, 16]
+            text = json.dumps(about)
+            tif.write(plane, description=text, metadata=None, software="IonpathMIBIv1.0")
+        text = json.dumps({"image.type": "SED"})
+        tif.write(counting(8, 8, dtype="u1"), description=text, metadata=None)
+    handle = open_image(tmp_path / "a.tiff")
+    assert str(handle.dims) == "C=2, Y=16, X=16"
+    assert handle.channel_names == ("CD8", "dsDNA")
+    assert to_numpy(handle).tobytes() == pixels.tobytes()
+    assert [scene.name for scene in handle.scenes] == ["Image:0", "SED (page 2)"]
+
+
+def test_times_and_positions_of_a_metamorph_stack() -> None:
+    """The right values: UIC2 and UIC4 as tifffile parses them."""
+    path = corpus_file("tiff/cellprofiler/MetamorphImage.tif")
+    handle = open_image(path)
+    with tifffile.TiffFile(path) as tif:
+        info = tif.stk_metadata
+    assert handle.scene.planes is not None
+    position = handle.scene.planes.column("x")
+    assert position is not None
+    assert position.reshape(-1).tolist() == [info["StagePosition"][0][0]]

@@ -11,7 +11,7 @@ import attrs
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff import series
-from aicsio.formats._tiff.dialects import imagej, micromanager, scanimage, tifffile_shaped
+from aicsio.formats._tiff.dialects import imagej, mibi, micromanager, scanimage, tifffile_shaped
 from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page_metadata import PageTags
@@ -96,6 +96,7 @@ def is_eer(tags: PageTags) -> bool:
 
 
 DIALECTS: tuple[tuple[Callable[[PageTags], bool], DialectReader], ...] = (
+    (mibi.is_mibi, mibi.read_mibi),
     (tifffile_shaped.is_shaped, tifffile_shaped.read_shaped),
     (_is_known_to_tifffile, _by_tifffile),
     (micromanager.is_ndtiff, micromanager.read_ndtiff),

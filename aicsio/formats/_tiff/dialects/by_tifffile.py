@@ -28,6 +28,7 @@ from aicsio.formats._tiff.page import PageStructure, diagnose
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable
 from aicsio.formats._tiff.plane_map import contiguous
+from aicsio.formats._tiff.tags import Compression
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 
 
@@ -194,4 +195,7 @@ def structure_from_tifffile(page: Any) -> PageStructure:
         subsampling=(int(subsampling[0]), int(subsampling[1])),
         reference=(0.0, 255.0, 128.0, 255.0, 128.0, 255.0),
         options=options,
+        decodes_to_ycbcr=(
+            bool(page.parent.is_svs) and int(page.compression) == Compression.APERIO_JP2K_YCBCR
+        ),
     )
