@@ -545,6 +545,7 @@ def test_times_and_positions_of_a_metamorph_stack() -> None:
     with tifffile.TiffFile(path) as tif:
         info = tif.stk_metadata
     assert handle.scene.planes is not None
+    assert info is not None
     position = handle.scene.planes.column("x")
     assert position is not None
     assert position.reshape(-1).tolist() == [info["StagePosition"][0][0]]
