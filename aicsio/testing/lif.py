@@ -96,6 +96,7 @@ def _plan_memory(image: LifImage) -> _MemoryPlan:
         if letter == "X":
             # Strides allow bytes at the end of a row that belong to no pixel.
             step += image.row_padding
+    # Channels and samples are described by offsets and not by a dimension.
     channel_step, sample_step = strides.pop("C", 0), strides.pop("S", 0)
     offsets = {
         (c, s): c * channel_step + s * sample_step
@@ -114,6 +115,7 @@ def _memory(image: LifImage) -> bytes:
         picks = {"C": c, "S": s}
         plane = image.pixels[tuple(picks.get(letter, slice(None)) for letter in image.dims)]
         dtype = _channel_type(image, c).newbyteorder("<")
+        # numpy writes through the strides of the file: no copy decides where a pixel lies.
         view: npt.NDArray[Any] = np.ndarray(plane.shape, dtype, out.data, offset, strides)
         view[...] = plane
     memory = out.tobytes()
@@ -170,6 +172,7 @@ def _add_dimensions(dimensions: ET.Element, image: LifImage, plan: _MemoryPlan) 
 def _add_times(root: ET.Element, image: LifImage) -> None:
     if not image.times:
         return
+    # Whole numbers from here on: a float holds 16 digits, a time stamp has 18.
     ticks = [round(seconds * 1e7) + FILETIME_1970 for seconds in image.times]
     listed = ET.SubElement(root, "TimeStampList")
     if image.old_times:
@@ -254,6 +257,7 @@ def build_lif(
         identifier = f"MemBlock_{index + 10}"
         folder = _folder(folders, image.name.rpartition("/")[0])
         folder.append(_element(image, identifier))
+        # The XML names the block all the same.
         if image.memory != "missing":
             blocks.append(_block(identifier, _memory(image), version))
     return _text(ET.tostring(root, encoding="unicode")) + b"".join(blocks)

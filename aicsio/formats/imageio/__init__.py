@@ -148,6 +148,7 @@ class FramesLayout:
         starts = tuple(part.start for part in window)
         extent = tuple(part.stop - part.start for part in window)
         first, count = 0, 1
+        # A still has no T, and its one frame comes back stacked all the same.
         if len(window) > len(shape):
             # T is an axis: only the frames of the window are decoded.
             first = block[0] * self.block_shape[0] + starts[0]
@@ -209,6 +210,7 @@ def _is_spe(source: Source, head: bytes) -> bool:
     SPE has no signature. Its header of 4100 bytes holds the width at byte 42, the type at 108 and
     the height at 656.
     """
+    # A shorter file has no room for the header of 4100 bytes, let alone for frames.
     if len(head) < HEAD_BYTES:
         return False
     width = int.from_bytes(head[42:44], "little")

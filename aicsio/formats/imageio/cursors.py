@@ -55,6 +55,7 @@ class Cursors:
             # After an error the position of a cursor is unknown: it is not lent again.
             if cursor is not None:
                 cursor.close()
+            # Those that wait for this position must not wait for ever.
             self._release(None, cursor is not None, stop)
             raise
         self._release(cursor, True, stop)

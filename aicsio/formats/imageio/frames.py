@@ -136,6 +136,7 @@ def translated(source: Source, action: str) -> Iterator[None]:
         yield
     except AicsioError:
         raise
+    # Between opening and reading a file may vanish: that is no damage.
     except FileNotFoundError as error:
         raise SourceNotFoundError(f"there is no file {source.uri!r} any more") from error
     except Exception as error:
@@ -172,6 +173,7 @@ def check_size(source: Source, kind: str, shape: tuple[int, ...], dtype: np.dtyp
     CorruptFileError
         When the frame has no pixels, or more bytes than the file can stand for.
     """
+    # Python integers: a shape of damage may overflow 64 bits.
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes <= 0:
         raise CorruptFileError.at(

@@ -75,6 +75,7 @@ def _read_extension(file: BinaryFile, delay: int) -> int:
     label, block = file.read(1), _read_sub_block(file)
     if label == GRAPHIC_CONTROL and block and len(block) >= 3:
         delay = _word(block, 1)
+    # An extension of any kind is a chain of sub-blocks that an empty one ends.
     while block:
         block = _read_sub_block(file)
     return delay

@@ -199,6 +199,7 @@ def _describe_images(
     count = 1 if kind in FIRST_ONLY else int(getattr(image, "n_frames", 1))
     if count == 1:
         return (FrameScene("Image:0", _frames(source, "still", kind, image), moving=False),)
+    # Icons and MPO files have a few images; thousands come from damage.
     if count > LARGEST_SCENE_COUNT:
         text = f"of {count} images the first {LARGEST_SCENE_COUNT} are shown"
         notes.append(("too-many-images", text))
@@ -217,6 +218,7 @@ def read_still(frames: Frames, _start: int, _stop: int) -> Array:
     """Decode one image; the bytes are open for as long as that takes."""
     action = f"decoding this {frames.kind} image"
     with translated(frames.source, action), opened(frames.source) as file:
+        # pillow keeps state between images: each read opens the file anew.
         image = open_pillow(frames.kind, file)
         if frames.first:
             image.seek(frames.first)

@@ -164,6 +164,7 @@ def _parse_sgi(file: BinaryFile) -> RasterHeader:
     if len(head) < 512 or head[:2] != b"\x01\xda" or head[3] != 2:
         raise ValueError("it has no header of a 16-bit SGI image")
     columns, rows, channels = (int.from_bytes(head[at : at + 2]) for at in (6, 8, 10))
+    # All numbers of an SGI header are big-endian.
     dimensions = int.from_bytes(head[4:6])
     # Of one dimension there is one row, of two one channel, whatever the other fields hold.
     if dimensions < 2:

@@ -49,6 +49,7 @@ def describe_channels(
     One record a channel: dye, else detector; colour of the lookup table.
     """
     detected = detected_channels(image)
+    # A list is taken only where its length fits.
     if len(detected) != len(described):
         detected = (Channel(),) * len(described)
     channels = []

@@ -142,14 +142,13 @@ def read_plane(source: Source, image: int, where: tuple[tuple[str, int], ...]) -
 def _call_library(lif_image: Any, positions: dict[str, int]) -> Any:
     is_typical = tuple(lif_image.display_dims) == (1, 2) and set(positions) <= set("ZTCM")
     if is_typical:
-        return lif_image.get_frame(
-            **{letter.lower(): positions.get(letter, 0) for letter in "ZTCM"}
-        )
-    requested = {
-        DIMENSION_NUMBERS[letter]: position
-        for letter, position in positions.items()
-        if letter != "C"
-    }
+        z, t, c, m = (positions.get(letter, 0) for letter in "ZTCM")
+        return lif_image.get_frame(z=z, t=t, c=c, m=m)
+    # The library numbers dimensions as the file does; channels have an argument of their own.
+    requested = {}
+    for letter, position in positions.items():
+        if letter != "C":
+            requested[DIMENSION_NUMBERS[letter]] = position
     return lif_image.get_plane(c=positions.get("C", 0), requested_dims=requested)
 
 

@@ -8,6 +8,7 @@ and ``ATLCameraSetting`` as LAS AF 2 to LAS X write them, ``FilterSettingRecord`
 does.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
@@ -31,7 +32,10 @@ def find_settings(image: ET.Element) -> list[ET.Element]:
         sequential += [setting for setting in block if setting.tag in SETTING_TAGS]
     if sequential:
         return sequential
-    return [one for tag in SETTING_TAGS for one in image.findall(f"./Attachment/{tag}")]
+    settings = []
+    for tag in SETTING_TAGS:
+        settings += image.findall(f"./Attachment/{tag}")
+    return settings
 
 
 def _descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
@@ -50,10 +54,11 @@ def _descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
 def detected_channels(image: ET.Element) -> tuple[Channel, ...]:
     """Return the channels that the settings describe, in the order of detectors or cameras."""
     settings = find_settings(image)
-    confocal = [channel for setting in settings for channel in _confocal_channels(setting)]
+    # A file has the one or the other: cameras are described without detectors.
+    confocal = list(itertools.chain.from_iterable(map(_confocal_channels, settings)))
     if confocal:
         return tuple(confocal)
-    camera = [channel for setting in settings for channel in _camera_channels(setting)]
+    camera = list(itertools.chain.from_iterable(map(_camera_channels, settings)))
     return tuple(camera) or FilterSettings(image).channels()
 
 
@@ -81,6 +86,7 @@ def _middle(low: float | None, high: float | None) -> float | None:
 
 def _only_laser(setting: ET.Element) -> float | None:
     """Return the wavelength of the laser line in use; of two, neither excites all channels."""
+    # Lines that are off are listed too, with an intensity of 0.
     lines = set()
     for line in _descendants(setting, "LaserLineSetting"):
         wavelength = as_number(line.get("LaserLine"))
@@ -162,10 +168,9 @@ class FilterSettings:
         self._records = [record.attrib for record in image.iter("FilterSettingRecord")]
 
     def _select(self, class_name: str, attribute: str) -> list[Mapping[str, str]]:
+        wanted = (class_name, attribute)
         return [
-            record
-            for record in self._records
-            if record.get("ClassName") == class_name and record.get("Attribute") == attribute
+            one for one in self._records if (one.get("ClassName"), one.get("Attribute")) == wanted
         ]
 
     def _value(self, class_name: str, attribute: str) -> str | None:

@@ -153,18 +153,17 @@ def _place_by_stage(
     """
     spacing = find_spacings(axes)
     pixel_x, pixel_y = spacing.get("X"), spacing.get("Y")
-    placed = [
-        (m, tile.x, tile.y)
-        for m, tile in enumerate(positions)
-        if tile.x is not None and tile.y is not None
-    ]
+    placed = []
+    for m, tile in enumerate(positions):
+        if tile.x is not None and tile.y is not None:
+            placed.append((m, tile.x, tile.y))
     if not pixel_x or not pixel_y or not placed:
         return None
-    m, x, y = (np.array(column) for column in zip(*placed, strict=True))
+    numbers, x, y = np.array(placed).T
     if len(placed) > 1 and not np.ptp(x) and not np.ptp(y):
         return None  # all at one place: the scan recorded no positions
     left, top = _to_pixels(x, pixel_x), _to_pixels(y, pixel_y)
-    return _Placement(m.astype(np.int64), top, left, x, y)
+    return _Placement(numbers.astype(np.int64), top, left, x, y)
 
 
 def _to_pixels(stage: npt.NDArray[np.float64], pixel: float) -> npt.NDArray[np.int64]:
