@@ -28,8 +28,8 @@ compute and chunks of 40 MiB 0.09 s; larger ones leave cores idle."""
 DASK_DEFAULT = "128MiB"
 """``array.chunk-size`` of dask's own defaults: the user has not set it."""
 MOST_CHUNKS = 10_000_000
-"""Chunks along one axis. dask lists each of them (80 MB for this many), and a graph with a task for
-each cannot be computed."""
+"""Chunks of one array. Even a slice of a few pixels makes dask list the keys of all of them, which
+takes 2 GB for this many."""
 ADVICE = "give sizes from 1 on, -1 for all of a dimension, or tuples of sizes that add up"
 _BYTES = re.compile(r"\d+(\.\d+)?\s*[kKMGT]?i?B")
 
@@ -42,7 +42,7 @@ def chunks_per_axis(array: LazyArray, chunks: Chunks) -> ChunkSizes:
     DimensionError
         When chunks do not fit the dims.
     ImageTooLargeError
-        When an axis has more than ``MOST_CHUNKS`` chunks.
+        When there are more than ``MOST_CHUNKS`` chunks.
     """
     import dask.array as da
 
@@ -64,16 +64,17 @@ def chunks_per_axis(array: LazyArray, chunks: Chunks) -> ChunkSizes:
 
 
 def _require_few(array: LazyArray, requested: tuple[AxisRequest, ...]) -> None:
-    for (letter, size), request in zip(array.dims.items(), requested, strict=True):
-        # Sizes that the caller lists are in memory already, so they are few.
-        if not isinstance(request, int) or request < 1:
-            continue
-        count = size // request
-        if count > MOST_CHUNKS:
-            raise ImageTooLargeError(
-                f"chunks of {request} along {letter} would be {count:,} of {array.dims}: "
-                "pick a part with transpose_to, or give larger chunks"
-            )
+    total = 1
+    for size, request in zip(array.shape, requested, strict=True):
+        if not isinstance(request, int):
+            total *= max(len(request), 1)
+        elif request > 0:
+            total *= max(-(-size // request), 1)
+    if total > MOST_CHUNKS:
+        raise ImageTooLargeError(
+            f"{array.dims} in chunks of {requested} would be {total:,} chunks: "
+            "pick a part with transpose_to, or give larger chunks"
+        )
 
 
 def _requested(array: LazyArray, chunks: Chunks) -> tuple[AxisRequest, ...]:

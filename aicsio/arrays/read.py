@@ -131,8 +131,8 @@ def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.A
     DimensionError
         When chunks do not fit the dims.
     ImageTooLargeError
-        When the image has more than ten million chunks along one axis. By ``compute()``, when the
-        result does not fit into the free memory.
+        When there would be more than ten million chunks. By ``compute()``, when the result does
+        not fit into the free memory.
 
     Examples
     --------

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from aicsio.arrays.chunks import Chunks
 from aicsio.arrays.read import to_dask, to_numpy
-from aicsio.errors import MissingDependencyError
+from aicsio.errors import ImageTooLargeError, MissingDependencyError
 from aicsio.records import Coordinate, ImageHandle, Pick
 from aicsio.steps import verb
 
@@ -30,6 +30,8 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 """Characters that name no variable: ``/`` begins a group in netCDF-4 and Zarr, control characters
 are forbidden (netCDF Users Guide, "Permitted Characters in NetCDF Names"), and Windows refuses the
 others in the names of folders, which Zarr arrays are."""
+MOST_COORDINATES = 100_000_000
+"""Positions along one axis, of which xarray keeps a table: 0.8 GB for this many."""
 MOST_NAME_BYTES = 200
 """Bytes of a name: netCDF allows 256 (``NC_MAX_NAME``), file systems mostly 255 for a folder."""
 _UNIT_SYMBOLS = {
@@ -74,7 +76,10 @@ def to_xarray(
     ------
     MissingDependencyError
         When xarray is not installed.
-    CorruptFileError, ImageTooLargeError, SourceError
+    ImageTooLargeError
+        When the pixels do not fit into the free memory, unless ``lazy``, or an axis has more than
+        a hundred million coordinates.
+    CorruptFileError, SourceError
         As by ``to_numpy``, unless ``lazy``.
     DimensionError
         When chunks do not fit the dims.
@@ -163,24 +168,22 @@ def _axis_coordinates(handle: ImageHandle) -> list[_AxisCoordinates]:
     for letter, axis in zip(array.view.letters, array.view.axes, strict=True):
         if axis < 0:
             continue  # an axis that the image lacks has no position in it
-        coordinates = _coordinates_of(handle, letter, _positions(array.view.picks[axis]))
+        coordinates = _coordinates_of(handle, letter, array.view.picks[axis])
         if coordinates is not None:
             axes.append(coordinates)
     return axes
 
 
-def _coordinates_of(
-    handle: ImageHandle, letter: str, positions: tuple[int, ...]
-) -> _AxisCoordinates | None:
+def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> _AxisCoordinates | None:
     """Return the coordinates of stored positions along one axis; ``None`` if none are known."""
-    stored = handle.array.stored
     if letter == "C":
         return _AxisCoordinates("C", _texts(map(_encodable, handle.channel_names)))
     if letter == "S":
-        return _AxisCoordinates("S", _texts(_sample_names(positions, stored["S"])))
+        names = _sample_names(_positions(letter, pick).tolist(), handle.array.stored["S"])
+        return _AxisCoordinates("S", _texts(names))
     explicit = _explicit_coordinate(handle, letter)
     if explicit is not None:
-        values = np.array(explicit.values, np.float64)[list(positions)]
+        values = np.array(explicit.values, np.float64)[_positions(letter, pick)]
         return _AxisCoordinates(letter, values, _units(explicit.unit))
     spacing = dict(zip("ZYX", handle.scene.pixel_size, strict=True)) | {"T": handle.scene.time_step}
     step = spacing.get(letter)
@@ -190,7 +193,7 @@ def _coordinates_of(
     factor = _reduction(handle, letter)
     # A pixel of a smaller level covers `factor` pixels of full resolution: its centre lies half a
     # pixel of its own behind its edge, and level 0 counts from the centre of its first pixel.
-    centres = (np.array(positions, np.float64) + 0.5) * factor - 0.5
+    centres = (_positions(letter, pick) + 0.5) * factor - 0.5
     return _AxisCoordinates(letter, centres * step, {"units": unit})
 
 
@@ -205,7 +208,7 @@ def _units(unit: str | None) -> dict[str, str]:
     return {"units": _encodable(_UNIT_SYMBOLS.get(unit, unit))}
 
 
-def _sample_names(positions: tuple[int, ...], count: int) -> list[str]:
+def _sample_names(positions: Iterable[int], count: int) -> list[str]:
     # Two samples are grey and alpha, or any pair: the letters stand for colours alone.
     if count in {3, 4}:
         return ["RGBA"[position] for position in positions]
@@ -228,5 +231,21 @@ def _reduction(handle: ImageHandle, letter: str) -> float:
     return full[letter] / handle.array.stored[letter]
 
 
-def _positions(pick: Pick) -> tuple[int, ...]:
-    return (pick,) if isinstance(pick, int) else tuple(pick)
+def _positions(letter: str, pick: Pick) -> npt.NDArray[np.int64]:
+    """Return the stored positions that are shown along an axis.
+
+    Raises
+    ------
+    ImageTooLargeError
+        When there are more than ``MOST_COORDINATES``.
+    """
+    if isinstance(pick, int):
+        return np.array([pick])
+    if len(pick) > MOST_COORDINATES:
+        raise ImageTooLargeError(
+            f"xarray lists the coordinates of all {len(pick):,} positions of {letter}: "
+            "pick a part with transpose_to"
+        )
+    if isinstance(pick, range):
+        return np.arange(pick.start, pick.stop, pick.step)
+    return np.array(pick)
