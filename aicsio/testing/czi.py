@@ -15,7 +15,7 @@ Source of the structures: "ZISRAW (CZI) File Format", Carl Zeiss Microscopy.
 
 import struct
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs import imagecodecs
+from aicsio.testing.czi_encoders import ENCODERS
 
 __all__ = ["COMPRESSIONS", "Block", "blocks_of", "metadata_xml", "time_stamps", "write_czi"]
 
@@ -81,61 +81,6 @@ class Block:
     fastest."""
     pyramid_type: int | None = None
     """``FULL`` or ``PYRAMID``; ``None`` for ``PYRAMID`` if ``size`` differs from the stored one."""
-
-
-def _reverse_samples(pixels: Pixels) -> Pixels:
-    """Return samples in the order in which CZI stores them: blue first."""
-    if pixels.ndim < 3:
-        return pixels
-    return pixels[..., [2, 1, 0, 3][: pixels.shape[-1]]]
-
-
-def _encode_raw(pixels: Pixels) -> bytes:
-    little = pixels.dtype.newbyteorder("<")
-    return _reverse_samples(pixels).astype(little).tobytes()
-
-
-def _encode_jpeg(pixels: Pixels) -> bytes:
-    return bytes(imagecodecs().jpeg8_encode(np.ascontiguousarray(pixels), level=95))
-
-
-def _encode_lzw(pixels: Pixels) -> bytes:
-    return bytes(imagecodecs().lzw_encode(_encode_raw(pixels)))
-
-
-def _encode_jpegxr(pixels: Pixels) -> bytes:
-    coded = bytes(imagecodecs().jpegxr_encode(np.ascontiguousarray(pixels)))
-    # Zeiss names 24-bit pixels by the identifier of 24bppBGR, which ends in 0C; that of 24bppRGB
-    # ends in 0D.
-    rgb24 = bytes.fromhex("24c3dd6f034efe4bb1853d77768dc90d")
-    return coded.replace(rgb24, rgb24[:-1] + b"\x0c", 1)
-
-
-def _encode_zstd0(pixels: Pixels) -> bytes:
-    return bytes(imagecodecs().zstd_encode(_encode_raw(pixels)))
-
-
-def _encode_zstd1(pixels: Pixels) -> bytes:
-    # The header has its own size only: no chunk says that bytes were packed.
-    return b"\x01" + _encode_zstd0(pixels)
-
-
-def _encode_zstd1_packed(pixels: Pixels) -> bytes:
-    octets = _reverse_samples(pixels).astype("<u2").reshape(-1).view(np.uint8)
-    low_then_high = np.concatenate([octets[0::2], octets[1::2]])
-    return b"\x03\x01\x01" + bytes(imagecodecs().zstd_encode(low_then_high.tobytes()))
-
-
-ENCODERS: Mapping[str, Callable[[Pixels], bytes]] = {
-    "raw": _encode_raw,
-    "jpeg": _encode_jpeg,
-    "lzw": _encode_lzw,
-    "jpegxr": _encode_jpegxr,
-    "zstd0": _encode_zstd0,
-    "zstd1": _encode_zstd1,
-    "zstd1-hilo": _encode_zstd1_packed,
-}
-"""From pixels to bytes, by name of the compression."""
 
 
 def _make_entry(block: Block, position: int) -> bytes:

@@ -93,12 +93,14 @@ def place_on_canvas(
     """
     resampled = _is_resampled(blocks, factor)
     top, left = blocks.start["Y"] - corner[0], blocks.start["X"] - corner[1]
-    y, height = _share(top, blocks.size["Y"], blocks.stored_size["Y"], factor, resampled)
-    x, width = _share(left, blocks.size["X"], blocks.stored_size["X"], factor, resampled)
-    reach = int((y + height).max()), int((x + width).max())
     logical = int((top + blocks.size["Y"]).max()), int((left + blocks.size["X"]).max())
     if base is not None:
         logical = base.logical_size
+    size, stored = blocks.size, blocks.stored_size
+    y, height = _share(top, size["Y"], stored["Y"], factor, logical[0], resampled)
+    x, width = _share(left, size["X"], stored["X"], factor, logical[1], resampled)
+    reach = int((y + height).max()), int((x + width).max())
+    if base is not None:
         ratio = factor / base.factor
         # Encoders round an odd edge up or down; the level keeps the proportion either way.
         lowest = [max(int(size / ratio), 1) for size in base.size]
@@ -111,7 +113,7 @@ def place_on_canvas(
 
 
 def _share(
-    start: Ints, size: Ints, stored: Ints, factor: float, resampled: Bools
+    start: Ints, size: Ints, stored: Ints, factor: float, logical: int, resampled: Bools
 ) -> tuple[Ints, Ints]:
     """Return the first position and the length on the canvas, along one axis."""
     first = np.floor_divide(start, factor).astype(np.int64) if factor != 1 else start
@@ -120,7 +122,13 @@ def _share(
     # A pixel belongs to a subblock if its centre, at (index + 0.5) * factor, lies inside.
     first_centre = np.ceil(start / factor - 0.5).astype(np.int64)
     last_centre = np.ceil((start + size) / factor - 0.5).astype(np.int64)
-    length = last_centre - first_centre
+    # The last pixel of a canvas may cover less than half a pixel of the rectangle: it is not left
+    # black.
+    at_edge = start + size >= logical
+    last_centre = np.where(at_edge, math.ceil(logical / factor), last_centre)
+    # Nor does a rectangle that is smaller than a pixel vanish.
+    first_centre = np.where(last_centre > first_centre, first_centre, first)
+    length = np.maximum(last_centre - first_centre, 1)
     return np.where(resampled, first_centre, first), np.where(resampled, length, stored)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.records import Diagnostic, Source
+from aicsio.records import Source
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -106,49 +106,6 @@ class Subblocks:
         return Subblocks(**columns)
 
 
-@attrs.define(eq=False)
-class LeftOut:
-    """Counts the subblocks that are not shown, by reason. Not a record: it lives for one opening."""
-
-    uri: str
-    """The file."""
-    total: int
-    """Number of subblocks of its directory."""
-    reasons: list[tuple[str, int, int]] = attrs.Factory(list)
-    """Reason, number of subblocks, byte offset of the first one's entry."""
-
-    def drop(self, blocks: Subblocks, rows: Bools, reason: str) -> Subblocks:
-        """Remove the rows of a mask and count them."""
-        if not rows.any():
-            return blocks
-        self.count(blocks, rows, reason)
-        return blocks.take(~rows)
-
-    def count(self, blocks: Subblocks, rows: Bools, reason: str) -> None:
-        """Count the rows of a mask."""
-        first = int(blocks.entry_position[int(np.argmax(rows))])
-        self.reasons.append((reason, int(rows.sum()), first))
-
-    def raise_if_empty(self, blocks: Subblocks) -> None:
-        """Raise ``CorruptFileError`` if no subblock is left, with the reason of the first."""
-        if not len(blocks) and self.reasons:
-            reason, _, position = self.reasons[0]
-            message = f"expected sound subblock entries, found one with {reason}"
-            raise CorruptFileError.at(self.uri, position, message)
-
-    def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Return one diagnostic per reason."""
-        return tuple(
-            Diagnostic(
-                "left-out-subblocks",
-                f"{count} of {self.total} subblocks are left out: {count} with {reason} "
-                f"(first entry at byte {position})",
-                self.uri,
-            )
-            for reason, count, position in self.reasons
-        )
-
-
 # ---------------------------------------------------------------- bytes to columns
 
 
@@ -228,7 +185,7 @@ def _view_records(
 
 
 def distinct(values: npt.NDArray[Any]) -> list[int]:
-    """Return the sorted distinct integers; counting is 10 times as fast as sorting 100 000."""
+    """Return the sorted distinct integers: of 100 000 in 0.7 ms, by ``np.unique`` in 1.0 ms."""
     if not len(values):
         return []
     low, high = int(values.min()), int(values.max())
@@ -243,7 +200,7 @@ def distinct(values: npt.NDArray[Any]) -> list[int]:
 def _find_entry_offsets(raw: bytes, entry_count: int, base: int, source: Source) -> Ints:
     """Find the start of each entry: its length depends on its number of dimensions.
 
-    One by one, 100 000 entries take 60 ms; runs of equal lengths, each one comparison of columns,
+    One by one, 100 000 entries take 190 ms; runs of equal lengths, each one comparison of columns,
     take 1 ms.
     """
     octets = np.frombuffer(raw, np.uint8)
@@ -358,122 +315,3 @@ def _add_letter(blocks: Subblocks, letter: str) -> None:
     blocks.size[letter] = np.ones(count, np.int64)
     if letter in "YX":
         blocks.stored_size[letter] = np.ones(count, np.int64)
-
-
-# ---------------------------------------------------------------- entries that can be shown
-
-
-def find_faults(blocks: Subblocks, source: Source) -> list[tuple[str, Bools]]:
-    """Find the entries that describe no subblock of this file.
-
-    Parameters
-    ----------
-    blocks
-        Columns as ``parse_entries`` returns them.
-    source
-        The file; positions are compared with its size.
-
-    Returns
-    -------
-    Pairs of a reason and a mask of the rows; a row may be in several masks.
-    """
-    faults: list[tuple[str, Bools]] = []
-    none = np.zeros(len(blocks), np.bool_)
-    for letter in "YX":
-        if letter not in blocks.start:
-            faults.append((f"no dimension {letter}", ~none))
-            continue
-        size, stored = blocks.size[letter], blocks.stored_size[letter]
-        faults += [
-            (f"no dimension {letter}", ~blocks.present[letter]),
-            (f"a size along {letter} that is not between 1 and {MAX_SIZE}", _implausible(size)),
-            (
-                f"a stored size along {letter} that is not between 1 and {MAX_SIZE}",
-                _implausible(stored),
-            ),
-        ]
-    for letter, size in blocks.size.items():
-        if letter not in "YX":
-            # ZEN writes 0 for "one position" along some dimensions.
-            faults.append(
-                (
-                    f"a size along {letter} below 0 or above {MAX_SIZE}",
-                    (size < 0) | (size > MAX_SIZE),
-                )
-            )
-    end = source.size if source.size is not None else 1 << 62
-    outside = (blocks.file_position < 0) | (blocks.file_position + SEGMENT_HEAD_SIZE + 256 > end)
-    faults.append(("a position outside of the file", outside))
-    faults += _unknown_letters(blocks)
-    return [(reason, rows) for reason, rows in faults if rows.any()]
-
-
-def _implausible(size: Ints) -> Bools:
-    return (size <= 0) | (size > MAX_SIZE)
-
-
-def _unknown_letters(blocks: Subblocks) -> list[tuple[str, Bools]]:
-    """Find the entries that a letter outside of the specification makes ambiguous.
-
-    A letter of every entry is an axis, or places nothing if it is always at one position. A letter
-    of some entries places nothing at position 0; elsewhere its position may be that of a damaged,
-    known letter.
-    """
-    faults = []
-    for letter in unknown_letters(blocks):
-        if not blocks.present[letter].all():
-            rows = (blocks.start[letter] != 0) | (blocks.size[letter] > 1)
-            faults.append((f"a position along {letter}, which the specification lacks", rows))
-    return faults
-
-
-def unknown_letters(blocks: Subblocks) -> list[str]:
-    """Return the letters of the entries that the specification lacks."""
-    return sorted(set(blocks.start) - set(SPECIFIED_LETTERS))
-
-
-def drop_constant_letters(blocks: Subblocks, left_out: LeftOut) -> tuple[Diagnostic, ...]:
-    """Remove unknown letters that are always at one position: they place nothing."""
-    notes = []
-    for letter in unknown_letters(blocks):
-        rows = blocks.present[letter]
-        positions = distinct(blocks.start[letter][rows])
-        if len(positions) > 1 or (blocks.size[letter] > 1).any():
-            continue
-        for columns in (blocks.start, blocks.present, blocks.size):
-            del columns[letter]
-        if positions:
-            message = (
-                f"{int(rows.sum())} of {left_out.total} subblocks have a dimension {letter}, which "
-                f"the specification lacks, at position {positions[0]}; it is ignored"
-            )
-            notes.append(Diagnostic("unknown-dimension", message, left_out.uri))
-    return tuple(notes)
-
-
-def keep_sound(
-    blocks: Subblocks,
-    unusable: tuple[tuple[str, Bools], ...],
-    source: Source,
-) -> tuple[Subblocks, LeftOut]:
-    """Remove the entries that describe no subblock of this file, and count them by reason.
-
-    Parameters
-    ----------
-    blocks, unusable
-        As ``parse_entries`` returns them.
-    source
-        The file.
-
-    Returns
-    -------
-    The remaining rows and the counts of the others.
-    """
-    left_out = LeftOut(source.uri, len(blocks))
-    faulty = np.zeros(len(blocks), np.bool_)
-    for reason, rows in (*unusable, *find_faults(blocks, source)):
-        fresh = rows & ~faulty
-        if fresh.any():
-            left_out.count(blocks, fresh, reason)
-            faulty |= fresh
-    return (blocks.take(~faulty) if faulty.any() else blocks), left_out

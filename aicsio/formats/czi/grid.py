@@ -11,20 +11,14 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.formats.czi.directory import (
-    SPECIFIED_LETTERS,
-    Bools,
-    Ints,
-    LeftOut,
-    Subblocks,
-    unknown_letters,
-)
+from aicsio.formats.czi.directory import SPECIFIED_LETTERS, Bools, Ints, Subblocks
 from aicsio.formats.czi.pixels import (
     COMPRESSIONS,
     IMAGE_COMPRESSIONS,
     PIXEL_TYPES,
     UNCOMPRESSED,
 )
+from aicsio.formats.czi.soundness import LeftOut, unknown_letters
 from aicsio.records import Diagnostic
 
 NOT_PLANE_LETTERS = "SMYX"
@@ -32,8 +26,13 @@ NOT_PLANE_LETTERS = "SMYX"
 OUTLIERS = 0.1
 """Part of the subblocks that may lie far from the others and be left out; beyond it, the file is
 taken for damaged as a whole."""
-MAX_EXPANSION = 4096
-"""Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 3 000."""
+MAX_EXPANSION = 1 << 16
+"""Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 31 600."""
+PLAUSIBLE_EXPANSION = 64
+"""Times that one of more than ``LARGE`` bytes may be larger: real images reach 10, and a damaged count
+must not allocate gigabytes."""
+LARGE = 1 << 28
+"""Bytes of decoded planes, 256 MiB, below which any expansion is affordable."""
 MAX_PLANES = 1 << 40
 """Planes of a scene. A table of their indices is never made, but its products must fit 64 bits."""
 
@@ -244,7 +243,8 @@ def _drop_unreadable(blocks: Subblocks, counts: Ints, left_out: LeftOut) -> tupl
         name = COMPRESSIONS[number]
         rows = several & (blocks.compression == number)
         faults.append((f"several planes, and {name} stores one image", rows))
-    limit = MAX_EXPANSION * np.maximum(blocks.segment_size, 1)
+    encoded = np.maximum(blocks.segment_size, 1)
+    limit = np.minimum(MAX_EXPANSION * encoded, np.maximum(PLAUSIBLE_EXPANSION * encoded, LARGE))
     rows = several & (blocks.compression != UNCOMPRESSED)
     # Divided, because the product of counts and bytes could pass 2^63.
     rows &= counts > limit // np.maximum(_plane_nbytes(blocks), 1)

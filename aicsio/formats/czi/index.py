@@ -22,24 +22,20 @@ from aicsio.formats.czi.directory import (
     ENTRY_HEAD_SIZE,
     MAX_DIMENSIONS,
     SEGMENT_HEAD_SIZE,
-    Bools,
     Ints,
-    LeftOut,
     Subblocks,
-    distinct,
-    drop_constant_letters,
-    keep_sound,
     parse_entries,
 )
+from aicsio.formats.czi.file_parts import drop_other_file_parts
 from aicsio.formats.czi.recovery import recover_by_scanning
+from aicsio.formats.czi.segments import read_segment_data, read_segment_head
+from aicsio.formats.czi.soundness import LeftOut, drop_constant_letters, keep_sound
 from aicsio.records import Attachment, Diagnostic, Source
 
 T = TypeVar("T")
 
 MAX_METADATA_SIZE = 1 << 30
 """Bytes of XML. The largest real file seen has 0.7 MB of it; a larger size than this is damage."""
-PART_SAMPLES = 32
-"""Subblocks of one file part whose segments are looked at, to see whether the part is this file."""
 ATTACHMENT_ENTRY_SIZE = 128
 """Bytes of an entry of the attachment directory (section 3.4)."""
 
@@ -72,10 +68,9 @@ def read_index(source: Source) -> Index:
         the segments can replace raises nothing.
     """
     notes: list[Diagnostic] = []
-    scanned = False
     with readers.session(), readers.lend(source) as reader:
-        head = _read_segment_data(reader, source, 0, b"ZISRAWFILE", 80)
-        major, _minor = struct.unpack_from("<ii", head, 0)
+        head = read_segment_data(reader, source, 0, b"ZISRAWFILE", 80)
+        major = struct.unpack_from("<i", head, 0)[0]
         if major != 1:
             message = f"expected major version 1 of CZI, found {major}"
             raise CorruptFileError.at(source.uri, 32, message)
@@ -95,23 +90,10 @@ def read_index(source: Source) -> Index:
             "attachments",
             lambda: read_attachment_directory(reader, source, attachments_at),
         )
-        try:
-            subblocks, left_out = _read_best(reader, source, directory_at)
-        except CorruptFileError as error:
-            subblocks, left_out = recover_by_scanning(reader, source, error)
-            scanned = True
-            notes.append(
-                Diagnostic(
-                    "scanned-segments",
-                    f"the subblock directory is unusable ({error}); "
-                    f"a scan of the segments found {len(subblocks)} subblocks",
-                )
-            )
+        subblocks, left_out, scanned = _read_or_recover(reader, source, directory_at, notes)
         notes += drop_constant_letters(subblocks, left_out)
         if not scanned:
-            subblocks = _drop_other_file_parts(
-                reader, source, subblocks, file_part, left_out, notes
-            )
+            subblocks = drop_other_file_parts(reader, source, subblocks, file_part, left_out, notes)
     others = [p for p in (0, directory_at, metadata_at, attachments_at) if p >= 0]
     others += [one.offset for one in attachments or ()]
     subblocks.segment_size = _measure_segments(subblocks.file_position, others, source.size)
@@ -125,6 +107,22 @@ def read_index(source: Source) -> Index:
         tuple(others),
         scanned,
     )
+
+
+def _read_or_recover(
+    reader: readers.Reader, source: Source, directory_at: int, notes: list[Diagnostic]
+) -> tuple[Subblocks, LeftOut, bool]:
+    """Read the directory; if it is unusable, scan the segments. The last item is True for a scan."""
+    try:
+        return *_read_best(reader, source, directory_at), False
+    except CorruptFileError as error:
+        subblocks, left_out = recover_by_scanning(reader, source, error)
+        message = (
+            f"the subblock directory is unusable ({error}); "
+            f"a scan of the segments found {len(subblocks)} subblocks"
+        )
+        notes.append(Diagnostic("scanned-segments", message))
+        return subblocks, left_out, True
 
 
 def _or_diagnostic(notes: list[Diagnostic], part: str, read: Callable[[], T]) -> T | None:
@@ -147,33 +145,7 @@ def _measure_segments(file_positions: Ints, others: list[int], file_size: int | 
     return np.maximum(next_marks - file_positions, 0)
 
 
-# ---------------------------------------------------------------- segments
-
-
-def read_segment_head(
-    reader: readers.Reader, source: Source, offset: int
-) -> tuple[bytes, int, int]:
-    """Return identifier, allocated size and used size of the segment at ``offset``."""
-    if offset < 0 or (source.size is not None and offset + SEGMENT_HEAD_SIZE > source.size):
-        message = f"expected a segment, but the file ends at {source.size}"
-        raise CorruptFileError.at(source.uri, offset, message)
-    identifier, allocated, used = struct.unpack("<16sqq", reader.read(offset, SEGMENT_HEAD_SIZE))
-    # Section 2.1: a used size of 0 means that all of the segment is used.
-    return identifier.rstrip(b"\0"), allocated, used or allocated
-
-
-def _read_segment_data(
-    reader: readers.Reader, source: Source, offset: int, expected: bytes, nbytes: int
-) -> bytes:
-    """Return the first ``nbytes`` of the data of a segment called ``expected``."""
-    identifier, allocated, _ = read_segment_head(reader, source, offset)
-    if identifier != expected:
-        message = f"expected segment {expected.decode()}, found {identifier!r}"
-        raise CorruptFileError.at(source.uri, offset, message)
-    if allocated < 0:
-        message = f"expected the size of a segment, found {allocated}"
-        raise CorruptFileError.at(source.uri, offset + 16, message)
-    return reader.read(offset + SEGMENT_HEAD_SIZE, nbytes)
+# ---------------------------------------------------------------- metadata
 
 
 def read_metadata(
@@ -182,7 +154,7 @@ def read_metadata(
     """Return the XML of the file, or ``None`` if it has none."""
     if offset <= 0:
         return None
-    data = _read_segment_data(reader, source, offset, b"ZISRAWMETADATA", 8)
+    data = read_segment_data(reader, source, offset, b"ZISRAWMETADATA", 8)
     (nbytes,) = struct.unpack_from("<i", data)
     text_start = offset + SEGMENT_HEAD_SIZE + 256
     room = MAX_METADATA_SIZE
@@ -210,7 +182,7 @@ def read_attachment_directory(
     """List the attachments of the file."""
     if offset <= 0:
         return ()
-    data = _read_segment_data(reader, source, offset, b"ZISRAWATTDIR", 4)
+    data = read_segment_data(reader, source, offset, b"ZISRAWATTDIR", 4)
     (count,) = struct.unpack("<i", data)
     entries_start = offset + SEGMENT_HEAD_SIZE + 256
     entries_end = entries_start + ATTACHMENT_ENTRY_SIZE * count
@@ -243,14 +215,14 @@ def list_attachments(source: Source) -> tuple[Attachment, ...]:
         When the file header or the attachment directory is damaged.
     """
     with readers.session(), readers.lend(source) as reader:
-        head = _read_segment_data(reader, source, 0, b"ZISRAWFILE", 80)
+        head = read_segment_data(reader, source, 0, b"ZISRAWFILE", 80)
         return read_attachment_directory(reader, source, struct.unpack_from("<q", head, 72)[0])
 
 
 def read_attachment_data(source: Source, attachment: Attachment) -> bytes:
     """Read the content of one attachment."""
     with readers.lend(source) as reader:
-        data = _read_segment_data(reader, source, attachment.offset, b"ZISRAWATTACH", 8)
+        data = read_segment_data(reader, source, attachment.offset, b"ZISRAWATTACH", 8)
         (nbytes,) = struct.unpack("<q", data)
         if not 0 <= nbytes <= MAX_METADATA_SIZE:
             # The specification gives the size 4 bytes, libCZI 8: the upper half may be anything.
@@ -320,85 +292,3 @@ def read_directory(
     raw = reader.read(entries_start, min(room, longest)) if entry_count else b""
     blocks, unusable = parse_entries(raw, entry_count, entries_start, source)
     return keep_sound(blocks, unusable, source)
-
-
-# ---------------------------------------------------------------- parts of a set
-
-
-def _drop_other_file_parts(
-    reader: readers.Reader,
-    source: Source,
-    blocks: Subblocks,
-    file_part: int,
-    left_out: LeftOut,
-    notes: list[Diagnostic],
-) -> Subblocks:
-    """Leave out the subblocks that lie in other files of a set.
-
-    Some writers number the parts of the entries otherwise than that of the header, so the segments
-    decide: a subblock is here if its segment repeats its directory entry.
-    """
-    if not len(blocks):
-        return blocks
-    numbers = distinct(blocks.file_part)
-    if numbers == [file_part]:
-        return blocks
-    elsewhere = np.zeros(len(blocks), np.bool_)
-    misnumbered = 0
-    for number in numbers:
-        if number == file_part:
-            continue
-        rows = np.flatnonzero(blocks.file_part == number)
-        here = _find_own_segments(reader, source, blocks, rows)
-        elsewhere[rows[~here]] = True
-        misnumbered += int(here.sum())
-    if misnumbered:
-        message = (
-            f"the directory lists {misnumbered} subblocks in other file parts than "
-            f"{file_part}, but they lie in this file"
-        )
-        notes.append(Diagnostic("file-part-mismatch", message, source.uri))
-    if elsewhere.any():
-        parts = distinct(blocks.file_part[elsewhere])
-        message = (
-            f"{int(elsewhere.sum())} of {left_out.total} subblocks lie in other files of the set "
-            f"(parts {parts[:8]}): they read as zero"
-        )
-        notes.append(Diagnostic("missing-file-parts", message, source.uri))
-    return blocks.take(~elsewhere) if elsewhere.any() else blocks
-
-
-def _find_own_segments(
-    reader: readers.Reader, source: Source, blocks: Subblocks, rows: Ints
-) -> Bools:
-    """Return which of the rows have their segment in this file.
-
-    A sample decides if it agrees; only a mixture makes every segment be looked at.
-    """
-    picks = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), PART_SAMPLES)).astype(np.int64))
-    sampled = [_is_own_segment(reader, source, blocks, int(row)) for row in rows[picks]]
-    if all(sampled) or not any(sampled):
-        return np.full(len(rows), sampled[0])
-    return np.array([_is_own_segment(reader, source, blocks, int(row)) for row in rows])
-
-
-def _is_own_segment(reader: readers.Reader, source: Source, blocks: Subblocks, row: int) -> bool:
-    """Return whether the segment at a row's position repeats its directory entry."""
-    position, entry_position = int(blocks.file_position[row]), int(blocks.entry_position[row])
-    try:
-        identifier, _, _ = read_segment_head(reader, source, position)
-    except CorruptFileError:
-        return False
-    if identifier != b"ZISRAWSUBBLOCK":
-        return False
-    listed = reader.read(entry_position, ENTRY_HEAD_SIZE)
-    (ndim,) = struct.unpack_from("<i", listed, 28)
-    length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
-    listed = reader.read(entry_position, length)
-    inside_start = position + SEGMENT_HEAD_SIZE + 16
-    if source.size is not None and inside_start + length > source.size:
-        return False
-    inside = reader.read(inside_start, length)
-    # Bytes 6 to 18 hold the position and the part, which are in question, and 18 to 28 the
-    # compression and the pyramid type, of which some writers fill one copy only.
-    return inside[:6] == listed[:6] and inside[28:] == listed[28:]

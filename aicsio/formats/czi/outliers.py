@@ -5,8 +5,9 @@ Rule kept here: a few damaged positions remove their own tiles; many refuse the 
 
 import numpy as np
 
-from aicsio.formats.czi.directory import LeftOut, Subblocks
+from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.grid import drop_minority, find_minority
+from aicsio.formats.czi.soundness import LeftOut
 
 BIGGEST_CANVAS = 1 << 28
 """Pixels of a plane beyond which a canvas must be filled to some part: 268 million are 16 000 squared,

@@ -15,11 +15,10 @@ from aicsio.formats.czi.directory import (
     ENTRY_HEAD_SIZE,
     MAX_DIMENSIONS,
     SEGMENT_HEAD_SIZE,
-    LeftOut,
     Subblocks,
-    keep_sound,
     parse_entries,
 )
+from aicsio.formats.czi.soundness import LeftOut, keep_sound
 from aicsio.records import Source
 
 SCAN_STEP = 1 << 20

@@ -17,7 +17,7 @@ from aicsio.formats.czi.canvas import (
     place_tiles_apart,
     stored_columns,
 )
-from aicsio.formats.czi.directory import Bools, Ints, LeftOut, Subblocks, distinct
+from aicsio.formats.czi.directory import Bools, Ints, Subblocks, distinct
 from aicsio.formats.czi.grid import (
     PlaneRows,
     check_plane_count,
@@ -29,6 +29,7 @@ from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.levels import choose_level_factors, find_uncovered, measure_factors
 from aicsio.formats.czi.outliers import drop_distant_tiles
 from aicsio.formats.czi.pixels import PIXEL_TYPES
+from aicsio.formats.czi.soundness import LeftOut
 from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
 from aicsio.records.packed import PackedIntegers
 
@@ -106,7 +107,7 @@ def build_scenes(
     same_scene = numbers[1:] == numbers[:-1]
     in_order = (numbers[1:] > numbers[:-1]) | (same_scene & (m[1:] >= m[:-1]))
     if not in_order.all():
-        # Sorting and copying 100 000 rows takes 30 ms; ZEN writes most files in order.
+        # Sorting 100 000 rows takes 16 ms; ZEN writes most files in order.
         order = np.lexsort((m, numbers))
         rows, numbers = rows.take(order), numbers[order]
     apart = tiles and bool((m > 0).any())

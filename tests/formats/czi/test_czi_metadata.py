@@ -3,7 +3,7 @@
 import pytest
 
 from aicsio import CorruptFileError, open_image
-from aicsio.formats.czi import metadata
+from aicsio.formats.czi import metadata, xml_sections
 from support import corpus_file, corpus_names
 
 WANTED = (
@@ -29,7 +29,7 @@ TEXTS = [
 
 def whole(text: str, monkeypatch: pytest.MonkeyPatch) -> object:
     with monkeypatch.context() as patch:
-        patch.setattr(metadata, "_cut_sections", lambda _: None)
+        patch.setattr(xml_sections, "_cut_sections", lambda _: None)
         return metadata.parse_metadata(text)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aicsio import CorruptFileError, UnsupportedFormatError
-from aicsio.formats.czi.directory import keep_sound, parse_entries
+from aicsio.formats.czi.directory import parse_entries
+from aicsio.formats.czi.soundness import keep_sound
 from aicsio.records import Source
 
 SOURCE = Source("made.czi", size=1 << 20)
