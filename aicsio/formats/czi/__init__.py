@@ -176,7 +176,7 @@ def _look_at_first_subblock(
         return has_time, ()
     message = (
         "subblocks have chunks beside their pixels, such as masks of valid pixels; "
-        "aicsio.planes.with_masks applies masks"
+        "masks are not applied: every stored pixel is shown"
     )
     return has_time, (Diagnostic("subblock-masks", message, source.uri),)
 

@@ -122,7 +122,7 @@ def drop_distant_planes(
         When more than ``OUTLIERS`` of the subblocks are distant.
     """
     for letter in _plane_letters(blocks) if letters is None else letters:
-        while letter in blocks.present:
+        while letter in blocks.present and blocks.present[letter].any():
             rows = np.flatnonzero(blocks.present[letter])
             positions = blocks.start[letter][rows]
             low, high = int(positions.min()), int(positions.max())

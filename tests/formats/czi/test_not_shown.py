@@ -94,3 +94,44 @@ def test_windows_of_scaled_subblocks_are_crops(
         cuts[letter] = slice(first, stop, data.draw(st.integers(1, 3)))
     window = to_numpy(transpose_to(level, level.dims.order, **cuts))
     assert np.array_equal(window, whole[tuple(cuts.values())])
+
+
+def test_masks_are_reported() -> None:
+    text = b"<METADATA><AttachmentSchema><DataFormat>CHUNKCONTAINER</DataFormat></AttachmentSchema></METADATA>"
+    block = Block(noise(4, 5), {"C": 0, "Y": 0, "X": 0}, metadata=text, attachment=bytes(64))
+    handle = open_image(czi([block]))
+    assert "subblock-masks" in {note.code for note in handle.diagnostics}
+    assert np.array_equal(to_numpy(handle)[0], block.pixels)
+
+
+def test_a_varying_unknown_dimension_is_an_axis() -> None:
+    blocks = [Block(noise(4, 5, seed=q), {"Q": q, "Y": 0, "X": 0}) for q in range(3)]
+    handle = open_image(czi(blocks))
+    assert handle.dims.order == "QYX"
+    assert np.array_equal(to_numpy(handle), [block.pixels for block in blocks])
+
+
+def test_times_of_subblocks_are_the_only_ones() -> None:
+    from aicsio.planes import read_planes
+    from aicsio.testing.czi import time_stamps
+
+    file = io.BytesIO()
+    text = "<METADATA><Tags><AcquisitionTime>2020-05-01T10:00:{:02}Z</AcquisitionTime></Tags></METADATA>"
+    blocks = [
+        Block(noise(4, 5), {"T": t, "Y": 0, "X": 0}, metadata=text.format(5 + 11 * t).encode())
+        for t in range(3)
+    ]
+    write_czi(file, blocks, "", [time_stamps([0.0, 10.0, 20.0])])
+    handle = open_image(file.getvalue())
+    assert handle.scene.planes is None
+    assert handle.time_step == 10
+    planes = read_planes(handle)
+    assert planes is not None
+    assert planes.column("time").tolist() == [0.0, 11.0, 22.0]  # type: ignore[union-attr]
+
+
+def test_a_scene_without_tiles_beside_a_mosaic() -> None:
+    mosaic = [Block(noise(4, 5, seed=m), {"S": 0, "M": m, "Y": 0, "X": 5 * m}) for m in range(2)]
+    single = Block(noise(6, 7), {"S": 1, "Y": 0, "X": 100})
+    handle = open_image(czi([*mosaic, single]), mosaic="tiles")
+    assert [scene.dims.shape for scene in handle.scenes] == [(2, 4, 5), (1, 6, 7)]
