@@ -32,18 +32,11 @@ from aicsio._checks import checked, refuse_unknown_names
 from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
 from aicsio.errors import ArgumentTypeError, SceneError
+from aicsio.pipes import pipe
 from aicsio.records import ImageHandle
 
 __all__ = ["Step", "pipe", "select_level", "select_scene", "transpose_to", "verb"]
 
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-E = TypeVar("E")
-F = TypeVar("F")
-G = TypeVar("G")
-H = TypeVar("H")
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -331,85 +324,3 @@ def _positions_of_channels(handle: ImageHandle, pick: UserPick) -> UserPick:
 def _listing(names: tuple[str, ...]) -> str:
     shown = ", ".join(f"{index}: {name!r}" for index, name in enumerate(names[:20]))
     return shown + (f", ... ({len(names)} scenes)" if len(names) > 20 else "")
-
-
-@overload
-def pipe(value: A, /) -> A: ...
-@overload
-def pipe(value: A, f1: Callable[[A], B], /) -> B: ...
-@overload
-def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], /) -> C: ...
-@overload
-def pipe(value: A, f1: Callable[[A], B], f2: Callable[[B], C], f3: Callable[[C], D], /) -> D: ...
-@overload
-def pipe(
-    value: A,
-    f1: Callable[[A], B],
-    f2: Callable[[B], C],
-    f3: Callable[[C], D],
-    f4: Callable[[D], E],
-    /,
-) -> E: ...
-@overload
-def pipe(
-    value: A,
-    f1: Callable[[A], B],
-    f2: Callable[[B], C],
-    f3: Callable[[C], D],
-    f4: Callable[[D], E],
-    f5: Callable[[E], F],
-    /,
-) -> F: ...
-@overload
-def pipe(
-    value: A,
-    f1: Callable[[A], B],
-    f2: Callable[[B], C],
-    f3: Callable[[C], D],
-    f4: Callable[[D], E],
-    f5: Callable[[E], F],
-    f6: Callable[[F], G],
-    /,
-) -> G: ...
-@overload
-def pipe(
-    value: A,
-    f1: Callable[[A], B],
-    f2: Callable[[B], C],
-    f3: Callable[[C], D],
-    f4: Callable[[D], E],
-    f5: Callable[[E], F],
-    f6: Callable[[F], G],
-    f7: Callable[[G], H],
-    /,
-) -> H: ...
-def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
-    """Pass a value through functions, left to right.
-
-    Parameters
-    ----------
-    value
-        Usually a handle.
-    *functions
-        Steps, or any functions of one argument; type checkers infer up to seven.
-
-    Returns
-    -------
-    object
-        The result of the last function; ``value`` itself if there is none.
-
-    Raises
-    ------
-    Exception
-        Whatever a function raises.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from aicsio import open_image, pipe, to_numpy, transpose_to
-    >>> pipe(open_image(np.eye(3)), transpose_to("XY"), to_numpy(), np.sum, float)
-    3.0
-    """
-    for function in functions:
-        value = function(value)
-    return value
