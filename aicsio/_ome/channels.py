@@ -16,6 +16,7 @@ MOST_SAMPLES = 1 << 16
 def read_channel(element: Element) -> Channel:
     """Read a Channel, LogicalChannel or ChannelInfo element whose values are attributes."""
     samples = integer_of(element, "SamplesPerPixel")
+    # The schema has no default; the pages decide afterwards.
     if samples is None or not 0 < samples < MOST_SAMPLES:
         samples = 1
     return Channel(

@@ -30,11 +30,13 @@ def iso_date(text: str) -> str | None:
     """
     date = text.strip("\0 \t\r\n")
     parts = _YEAR_FIRST.fullmatch(date)
+    # 30 February and second 70 pass the pattern: the calendar decides below.
     if parts is not None:
         date = _normalize(*parts.groups())
     elif not _BASIC_FORM.fullmatch(date):
         return None
     try:
+        # Only checked: the text keeps its zone and all digits of its second.
         datetime.fromisoformat(date)
     except ValueError:
         return None

@@ -61,7 +61,7 @@ def document_of(root: Element, diagnostics: list[Diagnostic] | None = None) -> O
         objectives=_find_objectives(root),
         modulo=find_modulo_elements(structured_annotations(root)),
         wells=_find_wells(root),
-        budget=PlaneBudget.of(root),
+        budget=PlaneBudget(),
     )
     images = [
         image
@@ -98,11 +98,13 @@ def _find_wells(root: Element) -> dict[str, str]:
     for plate in children_of(root, "Plate"):
         for well in children_of(plate, "Well"):
             row, column = integer_of(well, "Row"), integer_of(well, "Column")
+            # Both are required; without them the well has no name.
             if row is None or column is None:
                 continue
             if not (0 <= row < LAST_ROW and 0 <= column < LAST_ROW):
                 continue
             name = f"{name_row(row)}{column + 1}"
+            # WellSample elements are the fields of a well, in order; users count them from 1.
             for field, sample in enumerate(children_of(well, "WellSample")):
                 image = child_of(sample, "ImageRef")
                 if image is not None:
@@ -120,6 +122,7 @@ def name_row(row: int) -> str:
     ('A', 'Z', 'AA')
     """
     letters = ""
+    # Bijective base 26: there is no zero, so Z is followed by AA.
     rest = row + 1
     while rest:
         rest, digit = divmod(rest - 1, 26)

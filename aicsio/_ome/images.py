@@ -87,6 +87,7 @@ def _read_pixels(
     pixels = Element(element.tag, element.attrib)
     order = _read_order(pixels, image.label, diagnostics)
     sizes = Dims(order, tuple(_read_size(pixels, letter, image.label) for letter in order))
+    # SizeC counts samples, so the number of channels is that of their elements.
     channels = _read_channels(image, children)
     planes = read_planes(
         children.get("Plane", ()), sizes, len(channels) or sizes.C, references.budget
@@ -99,6 +100,7 @@ def _read_pixels(
         sizes=sizes,
         channels=channels,
         pixel_size=_read_pixel_size(image.values, pixels),
+        # 2003-FC keeps it on Image, as the sizes.
         time_step=quantity_of(pixels, "TimeIncrement", seconds_per, "s")
         or quantity_of(image.values, "TimeIncrement", seconds_per, "s"),
         acquired=_read_date(image, diagnostics),
@@ -166,6 +168,7 @@ def _read_channels(
     image: _ImageElement, children: Mapping[str, Sequence[Element]]
 ) -> tuple[Channel, ...]:
     """Read Channel (2009-09 on), LogicalChannel (2007-06 on) or ChannelInfo (2003-FC) elements."""
+    # The first name that is present counts: 2008 files list LogicalChannel and ChannelComponent.
     elements = (
         children.get("Channel")
         or image.children.get("LogicalChannel")
@@ -191,6 +194,7 @@ def _find_modulo(
     links = [*image.children.get("AnnotationRef", ()), *children.get("AnnotationRef", ())]
     # A dict keeps the order and drops a link that is repeated.
     identities = dict.fromkeys(link.get("ID", "") for link in links)
+    # The specification allows one folded dimension for each of Z, C and T: the first one counts.
     folded: dict[str, Modulo] = {}
     for identity in identities:
         for element in annotations.get(identity, ()):
@@ -205,12 +209,15 @@ def _find_modulo(
 def _read_tiff_data(
     elements: Sequence[Element], label: str, diagnostics: list[Diagnostic]
 ) -> tuple[TiffData, ...]:
-    entries = [_read_tiff_datum(element) for element in elements]
-    readable = tuple(entry for entry in entries if entry is not None)
-    if len(readable) < len(entries):
-        message = f"{len(entries) - len(readable)} TiffData elements hold no whole numbers"
+    entries = []
+    for element in elements:
+        entry = _read_tiff_datum(element)
+        if entry is not None:
+            entries.append(entry)
+    if len(entries) < len(elements):
+        message = f"{len(elements) - len(entries)} TiffData elements hold no whole numbers"
         diagnostics.append(Diagnostic("ome-tiff-data", f"{message}: they are left out", label))
-    return readable
+    return tuple(entries)
 
 
 def _read_tiff_datum(element: Element) -> TiffData | None:
@@ -220,6 +227,7 @@ def _read_tiff_datum(element: Element) -> TiffData | None:
     z, c, t = (parse_integer(get(name, "0")) for name in ("FirstZ", "FirstC", "FirstT"))
     if z is None or c is None or t is None:
         return None
+    # A number that cannot be read is not the same as a missing one, which has a default.
     if (ifd is None and get("IFD") is not None) or (count is None and count_text is not None):
         return None
     uuid = next((child for child in element if child.tag.rpartition("}")[2] == "UUID"), None)

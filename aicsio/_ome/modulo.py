@@ -23,6 +23,7 @@ def find_modulo_elements(annotations: Iterable[Element]) -> dict[str, tuple[Elem
     """Return the ModuloAlong elements by the ID of their annotation, at most one along an axis."""
     elements_by_id = {}
     for annotation in annotations:
+        # One along each axis: 5 000 in one annotation that 5 000 images share would be 25 million.
         by_axis: dict[str, Element] = {}
         for element in annotation.iter():
             name = local_name(element)
@@ -60,6 +61,7 @@ def read_modulo(element: Element, sizes: Dims) -> Modulo | Diagnostic:
     The folded dimension, or a diagnostic when it does not fit the axis that it is folded into.
     """
     along = local_name(element)[-1]
+    # A range has Start, End and Step; names are Label elements.
     labels = tuple(child.text or "" for child in children_of(element, "Label"))
     size = _count_positions(element, labels)
     if size is None or size < 1 or sizes[along] % size:
@@ -85,6 +87,7 @@ def _range_of(element: Element) -> tuple[float, float, float] | None:
     start, end = number_of(element, "Start"), number_of(element, "End")
     if start is None or end is None:
         return None
+    # Step is optional and 1 by default; a step of 0 means nothing.
     return start, end, number_of(element, "Step") or 1.0
 
 

@@ -26,8 +26,10 @@ def decode_xml(raw: bytes) -> str:
 
     Files in the wild hold Latin-1 under a header that declares UTF-8, and zeros at the end.
     """
+    # A byte order mark decides; XML 1.0, appendix F.1.
     if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return raw.decode("utf-16", "replace").rstrip("\0")
+    # TIFF ends a description with a zero, and some writers fill its tag with them.
     raw = raw.rstrip(b"\0")
     try:
         return raw.removeprefix(b"\xef\xbb\xbf").decode()
@@ -42,6 +44,7 @@ def looks_like_ome(text: str) -> bool:
     reason, which is more than a file that opens as another format would give.
     """
     start = _prolog_end(text)
+    # XML 1.0, production 22: the document type stands between prolog and root element.
     if text.startswith("<!DOCTYPE", start):
         doctype = _DOCTYPE_INTERNALS.match(text, start)
         if doctype is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from aicsio._ome.xml import refuse_doctype, remove_declaration
+from aicsio._ome.xml import refuse_doctype, remove_declaration, remove_forbidden
 from aicsio._version import __version__
 from aicsio.errors import CorruptFileError
 from aicsio.legacy import tczyx
@@ -63,23 +63,14 @@ def parse_ome(text: str) -> "ome_types.OME":
         When the text declares entities, or ome_types does not accept it.
     """
     import ome_types
-    from xsdata.exceptions import ConverterWarning, ParserError
 
     refuse_doctype(text)
     # The text was decoded when the file was read: an encoding that it declares no longer holds.
     try:
-        return ome_types.from_xml(remove_declaration(text).encode())
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        SyntaxError,
-        ParserError,
-        ConverterWarning,
-    ) as error:
-        # SyntaxError comes from both XML parsers, the others from the model; the warning is raised
-        # where warnings are errors.
+        return ome_types.from_xml(remove_forbidden(remove_declaration(text)).encode())
+    except Exception as error:
+        # Two XML parsers, the transforms of old versions and the model raise errors of their own
+        # trees, and a warning where warnings are errors: each means that there is no object.
         raise CorruptFileError(f"ome_types does not accept it: {error}") from error
 
 

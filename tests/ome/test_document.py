@@ -290,7 +290,7 @@ def test_many_small_images_share_one_budget_of_planes() -> None:
     image = image.replace('SizeT="3"', 'SizeT="10000"')
     document = parse_ome(f"<OME>{f'<Image>{image}</Image>' * 20}</OME>")
     with_planes = [image for image in document.images if image.planes is not None]
-    # 10 000 x 2 x 4 rows each; 2**18 rows are free.
+    # 10 000 x 2 x 4 rows each; 2**18 rows are free, and 64 for each element.
     assert len(with_planes) == 3
     assert [note.code for note in document.diagnostics] == ["ome-planes"] * 17
 

@@ -20,7 +20,7 @@ from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_tables import open_page_table
-from aicsio.formats.ome_tiff.bin_data import find_blocks, inline_array
+from aicsio.formats.ome_tiff.bin_data import find_bin_data, inline_array
 from aicsio.formats.ome_tiff.levels import make_levels, read_palette
 from aicsio.formats.ome_tiff.members import Members
 from aicsio.formats.ome_tiff.mixed import split_mixed
@@ -66,6 +66,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
     if read_variant(readers.read_head(source, 16)) is None:
         text = read_xml_file(source)
         document = parse_ome(text)
+        # Pixels inside of the XML: the file is whole without a TIFF.
         if document.images and all(image.has_binary for image in document.images):
             return _read_inline(source, text, document)
         return _SetReader(Metadata(source, text, document, None)).read([])
@@ -87,7 +88,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
 
 def _read_inline(source: Source, text: str, document: OmeDocument) -> Contents:
     """Describe images whose pixels are inside the XML."""
-    blocks_of_images = find_blocks(readers.read_head(source, source.size or 0))
+    blocks_of_images = find_bin_data(readers.read_head(source, source.size or 0))
     diagnostics: list[Diagnostic] = []
     scenes: list[Scene] = []
     for image, blocks in zip(document.images, blocks_of_images, strict=False):
@@ -134,6 +135,7 @@ class _SetReader:
             self._fail("ome-sizes", error, image)
             return
         self.diagnostics += diagnostics
+        # Images without TiffData follow each other in the file.
         self.next_ifd = max(self.next_ifd, table.last + 1)
         parts, diagnostics = split_mixed(image, table)
         self.diagnostics += diagnostics
@@ -155,6 +157,7 @@ class _SetReader:
     def _make_levels(self, image: OmeImage, table: PlaneTable) -> tuple[LazyArray, ...]:
         samples_are_channels = channels_are_samples(image, table)
         channel_axis = table.letters.index("C")
+        # The axis of samples takes the letter C: one of a single position must make room.
         if samples_are_channels and table.shape[channel_axis] == 1:
             table = _drop_axis(table, channel_axis)
         levels, diagnostics = make_levels(table, self.metadata.source.uri)

@@ -1,9 +1,11 @@
 """Pixels that are inside OME-XML: BinData elements, one a plane, as base64.
 
-Rule kept here: elements are found by their place in the bytes of the file, so that a plane is read like any other run
-of bytes; what is not one element a plane is left out with a ``Diagnostic``.
+Rule kept here: elements are found by their place in the bytes of the file, so that a plane is read
+like any other run of bytes. An image that has not one element a plane is left out with a
+``Diagnostic``.
 
-Source of the facts: OME schema 2016-06, BinData (Length, BigEndian, Compression: none, zlib or bzip2).
+Source of the facts: OME schema 2016-06, BinData (Length, BigEndian, Compression: none, zlib or
+bzip2).
 """
 
 import math
@@ -19,8 +21,8 @@ from aicsio.records import Codec, Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
 
 TYPES: Mapping[str, str] = {
-    "int8": "i1", "int16": "i2", "int32": "i4", "uint8": "u1", "uint16": "u2", "uint32": "u4", "float": "f4",
-    "double": "f8", "complex": "c8", "double-complex": "c16",
+    "int8": "i1", "int16": "i2", "int32": "i4", "uint8": "u1", "uint16": "u2", "uint32": "u4",
+    "float": "f4", "double": "f8", "complex": "c8", "double-complex": "c16",
 }  # fmt: skip
 """Numpy's name of each OME pixel type; ``bit`` has no defined packing inside XML."""
 
@@ -30,59 +32,78 @@ _CODECS: Mapping[str, tuple[Codec, ...]] = {
     "bzip2": (Codec("base64"), Codec("bzip2")),
 }
 _ELEMENT = re.compile(rb"<(/?)(?:\w+:)?(Pixels|BinData)\b([^>]*)>")
+_ATTRIBUTE = re.compile(rb"(\w+)\s*=\s*[\"']([^\"']*)")
 
 
-class Block(NamedTuple):
+class BinData(NamedTuple):
     """One BinData element."""
 
     offset: int
+    """Byte offset of its text."""
     nbytes: int
+    """Length of its text."""
     compression: str
+    """Name of the schema: ``none``, ``zlib`` or ``bzip2``."""
     big_endian: bool
+    """Byte order of the pixels."""
 
 
-def find_blocks(raw: bytes) -> list[list[Block]]:
+def find_bin_data(raw: bytes) -> list[list[BinData]]:
     """Return the BinData elements of each Pixels element, by their place in the file."""
-    found: list[list[Block]] = []
-    inside = False
+    of_pixels: list[list[BinData]] = []
+    is_inside = False
     for element in _ELEMENT.finditer(raw):
-        closing, name, attributes = element[1], element[2], element[3]
+        is_closing, name, attributes = bool(element[1]), element[2], element[3]
+        is_open = not is_closing and not attributes.endswith(b"/")
         if name == b"Pixels":
-            inside = not closing and not attributes.endswith(b"/")
-            if not closing:
-                found.append([])
-        elif inside and not closing and not attributes.endswith(b"/"):
-            given = {
-                k.decode(): v.decode("latin-1")
-                for k, v in re.findall(rb"(\w+)\s*=\s*[\"']([^\"']*)", attributes)
-            }
-            end = raw.find(b"<", element.end())
-            compression, big = (
-                given.get("Compression", "none"),
-                given.get("BigEndian", "false").lower() == "true",
+            is_inside = is_open
+            if not is_closing:
+                of_pixels.append([])
+        elif is_inside and is_open:
+            # Base64 has no "<": the text ends where the next tag begins.
+            of_pixels[-1].append(
+                _read_bin_data(attributes, element.end(), raw.find(b"<", element.end()))
             )
-            found[-1].append(
-                Block(element.end(), max(end, element.end()) - element.end(), compression, big)
-            )
-    return found
+    return of_pixels
+
+
+def _read_bin_data(attributes: bytes, start: int, end: int) -> BinData:
+    values = {key: value.decode("latin-1") for key, value in _ATTRIBUTE.findall(attributes)}
+    return BinData(
+        start,
+        max(end, start) - start,
+        values.get(b"Compression", "none"),
+        values.get(b"BigEndian", "false").lower() == "true",
+    )
 
 
 def inline_array(
-    source: Source, image: OmeImage, blocks: list[Block]
+    source: Source, image: OmeImage, blocks: list[BinData]
 ) -> tuple[LazyArray | None, list[Diagnostic]]:
-    """Make the array of an image whose planes are BinData elements."""
-    sizes, letters = dict(image.sizes.items()), image.order[:-2]
-    shape = tuple(sizes[letter] for letter in letters)
+    """Make the array of an image whose planes are BinData elements.
+
+    Parameters
+    ----------
+    source
+        The file with the XML.
+    image
+        Its metadata.
+    blocks
+        Its BinData elements, in order.
+    """
+    shape = image.sizes.shape[:-2]
     schemes = {(block.compression, block.big_endian) for block in blocks}
     type_name = TYPES.get(image.pixel_type or "")
     if len(blocks) != math.prod(shape) or len(schemes) != 1 or type_name is None:
-        text = f"{len(blocks)} BinData elements of {image.pixel_type} for {math.prod(shape)} planes are not read"
-        return None, [Diagnostic("ome-bin-data", text, image.name)]
+        message = (
+            f"{len(blocks)} BinData elements of {image.pixel_type} for {math.prod(shape)} planes "
+            "are not read"
+        )
+        return None, [Diagnostic("ome-bin-data", message, image.name)]
     compression, big_endian = next(iter(schemes))
     if compression not in _CODECS:
-        return None, [
-            Diagnostic("ome-bin-data", f"compression {compression!r} is not known", image.name)
-        ]
+        message = f"compression {compression[:40]!r} is not known"
+        return None, [Diagnostic("ome-bin-data", message, image.name)]
     dtype = np.dtype(type_name).newbyteorder(">" if big_endian else "<")
     plane: Four = (1, image.sizes.Y, image.sizes.X, 1)
     group = PlaneGroup(

@@ -55,6 +55,7 @@ def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[D
     for number, page_table in enumerate(table.page_tables):
         planes = np.flatnonzero((table.table_of == number) & (table.page_of >= 0))
         sub_ifds = [page_table.sub_ifds.get(page, ()) for page in table.page_of[planes].tolist()]
+        # A level of some planes only would show the others black.
         if any(len(offsets) <= level for offsets in sub_ifds):
             return None, diagnostics
         with open_tiff(page_table.source) as (file, _):
@@ -68,6 +69,7 @@ def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[D
     kind = first_structure(smaller)
     if kind is None or table.kind is None:
         return None, diagnostics
+    # Only the structures are compared; one page stands for all.
     one_page = (small_tables[0], (0,))
     if not is_level_of(PageSeries(*one_page, kind), PageSeries(*one_page, table.kind)):
         message = f"SubIFD {level} is no smaller version of its plane and is left out"
@@ -80,6 +82,7 @@ def read_palette(table: PlaneTable) -> bytes | None:
     """Return the colours of indexed pixels, as the first plane gives them."""
     if table.kind is None or table.kind.photometric != Photometric.PALETTE:
         return None
+    # A scene has one palette: that of its first plane.
     first = int(np.argmax(table.page_of >= 0))
     page_table = table.page_tables[int(table.table_of[first])]
     with open_tiff(page_table.source) as (file, _):

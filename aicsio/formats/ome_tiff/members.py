@@ -20,9 +20,9 @@ from aicsio.formats.ome_tiff.texts import Metadata, read_root_uuid
 from aicsio.records import Diagnostic, Source
 
 OME_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.btf", ".ome.tf2", ".ome.tf8")
-"""Files that are looked at first when a member has another name."""
+"""Files that are looked at first of those."""
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
-"""Files that are looked at then."""
+"""Files that are looked at: sets are renamed to these."""
 MOST_NEIGHBOURS = 10_000
 """How many of them are looked at: 0.2 ms each on a local disk."""
 
@@ -82,8 +82,10 @@ class Members:
         return self._number_of[key]
 
     def _look_for(self, uuid: str | None, file_name: str | None) -> int | None:
+        # Specification: without a UUID element, planes are in the file with the metadata.
         if uuid is None and not file_name:
             return self._own
+        # The UUID outranks the name: a renamed file keeps it.
         if self._own is not None and uuid is not None and uuid == self.document.uuid:
             return self._own
         source = self._find_by_name(file_name or "")
@@ -96,6 +98,7 @@ class Members:
             self._note("ome-renamed", message)
             return self._own
         renamed = self._find_by_uuid(uuid)
+        # Reading UUIDs opens every TIFF of the folder, so it comes last.
         if renamed is not None:
             message = f"{file_name or uuid!r} is found by its UUID"
             self._note("ome-renamed", message, renamed.uri)
@@ -112,6 +115,7 @@ class Members:
             return None
         source, shown = None, path[-1]
         for tail in tails_of(path)[-MOST_TAILS:]:
+            # "img.tif" of "a/img.tif" and "b/img.tif" means neither.
             if tail != path and self._tail_count[tail] > 1:
                 continue
             source = next(self._files_at(tail), None)
@@ -133,6 +137,7 @@ class Members:
             source = readers.file_below(self.base, relative, parents=parents)
             if source is not None:
                 yield source
+        # A member in a folder of its own that led to metadata above it has its siblings there.
         if self._member is not None:
             source = readers.file_below(self._member, relative)
             if source is not None:
@@ -152,15 +157,11 @@ class Members:
 
         They are read once, and only if a member is missing.
         """
-        names = readers.neighbours(self.base)
-        likely = [name for name in names if name.lower().endswith(OME_SUFFIXES)]
-        others = [
-            name
-            for name in names
-            if name.lower().endswith(TIFF_SUFFIXES) and not name.lower().endswith(OME_SUFFIXES)
-        ]
+        neighbours = readers.neighbours(self.base)
+        names = [name for name in neighbours if name.lower().endswith(TIFF_SUFFIXES)]
+        names.sort(key=lambda name: not name.lower().endswith(OME_SUFFIXES))
         source_of_uuid: dict[str, Source] = {}
-        for name in (likely + others)[:MOST_NEIGHBOURS]:
+        for name in names[:MOST_NEIGHBOURS]:
             source = readers.sibling(self.base, name)
             if source is None or source.uri in self._number_of_uri:
                 continue

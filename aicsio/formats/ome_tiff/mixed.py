@@ -26,6 +26,9 @@ def split_mixed(
     taken out without moving those behind it. Planes that do not fit the first one are then blank,
     with a diagnostic.
     """
+    # Nearly every image has pages of one structure in one file: nothing is to be compared.
+    if sum(len(page_table.segment_tables) for page_table in table.page_tables) < 2:
+        return [(image, table)], []
     look_of, looks = _look_of_planes(table)
     if len(looks) < 2:
         return [(image, table)], []
@@ -50,6 +53,7 @@ def _look_of_planes(table: PlaneTable) -> tuple[Integers, list[object]]:
         planes = np.flatnonzero(
             (table.table_of == number) & (table.page_of >= 0) & (table.page_of < len(page_table))
         )
+        # -1 marks pages that cannot be used: they are blank whatever the others look like.
         kinds = page_table.segment_table_of[table.page_of[planes]]
         look_of[planes] = np.where(kinds < 0, -1, np.array(number_of_kind, np.int64)[kinds])
     present = set(np.unique(look_of).tolist()) - {-1}
@@ -68,6 +72,7 @@ def _group_channels(table: PlaneTable, look_of: Integers) -> list[tuple[int, ...
     axis = table.letters.index("C")
     by_channel = np.moveaxis(look_of.reshape(table.shape), axis, 0)
     by_channel = by_channel.reshape(table.shape[axis], -1)
+    # Missing planes are -1: the highest number of a channel is that of a page it has.
     highest = by_channel.max(axis=1)
     differs = (by_channel != highest[:, None]) & (by_channel >= 0)
     if differs.any():
@@ -100,6 +105,7 @@ def _take_channels(
         name=f"{image.name or image.well or 'Image'} C={_format_positions(positions)}",
         channels=tuple(channels),
         planes=None if image.planes is None else _take_planes(image.planes, positions),
+        # Positions folded into C run over all channels, which are no longer together.
         modulo=tuple(modulo for modulo in image.modulo if modulo.along != "C"),
     )
     return described, attrs.evolve(part, kind=first_structure(part))

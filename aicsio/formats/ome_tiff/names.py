@@ -28,6 +28,7 @@ def split_name(name: str) -> tuple[str, ...] | None:
     """
     parts: list[str] = []
     for part in _DRIVE.sub("", name).replace("\\", "/").split("/"):
+        # Folders before it may be links: what it leads to cannot be known from the name.
         if part == "..":
             parts.clear()
         elif part not in {"", "."}:
@@ -43,6 +44,7 @@ def tails_of(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 def folders_of(source: Source) -> tuple[str, ...]:
     """Return the folders and the file of the URI of a source."""
+    # Chains of fsspec begin with the innermost file; a query is no part of the path.
     path = source.uri.partition("::")[0].partition("?")[0].replace("\\", "/")
     return tuple(part for part in path.split("/") if part)
 

@@ -110,6 +110,7 @@ def locate_planes(
     CorruptFileError
         When the sizes come to more planes than the files justify.
     """
+    # Files are opened here, so that their pages decide on samples before planes are counted.
     entries, diagnostics = _entries_from_zero(image, _entries_of(image, next_ifd))
     numbers = [members.find(entry) for entry in entries]
     kind = _first_kind(members.page_tables, entries, numbers)
@@ -183,10 +184,16 @@ def _first_kind(
     return None
 
 
+def declared_samples(image: OmeImage) -> list[int]:
+    """Return SamplesPerPixel of each Channel element."""
+    return [channel.samples for channel in image.channels]
+
+
 def _count_channels(image: OmeImage, entries: Sequence[TiffData], samples: int) -> int:
     """Count the channels: SizeC counts samples, and is sometimes written as if it did not."""
     size = image.sizes.C
-    declared = [channel.samples for channel in image.channels]
+    declared = declared_samples(image)
+    # Channels that account for all samples, each with those of the pages or all different.
     if sum(declared) == size and (len(set(declared)) > 1 or set(declared) == {samples}):
         return len(declared)
     if samples == 1 or size % samples:
@@ -215,7 +222,7 @@ def _first_plane(
 
 def _channel_of(image: OmeImage, first_c: int, channel_count: int) -> int:
     """Return the channel that FirstC means: some writers count samples there, as SizeC does."""
-    declared = [channel.samples for channel in image.channels]
+    declared = declared_samples(image)
     if first_c < channel_count:
         return first_c
     if len(declared) == channel_count and sum(declared) == image.sizes.C:
@@ -250,6 +257,7 @@ def _fill_table(
     last = -1
     for run in runs:
         count = min(run.count, total - run.first_plane)
+        # IFD may point behind the last page: the acquisition was stopped.
         if run.first_page < 0 or count <= 0:
             continue
         planes = slice(run.first_plane, run.first_plane + count)

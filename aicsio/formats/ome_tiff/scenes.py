@@ -15,7 +15,7 @@ from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.plane_map import length_of
 from aicsio.formats._tiff.tags import Photometric
 from aicsio.formats.ome_tiff.bin_data import TYPES
-from aicsio.formats.ome_tiff.planes import PlaneTable
+from aicsio.formats.ome_tiff.planes import PlaneTable, declared_samples
 from aicsio.records import Channel, Coordinate, Diagnostic, Dims, LazyArray, Planes, Scene, View
 from aicsio.records.protocols import Unfoldable, offered
 
@@ -44,11 +44,13 @@ def make_scene(
     planes = image.planes
     for modulo in image.modulo:
         unfolded = [unfold(level, modulo) for level in levels]
+        # All levels or none: a level with other axes would be another image.
         if not levels or None in unfolded:
             continue
         levels = tuple(level for level in unfolded if level is not None)
         if modulo.values is not None:
             coordinates += (modulo.values,)
+        # Each channel has one record for all positions that are folded into it.
         if modulo.along == "C":
             channels = channels[:: modulo.size]
         planes = None if planes is None else _unfold_planes(planes, modulo)
@@ -69,6 +71,7 @@ def make_scene(
 def compare_with_pages(image: OmeImage, kind: PageStructure) -> list[Diagnostic]:
     """Report sizes and types of the XML that contradict those of the pages, which decide."""
     diagnostics = []
+    # Pixels can only be decoded by the tags of their page.
     written = (image.sizes.Y, image.sizes.X)
     if written != (kind.length, kind.width):
         message = (
@@ -107,7 +110,7 @@ def channels_are_samples(image: OmeImage, table: PlaneTable) -> bool:
     if kind is None or kind.samples < 2:
         return False
     count = dict(zip(table.letters, table.shape, strict=True))["C"] * kind.samples
-    if count != image.sizes.C or [channel.samples for channel in image.channels] != [1] * count:
+    if count != image.sizes.C or declared_samples(image) != [1] * count:
         return False
     # Samples of colour pictures are R, G, B: only names of their own make them channels.
     names = {channel.name for channel in image.channels}

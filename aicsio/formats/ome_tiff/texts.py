@@ -56,6 +56,7 @@ def description_start(source: Source, nbytes: int = 1 << 14) -> str:
     """
     with open_tiff(source) as (file, first):
         tag = read_directory(file, first)[0].find(file.variant, Tag.IMAGE_DESCRIPTION)
+        # BYTE, ASCII and UNDEFINED are text here; TIFF 6.0, section 2, "Types".
         if tag is None or tag.type not in {1, 2, 7} or tag.offset + tag.length > file.size:
             return ""
         raw = file.read(tag.offset, min(tag.length, nbytes))
@@ -126,10 +127,12 @@ def find_metadata(source: Source, binary_only: OmeDocument) -> Metadata | Diagno
                 Diagnostic("ome-metadata-broken", f"read as plain TIFF: {error}", source.uri)
             )
             continue
+        # Two BinaryOnly files that name each other would never end.
         if metadata.document.metadata_file is not None or not metadata.document.images:
             message = f"{name!r} holds no metadata either: read as plain TIFF"
             troubles.append(Diagnostic("ome-metadata-missing", message, source.uri))
             continue
+        # Below the file, the name alone proves enough: it is the file's own folder.
         if not must_name_us or _names(metadata, source, binary_only.uuid):
             return metadata
     if troubles:

@@ -300,7 +300,7 @@ def count_planes_outside(document: Document, number: int) -> int:
 def _index(plane: Tree, letters: str) -> tuple[int, ...]:
     """Return TheT, TheC and TheZ in some order; -1 for one that is no number."""
     texts = [plane.get(f"The{letter}", "") for letter in letters]
-    return tuple(int(text) if text.isdecimal() else -1 for text in texts)
+    return tuple(int(text) if text.isdecimal() and len(text) < 19 else -1 for text in texts)
 
 
 def _same_column(

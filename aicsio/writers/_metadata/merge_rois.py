@@ -104,7 +104,7 @@ def _renumber(shape: Tree, indices: PositionIndices) -> bool:
         text, index = shape.get(f"The{letter}"), indices.get(letter)
         if text is None:
             continue  # the shape lies on all positions of the letter
-        if index is None or not text.strip().isdecimal():
+        if index is None or not text.strip().isdecimal() or len(text) > 18:
             return False
         position = index.get(int(text))
         if position is None:
