@@ -30,10 +30,11 @@ from aicsio._io.urls import (
 from aicsio.errors import AicsioError, MissingDependencyError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
+# Seconds between two requests for size and version of a file whose answers do not hold them.
 CHECK_SECONDS = 10.0
-"""Seconds between two requests for size and version of a file whose answers do not hold them."""
+# Packages that the extra ``remote`` installs.
 REMOTE_EXTRA = ("aiohttp", "s3fs", "gcsfs", "requests")
-"""Packages that the extra ``remote`` installs."""
+# Keys of ``info()`` that change with the content, by file system; the first one present is taken.
 FINGERPRINT_KEYS = (
     "ETag",
     "etag",
@@ -44,14 +45,11 @@ FINGERPRINT_KEYS = (
     "last_modified",
     "created",
 )
-"""Keys of ``info()`` that change with the content, by file system; the first one present is
-taken."""
+# Classes of exceptions, by name since their packages may be missing, that another try raises again.
 _LASTING_ERRORS = frozenset({
     "NoCredentialsError", "PartialCredentialsError", "ParamValidationError", "ProfileNotFound", "InvalidURL",
     "ValueError", "TypeError", "KeyError", "NotImplementedError", "AttributeError", "BadZipFile",
 })  # fmt: skip
-"""Classes of exceptions, by name since their packages may be missing, that another try raises
-again."""
 _LASTING_NUMBERS = frozenset(
     {errno.EINVAL, errno.EPERM, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 )

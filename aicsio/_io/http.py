@@ -41,17 +41,17 @@ from aicsio._io.urls import public_url
 from aicsio.errors import AicsioError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
+# As many as RFC 2068 recommended; browsers follow 20, but here each one stays on the same path.
 MAX_REDIRECTS = 5
-"""As many as RFC 2068 recommended; browsers follow 20, but here each one stays on the same path."""
 REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Bytes; a body of a refusal up to this size is read, so that the connection can serve again.
 MAX_SMALL_BODY = 1 << 16
-"""Bytes; a body of a refusal up to this size is read, so that the connection can serve again."""
+# Seconds that such a body may take: a new connection takes less.
 SMALL_BODY_SECONDS = 0.5
-"""Seconds that such a body may take: a new connection takes less."""
 
+# No more than 18 digits, so that sizes fit into 64 bits.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-"""No more than 18 digits, so that sizes fit into 64 bits."""
 
 
 @attrs.frozen

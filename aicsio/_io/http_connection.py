@@ -24,9 +24,9 @@ from aicsio._io.http_options import HttpTarget, Proxy
 from aicsio._io.requests import MIN_BYTES_PER_SECOND
 from aicsio.errors import SourceError
 
+# Bytes of all headers of an answer, interim ones included. Servers send up to 16 KiB; nginx refuses
+# to pass on more than 32 KiB.
 MAX_HEADER_BYTES = 256 * 1024
-"""Bytes of all headers of an answer, interim ones included. Servers send up to 16 KiB; nginx
-refuses to pass on more than 32 KiB."""
 
 
 class TimedSocket:

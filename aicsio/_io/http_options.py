@@ -22,20 +22,20 @@ from aicsio._io.urls import client_options, public_url, requested_url
 from aicsio.errors import ArgumentTypeError, SourceError
 from aicsio.records import Source
 
+# Options of fsspec's file system for the web that have a meaning here.
 OPTIONS = ("headers", "cookies", "auth", "timeout", "ssl", "trust_env", "client_kwargs")
-"""Options of fsspec's file system for the web that have a meaning here."""
+# Options of that file system that change nothing here.
 IGNORED = frozenset({
     "asynchronous", "block_size", "cache_options", "cache_type", "encoded", "listings_expiry_time", "max_paths",
     "same_scheme", "simple_links", "size_policy", "skip_instance_cache", "use_listings_cache",
 })  # fmt: skip
-"""Options of that file system that change nothing here."""
+# Seconds; operating systems refuse time-outs that are much longer.
 MAX_TIMEOUT = 24 * 3600.0
-"""Seconds; operating systems refuse time-outs that are much longer."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# Characters of a path that travel as they are (RFC 3986, section 3.3).
 _SAFE = "/%:@!$&'()*+,;=~-._"
-"""Characters of a path that travel as they are (RFC 3986, section 3.3)."""
 
 
 @attrs.frozen

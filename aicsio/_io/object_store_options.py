@@ -23,16 +23,17 @@ from aicsio._io.urls import client_options, requested_url
 from aicsio.errors import ArgumentTypeError, SourceError
 from aicsio.records import Source
 
+# Options of fsspec's file systems that change nothing here.
 IGNORED = frozenset({
     "asynchronous", "cache_regions", "cache_timeout", "check_connection", "consistency", "default_block_size",
     "default_cache_type", "default_fill_cache", "listings_expiry_time", "max_concurrency", "max_paths", "project",
     "session_kwargs", "skip_instance_cache", "use_listings_cache", "version_aware",
 })  # fmt: skip
-"""Options of fsspec's file systems that change nothing here."""
 S3_OPTIONS = (
     "key", "secret", "token", "anon", "profile", "endpoint_url", "use_ssl", "requester_pays", "client_kwargs",
     "config_kwargs",
 )  # fmt: skip
+# By name in ``client_kwargs`` of s3fs: the name in obstore.
 S3_CLIENT_OPTIONS: Mapping[str, str] = {
     "aws_access_key_id": "access_key_id",
     "aws_secret_access_key": "secret_access_key",
@@ -40,8 +41,8 @@ S3_CLIENT_OPTIONS: Mapping[str, str] = {
     "endpoint_url": "endpoint",
     "region_name": "region",
 }
-"""By name in ``client_kwargs`` of s3fs: the name in obstore."""
 GCS_OPTIONS = ("token", "access", "endpoint_url")
+# By name in adlfs: the name in obstore.
 AZURE_OPTIONS: Mapping[str, str] = {
     "account_name": "account_name",
     "account_key": "account_key",
@@ -51,7 +52,6 @@ AZURE_OPTIONS: Mapping[str, str] = {
     "client_secret": "client_secret",
     "account_host": "endpoint",
 }
-"""By name in adlfs: the name in obstore."""
 
 
 @attrs.frozen

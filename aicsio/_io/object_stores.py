@@ -35,12 +35,12 @@ from aicsio._io.urls import hide_secrets
 from aicsio.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
+# Seconds for a connection, also to the metadata server of a cloud that this machine is not in.
 CONNECT_SECONDS = 10
-"""Seconds for a connection, also to the metadata server of a cloud that this machine is not in."""
+# Seconds for a whole request of the largest size.
 REQUEST_SECONDS = int(2 * TIMEOUT + 16 * 1024 * 1024 / MIN_BYTES_PER_SECOND)
-"""Seconds for a whole request of the largest size."""
+# It answers for every bucket with the region of the bucket.
 AWS_HOST = "s3.amazonaws.com"
-"""It answers for every bucket with the region of the bucket."""
 
 _RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _STATUS = re.compile(r"status code: (\d{3})")

@@ -11,18 +11,12 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from aicsio._io.pool import LINGER_SECONDS, borrow, open_count, session
-from aicsio._io.remote import (
-    Buffer,
-    RemoteFile,
-    RemoteReader,
-    Span,
-    check_inside,
-    coalesce,
-    serves_many,
-)
+from aicsio._io.ranges import Buffer, Span, check_inside, coalesce
+from aicsio._io.remote import RemoteReader, serves_many
+from aicsio._io.remote_file import RemoteFile
 from aicsio._io.requests import changed_error
 from aicsio._io.sources import file_below, folder_error, identify, neighbours, sibling
 from aicsio.errors import AicsioError, SourceChangedError, SourceError, SourceNotFoundError
@@ -49,8 +43,8 @@ __all__ = [
     "sibling",
 ]
 
+# Buffers of one ``preadv``: POSIX allows 16 at least, Linux and macOS 1024 (IOV_MAX).
 _MAX_BUFFERS = 512
-"""Buffers of one ``preadv``: POSIX allows 16 at least, Linux and macOS 1024 (IOV_MAX)."""
 _OPEN_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
@@ -298,12 +292,33 @@ def open_binary(source: Source) -> BinaryFile:
         return io.BytesIO(source.content)
     if not source.local:
         return io.BufferedReader(RemoteFile(source), 1 << 16)
-    return _open_local(source)
+    return io.BufferedReader(_WatchedFile(source))
+
+
+class _WatchedFile(io.FileIO):
+    """A file for a library, which raises once the file is overwritten. Not a record: it is open."""
+
+    def __init__(self, source: Source) -> None:
+        # Through an opener the file keeps its path as ``name``, by which libraries guess formats.
+        super().__init__(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
+        self._source = source
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = super().readinto(buffer)
+        self._check()
+        return count or 0
+
+    def readall(self) -> bytes:
+        data = super().readall()
+        self._check()
+        return data or b""
+
+    def _check(self) -> None:
+        if not _matches(self._source, os.fstat(self.fileno())):
+            raise changed_error(self._source)
 
 
 def _open_local(source: Source) -> BinaryIO:
-    # Through an opener the file keeps its path as ``name``, by which some libraries recognise
-    # formats.
     return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
 
 

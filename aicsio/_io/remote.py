@@ -1,21 +1,27 @@
 """Remote files: near ranges joined into few requests, several requests at once, failed ones
 repeated.
 
-Rule kept here: a request costs more than some bytes. Ranges of pixels closer than ``GAP`` share one
+Rule kept here: a request costs more than some bytes. Ranges of pixels closer than ``ranges.GAP`` share one
 request. While a file is being opened, each read fetches more than was requested, and the bytes are
 cached until opening ends.
 """
 
-import io
-import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
 
 import attrs
 
 from aicsio._io.fsspec_stores import FsspecClient, FsspecFileClient, file_system
+from aicsio._io.ranges import (
+    Buffer,
+    Span,
+    check_inside,
+    coalesce,
+    find_in_windows,
+    past_end_error,
+    split_request,
+)
 from aicsio._io.requests import (
     MAX_TRIES,
     MIN_BYTES_PER_SECOND,
@@ -24,38 +30,28 @@ from aicsio._io.requests import (
     retry,
 )
 from aicsio._io.urls import split_chain
-from aicsio.errors import CorruptFileError, SourceError
+from aicsio.errors import SourceError
 from aicsio.records import Source
 
-GAP = 64 * 1024
-"""Bytes; ranges closer than this share a request. At 100 Mbit/s these bytes take 5 ms, a request 20
-to 100 ms."""
-MAX_REQUEST = 16 * 1024 * 1024
-"""Bytes; ranges are not joined beyond this size, and larger ones are cut, so that several travel at
-once."""
+# Requests that one reading thread has under way; servers serve one connection more slowly than the
+# line is.
 PARALLEL_REQUESTS = 8
-"""Requests that one reading thread has under way; servers serve one connection more slowly than the
-line is."""
+# Bytes of the first request: header, directory and metadata of most files.
 HEAD = 64 * 1024
-"""Bytes of the first request: header, directory and metadata of most files."""
+# Bytes; files up to this size are fetched whole from servers without ranges.
 MAX_WHOLE = 4 * 1024 * 1024
-"""Bytes; files up to this size are fetched whole from servers without ranges."""
+# Bytes that a read during opening fetches: twice as many each time that it continues where the last
+# one ended.
 MIN_READ_AHEAD, MAX_READ_AHEAD = 8 * 1024, 1024 * 1024
-"""Bytes that a read during opening fetches: twice as many each time that it continues where the
-last one ended."""
+# Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its
+# pixels.
 JUMPS_BEFORE_LESS = 4
-"""Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its
-pixels."""
+# Answers that may break off before a range is given up.
 MAX_BROKEN_ANSWERS = 64
-"""Answers that may break off before a range is given up."""
+# Bytes that one opening caches.
 MAX_CACHE = 4 * 1024 * 1024
-"""Bytes that one opening caches."""
+# Ranges of one call that are cached: searching more of them takes longer than a request saves.
 MAX_CACHED_RANGES = 16
-"""Ranges of one call that are cached: searching more of them takes longer than a request saves."""
-
-Span: TypeAlias = tuple[int, int]
-"""Byte offset and length."""
-Buffer: TypeAlias = bytes | memoryview
 
 
 def _http_client(source: Source) -> RangeClient:
@@ -70,13 +66,13 @@ def _object_store_client(source: Source) -> RangeClient:
     return object_store_client(source)
 
 
+# By protocol: clients whose answers prove the version of the file. Other protocols go through
+# fsspec.
 CLIENTS: Mapping[str, Callable[[Source], RangeClient]] = {
     "http": _http_client,
     "https": _http_client,
     **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"), _object_store_client),
 }
-"""By protocol: clients whose answers prove the version of the file. Other protocols go through
-fsspec."""
 
 
 def open_client(source: Source) -> RangeClient:
@@ -239,7 +235,7 @@ class RemoteReader:
             return self._fetch(spans)
         windows = [self._window(*span) for span in joined]
         parts = self._fetch(windows)
-        return [_find_in_windows(windows, parts, *span) for span in spans]
+        return [find_in_windows(windows, parts, *span) for span in spans]
 
     def _fetch(self, spans: Sequence[Span]) -> list[Buffer]:
         joined = coalesce([span for span in spans if span[1]])
@@ -265,7 +261,7 @@ class RemoteReader:
     def _receive_parts(self, starts: Sequence[int], parts: Sequence[memoryview]) -> None:
         requests_to_make: list[tuple[int, memoryview]] = []
         for start, part in zip(starts, parts, strict=True):
-            requests_to_make += _split_request(start, part)
+            requests_to_make += split_request(start, part)
         count = len(requests_to_make)
         if count <= 1 or isinstance(self._client, FsspecFileClient):
             for request in requests_to_make:
@@ -310,106 +306,3 @@ class RemoteReader:
     def close(self) -> None:
         """Close what is open."""
         self._client.close()
-
-
-def _find_in_windows(
-    windows: Sequence[Span], parts: Sequence[Buffer], offset: int, nbytes: int
-) -> Buffer:
-    for (start, size), part in zip(windows, parts, strict=True):
-        if start <= offset and offset + nbytes <= start + size:
-            return part[offset - start : offset - start + nbytes]
-    raise AssertionError("each span lies in the window that was made for it")
-
-
-def _split_request(start: int, part: memoryview) -> list[tuple[int, memoryview]]:
-    """Split a large range into requests of equal size."""
-    count = max(1, math.ceil(part.nbytes / MAX_REQUEST))
-    size = math.ceil(part.nbytes / count)
-    return [(start + low, part[low : low + size]) for low in range(0, part.nbytes, size)]
-
-
-def coalesce(spans: Sequence[Span], gap: int = GAP, max_size: int = MAX_REQUEST) -> list[Span]:
-    """Join spans closer than ``gap``, up to ``max_size``, into sorted spans that cover them all."""
-    joined: list[Span] = []
-    for offset, nbytes in sorted(spans):
-        if joined:
-            start, length = joined[-1]
-            end = max(start + length, offset + nbytes)
-            overlaps = offset < start + length
-            near = offset <= start + length + gap and end - start <= max_size
-            if overlaps or near:
-                joined[-1] = (start, end - start)
-                continue
-        joined.append((offset, nbytes))
-    return joined
-
-
-def check_inside(source: Source, offset: int, nbytes: int) -> None:
-    """Refuse a range outside a source.
-
-    Raises
-    ------
-    CorruptFileError
-        When the range begins before the start or ends behind the end of the file.
-    """
-    # Numbers in a damaged file may be anything: they must reach neither the system nor the
-    # allocator.
-    if offset < 0 or nbytes < 0 or (source.size is not None and offset + nbytes > source.size):
-        raise past_end_error(source, offset, nbytes)
-
-
-def past_end_error(source: Source, offset: int, nbytes: int) -> CorruptFileError:
-    """Make the error for a range that ends behind the end of the file."""
-    return CorruptFileError.at(
-        source.uri, offset, f"expected {nbytes} bytes, but the file ends at {source.size}"
-    )
-
-
-class RemoteFile(io.RawIOBase):
-    """A remote source as a file object, for libraries that need one. Not a record: it lives while
-    it is open.
-    """
-
-    def __init__(self, source: Source) -> None:
-        super().__init__()
-        if source.size is None:
-            raise SourceError(f"cannot read {source.uri!r}: the server does not report its size")
-        self._reader = RemoteReader(source, head=b"")
-        self._size = source.size
-        self._position = 0
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to a position."""
-        origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
-        position = offset + origins[whence]
-        if position < 0:
-            raise ValueError(f"a file has no position {position}")
-        self._position = position
-        return position
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer as far as the file goes."""
-        into = memoryview(buffer).cast("B")
-        count = max(0, min(into.nbytes, self._size - self._position))
-        if count:
-            into[:count] = self._reader.read(self._position, count)
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        """Close the file."""
-        if not self.closed:
-            self._reader.close()
-        super().close()

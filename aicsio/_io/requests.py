@@ -14,18 +14,18 @@ import attrs
 from aicsio.errors import SourceChangedError, SourceError
 from aicsio.records import Source
 
+# Times that a failing request is made. With the pauses below the last one starts after 1.5 s on
+# average: long enough for a server that restarts a worker, short enough for a person who waits.
 MAX_TRIES = 5
-"""Times that a failing request is made. With the pauses below the last one starts after 1.5 s on
-average: long enough for a server that restarts a worker, short enough for a person who waits."""
+# Seconds before the second try; each further pause is twice as long.
 FIRST_PAUSE = 0.1
-"""Seconds before the second try; each further pause is twice as long."""
+# Seconds; a longer Retry-After of a server is cut to this, so that a read ends within a minute.
 MAX_PAUSE = 10.0
-"""Seconds; a longer Retry-After of a server is cut to this, so that a read ends within a minute."""
+# Seconds without a byte after which a connection counts as dead.
 TIMEOUT = 30.0
-"""Seconds without a byte after which a connection counts as dead."""
+# A body that arrives more slowly for longer than twice the time-out counts as dead. A modem of 1998
+# was slower; the slowest link that carries images today is not.
 MIN_BYTES_PER_SECOND = 32 * 1024
-"""A body that arrives more slowly for longer than twice the time-out counts as dead. A modem of
-1998 was slower; the slowest link that carries images today is not."""
 
 T = TypeVar("T")
 

@@ -16,16 +16,16 @@ from typing import Any
 
 from aicsio.records import Source
 
+# Key of the storage options under which a URL with secrets travels.
 URL_KEY = "aicsio_url"
-"""Key of the storage options under which a URL with secrets travels."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>`]+?(?=[.,;:)]*(?:[\s'\"<>`]|$))")
+# The two colons between links, which are not those of an IPv6 address in brackets.
 _CHAIN = re.compile(r"(?<!\[)::(?![0-9A-Fa-f:.]*\])")
-"""The two colons between links, which are not those of an IPv6 address in brackets."""
 _WEB = frozenset({"http", "https"})
+# In URLs of Azure the part before the ``@`` names a container, not a user.
 _CONTAINER_AT_ACCOUNT = frozenset({"abfs", "abfss", "adl", "wasb", "wasbs"})
-"""In URLs of Azure the part before the ``@`` names a container, not a user."""
 _SECRET_NAME = re.compile(
     r"token|sig|secret|passw|pwd|auth|cred|session|access|key|jwt|sas|code|ticket", re.IGNORECASE
 )

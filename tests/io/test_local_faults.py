@@ -4,6 +4,7 @@ Sources of the right outcomes: POSIX open(2) (a FIFO opened for reading waits fo
 rest follows from what a read promises: the bytes of the file that was opened.
 """
 
+import io
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from aicsio import (
     CorruptFileError,
@@ -24,6 +26,7 @@ from aicsio import (
     to_dask,
     to_numpy,
 )
+from aicsio._io import readers
 from aicsio._io.readers import identify, lend, one_reader_at_a_time, open_binary
 from aicsio.testing.lif import LifImage, build_lif
 
@@ -73,6 +76,32 @@ def test_a_file_overwritten_during_a_read_raises(
     monkeypatch.setattr(os, "preadv", read_and_overwrite)
     with pytest.raises(SourceChangedError, match="call open_image on it again"):
         READS[read](handle)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG"])
+def test_so_does_one_that_a_library_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    picture = tmp_path / f"a.{kind.lower()}"
+    noise = np.random.default_rng(3).integers(0, 256, (300, 300), np.uint8)
+    Image.fromarray(noise).save(picture, kind)
+    handle = open_image(picture)
+    readinto = io.FileIO.readinto
+
+    def read_and_overwrite(self: Any, buffer: Any) -> Any:
+        count = readinto(self, buffer)
+        if picture.stat().st_size > 9:
+            overwrite(picture, b"shorter")
+        return count
+
+    def checked(self: Any, buffer: Any) -> Any:
+        count = read_and_overwrite(self, buffer)
+        self._check()
+        return count
+
+    monkeypatch.setattr(readers._WatchedFile, "readinto", checked)
+    with pytest.raises(SourceChangedError, match="call open_image on it again"):
+        to_numpy(handle)
 
 
 def test_an_error_of_damage_in_a_file_that_was_overwritten_is_no_damage(path: Path) -> None:

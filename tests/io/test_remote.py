@@ -27,8 +27,9 @@ from aicsio import (
     write_ome_tiff,
 )
 from aicsio._io import pool, requests
+from aicsio._io.ranges import coalesce
 from aicsio._io.readers import identify, lend, open_binary
-from aicsio._io.remote import RemoteReader, coalesce
+from aicsio._io.remote import RemoteReader
 from aicsio.testing import ImageSpec, TiffSpec, build
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, build_lif
@@ -108,7 +109,7 @@ class TestCost:
     def test_a_large_chunk_travels_in_parts_at_once(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("aicsio._io.remote.MAX_REQUEST", 10 * PLANE)
+        monkeypatch.setattr("aicsio._io.ranges.MAX_REQUEST", 10 * PLANE)
         handle = open_image(site.url + "raw.lif")
         site.forget()
         np.testing.assert_array_equal(to_dask(handle, chunks=-1).compute().squeeze(), PIXELS)
