@@ -302,7 +302,7 @@ class TestTrust:
     @pytest.mark.parametrize(
         "name", ["../secret.ome.tif", "/etc/passwd", "http://127.0.0.1:1/x.tif", "..%2fsecret.tif"]
     )
-    def test_members_of_a_set_are_plain_names_in_its_folder(self, site: Site, name: str) -> None:
+    def test_members_of_a_set_lie_in_its_folder(self, site: Site, name: str) -> None:
         files = build(TiffSpec((ImageSpec(T=2),), files=2))
         first, second = sorted(files)
         named = name.encode().ljust(len(second))[: len(second)]
@@ -314,7 +314,8 @@ class TestTrust:
         handle = open_image(site.url + "a/" + first)
         to_numpy(handle)
         assert handle.diagnostics
-        assert all(path.startswith("/a/") and "/" not in path[3:] for _, path in site.asked), (
+        # OME-TIFF allows relative names with folders; none leads out of the folder of the set.
+        assert all(path.startswith("/a/") and ".." not in path for _, path in site.asked), (
             site.asked
         )
 
