@@ -151,6 +151,7 @@ def store_array(
     >>> array.dims, array.layout.block_shape
     (Dims(order='YX', shape=(4, 4)), (3, 3))
     """
+    # An axis of length 0 still has blocks of length 1, none of them stored.
     blocks = tuple(max(size, 1) for size in block_shape or pixels.shape)
     axes = tuple(range(pixels.ndim)) if axes is None else axes
     flips = (False,) * pixels.ndim if flipped is None else tuple(flipped)
@@ -266,6 +267,7 @@ def make_handle(*levels: LazyArray, name: str = "Image:0") -> ImageHandle:
     >>> to_numpy(handle).tolist()
     [[1, 0], [0, 1]]
     """
+    # Channels by the sizes of C and S, as a format without names would make them.
     first = levels[0].stored
     channels = (Channel(samples=first.get("S", 1)),) * first.get("C", 1)
     in_memory = Source("memory:layout", local=False, content=b"")

@@ -178,8 +178,10 @@ def make_plane(image: ImageSpec, tcz: tuple[int, ...], level: int = 0) -> npt.ND
     rows = np.arange(image.Y, dtype=np.uint64)[:: 2**level, None, None]
     columns = np.arange(image.X, dtype=np.uint64)[None, :: 2**level, None]
     samples = np.arange(image.samples, dtype=np.uint64)
+    # One value in every fourth row.
     columns = np.where(rows % np.uint64(4) == np.uint64(3), np.uint64(0), columns)
     position = (rows * np.uint64(image.X) + columns) * np.uint64(image.samples) + samples
+    # As an array: numpy warns of overflow for scalars only.
     offset = _hash(np.array([number & 0xFFFFFFFFFFFFFFFF], np.uint64))
     return _convert(_hash(position + offset), np.dtype(image.dtype))
 
@@ -197,6 +199,7 @@ def _convert(noise: npt.NDArray[np.uint64], dtype: np.dtype[Any]) -> npt.NDArray
     if dtype.kind == "b":
         return (noise >> np.uint64(63)).astype(dtype)
     if dtype.kind in "iu":
+        # The upper bits: those of splitmix64 are the best mixed ones.
         shift = np.uint64(64 - 8 * dtype.itemsize)
         return (noise >> shift).astype(f"u{dtype.itemsize}").view(dtype)
     values = np.empty(noise.shape, dtype)

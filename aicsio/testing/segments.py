@@ -62,6 +62,7 @@ def split_blocks(part: Pixels, how: Storage) -> list[Pixels]:
     rows, columns = part.shape[:2]
     if how.tile is None:
         step = how.rows_per_strip or rows
+        # The last strip may be shorter; a tile may not.
         return [part[y : y + step] for y in range(0, rows, step)]
     high, wide = how.tile
     tiles = []
@@ -98,6 +99,7 @@ def encode(block: Pixels, how: Storage) -> bytes:
     >>> list(encode(np.array([[[3], [5], [6]]], np.uint8), Storage(predictor=2)))
     [3, 2, 1]
     """
+    # Bilevel pixels are packed, eight to a byte, each row from a new byte (section 3).
     if block.dtype.kind == "b":
         rows = np.packbits(block.reshape(block.shape[0], -1), axis=1)
     elif how.predictor == 3:
@@ -129,9 +131,11 @@ def _compress(rows: npt.NDArray[np.uint8], compression: Compression) -> bytes:
     if compression == "none":
         return raw
     if compression in {"zlib", "deflate"}:
+        # Both codes are the same zlib stream; 32946 is the older one.
         return zlib.compress(raw, 6)
     if compression == "packbits":
         return b"".join(encode_packbits(row.tobytes()) for row in rows)
+    # Neither is in the standard library of Python 3.11.
     import imagecodecs
 
     if compression == "zstd":

@@ -118,6 +118,7 @@ def dims(draw: Draw, max_axes: int = 5, max_size: int = 6, min_size: int = 1) ->
     >>> find(dims(), lambda drawn: len(drawn) == 2).shape
     (1, 1)
     """
+    # Any letters in any order: a view must not rely on TCZYX.
     sizes = draw(st.lists(st.integers(min_size, max_size), min_size=1, max_size=max_axes))
     return Dims("".join(draw(st.permutations(LETTERS))[: len(sizes)]), tuple(sizes))
 
@@ -174,6 +175,7 @@ def arrays(
     """
     kind = draw(dtypes()) if dtype is None else dtype
     size = math.prod(shape)
+    # One row of pixels by rule; hypothesis would take seconds to draw each value.
     spec = ImageSpec(
         Y=1, X=max(size, 1), dtype=kind.newbyteorder("=").name, seed=draw(st.integers(0, 1 << 16))
     )
@@ -201,9 +203,11 @@ def picks(size: int) -> st.SearchStrategy[Any]:
     [0, 0, 0]
     """
     positions = st.integers(-size, size - 1)
+    # Longer than the dimension: positions may repeat.
     many = st.lists(positions, min_size=1, max_size=size + 2)
     return st.one_of(
         positions,
+        # An empty slice is an error, not a legal pick.
         st.slices(size).filter(lambda part: bool(range(size)[part])),
         many,
         many.map(tuple),
@@ -248,10 +252,12 @@ def views(draw: Draw, shown: Dims, max_added: int = 2) -> View:
     >>> find(views(Dims("YX", (2, 3))), lambda view: view[0] == "XY")
     ('XY', {})
     """
+    # A dimension of length 0 has no position that could be picked, so it is kept.
     kept = [letter for letter in shown if shown[letter] == 0 or draw(st.booleans())]
     free = [letter for letter in ADDED if letter not in shown]
     added = draw(st.lists(st.sampled_from(free), unique=True, max_size=max_added)) if free else []
     order = "".join(draw(st.permutations([*kept, *added])))
+    # An image without any dimension is not legal.
     assume(order)
     chosen: dict[str, Any] = {}
     for letter, size in shown.items():
@@ -261,6 +267,7 @@ def views(draw: Draw, shown: Dims, max_added: int = 2) -> View:
             # An added axis has one position, and cannot be made to have it twice.
             pick = draw(st.none() | (st.integers(-1, 0) if letter in ADDED else picks(size)))
         else:
+            # A dropped letter needs one position, unless it has only one.
             one = st.integers(-size, size - 1)
             pick = draw(one | one.map(lambda i: [i]) | (st.none() if size == 1 else st.nothing()))
         if pick is not None:
@@ -325,6 +332,7 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
 
 def _uneven(draw: Draw, size: int) -> tuple[int, ...]:
     """Divide a size into chunks of any length."""
+    # Chunks of dask may differ in length, and the first may be the shortest.
     edges = sorted({0, size, *draw(st.lists(st.integers(0, size), max_size=3))})
     return tuple(b - a for a, b in itertools.pairwise(edges)) or (0,)
 
@@ -361,6 +369,7 @@ def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
         handle = select_scene(
             open_image(scenes, dims=shown.order), draw(st.integers(0, len(scenes) - 1))
         )
+    # Two views: the second composes with the first.
     for _ in range(draw(st.integers(0, 2))):
         order, chosen = draw(views(handle.dims, max_added=1))
         handle = transpose_to(handle, order, **chosen)
@@ -372,6 +381,7 @@ def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
 _NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=8
 ).filter(lambda name: name == name.strip())
+# 64ths of a micrometre: decimal text in a file gives the same float back.
 _MICROMETRES = st.none() | st.integers(1, 4000).map(lambda n: n / 64)
 
 
@@ -402,6 +412,7 @@ def image_specs(
     'uint8'
     """
     count = st.integers(1, 3)
+    # Gray three times as often: it is the usual image of a microscope.
     samples = 1 if simple else draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
     channels = draw(count)
     rows, columns = draw(st.integers(1, max_size)), draw(st.integers(1, max_size))
@@ -453,6 +464,7 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
     flavour: Any = draw(st.sampled_from(list(flavours)))
     ome, imagej = flavour == "ome", flavour == "imagej"
     dtype = draw(st.sampled_from(IMAGEJ_TYPES if imagej else DTYPES))
+    # OME knows fewer types than TIFF (OME schema, PixelType).
     if ome and dtype not in OME_TYPES:
         dtype = "uint16"
     count = draw(st.integers(1, max_images)) if ome else 1
@@ -460,18 +472,22 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
     compression: Any = draw(
         st.sampled_from(["none", "none", "lzw", "zlib", "deflate", "packbits", "zstd"])
     )
+    # TIFF 6.0, section 14: predictor 2 for integers; technical note 3: predictor 3 for floats.
     predictors: list[Any] = [1]
     if compression not in {"none", "packbits"}:
         predictors += (
             [2] if dtype.lstrip("u").startswith("int") else [3] if dtype.startswith("float") else []
         )
+    # Section 15: sides of tiles are multiples of 16.
     tile = draw(st.none() | st.tuples(st.sampled_from([16, 32]), st.sampled_from([16, 32, 48])))
     tiffdata: Any = (
         draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1))) if ome else "each"
     )
+    # Planes can be shuffled and divided among files only if each has a TiffData of its own.
     each = ome and tiffdata == "each"
     pages = sum(image.planes for image in shown)
     rows_per_strip = None if tile else draw(st.none() | st.integers(1, 20))
+    # ImageJ stores more planes behind the first only if they are raw and in one strip.
     raw = compression == "none" and tile is None and rows_per_strip is None
     return TiffSpec(
         shown,

@@ -91,6 +91,7 @@ def make_page(
     segments: list[bytes] = []
     for part in parts:
         segments += [encode(block, how) for block in split_blocks(part, how)]
+    # Two samples are gray and one extra sample.
     rgb = samples >= 3
     tags = _pixel_tags(plane, how, rgb=rgb)
     if how.predictor != 1:
@@ -201,16 +202,19 @@ def _write_page(
 
     Returns the offset of its directory, and the position of the link to the next one.
     """
+    # Pages of lower resolution come first: their offsets are values of a tag of this page.
     subs = tuple(_write_page(out, sub, byte_order, big)[0] for sub in page.subs)
     if offsets is None:
         offsets = []
         for segment in page.segments:
+            # Section 2: offsets are even.
             _align(out)
             offsets.append(_append(out, segment))
         out += page.tail
     tags = sorted((*page.tags, *_location_tags(page, offsets, subs, big)), key=lambda tag: tag.code)
     fields = [_write_field(out, tag, byte_order, big) for tag in tags]
     _align(out)
+    # Section 2: a directory begins at an even offset; its count is SHORT, in BigTIFF LONG8.
     directory = len(out)
     out += struct.pack(byte_order + ("Q" if big else "H"), len(fields)) + b"".join(fields)
     link = len(out)
@@ -224,6 +228,7 @@ def _location_tags(
     """Tags of the offsets and byte counts of segments, and of the offsets of subdirectories."""
     field_type = LONG8 if big else LONG
     counts = tuple(map(len, page.segments))
+    # Tiles have tags of their own (section 15).
     offset_tag, count_tag = (324, 325) if page.tiled else (273, 279)
     tags = [
         TagEntry(offset_tag, field_type, tuple(offsets)),
