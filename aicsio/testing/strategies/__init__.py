@@ -1,0 +1,42 @@
+"""Hypothesis strategies for images, views, files and handles.
+
+Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies
+for images, views and handles in memory, ``files`` those for descriptions of files.
+
+from hypothesis import given
+from aicsio.testing.strategies import handles, views
+
+@given(handles(), data())
+def test_it(image, data): ...
+"""
+
+from aicsio.testing.strategies.files import image_specs, tiff_specs
+from aicsio.testing.strategies.images import (
+    Draw,
+    Image,
+    View,
+    arrays,
+    composite,
+    dims,
+    dtypes,
+    handles,
+    images,
+    picks,
+    views,
+)
+
+__all__ = [
+    "Draw",
+    "Image",
+    "View",
+    "arrays",
+    "composite",
+    "dims",
+    "dtypes",
+    "handles",
+    "image_specs",
+    "images",
+    "picks",
+    "tiff_specs",
+    "views",
+]
