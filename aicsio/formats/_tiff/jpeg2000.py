@@ -7,8 +7,8 @@ write YCbCr.
 A decoder undoes the component transform of the codestream (ITU-T T.800, annex G). YCbCr remains
 where the encoder was given YCbCr:
 
-- Aperio, 33003: YCbCr without a component transform. OpenSlide converts it whatever
-  PhotometricInterpretation says.
+- Aperio, 33003: YCbCr without a component transform. OpenSlide converts it under
+  every PhotometricInterpretation.
 - libvips, 33004: it converts to YCbCr itself and has OpenJPEG transform the result once more. Its
   files have a bare codestream with the comment of OpenJPEG, and no Software tag.
 

@@ -8,91 +8,29 @@ Source of the facts: TIFF 6.0 (Adobe, 1992); TIFF technical notes 1 to 3; the ta
 
 import functools
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 import attrs
 import numpy as np
 
 from aicsio.errors import UnsupportedFormatError
+from aicsio.formats._tiff.compressions import (
+    BYTE_CODECS,
+    CCITT,
+    IMAGE_CODECS,
+    INTEGER_FORMATS,
+    JPEG,
+    PLAIN_DEPTHS,
+    PREDICTORS,
+    UNDECODABLE_NAMES,
+)
 from aicsio.formats._tiff.tags import (
     Compression,
     FillOrder,
     Photometric,
-    Predictor,
     SampleFormat,
 )
 from aicsio.records import Codec, Diagnostic, DType, Value
-
-JPEG = frozenset(
-    {Compression.OLD_JPEG, Compression.JPEG, Compression.ALT_JPEG, Compression.LOSSY_DNG}
-)
-"""Schemes whose segments are JPEG streams."""
-JPEG_2000 = frozenset({
-    Compression.APERIO_JP2K_YCBCR, Compression.JP2K_LOSSY, Compression.APERIO_JP2K_RGB,
-    Compression.JPEG_2000,
-})  # fmt: skip
-"""Schemes whose segments are JPEG 2000 streams."""
-CCITT = frozenset({Compression.CCITT_RLE, Compression.CCITT_T4, Compression.CCITT_T6})
-"""Fax schemes, in which 0 is white."""
-_PLAIN_DEPTHS = frozenset({8, 16, 32, 64, 128})
-"""Bits of samples that numpy has as they are stored."""
-
-_BYTE_CODECS: Mapping[int, str] = {
-    Compression.LZW: "lzw",
-    Compression.DEFLATE: "deflate",
-    Compression.PACKBITS: "packbits",
-    Compression.OLD_DEFLATE: "deflate",
-    Compression.LZMA: "lzma",
-    Compression.ZSTD_OLD: "zstd",
-    Compression.ZSTD: "zstd",
-    Compression.PIXTIFF_DEFLATE: "deflate",
-}
-_IMAGE_CODECS: Mapping[int, str] = {
-    Compression.CCITT_RLE: "ccitt-rle",
-    Compression.CCITT_T4: "ccitt-t4",
-    Compression.CCITT_T6: "ccitt-t6",
-    Compression.JPEG_XR_NDPI: "jpegxr",
-    Compression.APERIO_JP2K_YCBCR: "jpeg2k",
-    Compression.JP2K_LOSSY: "jpeg2k",
-    Compression.APERIO_JP2K_RGB: "jpeg2k",
-    Compression.JPEG_2000: "jpeg2k",
-    Compression.LERC: "lerc",
-    Compression.WEBP_OLD: "webp",
-    Compression.PNG: "png",
-    Compression.JPEG_XR: "jpegxr",
-    Compression.JETRAW: "jetraw",
-    Compression.WEBP: "webp",
-    Compression.JPEG_XL: "jpegxl",
-    Compression.JPEG_XL_DNG: "jpegxl",
-    Compression.EER_V0: "eer",
-    Compression.EER_V1: "eer",
-    Compression.EER_V2: "eer",
-}
-_PREDICTORS: Mapping[int, tuple[str, int]] = {
-    Predictor.NONE: ("", 1),
-    Predictor.HORIZONTAL: ("delta", 1),
-    Predictor.FLOATING_POINT: ("floatpred", 1),
-    Predictor.HORIZONTAL_X2: ("delta", 2),
-    Predictor.HORIZONTAL_X4: ("delta", 4),
-    Predictor.FLOATING_POINT_X2: ("floatpred", 2),
-    Predictor.FLOATING_POINT_X4: ("floatpred", 4),
-}
-"""Codec that undoes a predictor, and the distance of the samples that it subtracts."""
-_INTEGER_FORMATS = frozenset({SampleFormat.UINT, SampleFormat.INT, SampleFormat.VOID})
-_UNDECODABLE_NAMES: Mapping[int, str] = {
-    Compression.OLD_JPEG: "old-style JPEG",
-    Compression.NEXT: "NeXT",
-    Compression.SONY_ARW: "Sony ARW",
-    Compression.CCITT_RLE_W: "CCIRLEW",
-    Compression.THUNDERSCAN: "ThunderScan",
-    Compression.PIXAR_FILM: "PixarFilm",
-    Compression.PIXAR_LOG: "PixarLog",
-    Compression.JBIG: "JBIG",
-    Compression.SGI_LOG: "SGILog",
-    Compression.SGI_LOG_24: "SGILog24",
-    Compression.NIKON_NEF: "Nikon NEF",
-}
 
 
 @attrs.frozen(cache_hash=True)
@@ -130,7 +68,7 @@ class PageStructure:
     extra_samples: tuple[int, ...] = ()
     """Meaning of the samples beyond those of the photometric interpretation."""
     reduced: bool = False
-    """Whether the page says that it is a reduced version of another."""
+    """Whether NewSubfileType marks the page as a reduced version of another."""
     mask: bool = False
     """Whether the page is a transparency mask."""
     orientation: int = 1
@@ -191,7 +129,7 @@ class PageStructure:
         except UnsupportedFormatError:
             return False
 
-    @functools.cached_property
+    @property
     def dtype(self) -> DType:
         """Type of the decoded pixels, in the byte order in which they come.
 
@@ -199,12 +137,7 @@ class PageStructure:
         ------
         UnsupportedFormatError
         """
-        native = np.dtype(_kind_of_number(self))
-        chain = [codec.name for codec in self.codecs]
-        as_stored = {"delta", "bitorder", *_BYTE_CODECS.values()}.issuperset(chain) and self.bits[
-            0
-        ] in _PLAIN_DEPTHS
-        return native.newbyteorder(self.order) if as_stored else native
+        return _dtype_of(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -217,7 +150,7 @@ class PageStructure:
         """Letters of ``shape``."""
         return ("Z" if self.depth > 1 else "") + "YX" + ("S" if self.sampled else "")
 
-    @functools.cached_property
+    @property
     def codecs(self) -> tuple[Codec, ...]:
         """The chain from the bytes of a segment to pixels, which have a last axis of samples where ``sampled``.
 
@@ -225,25 +158,7 @@ class PageStructure:
         ------
         UnsupportedFormatError
         """
-        if self.jpeg_parts:
-            raise UnsupportedFormatError(
-                "the pixels are old-style JPEG without a stream of their own, which cannot be decoded"
-            )
-        if self.compression in JPEG:
-            return (_jpeg_codec(self),)
-        if self.compression in _IMAGE_CODECS:
-            return _image_codecs(self)
-        chain: list[Codec] = []
-        if self.compression != Compression.NONE:
-            if self.compression not in _BYTE_CODECS:
-                name = _UNDECODABLE_NAMES.get(self.compression, "of an unknown kind")
-                raise UnsupportedFormatError(
-                    f"the pixels are compressed with scheme {self.compression} ({name}), which cannot be decoded"
-                )
-            chain.append(Codec(_BYTE_CODECS[self.compression], _packing(self)))
-        if self.fill_order == FillOrder.LSB_FIRST:
-            chain.insert(0, Codec("bitorder"))
-        return (*chain, *_unpacking(self), *_unpredicting(self))
+        return _codecs_of(self)
 
     def raw_bytes(self, rows: int) -> int:
         """Bytes of a segment of so many rows before compression."""
@@ -260,9 +175,42 @@ class PageStructure:
         """Whether pixels are YCbCr data units, outside JPEG."""
         return (
             self.photometric == Photometric.YCBCR
-            and self.compression not in JPEG | _IMAGE_CODECS.keys()
+            and self.compression not in JPEG | IMAGE_CODECS.keys()
             and self.samples == 3
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _codecs_of(kind: PageStructure) -> tuple[Codec, ...]:
+    """Make the chain of codecs; kept, as each plane of a file asks for it."""
+    if kind.jpeg_parts:
+        raise UnsupportedFormatError(
+            "the pixels are old-style JPEG without a stream of their own, which cannot be decoded"
+        )
+    if kind.compression in JPEG:
+        return (_jpeg_codec(kind),)
+    if kind.compression in IMAGE_CODECS:
+        return _image_codecs(kind)
+    chain: list[Codec] = []
+    if kind.compression != Compression.NONE:
+        if kind.compression not in BYTE_CODECS:
+            name = UNDECODABLE_NAMES.get(kind.compression, "of an unknown kind")
+            raise UnsupportedFormatError(
+                f"the pixels are compressed with scheme {kind.compression} ({name}), which cannot be decoded"
+            )
+        chain.append(Codec(BYTE_CODECS[kind.compression], _packing(kind)))
+    if kind.fill_order == FillOrder.LSB_FIRST:
+        chain.insert(0, Codec("bitorder"))
+    return (*chain, *_unpacking(kind), *_unpredicting(kind))
+
+
+@functools.lru_cache(maxsize=256)
+def _dtype_of(kind: PageStructure) -> DType:
+    native = np.dtype(_kind_of_number(kind))
+    names = {codec.name for codec in kind.codecs}
+    keeps_bytes = names <= {"delta", "bitorder", *BYTE_CODECS.values()}
+    is_as_stored = keeps_bytes and kind.bits[0] in PLAIN_DEPTHS
+    return native.newbyteorder(kind.order) if is_as_stored else native
 
 
 def _kind_of_number(kind: PageStructure) -> str:
@@ -277,7 +225,7 @@ def _kind_of_number(kind: PageStructure) -> str:
         return f"c{bits // 8}"
     if sample_format == SampleFormat.COMPLEX_INT and bits in {16, 32, 64}:
         return "c16" if bits == 64 else "c8"
-    if sample_format in _INTEGER_FORMATS and 1 <= bits <= 64:
+    if sample_format in INTEGER_FORMATS and 1 <= bits <= 64:
         if bits == 1 and sample_format != SampleFormat.INT:
             return "?"
         width = next(size for size in (1, 2, 4, 8) if 8 * size >= bits)
@@ -288,7 +236,7 @@ def _kind_of_number(kind: PageStructure) -> str:
 
 
 def _packing(kind: PageStructure) -> tuple[tuple[str, Value], ...]:
-    """Tell LZW, which must know the size of its result, how samples are packed."""
+    """Return the parameters of LZW, whose decoder must know the size of its result."""
     if kind.compression != Compression.LZW or not _unpacking(kind):
         return ()
     rows = kind.subsampling[1] if kind.subsampled else 1
@@ -321,7 +269,7 @@ def _unpacking(kind: PageStructure) -> tuple[Codec, ...]:
         return (Codec("complex-int", (("order", kind.order), ("size", bits // 16))),)
     if kind.sample_format == SampleFormat.FLOAT and bits == 24:
         return (Codec("float24", (("order", kind.order),)),)
-    if bits in _PLAIN_DEPTHS:
+    if bits in PLAIN_DEPTHS:
         return ()
     signed = (("signed", True),) if kind.sample_format == SampleFormat.INT else ()
     return (Codec("packints", (("bits", bits), ("run", run), *signed)),)
@@ -329,7 +277,7 @@ def _unpacking(kind: PageStructure) -> tuple[Codec, ...]:
 
 def _unpredicting(kind: PageStructure) -> tuple[Codec, ...]:
     axis, bits = ("axis", -2 if kind.sampled else -1), kind.bits[0]
-    name, dist = _PREDICTORS.get(kind.predictor, ("?", 1))
+    name, dist = PREDICTORS.get(kind.predictor, ("?", 1))
     if not name:
         return ()
     if (
@@ -365,7 +313,7 @@ def _jpeg_codec(kind: PageStructure) -> Codec:
 
 
 def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
-    name = _IMAGE_CODECS[kind.compression]
+    name = IMAGE_CODECS[kind.compression]
     more: tuple[tuple[str, int | bool], ...] = ()
     before: tuple[Codec, ...] = ()
     if name.startswith("ccitt"):
@@ -390,7 +338,7 @@ def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
 
 
 def diagnose(kind: PageStructure, where: str) -> list[Diagnostic]:
-    """Say what of a page is shown as stored though a viewer would turn or invert it."""
+    """Report pages that are shown as stored though a viewer would turn or invert them."""
     notes = []
     if kind.photometric == Photometric.MIN_IS_WHITE and kind.compression not in CCITT:
         notes.append(

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.chain import Chain, read_chain
+from aicsio.formats._tiff.compressions import JPEG_2000
 from aicsio.formats._tiff.ifd import Directory, OpenTiff, read_directory
 from aicsio.formats._tiff.jpeg2000 import holds_ycbcr
-from aicsio.formats._tiff.page import JPEG_2000, PageStructure
+from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.structure import read_page_structure
 from aicsio.formats._tiff.tag_tables import Counts, PageGroup, joined, tabulate

@@ -13,9 +13,10 @@ import numpy as np
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.chain import Chain, read_chain
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
-from aicsio.formats._tiff.layout import Four, PlaneGroup, TiffLayout, block_shape
+from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_tables import Integers, PageTable, SegmentTable, widened
+from aicsio.formats._tiff.segments import Four, SegmentGrid, block_shape
 from aicsio.formats._tiff.tag_tables import Counts, tabulate
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
@@ -142,7 +143,9 @@ def _array(
             f"expected planes of {_describe(like)}, found none",
         )
     unit = (
-        (1, 1, 1) if not groups[0].codecs and groups[0].size[1] == like.length else groups[0].size
+        (1, 1, 1)
+        if not groups[0].codecs and groups[0].grid.size[1] == like.length
+        else groups[0].grid.size
     )
     shape = block_shape(plane_map.shape, plane, axes, dtype.itemsize, unit)
     layout = TiffLayout(plane_map.shape, plane, axes, tuple(groups), shape, group_of, row_of)
@@ -216,12 +219,9 @@ def _group_of(source: Source, table: SegmentTable, rows: Integers) -> PlaneGroup
         offsets = offsets[:, :: math.prod(kind.grid)]
     return PlaneGroup(
         source=source,
-        size=size,
-        clipped=clipped,
-        planar=kind.planar,
+        grid=SegmentGrid(size, clipped, kind.planar, offsets.shape[1]),
         dtype=kind.dtype,
         codecs=codecs,
-        width=offsets.shape[1],
         offsets=PackedIntegers.pack(offsets),
         # Raw pixels are found by their geometry.
         counts=PackedIntegers.pack(counts) if codecs else PackedIntegers.constant(0, offsets.size),

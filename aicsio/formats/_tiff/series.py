@@ -28,6 +28,8 @@ from aicsio.records import Diagnostic, LazyArray, PixelSize, Scene
 
 MOST_SUB_IFDS = 4096
 """SubIFDs beyond the pages of a pyramid that are read, one by one."""
+MOST_SIS_PAGES = 4096
+"""Longer stacks are not searched for the tag of Olympus SIS: it takes 5 ms for 50 000 pages."""
 MOST_OWNERS = 64
 """Images near a reduced page that are compared with it: 4000 pages of different sizes stay linear."""
 
@@ -48,7 +50,11 @@ class PageSeries:
 
 def all_series(page_table: PageTable) -> list[PageSeries]:
     """Sort the pages of a file into runs of pages that look alike; runs that alternate are joined."""
-    looks = [_look(table.structure) for table in page_table.segment_tables]
+    tables = page_table.segment_tables
+    if len(tables) == 1 and len(tables[0].offsets) == len(page_table):
+        # Without a look at each page: 10 ms less for 50 000 equal ones.
+        return [PageSeries(page_table, tuple(range(len(page_table))), tables[0].structure)]
+    looks = [_look(table.structure) for table in tables]
     usable = [
         (looks[number], page)
         for page, number in enumerate(page_table.segment_table_of.tolist())
@@ -139,6 +145,8 @@ def sub_series(
     -------
     Levels of the series, largest first; other images; diagnostics.
     """
+    if not series.page_table.sub_ifds:
+        return [], [], []
     offsets = [series.page_table.sub_ifds.get(page, ()) for page in series.pages]
     level_count = min(map(len, offsets), default=0)
     levels: list[PageSeries] = []
@@ -268,7 +276,7 @@ def make_scenes(
 def _size_of_sis_page(file: OpenTiff, pyramids: Sequence[Sequence[PageSeries]]) -> PixelSize | None:
     """Return the pixel size of Olympus SIS, which only one page of the main image may have."""
     directories = pyramids[0][0].page_table.directories if pyramids else ()
-    if len(pyramids) != 1 or not directories:
+    if len(pyramids) != 1 or not 0 < len(directories) <= MOST_SIS_PAGES:
         return None
     pages = pyramids[0][0].page_table.directories.pages_with(file.variant, Tag.OLYMPUS_SIS)
     for page in pages[:MOST_SUB_IFDS]:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from aicsio.errors import CorruptFileError
+from aicsio.formats._tiff.compressions import JPEG
 from aicsio.formats._tiff.ifd import Value
-from aicsio.formats._tiff.page import JPEG, PageStructure
+from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.tags import (
     Compression,
     FillOrder,

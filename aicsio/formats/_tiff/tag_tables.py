@@ -1,7 +1,7 @@
 """Tags of many pages as columns: what decides how pixels are stored, of all pages that look alike in one go.
 
 Rule kept here: pages are compared by the bytes of their entries, so that fifty thousand equal ones cost a few calls of
-numpy. TiffLayout whose values lie outside the file are left out, with a ``Diagnostic``.
+numpy. Pages whose values lie outside the file are left out, with a ``Diagnostic``.
 
 Source of the facts: TIFF 6.0 (Adobe, 1992), section 2.
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from aicsio.formats._tiff.chain import GAP, Chain, DirectoryRun
 from aicsio.formats._tiff.ifd import NUMPY_TYPES, OpenTiff, Value, unpack
-from aicsio.formats._tiff.tags import FIELD_SIZES
+from aicsio.formats._tiff.tags import FIELD_SIZES, FieldType, Tag
 from aicsio.records import Diagnostic
 
 Counts: TypeAlias = npt.NDArray[np.uint64]
@@ -24,21 +24,25 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Integers: TypeAlias = npt.NDArray[np.int64]
 Looks: TypeAlias = tuple[tuple[int | bytes, ...], ...]
 
-OFFSETS = (324, 273)
-"""TileOffsets, StripOffsets."""
-COUNTS = (325, 279)
-"""TileByteCounts, StripByteCounts."""
-SUB_IFDS = (330,)
-TABLES = frozenset({*OFFSETS, *COUNTS, *SUB_IFDS})
+OFFSETS = (Tag.TILE_OFFSETS, Tag.STRIP_OFFSETS)
+COUNTS = (Tag.TILE_BYTE_COUNTS, Tag.STRIP_BYTE_COUNTS)
+SUB_IFDS = (Tag.SUB_IFDS,)
+TABLES: frozenset[int] = frozenset({*OFFSETS, *COUNTS, *SUB_IFDS})
 """Tags whose values are looked up page by page."""
-# fmt: off
-STRUCTURE = frozenset({
-    254, 255, 256, 257, 258, 259, 262, 266, 274, 277, 278, 284, 292, 317, 322, 323, 338, 339, 347, 513, 514, 529, 530,
-    531, 532, 32997, 32998, 42113, 50674, 65007, 65008, 65009,
-})
-# fmt: on
-"""Tags that decide how pixels are stored. TiffLayout in which they are equal are decoded alike."""
-WHOLE = frozenset({1, 3, 4, 13, 16, 18})
+STRUCTURE: frozenset[int] = frozenset({
+    Tag.NEW_SUBFILE_TYPE, Tag.SUBFILE_TYPE, Tag.IMAGE_WIDTH, Tag.IMAGE_LENGTH, Tag.BITS_PER_SAMPLE,
+    Tag.COMPRESSION, Tag.PHOTOMETRIC, Tag.FILL_ORDER, Tag.ORIENTATION, Tag.SAMPLES_PER_PIXEL,
+    Tag.ROWS_PER_STRIP, Tag.PLANAR_CONFIGURATION, Tag.T4_OPTIONS, Tag.PREDICTOR, Tag.TILE_WIDTH,
+    Tag.TILE_LENGTH, Tag.EXTRA_SAMPLES, Tag.SAMPLE_FORMAT, Tag.JPEG_TABLES,
+    Tag.JPEG_INTERCHANGE_FORMAT, Tag.JPEG_INTERCHANGE_FORMAT_LENGTH, Tag.YCBCR_COEFFICIENTS,
+    Tag.YCBCR_SUBSAMPLING, Tag.YCBCR_POSITIONING, Tag.REFERENCE_BLACK_WHITE, Tag.IMAGE_DEPTH,
+    Tag.TILE_DEPTH, Tag.GDAL_NODATA, Tag.LERC_PARAMETERS, Tag.EER_POSITION_SKIP_BITS,
+    Tag.EER_HORIZONTAL_SUB_BITS, Tag.EER_VERTICAL_SUB_BITS,
+})  # fmt: skip
+"""Tags that decide how pixels are stored. Pages in which they are equal are decoded alike."""
+WHOLE = frozenset({
+    FieldType.BYTE, FieldType.SHORT, FieldType.LONG, FieldType.IFD, FieldType.LONG8, FieldType.IFD8,
+})  # fmt: skip
 """Types of whole numbers that are not negative."""
 CONCERNS = TABLES | STRUCTURE
 _CONCERNS = np.zeros(1 << 16, bool)
@@ -47,7 +51,7 @@ _CONCERNS[list(CONCERNS)] = True
 
 @attrs.frozen(eq=False)
 class PageGroup:
-    """TiffLayout with equal structure; lives while a file is being opened."""
+    """Pages with equal structure; lives while a file is being opened."""
 
     pages: Integers
     """Indices of the pages among those that were asked for."""
@@ -67,9 +71,9 @@ class _Columns(NamedTuple):
     first: list[tuple[int, int, int, bytes]]
     """Of the first page: tag, type, count, value or its offset."""
     inline: dict[int, int]
-    """Which hold their value."""
+    """Columns that hold their value, by tag."""
     distant: dict[int, int]
-    """Which say where it is."""
+    """Columns that hold the offset of their value, by tag."""
 
     @classmethod
     def of(cls, file: OpenTiff, row: bytes) -> "_Columns":
@@ -96,7 +100,7 @@ class _Columns(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """TiffLayout that look alike, with equally many entries."""
+    """Pages that look alike, with equally many entries."""
 
     pages: Integers
     raw: bytes
@@ -107,7 +111,7 @@ class _Part(NamedTuple):
 
 
 def tabulate(file: OpenTiff, chain: Chain) -> tuple[list[PageGroup], list[Diagnostic]]:
-    """Read the tags that say how pixels are stored, of all pages at once."""
+    """Read the tags that decide how pixels are stored, of all pages at once."""
     diagnostics: list[Diagnostic] = []
     by_length: dict[int, list[DirectoryRun]] = {}
     for run in chain.runs:
@@ -205,7 +209,7 @@ def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 def _places(
     file: OpenTiff, raw: bytes, width: int, columns: _Columns, code: int
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-    """Say where the value of a tag lies, page by page, and which do not lie in the file."""
+    """Return the offset of the value of a tag, page by page, and which do not lie in the file."""
     variant, column = file.variant, columns.distant[code]
     _, kind, count, _ = columns.first[column]
     start = (column + 1) * variant.entry_dtype.itemsize - variant.value_size

@@ -127,8 +127,7 @@ class Tag(IntEnum):
     EER_POSITION_SKIP_BITS = 65007
     EER_HORIZONTAL_SUB_BITS = 65008
     EER_VERTICAL_SUB_BITS = 65009
-    INTERLACE = 42113
-    """GDAL_NODATA, by which libtiff's tools tell apart planes of equal structure."""
+    GDAL_NODATA = 42113
     YCBCR_POSITIONING = 531
 
 

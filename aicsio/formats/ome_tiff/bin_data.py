@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from aicsio._ome.model import OmeImage
-from aicsio.formats._tiff.layout import Four, PlaneGroup, TiffLayout, block_shape
+from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
+from aicsio.formats._tiff.segments import Four, SegmentGrid, block_shape
 from aicsio.records import Codec, Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
 
@@ -108,12 +109,9 @@ def inline_array(
     plane: Four = (1, image.sizes.Y, image.sizes.X, 1)
     group = PlaneGroup(
         source=source,
-        size=plane[:3],
-        clipped=True,
-        planar=False,
+        grid=SegmentGrid(plane[:3], clipped=True, planar=False, width=1),
         dtype=dtype,
         codecs=_CODECS[compression],
-        width=1,
         offsets=PackedIntegers.pack(np.array([block.offset for block in blocks], np.uint64)),
         counts=PackedIntegers.pack(np.array([block.nbytes for block in blocks], np.uint64)),
     )

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from aicsio import Source
-from aicsio.formats._tiff.layout import (
+from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
+from aicsio.formats._tiff.segments import (
     BLOCK_BYTES,
     RAW_BLOCK_BYTES,
-    PlaneGroup,
-    TiffLayout,
+    SegmentGrid,
+    SegmentWindow,
     block_shape,
     even_runs,
+    segment_windows,
 )
 from aicsio.records import Codec, Encoded, Strided
 from aicsio.records.packed import PackedIntegers
@@ -23,7 +25,7 @@ SOURCE = Source("memory:none", size=1 << 40)
 def raw_pages(lead: tuple[int, ...], offsets: np.ndarray, side: int = 4) -> TiffLayout:
     """Grey pages of bytes, each one segment."""
     group = PlaneGroup(
-        SOURCE, (1, side, side), clipped=True, planar=False, dtype=np.dtype("u1"), codecs=(), width=1,
+        SOURCE, SegmentGrid((1, side, side), clipped=True, planar=False, width=1), dtype=np.dtype("u1"), codecs=(),
         offsets=PackedIntegers.pack(offsets.astype(np.uint64)), counts=PackedIntegers.pack(np.zeros(1, np.uint64)),
     )  # fmt: skip
     blocks = block_shape(lead, (1, side, side, 1), (False, False), 1, (1, 1, 1))
@@ -49,10 +51,11 @@ def test_uneven_planes_are_cut_into_even_runs_and_missing_ones_left_out() -> Non
     offsets = np.array([[10, 20, 30], [110, 120, 130], [0, 240, 255]])
     found = list(even_runs(offsets, (0, 0)))
     covered = np.zeros_like(offsets)
-    for at, shape, first, strides in found:
-        index = np.indices(shape)
-        here = first + sum(i * s for i, s in zip(index, strides, strict=True))
-        covered[tuple(slice(a, a + n) for a, n in zip(at, shape, strict=True))] = here
+    for run in found:
+        index = np.indices(run.shape)
+        here = run.offset + sum(i * s for i, s in zip(index, run.strides, strict=True))
+        place = tuple(slice(a, a + n) for a, n in zip(run.start, run.shape, strict=True))
+        covered[place] = here
     assert covered.tolist() == offsets.tolist()
     assert len(found) < 8
 
@@ -63,7 +66,7 @@ def tiled(codecs: tuple[Codec, ...] = (Codec("deflate"),)) -> TiffLayout:
     offsets = 1000 + 100 * np.arange(grid) ** 2
     offsets[-1] = 0
     group = PlaneGroup(
-        SOURCE, (1, 4, 4), clipped=False, planar=True, dtype=np.dtype("u1"), codecs=codecs, width=grid,
+        SOURCE, SegmentGrid((1, 4, 4), clipped=False, planar=True, width=grid), dtype=np.dtype("u1"), codecs=codecs,
         offsets=PackedIntegers.pack(offsets.astype(np.uint64)), counts=PackedIntegers.pack(np.full(grid, 50, np.uint64)),
     )  # fmt: skip
     return TiffLayout((), (1, 10, 9, 2), (False, True), (group,), (10, 9, 2))
@@ -74,7 +77,7 @@ def test_a_plane_alone_is_read_as_among_others(codecs: tuple[Codec, ...]) -> Non
     # Two kinds of pages, some planes missing, three strips each, of which one is not stored.
     groups = tuple(
         PlaneGroup(
-            SOURCE, (1, 2, 5), clipped=True, planar=False, dtype=np.dtype("<u2"), codecs=codecs, width=3,
+            SOURCE, SegmentGrid((1, 2, 5), clipped=True, planar=False, width=3), dtype=np.dtype("<u2"), codecs=codecs,
             offsets=PackedIntegers.pack(offsets.astype(np.uint64)), counts=PackedIntegers.pack(np.full(12, 20, np.uint64)),
         )
         for offsets in (100 + 20 * np.arange(12), 10_000 + 50 * np.arange(12) ** 2 * (np.arange(12) != 7))
@@ -140,7 +143,7 @@ def test_each_wanted_position_lies_in_one_piece(codecs: tuple[Codec, ...]) -> No
 
 def test_segments_that_the_tables_do_not_reach_cost_nothing() -> None:
     group = PlaneGroup(
-        SOURCE, (1, 1, 8), clipped=True, planar=False, dtype=np.dtype("u1"), codecs=(Codec("lzw"),), width=3,
+        SOURCE, SegmentGrid((1, 1, 8), clipped=True, planar=False, width=3), dtype=np.dtype("u1"), codecs=(Codec("lzw"),),
         offsets=PackedIntegers.pack(np.array([10, 30, 70], np.uint64)),
         counts=PackedIntegers.pack(np.full(3, 9, np.uint64)),
     )  # fmt: skip
@@ -191,3 +194,42 @@ def test_unfolding_splits_a_lead_axis() -> None:
     )
     assert isinstance(piece, Strided)
     assert piece.offset == 8 + 16 * (16 + 8 + 3)
+
+
+@pytest.mark.parametrize(
+    ("grid", "plane", "first", "extent", "expected"),
+    [
+        (  # two strips of four rows, the last with one row of five
+            SegmentGrid((1, 4, 6), clipped=True, planar=False, width=2),
+            (1, 5, 6, 1),
+            (0, 3, 2, 0),
+            (1, 2, 3, 1),
+            [
+                SegmentWindow(0, (1, 4, 6, 1), (0, 3, 2, 0), (1, 1, 3, 1), (0, 0, 0, 0)),
+                SegmentWindow(1, (1, 1, 6, 1), (0, 0, 2, 0), (1, 1, 3, 1), (0, 1, 0, 0)),
+            ],
+        ),
+        (  # tiles of full size at the edge, the second of two samples
+            SegmentGrid((1, 4, 4), clipped=False, planar=True, width=8),
+            (1, 5, 6, 2),
+            (0, 4, 4, 1),
+            (1, 1, 2, 1),
+            [SegmentWindow(7, (1, 4, 4, 1), (0, 0, 0, 0), (1, 1, 2, 1), (0, 0, 0, 0))],
+        ),
+        (  # samples side by side, two sections in depth
+            SegmentGrid((1, 2, 2), clipped=False, planar=False, width=2),
+            (2, 2, 2, 3),
+            (1, 0, 1, 0),
+            (1, 2, 1, 3),
+            [SegmentWindow(1, (1, 2, 2, 3), (0, 0, 1, 0), (1, 2, 1, 3), (0, 0, 0, 0))],
+        ),
+    ],
+)
+def test_parts_of_segments_that_a_window_needs(
+    grid: SegmentGrid,
+    plane: tuple[int, int, int, int],
+    first: tuple[int, int, int, int],
+    extent: tuple[int, int, int, int],
+    expected: list[SegmentWindow],
+) -> None:
+    assert list(segment_windows(grid, plane, first, extent)) == expected

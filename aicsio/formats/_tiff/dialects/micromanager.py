@@ -284,9 +284,9 @@ def _channels(
             v for entry in entries for k, v in entry.axes if k == "channel" and isinstance(v, str)
         )
     )
-    told = summary.get("ChNames")
-    if not names and isinstance(told, list) and len(told) == count:
-        names = [str(name) for name in told]
+    channel_names = summary.get("ChNames")
+    if not names and isinstance(channel_names, list) and len(channel_names) == count:
+        names = [str(name) for name in channel_names]
     return tuple(Channel(name) for name in names) if len(names) == count else ()
 
 
