@@ -11,16 +11,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 from xml.sax.saxutils import quoteattr
 
 import attrs
 
 from aicsio.testing.patterns import ImageSpec, make_plane
-from aicsio.testing.segments import ByteOrder, Compression, Storage
+from aicsio.testing.segments import Storage
 from aicsio.testing.tiff_bytes import (
     ASCII,
-    COMPRESSIONS,
     LONG,
     RATIONAL,
     SHORT,
@@ -29,144 +28,12 @@ from aicsio.testing.tiff_bytes import (
     make_page,
     write_pages,
 )
+from aicsio.testing.tiff_spec import OME_TYPES, TiffSpec
 
 __all__ = ["OME_TYPES", "TiffSpec", "build", "write"]
 
-OME_TYPES: Mapping[str, str] = {
-    "bool": "bit",
-    "int8": "int8",
-    "int16": "int16",
-    "int32": "int32",
-    "uint8": "uint8",
-    "uint16": "uint16",
-    "uint32": "uint32",
-    "float32": "float",
-    "float64": "double",
-    "complex64": "complex",
-    "complex128": "double-complex",
-}
-"""numpy names of the pixel types of the OME schema (2016-06, PixelType)."""
-
-IMAGEJ_TYPES = ("uint8", "uint16", "float32")
-"""Pixel types of ImageJ stacks."""
-
 Place: TypeAlias = tuple[int, int, int, int]
 """Image, T, C, Z of a plane."""
-
-
-@attrs.frozen
-class TiffSpec:
-    """A file, or a set of them."""
-
-    images: tuple[ImageSpec, ...] = (ImageSpec(),)
-    """In file order."""
-    flavour: Literal["ome", "plain", "imagej"] = "ome"
-    """``"ome"`` with OME-XML, ``"plain"`` with no description at all, ``"imagej"`` with that of
-    ImageJ."""
-    byte_order: ByteOrder = "<"
-    """``"<"`` little endian, ``">"`` big endian."""
-    big: bool = False
-    """Whether BigTIFF."""
-    rows_per_strip: int | None = None
-    """Rows of a strip; ``None`` for one strip a plane."""
-    tile: tuple[int, int] | None = None
-    """Rows and columns of a tile, multiples of 16; ``None`` for strips."""
-    compression: Compression = "none"
-    """Name of the compression."""
-    predictor: Literal[1, 2, 3] = 1
-    """1 none; 2 horizontal, for whole numbers; 3 floating point."""
-    shuffle: int | None = None
-    """Seed of a random order of the pages, which only TiffData undo; ``None`` for the order of the
-    dimensions."""
-    tiffdata: Literal["bare", "block", "each"] = "each"
-    """OME only: one TiffData that says nothing, one for each image, or one for each plane."""
-    files: int = 1
-    """OME only: the pages are dealt out to this many files, which name each other."""
-    companion: bool = False
-    """OME only: the OME-XML is in a file of its own, ``.companion.ome``; the others say
-    ``BinaryOnly``."""
-    one_directory: bool = False
-    """ImageJ only: one directory for the whole stack, as ImageJ writes stacks of more than 4
-    GiB."""
-
-    def __attrs_post_init__(self) -> None:
-        for broken, why in _broken_rules(self):
-            if broken:
-                raise ValueError(f"no legal file: {why}")
-
-    @property
-    def pages(self) -> int:
-        """Number of planes of all images."""
-        return sum(image.planes for image in self.images)
-
-
-def _broken_rules(spec: TiffSpec) -> list[tuple[bool, str]]:
-    types = {image.dtype for image in spec.images}
-    whole = all(name.lstrip("u").startswith("int") for name in types)
-    real = all(name.startswith("float") for name in types)
-    entropy = spec.compression in {"lzw", "zlib", "deflate", "zstd"}
-    ome, imagej = spec.flavour == "ome", spec.flavour == "imagej"
-    return [
-        (not spec.images, "it needs an image"),
-        (spec.compression not in COMPRESSIONS, f"no compression is called {spec.compression!r}"),
-        (
-            spec.tile is not None and any(n < 16 or n % 16 for n in spec.tile),
-            "tiles come in multiples of 16",
-        ),
-        (spec.tile is not None and spec.rows_per_strip is not None, "strips or tiles, not both"),
-        (
-            spec.rows_per_strip is not None and spec.rows_per_strip < 1,
-            "a strip has at least one row",
-        ),
-        (
-            spec.predictor == 2 and not (whole and entropy),
-            "predictor 2 takes whole numbers and lzw, zlib or zstd",
-        ),
-        (
-            spec.predictor == 3 and not (real and entropy),
-            "predictor 3 takes real numbers and lzw, zlib or zstd",
-        ),
-        (
-            any(image.planar and image.samples == 1 for image in spec.images),
-            "one sample has no planes of its own",
-        ),
-        (ome and not types <= set(OME_TYPES), f"OME has {', '.join(OME_TYPES)}"),
-        (not ome and (spec.files > 1 or spec.companion), "only OME-TIFF comes in several files"),
-        (not 1 <= spec.files <= max(spec.pages, 1), "each file of a set holds a plane"),
-        (
-            spec.files > 1 and spec.tiffdata != "each",
-            "planes in several files need a TiffData each",
-        ),
-        (
-            spec.companion and spec.tiffdata != "each",
-            "planes beside a companion need a TiffData each",
-        ),
-        (
-            spec.shuffle is not None and (not ome or spec.tiffdata != "each"),
-            "shuffled planes need a TiffData each",
-        ),
-        (
-            ome and spec.tiffdata == "bare" and len(spec.images) > 1,
-            "a bare TiffData serves one image",
-        ),
-        (imagej and not types <= set(IMAGEJ_TYPES), f"ImageJ has {', '.join(IMAGEJ_TYPES)}"),
-        (
-            imagej and (len(spec.images) > 1 or spec.images[0].order != "XYCZT"),
-            "ImageJ has one stack, in XYCZT order",
-        ),
-        (imagej and spec.images[0].samples > 1, "colours of ImageJ are left to plain files"),
-        (imagej and spec.images[0].levels > 1, "ImageJ has no pyramids"),
-        (spec.one_directory and not imagej, "only ImageJ has one directory for many planes"),
-        (
-            spec.one_directory
-            and (
-                spec.compression != "none"
-                or spec.tile is not None
-                or spec.rows_per_strip is not None
-            ),
-            "one directory means one raw strip a plane",
-        ),
-    ]
 
 
 def write(spec: TiffSpec, folder: Path, name: str | None = None) -> Path:

@@ -3,8 +3,9 @@
 Rule kept here: bytes go to a hidden file beside the target, which takes the name only when
 everything is on the disk. Whatever ends the block early (an error, Ctrl-C) removes the hidden file
 and leaves the target as it was. A writer holds a lock on its hidden file from the moment it is made
-until it has the name, and touches no other: two writers of one target cannot take each other's file.
-A killed process leaves its hidden file without a lock; the next write of the same target removes it.
+until it has the name, and touches no other: two writers of one target cannot take each other's
+file. A killed process leaves its hidden file without a lock; the next write of the same target
+removes it.
 """
 
 import contextlib
@@ -115,8 +116,9 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
     Raises
     ------
     WriteError
-        When the path is a URL, a folder, no path of this system (a NUL, a loop of links, a name that is too long),
-        or in a folder that does not exist; when the file exists and ``overwrite`` is false.
+        When the path is a URL, a folder, no path of this system (a NUL, a loop of links, a name
+        that is too long), or in a folder that does not exist; when the file exists and
+        ``overwrite`` is false.
     """
     name = os.fsdecode(path)
     if "://" in name:
@@ -153,7 +155,10 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
 
 
 def _status(target: str) -> os.stat_result | None:
-    """Return the status of a file; ``None`` where there is none. Other errors, such as a loop, raise."""
+    """Return the status of a file.
+
+    ``None`` where there is none. Other errors, such as a loop, raise.
+    """
     try:
         return os.stat(target)
     except (FileNotFoundError, NotADirectoryError):
@@ -171,7 +176,8 @@ def replacing(target: str, *, overwrite: bool, sync: bool) -> Iterator[Output]:
     overwrite
         Whether a file that has the name by then is replaced.
     sync
-        Whether to wait for the disk, so that a power cut cannot leave the name on a file without bytes.
+        Whether to wait for the disk, so that a power cut cannot leave the name on a file without
+        bytes.
 
     Raises
     ------
@@ -326,14 +332,16 @@ def _take_name(hidden: _HiddenFile, target: str, *, overwrite: bool) -> None:
         )
     try:
         if sys.platform != "win32":
-            # Network file systems report a full disk when a descriptor is closed. The lock stays: it
+            # Network file systems report a full disk when a descriptor is closed. The lock stays:
+            # it
             # belongs to both descriptors.
             os.close(os.dup(hidden.fd))
         if overwrite or not _link(hidden.path, target):
             os.replace(hidden.path, target)
     except FileExistsError as error:
         raise WriteError(
-            f"{target!r} appeared while it was being written, and is as it was: pass overwrite=True "
+            f"{target!r} appeared while it was being written, and is as it was: pass "
+            "overwrite=True "
             "to replace it"
         ) from error
     except OSError as error:

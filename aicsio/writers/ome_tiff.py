@@ -176,6 +176,7 @@ def _write(
     target = _atomic_file.check_target(path, overwrite=options["overwrite"])
     if not handles:
         raise WriteError("there are no scenes to write: give at least one")
+    # Everything that can be refused is refused before the file is made.
     overrides = parse_overrides(options, scene_count=len(handles))
     jobs = [plan.plan_image(handles, handle, options) for handle in handles]
     for handle in handles:
@@ -320,6 +321,7 @@ def _refuse_own_source(target: str, handle: ImageHandle) -> None:
     """Raise when the target is one of the files that the pixels come from."""
     if not os.path.exists(target):
         return
+    # Links and other spellings of a path lead to the same file, so files are compared, not names.
     sources = {handle.source}
     for piece in _engine.pieces(handle.array):
         sources.update(_sources_of(piece))

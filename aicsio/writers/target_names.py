@@ -31,6 +31,7 @@ class OtherFormat:
     """A call that writes such a file; empty where the package knows none."""
 
 
+# Each call runs in a plain installation, or with the extra that its function names.
 _ARRAY_CALL = "to_dask(handle).to_zarr({path!r}) writes the pixels alone"
 _PICTURE_CALL = (
     "imageio.v3.imwrite({path!r}, to_numpy(transpose_to(handle, 'YX', ...))) writes one plane"
@@ -118,6 +119,7 @@ def other_format_of(path: str | os.PathLike[str]) -> OtherFormat | None:
     >>> other_format_of("cells.ome.tiff") is None
     True
     """
+    # "image.ome.zarr/" names a folder, and its suffix all the same.
     name = os.fsdecode(path).rstrip("/" + os.sep)
     stem, suffix = os.path.splitext(name)
     row = _FORMATS.get(suffix[1:].lower())

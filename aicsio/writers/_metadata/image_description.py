@@ -82,6 +82,7 @@ def describe_images(
         images.append(apply_overrides(image, overrides, index))
         not_kept += without_place
         first_plane += plan.plane_count
+    # Texts of other formats are large (a CZI's XML may have 700 kB), so they are kept on request.
     originals = _original_texts(handles) if overrides.original_metadata else ()
     text, illegal = ome_xml.make_ome_xml(
         [(image, plan.type_name) for image, plan in zip(images, planned, strict=True)],
@@ -160,6 +161,7 @@ def _report_texts(
     for handle in handles:
         text = handle.metadata
         is_ome = handle.format == "ome-tiff"
+        # The OME of a source is merged, unless the caller gives a document in its place.
         merged = is_ome and overrides.ome is None
         if text and not merged and text not in written_texts and handle.source not in seen:
             advice = "" if is_ome else "; original_metadata=True keeps it"

@@ -298,6 +298,7 @@ class _Merge:
 
         A region that images share is written for each.
         """
+        # A region that several images share lies differently on each of them.
         if source in self.document.regions:
             return  # the image is written twice, its regions once
         image, _ = self.document.pairs[source.number]

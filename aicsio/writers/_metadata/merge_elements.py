@@ -152,6 +152,7 @@ def copy_element(
     from lxml import etree
 
     key = defined_key(element) or referred_key(element)
+    # A reference to nothing would be invalid, or come to mean what another document calls so.
     if key is not None and key not in ids:
         lost(key)
         return None

@@ -128,6 +128,7 @@ def join(element: Tree, document: Document, source: SourceImage, image: OmeImage
 
     source_element, source_pixels = document.pairs[source.number]
     skipped = _settle_conflicts(element, image, document.images[source.number])
+    # The schema fixes the order of children, so each is put behind those of its name.
     for child in source_element:
         if name_of(child) in skipped:
             continue

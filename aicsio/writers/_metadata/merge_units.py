@@ -26,6 +26,7 @@ def units_of_images(document: Document, written: Sequence[Tree]) -> list[Tree]:
         Image elements that are written.
     """
     units = _all_units(document)
+    # lxml makes one proxy of an element as long as it is referenced, so identity tells elements apart.
     written_ids = set(map(id, written))
     unwritten = [image for image, _ in document.pairs if id(image) not in written_ids]
     emptied = _emptied_holders(units, written, unwritten)
@@ -46,6 +47,7 @@ def units_of_images(document: Document, written: Sequence[Tree]) -> list[Tree]:
     needed_ids = set(map(id, needed))
     dropped_ids = set(map(id, unneeded)) - needed_ids
     emptied_keys = {key for unit in emptied for key in merge_elements.definitions(unit)}
+    # A screen of nothing but emptied plates would be an empty frame.
     for unit in units:
         if id(unit) not in needed_ids and _holds_only(unit, emptied_keys):
             dropped_ids.add(id(unit))
@@ -57,6 +59,7 @@ def _all_units(document: Document) -> list[Tree]:
     for child in document.root:
         if name_of(child) == "StructuredAnnotations":
             units += list(child)
+        # Images are joined one by one; BinaryOnly points to a companion file, which this one is not.
         elif name_of(child) not in {"Image", "BinaryOnly"}:
             units.append(child)
     return units

@@ -53,6 +53,7 @@ def choose_folds(handle: ImageHandle, choice: ModuloChoice) -> dict[str, str]:
         letter for letter, size in dims.items() if letter not in "TCZYXS" and size != 1
     ]
     folds: dict[str, str] = {}
+    # A fold of the source is kept: its annotation describes the dimension already.
     for letter in without_place:
         into = _folded_in_source(handle, letter)
         if into is not None:

@@ -181,6 +181,7 @@ def apply_overrides(image: OmeImage, overrides: MetadataOverrides, index: int) -
     WriteError
         When the document of the caller describes an image of another size.
     """
+    # The single options override the document, so they are applied after it.
     if overrides.images:
         image = _described_by(image, overrides.images[index])
     channels = image.channels
@@ -228,12 +229,14 @@ def _described_by(image: OmeImage, document: OmeImage) -> OmeImage:
         raise WriteError(
             f"ome= says {described} of image {document.name!r}, and {written} is written"
         )
+    # Channel elements are optional in the schema: none means nothing is known of the channels.
     if len(document.channels) not in {0, len(image.channels)}:
         raise WriteError(
             f"ome= gives {len(document.channels)} Channel elements to image {document.name!r}, "
             "which has "
             f"{len(image.channels)} channels"
         )
+    # How samples are stored follows from the pixels, whatever the document states.
     samples = image.channels[0].samples
     channels = document.channels or (Channel(),) * len(image.channels)
     return attrs.evolve(

@@ -133,6 +133,7 @@ def _lay_out_levels(
     Return those of full resolution, which point to them.
     """
     full, *smaller = [_plane_directories(tail, pages, table) for pages, table in levels]
+    # OME-TIFF specification, "Sub-resolutions": SubIFDs of each full-resolution plane, largest first.
     if smaller:
         offsets_of_levels = []
         for level in smaller:
@@ -174,6 +175,7 @@ def _first_plane_apart(
         tail.entry(_Entry(Tag.SOFTWARE, FieldType.ASCII, b"aicsio\0")),
     ]
     chains = [_PlaneDirectories(described, {tag: v[:1] for tag, v in first.columns.items()})]
+    # An image of one plane has no others.
     remaining = {tag: values[1:] for tag, values in first.columns.items()}
     if any(map(len, remaining.values())):
         chains.append(_PlaneDirectories(first.entries, remaining))

@@ -100,6 +100,7 @@ def in_file_order(handle: ImageHandle, modulo: ModuloChoice = None) -> LazyArray
     unknown = [letter for letter, size in dims.items() if letter not in known_letters and size != 1]
     if unknown:
         raise DimensionError(_advise(dims, unknown))
+    # TIFF 6.0 has no image of width or height 0.
     if not handle.size:
         raise DimensionError(f"there are no pixels to write: {dims}")
     planes = modulo_axes.insert_folded(_plane_order(dims), folded)
@@ -197,6 +198,7 @@ def _plan(handle: ImageHandle, array: LazyArray, options: WriteOptions) -> Image
     height, width = array.dims["Y", "X"]
     samples = array.dims.get("S", 1)
     stored = _stored_type(array.dtype, options["dtype"])
+    # Tiles depend on the compression and on the levels, so these are decided before.
     encoder = _encoder(options, stored, samples)
     level_count = _level_count(height, width, options)
     tile = _tile_size((height, width), options, encoder, pyramid=level_count > 1)

@@ -86,6 +86,7 @@ class Pyramid:
                 )
                 if above.level + 1 < len(self._levels):
                     quarter = self._pooling.halve(complete.state, self._state_type, scratch)
+            # Written before the tile above takes its quarter: compression runs without the lock.
             self._close(complete, write(above, made))
             position, box = above, complete.last_box
 
@@ -128,6 +129,7 @@ class Pyramid:
             min(grid.width, pages.width - position.column * grid.width),
             pages.samples,
         )
+        # At the right and lower edge a tile covers one row or column of tiles below, not two.
         quarter_rows = min(2, grid_below.rows - 2 * position.row)
         quarter_columns = min(2, grid_below.columns - 2 * position.column)
         return _OpenTile(self._allocate(shape), quarter_rows * quarter_columns, box)

@@ -87,11 +87,13 @@ def write_pixels(
         file_readers.session(),
         contextlib.closing(_encode_boxes(jobs, output, tables, workers)) as results,
     ):
+        # Only this thread writes compressed segments, so that offsets follow file order.
         for image, box, segments in results:
             for segment in segments:
                 output.write_at(position, segment.data)
                 _record(tables[image], jobs[image], segment, position)
                 position += len(segment.data)
+            # Classic TIFF was requested: its offsets end here, and so does the wait for the rest.
             if limit is not None and position > limit:
                 raise WriteError(
                     f"{output.path!r} grows beyond classic TIFF ({limit:,} bytes): leave out "
@@ -202,6 +204,7 @@ def _encode_boxes(
         for job, image_tables in zip(jobs, tables, strict=True)
     ]
     tasks = _number_boxes(jobs)
+    # One box at a time needs no pool: an error or Ctrl-C then leaves no thread to wait for.
     if schedule.threads == 1 and not any(clusters):
         for task in tasks:
             writer = writers[task.image]
@@ -222,6 +225,7 @@ def _encode_boxes(
             while waiting:
                 yield _finish(waiting.popleft(), writers)
         finally:
+            # After an error nobody reads the results; a box that has begun ends by itself.
             for pending in waiting:
                 pending.cancel()
 
@@ -306,6 +310,7 @@ class _BoxWriter:
         """Write a raw segment to its place; return a compressed one, which is written in order."""
         grid = self._job.levels[position.level].grid
         segment = pad_tile(pixels, grid, lossy=self._job.lossy)
+        # A tile is a window of the box; codecs and `pwrite` take one run of bytes.
         if not segment.flags.c_contiguous:
             buffer = self._scratch().take("tile", segment.nbytes)
             copy = buffer.view(segment.dtype).reshape(segment.shape)

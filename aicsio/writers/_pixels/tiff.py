@@ -116,6 +116,7 @@ class Pages:
         pixel_bytes = self.samples * self.dtype.itemsize
         segment_bytes = self.grid.height * self.grid.width * pixel_bytes
         counts = np.full(self.grid.count, segment_bytes, np.uint64)
+        # TIFF 6.0, RowsPerStrip: the last strip may be short; tiles are always padded to full size.
         if not self.grid.tiled:
             last_rows = self.height - self.grid.height * (self.grid.rows - 1)
             counts[-1] = last_rows * self.width * pixel_bytes
@@ -127,6 +128,7 @@ class Pages:
 
 def raw_starts(images: Sequence[Pages]) -> tuple[int, ...]:
     """Return where the raw pixels of each image start, and last where those of one more would."""
+    # Each image starts aligned, so that its pixels can be memory-mapped as an array.
     sizes = (pages.count * pages.plane_bytes for pages in images)
     aligned = (size + -size % ALIGNMENT for size in sizes)
     return tuple(itertools.accumulate(aligned, initial=DATA_START))
