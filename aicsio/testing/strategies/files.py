@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aicsio.records import PixelSize
-from aicsio.testing.tiff_spec import IMAGEJ_TYPES, OME_TYPES, TiffSpec
 from aicsio.testing.patterns import DTYPES, ImageSpec, most_levels
 from aicsio.testing.strategies.images import Draw, composite
+from aicsio.testing.tiff_spec import IMAGEJ_TYPES, OME_TYPES, TiffSpec
 
 __all__ = ["image_specs", "tiff_specs"]
 
