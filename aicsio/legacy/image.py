@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from aicsio._dims.notation import UserPick
 from aicsio._engine.in_memory import show
-from aicsio.arrays import Chunks, to_dask
+from aicsio.arrays import to_dask
 from aicsio.errors import ArgumentTypeError
 from aicsio.legacy import inputs, metadata, scenes, tczyx
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
-from aicsio.legacy.reading import SceneStack, read, stack_scenes, to_labelled_xarray, use_dask
+from aicsio.legacy.reading import read, to_labelled_xarray, use_dask
+from aicsio.legacy.stacks import StackMethods
 from aicsio.legacy.warning import warn
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["AICSImage", "Dimensions", "PhysicalPixelSizes", "use_dask"]
 
 
-class AICSImage:
+class AICSImage(StackMethods):
     """An image of any format as TCZYX, with a scene and a resolution level in focus.
 
     Missing dimensions have length 1. Samples of RGB pixels are channels. Other dimensions longer
@@ -281,99 +282,9 @@ class AICSImage:
         order = dimension_order_out or tczyx.ORDER
         return to_dask(self._pick(order, kwargs), chunks=self._chunks)
 
-    def get_stack(self, **kwargs: Any) -> npt.NDArray[Any]:
-        """Read scenes into one array, with the scene as its first axis.
-
-        Parameters
-        ----------
-        select_scenes
-            Names or indices; by default all.
-        drop_non_matching_scenes
-            Whether scenes of another shape or type than the first are left out; else they raise.
-        scene_character
-            Letter of the first axis, for the xarray stacks.
-        scene_coord_values
-            For the xarray stacks: with ``"names"`` the scenes' names are coordinates.
-
-        Returns
-        -------
-        numpy.ndarray
-            The selected scenes in their order, each as TCZYX. The scene in focus stays.
-
-        Raises
-        ------
-        DimensionError
-            When scenes differ, or none is selected.
-        SceneError
-            When there is no such scene.
-        ImageTooLargeError
-            When the scenes together do not fit into the free memory.
-        """
-        return self._stack(**kwargs).to_numpy()
-
-    def get_dask_stack(self, **kwargs: Any) -> "dask.array.Array":
-        """Stack scenes as ``get_stack`` does; the pixels are read when they are computed.
-
-        Parameters
-        ----------
-        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
-            As in ``get_stack``, which raises the same errors.
-
-        Returns
-        -------
-        dask.array.Array
-            The scene is the first axis.
-        """
-        return self._stack(**kwargs).to_dask(self._chunks)
-
-    def get_xarray_stack(self, **kwargs: Any) -> "xarray.DataArray":
-        """Read scenes as ``get_stack`` does, with the coordinates of the first scene.
-
-        Parameters
-        ----------
-        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
-            As in ``get_stack``, which raises the same errors.
-
-        Returns
-        -------
-        xarray.DataArray
-            The scene is the first dimension.
-        """
-        stack = self._stack(**kwargs)
-        return stack.to_xarray(self._chunks).copy(data=stack.to_numpy())
-
-    def get_xarray_dask_stack(self, **kwargs: Any) -> "xarray.DataArray":
-        """Stack scenes as ``get_xarray_stack`` does; the pixels are read when they are computed.
-
-        Parameters
-        ----------
-        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
-            As in ``get_stack``, which raises the same errors.
-
-        Returns
-        -------
-        xarray.DataArray
-            The scene is the first dimension; the data are a dask array.
-        """
-        return self._stack(**kwargs).to_xarray(self._chunks)
-
-    # AICSImageIO spelled the options out four times; here they are checked in one place.
-    def _stack(
-        self, *, select_scenes: Sequence[str | SupportsIndex] | None = None, **kwargs: Any
-    ) -> SceneStack:
-        selected = scenes.select_scenes(self._handle, select_scenes)
-        handles = list(map(tczyx.to_tczyx, selected))
-        names = self.scenes
-        of_handles = [names[handle.scene_index] for handle in handles]
-        return stack_scenes(handles, of_handles, **kwargs)
-
     @property
     def _standard(self) -> ImageHandle:
         return tczyx.to_tczyx(self._handle)
-
-    @property
-    def _chunks(self) -> Chunks:
-        return scenes.chunks_of_letters(self._chunk_letters)
 
     def _pick(self, order: str, picks: Mapping[str, UserPick]) -> ImageHandle:
         letters = tczyx.extra_letters(self._handle.dims, order, picks)

@@ -1,0 +1,117 @@
+"""The four ``get_*stack`` methods of ``AICSImage``.
+
+Rule kept here: a stack is made of handles of the scenes; the scene in focus stays.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy.typing as npt
+
+from aicsio.arrays import Chunks
+from aicsio.legacy import scenes, tczyx
+from aicsio.legacy.reading import SceneStack, stack_scenes
+from aicsio.records import ImageHandle
+
+if TYPE_CHECKING:
+    import dask.array
+    import xarray
+
+__all__ = ["StackMethods"]
+
+
+class StackMethods:
+    """Methods that stack scenes, for ``AICSImage`` alone."""
+
+    _handle: ImageHandle
+    _chunk_letters: str | None
+
+    @property
+    def _chunks(self) -> Chunks:
+        return scenes.chunks_of_letters(self._chunk_letters)
+
+    def get_stack(self, **kwargs: Any) -> npt.NDArray[Any]:
+        """Read scenes into one array, with the scene as its first axis.
+
+        Parameters
+        ----------
+        select_scenes
+            Names or indices; by default all.
+        drop_non_matching_scenes
+            Whether scenes of another shape or type than the first are left out; else they raise.
+        scene_character
+            Letter of the first axis, for the xarray stacks.
+        scene_coord_values
+            For the xarray stacks: with ``"names"`` the scenes' names are coordinates.
+
+        Returns
+        -------
+        numpy.ndarray
+            The selected scenes in their order, each as TCZYX. The scene in focus stays.
+
+        Raises
+        ------
+        DimensionError
+            When scenes differ, or none is selected.
+        SceneError
+            When there is no such scene.
+        ImageTooLargeError
+            When the scenes together do not fit into the free memory.
+        """
+        return self._stack(**kwargs).to_numpy()
+
+    def get_dask_stack(self, **kwargs: Any) -> "dask.array.Array":
+        """Stack scenes as ``get_stack`` does; the pixels are read when they are computed.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
+            As in ``get_stack``, which raises the same errors.
+
+        Returns
+        -------
+        dask.array.Array
+            The scene is the first axis.
+        """
+        return self._stack(**kwargs).to_dask(self._chunks)
+
+    def get_xarray_stack(self, **kwargs: Any) -> "xarray.DataArray":
+        """Read scenes as ``get_stack`` does, with the coordinates of the first scene.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
+            As in ``get_stack``, which raises the same errors.
+
+        Returns
+        -------
+        xarray.DataArray
+            The scene is the first dimension.
+        """
+        stack = self._stack(**kwargs)
+        return stack.to_xarray(self._chunks).copy(data=stack.to_numpy())
+
+    def get_xarray_dask_stack(self, **kwargs: Any) -> "xarray.DataArray":
+        """Stack scenes as ``get_xarray_stack`` does; the pixels are read when they are computed.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes, scene_character, scene_coord_values
+            As in ``get_stack``, which raises the same errors.
+
+        Returns
+        -------
+        xarray.DataArray
+            The scene is the first dimension; the data are a dask array.
+        """
+        return self._stack(**kwargs).to_xarray(self._chunks)
+
+    # AICSImageIO spelled the options out four times; here they are checked in one place.
+    def _stack(
+        self, *, select_scenes: Sequence[str | SupportsIndex] | None = None, **kwargs: Any
+    ) -> SceneStack:
+        selected = scenes.select_scenes(self._handle, select_scenes)
+        handles = list(map(tczyx.to_tczyx, selected))
+        names = scenes.scene_names(self._handle)
+        of_handles = [names[handle.scene_index] for handle in handles]
+        return stack_scenes(handles, of_handles, **kwargs)
