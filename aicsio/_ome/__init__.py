@@ -1,1 +1,1 @@
-"""OME-XML, its schema and its units, to and from records. Imports `records`."""
+"""OME-XML: its text, schema, units, dates and images, as records. Imports `errors` and `records`."""

@@ -5,6 +5,7 @@ the rule of records: the layout keeps a reference to the caller's array. It comp
 dask array by its token.
 """
 
+import math
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -69,16 +70,16 @@ class ArrayLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Yield one piece: the window itself."""
-        starts = tuple(
-            index * size + part.start
-            for index, size, part in zip(block, self.block_shape, window, strict=True)
-        )
-        shape = tuple(part.stop - part.start for part in window)
-        origin = (0,) * len(shape)
+        starts: list[int] = []
+        extent: list[int] = []
+        for index, size, part in zip(block, self.block_shape, window, strict=True):
+            starts.append(index * size + part.start)
+            extent.append(part.stop - part.start)
+        # The function cuts the window itself, so the piece is taken whole.
+        shape, origin = tuple(extent), (0,) * len(extent)
+        arguments = (self.held, tuple(starts), shape)
         selection = Selection(origin, shape, origin)
-        yield Computed(
-            "aicsio.formats.arrays:take", (self.held, starts, shape), shape, self.dtype, selection
-        )
+        yield Computed("aicsio.formats.arrays:take", arguments, shape, self.dtype, selection)
 
 
 def _token(array: Any) -> str:
@@ -147,16 +148,17 @@ def _name_axes(array: Any, dims: str | None) -> Dims:
         raise DimensionError(
             f"dims={letters!r} names {len(letters)} axes, but the array has shape {array.shape}"
         )
-    # dask gives NaN, which is unequal to itself, for the length of a selection by a mask.
-    if any(size != size for size in array.shape):  # noqa: PLR0124
+    # dask gives NaN for the length of a selection by a mask; a sum with it is NaN.
+    if math.isnan(sum(array.shape)):
         raise DimensionError(
             f"the array has unknown sizes {array.shape}: call its compute_chunk_sizes() first"
         )
-    return Dims(letters, tuple(int(size) for size in array.shape))
+    return Dims(letters, tuple(map(int, array.shape)))
 
 
 def _make_scene(array: Any, stored: Dims, name: str) -> Scene:
     dtype = np.dtype(array.dtype)
+    # Objects, texts and dates have no place in memory that pixels could be copied to.
     if dtype.kind not in "biufc":
         raise ArgumentTypeError(f"pixels of type {dtype} cannot be an image: give numbers")
     chunks = getattr(array, "chunks", None)
@@ -166,6 +168,7 @@ def _make_scene(array: Any, stored: Dims, name: str) -> Scene:
         held = ArrayRef(array, _token(array))
     else:
         blocks = tuple(max(1, size) for size in stored.shape)
+        # The pixels of a numpy array may change: no name follows from its content.
         held = ArrayRef(array, uuid.uuid4().hex)
     layout = ArrayLayout(held, stored.shape, blocks, dtype)
     channel = Channel(samples=stored.get("S", 1))

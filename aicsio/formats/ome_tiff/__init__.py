@@ -115,6 +115,7 @@ class _SetReader:
         """Describe all scenes; ``diagnostics`` are those of the file with the metadata."""
         self.diagnostics += diagnostics
         document = self.metadata.document
+        # In file order: images without TiffData take the pages that earlier ones left.
         for image in document.images:
             self._read_image(image)
         if self.first_error is not None and not any(scene.levels for scene in self.scenes):

@@ -93,15 +93,17 @@ def inline_array(
         Its BinData elements, in order.
     """
     shape = image.sizes.shape[:-2]
-    schemes = {(block.compression, block.big_endian) for block in blocks}
     type_name = TYPES.get(image.pixel_type or "")
-    if len(blocks) != math.prod(shape) or len(schemes) != 1 or type_name is None:
+    # One layout has one codec: elements of different compressions cannot be one array.
+    offsets, counts, compressions, byte_orders = zip(*blocks, strict=True) if blocks else ((),) * 4
+    is_uniform = len(set(compressions)) == len(set(byte_orders)) == 1
+    if len(blocks) != math.prod(shape) or not is_uniform or type_name is None:
         message = (
             f"{len(blocks)} BinData elements of {image.pixel_type} for {math.prod(shape)} planes "
             "are not read"
         )
         return None, [Diagnostic("ome-bin-data", message, image.name)]
-    compression, big_endian = next(iter(schemes))
+    compression, big_endian = compressions[0], byte_orders[0]
     if compression not in _CODECS:
         message = f"compression {compression[:40]!r} is not known"
         return None, [Diagnostic("ome-bin-data", message, image.name)]
@@ -112,8 +114,8 @@ def inline_array(
         grid=SegmentGrid(plane[:3], clipped=True, planar=False, width=1),
         dtype=dtype,
         codecs=_CODECS[compression],
-        offsets=PackedIntegers.pack(np.array([block.offset for block in blocks], np.uint64)),
-        counts=PackedIntegers.pack(np.array([block.nbytes for block in blocks], np.uint64)),
+        offsets=PackedIntegers.pack(np.array(offsets, np.uint64)),
+        counts=PackedIntegers.pack(np.array(counts, np.uint64)),
     )
     axes = (False, False)
     layout = TiffLayout(

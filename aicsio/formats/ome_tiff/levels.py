@@ -56,7 +56,7 @@ def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[D
         planes = np.flatnonzero((table.table_of == number) & (table.page_of >= 0))
         sub_ifds = [page_table.sub_ifds.get(page, ()) for page in table.page_of[planes].tolist()]
         # A level of some planes only would show the others black.
-        if any(len(offsets) <= level for offsets in sub_ifds):
+        if min(map(len, sub_ifds), default=0) <= level:
             return None, diagnostics
         with open_tiff(page_table.source) as (file, _):
             small, more = read_page_table_at(file, [offsets[level] for offsets in sub_ifds])

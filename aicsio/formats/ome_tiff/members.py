@@ -44,6 +44,7 @@ class Members:
         if metadata.page_table is not None:
             self._number_of_uri[metadata.page_table.source.uri] = 0
         self._source_of_uuid: dict[str, Source] | None = None
+        # Most sets name a few files in thousands of elements: each name is looked for once.
         references = {
             (entry.uuid, entry.file_name)
             for image in self.document.images
@@ -159,6 +160,7 @@ class Members:
         """
         neighbours = readers.neighbours(self.base)
         names = [name for name in neighbours if name.lower().endswith(TIFF_SUFFIXES)]
+        # Names of OME-TIFF come first: the list is cut at its end.
         names.sort(key=lambda name: not name.lower().endswith(OME_SUFFIXES))
         source_of_uuid: dict[str, Source] = {}
         for name in names[:MOST_NEIGHBOURS]:

@@ -29,19 +29,20 @@ def split_mixed(
     # Nearly every image has pages of one structure in one file: nothing is to be compared.
     if sum(len(page_table.segment_tables) for page_table in table.page_tables) < 2:
         return [(image, table)], []
-    look_of, looks = _look_of_planes(table)
-    if len(looks) < 2:
-        return [(image, table)], []
+    look_of = _look_of_planes(table)
     groups = _group_channels(table, look_of)
     if groups is None:
         return [(image, table)], []
-    parts = [_take_channels(image, table, channels) for channels in groups]
-    names = ", ".join(part.name or "" for part, _ in parts)
-    message = f"the pages of its channels differ: they are {len(parts)} scenes, {names}"
+    parts, names = [], []
+    for channels in groups:
+        part, part_table = _take_channels(image, table, channels)
+        parts.append((part, part_table))
+        names.append(part.name or "")
+    message = f"the pages of its channels differ: they are {len(parts)} scenes, {', '.join(names)}"
     return parts, [Diagnostic("ome-mixed-pages", message[:300], image.name)]
 
 
-def _look_of_planes(table: PlaneTable) -> tuple[Integers, list[object]]:
+def _look_of_planes(table: PlaneTable) -> Integers:
     """Number the different structures of pages; -1 for planes that are missing."""
     looks: dict[object, int] = {}
     look_of = np.full(len(table.page_of), -1, np.int64)
@@ -56,8 +57,7 @@ def _look_of_planes(table: PlaneTable) -> tuple[Integers, list[object]]:
         # -1 marks pages that cannot be used: they are blank whatever the others look like.
         kinds = page_table.segment_table_of[table.page_of[planes]]
         look_of[planes] = np.where(kinds < 0, -1, np.array(number_of_kind, np.int64)[kinds])
-    present = set(np.unique(look_of).tolist()) - {-1}
-    return look_of, [look for look, number in looks.items() if number in present]
+    return look_of
 
 
 def _look(kind: PageStructure) -> object:
@@ -82,7 +82,7 @@ def _group_channels(table: PlaneTable, look_of: Integers) -> list[tuple[int, ...
         # A channel without pages stays with those before it.
         group = look if look >= 0 else next(reversed(groups), 0)
         groups.setdefault(group, []).append(channel)
-    return [tuple(channels) for channels in groups.values()] if len(groups) > 1 else None
+    return list(map(tuple, groups.values())) if len(groups) > 1 else None
 
 
 def _take_channels(

@@ -118,8 +118,10 @@ def locate_planes(
     letters = image.order[:-2]
     sizes = {"Z": image.sizes.Z, "C": channel_count, "T": image.sizes.T}
     shape = tuple(sizes[letter] for letter in letters)
-    used_tables = {number for number in numbers if number is not None}
-    page_count = sum(len(members.page_tables[number]) for number in used_tables)
+    page_count = 0
+    for number in set(numbers):
+        if number is not None:
+            page_count += len(members.page_tables[number])
     allowance.take(image, math.prod(shape), page_count + len(entries))
 
     runs = []
@@ -222,6 +224,7 @@ def _first_plane(
 
 def _channel_of(image: OmeImage, first_c: int, channel_count: int) -> int:
     """Return the channel that FirstC means: some writers count samples there, as SizeC does."""
+    # Channels of 3, 1 and 1 samples begin at 0, 3 and 4 when samples are counted.
     declared = declared_samples(image)
     if first_c < channel_count:
         return first_c
@@ -253,6 +256,7 @@ def _fill_table(
     total = math.prod(shape)
     table_of, page_of = np.zeros(total, np.int64), np.full(total, -1, np.int64)
     # A set may have thousands of files and images: each image keeps those that it uses.
+    used: list[PageTable] = []
     index_of: dict[int, int] = {}
     last = -1
     for run in runs:
@@ -261,8 +265,10 @@ def _fill_table(
         if run.first_page < 0 or count <= 0:
             continue
         planes = slice(run.first_plane, run.first_plane + count)
-        table_of[planes] = index_of.setdefault(run.number, len(index_of))
+        if run.number not in index_of:
+            index_of[run.number] = len(used)
+            used.append(page_tables[run.number])
+        table_of[planes] = index_of[run.number]
         page_of[planes] = np.arange(run.first_page, run.first_page + count)
         last = max(last, run.first_page + count - 1)
-    used = tuple(page_tables[number] for number in index_of)
-    return PlaneTable(letters, shape, used, table_of, page_of, kind, last)
+    return PlaneTable(letters, shape, tuple(used), table_of, page_of, kind, last)

@@ -129,6 +129,7 @@ def show_samples_as_channels(array: LazyArray, order: str) -> LazyArray:
         Letters of the image, slowest first.
     """
     stored = array.stored
+    # Channels of several pages, each of several samples: both axes become one.
     if "C" in stored:
         return fold_samples(array, order)
     # An axis of samples alone is renamed: its pixels are read as they lie.

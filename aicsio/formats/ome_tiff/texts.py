@@ -146,16 +146,18 @@ def _candidates(source: Source, name: str) -> list[tuple[Source, bool]]:
     parts = split_name(name)
     if parts is None:
         return []
-    files = [
-        (readers.file_below(source, "/".join(tail)), False)
-        for tail in tails_of(parts)[-MOST_TAILS:]
-    ]
+    candidates = []
+    for tail in tails_of(parts)[-MOST_TAILS:]:
+        below = readers.file_below(source, "/".join(tail))
+        if below is not None:
+            candidates.append((below, False))
     # Members that were moved into a folder of their own, and names that begin with "..".
     for up in range(1, FOLDERS_UP + 1):
-        files.append((readers.file_below(source, "/".join(parts), parents=up), True))
-        if files[-1][0] is not None:
+        above = readers.file_below(source, "/".join(parts), parents=up)
+        if above is not None:
+            candidates.append((above, True))
             break
-    return [(file, must_name_us) for file, must_name_us in files if file is not None]
+    return candidates
 
 
 def _read_metadata(companion: Source, member: Source) -> Metadata:
