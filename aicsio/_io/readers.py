@@ -8,18 +8,17 @@ import contextlib
 import functools
 import io
 import os
-import stat
-import threading
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from aicsio._io.local_files import LocalReader, SeekingReader, WatchedFile, open_local
 from aicsio._io.pool import LINGER_SECONDS, borrow, open_count, session
 from aicsio._io.ranges import Buffer, Span, check_inside, coalesce
 from aicsio._io.remote import RemoteReader, serves_many
 from aicsio._io.remote_file import RemoteFile
 from aicsio._io.requests import changed_error
 from aicsio._io.sources import file_below, folder_error, identify, neighbours, sibling
-from aicsio.errors import AicsioError, SourceChangedError, SourceError, SourceNotFoundError
+from aicsio.errors import AicsioError
 from aicsio.records import Source
 
 __all__ = [
@@ -42,17 +41,6 @@ __all__ = [
     "session",
     "sibling",
 ]
-
-# Buffers of one ``preadv``: POSIX allows 16 at least, Linux and macOS 1024 (IOV_MAX).
-_MAX_BUFFERS = 512
-_OPEN_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    # Without it, opening a named pipe that took the place of the file waits for a writer. Regular
-    # files ignore it.
-    | getattr(os, "O_NONBLOCK", 0)
-)
 
 
 @runtime_checkable
@@ -102,101 +90,6 @@ class BinaryFile(Protocol):
         """Close the file."""
 
 
-class _LocalReader:
-    """One file descriptor read with ``preadv``, which has no position and so needs no lock.
-
-    Not a record: it lives while the file is open.
-    """
-
-    remote = False
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._fd = _open_descriptor(source.uri)
-        if not self.is_same():
-            os.close(self._fd)
-            raise changed_error(source)
-
-    def is_same(self) -> bool:
-        return _matches(self._source, os.fstat(self._fd))
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        check_inside(self._source, offset, nbytes)
-        data = b""
-        while len(data) < nbytes:
-            position = offset + len(data)
-            try:
-                part = os.pread(self._fd, nbytes - len(data), position)
-            except OSError as error:
-                raise _read_error(self._source, offset, error) from error
-            if not part:
-                raise _truncated_error(self._source, position)
-            # A read rarely comes in parts, so the usual one is not copied.
-            data = data + part if data else part
-        return data
-
-    def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
-        pending = [buffer for buffer in buffers if buffer.nbytes]
-        check_inside(self._source, offset, sum(buffer.nbytes for buffer in pending))
-        while pending:
-            try:
-                count = os.preadv(self._fd, pending[:_MAX_BUFFERS], offset)
-            except OSError as error:
-                raise _read_error(self._source, offset, error) from error
-            if count == 0:
-                raise _truncated_error(self._source, offset)
-            offset += count
-            while pending and count >= pending[0].nbytes:
-                count -= pending.pop(0).nbytes
-            if count:
-                pending[0] = pending[0].cast("B")[count:]
-
-    def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
-        return [self.read(offset, nbytes) for offset, nbytes in spans]
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-
-class _SeekingReader:
-    """One file object and a lock, for systems without ``preadv``. Not a record: it lives while the
-    file is open.
-    """
-
-    remote = False
-
-    def __init__(self, source: Source, file: BinaryIO) -> None:
-        self._source = source
-        self._file = file
-        self._lock = threading.Lock()
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        check_inside(self._source, offset, nbytes)
-        with self._lock:
-            try:
-                self._file.seek(offset)
-                data = self._file.read(nbytes)
-            except OSError as error:
-                raise _read_error(self._source, offset, error) from error
-        if len(data) < nbytes:
-            raise _truncated_error(self._source, offset + len(data))
-        return data
-
-    def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
-        for buffer in buffers:
-            buffer.cast("B")[:] = self.read(offset, buffer.nbytes)
-            offset += buffer.nbytes
-
-    def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
-        return [self.read(offset, nbytes) for offset, nbytes in spans]
-
-    def is_same(self) -> bool:
-        return _matches(self._source, os.fstat(self._file.fileno()))
-
-    def close(self) -> None:
-        self._file.close()
-
-
 class _BytesReader:
     """Slices of bytes that the caller handed over. Not a record: it lives for one read."""
 
@@ -225,47 +118,6 @@ class _BytesReader:
         """Nothing is open."""
 
 
-def _matches(source: Source, status: os.stat_result) -> bool:
-    """Whether an open file has the size and time of change of the source."""
-    if source.fingerprint is None:
-        return True
-    return (status.st_size, str(status.st_mtime_ns)) == (source.size, source.fingerprint)
-
-
-def _read_error(source: Source, offset: int, error: OSError) -> SourceError:
-    return SourceError(f"cannot read {source.uri!r} at byte {offset}: {error.strerror or error}")
-
-
-def _truncated_error(source: Source, offset: int) -> SourceChangedError:
-    return SourceChangedError(
-        f"{source.uri!r} ends at byte {offset}, it had {source.size} when it was opened: "
-        "call open_image on it again"
-    )
-
-
-def _open_descriptor(path: str) -> int:
-    """Open a regular file.
-
-    Raises
-    ------
-    SourceNotFoundError
-        When it was deleted after it was opened as an image.
-    SourceError
-        When the system refuses, or a folder, pipe or device has taken its place.
-    """
-    try:
-        descriptor = os.open(path, _OPEN_FLAGS)
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"there is no file {path!r} any more") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SourceError(f"cannot open {path!r}: {reason}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SourceError(f"{path!r} is no regular file any more")
-    return descriptor
-
-
 def _open_reader(source: Source) -> Reader:
     if source.folder:
         raise folder_error(source.uri)
@@ -274,8 +126,8 @@ def _open_reader(source: Source) -> Reader:
     if not source.local:
         return RemoteReader(source)
     if hasattr(os, "preadv"):
-        return _LocalReader(source)
-    return _SeekingReader(source, _open_local(source))
+        return LocalReader(source)
+    return SeekingReader(source, open_local(source))
 
 
 def open_binary(source: Source) -> BinaryFile:
@@ -292,34 +144,7 @@ def open_binary(source: Source) -> BinaryFile:
         return io.BytesIO(source.content)
     if not source.local:
         return io.BufferedReader(RemoteFile(source), 1 << 16)
-    return io.BufferedReader(_WatchedFile(source))
-
-
-class _WatchedFile(io.FileIO):
-    """A file for a library, which raises once the file is overwritten. Not a record: it is open."""
-
-    def __init__(self, source: Source) -> None:
-        # Through an opener the file keeps its path as ``name``, by which libraries guess formats.
-        super().__init__(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
-        self._source = source
-
-    def readinto(self, buffer: Any, /) -> int:
-        count = super().readinto(buffer)
-        self._check()
-        return count or 0
-
-    def readall(self) -> bytes:
-        data = super().readall()
-        self._check()
-        return data or b""
-
-    def _check(self) -> None:
-        if not _matches(self._source, os.fstat(self.fileno())):
-            raise changed_error(self._source)
-
-
-def _open_local(source: Source) -> BinaryIO:
-    return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
+    return io.BufferedReader(WatchedFile(source))
 
 
 def read_head(source: Source, nbytes: int) -> bytes:

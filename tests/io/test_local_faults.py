@@ -26,7 +26,7 @@ from aicsio import (
     to_dask,
     to_numpy,
 )
-from aicsio._io import readers
+from aicsio._io import local_files
 from aicsio._io.readers import identify, lend, one_reader_at_a_time, open_binary
 from aicsio.testing.lif import LifImage, build_lif
 
@@ -99,7 +99,7 @@ def test_so_does_one_that_a_library_reads(
         self._check()
         return count
 
-    monkeypatch.setattr(readers._WatchedFile, "readinto", checked)
+    monkeypatch.setattr(local_files.WatchedFile, "readinto", checked)
     with pytest.raises(SourceChangedError, match="call open_image on it again"):
         to_numpy(handle)
 

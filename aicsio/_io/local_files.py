@@ -1,0 +1,207 @@
+"""Local files: one descriptor a file, opened without waiting, checked for changes.
+
+Rule kept here: only a regular file is opened, and a read ends with the bytes of the version that
+was indexed, or raises one of our errors.
+
+Source of the facts: POSIX ``open`` (a named pipe waits for a writer unless O_NONBLOCK is set) and
+``preadv``.
+"""
+
+import io
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+from aicsio._io.ranges import Buffer, Span, check_inside
+from aicsio._io.requests import changed_error
+from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
+from aicsio.records import Source
+
+# Buffers of one ``preadv``: POSIX allows 16 at least, Linux and macOS 1024 (IOV_MAX).
+_MAX_BUFFERS = 512
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    # Without it, opening a named pipe that took the place of the file waits for a writer. Regular
+    # files ignore it.
+    | getattr(os, "O_NONBLOCK", 0)
+)
+
+
+class LocalReader:
+    """One file descriptor read with ``preadv``, which has no position and so needs no lock.
+
+    Not a record: it lives while the file is open.
+    """
+
+    remote = False
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._fd = _open_descriptor(source.uri)
+        if not self.is_same():
+            os.close(self._fd)
+            raise changed_error(source)
+
+    def is_same(self) -> bool:
+        """Whether the file is unchanged."""
+        return _matches(self._source, os.fstat(self._fd))
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return exactly ``nbytes`` bytes."""
+        check_inside(self._source, offset, nbytes)
+        data = b""
+        while len(data) < nbytes:
+            position = offset + len(data)
+            try:
+                part = os.pread(self._fd, nbytes - len(data), position)
+            except OSError as error:
+                raise _read_error(self._source, offset, error) from error
+            if not part:
+                raise _truncated_error(self._source, position)
+            # A read rarely comes in parts, so the usual one is not copied.
+            data = data + part if data else part
+        return data
+
+    def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
+        """Fill the buffers, one after the other, from consecutive bytes."""
+        pending = [buffer for buffer in buffers if buffer.nbytes]
+        check_inside(self._source, offset, sum(buffer.nbytes for buffer in pending))
+        while pending:
+            try:
+                count = os.preadv(self._fd, pending[:_MAX_BUFFERS], offset)
+            except OSError as error:
+                raise _read_error(self._source, offset, error) from error
+            if count == 0:
+                raise _truncated_error(self._source, offset)
+            offset += count
+            while pending and count >= pending[0].nbytes:
+                count -= pending.pop(0).nbytes
+            if count:
+                pending[0] = pending[0].cast("B")[count:]
+
+    def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
+        """Return the bytes of many spans."""
+        return [self.read(offset, nbytes) for offset, nbytes in spans]
+
+    def close(self) -> None:
+        """Return the file to the operating system."""
+        os.close(self._fd)
+
+
+class SeekingReader:
+    """One file object and a lock, for systems without ``preadv``. Not a record: it lives while the
+    file is open.
+    """
+
+    remote = False
+
+    def __init__(self, source: Source, file: BinaryIO) -> None:
+        self._source = source
+        self._file = file
+        self._lock = threading.Lock()
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return exactly ``nbytes`` bytes."""
+        check_inside(self._source, offset, nbytes)
+        with self._lock:
+            try:
+                self._file.seek(offset)
+                data = self._file.read(nbytes)
+            except OSError as error:
+                raise _read_error(self._source, offset, error) from error
+        if len(data) < nbytes:
+            raise _truncated_error(self._source, offset + len(data))
+        return data
+
+    def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
+        """Fill the buffers, one after the other, from consecutive bytes."""
+        for buffer in buffers:
+            buffer.cast("B")[:] = self.read(offset, buffer.nbytes)
+            offset += buffer.nbytes
+
+    def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
+        """Return the bytes of many spans."""
+        return [self.read(offset, nbytes) for offset, nbytes in spans]
+
+    def is_same(self) -> bool:
+        """Whether the file is unchanged."""
+        return _matches(self._source, os.fstat(self._file.fileno()))
+
+    def close(self) -> None:
+        """Return the file to the operating system."""
+        self._file.close()
+
+
+def _matches(source: Source, status: os.stat_result) -> bool:
+    """Whether an open file has the size and time of change of the source."""
+    if source.fingerprint is None:
+        return True
+    return (status.st_size, str(status.st_mtime_ns)) == (source.size, source.fingerprint)
+
+
+def _read_error(source: Source, offset: int, error: OSError) -> SourceError:
+    return SourceError(f"cannot read {source.uri!r} at byte {offset}: {error.strerror or error}")
+
+
+def _truncated_error(source: Source, offset: int) -> SourceChangedError:
+    return SourceChangedError(
+        f"{source.uri!r} ends at byte {offset}, it had {source.size} when it was opened: "
+        "call open_image on it again"
+    )
+
+
+def _open_descriptor(path: str) -> int:
+    """Open a regular file.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When it was deleted after it was opened as an image.
+    SourceError
+        When the system refuses, or a folder, pipe or device has taken its place.
+    """
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except FileNotFoundError as error:
+        raise SourceNotFoundError(f"there is no file {path!r} any more") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"cannot open {path!r}: {reason}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SourceError(f"{path!r} is no regular file any more")
+    return descriptor
+
+
+class WatchedFile(io.FileIO):
+    """A file for a library, which raises once the file is overwritten. Not a record: it is open."""
+
+    def __init__(self, source: Source) -> None:
+        # Through an opener the file keeps its path as ``name``, by which libraries guess formats.
+        super().__init__(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
+        self._source = source
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer as far as the file goes."""
+        count = super().readinto(buffer)
+        self._check()
+        return count or 0
+
+    def readall(self) -> bytes:
+        """Return the rest of the file."""
+        data = super().readall()
+        self._check()
+        return data or b""
+
+    def _check(self) -> None:
+        if not _matches(self._source, os.fstat(self.fileno())):
+            raise changed_error(self._source)
+
+
+def open_local(source: Source) -> BinaryIO:
+    """Open a regular file as a file object."""
+    return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
