@@ -87,6 +87,7 @@ def _make_entry(block: Block, position: int) -> bytes:
     """Make the directory entry of a subblock (section 3.2)."""
     height, width = block.pixels.shape[:2]
     full_height, full_width = block.size or (height, width)
+    # Samples of one pixel are part of its type, not a dimension.
     samples = block.pixels.shape[2] if block.pixels.ndim == 3 else 1
     pyramid_type = block.pyramid_type
     if pyramid_type is None:
@@ -176,6 +177,7 @@ def write_czi(
             return write_czi(file, blocks, metadata, attachments, file_part=file_part)
     out = _SegmentWriter(where)
     out.append(b"ZISRAWFILE", [bytes(512)])
+    # The directory comes after the subblocks, whose positions it holds.
     entries = [_write_block(out, block) for block in blocks]
     entry_count = struct.pack("<i124x", len(entries))
     directory_at = out.append(b"ZISRAWDIRECTORY", [entry_count, *entries])
@@ -189,6 +191,7 @@ def write_czi(
     if attachment_entries:
         count = struct.pack("<i252x", len(attachment_entries))
         attachments_at = out.append(b"ZISRAWATTDIR", [count, *attachment_entries])
+    # A fixed identifier: the same call writes the same bytes.
     guid = uuid.UUID(int=0xC21).bytes_le
     # Section 2.2: version 1.0, two reserved, two identifiers, file part, positions, update pending.
     head = struct.pack(
@@ -196,6 +199,7 @@ def write_czi(
         *(1, 0, 0, 0, guid, guid, file_part),
         *(directory_at, metadata_at, 0, attachments_at),
     )
+    # The header is the first segment; its positions are known only now.
     out.file.seek(32)
     out.file.write(head)
     return out.position
@@ -209,6 +213,7 @@ def _write_block(out: _SegmentWriter, block: Block) -> bytes:
         pixels = np.concatenate([pixels, *block.more_planes])
     data = ENCODERS[block.compression](pixels)
     sizes = struct.pack("<iiq", len(block.metadata), len(block.attachment), len(data))
+    # Section 2.4: metadata begin at byte 256 unless the entry is longer.
     head = (sizes + entry).ljust(256, b"\0")
     out.append(b"ZISRAWSUBBLOCK", [head, block.metadata, data, block.attachment])
     return entry
@@ -279,6 +284,7 @@ def metadata_xml(
     >>> 'Name="DAPI"' in metadata_xml(channels=["DAPI"])
     True
     """
+    # ZEN stores metres.
     items = "".join(
         f'<Distance Id="{letter}"><Value>{value / 1e6!r}</Value></Distance>'
         for letter, value in (pixel_size or {}).items()
@@ -360,6 +366,7 @@ def blocks_of(
     >>> [block.start for block in blocks_of(np.zeros((2, 4, 5)), "CYX")]
     [{'C': 0, 'Y': 0, 'X': 0}, {'C': 1, 'Y': 0, 'X': 0}]
     """
+    # Here S means samples of a pixel; the dimension S of a CZI is the scene.
     frame_ndim = 3 if dims.endswith("S") else 2
     letters = dims[: len(dims) - frame_ndim]
     for index in np.ndindex(*pixels.shape[: len(letters)]):
@@ -371,10 +378,12 @@ def blocks_of(
             height, width = tile or plane.shape[:2]
             part = np.ascontiguousarray(plane[y : y + height, x : x + width])
             start = {**position, "Y": origin[0] + y, "X": origin[1] + x}
+            # M numbers the tiles of a plane; a later one covers an earlier one.
             if tile is not None:
                 start["M"] = m
             yield Block(part, start, compression=compression)
         for level in range(1, levels):
+            # Every n-th pixel, not means: a test compares levels exactly.
             factor = step**level
             small = np.ascontiguousarray(plane[::factor, ::factor])
             start = {**position, "Y": origin[0], "X": origin[1]}

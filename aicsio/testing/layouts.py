@@ -159,6 +159,7 @@ def store_array(
     content, offsets, counts = bytearray(b"\xee" * 7), [], []
     for block in np.ndindex(*_grid_shape(pixels.shape, blocks)):
         window = tuple(slice(i * b, (i + 1) * b) for i, b in zip(block, blocks, strict=True))
+        # Blocks at an edge are stored short, not padded: the other case is that of TIFF tiles.
         chunk = _store_block(pixels[window], kind, axes, flips)
         offsets.append(len(content))
         counts.append(len(chunk))
@@ -181,6 +182,7 @@ def _store_block(
     part: npt.NDArray[Any], kind: Kind, axes: tuple[int, ...], flips: tuple[bool, ...]
 ) -> bytes:
     if kind == "deflate":
+        # Level 1: a test reads the bytes once.
         return zlib.compress(part.tobytes(), 1)
     directions = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
     return part[directions].transpose(axes).tobytes()
@@ -216,6 +218,7 @@ def relocate(array: LazyArray, source: object) -> LazyArray:
     >>> relocate(array, "pixels.raw").shape
     (4, 4)
     """
+    # Offsets stay, as the other source holds the same bytes.
     layout = attrs.evolve(cast("GridLayout", array.layout), source=readers.identify(source))
     return attrs.evolve(array, layout=layout)
 
@@ -271,5 +274,6 @@ def make_handle(*levels: LazyArray, name: str = "Image:0") -> ImageHandle:
     first = levels[0].stored
     channels = (Channel(samples=first.get("S", 1)),) * first.get("C", 1)
     in_memory = Source("memory:layout", local=False, content=b"")
+    # A layout of another test may have no source of its own.
     source = getattr(levels[0].layout, "source", in_memory)
     return ImageHandle(source, "test", Contents((Scene(name, levels, channels),)), 0, 0, levels[0])

@@ -55,5 +55,6 @@ def transpose_array(
     added = [letter for letter in order if letter not in dims]
     # Fails unless each dropped axis has length 1.
     pixels = pixels.reshape([1] * len(added) + [sizes[letter] for letter in kept])
+    # New axes stand in front; the transpose below puts them where the order wants them.
     letters = [*added, *kept]
     return pixels.transpose([letters.index(letter) for letter in order])

@@ -119,6 +119,7 @@ def most_levels(rows: int, columns: int) -> int:
     (1, 4)
     """
     # Halves are rounded up: 5, 3, 2, 1.
+    # As many halvings as the longer side has binary digits.
     return (max(rows, columns) - 1).bit_length() + 1
 
 

@@ -121,6 +121,7 @@ def _difference_float_bytes(block: Pixels) -> npt.NDArray[np.uint8]:
     big_endian = np.ascontiguousarray(block, block.dtype.newbyteorder(">"))
     by_value = big_endian.reshape(rows, columns * samples, 1).view(np.uint8)
     planes = np.ascontiguousarray(by_value.transpose(0, 2, 1)).reshape(rows, -1)
+    # The difference of bytes that are one sample apart; it wraps around.
     differences = planes.copy()
     differences[:, samples:] -= planes[:, :-samples]
     return differences
@@ -165,6 +166,7 @@ def encode_packbits(row: bytes) -> bytes:
     out, start = bytearray(), 0
     while start < len(row):
         length = _run_length(row, start)
+        # A run of two is as long as two literals; runs first keeps the code short.
         if length > 1:
             out += bytes([257 - length, row[start]])
         else:
@@ -186,6 +188,7 @@ def _literal_length(row: bytes, start: int) -> int:
     """Count the bytes from ``start`` to the next pair of equal ones, at most 128."""
     end = start + 1
     while end < len(row) and end - start < 128:
+        # Slices, not indices: they end with the row.
         if row[end : end + 1] == row[end + 1 : end + 2]:
             break
         end += 1

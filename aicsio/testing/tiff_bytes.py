@@ -93,10 +93,11 @@ def make_page(
         segments += [encode(block, how) for block in split_blocks(part, how)]
     # Two samples are gray and one extra sample.
     rgb = samples >= 3
+    colours = 3 if rgb else 1
     tags = _pixel_tags(plane, how, rgb=rgb)
     if how.predictor != 1:
         tags.append(TagEntry(317, SHORT, (how.predictor,)))
-    extra_samples = samples - (3 if rgb else 1)
+    extra_samples = samples - colours
     if extra_samples:
         # ExtraSamples 0: unspecified data, so that no reader takes it for alpha.
         tags.append(TagEntry(338, SHORT, (0,) * extra_samples))
@@ -128,6 +129,31 @@ def _pixel_tags(plane: Pixels, how: Storage, *, rgb: bool) -> list[TagEntry]:
 
 
 # ---------------------------------------------------------------- the file
+
+
+@attrs.frozen
+class _Variant:
+    """Byte order and word sizes of a file, as formats of struct."""
+
+    order: ByteOrder
+    """``"<"`` or ``">"``."""
+    offset: str
+    """Offset: 4 bytes in TIFF, 8 in BigTIFF."""
+    entry_count: str
+    """Number of entries of a directory: 2 bytes, or 8."""
+    entry_head: str
+    """Tag, field type and count of an entry."""
+    offset_type: int
+    """Field type of offsets and byte counts."""
+
+    @property
+    def offset_size(self) -> int:
+        """Bytes of an offset, and of the value field of an entry."""
+        return struct.calcsize(self.offset)
+
+    def pack(self, format: str, *values: int) -> bytes:
+        """Pack numbers in the byte order of the file."""
+        return struct.pack(self.order + format, *values)
 
 
 def write_pages(
@@ -166,21 +192,25 @@ def write_pages(
     >>> open_image(write_pages([page], ">", big=True)).dims
     Dims(order='YXS', shape=(20, 30, 3))
     """
+    # TIFF 6.0, section 2; BigTIFF has wider offsets and counts (the BigTIFF note).
+    variant = _Variant(byte_order, "I", "H", "HHI", LONG)
+    if big:
+        variant = _Variant(byte_order, "Q", "Q", "HHQ", LONG8)
     out = bytearray(b"II" if byte_order == "<" else b"MM")
     if big:
-        # The BigTIFF note: version 43, offsets of 8 bytes, a reserved 0, the first directory.
-        out += struct.pack(byte_order + "HHHQ", 43, 8, 0, 0)
-        link_format = byte_order + "Q"
+        # Version 43, offsets of 8 bytes, a reserved 0.
+        out += variant.pack("HHH", 43, 8, 0)
     else:
-        out += struct.pack(byte_order + "HI", 42, 0)
-        link_format = byte_order + "I"
-    link = len(out) - struct.calcsize(link_format)
+        out += variant.pack("H", 42)
+    # The offset of the first directory follows; it is known when that is written.
+    link = len(out)
+    out += bytes(variant.offset_size)
     written: list[list[int] | None] = [None] * len(pages)
     if data_first:
         written = [[_append(out, segment) for segment in page.segments] for page in pages]
     for page, offsets in zip(pages, written, strict=True):
-        offset, next_link = _write_page(out, page, byte_order, big, offsets)
-        struct.pack_into(link_format, out, link, offset)
+        offset, next_link = _write_page(out, page, variant, offsets)
+        struct.pack_into(byte_order + variant.offset, out, link, offset)
         link = next_link
     return bytes(out)
 
@@ -192,41 +222,40 @@ def _append(out: bytearray, segment: bytes) -> int:
 
 
 def _write_page(
-    out: bytearray,
-    page: Page,
-    byte_order: ByteOrder,
-    big: bool,
-    offsets: Sequence[int] | None = None,
+    out: bytearray, page: Page, variant: _Variant, offsets: Sequence[int] | None = None
 ) -> tuple[int, int]:
     """Append a page; ``offsets`` are those of pixels already written.
 
     Returns the offset of its directory, and the position of the link to the next one.
     """
     # Pages of lower resolution come first: their offsets are values of a tag of this page.
-    subs = tuple(_write_page(out, sub, byte_order, big)[0] for sub in page.subs)
+    subs = tuple(_write_page(out, sub, variant)[0] for sub in page.subs)
     if offsets is None:
         offsets = []
         for segment in page.segments:
             # Section 2: offsets are even.
             _align(out)
             offsets.append(_append(out, segment))
+        # ImageJ finds further planes by their size, right behind the first.
         out += page.tail
-    tags = sorted((*page.tags, *_location_tags(page, offsets, subs, big)), key=lambda tag: tag.code)
-    fields = [_write_field(out, tag, byte_order, big) for tag in tags]
+    locations = _location_tags(page, offsets, subs, variant.offset_type)
+    # Section 2: entries are in ascending order of their tags.
+    tags = sorted((*page.tags, *locations), key=lambda tag: tag.code)
+    fields = [_write_field(out, tag, variant) for tag in tags]
+    # A directory begins at an even offset, too.
     _align(out)
-    # Section 2: a directory begins at an even offset; its count is SHORT, in BigTIFF LONG8.
     directory = len(out)
-    out += struct.pack(byte_order + ("Q" if big else "H"), len(fields)) + b"".join(fields)
+    out += variant.pack(variant.entry_count, len(fields)) + b"".join(fields)
+    # 0 ends the chain of directories; the next page overwrites it.
     link = len(out)
-    out += bytes(8 if big else 4)
+    out += bytes(variant.offset_size)
     return directory, link
 
 
 def _location_tags(
-    page: Page, offsets: Sequence[int], subs: tuple[int, ...], big: bool
+    page: Page, offsets: Sequence[int], subs: tuple[int, ...], field_type: int
 ) -> list[TagEntry]:
     """Tags of the offsets and byte counts of segments, and of the offsets of subdirectories."""
-    field_type = LONG8 if big else LONG
     counts = tuple(map(len, page.segments))
     # Tiles have tags of their own (section 15).
     offset_tag, count_tag = (324, 325) if page.tiled else (273, 279)
@@ -239,16 +268,18 @@ def _location_tags(
     return tags
 
 
-def _write_field(out: bytearray, tag: TagEntry, byte_order: ByteOrder, big: bool) -> bytes:
+def _write_field(out: bytearray, tag: TagEntry, variant: _Variant) -> bytes:
     """Make a directory entry; a value that does not fit into it is appended to the file."""
-    value, count = _pack_values(tag, byte_order)
-    if len(value) <= (8 if big else 4):
-        field = value.ljust(8 if big else 4, b"\0")
+    value, count = _pack_values(tag, variant.order)
+    size = variant.offset_size
+    if len(value) <= size:
+        # Section 2: short values are left-justified in the field of the offset.
+        field = value.ljust(size, b"\0")
     else:
         _align(out)
-        field = struct.pack(byte_order + ("Q" if big else "I"), len(out))
+        field = variant.pack(variant.offset, len(out))
         out += value
-    return struct.pack(byte_order + ("HHQ" if big else "HHI"), tag.code, tag.type, count) + field
+    return variant.pack(variant.entry_head, tag.code, tag.type, count) + field
 
 
 def _pack_values(tag: TagEntry, byte_order: ByteOrder) -> tuple[bytes, int]:
@@ -256,7 +287,7 @@ def _pack_values(tag: TagEntry, byte_order: ByteOrder) -> tuple[bytes, int]:
     if isinstance(tag.values, bytes):
         return tag.values, len(tag.values)
     # A RATIONAL is one value of two numbers.
-    count = len(tag.values) // (2 if tag.type == RATIONAL else 1)
+    count = len(tag.values) // len(_LETTERS[tag.type])
     return struct.pack(byte_order + _LETTERS[tag.type] * count, *tag.values), count
 
 

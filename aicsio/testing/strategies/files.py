@@ -9,12 +9,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aicsio.records import PixelSize
-from aicsio.testing.patterns import DTYPES, ImageSpec, most_levels
+from aicsio.testing.patterns import DTYPES, DimensionOrder, ImageSpec, most_levels
 from aicsio.testing.strategies.images import Draw, composite
 from aicsio.testing.tiff_spec import IMAGEJ_TYPES, OME_TYPES, TiffSpec
 
 __all__ = ["image_specs", "tiff_specs"]
 
+_ORDERS: list[DimensionOrder] = ["XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"]
+# Control characters are no XML; OME-XML does not keep spaces at the ends of a name.
 _NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=8
 ).filter(lambda name: name == name.strip())
@@ -48,11 +50,25 @@ def image_specs(
     >>> find(image_specs("uint8"), lambda spec: spec.samples == 3).dtype
     'uint8'
     """
+    # Small counts: three positions show any mistake of order that thirty would.
     count = st.integers(1, 3)
-    # Gray three times as often: it is the usual image of a microscope.
-    samples = 1 if simple else draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
     channels = draw(count)
-    rows, columns = draw(st.integers(1, max_size)), draw(st.integers(1, max_size))
+    rows = draw(st.integers(1, max_size))
+    columns = draw(st.integers(1, max_size))
+    if dtype is None:
+        dtype = draw(st.sampled_from(sorted(OME_TYPES)))
+    # ImageJ's order, the only one that its files have.
+    order: DimensionOrder = "XYCZT"
+    samples, levels = 1, 1
+    if not simple:
+        # Gray three times as often: it is the usual image of a microscope.
+        samples = draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
+        order = draw(st.sampled_from(_ORDERS))
+        levels = draw(st.integers(1, min(3, most_levels(rows, columns))))
+    # All channels have names, or none: a description of some would leave the others to chance.
+    channel_names: list[str] = []
+    if draw(st.booleans()):
+        channel_names = draw(st.lists(_NAMES, min_size=channels, max_size=channels))
     return ImageSpec(
         T=draw(count),
         C=channels,
@@ -60,17 +76,14 @@ def image_specs(
         Y=rows,
         X=columns,
         samples=samples,
-        dtype=draw(st.sampled_from(sorted(OME_TYPES))) if dtype is None else dtype,
-        order="XYCZT"
-        if simple
-        else draw(st.sampled_from(["XYZCT", "XYZTC", "XYCTZ", "XYCZT", "XYTCZ", "XYTZC"])),
+        dtype=dtype,
+        order=order,
         planar=samples > 1 and draw(st.booleans()),
-        levels=1 if simple else draw(st.integers(1, min(3, most_levels(rows, columns)))),
+        levels=levels,
         name=draw(st.none() | _NAMES),
-        channel_names=tuple(draw(st.lists(_NAMES, min_size=channels, max_size=channels)))
-        if draw(st.booleans())
-        else (),
+        channel_names=tuple(channel_names),
         pixel_size=PixelSize(draw(_MICROMETRES), draw(_MICROMETRES), draw(_MICROMETRES)),
+        # Eighths of a second are exact in binary and in decimal.
         time_step=draw(st.none() | st.integers(1, 600).map(lambda n: n / 8)),
         seed=draw(st.integers(0, 1 << 16)),
     )
@@ -109,23 +122,25 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
     compression: Any = draw(
         st.sampled_from(["none", "none", "lzw", "zlib", "deflate", "packbits", "zstd"])
     )
-    # TIFF 6.0, section 14: predictor 2 for integers; technical note 3: predictor 3 for floats.
-    predictors: list[Any] = [1]
-    if compression not in {"none", "packbits"}:
-        predictors += (
-            [2] if dtype.lstrip("u").startswith("int") else [3] if dtype.startswith("float") else []
-        )
     # Section 15: sides of tiles are multiples of 16.
     tile = draw(st.none() | st.tuples(st.sampled_from([16, 32]), st.sampled_from([16, 32, 48])))
-    tiffdata: Any = (
-        draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1))) if ome else "each"
-    )
+    tiffdata: Any = "each"
+    if ome:
+        # A TiffData without attributes serves one image only.
+        tiffdata = draw(st.sampled_from(["each", "block"] + ["bare"] * (count == 1)))
     # Planes can be shuffled and divided among files only if each has a TiffData of its own.
     each = ome and tiffdata == "each"
     pages = sum(image.planes for image in shown)
-    rows_per_strip = None if tile else draw(st.none() | st.integers(1, 20))
+    rows_per_strip = None
+    if tile is None:
+        # Images have up to 40 rows, so that many have several strips, the last one shorter.
+        rows_per_strip = draw(st.none() | st.integers(1, 20))
     # ImageJ stores more planes behind the first only if they are raw and in one strip.
     raw = compression == "none" and tile is None and rows_per_strip is None
+    shuffle, files = None, 1
+    if each:
+        shuffle = draw(st.none() | st.integers(0, 99))
+        files = draw(st.integers(1, min(3, pages)))
     return TiffSpec(
         shown,
         flavour,
@@ -134,10 +149,22 @@ def tiff_specs(draw: Draw, *, max_images: int = 3, flavours: Sequence[str] = ("o
         rows_per_strip=rows_per_strip,
         tile=tile,
         compression=compression,
-        predictor=draw(st.sampled_from(predictors)),
-        shuffle=draw(st.none() | st.integers(0, 99)) if each else None,
+        predictor=draw(st.sampled_from(_legal_predictors(dtype, compression))),
+        shuffle=shuffle,
         tiffdata=tiffdata,
-        files=draw(st.integers(1, min(3, pages))) if each else 1,
+        files=files,
         companion=each and draw(st.booleans()),
         one_directory=imagej and raw and draw(st.booleans()),
     )
+
+
+def _legal_predictors(dtype: str, compression: str) -> list[Any]:
+    """TIFF 6.0, section 14: predictor 2 for integers; technical note 3: predictor 3 for floats."""
+    # A predictor helps a dictionary coder; section 14 defines it for LZW, libtiff for zlib and zstd.
+    if compression in {"none", "packbits"}:
+        return [1]
+    if dtype.lstrip("u").startswith("int"):
+        return [1, 2]
+    if dtype.startswith("float"):
+        return [1, 3]
+    return [1]

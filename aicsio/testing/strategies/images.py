@@ -302,12 +302,14 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
     """
     shown = draw(dims(max_axes, max_size, min_size))
     array = draw(arrays(shown.shape))
+    # Readers return the byte order of the machine, whatever the file has.
     native = array.astype(array.dtype.newbyteorder("="))
     kind = draw(st.sampled_from(["numpy", "dask", "raw", "deflate"]))
     blocks = tuple(draw(st.integers(1, max(size, 1))) for size in shown.shape)
     if kind == "numpy":
         return Image(open_image(array, dims=shown.order), native)
     if kind == "dask":
+        # Imported for the examples that need it.
         import dask.array as da
 
         chunks = tuple(_uneven(draw, size) for size in shown.shape)
