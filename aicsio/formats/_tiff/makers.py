@@ -53,6 +53,7 @@ def is_metaseries(text: str) -> bool:
 
 def _metaseries(tags: PageTags) -> PixelSize | None:
     text = tags.description
+    # MetaMorph keeps the last calibration when it is switched off: it is not that of the image.
     if not is_metaseries(text) or metaseries_property(text, "spatial-calibration-state") == "off":
         return None
     unit = micrometres_per(metaseries_property(text, "spatial-calibration-units"))
@@ -66,6 +67,7 @@ def _zeiss_sem(tags: PageTags) -> PixelSize | None:
     """CZ_SEM: each setting is a line with its key, and a line ``name = number unit``."""
     text = _settings(tags, Tag.CZ_SEM)
     for key in ("AP_IMAGE_PIXEL_SIZE", "AP_PIXEL_SIZE"):
+        # Lines come in pairs: the key, then the setting as the microscope displays it.
         match = re.search(rf"^{key}\s+[^=\n]*=\s*({_NUMBER})\s*(\S+)", text, re.MULTILINE)
         if match:
             size = positive_float(match[1], micrometres_per(match[2]) or 0.0)
@@ -125,6 +127,7 @@ def _digital_micrograph(tags: PageTags) -> PixelSize | None:
     """Gatan DigitalMicrograph: 65003 and 65004 are the units, 65009 and 65010 the sizes of X and Y."""
     if 65003 not in tags.tags or 65009 not in tags.tags:
         return None
+    # Both axes have a unit; exports of old versions have that of X alone.
     x_unit = micrometres_per(tags.text(65003))
     y_unit = micrometres_per(tags.text(65004)) or x_unit
     return PixelSize(
@@ -145,10 +148,12 @@ def _olympus_sis(tags: PageTags) -> PixelSize | None:
         if signature != b"SIS0" or not 0 < block_count <= _MOST_SIS_BLOCKS:
             return None
         table = _read_inside(tags, offset + _SIS_HEADER.size, 8 * block_count)
+        # Blocks have a type, a count and an offset; type 1 is the general data.
         for kind, _, block_offset in struct.iter_unpack("<hhI", table):
             if kind == 1:
                 block = _read_inside(tags, block_offset, _SIS_GENERAL.size)
                 exponent, x, y = _SIS_GENERAL.unpack(block)
+                # The exponent is bounded: files hold -9 (nanometres) to -3.
                 metres = 10.0 ** max(min(exponent, 9), -18)
                 return PixelSize(
                     None, positive_float(y, metres * _METRE), positive_float(x, metres * _METRE)
@@ -194,6 +199,7 @@ def _octets(value: object) -> str:
     """Decode a text that a writer declared as BYTE."""
     if not isinstance(value, tuple) or not all(isinstance(n, int) and 0 <= n < 256 for n in value):
         return ""
+    # Some writers declare the text as BYTE in place of ASCII.
     return bytes(value).decode("latin-1").replace("\r", "")
 
 

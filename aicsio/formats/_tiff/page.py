@@ -42,7 +42,7 @@ class PageStructure:
     width: int
     """Columns."""
     length: int
-    """SegmentTable."""
+    """Rows."""
     depth: int = 1
     """Sections inside one page (SGI ImageDepth)."""
     samples: int = 1
@@ -64,7 +64,7 @@ class PageStructure:
     tile: tuple[int, int, int] | None = None
     """Depth, length and width of tiles; ``None`` for strips."""
     rows_per_strip: int = 0
-    """SegmentTable of a strip."""
+    """Rows of a strip."""
     extra_samples: tuple[int, ...] = ()
     """Meaning of the samples beyond those of the photometric interpretation."""
     reduced: bool = False

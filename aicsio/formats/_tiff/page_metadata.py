@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Directory, IfdEntry, OpenTiff, Value, read_value, text_of
+from aicsio.formats._tiff.ifd import Directory, IfdEntry, OpenTiff, Value, read_value
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.tags import FieldType, Photometric, Tag
 from aicsio.records import Diagnostic
@@ -84,6 +84,19 @@ class PageTags:
         return np.array(value).astype("<u2").tobytes()
 
 
+def text_of(value: Value | None) -> str:
+    """Decode an ASCII value up to the zeros at its end: as UTF-8, else as Latin-1."""
+    if not isinstance(value, bytes):
+        return ""
+    # TIFF 6.0 section 2: ASCII ends with NUL; some writers pad with more of them.
+    raw = value.rstrip(b"\0")
+    try:
+        # ASCII is 7-bit; makers write names and the micro sign as UTF-8, older ones as Latin-1.
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def iso_date(text: str) -> str | None:
     """Return the date at the start of a text as ISO 8601; ``None`` for text that is no date.
 
@@ -101,6 +114,7 @@ def iso_date(text: str) -> str | None:
     if match is None:
         return None
     year, month, day, hour, minute, second, fraction = match.groups()
+    # The fields have two digits, but nothing keeps a writer from 61 minutes or month 13.
     try:
         dt.datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
     except ValueError:
@@ -134,9 +148,11 @@ def name_unknown_axes(letters: str, unknown: str = "QI") -> str | None:
 
     Returns ``None`` when there are more axes than letters.
     """
+    # Letters that the file uses already keep their meaning.
     free = [letter for letter in _GUESSED_LETTERS if letter not in letters]
     named = list(letters)
     for index in reversed(range(len(named))):
+        # A letter that occurs twice can name one axis only: the last, which the pages have.
         if named[index] in unknown or named[index] in named[index + 1 :]:
             if not free:
                 return None

@@ -103,6 +103,7 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
     CorruptFileError
         When none of them can be used.
     """
+    # Pages of equal tags share one structure, which is computed once.
     groups, diagnostics = tabulate(file, directories)
     kinds: dict[PageStructure, list[tuple[Integers, Counts, Counts]]] = {}
     sub_ifds: dict[int, tuple[int, ...]] = {}

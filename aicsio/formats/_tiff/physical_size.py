@@ -58,6 +58,7 @@ def size_from_resolution(
     x_unit, y_unit
         Micrometres of the unit; ``None`` for no unit of length. ``y_unit`` defaults to ``x_unit``.
     """
+    # Resolutions count pixels per unit: the size is their inverse.
     x, y = tags.positive(Tag.X_RESOLUTION), tags.positive(Tag.Y_RESOLUTION)
     if x_unit is None or (x is None and y is None):
         return PixelSize(), []
@@ -67,6 +68,7 @@ def size_from_resolution(
         for value, unit in ((x, x_unit), (y, y_unit))
         if value is not None
     ]
+    # One axis of odd resolution means that somebody measured: then both are taken.
     if all(printed):
         dots = [round(value * MICROMETRES_PER_INCH / x_unit, 2) for value in (x, y) if value]
         text = (
@@ -87,6 +89,7 @@ def _is_print_resolution(per_unit: float, unit: float) -> bool:
         return False
     if per_unit == 1:
         return True
+    # Converted to dots per inch, a print resolution is recognised in any unit.
     dots = per_unit * MICROMETRES_PER_INCH / unit
     nearest = round(dots)
     if unit == MICROMETRES_PER_INCH and abs(dots - nearest) < 1e-6 * dots:

@@ -1,7 +1,7 @@
-"""From the tables of pages to arrays: which page is which plane, and how planes are read.
+"""From pages to the array that shows them.
 
-Rule kept here: planes of an array have one shape and type; those that do not fit, or are missing, are blank, with a
-``Diagnostic``.
+Rule kept here: an array is made of planes of one shape and type. Planes that differ are blank, with
+a ``Diagnostic``; an error is raised only if nothing would remain.
 """
 
 import math
@@ -11,13 +11,12 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.chain import Chain, read_chain
-from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_tables import Integers, PageTable, SegmentTable, widened
 from aicsio.formats._tiff.segments import Four, SegmentGrid, block_shape
-from aicsio.formats._tiff.tag_tables import Counts, tabulate
+from aicsio.formats._tiff.tag_tables import Counts
+from aicsio.formats._tiff.tags import Photometric
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
 
@@ -33,9 +32,9 @@ class PlaneMap:
     page_tables: tuple[PageTable, ...]
     """Files that hold pages."""
     table_of: Integers
-    """OpenTiff of each plane, in C order over ``shape``."""
+    """Index into ``page_tables`` for each plane, in C order over ``shape``."""
     page_of: Integers
-    """Page of each plane in its file; -1 where there is none."""
+    """Page of each plane in its file; -1 if it is missing."""
 
     @classmethod
     def of_pages(
@@ -45,7 +44,7 @@ class PlaneMap:
         letters: str,
         shape: tuple[int, ...],
     ) -> "PlaneMap":
-        """PlaneMap an array of pages of one file."""
+        """Map planes to pages of one file."""
         page_of = np.asarray(pages, np.int64)
         return cls(letters, shape, (page_table,), np.zeros(len(page_of), np.int64), page_of)
 
@@ -58,7 +57,7 @@ def length_of(array: LazyArray, letter: str, default: int) -> int:
 def lazy_array(
     plane_map: PlaneMap, plane_letters: str | None = None, like: PageStructure | None = None
 ) -> tuple[LazyArray, list[Diagnostic]]:
-    """Make the array of a plane_map.
+    """Make the array of a map of planes.
 
     Parameters
     ----------
@@ -67,65 +66,57 @@ def lazy_array(
     plane_letters
         Letters of the axes of a page, in place of ``ZYXS``.
     like
-        Structure that all pages must have in shape and type; that of the first usable one by default.
+        Structure whose shape and type all pages must have; that of the first usable one by default.
 
     Raises
     ------
     UnsupportedFormatError
         When the pixels cannot be decoded.
     CorruptFileError
-        When no plane is there.
+        When no plane is in the file.
     """
-    alone = _of_one_table(plane_map)
-    if alone is not None and (like is None or _fits(alone[0].structure, like)):
-        table, rows = alone
-        return _array(
-            plane_map,
-            plane_letters,
-            like or table.structure,
-            [_group_of(plane_map.page_tables[0].source, table, rows)],
-        ), []
+    source = plane_map.page_tables[0].source
+    single = _find_single_table(plane_map)
+    if single is not None and (like is None or _fits(single[0].structure, like)):
+        segment_table, rows = single
+        groups = [_pack_group(source, segment_table, rows)]
+        return _build_array(plane_map, plane_letters, like or segment_table.structure, groups), []
     segment_table_of, row_of = _look_up(plane_map)
-    used = _pairs(plane_map.table_of, segment_table_of)
+    used = _used_tables(plane_map.table_of, segment_table_of)
     if not used:
-        raise CorruptFileError.at(
-            plane_map.page_tables[0].source.uri,
-            None,
-            "expected pixels, but none of the planes is there",
-        )
-    first = int((segment_table_of >= 0).argmax())
-    like = (
-        like
-        or plane_map.page_tables[int(plane_map.table_of[first])]
-        .segment_tables[int(segment_table_of[first])]
-        .structure
-    )
+        text = "expected pixels, but the file has none of the planes"
+        raise CorruptFileError.at(source.uri, None, text)
+    if like is None:
+        first = int((segment_table_of >= 0).argmax())
+        first_table = plane_map.page_tables[int(plane_map.table_of[first])]
+        like = first_table.segment_tables[int(segment_table_of[first])].structure
     group_of = np.zeros(len(segment_table_of), np.int64)
     rows = np.full(len(segment_table_of), -1, np.int64)
-    groups: list[PlaneGroup] = []
-    diagnostics: list[Diagnostic] = []
-    for page_table, kind_number in used:
-        planes = np.flatnonzero(
-            (plane_map.table_of == page_table) & (segment_table_of == kind_number)
-        )
-        table = plane_map.page_tables[page_table].segment_tables[kind_number]
-        if not _fits(table.structure, like):
-            text = f"{len(planes)} planes are blank: {_describe(table.structure)}, where {_describe(like)} is needed"
-            diagnostics.append(
-                Diagnostic("page-does-not-fit", text, plane_map.page_tables[page_table].source.uri)
+    groups = []
+    notes: list[Diagnostic] = []
+    for table_number, segment_table_number in used:
+        page_table = plane_map.page_tables[table_number]
+        segment_table = page_table.segment_tables[segment_table_number]
+        is_in_table = plane_map.table_of == table_number
+        planes = np.flatnonzero(is_in_table & (segment_table_of == segment_table_number))
+        if not _fits(segment_table.structure, like):
+            text = (
+                f"{len(planes)} planes are blank: {_describe(segment_table.structure)}, "
+                f"where {_describe(like)} is needed"
             )
+            notes.append(Diagnostic("page-does-not-fit", text, page_table.source.uri))
             continue
         group_of[planes], rows[planes] = len(groups), np.arange(len(planes))
-        groups.append(_group_of(plane_map.page_tables[page_table].source, table, row_of[planes]))
-    simple = len(groups) == 1 and np.array_equal(rows, np.arange(len(rows)))
-    tables = (
-        b"" if len(groups) == 1 else group_of.astype("<i4").tobytes(),
-        b"" if simple else rows.astype("<i4").tobytes(),
-    )
-    return _array(plane_map, plane_letters, like, groups, *tables), diagnostics
+        groups.append(_pack_group(page_table.source, segment_table, row_of[planes]))
+    # Columns that follow from the order of planes are left out: four bytes a plane.
+    is_simple = len(groups) == 1 and np.array_equal(rows, np.arange(len(rows)))
+    packed_groups = b"" if len(groups) == 1 else group_of.astype("<i4").tobytes()
+    packed_rows = b"" if is_simple else rows.astype("<i4").tobytes()
+    array = _build_array(plane_map, plane_letters, like, groups, packed_groups, packed_rows)
+    return array, notes
 
 
-def _array(
+def _build_array(
     plane_map: PlaneMap,
     plane_letters: str | None,
     like: PageStructure,
@@ -133,184 +124,142 @@ def _array(
     group_of: bytes = b"",
     row_of: bytes = b"",
 ) -> LazyArray:
+    # The type comes first: pixels that cannot be decoded are not reported as missing.
     dtype = like.dtype.newbyteorder("=")
+    if not groups:
+        text = f"expected planes of {_describe(like)}, found none"
+        raise CorruptFileError.at(plane_map.page_tables[0].source.uri, None, text)
     plane: Four = (like.depth, like.length, like.width, like.samples)
     axes = (like.depth > 1, like.sampled)
-    if not groups:
-        raise CorruptFileError.at(
-            plane_map.page_tables[0].source.uri,
-            None,
-            f"expected planes of {_describe(like)}, found none",
-        )
-    unit = (
-        (1, 1, 1)
-        if not groups[0].codecs and groups[0].grid.size[1] == like.length
-        else groups[0].grid.size
-    )
+    unit = groups[0].grid.size
+    # Raw planes in one piece may be cut anywhere; others between their segments, since a segment
+    # that belongs to two blocks is decoded twice.
+    if not groups[0].codecs and unit[1] == like.length:
+        unit = (1, 1, 1)
     shape = block_shape(plane_map.shape, plane, axes, dtype.itemsize, unit)
     layout = TiffLayout(plane_map.shape, plane, axes, tuple(groups), shape, group_of, row_of)
     letters = plane_map.letters + (plane_letters or like.letters)
     return LazyArray.whole(layout, Dims(letters, plane_map.shape + like.shape), dtype)
 
 
-def _of_one_table(plane_map: PlaneMap) -> tuple[SegmentTable, Integers] | None:
-    """The table that has all pages of a plane_map, and their rows in it: so it is for most files."""
+# ---------------------------------------------------------------- where planes are
+
+
+def _find_single_table(plane_map: PlaneMap) -> tuple[SegmentTable, Integers] | None:
+    """Return the only table of a file that has all planes, and their rows in it.
+
+    Most files have pages of one structure, for which nothing is compared plane by plane.
+    """
     page_table, pages = plane_map.page_tables[0], plane_map.page_of
-    if (
-        len(plane_map.page_tables) > 1
-        or len(page_table.segment_tables) > 1
-        or len(page_table.segment_tables[0].offsets) < len(page_table)
-        or not pages.size
-    ):
+    if len(plane_map.page_tables) > 1 or len(page_table.segment_tables) > 1 or not pages.size:
         return None
-    if pages[pages.argmin()] < 0 or pages[pages.argmax()] >= len(page_table):
+    segment_table = page_table.segment_tables[0]
+    # A shorter table means that some pages were left out when the file was opened.
+    if len(segment_table.offsets) < len(page_table):
         return None
-    return page_table.segment_tables[0], page_table.row_of.take(pages)
+    if pages.min() < 0 or pages.max() >= len(page_table):
+        return None
+    return segment_table, page_table.row_of.take(pages)
 
 
-def _pairs(table_of: Integers, segment_table_of: Integers) -> list[tuple[int, int]]:
-    """Return the different pairs of page_table and kind, without the planes that are missing."""
-    if (
-        len(segment_table_of)
-        and segment_table_of.min() == segment_table_of.max()
-        and table_of.min() == table_of.max()
-    ):
-        return [(int(table_of[0]), int(segment_table_of[0]))] if segment_table_of[0] >= 0 else []
-    there = segment_table_of >= 0
-    pairs = np.unique(np.stack([table_of[there], segment_table_of[there]]), axis=1)
-    return [(s, k) for s, k in pairs.T.tolist()]
+def _used_tables(table_of: Integers, segment_table_of: Integers) -> list[tuple[int, int]]:
+    """Return the different pairs of file and table, without those of missing planes."""
+    present = segment_table_of >= 0
+    if not present.any():
+        return []
+    pairs = np.stack([table_of[present], segment_table_of[present]])
+    # np.unique sorts, which planes of one table do not need.
+    if (pairs == pairs[:, :1]).all():
+        return [(int(pairs[0, 0]), int(pairs[1, 0]))]
+    return [(file, table) for file, table in np.unique(pairs, axis=1).T.tolist()]
 
 
 def _look_up(plane_map: PlaneMap) -> tuple[Integers, Integers]:
-    """Kind and row of each plane in the tables of its file; -1 where the page is not there."""
-    segment_table_of = np.full(len(plane_map.page_of), -1, np.int64)
-    row_of = np.zeros(len(plane_map.page_of), np.int64)
+    """Return table and row of each plane in its file; table -1 if the page is missing."""
+    page_of = plane_map.page_of
+    segment_table_of = np.full(len(page_of), -1, np.int64)
+    row_of = np.zeros(len(page_of), np.int64)
     for number, page_table in enumerate(plane_map.page_tables):
-        planes = np.flatnonzero(
-            (plane_map.table_of == number)
-            & (plane_map.page_of >= 0)
-            & (plane_map.page_of < len(page_table))
-        )
-        segment_table_of[planes] = page_table.segment_table_of[plane_map.page_of[planes]]
-        row_of[planes] = page_table.row_of[plane_map.page_of[planes]]
+        # A description may name pages beyond the end of the chain.
+        is_inside = (page_of >= 0) & (page_of < len(page_table))
+        planes = np.flatnonzero((plane_map.table_of == number) & is_inside)
+        segment_table_of[planes] = page_table.segment_table_of[page_of[planes]]
+        row_of[planes] = page_table.row_of[page_of[planes]]
     return segment_table_of, row_of
 
 
-def _fits(kind: PageStructure, like: PageStructure) -> bool:
-    return (
-        kind.shape == like.shape
-        and kind.is_decodable
-        and kind.dtype.newbyteorder("=") == like.dtype.newbyteorder("=")
-    )
+def _fits(structure: PageStructure, like: PageStructure) -> bool:
+    if structure.shape != like.shape or not structure.is_decodable:
+        return False
+    # Byte order is part of each group: planes of both orders may stand side by side.
+    return structure.dtype.newbyteorder("=") == like.dtype.newbyteorder("=")
 
 
-def _describe(kind: PageStructure) -> str:
-    return f"{' x '.join(map(str, kind.shape))} samples of {'/'.join(map(str, kind.bits))} bits"
+def _describe(structure: PageStructure) -> str:
+    shape = " x ".join(map(str, structure.shape))
+    return f"{shape} samples of {'/'.join(map(str, structure.bits))} bits"
 
 
-def _group_of(source: Source, table: SegmentTable, rows: Integers) -> PlaneGroup:
-    """Pack the rows of one kind; strips of raw pixels that touch become one segment."""
-    kind = table.structure
+# ---------------------------------------------------------------- how planes are stored
+
+
+def _pack_group(source: Source, table: SegmentTable, rows: Integers) -> PlaneGroup:
+    """Pack the rows of one structure; strips of raw pixels that touch become one segment."""
+    structure = table.structure
     offsets, counts = table.offsets.take(rows, axis=0), table.counts.take(rows, axis=0)
-    codecs = kind.codecs
-    size, clipped = kind.segment, kind.tile is None
-    if not codecs and clipped and _touching(kind, offsets):
-        size = (kind.depth, kind.length, kind.width)
-        offsets = offsets[:, :: math.prod(kind.grid)]
+    codecs = structure.codecs
+    size, is_strips = structure.segment, structure.tile is None
+    if not codecs and is_strips and strips_touch(structure, offsets):
+        size = (structure.depth, structure.length, structure.width)
+        offsets = offsets[:, :: math.prod(structure.grid)]
+    packed_counts = PackedIntegers.constant(0, offsets.size)
+    if codecs:  # raw pixels are found by their geometry
+        packed_counts = PackedIntegers.pack(counts)
     return PlaneGroup(
         source=source,
-        grid=SegmentGrid(size, clipped, kind.planar, offsets.shape[1]),
-        dtype=kind.dtype,
+        grid=SegmentGrid(size, is_strips, structure.planar, offsets.shape[1]),
+        dtype=structure.dtype,
         codecs=codecs,
         offsets=PackedIntegers.pack(offsets),
-        # Raw pixels are found by their geometry.
-        counts=PackedIntegers.pack(counts) if codecs else PackedIntegers.constant(0, offsets.size),
+        counts=packed_counts,
     )
 
 
-def _touching(kind: PageStructure, offsets: Counts) -> bool:
-    """Whether the strips of each sample plane follow each other without a gap."""
-    strips = math.prod(kind.grid)
-    if offsets.shape[1] != kind.segments or not offsets.all():
-        return False
-    if strips == 1:
-        return True
-    each = offsets.reshape(len(offsets), -1, strips)
-    return bool((np.diff(each, axis=2) == np.uint64(kind.raw_bytes(kind.rows_per_strip))).all())
+def strips_touch(structure: PageStructure, offsets: Counts) -> bool:
+    """Whether the strips of each sample plane follow each other without a gap.
 
-
-def contiguous(
-    file: OpenTiff, page_table: PageTable, planes: int, following: int, page: int = 0
-) -> tuple[PageTable, Integers] | None:
-    """Show the planes that follow the pixels of a page without a gap, as if each had a directory.
-
-    Parameters
-    ----------
-    file, page_table, page
-        The page that comes first.
-    planes
-        How many there are with it.
-    following
-        Offset of the next directory, 0 for none: one that lies among the planes shows that they do not follow.
-
-    Returns
-    -------
-    A page_table and its pages, or ``None`` when the pixels are not raw, or the file is too short.
+    TIFF 6.0 section 3 allows strips in any order and anywhere; most writers append them.
     """
-    kind = page_table.structure(page)
-    if kind is None or not kind.is_decodable or not kind.is_raw or kind.tile is not None:
-        return None
-    table = page_table.segment_tables[int(page_table.segment_table_of[page])]
-    offsets = table.offsets[int(page_table.row_of[page])][None]
-    step = kind.raw_bytes(kind.length) * (kind.samples if kind.planar else 1) * kind.depth
-    start, end = int(offsets[0, 0]), int(offsets[0, 0]) + planes * step
-    if (
-        kind.planar
-        and (np.diff(offsets[0, :: math.prod(kind.grid)]) != np.uint64(step // kind.samples)).any()
-    ):
-        return None
-    if not _touching(kind, offsets) or end > file.size or start < following < end:
-        return None
-    if len(page_table.directories) > page and start < page_table.directories[page].offset < end:
-        return None
-    if following and planes > 1 and not _follows(file, following, start + step):
-        return None
-    whole = attrs.evolve(kind, rows_per_strip=kind.length)
-    each = start + step * np.arange(planes, dtype=np.uint64)[:, None]
-    if kind.planar:
-        each = each + np.uint64(step // kind.samples) * np.arange(kind.samples, dtype=np.uint64)
-    rows = SegmentTable(whole, each, np.zeros_like(each))
-    pages = np.arange(planes)
-    return PageTable(
-        page_table.source, (rows,), np.zeros(planes, np.int64), pages, {}, page_table.directories
-    ), pages
-
-
-def has_more_pages(file: OpenTiff, planes: int) -> bool:
-    """Whether the chain goes on after the directories of some planes: with levels or other images."""
-    directories, _ = read_chain(file, file.first)
-    return len(directories) > planes
-
-
-def _follows(file: OpenTiff, directory: int, offset: int) -> bool:
-    """Whether the pixels of the next page begin at an offset."""
-    groups, _ = tabulate(file, Chain.of([read_directory(file, directory)[0]]))
-    return bool(groups) and groups[0].offsets.size > 0 and int(groups[0].offsets[0, 0]) == offset
+    strip_count = math.prod(structure.grid)
+    if offsets.shape[1] != structure.segments or not offsets.all():
+        return False
+    if strip_count == 1:
+        return True
+    strips = offsets.reshape(len(offsets), -1, strip_count)
+    strip_nbytes = np.uint64(structure.raw_bytes(structure.rows_per_strip))
+    return bool((np.diff(strips, axis=2) == strip_nbytes).all())
 
 
 def split_samples(page_table: PageTable) -> PageTable:
     """Show a file whose samples are stored apart as one page for each sample."""
     samples = page_table.segment_tables[0].structure.samples
-    rows = []
+    tables = []
     for table in page_table.segment_tables:
-        kind = attrs.evolve(
-            table.structure, samples=1, planar=False, photometric=1, extra_samples=()
+        structure = attrs.evolve(
+            table.structure,
+            samples=1,
+            planar=False,
+            photometric=Photometric.MIN_IS_BLACK,
+            extra_samples=(),
         )
+        # TIFF 6.0, PlanarConfiguration: all segments of the first sample come before those of the
+        # second. A table that is too short is filled up with segments that are not stored.
         width = -(-table.offsets.shape[1] // samples)
-        offsets, counts = (widened(part, width * samples) for part in (table.offsets, table.counts))
-        rows.append(SegmentTable(kind, offsets.reshape(-1, width), counts.reshape(-1, width)))
+        offsets = widened(table.offsets, width * samples).reshape(-1, width)
+        counts = widened(table.counts, width * samples).reshape(-1, width)
+        tables.append(SegmentTable(structure, offsets, counts))
     segment_table_of = np.repeat(page_table.segment_table_of, samples)
     row_of = (page_table.row_of[:, None] * samples + np.arange(samples)).reshape(-1)
     return PageTable(
-        page_table.source, tuple(rows), segment_table_of, row_of, {}, page_table.directories
+        page_table.source, tuple(tables), segment_table_of, row_of, {}, page_table.directories
     )

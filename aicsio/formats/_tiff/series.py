@@ -54,6 +54,7 @@ def all_series(page_table: PageTable) -> list[PageSeries]:
     if len(tables) == 1 and len(tables[0].offsets) == len(page_table):
         # Without a look at each page: 10 ms less for 50 000 equal ones.
         return [PageSeries(page_table, tuple(range(len(page_table))), tables[0].structure)]
+    # Compression and strips may differ inside one image; shape, type and meaning may not.
     looks = [_look(table.structure) for table in tables]
     usable = [
         (looks[number], page)
@@ -107,6 +108,7 @@ def is_level_of(small: PageSeries, large: PageSeries) -> bool:
 
 
 def _is_reduction(small: PageStructure, large: PageStructure) -> bool:
+    # A mask has the size of its image or of a level, but is no picture of it.
     if small.samples != large.samples or small.depth != large.depth or small.mask:
         return False
     if not shrinks_evenly((large.length, large.width), (small.length, small.width)):
@@ -131,6 +133,7 @@ def shrinks_evenly(large: tuple[int, int], small: tuple[int, int]) -> bool:
     """
     if large == small or any(b > a or b < 1 for a, b in zip(large, small, strict=True)):
         return False
+    # b = a / f, wrong by up to one: a / (b + 1) <= f <= a / (b - 1) for each axis.
     lowest = max(a / (b + 1) for a, b in zip(large, small, strict=True))
     highest = min(a / (b - 1) if b > 1 else float("inf") for a, b in zip(large, small, strict=True))
     return max(lowest, 1.0) < highest
@@ -148,6 +151,7 @@ def sub_series(
     if not series.page_table.sub_ifds:
         return [], [], []
     offsets = [series.page_table.sub_ifds.get(page, ()) for page in series.pages]
+    # A level needs a SubIFD of each page; more of them belong to single pages.
     level_count = min(map(len, offsets), default=0)
     levels: list[PageSeries] = []
     others: list[PageSeries] = []
@@ -174,6 +178,7 @@ def build_pyramids(all_pages: Sequence[PageSeries]) -> list[list[PageSeries]]:
     for series in all_pages:
         if not series.structure.reduced:
             continue
+        # Writers put levels after their image (libtiff, tifffile), some before it, smallest first.
         first_page = series.pages[0]
         position = bisect.bisect(first_pages, first_page)
         before = full[max(position - MOST_OWNERS, 0) : position]
@@ -238,6 +243,7 @@ def make_scenes(
     undecodable: UnsupportedFormatError | None = None
     sis_size = _size_of_sis_page(file, pyramids)
     for pyramid in pyramids:
+        # The largest is the full resolution, whatever the order in the file.
         levels = sorted(pyramid, key=lambda series: series.size, reverse=True)
         top = levels[0]
         where = f"page {top.pages[0]}"
@@ -288,6 +294,7 @@ def _size_of_sis_page(file: OpenTiff, pyramids: Sequence[Sequence[PageSeries]]) 
 
 def stack_pages(series: PageSeries) -> tuple[LazyArray, list[Diagnostic]]:
     """Stack pages that look alike along Z, which is a guess."""
+    # ImageDepth is an axis Z inside each page: the pages then count something else.
     letters = "Z" if series.structure.depth == 1 else "T"
     shape = (len(series.pages),) if len(series.pages) > 1 else ()
     plane_map = PlaneMap.of_pages(

@@ -75,11 +75,14 @@ def _read_page_structure(
             f"expected a page of at least one pixel, found {width} x {length} "
             f"with {samples} samples"
         )
+    # Defaults: Compression 1 (TIFF 6.0, Compression). PhotometricInterpretation has none in the
+    # specification; readers take 0 as black.
     compression = _first(values, Tag.COMPRESSION, Compression.NONE)
     photometric = _first(values, Tag.PHOTOMETRIC, Photometric.MIN_IS_BLACK)
     subfile_type = _first(values, Tag.NEW_SUBFILE_TYPE, 0) or _OLD_SUBFILE_TYPES.get(
         _first(values, Tag.SUBFILE_TYPE, 1), 0
     )
+    # PlanarConfiguration is irrelevant for one sample (TIFF 6.0, PlanarConfiguration).
     is_separate = _first(values, Tag.PLANAR_CONFIGURATION, 1) == PlanarConfiguration.SEPARATE
     return PageStructure(
         order=order,
@@ -124,6 +127,7 @@ def _first(values: Mapping[int, Value], code: int, default: int) -> int:
 
 
 def _rows_per_strip(values: Mapping[int, Value], length: int) -> int:
+    # The default is 2^32 - 1: the whole image in one strip (TIFF 6.0, RowsPerStrip).
     rows = _first(values, Tag.ROWS_PER_STRIP, length)
     return min(rows, length) if rows > 0 else length
 
@@ -140,6 +144,7 @@ def _tile(values: Mapping[int, Value]) -> tuple[int, int, int] | None:
 
 def _bits(values: Mapping[int, Value], samples: int) -> tuple[int, ...]:
     """Return one number if all samples have the same depth; LSM lists more numbers than samples."""
+    # The default is 1 (TIFF 6.0, BitsPerSample). LSM files list the bits of all channels.
     bits = _whole_numbers(values, Tag.BITS_PER_SAMPLE)[:samples] or (1,)
     if min(bits) < 1 or max(bits) > 128:
         raise CorruptFileError(f"expected samples of 1 to 128 bits, found {bits}")
@@ -161,6 +166,7 @@ def _subsampling(values: Mapping[int, Value]) -> tuple[int, int]:
 
 def _quotients(values: Mapping[int, Value], code: int) -> tuple[float, ...]:
     numbers = _whole_numbers(values, code)
+    # A rational is two LONGs, numerator first (TIFF 6.0 section 2).
     return tuple(a / b if b else 0.0 for a, b in zip(numbers[::2], numbers[1::2], strict=False))
 
 

@@ -13,7 +13,7 @@ import tifffile
 
 from aicsio import AicsioError, open_image, select_scene, to_numpy, transpose_to
 from aicsio.formats._tiff.dialects.imagej import parse_description
-from aicsio.formats._tiff.dialects.micromanager import parse_index
+from aicsio.formats._tiff.dialects.ndtiff import parse_index
 from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description as parse_json
 from aicsio.testing.segments import Storage
 from aicsio.testing.tiff_bytes import ASCII, TagEntry, make_page, write_pages

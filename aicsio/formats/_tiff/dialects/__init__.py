@@ -11,7 +11,14 @@ import attrs
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff import series
-from aicsio.formats._tiff.dialects import imagej, mibi, micromanager, scanimage, tifffile_shaped
+from aicsio.formats._tiff.dialects import (
+    imagej,
+    mibi,
+    micromanager,
+    ndtiff,
+    scanimage,
+    tifffile_shaped,
+)
 from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page_metadata import PageTags
@@ -99,7 +106,7 @@ DIALECTS: tuple[tuple[Callable[[PageTags], bool], DialectReader], ...] = (
     (mibi.is_mibi, mibi.read_mibi),
     (tifffile_shaped.is_shaped, tifffile_shaped.read_shaped),
     (_is_known_to_tifffile, _by_tifffile),
-    (micromanager.is_ndtiff, micromanager.read_ndtiff),
+    (ndtiff.is_ndtiff, ndtiff.read_ndtiff),
     (micromanager.is_stack, micromanager.read_stack),
     (imagej.is_imagej, imagej.read_imagej),
     (scanimage.is_scanimage, scanimage.read_scanimage),

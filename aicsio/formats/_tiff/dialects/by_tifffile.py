@@ -18,6 +18,7 @@ from aicsio._io import readers
 from aicsio.errors import AicsioError
 from aicsio.formats._tiff.axes import lazy_array_of_axes
 from aicsio.formats._tiff.chain import Chain, read_chain
+from aicsio.formats._tiff.contiguous import contiguous
 from aicsio.formats._tiff.dialects.vendor_metadata import (
     SceneFields,
     fit_to_scene,
@@ -27,7 +28,6 @@ from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.page import PageStructure, diagnose
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable
-from aicsio.formats._tiff.plane_map import contiguous
 from aicsio.formats._tiff.tags import Compression
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 

@@ -17,6 +17,7 @@ import numpy as np
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes
 from aicsio.formats._tiff.chain import Chain
+from aicsio.formats._tiff.contiguous import contiguous, has_more_pages
 from aicsio.formats._tiff.dialects.imagej_metadata import (
     channel_records,
     read_imagej_metadata,
@@ -34,13 +35,7 @@ from aicsio.formats._tiff.physical_size import (
     resolution_unit,
     size_from_resolution,
 )
-from aicsio.formats._tiff.plane_map import (
-    PlaneMap,
-    contiguous,
-    has_more_pages,
-    lazy_array,
-    length_of,
-)
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.formats._tiff.series import (
     PageSeries,
     all_series,
@@ -159,6 +154,8 @@ def _find_stack(file: OpenTiff, first: int, keys: dict[str, str]) -> _Stack:
     declared = math.prod(sizes.values())
     planes = declared if declared > 1 else _count(keys, "images")
     found = None
+    # ImageJ writes one directory per plane below 4 GiB and the first alone beyond; either way
+    # the planes follow each other, so that the chain need not be read.
     if (planes > 1 or not next_offset) and not page_table.sub_ifds:
         found = contiguous(file, page_table, planes, next_offset)
     if found is not None and not (next_offset and has_more_pages(file, planes)):
@@ -167,6 +164,7 @@ def _find_stack(file: OpenTiff, first: int, keys: dict[str, str]) -> _Stack:
     page_table, notes = open_page_table(file, first)
     pyramids = build_pyramids(all_series(page_table))
     main = pyramids[0][0]
+    # Pages of another size or type are no planes of the hyperstack.
     pages = np.array(main.pages)
     if len(pages) < planes:
         text = (
@@ -198,6 +196,7 @@ def _declared_sizes(keys: dict[str, str], structure: PageStructure) -> dict[str,
         "Z": _count(keys, "slices"),
         "C": _count(keys, "channels"),
     }
+    # RGB has one channel for ImageJ; some writers count its samples as channels.
     counts_samples = structure.samples > 1 and sizes["C"] == structure.samples
     if counts_samples and _count(keys, "images") != math.prod(sizes.values()):
         sizes["C"] = 1  # samples of RGB counted as channels
@@ -301,6 +300,7 @@ def _scifio_size(keys: dict[str, str]) -> PixelSize:
 
 def _time_step(keys: dict[str, str]) -> float | None:
     """Return the seconds between frames; ``fps`` is the speed at which ImageJ plays an animation."""
+    # finterval is Calibration.frameInterval, fps is Calibration.fps (ij/io/FileSaver.java).
     interval = positive_float(keys.get("finterval"))
     factor = seconds_per(keys.get("tunit", "sec"))
     return None if interval is None or factor is None else interval * factor
@@ -309,6 +309,7 @@ def _time_step(keys: dict[str, str]) -> float | None:
 def _calibration_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:
     """Report a calibration of grey values: pixels are returned as they are stored."""
     function = _number(keys, "cf")
+    # cf: 0 is a straight line, c0 + c1 * value; signed images are stored so, c0 = -32768.
     if function is None or function == _UNCALIBRATED:
         return []
     coefficients = [f"c{i}={keys[f'c{i}']}" for i in range(5) if f"c{i}" in keys]

@@ -64,7 +64,9 @@ def parse_imagej_metadata(data: bytes, byte_counts: list[int], order: str) -> Im
     order
         Byte order of the file.
     """
+    # The first count is that of the header, the others follow in the order of its types.
     header_size = byte_counts[0] if byte_counts else 0
+    # The magic number and the types are integers in the byte order of the file.
     magic = _MAGIC if order == ">" else _MAGIC[::-1]
     if data[:4] != magic or not 12 <= header_size <= len(data):
         return ImageJMetadata()
@@ -79,6 +81,7 @@ def parse_imagej_metadata(data: bytes, byte_counts: list[int], order: str) -> Im
             offset += max(nbytes, 0)
         index += count
     ranges = b"".join(entries.get(b"rang", []))
+    # Labels are Java strings: two bytes a character, in the byte order of the file.
     encoding = "utf-16-be" if order == ">" else "utf-16-le"
     return ImageJMetadata(
         luts=tuple(lut for lut in entries.get(b"luts", []) if len(lut) == _LUT_BYTES),
@@ -135,6 +138,7 @@ def _color(lut: bytes) -> int | None:
     levels = np.frombuffer(lut, np.uint8).reshape(3, 256)
     if (levels == levels[0]).all():
         return None
+    # Tables run from black to the colour of the channel.
     red, green, blue = (int(level) for level in levels[:, 255])
     return red << 24 | green << 16 | blue << 8 | _OPAQUE
 

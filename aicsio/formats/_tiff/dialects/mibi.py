@@ -67,6 +67,7 @@ def read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnost
             continue
         text = PageTags.of(file, page_table.directories[page]).description
         metadata = parse_description(text) or {"image.type": "page"}
+        # All mass channels of an image were scanned together and have one size.
         is_channel = metadata["image.type"] == _SPECTRUM
         if is_channel and (reference is None or structure.shape == reference.shape):
             reference = reference or structure

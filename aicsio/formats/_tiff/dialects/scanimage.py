@@ -107,6 +107,7 @@ def read_scanimage(file: OpenTiff, first: int, tags: PageTags) -> Contents | Dia
 
 def _order_pages(text: str, pages: Integers, where: str) -> _PageOrder:
     """Arrange pages along slices, frames or volumes, and channels."""
+    # channelSave lists the channels that are stored, "[1;3]" or "1"; displayed ones may be more.
     saved = _setting(text, "hChannels.channelSave")
     channels = max(len(re.findall(r"\d+", saved or "")), 1)
     if saved is None or len(pages) % channels:
@@ -143,8 +144,11 @@ def _order_volumes(text: str, frames: Integers, where: str) -> _PageOrder | None
         "hFastZ.numFramesPerVolumeWithFlyback",
     ) or slices + _count(text, "hFastZ.numDiscardFlybackFrames")
     frame_count, channels = frames.shape
+    # hStackManager counts what was planned: a stack that was stopped, or a file that was split,
+    # has fewer frames.
     if per_volume < slices or (frame_count % per_volume and frame_count % slices == 0):
         per_volume = slices
+    # A volume that was not finished is shown as far as it goes.
     volumes = -(-frame_count // per_volume)
     padded = np.full((volumes * per_volume, channels), -1, np.int64)
     padded[:frame_count] = frames

@@ -20,6 +20,7 @@ import numpy as np
 from aicsio._ome.units import micrometres_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes, match_axes_to_page, page_letters
 from aicsio.formats._tiff.chain import Chain
+from aicsio.formats._tiff.contiguous import contiguous, has_more_pages
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.makers import read_maker_size
 from aicsio.formats._tiff.page import PageStructure, diagnose
@@ -31,7 +32,7 @@ from aicsio.formats._tiff.page_tables import (
     open_page_table,
 )
 from aicsio.formats._tiff.physical_size import read_pixel_size, size_from_resolution
-from aicsio.formats._tiff.plane_map import PlaneMap, contiguous, has_more_pages, lazy_array
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
 from aicsio.formats._tiff.series import PageSeries, is_level_of, sub_series
 from aicsio.records import Contents, Diagnostic, LazyArray, PixelSize, Scene
 
@@ -135,6 +136,7 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
 def _pixel_size(tags: PageTags, metadata: Mapping[str, Any]) -> tuple[PixelSize, list[Diagnostic]]:
     """Return the pixel size; a unit in the JSON replaces that of the tags, which is a default."""
     unit = metadata.get("unit")
+    # tifffile leaves ResolutionUnit to its caller; scientific writers name the unit in the JSON.
     factor = micrometres_per(unit) if isinstance(unit, str) else None
     if factor is None or read_maker_size(tags) is not None:
         return read_pixel_size(tags)
@@ -155,6 +157,7 @@ def _read_single_series(
     directory, next_offset, _ = read_directory(file, first)
     page_table, notes = build_page_table(file, Chain.of([directory]))
     structure = page_table.segment_tables[0].structure
+    # More planes than directories: tifffile writes one directory for contiguous planes.
     planes, rest = divmod(math.prod(metadata["shape"]), math.prod(structure.shape))
     if rest or planes < 1 or page_table.sub_ifds:
         return None
@@ -192,6 +195,7 @@ def _split_into_series(file: OpenTiff, page_table: PageTable) -> list[_ShapedRun
 
 def _count_pages(shape: list[int], structure: PageStructure) -> int:
     """Return the pages of a series; 1 if the description is that of a page of another size."""
+    # Tools that make levels (vips, bfconvert) copy the description of the full resolution.
     if match_axes_to_page(shape, structure) is None:
         return 1
     return max(math.prod(shape) // math.prod(structure.shape), 1)
@@ -202,6 +206,7 @@ def _find_owner(
 ) -> int | None:
     """Return the scene that a series is a level of: it is marked as reduced, or its shape is stale."""
     shape = metadata["shape"]
+    # A description of another shape than the page was copied from the full resolution.
     is_stale = bool(shape) and match_axes_to_page(shape, series.structure) is None
     if not tops or not (series.structure.reduced or is_stale):
         return None

@@ -73,6 +73,7 @@ def _lsm(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signatu
     """CZ_LSMINFO: voxel sizes in metres, time interval in seconds, channel names."""
     info: Mapping[str, Any] = tif.lsm_metadata or {}
     names = (info.get("ChannelColors") or {}).get("ColorNames") or ()
+    # CZ_LSMINFO has metres and seconds.
     sizes = (positive_float(info.get(f"VoxelSize{letter}"), 1e6) for letter in "ZYX")
     return VendorScene(
         {
@@ -111,6 +112,7 @@ def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     dates = info.get("DatetimeCreated")
     if dates is not None and len(dates):
+        # The clock of planes starts with the first of them.
         seconds = (np.asarray(dates) - dates[0]) / np.timedelta64(1, "us") / 1e6
         columns["time"] = np.asarray(seconds, np.float64)
     absolute_z = info.get("AbsoluteZ")
@@ -159,6 +161,7 @@ def _sis(tif: Any, tags: PageTags) -> VendorScene:
 
 def _qpi(tif: Any, tags: PageTags) -> VendorScene:
     """PerkinElmer QPTIFF: XML in the description of each page of the full resolution."""
+    # Each channel of the full resolution is a page of its own; levels repeat the XML.
     pages: Sequence[Any] = tif.series[0].levels[0].pages
     channels = tuple(_qpi_channel(page.description if page is not None else "") for page in pages)
     return _with_size(tags, channels=channels if any(c.name for c in channels) else ())
@@ -174,6 +177,7 @@ def _qpi_channel(text: str) -> Channel:
     packed = None
     if len(levels) == 3 and max(levels) < 256:
         packed = levels[0] << 24 | levels[1] << 16 | levels[2] << 8 | _OPAQUE
+    # Phenochart writes "None" for channels without a marker.
     if marker.lower() == "none":
         marker = ""
     return Channel(name=marker or name or None, color=packed, fluor=name or None)
