@@ -163,11 +163,14 @@ class PageStructure:
     def raw_bytes(self, rows: int) -> int:
         """Bytes of a segment of so many rows before compression."""
         depth, _, columns = self.segment
+        # TIFF 6.0 section 21: a data unit has the luma of a block, then one Cb and one Cr.
         if self.subsampled:
             across, down = self.subsampling
             return depth * -(-rows // down) * -(-columns // across) * (across * down + 2)
+        # Samples of different depth (5, 6, 5) are packed into whole bytes per pixel.
         if len(set(self.bits)) > 1:
             return depth * rows * columns * (-(-sum(self.bits) // 8))
+        # TIFF 6.0 section 2, BitsPerSample: each row begins at a byte.
         return depth * rows * -(-columns * self.contiguous_samples * self.bits[0] // 8)
 
     @property
@@ -183,6 +186,7 @@ class PageStructure:
 @functools.lru_cache(maxsize=256)
 def _codecs_of(kind: PageStructure) -> tuple[Codec, ...]:
     """Make the chain of codecs; kept, as each plane of a file asks for it."""
+    # TIFF 6.0 section 22 was withdrawn by Technical Note 2; no two writers agreed on it.
     if kind.jpeg_parts:
         raise UnsupportedFormatError(
             "the pixels are old-style JPEG without a stream of their own, which cannot be decoded"
@@ -200,6 +204,7 @@ def _codecs_of(kind: PageStructure) -> tuple[Codec, ...]:
             )
         chain.append(Codec(BYTE_CODECS[kind.compression], _packing(kind)))
     if kind.fill_order == FillOrder.LSB_FIRST:
+        # FillOrder 2 reverses the bits of the compressed bytes, before anything else is undone.
         chain.insert(0, Codec("bitorder"))
     return (*chain, *_unpacking(kind), *_unpredicting(kind))
 
@@ -209,6 +214,7 @@ def _dtype_of(kind: PageStructure) -> DType:
     native = np.dtype(_kind_of_number(kind))
     names = {codec.name for codec in kind.codecs}
     keeps_bytes = names <= {"delta", "bitorder", *BYTE_CODECS.values()}
+    # Bytes are swapped while pixels are placed if no codec has made numbers of them before.
     is_as_stored = keeps_bytes and kind.bits[0] in PLAIN_DEPTHS
     return native.newbyteorder(kind.order) if is_as_stored else native
 
@@ -220,12 +226,15 @@ def _kind_of_number(kind: PageStructure) -> str:
         return "u1" if max(kind.bits) <= 8 else "u2"
     bits, sample_format = kind.bits[0], kind.sample_format
     if sample_format == SampleFormat.FLOAT and bits in {16, 24, 32, 64}:
+        # Technical Note 3 adds floats of 16 and 24 bits; numpy has no type of 24.
         return {16: "f2", 24: "f4", 32: "f4", 64: "f8"}[bits]
     if sample_format == SampleFormat.COMPLEX_FLOAT and bits in {64, 128}:
         return f"c{bits // 8}"
     if sample_format == SampleFormat.COMPLEX_INT and bits in {16, 32, 64}:
+        # numpy has no complex integers: both parts become floats that hold them exactly.
         return "c16" if bits == 64 else "c8"
     if sample_format in INTEGER_FORMATS and 1 <= bits <= 64:
+        # Bilevel images are masks: a sample is true or false.
         if bits == 1 and sample_format != SampleFormat.INT:
             return "?"
         width = next(size for size in (1, 2, 4, 8) if 8 * size >= bits)
@@ -269,6 +278,7 @@ def _unpacking(kind: PageStructure) -> tuple[Codec, ...]:
         return (Codec("complex-int", (("order", kind.order), ("size", bits // 16))),)
     if kind.sample_format == SampleFormat.FLOAT and bits == 24:
         return (Codec("float24", (("order", kind.order),)),)
+    # Samples that numpy has need no unpacking.
     if bits in PLAIN_DEPTHS:
         return ()
     signed = (("signed", True),) if kind.sample_format == SampleFormat.INT else ()
@@ -280,6 +290,8 @@ def _unpredicting(kind: PageStructure) -> tuple[Codec, ...]:
     name, dist = PREDICTORS.get(kind.predictor, ("?", 1))
     if not name:
         return ()
+    # Differences are defined between samples of equal depth (TIFF 6.0 section 14); floating
+    # point prediction works on bytes of whole floats (Technical Note 3).
     if (
         name == "?"
         or kind.subsampled
@@ -290,6 +302,7 @@ def _unpredicting(kind: PageStructure) -> tuple[Codec, ...]:
         raise UnsupportedFormatError(
             f"predictor {kind.predictor} cannot be undone on {kind.bits}-bit samples"
         )
+    # Sums of packed samples wrap at their own number of bits.
     wrap = (("bits", bits),) if name == "delta" and bits not in {1, 8, 16, 32, 64} else ()
     far = (("dist", dist),) if dist > 1 else ()
     return (Codec(name, (axis, *far, *wrap)),)
@@ -297,6 +310,8 @@ def _unpredicting(kind: PageStructure) -> tuple[Codec, ...]:
 
 def _jpeg_codec(kind: PageStructure) -> Codec:
     """Choose the colour spaces of the stored stream and of the result, as libtiff does."""
+    # libtiff does not convert colours if there are extra samples: the stream has four
+    # components then, and its header cannot name their meaning.
     spaces: list[tuple[str, int | str | None]] = []
     if not kind.extra_samples:
         if kind.photometric == Photometric.YCBCR:
@@ -305,6 +320,7 @@ def _jpeg_codec(kind: PageStructure) -> Codec:
             spaces = [("colorspace", 2), ("outcolorspace", 2)]
         elif kind.photometric == Photometric.SEPARATED:
             spaces = [("outcolorspace", 4)]
+    # Samples stored apart are grey streams (Technical Note 2).
     if kind.planar:
         spaces = [("outcolorspace", 1)]
     given = (("tables", kind.jpeg_tables), ("header", kind.jpeg_header))
@@ -322,15 +338,18 @@ def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
             (("t4options", kind.options[0] if kind.options else 0),) if name == "ccitt-t4" else ()
         )
     elif name == "eer":
+        # EER version 0 has 8 bits for the run of empty pixels, version 1 has 7.
         default = (8, 2, 2) if kind.compression == Compression.EER_V0 else (7, 2, 2)
         skip, horizontal, vertical = kind.options or default
         more = (("skip", skip), ("horizontal", horizontal), ("vertical", vertical))
     elif name == "webp" and kind.samples == 4:
         more = (("hasalpha", True),)
+    # LercParameters: 1 is deflate, 2 is zstd around the LERC stream.
     elif name == "lerc" and kind.options and kind.options[0] in {1, 2}:
         before = (Codec("inflate" if kind.options[0] == 1 else "unzstd"),)
     codec = Codec(name, (("sampled", kind.sampled), *more))
     if kind.decodes_to_ycbcr and kind.samples == 3 and kind.bits == (8,) and not kind.planar:
+        # JPEG 2000 has no ReferenceBlackWhite: its YCbCr is that of JFIF, full range.
         full_range = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
         parameters = (("subsampling", (1, 1)), ("luma", kind.luma), ("reference", full_range))
         return (*before, codec, Codec("ycbcr", parameters))

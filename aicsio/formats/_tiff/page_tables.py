@@ -17,8 +17,9 @@ from aicsio.formats._tiff.ifd import Directory, OpenTiff, read_directory
 from aicsio.formats._tiff.jpeg2000 import holds_ycbcr
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_metadata import PageTags
-from aicsio.formats._tiff.structure import read_page_structure
+from aicsio.formats._tiff.structure import first_number, read_page_structure
 from aicsio.formats._tiff.tag_tables import Counts, PageGroup, joined, tabulate
+from aicsio.formats._tiff.tags import Compression, Tag
 from aicsio.records import Diagnostic, Source
 
 Integers = npt.NDArray[np.int64]
@@ -86,6 +87,7 @@ def read_page_table_at(
             directories.append(read_directory(file, offset)[0])
         except CorruptFileError as error:
             diagnostics.append(Diagnostic("tiff-broken-subifd", str(error), file.source.uri))
+    # A level needs the SubIFD of each page: with one missing, planes would shift.
     if len(directories) < len(offsets) or not directories:
         return None, diagnostics
     try:
@@ -114,16 +116,19 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
             kind = read_page_structure(group.values, file.variant.order)
             offsets, counts, notes = _segments(file, kind, group, where)
         except CorruptFileError as error:
+            # The first error stands for the file if no page remains; its place is the directory.
             trouble = trouble or file.error(
                 where, str(error) if error.uri is None else str(error).split(": ", 1)[-1]
             )
             text = (
                 f"{len(group.pages)} pages are left out, from page {int(group.pages[0])}: {error}"
             )
+            # One broken page must not take the others with it.
             diagnostics.append(Diagnostic("tiff-broken-page", text, f"byte {where}"))
             continue
         diagnostics += notes
-        if kind.compression == 6 and not _is_jpeg(file, int(offsets[0, 0])):
+        # Technical Note 2 withdrew section 22: streams whose tables lie elsewhere are not decoded.
+        if kind.compression == Compression.OLD_JPEG and not _is_jpeg(file, int(offsets[0, 0])):
             kind = attrs.evolve(kind, jpeg_parts=True)
         if kind.compression in JPEG_2000 and kind.samples == 3:
             tags = PageTags.of(file, directories[int(group.pages[0])])
@@ -149,14 +154,17 @@ def _assemble(
 ) -> PageTable:
     total = len(directories)
     segment_table_of, row_of = np.zeros((2, total), np.int64)
+    # -1 marks pages that were left out; most files have none.
     if sum(len(pages) for parts in kinds.values() for pages, _, _ in parts) < total:
         segment_table_of[:] = -1
     rows = []
     for number, (kind, parts) in enumerate(kinds.items()):
+        # Damaged pages may list fewer segments than others of their structure.
         width = max(part[1].shape[1] for part in parts)
         pages = joined([pages for pages, _, _ in parts])
         offsets = joined([widened(offsets, width) for _, offsets, _ in parts])
         counts = joined([widened(counts, width) for _, _, counts in parts])
+        # Pages of one structure may come in several parts, not all of them in order.
         if np.count_nonzero(pages[1:] < pages[:-1]):
             order = np.argsort(pages, kind="stable")
             pages, offsets, counts = pages[order], offsets[order], counts[order]
@@ -184,12 +192,14 @@ def _segments(
     """Give each page as many offsets and counts as it has segments, as far as the file has them."""
     offsets, counts, notes = group.offsets, group.counts, []
     expected, found = kind.segments, offsets.shape[1]
-    if kind.compression == 6:
+    if kind.compression == Compression.OLD_JPEG:
         stream = _whole_stream(file, kind, group)
         if stream is not None:
             offsets, counts, found = *stream, 1
     if found == 0:
         raise file.error(where, "expected StripOffsets or TileOffsets, found neither")
+    # A page may lack some segments (stopped writers), not most: tables are as long as expected,
+    # and 2^31 rows of one strip each would fill memory.
     if expected > 4 * found + 16:
         pixels = f"{kind.length} x {kind.width} pixels"
         raise file.error(
@@ -204,9 +214,11 @@ def _segments(
             )
         )
         offsets = offsets[:, :expected]
+    # Byte counts are missing in files of old writers; TIFF 6.0 requires them.
     if counts.shape[1] != found:
         counts = _estimated(file, kind, offsets)
     counts = counts[:, : offsets.shape[1]]
+    # Raw segments are found by their geometry: counts that are wrong do no harm.
     if kind.is_decodable and not kind.codecs:
         return offsets, counts, notes
     if found == 1 and (counts == 0).any():
@@ -218,8 +230,11 @@ def _segments(
 def _whole_stream(
     file: OpenTiff, kind: PageStructure, group: PageGroup
 ) -> tuple[Counts, Counts] | None:
-    """Find the JPEG stream of whole pages that JPEGInterchangeFormat points to (TIFF 6.0 section 22)."""
-    start, length = _first(group.values.get(513)), _first(group.values.get(514))
+    """Find the JPEG stream of whole pages at JPEGInterchangeFormat (TIFF 6.0 section 22)."""
+    start, length = (
+        first_number(group.values, code, 0)
+        for code in (Tag.JPEG_INTERCHANGE_FORMAT, Tag.JPEG_INTERCHANGE_FORMAT_LENGTH)
+    )
     if kind.segments != 1 or not _is_jpeg(file, start):
         return None
     offsets = np.full((len(group.pages), 1), start, np.uint64)
@@ -230,15 +245,12 @@ def _is_jpeg(file: OpenTiff, offset: int) -> bool:
     return 8 <= offset < file.size - 2 and file.read(offset, 2) == b"\xff\xd8"
 
 
-def _first(value: object) -> int:
-    return int(value[0]) if isinstance(value, tuple) and value else 0
-
-
 def _estimated(file: OpenTiff, kind: PageStructure, offsets: Counts) -> Counts:
-    """Guess byte counts that the file does not give: the size of raw pixels, else up to the end of the file."""
-    rest = np.maximum(file.size - np.minimum(offsets, file.size).astype(np.int64), 0).astype(
-        np.uint64
-    )
-    if kind.compression != 1:
+    """Guess missing byte counts: the size of raw pixels, else up to the end of the file."""
+    starts = np.minimum(offsets, file.size).astype(np.int64)
+    rest = np.maximum(file.size - starts, 0).astype(np.uint64)
+    if kind.compression != Compression.NONE:
         return rest
-    return np.minimum(rest, np.uint64(kind.raw_bytes(kind.segment[1])))
+    # Sides of 2^31 come to more bytes than 64 bits can count.
+    raw_nbytes = min(kind.raw_bytes(kind.segment[1]), file.size)
+    return np.minimum(rest, np.uint64(raw_nbytes))

@@ -68,8 +68,11 @@ def _read_page_structure(
     items: tuple[tuple[int, Value], ...], order: Literal["<", ">"]
 ) -> PageStructure:
     values = dict(items)
-    width, length = _first(values, Tag.IMAGE_WIDTH, 0), _first(values, Tag.IMAGE_LENGTH, 0)
-    samples = max(_first(values, Tag.SAMPLES_PER_PIXEL, 1), 1)
+    width, length = (
+        first_number(values, Tag.IMAGE_WIDTH, 0),
+        first_number(values, Tag.IMAGE_LENGTH, 0),
+    )
+    samples = max(first_number(values, Tag.SAMPLES_PER_PIXEL, 1), 1)
     if min(width, length) <= 0 or max(width, length) > LARGEST_SIDE or samples > MOST_SAMPLES:
         raise CorruptFileError(
             f"expected a page of at least one pixel, found {width} x {length} "
@@ -77,32 +80,32 @@ def _read_page_structure(
         )
     # Defaults: Compression 1 (TIFF 6.0, Compression). PhotometricInterpretation has none in the
     # specification; readers take 0 as black.
-    compression = _first(values, Tag.COMPRESSION, Compression.NONE)
-    photometric = _first(values, Tag.PHOTOMETRIC, Photometric.MIN_IS_BLACK)
-    subfile_type = _first(values, Tag.NEW_SUBFILE_TYPE, 0) or _OLD_SUBFILE_TYPES.get(
-        _first(values, Tag.SUBFILE_TYPE, 1), 0
+    compression = first_number(values, Tag.COMPRESSION, Compression.NONE)
+    photometric = first_number(values, Tag.PHOTOMETRIC, Photometric.MIN_IS_BLACK)
+    subfile_type = first_number(values, Tag.NEW_SUBFILE_TYPE, 0) or _OLD_SUBFILE_TYPES.get(
+        first_number(values, Tag.SUBFILE_TYPE, 1), 0
     )
     # PlanarConfiguration is irrelevant for one sample (TIFF 6.0, PlanarConfiguration).
-    is_separate = _first(values, Tag.PLANAR_CONFIGURATION, 1) == PlanarConfiguration.SEPARATE
+    is_separate = first_number(values, Tag.PLANAR_CONFIGURATION, 1) == PlanarConfiguration.SEPARATE
     return PageStructure(
         order=order,
         width=width,
         length=length,
-        depth=max(_first(values, Tag.IMAGE_DEPTH, 1), 1),
+        depth=max(first_number(values, Tag.IMAGE_DEPTH, 1), 1),
         samples=samples,
         planar=is_separate and samples > 1,
         bits=_bits(values, samples),
-        sample_format=_first(values, Tag.SAMPLE_FORMAT, SampleFormat.UINT),
+        sample_format=first_number(values, Tag.SAMPLE_FORMAT, SampleFormat.UINT),
         photometric=photometric,
         compression=compression,
-        predictor=_first(values, Tag.PREDICTOR, Predictor.NONE),
-        fill_order=_first(values, Tag.FILL_ORDER, FillOrder.MSB_FIRST),
+        predictor=first_number(values, Tag.PREDICTOR, Predictor.NONE),
+        fill_order=first_number(values, Tag.FILL_ORDER, FillOrder.MSB_FIRST),
         tile=_tile(values),
         rows_per_strip=_rows_per_strip(values, length),
         extra_samples=_whole_numbers(values, Tag.EXTRA_SAMPLES),
         reduced=bool(subfile_type & NewSubfileType.REDUCED),
         mask=bool(subfile_type & NewSubfileType.MASK),
-        orientation=_first(values, Tag.ORIENTATION, 1),
+        orientation=first_number(values, Tag.ORIENTATION, 1),
         jpeg_tables=_jpeg_tables(values) if compression in JPEG else None,
         subsampling=_subsampling(values) if photometric == Photometric.YCBCR else (1, 1),
         luma=_luma(values),
@@ -121,22 +124,27 @@ def _whole_numbers(values: Mapping[int, Value], code: int) -> tuple[int, ...]:
     return tuple(map(int, value))
 
 
-def _first(values: Mapping[int, Value], code: int, default: int) -> int:
+def first_number(values: Mapping[int, Value], code: int, default: int) -> int:
+    """Return the first number of a tag; the default if the tag is missing or not finite."""
     numbers = _whole_numbers(values, code)
     return numbers[0] if numbers else int(default)
 
 
 def _rows_per_strip(values: Mapping[int, Value], length: int) -> int:
     # The default is 2^32 - 1: the whole image in one strip (TIFF 6.0, RowsPerStrip).
-    rows = _first(values, Tag.ROWS_PER_STRIP, length)
+    rows = first_number(values, Tag.ROWS_PER_STRIP, length)
     return min(rows, length) if rows > 0 else length
 
 
 def _tile(values: Mapping[int, Value]) -> tuple[int, int, int] | None:
     if Tag.TILE_WIDTH not in values and Tag.TILE_LENGTH not in values:
         return None
-    depth = max(_first(values, Tag.TILE_DEPTH, 1), 1)
-    tile = (depth, _first(values, Tag.TILE_LENGTH, 0), _first(values, Tag.TILE_WIDTH, 0))
+    depth = max(first_number(values, Tag.TILE_DEPTH, 1), 1)
+    tile = (
+        depth,
+        first_number(values, Tag.TILE_LENGTH, 0),
+        first_number(values, Tag.TILE_WIDTH, 0),
+    )
     if min(tile) <= 0 or max(tile) > LARGEST_TILE_SIDE:
         raise CorruptFileError(f"expected tiles of at least one pixel, found {tile}")
     return tile
@@ -194,7 +202,8 @@ def _options(values: Mapping[int, Value], compression: int) -> tuple[int, ...]:
             Tag.EER_VERTICAL_SUB_BITS,
         )
         return tuple(
-            _first(values, code, default) for code, default in zip(codes, _EER_BITS, strict=True)
+            first_number(values, code, default)
+            for code, default in zip(codes, _EER_BITS, strict=True)
         )
     if compression == Compression.LERC:
         # LercParameters: version, additional compression.

@@ -131,6 +131,7 @@ def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnost
     kind = structure_from_tifffile(series.keyframe)
     if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
         return None, []
+    # Missing pages are None; the others may list fewer segments.
     width = max(len(page.dataoffsets) for page in series.pages if page is not None)
     there = [page for page in series.pages if page is not None]
     offsets, counts = np.zeros((2, len(there), width), np.uint64)
@@ -149,6 +150,7 @@ def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnost
     pages[[page is not None for page in series.pages]] = np.arange(len(there))
     shape, letters = tuple(map(int, series.shape)), str(series.axes)
     planes = math.prod(shape) // max(math.prod(kind.shape), 1)
+    # tifffile gives one page for a stack whose planes follow each other.
     if planes > len(pages) == 1:
         stack = contiguous(file, page_table, planes, 0)
         if stack is None:
@@ -160,6 +162,7 @@ def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnost
 
 def structure_from_tifffile(page: Any) -> PageStructure:
     """Read the structure of a page that tifffile has parsed, and corrected where a dialect writes wrong tags."""
+    # tifffile has corrected tags that a dialect writes wrong (LSM, NDPI, EER).
     bits = page.bitspersample
     subsampling = page.tags.valueof(530, (2, 2)) if int(page.photometric) == 6 else (1, 1)
     options: tuple[int, ...] = ()
