@@ -55,6 +55,12 @@ OPTIONAL = (
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """As in ``pytest_runtest_call``, for fixtures."""
+    return (yield from pytest_runtest_call(item))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:  # noqa: ARG001
     """Skip a test that needs a package of the extra ``servers`` where that is not installed."""
     try:

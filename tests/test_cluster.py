@@ -125,7 +125,7 @@ def counted() -> None:
     """Count, on a worker, what is opened and parsed from now on."""
     from aicsio import opening
     from aicsio._io import pool
-    from aicsio.formats.imageio import frames
+    from aicsio.formats.imageio import movie_engine
 
     counts = {"open_image": 0, "cursors": 0, "most open": 0}
 
@@ -140,7 +140,7 @@ def counted() -> None:
         setattr(module, name, wrapper)
 
     counting(opening, "_choose", "open_image")
-    counting(frames, "Cursors", "cursors")
+    counting(movie_engine, "_MovieCursor", "cursors")
     opening.counts = counts  # type: ignore[attr-defined]
 
 

@@ -96,10 +96,10 @@ def ranges(sample: Sample, path: Path) -> Ranges:
 
     found = []
     with path.open("rb") as file:
-        for row in range(layout.total):
-            file.seek(layout.position.at(row))
+        for row in range(layout.row_count):
+            file.seek(layout.file_position.at(row))
             start, count = find_subblock_payload(file.read(HEADER))
-            found.append((layout.position.at(row) + start, count))
+            found.append((layout.file_position.at(row) + start, count))
     return Ranges(path, shape, tile, sample.compression, *zip(*found, strict=True))
 
 

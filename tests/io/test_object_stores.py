@@ -157,6 +157,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_reads_without_the_threads_of_obstore(site: Site) -> None:
+    pytest.importorskip("obstore")
     command = [sys.executable, "-c", FORK, site.url.rstrip("/"), str(PIXELS.sum())]
     run = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -28,6 +28,9 @@ from aicsio.joining.file_names import find_files
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, build_lif
 
+for package in ("moto", "obstore"):
+    pytest.importorskip(package, reason=f"needs {package}: pip install '.[test,servers]'")
+
 PIXELS = np.random.default_rng(4).integers(0, 4096, (2, 10, 256, 256), np.uint16)
 SERVER = """
 import json, logging, sys
