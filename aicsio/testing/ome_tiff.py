@@ -53,6 +53,13 @@ def write(spec: TiffSpec, folder: Path, name: str | None = None) -> Path:
     -------
     pathlib.Path
         The file to open: the first one, or the companion.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from aicsio.testing import TiffSpec, write
+    >>> write(TiffSpec(), Path(".")).name
+    'image.ome.tif'
     """
     files = build(spec, name)
     for each, content in files.items():
@@ -70,6 +77,17 @@ def build(spec: TiffSpec, name: str | None = None) -> dict[str, bytes]:
     name
         File name; by default ``image.tif`` or ``image.ome.tif``. Sets put a number before the
         suffix.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content of each file by its name; the file to open comes first.
+
+    Examples
+    --------
+    >>> from aicsio.testing import ImageSpec, TiffSpec, build
+    >>> list(build(TiffSpec((ImageSpec(T=2),), files=2)))
+    ['image_0.ome.tif', 'image_1.ome.tif']
     """
     name = name or ("image.ome.tif" if spec.flavour == "ome" else "image.tif")
     shares = _shares(spec)
