@@ -39,11 +39,13 @@ def match_axes_to_page(shape: Sequence[int], kind: PageStructure) -> AxisLayout 
     >>> match_axes_to_page((5, 3, 20, 30), PageStructure("<", width=30, length=20, samples=3, planar=True))
     AxisLayout(lead=(0,), plane=(2, 3), samples=1)
     """
+    # Samples stored apart are the slowest axis of a page in the file.
     page = [kind.samples, *kind.shape[:-1]] if kind.planar else list(kind.shape)
     axes = list(range(len(shape)))
     plane: list[int] = []
     spare: list[int] = []
     for size in reversed(page):
+        # Unit axes between those of a page mean nothing in the file: they go before the page.
         while axes and shape[axes[-1]] == 1 != size:
             spare.insert(0, axes.pop())
         if not axes or shape[axes[-1]] != size:
@@ -97,6 +99,7 @@ def lazy_array_of_axes(
         structure = attrs.evolve(
             structure, samples=1, planar=False, photometric=1, extra_samples=()
         )
+        # Page n becomes pages n * samples to n * samples + samples - 1.
         each = pages[:, None] * sample_count + np.arange(sample_count)
         pages = np.where(pages[:, None] < 0, -1, each).reshape(-1)
         layout = AxisLayout((*layout.lead, layout.samples), layout.plane, None)

@@ -128,6 +128,7 @@ class _ChainBuilder:
 
     def add(self, offset: int, raw: bytes) -> None:
         """Append one directory."""
+        # Runs hold directories of equal length, so that their entries form a table.
         if self._raws and len(raw) != len(self._raws[0]):
             self._flush()
         self._offsets.append(offset)
@@ -167,12 +168,14 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
         When the first directory cannot be read.
     """
     directory, next_offset, nbytes = read_directory(file, first)
+    # The directories of NDPI have a second part, the high words, and are few.
     reads_ahead = not file.variant.is_ndpi
     builder = _ChainBuilder(struct.calcsize(file.variant.entry_count))
     builder.add(first, directory.raw)
     alike_reader = _AlikeReader(file)
     last_offset, distance = first, 0
     while next_offset:
+        # A chain that turns back would never end.
         if builder.has(next_offset):
             return _cut_cycle(file, builder, next_offset)
         previous_distance, distance = distance, next_offset - last_offset
@@ -192,6 +195,7 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
             continue
         try:
             directory, next_offset, nbytes = read_directory(file, last_offset, nbytes)
+        # What was read so far is shown: a broken link must not hide the pages before it.
         except CorruptFileError as error:
             text = f"the chain of pages breaks after page {builder.count - 1}: {error}"
             return builder.chain(), [Diagnostic("tiff-broken-chain", text, file.source.uri)]
@@ -253,6 +257,7 @@ def _read_run(file: OpenTiff, offset: int, stride: int, nbytes: int) -> _EvenRun
     variant = file.variant
     count_size = struct.calcsize(variant.entry_count)
     entries_end = nbytes - variant.inline_size
+    # No more than the file can hold, and than one read of moderate size.
     directory_count = min((file.size - offset) // stride, RUN_BYTES // stride)
     if directory_count < 2:
         return _EvenRun(range(0), b"", 0)
@@ -264,6 +269,7 @@ def _read_run(file: OpenTiff, offset: int, stride: int, nbytes: int) -> _EvenRun
     same_length = entry_counts == (entries_end - count_size) // variant.stored_entry_size
     following = np.arange(offset + stride, offsets.stop + stride, stride)
     linked = same_length & (pointers.astype(np.int64) == following)
+    # The run ends at the first directory that is not as long, or points elsewhere.
     length = linked.tobytes().find(b"\0")
     if length < 0:
         length = directory_count

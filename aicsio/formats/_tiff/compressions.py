@@ -30,11 +30,13 @@ BYTE_CODECS: Mapping[int, str] = {
     Compression.PACKBITS: "packbits",
     Compression.OLD_DEFLATE: "deflate",
     Compression.LZMA: "lzma",
+    # Numbers of writers before libtiff registered 50000 and 50001.
     Compression.ZSTD_OLD: "zstd",
     Compression.ZSTD: "zstd",
     Compression.PIXTIFF_DEFLATE: "deflate",
 }
 IMAGE_CODECS: Mapping[int, str] = {
+    # TIFF 6.0 sections 10 and 11.
     Compression.CCITT_RLE: "ccitt-rle",
     Compression.CCITT_T4: "ccitt-t4",
     Compression.CCITT_T6: "ccitt-t6",
@@ -43,6 +45,7 @@ IMAGE_CODECS: Mapping[int, str] = {
     Compression.JP2K_LOSSY: "jpeg2k",
     Compression.APERIO_JP2K_RGB: "jpeg2k",
     Compression.JPEG_2000: "jpeg2k",
+    # Numbers above 32768 are registered with Adobe or listed by libtiff.
     Compression.LERC: "lerc",
     Compression.WEBP_OLD: "webp",
     Compression.PNG: "png",
@@ -51,6 +54,7 @@ IMAGE_CODECS: Mapping[int, str] = {
     Compression.WEBP: "webp",
     Compression.JPEG_XL: "jpegxl",
     Compression.JPEG_XL_DNG: "jpegxl",
+    # Thermo Fisher took numbers of the private range for electron events.
     Compression.EER_V0: "eer",
     Compression.EER_V1: "eer",
     Compression.EER_V2: "eer",

@@ -45,8 +45,10 @@ def holds_ycbcr(file: OpenTiff, tags: PageTags, compression: int, offset: int) -
     offset
         Byte offset of its first tile.
     """
+    # 33003 of any other writer is RGB: Bio-Formats and aicsio write it so.
     if compression == Compression.APERIO_JP2K_YCBCR:
         return tags.description.startswith(_APERIO)
+    # Bio-Formats, tifffile and aicsio name themselves in Software; libvips does not.
     if compression != Compression.JP2K_LOSSY or tags.text(Tag.SOFTWARE):
         return False
     if not 8 <= offset < file.size:
@@ -70,6 +72,7 @@ def parse_main_header(data: bytes) -> tuple[bool, bytes]:
     offset = 2
     while offset + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, offset)
+        # SOT begins the first tile-part: the main header ends (A.4.2).
         if marker == _SOT or length < 2:
             break
         if marker == _COD and offset + _TRANSFORM_OFFSET < len(data):

@@ -43,7 +43,9 @@ def metaseries_property(text: str, name: str) -> str | None:
     """Return the value of a property of MetaMorph's XML (``<prop id="..." value="..."/>``)."""
     match = re.search(rf'<(?:prop|custom-prop)\s[^>]*\bid="{re.escape(name)}"[^>]*>', text)
     value = re.search(r'\bvalue="([^"]*)"', match[0]) if match else None
-    return value[1] if value else None
+    if value:
+        return value[1]
+    return None
 
 
 def is_metaseries(text: str) -> bool:

@@ -109,7 +109,9 @@ class PageStructure:
     @property
     def contiguous_samples(self) -> int:
         """Samples that lie side by side in a segment."""
-        return 1 if self.planar else self.samples
+        if self.planar:
+            return 1
+        return self.samples
 
     @property
     def sampled(self) -> bool:
@@ -216,7 +218,9 @@ def _dtype_of(kind: PageStructure) -> DType:
     keeps_bytes = names <= {"delta", "bitorder", *BYTE_CODECS.values()}
     # Bytes are swapped while pixels are placed if no codec has made numbers of them before.
     is_as_stored = keeps_bytes and kind.bits[0] in PLAIN_DEPTHS
-    return native.newbyteorder(kind.order) if is_as_stored else native
+    if is_as_stored:
+        return native.newbyteorder(kind.order)
+    return native
 
 
 def _kind_of_number(kind: PageStructure) -> str:

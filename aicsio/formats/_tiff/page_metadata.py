@@ -40,7 +40,9 @@ class PageTags:
         """Return the value of a tag; ``None`` if missing, larger than a limit, or outside the file."""
         entry = self.tags.get(code)
         try:
-            return None if entry is None else read_value(self.file, entry, limit)
+            if entry is None:
+                return None
+            return read_value(self.file, entry, limit)
         except CorruptFileError:
             return None
 
@@ -130,7 +132,9 @@ def positive_float(value: object, factor: float = 1.0) -> float | None:
         number = float(value) * factor
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number > 0 else None
+    if math.isfinite(number) and number > 0:
+        return number
+    return None
 
 
 def guessed(letters: str, shape: tuple[int, ...], where: str) -> Diagnostic:

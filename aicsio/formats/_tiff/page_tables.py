@@ -60,7 +60,9 @@ class PageTable:
     def structure(self, page: int) -> PageStructure | None:
         """How a page is stored, or ``None`` when it cannot be used."""
         number = int(self.segment_table_of[page])
-        return None if number < 0 else self.segment_tables[number].structure
+        if number < 0:
+            return None
+        return self.segment_tables[number].structure
 
 
 def open_page_table(file: OpenTiff, first: int) -> tuple[PageTable, list[Diagnostic]]:

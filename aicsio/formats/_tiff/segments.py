@@ -103,6 +103,8 @@ def segment_windows(
     samples = _sample_overlaps(grid.planar, plane[3], first[3], extent[3])
     windows = []
     for sample, depth, row, column in itertools.product(samples, depths, rows, columns):
+        # Segments are numbered along columns first, then rows, sections and samples (TIFF 6.0
+        # sections 3 and 15, PlanarConfiguration 2).
         section = sample.segment * depth_count + depth.segment
         index = (section * row_count + row.segment) * column_count + column.segment
         axes = (depth, row, column, sample)
@@ -142,6 +144,7 @@ def _axis_overlaps(
     for segment in range(start // segment_length, -(-stop // segment_length)):
         segment_start = segment * segment_length
         positions = segment_length
+        # Section 3: the last strip may be shorter. Section 15: tiles are padded to full size.
         if clipped:
             positions = min(segment_length, length - segment_start)
         overlap_start = max(start, segment_start)
@@ -199,6 +202,7 @@ def even_runs(offsets: Integers, start: tuple[int, ...]) -> Iterator[EvenRun]:
         if strides is not None:
             yield EvenRun(start, offsets.shape, int(offsets.flat[0]), strides)
             return
+    # The slowest axis of several positions is split; its parts may be even in themselves.
     axis = next(axis for axis, size in enumerate(offsets.shape) if size > 1)
     before = (slice(None),) * axis
     for position in range(offsets.shape[axis]):
@@ -212,6 +216,7 @@ def _even_strides(offsets: Integers) -> tuple[int, ...] | None:
         if size == 1:
             strides.append(0)
             continue
+        # All planes along an axis must have one distance: it becomes a stride.
         steps = np.diff(offsets, axis=axis)
         if (steps != steps.flat[0]).any():
             return None
@@ -244,11 +249,13 @@ def block_shape(
     depth, length, width, samples = plane
     pixel_nbytes = samples * itemsize
     most = RAW_BLOCK_BYTES if unit == (1, 1, 1) else BLOCK_BYTES
+    # A plane larger than a block is cut along rows first: its rows lie together in the file.
     if math.prod(plane) * itemsize > most:
         depth = min(unit[0], depth)
         row_nbytes = depth * width * pixel_nbytes
         unit_rows = max(most // max(row_nbytes, 1) // unit[1], 1)
         length = min(unit_rows * unit[1], length)
+        # One row of segments may still be too much: then it is cut along columns, too.
         if row_nbytes * length > most and unit[2] < width:
             column_nbytes = depth * length * pixel_nbytes
             unit_columns = max(most // column_nbytes // unit[2], 1)

@@ -127,13 +127,17 @@ def _whole_numbers(values: Mapping[int, Value], code: int) -> tuple[int, ...]:
 def first_number(values: Mapping[int, Value], code: int, default: int) -> int:
     """Return the first number of a tag; the default if the tag is missing or not finite."""
     numbers = _whole_numbers(values, code)
-    return numbers[0] if numbers else int(default)
+    if numbers:
+        return numbers[0]
+    return int(default)
 
 
 def _rows_per_strip(values: Mapping[int, Value], length: int) -> int:
     # The default is 2^32 - 1: the whole image in one strip (TIFF 6.0, RowsPerStrip).
     rows = first_number(values, Tag.ROWS_PER_STRIP, length)
-    return min(rows, length) if rows > 0 else length
+    if rows > 0:
+        return min(rows, length)
+    return length
 
 
 def _tile(values: Mapping[int, Value]) -> tuple[int, int, int] | None:
@@ -156,12 +160,16 @@ def _bits(values: Mapping[int, Value], samples: int) -> tuple[int, ...]:
     bits = _whole_numbers(values, Tag.BITS_PER_SAMPLE)[:samples] or (1,)
     if min(bits) < 1 or max(bits) > 128:
         raise CorruptFileError(f"expected samples of 1 to 128 bits, found {bits}")
-    return bits if len(set(bits)) > 1 else bits[:1]
+    if len(set(bits)) > 1:
+        return bits
+    return bits[:1]
 
 
 def _jpeg_tables(values: Mapping[int, Value]) -> bytes | None:
     value = values.get(Tag.JPEG_TABLES)
-    return value if isinstance(value, bytes) and value else None
+    if isinstance(value, bytes) and value:
+        return value
+    return None
 
 
 def _subsampling(values: Mapping[int, Value]) -> tuple[int, int]:
@@ -191,7 +199,9 @@ def _reference(values: Mapping[int, Value]) -> tuple[float, ...]:
     is_valid = len(numbers) == 6 and all(
         black < white for black, white in zip(numbers[::2], numbers[1::2], strict=True)
     )
-    return numbers if is_valid else FULL_RANGE
+    if is_valid:
+        return numbers
+    return FULL_RANGE
 
 
 def _options(values: Mapping[int, Value], compression: int) -> tuple[int, ...]:

@@ -215,7 +215,9 @@ def _table(file: OpenTiff, part: _Part, codes: tuple[int, ...]) -> Counts:
 
 def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Put tables of one width below each other."""
-    return tables[0] if len(tables) == 1 else np.concatenate(tables)
+    if len(tables) == 1:
+        return tables[0]
+    return np.concatenate(tables)
 
 
 def _places(

@@ -549,3 +549,16 @@ def test_times_and_positions_of_a_metamorph_stack() -> None:
     position = handle.scene.planes.column("x")
     assert position is not None
     assert position.reshape(-1).tolist() == [info["StagePosition"][0][0]]
+
+
+@pytest.mark.parametrize("extra", [[], [(278, 4, 1, 1 << 30)], [(277, 3, 1, 60000)]])
+def test_sizes_beyond_64_bits_are_an_image_or_our_error(extra: list[Any]) -> None:
+    tags = [(256, 4, 1, 1 << 31), (257, 4, 1, 1 << 31), (259, 3, 1, 1), (262, 3, 1, 1)]
+    entries = sorted([*tags, (273, 4, 1, 100), *extra])
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    try:
+        handle = open_image(head + body + bytes(400))
+    except AicsioError:
+        return
+    assert handle.shape[:2] == (1 << 31, 1 << 31)

@@ -1,7 +1,8 @@
-"""Which dialect of TIFF a file is written in.
+"""Dialects of TIFF, and the choice among them. Imports `_tiff`, `_io`, `_ome` and `records`.
 
-Rule kept here: dialects are asked in a fixed order, each by marks in the first directory that no other has. One that
-finds its own metadata wrong declines by returning a ``Diagnostic``, and the file is read as plain TIFF.
+Rule kept here: dialects are tried in a fixed order, each by marks in the first directory that no
+other has. A dialect that cannot read its metadata returns a ``Diagnostic``, and the file is read as
+plain TIFF.
 """
 
 from collections.abc import Callable
@@ -46,6 +47,7 @@ def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
     for is_written_so, read in DIALECTS:
         if not is_written_so(tags):
             continue
+        # A dialect whose metadata are broken must not hide the pages.
         try:
             found = read(file, first, tags)
         except CorruptFileError as error:
@@ -63,6 +65,7 @@ def _with_notes(contents: Contents, notes: list[Diagnostic]) -> Contents:
 def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
     page_table, diagnostics = open_page_table(file, first)
     scenes, more = series.plain_scenes(file, page_table)
+    # MetaXpress writes each site and wavelength as a plain TIFF with XML.
     fields = metaseries_fields(tags.description)
     if fields and scenes[0].levels:
         scenes[0] = attrs.evolve(scenes[0], **fit_to_scene(fields, scenes[0].levels[0].stored))

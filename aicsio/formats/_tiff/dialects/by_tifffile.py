@@ -157,7 +157,9 @@ def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnost
             return None, []
         page_table, pages = stack
     found = lazy_array_of_axes(page_table, pages, shape, letters, file.source.uri)
-    return (None, []) if found is None else found
+    if found is None:
+        return (None, [])
+    return found
 
 
 def structure_from_tifffile(page: Any) -> PageStructure:

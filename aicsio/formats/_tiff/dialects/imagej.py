@@ -84,7 +84,9 @@ def _unescape(text: str) -> str:
 
 def _count(keys: dict[str, str], name: str) -> int:
     match = re.fullmatch(r"\d{1,9}", keys.get(name, ""))
-    return max(int(match[0]), 1) if match else 1
+    if match:
+        return max(int(match[0]), 1)
+    return 1
 
 
 def _number(keys: dict[str, str], name: str) -> float | None:
@@ -92,7 +94,9 @@ def _number(keys: dict[str, str], name: str) -> float | None:
         number = float(keys.get(name, ""))
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    if math.isfinite(number):
+        return number
+    return None
 
 
 # ---------------------------------------------------------------- planes
@@ -274,6 +278,7 @@ def pixel_size(keys: dict[str, str], tags: PageTags) -> tuple[PixelSize, list[Di
     x_unit = resolution_unit(tags) if unit is None else micrometres_per(unit)
     if unit is None and tags.number(Tag.RESOLUTION_UNIT) is None:
         x_unit = None
+    # yunit and zunit are written where they differ from the unit of X.
     y_unit = micrometres_per(keys["yunit"]) if "yunit" in keys else x_unit
     z_unit = micrometres_per(keys.get("zunit", unit))
     is_centimetre = tags.number(Tag.RESOLUTION_UNIT) == ResolutionUnit.CENTIMETER
@@ -303,7 +308,9 @@ def _time_step(keys: dict[str, str]) -> float | None:
     # finterval is Calibration.frameInterval, fps is Calibration.fps (ij/io/FileSaver.java).
     interval = positive_float(keys.get("finterval"))
     factor = seconds_per(keys.get("tunit", "sec"))
-    return None if interval is None or factor is None else interval * factor
+    if interval is None or factor is None:
+        return None
+    return interval * factor
 
 
 def _calibration_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:

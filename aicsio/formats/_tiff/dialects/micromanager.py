@@ -54,10 +54,12 @@ def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnos
     table = _read_map(file)
     if isinstance(table, str):
         return Diagnostic("micromanager-map", f"{table}: read as plain TIFF", file.source.uri)
+    # Positions may begin at any number: files of a split acquisition go on counting.
     offsets, columns = table[:, 4].tolist(), table[:, :4] - table[:, :4].min(axis=0)
     sizes = (columns.max(axis=0) + 1).tolist()
     order = [_MAP_LETTERS.index(letter) for letter in _ORDER]
     shape = tuple(sizes[column] for column in order)
+    # A map of few planes at distant positions is damage.
     if math.prod(shape) > max(64 * len(table), FEWEST_SLOTS):
         text = f"{len(table)} planes in {shape}: read as plain TIFF"
         return Diagnostic("micromanager-map", text, file.source.uri)
@@ -108,4 +110,6 @@ def _stack_size(tags: PageTags, summary: Mapping[str, Any]) -> tuple[PixelSize, 
     """Return the pixel size: ``PixelSize_um`` is that of the camera on the sample."""
     size, notes = pixel_size(tags, summary)
     side = positive_float(summary.get("PixelSize_um"))
-    return (size, notes) if side is None else (PixelSize(size.Z, side, side), [])
+    if side is None:
+        return (size, notes)
+    return (PixelSize(size.Z, side, side), [])

@@ -94,6 +94,7 @@ def parse_index(raw: bytes, uri: str) -> tuple[list[Entry], list[Diagnostic]]:
     """Read the planes of an NDTiff.index; a broken end is left out, with a diagnostic."""
     entries: list[Entry] = []
     offset = 0
+    # An acquisition that was stopped leaves a broken last entry.
     while offset + 4 <= len(raw):
         start = offset
         try:
@@ -167,11 +168,13 @@ def read_ndtiff(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
     if index is None or index.size is None or index.size > LARGEST_INDEX:
         return _decline("the index is missing, or too large", file.source.uri)
     entries, notes = parse_index(readers.read_head(index, index.size), index.uri)
+    # The format reserves other numbers for compression; no writer uses them yet.
     entries = [entry for entry in entries if entry.compression == 0]
     if not entries:
         return _decline("the index lists no uncompressed planes", index.uri)
     positions = _number_positions(entries)
     shape = positions.shape
+    # Sparse acquisitions are legal; a map of billions of empty positions is damage.
     if math.prod(shape) > max(64 * len(entries), FEWEST_SLOTS):
         return _decline(f"{len(entries)} planes in {shape}", index.uri)
     planes = _find_planes(file, first, entries)
@@ -223,6 +226,7 @@ def _find_planes(file: OpenTiff, first: int, entries: Sequence[Entry]) -> _Found
     found = _FoundPlanes(
         [], np.zeros(len(entries), np.int64), np.full(len(entries), -1, np.int64), []
     )
+    # The file at hand is open already, and may have come without a folder.
     this_name = file.source.uri.replace("\\", "/").rsplit("/", 1)[-1]
     for name, rows in rows_of_files.items():
         try:
@@ -234,6 +238,7 @@ def _find_planes(file: OpenTiff, first: int, entries: Sequence[Entry]) -> _Found
             text = f"{name!r}: its {len(rows)} planes are blank: {error}"
             found.notes.append(Diagnostic("ndtiff-member", text, file.source.uri))
             continue
+        # All planes of an array have one size; others are blank and reported.
         size = (structure.length, structure.width)
         fitting = [row for row in rows if (entries[row].length, entries[row].width) == size]
         if len(fitting) < len(rows):
@@ -310,7 +315,9 @@ def read_json(file: OpenTiff, offset: int, nbytes: int) -> dict[str, Any]:
         found = json.loads(file.read(offset, nbytes))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if isinstance(found, dict):
+        return found
+    return {}
 
 
 def name_channels(

@@ -39,7 +39,9 @@ def _setting(text: str, name: str) -> str | None:
     match = re.search(
         rf"^(?:scanimage\.)?SI5?\.{re.escape(name)}\s*=\s*(.*?)\s*$", text, re.MULTILINE
     )
-    return match[1] if match else None
+    if match:
+        return match[1]
+    return None
 
 
 def _count(text: str, *names: str) -> int:
@@ -118,6 +120,7 @@ def _order_pages(text: str, pages: Integers, where: str) -> _PageOrder:
         volumes = _order_volumes(text, pages.reshape(frames, channels), where)
         if volumes is not None:
             return volumes
+    # Slow stacks: all frames of a slice are recorded before the stage moves.
     per_slice = _count(text, "hStackManager.framesPerSlice")
     if not per_slice or frames % per_slice:
         per_slice = frames
@@ -150,6 +153,7 @@ def _order_volumes(text: str, frames: Integers, where: str) -> _PageOrder | None
         per_volume = slices
     # A volume that was not finished is shown as far as it goes.
     volumes = -(-frame_count // per_volume)
+    # Missing planes have page -1: they are blank.
     padded = np.full((volumes * per_volume, channels), -1, np.int64)
     padded[:frame_count] = frames
     table = padded.reshape(volumes, per_volume, channels)
@@ -178,4 +182,6 @@ def _z_step(text: str) -> float | None:
 def _time_step(text: str, is_fast_z: bool) -> float | None:
     name = "hRoiManager.scanVolumeRate" if is_fast_z else "hRoiManager.scanFrameRate"
     rate = positive_float(_setting(text, name))
-    return None if rate is None else 1 / rate
+    if rate is None:
+        return None
+    return 1 / rate

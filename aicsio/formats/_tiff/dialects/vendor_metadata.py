@@ -115,10 +115,12 @@ def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
         # The clock of planes starts with the first of them.
         seconds = (np.asarray(dates) - dates[0]) / np.timedelta64(1, "us") / 1e6
         columns["time"] = np.asarray(seconds, np.float64)
+    # AbsoluteZValid is 0 if the z position was not read from the microscope.
     absolute_z = info.get("AbsoluteZ")
     if absolute_z is not None and np.any(info.get("AbsoluteZValid", 1)):
         columns["z"] = np.asarray(absolute_z, np.float64).reshape(-1)
     positions = np.asarray(info.get("StagePosition", ()), np.float64)
+    # (0, 0) for all planes means that the stage was not connected.
     if positions.ndim == 2 and positions.shape[1] == 2 and positions.any():
         columns["x"], columns["y"] = positions[:, 0], positions[:, 1]
     exposures = [_exposure(text) for text in info.get("PlaneDescriptions", ())]
@@ -131,7 +133,9 @@ def _exposure(text: object) -> float | None:
     """Return the seconds of ``Exposure: 100 ms`` in the description of a plane."""
     match = re.search(r"Exposure:\s*([\d.]+)\s*(\w+)", str(text))
     factor = seconds_per(match[2]) if match else None
-    return positive_float(match[1], factor) if match and factor else None
+    if match and factor:
+        return positive_float(match[1], factor)
+    return None
 
 
 def _fluoview(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
