@@ -18,7 +18,7 @@ Decode: TypeAlias = Callable[[tuple[Codec, ...], Data, DecodeTarget], npt.NDArra
 
 
 @attrs.frozen
-class Axis:
+class ResampledAxis:
     """How positions of a canvas map to stored positions, along one axis."""
 
     first: int
@@ -72,7 +72,7 @@ def decode_stored(
     plane_count, plane_index
         Number of stored planes, and which of them is shown.
     y, x
-        Fields of ``Axis``.
+        Fields of ``ResampledAxis``.
     samples
         Length of the axis of samples; 0 if there is none.
 
@@ -81,7 +81,7 @@ def decode_stored(
     ValueError, RuntimeError
         When a codec refuses the bytes, or they have another size than the stored planes.
     """
-    rows_axis, columns_axis = Axis(*y), Axis(*x)
+    rows_axis, columns_axis = ResampledAxis(*y), ResampledAxis(*x)
     sample_shape = (samples,) if samples else ()
     # Codecs of images see planes below each other as one image; there is one plane then.
     stored_shape = (plane_count * rows_axis.stored_size, columns_axis.stored_size, *sample_shape)

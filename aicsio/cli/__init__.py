@@ -1,4 +1,4 @@
-"""The command line: ``aicsio info``, ``convert``, ``thumbnail``, ``verify`` and ``demo``.
+"""The command line: one module a command. Imports every other room.
 
 Rule kept here: a mistake of the user is one line on stderr, never a traceback (``--debug`` shows
 it). Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 the reader of the

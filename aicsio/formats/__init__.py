@@ -1,4 +1,4 @@
-"""The table of formats, one file or folder each. Imports `_io`, `_codecs`, `_ome` and `records`.
+"""The table of formats, one file or folder each. Imports `_io`, `_codecs`, `_ome`, `_dims`.
 
 Rule kept here: content decides which format opens a file; the suffix only orders the candidates.
 

@@ -1,4 +1,4 @@
-"""Legal image files of any shape, made from a frozen description, and the pixels they hold.
+"""Legal image files of any shape and their pixels. Imports `_codecs`, `_io`, `opening`, `steps`.
 
 Rule kept here: needs nothing beyond aicsio; only ``strategies`` imports hypothesis. ``ome_tiff``,
 ``czi`` and ``lif`` make files, ``layouts`` makes images without a file, ``model`` is the reference of

@@ -1,4 +1,4 @@
-"""Conversion of many images into a folder: finished ones are skipped, a failure stops none.
+"""Conversion of many images into a folder. Imports `cli.terminal` and the public verbs.
 
 Rule kept here: this module decides which images are converted and prints the results; a runner
 (this process, several processes, a cluster) only yields results.

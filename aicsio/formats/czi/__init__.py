@@ -1,4 +1,4 @@
-"""Zeiss CZI. Two engines behind the same records: native (default), and aicspylibczi.
+"""Zeiss CZI, native or by aicspylibczi. Imports `_io`, `_codecs` and `records`.
 
 Rule kept here: the container is indexed and checked by this package whichever engine reads the pixels.
 """

@@ -19,7 +19,7 @@ UNKNOWN_SCENE = SceneMetadata()
 
 
 @attrs.define(eq=False)
-class FileFacts:
+class CziFacts:
     """Facts that all scenes share. Not a record: it holds arrays."""
 
     metadata: CziMetadata
@@ -38,7 +38,7 @@ class FileFacts:
 
 def gather_facts(
     blocks: Subblocks, metadata: CziMetadata, times: FileTimes | None, *, planes_have_times: bool
-) -> FileFacts:
+) -> CziFacts:
     """Assign the facts of the XML to positions of the directory."""
     positions = _channel_positions(blocks, len(metadata.channels))
     channels = dict(zip(positions, metadata.channels, strict=False))
@@ -47,7 +47,7 @@ def gather_facts(
         for position, seconds in zip(positions, metadata.exposure, strict=False)
         if seconds is not None
     }
-    return FileFacts(metadata, channels, exposures, times, planes_have_times)
+    return CziFacts(metadata, channels, exposures, times, planes_have_times)
 
 
 def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
@@ -63,7 +63,7 @@ def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
     return list(range(channel_count))
 
 
-def describe_scenes(data: tuple[SceneData, ...], facts: FileFacts) -> tuple[Scene, ...]:
+def describe_scenes(data: tuple[SceneData, ...], facts: CziFacts) -> tuple[Scene, ...]:
     """Describe all scenes of a file."""
     names = name_scenes(data, facts.metadata)
     return tuple(_describe(one, index, names[index], facts) for index, one in enumerate(data))
@@ -86,7 +86,7 @@ def name_scenes(data: tuple[SceneData, ...], metadata: CziMetadata) -> list[str]
     return names
 
 
-def _describe(data: SceneData, index: int, name: str, facts: FileFacts) -> Scene:
+def _describe(data: SceneData, index: int, name: str, facts: CziFacts) -> Scene:
     stored = Dims("", ())
     if data.levels:
         stored = data.levels[0].stored
@@ -128,7 +128,7 @@ def _measure_pixel(size: PixelSize, data: SceneData) -> PixelSize:
     )
 
 
-def _describe_channels(facts: FileFacts, first: int, stored: Dims) -> tuple[Channel, ...]:
+def _describe_channels(facts: CziFacts, first: int, stored: Dims) -> tuple[Channel, ...]:
     samples = stored.get("S", 1)
     channels = []
     for position in range(first, first + stored.get("C", 1)):
@@ -141,7 +141,7 @@ def _describe_channels(facts: FileFacts, first: int, stored: Dims) -> tuple[Chan
 
 
 def _describe_planes(
-    facts: FileFacts,
+    facts: CziFacts,
     scene: SceneMetadata,
     seconds: npt.NDArray[np.float64] | None,
     stored: Dims,

@@ -268,7 +268,7 @@ class CziLayout:
     def _axes(
         self, row: int, overlap: Overlap
     ) -> tuple[tuple[int | float, ...], tuple[int | float, ...]]:
-        """Return the fields of ``resampling.Axis`` along Y and X."""
+        """Return the fields of ``resampling.ResampledAxis`` along Y and X."""
         table = self.resampled
         first_y = self.y.at(row) + overlap.source_start[0]
         first_x = self.x.at(row) + overlap.source_start[1]

@@ -1,4 +1,4 @@
-"""Everyday images and movies: PNG, JPEG, BMP, GIF, WebP, MP4, AVI, MKV and others of imageio.
+"""Everyday images and movies, by imagecodecs, pillow, PyAV and imageio. Imports `_io`, `_codecs`.
 
 Rule kept here: a file is recognised by its first bytes. Only formats without a usable signature
 go by their suffix, and then pillow must take the header too. TIFF and the formats built on it are

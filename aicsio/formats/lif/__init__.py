@@ -1,4 +1,4 @@
-"""Leica LIF and LOF, by two engines behind the same records: native (default) and readlif.
+"""Leica LIF and LOF, native or by readlif. Imports `_io`, `_ome` and `records`.
 
 Rule kept here: an image that cannot be read is listed without pixels and with a diagnostic; the
 others open. Everything else that the project holds is counted in a diagnostic.

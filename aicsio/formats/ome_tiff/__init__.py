@@ -1,4 +1,4 @@
-"""OME-TIFF: OME-XML in the first directory or a companion describes the pages of one or many files.
+"""OME-TIFF: OME-XML that describes pages of one or many files. Imports `_tiff`, `_ome`, `_dims`.
 
 Imports `_ome`, `_io`, `_dims`, `records` and `formats._tiff`.
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for images, views, files and handles.
+"""Hypothesis strategies for images, views, files and handles. Imports the rest of `testing`.
 
 Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies
 for images, views and handles in memory, ``files`` those for descriptions of files.

@@ -25,8 +25,8 @@ from aicsio.records import (
     Scene,
 )
 from aicsio.writers._metadata import modulo as modulo_axes
-from aicsio.writers._metadata.merge_images import SourceImage
-from aicsio.writers._metadata.merge_rois import Frame
+from aicsio.writers._metadata.merge.images import SourceImage
+from aicsio.writers._metadata.merge.rois import Frame
 from aicsio.writers._metadata.overrides import PLANE_COLUMNS
 
 

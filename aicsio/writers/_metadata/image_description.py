@@ -10,8 +10,9 @@ import attrs
 
 from aicsio._ome.model import OmeImage
 from aicsio.records import Diagnostic, ImageHandle, LazyArray, Source
-from aicsio.writers._metadata import from_records, merge, merge_rois, ome_xml
-from aicsio.writers._metadata.merge_images import SourceImage
+from aicsio.writers._metadata import from_records, merge, ome_xml
+from aicsio.writers._metadata.merge import rois as merge_rois
+from aicsio.writers._metadata.merge.images import SourceImage
 from aicsio.writers._metadata.original_text import OriginalText
 from aicsio.writers._metadata.overrides import MetadataOverrides, apply_overrides
 

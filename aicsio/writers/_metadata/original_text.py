@@ -14,7 +14,7 @@ from aicsio._ome.schema import Tree, tag
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, ImageHandle
 from aicsio.steps import verb
-from aicsio.writers._metadata.merge_elements import clean_attribute, clean_text, name_of
+from aicsio.writers._metadata.elements import clean_attribute, clean_text, name_of
 
 __all__ = ["original_metadata"]
 

@@ -1,4 +1,1 @@
-"""Pixels that are written.
-
-Streams, pyramids, encoders. Imports `_engine`, `_codecs`, `_dims`, `records`.
-"""
+"""Pixels that are written: streams, pyramids, encoders. Imports `_engine`, `_codecs`, `_dims`."""

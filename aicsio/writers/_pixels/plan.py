@@ -290,7 +290,7 @@ def _tile_size(
 
 def _strips(
     height: int, width: int, pixel_bytes: int, encoder: encoders.Encoder | None
-) -> tiff.SegmentGrid:
+) -> tiff.WrittenGrid:
     if encoder is None:
         return tiff.strips(height, width, width * pixel_bytes, tiff.STRIP_BYTES)
     unit = _JPEG_UNIT if encoder.image else 1

@@ -15,7 +15,7 @@ from aicsio.errors import WriteError
 from aicsio.records import DType, LazyArray
 from aicsio.records.protocols import InMemory, offered
 from aicsio.writers._pixels.jobs import Box, TilePosition
-from aicsio.writers._pixels.tiff import SegmentGrid
+from aicsio.writers._pixels.tiff import WrittenGrid
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -57,7 +57,7 @@ def in_memory(window: LazyArray) -> Array | None:
 
 
 def split_into_segments(
-    block: Array, grid: SegmentGrid, corner: tuple[int, ...], plane: int
+    block: Array, grid: WrittenGrid, corner: tuple[int, ...], plane: int
 ) -> Iterator[tuple[TilePosition, Array]]:
     """Cut a part of a plane into the segments that it covers.
 
@@ -80,7 +80,7 @@ def split_into_segments(
             yield TilePosition(0, plane, row, column), segment
 
 
-def pad_tile(segment: Array, grid: SegmentGrid, *, lossy: bool) -> Array:
+def pad_tile(segment: Array, grid: WrittenGrid, *, lossy: bool) -> Array:
     """Fill a tile at the edge of a plane up to its full size; strips stay as they are."""
     missing_rows = grid.height - segment.shape[0]
     missing_columns = grid.width - segment.shape[1]

@@ -41,7 +41,7 @@ plane)."""
 
 
 @attrs.frozen
-class SegmentGrid:
+class WrittenGrid:
     """How each plane is cut into segments, numbered row by row."""
 
     tiled: bool
@@ -62,12 +62,12 @@ class SegmentGrid:
         return self.rows * self.columns
 
 
-def tiles(height: int, width: int, tile: tuple[int, int]) -> SegmentGrid:
+def tiles(height: int, width: int, tile: tuple[int, int]) -> WrittenGrid:
     """Cut planes of ``height`` rows and ``width`` columns into tiles of (rows, columns)."""
-    return SegmentGrid(True, *tile, math.ceil(height / tile[0]), math.ceil(width / tile[1]))
+    return WrittenGrid(True, *tile, math.ceil(height / tile[0]), math.ceil(width / tile[1]))
 
 
-def strips(height: int, width: int, row_bytes: int, most: int, unit: int = 1) -> SegmentGrid:
+def strips(height: int, width: int, row_bytes: int, most: int, unit: int = 1) -> WrittenGrid:
     """Cut planes into strips.
 
     One, or as many as keep each within ``most`` bytes, with multiples of ``unit`` rows.
@@ -75,7 +75,7 @@ def strips(height: int, width: int, row_bytes: int, most: int, unit: int = 1) ->
     rows = height
     if height * row_bytes > most:
         rows = max(1, most // row_bytes // unit) * unit
-    return SegmentGrid(False, rows, width, math.ceil(height / rows), 1)
+    return WrittenGrid(False, rows, width, math.ceil(height / rows), 1)
 
 
 @attrs.frozen
@@ -92,7 +92,7 @@ class Pages:
     """Samples of a pixel, interleaved: 3 for RGB, 4 for RGBA."""
     dtype: DType
     """Type of a sample, little-endian."""
-    grid: SegmentGrid
+    grid: WrittenGrid
     """Segments of a plane."""
     compression: int = 1
     """Value of the Compression tag."""

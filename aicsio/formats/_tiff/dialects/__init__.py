@@ -1,4 +1,4 @@
-"""Dialects of TIFF, and the choice among them. Imports `_tiff`, `_io`, `_ome` and `records`.
+"""The dialects of TIFF, and which one a file is written in. Imports the rest of `_tiff`.
 
 Rule kept here: dialects are tried in a fixed order, each by marks in the first directory that no
 other has. A dialect that cannot read its metadata returns a ``Diagnostic``, and the file is read as

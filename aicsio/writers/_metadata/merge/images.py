@@ -15,9 +15,9 @@ import numpy.typing as npt
 from aicsio._ome.model import OmeImage
 from aicsio._ome.schema import Tree, tag
 from aicsio.records import Channel
-from aicsio.writers._metadata import merge_elements
-from aicsio.writers._metadata.merge_elements import Key, name_of
-from aicsio.writers._metadata.merge_rois import Frame
+from aicsio.writers._metadata import elements as merge_elements
+from aicsio.writers._metadata.elements import Key, name_of
+from aicsio.writers._metadata.merge.rois import Frame
 
 _IMAGE = (
     "AcquisitionDate", "ExperimenterRef", "Description", "ExperimentRef", "ExperimenterGroupRef", "InstrumentRef",

@@ -7,9 +7,9 @@ not written needs it, or it holds only such images.
 from collections.abc import Sequence
 
 from aicsio._ome.schema import Tree
-from aicsio.writers._metadata import merge_elements
-from aicsio.writers._metadata.merge_elements import Key, name_of
-from aicsio.writers._metadata.merge_images import Document
+from aicsio.writers._metadata import elements as merge_elements
+from aicsio.writers._metadata.elements import Key, name_of
+from aicsio.writers._metadata.merge.images import Document
 
 _HOLDERS_OF_IMAGES = ("Plate", "Dataset", "Folder")
 _HOLDERS_OF_HOLDERS = ("Screen", "Project")

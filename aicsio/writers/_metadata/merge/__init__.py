@@ -1,4 +1,4 @@
-"""The whole OME of a source, merged into the OME of the file that is written from it.
+"""The whole OME of a source, merged into the OME that is written. Imports `_metadata` and `_ome`.
 
 Rule kept here: the text that the records make is complete before; here the rest of the source's
 document joins it: instruments, settings, annotations, regions, people, plates. Where a record
@@ -19,9 +19,12 @@ from aicsio._ome.schema import Tree, tag
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError, MissingDependencyError
 from aicsio.records import Diagnostic
-from aicsio.writers._metadata import merge_elements, merge_images, merge_rois, merge_units
-from aicsio.writers._metadata.merge_elements import Identifiers, name_of
-from aicsio.writers._metadata.merge_images import Document, SourceImage
+from aicsio.writers._metadata import elements as merge_elements
+from aicsio.writers._metadata.elements import Identifiers, name_of
+from aicsio.writers._metadata.merge import images as merge_images
+from aicsio.writers._metadata.merge import rois as merge_rois
+from aicsio.writers._metadata.merge import units as merge_units
+from aicsio.writers._metadata.merge.images import Document, SourceImage
 
 MAX_CORRECTIONS = 20
 """Corrections of one document that are reported one by one; a report of thousands is not read."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from aicsio._ome.schema import Tree
-from aicsio.writers._metadata.merge_elements import name_of
+from aicsio.writers._metadata.elements import name_of
 from aicsio.writers._metadata.ome_xml import to_text
 
 Positions = Mapping[str, tuple[int, ...] | None]

@@ -1,0 +1,164 @@
+"""The house: rooms, floors and sizes that a newcomer can keep in mind.
+
+``python tests/test_house.py`` prints the table of rooms for CONTRIBUTING.md.
+"""
+
+import ast
+import os
+import re
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "aicsio"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+FACE = {"__init__", "__main__", "aics_image", "dask_utils"}
+"""Modules that export lazily, by name: to them every room is lower."""
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layers() -> list[set[str]]:
+    """Rooms by floor, the highest first, as the import contract lists them."""
+    configuration = tomllib.loads(read(ROOT / "pyproject.toml"))
+    (contract,) = [
+        contract
+        for contract in configuration["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    ]
+    return [{room.strip() for room in layer.split("|")} for layer in contract["layers"]]
+
+
+def rooms_table() -> str:
+    """The table of CONTRIBUTING.md: each room and the first paragraph of its docstring."""
+    rows = ["| floor | room | contents |", "|---|---|---|"]
+    floors = layers()
+    for height, rooms in zip(range(len(floors), 0, -1), floors, strict=True):
+        for room in sorted(rooms):
+            folder = PACKAGE / room
+            path = folder / "__init__.py" if folder.is_dir() else PACKAGE / f"{room}.py"
+            docstring = ast.get_docstring(ast.parse(read(path))) or ""
+            contents = " ".join(docstring.split("\n\n")[0].split())
+            rows.append(f"| {height} | `{room}` | {contents} |")
+    return "\n".join(rows)
+
+
+def test_the_table_of_contributing_is_that_of_the_docstrings() -> None:
+    text = read(ROOT / "CONTRIBUTING.md")
+    _, _, rest = text.partition("<!-- rooms -->\n")
+    table, _, _ = rest.partition("\n<!-- end -->")
+    assert table.strip() == rooms_table(), (
+        "python tests/test_house.py prints the table as it should be"
+    )
+
+
+def test_few_layers_few_modules_at_the_top() -> None:
+    assert len(layers()) <= 14
+    assert len(list(PACKAGE.glob("*.py"))) <= 16
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_are_short(path: Path) -> None:
+    assert read(path).count("\n") <= 400
+
+
+def test_no_folder_has_three_modules_of_one_prefix() -> None:
+    for folder in {path.parent for path in SOURCES}:
+        stems = [path.stem.strip("_") for path in folder.glob("*.py") if path.stem != "__init__"]
+        prefixes = Counter(stem.partition("_")[0] for stem in stems if "_" in stem)
+        assert all(count < 3 for count in prefixes.values()), (folder, prefixes)
+
+
+def test_a_class_name_has_one_home() -> None:
+    homes = defaultdict(list)
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].append(path.relative_to(ROOT).as_posix())
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_every_package_says_what_is_in_it_and_what_it_imports() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        docstring = ast.get_docstring(ast.parse(read(path))) or ""
+        first = docstring.split("\n\n")[0]
+        assert path.parent == PACKAGE or "Imports" in first, path
+
+
+def floor_of(room: str, floors: list[set[str]]) -> int:
+    """Height above the ground."""
+    (height,) = [len(floors) - index for index, rooms in enumerate(floors) if room in rooms]
+    return height
+
+
+def named_modules() -> Iterator[tuple[Path, str]]:
+    """Modules of the package that strings name: ``"aicsio.x"`` and ``"aicsio.x:name"``."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = re.fullmatch(r"aicsio\.(\w+)[\w.]*(:\w+)?", node.value)
+                if named and (
+                    (PACKAGE / named[1]).is_dir() or (PACKAGE / f"{named[1]}.py").exists()
+                ):
+                    yield path, named[1]
+
+
+def test_no_string_names_a_module_of_a_higher_floor() -> None:
+    """The import contract cannot see ``import_module("aicsio.x")`` or ``"aicsio.x:name"``."""
+    floors = layers()
+    upward = [
+        (path.relative_to(ROOT).as_posix(), room)
+        for path, room in named_modules()
+        if room_of(path) not in FACE
+        and room != room_of(path)
+        and floor_of(room, floors) >= floor_of(room_of(path), floors)
+    ]
+    assert upward == []
+
+
+def test_modules_are_imported_by_name_only_from_tables_and_steps() -> None:
+    """``import_module`` takes a name from data there; anywhere else it would hide an import."""
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in SOURCES
+        if any(
+            isinstance(node, ast.Attribute | ast.Name)
+            and "import_module" in (getattr(node, "attr", ""), getattr(node, "id", ""))
+            for node in ast.walk(ast.parse(read(path)))
+        )
+    }
+    assert users <= {
+        "__init__.py",  # names of the public face that most scripts do not need
+        "_engine/placing.py",  # the function of a Computed piece
+        "cli/__init__.py",  # the module of the command
+        "formats/__init__.py",  # the module of a format
+        "steps.py",  # the verb of a step
+    }
+
+
+def words_of_speech() -> Counter[str]:
+    found: Counter[str] = Counter()
+    for path in SOURCES:
+        for word in re.findall(r"[a-z]+", read(path).lower()):
+            if word in {"say", "says", "said", "saying", "tell", "tells", "told", "telling"}:
+                found[path.relative_to(ROOT).as_posix()] += 1
+    return found
+
+
+def test_files_do_not_speak() -> None:
+    """A file has metadata, a function returns or reports: nothing says, tells or is told."""
+    assert sum(words_of_speech().values()) < 40, words_of_speech().most_common(20)
+
+
+if __name__ == "__main__":
+    os.write(1, (rooms_table() + "\n").encode())
