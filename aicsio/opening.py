@@ -126,6 +126,11 @@ def open_image(
     ):
         from aicsio.formats import arrays
 
+        for option, requested in (("format", format), ("engine", engine)):
+            if requested is not None:
+                raise UnsupportedFormatError(
+                    f"{option}={requested!r} is for files: an array is opened as it is"
+                )
         source, contents = arrays.read_arrays(image, dims)
         name = "array"
     else:

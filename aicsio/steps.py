@@ -316,6 +316,8 @@ def _index_of_scene(scene: str, names: tuple[str, ...]) -> int:
 
 def _positions_of_channels(handle: ImageHandle, pick: UserPick) -> UserPick:
     """Replace names of channels by positions; their names are looked up only for a pick by name."""
+    if isinstance(pick, np.ndarray | np.generic):
+        pick = pick.tolist()  # an array of names picks as the list does
     if isinstance(pick, str | list | tuple):
         return cast("UserPick", notation.positions_of_names(pick, handle.channel_names))
     return pick

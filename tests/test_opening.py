@@ -257,3 +257,9 @@ def test_an_engine_that_the_format_lacks_is_an_error_that_lists_those_it_has() -
     ):
         open_image(content, engine="bioformats")
     assert open_image(content, engine="native").shape == open_image(content).shape
+
+
+@pytest.mark.parametrize("option", [{"format": "tiff"}, {"engine": "native"}])
+def test_options_of_files_are_refused_for_arrays(option: dict[str, str]) -> None:
+    with pytest.raises(UnsupportedFormatError, match="is for files"):
+        open_image(np.zeros((4, 5)), **option)  # type: ignore[arg-type]

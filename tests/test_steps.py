@@ -146,6 +146,12 @@ class TestChannelsByName:
         with pytest.raises(ArgumentTypeError, match=r"Y='DAPI' is not a pick.*along C only"):
             transpose_to(self.image("GFP", "DAPI"), "X", C=0, Y="DAPI")
 
+    def test_an_array_of_names_picks_as_a_list_does(self) -> None:
+        image = self.image("GFP", "DAPI", "Cy5")
+        names = np.array(["Cy5", "GFP"])
+        for picked in (transpose_to(image, "CYX", C=names), transpose_to("CYX", C=names)(image)):
+            assert picked.channel_names == ("Cy5", "GFP")
+
     def test_a_step_keeps_the_name(self) -> None:
         step = transpose_to("YX", C="DAPI")
         assert repr(step) == "transpose_to('YX', C='DAPI')"

@@ -125,7 +125,9 @@ _PICK_KINDS = "an int, a slice, a range, or a list or tuple of ints"
 
 
 def _hint(value: object, letter: str) -> str:
-    if isinstance(value, str) and letter != "C":
+    if letter == "C":
+        return ", or names of channels"
+    if isinstance(value, str):
         return "; names pick along C only"
     if isinstance(value, float) and value.is_integer():
         return f", such as {letter}={int(value)}"

@@ -42,7 +42,8 @@ def natural_key(name: str) -> tuple[Any, ...]:
     for index, part in enumerate(parts):
         parts[index] = int(part) if index % 2 else part.casefold()
     # The name itself decides between names that differ in case or in leading zeros.
-    return (*parts, name)
+    # The name itself stands apart: beside the parts it would meet a number of a longer name.
+    return (tuple(parts), name)
 
 
 def is_pattern(name: str) -> bool:

@@ -43,7 +43,12 @@ def optional_float(value: SupportsFloat | None) -> float | None:
         return value
     if not isinstance(value, SupportsFloat):
         raise ArgumentTypeError(f"{value!r} is not a number")
-    return float(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:  # arrays, and ints beyond a float
+        raise ArgumentTypeError(
+            f"a value of type {type(value).__name__} is not a number: {error}"
+        ) from error
 
 
 @attrs.frozen

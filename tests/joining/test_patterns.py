@@ -6,6 +6,7 @@ import pytest
 
 from aicsio import DimensionError
 from aicsio.joining import patterns
+from aicsio.joining.file_names import natural_key
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,12 @@ def test_fields(pattern: str, names: list[str]) -> None:
 def test_invalid_fields(pattern: str, message: str) -> None:
     with pytest.raises(DimensionError, match=message):
         patterns.field_names(pattern)
+
+
+def test_names_with_and_without_digits_sort_together() -> None:
+    """A name beside itself with digits: numbers and texts of different places never meet."""
+    names = ["raw2", "raw", "a1", "a", "raw10", "out3", "out", "x.tif1", "x.tif", "1", "", "1a"]
+    ordered = sorted(names, key=natural_key)
+    assert ordered.index("raw") < ordered.index("raw2") < ordered.index("raw10")
+    assert ordered.index("a") < ordered.index("a1")
+    assert set(ordered) == set(names)

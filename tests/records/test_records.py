@@ -237,7 +237,7 @@ class TestNumbers:
     def test_half_a_number_is_the_one_that_was_stored(self) -> None:
         assert float(np.float32(0.1)) == PixelSize(X=np.float32(0.1)).X
 
-    @pytest.mark.parametrize("value", ["0.5", b"1", [1.0], 1j])
+    @pytest.mark.parametrize("value", ["0.5", b"1", [1.0], 1j, np.array([0.5, 1]), 10**400])
     def test_others_are_refused(self, value: Any) -> None:
         refuse = getattr(optional_float, "__wrapped__", optional_float)  # not beartype's words
         with pytest.raises(ArgumentTypeError, match="is not a number"):
