@@ -201,7 +201,10 @@ def test_users_see_no_text_of_beartype() -> None:
         "a.write_ome_tiff(h, 'x.ome.tiff', tile=(1, 'x'))",
         "a.write_ome_tiff(h, 'x.ome.tiff', ome=3)",
     )
-    pick = "is not a pick: give an int, a slice, a range, or a list or tuple of ints"
+    pick = (
+        "is not a pick: give an int, a slice, a range, or a list or tuple of ints, "
+        "or names of channels"
+    )
     tile = "does not fit: give an int, a tuple (int, int), 'auto' or None"
     assert errors == [
         "ArgumentTypeError: transpose_to: order=5 does not fit: give a str",

@@ -84,6 +84,10 @@ def check_declared_size(
         raise ValueError(f"its {name} header claims {claim} pixels, expected {columns} x {rows}")
 
 
+MOST_INTERLEAVED = 4
+"""Samples of a pixel that imagecodecs takes for one colour: red, green, blue, alpha."""
+
+
 class ImageCodec:
     """Codec that finds the shape in its bytes, with the reader of its header."""
 
@@ -102,7 +106,11 @@ class ImageCodec:
         if self._declared_size is not None:
             check_declared_size(self._declared_size(raw), target, sampled, self._name)
         decode = getattr(imagecodecs(), self._function)
-        return fit_image(np.asarray(decode(raw, **self._fixed, **parameters)), target, sampled)
+        fixed = self._fixed
+        if sampled and target.shape[-1] > MOST_INTERLEAVED:
+            # imagecodecs stores more samples as further channels, which an index would take apart.
+            fixed = {}
+        return fit_image(np.asarray(decode(raw, **fixed, **parameters)), target, sampled)
 
 
 decode_jpeg2000 = ImageCodec("JPEG 2000", "jpeg2k_decode", jpeg2000_size)

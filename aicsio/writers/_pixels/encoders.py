@@ -103,8 +103,11 @@ def _jpeg2000(segment: Array, level: int | None) -> bytes:
 
     pixels = _drop_single_sample(segment)
     # Segments are encoded by the writer's threads, so the codec gets one thread each.
+    # Left to guess, imagecodecs takes a segment of shape (2, 1, 5) for two planes of samples.
     return bytes(
-        imagecodecs.jpeg2k_encode(pixels, level=level or 0, codecformat="j2k", numthreads=1)
+        imagecodecs.jpeg2k_encode(
+            pixels, level=level or 0, codecformat="j2k", planar=False, numthreads=1
+        )
     )
 
 
