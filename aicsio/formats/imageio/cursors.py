@@ -41,6 +41,8 @@ class Cursors:
         self._lent = 0
         self._targets: list[int] = []
         """Positions where lent cursors will stand, and those that wait for one."""
+        self._awaited: list[int] = []
+        """Positions for which a request waits: the cursor that arrives there is reserved for it."""
 
     def read(self, start: int, stop: int, entry: int) -> Array:
         """Return frames ``start`` to ``stop``.
@@ -67,23 +69,46 @@ class Cursors:
             self._targets.append(stop)
             # Another thread is decoding the frames before: its cursor will stand here.
             if awaited:
-                self._changed.wait_for(lambda: start not in self._targets)
-            self._changed.wait_for(lambda: self._idle or self._lent < LARGEST_CURSOR_COUNT)
+                self._awaited.append(start)
+                try:
+                    self._changed.wait_for(lambda: start not in self._targets)
+                finally:
+                    self._awaited.remove(start)
+            self._changed.wait_for(lambda: self._idle or self._has_room())
+            free = self._free_cursors(start)
             # The nearest cursor decodes the fewest frames that nobody has requested.
-            near = [cursor for cursor in self._idle if entry <= cursor.position <= start]
+            near = [cursor for cursor in free if entry <= cursor.position <= start]
             if near:
                 cursor = max(near, key=lambda cursor: cursor.position)
                 self._idle.remove(cursor)
-            elif len(self._idle) + self._lent < LARGEST_CURSOR_COUNT:
+            elif self._has_room():
                 cursor = self._opener()
             else:
-                cursor = self._idle.pop(0)
+                # A cursor that is reserved is better than to wait for one: those that reserved
+                # all of them may themselves wait for this request.
+                cursor = (free or self._idle)[0]
+                self._idle.remove(cursor)
                 if not self._goes_back:
                     # pillow keeps parts of later frames when it seeks back.
                     cursor.close()
                     cursor = self._opener()
             self._lent += 1
             return cursor
+
+    def _has_room(self) -> bool:
+        return len(self._idle) + self._lent < LARGEST_CURSOR_COUNT
+
+    def _free_cursors(self, start: int) -> list[Cursor]:
+        """Return the idle cursors that a request from frame ``start`` may take.
+
+        A request that came later would otherwise take the cursor that another one waits for, and
+        that one decode the movie anew from its start.
+        """
+        return [
+            cursor
+            for cursor in self._idle
+            if cursor.position == start or cursor.position not in self._awaited
+        ]
 
     def _release(self, cursor: Cursor | None, lent: bool, stop: int) -> None:
         with self._changed:

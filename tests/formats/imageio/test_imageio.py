@@ -7,6 +7,8 @@ import json
 import pickle
 import random
 import struct
+import threading
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -478,32 +480,76 @@ def test_depth_and_grayness_of_a_movie_are_kept(
     np.testing.assert_array_equal(to_numpy(handle), expected)
 
 
-def test_a_request_waits_for_the_cursor_that_will_stand_where_it_begins() -> None:
-    made: list[Any] = []
+class CountingCursor:
+    """Frames that are their own numbers; the first cursor holds its first request until told."""
 
-    class Counting:
-        def __init__(self) -> None:
+    def __init__(self, made: "list[CountingCursor]", gate: threading.Event) -> None:
+        self.position = 0
+        self.decoded = 0
+        self.gate = gate
+        made.append(self)
+
+    def read(self, start: int, stop: int) -> Array:
+        self.gate.wait(60)
+        if start < self.position:
             self.position = 0
-            self.decoded = 0
-            made.append(self)
+        self.decoded += stop - self.position
+        self.position = stop
+        return np.arange(start, stop)
 
-        def read(self, start: int, stop: int) -> Array:
-            if start < self.position:
-                self.position = 0
-            self.decoded += stop - self.position
-            self.position = stop
-            return np.arange(start, stop)
+    def close(self) -> None:
+        self.position = -1
 
-        def close(self) -> None:
-            self.position = -1
 
-    cursors = Cursors(Counting, goes_back=True)
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda start: cursors.read(start, start + 3, 0), range(0, 300, 3)))
-    np.testing.assert_array_equal(np.concatenate(found), np.arange(300))
-    assert sum(cursor.decoded for cursor in made) <= 600
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("late_start", [30, 4])
+def test_a_request_waits_for_the_cursor_that_will_stand_where_it_begins(late_start: int) -> None:
+    for _ in range(20):
+        check_waiting(late_start)
+
+
+def check_waiting(late_start: int) -> None:
+    made: list[CountingCursor] = []
+    gate = threading.Event()
+    cursors = Cursors(lambda: CountingCursor(made, gate), goes_back=True)
+    with ThreadPoolExecutor(3) as pool:
+        try:
+            first = pool.submit(cursors.read, 0, 3, 0)
+            wait_until(lambda: len(made) == 1)
+            second = pool.submit(cursors.read, 3, 6, 0)
+            wait_until(lambda: cursors._awaited == [3])
+            late = pool.submit(cursors.read, late_start, late_start + 1, 0)
+        finally:
+            gate.set()
+        np.testing.assert_array_equal(first.result(60), [0, 1, 2])
+        np.testing.assert_array_equal(second.result(60), [3, 4, 5])
+        np.testing.assert_array_equal(late.result(60), [late_start])
+    # The late request never takes the cursor that the second waits for, but may take it later.
+    decoded = [cursor.decoded for cursor in made]
+    assert decoded[0] == 6 or decoded == [late_start + 1]
     cursors.close()
     assert all(cursor.position == -1 for cursor in made)
+
+
+def test_requests_of_any_order_never_wait_for_each_other() -> None:
+    gate = threading.Event()
+    gate.set()
+    for seed in range(60):
+        starts = random.Random(seed).choices(range(12), k=40)
+        cursors = Cursors(lambda: CountingCursor([], gate), goes_back=True)
+        with ThreadPoolExecutor(8) as pool:
+            futures = [
+                pool.submit(cursors.read, start, start + 1 + start % 3, 0) for start in starts
+            ]
+            for start, future in zip(starts, futures, strict=True):
+                assert future.result(60)[0] == start
+        cursors.close()
 
 
 def test_a_plan_opens_a_movie_once(monkeypatch: pytest.MonkeyPatch) -> None:
