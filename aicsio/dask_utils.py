@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from aicsio._checks import checked
 from aicsio.errors import AicsioError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ MISSING_GUARD = (
 )
 
 
+@checked
 def spawn_cluster_and_client(
     address: str | None = None, **kwargs: Any
 ) -> tuple["distributed.LocalCluster | None", "distributed.Client"]:
@@ -83,6 +85,7 @@ def spawn_cluster_and_client(
     return cluster, client
 
 
+@checked
 def shutdown_cluster_and_client(
     cluster: "distributed.LocalCluster | None", client: "distributed.Client | None"
 ) -> None:
@@ -106,6 +109,7 @@ def shutdown_cluster_and_client(
             cluster.close()
 
 
+@checked
 @contextlib.contextmanager
 def cluster_and_client(
     address: str | None = None, **kwargs: Any

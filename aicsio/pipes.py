@@ -1,10 +1,13 @@
-"""``pipe``: a value through functions, with the types that a checker infers. Imports nothing.
+"""``pipe``: a value through functions, with the types that a checker infers. Imports `errors`.
 
 Rule kept here: one overload per number of functions, so that each function's argument is checked.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
+
+from aicsio._tracebacks import short_traceback
+from aicsio.errors import AicsioError, ArgumentTypeError
 
 __all__ = ["pipe"]
 
@@ -68,6 +71,7 @@ def pipe(
     f7: Callable[[G], H],
     /,
 ) -> H: ...
+@short_traceback(AicsioError)
 def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
     """Pass a value through functions, left to right.
 
@@ -85,6 +89,8 @@ def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
 
     Raises
     ------
+    ArgumentTypeError
+        When a part is no function, such as a result in its place; nothing is called then.
     Exception
         Whatever a function raises.
 
@@ -95,6 +101,13 @@ def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
     >>> pipe(open_image(np.eye(3)), transpose_to("XY"), to_numpy(), np.sum, float)
     3.0
     """
+    # Before the first one is called: reading may take long.
+    for position, function in enumerate(functions, 1):
+        if not callable(function):
+            raise ArgumentTypeError(
+                f"pipe: part {position} is {type(function).__name__}, no function: give steps "
+                "(verbs without a handle), or other functions of one argument"
+            )
     for function in functions:
         value = function(value)
     return value

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import (
     Any,
     Concatenate,
@@ -28,10 +29,11 @@ from typing import (
 import attrs
 import numpy as np
 
-from aicsio._checks import checked, refuse_unknown_names
+from aicsio._checks import check_arguments, checked
 from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
-from aicsio.errors import ArgumentTypeError, SceneError
+from aicsio._tracebacks import short_traceback
+from aicsio.errors import AicsioError, ArgumentTypeError, SceneError
 from aicsio.pipes import pipe
 from aicsio.records import ImageHandle
 
@@ -73,11 +75,12 @@ class Step(Generic[R_co]):
     options: tuple[tuple[str, Any], ...]
     """Keyword arguments, frozen, sorted by name."""
 
+    @short_traceback(AicsioError)
     def __call__(self, handle: ImageHandle, /) -> R_co:
         """Apply the verb to a handle."""
         if not isinstance(handle, ImageHandle):
             raise ArgumentTypeError(
-                f"{self!r} takes a handle from open_image, not a {type(handle).__name__}"
+                f"{self!r} takes a handle from open_image, not {type(handle).__name__}"
             )
         module, _, name = self.verb.partition(":")
         function = getattr(importlib.import_module(module), name)
@@ -131,26 +134,49 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     name = f"{function.__module__}:{function.__name__}"
 
     @no_type_check  # to beartype: the annotations that it has are those of one of its two forms
+    @short_traceback(AicsioError)
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], ImageHandle):
             return acts(*args, **kwargs)
         # Wrong arguments are reported where the step is written, not where it meets an image.
-        refuse_unknown_names(function, kwargs)
-        try:
-            inspect.signature(function).bind(None, *args, **kwargs)
-        except TypeError as error:
-            raise ArgumentTypeError(
-                f"{function.__name__}: {error}; it takes a handle from open_image first"
-            ) from error
-        step: Step[R] = Step(
-            name,
-            tuple(map(_freeze, args)),
-            tuple(sorted((k, _freeze(v)) for k, v in kwargs.items())),
-        )
-        return step
+        _refuse_other_images(function, args)
+        check_arguments(function, (None, *args), kwargs, any_first=True)
+        return _make_step(name, args, kwargs)
 
     return cast("Verb[P, R]", wrapper)
+
+
+def _make_step(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Step[Any]:
+    options = sorted((key, _freeze(value)) for key, value in kwargs.items())
+    return Step(name, tuple(map(_freeze, args)), tuple(options))
+
+
+def _refuse_other_images(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """Raise when a verb gets an image that is no handle: a step would keep it as an argument.
+
+    Raises
+    ------
+    ArgumentTypeError
+        With the call that makes a handle.
+    """
+    if not args:
+        return
+    first = args[0]
+    parameters = list(inspect.signature(function).parameters.values())
+    by_position = [each for each in parameters if each.kind <= each.POSITIONAL_OR_KEYWORD]
+    # A step has one argument less, so the first of too many stands in place of the handle.
+    is_surplus = len(args) >= len(by_position)
+    if isinstance(getattr(first, "handle", None), ImageHandle):
+        advice = "give its .handle"
+    elif is_surplus or hasattr(first, "__array_interface__"):
+        advice = "open_image makes one of a path, a URL, bytes or an array"
+    else:
+        return
+    raise ArgumentTypeError(
+        f"{function.__name__} takes a handle from open_image first, "
+        f"not {type(first).__name__}: {advice}"
+    )
 
 
 def _freeze(value: object) -> object:
@@ -171,8 +197,11 @@ def _freeze(value: object) -> object:
         hash(value)
     except TypeError as error:
         kind = type(value).__name__
+        advice = "pass the handle too"
+        if isinstance(value, AbstractSet):
+            advice = f"give a list, {sorted(value, key=repr)}"
         raise ArgumentTypeError(
-            f"a step cannot keep a {kind}, which does not hash: pass the handle too"
+            f"a step cannot keep a {kind}, which does not hash: {advice}"
         ) from error
     return value
 

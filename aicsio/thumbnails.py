@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks import checked
 from aicsio._dims import views
 from aicsio.arrays import read_array
+from aicsio.errors import DimensionError
 from aicsio.records import Channel, Dims, ImageHandle, LazyArray, Strided
 
 __all__ = ["thumbnail"]
@@ -35,6 +37,7 @@ DEFAULT_COLORS = (0x00FF00, 0xFF00FF, 0x00FFFF, 0xFFFF00, 0xFF0000, 0x0000FF, 0x
 """For channels without colour and wavelength. The first two suit the colour-blind."""
 
 
+@checked
 def thumbnail(
     handle: ImageHandle, size: int, progress: Callable[[int, int], object] | None = None
 ) -> Picture:
@@ -60,6 +63,8 @@ def thumbnail(
 
     Raises
     ------
+    DimensionError
+        When ``size`` is less than 1.
     CorruptFileError
         When the pixels cannot be decoded.
     SourceError
@@ -75,6 +80,8 @@ def thumbnail(
     array([[  0,  50, 101],
            [153, 204, 255]], dtype=uint8)
     """
+    if size < 1:
+        raise DimensionError(f"size={size}: give the pixels of the longer side, such as size=512")
     array = _select_array(handle, size)
     count = array.dims.get("C", 1)
     # A palette is that of the first page; other channels may have other colours.

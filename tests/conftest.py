@@ -33,6 +33,9 @@ def _load_errors() -> type[Exception]:
 # therefore not take ArgumentTypeError for an answer: inside the package it means that a record broke its own types.
 beartype_package("aicsio", conf=BeartypeConf(violation_type=_load_errors()))
 
+# A failing test shows the frames inside the package, which users do not see.
+os.environ["AICSIO_FULL_TRACEBACK"] = "1"
+
 # The same examples in every run, so that a failure is one of the change at hand. AICSIO_HYPOTHESIS=thorough looks
 # further, at other examples each time.
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40, database=None)

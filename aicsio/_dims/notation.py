@@ -8,7 +8,8 @@ becomes an int, a range or a tuple of ints, all of them within bounds.
 """
 
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from string import ascii_uppercase
 from typing import SupportsIndex, TypeAlias
 
@@ -125,6 +126,10 @@ _PICK_KINDS = "an int, a slice, a range, or a list or tuple of ints"
 
 
 def _hint(value: object, letter: str) -> str:
+    if isinstance(value, AbstractSet | Iterator | ValuesView):
+        # Sets have no order, so the caller chooses one; their own order may differ by run.
+        items = sorted(value, key=repr) if isinstance(value, AbstractSet) else "..."
+        return f"; a list works: {letter}={items}"
     if letter == "C":
         return ", or names of channels"
     if isinstance(value, str):

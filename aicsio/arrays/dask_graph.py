@@ -21,7 +21,9 @@ from dask.base import compute, get_scheduler
 from dask.blockwise import BlockwiseDep, blockwise
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
+from aicsio._tracebacks import short_traceback
 from aicsio.arrays.chunks import ChunkSizes
+from aicsio.errors import AicsioError
 
 TaskRef: Any
 getter: Any
@@ -154,6 +156,7 @@ class ImageChunks(da.Array):
 
     source: PixelSource
 
+    @short_traceback(AicsioError)
     def compute(self, **kwargs: Any) -> Any:
         """Read all chunks.
 

@@ -14,9 +14,11 @@ from aicsio import _engine
 from aicsio._dims import views
 from aicsio._engine import memory
 from aicsio._io import readers
+from aicsio._tracebacks import short_traceback
 from aicsio.arrays import chunks as chunk_sizes
 from aicsio.arrays.chunks import Chunks
 from aicsio.arrays.tokens import token
+from aicsio.errors import AicsioError
 from aicsio.records import ImageHandle, LazyArray, as_numpy
 from aicsio.steps import verb
 
@@ -176,6 +178,8 @@ class SliceReader:
         """Number of axes."""
         return self.array.ndim
 
+    # A task of dask that fails shows dask's frames, then this one.
+    @short_traceback(AicsioError)
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
         linger_seconds = 0.0
         if _is_on_worker():

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from aicsio._tracebacks import FULL_TRACEBACK
 from aicsio._version import __version__
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.text import print_error
@@ -65,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     # Outside of the try block: argparse ends the process itself, with its own message.
     arguments = parse(sys.argv[1:] if argv is None else argv)
+    if arguments.debug:
+        # In the environment, so that the processes of --jobs show all frames, too.
+        os.environ[FULL_TRACEBACK] = "1"
     try:
         code: int = _module(arguments.command).run(arguments)
         # A full disk or a closed pipe shows here, not at exit where the code would be lost.

@@ -5,11 +5,11 @@ Rule kept here: each function is one call of an ``AICSImage`` or of the writer.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex
 
 import numpy.typing as npt
 
-from aicsio.errors import ArgumentTypeError
+from aicsio._checks import check_arguments, checked
 from aicsio.legacy import inputs, tczyx, writing
 from aicsio.legacy.image import AICSImage
 from aicsio.records import ImageHandle
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["imread", "imread_dask", "imwrite"]
 
 
+@checked
 def imread(
     image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any
 ) -> npt.NDArray[Any]:
@@ -55,18 +56,19 @@ def imread(
     >>> imread(np.zeros((3, 40, 50)), dim_order="ZYX").shape
     (1, 1, 3, 40, 50)
     """
-    return _open_scene(image, scene_id, kwargs).data
+    return _open_scene("imread", image, scene_id, kwargs).data
 
 
+@checked
 def imwrite(
-    uri: str | os.PathLike[str],
+    uri: Annotated[str | os.PathLike[str], "the file first, imwrite('a.ome.tiff', image)"],
     image: object,
     *,
     dim_order: inputs.DimOrder = None,
     channel_names: inputs.Names = None,
     image_names: str | Sequence[str] | None = None,
     physical_pixel_sizes: inputs.Sizes = None,
-    channel_colors: Sequence[Any] | None = None,
+    channel_colors: Annotated[Sequence[Any] | None, "a list, one colour per channel"] = None,
     **kwargs: Any,
 ) -> WriteReport:
     """Write an image as OME-TIFF; an existing file at ``uri`` is replaced.
@@ -115,12 +117,6 @@ def imwrite(
     ...     imread(report.path).shape
     (1, 2, 1, 40, 50)
     """
-    if not isinstance(uri, str | os.PathLike):
-        # OmeTiffWriter.save took the image first.
-        raise ArgumentTypeError(
-            "imwrite takes the file first, imwrite('a.ome.tiff', image), "
-            f"not a {type(uri).__name__}"
-        )
     images = image if isinstance(image, list | tuple) else [image]
     # Handles are written as they are; arrays are opened first, with the options for arrays.
     handles = [each for each in images if isinstance(each, ImageHandle)]
@@ -132,9 +128,11 @@ def imwrite(
     colors = writing.pack_colors(channel_colors)
     # As in AICSImageIO an existing file is replaced; the caller's own option comes last.
     options = {"overwrite": True, "scene_names": image_names, "channel_colors": colors, **kwargs}
+    check_arguments(write_scenes, (handles, uri), options, name="imwrite")
     return write_scenes(handles, uri, **options)
 
 
+@checked
 def imread_dask(
     image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any
 ) -> "dask.array.Array":
@@ -164,12 +162,14 @@ def imread_dask(
     >>> imread_dask(np.ones((3, 40, 50)), dim_order="ZYX")[0, 0].sum().compute()
     np.float64(6000.0)
     """
-    return _open_scene(image, scene_id, kwargs).dask_data
+    return _open_scene("imread_dask", image, scene_id, kwargs).dask_data
 
 
 def _open_scene(
-    image: object, scene_id: str | SupportsIndex | None, options: Mapping[str, Any]
+    name: str, image: object, scene_id: str | SupportsIndex | None, options: Mapping[str, Any]
 ) -> AICSImage:
+    """Open an image for the function ``name``, which errors of options mention."""
+    check_arguments(AICSImage.__init__, (None, image), options, name=name, any_first=True)
     img = AICSImage(image, **options)
     if scene_id is not None:
         img.set_scene(scene_id)

@@ -7,19 +7,19 @@ level changes.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks import check_arguments, checked
 from aicsio._dims.notation import UserPick
 from aicsio._engine.in_memory import show
 from aicsio.arrays import to_dask
-from aicsio.errors import ArgumentTypeError
 from aicsio.legacy import inputs, metadata, scenes, tczyx
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
 from aicsio.legacy.reading import read, to_labelled_xarray, use_dask
-from aicsio.legacy.stacks import StackMethods
+from aicsio.legacy.stacks import SceneIds, StackMethods
 from aicsio.legacy.warning import warn
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import dask.array
     import ome_types
     import xarray
+
+Order: TypeAlias = Annotated[str | None, "letters, such as 'ZYX'"]
 
 __all__ = ["AICSImage", "Dimensions", "PhysicalPixelSizes", "use_dask"]
 
@@ -83,23 +85,20 @@ class AICSImage(StackMethods):
     (2, 40, 50)
     """
 
+    @checked
     def __init__(
         self,
         image: object,
-        reader: str | None = None,
+        reader: Annotated[str | None, "the name of a format, such as reader='tiff'"] = None,
         reconstruct_mosaic: bool = True,
         fs_kwargs: Mapping[str, Any] | None = None,
         *,
-        chunk_dims: str | Sequence[str] | None = None,
+        chunk_dims: Annotated[str | Sequence[str] | None, "letters, such as 'ZYX'"] = None,
         dim_order: inputs.DimOrder = None,
         known_dims: inputs.DimOrder = None,
         channel_names: inputs.Names = None,
         physical_pixel_sizes: inputs.Sizes = None,
     ) -> None:
-        if reader is not None and not isinstance(reader, str):
-            raise ArgumentTypeError(
-                f"reader={reader!r}: give the name of a format, such as reader='tiff'"
-            )
         handle = inputs.open_legacy(
             image,
             format=reader,
@@ -124,25 +123,30 @@ class AICSImage(StackMethods):
             )
 
     @property
+    @checked
     def handle(self) -> ImageHandle:
         """The scene and level in focus as a handle, in stored order."""
         return self._handle
 
     @property
+    @checked
     def scenes(self) -> tuple[str, ...]:
         """Unique names: those of the file, or ``Image:<index>`` in OME-TIFF and for equal names."""
         return scenes.scene_names(self._handle)
 
     @property
+    @checked
     def current_scene(self) -> str:
         """Name of the scene in focus, as in ``scenes``."""
         return self.scenes[self._handle.scene_index]
 
     @property
+    @checked
     def current_scene_index(self) -> int:
         """Index of the scene in focus."""
         return self._handle.scene_index
 
+    @checked
     def set_scene(self, scene_id: str | SupportsIndex) -> None:
         """Focus on another scene at full resolution, and forget the pixels of ``data``.
 
@@ -155,15 +159,18 @@ class AICSImage(StackMethods):
         self._focus(scenes.focus_scene(self._handle, scene_id))
 
     @property
+    @checked
     def resolution_levels(self) -> tuple[int, ...]:
         """Indices of the resolution levels of the scene in focus; 0 is full resolution."""
         return tuple(range(len(self._handle.levels)))
 
     @property
+    @checked
     def current_resolution_level(self) -> int:
         """Index of the resolution level in focus."""
         return self._handle.level
 
+    @checked
     def set_resolution_level(self, resolution_level: SupportsIndex) -> None:
         """Focus on one of ``resolution_levels``, and forget the pixels of ``data``.
 
@@ -180,22 +187,26 @@ class AICSImage(StackMethods):
         self._focus(select_level(self._handle, resolution_level))
 
     @property
+    @checked
     def dims(self) -> Dimensions:
         """Letters and sizes of the five dimensions."""
         dims = self._standard.dims
         return Dimensions(dims.order, dims.shape)
 
     @property
+    @checked
     def shape(self) -> tuple[int, ...]:
         """Sizes of T, C, Z, Y, X."""
         return self._standard.shape
 
     @property
+    @checked
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels, in native byte order."""
         return self._handle.dtype
 
     @property
+    @checked
     def data(self) -> npt.NDArray[Any]:
         """All pixels of the scene as TCZYX; read once, and kept until the scene or level changes.
 
@@ -207,11 +218,13 @@ class AICSImage(StackMethods):
         return self._data
 
     @property
+    @checked
     def dask_data(self) -> "dask.array.Array":
         """All pixels of the scene as TCZYX; they are read when they are computed."""
         return to_dask(self._standard, chunks=self._chunks)
 
     @property
+    @checked
     def xarray_data(self) -> "xarray.DataArray":
         """``data`` with coordinates.
 
@@ -221,6 +234,7 @@ class AICSImage(StackMethods):
         return self.xarray_dask_data.copy(data=self.data)
 
     @property
+    @checked
     def xarray_dask_data(self) -> "xarray.DataArray":
         """``dask_data`` with the coordinates and attributes of ``xarray_data``."""
         # Of the pixels in focus, as `data`.
@@ -229,8 +243,9 @@ class AICSImage(StackMethods):
             array.attrs |= {"unprocessed": self._handle.metadata, "processed": self.metadata}
         return array
 
+    @checked
     def get_image_data(
-        self, dimension_order_out: str | None = None, **kwargs: UserPick
+        self, dimension_order_out: Order = None, **kwargs: UserPick
     ) -> npt.NDArray[Any]:
         """Read only a part of the image, or show the part of ``data`` if it has been read.
 
@@ -264,8 +279,9 @@ class AICSImage(StackMethods):
             return cast("npt.NDArray[Any]", show(self._data, view))
         return read(self._pick(order, kwargs))
 
+    @checked
     def get_image_dask_data(
-        self, dimension_order_out: str | None = None, **kwargs: UserPick
+        self, dimension_order_out: Order = None, **kwargs: UserPick
     ) -> "dask.array.Array":
         """Show a part of the image as a dask array; it is read when it is computed.
 
@@ -291,11 +307,13 @@ class AICSImage(StackMethods):
         return tczyx.pick_legacy(tczyx.to_tczyx(self._handle, letters), order, picks)
 
     @property
+    @checked
     def metadata(self) -> Any:
         """Metadata of the file: ``ome_types.OME`` for OME-TIFF, else the text, or ``None``."""
         return metadata.parse_metadata(self._handle)
 
     @property
+    @checked
     def ome_metadata(self) -> "ome_types.OME":
         """The metadata as OME; for other formats made from the records of all scenes.
 
@@ -304,19 +322,22 @@ class AICSImage(StackMethods):
         return metadata.to_ome(self._handle)
 
     @property
+    @checked
     def channel_names(self) -> list[str]:
         """Names along C; ``Channel:<scene>:<index>`` without one, ``<name>:R`` for samples."""
         return list(self._standard.channel_names)
 
     @property
+    @checked
     def physical_pixel_sizes(self) -> PhysicalPixelSizes:
         """Micrometres along Z, Y, X at the level in focus."""
         return PhysicalPixelSizes(*self._handle.pixel_size)
 
+    @checked
     def save(
         self,
         uri: str | os.PathLike[str],
-        select_scenes: Sequence[str | SupportsIndex] | None = None,
+        select_scenes: SceneIds = None,
         **kwargs: Any,
     ) -> None:
         """Write scenes as one OME-TIFF; an existing file at ``uri`` is replaced.
@@ -338,7 +359,9 @@ class AICSImage(StackMethods):
             When it cannot be written, or its name is that of another format.
         """
         handles = list(map(tczyx.to_tczyxs, scenes.select_scenes(self._handle, select_scenes)))
-        write_scenes(handles, uri, **{"overwrite": True, **kwargs})
+        options = {"overwrite": True, **kwargs}
+        check_arguments(write_scenes, (handles, uri), options, name="AICSImage.save")
+        write_scenes(handles, uri, **options)
 
     def __repr__(self) -> str:
         handle = self._handle

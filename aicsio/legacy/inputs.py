@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
-from typing import Any, Literal, SupportsFloat, TypeAlias
+from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias
 
 import attrs
 import numpy as np
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from aicsio import joining
 from aicsio._ome.units import micrometres_per
-from aicsio.errors import ArgumentTypeError, DimensionError
+from aicsio.errors import ArgumentTypeError, DimensionError, UnsupportedFormatError
 from aicsio.joining import file_names, groups
 from aicsio.joining.files import FileOptions
 from aicsio.opening import open_image
@@ -28,15 +28,23 @@ from aicsio.records import ImageHandle, PixelSize
 
 __all__ = ["DimOrder", "Names", "Sizes", "open_legacy"]
 
-DimOrder: TypeAlias = str | Sequence[str | None] | None
-Names: TypeAlias = Sequence[str] | Sequence[Sequence[str] | None] | npt.NDArray[Any] | None
-Sizes: TypeAlias = (
+# Each with the words of the message that refuses another value. Tuples, arrays of numpy and indices
+# of pandas are iterables of texts alike.
+DimOrder: TypeAlias = Annotated[
+    str | Iterable[str | None] | None, "letters such as 'CZYX', or a list of them"
+]
+Names: TypeAlias = Annotated[
+    Iterable[str] | Iterable[Iterable[str] | None] | npt.NDArray[Any] | None,
+    "a list of names, or a list of lists",
+]
+Sizes: TypeAlias = Annotated[
     PixelSize
     | Sequence[SupportsFloat | None]
     | Mapping[str, SupportsFloat | None]
     | npt.NDArray[Any]
-    | None
-)
+    | None,
+    "three numbers, for Z, Y and X",
+]
 Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 
@@ -85,7 +93,9 @@ def open_legacy(
         When a list is empty.
     DimensionError
         When options do not fit the image, or one another.
-    SourceNotFoundError, UnsupportedFormatError, CorruptFileError, SourceError
+    UnsupportedFormatError
+        When a format is requested for arrays, and as by ``open_image``.
+    SourceNotFoundError, CorruptFileError, SourceError
         As by ``open_image``.
     """
     pixel_size = _pixel_size(sizes)
@@ -102,6 +112,8 @@ def open_legacy(
         return joining.join_files(
             grids, image, options, channel_names=_scene_names(names, 0, 1), pixel_size=pixel_size
         )
+    if format is not None and (isinstance(image, list | tuple) or hasattr(image, "__array__")):
+        raise UnsupportedFormatError(f"reader={format!r} is for files: an array is opened as it is")
     # A list of files was one image; any other list is one scene per item.
     if isinstance(image, list | tuple):
         return _open_scenes(image, dims, names, pixel_size)
@@ -129,7 +141,7 @@ def _open_scenes(
     if dims is not None and not isinstance(dims, str):
         _require_texts("dim_order", dims, "letters such as 'CZYX', or a list of them")
     orders: Sequence[str | None]
-    orders = (dims,) * count if dims is None or isinstance(dims, str) else dims
+    orders = (dims,) * count if dims is None or isinstance(dims, str) else tuple(dims)
     if len(orders) != count:
         raise DimensionError(
             f"{len(orders)} dim_order for {count} arrays: give one for all, or one each"
@@ -216,7 +228,8 @@ def _scene_names(names: Names, index: int, count: int) -> Sequence[str] | None:
             f"{len(of_scenes)} lists of channel names for {count} images: "
             "give one for all, or one each"
         )
-    return of_scenes[index]
+    names_of_scene = of_scenes[index]
+    return None if names_of_scene is None else list(names_of_scene)
 
 
 def _pixel_size(sizes: Sizes) -> PixelSize | None:

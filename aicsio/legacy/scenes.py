@@ -84,19 +84,12 @@ def chunk_letters(chunk_dims: str | Sequence[str] | None, dims: Dims) -> str | N
 
     Raises
     ------
-    ArgumentTypeError
-        When ``chunk_dims`` is no text and no sequence of texts.
     DimensionError
         When a letter is neither stored nor one of ``MTCZYXS``.
     """
     if chunk_dims is None:
         return None
-    try:
-        letters = "".join(chunk_dims) + "YX"
-    except TypeError as error:
-        raise ArgumentTypeError(
-            f"chunk_dims={chunk_dims!r}: give letters, such as 'ZYX'"
-        ) from error
+    letters = "".join(chunk_dims) + "YX"
     # Scripts name S and M of any image, as the defaults of AICSImageIO did.
     unknown = sorted(set(letters) - set("MTCZYXS" + dims.order))
     if unknown:

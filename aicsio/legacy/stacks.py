@@ -4,10 +4,20 @@ Rule kept here: a stack is made of handles of the scenes; the scene in focus sta
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    SupportsIndex,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+)
 
 import numpy.typing as npt
 
+from aicsio._checks import checked
 from aicsio.arrays import Chunks
 from aicsio.legacy import scenes, tczyx
 from aicsio.legacy.reading import SceneStack, stack_scenes
@@ -17,7 +27,23 @@ if TYPE_CHECKING:
     import dask.array
     import xarray
 
-__all__ = ["StackMethods"]
+__all__ = ["StackMethods", "StackOptions"]
+
+
+SceneIds: TypeAlias = Annotated[Sequence[str | SupportsIndex] | None, "a list of names or indices"]
+
+
+class StackOptions(TypedDict, total=False):
+    """Options of the four stacks."""
+
+    select_scenes: SceneIds
+    """Names or indices; by default all."""
+    drop_non_matching_scenes: bool
+    """Whether scenes of another shape or type than the first are left out; else they raise."""
+    scene_character: str
+    """Letter of the first axis, for the xarray stacks."""
+    scene_coord_values: Literal["index", "names"]
+    """For the xarray stacks: with ``"names"`` the scenes' names are coordinates."""
 
 
 class StackMethods:
@@ -30,7 +56,8 @@ class StackMethods:
     def _chunks(self) -> Chunks:
         return scenes.chunks_of_letters(self._chunk_letters)
 
-    def get_stack(self, **kwargs: Any) -> npt.NDArray[Any]:
+    @checked
+    def get_stack(self, **kwargs: Unpack[StackOptions]) -> npt.NDArray[Any]:
         """Read scenes into one array, with the scene as its first axis.
 
         Parameters
@@ -60,7 +87,8 @@ class StackMethods:
         """
         return self._stack(**kwargs).to_numpy()
 
-    def get_dask_stack(self, **kwargs: Any) -> "dask.array.Array":
+    @checked
+    def get_dask_stack(self, **kwargs: Unpack[StackOptions]) -> "dask.array.Array":
         """Stack scenes as ``get_stack`` does; the pixels are read when they are computed.
 
         Parameters
@@ -75,7 +103,8 @@ class StackMethods:
         """
         return self._stack(**kwargs).to_dask(self._chunks)
 
-    def get_xarray_stack(self, **kwargs: Any) -> "xarray.DataArray":
+    @checked
+    def get_xarray_stack(self, **kwargs: Unpack[StackOptions]) -> "xarray.DataArray":
         """Read scenes as ``get_stack`` does, with the coordinates of the first scene.
 
         Parameters
@@ -91,7 +120,8 @@ class StackMethods:
         stack = self._stack(**kwargs)
         return stack.to_xarray(self._chunks).copy(data=stack.to_numpy())
 
-    def get_xarray_dask_stack(self, **kwargs: Any) -> "xarray.DataArray":
+    @checked
+    def get_xarray_dask_stack(self, **kwargs: Unpack[StackOptions]) -> "xarray.DataArray":
         """Stack scenes as ``get_xarray_stack`` does; the pixels are read when they are computed.
 
         Parameters
@@ -106,10 +136,7 @@ class StackMethods:
         """
         return self._stack(**kwargs).to_xarray(self._chunks)
 
-    # AICSImageIO spelled the options out four times; here they are checked in one place.
-    def _stack(
-        self, *, select_scenes: Sequence[str | SupportsIndex] | None = None, **kwargs: Any
-    ) -> SceneStack:
+    def _stack(self, *, select_scenes: SceneIds = None, **kwargs: Any) -> SceneStack:
         selected = scenes.select_scenes(self._handle, select_scenes)
         handles = list(map(tczyx.to_tczyx, selected))
         names = scenes.scene_names(self._handle)

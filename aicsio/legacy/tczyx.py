@@ -15,7 +15,7 @@ import attrs
 
 from aicsio._dims.notation import UserPick
 from aicsio._dims.samples import fold_samples, sample_channels
-from aicsio.errors import ArgumentTypeError, DimensionError
+from aicsio.errors import DimensionError
 from aicsio.records import Channel, Dims, ImageHandle, Scene
 from aicsio.steps import transpose_to
 
@@ -85,8 +85,6 @@ def _samples_letter(dims: Dims) -> str:
 
 def extra_letters(dims: Dims, order: str, picks: Mapping[str, UserPick]) -> str:
     """Return the requested letters that are stored but are not in TCZYX."""
-    if not isinstance(order, str):
-        return ""  # refused by `pick_legacy`
     requested = dict.fromkeys([*order, *picks])
     # Letters that are not stored become axes of length 1 later.
     return "".join(letter for letter in requested if letter in dims and letter not in ORDER)
@@ -97,14 +95,10 @@ def pick_legacy(handle: ImageHandle, order: str, picks: Mapping[str, UserPick]) 
 
     Raises
     ------
-    ArgumentTypeError
-        When the order is no text.
     DimensionError
         When a pick is out of range, picks several positions of a letter that is left out, or a key
         is no capital letter.
     """
-    if not isinstance(order, str):
-        raise ArgumentTypeError(f"dimension_order_out={order!r}: give letters, such as 'ZYX'")
     invalid = [name for name in picks if len(name) != 1 or name not in ascii_uppercase]
     if invalid:
         raise DimensionError(

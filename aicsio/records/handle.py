@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 import numpy.typing as npt
 
-from aicsio.errors import SceneError
+from aicsio._tracebacks import short_traceback
+from aicsio.errors import AicsioError, SceneError
 from aicsio.records.dims import Dims
 from aicsio.records.facts import Channel, PixelSize
 from aicsio.records.lazy import LazyArray, Pick
@@ -187,6 +188,7 @@ class ImageHandle:
             )
         return levels[level]
 
+    @short_traceback(AicsioError)
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:

@@ -13,6 +13,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._tracebacks import short_traceback
+from aicsio.errors import AicsioError
 from aicsio.records.dims import Dims
 from aicsio.records.pieces import Computed, DType, Encoded, Selection, Strided
 
@@ -146,6 +148,7 @@ class LazyArray:
         """Bytes of the array once read."""
         return self.size * self.dtype.itemsize
 
+    @short_traceback(AicsioError)
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:

@@ -1,0 +1,101 @@
+"""Argument checks at the public boundary. The only importer of beartype. Imports `errors`.
+
+Rule kept here: a wrong argument is refused in the package's own words, which name the function that
+the caller called, the parameter and the value, and are the same each time. beartype judges; its
+text, which is long and in part random, is not shown. Cheap checks come first: beartype takes 120 ms
+to import, as long as numpy, so it is asked only about an argument that is no instance of a class
+and no value of a ``Literal`` that the annotation names.
+
+Keyword arguments without a parameter of their own (``**picks``) are left to the function, which
+knows their letters.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast, no_type_check
+
+from aicsio._checks import words
+from aicsio._checks.annotations import fast_check, fits, signature_of
+from aicsio._tracebacks import short_traceback
+from aicsio.errors import AicsioError, ArgumentTypeError
+
+__all__ = ["check_arguments", "checked"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SECRET = frozenset({"fs_kwargs", "storage_options"})
+"""Parameters that may hold credentials: their values are not shown."""
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Check the arguments of ``function``, and show its errors without the frames inside.
+
+    Parameters
+    ----------
+    function
+        With annotations of all parameters; a method may leave ``self`` without one.
+
+    Raises
+    ------
+    ArgumentTypeError
+        By the wrapped function, when an argument is missing, unknown, given twice, or of another
+        type than annotated.
+    """
+
+    @no_type_check  # to beartype's import hook in tests, which would look through the wrapper and answer first
+    @short_traceback(AicsioError)
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not fast_check(function).fits(args, kwargs):
+            check_arguments(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return cast("Callable[P, R]", wrapper)
+
+
+def check_arguments(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    name: str | None = None,
+    any_first: bool = False,
+) -> None:
+    """Check the number, the names and the types of arguments.
+
+    Parameters
+    ----------
+    function
+        The function that they are for.
+    args, kwargs
+        The arguments.
+    name
+        Name of the function that the caller called, if it passes its own arguments on.
+    any_first
+        Whether the first argument may be anything: that of a step comes later.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When one is missing, unknown, given twice, or does not fit its annotation.
+    """
+    signature = signature_of(function)
+    if name is None:
+        name = words.name_of(function, args)
+    problem = words.describe_misfit(signature, args, kwargs)
+    if problem is not None:
+        raise ArgumentTypeError(f"{name}{problem}")
+    arguments = list(signature.bind(*args, **kwargs).arguments.items())
+    for parameter_name, value in arguments[any_first:]:
+        parameter = signature.parameters[parameter_name]
+        is_variable = parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}
+        if not is_variable and not fits(value, parameter.annotation):
+            # A value that may hold credentials is named by its class.
+            shown = f"={words.show(value)}"
+            if parameter_name in _SECRET:
+                shown = f" of class {type(value).__name__}"
+            expected = words.describe(parameter.annotation)
+            raise ArgumentTypeError(
+                f"{name}: {parameter_name}{shown} does not fit: give {expected}"
+            )

@@ -1,0 +1,203 @@
+"""Arguments, annotations and calls in words.
+
+Rule kept here: the same mistake gets the same words in every function, and each message ends in
+the call or the value that works.
+"""
+
+import difflib
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, SupportsIndex, Union, get_args, get_origin
+
+__all__ = ["describe", "describe_misfit", "name_of", "show"]
+
+MAX_OPTIONS = 4
+"""Optional parameters that a message lists; a writer has twenty."""
+MAX_SHOWN = 80
+"""Characters of a value that a message shows; of a longer one it shows the class."""
+_SHOWN_TYPES = (str, bytes, int, float, complex, list, tuple, dict, set, range, slice, NoneType)
+_WORDS: Mapping[object, str] = {
+    Any: "anything",
+    NoneType: "None",
+    SupportsIndex: "an int",
+    bool: "True or False",
+    float: "a number",
+    int: "an int",
+    object: "anything",
+    os.PathLike: "a path",
+}
+
+
+# ---------------------------------------------------------------- calls
+
+
+def name_of(function: Callable[..., Any], args: Sequence[Any] = ()) -> str:
+    """Return the name of a function as its caller writes it.
+
+    Parameters
+    ----------
+    function
+        A function, or a method as it stands in its class.
+    args
+        Arguments of the call: the first one of a method is an object of the class that the caller
+        knows, which may be a subclass.
+    """
+    # "function.<locals>.name" is the name of a function inside another.
+    name: str = function.__qualname__.rpartition("<locals>.")[2]
+    class_name, _, method = name.rpartition(".")
+    if not class_name:
+        return name
+    if args:
+        class_name = type(args[0]).__name__
+    return class_name if method == "__init__" else f"{class_name}.{method}"
+
+
+def describe_misfit(
+    signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> str | None:
+    """Describe how the number or the names of arguments differ from a signature; ``None`` if they fit.
+
+    Parameters
+    ----------
+    signature
+        Of the function.
+    args, kwargs
+        The arguments of a call.
+
+    Returns
+    -------
+    str or None
+        A text that follows the name of the function.
+    """
+    parameters = signature.parameters.values()
+    by_position = [each for each in parameters if each.kind <= each.POSITIONAL_OR_KEYWORD]
+    for name in kwargs:
+        problem = _describe_name(name, signature)
+        if problem is not None:
+            return problem
+    if len(args) > len(by_position) and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        surplus = show(args[len(by_position)])
+        return f": {surplus} is one argument too many; it takes {_list_parameters(signature)}"
+    for parameter in by_position[: len(args)]:
+        if parameter.name in kwargs and parameter.kind is not parameter.POSITIONAL_ONLY:
+            return f": {parameter.name} is given twice, by position and by name"
+    given = {each.name for each in by_position[: len(args)]} | kwargs.keys()
+    missing = [
+        each.name
+        for each in parameters
+        if each.default is each.empty
+        and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}
+        and each.name not in given
+    ]
+    if missing:
+        return f": {' and '.join(missing)} missing; it takes {_list_parameters(signature)}"
+    return None
+
+
+def _describe_name(name: str, signature: inspect.Signature) -> str | None:
+    """Describe why a keyword does not fit; ``None`` if it does."""
+    parameters = signature.parameters
+    if name in parameters:
+        kind = parameters[name].kind
+        if kind is inspect.Parameter.POSITIONAL_ONLY:
+            return f": {name} is given by position, without its name"
+        if kind in {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}:
+            return None
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return None
+    names = _names(signature)
+    if not names:
+        return f" has no parameter {name!r}: it has none"
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    advice = f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(names)}"
+    return f" has no parameter {name!r}: {advice}"
+
+
+def _names(signature: inspect.Signature) -> list[str]:
+    """Names that a caller may write."""
+    return [
+        name
+        for name, each in signature.parameters.items()
+        if each.kind in {each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD} and name != "self"
+    ]
+
+
+def _list_parameters(signature: inspect.Signature) -> str:
+    """Return the parameters in the form of a call: ``(handle, order, **picks)``."""
+    required: list[str] = []
+    optional: list[str] = []
+    for name, each in signature.parameters.items():
+        if name == "self":
+            continue
+        if each.kind is each.VAR_KEYWORD:
+            optional.append(f"**{name}")
+        elif each.kind is each.VAR_POSITIONAL:
+            optional.append(f"*{name}")
+        elif each.default is not each.empty:
+            optional.append(f"{name}=...")
+        else:
+            required.append(name)
+    if len(optional) > MAX_OPTIONS:
+        optional = ["..."]
+    return f"({', '.join(required + optional)})" if required or optional else "no arguments"
+
+
+# ---------------------------------------------------------------- values and annotations
+
+
+def show(value: object) -> str:
+    """Return a short value as text, and the class of any other."""
+    if isinstance(value, _SHOWN_TYPES):
+        text = repr(value)
+        if len(text) <= MAX_SHOWN:
+            return text
+    return f"<{type(value).__module__}.{type(value).__qualname__}>".replace("<builtins.", "<")
+
+
+def describe(hint: Any) -> str:
+    """Return an annotation in words: "an int, 'auto' or None"."""
+    if isinstance(hint, str):
+        names = [name.strip() for name in hint.split("|")]
+        words = ["None" if name == "None" else f"a {name}" for name in names]
+        return _join(words)
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        # Its author has better words than the types.
+        return next((part for part in parts[1:] if isinstance(part, str)), describe(parts[0]))
+    if hint is None:
+        return "None"
+    if hint in _WORDS:
+        return _WORDS[hint]
+    if origin in {Union, UnionType}:
+        # None, the usual default, is named last.
+        ordered = sorted(parts, key=lambda part: part is NoneType)
+        return _join([describe(part) for part in ordered])
+    if origin is Literal:
+        return _join([repr(part) for part in parts])
+    if origin is os.PathLike:
+        return "a path"
+    if origin is Callable:
+        return "a function"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "a mapping"
+    if origin is tuple and parts[-1] is not Ellipsis:
+        return f"a tuple ({', '.join(map(_plural, parts))})"
+    if isinstance(origin, type) and parts:
+        return f"a {origin.__name__.lower()} of {_plural(parts[0])}"
+    name = getattr(hint, "__name__", str(hint))
+    article = "an" if name[0] in "AEIOU" else "a"
+    return f"{article} {name}"
+
+
+def _plural(hint: Any) -> str:
+    """Return an annotation without its article: "int", "str or None"."""
+    return describe(hint).removeprefix("an ").removeprefix("a ")
+
+
+def _join(words: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(words))
+    if len(unique) == 1:
+        return unique[0]
+    return f"{', '.join(unique[:-1])} or {unique[-1]}"
