@@ -41,8 +41,8 @@ class LocalReader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._fd = _open_descriptor(source.uri)
-        if not self.is_same():
+        self._fd, status = _open_descriptor(source.uri)
+        if not _matches(source, status):
             os.close(self._fd)
             raise changed_error(source)
 
@@ -154,8 +154,8 @@ def _truncated_error(source: Source, offset: int) -> SourceChangedError:
     )
 
 
-def _open_descriptor(path: str) -> int:
-    """Open a regular file.
+def _open_descriptor(path: str) -> tuple[int, os.stat_result]:
+    """Open a regular file; return its descriptor and status.
 
     Raises
     ------
@@ -171,10 +171,11 @@ def _open_descriptor(path: str) -> int:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SourceError(f"cannot open {path!r}: {reason}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise SourceError(f"{path!r} is no regular file any more")
-    return descriptor
+    return descriptor, status
 
 
 class WatchedFile(io.FileIO):
@@ -182,7 +183,7 @@ class WatchedFile(io.FileIO):
 
     def __init__(self, source: Source) -> None:
         # Through an opener the file keeps its path as ``name``, by which libraries guess formats.
-        super().__init__(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
+        super().__init__(source.uri, "rb", opener=lambda path, _: _open_descriptor(path)[0])
         self._source = source
 
     def readinto(self, buffer: Any, /) -> int:
@@ -204,4 +205,4 @@ class WatchedFile(io.FileIO):
 
 def open_local(source: Source) -> BinaryIO:
     """Open a regular file as a file object."""
-    return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path))
+    return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path)[0])

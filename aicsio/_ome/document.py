@@ -9,10 +9,18 @@ versions 2003-FC, 2007-06, 2008-02, 2008-09, 2009-09, 2010-04, 2010-06, 2011-06,
 2015-01 and 2016-06.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
-from aicsio._ome.elements import child_of, children_of, integer_of, local_name, number_of, value_of
+from aicsio._ome.elements import (
+    child_of,
+    children_of,
+    group_by_name,
+    integer_of,
+    local_name,
+    number_of,
+    value_of,
+)
 from aicsio._ome.images import References, read_images
 from aicsio._ome.model import OmeDocument
 from aicsio._ome.modulo import find_modulo_elements
@@ -57,19 +65,20 @@ def document_of(root: Element, diagnostics: list[Diagnostic] | None = None) -> O
     if local_name(root) != "OME":
         raise CorruptFileError(f"expected the root element OME, found {local_name(root)!r}")
     diagnostics = list(diagnostics or ())
+    children = group_by_name(root)
     references = References(
-        objectives=_find_objectives(root),
+        objectives=_find_objectives(children.get("Instrument", ())),
         modulo=find_modulo_elements(structured_annotations(root)),
-        wells=_find_wells(root),
+        wells=_find_wells(children.get("Plate", ())),
         budget=PlaneBudget(),
     )
     images = [
         image
-        for element in children_of(root, "Image")
+        for element in children.get("Image", ())
         for image in read_images(element, references, diagnostics)
     ]
-    binary_only = child_of(root, "BinaryOnly")
-    metadata_file = None if binary_only is None else binary_only.get("MetadataFile")
+    binary_only = children.get("BinaryOnly")
+    metadata_file = binary_only[0].get("MetadataFile") if binary_only else None
     return OmeDocument(root.get("UUID"), tuple(images), metadata_file, tuple(diagnostics))
 
 
@@ -79,9 +88,9 @@ def structured_annotations(root: Element) -> Iterator[Element]:
         yield from group
 
 
-def _find_objectives(root: Element) -> dict[str, Objective]:
+def _find_objectives(instruments: Iterable[Element]) -> dict[str, Objective]:
     objectives = {}
-    for instrument in children_of(root, "Instrument"):
+    for instrument in instruments:
         for element in children_of(instrument, "Objective"):
             objectives[element.get("ID", "")] = Objective(
                 name=value_of(element, "Model"),
@@ -92,10 +101,10 @@ def _find_objectives(root: Element) -> dict[str, Objective]:
     return objectives
 
 
-def _find_wells(root: Element) -> dict[str, str]:
+def _find_wells(plates: Iterable[Element]) -> dict[str, str]:
     """Return well and field of each image that a plate refers to, by the ID of the image."""
     wells = {}
-    for plate in children_of(root, "Plate"):
+    for plate in plates:
         for well in children_of(plate, "Well"):
             row, column = integer_of(well, "Row"), integer_of(well, "Column")
             # Both are required; without them the well has no name.

@@ -96,11 +96,17 @@ class PackedIntegers:
 
 def _even_step(numbers: npt.NDArray[Any]) -> int | None:
     """Return the step of numbers that grow evenly, ``None`` for others and for numbers beyond int64."""
-    if not numbers.size or int(numbers.max()) > _RANGES["<i8"][1]:
+    if not numbers.size:
+        return None
+    first, last, steps = int(numbers[0]), int(numbers[-1]), numbers.size - 1
+    step = int(numbers[1]) - first if steps else 0
+    # The ends alone rule out nearly every uneven column.
+    if last - first != step * steps:
+        return None
+    if numbers.dtype.kind == "u" and int(numbers.max()) > _RANGES["<i8"][1]:
         return None
     signed = numbers.astype(np.int64, copy=False)
-    step = int(signed[1]) - int(signed[0]) if signed.size > 1 else 0
-    is_even = np.count_nonzero(signed[1:] - signed[:-1] == step) == signed.size - 1
+    is_even = np.count_nonzero(signed[1:] - signed[:-1] == step) == steps
     return step if is_even else None
 
 

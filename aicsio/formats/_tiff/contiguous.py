@@ -12,12 +12,13 @@ import math
 import attrs
 import numpy as np
 
-from aicsio.formats._tiff.chain import Chain, read_chain
+from aicsio.formats._tiff.chain import read_chain
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page import PageStructure
+from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import Integers, PageTable, SegmentTable
 from aicsio.formats._tiff.plane_map import strips_touch
-from aicsio.formats._tiff.tag_tables import Counts, tabulate
+from aicsio.formats._tiff.tag_tables import OFFSETS, Counts
 
 
 def contiguous(
@@ -76,7 +77,9 @@ def _count_off(
     page_table: PageTable, structure: PageStructure, start: int, plane_nbytes: int, planes: int
 ) -> tuple[PageTable, Integers]:
     """Make the tables of planes at even distances."""
-    whole = attrs.evolve(structure, rows_per_strip=structure.length)
+    whole = structure
+    if structure.rows_per_strip != structure.length:
+        whole = attrs.evolve(structure, rows_per_strip=structure.length)
     offsets = start + plane_nbytes * np.arange(planes, dtype=np.uint64)[:, None]
     if structure.planar:
         sample_nbytes = np.uint64(plane_nbytes // structure.samples)
@@ -102,5 +105,5 @@ def has_more_pages(file: OpenTiff, planes: int) -> bool:
 
 def _begins_at(file: OpenTiff, directory: int, offset: int) -> bool:
     """Whether the pixels of the page of a directory begin at an offset."""
-    groups, _ = tabulate(file, Chain.of([read_directory(file, directory)[0]]))
-    return bool(groups) and groups[0].offsets.size > 0 and int(groups[0].offsets[0, 0]) == offset
+    tags = PageTags.of(file, read_directory(file, directory)[0])
+    return next((tags.number(code) for code in OFFSETS if code in tags.tags), None) == offset

@@ -37,6 +37,8 @@ LARGEST_VALUE = 64 << 20
 """Largest value of one tag: the offsets of eight million tiles."""
 FIRST_READ = 512
 """Bytes that are read for a directory of unknown length: about 40 entries, most have fewer."""
+HEAD_NBYTES = 4096
+"""Bytes of the start that stay in memory while a file is opened: a slice takes a tenth of a read."""
 CLASSIC_REACH = 1 << 32
 """Offsets of classic TIFF end here."""
 
@@ -187,6 +189,8 @@ class OpenTiff:
     size: int
     """Bytes of the file; a number beyond any file if it is unknown."""
     loan: contextlib.AbstractContextManager[Reader]
+    head: bytes
+    """The first bytes: headers, descriptions and small directories are often in them."""
     first_directory: "tuple[Directory, int, int] | None" = None
     """The first directory as ``read_directory`` returns it, once it was read."""
     description: bytes | None = None
@@ -201,8 +205,9 @@ class OpenTiff:
         reader = loan.__enter__()
         try:
             size = 1 << 62 if source.size is None else source.size
-            variant, first = _read_header(source, reader, size)
-            return cls(source, reader, variant, first, size, loan)
+            head = reader.read(0, min(HEAD_NBYTES, size))
+            variant, first = _read_header(source, reader, head, size)
+            return cls(source, reader, variant, first, size, loan, head)
         except BaseException:
             loan.__exit__(None, None, None)
             raise
@@ -217,6 +222,8 @@ class OpenTiff:
 
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return bytes; of a remote file the reader fetches more, for the next calls."""
+        if 0 <= offset <= len(self.head) - nbytes:
+            return self.head[offset : offset + nbytes]
         return self.reader.read(offset, nbytes)
 
     def spend(self, nbytes: int, offset: int) -> None:
@@ -237,8 +244,7 @@ class OpenTiff:
         return CorruptFileError.at(self.source.uri, offset, expected)
 
 
-def _read_header(source: Source, reader: Reader, size: int) -> tuple[TiffVariant, int]:
-    head = reader.read(0, min(16, size))
+def _read_header(source: Source, reader: Reader, head: bytes, size: int) -> tuple[TiffVariant, int]:
     header = read_variant(head)
     if header is None:
         raise CorruptFileError.at(source.uri, 0, "expected the header of a TIFF or BigTIFF file")

@@ -68,6 +68,8 @@ def _metaseries(tags: PageTags) -> PixelSize | None:
 def _zeiss_sem(tags: PageTags) -> PixelSize | None:
     """CZ_SEM: each setting is a line with its key, and a line ``name = number unit``."""
     text = _settings(tags, Tag.CZ_SEM)
+    if not text:
+        return None
     for key in ("AP_IMAGE_PIXEL_SIZE", "AP_PIXEL_SIZE"):
         # Lines come in pairs: the key, then the setting as the microscope displays it.
         match = re.search(rf"^{key}\s+[^=\n]*=\s*({_NUMBER})\s*(\S+)", text, re.MULTILINE)
@@ -81,6 +83,8 @@ def _fei(tags: PageTags) -> PixelSize | None:
     """FEI and Thermo Fisher: INI text or XML, in either tag; lengths are metres."""
     for code in (Tag.FEI_SFEG, Tag.FEI_TITAN):
         text = _settings(tags, code)
+        if not text:
+            continue
         size = _fei_xml(text) if text.lstrip().startswith("<") else _fei_ini(text)
         if size is not None:
             return size
@@ -176,7 +180,7 @@ def _aperio(tags: PageTags) -> PixelSize | None:
 def _ventana(tags: PageTags) -> PixelSize | None:
     """Ventana BIF: ``ScanRes`` of the iScan element in XMP is micrometres per pixel."""
     text = _settings(tags, Tag.XMP)
-    match = re.search(rf'<iScan\b[^>]*\bScanRes="({_NUMBER})"', text)
+    match = re.search(rf'<iScan\b[^>]*\bScanRes="({_NUMBER})"', text) if text else None
     size = positive_float(match[1]) if match else None
     return PixelSize(None, size, size)
 
@@ -193,6 +197,9 @@ def _philips(tags: PageTags) -> PixelSize | None:
 
 
 def _settings(tags: PageTags, code: int) -> str:
+    """Return a text of settings; empty where the tag is missing, as in most files."""
+    if code not in tags.tags:
+        return ""
     value = tags.value(code, _LARGEST_TEXT)
     return value.decode("latin-1").replace("\r", "") if isinstance(value, bytes) else _octets(value)
 

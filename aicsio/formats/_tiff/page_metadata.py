@@ -24,12 +24,14 @@ _GUESSED_LETTERS = "ZCTRHVBUDFGJKNO"
 """Letters for axes without a name, in the order in which they are given."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class PageTags:
     """Tags of one page, read on demand; lives while a file is being opened."""
 
     file: OpenTiff
     tags: Mapping[int, IfdEntry]
+    _description: str | None = attrs.field(default=None, init=False)
+    """ImageDescription once it was read: each dialect looks for its marks in it."""
 
     @classmethod
     def of(cls, file: OpenTiff, directory: Directory) -> "PageTags":
@@ -39,21 +41,25 @@ class PageTags:
     def value(self, code: int, limit: int = 64 << 20) -> Value | None:
         """Return the value of a tag; ``None`` if missing, larger than a limit, or outside the file."""
         entry = self.tags.get(code)
+        if entry is None:
+            return None
         try:
-            if entry is None:
-                return None
             return read_value(self.file, entry, limit)
         except CorruptFileError:
             return None
 
     def text(self, code: int) -> str:
         """Return the text of a tag; empty if it is missing."""
+        if code not in self.tags:
+            return ""
         return text_of(self.value(code)).rstrip("\0")
 
     @property
     def description(self) -> str:
         """ImageDescription."""
-        return self.text(Tag.IMAGE_DESCRIPTION)
+        if self._description is None:
+            self._description = self.text(Tag.IMAGE_DESCRIPTION)
+        return self._description
 
     def number(self, code: int) -> int | None:
         """Return the first whole number of a tag."""

@@ -51,7 +51,7 @@ class PlaneMap:
 
 def length_of(array: LazyArray, letter: str, default: int) -> int:
     """Return the length of an axis, or the default where there is no such axis."""
-    return dict(array.stored.items()).get(letter, default)
+    return array.stored.get(letter, default)
 
 
 def lazy_array(
@@ -206,7 +206,7 @@ def _describe(structure: PageStructure) -> str:
 def _pack_group(source: Source, table: SegmentTable, rows: Integers) -> PlaneGroup:
     """Pack the rows of one structure; strips of raw pixels that touch become one segment."""
     structure = table.structure
-    offsets, counts = table.offsets.take(rows, axis=0), table.counts.take(rows, axis=0)
+    offsets = table.offsets.take(rows, axis=0)
     codecs = structure.codecs
     size, is_strips = structure.segment, structure.tile is None
     if not codecs and is_strips and strips_touch(structure, offsets):
@@ -214,7 +214,7 @@ def _pack_group(source: Source, table: SegmentTable, rows: Integers) -> PlaneGro
         offsets = offsets[:, :: math.prod(structure.grid)]
     packed_counts = PackedIntegers.constant(0, offsets.size)
     if codecs:  # raw pixels are found by their geometry
-        packed_counts = PackedIntegers.pack(counts)
+        packed_counts = PackedIntegers.pack(table.counts.take(rows, axis=0))
     return PlaneGroup(
         source=source,
         grid=SegmentGrid(size, is_strips, structure.planar, offsets.shape[1]),

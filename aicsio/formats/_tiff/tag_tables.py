@@ -86,12 +86,16 @@ class _Columns(NamedTuple):
             if code not in CONCERNS or field_type not in FIELD_SIZES:
                 continue
             # Readers disagree on doubled tags; libtiff takes the first.
-            if code in columns.inline or code in columns.distant:
+            if columns.has(code):
                 continue
             # TIFF 6.0 section 2: a value that fits into four bytes is stored in the entry itself.
             is_inline = FIELD_SIZES[field_type] * count <= file.variant.inline_size
             (columns.inline if is_inline else columns.distant)[code] = column
         return columns
+
+    def has(self, code: int) -> bool:
+        """Whether a tag is there."""
+        return code in self.inline or code in self.distant
 
     def looks(self) -> Looks:
         """Return the parts of the entries that decide how pixels are stored."""
@@ -186,11 +190,14 @@ def _group(file: OpenTiff, parts: Sequence[_Part]) -> PageGroup:
             values[code] = unpack(
                 _values(file, where, FIELD_SIZES[kind] * count).tobytes(), kind, file.variant
             )
-    offsets, counts, sub_ifds = (
-        joined([_table(file, part, codes) for part in parts])
-        for codes in (OFFSETS, COUNTS, SUB_IFDS)
+    pages = joined([part.pages for part in parts])
+    offsets, counts = (
+        joined([_table(file, part, codes) for part in parts]) for codes in (OFFSETS, COUNTS)
     )
-    return PageGroup(joined([part.pages for part in parts]), values, offsets, counts, sub_ifds)
+    sub_ifds = np.zeros((len(pages), 0), np.uint64)
+    if any(part.columns.has(code) for part in parts for code in SUB_IFDS):
+        sub_ifds = joined([_table(file, part, SUB_IFDS) for part in parts])
+    return PageGroup(pages, values, offsets, counts, sub_ifds)
 
 
 def _table(file: OpenTiff, part: _Part, codes: tuple[int, ...]) -> Counts:

@@ -54,11 +54,13 @@ class Canvas:
 
 def _is_resampled(blocks: Subblocks, factor: float) -> Bools:
     """Return which subblocks are not stored at ``factor``; rounded edges differ by a pixel."""
+    size, stored = blocks.size, blocks.stored_size
+    if factor == 1:
+        differs: Bools = (stored["Y"] != size["Y"]) | (stored["X"] != size["X"])
+        return differs
     differs = np.zeros(len(blocks), np.bool_)
     for letter in "YX":
-        share = blocks.size[letter] / factor
-        tolerance = 0.0 if factor == 1 else 1.0
-        differs |= np.abs(blocks.stored_size[letter] - share) > tolerance
+        differs |= np.abs(stored[letter] - size[letter] / factor) > 1.0
     return differs
 
 
@@ -269,16 +271,11 @@ def _choose_block(canvas_size: tuple[int, int], level: LevelRows) -> tuple[int, 
 def find_table_of_tiles(level: LevelRows, layout: CziLayout, factor: float) -> Tiles | None:
     """Describe the tiles of the plane that has most of them, on the stitched canvas of level 0."""
     blocks = level.rows.blocks
-    has_m = "M" in blocks.present and bool(blocks.present["M"].any())
-    if not level.crowded and not has_m:
+    if not level.crowded and not blocks.has("M"):
         return None
     number = blocks.start.get("M", np.zeros(len(level.keys), np.int64))
-    edges = np.flatnonzero(np.diff(level.keys)) + 1
-    starts, stops = [0, *edges.tolist()], [*edges.tolist(), len(level.keys)]
-    lengths = np.subtract(stops, starts)
-    best = int(np.argmax(lengths))
-    rows: Ints = np.arange(starts[best], stops[best])
-    if len(rows) == 1:
+    rows: Ints | slice = _find_fullest_plane(level.keys)
+    if len(number[rows]) == 1:
         # Kept apart along M: a row of the table for each M, of the first plane that has it.
         rows = np.unique(number, return_index=True)[1]
     m = number[rows]
@@ -297,3 +294,13 @@ def find_table_of_tiles(level: LevelRows, layout: CziLayout, factor: float) -> T
         for raw in (column.astype("<i4").tobytes() for column in columns)
     )
     return Tiles(m.astype("<i4").tobytes(), y, x, height, width)
+
+
+def _find_fullest_plane(keys: Ints) -> slice:
+    """Return the rows of the plane that has most of them."""
+    if keys[0] == keys[-1]:
+        return slice(0, len(keys))
+    edges = (np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()
+    starts, stops = [0, *edges], [*edges, len(keys)]
+    best = int(np.argmax(np.subtract(stops, starts)))
+    return slice(starts[best], stops[best])

@@ -16,6 +16,7 @@ from aicsio.formats.czi.times import FileTimes, find_even_step
 from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles
 
 UNKNOWN_SCENE = SceneMetadata()
+UNKNOWN_CHANNEL = Channel()
 
 
 @attrs.define(eq=False)
@@ -23,6 +24,8 @@ class CziFacts:
     """Facts that all scenes share. Not a record: it holds arrays."""
 
     metadata: CziMetadata
+    scenes: dict[int, SceneMetadata]
+    """By position along S in the file."""
     channels: dict[int, Channel]
     """By position along C in the file."""
     exposures: dict[int, float]
@@ -33,7 +36,7 @@ class CziFacts:
 
     def of_scene(self, number: int | None) -> SceneMetadata:
         """Return the metadata of a scene."""
-        return dict(self.metadata.scenes).get(number or 0, UNKNOWN_SCENE)
+        return self.scenes.get(number or 0, UNKNOWN_SCENE)
 
 
 def gather_facts(
@@ -47,7 +50,8 @@ def gather_facts(
         for position, seconds in zip(positions, metadata.exposure, strict=False)
         if seconds is not None
     }
-    return CziFacts(metadata, channels, exposures, times, planes_have_times)
+    scenes = dict(metadata.scenes)
+    return CziFacts(metadata, scenes, channels, exposures, times, planes_have_times)
 
 
 def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
@@ -121,6 +125,8 @@ def _describe(data: SceneData, index: int, name: str, facts: CziFacts) -> Scene:
 def _measure_pixel(size: PixelSize, data: SceneData) -> PixelSize:
     """Return the size of a pixel of level 0, which may be stored at a coarser resolution only."""
     y_scale, x_scale = data.base_scale
+    if y_scale == x_scale == 1:
+        return size
     return attrs.evolve(
         size,
         Y=None if size.Y is None else size.Y * y_scale,
@@ -132,8 +138,10 @@ def _describe_channels(facts: CziFacts, first: int, stored: Dims) -> tuple[Chann
     samples = stored.get("S", 1)
     channels = []
     for position in range(first, first + stored.get("C", 1)):
-        channel = facts.channels.get(position, Channel())
-        channels.append(attrs.evolve(channel, samples=samples))
+        channel = facts.channels.get(position, UNKNOWN_CHANNEL)
+        if samples != channel.samples:
+            channel = attrs.evolve(channel, samples=samples)
+        channels.append(channel)
     return tuple(channels)
 
 
@@ -167,14 +175,12 @@ def _describe_planes(
         fits = not inner or (inner in stored and seconds.shape[1] == stored[inner])
         columns["time"] = column(seconds if fits else seconds[:, :1], "T" + inner * fits)
     first_channel = first.get("C", 0)
-    exposures = np.array(
-        [
-            facts.exposures.get(position, np.nan)
-            for position in range(first_channel, first_channel + stored.get("C", 1))
-        ]
-    )
+    exposures = [
+        facts.exposures.get(position, np.nan)
+        for position in range(first_channel, first_channel + stored.get("C", 1))
+    ]
     if "C" in letters and np.isfinite(exposures).any():
-        columns["exposure"] = column(exposures, "C")
+        columns["exposure"] = column(np.array(exposures), "C")
     if scene.center is not None:
         columns["x"] = column(np.array(scene.center[0]), "")
         columns["y"] = column(np.array(scene.center[1]), "")

@@ -7,6 +7,7 @@ Source of the structures: "ZISRAW (CZI) File Format", Carl Zeiss Microscopy, sec
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -49,7 +50,7 @@ _PYRAMID_TYPE_OFFSET = 22
 _DIMENSION = np.dtype(
     {
         "names": ["letter", "start", "size", "stored_size"],
-        "formats": ["S4", "<i4", "<i4", "<i4"],
+        "formats": ["<u4", "<i4", "<i4", "<i4"],
         "offsets": [0, 4, 8, 16],
         "itemsize": DIMENSION_SIZE,
     }
@@ -94,16 +95,35 @@ class Subblocks:
     def __len__(self) -> int:
         return len(self.file_position)
 
+    def has(self, letter: str) -> bool:
+        """Whether some subblock has the letter. The first one nearly always answers."""
+        present = self.present.get(letter)
+        return present is not None and len(present) > 0 and bool(present[0] or present.any())
+
     def take(self, rows: "npt.NDArray[Any] | slice") -> "Subblocks":
         """Return some rows: those of a mask, of indices or of a slice."""
-        columns: dict[str, Any] = {}
-        for field in attrs.fields(Subblocks):
-            column = getattr(self, field.name)
-            if isinstance(column, dict):
-                columns[field.name] = {letter: values[rows] for letter, values in column.items()}
-            else:
-                columns[field.name] = column[rows]
-        return Subblocks(**columns)
+        if not isinstance(rows, slice) and rows.dtype == np.bool_:
+            # Half of 100 000 rows by indices take 0.1 ms a column, by a mask 0.3 ms.
+            rows = np.flatnonzero(rows)
+        return Subblocks(
+            file_position=self.file_position[rows],
+            file_part=self.file_part[rows],
+            pixel_type=self.pixel_type[rows],
+            compression=self.compression[rows],
+            pyramid_type=self.pyramid_type[rows],
+            entry_position=self.entry_position[rows],
+            start=_take_each(self.start, rows),
+            present=_take_each(self.present, rows),
+            size=_take_each(self.size, rows),
+            stored_size=_take_each(self.stored_size, rows),
+            slot=_take_each(self.slot, rows),
+            segment_size=self.segment_size[rows],
+            listing_index=self.listing_index[rows],
+        )
+
+
+def _take_each(columns: dict[str, Any], rows: "npt.NDArray[Any] | slice") -> dict[str, Any]:
+    return {letter: values[rows] for letter, values in columns.items()}
 
 
 # ---------------------------------------------------------------- bytes to columns
@@ -155,8 +175,10 @@ def parse_entries(
         listing_index=np.arange(entry_count),
     )
     unusable: dict[str, Bools] = {}
-    for ndim in distinct(heads["ndim"]):
-        rows = np.flatnonzero(heads["ndim"] == ndim)
+    ndims = distinct(heads["ndim"])
+    for ndim in ndims:
+        # A slice of all rows: assigning by indices costs 10 times as much.
+        rows = slice(None) if len(ndims) == 1 else np.flatnonzero(heads["ndim"] == ndim)
         dimensions = _view_records(octets, entry_offsets[rows] + ENTRY_HEAD_SIZE, _DIMENSION, ndim)
         for slot in range(ndim):
             _fill_slot(blocks, rows, dimensions[:, slot], slot, unusable)
@@ -195,6 +217,37 @@ def distinct(values: npt.NDArray[Any]) -> list[int]:
         counts = np.bincount((values - low).astype(np.int64))
         return [int(value) + low for value in np.flatnonzero(counts)]
     return [int(value) for value in np.unique(values)]
+
+
+def group_rows(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Group the rows of a table that are equal in every column.
+
+    Of 50 000 rows of 4 columns in 1.5 ms, by ``np.unique`` along an axis in 20 ms.
+
+    Returns
+    -------
+    The first row of each group, and the group of each row; groups are sorted by their values.
+    """
+    groups = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        # Groups are renumbered after each column, so that their numbers stay small.
+        count, which = _rank(column)
+        groups = _rank(groups * count + which)[1]
+    first_rows = np.empty(int(groups.max()) + 1, np.int64)
+    first_rows[groups[::-1]] = np.arange(len(groups))[::-1]
+    return first_rows, groups
+
+
+def _rank(values: Ints) -> tuple[int, Ints]:
+    """Return the number of distinct values, and the place of each among them, sorted."""
+    low, high = int(values.min()), int(values.max())
+    if low == high:
+        return 1, np.zeros(len(values), np.int64)
+    if high - low > 4 * len(values) + 1024:  # a table of all numbers between would cost more
+        known, which = np.unique(values, return_inverse=True)
+        return len(known), which
+    places = np.cumsum(np.bincount(values - low) > 0) - 1
+    return int(places[-1]) + 1, places[values - low]
 
 
 def _find_entry_offsets(raw: bytes, entry_count: int, base: int, source: Source) -> Ints:
@@ -270,27 +323,29 @@ def _count_equal(octets: npt.NDArray[np.uint8], offset: int, length: int, most: 
 
 def _fill_slot(
     blocks: Subblocks,
-    rows: Ints,
+    rows: Ints | slice,
     dimensions: npt.NDArray[Any],
     slot: int,
     unusable: dict[str, Bools],
 ) -> None:
     """Put one dimension of some entries into the columns of its letter."""
     identifiers = dimensions["letter"]
-    all_equal = bool((identifiers == identifiers[0]).all())
-    for identifier in [identifiers[0]] if all_equal else np.unique(identifiers):
-        letter = bytes(identifier).decode("ascii", "replace").strip().upper()
-        mask = identifiers == identifier
-        letter_rows = rows[mask]
+    found = distinct(identifiers)
+    for identifier in found:
+        raw = identifier.to_bytes(4, "little").rstrip(b"\0")
+        letter = raw.decode("ascii", "replace").strip().upper()
+        letter_rows, part = rows, dimensions
+        if len(found) > 1:
+            mask = identifiers == identifier
+            letter_rows, part = np.arange(len(blocks))[rows][mask], dimensions[mask]
         if len(letter) != 1 or not "A" <= letter <= "Z":
-            reason = f"a dimension called {bytes(identifier)!r}"
+            reason = f"a dimension called {raw!r}"
             _mark(unusable, reason, letter_rows, len(blocks))
             continue
         if letter not in blocks.start:
             _add_letter(blocks, letter)
         elif blocks.present[letter][letter_rows].any():
             _mark(unusable, f"dimension {letter} twice", letter_rows, len(blocks))
-        part = dimensions[mask]
         size = part["size"].astype(np.int64)
         blocks.start[letter][letter_rows] = part["start"]
         blocks.present[letter][letter_rows] = True
@@ -304,7 +359,7 @@ def _fill_slot(
             slots[letter_rows] = slot
 
 
-def _mark(unusable: dict[str, Bools], reason: str, rows: Ints, count: int) -> None:
+def _mark(unusable: dict[str, Bools], reason: str, rows: Ints | slice, count: int) -> None:
     unusable.setdefault(reason, np.zeros(count, np.bool_))[rows] = True
 
 

@@ -26,6 +26,8 @@ NOT_PLANE_LETTERS = "SMYX"
 OUTLIERS = 0.1
 """Part of the subblocks that may lie far from the others and be left out; beyond it, the file is
 taken for damaged as a whole."""
+SHORT_AXIS = 1024
+"""Positions of an axis on which none counts as far from the others: a table of them is small."""
 MAX_EXPANSION = 1 << 16
 """Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 31 600."""
 PLAUSIBLE_EXPANSION = 64
@@ -52,9 +54,10 @@ class PlaneGrid:
         """Return the index of the plane of each subblock; a missing letter is index 0."""
         keys = np.zeros(len(blocks), np.int64)
         for letter, length in zip(self.letters, self.shape, strict=True):
+            if length == 1:  # index 0 adds nothing
+                continue
             indices = blocks.start[letter] - self.first[letter]
-            indices = np.where(blocks.present[letter], indices, 0)
-            keys = keys * length + indices
+            keys = keys * length + np.where(blocks.present[letter], indices, 0)
         return keys
 
 
@@ -80,9 +83,8 @@ def make_grid(blocks: Subblocks, *, tiles: bool) -> PlaneGrid:
     shape = []
     for letter in letters:
         low = high = 0
-        if letter in blocks.start and blocks.present[letter].any():
-            positions = blocks.start[letter][blocks.present[letter]]
-            low, high = int(positions.min()), int(positions.max())
+        if blocks.has(letter):
+            low, high = _find_ends(blocks, letter)
         first[letter] = low
         shape.append(high - low + 1)
     return PlaneGrid(tuple(letters), tuple(shape), first)
@@ -90,16 +92,27 @@ def make_grid(blocks: Subblocks, *, tiles: bool) -> PlaneGrid:
 
 def _plane_letters(blocks: Subblocks) -> list[str]:
     ordered = (*unknown_letters(blocks), *SPECIFIED_LETTERS)
-    return [
-        letter
-        for letter in ordered
-        if letter not in NOT_PLANE_LETTERS
-        and letter in blocks.start
-        and blocks.present[letter].any()
-    ]
+    return [letter for letter in ordered if letter not in NOT_PLANE_LETTERS and blocks.has(letter)]
+
+
+def _find_ends(blocks: Subblocks, letter: str) -> tuple[int, int]:
+    """Return the first and the last position along a letter that some subblock has."""
+    positions, present = blocks.start[letter], blocks.present[letter]
+    if not present.all():
+        positions = positions[present]
+    return int(positions.min()), int(positions.max())
 
 
 # ---------------------------------------------------------------- positions far from all others
+
+
+def are_near(blocks: Subblocks) -> bool:
+    """Whether no axis is so long that a position can be far from all others.
+
+    If it holds for a file, it holds for each of its scenes: 1 000 of them need no check.
+    """
+    ends = [_find_ends(blocks, letter) for letter in _plane_letters(blocks)]
+    return all(high - low < SHORT_AXIS for low, high in ends)
 
 
 def drop_distant_planes(
@@ -122,16 +135,16 @@ def drop_distant_planes(
         When more than ``OUTLIERS`` of the subblocks are distant.
     """
     for letter in _plane_letters(blocks) if letters is None else letters:
-        while letter in blocks.present and blocks.present[letter].any():
+        while blocks.has(letter):
+            low, high = _find_ends(blocks, letter)
+            length = high - low + 1
+            if length <= SHORT_AXIS:
+                break
             rows = np.flatnonzero(blocks.present[letter])
             positions = blocks.start[letter][rows]
-            low, high = int(positions.min()), int(positions.max())
-            length = high - low + 1
-            if length <= 1024:
-                break
             count = len(np.unique(positions))
             # Real series have gaps: 128 positions per stored one allow for any that was kept.
-            if length <= 1024 + 128 * count:
+            if length <= SHORT_AXIS + 128 * count:
                 break
             reason = f"a position along {letter} far from all others"
             message = f"expected positions along {letter}, found {count} spread over {length}"
@@ -191,21 +204,11 @@ def split_planes(blocks: Subblocks, left_out: LeftOut, notes: list[Diagnostic]) 
     the others.
     """
     counts = _count_planes(blocks)
-    blocks, counts = _drop_unreadable(blocks, counts, left_out)
-    too_many = (blocks.compression == UNCOMPRESSED) & (
-        counts * _plane_nbytes(blocks) > blocks.segment_size
-    )
-    too_many &= counts > 1
-    if too_many.any():
-        # Writers of pyramids give them the sizes of the whole scene: libCZI reads one plane, too.
-        counts = np.where(too_many, 1, counts)
-        message = (
-            f"{int(too_many.sum())} subblocks list more planes than their bytes can hold; "
-            "one plane of each is shown"
-        )
-        notes.append(Diagnostic("planes-in-subblock", message, left_out.uri))
+    if (counts > 1).any():
+        blocks, counts = _drop_unreadable(blocks, counts, left_out)
+        counts = _correct_counts(blocks, counts, left_out.uri, notes)
     if (counts == 1).all():
-        return PlaneRows(blocks, np.zeros(len(blocks), np.int64), np.ones(len(blocks), np.int64))
+        return PlaneRows(blocks, np.zeros(len(blocks), np.int64), counts)
     rows = np.repeat(np.arange(len(blocks)), counts)
     first_rows = np.repeat(np.cumsum(counts) - counts, counts)
     inner_index = np.arange(len(rows)) - first_rows
@@ -226,17 +229,14 @@ def _count_planes(blocks: Subblocks) -> Ints:
 
 def _plane_nbytes(blocks: Subblocks) -> Ints:
     nbytes = blocks.stored_size["Y"] * blocks.stored_size["X"]
-    for number in np.unique(blocks.pixel_type):
-        pixel_type = PIXEL_TYPES[int(number)]
-        factor = pixel_type.samples * pixel_type.dtype.itemsize
-        nbytes = np.where(blocks.pixel_type == number, nbytes * factor, nbytes)
-    return nbytes
+    per_pixel = np.ones(max(PIXEL_TYPES) + 1, np.int64)
+    for number, pixel_type in PIXEL_TYPES.items():
+        per_pixel[number] = pixel_type.samples * pixel_type.dtype.itemsize
+    return nbytes * per_pixel[blocks.pixel_type]
 
 
 def _drop_unreadable(blocks: Subblocks, counts: Ints, left_out: LeftOut) -> tuple[Subblocks, Ints]:
     """Leave out the compressed subblocks whose planes no decoder gives back."""
-    if (counts == 1).all():
-        return blocks, counts
     several = counts > 1
     faults = []
     for number in sorted(IMAGE_COMPRESSIONS):
@@ -259,6 +259,23 @@ def _drop_unreadable(blocks: Subblocks, counts: Ints, left_out: LeftOut) -> tupl
             left_out.count(blocks, fresh, reason)
             kept &= ~faulty
     return (blocks, counts) if kept.all() else (blocks.take(kept), counts[kept])
+
+
+def _correct_counts(blocks: Subblocks, counts: Ints, uri: str, notes: list[Diagnostic]) -> Ints:
+    """Return 1 for raw subblocks that list more planes than their bytes can hold."""
+    too_many = (blocks.compression == UNCOMPRESSED) & (
+        counts * _plane_nbytes(blocks) > blocks.segment_size
+    )
+    too_many &= counts > 1
+    if not too_many.any():
+        return counts
+    # Writers of pyramids give them the sizes of the whole scene: libCZI reads one plane, too.
+    message = (
+        f"{int(too_many.sum())} subblocks list more planes than their bytes can hold; "
+        "one plane of each is shown"
+    )
+    notes.append(Diagnostic("planes-in-subblock", message, uri))
+    return np.where(too_many, 1, counts)
 
 
 def _shift_starts(expanded: Subblocks, inner_index: Ints, several: Bools) -> None:

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.directory import Bools, Ints, Subblocks
+from aicsio.formats.czi.directory import Bools, Ints, Subblocks, group_rows
 
 TOLERANCE = 1.0
 """Stored pixels by which a subblock may differ from its share: encoders round both edges of a tile."""
@@ -66,14 +66,15 @@ def measure_factors(blocks: Subblocks) -> npt.NDArray[np.float64]:
     """
     height, width = blocks.size["Y"], blocks.size["X"]
     stored_height, stored_width = blocks.stored_size["Y"], blocks.stored_size["X"]
-    full = (height == stored_height) & (width == stored_width)
+    reduced = np.flatnonzero((height != stored_height) | (width != stored_width))
     factors = np.ones(len(blocks))
-    if full.all():
+    if not len(reduced):
         return factors
-    table = np.stack([height, width, stored_height, stored_width], axis=1)[~full]
+    columns = [column[reduced] for column in (height, width, stored_height, stored_width)]
     # A pyramid of 100 000 tiles has a handful of different sizes: Python loops over these only.
-    pairs, which = np.unique(table, axis=0, return_inverse=True)
-    factors[~full] = _choose_factors([SizePair(*row) for row in pairs.tolist()])[which.reshape(-1)]
+    first_rows, which = group_rows(columns)
+    pairs = zip(*(column[first_rows].tolist() for column in columns), strict=True)
+    factors[reduced] = _choose_factors([SizePair(*pair) for pair in pairs])[which]
     return factors
 
 

@@ -17,6 +17,23 @@ EMPTIEST = 4096
 is 1 000 times as large as its tiles."""
 
 
+def measure_canvas(blocks: Subblocks) -> tuple[int, int]:
+    """Return the rows and columns of the union of the rectangles.
+
+    Python integers: the product of two damaged spans does not fit 64 bits.
+    """
+    y, x = blocks.start["Y"], blocks.start["X"]
+    height = int((y + blocks.size["Y"]).max()) - int(y.min())
+    width = int((x + blocks.size["X"]).max()) - int(x.min())
+    return height, width
+
+
+def fit_small_canvas(blocks: Subblocks) -> bool:
+    """Whether the canvas of all subblocks is so small that no scene needs a look at its tiles."""
+    height, width = measure_canvas(blocks)
+    return height * width <= BIGGEST_CANVAS
+
+
 def drop_distant_tiles(blocks: Subblocks, left_out: LeftOut) -> Subblocks:
     """Leave out the tiles without which the canvas of a scene has a plausible size.
 
@@ -34,9 +51,7 @@ def drop_distant_tiles(blocks: Subblocks, left_out: LeftOut) -> Subblocks:
     """
     while len(blocks):
         y, x = blocks.start["Y"], blocks.start["X"]
-        height = int((y + blocks.size["Y"]).max() - y.min())
-        width = int((x + blocks.size["X"]).max() - x.min())
-        # Python integers: the product of two damaged spans does not fit 64 bits.
+        height, width = measure_canvas(blocks)
         area = height * width
         filled = int((blocks.stored_size["Y"] * blocks.stored_size["X"]).sum())
         if area <= BIGGEST_CANVAS or area <= EMPTIEST * filled:

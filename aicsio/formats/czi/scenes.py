@@ -20,6 +20,7 @@ from aicsio.formats.czi.canvas import (
 from aicsio.formats.czi.directory import Bools, Ints, Subblocks, distinct
 from aicsio.formats.czi.grid import (
     PlaneRows,
+    are_near,
     check_plane_count,
     drop_distant_planes,
     make_grid,
@@ -27,7 +28,7 @@ from aicsio.formats.czi.grid import (
 )
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.levels import choose_level_factors, find_uncovered, measure_factors
-from aicsio.formats.czi.outliers import drop_distant_tiles
+from aicsio.formats.czi.outliers import drop_distant_tiles, fit_small_canvas
 from aicsio.formats.czi.pixels import PIXEL_TYPES
 from aicsio.formats.czi.soundness import LeftOut
 from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
@@ -64,6 +65,10 @@ class FileContext:
     """Columns of one value for the whole file."""
     left_out: LeftOut
     notes: list[Diagnostic]
+    compact: bool
+    """Whether all subblocks lie so near each other that no scene has outliers."""
+    all_full: bool
+    """Whether all subblocks are stored at full resolution, so that each scene has one level."""
 
 
 def build_scenes(
@@ -94,8 +99,9 @@ def build_scenes(
         When a scene mixes RGB and RGBA, so that no array can hold it.
     """
     notes: list[Diagnostic] = []
-    strange = ~np.isin(blocks.pixel_type, list(PIXEL_TYPES))
-    blocks = left_out.drop(blocks, strange, "an unknown pixel type")
+    if not PIXEL_TYPES.keys() >= set(distinct(blocks.pixel_type)):
+        strange = ~np.isin(blocks.pixel_type, list(PIXEL_TYPES))
+        blocks = left_out.drop(blocks, strange, "an unknown pixel type")
     left_out.raise_if_empty(blocks)
     rows = split_planes(blocks, left_out, notes)
     left_out.raise_if_empty(rows.blocks)
@@ -110,8 +116,16 @@ def build_scenes(
         # Sorting 100 000 rows takes 16 ms; ZEN writes most files in order.
         order = np.lexsort((m, numbers))
         rows, numbers = rows.take(order), numbers[order]
-    apart = tiles and bool((m > 0).any())
-    context = FileContext(source, apart, _find_shared(rows), left_out, notes)
+    blocks = rows.blocks
+    context = FileContext(
+        source,
+        tiles=tiles and bool((m > 0).any()),
+        shared=_find_shared(rows),
+        left_out=left_out,
+        notes=notes,
+        compact=are_near(blocks) and fit_small_canvas(blocks),
+        all_full=all((blocks.stored_size[axis] == blocks.size[axis]).all() for axis in "YX"),
+    )
     scenes = []
     for group in split_runs(numbers):
         scene_rows = rows.take(group)
@@ -173,17 +187,21 @@ def split_runs(values: Ints) -> list[slice]:
 
 def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> SceneData:
     name = "the file" if number is None else f"scene {number}"
-    rows = _drop_outliers(context, rows)
+    if not context.compact:
+        rows = _drop_outliers(context, rows)
     blocks = rows.blocks
     grid = make_grid(blocks, tiles=False)
     check_plane_count(grid, blocks, context.source.uri)
     keys = grid.keys(blocks)
-    factors = measure_factors(blocks)
-    level_factors = choose_level_factors(factors)
-    if level_factors[0] > 1:
-        message = f"{name} has pyramid levels only; the finest is taken as level 0"
-        context.notes.append(Diagnostic("no-full-resolution", message))
-    selections = _select_levels(context, name, blocks, keys, factors, level_factors)
+    level_factors: tuple[float, ...] = (1.0,)
+    selections = [np.ones(len(blocks), np.bool_)]
+    if not context.all_full:
+        factors = measure_factors(blocks)
+        level_factors = choose_level_factors(factors)
+        if level_factors[0] > 1:
+            message = f"{name} has pyramid levels only; the finest is taken as level 0"
+            context.notes.append(Diagnostic("no-full-resolution", message))
+        selections = _select_levels(context, name, blocks, keys, factors, level_factors)
     if context.tiles:
         # Pyramid levels have no tiles of their own, and their M is arbitrary.
         rows = _drop_distant_m(context, rows.take(selections[0]))

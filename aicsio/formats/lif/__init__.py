@@ -25,14 +25,16 @@ from aicsio.formats.lif.description import (
     Axis,
     Unreadable,
     describe_other_elements,
+    find_all,
     find_images,
     find_spacings,
     parse_axes,
     parse_channels,
     parse_xml,
+    walk_elements,
 )
 from aicsio.formats.lif.metadata import describe_channels, describe_coordinates, describe_planes
-from aicsio.formats.lif.settings import parse_objective
+from aicsio.formats.lif.settings import find_settings, parse_objective
 from aicsio.formats.lif.tiles import Mosaic, stitch
 from aicsio.formats.lif.times import first_date, parse_time_stamps
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene, Source
@@ -77,11 +79,13 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     # The XML lies at the start, the memory blocks behind it: headers are read, no pixels.
     container = read_container(source)
     root, repaired = parse_xml(container.text, source)
-    diagnostics = [*container.diagnostics, *_report_other_data(root, container)]
+    elements = tuple(walk_elements(root))
+    others = describe_other_elements(elements)
+    diagnostics = [*container.diagnostics, *_report_other_data(root, others, container)]
     if repaired:
         text = "its XML holds characters that XML forbids: they are left out"
         diagnostics.append(Diagnostic("lif-repaired-xml", text))
-    images = list(find_images(root))
+    images = list(find_images(elements))
     if not images and root.tag == "Data":  # some LOFs hold the data of their image alone
         wrapper = ET.Element("Element", {"Name": ""})
         wrapper.append(root)
@@ -111,10 +115,11 @@ def _refuse(source: Source, *, images: bool, diagnostics: list[Diagnostic]) -> N
     raise CorruptFileError.at(source.uri, None, f"expected an image with pixels: {reasons}")
 
 
-def _report_other_data(root: ET.Element, container: Container) -> list[Diagnostic]:
+def _report_other_data(
+    root: ET.Element, others: tuple[str, ...], container: Container
+) -> list[Diagnostic]:
     """Report elements of other kinds than images, and memory blocks that no element names."""
     diagnostics = []
-    others = describe_other_elements(root)
     if others:
         text = f"elements that are no images are not read: {'; '.join(others)}"
         diagnostics.append(Diagnostic("lif-other-data", text))
@@ -156,7 +161,7 @@ def _describe_scene(
     source: Source, container: Container, name: str, element: ET.Element, *, keep_apart: bool
 ) -> tuple[Scene, list[Diagnostic]]:
     """Describe one image; one that cannot be read has no pixels and a diagnostic."""
-    image = element.find("./Data/Image")
+    image = next(iter(find_all(element, "Data", "Image")), None)
     if image is None:
         raise CorruptFileError.at(source.uri, None, f"expected an image in {name!r}")
     try:
@@ -176,17 +181,18 @@ def _describe_scene(
     sample_count = count_samples(channels)
     first_samples = channels[::sample_count]
     stamps = parse_time_stamps(image)
-    planes, remark = describe_planes(image, axes, len(first_samples), stamps)
+    settings = find_settings(image)
+    planes, remark = describe_planes(settings, axes, len(first_samples), stamps)
     if remark is not None:
         diagnostics.append(_diagnose("lif-times", name, remark))
     scene = Scene(
         name=name,
         levels=(mosaic.array,),
-        channels=describe_channels(image, first_samples, sample_count, array.stored),
+        channels=describe_channels(settings, first_samples, sample_count, array.stored),
         pixel_size=_pixel_size(axes),
         time_step=_time_step(axes),
         acquired=first_date(stamps),
-        objective=parse_objective(image),
+        objective=parse_objective(settings),
         planes=planes,
         tiles=mosaic.tiles,
         coordinates=describe_coordinates(axes),
@@ -213,7 +219,7 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Me
         raise Unreadable(f"its memory block {identifier!r} is not in the file")
     # A file that breaks off keeps the images whose blocks are whole.
     available = max((source.size or 0) - block.offset, 0)
-    return attrs.evolve(block, size=min(block.size, available))
+    return block if block.size <= available else attrs.evolve(block, size=available)
 
 
 def _pixel_size(axes: tuple[Axis, ...]) -> PixelSize:

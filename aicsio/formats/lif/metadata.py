@@ -6,14 +6,17 @@ no name.
 
 import re
 from collections.abc import Mapping, Sequence
-from xml.etree import ElementTree as ET
 
 import attrs
 import numpy as np
 
 from aicsio._ome.units import micrometres_per
 from aicsio.formats.lif.description import Axis, ChannelDescription
-from aicsio.formats.lif.settings import detected_channels, parse_stage_position
+from aicsio.formats.lif.settings import (
+    HardwareSettings,
+    detected_channels,
+    parse_stage_position,
+)
 from aicsio.formats.lif.times import Stamps, fit_times
 from aicsio.records import Channel, Coordinate, Dims, Planes
 
@@ -22,20 +25,24 @@ COLORS: Mapping[str, int] = {
     "magenta": 0xFF00FFFF, "yellow": 0xFFFF00FF, "gray": 0xFFFFFFFF, "grey": 0xFFFFFFFF,
 }  # fmt: skip
 """0xRRGGBBAA by the name of a lookup table."""
+_GRADIENT = re.compile(r"Gradient\s*\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
 
 
 # ---------------------------------------------------------------- channels
 
 
 def describe_channels(
-    image: ET.Element, described: Sequence[ChannelDescription], sample_count: int, dims: Dims
+    settings: HardwareSettings,
+    described: Sequence[ChannelDescription],
+    sample_count: int,
+    dims: Dims,
 ) -> tuple[Channel, ...]:
     """Describe the channels of an image.
 
     Parameters
     ----------
-    image
-        Element of the image.
+    settings
+        Of the image.
     described
         One description a channel; of a colour image that of its first sample.
     sample_count
@@ -48,7 +55,7 @@ def describe_channels(
     -------
     One record a channel: dye, else detector; colour of the lookup table.
     """
-    detected = detected_channels(image)
+    detected = detected_channels(settings)
     # A list is taken only where its length fits.
     if len(detected) != len(described):
         detected = (Channel(),) * len(described)
@@ -73,18 +80,19 @@ def describe_channels(
 
 def parse_color(lut: str) -> int | None:
     """Return 0xRRGGBBAA of a lookup table's name, or ``None``."""
-    gradient = re.fullmatch(r"Gradient\s*\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)", lut.strip())
-    if gradient:
-        red, green, blue = (min(int(part), 255) for part in gradient.groups())
-        return red << 24 | green << 16 | blue << 8 | 0xFF
-    return COLORS.get(lut.strip().lower())
+    named = COLORS.get(lut.strip().lower())
+    gradient = None if named is not None else _GRADIENT.fullmatch(lut.strip())
+    if gradient is None:
+        return named
+    red, green, blue = (min(int(part), 255) for part in gradient.groups())
+    return red << 24 | green << 16 | blue << 8 | 0xFF
 
 
 # ---------------------------------------------------------------- planes
 
 
 def describe_planes(
-    image: ET.Element, axes: tuple[Axis, ...], channel_count: int, stamps: Stamps
+    settings: HardwareSettings, axes: tuple[Axis, ...], channel_count: int, stamps: Stamps
 ) -> tuple[Planes | None, str | None]:
     """Describe times and stage positions of frames.
 
@@ -93,8 +101,8 @@ def describe_planes(
 
     Parameters
     ----------
-    image
-        Element of the image.
+    settings
+        Of the image.
     axes
         Slowest first.
     channel_count
@@ -111,7 +119,7 @@ def describe_planes(
     letters = "".join(axis.letter for axis in frame_axes)
     frames = Dims(letters, tuple(axis.size for axis in frame_axes))
     dims, seconds, remark = fit_times(stamps, frames, channel_count)
-    place = parse_stage_position(image)
+    place = parse_stage_position(settings)
     if "M" in dims:
         place = None  # each tile has a position of its own
     if seconds is None and place is None:

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
-from aicsio.formats.lif.description import as_number
+import attrs
+
+from aicsio.formats.lif.description import as_number, find_all
 from aicsio.records import Channel, Objective
 
 SETTING_TAGS = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
@@ -25,17 +27,29 @@ FARTHEST_STAGE = 1e9
 """Metres. Positions are cut to it, so that their sums and products stay finite."""
 
 
-def find_settings(image: ET.Element) -> list[ET.Element]:
-    """Return the hardware settings of an image: those of each sequential scan, or the only ones."""
+@attrs.define(eq=False)
+class HardwareSettings:
+    """The hardware settings of an image. Not a record: it lives for one image.
+
+    Settings are thousands of elements, so they are looked for once, not for each fact.
+    """
+
+    scans: list[ET.Element]
+    """Settings of each sequential scan, or the only ones."""
+    filters: "FilterSettings"
+    """Settings as LAS AF 1 writes them."""
+
+
+def find_settings(image: ET.Element) -> HardwareSettings:
+    """Find the hardware settings of an image."""
     sequential = []
     for block in image.iter("LDM_Block_Sequential_List"):
         sequential += [setting for setting in block if setting.tag in SETTING_TAGS]
-    if sequential:
-        return sequential
-    settings = []
-    for tag in SETTING_TAGS:
-        settings += image.findall(f"./Attachment/{tag}")
-    return settings
+    scans = sequential
+    if not sequential:
+        for tag in SETTING_TAGS:
+            scans += find_all(image, "Attachment", tag)
+    return HardwareSettings(scans, FilterSettings(image))
 
 
 def _descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
@@ -51,15 +65,14 @@ def _descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
 # ---------------------------------------------------------------- channels
 
 
-def detected_channels(image: ET.Element) -> tuple[Channel, ...]:
+def detected_channels(settings: HardwareSettings) -> tuple[Channel, ...]:
     """Return the channels that the settings describe, in the order of detectors or cameras."""
-    settings = find_settings(image)
     # A file has the one or the other: cameras are described without detectors.
-    confocal = list(itertools.chain.from_iterable(map(_confocal_channels, settings)))
+    confocal = list(itertools.chain.from_iterable(map(_confocal_channels, settings.scans)))
     if confocal:
         return tuple(confocal)
-    camera = list(itertools.chain.from_iterable(map(_camera_channels, settings)))
-    return tuple(camera) or FilterSettings(image).channels()
+    camera = list(itertools.chain.from_iterable(map(_camera_channels, settings.scans)))
+    return tuple(camera) or settings.filters.channels()
 
 
 def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
@@ -109,9 +122,9 @@ def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
 # ---------------------------------------------------------------- lens and stage
 
 
-def parse_objective(image: ET.Element) -> Objective | None:
+def parse_objective(settings: HardwareSettings) -> Objective | None:
     """Return the lens, or ``None`` where the settings name none."""
-    for setting in find_settings(image):
+    for setting in settings.scans:
         if setting.get("ObjectiveName") or setting.get("Magnification"):
             return Objective(
                 name=(setting.get("ObjectiveName") or "").strip() or None,
@@ -119,17 +132,17 @@ def parse_objective(image: ET.Element) -> Objective | None:
                 aperture=as_number(setting.get("NumericalAperture")),
                 immersion=(setting.get("Immersion") or "").strip() or None,
             )
-    return FilterSettings(image).objective()
+    return settings.filters.objective()
 
 
-def parse_stage_position(image: ET.Element) -> tuple[float, float] | None:
+def parse_stage_position(settings: HardwareSettings) -> tuple[float, float] | None:
     """Return the stage position x, y of an image in micrometres, in the directions of the image."""
-    for setting in find_settings(image):
+    for setting in settings.scans:
         x, y = as_number(setting.get("StagePosX")), as_number(setting.get("StagePosY"))
         if x is not None and y is not None:
             x, y = to_micrometres(x), to_micrometres(y)
             return turn_to_image(x, y, orientation(setting))
-    return FilterSettings(image).stage_position()
+    return settings.filters.stage_position()
 
 
 def to_micrometres(metres: float) -> float:

@@ -35,7 +35,7 @@ def parse_time_stamps(image: ET.Element) -> Stamps:
     Tenths of microseconds since 1601, one a frame as listed; empty where the list is missing or
     unreadable.
     """
-    listed = image.find("./TimeStampList")
+    listed = image.find("TimeStampList")
     if listed is None:
         return np.zeros(0, np.uint64)
     try:
@@ -55,7 +55,7 @@ def _ticks_of(element: ET.Element) -> int:
 
 def first_date(stamps: Stamps) -> str | None:
     """Return the first time of a frame that was taken as ISO 8601, UTC."""
-    taken = stamps[_was_taken(stamps)]
+    taken = stamps[_was_taken(stamps)] if stamps.size else stamps
     return as_date(int(taken[0])) if taken.size else None
 
 
@@ -90,7 +90,7 @@ def fit_times(
     The axes that have times, seconds since the first frame that was taken (NaN where none was),
     and a remark where the list does not fit.
     """
-    if not _was_taken(stamps).any():
+    if not stamps.size or not _was_taken(stamps).any():
         return frames, None, None
     per_channel = Dims(frames.order + "C", (*frames.shape, channel_count))
     candidates = [frames]

@@ -65,7 +65,7 @@ class Members:
         The file with the metadata is a member itself, and may have a path with folders: ``a/1.tif``
         for a file in the folder ``a``. Then all names are relative to the parent of that folder.
         """
-        if self._own is None:
+        if self._own is None or not self._paths:
             return 0
         own_path = folders_of(self.base)
         depths = [

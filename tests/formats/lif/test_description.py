@@ -16,6 +16,7 @@ from aicsio.formats.lif.description import (
     parse_axes,
     parse_channels,
     parse_xml,
+    walk_elements,
 )
 from aicsio.records import Source
 
@@ -174,14 +175,14 @@ def test_paths_are_those_of_the_project_tree() -> None:
     folder = element("F", children=element("a", "<Image/>") + element("b", "<Image/>"))
     project = element("Project", children=folder + element("c", "<Image/>"))
     root, _ = parse_xml(f"<H>{project}</H>", SOURCE)
-    assert [path for path, _ in find_images(root)] == ["F/a", "F/b", "c"]
+    assert [path for path, _ in find_images(walk_elements(root))] == ["F/a", "F/b", "c"]
 
 
 def test_elements_that_are_no_images_are_named() -> None:
     flim = "".join(element(f"R {n}", "<SingleMoleculeDetection/>") for n in range(4))
     others = flim + element("notes", "<Annotation/>") + element("i", "<Image/>")
     root, _ = parse_xml(f"<H>{element('P', '<Experiment/>', others)}</H>", SOURCE)
-    assert describe_other_elements(root) == (
+    assert describe_other_elements(walk_elements(root)) == (
         "4 of kind SingleMoleculeDetection ('R 0', 'R 1', 'R 2', ...)",
         "1 of kind Annotation ('notes')",
     )

@@ -6,6 +6,7 @@ import pytest
 
 from aicsio.formats.lif.settings import (
     detected_channels,
+    find_settings,
     parse_objective,
     parse_stage_position,
     turn_to_image,
@@ -67,7 +68,7 @@ def confocal(content: str, **attributes: str) -> str:
     ],
 )
 def test_channels_of_a_confocal_scan(content: str, expected: tuple[Channel, ...]) -> None:
-    assert detected_channels(image_of(confocal(content))) == expected
+    assert detected_channels(find_settings(image_of(confocal(content)))) == expected
 
 
 def test_channels_of_a_camera() -> None:
@@ -76,7 +77,7 @@ def test_channels_of_a_camera() -> None:
         'ExcitationWavelength="470"/><WideFieldChannelInfo ContrastingMethodName="BF"/>'
     )
     image = image_of(f"<ATLCameraSettingDefinition>{info}</ATLCameraSettingDefinition>")
-    assert detected_channels(image) == (
+    assert detected_channels(find_settings(image)) == (
         Channel("GFP", emission=525.0, excitation=470.0, fluor="GFP"),
         Channel("BF"),
     )
@@ -85,7 +86,7 @@ def test_channels_of_a_camera() -> None:
 def test_channels_of_sequential_scans_follow_each_other() -> None:
     scans = confocal(detector(1) + band(1, 500, 520)) + confocal(detector(2) + band(2, 600, 620))
     image = image_of(f"<LDM_Block_Sequential_List>{scans}</LDM_Block_Sequential_List>")
-    assert [channel.emission for channel in detected_channels(image)] == [510, 610]
+    assert [channel.emission for channel in detected_channels(find_settings(image))] == [510, 610]
 
 
 def test_lens_and_stage_of_las_x() -> None:
@@ -100,8 +101,8 @@ def test_lens_and_stage_of_las_x() -> None:
             StagePosY="0.0025",
         )
     )
-    assert parse_objective(image) == Objective("HC PL APO", 63.0, 1.4, "OIL")
-    assert parse_stage_position(image) == pytest.approx((1000, 2500))
+    assert parse_objective(find_settings(image)) == Objective("HC PL APO", 63.0, 1.4, "OIL")
+    assert parse_stage_position(find_settings(image)) == pytest.approx((1000, 2500))
 
 
 @pytest.mark.parametrize(
@@ -121,12 +122,15 @@ def test_axes_are_swapped_first_and_then_reversed(
     assert turn_to_image(1.0, 2.0, turn) == expected
     flips = dict(zip(("FlipX", "FlipY", "SwapXY"), (str(int(flag)) for flag in turn), strict=True))
     image = image_of(confocal("", StagePosX="1e-6", StagePosY="2e-6", **flips))
-    assert parse_stage_position(image) == pytest.approx(expected)
+    assert parse_stage_position(find_settings(image)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("x", "y"), [("", "1"), ("1", "nan"), ("1", "")])
 def test_half_a_stage_position_is_none(x: str, y: str) -> None:
-    assert parse_stage_position(image_of(confocal("", StagePosX=x, StagePosY=y))) is None
+    assert (
+        parse_stage_position(find_settings(image_of(confocal("", StagePosX=x, StagePosY=y))))
+        is None
+    )
 
 
 # ---------------------------------------------------------------- LAS AF 1
@@ -170,7 +174,7 @@ def mirror(number: int, low: int, high: int, stain: str) -> str:
 )
 def test_lens_of_version_1(records: str, expected: Objective | None) -> None:
     image = image_of(f"<FilterSetting>{records}</FilterSetting>")
-    assert parse_objective(image) == expected
+    assert parse_objective(find_settings(image)) == expected
 
 
 def test_channels_and_stage_of_version_1() -> None:
@@ -185,8 +189,8 @@ def test_channels_and_stage_of_version_1() -> None:
         + record("DM6000 Stage", "CXYZStage", "YPos", "0.0054")
     )
     image = image_of(f"<FilterSetting>{records}</FilterSetting>")
-    assert detected_channels(image) == (
+    assert detected_channels(find_settings(image)) == (
         Channel("Alexa 488", emission=525.0, fluor="Alexa 488"),
         Channel(emission=620.0),
     )
-    assert parse_stage_position(image) == pytest.approx((6800, 5400))
+    assert parse_stage_position(find_settings(image)) == pytest.approx((6800, 5400))
