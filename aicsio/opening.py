@@ -119,6 +119,7 @@ def open_image(
     >>> open_image(np.zeros((2, 64, 48), np.uint8), dims="CYX", channel_names=["DAPI", "GFP"]).dims
     Dims(order='CYX', shape=(2, 64, 48))
     """
+    # The cheapest check comes first: a misspelt order must not cost the opening of a remote file.
     if dims is not None:
         notation.parse_order(dims)
     if _is_array(image) or (
@@ -143,7 +144,10 @@ def open_image(
             contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:
             contents = _with_dims(contents, dims)
+    # The caller's facts come last: they outrank those of every format.
     contents = with_overrides(contents, channel_names, pixel_size)
+    # A file may list scenes whose pixels lie elsewhere; the handle begins with one that can be
+    # read.
     first = next((index for index, scene in enumerate(contents.scenes) if scene.levels), None)
     if first is None:
         raise SceneError(
@@ -257,6 +261,7 @@ def _named(name: str) -> formats.Format:
 
 
 def _is_array(value: object) -> bool:
+    # By its protocol, so that dask is not imported to recognise its arrays.
     return isinstance(value, np.ndarray) or (
         hasattr(value, "__dask_graph__") and hasattr(value, "chunks")
     )
@@ -272,6 +277,7 @@ def _with_dims(contents: Contents, dims: str) -> Contents:
         before if after is None else after
         for before, after in zip(contents.scenes, renamed, strict=True)
     )
+    # The guess is replaced, so its diagnostic would be wrong.
     kept = tuple(note for note in contents.diagnostics if note.code != "guessed-axes")
     named = Diagnostic("named-axes", f"the caller named the axes {dims!r}")
     return attrs.evolve(contents, scenes=scenes, diagnostics=(*kept, named))
@@ -299,6 +305,7 @@ def _relettered(level: LazyArray, dims: str) -> LazyArray | None:
         shown = [axis for axis, size in enumerate(shape) if size != 1]
     if len(dims) != len(shown):
         return None
+    # Hidden axes keep their own letters where the caller did not take them for others.
     letters = dict.fromkeys(level.stored.order + ascii_uppercase)
     spare = iter([letter for letter in letters if letter not in dims])
     letter_of_axis = dict(zip(shown, dims, strict=True))
@@ -340,6 +347,8 @@ def _with_names(scene: Scene, names: Sequence[str]) -> Scene:
         raise DimensionError(
             f"{len(names)} channel names {list(names)} for {count} channels of {scene.name!r}"
         )
+    # Other facts of the channels stay, unless their number shows that they describe something
+    # else.
     known = scene.channels if len(scene.channels) == count else (Channel(),) * count
     renamed = tuple(
         attrs.evolve(channel, name=name) for channel, name in zip(known, names, strict=True)

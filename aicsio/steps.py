@@ -78,10 +78,14 @@ class Step(Generic[R_co]):
     @short_traceback(AicsioError)
     def __call__(self, handle: ImageHandle, /) -> R_co:
         """Apply the verb to a handle."""
+        # Without the check a path would reach the verb, which would take it for an argument and
+        # return another step.
         if not isinstance(handle, ImageHandle):
             raise ArgumentTypeError(
                 f"{self!r} takes a handle from open_image, not {type(handle).__name__}"
             )
+        # Looked up at each call: an unpickled step finds the verb in a process that has not
+        # imported it.
         module, _, name = self.verb.partition(":")
         function = getattr(importlib.import_module(module), name)
         options = {key: _thaw(value) for key, value in self.options}
@@ -186,6 +190,7 @@ def _freeze(value: object) -> object:
         )
     if isinstance(value, Mapping):
         return Pairs(tuple(sorted(((key, _freeze(item)) for key, item in value.items()), key=repr)))
+    # The text of a path pickles between machines; a Path of Windows does not open elsewhere.
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     # Arrays and lists may change after the step was made, and do not hash.
@@ -251,6 +256,7 @@ def select_scene(handle: ImageHandle, /, scene: SupportsIndex | str) -> ImageHan
         if not -len(names) <= index < len(names):
             raise SceneError(f"no scene {index}; there are {_listing(names)}")
         index %= len(names)
+    # Selecting is absolute: picks of one scene may not fit the next, which has other sizes.
     return attrs.evolve(handle, scene_index=index, level=0, array=handle.level_array(index, 0))
 
 
@@ -324,9 +330,12 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
     >>> transpose_to(h, "ZCYX", T=0, Z=slice(0, 4)).shape
     (4, 2, 64, 64)
     """
+    # Names are those of the channels in focus, which only the handle knows; the algebra sees
+    # positions.
     if "C" in picks:
         picks = {**picks, "C": _positions_of_channels(handle, picks["C"])}
     array = views.transpose(handle.array, order, picks)
+    # Written out: ``attrs.evolve`` reads every field by name, and this verb runs once per read.
     return ImageHandle(
         handle.source, handle.format, handle.contents, handle.scene_index, handle.level, array
     )

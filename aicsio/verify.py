@@ -131,6 +131,7 @@ def verify(image: object, *, format: str | None = None) -> Verification:
     not_shown = _find_not_shown(native)
     try:
         other = open_image(image, format=native.format, engine=second)
+    # An install line for the caller, not a finding about the file.
     except MissingDependencyError:
         raise
     except AicsioError as error:
@@ -155,6 +156,7 @@ def _compare_images(
         differences.append(Difference("", (), message))
     for index in range(min(len(native.scenes), len(other.scenes))):
         mine, theirs = select_scene(native, index), select_scene(other, index)
+        # Planes of unequal shapes cannot be compared: the scene is one difference.
         if mine.dims != theirs.dims or mine.dtype != theirs.dtype:
             message = (
                 f"{mine.dims} {mine.dtype} natively, {theirs.dims} {theirs.dtype} through {second}"
@@ -179,10 +181,12 @@ def _compare_plane(mine: ImageHandle, theirs: ImageHandle, picks: dict[str, int]
     """Return a description of the difference, ``None`` if there is none."""
     order = "".join(letter for letter in mine.dims if letter in "YXS")
     try:
+        # Plane by plane: two planes are the most that memory holds.
         first: npt.NDArray[np.generic] = to_numpy(transpose_to(mine, order, **picks))
         second: npt.NDArray[np.generic] = to_numpy(transpose_to(theirs, order, **picks))
     except AicsioError as error:
         return str(error)
+    # A NaN that both engines read is no difference; only floats and complex numbers have it.
     if np.array_equal(first, second, equal_nan=first.dtype.kind in "fc"):
         return None
     differing = int((first != second).sum())

@@ -28,6 +28,7 @@ def parse_order(order: str) -> str:
     DimensionError
         For an empty string, a repeated letter, or anything but capital letters.
     """
+    # The usual order passes in one line; the errors below are sorted from general to special.
     if order.isascii() and order.isalpha() and order.isupper() and len(set(order)) == len(order):
         return order
     if not order:
@@ -91,6 +92,8 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
     if isinstance(checked, slice):
         if checked.step == 0:
             raise DimensionError(f"{letter}={checked!r} has step 0")
+        # Python's own arithmetic of slices: negative bounds, bounds outside and steps are its
+        # rules.
         kept = range(size)[checked]
         if not kept:
             raise DimensionError(
@@ -102,6 +105,7 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
             f"{letter}={checked!r} selects nothing: give at least one of {_positions(letter, size)}"
         )
     if isinstance(checked, range):
+        # The ends of a range are its extremes, so two comparisons check all of it.
         ends = (checked[0], checked[-1])
         if all(0 <= end < size for end in ends):
             return checked

@@ -34,6 +34,7 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     notation.parse_order(order)
     notation.check_picks(picks, dims)
     resolved: dict[str, Pick] = {}
+    # Every pick is resolved against the sizes that the caller sees, before any axis changes.
     for letter, pick in picks.items():
         resolved[letter] = notation.resolve_pick(pick, letter, dims[letter])
     for letter, size in dims.items():
@@ -51,6 +52,7 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
             raise DimensionError(
                 f"{letter} was added with length 1: it cannot be picked {count} times"
             )
+    # A letter that the image lacks has no stored axis: -1 stands for an added one of length 1.
     view = View(order, tuple(axes.get(letter, -1) for letter in order), tuple(stored))
     return LazyArray(array.layout, array.stored, array.dtype, view)
 
@@ -61,7 +63,9 @@ def _pick_of(letter: str, order: str, resolved: Mapping[str, Pick], dims: Dims) 
         return range(dims[letter]) if letter in order else 0
     pick = resolved[letter]
     if isinstance(pick, int):
+        # An int drops its axis; within the order the axis stays, with one position.
         return range(pick, pick + 1) if letter in order else pick
+    # Outside of the order the pick has one position: ``_require_droppable`` has checked it.
     return pick if letter in order else pick[0]
 
 
@@ -101,6 +105,7 @@ def as_range(positions: tuple[int, ...]) -> Pick:
     """Return evenly spaced positions as a range, others as they are."""
     if len(positions) == 1:
         return range(positions[0], positions[0] + 1)
+    # A step of 0 is no range: the same position twice stays a tuple.
     step = positions[1] - positions[0]
     if step and all(b - a == step for a, b in itertools.pairwise(positions)):
         return range(positions[0], positions[0] + step * len(positions), step)
@@ -166,9 +171,12 @@ def _split_range(pick: range, block_size: int) -> Iterator[BlockRun]:
         last = first + (count - 1) * step
         low = min(first, last) - block_start
         high = max(first, last) - block_start + 1
+        # The window is what is shown already; selecting from it would copy it.
         if step == 1 or count == 1:
             window_positions = None
         else:
+            # The window begins at its lowest position in either direction, so a backward run
+            # starts at its end.
             window_positions = slice(0 if step > 0 else high - low - 1, None, step)
         yield BlockRun(index, low, high, window_positions, slice(done, done + count))
         done += count
@@ -178,6 +186,7 @@ def _split_positions(pick: Sequence[int], block_size: int) -> Iterator[BlockRun]
     targets_of_block: dict[int, list[int]] = {}
     for target, position in enumerate(pick):
         targets_of_block.setdefault(position // block_size, []).append(target)
+    # One run per block, in block order: a block that is picked twice is decoded once.
     for index, targets in sorted(targets_of_block.items()):
         in_block = [pick[target] - index * block_size for target in targets]
         low = min(in_block)

@@ -36,6 +36,7 @@ class Dims:
     shape: tuple[int, ...]
     """Size of each axis, in pixels or positions."""
 
+    # Checked when made: an inconsistent Dims would fail far away, at the first read.
     def __attrs_post_init__(self) -> None:
         if len(self.order) != len(self.shape):
             raise DimensionError(
@@ -56,6 +57,7 @@ class Dims:
         return self.shape[self.order.index(key)]
 
     def __contains__(self, letter: object) -> bool:
+        # ``"CZ" in "TCZYX"`` is true for strings: a dimension is one letter.
         return isinstance(letter, str) and len(letter) == 1 and letter in self.order
 
     def __iter__(self) -> Iterator[str]:

@@ -39,6 +39,7 @@ def optional_float(value: SupportsFloat | None) -> float | None:
     >>> optional_float(3), optional_float(None)
     (3.0, None)
     """
+    # ``type``, not ``isinstance``: a numpy float64 is a float too, and would pickle as numpy's.
     if value is None or type(value) is float:
         return value
     if not isinstance(value, SupportsFloat):
@@ -63,6 +64,7 @@ class PixelSize:
     """Width."""
 
     def __iter__(self) -> Iterator[float | None]:
+        # The order of AICSImage.physical_pixel_sizes, which unpacks so.
         return iter((self.Z, self.Y, self.X))
 
 
@@ -132,6 +134,7 @@ class Planes:
             has no such column.
         """
         raw: bytes | None = getattr(self, name)
+        # A view of the record's bytes, which numpy therefore marks as read-only.
         return None if raw is None else np.frombuffer(raw, "<f8").reshape(self.dims.shape)
 
     def __repr__(self) -> str:

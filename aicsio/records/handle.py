@@ -103,6 +103,8 @@ class ImageHandle:
     def channels(self) -> tuple[Channel, ...]:
         """Channels of the array in focus, in its order; one per position of C."""
         channels = self.scene.channels
+        # Files may list fewer channels than they have positions of C; none is invented for the
+        # rest.
         unknown = Channel(samples=self.array.dims.get("S", 1))
         return tuple(
             channels[position] if position < len(channels) else unknown
@@ -149,6 +151,7 @@ class ImageHandle:
         if self.level and letter in full:
             value *= full[letter] / self.array.stored[letter]
         pick = self._pick(letter)
+        # A range that runs backwards has a negative step; a distance has no sign.
         if isinstance(pick, range) and len(pick) > 1:
             return value * abs(pick.step)
         if isinstance(pick, tuple) and len(pick) > 1:

@@ -131,6 +131,7 @@ class LazyArray:
     def shape(self) -> tuple[int, ...]:
         """Size of each axis."""
         picks = self.view.picks
+        # A shown axis is never picked by an int: that would have dropped it.
         return tuple(1 if axis < 0 else len(cast("range", picks[axis])) for axis in self.view.axes)
 
     @property
@@ -162,6 +163,7 @@ class LazyArray:
         return f"<LazyArray {self.dims} {self.dtype}>"
 
 
+# Registered from above, so that no record imports the engine, by name or by string.
 @functools.singledispatch
 def as_numpy(array: object, /) -> npt.NDArray[Any]:
     """Read pixels; ``aicsio.arrays`` registers the implementation for lazy arrays.

@@ -60,10 +60,13 @@ class PackedIntegers:
         step = _even_step(numbers)
         if step is not None:
             return cls(struct.pack("<qq", int(numbers[0]), step), PROGRESSION, numbers.size)
+        # Compared as a table: one comparison of columns finds every repetition at once.
         if period and len(numbers) > period and len(numbers) % period == 0:
             rows = numbers.reshape(-1, period)
             if (rows == rows[0]).all():
                 numbers = rows[0]
+        # Unsigned types come before signed ones of the same width, so offsets get the range they
+        # need.
         low, high = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
         if kind is None or not _fits(kind, low, high):
             kind = next(name for name in _RANGES if _fits(name, low, high))
@@ -76,6 +79,7 @@ class PackedIntegers:
 
     def at(self, row: int) -> int:
         """Return the value of one row."""
+        # The usual row lies inside: a comparison is cheaper than a remainder.
         if row >= self.count:
             row %= self.count
         kind, raw = self.kind, self.raw
@@ -91,6 +95,7 @@ class PackedIntegers:
         numbers = np.frombuffer(self.raw, "<i8" if self.kind == PROGRESSION else self.kind)
         if self.kind == PROGRESSION:
             return np.asarray(numbers[0] + rows * numbers[1], np.int64)
+        # Wrapping is the rule of ``count``: row i of a longer column is value i modulo count.
         return np.asarray(numbers.take(rows, mode="wrap").astype(np.int64))
 
 
@@ -105,6 +110,8 @@ def _even_step(numbers: npt.NDArray[Any]) -> int | None:
         return None
     if numbers.dtype.kind == "u" and int(numbers.max()) > _RANGES["<i8"][1]:
         return None
+    # Differences of unsigned numbers wrap around; those of signed ones are negative where they
+    # fall.
     signed = numbers.astype(np.int64, copy=False)
     is_even = np.count_nonzero(signed[1:] - signed[:-1] == step) == steps
     return step if is_even else None

@@ -246,6 +246,8 @@ def offered(thing: object, protocol: type[P]) -> P | None:
     return cast("P", thing) if has else None
 
 
+# Cached by class: ``issubclass`` of a Protocol compares every member, and layouts are asked for
+# each read.
 @functools.cache
 def _class_offers(kind: Any, protocol: Any) -> bool:
     return issubclass(kind, protocol)

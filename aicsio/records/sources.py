@@ -7,6 +7,8 @@ repr would show.
 import attrs
 
 
+# The hash is kept because sources are keys of the pool and of every piece, and ``content`` may be
+# a whole file.
 @attrs.frozen(cache_hash=True)
 class Source:
     """Where the bytes are, and how to recognise that they are still the same bytes."""

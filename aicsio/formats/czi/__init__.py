@@ -52,6 +52,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     index = read_index(source)
     _require_subblocks(index)
     metadata, notes = parse_metadata(index.metadata)
+    # The engine is chosen before scenes are built: a scene must not count on subblocks that the
+    # chosen engine cannot decode.
     engine, engine_notes, undecodable = _choose_engine(index, options.engine)
     blocks = index.subblocks
     if engine == "native":
@@ -61,6 +63,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     data, scene_notes = build_scenes(source, blocks, index.left_out, tiles=tiles)
     stamps, stamp_notes = read_time_stamps(index)
     ranges = _find_ranges(data)
+    # The attachment has a stamp for each time point; without it, the offsets in the XML serve.
     times, fit_notes = fit_times(stamps or metadata.times, ranges, len(data), source.uri)
     has_times, first_notes = _look_at_first_subblock(source, blocks)
     facts = gather_facts(blocks, metadata, times, planes_have_times=has_times)
@@ -77,10 +80,13 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     )
     if engine == "native":
         return Contents(scenes, index.metadata, all_notes)
+    # Imported here: the native engine must work where the GPL library is not installed.
     from aicsio.formats.czi import libczi_engine
 
+    # The scenes of the native engine are handed over: the library knows neither names nor sizes.
     contents = libczi_engine.read_contents(index, scenes, data, all_notes, tiles=tiles)
     if engine_notes:
+        # The caller did not request the library: one subblock shows whether it decodes the file.
         libczi_engine.probe(contents, engine_notes[0].message)
     return contents
 
@@ -88,6 +94,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:
 def _require_subblocks(index: Index) -> None:
     if len(index.subblocks):
         return
+    # A file of a set may hold nothing but the directory: joining the files is the cure, not a
+    # repair.
     missing = [note for note in index.diagnostics if note.code == "missing-file-parts"]
     if missing:
         raise UnsupportedFormatError(
@@ -122,6 +130,7 @@ def _choose_engine(
     if not reason:
         return "native", (), (undecodable, reason)
     readable = not undecodable.all()
+    # libCZI opens a path here; bytes and URLs have none.
     is_local_file = index.source.local and index.source.content is None
     if requested == "native" or not is_local_file:
         if readable:
@@ -150,8 +159,11 @@ def _find_ranges(data: tuple[SceneData, ...]) -> dict[str, tuple[int, int]]:
             continue
         stored = scene.levels[0].stored
         for letter, first in scene.first:
+            # M counts the tiles of a plane; no time stamp belongs to a tile.
             if letter == "M":
                 continue
+            # Time stamps are listed once for the whole file, so the ranges join those of all
+            # scenes.
             low, high = ranges.get(letter, (first, first))
             ranges[letter] = (min(low, first), max(high, first + stored[letter] - 1))
     return ranges
@@ -172,6 +184,8 @@ def _look_at_first_subblock(
         # Damage of a subblock is reported when its pixels are read.
         return False, ()
     has_time = bool(np.isfinite(subblock_metadata.parse_facts(text).time))
+    # libCZI, "Valid-Pixel Mask Concept": the metadata of the subblock name the format of its
+    # attachment in DataFormat; "the value must be CHUNKCONTAINER (case-sensitive)".
     if b"CHUNKCONTAINER" not in text:
         return has_time, ()
     message = (

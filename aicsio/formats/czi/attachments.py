@@ -37,6 +37,8 @@ def parse_time_stamps(raw: bytes, source: Source) -> tuple[float, ...]:
     CorruptFileError
         When the bytes end before the listed time stamps do.
     """
+    # Size (4 bytes), NumberTimeStamps (4), then "time stamps in seconds relative to the start time
+    # of the acquisition engine", 8 bytes each.
     if len(raw) < 8:
         raise CorruptFileError.at(source.uri, None, f"expected time stamps, found {len(raw)} bytes")
     (count,) = struct.unpack_from("<i", raw, 4)
@@ -65,6 +67,8 @@ def parse_events(raw: bytes, source: Source) -> tuple[Event, ...]:
     CorruptFileError
         When the bytes end before the listed events do.
     """
+    # Size (4 bytes), NumberEvents (4), then the events. Kinds are 0 marker, 1 timer change, 2 and
+    # 3 start and stop of bleaching, 4 trigger.
     event_count = struct.unpack_from("<i", raw, 4)[0] if len(raw) >= 8 else -1
     if event_count < 0:
         raise CorruptFileError.at(source.uri, None, "expected a list of events")
@@ -79,6 +83,8 @@ def parse_events(raw: bytes, source: Source) -> tuple[Event, ...]:
         if not 0 <= length <= len(raw) - text_start:
             message = f"expected the text of event {event_index}"
             raise CorruptFileError.at(source.uri, None, message)
+        # "Null terminated descriptionSize character UTF8 encoded string": bytes behind the NUL are
+        # padding.
         text = raw[text_start : text_start + length].split(b"\0")[0]
         events.append(Event(time, kind, text.decode("utf-8", "replace")))
         event_offset = text_start + length

@@ -56,6 +56,7 @@ def _is_resampled(blocks: Subblocks, factor: float) -> Bools:
     """Return which subblocks are not stored at ``factor``; rounded edges differ by a pixel."""
     size, stored = blocks.size, blocks.stored_size
     if factor == 1:
+        # Level 0 must fit to the pixel: one pixel of difference is an image of another size.
         differs: Bools = (stored["Y"] != size["Y"]) | (stored["X"] != size["X"])
         return differs
     differs = np.zeros(len(blocks), np.bool_)
@@ -72,6 +73,8 @@ def place_tiles_apart(blocks: Subblocks, factor: float) -> Canvas:
     if resampled.any():
         height = np.where(resampled, np.ceil(blocks.size["Y"] / factor), height).astype(np.int64)
         width = np.where(resampled, np.ceil(blocks.size["X"] / factor), width).astype(np.int64)
+    # Tiles of one mosaic differ in size where the scan ends inside a tile; the canvas fits the
+    # largest.
     size = int(height.max()), int(width.max())
     logical_size = int(blocks.size["Y"].max()), int(blocks.size["X"].max())
     return Canvas(size, logical_size, factor, zero, zero, height, width, zero, zero, resampled)
@@ -94,6 +97,8 @@ def place_on_canvas(
         Canvas of level 0, or ``None`` for level 0 itself.
     """
     resampled = _is_resampled(blocks, factor)
+    # libCZI calls this the CZI-Pixel-Coordinate-System: the corner is that "of the top-most and
+    # left-most pyramid-layer0 subblock". Start itself is in a frame whose "origin is arbitrary".
     top, left = blocks.start["Y"] - corner[0], blocks.start["X"] - corner[1]
     logical = int((top + blocks.size["Y"]).max()), int((left + blocks.size["X"]).max())
     if base is not None:
@@ -118,6 +123,7 @@ def _share(
     start: Ints, size: Ints, stored: Ints, factor: float, logical: int, resampled: Bools
 ) -> tuple[Ints, Ints]:
     """Return the first position and the length on the canvas, along one axis."""
+    # Floor, not rounding: a tile that begins inside of a coarse pixel begins with that pixel.
     first = np.floor_divide(start, factor).astype(np.int64) if factor != 1 else start
     if not resampled.any():
         return first, stored
@@ -184,6 +190,8 @@ def build_layout(
 ) -> CziLayout:
     """Pack the rows of a level into a layout."""
     keys, blocks, placed = level.keys, level.rows.blocks, level.canvas
+    # The same number of rows in each plane makes the table of keys unnecessary, and columns repeat
+    # with that period.
     per_plane = _count_per_plane(keys, math.prod(grid.shape))
 
     def pack(values: Ints, kind: str | None = None) -> PackedIntegers:
@@ -210,6 +218,8 @@ def build_layout(
         )
     samples = _choose_samples(pixel_types, source)
     sample_shape = (samples,) if samples else ()
+    # A plane of one subblock is read as one block, whatever its size: cutting it would decode it
+    # again for each part.
     frame = _choose_block(canvas.size, level) if level.crowded else canvas.size
     return CziLayout(
         source=source,
@@ -244,6 +254,7 @@ def _count_per_plane(keys: Ints, plane_count: int) -> int:
 def _choose_samples(pixel_types: list[int], source: Source) -> int:
     """Return the length of the axis of samples; 0 if there is none."""
     counts = {PIXEL_TYPES[one].samples for one in pixel_types}
+    # Alpha is a sample of its own: padding it would invent opacity, dropping it would lose data.
     if counts >= {3, 4}:
         names = [PIXEL_TYPES[one].name for one in pixel_types]
         raise UnsupportedFormatError(
@@ -256,6 +267,8 @@ def _choose_block(canvas_size: tuple[int, int], level: LevelRows) -> tuple[int, 
     """Cut a mosaic so that few tiles are read twice: at the tiles themselves if they are a grid."""
     canvas = level.canvas
     height, width = max(int(canvas.height.max()), 1), max(int(canvas.width.max()), 1)
+    # Tiles that lie on a grid of their own size do not overlap: blocks cut there read each tile
+    # once.
     if not (canvas.y % height).any() and not (canvas.x % width).any():
         return min(height, canvas_size[0]), min(width, canvas_size[1])
     side = max(1, round(math.sqrt(BLOCK_PIXELS / (height * width))))
@@ -274,11 +287,14 @@ def find_table_of_tiles(level: LevelRows, layout: CziLayout, factor: float) -> T
     if not level.crowded and not blocks.has("M"):
         return None
     number = blocks.start.get("M", np.zeros(len(level.keys), np.int64))
+    # Planes may differ in tiles ("even the number of sub-blocks on different planes can be
+    # different", libCZI), so the fullest one stands for the scene.
     rows: Ints | slice = _find_fullest_plane(level.keys)
     if len(number[rows]) == 1:
         # Kept apart along M: a row of the table for each M, of the first plane that has it.
         rows = np.unique(number, return_index=True)[1]
     m = number[rows]
+    # M of 0 everywhere is M that the writer left out: tiles are then numbered in file order.
     if not m.any():
         m = np.arange(len(m))
     top = blocks.start["Y"][rows] - blocks.start["Y"].min()

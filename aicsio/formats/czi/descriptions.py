@@ -62,6 +62,8 @@ def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
     """
     if "C" in blocks.start:
         positions = distinct(blocks.start["C"])
+        # Positions beyond the list, and as many as it has: the list is of these positions, in
+        # order.
         if positions and positions[-1] >= channel_count == len(positions):
             return positions
     return list(range(channel_count))
@@ -78,11 +80,14 @@ def name_scenes(data: tuple[SceneData, ...], metadata: CziMetadata) -> list[str]
     by_number = dict(metadata.scenes)
     scenes = []
     for position, one in enumerate(data):
+        # Subblocks without S are the one scene of the file, or a leftover that no metadata
+        # describe.
         number = position if one.number is None and len(data) == 1 else one.number
         scenes.append(UNKNOWN_SCENE if number is None else by_number.get(number, UNKNOWN_SCENE))
     counts = Counter(scene.name for scene in scenes)
     names = []
     for position, scene in enumerate(scenes):
+        # A name is how users select a scene, so it is unique as far as the file can make it.
         name = scene.name or scene.shape or f"Image:{position}"
         if scene.name is not None and counts[scene.name] > 1 and scene.shape is not None:
             name = f"{name}-{scene.shape}"
@@ -105,6 +110,7 @@ def _describe(data: SceneData, index: int, name: str, facts: CziFacts) -> Scene:
     coordinates: tuple[Coordinate, ...] = ()
     if seconds is not None and len(seconds) > 1:
         starts = seconds[:, 0]
+        # The planned step outranks the measured one, which jitters by the clock of the software.
         time_step = time_step or find_even_step(starts)
         if np.isfinite(starts).all():
             coordinates = (Coordinate("T", tuple(starts.tolist()), "s"),)
@@ -203,6 +209,8 @@ def _add_stage(tiles: Tiles, center: tuple[float, float] | None, size: PixelSize
 def _stage_positions(start: bytes, length: bytes, center: float, pixel: float) -> bytes:
     first = np.frombuffer(start, "<i4").astype("<f8")
     half = np.frombuffer(length, "<i4") / 2
+    # The centre in the metadata is that of the scene's rectangle, so the middle of all tiles lies
+    # there.
     span = (first + 2 * half).max() - first.min()
     from_center = first + half - first.min() - span / 2
     positions: bytes = (center + from_center * pixel).astype("<f8").tobytes()

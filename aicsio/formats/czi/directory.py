@@ -38,6 +38,8 @@ EQUAL_LENGTHS = 16
 SPECIFIED_LETTERS = "BMHIVRSTCZYX"
 """Dimension identifiers of the specification, in the order in which axes are stored here."""
 
+# SchemaType (2 bytes), PixelType (4), FilePosition (8), FilePart (4), Compression (4), PyramidType
+# (1), spare (5), DimensionCount (4). No field is aligned.
 _ENTRY = np.dtype(
     {
         "names": ["schema", "pixel_type", "file_position", "file_part", "compression", "ndim"],
@@ -47,6 +49,8 @@ _ENTRY = np.dtype(
     }
 )
 _PYRAMID_TYPE_OFFSET = 22
+# Dimension (4 bytes), Start (4, "may be < 0"), Size (4), StartCoordinate (4, a float that is not
+# read here), StoredSize (4).
 _DIMENSION = np.dtype(
     {
         "names": ["letter", "start", "size", "stored_size"],
@@ -156,6 +160,8 @@ def parse_entries(
     UnsupportedFormatError
         When the directory has the old schema DE.
     """
+    # Entries have different lengths as soon as their numbers of dimensions differ, so one
+    # structured dtype cannot view them all.
     entry_offsets = _find_entry_offsets(raw, entry_count, base, source)
     octets = np.frombuffer(raw, np.uint8)
     heads = _view_records(octets, entry_offsets, _ENTRY, 1)[:, 0]
@@ -199,6 +205,7 @@ def _view_records(
     if (np.diff(offsets) == stride).all():
         shape, strides = (len(offsets), per_offset), (stride, dtype.itemsize)
         return np.ndarray(shape, dtype, octets.data, int(offsets[0]), strides)
+    # One window per byte, and no copy: the index below copies the wanted windows alone.
     every_offset = np.lib.stride_tricks.as_strided(
         octets, (len(octets) - nbytes + 1, nbytes), (1, 1), writeable=False
     )
@@ -213,6 +220,7 @@ def distinct(values: npt.NDArray[Any]) -> list[int]:
     low, high = int(values.min()), int(values.max())
     if low == high:
         return [low]
+    # A table of counts of at most 8 MiB; wider ranges are sorted by ``np.unique``.
     if high - low < 1 << 20:
         counts = np.bincount((values - low).astype(np.int64))
         return [int(value) + low for value in np.flatnonzero(counts)]
@@ -276,6 +284,7 @@ def _find_entry_offsets(raw: bytes, entry_count: int, base: int, source: Source)
         entry_offset = run_end
         if run_length > 1:
             equal_lengths = 0
+    # Only the last entry can pass the end: the head of each later one was read behind it.
     if entry_offset > len(raw):
         last = base + int(entry_offsets[-1])
         raise CorruptFileError.at(source.uri, last, "expected a whole subblock entry")
@@ -290,6 +299,7 @@ def _entry_length(
         message = f"expected {entry_count} subblock entries, the directory ends"
         raise CorruptFileError.at(source.uri, base + entry_offset, message)
     schema = raw[entry_offset : entry_offset + 2]
+    # libCZI throws "not (yet) implemented" for them (CZIParse::AddEntryToSubBlockDirectory).
     if schema == b"DE":
         raise UnsupportedFormatError(
             f"{source.uri}: its directory has the old schema DE, which no reader supports"
@@ -345,6 +355,7 @@ def _fill_slot(
         if letter not in blocks.start:
             _add_letter(blocks, letter)
         elif blocks.present[letter][letter_rows].any():
+            # The entry would have two positions along one axis; neither is more likely.
             _mark(unusable, f"dimension {letter} twice", letter_rows, len(blocks))
         size = part["size"].astype(np.int64)
         blocks.start[letter][letter_rows] = part["start"]

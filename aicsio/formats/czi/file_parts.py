@@ -49,6 +49,8 @@ def drop_other_file_parts(
     elsewhere = np.zeros(len(blocks), np.bool_)
     misnumbered = 0
     for number in numbers:
+        # Entries of the header's own part are trusted: looking at each would cost a read per
+        # subblock.
         if number == file_part:
             continue
         rows = np.flatnonzero(blocks.file_part == number)
@@ -78,6 +80,7 @@ def _find_own_segments(
 
     A sample decides if it agrees; only a mixture makes every segment be looked at.
     """
+    # Spread over the whole range: a set that was joined in part changes somewhere along it.
     picks = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), PART_SAMPLES)).astype(np.int64))
     sampled = [_is_own_segment(reader, source, blocks, int(row)) for row in rows[picks]]
     if all(sampled) or not any(sampled):
@@ -95,6 +98,7 @@ def _is_own_segment(reader: readers.Reader, source: Source, blocks: Subblocks, r
     if identifier != b"ZISRAWSUBBLOCK":
         return False
     listed = reader.read(entry_position, ENTRY_HEAD_SIZE)
+    # The directory was parsed before, so its number of dimensions is within bounds.
     (ndim,) = struct.unpack_from("<i", listed, 28)
     length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
     listed = reader.read(entry_position, length)

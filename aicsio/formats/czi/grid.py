@@ -57,6 +57,8 @@ class PlaneGrid:
             if length == 1:  # index 0 adds nothing
                 continue
             indices = blocks.start[letter] - self.first[letter]
+            # An entry without a letter is one plane of it: position 0 of the axis, wherever the
+            # file begins.
             keys = keys * length + np.where(blocks.present[letter], indices, 0)
         return keys
 
@@ -83,6 +85,8 @@ def make_grid(blocks: Subblocks, *, tiles: bool) -> PlaneGrid:
     shape = []
     for letter in letters:
         low = high = 0
+        # Start may be below 0, and files cut out of others begin above it: index 0 is the
+        # lowest.
         if blocks.has(letter):
             low, high = _find_ends(blocks, letter)
         first[letter] = low
@@ -157,6 +161,7 @@ def drop_distant_planes(
 def find_minority(values: Ints) -> Bools:
     """Return a mask of the smaller side of the largest gap between values."""
     ordered = np.sort(values)
+    # One damaged position makes one large gap; several of them are found one after the other.
     gap = int(np.argmax(np.diff(ordered)))
     upper = values > ordered[gap]
     return np.asarray(upper if 2 * upper.sum() <= len(values) else ~upper, np.bool_)
@@ -167,6 +172,8 @@ def drop_minority(
 ) -> Subblocks:
     """Drop a few distant subblocks; raise ``CorruptFileError`` with ``message`` if they are many."""
     if distant.sum() > OUTLIERS * len(blocks):
+        # More than a tenth is no accident of single entries, and an image without them would be a
+        # guess.
         entry = int(blocks.entry_position[int(np.argmax(distant))])
         raise CorruptFileError.at(left_out.uri, entry, message)
     return left_out.drop(blocks, distant, reason)
@@ -209,6 +216,7 @@ def split_planes(blocks: Subblocks, left_out: LeftOut, notes: list[Diagnostic]) 
         counts = _correct_counts(blocks, counts, left_out.uri, notes)
     if (counts == 1).all():
         return PlaneRows(blocks, np.zeros(len(blocks), np.int64), counts)
+    # Row by row: a subblock of three planes becomes three rows with inner indices 0, 1, 2.
     rows = np.repeat(np.arange(len(blocks)), counts)
     first_rows = np.repeat(np.cumsum(counts) - counts, counts)
     inner_index = np.arange(len(rows)) - first_rows
@@ -285,6 +293,7 @@ def _shift_starts(expanded: Subblocks, inner_index: Ints, several: Bools) -> Non
     # Entries of one file list their dimensions in one order; damaged ones may not.
     for order in np.unique(slots[several], axis=0):
         rows = np.flatnonzero(several & (slots == order).all(axis=1))
+        # Digits of a number with a base per dimension, the fastest first.
         rest = inner_index[rows]
         for slot in np.argsort(order, kind="stable"):
             letter = letters[int(slot)]

@@ -79,6 +79,9 @@ def read_index(source: Source) -> Index:
         file_part, directory_at, metadata_at, pending, attachments_at = struct.unpack_from(
             "<iqqiq", head, 48
         )
+        # Section 2.2, UpdatePending: "a currently inconsistent situation (e.g. updating Index,
+        # Directory or Metadata segment)". The directory may still be whole, so it is tried before
+        # a scan.
         if pending:
             message = "the file was being changed when it was last written"
             notes.append(Diagnostic("update-pending", message))
@@ -90,10 +93,16 @@ def read_index(source: Source) -> Index:
             "attachments",
             lambda: read_attachment_directory(reader, source, attachments_at),
         )
+        # Metadata and attachments are read first: an unusable directory raises, and their
+        # diagnostics would be lost.
         subblocks, left_out, scanned = _read_or_recover(reader, source, directory_at, notes)
         notes += drop_constant_letters(subblocks, left_out)
+        # A scan finds only segments of this file, whatever part their entries name.
         if not scanned:
             subblocks = drop_other_file_parts(reader, source, subblocks, file_part, left_out, notes)
+    # A subblock ends where any listed segment begins. A deleted segment behind it is listed
+    # nowhere: the measured size is then too large, which costs bytes of a remote read and no
+    # pixel.
     others = [p for p in (0, directory_at, metadata_at, attachments_at) if p >= 0]
     others += [one.offset for one in attachments or ()]
     subblocks.segment_size = _measure_segments(subblocks.file_position, others, source.size)
@@ -155,6 +164,7 @@ def read_metadata(
     if offset <= 0:
         return None
     data = read_segment_data(reader, source, offset, b"ZISRAWMETADATA", 8)
+    # XmlSize (4 bytes), AttachmentSize (4, "not used currently"), 248 spare bytes; then the XML.
     (nbytes,) = struct.unpack_from("<i", data)
     text_start = offset + SEGMENT_HEAD_SIZE + 256
     room = MAX_METADATA_SIZE
@@ -170,6 +180,7 @@ def read_metadata(
         message = f"the XML is not UTF-8 ({error}); broken characters are replaced"
         notes.append(Diagnostic("metadata-encoding", message))
         text = raw.decode("utf-8", "replace")
+    # A byte order mark is no part of the document; a user who searches the text must not meet it.
     return text.removeprefix("\ufeff")
 
 
@@ -183,6 +194,7 @@ def read_attachment_directory(
     if offset <= 0:
         return ()
     data = read_segment_data(reader, source, offset, b"ZISRAWATTDIR", 4)
+    # EntryCount (4 bytes), 252 reserved bytes; then the entries.
     (count,) = struct.unpack("<i", data)
     entries_start = offset + SEGMENT_HEAD_SIZE + 256
     entries_end = entries_start + ATTACHMENT_ENTRY_SIZE * count
@@ -193,6 +205,8 @@ def read_attachment_directory(
     attachments = []
     for index in range(count):
         entry_offset = ATTACHMENT_ENTRY_SIZE * index
+        # SchemaType "A1" (2 bytes), reserved (10), FilePosition (8), FilePart (4) and ContentGuid
+        # (16), ContentFileType (8), Name (80).
         schema, position, kind, name = struct.unpack_from("<2s10xq20x8s80s", raw, entry_offset)
         outside = position < 0 or (source.size is not None and position >= source.size)
         if schema != b"A1" or outside:
@@ -256,6 +270,7 @@ def _read_best(reader: readers.Reader, source: Source, offset: int) -> tuple[Sub
         scanned, _ = recover_by_scanning(reader, source, error)
     except CorruptFileError:
         return subblocks, left_out
+    # The caller scans again on this error: both ways to a scan then leave the same diagnostic.
     if len(scanned) > len(subblocks):
         raise error
     return subblocks, left_out
@@ -282,12 +297,16 @@ def read_directory(
     (entry_count,) = struct.unpack("<i", reader.read(data_start, 4))
     # Section 2.3: the entries begin 128 bytes into the data.
     entries_start = data_start + 128
+    # libCZI (CZIParse::ReadSubBlockDirectory): "UsedSize may not be valid in early versions", so
+    # the larger of both sizes bounds the entries.
     room = max(used, allocated) - 128
     if source.size is not None:
         room = min(room, source.size - entries_start)
     if entry_count < 0 or entry_count * (ENTRY_HEAD_SIZE + DIMENSION_SIZE) > room:
         message = f"expected a count of subblocks, found {entry_count} in {room} bytes"
         raise CorruptFileError.at(source.uri, data_start, message)
+    # The lengths of the entries are in the bytes to read: the longest ones bound the read, because
+    # an allocated size may be damaged.
     longest = entry_count * (ENTRY_HEAD_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS)
     raw = reader.read(entries_start, min(room, longest)) if entry_count else b""
     blocks, unusable = parse_entries(raw, entry_count, entries_start, source)

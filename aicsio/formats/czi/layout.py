@@ -121,11 +121,14 @@ class CziLayout:
         left = block[n + 1] * self.block_shape[n + 1] + window[n + 1].start
         height = window[n].stop - window[n].start
         width = window[n + 1].stop - window[n + 1].start
+        # Rows come in the order in which they cover each other: the engine places later pieces on
+        # top.
         for row in self._touching(low, high, top, left, height, width):
             y, x = self.y.at(row) - top, self.x.at(row) - left
             y_start, x_start = max(y, 0), max(x, 0)
             y_stop = min(y + self.height.at(row), height)
             x_stop = min(x + self.width.at(row), width)
+            # Of a plane with one row no rectangle was compared: it may lie outside of the window.
             if y_stop > y_start and x_stop > x_start:
                 yield (
                     row,
@@ -170,6 +173,7 @@ class CziLayout:
         self, low: int, high: int, top: int, left: int, height: int, width: int
     ) -> "range | list[int]":
         """Return the rows from ``low`` to ``high`` whose rectangles meet that of a window."""
+        # One row is cheaper to cut than to compare.
         if high - low <= 1:
             return range(low, high)
         y, x = slice_column(self.y, low, high), slice_column(self.x, low, high)
@@ -332,5 +336,6 @@ def slice_column(column: PackedIntegers, low: int, high: int) -> npt.NDArray[Any
             return np.array([start])
         return np.arange(start + low * step, start + high * step, step)
     values = np.frombuffer(column.raw, column.kind)
+    # A column that repeats holds the values of one plane only.
     first = low % column.count
     return values[first : first + high - low]

@@ -89,16 +89,20 @@ class _OpenFile:
 
     def __init__(self, source: Source) -> None:
         aicspylibczi = _import_library()
+        # The library seeks in one file object, and a second thread would move it between seek and
+        # read.
         self.lock = threading.Lock()
         self.file = readers.open_binary(source)
         try:
             self.czi = aicspylibczi.CziFile(self.file)
+        # pybind11 turns C++ exceptions into several Python types; none may leave the file open.
         except Exception as error:
             self.file.close()
             raise _library_error(source, "opening the file", error) from error
 
     def close(self) -> None:
         """Close the file."""
+        # The C++ object goes first: it reads from the file until it is gone.
         del self.czi
         self.file.close()
 
@@ -201,9 +205,11 @@ def read_contents(
         raise UnsupportedFormatError(
             f"{uri}: aicspylibczi reads local files only; use engine='native'"
         )
+    # Last before C++ sees the file: cheap checks come first.
     check_segments(index)
     blocks, letters, coordinates = _list_subblocks(index.source)
     data, library_notes = build_scenes(index.source, blocks, LeftOut(uri, len(blocks)), tiles=tiles)
+    # The library lists subblocks of full resolution only, so scenes match by number, not by index.
     by_number = {one.number: scene for one, scene in zip(native_data, native_scenes, strict=True)}
     scenes: list[Scene] = []
     for one in data:
@@ -216,6 +222,7 @@ def read_contents(
         scenes.append(attrs.evolve(native, levels=levels, tiles=table))
     known = {(note.code, note.message) for note in notes}
     fresh = [*library_notes, *_compare_counts(index.subblocks, len(blocks))]
+    # Scenes are built a second time here, with the same diagnostics.
     fresh = [note for note in fresh if (note.code, note.message) not in known]
     return Contents(tuple(scenes), index.metadata, (*notes, *fresh))
 

@@ -155,6 +155,7 @@ def _read_channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Chan
     channels = []
     for index, element in enumerate(elements):
         display = by_id.get(element.get("Id"))
+        # Without a common Id, equal numbers of both are in the same order.
         if display is None and same_count:
             display = displays[index]
         sources = [element]
@@ -174,6 +175,7 @@ def _read_channel(sources: list[ET.Element]) -> Channel:
     if fluor is None:
         fluor = read(lambda element: _text(element, "DyeName"))
     name = read(lambda element: (element.get("Name") or "").strip() or None)
+    # Name is the channel's own; ShortName and the dye stand in where a writer left it out.
     if name is None:
         name = read(lambda element: _text(element, "ShortName")) or fluor
     return Channel(
@@ -195,6 +197,7 @@ def _parse_color(text: str | None) -> int | None:
     if not re.fullmatch("[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}", digits):
         return None
     if len(digits) == 6:
+        # Six digits are an opaque colour.
         digits = "FF" + digits
     return int(digits[2:] + digits[:2], 16)
 
@@ -212,6 +215,7 @@ def _read_pixel_size(metadata: ET.Element) -> PixelSize:
 
 def _read_time_step(image: ET.Element | None) -> float | None:
     """Read the seconds between evenly spaced time points."""
+    # Writers disagree about the level of Positions between T and Interval.
     increment = _text(image, "Dimensions/T/Positions/Interval/Increment")
     return _positive(increment or _text(image, "Dimensions/T/Interval/Increment"))
 
@@ -219,6 +223,7 @@ def _read_time_step(image: ET.Element | None) -> float | None:
 def _read_time_offsets(image: ET.Element | None) -> tuple[float, ...]:
     words = (_text(image, "Dimensions/T/Positions/List/Offsets") or "").split()
     values = [_number(word) for word in words]
+    # One unreadable offset would shift the others to wrong time points, so the list is not used.
     known = tuple(value for value in values if value is not None)
     return known if len(known) == len(values) else ()
 
@@ -275,6 +280,8 @@ def _read_scenes(image: ET.Element | None) -> tuple[tuple[int, SceneMetadata], .
     scenes = []
     for position, element in enumerate(image.findall("Dimensions/S/Scenes/Scene")):
         index = element.get("Index", "")
+        # ``str.isdigit`` is true for superscripts, which ``int`` refuses, and long runs are no
+        # index.
         number = int(index) if index.isascii() and index.isdigit() and len(index) < 10 else position
         shape = element.find("Shape")
         shape_name = None if shape is None else (shape.get("Name") or "").strip() or None

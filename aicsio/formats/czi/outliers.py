@@ -54,6 +54,7 @@ def drop_distant_tiles(blocks: Subblocks, left_out: LeftOut) -> Subblocks:
         height, width = measure_canvas(blocks)
         area = height * width
         filled = int((blocks.stored_size["Y"] * blocks.stored_size["X"]).sum())
+        # Small canvases are affordable however empty; large ones must be filled to some part.
         if area <= BIGGEST_CANVAS or area <= EMPTIEST * filled:
             break
         # Both edges are compared: a damaged size reaches as far as a damaged position.
@@ -63,6 +64,8 @@ def drop_distant_tiles(blocks: Subblocks, left_out: LeftOut) -> Subblocks:
         message = (
             f"expected tiles near each other, found {len(blocks)} on a canvas of {width} x {height}"
         )
+        # If all edges are equal, sizes alone make the canvas absurd: no tile is better than
+        # another.
         distant = np.ones(len(blocks), np.bool_)
         if np.ptp(values):
             distant = find_minority(values)

@@ -25,6 +25,8 @@ class PixelType:
     """Stored samples of a pixel: blue, green, red, alpha."""
 
 
+# Numbers 5 to 7 are not published. The names count bits, so Gray64ComplexFloat has 8 bytes; libCZI
+# (CziUtils::GetBytesPerPel) returns 16 for it, but 24 for the three of Bgr192ComplexFloat.
 PIXEL_TYPES = {
     0: PixelType("Gray8", np.dtype("u1"), 1),
     1: PixelType("Gray16", np.dtype("<u2"), 1),
@@ -43,6 +45,8 @@ UNCOMPRESSED = 0
 COMPRESSIONS = {0: "uncompressed", 1: "JPEG", 2: "LZW", 4: "JPEG XR", 5: "zstd0", 6: "zstd1"}
 LIBRARIES = {1: "jpeg8", 2: "tiff", 4: "jpegxr", 5: "zstd", 6: "zstd"}
 """Library that imagecodecs must have been built with, by number of the compression."""
+# JPEG and JPEG XR decode to samples or to one gray plane; ``sampled`` is set where pixels have
+# samples, by ``choose_chain``.
 CHAINS: dict[int, tuple[Codec, ...]] = {
     0: (),
     1: (Codec("jpeg", (("sampled", False),)),),

@@ -83,12 +83,17 @@ def _walk_subblock_segments(reader: readers.Reader, file_size: int) -> Iterator[
     while position + SEGMENT_HEAD_SIZE <= file_size:
         identifier, allocated = struct.unpack("<16sq", reader.read(position, 24))
         room = file_size - position - SEGMENT_HEAD_SIZE
+        # "The special name DELETED marks a segment as deleted - readers should ignore or skip this
+        # segment" (section 2.1).
         is_segment = identifier.startswith((b"ZISRAW", b"DELETED")) and 0 <= allocated <= room
+        # Yielded even if its size is damaged: the caller compares the entry and the pixels with
+        # the file.
         if identifier.startswith(b"ZISRAWSUBBLOCK"):
             yield position
         if is_segment:
             position += SEGMENT_HEAD_SIZE + allocated
             continue
+        # One byte further: the identifier here is known, and its size leads nowhere.
         following = _find_identifier(reader, position + 1, file_size)
         if following is None:
             return
@@ -112,6 +117,7 @@ def _read_whole_subblock(reader: readers.Reader, position: int, file_size: int) 
     """
     if position + SEGMENT_HEAD_SIZE + 256 > file_size:
         return None
+    # The data of a subblock segment begin with at least 256 bytes of header (section 2.4).
     head = reader.read(position, SEGMENT_HEAD_SIZE + 256)
     ndim: int = struct.unpack_from("<i", head, ENTRY_OFFSET + 28)[0]
     entry_length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
@@ -129,4 +135,5 @@ def _read_whole_subblock(reader: readers.Reader, position: int, file_size: int) 
     entry = head[ENTRY_OFFSET:entry_end]
     if entry_end > len(head):
         entry = reader.read(position + ENTRY_OFFSET, entry_length)
+    # Bytes 6 to 14 are FilePosition: the segment was found here, whatever its own copy claims.
     return entry[:6] + struct.pack("<q", position) + entry[14:]

@@ -103,12 +103,15 @@ def build_scenes(
         strange = ~np.isin(blocks.pixel_type, list(PIXEL_TYPES))
         blocks = left_out.drop(blocks, strange, "an unknown pixel type")
     left_out.raise_if_empty(blocks)
+    # Planes come before scenes and levels: a subblock of several planes is several rows of each.
     rows = split_planes(blocks, left_out, notes)
     left_out.raise_if_empty(rows.blocks)
     if not len(rows.blocks):
         return (), tuple(notes)
     rows = _drop_overviews(rows, left_out)
     numbers = _scene_numbers(rows.blocks, source, notes)
+    # Sorted by scene, then by M: "M-index starts counting from zero to the number of tiles on that
+    # plane" (libCZI), and a tile of higher M covers one of lower M.
     m = rows.blocks.start.get("M", np.zeros(len(rows.blocks), np.int64))
     same_scene = numbers[1:] == numbers[:-1]
     in_order = (numbers[1:] > numbers[:-1]) | (same_scene & (m[1:] >= m[:-1]))
@@ -164,6 +167,7 @@ def _scene_numbers(blocks: Subblocks, source: Source, notes: list[Diagnostic]) -
         "they are shown as a scene of their own"
     )
     notes.append(Diagnostic("subblocks-without-scene", message, source.uri))
+    # Behind all others, so that the indices of the numbered scenes do not change.
     return np.where(without, blocks.start["S"].max() + 1, blocks.start["S"])
 
 
@@ -187,6 +191,7 @@ def split_runs(values: Ints) -> list[slice]:
 
 def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> SceneData:
     name = "the file" if number is None else f"scene {number}"
+    # One absurd position would make a canvas or a grid of terabytes, so outliers go first.
     if not context.compact:
         rows = _drop_outliers(context, rows)
     blocks = rows.blocks
@@ -213,12 +218,14 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
         selections = [np.ones(len(blocks), np.bool_)]
     corner = _find_corner(blocks, selections[0])
     pixel_types = distinct(blocks.pixel_type)
+    # Channels of one scene may have different pixel types; one array holds them all without loss.
     dtype = np.result_type(*(PIXEL_TYPES[one].dtype for one in pixel_types)).newbyteorder("=")
     levels: list[LazyArray] = []
     listings: list[Ints] = []
     base: Canvas | None = None
     table = None
     for factor, selected in zip(level_factors, selections, strict=True):
+        # A level that shows nothing new is none: users would read the same pixels by two numbers.
         if not selected.any():
             continue
         level_rows = rows if selected.all() else rows.take(selected)
@@ -335,6 +342,7 @@ def _select_base(
         measured = np.where(np.isnan(factors), np.sqrt(area / stored_area), factors)
         distance = np.round(np.abs(np.log2(measured / base)), 3)
         planes, plane_index = np.unique(keys[orphans], return_inverse=True)
+        # Per plane, the least distance; every subblock at this distance is shown.
         nearest = np.full(len(planes), np.inf)
         np.minimum.at(nearest, plane_index, distance[orphans])
         selected[orphans] = distance[orphans] == nearest[plane_index]
@@ -342,6 +350,7 @@ def _select_base(
         # PyramidType 0 says that a coarse subblock is no pyramid level (section 3.3).
         coarse = plane_has_full & ~full & (blocks.pyramid_type == 0) & (factors > base)
         if coarse.any():
+            # An overview of PyramidType 0 lies over full-resolution tiles and must not cover them.
             uncovered = find_uncovered(blocks, keys, coarse, full)
             count += int(uncovered.sum())
             selected |= uncovered

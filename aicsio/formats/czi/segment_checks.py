@@ -35,6 +35,7 @@ def check_segments(index: Index) -> None:
     with readers.session(), readers.lend(source) as reader:
         for offset in (*index.segments, *blocks.file_position.tolist()):
             _, allocated, used = read_segment_head(reader, source, offset)
+            # libCZI allocates by these sizes before it reads.
             room = file_size - offset - SEGMENT_HEAD_SIZE
             if not 0 <= allocated <= room or not 0 <= used <= room:
                 message = f"expected a segment of at most {room} bytes"
@@ -52,6 +53,7 @@ def _check_subblock(
     entry_length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
     listed = reader.read(entry_position, entry_length)
     try:
+        # The segment's header, three sizes of 16 bytes together, and the copy of the entry.
         head = reader.read(offset, SEGMENT_HEAD_SIZE + 16 + entry_length)
         payload_start, payload_size = _codecs.find_subblock_payload(head)
         inside, _ = parse_entries(head[SEGMENT_HEAD_SIZE + 16 :], 1, offset, source)
@@ -60,6 +62,7 @@ def _check_subblock(
     except AicsioError as error:
         message = f"expected the subblock of the directory: {error}"
         raise CorruptFileError.at(source.uri, offset, message) from error
+    # MetadataSize is at byte 32, AttachmentSize at 36, DataSize at 40 of the segment.
     (attachment_size,) = struct.unpack_from("<i", head, 36)
     if offset + payload_start + payload_size + attachment_size > file_size:
         message = f"expected {payload_size} bytes of pixels inside the file"
@@ -70,6 +73,7 @@ def _check_subblock(
         raise CorruptFileError.at(source.uri, entry_position, message)
     pixel_count = int(blocks.stored_size["Y"][row] * blocks.stored_size["X"][row])
     expected_size = pixel_count * pixel_type.samples * pixel_type.dtype.itemsize
+    # More bytes than pixels is legal; fewer would be read beyond the buffer.
     if blocks.compression[row] == UNCOMPRESSED and payload_size < expected_size:
         message = f"expected {expected_size} bytes of pixels, found {payload_size}"
         raise CorruptFileError.at(source.uri, offset, message)

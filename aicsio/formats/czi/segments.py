@@ -33,6 +33,7 @@ def read_segment_data(
     if identifier != expected:
         message = f"expected segment {expected.decode()}, found {identifier!r}"
         raise CorruptFileError.at(source.uri, offset, message)
+    # The size is signed in the format; a negative one would move the next segment backwards.
     if allocated < 0:
         message = f"expected the size of a segment, found {allocated}"
         raise CorruptFileError.at(source.uri, offset + 16, message)

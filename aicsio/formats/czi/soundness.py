@@ -101,6 +101,8 @@ def find_faults(blocks: Subblocks, source: Source) -> list[tuple[str, Bools]]:
                     (size < 0) | (size > MAX_SIZE),
                 )
             )
+    # A subblock needs its header and 256 bytes of data at least; of a stream without a known size
+    # any position may be right.
     end = source.size if source.size is not None else 1 << 62
     outside = (blocks.file_position < 0) | (blocks.file_position + SEGMENT_HEAD_SIZE + 256 > end)
     faults.append(("a position outside of the file", outside))
@@ -140,6 +142,7 @@ def drop_constant_letters(blocks: Subblocks, left_out: LeftOut) -> tuple[Diagnos
         positions = distinct(blocks.start[letter][rows])
         if len(positions) > 1 or (blocks.size[letter] > 1).any():
             continue
+        # As a letter of one position it would be an axis of length 1 that no user requested.
         for columns in (blocks.start, blocks.present, blocks.size):
             del columns[letter]
         if positions:
@@ -172,6 +175,7 @@ def keep_sound(
     left_out = LeftOut(source.uri, len(blocks))
     faulty = np.zeros(len(blocks), np.bool_)
     for reason, rows in (*unusable, *find_faults(blocks, source)):
+        # An entry with several faults is counted once, for the first, so that the counts add up.
         fresh = rows & ~faulty
         if fresh.any():
             left_out.count(blocks, fresh, reason)

@@ -85,6 +85,7 @@ def read_texts(source: Source, positions: Sequence[int]) -> Iterator[bytes]:
                 message = "expected a subblock inside the file"
                 raise CorruptFileError.at(source.uri, max(batch), message)
             spans = [(start, min(HEAD_SIZE, file_end - start)) for start in batch]
+            # One call for a batch: a remote source fetches near heads with one request.
             heads = reader.read_spans(spans)
             for position, raw_head in zip(batch, heads, strict=True):
                 head = bytes(raw_head)
@@ -142,6 +143,7 @@ def _parse_time(text: str) -> float:
         when = datetime.fromisoformat(text)
     except ValueError:
         return math.nan
+    # Any zone serves, as long as all planes of a file get the same: times are differences.
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     try:
@@ -194,6 +196,7 @@ def read_planes(scene: Scene, layout: CziLayout, stored: Dims) -> Planes | None:
         if name == "time":
             values = _to_scene_clock(values, known)
         if known is not None:
+            # The subblock's own value outranks that of the scene.
             values = np.where(np.isfinite(values), values, known)
         if np.isfinite(values).any():
             columns[name] = values.astype("<f8").tobytes()

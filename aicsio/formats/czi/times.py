@@ -69,6 +69,7 @@ def fit_times(
     low, high = ranges.get("T", (0, 0))
     time_count = high - low + 1
     seconds = np.array([_not_taken_is_nan(index, value) for index, value in enumerate(stamps)])
+    # A file that was cut out of another keeps the stamps from the first time point of that one on.
     if len(stamps) == high + 1:
         return FileTimes(0, "", seconds[:, None]), ()
     if len(stamps) == time_count:
@@ -105,6 +106,7 @@ def _not_taken_is_nan(index: int, seconds: float) -> float:
 def _find_inner_axis(per_time: int, ranges: dict[str, tuple[int, int]]) -> str | None:
     """Return the axis with as many positions, "" for all axes together, ``None`` if none fits."""
     sizes = {letter: high - low + 1 for letter, (low, high) in ranges.items() if letter != "T"}
+    # Two axes of the same length could both be meant: then only all axes together are certain.
     candidates = [letter for letter in "ZC" if sizes.get(letter, 1) == per_time > 1]
     if len(candidates) == 1:
         return candidates[0]
@@ -116,6 +118,7 @@ def _find_inner_axis(per_time: int, ranges: dict[str, tuple[int, int]]) -> str |
 def find_even_step(seconds: npt.NDArray[np.float64]) -> float | None:
     """Return the step of evenly spaced times; ``None`` if they are uneven, or fewer than two."""
     steps = [later - earlier for earlier, later in itertools.pairwise(seconds.tolist())]
+    # A stamp that was not taken leaves NaN on both sides; the other steps still count.
     steps = [step for step in steps if math.isfinite(step)]
     if not steps:
         return None

@@ -42,10 +42,12 @@ def _cut_sections(text: str) -> str | None:
     start = text.find("<Metadata>")
     if start < 0 or declares_doctype(text):
         return None
+    # The quick search first: it fails in a way that the walk notices.
     for find_end in (_find_first_end, _find_matching_end):
         parts: list[str] = []
         inside = start + len("<Metadata>")
         end = _cut_children(text, inside, ("Metadata", SECTIONS), parts, find_end)
+        # Only if ``Metadata`` is the last child is the rest of the text known to hold nothing.
         if end >= 0 and text[end : end + 99].lstrip().startswith("</ImageDocument>"):
             return "".join(parts)
     return None
@@ -101,6 +103,8 @@ def _find_matching_end(text: str, name: str, position: int) -> int:
         if end < 0:
             return -1
         depth += text.count(f"<{name}>", position, end) - 1
+        # A start tag with attributes; the regular expression, which is slow, runs only if there is
+        # one. An empty element opens nothing.
         if text.find(f"<{name} ", position, end) >= 0:
             depth += len(re.findall(f"<{name}\\s[^>]*(?<!/)>", text[position:end]))
         position = end + len(close)
