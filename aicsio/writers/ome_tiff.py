@@ -172,6 +172,8 @@ def write_scenes(
 def _write(
     handles: Sequence[ImageHandle], path: str | os.PathLike[str], options: WriteOptions
 ) -> WriteReport:
+    # The cheapest refusals come first: no pixel of a slow source is read for a name that cannot
+    # be.
     target_names.refuse_other_format(path)
     target = _atomic_file.check_target(path, overwrite=options["overwrite"])
     if not handles:
@@ -240,6 +242,8 @@ def _write_file(
     big = options["bigtiff"]
     if isinstance(big, str):
         big = pixels_end + directories.directories_bound(pages, description) > tiff.CLASSIC_LIMIT
+    # TIFF 6.0, section 2: a directory "must begin on a word boundary"; 8 bytes suit BigTIFF's
+    # offsets as well.
     directories_start = pixels_end + -pixels_end % 8
     levels_with_tables = [
         list(zip(job.levels, image_tables, strict=True))
@@ -249,6 +253,7 @@ def _write_file(
         levels_with_tables, description, directories_start, big=big
     )
     output.write_at(directories_start, data)
+    # The header is last: it has the offset of the first directory.
     output.write_at(0, tiff.header(first_directory, big=big))
     return directories_start + len(data), big
 
@@ -276,6 +281,8 @@ def _classic_limit(
     if bigtiff is not False:
         return None
     limit = (1 << 32) - 1 - directories.directories_bound(pages, description)
+    # Sizes of compressed segments are not known before they are made; the limit stops the writing
+    # then.
     if jobs[0].encode is None and tiff.raw_starts(pages)[-1] > limit:
         shown = " and ".join(str(job.array.dims) for job in jobs[:3])
         if len(jobs) > 3:
@@ -332,5 +339,7 @@ def _refuse_own_source(target: str, handle: ImageHandle) -> None:
 
 def _sources_of(piece: StoredPiece) -> list[Source]:
     if isinstance(piece, Computed):
+        # Functions of engine libraries take their source as an argument: the piece has no field
+        # for it.
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
     return [piece.source]

@@ -15,6 +15,8 @@ from enum import IntEnum, IntFlag
 class FieldType(IntEnum):
     """Type of the values of a directory entry (TIFF 6.0 section 2)."""
 
+    # Twelve types of TIFF 6.0; "readers should skip over fields containing an unexpected field
+    # type".
     BYTE = 1
     ASCII = 2
     SHORT = 3
@@ -27,7 +29,9 @@ class FieldType(IntEnum):
     SRATIONAL = 10
     FLOAT = 11
     DOUBLE = 12
+    # PageMaker 6.0 technical note 1: a LONG that is the offset of a directory.
     IFD = 13
+    # BigTIFF: 16 to 18 are 64-bit integers and offsets.
     LONG8 = 16
     SLONG8 = 17
     IFD8 = 18
@@ -57,6 +61,7 @@ FIELD_SIZES: Mapping[int, int] = {
 class Tag(IntEnum):
     """Code of a directory entry."""
 
+    # TIFF 6.0, appendix A, to 532.
     NEW_SUBFILE_TYPE = 254
     SUBFILE_TYPE = 255
     IMAGE_WIDTH = 256
@@ -90,12 +95,14 @@ class Tag(IntEnum):
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
     JPEG_TABLES = 347
+    # Sections 21 and 22: fields of YCbCr and of the old form of JPEG.
     JPEG_INTERCHANGE_FORMAT = 513
     JPEG_INTERCHANGE_FORMAT_LENGTH = 514
     YCBCR_COEFFICIENTS = 529
     YCBCR_SUBSAMPLING = 530
     REFERENCE_BLACK_WHITE = 532
     XMP = 700
+    # From 32768 on tags are private: makers register them. SGI's pair is for tiles of volumes.
     IMAGE_DEPTH = 32997
     TILE_DEPTH = 32998
     OLYMPUS_SIS = 33560
@@ -123,6 +130,8 @@ class Tag(IntEnum):
     DIGITAL_MICROGRAPH_CALIBRATION = 65006
     NDPI_VERSION = 65420
     ARGOS_METADATA = 65000
+    # Numbers from 65000 on are "reusable": ARGOS, EER, DigitalMicrograph and Hamamatsu share them,
+    # so the maker is known before one of them is read.
     EER_METADATA = 65001
     EER_POSITION_SKIP_BITS = 65007
     EER_HORIZONTAL_SUB_BITS = 65008
@@ -134,6 +143,7 @@ class Tag(IntEnum):
 class NewSubfileType(IntFlag):
     """Bits of NewSubfileType (TIFF 6.0 section 8)."""
 
+    # Bits may be set together: a reduced mask of a page is 7.
     REDUCED = 1
     """A reduced version of another image of the file."""
     PAGE = 2
@@ -150,11 +160,14 @@ class Compression(IntEnum):
     CCITT_T4 = 3
     CCITT_T6 = 4
     LZW = 5
+    # Section 22, replaced by 7 (Adobe's TIFF technical note 2): tables lie outside of the
+    # segments.
     OLD_JPEG = 6
     JPEG = 7
     DEFLATE = 8
     """Adobe's number for zlib streams."""
     JPEG_XR_NDPI = 22610
+    # libtiff's tiff.h lists the numbers from here to 34925, and 50000 to 50002.
     NEXT = 32766
     SONY_ARW = 32767
     CCITT_RLE_W = 32771
@@ -179,6 +192,7 @@ class Compression(IntEnum):
     """JPEG 2000 (Leica's number, which libtiff lists)."""
     NIKON_NEF = 34713
     LERC = 34887
+    # The same number is a predictor, in another tag.
     LOSSY_DNG = 34892
     """JPEG of DNG files."""
     LZMA = 34925
@@ -191,6 +205,7 @@ class Compression(IntEnum):
     WEBP = 50001
     JPEG_XL = 50002
     JPEG_XL_DNG = 52546
+    # Electron events of Falcon detectors: positions in runs of bits, not pixels.
     EER_V0 = 65000
     EER_V1 = 65001
     EER_V2 = 65002
@@ -199,6 +214,7 @@ class Compression(IntEnum):
 class Photometric(IntEnum):
     """Meaning of samples (PhotometricInterpretation)."""
 
+    # 0 is drawn white: pixels are read as stored, and only a viewer inverts them.
     MIN_IS_WHITE = 0
     MIN_IS_BLACK = 1
     RGB = 2
@@ -215,6 +231,7 @@ class Predictor(IntEnum):
     NONE = 1
     HORIZONTAL = 2
     FLOATING_POINT = 3
+    # DNG: differences to the pixel two or four to the left.
     HORIZONTAL_X2 = 34892
     HORIZONTAL_X4 = 34893
     FLOATING_POINT_X2 = 34894
@@ -228,6 +245,7 @@ class SampleFormat(IntEnum):
     INT = 2
     FLOAT = 3
     VOID = 4
+    # 5 and 6 are libtiff's; TIFF 6.0 ends at 4.
     COMPLEX_INT = 5
     COMPLEX_FLOAT = 6
 
@@ -236,6 +254,7 @@ class PlanarConfiguration(IntEnum):
     """How the samples of a pixel lie."""
 
     CONTIGUOUS = 1
+    # Section 8: planes of one sample each. With one sample both values mean the same.
     SEPARATE = 2
 
 
@@ -243,6 +262,7 @@ class FillOrder(IntEnum):
     """Order of the bits of a byte."""
 
     MSB_FIRST = 1
+    # Section 8 recommends 2 for special-purpose applications only.
     LSB_FIRST = 2
 
 
@@ -250,6 +270,7 @@ class ExtraSample(IntEnum):
     """Meaning of a sample beyond those of the photometric interpretation (TIFF 6.0 section 18)."""
 
     UNSPECIFIED = 0
+    # Associated: the colours are multiplied by it already.
     ASSOCIATED_ALPHA = 1
     UNASSOCIATED_ALPHA = 2
 

@@ -4,6 +4,8 @@ Rule kept here: the work is sorting and comparing whole columns; Python loops ru
 levels, not over subblocks. Each subblock is shown in some level, or counted.
 """
 
+from typing import Any
+
 import attrs
 import numpy as np
 import numpy.typing as npt
@@ -191,7 +193,6 @@ def split_runs(values: Ints) -> list[slice]:
 
 def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> SceneData:
     name = "the file" if number is None else f"scene {number}"
-    # One absurd position would make a canvas or a grid of terabytes, so outliers go first.
     if not context.compact:
         rows = _drop_outliers(context, rows)
     blocks = rows.blocks
@@ -218,8 +219,7 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
         selections = [np.ones(len(blocks), np.bool_)]
     corner = _find_corner(blocks, selections[0])
     pixel_types = distinct(blocks.pixel_type)
-    # Channels of one scene may have different pixel types; one array holds them all without loss.
-    dtype = np.result_type(*(PIXEL_TYPES[one].dtype for one in pixel_types)).newbyteorder("=")
+    dtype = _common_dtype(pixel_types)
     levels: list[LazyArray] = []
     listings: list[Ints] = []
     base: Canvas | None = None
@@ -251,6 +251,7 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
 def _drop_outliers(context: FileContext, rows: PlaneRows) -> PlaneRows:
     """Leave out the subblocks that lie far from all others: their positions are damaged."""
     blocks = rows.blocks
+    # Before anything is measured: one absurd position makes a canvas or a grid of terabytes.
     # Rows are found again by their place, because the outliers are dropped from the columns.
     places = attrs.evolve(blocks, listing_index=np.arange(len(blocks)))
     sound = drop_distant_planes(places, context.left_out)
@@ -263,6 +264,11 @@ def _drop_distant_m(context: FileContext, rows: PlaneRows) -> PlaneRows:
     places = attrs.evolve(rows.blocks, listing_index=np.arange(len(rows.blocks)))
     sound = drop_distant_planes(places, context.left_out, "M")
     return rows if len(sound) == len(places) else rows.take(sound.listing_index)
+
+
+def _common_dtype(pixel_types: list[int]) -> np.dtype[Any]:
+    # Channels of one scene may have different pixel types; one array holds them all without loss.
+    return np.result_type(*(PIXEL_TYPES[one].dtype for one in pixel_types)).newbyteorder("=")
 
 
 def _find_corner(blocks: Subblocks, selected: Bools) -> tuple[int, int]:

@@ -89,6 +89,7 @@ def _as_tuple(values: Any) -> tuple[Any, ...] | None:
 def _document_text(ome: object) -> str | None:
     if ome is None or isinstance(ome, str):
         return ome
+    # By its method: whoever has an OME has imported ome_types, so this module need not.
     to_xml = getattr(ome, "to_xml", None)
     if to_xml is None:
         raise WriteError(
@@ -133,6 +134,8 @@ def _check_size(size: PixelSize | None) -> PixelSize | None:
         checked[letter] = None
         if value is None:
             continue
+        # OME's PhysicalSize is a PositiveFloat: zero, negative numbers, infinity and NaN are no
+        # legal XML.
         if not (value > 0 and ome_xml.is_float(value)):
             raise WriteError(
                 f"pixel_size: {letter}={value!r} is not a positive number of micrometres, nor None"
@@ -150,6 +153,7 @@ def _check_step(step: float | None) -> float | None:
 def _parse_date(date: object) -> str | None:
     if date is None:
         return None
+    # The schema's dateTime is stricter than ISO 8601: no week dates, and a time is required.
     text = date.isoformat() if isinstance(date, dt.datetime) else str(date)
     legal = ome_xml.to_date_time(text)
     if legal is None:
@@ -255,6 +259,7 @@ def _described_by(image: OmeImage, document: OmeImage) -> OmeImage:
 def _reorder(planes: Planes | None, image: OmeImage) -> Planes | None:
     """Put the columns of a document into the order of the planes of an image."""
     order = image.order[:3]
+    # A document may count samples as channels; its planes then have no place here.
     if planes is None or len(image.channels) != planes.dims.C:
         return None
     axes = [planes.dims.order.index(letter) for letter in order]

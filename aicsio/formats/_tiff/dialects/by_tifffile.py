@@ -41,6 +41,8 @@ class _Listener(logging.Filter):
         self._thread = threading.get_ident()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        # Other threads may read other files with tifffile: their records go on to the user's
+        # handlers.
         if threading.get_ident() != self._thread:
             return True
         self.heard.append(record.getMessage())
@@ -63,6 +65,7 @@ def read_structure(file: OpenTiff, first: int, tags: PageTags) -> Contents | Dia
     import tifffile
 
     _, broken = read_chain(file, first)
+    # A damaged chain is not handed on: the plain reader takes the pages before the damage.
     if broken:
         return broken[0]
     uri = file.source.uri
@@ -78,6 +81,8 @@ def read_structure(file: OpenTiff, first: int, tags: PageTags) -> Contents | Dia
             tifffile.TiffFile(stream, name=name) as tif,
         ):
             scenes, notes = _scenes(file, tif, tags)
+    # Errors of our own sources (a lost connection, a changed file) are no finding about the
+    # dialect.
     except AicsioError:
         raise
     except Exception as error:  # noqa: BLE001 - on damaged input a library raises anything; the plain reader goes on
@@ -129,6 +134,7 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
 
 def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]:
     kind = structure_from_tifffile(series.keyframe)
+    # A series over several files: offsets of another file would read wrong bytes of this one.
     if any(page is not None and page.parent is not series.keyframe.parent for page in series.pages):
         return None, []
     # Missing pages are None; the others may list fewer segments.

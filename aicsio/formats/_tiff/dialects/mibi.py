@@ -63,6 +63,7 @@ def read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnost
     reference = None
     for page in range(len(page_table)):
         structure = page_table.structure(page)
+        # A page that cannot be used has its diagnostic from the table already.
         if structure is None:
             continue
         text = PageTags.of(file, page_table.directories[page]).description
@@ -96,6 +97,7 @@ def read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnost
     for name, series in others:
         try:
             added, notes = make_scenes(file, [[series]], notes)
+        # A picture beside the channels may have a compression that no codec here decodes.
         except UnsupportedFormatError as error:
             notes.append(Diagnostic("undecodable", str(error), name))
             continue
@@ -106,6 +108,7 @@ def read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnost
 def _channel(metadata: Mapping[str, Any]) -> Channel:
     """Name a channel by its target, else by its mass."""
     target, mass = metadata.get("channel.target"), metadata.get("channel.mass")
+    # A mass that no antibody marks has no target.
     if isinstance(target, str) and target:
         return Channel(name=target)
     return Channel(name=str(mass) if isinstance(mass, int | float) else None)

@@ -63,15 +63,19 @@ def parse_description(text: str) -> dict[str, Any] | None:
     old = re.fullmatch(r"shape=\(((?:\d{1,15}, ?)*\d{0,15})\)\s*", text)
     if old:
         return {"shape": [int(size) for size in re.findall(r"\d+", old[1])]}
+    # Descriptions of other programs are JSON as well; parsing megabytes of them to find no shape
+    # is spared.
     if not text.startswith("{") or '"shape":' not in text:
         return None
     try:
         metadata = json.loads(text)
+    # Nested brackets exhaust the stack of ``json`` before they exhaust memory.
     except (ValueError, RecursionError):
         return None
     shape = metadata.get("shape") if isinstance(metadata, dict) else None
     if not isinstance(shape, list):
         return None
+    # ``type``: JSON's true is an int to ``isinstance``.
     if not all(type(size) is int and 0 < size < LARGEST_SIZE for size in shape):
         return None
     return {str(key): value for key, value in metadata.items()}
@@ -161,6 +165,7 @@ def _read_single_series(
     planes, rest = divmod(math.prod(metadata["shape"]), math.prod(structure.shape))
     if rest or planes < 1 or page_table.sub_ifds:
         return None
+    # A second directory behind a single plane is another series, unless the file lost its planes.
     if next_offset and planes == 1 and not metadata.get("truncated"):
         return None
     stack = contiguous(file, page_table, planes, next_offset)
@@ -235,6 +240,7 @@ def _level_array(series: PageSeries, like: LazyArray) -> LazyArray | None:
     """Make the array of a level, with the axes of the full resolution; ``None`` if they do not fit."""
     rank = len(series.structure.shape)
     letters, shape = like.stored.order[:-rank], like.stored.shape[:-rank]
+    # A level of other planes than full resolution would show them at the wrong places.
     if math.prod(shape) != len(series.pages):
         return None
     plane_map = PlaneMap.of_pages(series.page_table, np.array(series.pages), letters, shape)
@@ -277,6 +283,7 @@ def _without_unit_axes(shape: tuple[int, ...], structure: PageStructure) -> tupl
 def _axis_letters(axes: object, shape: tuple[int, ...], structure: PageStructure) -> str:
     if isinstance(axes, str) and len(axes) == len(shape) and axes.isascii() and axes.isalpha():
         return axes.upper()
+    # tifffile's own letter for "other": an axis whose meaning the file does not give.
     return "Q" * (len(shape) - len(structure.shape)) + page_letters(structure)
 
 
