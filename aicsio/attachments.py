@@ -8,7 +8,7 @@ open_image(read_attachment(handle, "Label"))
 from aicsio import formats
 from aicsio.errors import SceneError, UnsupportedFormatError
 from aicsio.records import Attachment, Event, ImageHandle
-from aicsio.records.protocols import FormatModule, ListsEvents, ReadsAttachments, offered
+from aicsio.records.protocols import ListsEvents, ReadsAttachments, offered
 from aicsio.steps import verb
 
 __all__ = ["Attachment", "Event", "list_attachments", "list_events", "read_attachment"]
@@ -48,7 +48,7 @@ def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
     >>> list_attachments(open_image(np.zeros((4, 4))))
     ()
     """
-    reader = offered(_load_format(handle), ReadsAttachments)
+    reader = offered(formats.module_of(handle.format), ReadsAttachments)
     return () if reader is None else reader.list_attachments(handle.source)
 
 
@@ -89,7 +89,7 @@ def read_attachment(handle: ImageHandle, /, name: str) -> bytes:
     >>> len(read_attachment(open_image(file.getvalue()), "TimeStamps"))
     24
     """
-    reader = offered(_load_format(handle), ReadsAttachments)
+    reader = offered(formats.module_of(handle.format), ReadsAttachments)
     attachments = () if reader is None else reader.list_attachments(handle.source)
     for one in attachments:
         if reader is not None and one.name.lower() == name.lower():
@@ -134,13 +134,7 @@ def list_events(handle: ImageHandle, /) -> tuple[Event, ...]:
     >>> list_events(open_image(file.getvalue()))
     ()
     """
-    reader = offered(_load_format(handle), ListsEvents)
+    reader = offered(formats.module_of(handle.format), ListsEvents)
     if reader is None:
         raise UnsupportedFormatError(f"{handle.format} files have no list of events; CZI files do")
     return reader.list_events(handle.source)
-
-
-def _load_format(handle: ImageHandle) -> FormatModule | None:
-    """Return the module of the handle's format; ``None`` for an image that no format opened."""
-    row = formats.by_name(handle.format)
-    return None if row is None else row.load()

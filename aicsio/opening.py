@@ -1,5 +1,8 @@
 """From any name of an image to a handle: ``open_image`` and ``explain``. Imports `formats`, `_io` and `_dims`.
 
+The candidates and their order come from `formats`; here they are asked, and here is the message
+that lists those that declined.
+
 Rule kept here: nothing is swallowed while choosing. A format either declines by its content, or its
 error reaches the caller.
 """

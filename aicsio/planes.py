@@ -10,7 +10,6 @@ from aicsio import formats
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import ImageHandle, Planes
 from aicsio.records.protocols import (
-    FormatModule,
     ReadsPlanes,
     ReadsSubblockMetadata,
     offered,
@@ -59,7 +58,7 @@ def read_planes(handle: ImageHandle, /) -> Planes | None:
     >>> read_planes(open_image(np.zeros((4, 4)))) is None
     True
     """
-    reader = offered(_load_format(handle), ReadsPlanes)
+    reader = offered(formats.module_of(handle.format), ReadsPlanes)
     if reader is None or not handle.levels:
         return handle.scene.planes
     return reader.read_planes(handle.scene, handle.level_array(handle.scene_index, 0))
@@ -136,7 +135,7 @@ def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     >>> read_subblock_metadata(open_image(file.getvalue()))
     ('<METADATA/>',)
     """
-    reader = offered(_load_format(handle), ReadsSubblockMetadata)
+    reader = offered(formats.module_of(handle.format), ReadsSubblockMetadata)
     texts = None
     if reader is not None:
         texts = reader.read_subblock_metadata(handle.source, handle.array)
@@ -146,9 +145,3 @@ def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
             "read natively"
         )
     return texts
-
-
-def _load_format(handle: ImageHandle) -> FormatModule | None:
-    """Return the module of the handle's format; ``None`` for an image that no format opened."""
-    row = formats.by_name(handle.format)
-    return None if row is None else row.load()

@@ -1,5 +1,9 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
+``compression`` has codecs of bytes, ``images`` those of whole pictures, ``tiff`` and ``czi`` those
+of one container, ``resampling`` pixels of another size. ``buffers`` are the memory that decoders
+write to.
+
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into
 ``target.empty_output(nbytes)``.

@@ -1,4 +1,11 @@
-"""Runs a plan of pieces: fetch bytes, decode, place pixels. Imports `_io`, `_codecs` and `_dims`."""
+"""Runs a plan of pieces: fetch bytes, decode, place pixels. Imports `_io`, `_codecs` and `_dims`.
+
+``run`` is the entry of every read: it takes the tasks of ``plan``, one stored block each, and lets
+threads execute their pieces. ``placing`` executes one: bytes from ``aicsio/_io``, codecs from
+``aicsio/_codecs``, pixels into the result. ``strided`` plans the ``preadv`` calls of raw pixels.
+
+Rule kept here: no piece is of one format only; a format that needs more offers it by its layout.
+"""
 
 from aicsio._engine.in_memory import as_dask
 from aicsio._engine.plan import pieces, tasks

@@ -1,1 +1,8 @@
-"""OME-XML: its text, schema, units, dates and images, as records. Imports `errors` and `records`."""
+"""OME-XML: its text, schema, units, dates and images, as records. Imports `errors` and `records`.
+
+``xml`` decodes and guards the text of any XML, ``schema`` brings older versions to 2016-06,
+``document`` is the entry from text to records (``model``). ``images``, ``channels``, ``planes`` and
+``modulo`` read one element each; ``units`` and ``dates`` serve all formats.
+
+Rule kept here: a value that breaks the schema costs itself, not the document.
+"""

@@ -7,7 +7,7 @@ bound to them, changed with every version of the schema. A value that cannot be 
 import math
 from xml.etree.ElementTree import Element
 
-from aicsio._ome.units import UnitFactor
+from aicsio._ome.units import UnitFactor, finite_number
 
 LONGEST_NUMBER = 400
 """Characters. A double in decimal has up to 325 before its point; Python refuses to read integers
@@ -72,12 +72,8 @@ def parse_number(text: str | None) -> float | None:
     """Return a finite number; some writers use the decimal comma of their language."""
     if text is None or len(text) > LONGEST_NUMBER:
         return None
-    try:
-        # "0,25" stands in files of writers on German and French systems.
-        number = float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    # "0,25" stands in files of writers on German and French systems.
+    return finite_number(text.replace(",", "."))
 
 
 def parse_integer(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ the SI brochure (9th edition, tables 2, 7 and 8) and of the international yard a
 of 1959; the words are those that ImageJ, MetaMorph, FluoView, LAS X and xarray users write.
 """
 
+import math
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -119,3 +120,21 @@ def normalize_unit(unit: str) -> str:
     text = unicodedata.normalize("NFKC", unit.strip("\0 \t\r\n")).replace("\u03bc", MICRO)
     # UTF-8 that some program read as Latin-1 and wrote again.
     return text.replace("\u00c2" + MICRO, MICRO)
+
+
+def finite_number(text: str | None) -> float | None:
+    """Return the number that a metadata text is; ``None`` if it is none, NaN or infinite.
+
+    Examples
+    --------
+    >>> from aicsio._ome.units import finite_number
+    >>> finite_number("0.25"), finite_number("NaN"), finite_number("1.2.3"), finite_number(None)
+    (0.25, None, None, None)
+    """
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,4 +1,10 @@
-"""From handles to arrays: numpy, dask and xarray. Imports `_engine` and `steps`."""
+"""From handles to arrays: numpy, dask and xarray. Imports `_engine` and `steps`.
+
+``read`` has ``to_numpy`` and ``to_dask``, ``xarray`` has ``to_xarray``. ``chunks`` decides on the
+chunks of a dask array, ``dask_graph`` builds its graph, ``tokens`` names it.
+
+Rule kept here: the engine reads; this room decides only on shapes, chunks and coordinates.
+"""
 
 from aicsio.arrays.chunks import Chunks
 from aicsio.arrays.read import read_array, to_dask, to_numpy

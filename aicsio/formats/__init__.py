@@ -1,5 +1,10 @@
 """The table of formats, one file or folder each. Imports `_io`, `_codecs`, `_ome`, `_dims`.
 
+This module has the rows of the table, their order and their loading. The seam, all that a format
+and its layouts must and may offer, is ``aicsio/records/protocols.py``. ``aicsio/opening.py`` asks
+the candidates and words the error where all decline; ``signatures`` names files of formats that
+no row opens.
+
 Rule kept here: content decides which format opens a file; the suffix only orders the candidates.
 
 The order is total: formats of the table whose suffix fits, then the other formats of the table, then external ones
@@ -30,6 +35,7 @@ __all__ = [
     "candidates",
     "external",
     "lend",
+    "module_of",
     "open_binary",
     "read_head",
 ]
@@ -201,3 +207,31 @@ def by_name(name: str) -> Format | None:
     ('.lif', '.lof', '.xlif', '.xlef', '.xlcf')
     """
     return next((row for row in (*TABLE, FALLBACK, *external()) if row.name == name), None)
+
+
+def module_of(name: str) -> FormatModule | None:
+    """Return the module of a format, to ask it for the optional protocols of the seam.
+
+    Parameters
+    ----------
+    name
+        As in ``ImageHandle.format``.
+
+    Returns
+    -------
+    FormatModule or None
+        ``None`` for an image that no format opened: an array, or joined files.
+
+    Raises
+    ------
+    MissingDependencyError
+        When a package that the format needs is not installed.
+
+    Examples
+    --------
+    >>> from aicsio.formats import module_of
+    >>> module_of("czi").recognises.__name__, module_of("array")
+    ('recognises', None)
+    """
+    row = by_name(name)
+    return None if row is None else row.load()

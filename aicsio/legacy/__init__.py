@@ -1,1 +1,8 @@
-"""``AICSImage`` and the other names of AICSImageIO, as a thin face. Imports all rooms but `cli`."""
+"""``AICSImage`` and the other names of AICSImageIO, as a thin face. Imports all rooms but `cli`.
+
+``image`` has ``AICSImage``, ``functions`` has ``imread`` and ``imwrite``. ``tczyx`` decides how an
+image becomes TCZYX, ``inputs`` what the options of AICSImageIO mean today, ``reading`` whether a
+cluster reads.
+
+Rule kept here: no file is opened, read or written here but by the public functions.
+"""

@@ -1,5 +1,8 @@
 """The frozen records that users and the engine hold. Imports only `errors`.
 
+``protocols`` is the seam: read it to add a format. ``pieces`` and ``lazy`` describe pixels,
+``dims`` axes, ``facts`` and ``scenes`` metadata, ``handle`` the opened image.
+
 Rule kept here: a record holds only str, int, float, bytes, None, range, numpy dtypes, tuples of
 these, or other records. So each one is immutable, hashes, compares by value and pickles; none holds
 an open file, a lock, an ndarray or a parsed document. Columns of numbers (plane times, tile

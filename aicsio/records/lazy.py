@@ -1,4 +1,4 @@
-"""Lazy arrays, and the seam between formats and the engine: the Layout protocol.
+"""Lazy arrays, and the protocol of the layouts behind them. The whole seam is ``protocols``.
 
 Rule kept here: pure data. Reading is the engine's; ``as_numpy`` is the one open function that the
 room of arrays fills in, so that ``numpy.asarray`` works without an import of a higher room.

@@ -1,5 +1,9 @@
 """Writers: images to files. Imports everything below the writers.
 
+``ome_tiff`` has the public functions, ``options`` their options, ``target_names`` the suffixes that
+are refused. ``_pixels`` makes segments, pyramids and directories, ``_metadata`` the OME-XML,
+``_atomic_file`` replaces a file at once or not at all.
+
 Formats and readers never import it.
 """
 

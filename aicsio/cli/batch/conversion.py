@@ -10,7 +10,12 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from aicsio.cli.terminal.opening import focus_each_scene, open_as_requested, pick_positions
+from aicsio.cli.terminal.opening import (
+    focus_each_scene,
+    open_as_requested,
+    opening_options,
+    pick_positions,
+)
 from aicsio.cli.terminal.options import BIGTIFF
 from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size
 from aicsio.cli.terminal.wording import speak_options
@@ -161,11 +166,7 @@ def _open_source(job: ConversionJob) -> tuple[ImageHandle, argparse.Namespace]:
         scene=scene,
         along=arguments.along or "T",
         missing=arguments.missing,
-        format=arguments.format,
-        engine=arguments.engine,
-        dims=arguments.dims,
-        mosaic=arguments.mosaic,
-        storage_options=arguments.storage_options,
+        **opening_options(arguments),
     )
     if scene is None:
         return handle, arguments

@@ -36,14 +36,13 @@ def refuse_to_replace(path: str, arguments: argparse.Namespace) -> None:
 
 def open_as_requested(name: str, arguments: argparse.Namespace) -> ImageHandle:
     """Open a file with the options of the command."""
-    return _open(
-        name,
-        format=arguments.format,
-        engine=arguments.engine,
-        dims=arguments.dims,
-        mosaic=arguments.mosaic,
-        storage_options=arguments.storage_options,
-    )
+    return _open(name, **opening_options(arguments))
+
+
+def opening_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of ``open_image``, which ``open_many`` takes too."""
+    names = ("format", "engine", "dims", "mosaic", "storage_options")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:

@@ -1,5 +1,11 @@
 """Zeiss CZI, native or by aicspylibczi. Imports `_io`, `_codecs` and `records`.
 
+``index`` reads the container: ``segments``, ``directory``, ``file_parts``, ``recovery`` where the
+directory is damaged, ``soundness`` for entries that cannot be shown. ``scenes`` groups subblocks:
+``grid`` by plane, ``levels`` by resolution, ``canvas`` by place, ``outliers`` leave. ``layout``
+turns them into pieces. ``metadata`` reads the XML, ``descriptions`` makes the records; facts of
+single subblocks are those of ``subblock_metadata``. ``libczi_engine`` is the second engine.
+
 Rule kept here: the container is indexed and checked by this package whichever engine reads the pixels.
 """
 

@@ -5,7 +5,6 @@ Rule kept here: a missing fact is ``None``; unreadable XML is a diagnostic, neve
 Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -14,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
+from aicsio._ome.units import finite_number
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
 
@@ -82,7 +82,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         message = "expected ImageDocument/Metadata in the XML"
         return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
     image = metadata.find("Information/Image")
-    exposures = [_number(_text(one, "ExposureTime")) for one in _channel_elements(image)]
+    exposures = [finite_number(_text(one, "ExposureTime")) for one in _channel_elements(image)]
     facts = CziMetadata(
         channels=_read_channels(metadata, image),
         pixel_size=_read_pixel_size(metadata),
@@ -114,18 +114,8 @@ def _text(element: ET.Element | None, path: str) -> str | None:
     return child.text.strip() or None
 
 
-def _number(text: str | None) -> float | None:
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _positive(text: str | None) -> float | None:
-    value = _number(text)
+    value = finite_number(text)
     return value if value is not None and value > 0 else None
 
 
@@ -222,7 +212,7 @@ def _read_time_step(image: ET.Element | None) -> float | None:
 
 def _read_time_offsets(image: ET.Element | None) -> tuple[float, ...]:
     words = (_text(image, "Dimensions/T/Positions/List/Offsets") or "").split()
-    values = [_number(word) for word in words]
+    values = [finite_number(word) for word in words]
     # One unreadable offset would shift the others to wrong time points, so the list is not used.
     known = tuple(value for value in values if value is not None)
     return known if len(known) == len(values) else ()
@@ -299,7 +289,7 @@ def _read_stage_position(
     """Read the centre (x, y) of a scene, and its Z, in micrometres."""
     position = scene.find("Positions/Position")
     attributes = {} if position is None else position.attrib
-    x, y, z = (_number(attributes.get(letter)) for letter in "XYZ")
+    x, y, z = (finite_number(attributes.get(letter)) for letter in "XYZ")
     center = _parse_pair(_text(scene, "CenterPosition"))
     if center is None and x is not None and y is not None:
         center = (x, y)
@@ -307,7 +297,7 @@ def _read_stage_position(
 
 
 def _parse_pair(text: str | None) -> tuple[float, float] | None:
-    values = [_number(part) for part in (text or "").split(",")]
+    values = [finite_number(part) for part in (text or "").split(",")]
     if len(values) != 2:
         return None
     x, y = values

@@ -199,15 +199,7 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
     grid = make_grid(blocks, tiles=False)
     check_plane_count(grid, blocks, context.source.uri)
     keys = grid.keys(blocks)
-    level_factors: tuple[float, ...] = (1.0,)
-    selections = [np.ones(len(blocks), np.bool_)]
-    if not context.all_full:
-        factors = measure_factors(blocks)
-        level_factors = choose_level_factors(factors)
-        if level_factors[0] > 1:
-            message = f"{name} has pyramid levels only; the finest is taken as level 0"
-            context.notes.append(Diagnostic("no-full-resolution", message))
-        selections = _select_levels(context, name, blocks, keys, factors, level_factors)
+    level_factors, selections = _find_levels(context, name, blocks, keys)
     if context.tiles:
         # Pyramid levels have no tiles of their own, and their M is arbitrary.
         rows = _drop_distant_m(context, rows.take(selections[0]))
@@ -277,6 +269,20 @@ def _find_corner(blocks: Subblocks, selected: Bools) -> tuple[int, int]:
 
 
 # ---------------------------------------------------------------- which subblocks a level shows
+
+
+def _find_levels(
+    context: FileContext, name: str, blocks: Subblocks, keys: Ints
+) -> tuple[tuple[float, ...], list[Bools]]:
+    """Return the factor of each level, and the mask of the subblocks that it shows."""
+    if context.all_full:
+        return (1.0,), [np.ones(len(blocks), np.bool_)]
+    factors = measure_factors(blocks)
+    level_factors = choose_level_factors(factors)
+    if level_factors[0] > 1:
+        message = f"{name} has pyramid levels only; the finest is taken as level 0"
+        context.notes.append(Diagnostic("no-full-resolution", message))
+    return level_factors, _select_levels(context, name, blocks, keys, factors, level_factors)
 
 
 def _select_levels(

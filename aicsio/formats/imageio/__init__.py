@@ -1,5 +1,10 @@
 """Everyday images and movies, by imagecodecs, pillow, PyAV and imageio. Imports `_io`, `_codecs`.
 
+Each engine is a module: ``imagecodecs_engine``, ``rasters`` and ``pillow_engine`` for pictures,
+``apng`` and ``pillow_engine`` for animations, ``movie_engine`` for movies, ``plugin_engine`` for
+other plug-ins. ``stored_depth`` decides whether pillow would narrow a file, ``cursors`` lets
+threads share a decoder that runs forwards.
+
 Rule kept here: a file is recognised by its first bytes. Only formats without a usable signature
 go by their suffix, and then pillow must take the header too. TIFF and the formats built on it are
 never taken.

@@ -1,5 +1,10 @@
 """Leica LIF and LOF, native or by readlif. Imports `_io`, `_ome` and `records`.
 
+``container`` finds the XML and the memory blocks, ``description`` reads axes and channels,
+``arrays`` and ``layout`` place pixels. ``metadata`` decides on names, colours and times; the
+hardware settings that it consults are read by ``settings``. ``tiles`` places mosaics, ``times``
+fits time stamps, ``readlif_engine`` is the second engine.
+
 Rule kept here: an image that cannot be read is listed without pixels and with a diagnostic; the
 others open. Everything else that the project holds is counted in a diagnostic.
 """

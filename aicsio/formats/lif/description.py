@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import attrs
 import numpy as np
 
-from aicsio._ome.units import UnitFactor, micrometres_per
+from aicsio._ome.units import UnitFactor, finite_number, micrometres_per
 from aicsio._ome.xml import parse_untrusted
 from aicsio.errors import CorruptFileError
 from aicsio.records import DType, Source
@@ -223,8 +223,8 @@ def _parse_axis(description: ET.Element, letter: str) -> Axis:
         step = 0
     if not 0 < size < LARGEST_SIZE or not 0 <= step < LARGEST_OFFSET:
         raise Unreadable(f"{letter} has {size} positions, {step} bytes apart")
-    origin = as_number(description.get("Origin")) or 0.0
-    length = as_number(description.get("Length")) or 0.0
+    origin = finite_number(description.get("Origin")) or 0.0
+    length = finite_number(description.get("Length")) or 0.0
     return Axis(letter, size, step, origin, length, description.get("Unit", ""))
 
 
@@ -325,14 +325,3 @@ def _integer(element: ET.Element, name: str, default: int | None = None) -> int:
         return int(text or "")
     except ValueError as error:
         raise Unreadable(f"{name} of {element.tag} is {text!r}, no whole number") from error
-
-
-def as_number(text: str | None) -> float | None:
-    """Return a finite number, or ``None``."""
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -1,5 +1,7 @@
 """Hardware settings of LAS X and LAS AF: channels, lens and stage of one image.
 
+``metadata`` decides which of these names a channel bears.
+
 Rule kept here: settings describe the scan that made the pixels. The state before a lambda scan
 (``PreLambda...``) is another one.
 
@@ -15,7 +17,8 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
-from aicsio.formats.lif.description import as_number, find_all
+from aicsio._ome.units import finite_number
+from aicsio.formats.lif.description import find_all
 from aicsio.records import Channel, Objective
 
 SETTING_TAGS = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
@@ -87,8 +90,8 @@ def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
         if band is not None:
             dye = band.get("DyeName") or None
             emission = _middle(
-                as_number(band.get("TargetWaveLengthBegin")),
-                as_number(band.get("TargetWaveLengthEnd")),
+                finite_number(band.get("TargetWaveLengthBegin")),
+                finite_number(band.get("TargetWaveLengthEnd")),
             )
         yield Channel(name=dye, fluor=dye, emission=emission, excitation=laser)
 
@@ -102,8 +105,8 @@ def _only_laser(setting: ET.Element) -> float | None:
     # Lines that are off are listed too, with an intensity of 0.
     lines = set()
     for line in _descendants(setting, "LaserLineSetting"):
-        wavelength = as_number(line.get("LaserLine"))
-        if wavelength and (as_number(line.get("IntensityDev")) or 0) > 0:
+        wavelength = finite_number(line.get("LaserLine"))
+        if wavelength and (finite_number(line.get("IntensityDev")) or 0) > 0:
             lines.add(wavelength)
     return lines.pop() if len(lines) == 1 else None
 
@@ -114,8 +117,8 @@ def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
         yield Channel(
             name=info.get("UserDefName") or cube or info.get("ContrastingMethodName") or None,
             fluor=cube,
-            emission=as_number(info.get("EmissionWavelength")) or None,
-            excitation=as_number(info.get("ExcitationWavelength")) or None,
+            emission=finite_number(info.get("EmissionWavelength")) or None,
+            excitation=finite_number(info.get("ExcitationWavelength")) or None,
         )
 
 
@@ -128,8 +131,8 @@ def parse_objective(settings: HardwareSettings) -> Objective | None:
         if setting.get("ObjectiveName") or setting.get("Magnification"):
             return Objective(
                 name=(setting.get("ObjectiveName") or "").strip() or None,
-                magnification=as_number(setting.get("Magnification")),
-                aperture=as_number(setting.get("NumericalAperture")),
+                magnification=finite_number(setting.get("Magnification")),
+                aperture=finite_number(setting.get("NumericalAperture")),
                 immersion=(setting.get("Immersion") or "").strip() or None,
             )
     return settings.filters.objective()
@@ -138,7 +141,7 @@ def parse_objective(settings: HardwareSettings) -> Objective | None:
 def parse_stage_position(settings: HardwareSettings) -> tuple[float, float] | None:
     """Return the stage position x, y of an image in micrometres, in the directions of the image."""
     for setting in settings.scans:
-        x, y = as_number(setting.get("StagePosX")), as_number(setting.get("StagePosY"))
+        x, y = finite_number(setting.get("StagePosX")), finite_number(setting.get("StagePosY"))
         if x is not None and y is not None:
             x, y = to_micrometres(x), to_micrometres(y)
             return turn_to_image(x, y, orientation(setting))
@@ -196,15 +199,15 @@ class FilterSettings:
     def objective(self) -> Objective | None:
         """Return the lens of the turret; magnification and aperture also from its name."""
         name = self._value("CTurret", "Objective")
-        aperture = as_number(self._value("CTurret", "NumericalAperture"))
+        aperture = finite_number(self._value("CTurret", "NumericalAperture"))
         if name is None and aperture is None:
             return None
         # Such as "HCX PL APO CS 63.0x1.40 OIL UV".
         printed = _PRINTED_LENS.search(name or "")
         magnification = immersion = None
         if printed:
-            magnification = as_number(printed[1])
-            aperture = aperture or as_number(printed[2])
+            magnification = finite_number(printed[1])
+            aperture = aperture or finite_number(printed[2])
             immersion = printed[3]
         return Objective(name, magnification, aperture, immersion)
 
@@ -225,7 +228,7 @@ class FilterSettings:
         for record in self._select("CSpectrophotometerUnit", "Wavelength"):
             side = re.search(r"\((left|right)\)\s*$", record.get("Description", ""))
             if record.get("ObjectName") == mirror and side:
-                edges[side[1]] = as_number(record.get("Variant"))
+                edges[side[1]] = finite_number(record.get("Variant"))
         stain = None
         for record in self._select("CSpectrophotometerUnit", "Stain"):
             if record.get("ObjectName") == mirror:
@@ -236,8 +239,8 @@ class FilterSettings:
 
     def stage_position(self) -> tuple[float, float] | None:
         """Return the stage position x, y in micrometres."""
-        x = as_number(self._value("CXYZStage", "XPos"))
-        y = as_number(self._value("CXYZStage", "YPos"))
+        x = finite_number(self._value("CXYZStage", "XPos"))
+        y = finite_number(self._value("CXYZStage", "YPos"))
         if x is None or y is None:
             return None
         return to_micrometres(x), to_micrometres(y)

@@ -10,8 +10,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._ome.units import finite_number
 from aicsio.formats.lif.arrays import choose_block_shape
-from aicsio.formats.lif.description import Axis, as_number, find_spacings
+from aicsio.formats.lif.description import Axis, find_spacings
 from aicsio.formats.lif.layout import LifLayout, StitchedLayout
 from aicsio.formats.lif.settings import orientation, to_micrometres, turn_to_image
 from aicsio.records import Diagnostic, Dims, LazyArray, Tiles
@@ -74,7 +75,7 @@ def _parse_tile(tile: ET.Element, turn: tuple[bool, bool, bool]) -> TileScanPosi
     field_x, field_y = _parse_field(tile, "FieldX"), _parse_field(tile, "FieldY")
     # Fields count along the stage's axes, as positions do.
     column, row = turn_to_image(field_x, field_y, turn)
-    stage_x, stage_y = as_number(tile.get("PosX")), as_number(tile.get("PosY"))
+    stage_x, stage_y = finite_number(tile.get("PosX")), finite_number(tile.get("PosY"))
     if stage_x is None or stage_y is None:
         return TileScanPosition(None, None, int(column), int(row))
     x, y = turn_to_image(to_micrometres(stage_x), to_micrometres(stage_y), turn)
@@ -82,7 +83,7 @@ def _parse_tile(tile: ET.Element, turn: tuple[bool, bool, bool]) -> TileScanPosi
 
 
 def _parse_field(tile: ET.Element, name: str) -> float:
-    field = as_number(tile.get(name)) or 0.0
+    field = finite_number(tile.get(name)) or 0.0
     return max(-FARTHEST_FIELD, min(FARTHEST_FIELD, field))
 
 

@@ -1,1 +1,8 @@
-"""Pixels that are written: streams, pyramids, encoders. Imports `_engine`, `_codecs`, `_dims`."""
+"""Pixels that are written: streams, pyramids, encoders. Imports `_engine`, `_codecs`, `_dims`.
+
+``plan`` decides on planes, segments and levels (``jobs``); ``stream`` reads boxes of pixels
+(``boxes``, ``dask_chunks``), cuts them into ``segments``, encodes and writes them, and feeds
+``pyramid``; ``directories`` and ``tiff`` lay out the file.
+
+Rule kept here: memory is bounded by the boxes in flight, whatever the size of the image.
+"""

@@ -14,7 +14,7 @@ import re
 import attrs
 import numpy as np
 
-from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio._ome.units import finite_number, micrometres_per, seconds_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.contiguous import contiguous, has_more_pages
@@ -87,16 +87,6 @@ def _count(keys: dict[str, str], name: str) -> int:
     if match:
         return max(int(match[0]), 1)
     return 1
-
-
-def _number(keys: dict[str, str], name: str) -> float | None:
-    try:
-        number = float(keys.get(name, ""))
-    except ValueError:
-        return None
-    if math.isfinite(number):
-        return number
-    return None
 
 
 # ---------------------------------------------------------------- planes
@@ -287,7 +277,7 @@ def pixel_size(keys: dict[str, str], tags: PageTags) -> tuple[PixelSize, list[Di
         y_unit = x_unit if "yunit" not in keys else y_unit
     size, notes = size_from_resolution(tags, x_unit, y_unit)
     # ImageJ takes the sign off: stacks from above have a negative spacing.
-    spacing = _number(keys, "spacing")
+    spacing = finite_number(keys.get("spacing"))
     z = positive_float(abs(spacing), z_unit) if spacing is not None and z_unit else None
     return attrs.evolve(size, Z=z), notes
 
@@ -315,7 +305,7 @@ def _time_step(keys: dict[str, str]) -> float | None:
 
 def _calibration_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:
     """Report a calibration of grey values: pixels are returned as they are stored."""
-    function = _number(keys, "cf")
+    function = finite_number(keys.get("cf"))
     # cf: 0 is a straight line, c0 + c1 * value; signed images are stored so, c0 = -32768.
     if function is None or function == _UNCALIBRATED:
         return []
