@@ -14,13 +14,14 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 Pixels: TypeAlias = npt.NDArray[Any]
 
 
 def library(name: str) -> Any:
     """Import a library or one of its modules; skip the test where it is missing."""
+    import pytest  # the benchmarks import this module without it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what other libraries warn of is no fault of ours
         return pytest.importorskip(name, reason="needs pip install '.[test,zarr-judges]'")
