@@ -250,6 +250,9 @@ def test_convert_writes_the_scene_in_focus(run: Run, slide: Path, tmp_path: Path
         (["--pick", "T=1"], lambda: pixels(SLIDE)[1:2]),
         (["--pick", "T=-1", "--pick", "Z=0:2"], lambda: pixels(SLIDE)[1:2, :, :2]),
         (["--pick", "C=1,0", "--pick", "Y=::-2"], lambda: pixels(SLIDE)[:, ::-1, :, ::-2]),
+        (["--pick", "C=GFP"], lambda: pixels(SLIDE)[:, 1:]),
+        (["--pick", "C=GFP,DAPI"], lambda: pixels(SLIDE)[:, ::-1]),
+        (["--pick", "C=0,GFP"], lambda: pixels(SLIDE)),
         (["--order", "CYX", "--pick", "T=0", "--pick", "Z=2"], lambda: pixels(SLIDE)[:1, :, 2:3]),
         (["--compression", "none", "--dtype", "uint32"], lambda: pixels(SLIDE).astype(np.uint32)),
         (["--compression", "zstd", "--compression-level", "1"], lambda: pixels(SLIDE)),
@@ -263,6 +266,21 @@ def test_convert_takes_the_part_that_is_asked_for(
     found = to_numpy(transpose_to(open_image(tmp_path / "out.ome.tiff"), "TCZYX"))
     assert found.dtype == expected().dtype
     np.testing.assert_array_equal(found, expected())
+
+
+def test_a_name_with_a_comma_is_one_channel(run: Run, tmp_path: Path) -> None:
+    names = ("red", "red, far")
+    path = write(TiffSpec((attrs.evolve(SLIDE, channel_names=names),)), tmp_path)
+    code, _, err = run("convert", path, tmp_path / "out.ome.tiff", "--pick", "C=red, far")
+    assert code == 0, err
+    assert open_image(tmp_path / "out.ome.tiff").channel_names == ("red, far",)
+
+
+def test_a_thumbnail_of_a_channel_by_name(run: Run, slide: Path, tmp_path: Path) -> None:
+    for name, pick in (("name.png", "C=GFP"), ("index.png", "C=1")):
+        code, _, err = run("thumbnail", slide, tmp_path / name, "--pick", pick)
+        assert code == 0, err
+    assert (tmp_path / "name.png").read_bytes() == (tmp_path / "index.png").read_bytes()
 
 
 def test_convert_writes_all_scenes(run: Run, slide: Path, tmp_path: Path) -> None:
@@ -304,7 +322,10 @@ def test_convert_replaces_nothing_unless_told(run: Run, slide: Path, tmp_path: P
         (["--scene", "7"], "no scene 7"),
         (["--scene", "nowhere"], "'nowhere' is not a scene"),
         (["--level", "5"], "no level 5"),
-        (["--pick", "T=9"], "out of range"),
+        (["--pick", "T=9"], "--pick T=9 is out of range"),
+        (["--pick", "Z=5:9"], "--pick Z=5:9 selects nothing"),
+        (["--pick", "C=GPF"], "0: 'DAPI', 1: 'GFP'; did you mean 'GFP'?"),
+        (["--order", "ZYX"], "give --pick T=0, or --order T"),
         (["--pick", "Q=0"], "cannot pick from 'Q'"),
         (["--order", "YX"], "would drop"),
         (["--format", "nonsense"], "no format is called 'nonsense'"),

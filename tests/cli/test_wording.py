@@ -10,7 +10,7 @@ import aicsio
 from aicsio.cli.terminal.wording import OPTIONS, speak_options
 from support import ROOT
 
-PYTHON_ONLY = {"legacy", "cli", "testing", "dask_utils.py", "dask_graph.py", "_checks.py"}
+PYTHON_ONLY = {"legacy", "cli", "testing", "dask_utils.py", "dask_graph.py", "_checks", "pipes.py"}
 """Rooms whose messages no command shows."""
 NO_OPTION = re.compile(
     r"takes a handle from open_image|write_scenes takes handles|read into a new array"  # arguments
@@ -106,6 +106,19 @@ def test_no_message_of_the_package_speaks_python_in_a_shell(message: str) -> Non
         ("leave engine= out", "leave --engine out"),
         ("either opens whole: open_image('a b.tif')", "either opens whole: name 'a b.tif' alone"),
         ("call open_image on it again", "run the command again"),
+        (
+            "C=9 is out of range: there are 2 positions of C (0 to 1)",
+            "--pick C=9 is out of range: there are 2 positions of C (0 to 1)",
+        ),
+        ("C=slice(5, 9, None) selects nothing: ", "--pick C=5:9 selects nothing: "),
+        ("Y=slice(600, 700, None) selects nothing: ", "Y=600:700 selects nothing: "),
+        ("Z=slice(None, None, 0) has step 0", "--pick Z=::0 has step 0"),
+        (
+            "'ZYX' would drop 'C', which has 2 positions: pick one with C=0, or keep it: 'CZYX'",
+            "'ZYX' would drop 'C', which has 2 positions: give --pick C=0, or --order CZYX",
+        ),
+        ("time_step=-1.0 is not a", "--time-step -1.0 is not a"),
+        ("pixel_size: X=0.0 is not a", "--pixel-size: X=0.0 is not a"),
         ("no keyword: T=0, C=3 and a==b", "no keyword: T=0, C=3 and a==b"),
     ],
 )

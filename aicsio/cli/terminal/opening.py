@@ -7,7 +7,7 @@ one.
 import argparse
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aicsio.errors import WriteError
@@ -90,7 +90,19 @@ def pick_positions(
     if not picks and order is None:
         return handle
     by_letter = dict(picks)
+    if "C" in by_letter:
+        by_letter["C"] = _join_name(by_letter["C"], handle.channel_names)
     if order is None:
-        kept = [letter for letter in handle.dims if not isinstance(by_letter.get(letter), int)]
+        kept = [
+            letter for letter in handle.dims if not isinstance(by_letter.get(letter), int | str)
+        ]
         order = "".join(kept) or handle.dims.order
     return transpose_to(handle, order, **by_letter)
+
+
+def _join_name(pick: Any, names: Sequence[str]) -> Any:
+    """Return names that the comma parted in one piece, if a channel has the whole as its name."""
+    if isinstance(pick, tuple):
+        whole = ",".join(map(str, pick))
+        return whole if whole in names else pick
+    return pick

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 _PICK = re.compile(r"([A-Z])=(-?\d+(?:,-?\d+)*|-?\d*:-?\d*(?::-?\d*)?)")
+_NAMED_PICK = re.compile(r"C=(.+)", re.DOTALL)
 _SPAN = re.compile(r"(\d*):(\d*)")
 _SIZE = re.compile(r"([ZYX])=(\d*\.?\d+(?:[eE][+-]?\d+)?)")
 _MODULO = re.compile(r"([A-Z])=([TCZ])")
@@ -58,7 +59,7 @@ def add_focus(
         action="append",
         default=[],
         metavar="PICK",
-        help="positions of a dimension: T=0, Z=0:10 or C=0,2; once for each dimension",
+        help="positions of a dimension: T=0, Z=0:10, C=0,2 or C=DAPI; once for each dimension",
     )
 
 
@@ -132,13 +133,14 @@ def json_object(text: str) -> dict[str, object]:
     return value
 
 
-def pick(text: str) -> tuple[str, int | slice | tuple[int, ...]]:
-    """Read ``T=0``, ``Z=0:10:2`` or ``C=0,2``."""
+def pick(text: str) -> tuple[str, int | slice | str | tuple[int | str, ...]]:
+    """Read ``T=0``, ``Z=0:10:2``, ``C=0,2`` or ``C=DAPI,GFP``."""
     match = _PICK.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a pick: write T=0, Z=0:10, Z=::2 or C=0,2"
-        )
+        named = _NAMED_PICK.fullmatch(text)
+        if named is not None:
+            return "C", _names_and_positions(named[1])
+        raise argparse.ArgumentTypeError(f"{text!r} is not a pick: {_advise_pick(text)}")
     letter, positions = match.groups()
     if ":" in positions:
         return letter, _span(positions.split(":"))
@@ -146,6 +148,24 @@ def pick(text: str) -> tuple[str, int | slice | tuple[int, ...]]:
     if len(numbers) == 1:
         return letter, numbers[0]
     return letter, numbers
+
+
+def _names_and_positions(text: str) -> str | tuple[int | str, ...]:
+    """Read ``DAPI``, or ``0,DAPI``; a number is a position."""
+    parts = text.split(",")
+    if len(parts) == 1:
+        return text
+    return tuple(int(part) if re.fullmatch(r"-?\d+", part) else part for part in parts)
+
+
+def _advise_pick(text: str) -> str:
+    """Advise a form that works for what the user seems to want."""
+    letter, equals, value = text.partition("=")
+    if equals and letter.upper() != letter and _PICK.fullmatch(f"{letter.upper()}={value}"):
+        return f"dimensions are capital letters, {letter.upper()}={value}"
+    if re.fullmatch(r"[A-Z]=.*[^\d,:-].*", text, re.DOTALL):
+        return f"only channels have names; write {letter}=0, {letter}=0:10 or {letter}=0,2"
+    return "write T=0, Z=0:10, Z=::2, C=0,2 or C=DAPI"
 
 
 def crop(text: str) -> list[tuple[str, slice]]:

@@ -43,7 +43,7 @@ _SWITCHES = frozenset({"original_metadata", "overwrite"})
 _WORDS = {"None": "none", "True": "yes", "False": "no", "...": ""}
 """Values of Python as values of options."""
 
-_VALUE = r"'[^']*'|\"[^\"]*\"|\{(?:[^{}]|\{[^{}]*\})*\}|\([^()]*\)|\.\.\.|[\w.]*"
+_VALUE = r"'[^']*'|\"[^\"]*\"|\{(?:[^{}]|\{[^{}]*\})*\}|\([^()]*\)|\.\.\.|-?[\w.]*"
 # Not behind a letter or dash ("--dims="), and not a comparison ("a == b").
 _KEYWORD = re.compile(rf"(?<![\w-])({'|'.join(OPTIONS)})=(?!=)({_VALUE})")
 _PICKS = r"((?:[A-Z]=[\d:-]+(?:, )?)+)"
@@ -53,9 +53,31 @@ def _write_picks(match: re.Match[str]) -> str:
     return " ".join(f"--pick {pick}" for pick in match[1].split(", "))
 
 
+def _write_slice(match: re.Match[str]) -> str:
+    """Write ``Z=slice(5, 9, None)`` as ``Z=5:9``."""
+    letter, *bounds = match.groups()
+    parts = ["" if bound == "None" else bound for bound in bounds]
+    return f"{letter}={':'.join(parts).removesuffix(':') or ':'}"
+
+
+def _write_option_name(match: re.Match[str]) -> str:
+    return f"{OPTIONS[match[1]]}: "
+
+
 _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # `info` shows the answers of all formats by itself, for a file that one of them reads.
     (r"\. explain\(\) lists why each declined", ""),
+    # Errors of one option begin with its name.
+    (rf"^({'|'.join(OPTIONS)}): ", _write_option_name),
+    (r"\b([A-Z])=slice\((None|-?\d+), (None|-?\d+), (None|-?\d+)\)", _write_slice),
+    # Spans of Y and X may come from --crop as well.
+    (
+        r"^(?![YX]=\S*:)([A-Z]=[-\d:]+)(?= (?:is out of range|selects nothing|has step 0))",
+        r"--pick \1",
+    ),
+    (r"pick one with ([A-Z]=\d+), or keep it: '(\w+)'", r"give --pick \1, or --order \2"),
+    (r"^C='([^']*)' names the channels", r"--pick C=\1 names the channels"),
+    (r"'#RRGGBBAA', 0xRRGGBBAA or None", "or '#RRGGBBAA'"),
     # A folded array would need a script.
     (r"; or fold into C: open_image\(.*", ""),
     (r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)", _write_picks),

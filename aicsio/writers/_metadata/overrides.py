@@ -122,7 +122,7 @@ def _parse_color(color: ColorValue) -> int | None:
     if isinstance(color, str) and _HEX_COLOR.fullmatch(color):
         return int(color[1:].ljust(8, "f"), 16)  # opaque without an alpha
     raise WriteError(
-        f"channel_colors: {color!r} is none; give '#RRGGBB', '#RRGGBBAA', 0xRRGGBBAA or None"
+        f"channel_colors: {color!r} is no colour; give '#RRGGBB', '#RRGGBBAA', 0xRRGGBBAA or None"
     )
 
 
