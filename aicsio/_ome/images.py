@@ -15,6 +15,7 @@ from aicsio._ome.elements import (
     group_by_name,
     number_of,
     parse_integer,
+    parse_number,
     quantity_of,
     value_of,
     with_texts_as_attributes,
@@ -99,10 +100,8 @@ def _read_pixels(
         order=order,
         sizes=sizes,
         channels=channels,
-        pixel_size=_read_pixel_size(image.values, pixels),
-        # 2003-FC keeps it on Image, as the sizes.
-        time_step=quantity_of(pixels, "TimeIncrement", seconds_per, "s")
-        or quantity_of(image.values, "TimeIncrement", seconds_per, "s"),
+        pixel_size=_read_pixel_size(image, pixels, diagnostics),
+        time_step=_read_time_step(image, pixels, diagnostics),
         acquired=_read_date(image, diagnostics),
         objective=_find_objective(image, references.objectives),
         planes=planes.columns,
@@ -140,14 +139,45 @@ def _read_size(pixels: Element, letter: str, label: str) -> int:
     return size
 
 
-def _read_pixel_size(image: Element, pixels: Element) -> PixelSize:
+def _read_pixel_size(
+    image: _ImageElement, pixels: Element, diagnostics: list[Diagnostic]
+) -> PixelSize:
     sizes: list[float | None] = []
     for letter in "ZYX":
-        size = quantity_of(pixels, f"PhysicalSize{letter}", micrometres_per, MICROMETRE)
+        name = f"PhysicalSize{letter}"
+        size = quantity_of(pixels, name, micrometres_per, MICROMETRE)
         if size is None:  # 2003-FC keeps it on Image, in micrometres
-            size = number_of(image, f"PixelSize{letter}")
+            size = number_of(image.values, f"PixelSize{letter}")
         sizes.append(size if size is not None and size > 0 else None)
+        _report_unusable(pixels, name, f"the pixel size along {letter}", image, diagnostics)
     return PixelSize(*sizes)
+
+
+def _read_time_step(
+    image: _ImageElement, pixels: Element, diagnostics: list[Diagnostic]
+) -> float | None:
+    _report_unusable(pixels, "TimeIncrement", "the time step", image, diagnostics)
+    # 2003-FC keeps it on Image, as the sizes.
+    for element in (pixels, image.values):
+        step = quantity_of(element, "TimeIncrement", seconds_per, "s")
+        if step is not None and step > 0:
+            return step
+    return None
+
+
+def _report_unusable(
+    pixels: Element,
+    name: str,
+    fact: str,
+    image: _ImageElement,
+    diagnostics: list[Diagnostic],
+) -> None:
+    """Report a size that is no number above 0: the schema has the type PositiveFloat."""
+    text = value_of(pixels, name)
+    number = parse_number(text)
+    if text is not None and (number is None or number <= 0):
+        message = f"{name} is {text[:40]!r}, no number above 0: {fact} is unknown"
+        diagnostics.append(Diagnostic("unusable-size", message, image.label))
 
 
 def _read_date(image: _ImageElement, diagnostics: list[Diagnostic]) -> str | None:

@@ -4,8 +4,9 @@ Rule kept here: ``None`` or NaN means that the file does not give the fact. It n
 an empty string.
 """
 
+import math
 from collections.abc import Iterator
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import attrs
 import numpy as np
@@ -52,15 +53,31 @@ def optional_float(value: SupportsFloat | None) -> float | None:
         ) from error
 
 
+def _require_size(size: object, field: Any, value: float | None) -> None:
+    del size
+    # A file with such a size has None, and a diagnostic: a wrong scale spoils every measurement.
+    if value is not None and not 0 < value < math.inf:
+        raise ArgumentTypeError(
+            f"PixelSize: {field.name}={value} is no size: give micrometres above 0, or None if it "
+            "is unknown"
+        )
+
+
 @attrs.frozen
 class PixelSize:
-    """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X."""
+    """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X.
 
-    Z: float | None = attrs.field(default=None, converter=optional_float)
+    Raises
+    ------
+    ArgumentTypeError
+        When a size is no number, or none above 0: negative, 0, infinite or NaN.
+    """
+
+    Z: float | None = attrs.field(default=None, converter=optional_float, validator=_require_size)
     """Distance between sections."""
-    Y: float | None = attrs.field(default=None, converter=optional_float)
+    Y: float | None = attrs.field(default=None, converter=optional_float, validator=_require_size)
     """Height."""
-    X: float | None = attrs.field(default=None, converter=optional_float)
+    X: float | None = attrs.field(default=None, converter=optional_float, validator=_require_size)
     """Width."""
 
     def __iter__(self) -> Iterator[float | None]:

@@ -502,7 +502,7 @@ def test_resolution_tags_say_the_pixel_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [PixelSize(), PixelSize(X=0.5), PixelSize(X=0.5, Y=float("nan")), PixelSize(X=1e30, Y=1e-30)],
+    [PixelSize(), PixelSize(X=0.5), PixelSize(X=1e30, Y=1e-30)],
 )
 def test_resolution_tags_say_nothing_that_is_not_known(size: PixelSize, tmp_path: Path) -> None:
     handle = open_image(np.zeros((4, 5), "u1"), pixel_size=size)

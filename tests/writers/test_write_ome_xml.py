@@ -164,7 +164,7 @@ def test_any_text_leaves_the_file_valid(name: str, fluor: str) -> None:
     ("facts", "told"),
     [
         (
-            {"pixel_size": PixelSize(0.0, -1.0, float("nan"))},
+            {"pixel_size": PixelSize(1e-60, 1e-50, 1e60)},
             ["PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"],
         ),
         ({"pixel_size": PixelSize(X=1e-60)}, ["PhysicalSizeX"]),

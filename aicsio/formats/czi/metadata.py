@@ -94,14 +94,29 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         exposure=tuple(_scaled(value, 1e-9) for value in exposures),
         times=_read_time_offsets(image),
     )
+    notes = _report_sizes(metadata)
     created = _parse_date(_text(metadata, "Information/Document/CreationDate"))
     if facts.acquired is None and created is not None:
         message = (
             f"the file has no date of acquisition; its document was created at {created}, "
             "which may be later"
         )
-        return facts, (Diagnostic("document-date", message),)
-    return facts, ()
+        notes.append(Diagnostic("document-date", message))
+    return facts, tuple(notes)
+
+
+def _report_sizes(metadata: ET.Element) -> list[Diagnostic]:
+    """Report sizes that are no numbers above 0."""
+    notes = []
+    for item in metadata.findall("Scaling/Items/Distance"):
+        text, letter = _text(item, "Value"), item.get("Id", "")
+        if letter in {"X", "Y", "Z"} and text is not None and _positive(text) is None:
+            message = (
+                f"Scaling of {letter} is {text[:40]!r}, no number above 0: "
+                f"the pixel size along {letter} is unknown"
+            )
+            notes.append(Diagnostic("unusable-size", message))
+    return notes
 
 
 # ---------------------------------------------------------------- texts and numbers
@@ -120,7 +135,8 @@ def _positive(text: str | None) -> float | None:
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+    # The product may overflow though both factors are finite.
+    return None if value is None or math.isinf(value * factor) else value * factor
 
 
 def _first(values: Iterable[T | None]) -> T | None:

@@ -196,10 +196,15 @@ def parse_axes(image: ET.Element) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
     """
     axes: dict[int, Axis] = {}
     others: list[tuple[int, Axis]] = []
+    unusable: list[tuple[str, str]] = []
     descriptions = find_all(image, "ImageDescription", "Dimensions", "DimensionDescription")
     for description in descriptions:
         number = _integer(description, "DimID")
         axis = _parse_axis(description, LETTERS.get(number, f"dimension {number}"))
+        length = description.get("Length")
+        # 0 is Leica's "not calibrated", and a negative length is one against the axis.
+        if axis.letter in "ZYX" and axis.size > 1 and length and as_number(length) is None:
+            unusable.append((axis.letter, length))
         if number not in LETTERS:
             others.append((number, axis))
         elif number not in axes:
@@ -211,8 +216,13 @@ def parse_axes(image: ET.Element) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
             others.append((number, axis))
     if not axes and not others:
         raise Unreadable("it has no dimensions")
-    remarks = _keep_other_axes(axes, others)
-    return _sort_by_step(axes), remarks
+    remarks = [*_keep_other_axes(axes, others), *map(_describe_length, unusable)]
+    return _sort_by_step(axes), tuple(remarks)
+
+
+def _describe_length(axis: tuple[str, str]) -> str:
+    letter, length = axis
+    return f"its length along {letter} is {length[:40]!r}: the pixel size is unknown"
 
 
 def _parse_axis(description: ET.Element, letter: str) -> Axis:

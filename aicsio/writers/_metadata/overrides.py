@@ -134,11 +134,10 @@ def _check_size(size: PixelSize | None) -> PixelSize | None:
         checked[letter] = None
         if value is None:
             continue
-        # OME's PhysicalSize is a PositiveFloat: zero, negative numbers, infinity and NaN are no
-        # legal XML.
-        if not (value > 0 and ome_xml.is_float(value)):
+        # OME's PhysicalSize is a PositiveFloat of 32 bits.
+        if not ome_xml.is_float(value):
             raise WriteError(
-                f"pixel_size: {letter}={value!r} is not a positive number of micrometres, nor None"
+                f"pixel_size: {letter}={value!r} micrometres is no 32-bit number, as OME-XML has it"
             )
         checked[letter] = float(value)
     return PixelSize(**checked)
