@@ -5,6 +5,7 @@ Rule kept here: a missing fact is ``None``; unreadable XML is a diagnostic, neve
 Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime

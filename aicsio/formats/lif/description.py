@@ -203,7 +203,7 @@ def parse_axes(image: ET.Element) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
         axis = _parse_axis(description, LETTERS.get(number, f"dimension {number}"))
         length = description.get("Length")
         # 0 is Leica's "not calibrated", and a negative length is one against the axis.
-        if axis.letter in "ZYX" and axis.size > 1 and length and as_number(length) is None:
+        if axis.letter in "ZYX" and axis.size > 1 and length and finite_number(length) is None:
             unusable.append((axis.letter, length))
         if number not in LETTERS:
             others.append((number, axis))
