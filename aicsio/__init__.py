@@ -47,7 +47,13 @@ if TYPE_CHECKING:
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
-    from aicsio.writers import WriteReport, write_ome_tiff, write_scenes
+    from aicsio.writers import (
+        WriteReport,
+        ZarrReport,
+        write_ome_tiff,
+        write_ome_zarr,
+        write_scenes,
+    )
 
 __all__ = [
     "AICSImage",
@@ -78,6 +84,7 @@ __all__ = [
     "UnsupportedFormatError",
     "WriteError",
     "WriteReport",
+    "ZarrReport",
     "dask_utils",
     "explain",
     "imread",
@@ -94,18 +101,21 @@ __all__ = [
     "transpose_to",
     "use_dask",
     "write_ome_tiff",
+    "write_ome_zarr",
     "write_scenes",
 ]
 
 _LATER = {
     "AICSImage": "aicsio.legacy.image",
     "WriteReport": "aicsio.writers",
+    "ZarrReport": "aicsio.writers",
     "imread": "aicsio.legacy.functions",
     "imread_dask": "aicsio.legacy.functions",
     "imwrite": "aicsio.legacy.functions",
     "open_many": "aicsio.joining",
     "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",
+    "write_ome_zarr": "aicsio.writers",
     "write_scenes": "aicsio.writers",
 }
 """Modules of names that are imported when they are first asked for: most scripts need few of them."""

@@ -212,6 +212,20 @@ def list_keys(source: Source, folder: str, *, recursive: bool) -> list[str]:
     return ObjectStoreClient(source).keys(folder, recursive=recursive)
 
 
+def writable_store(source: Source) -> tuple[Any, str]:
+    """Return obstore's store of a bucket, and the key that the URL names in it.
+
+    Raises
+    ------
+    MissingDependencyError
+        When obstore is not installed.
+    SourceError, ArgumentTypeError
+        When the URL or an option is wrong.
+    """
+    config = store_config(source)
+    return _open_store(source, config), config.path
+
+
 class _EmptyRangeError(Exception):
     """The object has no byte in the range (416)."""
 

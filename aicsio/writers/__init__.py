@@ -9,6 +9,17 @@ Formats and readers never import it.
 
 from aicsio.writers._metadata.original_text import original_metadata
 from aicsio.writers.ome_tiff import WriteReport, write_ome_tiff, write_scenes
+from aicsio.writers.ome_zarr import ZarrReport, write_ome_zarr
 from aicsio.writers.options import WriteOptions
+from aicsio.writers.zarr_options import ZarrOptions
 
-__all__ = ["WriteOptions", "WriteReport", "original_metadata", "write_ome_tiff", "write_scenes"]
+__all__ = [
+    "WriteOptions",
+    "WriteReport",
+    "ZarrOptions",
+    "ZarrReport",
+    "original_metadata",
+    "write_ome_tiff",
+    "write_ome_zarr",
+    "write_scenes",
+]

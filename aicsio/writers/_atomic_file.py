@@ -65,6 +65,14 @@ class Output:
             os.lseek(self.fd, offset, os.SEEK_SET)
             return os.write(self.fd, data)
 
+    def read_at(self, offset: int, nbytes: int) -> bytes:
+        """Return bytes that were written."""
+        if hasattr(os, "pread"):
+            return os.pread(self.fd, nbytes, offset)
+        with self._seek_lock:
+            os.lseek(self.fd, offset, os.SEEK_SET)
+            return os.read(self.fd, nbytes)
+
     def reserve(self, nbytes: int) -> None:
         """Reserve space on the disk, so that a disk that is too small refuses before pixels are read.
 

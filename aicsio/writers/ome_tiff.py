@@ -7,22 +7,22 @@ hold is listed in the report.
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, SupportsIndex, Unpack
+from typing import Literal, SupportsIndex, Unpack
 
 import attrs
 
-from aicsio import _engine
 from aicsio._checks import checked
 from aicsio._version import __version__
-from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import Computed, Diagnostic, Dims, DType, ImageHandle, Source, StoredPiece
-from aicsio.steps import select_scene, verb
+from aicsio.errors import WriteError
+from aicsio.records import Diagnostic, Dims, DType, ImageHandle
+from aicsio.steps import verb
 from aicsio.writers import _atomic_file, target_names
 from aicsio.writers._metadata import image_description
 from aicsio.writers._metadata.overrides import parse_overrides
 from aicsio.writers._pixels import directories, plan, stream, tiff
 from aicsio.writers._pixels.jobs import ImageJob
 from aicsio.writers.options import WriteOptions, takes_options
+from aicsio.writers.sources import refuse_own_source, requested_scenes
 
 __all__ = ["WriteReport", "write_ome_tiff", "write_scenes"]
 
@@ -121,7 +121,7 @@ def write_ome_tiff(
     >>> report.dims.order, report.bigtiff, report.not_kept
     ('TCZYX', False, ())
     """
-    return _write(_requested_scenes(handle, scenes), path, options)
+    return _write(requested_scenes(handle, scenes), path, options)
 
 
 @checked
@@ -182,7 +182,7 @@ def _write(
     overrides = parse_overrides(options, scene_count=len(handles))
     jobs = [plan.plan_image(handles, handle, options) for handle in handles]
     for handle in handles:
-        _refuse_own_source(target, handle)
+        refuse_own_source(target, handle)
     described = image_description.describe_images(
         handles, list(map(_planned_image, jobs)), overrides, f"aicsio {__version__}"
     )
@@ -291,55 +291,3 @@ def _classic_limit(
             f"{shown} do not fit into classic TIFF, which ends at 4 GiB: leave out bigtiff=False"
         )
     return limit
-
-
-# ---------------------------------------------------------------- scenes and sources
-
-
-def _requested_scenes(handle: ImageHandle, scenes: Any) -> list[ImageHandle]:
-    """Put each requested scene in focus.
-
-    Raises
-    ------
-    SceneError
-        When a scene does not exist.
-    WriteError
-        When the handle shows something else than a stored scene, which the scenes would not follow.
-    """
-    if scenes is None:
-        return [handle]
-    if isinstance(scenes, str) and scenes != "all":
-        raise ArgumentTypeError(
-            f"scenes={scenes!r}: give a list, such as scenes=[{scenes!r}], or scenes='all'"
-        )
-    if handle.array != handle.level_array(handle.scene_index, 0):
-        raise WriteError(
-            f"scenes={scenes!r} are written as they are stored, but this handle shows "
-            f"{handle.dims} "
-            f"of level {handle.level} of one scene: pass the handle as open_image gave it, or show "
-            "each scene as you want it, as in write_scenes([transpose_to(select_scene(h, i), "
-            "'CYX', T=0, Z=0) for i in (0, 1)], path)"
-        )
-    indices = range(len(handle.scenes)) if isinstance(scenes, str) else scenes
-    return [select_scene(handle, scene) for scene in indices]
-
-
-def _refuse_own_source(target: str, handle: ImageHandle) -> None:
-    """Raise when the target is one of the files that the pixels come from."""
-    if not os.path.exists(target):
-        return
-    # Links and other spellings of a path lead to the same file, so files are compared, not names.
-    sources = {handle.source}
-    for piece in _engine.pieces(handle.array):
-        sources.update(_sources_of(piece))
-    for source in sources:
-        if source.local and os.path.exists(source.uri) and os.path.samefile(source.uri, target):
-            raise WriteError(f"{target!r} is where these pixels come from: write to another path")
-
-
-def _sources_of(piece: StoredPiece) -> list[Source]:
-    if isinstance(piece, Computed):
-        # Functions of engine libraries take their source as an argument: the piece has no field
-        # for it.
-        return [argument for argument in piece.arguments if isinstance(argument, Source)]
-    return [piece.source]

@@ -159,23 +159,44 @@ def takes_options(function: Callable[P, R]) -> Callable[P, R]:
         The same function for callers. ``inspect.signature`` and ``help`` list the options with
         their defaults, so that ``checked`` compares names and types with them.
     """
+    return with_options(function, WriteOptions.__annotations__, DEFAULTS)
+
+
+def with_options(
+    function: Callable[P, R], hints: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> Callable[P, R]:
+    """Do as ``takes_options`` for any table of options.
+
+    Parameters
+    ----------
+    function
+        A writer that takes options by keyword; it is called with all of them.
+    hints
+        Type of each option, by name.
+    defaults
+        Value of each option that the caller leaves out.
+
+    Returns
+    -------
+    Callable
+        The same function for callers.
+    """
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    listed = [_parameter(name, default) for name, default in DEFAULTS.items()]
+    listed = [_parameter(name, default, hints[name]) for name, default in defaults.items()]
 
     @no_type_check  # to beartype's import hook in tests, which would check values before they are converted
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         values = {name: _converted(name, value) for name, value in kwargs.items()}
         _check_workers(values.get("workers"))
-        return function(*args, **cast("Any", {**DEFAULTS, **values}))
+        return function(*args, **cast("Any", {**defaults, **values}))
 
     wrapper.__signature__ = signature.replace(parameters=[*own, *listed])
     return cast("Callable[P, R]", wrapper)
 
 
-def _parameter(name: str, default: object) -> inspect.Parameter:
-    hint = WriteOptions.__annotations__[name]
+def _parameter(name: str, default: object, hint: Any) -> inspect.Parameter:
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)

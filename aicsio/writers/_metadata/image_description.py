@@ -50,6 +50,8 @@ def describe_images(
     planned: Sequence[PlannedImage],
     overrides: MetadataOverrides,
     creator: str,
+    *,
+    lists_planes: bool = True,
 ) -> FileDescription:
     """Write all metadata of some images.
 
@@ -63,6 +65,8 @@ def describe_images(
         Metadata that the caller gives.
     creator
         Name and version of the program that writes.
+    lists_planes
+        Whether the text lists the places of planes in a TIFF; a Zarr has none.
 
     Raises
     ------
@@ -80,6 +84,8 @@ def describe_images(
             level_count=plan.level_count,
             keeps_color_map=plan.keeps_color_map,
         )
+        if not lists_planes:
+            image = attrs.evolve(image, tiff_data=())
         images.append(apply_overrides(image, overrides, index))
         not_kept += without_place
         first_plane += plan.plane_count

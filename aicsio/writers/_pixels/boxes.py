@@ -82,7 +82,7 @@ def box_shape(job: ImageJob) -> tuple[int, ...]:
     shape, itemsize = array.shape, array.dtype.itemsize
     row = array.view.letters.index("Y")
     segment_sizes = (*(1,) * row, grid.height, grid.width, *shape[row + 2 :])
-    block_sizes = _block_sizes(array)
+    block_sizes = costly_block(array)
     sizes = [
         min(length, math.ceil(max(segment, block) / segment) * segment)
         for length, segment, block in zip(shape, segment_sizes, block_sizes, strict=True)
@@ -118,7 +118,7 @@ def _grow_square(sizes: list[int], shape: tuple[int, ...], row: int, most_pixels
             sizes[axis] = min(shape[axis], 2 * sizes[axis])
 
 
-def _block_sizes(array: LazyArray) -> tuple[int, ...]:
+def costly_block(array: LazyArray) -> tuple[int, ...]:
     """Return positions of each axis that one stored block gives.
 
     1 where a window costs only itself.

@@ -24,6 +24,7 @@ from aicsio.writers._pixels.tiff import Pages
 
 Array: TypeAlias = npt.NDArray[Any]
 Write: TypeAlias = Callable[[TilePosition, Array], EncodedSegment | None]
+Carry: TypeAlias = Callable[[TilePosition, Array], None]
 
 MAX_SPARE_BUFFERS = 16
 """Buffers that are kept for tiles to come: two for each of eight threads."""
@@ -42,10 +43,21 @@ class _OpenTile:
 
 
 class Pyramid:
-    """The open tiles of one image. Threads add tiles concurrently."""
+    """The open tiles of one image. Threads add tiles concurrently.
 
-    def __init__(self, levels: Sequence[Pages], pooling: Pooling) -> None:
+    With ``carry``, it makes the levels up to ``top`` of a part of the image, and passes on the
+    quarters of tiles above.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[Pages],
+        pooling: Pooling,
+        top: int | None = None,
+        carry: Carry | None = None,
+    ) -> None:
         self._levels, self._pooling = levels, pooling
+        self._top, self._carry = top, carry
         self._state_type: DType = pooling.state(levels[0].dtype, len(levels) - 1)
         self._open: dict[TilePosition, _OpenTile] = {}
         self._finished: dict[int, list[EncodedSegment]] = collections.defaultdict(list)
@@ -73,7 +85,26 @@ class Pyramid:
         """
         with np.errstate(all="ignore"):  # infinities and NaN go up as they are
             quarter = self._pooling.halve(pixels, self._state_type, scratch)
+        self.add_quarter(position, quarter, box, write, scratch)
+
+    def add_quarter(
+        self, position: TilePosition, quarter: Array, box: int, write: Write, scratch: Scratch
+    ) -> None:
+        """Add the state of a tile at half its size, and complete the tiles above that it completes.
+
+        Parameters
+        ----------
+        position
+            The tile that was halved.
+        quarter
+            Its state, which is copied.
+        box, write, scratch
+            As in ``add_tile``.
+        """
         while position.level + 1 < len(self._levels):
+            if position.level == self._top and self._carry is not None:
+                self._carry(position, quarter)
+                return
             above = TilePosition(
                 position.level + 1, position.plane, position.row // 2, position.column // 2
             )

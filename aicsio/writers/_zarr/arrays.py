@@ -1,0 +1,207 @@
+"""The arrays of a store: shape, chunks, shards, type, and the files that hold their pixels.
+
+Rule kept here: pure functions, no I/O. A *file* is what one key of the store holds: a shard, or a
+chunk where there are no shards. Files are encoded whole, from the pixels of a whole file.
+
+Source of the facts: Zarr v3 core (https://zarr-specs.readthedocs.io/en/latest/v3/core/) and Zarr v2
+(https://zarr-specs.readthedocs.io/en/latest/v2/v2.0.html).
+"""
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.errors import CorruptFileError
+from aicsio.records import DType
+from aicsio.writers._zarr import shards as shard_files
+from aicsio.writers._zarr.codecs import ChunkCodec
+
+Array: TypeAlias = npt.NDArray[Any]
+Parts: TypeAlias = list[bytes | memoryview]
+
+
+@attrs.frozen
+class ArrayPlan:
+    """One array of a store, one level of an image. Travels to other processes."""
+
+    path: str
+    """Path of the array in the store, such as ``"0"`` or ``"labels/nuclei/1"``."""
+    letters: str
+    """Letters of its axes."""
+    shape: tuple[int, ...]
+    """Size of each axis."""
+    chunks: tuple[int, ...]
+    """Size of a chunk, per axis."""
+    shards: tuple[int, ...] | None
+    """Size of a shard, per axis, multiples of the chunk; ``None`` where each chunk is a file."""
+    dtype: DType
+    """Type of the pixels, little-endian."""
+    codec: ChunkCodec
+    """Compression of chunks."""
+    zarr_format: int
+    """2 or 3."""
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """Size of a file, per axis."""
+        return self.shards or self.chunks
+
+    @property
+    def file_counts(self) -> tuple[int, ...]:
+        """Number of files, per axis."""
+        return tuple(
+            -(-size // part) for size, part in zip(self.shape, self.file_shape, strict=True)
+        )
+
+    def key(self, index: tuple[int, ...]) -> str:
+        """Return the key of a file."""
+        numbers = "/".join(map(str, index))
+        # Zarr v2 with the separator "/", which NGFF recommends; Zarr v3 puts "c" in front.
+        return f"{self.path}/{numbers}" if self.zarr_format == 2 else f"{self.path}/c/{numbers}"
+
+    def extent(self, index: tuple[int, ...]) -> tuple[slice, ...]:
+        """Return the pixels of a file, per axis, cut at the edges of the array."""
+        return tuple(
+            slice(number * part, min((number + 1) * part, size))
+            for number, part, size in zip(index, self.file_shape, self.shape, strict=True)
+        )
+
+    # ------------------------------------------------------------ metadata
+
+    def metadata(self) -> dict[str, bytes]:
+        """Return the metadata files of the array, by key."""
+        if self.zarr_format == 2:
+            return {f"{self.path}/.zarray": _as_json(self._v2_metadata())}
+        return {f"{self.path}/zarr.json": _as_json(self._v3_metadata())}
+
+    def _v2_metadata(self) -> dict[str, Any]:
+        return {
+            "zarr_format": 2,
+            "shape": self.shape,
+            "chunks": self.chunks,
+            "dtype": self.dtype.str,
+            "compressor": self.codec.v2_metadata(),
+            "fill_value": _fill_value(self.dtype),
+            "order": "C",
+            "filters": None,
+            "dimension_separator": "/",
+        }
+
+    def _v3_metadata(self) -> dict[str, Any]:
+        codecs = self.codec.v3_metadata()
+        if self.shards is not None:
+            index_codecs = [
+                {"name": "bytes", "configuration": {"endian": "little"}},
+                {"name": "crc32c"},
+            ]
+            settings = {
+                "chunk_shape": self.chunks,
+                "codecs": codecs,
+                "index_codecs": index_codecs,
+                "index_location": "end",
+            }
+            codecs = [{"name": "sharding_indexed", "configuration": settings}]
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": self.shape,
+            "data_type": self.dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": self.file_shape}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": _fill_value(self.dtype),
+            "codecs": codecs,
+            # NGFF 0.5: "the dimension_names of the zarr arrays MUST match the names in axes".
+            "dimension_names": [letter.lower() for letter in self.letters],
+            "attributes": {},
+        }
+
+    # ------------------------------------------------------------ pixels
+
+    def encode_file(self, pixels: Array) -> Parts | None:
+        """Return the parts of a file, to be written one after the other.
+
+        Parameters
+        ----------
+        pixels
+            The pixels of the file, cut at the edges of the array.
+
+        Returns
+        -------
+        list or None
+            ``None`` where all pixels are zero: a key that is missing holds the fill value.
+        """
+        chunks = [self._encode_chunk(part) for part in self._chunks_of(pixels)]
+        if all(chunk is None for chunk in chunks):
+            return None
+        if self.shards is None:
+            return [chunk for chunk in chunks if chunk is not None]
+        return shard_files.join_chunks(chunks)
+
+    def _chunks_of(self, pixels: Array) -> Iterator[Array]:
+        """Cut the pixels of a file into its chunks, in C order; those beyond the edge are empty."""
+        starts = (
+            range(0, size, chunk) for size, chunk in zip(self.file_shape, self.chunks, strict=True)
+        )
+        for corner in itertools.product(*starts):
+            yield pixels[
+                tuple(
+                    slice(start, start + chunk)
+                    for start, chunk in zip(corner, self.chunks, strict=True)
+                )
+            ]
+
+    def _encode_chunk(self, part: Array) -> bytes | memoryview | None:
+        # Most chunks show by their first pixel that they are not empty.
+        if not part.size or (not part.flat[0] and not part.any()):
+            return None
+        if part.shape != self.chunks:
+            # Zarr: chunks at the edge are stored whole; what lies beyond the array is fill.
+            whole = np.zeros(self.chunks, self.dtype)
+            whole[tuple(map(slice, part.shape))] = part
+            part = whole
+        return self.codec.encode(np.ascontiguousarray(part, self.dtype))
+
+    def decode_file(self, data: bytes, index: tuple[int, ...]) -> Array:
+        """Return the pixels of a file, cut at the edges of the array.
+
+        Raises
+        ------
+        CorruptFileError
+            When the index of a shard does not agree with its checksum.
+        """
+        whole = np.zeros(self.file_shape, self.dtype)
+        if self.shards is None:
+            whole[...] = self.codec.decode(data, self.dtype, self.chunks)
+        else:
+            table = shard_files.read_index(data[-self.index_bytes :])
+            if table is None:
+                raise CorruptFileError(f"{self.key(index)}: the index of the shard is damaged")
+            for (offset, nbytes), part in zip(table.tolist(), self._chunks_of(whole), strict=True):
+                if offset != shard_files.MISSING:
+                    chunk = data[offset : offset + nbytes]
+                    part[...] = self.codec.decode(chunk, self.dtype, self.chunks)
+        return whole[tuple(slice(0, part.stop - part.start) for part in self.extent(index))]
+
+    @property
+    def index_bytes(self) -> int:
+        """Length of the index of a shard."""
+        counts = (s // c for s, c in zip(self.file_shape, self.chunks, strict=True))
+        return shard_files.index_bytes(math.prod(counts))
+
+
+def _fill_value(dtype: DType) -> Any:
+    if dtype.kind == "b":
+        return False
+    if dtype.kind == "c":
+        return [0.0, 0.0]
+    return 0.0 if dtype.kind == "f" else 0
+
+
+def _as_json(document: object) -> bytes:
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()

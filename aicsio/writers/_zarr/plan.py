@@ -1,0 +1,219 @@
+"""The plan of an image in a store: its axes, the arrays of its levels, how they are made.
+
+Rule kept here: no I/O. What OME-Zarr cannot hold raises here, before a store is touched, with a
+call that works.
+
+Source of the facts: https://ngff.openmicroscopy.org/0.5/ ("axes" metadata: at most one time and one
+channel axis, then two or three of space, in this order).
+"""
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from aicsio._dims import views
+from aicsio.errors import DimensionError, WriteError
+from aicsio.records import Diagnostic, DType, ImageHandle, LazyArray
+from aicsio.writers._pixels import tiff
+from aicsio.writers._pixels.downsampling import size_at
+from aicsio.writers._pixels.tiff import Pages
+from aicsio.writers._zarr import chunking
+from aicsio.writers._zarr.arrays import ArrayPlan
+from aicsio.writers._zarr.codecs import choose_codec
+from aicsio.writers.zarr_options import ZarrOptions
+
+AXES = "TCZYX"
+"""Letters that OME-Zarr has, in its order."""
+_TYPES = "biufc"
+
+
+@attrs.frozen
+class ImagePlan:
+    """One image of a store, or one image of labels. Travels to other processes."""
+
+    path: str
+    """Path of its group; empty for the root of the store."""
+    array: LazyArray
+    """Pixels, with the axes of the store."""
+    levels: tuple[ArrayPlan, ...]
+    """Arrays, full resolution first."""
+    tile: tuple[int, int]
+    """Height and width of the tiles of which smaller levels are made: whole files."""
+    pooling: str
+    """Key of ``POOLINGS``."""
+
+    def pages(self) -> tuple[Pages, ...]:
+        """Return the planes of each level, cut into tiles, for the pyramid."""
+        count = int(np.prod(self.array.shape[:-2]))
+        pages = []
+        for level in self.levels:
+            height, width = level.shape[-2:]
+            grid = tiff.tiles(height, width, self.tile)
+            pages.append(Pages(count, height, width, 1, level.dtype, grid))
+        return tuple(pages)
+
+
+def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePlan:
+    """Decide how an image is stored.
+
+    Parameters
+    ----------
+    handle
+        The image.
+    path
+        Path of its group.
+    options
+        All options.
+
+    Raises
+    ------
+    DimensionError
+        When the image has dimensions that OME-Zarr lacks, or no pixels.
+    WriteError
+        When the options contradict each other.
+    """
+    array = in_store_order(handle)
+    dtype = _stored_type(array.dtype, options["dtype"])
+    dims = array.dims
+    chunk = chunking.chunk_shape(options["chunks"], dims)
+    shard = chunking.shard_shape(_shards(options), chunk, dims, dtype.itemsize)
+    height, width = dims["Y", "X"]
+    count = chunking.level_count(options["levels"], height, width, (chunk[-2], chunk[-1]))
+    codec = choose_codec(options["compression"], options["compression_level"], dtype)
+    levels = []
+    for level in range(count):
+        shape = (*array.shape[:-2], size_at(level, height), size_at(level, width))
+        chunks, shards = chunking.cut_to(shape, chunk, shard)
+        name = f"{path}/{level}".lstrip("/")
+        zarr_format = 2 if options["version"] == "0.4" else 3
+        levels.append(ArrayPlan(name, dims.order, shape, chunks, shards, dtype, codec, zarr_format))
+    file_height, file_width = (shard or chunk)[-2:]
+    tile = chunking.tile_side(file_height), chunking.tile_side(file_width)
+    return ImagePlan(path, array, tuple(levels), tile, _pooling(handle, options, dtype))
+
+
+def plan_labels(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePlan:
+    """Decide how an image of labels is stored: integers that are never mixed.
+
+    Raises
+    ------
+    DimensionError, WriteError
+        As by ``plan_image``; WriteError when the pixels are no integers.
+    """
+    if handle.dtype.kind not in "biu":
+        raise WriteError(
+            f"{path}: labels are integers, these pixels are {handle.dtype.name}: convert them"
+        )
+    downsample = "nearest" if options["downsample"] == "nearest" else "mode"
+    own: Any = {**options, "downsample": downsample, "dtype": None}
+    for name in ("chunks", "shards"):
+        own[name] = _for_axes(own[name], handle)
+    return plan_image(handle, path, own)
+
+
+def _for_axes(sizes: Any, handle: ImageHandle) -> Any:
+    """Leave out sizes along axes that the labels lack."""
+    if isinstance(sizes, str | int) or sizes is None:
+        return sizes
+    letters = in_store_order(handle).dims.order
+    if hasattr(sizes, "items"):
+        return {letter: size for letter, size in sizes.items() if letter.upper() in letters}
+    return "auto" if len(sizes) != len(letters) else sizes
+
+
+# ---------------------------------------------------------------- axes
+
+
+def in_store_order(handle: ImageHandle) -> LazyArray:
+    """Show the pixels with the axes of OME-Zarr; samples of a pixel become channels.
+
+    Raises
+    ------
+    DimensionError
+        When the image has dimensions that OME-Zarr lacks, or no pixels.
+    """
+    dims = handle.dims
+    unknown = [letter for letter, size in dims.items() if letter not in "TCZYXS" and size != 1]
+    if unknown:
+        order = "".join(letter for letter in dims if letter in "TCZYXS")
+        picks = ", ".join(f"{letter}=0" for letter in unknown)
+        raise DimensionError(
+            f"OME-Zarr has no {', '.join(unknown)}: this image has {dims}. Pick a position: "
+            f"transpose_to(handle, {order!r}, {picks})"
+        )
+    if not handle.size:
+        raise DimensionError(f"there are no pixels to write: {dims}")
+    if has_samples(handle):
+        return _samples_as_channels(handle)
+    letters = [letter for letter in AXES if letter in dims or letter in "YX"]
+    return views.transpose(handle.array, "".join(letters), {})
+
+
+def has_samples(handle: ImageHandle) -> bool:
+    """Whether a pixel has several samples, which the store keeps as channels."""
+    return handle.dims.get("S", 1) > 1
+
+
+def _samples_as_channels(handle: ImageHandle) -> LazyArray:
+    dims = handle.dims
+    if dims.get("C", 1) > 1:
+        raise DimensionError(
+            f"OME-Zarr keeps samples as channels, and this image has both: {dims}. Pick a channel: "
+            f"transpose_to(handle, {dims.order.replace('C', '')!r}, C=0)"
+        )
+    letters = "".join(x for x in "TSZYX" if x in dims or x in "YX")
+    array = views.transpose(handle.array, letters, {"C": 0} if "C" in dims else {})
+    view = attrs.evolve(array.view, letters=letters.replace("S", "C"))
+    return attrs.evolve(array, view=view)
+
+
+def losses(handle: ImageHandle) -> tuple[Diagnostic, ...]:
+    """Report what the arrays of a store cannot hold as the image has it."""
+    if not has_samples(handle):
+        return ()
+    message = f"the {handle.dims['S']} samples of a pixel as colours: they are channels"
+    return (Diagnostic("not-kept", message, handle.scene.name),)
+
+
+# ---------------------------------------------------------------- types and options
+
+
+def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
+    name = dtype.name if requested is None else requested
+    try:
+        target = np.dtype(name)
+    except TypeError as error:
+        raise WriteError(f"{requested!r} is no type of numpy: give one such as uint16") from error
+    if target.kind not in _TYPES or target.itemsize > 16 or target.name.endswith("longdouble"):
+        raise WriteError(f"Zarr has no {target.name} pixels: convert them with dtype='float64'")
+    if {"f": "fc", "c": "c"}.get(dtype.kind, target.kind).find(target.kind) < 0:
+        raise WriteError(
+            f"{dtype.name} pixels do not become {target.name} without a choice of rounding: "
+            "convert the array yourself and open it with open_image"
+        )
+    return target.newbyteorder("<")
+
+
+def _shards(options: ZarrOptions) -> Any:
+    if options["version"] == "0.5":
+        return options["shards"]
+    if options["shards"] not in {"auto", None}:
+        raise WriteError(
+            f"shards={options['shards']!r}: version 0.4 is Zarr v2, which has none: leave them "
+            "out, or write version='0.5'"
+        )
+    return None
+
+
+def _pooling(handle: ImageHandle, options: ZarrOptions, dtype: DType) -> str:
+    name = options["downsample"]
+    indexed = handle.scene.color_map is not None
+    if name == "auto":
+        return "mode" if indexed or dtype.kind == "b" else "mean"
+    if indexed and name == "mean":
+        raise WriteError(
+            "downsample='mean': these pixels are indices of colours, which have no mean: choose "
+            "'mode' or 'nearest'"
+        )
+    return name

@@ -1,0 +1,92 @@
+"""Where a store goes: a folder, one archive, or the objects of a server. Imports `_io`."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from aicsio.errors import WriteError
+from aicsio.records import ImageHandle
+from aicsio.writers import _atomic_file
+from aicsio.writers._zarr.stream import JournaledTarget
+from aicsio.writers._zarr.targets import folder
+from aicsio.writers.sources import sources_of
+from aicsio.writers.zarr_options import ZarrOptions
+
+ARCHIVE_SUFFIXES = (".zip", ".ozx")
+
+
+@runtime_checkable
+class OpenTarget(JournaledTarget, Protocol):
+    """A store that is being filled, and what a report shows of it."""
+
+    name: str
+    """Absolute path, or the URL without secrets."""
+    nbytes: int
+    """Bytes that were put."""
+
+
+@contextlib.contextmanager
+def open_target(
+    target: str | os.PathLike[str],
+    fingerprint: str,
+    provisional: Mapping[str, bytes],
+    handles: Sequence[ImageHandle],
+    options: ZarrOptions,
+) -> Iterator[OpenTarget]:
+    """Lend a store to fill; it is complete, under its name, when the block ends without an error.
+
+    Parameters
+    ----------
+    target
+        Path or URL.
+    fingerprint
+        Identifies source and options.
+    provisional
+        The documents of the store, at least as long as the final ones.
+    handles
+        Images that are written, which must not come from the target itself.
+    options
+        All options.
+
+    Raises
+    ------
+    WriteError
+        When the target is taken, or is where the pixels come from.
+    """
+    name = os.fsdecode(target)
+    overwrite, sync = options["overwrite"], options["sync"]
+    lent: Any
+    if "://" in name:
+        from aicsio.writers._zarr.targets import remote
+
+        lent = remote.filling(name, options["storage_options"], fingerprint, overwrite=overwrite)
+    elif name.lower().endswith(ARCHIVE_SUFFIXES):
+        from aicsio.writers._zarr.targets import archive
+
+        path = _atomic_file.check_target(name, overwrite=overwrite)
+        _refuse_own_store(path, handles)
+        lent = archive.filling(
+            path, provisional, options["version"], overwrite=overwrite, sync=sync
+        )
+    else:
+        path = folder.check_target(name, overwrite=overwrite)
+        _refuse_own_store(path, handles)
+        lent = folder.filling(
+            path, fingerprint, overwrite=overwrite, resume=options["resume"], sync=sync
+        )
+    with lent as store:
+        yield store
+
+
+def _refuse_own_store(target: str, handles: Sequence[ImageHandle]) -> None:
+    """Raise when pixels come from the target, or from files in it."""
+    if not os.path.exists(target):
+        return
+    for handle in handles:
+        for source in sources_of(handle):
+            path = os.path.realpath(source.uri)
+            if source.local and (path == target or path.startswith(target + os.sep)):
+                raise WriteError(
+                    f"{target!r} is where these pixels come from: write to another path"
+                )

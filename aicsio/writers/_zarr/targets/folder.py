@@ -1,0 +1,295 @@
+"""A store in a folder, which takes its name when it is whole.
+
+Rule kept here: files go to a hidden folder beside the target, ``.NAME.part``: the store, and a
+journal of its finished units. When the store is whole, it changes places with what had the name, in
+one step of the file system where it has one. A killed process leaves the hidden folder, and the
+same call goes on with it. Whoever writes holds a lock on it.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from typing import NoReturn
+
+from aicsio.errors import WriteError
+from aicsio.writers._zarr import journal
+from aicsio.writers._zarr.arrays import Parts
+from aicsio.writers._zarr.targets.swapping import exchange, take_name
+
+if sys.platform != "win32":
+    import fcntl
+
+_MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+"""Files by which a folder shows that it is a Zarr store."""
+_LONGEST_NAME = 200
+"""Characters of a name that are repeated in the hidden one: file systems allow 255 bytes."""
+
+
+class FolderTarget:
+    """The hidden folder of one writing. Threads put files concurrently."""
+
+    def __init__(self, folder: str, target: str, log: "journal.UnitJournal") -> None:
+        self.name = target
+        self.store = os.path.join(folder, "store")
+        self.journal: journal.UnitJournal | None = log
+        self._folders: set[str] = set()
+        self._stored = _list_files(self.store)
+        self._lock = threading.Lock()
+        self.nbytes = sum(self._stored.values())
+
+    def put(self, key: str, parts: Parts, /) -> None:
+        """Write a file under a temporary name, then give it its own: it is whole or missing."""
+        path = os.path.join(self.store, *key.split("/"))
+        try:
+            self._make_folder(os.path.dirname(path))
+            write_whole(path, parts)
+        except OSError as error:
+            _refuse(self.name, error)
+        with self._lock:
+            self.nbytes += sum(map(len, parts)) - self._stored.get(key, 0)
+
+    def has(self, key: str, /) -> bool:
+        """Whether an earlier run has stored the file."""
+        return key in self._stored
+
+    def get(self, key: str, /) -> bytes | None:
+        """Return the bytes of a file; ``None`` for a missing one."""
+        try:
+            with open(os.path.join(self.store, *key.split("/")), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+
+
+def write_whole(path: str, parts: Parts) -> None:
+    """Write a file that appears under its name when it is whole."""
+    temporary = f"{path}.{secrets.token_hex(4)}.part"
+    fd = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
+    try:
+        with open(fd, "wb", buffering=0) as file:
+            for part in _gathered(parts):
+                remaining = memoryview(part)
+                while remaining:
+                    remaining = remaining[file.write(remaining) :]
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _gathered(parts: Parts) -> Parts:
+    """Join small parts, so that a file of many chunks is not many small writes."""
+    if len(parts) > 1 and sum(map(len, parts)) < 1 << 20:
+        return [b"".join(parts)]
+    return parts
+
+
+def _list_files(store: str) -> dict[str, int]:
+    """Return the sizes of the files that an earlier run left whole, by key."""
+    sizes = {}
+    for folder, _, names in os.walk(store):
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(".part"):
+                os.unlink(path)  # a killed process was writing it
+                continue
+            key = os.path.relpath(path, store).replace(os.sep, "/")
+            sizes[key] = os.path.getsize(path)
+    return sizes
+
+
+def check_target(path: str, *, overwrite: bool) -> str:
+    """Return the absolute path that will be written.
+
+    Raises
+    ------
+    WriteError
+        When the name is none, or in a folder that does not exist; when it is taken and
+        ``overwrite`` is false, or by something that is no Zarr store.
+    """
+    name = path.rstrip("/" + os.sep)
+    if not name:
+        raise WriteError(f"cannot write to {path!r}: give a name, such as 'image.ome.zarr'")
+    try:
+        target = os.path.realpath(os.path.expanduser(name))
+        exists = os.path.lexists(target)
+    except (OSError, ValueError) as error:
+        raise WriteError(f"cannot write {path!r}: {error}") from error
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise WriteError(f"cannot write {path!r}: there is no folder {folder!r}; make it first")
+    _restore_old(target)
+    if not exists:
+        return target
+    if not overwrite:
+        raise WriteError(
+            f"{path!r} exists: pass overwrite=True to replace it, or give another path"
+        )
+    # Deleting is for stores alone: a mistyped name must not cost a folder of data.
+    if not os.path.isdir(target) or not is_store(target):
+        raise WriteError(
+            f"{path!r} exists and is no Zarr store: it is not replaced; give another path"
+        )
+    return target
+
+
+def is_store(folder: str) -> bool:
+    """Whether a folder is a Zarr store, or empty."""
+    names = os.listdir(folder)
+    return not names or any(mark in names for mark in _MARKS)
+
+
+def hidden_folder(target: str) -> str:
+    """Return the path of the hidden folder of a target."""
+    folder, name = os.path.split(target)
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
+    return os.path.join(folder, f".{name}.part")
+
+
+@contextlib.contextmanager
+def filling(
+    target: str, fingerprint: str, *, overwrite: bool, resume: bool, sync: bool
+) -> Iterator[FolderTarget]:
+    """Lend a store to fill, which takes the name ``target`` when the block ends without an error.
+
+    Parameters
+    ----------
+    target
+        As ``check_target`` returned it.
+    fingerprint
+        Identifies source and options: unfinished work with the same fingerprint is taken over.
+    overwrite
+        Whether a store that has the name by then is replaced.
+    resume
+        Whether unfinished work may be taken over.
+    sync
+        Whether to wait for the disk before the store takes its name.
+
+    Raises
+    ------
+    WriteError
+        When another process writes the same target, or the disk refuses.
+    """
+    hidden = hidden_folder(target)
+    try:
+        os.makedirs(hidden, exist_ok=True)
+        lock = _lock(hidden, target)
+    except OSError as error:
+        _refuse(target, error)
+    try:
+        log_folder = os.path.join(hidden, "journal")
+        if not resume or journal.fingerprint_of(log_folder) != fingerprint:
+            _remove(log_folder)
+            _remove(os.path.join(hidden, "store"))
+        log = journal.UnitJournal(log_folder, fingerprint)
+        os.makedirs(os.path.join(hidden, "store"), exist_ok=True)
+        try:
+            yield FolderTarget(hidden, target, log)
+        except BaseException:
+            # Finished units are kept for the next call; without any there is nothing to keep.
+            if log.is_empty():
+                _remove(hidden)
+            raise
+        if sync:
+            _sync_tree(hidden)
+        _finish(hidden, target, overwrite=overwrite)
+        if sync:
+            _sync(os.path.dirname(target))
+    finally:
+        os.close(lock)
+
+
+def _finish(hidden: str, target: str, *, overwrite: bool) -> None:
+    """Give the store its name. From here on the journal counts for nothing."""
+    store = os.path.join(hidden, "store")
+    journal.forget(os.path.join(hidden, "journal"))
+    try:
+        if os.path.lexists(target) and overwrite:
+            exchange(store, target, os.path.join(hidden, "old"))
+        else:
+            take_name(store, target)
+    except FileExistsError as error:
+        raise WriteError(
+            f"{target!r} appeared while it was being written, and is as it was: pass "
+            "overwrite=True to replace it"
+        ) from error
+    except OSError as error:
+        _refuse(target, error)
+    _remove(hidden)
+
+
+def _restore_old(target: str) -> None:
+    """Give an old store its name back, if a process was killed between two renames."""
+    old = os.path.join(hidden_folder(target), "old")
+    if os.path.isdir(old) and not os.path.lexists(target):
+        os.rename(old, target)
+
+
+def _lock(hidden: str, target: str) -> int:
+    """Lock the hidden folder until the descriptor is closed.
+
+    Raises
+    ------
+    WriteError
+        When another process has it.
+    """
+    fd = os.open(os.path.join(hidden, "lock"), os.O_RDWR | os.O_CREAT, 0o666)
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in {errno.EWOULDBLOCK, errno.EAGAIN}:
+                return fd  # a file system without locks
+            os.close(fd)
+            raise WriteError(
+                f"{target!r} is being written by another process: wait for it, or give another path"
+            ) from error
+    return fd
+
+
+def _remove(path: str) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _sync_tree(folder: str) -> None:
+    """Wait until all files of a folder are on the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            _sync(os.path.join(parent, name))
+        _sync(parent)
+
+
+def _sync(path: str) -> None:
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # Some network file systems refuse to sync a folder; its files are on the disk.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}:
+            raise
+    finally:
+        os.close(fd)
+
+
+def _refuse(target: str, error: OSError) -> NoReturn:
+    reason = error.strerror or str(error)
+    raise WriteError(
+        f"cannot write {target!r}: {reason}. The previous store is as it was"
+    ) from error

@@ -1,0 +1,111 @@
+"""From tiles of planes to files: tiles of one place wait until all planes of their files are there.
+
+Rule kept here: a file is encoded and put once, by the thread that brings its last plane.
+"""
+
+import itertools
+import threading
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.writers._pixels.jobs import Box, TilePosition
+from aicsio.writers._zarr.arrays import ArrayPlan, Parts
+from aicsio.writers._zarr.plan import ImagePlan
+
+Array: TypeAlias = npt.NDArray[Any]
+_Place: TypeAlias = tuple[int, tuple[int, ...], int, int]
+
+
+@runtime_checkable
+class StoreTarget(Protocol):
+    """A store that is being filled. Threads call it concurrently."""
+
+    def put(self, key: str, parts: Parts, /) -> None:
+        """Store the value of a key: all of its bytes or none."""
+
+    def has(self, key: str, /) -> bool:
+        """Whether an earlier, interrupted run has stored the key whole."""
+
+    def get(self, key: str, /) -> bytes | None:
+        """Return the value of a key that was put; ``None`` for a missing key."""
+
+
+@attrs.define
+class _GatheredTile:
+    """A tile of some planes. Not a record: threads fill it."""
+
+    pixels: Array
+    """(planes of a file along each axis, rows, columns)."""
+    missing: int
+    """Planes to come."""
+
+
+class TileFiles:
+    """The files of one image. Threads put pixels concurrently."""
+
+    def __init__(self, plan: ImagePlan, target: StoreTarget) -> None:
+        self._plan, self._target = plan, target
+        self._open: dict[_Place, _GatheredTile] = {}
+        self._lock = threading.Lock()
+
+    def put_box(self, pixels: Array, box: Box) -> None:
+        """Store the files of full resolution that a box holds.
+
+        Parameters
+        ----------
+        pixels
+            Pixels of the box.
+        box
+            Their place: whole files, cut at the edges of the image.
+        """
+        self._put_files(self._plan.levels[0], pixels, box.start)
+
+    def put_tile(self, position: TilePosition, pixels: Array) -> None:
+        """Add one plane of a tile of a smaller level, (rows, columns, 1)."""
+        level = self._plan.levels[position.level]
+        planes = np.unravel_index(position.plane, level.shape[:-2])
+        files = level.file_shape[:-2]
+        group = tuple(int(p) // size for p, size in zip(planes, files, strict=True))
+        within = tuple(int(p) % size for p, size in zip(planes, files, strict=True))
+        place = (position.level, group, position.row, position.column)
+        with self._lock:
+            tile = self._open.get(place)
+            if tile is None:
+                tile = self._open[place] = _open_tile(level, group, pixels)
+        # Planes do not overlap, so threads copy without the lock.
+        tile.pixels[within] = pixels[..., 0]
+        with self._lock:
+            tile.missing -= 1
+            if tile.missing:
+                return
+            del self._open[place]
+        corner = (position.row * self._plan.tile[0], position.column * self._plan.tile[1])
+        first = tuple(number * size for number, size in zip(group, files, strict=True))
+        self._put_files(level, tile.pixels, (*first, *corner))
+
+    def _put_files(self, level: ArrayPlan, pixels: Array, start: tuple[int, ...]) -> None:
+        """Encode and store the files that some pixels hold, from ``start`` on."""
+        files = level.file_shape
+        ranges = (
+            range(first // size, -(-(first + length) // size))
+            for first, length, size in zip(start, pixels.shape, files, strict=True)
+        )
+        for index in itertools.product(*ranges):
+            key = level.key(index)
+            if self._target.has(key):
+                continue
+            extent = zip(level.extent(index), start, strict=True)
+            window = tuple(slice(part.start - first, part.stop - first) for part, first in extent)
+            parts = level.encode_file(pixels[window])
+            if parts is not None:
+                self._target.put(key, parts)
+
+
+def _open_tile(level: ArrayPlan, group: tuple[int, ...], pixels: Array) -> _GatheredTile:
+    index = (*group, *(0,) * 2)
+    shape = tuple(part.stop - part.start for part in level.extent(index)[:-2])
+    whole = np.empty((*shape, *pixels.shape[:2]), level.dtype)
+    return _GatheredTile(whole, int(np.prod(shape)))
