@@ -32,7 +32,7 @@ class OtherFormat:
 
 
 # Each call runs in a plain installation, or with the extra that its function names.
-_ARRAY_CALL = "to_dask(handle).to_zarr({path!r}) writes the pixels alone"
+_ZARR_CALL = "write_ome_zarr(handle, {path!r}) writes it"
 _PICTURE_CALL = (
     "imageio.v3.imwrite({path!r}, to_numpy(transpose_to(handle, 'YX', ...))) writes one plane"
 )
@@ -43,7 +43,8 @@ _NUMPY_CALL = "numpy.save({path!r}, to_numpy(handle)) writes the pixels alone"
 _NETCDF_CALL = "to_xarray(handle).to_netcdf({path!r}) writes pixels and coordinates"
 
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
-    ("a Zarr, which is a folder", _ARRAY_CALL, "zarr n5"),
+    ("an OME-Zarr", _ZARR_CALL, "zarr ozx"),
+    ("an N5, which is a folder", "", "n5"),
     (
         "a picture",
         _PICTURE_CALL,

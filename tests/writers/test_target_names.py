@@ -22,9 +22,9 @@ def test_a_name_that_promises_nothing_else_is_free(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "noun", "tiff_name"),
     [
-        ("a.zarr", "a Zarr, which is a folder", "a.ome.tiff"),
-        ("a.ome.zarr/", "a Zarr, which is a folder", "a.ome.tiff"),
-        ("d.x/a.ZARR", "a Zarr, which is a folder", "d.x/a.ome.tiff"),
+        ("a.zarr", "an OME-Zarr", "a.ome.tiff"),
+        ("a.ome.zarr/", "an OME-Zarr", "a.ome.tiff"),
+        ("d.x/a.ZARR", "an OME-Zarr", "d.x/a.ome.tiff"),
         ("a.ome.zarr.zip", "an archive or table", "a.ome.tiff"),
         ("a.tif.gz", "an archive or table", "a.ome.tiff"),
         ("a.PNG", "a picture", "a.ome.tiff"),

@@ -36,7 +36,7 @@ class JournaledTarget(StoreTarget, Protocol):
 
 
 @attrs.define
-class _Task:
+class _BoxTask:
     """A box to process. Not a record: it holds the work of its unit."""
 
     image: "ImageWork"
@@ -59,7 +59,7 @@ class ImageWork:
         itemsize = plan.array.dtype.itemsize
         self.box_bytes = itemsize * math.prod(map(min, self._cutting.box, self._cutting.shape))
 
-    def tasks(self, scratch: _codecs.Scratch) -> Iterator[_Task | int]:
+    def tasks(self, scratch: _codecs.Scratch) -> Iterator[_BoxTask | int]:
         """Yield the boxes to process, and the bytes of units that are finished already."""
         log, itemsize = self._target.journal, self.plan.array.dtype.itemsize
         for unit in self._cutting.units():
@@ -70,7 +70,7 @@ class ImageWork:
                 continue
             work = UnitWork(self.plan, unit, self._target)
             for box in unit.boxes:
-                yield _Task(self, work, box, math.prod(box.shape) * itemsize)
+                yield _BoxTask(self, work, box, math.prod(box.shape) * itemsize)
 
     def finish(self, work: UnitWork, scratch: _codecs.Scratch) -> None:
         """Enter a unit that is whole into the journal, and pass on what goes up from it."""
@@ -151,7 +151,7 @@ class _Threads:
                 for future in waiting:
                     future.cancel()
 
-    def _process(self, task: _Task | int) -> int:
+    def _process(self, task: _BoxTask | int) -> int:
         if isinstance(task, int):
             return task
         scratch = self._scratch()

@@ -84,7 +84,7 @@ def _window(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> Window | None:
     if not finite.size:
         return None
     if dtype.kind == "b":
-        return Window(0, 1, 0, 1)
+        return Window(0.0, 1.0, 0.0, 1.0)
     if dtype.kind == "f":
         finite = finite.astype(np.float64)
     start, end = map(float, np.percentile(finite, _PERCENTILES))
