@@ -13,6 +13,7 @@ from typing import Any, Literal, SupportsIndex, Unpack, cast, overload
 import attrs
 
 from aicsio._checks import checked
+from aicsio._ome.ngff import ContrastWindow
 from aicsio._version import __version__
 from aicsio.arrays.tokens import token
 from aicsio.errors import ArgumentTypeError, WriteError
@@ -219,7 +220,7 @@ def _write(
     )
 
 
-def _paths(count: int, plate: multiscales.Plate | None) -> list[str]:
+def _paths(count: int, plate: multiscales.PlateWells | None) -> list[str]:
     """Return the group of each image: wells of a plate, the root, or numbers."""
     if plate is not None:
         by_image = plate.image_paths()
@@ -312,7 +313,7 @@ def _contents(
     plans: Sequence[ImagePlan],
     labels: dict[str, ImagePlan],
     described: image_description.FileDescription,
-    plate: multiscales.Plate | None,
+    plate: multiscales.PlateWells | None,
     options: ZarrOptions,
 ) -> StoreContents:
     """Put together all that the documents show; contrast windows are placeholders."""
@@ -331,7 +332,7 @@ def _contents(
     return StoreContents(options["version"], name, tuple(images), tuple(own), plate, described.text)
 
 
-_WIDEST = multiscales.Window(*(-1.2345678901234567e-300,) * 4)
+_WIDEST = ContrastWindow(*(-1.2345678901234567e-300,) * 4)
 """A window whose numbers have as many digits as any: archives keep the space for the true one."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._ome.ngff import ContrastWindow
 from aicsio.writers._zarr.arrays import ArrayPlan
-from aicsio.writers._zarr.multiscales import Window
 from aicsio.writers._zarr.plan import ImagePlan
 from aicsio.writers._zarr.tile_files import StoreTarget
 
@@ -22,8 +22,8 @@ _PERCENTILES = (0.1, 99.9)
 """Few hot or dead pixels do not decide."""
 
 
-def channel_windows(plan: ImagePlan, target: StoreTarget) -> list[Window | None]:
-    """Return a window for each channel; ``None`` where no pixel is a finite number."""
+def channel_windows(plan: ImagePlan, target: StoreTarget) -> list[ContrastWindow]:
+    """Return a window for each channel."""
     smallest = plan.levels[-1]
     count = smallest.shape[smallest.letters.index("C")] if "C" in smallest.letters else 1
     return [_window(_sample(smallest, channel, target), smallest.dtype) for channel in range(count)]
@@ -77,14 +77,12 @@ def _middle(count: int) -> range:
     return range(first, min(count, first + int(FILES**0.5)))
 
 
-def _window(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> Window | None:
+def _window(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> ContrastWindow:
     if dtype.kind == "c":
         pixels = np.abs(pixels)
     finite = pixels[np.isfinite(pixels)] if dtype.kind in "fc" else pixels
-    if not finite.size:
-        return None
-    if dtype.kind == "b":
-        return Window(0.0, 1.0, 0.0, 1.0)
+    if not finite.size or dtype.kind == "b":
+        return ContrastWindow.of_type(dtype)
     if dtype.kind == "f":
         finite = finite.astype(np.float64)
     start, end = map(float, np.percentile(finite, _PERCENTILES))
@@ -95,4 +93,4 @@ def _window(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> Window | None:
     else:
         low, high = float(finite.min()), float(finite.max())
     # A flat picture still has a range that a viewer can draw.
-    return Window(low, high, start, end if end > start else start + 1)
+    return ContrastWindow(low, high, start, end if end > start else start + 1)

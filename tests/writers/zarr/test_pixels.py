@@ -76,10 +76,11 @@ def test_any_sizes_give_the_pixels_and_their_means(
     sizes = {letter: draw(st.integers(1, 90 if letter in "YX" else 4)) for letter in letters}
     chunk = {letter: draw(st.integers(1, 40 if letter in "YX" else 3)) for letter in letters}
     shard = {letter: size * draw(st.integers(1, 3)) for letter, size in chunk.items()}
+    version: Any = draw(st.sampled_from(["0.4", "0.5"]))
+    shards: Any = draw(st.sampled_from(["auto", None, shard])) if version == "0.5" else "auto"
     most = max((max(sizes["Y"], sizes["X"]) - 1).bit_length(), 0) + 1
     pixels = image(tuple(sizes.values()), draw(st.sampled_from(["uint8", "int16", "uint32"])))
     shuffled = "".join(draw(st.permutations(letters)))
-    version = draw(st.sampled_from(["0.4", "0.5"]))
     with pytest.MonkeyPatch.context() as patch:
         # Small boxes and units, so that small images have many of them.
         patch.setattr(parts, "BOX_BYTES", draw(st.sampled_from([1 << 9, 1 << 22])))
@@ -91,7 +92,7 @@ def test_any_sizes_give_the_pixels_and_their_means(
             tmp_path_factory.mktemp("sizes") / "a.zarr",
             version=version,
             chunks=chunk,
-            shards=draw(st.sampled_from(["auto", None, shard])) if version == "0.5" else "auto",
+            shards=shards,
             levels=draw(st.integers(1, min(4, most))),
             workers=draw(st.integers(1, 3)),
         )
