@@ -25,6 +25,7 @@ from aicsio import (
     Source,
     Step,
     WriteReport,
+    ZarrReport,
     dask_utils,
     explain,
     imread,
@@ -40,6 +41,7 @@ from aicsio import (
     transpose_to,
     use_dask,
     write_ome_tiff,
+    write_ome_zarr,
     write_scenes,
 )
 
@@ -124,6 +126,10 @@ assert_type(write_ome_tiff(handle, "out.ome.tiff").not_kept, tuple[Diagnostic, .
 assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes="all"), WriteReport)
 assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes=[0, "A1"]), WriteReport)
 assert_type(write_scenes([handle, handle], "out.ome.tiff", compression=None), WriteReport)
+assert_type(write_ome_zarr(handle, "out.ome.zarr", chunks={"Z": 8}, shards=None), ZarrReport)
+assert_type(write_ome_zarr([handle, handle], Path("out.ome.zarr"), plate=["A1", "A2"]), ZarrReport)
+assert_type(write_ome_zarr("out.ome.zarr", overwrite=True), Step[ZarrReport])
+assert_type(pipe("plate.czi", open_image, write_ome_zarr("out.ome.zarr")), ZarrReport)
 
 # ---------------------------------------------------------------- verbs, the handle left out
 
