@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from aicsio._io import pool
+from aicsio._io import missing, pool
 from aicsio._io.requests import (
     TIMEOUT,
     RemoteInfo,
@@ -68,6 +68,11 @@ def file_system(source: Source) -> tuple[Any, str]:
     import fsspec
 
     url = requested_url(source)
+    known = [*fsspec.available_protocols(), *fsspec.registry]
+    for link in split_chain(url):
+        scheme, separator, _ = link.partition("://")
+        if separator and scheme not in known:
+            raise SourceError(f"cannot read {source.uri!r}: {missing.advise_scheme(scheme, known)}")
     options = client_options(source)
     for link in split_chain(url)[1:]:
         name = link.partition("://")[0]
@@ -76,9 +81,14 @@ def file_system(source: Source) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
-        missing = getattr(error.__cause__, "name", None) or error.name
-        package = "'aicsio[remote]'" if missing in {None, *REMOTE_EXTRA} else missing
-        raise MissingDependencyError(f"{source.uri!r}: {error}. pip install {package}") from error
+        module = getattr(error.__cause__, "name", None) or error.name
+        package = "'aicsio[remote]'"
+        if module is not None and module not in REMOTE_EXTRA:
+            package = missing.package_of(module.partition(".")[0])
+        raise MissingDependencyError(
+            f"{source.uri!r}: the file system needs a package that is not installed: "
+            f"pip install {package}"
+        ) from error
     except Exception as error:  # noqa: BLE001
         # fsspec and its file systems raise whatever an option makes their constructors raise.
         reason = hide_secrets(describe_error(error))

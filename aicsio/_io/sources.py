@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
-from aicsio._io import pool, remote, urls
+from aicsio._io import missing, pool, remote, urls
 from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -182,13 +182,16 @@ def _from_file_object(file: Any) -> Source:
 
 
 def _from_path(name: str, *, folders: bool = False) -> Source:
+    if not name:
+        raise SourceNotFoundError("the path is empty: give the name of a file")
     path = name
     try:
         # abspath asks for the working folder, which may be gone.
         path = os.path.abspath(os.path.expanduser(name))
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceNotFoundError(f"there is no file {path!r}") from error
+        advice = missing.advise_path(name, path)
+        raise SourceNotFoundError(f"there is no file {path!r}{advice}") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot look at {path!r}: {error}") from error
     if stat.S_ISDIR(status.st_mode):

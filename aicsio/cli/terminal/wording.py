@@ -78,6 +78,10 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"pick one with ([A-Z]=\d+), or keep it: '(\w+)'", r"give --pick \1, or --order \2"),
     (r"^C='([^']*)' names the channels", r"--pick C=\1 names the channels"),
     (r"'#RRGGBBAA', 0xRRGGBBAA or None", "or '#RRGGBBAA'"),
+    (
+        r"; open_many\(.*\) opens the files of a pattern as one image",
+        "; convert reads a pattern of files, in quotes",
+    ),
     # A folded array would need a script.
     (r"; or fold into C: open_image\(.*", ""),
     (r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)", _write_picks),
