@@ -239,7 +239,7 @@ def _unsupported(source: Source, head: bytes, declined: Sequence[str]) -> Aicsio
             names = os.listdir(source.uri)
         except OSError as error:
             return SourceError(f"cannot list {source.uri!r}: {error.strerror}")
-        name = signatures.describe_folder(source.uri, names)
+        name = signatures.describe_folder(names)
         if name is None:
             return folder_error(source.uri)
         return UnsupportedFormatError(f"no format opens {source.uri!r}: {name}")

@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs import compression, czi, images, raw, resampling, tiff
+from aicsio._codecs import compression, czi, images, raw, resampling, tiff, zarr
 from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
 from aicsio._codecs.raw import HEADERS, as_strided, check_reach
+from aicsio._codecs.zarr import pack_codecs
 from aicsio.records import Codec
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "find_subblock_payload",
     "has_library",
     "imagecodecs",
+    "pack_codecs",
 ]
 
 CodecFunction: TypeAlias = Callable[..., Data]
@@ -73,6 +75,23 @@ CODECS: Mapping[str, CodecFunction] = {
     "ycbcr": tiff.convert_ycbcr,
     "zstd": compression.ToPixels("zstd_decode"),
     "zstd1": czi.decode_zstd1,
+    "zarr-blosc": zarr.decode_blosc,
+    "zarr-bz2": zarr.Decompressor("bz2_decode"),
+    "zarr-checksum": zarr.check_sum,
+    "zarr-convert": zarr.convert_type,
+    "zarr-delta": zarr.undo_delta,
+    "zarr-gzip": zarr.Decompressor("gzip_decode"),
+    "zarr-lz4": zarr.Decompressor("lz4_decode", header=True),
+    "zarr-lzma": zarr.Decompressor("lzma_decode"),
+    "zarr-packbits": zarr.unpack_booleans,
+    "zarr-scale": zarr.undo_scale,
+    "zarr-shard": lambda data, target, **options: zarr.decode_shard(
+        decode, data, target, **options
+    ),
+    "zarr-shuffle": zarr.undo_shuffle,
+    "zarr-transpose": zarr.transpose_chunk,
+    "zarr-zlib": zarr.Decompressor("zlib_decode"),
+    "zarr-zstd": zarr.Decompressor("zstd_decode"),
 }
 """By the name that ``records.Codec`` holds. Names are part of pickles: add, do not rename."""
 

@@ -12,15 +12,15 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from aicsio import _codecs
-from aicsio._engine import strided
+from aicsio._engine import keyed, strided
+from aicsio._engine.placements import Array, Placement, Todo, Worker, check_inside, is_remote
 from aicsio._io import readers
 from aicsio.errors import AicsioError, CorruptFileError
 from aicsio.records import (
@@ -28,16 +28,14 @@ from aicsio.records import (
     Computed,
     Encoded,
     HeaderRef,
-    LazyArray,
+    Keyed,
     Nested,
     Piece,
     Source,
     Strided,
 )
 
-Array: TypeAlias = npt.NDArray[Any]
 Fetched: TypeAlias = dict[tuple[Source, readers.Span], readers.Buffer]
-P = TypeVar("P", Strided, Encoded, Computed, Nested)
 
 NEAR = 4096
 """Local ranges closer than this share one call: a ``preadv`` of 64 bytes takes 0.61 us, one of 4096
@@ -49,34 +47,6 @@ FEW = 4
 """Samples of a pixel, at most."""
 MOST_PARTS = 256
 """Ranges that one call fetches; the system allows 1024 (``IOV_MAX``)."""
-
-
-@attrs.define
-class Placement(Generic[P]):
-    """A piece, and where its pixels go. Not a record: it lives for one read."""
-
-    piece: P
-    """The piece to read."""
-    target: tuple[slice, ...]
-    """Part of the block's share of the output, or of its window, that the piece fills."""
-    taken: tuple[slice, ...] | None
-    """Positions of the decoded array that fill it; ``None`` for the piece's own selection."""
-
-
-@attrs.define
-class Worker:
-    """Buffers and readers of one thread while it does its share of a plan."""
-
-    scratch: _codecs.Scratch
-    """Its buffers."""
-    reader_of: Callable[[Source], readers.Reader]
-    """Lends a reader until the next one is requested."""
-    read_array: Callable[[LazyArray], Array]
-    """Reads the array of a ``Nested`` piece."""
-
-
-Todo: TypeAlias = Sequence[tuple[Placement[P], Array]]
-"""Placements, and the memory that each fills."""
 
 
 def place(todo: Todo[Any], worker: Worker) -> None:
@@ -96,10 +66,16 @@ def place(todo: Todo[Any], worker: Worker) -> None:
     SourceError
         When bytes cannot be read.
     """
+    has_keys = False
     for placement, _ in todo:
         piece = placement.piece
-        if isinstance(piece, Strided | Encoded) and piece.header is not None:
-            placement.piece = resolve_header(piece, piece.header, worker)
+        if isinstance(piece, Strided | Encoded):
+            if piece.header is not None:
+                placement.piece = resolve_header(piece, piece.header, worker)
+        elif isinstance(piece, Keyed):
+            has_keys = True
+    if has_keys:
+        todo = _resolve_keys(todo)
     # Remote bytes of the whole batch come first, by few requests; local ones are read piece by piece.
     fetched = _fetch_remote([placement.piece for placement, _ in todo], worker)
     # Runs of one kind, not all of a kind: the order of pieces decides which pixels stay on top.
@@ -146,7 +122,7 @@ def resolve_header(
             piece.selection,
         )
     kind = _codecs.HEADERS[header.kind]
-    _check_inside(piece.source, header.offset, kind.nbytes)
+    check_inside(piece.source, header.offset, kind.nbytes)
     head = worker.reader_of(piece.source).read(header.offset, kind.nbytes)
     try:
         start, nbytes = kind.find(head)
@@ -160,13 +136,6 @@ def resolve_header(
     return attrs.evolve(piece, offset=offset, header=None)
 
 
-def is_remote(piece: Piece) -> bool:
-    """Whether the bytes of a piece come over a network."""
-    if not isinstance(piece, Strided | Encoded):
-        return False
-    return not piece.source.local and piece.source.content is None
-
-
 def _fetch_remote(pieces: Sequence[Piece], worker: Worker) -> Fetched:
     """Fetch the spans of all remote pieces, one request list per source."""
     spans_of: dict[Source, list[readers.Span]] = {}
@@ -176,20 +145,11 @@ def _fetch_remote(pieces: Sequence[Piece], worker: Worker) -> Fetched:
     fetched: Fetched = {}
     for source, ranges in spans_of.items():
         for offset, nbytes in ranges:
-            _check_inside(source, offset, nbytes)
+            check_inside(source, offset, nbytes)
         buffers = worker.reader_of(source).read_spans(ranges)
         for span, buffer in zip(ranges, buffers, strict=True):
             fetched[source, span] = buffer
     return fetched
-
-
-def _check_inside(source: Source, offset: int, nbytes: int) -> None:
-    if offset < 0 or nbytes < 0 or (source.size is not None and offset + nbytes > source.size):
-        raise CorruptFileError.at(
-            source.uri,
-            offset,
-            f"expected {nbytes} bytes of pixels, but the file ends at {source.size}",
-        )
 
 
 # ---------------------------------------------------------------- raw pixels
@@ -250,7 +210,7 @@ def _place_strided(todo: Todo[Strided], worker: Worker, fetched: Fetched) -> Non
         same = not swap or piece.dtype.newbyteorder("=") == dest.dtype
         plan = strided.plan_reads(piece)
         for low, index in plan.each():
-            _check_inside(piece.source, low, plan.nbytes)
+            check_inside(piece.source, low, plan.nbytes)
             part = dest[index] if plan.loops else dest
             raw: Any = fetched.get((piece.source, (low, plan.nbytes))) if fetched else None
             if raw is None and same and plan.dense and part.flags.c_contiguous:
@@ -304,7 +264,7 @@ def _neighbours(todo: Todo[Encoded]) -> Iterator[list[tuple[Placement[Encoded], 
     """Cut a sequence of compressed pieces where they are far from each other in the file."""
     group: list[tuple[Placement[Encoded], Array]] = []
     for placement, dest in todo:
-        _check_inside(placement.piece.source, placement.piece.offset, placement.piece.nbytes)
+        check_inside(placement.piece.source, placement.piece.offset, placement.piece.nbytes)
         if group and not _follows(placement.piece, group[-1][0].piece, group[0][0].piece):
             yield group
             group = []
@@ -364,6 +324,50 @@ def _taken(placement: Placement[Any]) -> tuple[slice, ...]:
     return tuple(map(slice, selection.source_start, stops))
 
 
+# ---------------------------------------------------------------- chunks of a store
+
+
+def _resolve_keys(todo: Todo[Any]) -> Todo[Any]:
+    """Replace chunks that lie at a known place by pieces there; fill those that are missing.
+
+    Compressed chunks that are values of their own stay, since they are read whole.
+    """
+    resolved: list[tuple[Placement[Any], Array]] = []
+    for placement, dest in todo:
+        piece = placement.piece
+        if isinstance(piece, Keyed):
+            # Strides take the selection of the piece, not the positions that a step takes.
+            is_raw = not piece.codecs and placement.taken is None and piece.source.local
+            if piece.shard is not None:
+                found = keyed.resolve_entry(piece, piece.shard, raw=placement.taken is None)
+            elif is_raw or not piece.source.folder:
+                found = keyed.resolve_value(piece, raw=placement.taken is None)
+            else:
+                resolved.append((placement, dest))
+                continue
+            if found is None:
+                keyed.fill(piece, dest)
+                continue
+            placement.piece = found
+        resolved.append((placement, dest))
+    return resolved
+
+
+def _place_keyed(todo: Todo[Keyed], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001
+    # Remote values are requested together, local ones read one after the other to save memory.
+    step = len(todo) if not todo[0][0].piece.source.local else 1
+    for start in range(0, len(todo), step):
+        part = todo[start : start + step]
+        values = keyed.read_chunks([placement.piece for placement, _ in part])
+        for (placement, dest), value in zip(part, values, strict=True):
+            if value is None:
+                keyed.fill(placement.piece, dest)
+                continue
+            encoded = keyed.as_encoded(placement.piece, value)
+            found = Placement(encoded, placement.target, placement.taken)
+            _decode(found, dest, value, worker.scratch)
+
+
 # ---------------------------------------------------------------- pixels that come as arrays
 
 
@@ -391,5 +395,6 @@ PLACE: Mapping[type, Callable[[Todo[Any], Worker, Fetched], None]] = {
     Encoded: _place_encoded,
     Computed: _place_computed,
     Nested: _place_nested,
+    Keyed: _place_keyed,
 }
 """The function that places each kind of piece."""

@@ -13,7 +13,7 @@ import attrs
 
 from aicsio._dims import views
 from aicsio._engine import strided
-from aicsio._engine.placing import Placement
+from aicsio._engine.placements import Placement
 from aicsio.records import LazyArray, Nested, Piece, StoredPiece, Strided
 
 

@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from aicsio import _codecs
 from aicsio._engine import in_memory, memory
-from aicsio._engine.placing import Placement, Worker, is_remote, place
+from aicsio._engine.placements import Placement, Worker, is_remote
+from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
-from aicsio.records import Encoded, LazyArray, Piece, Strided
+from aicsio.records import Encoded, Keyed, LazyArray, Piece, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -160,7 +161,7 @@ def _worker_count(
         return requested
     if not remote:
         return min(MOST_WORKERS, os.cpu_count() or 1)
-    many = isinstance(sample, Strided | Encoded) and readers.serves_many(sample.source)
+    many = isinstance(sample, Strided | Encoded | Keyed) and readers.serves_many(sample.source)
     return REMOTE_WORKERS if many else 1
 
 

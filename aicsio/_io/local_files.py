@@ -41,7 +41,7 @@ class LocalReader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._fd, status = _open_descriptor(source.uri)
+        self._fd, status = open_descriptor(source.uri)
         if not _matches(source, status):
             os.close(self._fd)
             raise changed_error(source)
@@ -154,7 +154,7 @@ def _truncated_error(source: Source, offset: int) -> SourceChangedError:
     )
 
 
-def _open_descriptor(path: str) -> tuple[int, os.stat_result]:
+def open_descriptor(path: str) -> tuple[int, os.stat_result]:
     """Open a regular file; return its descriptor and status.
 
     Raises
@@ -183,7 +183,7 @@ class WatchedFile(io.FileIO):
 
     def __init__(self, source: Source) -> None:
         # Through an opener the file keeps its path as ``name``, by which libraries guess formats.
-        super().__init__(source.uri, "rb", opener=lambda path, _: _open_descriptor(path)[0])
+        super().__init__(source.uri, "rb", opener=lambda path, _: open_descriptor(path)[0])
         self._source = source
 
     def readinto(self, buffer: Any, /) -> int:
@@ -205,4 +205,4 @@ class WatchedFile(io.FileIO):
 
 def open_local(source: Source) -> BinaryIO:
     """Open a regular file as a file object."""
-    return open(source.uri, "rb", opener=lambda path, _: _open_descriptor(path)[0])
+    return open(source.uri, "rb", opener=lambda path, _: open_descriptor(path)[0])

@@ -10,6 +10,8 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from aicsio._io import missing, pool, remote, urls
 from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
@@ -45,6 +47,8 @@ def identify(
             return _from_path(where, folders=folders)
         if where.startswith(("file://", "local://")):
             return _from_path(urls.path_of_file_url(where), folders=folders)
+        if folders and urls.names_folder(where):
+            return _folder_url(where, storage_options or {})
         return _from_url(where, storage_options or {})
     if isinstance(where, Source):
         return where
@@ -204,7 +208,22 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
     return Source(path, size=status.st_size, fingerprint=str(status.st_mtime_ns))
 
 
+def _folder_url(url: str, storage_options: Mapping[str, Any]) -> Source:
+    """Return a folder behind a URL. No request shows that it is there; its first file will."""
+    source = _unseen(url.rstrip("/"), storage_options)
+    return attrs.evolve(source, folder=True)
+
+
 def _from_url(url: str, storage_options: Mapping[str, Any]) -> Source:
+    source, reader = remote.first_look(_unseen(url, storage_options))
+    if reader is not None:
+        # The caller goes on reading with the bytes that came with the first answer.
+        pool.offer(("reader", source), reader)
+    return source
+
+
+def _unseen(url: str, storage_options: Mapping[str, Any]) -> Source:
+    """Make the source of a URL that was not requested yet."""
     options = dict(storage_options)
     public = urls.public_url(url)
     if public != url:
@@ -215,8 +234,4 @@ def _from_url(url: str, storage_options: Mapping[str, Any]) -> Source:
         raise ArgumentTypeError(
             f"storage_options must be JSON values, so that handles travel: {error}"
         ) from error
-    source, reader = remote.first_look(Source(public, storage_options=encoded, local=False))
-    if reader is not None:
-        # The caller goes on reading with the bytes that came with the first answer.
-        pool.offer(("reader", source), reader)
-    return source
+    return Source(public, storage_options=encoded, local=False)

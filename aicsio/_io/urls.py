@@ -37,6 +37,21 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
+def names_folder(url: str) -> bool:
+    """Whether a URL is that of a Zarr store, or of a folder in one.
+
+    Servers answer a folder with a page or an error, so its name must decide: a part of its path
+    ends in ``.zarr``, and it is no archive.
+    """
+    if len(split_chain(url)) > 1:
+        return False
+    path = url.partition("?")[0].partition("#")[0]
+    names = path.lower().rstrip("/").split("/")[3:]
+    return any(name.endswith(".zarr") for name in names) and not names[-1].endswith(
+        (".zip", ".ozx")
+    )
+
+
 def split_chain(url: str) -> list[str]:
     """Split a chain of fsspec, ``zip://member::https://host/archive.zip``, into its links."""
     return _CHAIN.split(url)

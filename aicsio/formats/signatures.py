@@ -9,8 +9,6 @@ check; the specifications of DICOM (PS3.10, 7.1), FITS, NIfTI-1, NRRD, MRC2014, 
 documentation of OpenSlide for whole-slide formats; the header files of PicoQuant and Becker & Hickl.
 """
 
-import json
-import os
 import re
 from collections.abc import Sequence
 
@@ -316,32 +314,28 @@ def _sentence(noun: str, advice: str) -> str:
     return f"it is {noun}: {advice or BIO_FORMATS}"
 
 
-def describe_folder(path: str, names: Sequence[str]) -> str | None:
+def describe_folder(names: Sequence[str]) -> str | None:
     """Name the format of a folder that aicsio does not open.
 
     Parameters
     ----------
-    path
-        Path of the folder.
     names
         Names of the files and folders in it.
 
     Returns
     -------
     str or None
-        A clause such as ``"it is an OME-Zarr image: ..."``; ``None`` for a folder of files.
+        A clause such as ``"it is an N5 container: ..."``; ``None`` for a folder of files.
 
     Examples
     --------
     >>> from aicsio.formats.signatures import describe_folder
-    >>> describe_folder("plate.zarr", [".zgroup", "0"])
-    'it is a Zarr group (version 2): the package zarr reads it'
+    >>> describe_folder(["attributes.json", "0"])
+    'it is an N5 container: the package zarr (version 2) reads it'
     """
     present = set(names)
     for marker, noun, advice in _FOLDERS:
         if marker in present:
-            if marker in {".zattrs", "zarr.json"}:
-                return _sentence(_kind_of_zarr(os.path.join(path, marker), noun), advice)
             return _sentence(noun, advice)
     lowered = [name.lower() for name in names]
     for suffix, noun, advice in _FOLDER_SUFFIXES:
@@ -354,13 +348,7 @@ ZARR_MARKERS = frozenset(
     {"zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata", "attributes.json"}
 )
 """Files of a folder that is one image, not a folder of images."""
-_ZARR_ADVICE = "the package zarr reads it"
 _FOLDERS = (
-    ("zarr.json", "a Zarr of version 3", _ZARR_ADVICE),
-    (".zattrs", "a Zarr group (version 2)", _ZARR_ADVICE),
-    (".zgroup", "a Zarr group (version 2)", _ZARR_ADVICE),
-    (".zarray", "a Zarr array (version 2)", _ZARR_ADVICE),
-    (".zmetadata", "a Zarr group (version 2)", _ZARR_ADVICE),
     ("attributes.json", "an N5 container", "the package zarr (version 2) reads it"),
     ("Slidedat.ini", "a 3DHISTECH MIRAX slide", "OpenSlide reads its .mrxs file"),
     ("Index.idx.xml", "a PerkinElmer Operetta plate", ""),
@@ -374,27 +362,3 @@ _FOLDER_SUFFIXES = (
     (".ets", "the pixels of an Olympus VSI slide", "open its .vsi file with Bio-Formats"),
     (".dcm", "a folder of DICOM files", "the package pydicom reads them"),
 )
-
-
-def _kind_of_zarr(marker: str, noun: str) -> str:
-    """Look for the metadata of NGFF in the attributes of a Zarr."""
-    try:
-        with open(marker, "rb") as file:
-            attributes = json.loads(file.read(1 << 20))
-    except (OSError, ValueError):
-        return noun
-    if not isinstance(attributes, dict):
-        return noun
-    attributes = attributes.get("attributes", attributes)
-    if not isinstance(attributes, dict):
-        return noun
-    # NGFF 0.4 has these keys at the top of .zattrs, NGFF 0.5 below "ome".
-    ome = attributes.get("ome")
-    keys = set(attributes) | (set(ome) if isinstance(ome, dict) else set())
-    if "plate" in keys:
-        return "an OME-Zarr plate (NGFF)"
-    if "multiscales" in keys:
-        return "an OME-Zarr image (NGFF)"
-    if ome is not None or "omero" in keys:
-        return "an OME-Zarr (NGFF)"
-    return noun

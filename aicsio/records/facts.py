@@ -86,6 +86,40 @@ class PixelSize:
 
 
 @attrs.frozen
+class Origin:
+    """Position of the centre of the first pixel, in micrometres; ``None`` if the file lacks it."""
+
+    Z: float | None = attrs.field(default=None, converter=optional_float)
+    """Along Z."""
+    Y: float | None = attrs.field(default=None, converter=optional_float)
+    """Along Y."""
+    X: float | None = attrs.field(default=None, converter=optional_float)
+    """Along X."""
+
+    def __iter__(self) -> Iterator[float | None]:
+        return iter((self.Z, self.Y, self.X))
+
+
+@attrs.frozen
+class Well:
+    """The well of a plate in which a scene was taken."""
+
+    row: str
+    """Name of the row, such as ``"B"``."""
+    column: str
+    """Name of the column, such as ``"3"``."""
+    field: int = 0
+    """Number of the field of view within the well, from 0."""
+    plate: str | None = None
+    """Name of the plate; ``None`` if the file has none."""
+
+    @property
+    def name(self) -> str:
+        """Row and column, such as ``"B3"``."""
+        return f"{self.row}{self.column}"
+
+
+@attrs.frozen
 class Channel:
     """Metadata of one channel."""
 
@@ -103,6 +137,8 @@ class Channel:
     """Samples of one pixel: 3 for RGB, 4 for RGBA."""
     quantity: str | None = None
     """Measured quantity with its unit, such as ``"Lifetime (s)"``; ``None`` if the file names none."""
+    window: tuple[float, float] | None = None
+    """Pixel values that are shown as black and as the full colour; ``None`` if the file has none."""
 
 
 @attrs.frozen

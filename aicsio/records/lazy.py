@@ -16,7 +16,7 @@ import numpy.typing as npt
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
 from aicsio.records.dims import Dims
-from aicsio.records.pieces import Computed, DType, Encoded, Selection, Strided
+from aicsio.records.pieces import Computed, DType, Encoded, Keyed, Selection, Strided
 
 Pick: TypeAlias = int | range | tuple[int, ...]
 
@@ -38,7 +38,7 @@ class Nested:
         return self.array.dtype
 
 
-StoredPiece: TypeAlias = Strided | Encoded | Computed
+StoredPiece: TypeAlias = Strided | Encoded | Computed | Keyed
 """A piece that lies in a source, as against one that nests another array."""
 Piece: TypeAlias = StoredPiece | Nested
 

@@ -116,3 +116,46 @@ class Computed:
     """Type of the array that the function returns."""
     selection: Selection
     """The wanted part, and where it goes."""
+
+
+@attrs.frozen
+class ShardIndex:
+    """Where a shard of a Zarr array keeps the table of its inner chunks.
+
+    The table is read at fetch time, once a plan: opening an array of 10 000 shards reads none.
+    """
+
+    entry_count: int
+    """Inner chunks of the shard; each has an offset and a length of 8 bytes."""
+    nbytes: int
+    """Bytes of the table as stored, with its checksum if it has one."""
+    at_end: bool = True
+    """Whether the table ends the shard; if not, it begins it."""
+    codecs: tuple[Codec, ...] = ()
+    """From the stored bytes to little-endian pairs of offset and length."""
+    big_endian: bool = False
+    """Whether the numbers are big-endian."""
+
+
+@attrs.frozen
+class Keyed:
+    """Pixels of one chunk of a store, under a key that may be missing."""
+
+    source: Source
+    """The store: a folder, or an archive."""
+    key: str
+    """Key of the chunk, or of its shard, with ``/`` between its parts."""
+    codecs: tuple[Codec, ...]
+    """Applied in order; none means that the bytes are the pixels."""
+    shape: tuple[int, ...]
+    """Shape of the decoded chunk, with the rank of the stored dims."""
+    dtype: DType
+    """Type of the decoded chunk, with its byte order."""
+    selection: Selection
+    """The wanted part, and where it goes."""
+    fill: bytes
+    """One pixel in native byte order: the content of a chunk that is missing."""
+    shard: ShardIndex | None = None
+    """The table of the shard; ``None`` where the value under the key is the chunk itself."""
+    entry: int = 0
+    """Entry of the chunk in that table."""

@@ -16,7 +16,7 @@ import attrs
 
 from aicsio.records.facts import Attachment, Event, Planes
 from aicsio.records.lazy import Layout, LazyArray
-from aicsio.records.scenes import Contents, Scene
+from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "ListsEvents",
     "Options",
     "ReadsAttachments",
+    "ReadsLabels",
     "ReadsPlanes",
     "ReadsSubblockMetadata",
     "Unfoldable",
@@ -176,6 +177,49 @@ class ReadsSubblockMetadata(Protocol):
         -------
         tuple of str or None
             One text a block; ``None`` if the engine of the array has none.
+        """
+
+
+@runtime_checkable
+class ReadsLabels(Protocol):
+    """A format whose images carry label images: segmentations of the same pixels."""
+
+    def list_labels(self, source: Source, scene: Scene, /) -> tuple[str, ...]:
+        """List the label images of a scene.
+
+        Parameters
+        ----------
+        source
+            The file or folder.
+        scene
+            The scene.
+
+        Returns
+        -------
+        tuple of str
+            Their names, in the order of the file.
+        """
+
+    def read_label(
+        self, source: Source, scene: Scene, name: str, /
+    ) -> tuple[Scene, tuple[Diagnostic, ...]]:
+        """Describe one label image.
+
+        Parameters
+        ----------
+        source
+            The file or folder.
+        scene
+            The scene that it belongs to.
+        name
+            One of ``list_labels``.
+
+        Returns
+        -------
+        scene : Scene
+            The label image with its own levels.
+        diagnostics : tuple of Diagnostic
+            Trouble that did not stop the reading.
         """
 
 

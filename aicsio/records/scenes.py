@@ -12,14 +12,17 @@ from aicsio.records.facts import (
     Channel,
     Coordinate,
     Objective,
+    Origin,
     PixelSize,
     Planes,
     Tiles,
+    Well,
     optional_float,
 )
 from aicsio.records.lazy import LazyArray
 
 _NO_SIZE: Final = PixelSize()
+_NO_ORIGIN: Final = Origin()
 
 
 @attrs.frozen
@@ -48,6 +51,10 @@ class Scene:
     """Palette of indexed pixels: little-endian uint16, shape (3, entries), red green blue."""
     coordinates: tuple[Coordinate, ...] = ()
     """Values along axes that the file gives explicitly."""
+    origin: Origin = _NO_ORIGIN
+    """Position of the first pixel of level 0, in micrometres."""
+    well: Well | None = None
+    """The well, for scenes of a plate."""
 
     @property
     def dims(self) -> Dims:

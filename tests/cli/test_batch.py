@@ -192,11 +192,11 @@ def test_a_zarr_is_one_image_and_is_called_so(run: Run, tmp_path: Path) -> None:
     zarr.mkdir()
     (zarr / ".zattrs").write_text('{"multiscales": []}')
     code, _, err = run(zarr, tmp_path / "b.ome.tiff")
-    assert (code, "it is an OME-Zarr image" in err) == (1, True)
+    assert (code, "is a Zarr of version 2 without an image" in err) == (1, True)
     code, out, err = run(zarr, tmp_path / "in" / "a.tif", f"{tmp_path}/out/")
     assert code == 1
     assert "1 written" in out
-    assert "it is an OME-Zarr image" in err
+    assert "is a Zarr of version 2 without an image" in err
 
 
 def test_two_images_do_not_become_one(run: Run, tmp_path: Path) -> None:

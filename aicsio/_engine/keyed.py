@@ -1,0 +1,144 @@
+"""Turns chunks of a store into bytes at known places, when they are read.
+
+Rule kept here: a missing chunk is the fill value. Chunks of a shard are found through the table of
+the shard, which is read once in a plan and checked against the length of the shard.
+
+Source of the facts: Zarr core specification 3.1, "Chunk grids" and codec ``sharding_indexed``:
+an entry of two 64-bit numbers that are all ones is an empty inner chunk.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from aicsio import _codecs
+from aicsio._io import readers, stores
+from aicsio.errors import CorruptFileError
+from aicsio.records import Encoded, Keyed, ShardIndex, Source, Strided
+
+Array: TypeAlias = npt.NDArray[Any]
+Resolved: TypeAlias = Strided | Encoded
+EMPTY = (1 << 64) - 1
+"""Offset and length of an inner chunk that was never written."""
+ENTRY_NBYTES = 16
+
+
+def longest_value(piece: Keyed) -> int:
+    """Return the bytes that a chunk may take.
+
+    Compressors add a frame to what they cannot shorten, a few bytes per block; twice the size is
+    beyond what any of them writes.
+    """
+    return 2 * _chunk_nbytes(piece) + (1 << 16)
+
+
+def _chunk_nbytes(piece: Keyed) -> int:
+    nbytes = piece.dtype.itemsize
+    for size in piece.shape:
+        nbytes *= size
+    return nbytes
+
+
+class _Shard:
+    """A shard and its table. Not a record: it lives for one plan."""
+
+    def __init__(self, store: Source, key: str, index: ShardIndex) -> None:
+        self.location = stores.locate(store, key)
+        self.entries: list[tuple[int, int]] = []
+        if self.location is not None:
+            self.entries = self._read_entries(self.location, index)
+
+    def _read_entries(self, location: stores.Location, index: ShardIndex) -> list[tuple[int, int]]:
+        start = location.nbytes - index.nbytes if index.at_end else 0
+        if start < 0 or index.nbytes > location.nbytes:
+            raise CorruptFileError.at(
+                location.source.uri,
+                None,
+                f"the table of a shard has {index.nbytes} bytes, the shard {location.nbytes}",
+            )
+        with readers.lend(location.source) as reader:
+            raw = reader.read(location.offset + start, index.nbytes)
+        dtype = np.dtype(">u8" if index.big_endian else "<u8")
+        target = _codecs.DecodeTarget((index.entry_count, 2), dtype, _codecs.Scratch())
+        try:
+            table = _codecs.decode(index.codecs, raw, target)
+        except (ValueError, RuntimeError) as error:
+            raise CorruptFileError.at(
+                location.source.uri, location.offset + start, f"table of the shard: {error}"
+            ) from error
+        return [(int(offset), int(nbytes)) for offset, nbytes in table.tolist()]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def resolve_entry(piece: Keyed, index: ShardIndex, *, raw: bool) -> Resolved | None:
+    """Find an inner chunk; ``None`` if it was never written.
+
+    ``raw`` lets a chunk without codecs be shown by strides.
+
+    Raises
+    ------
+    CorruptFileError
+        When the table of the shard is damaged, or names bytes beyond the shard.
+    SourceError
+        When the shard cannot be read.
+    """
+    opener = functools.partial(_Shard, piece.source, piece.key, index)
+    with readers.borrow(("shard", piece.source, piece.key, index), opener) as shard:
+        location, entries = shard.location, shard.entries
+    if location is None:
+        return None
+    offset, nbytes = entries[piece.entry]
+    if offset == nbytes == EMPTY:
+        return None
+    if offset + nbytes > location.nbytes or nbytes > longest_value(piece):
+        raise CorruptFileError.at(
+            location.source.uri,
+            None,
+            f"inner chunk {piece.entry} of {piece.key!r} has {nbytes} bytes from {offset} on, "
+            f"the shard has {location.nbytes}",
+        )
+    place = stores.Location(location.source, location.offset + offset, nbytes)
+    return _resolved(piece, place, raw=raw)
+
+
+def resolve_value(piece: Keyed, *, raw: bool) -> Resolved | None:
+    """Find a chunk of which only a part may be needed, or that lies in an archive."""
+    location = stores.locate(piece.source, piece.key)
+    return None if location is None else _resolved(piece, location, raw=raw)
+
+
+def _resolved(piece: Keyed, location: stores.Location, *, raw: bool) -> Resolved:
+    shape, dtype, selection = piece.shape, piece.dtype, piece.selection
+    source, offset, nbytes = location.source, location.offset, location.nbytes
+    if piece.codecs or not raw:
+        return Encoded(source, offset, nbytes, piece.codecs, shape, dtype, selection)
+    if nbytes != _chunk_nbytes(piece):
+        raise CorruptFileError.at(
+            source.uri, offset, f"{piece.key!r} has {nbytes} bytes, expected {_chunk_nbytes(piece)}"
+        )
+    strides = [dtype.itemsize]
+    for size in reversed(shape[1:]):
+        strides.append(strides[-1] * size)
+    return Strided(source, offset, shape, tuple(reversed(strides)), dtype, selection)
+
+
+def read_chunks(pieces: Sequence[Keyed]) -> list[bytes | None]:
+    """Read whole values, remote ones at once; all pieces are of one store."""
+    limit = max(map(longest_value, pieces))
+    return stores.read_values(pieces[0].source, [piece.key for piece in pieces], limit)
+
+
+def as_encoded(piece: Keyed, value: bytes) -> Encoded:
+    """Show a value that was read as a piece, so that errors name its key."""
+    source = Source(f"{piece.source.uri}/{piece.key}", size=len(value))
+    return Encoded(source, 0, len(value), piece.codecs, piece.shape, piece.dtype, piece.selection)
+
+
+def fill(piece: Keyed, dest: Array) -> None:
+    """Give every pixel of a missing chunk its value."""
+    dest[...] = np.frombuffer(piece.fill, dest.dtype, 1)[0]

@@ -1,0 +1,151 @@
+"""OME-Zarr and plain Zarr, versions 2 and 3. Imports `_io`, `_codecs`, `_ome` and `records`.
+
+Rule kept here: the store's own lists decide which images there are. Nothing outside of the store is
+read, and opening reads documents and no chunks.
+
+Source of the facts: https://ngff.openmicroscopy.org (0.1 to 0.5, and 0.6 after RFC-5), Zarr core
+specification 3.1, Zarr v2 specification.
+"""
+
+import attrs
+
+from aicsio._io import stores
+from aicsio.errors import AicsioError, CorruptFileError, SceneError, UnsupportedFormatError
+from aicsio.formats import Options
+from aicsio.formats.zarr.collections import (
+    multiscales_of,
+    read_group,
+    read_plain_group,
+    read_plate,
+    read_series,
+)
+from aicsio.formats.zarr.documents import NAMES, Documents, Node
+from aicsio.formats.zarr.images import ImageReader
+from aicsio.formats.zarr.layout import ChunkGrid
+from aicsio.records import Contents, Diagnostic, Scene, Source
+
+__all__ = ["list_labels", "read_contents", "read_label", "recognises"]
+
+ZIP = b"PK\x03\x04"
+
+
+def recognises(source: Source, head: bytes) -> bool:
+    """Return whether a folder, a URL or a ZIP archive has the metadata of a Zarr group or array."""
+    if not source.folder and not head.startswith(ZIP):
+        return False
+    keys = [*NAMES[3], *NAMES[2]]
+    try:
+        # One request each behind a URL; the first answer that exists decides.
+        return any(value is not None for value in stores.read_values(source, keys, 1 << 26))
+    except CorruptFileError:
+        return False  # an archive of something else, or a damaged one
+
+
+def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001 - part of the protocol
+    """Describe the images of a store.
+
+    Raises
+    ------
+    CorruptFileError
+        When the metadata of the store itself cannot be read.
+    UnsupportedFormatError
+        When the store has no image and no array that is read.
+    """
+    documents = Documents(source)
+    root = documents.node("")
+    if root is None:
+        raise CorruptFileError.at(source.uri, None, "there is no metadata of a Zarr group or array")
+    documents.version = root.version
+    reader = ImageReader(documents)
+    scenes, text = _read_scenes(reader, root)
+    if not scenes:
+        reasons = "".join(f"; {each.where}: {each.message}" for each in reader.diagnostics[:3])
+        raise UnsupportedFormatError(
+            f"{source.uri!r} is a Zarr of version {root.version} without an image or array{reasons}"
+        )
+    return Contents(tuple(_named(scenes)), text or root.text or None, tuple(reader.diagnostics))
+
+
+def _read_scenes(reader: ImageReader, root: Node) -> tuple[list[Scene], str | None]:
+    name = root.path or "Image:0"
+    if root.array is not None:
+        scene = reader.read_plain(root)
+        return ([] if scene is None else [scene]), None
+    plate = root.ngff.get("plate")
+    if isinstance(plate, dict):
+        return read_plate(reader, root, plate), None
+    if multiscales_of(root):
+        return read_group(reader, root, name), None
+    if "bioformats2raw.layout" in root.ngff or reader.documents.node("OME") is not None:
+        return read_series(reader, root)
+    return read_plain_group(reader, root), None
+
+
+def _named(scenes: list[Scene]) -> list[Scene]:
+    """Name the scenes that have no name of their own by their index."""
+    return [
+        scene if scene.name else attrs.evolve(scene, name=f"Image:{index}")
+        for index, scene in enumerate(scenes)
+    ]
+
+
+# ---------------------------------------------------------------- labels
+
+
+def list_labels(source: Source, scene: Scene) -> tuple[str, ...]:
+    """Return the names of the label images of a scene, in the order of the store's list.
+
+    Raises
+    ------
+    CorruptFileError
+        When the list cannot be read.
+    """
+    path = _labels_path(scene)
+    if path is None:
+        return ()
+    node = _documents(source).node(path)
+    names = node.ngff.get("labels") if node is not None else None
+    if not isinstance(names, list):
+        return ()
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def read_label(source: Source, scene: Scene, name: str) -> tuple[Scene, tuple[Diagnostic, ...]]:
+    """Return a label image as a scene, with the diagnostics of its reading.
+
+    Raises
+    ------
+    SceneError
+        When the image has no labels of this name.
+    CorruptFileError
+        When they cannot be read.
+    """
+    names = list_labels(source, scene)
+    if name not in names:
+        listed = ", ".join(map(repr, names)) or "none"
+        raise SceneError(f"scene {scene.name!r} has no labels {name!r}; there are {listed}")
+    documents = _documents(source)
+    path = stores.join(_labels_path(scene) or "", name)
+    node = documents.node(path)
+    if node is None or not multiscales_of(node):
+        raise CorruptFileError.at(f"{source.uri}/{path}", None, "the labels are listed but missing")
+    reader = ImageReader(documents)
+    label = read_group(reader, node, name)[0]
+    return attrs.evolve(label, name=name, well=scene.well), tuple(reader.diagnostics)
+
+
+def _documents(source: Source) -> Documents:
+    documents = Documents(source)
+    try:
+        root = documents.node("")
+    except AicsioError:
+        root = None
+    documents.version = None if root is None else root.version
+    return documents
+
+
+def _labels_path(scene: Scene) -> str | None:
+    if not scene.levels:
+        return None
+    layout = scene.levels[0].layout
+    return stores.join(layout.image, "labels") if isinstance(layout, ChunkGrid) else None

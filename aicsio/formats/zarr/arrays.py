@@ -1,0 +1,225 @@
+"""Metadata of one Zarr array, checked: shape, chunks, type, fill value, keys of its chunks.
+
+Rule kept here: a number of a document is checked before anything is computed with it. Arrays that
+cannot be shown are refused by name, and never shown as something else.
+
+Source of the facts: Zarr core specification 3.1, "Array metadata", "Data types" and "Fill value";
+Zarr v2 specification, "Metadata" and "Fill value encoding".
+"""
+
+import base64
+import math
+import struct
+from typing import Any
+
+import attrs
+import numpy as np
+
+from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
+from aicsio.formats.zarr.chains import ChunkCoding, version_2_chain, version_3_chain
+from aicsio.formats.zarr.documents import Json, Node
+from aicsio.records import DType
+
+MOST_AXES = 32
+"""Axes of an array: NumPy 1 allows as many."""
+LARGEST_SIZE = 1 << 62
+"""Positions along an axis: a 64-bit count of bytes has no room for more."""
+LARGEST_CHUNK = 1 << 40
+"""Bytes of a decoded chunk: 1 TiB. A chunk of all of an image is legal, and read in part if raw."""
+KINDS = "biufc"
+"""Kinds of NumPy that are pixels: booleans, integers, floats, complex numbers."""
+
+
+@attrs.frozen
+class ArrayDescription:
+    """One array. Not a record: it lives while the store is opened."""
+
+    path: str
+    """Below the store."""
+    shape: tuple[int, ...]
+    """As stored."""
+    outer: tuple[int, ...]
+    """Shape of a value: a chunk, or a shard."""
+    chain: ChunkCoding
+    """How chunks are decoded."""
+    fill: bytes
+    """One pixel in native byte order."""
+    prefix: tuple[str, ...]
+    """Parts of a key before the numbers of the chunk."""
+    separator: str
+    """Between the numbers of the chunk."""
+    names: tuple[str | None, ...]
+    """Names of the axes, where the array has them."""
+
+    @property
+    def dtype(self) -> DType:
+        """Type of the pixels in native byte order."""
+        return self.chain.dtype.newbyteorder("=")
+
+
+def describe_array(node: Node) -> ArrayDescription:
+    """Check the metadata of an array.
+
+    Raises
+    ------
+    CorruptFileError
+        When a part is missing or of another kind than the specification demands.
+    UnsupportedFormatError
+        When a type, a grid or a codec is not read.
+    """
+    if node.array is None:
+        raise CorruptFileError(f"{node.path!r} is a group, not an array")
+    try:
+        describe = _describe_3 if node.version == 3 else _describe_2
+        return describe(node, node.array)
+    except AicsioError as error:
+        raise type(error)(f"array {node.path!r}: {error}") from error
+    except (TypeError, ValueError, KeyError, OverflowError, struct.error) as error:
+        raise CorruptFileError(f"array {node.path!r}: its metadata are wrong: {error!r}") from error
+
+
+def _sizes(values: Any, name: str, least: int) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) > MOST_AXES:
+        raise CorruptFileError(f"{name} is {str(values)[:80]!r}, expected a list of sizes")
+    for value in values:
+        if type(value) is not int or not least <= value <= LARGEST_SIZE:
+            raise CorruptFileError(
+                f"{name} is {str(values)[:80]!r}, expected sizes from {least} on"
+            )
+    return tuple(values)
+
+
+def _check_chunk(chunk: tuple[int, ...], shape: tuple[int, ...], dtype: DType) -> None:
+    if not shape:
+        raise UnsupportedFormatError("it has no axes: a single number is no image")
+    if len(chunk) != len(shape):
+        raise CorruptFileError(f"chunks of {chunk} in an array of {shape}")
+    if math.prod(chunk) * dtype.itemsize > LARGEST_CHUNK:
+        raise CorruptFileError(f"chunks of {chunk} are larger than 1 TiB")
+    if dtype.kind not in KINDS:
+        raise UnsupportedFormatError(f"elements of type {dtype} are no pixels")
+
+
+# ---------------------------------------------------------------- Zarr v2
+
+
+def _describe_2(node: Node, document: Json) -> ArrayDescription:
+    if not isinstance(document["dtype"], str):
+        raise UnsupportedFormatError(f"elements of type {document['dtype']!r} are no pixels")
+    dtype = np.dtype(document["dtype"])
+    shape = _sizes(document["shape"], "shape", 0)
+    chunk = _sizes(document["chunks"], "chunks", 1)
+    _check_chunk(chunk, shape, dtype)
+    separator = document.get("dimension_separator", ".")
+    if separator not in {".", "/"}:
+        raise CorruptFileError(f"dimension_separator is {separator!r}")
+    names = node.attributes.get("_ARRAY_DIMENSIONS")
+    return ArrayDescription(
+        path=node.path,
+        shape=shape,
+        outer=chunk,
+        chain=version_2_chain(document, chunk, dtype),
+        fill=_fill_2(document.get("fill_value"), dtype),
+        prefix=(),
+        separator=separator,
+        names=_names(names, len(shape)),
+    )
+
+
+def _fill_2(value: Any, dtype: DType) -> bytes:
+    native = dtype.newbyteorder("=")
+    if value is None:
+        return bytes(native.itemsize)  # "null": the content is undefined, and zarr-python reads 0
+    if isinstance(value, str) and value not in {"NaN", "Infinity", "-Infinity"}:
+        raw = base64.b64decode(value)
+        return np.frombuffer(raw, dtype, 1).astype(native).tobytes()
+    return _number(value, native)
+
+
+# ---------------------------------------------------------------- Zarr v3
+
+
+def _describe_3(node: Node, document: Json) -> ArrayDescription:
+    dtype = _type_3(document["data_type"])
+    shape = _sizes(document["shape"], "shape", 0)
+    grid = document["chunk_grid"]
+    if grid.get("name") != "regular":
+        raise UnsupportedFormatError(f"its grid of chunks is {grid.get('name')!r}, not regular")
+    chunk = _sizes(grid["configuration"]["chunk_shape"], "chunk_shape", 1)
+    _check_chunk(chunk, shape, dtype)
+    if document.get("storage_transformers"):
+        raise UnsupportedFormatError("it has storage transformers, which are not read")
+    fill = _fill_3(document.get("fill_value", 0), dtype)
+    prefix, separator = _keys_3(document["chunk_key_encoding"])
+    return ArrayDescription(
+        path=node.path,
+        shape=shape,
+        outer=chunk,
+        chain=version_3_chain(document["codecs"], chunk, dtype, fill),
+        fill=fill,
+        prefix=prefix,
+        separator=separator,
+        names=_names(document.get("dimension_names"), len(shape)),
+    )
+
+
+def _type_3(value: Any) -> DType:
+    name = value
+    if isinstance(value, dict):
+        name = value.get("name")
+    if name not in _TYPES_3:
+        raise UnsupportedFormatError(f"elements of type {value!r} are no pixels")
+    dtype: DType = np.dtype(str(name))
+    return dtype
+
+
+_TYPES_3 = frozenset({
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64", "complex64", "complex128",
+})  # fmt: skip
+"""Data types of the core specification that are pixels; NumPy has the same names."""
+
+
+def _keys_3(encoding: Any) -> tuple[tuple[str, ...], str]:
+    """Return the parts before the numbers of a chunk, and what stands between these."""
+    if isinstance(encoding, str):
+        encoding = {"name": encoding}
+    parameters = encoding.get("configuration") or {}
+    name = encoding.get("name")
+    prefix: tuple[str, ...] = ()
+    if name == "default":
+        prefix, separator = ("c",), parameters.get("separator", "/")
+    elif name == "v2":
+        separator = parameters.get("separator", ".")
+    else:
+        raise UnsupportedFormatError(f"keys of chunks are encoded as {name!r}")
+    if separator not in {".", "/"}:
+        raise CorruptFileError(f"the separator of keys is {separator!r}")
+    return prefix, separator
+
+
+def _fill_3(value: Any, dtype: DType) -> bytes:
+    if isinstance(value, list) and dtype.kind == "c":
+        real = np.dtype(f"f{dtype.itemsize // 2}")
+        return b"".join(_fill_3(part, real) for part in value)
+    if isinstance(value, str) and value.startswith("0x"):
+        # The bits of the number, most significant first.
+        raw = bytes.fromhex(value[2:])
+        big = dtype.newbyteorder(">")
+        return np.frombuffer(raw, big, 1).astype(dtype.newbyteorder("=")).tobytes()
+    return _number(value, dtype)
+
+
+def _number(value: Any, dtype: DType) -> bytes:
+    if isinstance(value, str):
+        value = float(value)
+    raw = np.array(value, dtype).tobytes()
+    if len(raw) != dtype.itemsize:
+        raise CorruptFileError(f"fill_value is {str(value)[:80]!r}, expected one number")
+    return raw
+
+
+def _names(names: Any, count: int) -> tuple[str | None, ...]:
+    if not isinstance(names, list) or len(names) != count:
+        return ()
+    return tuple(name if isinstance(name, str) else None for name in names)

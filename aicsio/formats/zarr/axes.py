@@ -1,0 +1,203 @@
+"""Axes and transformations of NGFF: letters, sizes of pixels, time steps, positions.
+
+Rule kept here: a scale without a unit is a number of pixels, not of micrometres. It becomes a
+diagnostic and no size.
+
+Source of the facts: NGFF 0.1 to 0.5 (https://ngff.openmicroscopy.org), chapters "axes" and
+"coordinateTransformations"; RFC-5 for 0.6.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio.formats.zarr.documents import Json, objects_of
+from aicsio.records import Origin, PixelSize
+
+FIVE = "tczyx"
+"""Axes of NGFF 0.1 and 0.2, which have no list of them: "the order must be tczyx"."""
+SPARE = "HIRBVQWLKJGFEDAPONU"
+"""Letters for axes whose first letter is taken. T, C, Z, Y, X, S and M have a meaning of their own."""
+MEANINGS = {"time": "T", "channel": "C"}
+"""Letters by type of axis."""
+LENGTH_OF_NAME = 1
+
+
+@attrs.frozen
+class NgffAxis:
+    """One axis of an image. Not a record: it lives while the store is opened."""
+
+    letter: str
+    """In Dims."""
+    name: str
+    """In the store."""
+    unit: str | None
+    """In the store; ``None`` if it has none."""
+
+
+@attrs.frozen
+class Transform:
+    """Scale and translation of one level along each axis, in the units of the axes."""
+
+    scale: tuple[float, ...]
+    """Distance between two pixels."""
+    translation: tuple[float, ...]
+    """Position of the centre of the first pixel."""
+
+    def then(self, other: "Transform") -> "Transform":
+        """Apply another transform after this one."""
+        scale = tuple(a * b for a, b in zip(self.scale, other.scale, strict=True))
+        moved = zip(self.translation, other.scale, other.translation, strict=True)
+        return Transform(scale, tuple(a * b + c for a, b, c in moved))
+
+
+def identity(rank: int) -> Transform:
+    """Return the transform that changes nothing."""
+    return Transform((1.0,) * rank, (0.0,) * rank)
+
+
+def find_axes(image: Json, rank: int, names: Sequence[str | None]) -> tuple[list[NgffAxis], bool]:
+    """Return the axes of an image, and whether they are guessed.
+
+    Parameters
+    ----------
+    image
+        One object of ``multiscales``; empty for an array outside of NGFF.
+    rank
+        Axes of its arrays.
+    names
+        Names that the array itself gives its axes.
+    """
+    entries = image.get("axes")
+    systems = objects_of(image, "coordinateSystems")
+    if systems:
+        entries = _intrinsic(image, systems).get("axes")
+    if isinstance(entries, list) and len(entries) == rank:
+        return _lettered([_described(entry) for entry in entries]), False
+    if names and all(names):
+        return _lettered([(str(name), None, None) for name in names]), False
+    if image and rank == len(FIVE):
+        return _lettered([(name, None, None) for name in FIVE]), False
+    if rank > len(FIVE):
+        spare = [letter.lower() for letter in SPARE[: rank - len(FIVE)]]
+        return _lettered([(name, None, None) for name in (*spare, *FIVE)]), True
+    return _lettered([(name, None, None) for name in FIVE[len(FIVE) - rank :]]), True
+
+
+def _intrinsic(image: Json, systems: list[Json]) -> Json:
+    """Return the system that the levels lead to (0.6): the others are those of further images."""
+    outputs: list[Any] = []
+    for dataset in objects_of(image, "datasets"):
+        for step in objects_of(dataset, "coordinateTransformations"):
+            output = step.get("output")
+            outputs.append(output.get("name") if isinstance(output, dict) else output)
+    return next((system for system in systems if system.get("name") in outputs), systems[0])
+
+
+def _described(entry: Any) -> tuple[str, str | None, str | None]:
+    """Return name, type and unit of an axis; in NGFF 0.3 an axis is its name."""
+    if not isinstance(entry, dict):
+        return str(entry), None, None
+    unit, kind = entry.get("unit"), entry.get("type")
+    return (
+        str(entry.get("name", "")),
+        kind if isinstance(kind, str) else None,
+        unit if isinstance(unit, str) else None,
+    )
+
+
+def _lettered(described: Sequence[tuple[str, str | None, str | None]]) -> list[NgffAxis]:
+    letters: list[str | None] = []
+    # Axes whose name is their letter come first, so that no other axis takes it.
+    for name, _, _ in described:
+        letter = name.upper()
+        is_letter = len(name) == LENGTH_OF_NAME and letter.isascii() and letter.isalpha()
+        letters.append(letter if is_letter and letter not in letters else None)
+    for index, (name, kind, _) in enumerate(described):
+        if letters[index] is None:
+            wanted = [MEANINGS.get(kind or "", ""), name[:1].upper(), *SPARE]
+            letters[index] = next(
+                letter
+                for letter in (*wanted, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+                if letter and letter.isascii() and letter.isalpha() and letter not in letters
+            )
+    axes = zip(letters, described, strict=True)
+    return [NgffAxis(str(letter), name, unit) for letter, (name, _, unit) in axes]
+
+
+def read_transform(content: Any, rank: int) -> Transform | None:
+    """Return what a list of transformations does; ``None`` if it is no scale and translation."""
+    result = identity(rank)
+    if content is None:
+        return result
+    if not isinstance(content, list):
+        return None
+    for step in content:
+        part = _read_step(step, rank)
+        if part is None:
+            return None
+        result = result.then(part)
+    return result
+
+
+def _read_step(step: Any, rank: int) -> Transform | None:
+    if not isinstance(step, dict):
+        return None
+    kind = step.get("type")
+    if kind == "identity":
+        return identity(rank)
+    if kind == "sequence":  # 0.6
+        return read_transform(step.get("transformations"), rank)
+    values = step.get(str(kind))
+    if kind not in {"scale", "translation"} or not isinstance(values, list) or len(values) != rank:
+        return None
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        return None
+    numbers = tuple(map(float, values))
+    if kind == "scale":
+        return Transform(numbers, (0.0,) * rank)
+    return Transform((1.0,) * rank, numbers)
+
+
+@attrs.define
+class Places:
+    """Sizes, step and position of level 0. Not a record: it lives while the store is opened."""
+
+    pixel_size: PixelSize = attrs.field(factory=PixelSize)
+    """In micrometres."""
+    time_step: float | None = None
+    """In seconds."""
+    origin: Origin = attrs.field(factory=Origin)
+    """In micrometres."""
+    unitless: list[str] = attrs.field(factory=list)
+    """Axes whose scale has no unit."""
+
+
+def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
+    """Return the sizes of pixels in micrometres and the time step in seconds."""
+    places = Places()
+    sizes: dict[str, float] = {}
+    positions: dict[str, float] = {}
+    steps = zip(axes, transform.scale, transform.translation, strict=True)
+    for axis, scale, translation in steps:
+        if axis.letter == "T":
+            factor = seconds_per(axis.unit)
+            if factor is not None and scale > 0:
+                places.time_step = scale * factor
+        elif axis.letter in {"Z", "Y", "X"}:
+            factor = micrometres_per(axis.unit)
+            # A flipped axis has a negative scale: the size of its pixels has none.
+            if factor is not None and scale:
+                sizes[axis.letter] = abs(scale) * factor
+                positions[axis.letter] = translation * factor
+        else:
+            continue
+        if factor is None and scale not in {0.0, 1.0}:
+            places.unitless.append(axis.name)
+    places.pixel_size = PixelSize(**sizes)
+    if any(positions.values()):
+        places.origin = Origin(**positions)
+    return places

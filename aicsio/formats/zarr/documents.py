@@ -1,0 +1,153 @@
+"""The metadata documents of a store, of Zarr v2 and v3: groups, arrays and their attributes.
+
+Rule kept here: a document is untrusted JSON. It is bounded in length, and whatever is wrong with it
+is a ``CorruptFileError`` that names its key.
+
+Source of the facts: Zarr core specification 3.1, "Metadata"; Zarr v2 specification,
+"Metadata" (``.zarray``, ``.zgroup``, ``.zattrs``) and its consolidated form ``.zmetadata``.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import attrs
+
+from aicsio._io import stores
+from aicsio.errors import CorruptFileError
+from aicsio.records import Source
+
+Json: TypeAlias = dict[str, Any]
+
+LARGEST_DOCUMENT = 64 << 20
+"""Bytes. The consolidated metadata of a plate of 1 536 wells with nine fields take some 30 MB."""
+NAMES = {3: ("zarr.json",), 2: (".zgroup", ".zarray", ".zattrs")}
+"""Documents of a group or array, by version of Zarr."""
+
+
+@attrs.frozen(eq=False)
+class Node:
+    """A group or an array of a store. Not a record: it lives while the store is opened."""
+
+    path: str
+    """Below the store, with ``/`` between its parts; empty for the store itself."""
+    version: int
+    """2 or 3, of Zarr."""
+    attributes: Json
+    """Attributes of the user, in which NGFF keeps its metadata."""
+    array: Json | None
+    """Metadata of an array; ``None`` for a group."""
+    text: str
+    """The document with the attributes."""
+
+    @property
+    def ngff(self) -> Json:
+        """Metadata of NGFF: from 0.5 on under ``ome``."""
+        inner = self.attributes.get("ome")
+        return inner if isinstance(inner, dict) else self.attributes
+
+
+class Documents:
+    """Reads documents of one store, each once. Not a record: it lives while the store is opened."""
+
+    def __init__(self, store: Source) -> None:
+        self.store = store
+        self._values: dict[str, bytes | None] = {}
+        self._consolidated: dict[str, Json] = {}
+        self.version: int | None = None
+        """Version of Zarr of the root, which its children share."""
+
+    def fetch(self, paths: Sequence[str]) -> None:
+        """Read the documents of several nodes ahead: behind a URL they are requested at once."""
+        if self.store.local and self.store.folder:
+            return  # a local file costs no round trip
+        keys = [stores.join(path, name) for path in paths for name in self._names()]
+        missing = [key for key in keys if key not in self._values and key not in self._consolidated]
+        if missing:
+            values = stores.read_values(self.store, missing, LARGEST_DOCUMENT)
+            self._values.update(zip(missing, values, strict=True))
+
+    def _names(self) -> tuple[str, ...]:
+        if self.version is not None:
+            return NAMES[self.version]
+        return (*NAMES[3], *NAMES[2])
+
+    def node(self, path: str) -> Node | None:
+        """Return a group or array; ``None`` if there is none.
+
+        Raises
+        ------
+        CorruptFileError
+            When its documents are no JSON objects.
+        """
+        self.fetch([path])
+        if self.version in {None, 3}:
+            node = self._node_3(path)
+            if node is not None:
+                return node
+        return self._node_2(path) if self.version in {None, 2} else None
+
+    def _node_3(self, path: str) -> Node | None:
+        text, document = self._document(stores.join(path, "zarr.json"))
+        if document is None:
+            return None
+        if not path:
+            self._consolidate(document.get("consolidated_metadata"), "")
+        attributes = document.get("attributes", {})
+        is_array = document.get("node_type") == "array"
+        array = document if is_array else None
+        return Node(path, 3, attributes if isinstance(attributes, dict) else {}, array, text)
+
+    def _node_2(self, path: str) -> Node | None:
+        text, attributes = self._document(stores.join(path, ".zattrs"))
+        _, array = self._document(stores.join(path, ".zarray"))
+        if array is None and attributes is None:
+            _, group = self._document(stores.join(path, ".zgroup"))
+            if group is None:
+                return None
+        if not path and not self.store.local:
+            _, consolidated = self._document(".zmetadata")
+            self._consolidate(consolidated, "")
+        return Node(path, 2, attributes or {}, array, text)
+
+    def _consolidate(self, content: Any, _: str) -> None:
+        """Take documents that the root repeats. Local ones are read where they are, and up to date."""
+        documents = content.get("metadata") if isinstance(content, dict) else None
+        if self.store.local or not isinstance(documents, dict):
+            return
+        for key, document in documents.items():
+            if isinstance(document, dict):
+                # Zarr v3 names nodes, v2 the files of their documents.
+                is_node = "node_type" in document
+                self._consolidated[f"{key}/zarr.json" if is_node else key] = document
+
+    def _document(self, key: str) -> tuple[str, Json | None]:
+        if key in self._consolidated:
+            return "", self._consolidated[key]
+        if key in self._values:
+            raw = self._values[key]
+        else:
+            raw = self._values[key] = stores.read_value(self.store, key, LARGEST_DOCUMENT)
+        if raw is None:
+            return "", None
+        try:
+            text = raw.decode("utf-8-sig")
+            content = json.loads(text)
+        # RecursionError: thousands of brackets in each other.
+        except (ValueError, RecursionError) as error:
+            raise self.corrupt(key, f"it is no JSON document: {error}") from error
+        if not isinstance(content, dict):
+            raise self.corrupt(key, f"it is a JSON {type(content).__name__}, not an object")
+        return text, content
+
+    def corrupt(self, key: str, message: str) -> CorruptFileError:
+        """Make the error for a document."""
+        return CorruptFileError.at(stores.join(self.store.uri, key), None, message)
+
+
+def objects_of(content: Mapping[str, Any], name: str) -> list[Json]:
+    """Return the objects of a list in a document; whatever is no object is left out."""
+    values = content.get(name)
+    if not isinstance(values, list):
+        return []
+    return [value for value in values if isinstance(value, dict)]

@@ -1,0 +1,219 @@
+"""Images of NGFF: one object of ``multiscales`` becomes a scene with levels and channels.
+
+Rule kept here: a level that is missing or damaged costs that level and gives a diagnostic; the
+others open. Metadata whose length does not fit are left out with a diagnostic.
+
+Source of the facts: NGFF 0.1 to 0.5 (https://ngff.openmicroscopy.org), chapters "multiscales" and
+"omero".
+"""
+
+import math
+from typing import Any
+
+import attrs
+
+from aicsio._io import stores
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats.zarr.arrays import ArrayDescription, describe_array
+from aicsio.formats.zarr.axes import (
+    NgffAxis,
+    Places,
+    Transform,
+    find_axes,
+    find_places,
+    read_transform,
+)
+from aicsio.formats.zarr.documents import Documents, Json, Node, objects_of
+from aicsio.formats.zarr.layout import make_grid
+from aicsio.records import Channel, Diagnostic, Dims, LazyArray, Scene
+
+MOST_LEVELS = 64
+"""Levels of an image: halving 2**62 positions to one takes as many."""
+
+
+@attrs.define
+class ImageReader:
+    """Makes scenes of one store. Not a record: it lives while the store is opened."""
+
+    documents: Documents
+    """Documents of the store."""
+    diagnostics: list[Diagnostic] = attrs.field(factory=list)
+    """Trouble that did not stop the opening."""
+
+    def note(self, code: str, message: str, where: str) -> None:
+        """Add a diagnostic."""
+        self.diagnostics.append(Diagnostic(code, message, where or "/"))
+
+    def read_image(self, node: Node, image: Json, name: str) -> Scene:
+        """Make the scene of one object of ``multiscales``.
+
+        Parameters
+        ----------
+        node
+            The group that holds it.
+        image
+            The object.
+        name
+            Name of the scene if the image has none.
+        """
+        datasets = [each for each in objects_of(image, "datasets") if _is_path(each.get("path"))]
+        paths = [stores.join(node.path, each["path"]) for each in datasets[:MOST_LEVELS]]
+        self.documents.fetch(paths)
+        described: list[tuple[ArrayDescription, Json]] = []
+        for path, dataset in zip(paths, datasets, strict=False):
+            array = self._describe(path)
+            if array is not None:
+                described.append((array, dataset))
+        own_name = image.get("name")
+        scene_name = own_name if isinstance(own_name, str) and own_name else name
+        if not described:
+            self.note("no-pixels", f"image {scene_name!r} has no level that can be read", node.path)
+            return Scene(scene_name, ())
+        first = described[0][0]
+        axes, guessed = find_axes(image, len(first.shape), first.names)
+        self._report_axes(axes, guessed=guessed, where=node.path)
+        levels = self._levels(node, axes, [array for array, _ in described])
+        places = self._places(node, image, axes, described[0][1])
+        return Scene(
+            scene_name,
+            levels,
+            channels=self._channels(node, levels[0].stored),
+            pixel_size=places.pixel_size,
+            time_step=places.time_step,
+            origin=places.origin,
+        )
+
+    def read_plain(self, node: Node) -> Scene | None:
+        """Make the scene of an array outside of NGFF; ``None`` if it cannot be shown."""
+        array = self._describe(node.path)
+        if array is None:
+            return None
+        axes, guessed = find_axes({}, len(array.shape), array.names)
+        self._report_axes(axes, guessed=guessed, where=node.path)
+        return Scene(node.path or "Image:0", self._levels(node, axes, [array]))
+
+    def _describe(self, path: str) -> ArrayDescription | None:
+        try:
+            node = self.documents.node(path)
+            if node is not None:
+                return describe_array(node)
+            self.note("missing-level", "the array is missing", path)
+        except (CorruptFileError, UnsupportedFormatError) as error:
+            self.note("unreadable-level", str(error), path)
+        return None
+
+    def _report_axes(self, axes: list[NgffAxis], *, guessed: bool, where: str) -> None:
+        letters = "".join(axis.letter for axis in axes)
+        if guessed:
+            self.note(
+                "guessed-axes", f"the axes have no names; they are taken for {letters}", where
+            )
+        renamed = [axis for axis in axes if axis.name.upper() != axis.letter]
+        if renamed:
+            shown = ", ".join(f"{axis.name!r} as {axis.letter}" for axis in renamed)
+            self.note("renamed-axes", f"axes are shown under letters: {shown}", where)
+
+    def _levels(
+        self, node: Node, axes: list[NgffAxis], arrays: list[ArrayDescription]
+    ) -> tuple[LazyArray, ...]:
+        first = arrays[0]
+        order = "".join(axis.letter for axis in axes)
+        levels: list[LazyArray] = []
+        for array in arrays:
+            if len(array.shape) != len(first.shape) or array.dtype != first.dtype:
+                self.note(
+                    "unreadable-level",
+                    f"it has {len(array.shape)} axes of {array.dtype}, the first level "
+                    f"{len(first.shape)} of {first.dtype}",
+                    array.path,
+                )
+                continue
+            grid = make_grid(self.documents.store, array, node.path)
+            levels.append(LazyArray.whole(grid, Dims(order, array.shape), array.dtype))
+        sizes = [math.prod(level.stored.shape) for level in levels]
+        if sizes != sorted(sizes, reverse=True):
+            self.note(
+                "unsorted-levels", "levels are listed in another order than by size", node.path
+            )
+            levels.sort(key=lambda level: -math.prod(level.stored.shape))
+        return tuple(levels)
+
+    def _places(self, node: Node, image: Json, axes: list[NgffAxis], dataset: Json) -> Places:
+        level = read_transform(dataset.get("coordinateTransformations"), len(axes))
+        steps = image.get("coordinateTransformations")
+        if "coordinateSystems" in image:
+            # 0.6 leads from here to other systems, such as an atlas; sizes are those of its own.
+            steps = None
+        common = read_transform(steps, len(axes))
+        if level is None or common is None:
+            self.note(
+                "unread-transformation",
+                "coordinateTransformations are no scale and translation of the axes",
+                node.path,
+            )
+            return Places()
+        combined: Transform = level.then(common)
+        places = find_places(axes, combined)
+        if places.unitless:
+            self.note(
+                "scale-without-unit",
+                f"the scale {combined.scale} has no unit along {', '.join(places.unitless)}: "
+                "no physical size is taken from it",
+                node.path,
+            )
+        return places
+
+    def _channels(self, node: Node, dims: Dims) -> tuple[Channel, ...]:
+        omero = node.ngff.get("omero")
+        if not isinstance(omero, dict) or "channels" not in omero:
+            return ()
+        entries = objects_of(omero, "channels")
+        if len(entries) != dims.get("C", 1):
+            self.note(
+                "channel-count",
+                f"omero describes {len(entries)} channels, the image has {dims.get('C', 1)}",
+                node.path,
+            )
+            return ()
+        return tuple(map(_read_channel, entries))
+
+
+def _is_path(path: Any) -> bool:
+    """Whether a path of a document stays below its group."""
+    return isinstance(path, str) and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _read_channel(entry: Json) -> Channel:
+    label = entry.get("label")
+    return Channel(
+        name=label if isinstance(label, str) and label else None,
+        color=_read_color(entry.get("color")),
+        window=_read_window(entry.get("window")),
+    )
+
+
+def _read_color(text: Any) -> int | None:
+    """Return 0xRRGGBBAA for ``RRGGBB``."""
+    if not isinstance(text, str):
+        return None
+    digits = text.removeprefix("#")
+    try:
+        if len(digits) == len("RRGGBB"):
+            return int(digits, 16) << 8 | 0xFF
+    except ValueError:
+        return None
+    return None
+
+
+def _read_window(window: Any) -> tuple[float, float] | None:
+    if not isinstance(window, dict):
+        return None
+    start, end = window.get("start"), window.get("end")
+    for value in (start, end):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            return None
+    return float(start), float(end)  # type: ignore[arg-type]

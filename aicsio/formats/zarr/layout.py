@@ -1,0 +1,143 @@
+"""The layout of a Zarr array: a regular grid of chunks, in shards or each under a key of its own.
+
+Rule kept here: a key is computed when its chunk is requested. An array of a billion chunks opens
+like one of ten.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import attrs
+
+from aicsio.formats.zarr.arrays import ArrayDescription
+from aicsio.records import Codec, DType, Keyed, Selection, ShardIndex, Source
+
+BLOCK_NBYTES = 1 << 18
+"""Chunks smaller than this are taken together: a task of the plan costs some 20 us."""
+
+
+@attrs.frozen
+class ChunkGrid:
+    """Chunks of one array."""
+
+    store: Source
+    """Folder, archive or URL."""
+    image: str
+    """Path of the image that the array belongs to; of the array itself where there is none."""
+    prefix: str
+    """Key of the array, and the parts of a key before the numbers of a chunk."""
+    separator: str
+    """Between the numbers of a chunk."""
+    outer: tuple[int, ...]
+    """Shape of a value: a chunk, or a shard."""
+    chunk: tuple[int, ...]
+    """Shape of a chunk that is decoded at once."""
+    block_shape: tuple[int, ...]
+    """Chunks that are read in one task."""
+    dtype: DType
+    """Type of the stored pixels, with their byte order."""
+    codecs: tuple[Codec, ...]
+    """From the bytes of a chunk to its pixels."""
+    fill: bytes
+    """One pixel of a chunk that is missing."""
+    index: ShardIndex | None = None
+    """The table of a shard; ``None`` for chunks under keys of their own."""
+
+    def pieces(self, block: tuple[int, ...], window: tuple[slice, ...]) -> Iterator[Keyed]:
+        """Yield a piece for each chunk of the window."""
+        axes = zip(block, self.block_shape, self.chunk, window, strict=True)
+        runs = [
+            _runs(at * size + part.start, at * size + part.stop, chunk)
+            for at, size, chunk, part in axes
+        ]
+        for parts in itertools.product(*runs):
+            key, entry = self._address([part[0] for part in parts])
+            selection = Selection(
+                source_start=tuple(part[1] for part in parts),
+                shape=tuple(part[2] for part in parts),
+                target_start=tuple(part[3] for part in parts),
+            )
+            yield Keyed(
+                self.store,
+                key,
+                self.codecs,
+                self.chunk,
+                self.dtype,
+                selection,
+                self.fill,
+                self.index,
+                entry,
+            )
+
+    def _address(self, chunk_index: list[int]) -> tuple[str, int]:
+        """Return the key of a chunk, and its entry in the table of its shard."""
+        if self.index is None:
+            return self._key(chunk_index), 0
+        entry = 0
+        shard_index: list[int] = []
+        for at, outer, inner in zip(chunk_index, self.outer, self.chunk, strict=True):
+            per_shard = outer // inner
+            shard_index.append(at // per_shard)
+            # The table has its entries in C order.
+            entry = entry * per_shard + at % per_shard
+        return self._key(shard_index), entry
+
+    def _key(self, index: list[int]) -> str:
+        return self.prefix + self.separator.join(map(str, index))
+
+
+def _runs(start: int, stop: int, chunk: int) -> list[tuple[int, int, int, int]]:
+    """Cut positions into chunks: index, first position in the chunk, count, place in the window."""
+    runs: list[tuple[int, int, int, int]] = []
+    position = start
+    while position < stop:
+        index, offset = divmod(position, chunk)
+        count = min(chunk - offset, stop - position)
+        runs.append((index, offset, count, position - start))
+        position += count
+    return runs
+
+
+def make_grid(store: Source, array: ArrayDescription, image: str) -> ChunkGrid:
+    """Lay out the chunks of an array."""
+    separator = array.separator
+    prefix = f"{array.path}/" if array.path else ""
+    if array.prefix:
+        prefix += "".join(f"{part}{separator}" for part in array.prefix)
+    chain = array.chain
+    return ChunkGrid(
+        store=store,
+        image=image,
+        prefix=prefix,
+        separator=separator,
+        outer=array.outer,
+        chunk=chain.chunk,
+        block_shape=_block_shape(array),
+        dtype=chain.dtype,
+        codecs=chain.codecs,
+        fill=array.fill,
+        index=chain.index,
+    )
+
+
+def _block_shape(array: ArrayDescription) -> tuple[int, ...]:
+    """Take small chunks together along the last axes, and never across the edge of a shard."""
+    block = list(array.chain.chunk)
+    nbytes = math.prod(block) * array.dtype.itemsize
+    for axis in reversed(range(len(block))):
+        limit = array.shape[axis]
+        if array.chain.index is not None:
+            limit = array.outer[axis]
+        room = max(BLOCK_NBYTES // max(nbytes, 1), 1)
+        count = -(-limit // block[axis])
+        taken = min(count, room)
+        if array.chain.index is not None:
+            # Blocks of one size fill a shard, so that none lies in two of them.
+            while count % taken:
+                taken -= 1
+        nbytes *= taken
+        block[axis] *= taken
+        if taken < count:
+            break
+    return tuple(block)
