@@ -182,7 +182,7 @@ def test_a_folder_for_many_images_may_have_any_name_but_zarr(run: Run, tmp_path:
     image(tmp_path, "in/a.tif")
     assert run(tmp_path / "in", f"{tmp_path}/out.png/")[0] == 0
     code, _, err = run(tmp_path / "in", f"{tmp_path}/out.zarr/")
-    assert (code, "names a Zarr" in err) == (1, True)
+    assert (code, "names an OME-Zarr" in err) == (1, True)
     assert not (tmp_path / "out.zarr").exists()
 
 
