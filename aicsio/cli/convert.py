@@ -1,4 +1,4 @@
-"""``aicsio convert``: one scene, all scenes, or parts of them, as OME-TIFF; one image or many.
+"""``aicsio convert``: scenes, or parts of them, as OME-TIFF or OME-Zarr; one image or many.
 
 Rule kept here: this module chooses between one image and a batch; it neither opens nor writes.
 """
@@ -23,7 +23,7 @@ from aicsio.writers import target_names
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Write a scene of an image, all scenes, or parts of them, as OME-TIFF; "
+        "Write a scene of an image, all scenes, or parts of them, as OME-TIFF or OME-Zarr; "
         "or all images of a folder."
     )
     parser.epilog = "A second run with the same folder for OUT skips finished images."
@@ -34,11 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="path, URL, folder, glob, or a pattern such as 'img_t{T}_c{C}.tif' "
         "for many files of one image",
     )
-    parser.add_argument("output", metavar="OUT", help="file.ome.tiff, or a folder for many images")
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        help="file.ome.tiff, image.ome.zarr, or a folder for many images",
+    )
     options.add_opening(parser)
     options.add_focus(parser, "index or name, or all; default: the first with pixels")
     _add_part(parser.add_argument_group("part"))
     _add_storage(parser.add_argument_group("storage"))
+    _add_zarr(parser.add_argument_group("OME-Zarr"))
     _add_metadata(parser.add_argument_group("metadata"))
     _add_files(parser.add_argument_group("files"))
 
@@ -70,7 +75,11 @@ def _add_part(group: Any) -> None:
 
 def _add_storage(group: Any) -> None:
     options.add_choice(
-        group, "--compression", options.COMPRESSIONS, default="zlib", help="default: zlib"
+        group,
+        "--compression",
+        options.COMPRESSIONS,
+        default=None,
+        help="default: zlib for OME-TIFF, blosc for OME-Zarr, which also has lz4, zstd and gzip",
     )
     group.add_argument(
         "--compression-level",
@@ -88,9 +97,8 @@ def _add_storage(group: Any) -> None:
     group.add_argument(
         "--pyramid",
         type=options.levels,
-        default=1,
         metavar="N|auto",
-        help="resolution levels to make; default: 1",
+        help="resolution levels to make; default: 1 for OME-TIFF, auto for OME-Zarr",
     )
     options.add_choice(
         group,
@@ -109,6 +117,26 @@ def _add_storage(group: Any) -> None:
         "--no-sync",
         action="store_true",
         help="do not wait for the disk; a power cut may lose a file",
+    )
+
+
+def _add_zarr(group: Any) -> None:
+    group.add_argument(
+        "--chunks",
+        type=options.sizes,
+        default="auto",
+        metavar="N|HxW|Z=N,Y=N,X=N",
+        help="pixels that a reader decodes at once; default: 512x512 of a plane",
+    )
+    group.add_argument(
+        "--shards",
+        type=options.sizes,
+        default="auto",
+        metavar="N|HxW|Z=N,...|none",
+        help="pixels of a file, multiples of a chunk; default: auto, up to 16 MiB",
+    )
+    options.add_choice(
+        group, "--zarr-version", options.ZARR_VERSIONS, default="0.5", help="default: 0.5"
     )
 
 
@@ -148,6 +176,16 @@ def _add_files(group: Any) -> None:
         options.MISSING,
         default="error",
         help="missing files of a pattern: an error, zeros, or gaps that are closed",
+    )
+    options.add_choice(
+        group,
+        "--to",
+        options.FORMATS,
+        default=None,
+        help="format of many images; one image has that of the name of OUT",
+    )
+    group.add_argument(
+        "--verify", action="store_true", help="read each image back and compare every plane"
     )
     group.add_argument("--recursive", action="store_true", help="include the folders in a folder")
     # Workers of a cluster are processes already.
@@ -189,7 +227,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"--scheduler converts many files: name a folder for OUT, such as {folder!r}"
         )
     # Before the source is opened: a slow server should not be asked in vain.
-    refuse_other_format(arguments.output)
+    refuse_other_format(arguments.output, arguments.to)
     refuse_to_replace(arguments.output, arguments)
     if arguments.dry_run:
         print(f"{escape_controls(arguments.output)}: would be written")
@@ -206,19 +244,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_other_format(path: str) -> None:
-    """Raise when a name promises another format than OME-TIFF.
+def refuse_other_format(path: str, requested: str | None = None) -> None:
+    """Raise when a name promises another format than OME-TIFF and OME-Zarr, or than ``--to``.
 
     Raises
     ------
     WriteError
         When it does; the message gives a name that works.
     """
+    if target_names.names_zarr(path):
+        if requested == "ome-tiff":
+            raise WriteError(f"{path!r} names an OME-Zarr: leave out --to, or give another name")
+        return
+    if requested == "ome-zarr":
+        raise WriteError(
+            f"{path!r} names no OME-Zarr: give a name such as 'image.ome.zarr', or a folder"
+        )
     other = target_names.other_format_of(path)
     if other is not None:
+        zarr_name = other.tiff_name.removesuffix(".tiff") + ".zarr"
         raise WriteError(
-            f"{path!r} names {other.format} ({other.suffix}), but convert writes OME-TIFF: "
-            f"give a name such as {other.tiff_name!r}"
+            f"{path!r} names {other.format} ({other.suffix}), but convert writes OME-TIFF and "
+            f"OME-Zarr: give a name such as {other.tiff_name!r} or {zarr_name!r}"
         )
 
 
@@ -232,7 +279,7 @@ def _refuse_folder_name(path: str) -> None:
     if not is_folder or other.suffix.lower() in {".zarr", ".n5"}:
         raise WriteError(
             f"{path!r} names {other.format} ({other.suffix}), but OUT must be a folder for many "
-            f"OME-TIFF files: give a name without {other.suffix}"
+            f"files: give a name without {other.suffix}"
         )
 
 

@@ -14,7 +14,7 @@ import attrs
 
 from aicsio.errors import WriteError
 
-__all__ = ["OtherFormat", "other_format_of", "refuse_other_format"]
+__all__ = ["OtherFormat", "names_zarr", "other_format_of", "refuse_other_format"]
 
 
 @attrs.frozen
@@ -134,6 +134,29 @@ def other_format_of(path: str | os.PathLike[str]) -> OtherFormat | None:
             os.path.splitext(inner_stem)[0] if inner_stem.lower().endswith(".ome") else inner_stem
         )
     return OtherFormat(suffix, noun, f"{stem}.ome.tiff", call.format(path=name))
+
+
+def names_zarr(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of an OME-Zarr: a folder, an archive or a URL.
+
+    Parameters
+    ----------
+    path
+        Path or URL of a target; it need not exist.
+
+    Returns
+    -------
+    bool
+        True for the suffixes ``.zarr``, ``.ozx`` and ``.zarr.zip``.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import names_zarr
+    >>> names_zarr("cells.ome.zarr"), names_zarr("cells.zip")
+    (True, False)
+    """
+    name = os.fsdecode(path).rstrip("/" + os.sep).lower()
+    return name.endswith((".zarr", ".ozx", ".zarr.zip"))
 
 
 def refuse_other_format(path: str | os.PathLike[str]) -> None:

@@ -157,7 +157,7 @@ def test_one_scene_of_each_file_is_joined(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("new.ome.zarr", "new.ome.tiff"),
+        ("new.n5", "new.ome.zarr"),
         ("new.png", "new.ome.tiff"),
         ("new.MP4", "new.ome.tiff"),
         ("new.czi", "new.ome.tiff"),
@@ -170,7 +170,7 @@ def test_a_name_of_another_format_gets_no_tiff(
     for more in ([], ["--dry-run"], ["--overwrite"]):
         code, out, err = run(tmp_path / "a.tif", tmp_path / name, *more)
         assert (code, out) == (1, "")
-        assert "but convert writes OME-TIFF: give a name such as" in err
+        assert "but convert writes OME-TIFF and OME-Zarr: give a name such as" in err
         assert advice in err
         assert "to_dask" not in err
     code, _, err = run(tmp_path / "a.tif", tmp_path / "a.tif", tmp_path / name)

@@ -45,6 +45,7 @@ _WITHOUT_EFFECT = frozenset(
         "recursive",
         "scheduler",
         "update",
+        "verify",
     }
 )
 """Arguments that do not change the content of a written file."""
@@ -100,6 +101,7 @@ def run_batch(arguments: argparse.Namespace) -> int:
         recursive=arguments.recursive,
         storage_options=arguments.storage_options,
         ours=journal.targets(),
+        suffix=inputs.SUFFIXES[arguments.to or "ome-tiff"],
     )
     result, start = BatchResult(), time.perf_counter()
     planned = _plan_jobs(images, journal, arguments, result)

@@ -7,6 +7,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 
@@ -19,10 +20,13 @@ from aicsio.cli.terminal.opening import (
 from aicsio.cli.terminal.options import BIGTIFF
 from aicsio.cli.terminal.text import escape_controls, format_seconds, format_size
 from aicsio.cli.terminal.wording import speak_options
-from aicsio.errors import AicsioError, DimensionError, SceneError
+from aicsio.errors import AicsioError, DimensionError, SceneError, WriteError
 from aicsio.joining import file_names
 from aicsio.records import Diagnostic, ImageHandle, PixelSize
+from aicsio.writers import WriteReport, ZarrReport, write_ome_zarr, write_scenes
 from aicsio.writers.options import WriteOptions
+from aicsio.writers.target_names import names_zarr
+from aicsio.writers.zarr_options import ZarrOptions
 
 
 @attrs.frozen(eq=False)
@@ -98,20 +102,20 @@ def convert_or_raise(
     AicsioError
         When the source cannot be read, a part does not exist, or the target cannot be written.
     """
-    # The writers import the OME schema; a process that only waits for jobs needs none of it.
-    from aicsio.writers import write_scenes
-
     if job.began is not None and _was_written_since(job.target, job.began):
         return _describe_lost_attempt(job.target)
     arguments = job.arguments
     handle, focus = _open_source(job)
     parts = [_select_part(scene, arguments) for scene in focus_each_scene(handle, focus)]
     # Only the writing is timed; opening a file on a server depends on the network.
-    options = writer_options(arguments)
     start = time.perf_counter()
-    options |= {"overwrite": job.overwrite, "workers": job.workers, "progress": progress}
-    report = write_scenes(parts, job.target, **options)
+    report = _write(parts, job, progress)
     elapsed = time.perf_counter() - start
+    verified = ""
+    if arguments.verify:
+        from aicsio.cli.batch.read_back import verify_target
+
+        verified = ", " + verify_target(parts, job.target, lossy=is_lossy(arguments))
     pixels = sum(part.nbytes for part in parts)
     content = f"{report.dims}, {report.dtype}"
     if len(parts) > 1:
@@ -120,12 +124,27 @@ def convert_or_raise(
     speed = f"{format_seconds(elapsed)} ({format_size(int(pixels / elapsed))}/s)"
     return ConversionResult(
         job.target,
-        f"{escape_controls(job.target)}: {content}, {sizes}, {speed}",
+        f"{escape_controls(job.target)}: {content}, {sizes}, {speed}{verified}",
         report.nbytes,
         pixels,
         _describe_losses(report.not_kept, with_scene=len(parts) > 1),
         _describe_other_scenes(handle, parts),
     )
+
+
+def _write(
+    parts: Sequence[ImageHandle],
+    job: ConversionJob,
+    progress: Callable[[int, int], object] | None,
+) -> WriteReport | ZarrReport:
+    """Write the format that the name of the target names."""
+    if names_zarr(job.target):
+        zarr = zarr_options(job.arguments)
+        zarr |= {"overwrite": job.overwrite, "workers": job.workers, "progress": progress}
+        return write_ome_zarr(parts, job.target, **zarr)
+    options = writer_options(job.arguments)
+    options |= {"overwrite": job.overwrite, "workers": job.workers, "progress": progress}
+    return write_scenes(parts, job.target, **options)
 
 
 def _was_written_since(target: str, began: int) -> bool:
@@ -222,24 +241,87 @@ def _describe_other_scenes(handle: ImageHandle, parts: Sequence[ImageHandle]) ->
     return f"scene {index} ({name!r}) was written; {others} more with --scene, or --scene all"
 
 
+def is_lossy(arguments: argparse.Namespace) -> bool:
+    """Whether the compression changes pixels."""
+    name, level = arguments.compression, arguments.compression_level
+    return name == "jpeg" or (name == "jpeg2000" and level is not None)
+
+
+def _pixel_size(arguments: argparse.Namespace) -> PixelSize | None:
+    return None if arguments.pixel_size is None else PixelSize(**arguments.pixel_size)
+
+
+def zarr_options(arguments: argparse.Namespace) -> ZarrOptions:
+    """Options of the writer of OME-Zarr that the arguments name.
+
+    Raises
+    ------
+    WriteError
+        When an option is one of OME-TIFF alone.
+    """
+    for flag, value, usual in (
+        ("--tile", arguments.tile, "auto"),
+        ("--modulo", arguments.modulo, None),
+        ("--bigtiff", arguments.bigtiff, "auto"),
+    ):
+        if value != usual:
+            raise WriteError(f"{flag} is for OME-TIFF: leave it out, or name a file.ome.tiff")
+    compression: Any = arguments.compression or "blosc"
+    if compression not in {"blosc", "lz4", "zstd", "gzip", "none"}:
+        raise WriteError(
+            f"--compression {compression} is for OME-TIFF: OME-Zarr has blosc, lz4, zstd and gzip"
+        )
+    return {
+        "compression": None if compression == "none" else compression,
+        "compression_level": arguments.compression_level,
+        "chunks": "auto" if arguments.chunks is None else arguments.chunks,
+        "shards": arguments.shards,
+        "version": arguments.zarr_version,
+        "levels": arguments.pyramid or "auto",
+        "downsample": arguments.downsample,
+        "dtype": arguments.dtype,
+        "scene_names": arguments.scene_name,
+        "channel_names": arguments.channel_names,
+        "channel_colors": arguments.channel_colors,
+        "pixel_size": _pixel_size(arguments),
+        "time_step": arguments.time_step,
+        "description": arguments.description,
+        "original_metadata": arguments.original_metadata,
+        "storage_options": arguments.storage_options,
+        "sync": not arguments.no_sync,
+    }
+
+
 def writer_options(arguments: argparse.Namespace) -> WriteOptions:
-    """Options of the writer that the arguments name."""
-    compression = arguments.compression
-    pixel_size = None
-    if arguments.pixel_size is not None:
-        pixel_size = PixelSize(**arguments.pixel_size)
+    """Options of the writer of OME-TIFF that the arguments name.
+
+    Raises
+    ------
+    WriteError
+        When an option is one of OME-Zarr alone.
+    """
+    for flag, value, usual in (
+        ("--chunks", arguments.chunks, "auto"),
+        ("--shards", arguments.shards, "auto"),
+        ("--zarr-version", arguments.zarr_version, "0.5"),
+    ):
+        if value != usual:
+            raise WriteError(f"{flag} is for OME-Zarr: leave it out, or name an image.ome.zarr")
+    compression: Any = arguments.compression or "zlib"
+    if compression in {"blosc", "lz4", "gzip"}:
+        raise WriteError(f"--compression {compression} is for OME-Zarr: OME-TIFF has zlib and zstd")
     return {
         "compression": None if compression == "none" else compression,
         "compression_level": arguments.compression_level,
         "tile": arguments.tile,
-        "levels": arguments.pyramid,
+        "levels": arguments.pyramid or 1,
         "downsample": arguments.downsample,
         "dtype": arguments.dtype,
         "modulo": arguments.modulo,
         "scene_names": arguments.scene_name,
         "channel_names": arguments.channel_names,
         "channel_colors": arguments.channel_colors,
-        "pixel_size": pixel_size,
+        "pixel_size": _pixel_size(arguments),
         "time_step": arguments.time_step,
         "description": arguments.description,
         "original_metadata": arguments.original_metadata,

@@ -14,8 +14,10 @@ from aicsio import formats
 from aicsio._io.urls import public_url, split_chain
 from aicsio.errors import SourceNotFoundError, WriteError
 from aicsio.joining import file_names
+from aicsio.writers.target_names import names_zarr
 
-SUFFIX = ".ome.tiff"
+SUFFIXES = {"ome-tiff": ".ome.tiff", "ome-zarr": ".ome.zarr"}
+"""Of the files of each format of ``--to``."""
 _OME_SUFFIXES = (".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf")
 
 
@@ -33,7 +35,10 @@ class InputImage:
 
 def is_batch(inputs: Sequence[str], output: str) -> bool:
     """Whether the output is a folder."""
-    if len(inputs) > 1 or output.endswith(("/", os.sep)) or os.path.isdir(output):
+    if len(inputs) > 1:
+        return True
+    # A Zarr is a folder by itself.
+    if not names_zarr(output) and (output.endswith(("/", os.sep)) or os.path.isdir(output)):
         return True
     if os.path.isdir(inputs[0]):
         return not _is_image_folder(inputs[0])
@@ -48,6 +53,7 @@ def list_images(
     recursive: bool,
     storage_options: Mapping[str, Any] | None,
     ours: set[str],
+    suffix: str = SUFFIXES["ome-tiff"],
 ) -> list[InputImage]:
     """List the images to convert into a folder.
 
@@ -63,6 +69,8 @@ def list_images(
         For globs of URLs: keyword arguments of the fsspec file system.
     ours
         Targets of earlier runs; they are not converted again.
+    suffix
+        Of the targets.
 
     Returns
     -------
@@ -83,7 +91,7 @@ def list_images(
             # The same file may be named twice, through a link or a glob.
             key = source if "://" in source else os.path.realpath(source)
             if key not in ours:
-                target = os.path.join(folder, _strip_suffix(relative) + SUFFIX)
+                target = os.path.join(folder, _strip_suffix(relative) + suffix)
                 images.setdefault(
                     key, InputImage(public_url(source), _make_absolute(source), target)
                 )

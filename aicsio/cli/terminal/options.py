@@ -14,9 +14,12 @@ _PICK = re.compile(r"([A-Z])=(-?\d+(?:,-?\d+)*|-?\d*:-?\d*(?::-?\d*)?)")
 _NAMED_PICK = re.compile(r"C=(.+)", re.DOTALL)
 _SPAN = re.compile(r"(\d*):(\d*)")
 _SIZE = re.compile(r"([ZYX])=(\d*\.?\d+(?:[eE][+-]?\d+)?)")
+_LETTER_SIZE = re.compile(r"([TCZYX])=(\d+)")
 _MODULO = re.compile(r"([A-Z])=([TCZ])")
 
-COMPRESSIONS = ("zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl", "none")
+COMPRESSIONS = ("zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl", "blosc", "lz4", "gzip", "none")
+FORMATS = ("ome-tiff", "ome-zarr")
+ZARR_VERSIONS = ("0.5", "0.4")
 DOWNSAMPLES = ("auto", "mean", "mode", "nearest")
 MOSAICS = ("stitched", "tiles")
 MISSING = ("error", "fill", "skip")
@@ -68,7 +71,7 @@ def add_choice(
     flag: str,
     choices: Iterable[str],
     *,
-    default: str,
+    default: str | None,
     help: str,  # noqa: A002 - as argparse calls it
 ) -> None:
     """Add an option that takes one of some words; an unknown word is answered with the closest."""
@@ -199,6 +202,22 @@ def tile(text: str) -> int | tuple[int, int] | str | None:
     if len(sides) == 1:
         return sides[0]
     return sides[0], sides[1]
+
+
+def sizes(text: str) -> int | dict[str, int] | str | None:
+    """Read ``512``, ``512x1024``, ``Z=32,Y=128,X=128``, ``none`` or ``auto``."""
+    if "=" not in text:
+        sides = tile(text)
+        return dict(zip("YX", sides, strict=True)) if isinstance(sides, tuple) else sides
+    by_letter = {}
+    for part in text.split(","):
+        match = _LETTER_SIZE.fullmatch(part)
+        if match is None:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no size: write 512, 512x1024, Z=32,Y=128,X=128, none or auto"
+            )
+        by_letter[match[1]] = positive(match[2])
+    return by_letter
 
 
 def levels(text: str) -> int | str:

@@ -14,6 +14,7 @@ OPTIONS = {
     "bigtiff": "--bigtiff",
     "channel_colors": "--channel-colors",
     "channel_names": "--channel-names",
+    "chunks": "--chunks",
     "compression": "--compression",
     "compression_level": "--compression-level",
     "description": "--description",
@@ -31,11 +32,14 @@ OPTIONS = {
     "pixel_size": "--pixel-size",
     "scene": "--scene",
     "scene_names": "--scene-name",
+    "shards": "--shards",
     "storage_options": "--storage-options",
     "tile": "--tile",
     "time_step": "--time-step",
+    "version": "--zarr-version",
 }
-"""Option of each keyword of ``open_image``, ``open_many`` and ``write_scenes``."""
+"""Option of each keyword of ``open_image``, ``open_many``, ``write_scenes`` and
+``write_ome_zarr``."""
 
 _SWITCHES = frozenset({"original_metadata", "overwrite"})
 """Keywords whose option takes no value."""

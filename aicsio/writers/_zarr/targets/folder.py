@@ -126,13 +126,13 @@ def check_target(path: str, *, overwrite: bool) -> str:
         raise WriteError(f"cannot write to {path!r}: give a name, such as 'image.ome.zarr'")
     try:
         target = os.path.realpath(os.path.expanduser(name))
+        _restore_old(target)
         exists = os.path.lexists(target)
     except (OSError, ValueError) as error:
         raise WriteError(f"cannot write {path!r}: {error}") from error
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise WriteError(f"cannot write {path!r}: there is no folder {folder!r}; make it first")
-    _restore_old(target)
     if not exists:
         return target
     if not overwrite:

@@ -1,0 +1,202 @@
+"""A store is whole or not there; writing that was interrupted goes on."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from aicsio import ImageHandle, open_image, write_ome_tiff, write_ome_zarr
+from aicsio.errors import WriteError
+from aicsio.writers._zarr import parts
+from aicsio.writers._zarr.targets import folder, swapping
+from zarr_interrupted import compare, files_of, interrupt
+from zarr_stores import judges
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file, which a second run finds again."""
+    pixels = np.random.default_rng(0).integers(0, 4000, (2, 300, 400)).astype(np.uint16)
+    return Path(
+        write_ome_tiff(
+            open_image(pixels, dims="ZYX"), tmp_path / "a.ome.tiff", compression=None
+        ).path
+    )
+
+
+@pytest.fixture(autouse=True)
+def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many units, and levels above them."""
+    monkeypatch.setattr(parts, "UNIT_BYTES", 1 << 16)
+    monkeypatch.setattr(parts, "BOX_BYTES", 1 << 14)
+
+
+OPTIONS: Any = {"chunks": 32, "shards": 64, "levels": 4}
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error of the package
+    """Raised by a progress function, as Ctrl-C would be."""
+
+
+def interrupted_after(calls: int) -> Any:
+    """A progress function that ends the writing."""
+    seen = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append((done, total))
+        if len(seen) == calls:
+            raise Interrupted
+
+    return progress
+
+
+def test_killed_at_random_it_goes_on(tmp_path: Path) -> None:
+    assert interrupt(tmp_path, kills=3, seed=1).kills == 3
+
+
+def test_finished_units_are_not_read_again(source: Path, tmp_path: Path) -> None:
+    whole, target = tmp_path / "whole.zarr", tmp_path / "target.zarr"
+    write_ome_zarr(open_image(source), whole, **OPTIONS)
+    boxes: list[int] = []
+    write = {"workers": 1, **OPTIONS}
+    with pytest.raises(Interrupted):
+        write_ome_zarr(open_image(source), target, progress=interrupted_after(20), **write)
+    assert not target.exists()
+    hidden = tmp_path / ".target.zarr.part"
+    before = {
+        name: (hidden / "store" / name).stat().st_mtime_ns for name in files_of(hidden / "store")
+    }
+    assert before
+    write_ome_zarr(open_image(source), target, progress=lambda done, _: boxes.append(done), **write)
+    assert boxes[0] > 64 * 64 * 2 * 2, "the first units were there"
+    compare(whole, target)
+    for name, time in before.items():
+        assert (target / name).stat().st_mtime_ns == time, f"{name} was written again"
+    assert not hidden.exists()
+
+
+@pytest.mark.parametrize("change", ["options", "source", "resume"])
+def test_unfinished_work_of_another_kind_is_discarded(
+    change: str, source: Path, tmp_path: Path
+) -> None:
+    target, whole = tmp_path / "target.zarr", tmp_path / "whole.zarr"
+    with pytest.raises(Interrupted):
+        write_ome_zarr(open_image(source), target, progress=interrupted_after(20), **OPTIONS)
+    options = dict(OPTIONS)
+    if change == "source":
+        other = np.zeros((2, 300, 400), np.uint16)
+        write_ome_tiff(open_image(other, dims="ZYX"), source, overwrite=True, compression=None)
+    elif change == "options":
+        options["downsample"] = "nearest"
+    else:
+        options["resume"] = False
+    seen: list[int] = []
+    write_ome_zarr(
+        open_image(source), target, progress=lambda done, _: seen.append(done), workers=1, **options
+    )
+    assert seen[0] <= 64 * 64 * 2 * 2
+    write_ome_zarr(open_image(source), whole, **options)
+    compare(whole, target)
+
+
+def old_store(target: Path) -> dict[str, bytes]:
+    write_ome_zarr(open_image(np.full((40, 50), 5, np.uint8)), target)
+    return files_of(target)
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_an_old_store_stays_until_the_new_one_is_whole(
+    exchanges: bool, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchanges:
+        monkeypatch.setattr(swapping, "_rename", lambda *_: False)
+    target = tmp_path / "a.zarr"
+    old = old_store(target)
+    with pytest.raises(WriteError, match="exists: pass overwrite=True"):
+        write_ome_zarr(open_image(source), target)
+    with pytest.raises(Interrupted):
+        write_ome_zarr(
+            open_image(source), target, overwrite=True, progress=interrupted_after(3), **OPTIONS
+        )
+    assert files_of(target) == old
+    write_ome_zarr(open_image(source), target, overwrite=True, **OPTIONS)
+    assert files_of(target) != old
+    assert judges.zarr_pixels(target, "", ("0",))[0].shape[-3:] == (2, 300, 400)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ome.tiff", "a.zarr"]
+
+
+def test_a_process_killed_between_two_renames_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system cannot exchange names: the old store gets its name back."""
+    monkeypatch.setattr(swapping, "_rename", lambda *_: False)
+    target = tmp_path / "a.zarr"
+    old = old_store(target)
+    hidden = Path(folder.hidden_folder(str(target)))
+    hidden.mkdir()
+    target.rename(hidden / "old")
+    with pytest.raises(WriteError, match="exists: pass overwrite=True"):
+        write_ome_zarr(open_image(np.zeros((4, 5))), target)
+    assert files_of(target) == old
+
+
+def test_a_full_disk_is_our_error_and_leaves_the_old_store(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.zarr"
+    old = old_store(target)
+
+    def full(path: str, _parts: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    monkeypatch.setattr(folder, "write_whole", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        write_ome_zarr(open_image(source), target, overwrite=True, **OPTIONS)
+    assert files_of(target) == old
+    assert not Path(folder.hidden_folder(str(target))).exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_two_writers_of_one_target_do_not_meet(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.zarr"
+    messages: list[str] = []
+
+    def write_too(_done: int, _total: int) -> None:
+        if not messages:
+            with pytest.raises(WriteError) as caught:
+                write_ome_zarr(open_image(source), target, **OPTIONS)
+            messages.append(str(caught.value))
+
+    write_ome_zarr(open_image(source), target, progress=write_too, **OPTIONS)
+    assert "is being written by another process" in messages[0]
+
+
+def test_only_a_zarr_is_replaced(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "photos.zarr"
+    target.mkdir()
+    (target / "one.jpg").write_bytes(b"1")
+    with pytest.raises(WriteError, match="is no Zarr store: it is not replaced"):
+        write_ome_zarr(open_image(source), target, overwrite=True)
+    assert files_of(target) == {"one.jpg": b"1"}
+
+
+def memory_image() -> ImageHandle:
+    """An array that no later process could find."""
+    pixels: npt.NDArray[Any] = np.arange(300 * 400, dtype=np.uint32).reshape(300, 400)
+    return open_image(pixels)
+
+
+def test_arrays_in_memory_are_written_anew(tmp_path: Path) -> None:
+    target = tmp_path / "a.zarr"
+    with pytest.raises(Interrupted):
+        write_ome_zarr(memory_image(), target, progress=interrupted_after(5), workers=1, **OPTIONS)
+    seen: list[int] = []
+    write_ome_zarr(
+        memory_image(), target, progress=lambda done, _: seen.append(done), workers=1, **OPTIONS
+    )
+    assert seen[0] <= 64 * 64 * 2 * 4
