@@ -7,6 +7,7 @@ zyx = to_numpy(transpose_to(select_scene(h, 1), "ZYX", C=0))
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from aicsio._version import __version__ as __version__
@@ -127,7 +128,11 @@ if not TYPE_CHECKING:
         if name == "dask_utils":
             return importlib.import_module("aicsio.dask_utils")
         if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            # Names of AICSImageIO are answered with what gives the same.
+            renamed = importlib.import_module("aicsio.legacy.renamed")
+            raise AttributeError(
+                renamed.advise_function(name), name=name, obj=sys.modules[__name__]
+            )
         value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
         return value
 

@@ -16,7 +16,7 @@ from aicsio._checks import check_arguments, checked
 from aicsio._dims.notation import UserPick
 from aicsio._engine.in_memory import show
 from aicsio.arrays import to_dask
-from aicsio.legacy import inputs, metadata, scenes, tczyx
+from aicsio.legacy import inputs, metadata, renamed, scenes, tczyx
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
 from aicsio.legacy.reading import read, to_labelled_xarray, use_dask
 from aicsio.legacy.stacks import SceneIds, StackMethods
@@ -362,6 +362,14 @@ class AICSImage(StackMethods):
         options = {"overwrite": True, **kwargs}
         check_arguments(write_scenes, (handles, uri), options, name="AICSImage.save")
         write_scenes(handles, uri, **options)
+
+    if not TYPE_CHECKING:
+        # To a type checker it would make every misspelt member an Any.
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):
+                # A property raised AttributeError itself: again, for its own message.
+                return object.__getattribute__(self, name)
+            raise AttributeError(renamed.advise_member(name), name=name, obj=self)
 
     def __repr__(self) -> str:
         handle = self._handle
