@@ -7,10 +7,11 @@ Rule kept here: nothing is swallowed while choosing. A format either declines by
 error reaches the caller.
 """
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
@@ -42,6 +43,10 @@ from aicsio.records import (
     View,
 )
 
+UserPixelSize: TypeAlias = Annotated[
+    PixelSize | None, "a PixelSize, such as PixelSize(Y=0.5, X=0.5), or None"
+]
+
 __all__ = ["Candidate", "explain", "open_image"]
 
 
@@ -66,7 +71,7 @@ def open_image(
     mosaic: Literal["stitched", "tiles"] = "stitched",
     dims: str | None = None,
     channel_names: Sequence[str] | None = None,
-    pixel_size: PixelSize | None = None,
+    pixel_size: UserPixelSize = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> ImageHandle:
     """Open an image: read its metadata and no pixels, and leave nothing open.
@@ -259,7 +264,9 @@ def _named(name: str) -> formats.Format:
         known = ", ".join(
             row.name for row in (*formats.TABLE, formats.FALLBACK, *formats.external())
         )
-        raise UnsupportedFormatError(f"no format is called {name!r}; there are {known}")
+        near = difflib.get_close_matches(name.lower(), known.split(", "), 1)
+        advice = f"; did you mean {near[0]!r}?" if near else ""
+        raise UnsupportedFormatError(f"no format is called {name!r}; there are {known}{advice}")
     return row
 
 

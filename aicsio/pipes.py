@@ -1,4 +1,4 @@
-"""``pipe``: a value through functions, with the types that a checker infers. Imports `errors`.
+"""``pipe``: a value through functions, with the types that a checker infers. Imports `_checks`.
 
 Rule kept here: one overload per number of functions, so that each function's argument is checked.
 """
@@ -6,8 +6,8 @@ Rule kept here: one overload per number of functions, so that each function's ar
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from aicsio._tracebacks import short_traceback
-from aicsio.errors import AicsioError, ArgumentTypeError
+from aicsio._checks import checked
+from aicsio.errors import ArgumentTypeError
 
 __all__ = ["pipe"]
 
@@ -71,7 +71,7 @@ def pipe(
     f7: Callable[[G], H],
     /,
 ) -> H: ...
-@short_traceback(AicsioError)
+@checked
 def pipe(value: Any, /, *functions: Callable[[Any], Any]) -> Any:
     """Pass a value through functions, left to right.
 

@@ -171,8 +171,12 @@ def _refuse_other_images(function: Callable[..., Any], args: tuple[Any, ...]) ->
     by_position = [each for each in parameters if each.kind <= each.POSITIONAL_OR_KEYWORD]
     # A step has one argument less, so the first of too many stands in place of the handle.
     is_surplus = len(args) >= len(by_position)
-    if isinstance(getattr(first, "handle", None), ImageHandle):
+    if any(isinstance(each, ImageHandle) for each in args):
+        advice = "the handle comes first"
+    elif isinstance(getattr(first, "handle", None), ImageHandle):
         advice = "give its .handle"
+    elif isinstance(first, Step):
+        advice = "give the step a handle first, or use pipe(handle, step, ...)"
     elif is_surplus or hasattr(first, "__array_interface__"):
         advice = "open_image makes one of a path, a URL, bytes or an array"
     else:

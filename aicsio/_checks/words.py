@@ -107,6 +107,8 @@ def _describe_name(name: str, signature: inspect.Signature) -> str | None:
             return None
     if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return None
+    if len(name) == 1 and name.isupper():
+        return f" picks no positions: transpose_to(handle, order, {name}=...) does"
     names = _names(signature)
     if not names:
         return f" has no parameter {name!r}: it has none"
@@ -173,7 +175,13 @@ def describe(hint: Any) -> str:
     if origin in {Union, UnionType}:
         # None, the usual default, is named last.
         ordered = sorted(parts, key=lambda part: part is NoneType)
-        return _join([describe(part) for part in ordered])
+        words = []
+        for part in ordered:
+            if get_origin(part) is Literal:
+                words += map(repr, get_args(part))
+            else:
+                words.append(describe(part))
+        return _join(words)
     if origin is Literal:
         return _join([repr(part) for part in parts])
     if origin is os.PathLike:

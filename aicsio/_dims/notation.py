@@ -53,7 +53,11 @@ def check_picks(picks: Mapping[str, object], dims: Dims) -> None:
     """
     unknown = [name for name in picks if name not in dims]
     if unknown:
-        raise DimensionError(f"cannot pick from {', '.join(map(repr, unknown))}: there are {dims}")
+        advice = ""
+        if unknown[0].upper() in dims:
+            advice = f"; dimensions are capital letters: {unknown[0].upper()}=..."
+        names = ", ".join(map(repr, unknown))
+        raise DimensionError(f"cannot pick from {names}: there are {dims}{advice}")
 
 
 def check_pick(pick: object, letter: str) -> Pick | slice:

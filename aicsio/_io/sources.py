@@ -60,8 +60,16 @@ def identify(
         return _from_file_object(where)
     if isinstance(where, os.PathLike):
         return _from_path(os.fsdecode(where), folders=folders)
+    kind = type(where).__name__
+    if isinstance(where, list | tuple) and where:
+        raise ArgumentTypeError(
+            f"cannot read from a {kind} of {type(where[0]).__name__}: open_many opens many files "
+            "as one image, and numpy.asarray makes an array of numbers"
+        )
+    if hasattr(where, "scenes") and hasattr(where, "dims"):
+        raise ArgumentTypeError(f"this {kind} is open already: use it as it is")
     raise ArgumentTypeError(
-        f"cannot read from a {type(where).__name__}: give a path, URL, bytes or binary file"
+        f"cannot read from {kind}: give a path, URL, bytes, binary file or array"
     )
 
 

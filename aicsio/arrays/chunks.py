@@ -53,8 +53,10 @@ def chunks_per_axis(array: LazyArray, chunks: Chunks) -> ChunkSizes:
             requested, shape=array.shape, dtype=array.dtype
         )
     except (ValueError, ArithmeticError) as error:
+        # A size of 0 is a division by zero to dask, which explains nothing.
+        reason = f" ({error})" if isinstance(error, ValueError) else ""
         raise DimensionError(
-            f"chunks={chunks!r} do not fit {array.dims} ({error}): {ADVICE}"
+            f"chunks={chunks!r} do not fit {array.dims}{reason}: {ADVICE}"
         ) from error
     # dask accepts tuples that add up even if some sizes are negative.
     for axis_sizes in sizes:

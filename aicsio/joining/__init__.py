@@ -20,7 +20,7 @@ from aicsio.joining.contents import UncheckedLevels, join_contents
 from aicsio.joining.files import FileOptions
 from aicsio.joining.groups import Group
 from aicsio.joining.scenes import JoinOverrides
-from aicsio.opening import with_overrides
+from aicsio.opening import UserPixelSize, with_overrides
 from aicsio.records import Contents, Diagnostic, ImageHandle, PixelSize, Scene, Source
 
 __all__ = ["join_files", "open_many"]
@@ -39,7 +39,7 @@ def open_many(
     mosaic: Literal["stitched", "tiles"] = "stitched",
     dims: str | None = None,
     channel_names: Sequence[str] | None = None,
-    pixel_size: PixelSize | None = None,
+    pixel_size: UserPixelSize = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> ImageHandle:
     """Open many files as one image. No pixels are read; reading a part opens only its files.

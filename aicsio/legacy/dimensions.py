@@ -4,7 +4,7 @@ Source of the facts: AICSImageIO 4 (``dimensions.Dimensions``, ``types.PhysicalP
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -58,6 +58,13 @@ class Dimensions:
     def items(self) -> tuple[tuple[str, int], ...]:
         """Return pairs of letter and size, in order."""
         return tuple(zip(self.order, self.shape, strict=True))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> int:
+            if len(name) == 1 and name.isascii() and name.isupper():
+                raise AttributeError(f"no dimension {name!r} here; there are {self.order}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __contains__(self, letter: object) -> bool:
         return isinstance(letter, str) and letter in dict(self.items())

@@ -4,8 +4,8 @@ Rule kept here: each function is one call of an ``AICSImage`` or of the writer.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, Unpack
 
 import numpy.typing as npt
 
@@ -24,7 +24,9 @@ __all__ = ["imread", "imread_dask", "imwrite"]
 
 @checked
 def imread(
-    image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any
+    image: object,
+    scene_id: str | SupportsIndex | None = None,
+    **kwargs: Unpack[inputs.ImageOptions],
 ) -> npt.NDArray[Any]:
     """Read a scene of an image as TCZYX.
 
@@ -56,7 +58,7 @@ def imread(
     >>> imread(np.zeros((3, 40, 50)), dim_order="ZYX").shape
     (1, 1, 3, 40, 50)
     """
-    return _open_scene("imread", image, scene_id, kwargs).data
+    return _open_scene(image, scene_id, kwargs).data
 
 
 @checked
@@ -134,7 +136,9 @@ def imwrite(
 
 @checked
 def imread_dask(
-    image: object, scene_id: str | SupportsIndex | None = None, **kwargs: Any
+    image: object,
+    scene_id: str | SupportsIndex | None = None,
+    **kwargs: Unpack[inputs.ImageOptions],
 ) -> "dask.array.Array":
     """Show a scene of an image as a dask array, TCZYX; it is read when it is computed.
 
@@ -162,14 +166,12 @@ def imread_dask(
     >>> imread_dask(np.ones((3, 40, 50)), dim_order="ZYX")[0, 0].sum().compute()
     np.float64(6000.0)
     """
-    return _open_scene("imread_dask", image, scene_id, kwargs).dask_data
+    return _open_scene(image, scene_id, kwargs).dask_data
 
 
 def _open_scene(
-    name: str, image: object, scene_id: str | SupportsIndex | None, options: Mapping[str, Any]
+    image: object, scene_id: str | SupportsIndex | None, options: inputs.ImageOptions
 ) -> AICSImage:
-    """Open an image for the function ``name``, which errors of options mention."""
-    check_arguments(AICSImage.__init__, (None, image), options, name=name, any_first=True)
     img = AICSImage(image, **options)
     if scene_id is not None:
         img.set_scene(scene_id)

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
-from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias
+from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias, TypedDict
 
 import attrs
 import numpy as np
@@ -26,7 +26,7 @@ from aicsio.joining.files import FileOptions
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
 
-__all__ = ["DimOrder", "Names", "Sizes", "open_legacy"]
+__all__ = ["DimOrder", "ImageOptions", "Names", "Sizes", "open_legacy"]
 
 # Each with the words of the message that refuses another value. Tuples, arrays of numpy and indices
 # of pandas are iterables of texts alike.
@@ -45,6 +45,21 @@ Sizes: TypeAlias = Annotated[
     | None,
     "three numbers, for Z, Y and X",
 ]
+
+
+class ImageOptions(TypedDict, total=False):
+    """Options of ``AICSImage``, which ``imread`` and ``imread_dask`` pass on; each as there."""
+
+    reader: str | None
+    reconstruct_mosaic: bool
+    fs_kwargs: Mapping[str, Any] | None
+    chunk_dims: str | Sequence[str] | None
+    dim_order: DimOrder
+    known_dims: DimOrder
+    channel_names: Names
+    physical_pixel_sizes: Sizes
+
+
 Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 

@@ -52,6 +52,8 @@ class Dims:
     def __getitem__(self, key: str | tuple[str, ...], /) -> int | tuple[int, ...]:
         if isinstance(key, tuple):
             return tuple(self[letter] for letter in key)
+        if not isinstance(key, str):
+            raise DimensionError(f"dims[{key!r}]: give letters; there are {self._listing()}")
         if len(key) != 1 or key not in self.order:
             raise DimensionError(f"no dimension {key!r} here; there are {self._listing()}")
         return self.shape[self.order.index(key)]
@@ -127,4 +129,7 @@ class Dims:
                 if name in self.order:
                     return self.shape[self.order.index(name)]
                 raise AttributeError(f"no dimension {name!r} here; there are {self._listing()}")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name.upper() in self and len(name) == 1:
+                message += f": dimensions are capital letters, dims.{name.upper()}"
+            raise AttributeError(message)

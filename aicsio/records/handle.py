@@ -4,7 +4,8 @@ Rule kept here: nothing of it is open or read; what a property shows follows fro
 """
 
 import itertools
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy.typing as npt
@@ -17,6 +18,21 @@ from aicsio.records.lazy import LazyArray, Pick
 from aicsio.records.pieces import DType
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
+
+_ELSEWHERE: Mapping[str, str] = {
+    "close": "no file stays open, so there is nothing to close",
+    "current_scene": "it is h.scene.name",
+    "dask_data": "to_dask(h) shows the pixels",
+    "data": "to_numpy(h) reads the pixels",
+    "get_image_dask_data": "to_dask(transpose_to(h, 'ZYX', T=0, C=0)) shows a part",
+    "get_image_data": "to_numpy(transpose_to(h, 'ZYX', T=0, C=0)) reads a part",
+    "physical_pixel_sizes": "it is h.pixel_size",
+    "read": "to_numpy(h) reads the pixels",
+    "save": "write_ome_tiff(h, 'a.ome.tiff') writes it",
+    "set_scene": "select_scene(h, ...) returns a handle of another scene",
+    "xarray_data": "to_xarray(h) has the coordinates",
+}
+"""Names that other libraries give to an image, and the calls of this one."""
 
 
 @attrs.frozen
@@ -196,6 +212,13 @@ class ImageHandle:
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]:
         return self.array.__array__(dtype, copy)
+
+    if not TYPE_CHECKING:
+        # To a type checker it would make every misspelt member an Any.
+        def __getattr__(self, name: str) -> Any:
+            advice = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            message = f"'ImageHandle' object has no attribute {name!r}{advice}"
+            raise AttributeError(message, name=name, obj=self)
 
     def __repr__(self) -> str:
         scene = f"scene {self.scene_index + 1}/{len(self.scenes)} {self.scene.name!r}"

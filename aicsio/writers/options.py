@@ -28,7 +28,8 @@ from typing import (
 import numpy as np
 
 from aicsio.errors import WriteError
-from aicsio.records import DType, PixelSize
+from aicsio.opening import UserPixelSize
+from aicsio.records import DType
 
 if TYPE_CHECKING:
     import ome_types
@@ -90,7 +91,7 @@ class WriteOptions(TypedDict, total=False):
     channel_colors: Sequence[ColorValue] | None
     """``"#RRGGBB"``, ``"#RRGGBBAA"``, 0xRRGGBBAA or ``None`` for each channel; every scene gets
     them."""
-    pixel_size: PixelSize | None
+    pixel_size: UserPixelSize
     """Micrometres between the pixels that are written, in place of the source's."""
     time_step: float | None
     """Seconds between the positions of T that are written, in place of the source's."""

@@ -82,7 +82,7 @@ def test_a_list_of_arrays_is_a_list_of_scenes() -> None:
     "given", [[], (), [1, 2], [[1, 2], [3, 4]], [np.zeros(3), 4], [np.zeros(3), "a.tif"]]
 )
 def test_other_lists_are_refused(given: Any) -> None:
-    with pytest.raises(ArgumentTypeError, match="cannot read from a"):
+    with pytest.raises(ArgumentTypeError, match="cannot read from"):
         open_image(given)
 
 
@@ -147,5 +147,5 @@ def test_no_format_is_asked_for_an_array() -> None:
     handle = open_image(np.zeros((2, 2)))
     assert handle.format == "array"
     assert handle.source.uri == "memory:array"
-    with pytest.raises(ArgumentTypeError, match="cannot read from a ndarray"):
+    with pytest.raises(ArgumentTypeError, match="cannot read from ndarray"):
         explain(np.zeros((2, 2)))
