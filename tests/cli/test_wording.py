@@ -15,7 +15,7 @@ PYTHON_ONLY = {"legacy", "cli", "testing", "dask_utils.py", "dask_graph.py", "_c
 NO_OPTION = re.compile(
     r"takes a handle from open_image|write_scenes takes handles|read into a new array"  # arguments
     r"|scenes=|chunks=|to_xarray needs|axes taken as|an array of|compute_chunk_sizes|check='first'"
-    r"|ome=|acquired=|predictor=|\{path!r\}|it takes a handle|larger chunks"
+    r"|ome=|acquired=|predictor=|\{path!r\}|it takes a handle|larger chunks|\(h[,)]|give the step a handle"
 )
 """Messages about arguments that the command line does not pass."""
 
