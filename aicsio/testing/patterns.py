@@ -4,6 +4,7 @@ Rule kept here: the same bits on every machine and with every numpy; integers ar
 generator is used.
 """
 
+import math
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -185,6 +186,34 @@ def make_plane(image: ImageSpec, tcz: tuple[int, ...], level: int = 0) -> npt.ND
     # As an array: numpy warns of overflow for scalars only.
     offset = _hash(np.array([number & 0xFFFFFFFFFFFFFFFF], np.uint64))
     return _convert(_hash(position + offset), np.dtype(image.dtype))
+
+
+def hash_pixels(shape: tuple[int, ...], dtype: str, seed: int = 0) -> npt.NDArray[Any]:
+    """Make pixels of any shape.
+
+    Parameters
+    ----------
+    shape
+        Size of each axis.
+    dtype
+        Name of a numpy type, one of ``DTYPES``.
+    seed
+        Different seeds give different pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        In native byte order.
+
+    Examples
+    --------
+    >>> from aicsio.testing.patterns import hash_pixels
+    >>> hash_pixels((2, 2), "uint8").tolist()
+    [[0, 226], [110, 6]]
+    """
+    position = np.arange(math.prod(shape), dtype=np.uint64)
+    offset = _hash(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))
+    return _convert(_hash(position + offset), np.dtype(dtype)).reshape(shape)
 
 
 def _hash(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

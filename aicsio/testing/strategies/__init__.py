@@ -1,7 +1,7 @@
 """Hypothesis strategies for images, views, files and handles. Imports the rest of `testing`.
 
 Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies
-for images, views and handles in memory, ``files`` those for descriptions of files.
+for images, views and handles in memory, ``files`` and ``zarr`` those for descriptions of files.
 
 from hypothesis import given
 from aicsio.testing.strategies import handles, views
@@ -24,6 +24,7 @@ from aicsio.testing.strategies.images import (
     picks,
     views,
 )
+from aicsio.testing.strategies.zarr import zarr_specs
 
 __all__ = [
     "Draw",
@@ -39,4 +40,5 @@ __all__ = [
     "picks",
     "tiff_specs",
     "views",
+    "zarr_specs",
 ]
