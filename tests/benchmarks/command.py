@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import contenders, microscopes, report, samples, timing
+from benchmarks import against, contenders, microscopes, report, samples, timing
 
 PEERS = ("tifffile", "czifile", "aicspylibczi", "liffile", "readlif", "bioio")
 COLUMNS = {
@@ -29,6 +29,8 @@ LIBRARIES = ("aicsio", "numpy", "dask", "imagecodecs", *PEERS)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks that the command line names."""
     options = _parser().parse_args(arguments)
+    if options.against:
+        return _compare_trees(options)
     console = Console(width=None if sys.stdout.isatty() else 200, stderr=options.json)
     peers = contenders.installed(tuple(options.peers))
     made = [
@@ -124,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--clock", choices=timing.CLOCKS, default="wall", help="what is counted (default: wall)"
     )
+    parser.add_argument(
+        "--against", type=Path, metavar="TREE", help="compare this tree with an older one instead"
+    )
     parser.add_argument("--folder", help="where the temporary folder is made")
     parser.add_argument(
         "--json",
@@ -131,6 +136,14 @@ def _parser() -> argparse.ArgumentParser:
         help="print all measurements as JSON, and the table to stderr",
     )
     return parser
+
+
+def _compare_trees(options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="aicsio-benchmarks-", dir=options.folder) as folder:
+        print(against.HEAD)
+        for row in against.compare(Path(folder), options):
+            print(against.as_text(row), flush=True)
+    return 0
 
 
 def _import(peers: Sequence[str], rounds: int) -> report.Line:

@@ -73,6 +73,28 @@ def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_trees_are_compared_in_turns(tmp_path: Path) -> None:
+    tree = FOLDER.parent.parent
+    command = [
+        sys.executable,
+        str(FOLDER),
+        *TINY,
+        "--folder",
+        str(tmp_path),
+        "--against",
+        str(tree),
+    ]
+    command += ["import", "small czi", "lif raw", "czi two levels", "tiny raw", "write"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    rows = done.stdout.splitlines()[1:]
+    cases = {(row[:16].strip(), row[17:29].strip()) for row in rows}
+    assert {("", "import"), ("small czi", "plane, open"), ("lif raw", "read")} <= cases
+    assert {("tiny raw", "graph"), ("write", "pyramid"), ("czi two levels", "loads")} <= cases
+    sizes = [row for row in rows if " bytes " in row]
+    assert all(row.endswith(" 1.000") for row in sizes)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_floors_read_what_we_read(tmp_path: Path) -> None:
     for sample in microscopes.samples(6, 32, 64, 4):
         if sample.letters == "ZYX":
