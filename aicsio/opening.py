@@ -69,6 +69,7 @@ def open_image(
     format: str | None = None,
     engine: str | None = None,
     mosaic: Literal["stitched", "tiles"] = "stitched",
+    masks: bool = False,
     dims: str | None = None,
     channel_names: Sequence[str] | None = None,
     pixel_size: UserPixelSize = None,
@@ -88,6 +89,9 @@ def open_image(
         ``"aicspylibczi"`` for CZI, ``"readlif"`` for LIF.
     mosaic
         ``"stitched"`` places tiles on one canvas, ``"tiles"`` keeps them apart along M.
+    masks
+        Whether the masks of valid pixels of CZI subblocks are applied: a masked pixel is not drawn,
+        and shows the tile below it or 0. Other formats have none.
     dims
         Letters of the stored axes, for files that do not name them and for arrays. They override
         the letters of the file. Letters of axes of size 1 may be left out.
@@ -143,7 +147,7 @@ def open_image(
         source, contents = arrays.read_arrays(image, dims)
         name = "array"
     else:
-        options = formats.Options(mosaic=mosaic, engine=engine)
+        options = formats.Options(mosaic=mosaic, engine=engine, masks=masks)
         # Within a session, what the formats read while they are asked is read once.
         with readers.session():
             source = readers.identify(image, storage_options, folders=True)

@@ -1,8 +1,8 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
 ``compression`` has codecs of bytes, ``images`` those of whole pictures, ``tiff`` and ``czi`` those
-of one container, ``resampling`` pixels of another size. ``buffers`` are the memory that decoders
-write to.
+of one container, ``resampling`` pixels of another size, ``masks`` pixels that are not valid.
+``buffers`` are the memory that decoders write to.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs import compression, czi, images, raw, resampling, tiff, zarr
+from aicsio._codecs import compression, czi, images, masks, raw, resampling, tiff, zarr
 from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
 from aicsio._codecs.raw import HEADERS, as_strided, check_reach
@@ -73,6 +73,9 @@ CODECS: Mapping[str, CodecFunction] = {
     "unzstd": compression.Intermediate("zstd_decode"),
     "webp": images.decode_webp,
     "ycbcr": tiff.convert_ycbcr,
+    "zisraw-masked": lambda data, target, **options: masks.decode_masked(
+        decode, data, target, **options
+    ),
     "zstd": compression.ToPixels("zstd_decode"),
     "zstd1": czi.decode_zstd1,
     "zarr-blosc": zarr.decode_blosc,

@@ -100,3 +100,53 @@ def find_subblock_payload(head: bytes) -> tuple[int, int]:
         )
     # The bytes before the metadata fill 256, or more where the entry is longer.
     return 32 + max(256, 16 + 32 + 20 * ndim) + metadata, nbytes
+
+
+def find_whole_subblock(head: bytes) -> tuple[int, int]:
+    """Find all bytes of a subblock: its head, metadata, pixels and attachment.
+
+    Parameters
+    ----------
+    head
+        As for ``find_subblock_payload``.
+
+    Returns
+    -------
+    0, and the number of bytes from the start of the segment to the end of the attachment.
+
+    Raises
+    ------
+    CorruptFileError
+        As ``find_subblock_payload``.
+    """
+    start, nbytes = find_subblock_payload(head)
+    # Section 2.4: the attachment lies directly behind the pixels.
+    return 0, start + nbytes + _attachment_nbytes(head)
+
+
+def _attachment_nbytes(head: bytes) -> int:
+    nbytes: int = struct.unpack_from("<36xi", head)[0]
+    return nbytes
+
+
+def cut_subblock(raw: Octets) -> tuple[bytes, Octets, bytes]:
+    """Cut a whole subblock into metadata, pixels and attachment.
+
+    Raises
+    ------
+    CorruptFileError
+        As ``find_subblock_payload``.
+    ValueError
+        When there are fewer bytes than the head declares.
+    """
+    head = bytes(raw[:PAYLOAD_HEAD_NBYTES])
+    if len(head) < PAYLOAD_HEAD_NBYTES:
+        raise ValueError(f"it ends after {len(head)} bytes")
+    start, nbytes = find_subblock_payload(head)
+    end = start + nbytes
+    stop = end + _attachment_nbytes(head)
+    if stop > raw.nbytes:
+        raise ValueError(f"its header promises {stop} bytes, it has {raw.nbytes}")
+    metadata_nbytes: int = struct.unpack_from("<32xi", head)[0]
+    metadata = bytes(raw[start - metadata_nbytes : start])
+    return metadata, raw[start:end], bytes(raw[end:stop])

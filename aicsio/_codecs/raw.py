@@ -9,7 +9,11 @@ import attrs
 import numpy as np
 
 from aicsio._codecs.buffers import Data, DecodeTarget, as_octets
-from aicsio._codecs.czi import PAYLOAD_HEAD_NBYTES, find_subblock_payload
+from aicsio._codecs.czi import (
+    PAYLOAD_HEAD_NBYTES,
+    find_subblock_payload,
+    find_whole_subblock,
+)
 from aicsio.records import Codec, DType
 
 
@@ -24,7 +28,8 @@ class Header:
 
 
 HEADERS: Mapping[str, Header] = {
-    "zisraw-subblock": Header(PAYLOAD_HEAD_NBYTES, find_subblock_payload)
+    "zisraw-subblock": Header(PAYLOAD_HEAD_NBYTES, find_subblock_payload),
+    "zisraw-whole-subblock": Header(PAYLOAD_HEAD_NBYTES, find_whole_subblock),
 }
 
 

@@ -120,6 +120,7 @@ def resolve_header(
             piece.shape,
             piece.dtype,
             piece.selection,
+            partial=isinstance(piece, Encoded) and piece.partial,
         )
     kind = _codecs.HEADERS[header.kind]
     check_inside(piece.source, header.offset, kind.nbytes)
@@ -289,7 +290,8 @@ def _decode(
     want = _codecs.DecodeTarget(piece.shape, piece.dtype, scratch)
     whole = placement.taken is None and piece.selection.shape == piece.shape
     # The last codec of the chain may then write straight into the output.
-    if whole and piece.dtype == dest.dtype and dest.flags.c_contiguous:
+    direct = whole and not piece.partial
+    if direct and piece.dtype == dest.dtype and dest.flags.c_contiguous:
         want.into = dest.reshape(-1).view(np.uint8)
     # Codecs raise errors of many libraries; to a caller they all mean that the bytes are damaged.
     try:
@@ -311,8 +313,18 @@ def _decode(
             piece.offset,
             f"expected {piece.nbytes} bytes of {chain} pixels: {error}",
         ) from error
-    if want.into is None or not np.may_share_memory(pixels, dest):
+    if piece.partial:
+        _place_valid(pixels if whole else pixels[_taken(placement)], dest)
+    elif want.into is None or not np.may_share_memory(pixels, dest):
         dest[...] = pixels if whole else pixels[_taken(placement)]
+
+
+def _place_valid(pixels: Array, dest: Array) -> None:
+    """Place the pixels that are not masked; what lies below the others stays."""
+    if isinstance(pixels, np.ma.MaskedArray):
+        np.copyto(dest, pixels.data, where=~np.ma.getmaskarray(pixels), casting="unsafe")
+    else:
+        dest[...] = pixels
 
 
 def _taken(placement: Placement[Any]) -> tuple[slice, ...]:

@@ -248,9 +248,7 @@ def _run_batch(target: Target, batch: Sequence[Task], worker: Worker) -> None:
             continue
         part = out[cast("tuple[slice, ...]", task.target)]
         in_block = [(placement, part[placement.target]) for placement in placements(array, task)]
-        # A single piece that fills the block leaves no gap to zero.
-        covered = len(in_block) == 1 and in_block[0][1].shape == part.shape
-        if not target.zero_filled and not covered:
+        if not target.zero_filled and not _covers(in_block, part):
             part[...] = 0
         todo += in_block
     place(todo, worker)
@@ -260,6 +258,14 @@ def _run_batch(target: Target, batch: Sequence[Task], worker: Worker) -> None:
             for positions in task.window_positions or (None,) * window.ndim
         ]
         out[_grid(task.target, out.shape)] = window[_grid(shown, window.shape)]
+
+
+def _covers(in_block: Sequence[tuple[Placement[Any], Array]], part: Array) -> bool:
+    """Whether a single piece fills the block, and so leaves no gap to zero."""
+    if len(in_block) != 1 or in_block[0][1].shape != part.shape:
+        return False
+    piece = in_block[0][0].piece
+    return not (isinstance(piece, Encoded) and piece.partial)
 
 
 def _grid(parts: Sequence[slice | tuple[int, ...]], shape: tuple[int, ...]) -> tuple[Any, ...]:

@@ -100,6 +100,8 @@ class Encoded:
     """The wanted part, and where it goes."""
     header: HeaderRef | None = None
     """Header in front of the pixels; ``offset`` then counts from the first byte after it."""
+    partial: bool = False
+    """Whether the codecs may return a masked array, whose masked pixels are not placed."""
 
 
 @attrs.frozen

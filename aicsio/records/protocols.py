@@ -42,6 +42,8 @@ class Options:
     """``"stitched"`` or ``"tiles"``."""
     engine: str | None = None
     """Name of the requested engine; ``None`` for the default."""
+    masks: bool = False
+    """Whether pixels that a mask of the file calls not valid are left out."""
 
 
 # ---------------------------------------------------------------- formats

@@ -5,6 +5,8 @@ Rule kept here: encoders write as ZEN does, so that other readers decode the fil
 Source of the structures: "ZISRAW (CZI) File Format", Carl Zeiss Microscopy; zstd1 from libCZI.
 """
 
+import struct
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,3 +71,40 @@ ENCODERS: Mapping[str, Callable[[Pixels], bytes]] = {
     "zstd1-hilo": _encode_zstd1_packed,
 }
 """From pixels to bytes, by name of the compression."""
+
+
+CHUNKS_SCHEMA = (
+    b"<METADATA><AttachmentSchema><DataFormat>CHUNKCONTAINER</DataFormat></AttachmentSchema>"
+    b"</METADATA>"
+)
+"""Metadata of a subblock whose attachment holds chunks, as libCZI documents it."""
+
+
+def mask_attachment(valid: npt.NDArray[np.bool_], *, before: bytes = b"") -> bytes:
+    """Make the attachment of a subblock that holds a mask of valid pixels.
+
+    Parameters
+    ----------
+    valid
+        Shape (rows, columns), true for a valid pixel.
+    before
+        Chunks that come first.
+
+    Returns
+    -------
+    bytes
+        A chunk as libCZI documents it in "Valid-Pixel Mask Concept"; its subblock needs the metadata
+        ``CHUNKS_SCHEMA``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.testing.czi_encoders import mask_attachment
+    >>> mask_attachment(np.array([[True, False, True, False]]))[36:].hex()
+    'a0'
+    """
+    rows = np.packbits(valid, axis=1)
+    kind = uuid.UUID("CBE3EA67-5BFC-492B-A16A-ECE378031448").bytes_le
+    head = struct.pack("<IIII", valid.shape[1], valid.shape[0], 0, rows.shape[1])
+    content = head + rows.tobytes()
+    return before + kind + struct.pack("<I", len(content)) + content

@@ -10,7 +10,9 @@ Rule kept here: the container is indexed and checked by this package whichever e
 """
 
 import importlib.util
+from typing import cast
 
+import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
@@ -51,7 +53,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     CorruptFileError
         When the file has no usable subblock, or its positions are those of no image.
     UnsupportedFormatError
-        When no engine decodes the subblocks, or all of them lie in other files of a set.
+        When no engine decodes the subblocks, or all of them lie in other files of a set, or masks
+        are requested of aicspylibczi.
     MissingDependencyError
         When only aicspylibczi may decode them, or it was requested, and it is not installed.
     """
@@ -67,11 +70,18 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         blocks = index.left_out.drop(blocks, undecodable[0], reason)
     tiles = options.mosaic == "tiles"
     data, scene_notes = build_scenes(source, blocks, index.left_out, tiles=tiles)
+    if options.masks and engine == "native":
+        data = _apply_masks(data)
+    elif options.masks:
+        raise UnsupportedFormatError(
+            f"{source.uri}: aicspylibczi applies no masks of valid pixels; leave out masks=True, or "
+            "use engine='native' if it decodes the subblocks"
+        )
     stamps, stamp_notes = read_time_stamps(index)
     ranges = _find_ranges(data)
     # The attachment has a stamp for each time point; without it, the offsets in the XML serve.
     times, fit_notes = fit_times(stamps or metadata.times, ranges, len(data), source.uri)
-    has_times, first_notes = _look_at_first_subblock(source, blocks)
+    has_times, first_notes = _look_at_some_subblocks(source, blocks, masks=options.masks)
     facts = gather_facts(blocks, metadata, times, planes_have_times=has_times)
     scenes = describe_scenes(data, facts)
     all_notes = (
@@ -157,6 +167,18 @@ def _choose_engine(
     return "aicspylibczi", (note,), (undecodable, reason)
 
 
+def _apply_masks(data: tuple[SceneData, ...]) -> tuple[SceneData, ...]:
+    """Let all layouts leave out the pixels that masks call not valid."""
+    masked: list[SceneData] = []
+    for one in data:
+        levels = tuple(
+            attrs.evolve(level, layout=attrs.evolve(cast("CziLayout", level.layout), masked=True))
+            for level in one.levels
+        )
+        masked.append(attrs.evolve(one, levels=levels))
+    return tuple(masked)
+
+
 def _find_ranges(data: tuple[SceneData, ...]) -> dict[str, tuple[int, int]]:
     """Return first and last position in the file, over all scenes, per plane axis."""
     ranges: dict[str, tuple[int, int]] = {}
@@ -175,28 +197,34 @@ def _find_ranges(data: tuple[SceneData, ...]) -> dict[str, tuple[int, int]]:
     return ranges
 
 
-def _look_at_first_subblock(
-    source: Source, blocks: Subblocks
+def _look_at_some_subblocks(
+    source: Source, blocks: Subblocks, *, masks: bool
 ) -> tuple[bool, tuple[Diagnostic, ...]]:
-    """Return whether subblocks hold times of their own, and a diagnostic if they hold masks.
+    """Return whether subblocks hold times of their own, and a diagnostic of masks not applied.
 
-    One read stands for all: ZEN writes the same kinds of metadata with every subblock.
+    One read stands for all: ZEN writes the same kinds of metadata with every subblock. But masks may
+    belong to the tiles of a pyramid alone, or to the upper tiles, so two more are looked at.
     """
     if not len(blocks):
         return False, ()
+    positions = blocks.file_position
+    chosen = [int(positions.min()), int(positions.max())]
+    coarse = blocks.stored_size["X"] < blocks.size["X"]
+    if coarse.any():
+        chosen.append(int(positions[coarse].min()))
     try:
-        text = next(subblock_metadata.read_texts(source, [int(blocks.file_position.min())]), b"")
+        texts = tuple(subblock_metadata.read_texts(source, tuple(dict.fromkeys(chosen))))
     except CorruptFileError:
         # Damage of a subblock is reported when its pixels are read.
         return False, ()
-    has_time = bool(np.isfinite(subblock_metadata.parse_facts(text).time))
+    has_time = bool(np.isfinite(subblock_metadata.parse_facts(texts[0]).time))
     # libCZI, "Valid-Pixel Mask Concept": the metadata of the subblock name the format of its
     # attachment in DataFormat; "the value must be CHUNKCONTAINER (case-sensitive)".
-    if b"CHUNKCONTAINER" not in text:
+    if masks or not any(b"CHUNKCONTAINER" in text for text in texts):
         return has_time, ()
     message = (
         "subblocks have chunks beside their pixels, such as masks of valid pixels; "
-        "masks are not applied: every stored pixel is shown"
+        "masks are not applied, and every stored pixel is shown; open with masks=True to apply them"
     )
     return has_time, (Diagnostic("subblock-masks", message, source.uri),)
 

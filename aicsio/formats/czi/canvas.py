@@ -237,6 +237,7 @@ def build_layout(
         height=height,
         width=width,
         resampled=resampled,
+        masked=False,
         **columns,
     )
 

@@ -20,6 +20,8 @@ from aicsio.records.packed import PROGRESSION, PackedIntegers
 
 HEADER = "zisraw-subblock"
 """Name of the subblock's header in the table of headers: only it gives the start of the pixels."""
+WHOLE = "zisraw-whole-subblock"
+"""The same for a subblock that is read with its metadata and its attachment."""
 BLOCK_PIXELS = 1 << 22
 """Mosaics of overlapping tiles are cut into blocks of about this many pixels: 8 MiB of uint16,
 which two cores decode in 10 ms while few tiles lie across two blocks."""
@@ -101,6 +103,9 @@ class CziLayout:
     """Number of planes inside the subblock."""
     resampled: Resampled | None = None
     """For levels in which some subblock is shown at another size than it is stored."""
+    masked: bool = False
+    """Whether the masks of valid pixels are applied. Subblocks are then read whole: only their
+    metadata state whether they have one."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Yield the pieces of the subblocks that the window touches, those on top last."""
@@ -204,7 +209,7 @@ class CziLayout:
     def _piece(self, row: int, overlap: Overlap, samples: slice | None) -> Piece:
         pixel_type = PIXEL_TYPES[self.pixel_type.at(row)]
         compression = self.compression.at(row)
-        if self.resampled is not None and self.resampled.flags.at(row):
+        if self.masked or (self.resampled is not None and self.resampled.flags.at(row)):
             return self._resampled_piece(row, overlap, samples, pixel_type)
         if compression == UNCOMPRESSED and pixel_type.samples != 4:
             return self._raw_piece(row, overlap, samples, pixel_type)
@@ -258,15 +263,20 @@ class CziLayout:
             ("samples", self.samples),
         )
         header = self._header(row)
+        codec = Codec("resample", parameters)
+        if self.masked:
+            header = HeaderRef(WHOLE, header.offset, header.nbytes)
+            codec = Codec("zisraw-masked", parameters)
         return Encoded(
             self.source,
             0,
             header.nbytes,
-            (Codec("resample", parameters),),
+            (codec,),
             self.piece_shape(overlap.shape),
             pixel_type.dtype,
             self.selection((0, 0), overlap, samples),
             header,
+            partial=self.masked,
         )
 
     def _axes(
