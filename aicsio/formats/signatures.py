@@ -62,8 +62,6 @@ _HDF5 = (
     (".mnc", "a MINC 2 file (HDF5)", "the package nibabel reads it"),
 )
 _ZIP = (
-    (".zarr.zip", "a zipped Zarr", "the package zarr reads it"),
-    (".zarr", "a zipped Zarr", "the package zarr reads it"),
     (".poir", "an Olympus POIR file", "unpack it: the OIR files in it are read by Bio-Formats"),
     (".gci", "a Keyence image group (GCI)", "unpack it: the images in it are TIFF files"),
     (".npz", "an archive of NumPy arrays", "numpy.load reads it"),

@@ -1,7 +1,9 @@
 """Damage to the stores of ``plainly``: chunks, shard indices, documents, missing files, ZIP files."""
 
+import functools
 import json
 import random
+import re
 import shutil
 import struct
 import zipfile
@@ -42,11 +44,15 @@ def chunk_files(store: Path) -> list[Path]:
     return sorted(path for path in store.rglob("*") if path.is_file() and path.name not in names)
 
 
+def _parts(store: Path, path: Path) -> tuple[str, tuple[int, ...]]:
+    """Path of the array and grid position of a chunk, whose numbers ``/`` or ``.`` separates."""
+    parts = re.split("[./]", path.relative_to(store).as_posix())
+    array = [part for part in parts[: -len(CHUNKS)] if part != "c"]
+    return "/".join(array), tuple(int(part) for part in parts[-len(CHUNKS) :])
+
+
 def _hit(store: Path, path: Path, kind: str) -> Hit:
-    parts = path.relative_to(store).parts
-    place = tuple(int(part) for part in parts[-len(CHUNKS) :])
-    array = "/".join(part for part in parts[: -len(CHUNKS)] if part != "c")
-    return Hit(f"{kind}: {path.relative_to(store)}", array, place)
+    return Hit(f"{kind}: {path.relative_to(store)}", *_parts(store, path))
 
 
 def _chunk(change: Callable[[bytes, random.Random], bytes], kind: str) -> Damage:
@@ -86,12 +92,16 @@ def _empty(data: bytes, rng: random.Random) -> bytes:  # noqa: ARG001 - one sign
 
 
 def _bomb(data: bytes, rng: random.Random) -> bytes:  # noqa: ARG001 - one signature
-    """Few bytes that decode to 256 MiB of zeros, by the codec that the chunk seems to have."""
+    return _bombs()[rng.random() < 0.5]
+
+
+@functools.cache
+def _bombs() -> tuple[bytes, bytes]:
+    """Few bytes that decode to 256 MiB of zeros, by gzip and by zstd."""
     zeros = bytes(1 << 28)
-    if rng.random() < 0.5:
-        packed = zlib.compressobj(9, zlib.DEFLATED, 31)
-        return packed.compress(zeros) + packed.flush()
-    return bytes(imagecodecs.zstd_encode(zeros, level=1))
+    packed = zlib.compressobj(1, zlib.DEFLATED, 31)
+    by_gzip = packed.compress(zeros) + packed.flush()
+    return by_gzip, bytes(imagecodecs.zstd_encode(zeros, level=1))
 
 
 def _no_file(store: Path, rng: random.Random) -> Hit:
@@ -126,15 +136,14 @@ def _index(store: Path, rng: random.Random) -> Hit:
 
 
 def _is_sharded(store: Path, path: Path) -> bool:
-    array = path.relative_to(store).parts[: -len(CHUNKS) - 1]
-    document = store.joinpath(*array, "zarr.json")
+    document = store / _parts(store, path)[0] / "zarr.json"
     return document.exists() and "sharding_indexed" in document.read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------- documents
 
 VALUES: tuple[Any, ...] = (
-    None, True, -1, 0, 1, 2, 3.5, 1 << 31, 1 << 40, 1 << 63, 10**30, -(1 << 63), 1e308, float("nan"),
+    None, True, -1, 0, 1, 2, 3.5, 1 << 31, 1 << 40, 1 << 63, 10**30, 10**400, -(1 << 63), 1e308, float("nan"),
     float("inf"), "", "x", "\ud800", "/", "..", "0", [], [0], [1] * 40, {}, {"name": "x"}, "9" * 5000,
 )  # fmt: skip
 """What takes the place of another value."""

@@ -27,6 +27,8 @@ from aicsio.records import Contents, Diagnostic, Scene, Source
 __all__ = ["list_labels", "read_contents", "read_label", "recognises"]
 
 ZIP = b"PK\x03\x04"
+ARCHIVES = (".ozx", ".zarr.zip", ".zarr")
+"""Suffixes of archives that hold nothing but a Zarr (RFC-9 of NGFF: ``.ozx``)."""
 
 
 def recognises(source: Source, head: bytes) -> bool:
@@ -38,7 +40,8 @@ def recognises(source: Source, head: bytes) -> bool:
         # One request each behind a URL; the first answer that exists decides.
         return any(value is not None for value in stores.read_values(source, keys, 1 << 26))
     except CorruptFileError:
-        return False  # an archive of something else, or a damaged one
+        # An archive of something else, or a damaged one: what is cut has lost its list of members.
+        return source.uri.lower().endswith(ARCHIVES)
 
 
 def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001 - part of the protocol

@@ -17,7 +17,7 @@ import numpy as np
 
 from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
 from aicsio.formats.zarr.chains import ChunkCoding, version_2_chain, version_3_chain
-from aicsio.formats.zarr.documents import Json, Node
+from aicsio.formats.zarr.documents import Json, Node, extension_of
 from aicsio.records import DType
 
 MOST_AXES = 32
@@ -142,10 +142,10 @@ def _fill_2(value: Any, dtype: DType) -> bytes:
 def _describe_3(node: Node, document: Json) -> ArrayDescription:
     dtype = _type_3(document["data_type"])
     shape = _sizes(document["shape"], "shape", 0)
-    grid = document["chunk_grid"]
-    if grid.get("name") != "regular":
-        raise UnsupportedFormatError(f"its grid of chunks is {grid.get('name')!r}, not regular")
-    chunk = _sizes(grid["configuration"]["chunk_shape"], "chunk_shape", 1)
+    grid, parameters = extension_of(document["chunk_grid"])
+    if grid != "regular":
+        raise UnsupportedFormatError(f"its grid of chunks is {grid!r}, not regular")
+    chunk = _sizes(parameters["chunk_shape"], "chunk_shape", 1)
     _check_chunk(chunk, shape, dtype)
     if document.get("storage_transformers"):
         raise UnsupportedFormatError("it has storage transformers, which are not read")
@@ -164,9 +164,7 @@ def _describe_3(node: Node, document: Json) -> ArrayDescription:
 
 
 def _type_3(value: Any) -> DType:
-    name = value
-    if isinstance(value, dict):
-        name = value.get("name")
+    name, _ = extension_of(value)
     if name not in _TYPES_3:
         raise UnsupportedFormatError(f"elements of type {value!r} are no pixels")
     dtype: DType = np.dtype(str(name))
@@ -182,10 +180,7 @@ _TYPES_3 = frozenset({
 
 def _keys_3(encoding: Any) -> tuple[tuple[str, ...], str]:
     """Return the parts before the numbers of a chunk, and what stands between these."""
-    if isinstance(encoding, str):
-        encoding = {"name": encoding}
-    parameters = encoding.get("configuration") or {}
-    name = encoding.get("name")
+    name, parameters = extension_of(encoding)
     prefix: tuple[str, ...] = ()
     if name == "default":
         prefix, separator = ("c",), parameters.get("separator", "/")

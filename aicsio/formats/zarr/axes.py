@@ -143,20 +143,31 @@ def read_transform(content: Any, rank: int) -> Transform | None:
     return result
 
 
+def _finite(value: Any) -> float | None:
+    """Return a number of a JSON document as a float; ``None`` if it is none, or beyond a float."""
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # JSON has integers of any length
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _read_step(step: Any, rank: int) -> Transform | None:
     if not isinstance(step, dict):
         return None
-    kind = step.get("type")
+    kind = str(step.get("type"))
     if kind == "identity":
         return identity(rank)
     if kind == "sequence":  # 0.6
         return read_transform(step.get("transformations"), rank)
-    values = step.get(str(kind))
+    values = step.get(kind)
     if kind not in {"scale", "translation"} or not isinstance(values, list) or len(values) != rank:
         return None
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+    numbers = tuple(number for value in values if (number := _finite(value)) is not None)
+    if len(numbers) != rank:
         return None
-    numbers = tuple(map(float, values))
     if kind == "scale":
         return Transform(numbers, (0.0,) * rank)
     return Transform((1.0,) * rank, numbers)

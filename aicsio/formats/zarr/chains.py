@@ -14,8 +14,8 @@ import attrs
 import numpy as np
 
 from aicsio._codecs import pack_codecs
-from aicsio.errors import UnsupportedFormatError
-from aicsio.formats.zarr.documents import Json
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats.zarr.documents import Json, extension_of
 from aicsio.records import Codec, DType, ShardIndex, Value
 
 Parameters: TypeAlias = tuple[tuple[str, Value], ...]
@@ -187,9 +187,7 @@ def version_2_chain(document: Json, chunk: tuple[int, ...], dtype: DType) -> Chu
     return ChunkCoding(chunk, dtype, _with_sizes(codecs))
 
 
-def version_3_chain(
-    codecs: Sequence[Any], chunk: tuple[int, ...], dtype: DType, fill: bytes
-) -> ChunkCoding:
+def version_3_chain(codecs: Any, chunk: tuple[int, ...], dtype: DType, fill: bytes) -> ChunkCoding:
     """Return the chain of an array of Zarr v3.
 
     A shard whose own bytes are neither transposed nor compressed is read chunk by chunk. Others,
@@ -197,9 +195,13 @@ def version_3_chain(
 
     Raises
     ------
+    CorruptFileError
+        When the codecs are no list.
     UnsupportedFormatError
         When a codec is unknown, or the chain is not one of the specification.
     """
+    if not isinstance(codecs, list):
+        raise CorruptFileError(f"its codecs are {str(codecs)[:80]!r}, expected a list")
     order = list(range(len(chunk)))
     chain: list[Codec] = []
     shard: ChunkCoding | None = None
@@ -230,13 +232,10 @@ def version_3_chain(
 
 
 def _named(stage: Any) -> tuple[str, Json]:
-    if isinstance(stage, str):
-        return stage, {}
-    if not isinstance(stage, dict) or not isinstance(stage.get("name"), str):
+    name, parameters = extension_of(stage)
+    if name is None:
         raise UnsupportedFormatError(f"{stage!r} is no codec")
-    parameters = stage.get("configuration") or {}
-    name: str = stage["name"].removeprefix("numcodecs.")
-    return name, parameters if isinstance(parameters, dict) else {}
+    return name.removeprefix("numcodecs."), parameters
 
 
 def _next_order(order: list[int], axes: Any) -> list[int]:

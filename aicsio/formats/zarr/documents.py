@@ -151,3 +151,20 @@ def objects_of(content: Mapping[str, Any], name: str) -> list[Json]:
     if not isinstance(values, list):
         return []
     return [value for value in values if isinstance(value, dict)]
+
+
+def extension_of(value: Any) -> tuple[str | None, Json]:
+    """Return name and configuration of an extension point of Zarr v3 (data type, grid, keys, codec).
+
+    "An extension is identified by its name", and may stand as that name alone (core specification,
+    "Extension definition"). The name is ``None`` where there is none.
+    """
+    if isinstance(value, str):
+        return value, {}
+    if not isinstance(value, dict):
+        return None, {}
+    name, configuration = value.get("name"), value.get("configuration")
+    return (
+        name if isinstance(name, str) else None,
+        configuration if isinstance(configuration, dict) else {},
+    )
