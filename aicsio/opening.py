@@ -47,6 +47,9 @@ UserPixelSize: TypeAlias = Annotated[
     PixelSize | None, "a PixelSize, such as PixelSize(Y=0.5, X=0.5), or None"
 ]
 
+MOST_REASONS = 3
+"""Diagnostics in an error: the first ones are those of the file as a whole, or of its first scene."""
+
 __all__ = ["Candidate", "explain", "open_image"]
 
 
@@ -162,10 +165,18 @@ def open_image(
     # read.
     first = next((index for index, scene in enumerate(contents.scenes) if scene.levels), None)
     if first is None:
-        raise SceneError(
-            f"{source.uri} holds no pixels: {len(contents.scenes)} scenes, none with data"
-        )
+        raise _no_pixels(source.uri, contents)
     return ImageHandle(source, name, contents, first, 0, contents.scenes[first].levels[0])
+
+
+def _no_pixels(uri: str, contents: Contents) -> SceneError:
+    """Make the error for a file whose scenes have no pixels; its diagnostics may give the reason."""
+    reasons = [note.message for note in contents.diagnostics[:MOST_REASONS]]
+    hidden = len(contents.diagnostics) - len(reasons)
+    if hidden > 0:
+        reasons.append(f"{hidden} more")
+    text = f"{uri} holds no pixels: {len(contents.scenes)} scenes, none with data"
+    return SceneError("; ".join([text, *reasons]))
 
 
 @checked

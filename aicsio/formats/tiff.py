@@ -3,10 +3,12 @@
 Rule kept here: this module is the door; ``_tiff.dialects`` chooses the dialect.
 """
 
+import attrs
+
 from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
-from aicsio.records import Contents, Source
+from aicsio.records import Contents, Diagnostic, Source
 
 __all__ = ["read_contents", "recognises"]
 
@@ -27,4 +29,14 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
         When none can be decoded.
     """
     with open_tiff(source) as (file, first):
-        return describe(file, first, [])
+        contents = describe(file, first, [])
+    if not source.uri.lower().endswith(".vsi"):
+        return contents
+    # Olympus cellSens writes an overview into the .vsi, and the image beside it: Bio-Formats'
+    # CellSensReader looks for _name_/stack*/frame_*.ets.
+    message = (
+        "a VSI file holds an overview alone; its images are the .ets files in the folder of its "
+        "name beside it, which Bio-Formats reads"
+    )
+    notes = (*contents.diagnostics, Diagnostic("overview-only", message, source.uri))
+    return attrs.evolve(contents, diagnostics=notes)

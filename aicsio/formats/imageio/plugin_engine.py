@@ -103,7 +103,7 @@ def describe(source: Source, plugin: str) -> Description:
 def _describe(source: Source, plugin: str) -> Description:
     with (
         translated(source, f"reading this file with {plugin}"),
-        _named_when_missing(plugin),
+        _named_when_missing(source, plugin),
         _open(source, plugin) as handle,
     ):
         # Properties and pixels must be asked with the same options, or their shapes differ.
@@ -149,7 +149,7 @@ def _dicom_notes(metadata: dict[str, Any]) -> Iterator[Note]:
 
 
 @contextlib.contextmanager
-def _named_when_missing(plugin: str) -> Iterator[None]:
+def _named_when_missing(source: Source, plugin: str) -> Iterator[None]:
     """Turn a missing plug-in or package into an error with the line that installs it."""
     from imageio.config.plugins import known_plugins
 
@@ -162,8 +162,10 @@ def _named_when_missing(plugin: str) -> Iterator[None]:
     except AicsioError:
         raise
     except ImportError as error:
+        package = PACKAGES.get(plugin, plugin)
         raise MissingDependencyError(
-            f"{error}: pip install {PACKAGES.get(plugin, plugin)}"
+            f"{source.uri!r}: the package {package} reads it, which is not installed: "
+            f"pip install {package}"
         ) from error
 
 
