@@ -45,6 +45,8 @@ def advise_path(name: str, path: str) -> str:
         return "; it is a path of Windows, and this system has none"
     if any(character in name for character in "*?{"):
         return f"; open_many({name!r}) opens the files of a pattern as one image"
+    if os.path.islink(path):
+        return f"; it is a link to {os.readlink(path)!r}, which is missing"
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         return f"; there is no folder {_first_missing(folder)!r}"

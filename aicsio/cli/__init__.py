@@ -118,15 +118,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     program = _program_parser()
     # Two parsers, one after the other: the first needs no command module, so that only the chosen
-    # one is imported. REMAINDER keeps all words behind the command for the second.
+    # one is imported. The words behind the command, "--" too, are for the second.
     if not argv:
+        # Whoever types the name alone looks for the commands.
+        print(program.format_help(), file=sys.stderr)
         program.error(f"name a command: {', '.join(COMMANDS)}")
-    chosen = program.parse_args(argv)
+    length = next((index + 1 for index, word in enumerate(argv) if word[:1] != "-"), len(argv))
+    chosen = program.parse_args(argv[:length])
     if chosen.command not in COMMANDS:
         program.error(options.unknown("command", chosen.command, list(COMMANDS)))
     parser = command_parser(chosen.command)
     # Known ones only: parse_args would refuse the others without naming the closest option.
-    arguments, unknown = parser.parse_known_args(chosen.rest)
+    arguments, unknown = parser.parse_known_args(argv[length:])
     if unknown:
         parser.error(_describe_unknown(unknown[0], parser))
     arguments.command = chosen.command
@@ -155,7 +158,18 @@ def command_parser(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"aicsio {command}")
     _module(command).add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    # A message stands below the usage: twenty lines of options would hide it.
+    words = [_describe_positional(action) for action in parser._actions]  # noqa: SLF001
+    parser.usage = " ".join(["%(prog)s [options]", *filter(None, words)])
     return parser
+
+
+def _describe_positional(action: argparse.Action) -> str:
+    """Return a positional argument as the usage shows it, ``FILE [FILE ...]``; empty for an option."""
+    if action.option_strings:
+        return ""
+    word = str(action.metavar or action.dest)
+    return f"{word} [{word} ...]" if action.nargs == "+" else word
 
 
 def _describe_unknown(word: str, parser: argparse.ArgumentParser) -> str:
@@ -180,7 +194,6 @@ def _program_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"aicsio {__version__}")
     parser.add_argument("command", help=argparse.SUPPRESS)
-    parser.add_argument("rest", nargs=argparse.REMAINDER, default=[], help=argparse.SUPPRESS)
     return parser
 
 

@@ -349,6 +349,31 @@ def test_what_could_not_be_kept_is_in_the_journal(run: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        b'{"target": "a.ome.tiff", "sou',
+        b"\xff\xfe",
+        b"[]",
+        b"7",
+        b'{"target": 3, "source": "x", "size": 1, "fingerprint": "x", "options": "x", "began": 1}',
+        b'{"target": "a\\u0000", "source": "x", "size": 1, "fingerprint": "", "options": "", "began": 1}',
+        b'{"target": "b", "source": "x", "size": 1, "fingerprint": "x", "options": "x", "began": "y"}',
+        b'{"target": "b", "source": "x", "size": 1, "fingerprint": "x", "options": "x", "written": 3}',
+        b'{"target": "b", "source": [], "size": {}, "fingerprint": 0, "options": 0, "written": []}',
+    ],
+)
+def test_a_damaged_line_of_the_journal_costs_nothing(run: Run, tmp_path: Path, line: bytes) -> None:
+    image(tmp_path / "in", "a.ome.tif")
+    image(tmp_path / "in", "b.ome.tif")
+    assert run(tmp_path / "in", tmp_path / "out")[0] == 0
+    with open(tmp_path / "out" / NAME, "ab") as journal:
+        journal.write(line + b"\n")
+    code, out, err = run(tmp_path / "in", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert "2 done before" in out
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["--crop", "2:12,5:"], lambda array: array[..., 2:12, 5:]),

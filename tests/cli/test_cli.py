@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -390,6 +391,30 @@ def test_a_misspelt_word_is_answered_with_the_closest(
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert advice in err.replace("\n", " ")
+
+
+def test_the_name_alone_shows_the_commands(run: Run) -> None:
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    for name, summary in cli.COMMANDS.items():
+        assert re.search(rf"^  {name} +{summary}$", err, re.MULTILINE)
+
+
+def test_names_that_begin_with_a_dash(
+    run: Run, slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("convert", "--", slide, "-out.ome.tiff")[0] == 0
+    assert run("info", "--json", "--", "-out.ome.tiff")[0] == 0
+
+
+def test_a_message_is_not_hidden_by_its_usage(run: Run) -> None:
+    code, out, err = run("convert", "a.tif")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "usage: aicsio convert [options] IN [IN ...] OUT",
+        "aicsio convert: error: the following arguments are required: OUT",
+    ]
 
 
 @pytest.mark.parametrize("command", ["", *cli.COMMANDS])

@@ -14,6 +14,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_ome_tiff(open_image(np.zeros((4, 5), np.uint8)), tmp_path / "Cells.ome.tiff")
     for name in ("t1.tif", "t2.tif", "plate-10.czi"):
         (tmp_path / name).touch()
+    (tmp_path / "link.tif").symlink_to("nowhere.tif")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -34,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("t{T}.tif", "; open_many('t{T}.tif') opens"),
         ("https:/a.org/b.tif", "; a URL has two slashes, 'https://a.org/b.tif'"),
         ("C:\\data\\a.czi", "; it is a path of Windows"),
+        ("link.tif", "; it is a link to 'nowhere.tif', which is missing"),
         ("Cells.ome.tiff/inner.tif", "; there is no folder"),
     ],
 )

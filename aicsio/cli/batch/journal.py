@@ -120,13 +120,19 @@ def _parse_line(line: str) -> dict[str, Any] | None:
         entry = json.loads(line)
     except ValueError:
         return None
+    # A line that another program or a failing disk has changed is no entry: its file is converted
+    # again, or refused as one that is not ours.
     required = {"target", "source", "size", "fingerprint", "options"}
     if not isinstance(entry, dict) or not required <= set(entry):
         return None
-    return entry if "began" in entry or "written" in entry else None
+    if not isinstance(entry["target"], str) or "\0" in entry["target"]:
+        return None
+    is_end = isinstance(entry.get("written"), list)
+    is_begin = isinstance(entry.get("began"), int)
+    return entry if is_begin or is_end else None
 
 
 def _is_unchanged(entry: Mapping[str, Any], status: os.stat_result) -> bool:
-    if "written" in entry:
+    if isinstance(entry.get("written"), list):
         return bool([status.st_size, status.st_mtime_ns] == entry["written"])
     return status.st_mtime_ns >= int(entry["began"])

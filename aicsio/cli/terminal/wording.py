@@ -86,6 +86,7 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         r"; open_many\(.*\) opens the files of a pattern as one image",
         "; convert reads a pattern of files, in quotes",
     ),
+    (r"(is no regular file): read it yourself and give the bytes", r"\1"),
     # A folded array would need a script.
     (r"; or fold into C: open_image\(.*", ""),
     (r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)", _write_picks),
