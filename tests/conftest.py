@@ -57,6 +57,15 @@ OPTIONAL = (
 """Packages of the extra ``servers``, which the README's test command does not install."""
 
 
+def _messages(error: BaseException | None) -> str:
+    """The messages of an error and of those that it was raised from."""
+    texts: list[str] = []
+    while error is not None:
+        texts.append(str(error))
+        error = error.__cause__
+    return "; ".join(texts)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """As in ``pytest_runtest_call``, for fixtures."""
@@ -70,7 +79,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:  
         return (yield)
     except ImportError as error:
         for name in OPTIONAL:
-            if re.search(rf"\b{name}\b", str(error)) and importlib.util.find_spec(name) is None:
+            named = re.search(rf"\b{name}\b", _messages(error))
+            if named and importlib.util.find_spec(name) is None:
                 pytest.skip(f"needs {name}: pip install '.[test,servers]'")
         raise
 

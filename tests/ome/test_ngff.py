@@ -54,7 +54,7 @@ def test_full_resolution_has_no_translation() -> None:
 
 
 def test_unknown_sizes_have_no_unit() -> None:
-    (z, y) = ngff.axes("ZY", PixelSize(Z=0.0, Y=1.0), None)
+    (z, y) = ngff.axes("ZY", PixelSize(Y=1.0), None)
     assert "unit" not in z
     assert y["unit"] == "micrometer"
 
