@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import warnings
@@ -12,13 +13,31 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import against, contenders, microscopes, report, samples, timing
+from benchmarks import (
+    against,
+    contenders,
+    conversion,
+    microscopes,
+    report,
+    samples,
+    stores,
+    timing,
+)
 
-PEERS = ("tifffile", "czifile", "aicspylibczi", "liffile", "readlif", "bioio")
+PEERS = (
+    "tifffile",
+    "czifile",
+    "aicspylibczi",
+    "liffile",
+    "readlif",
+    "bioio",
+    *stores.PEERS,
+)
 COLUMNS = {
     "TIFF": ("tifffile", "bioio"),
     "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct"),
     "LIF": ("liffile", "readlif", "bioio", "bioio-direct"),
+    "Zarr": stores.PEERS,
 }
 """Peers that the table of a kind of file shows."""
 NEW_PROCESS = ("raw", "zlib", "czi raw", "lif raw")
@@ -38,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.planes, options.size, options.tiny_planes, options.tiny_size, options.tile
         ),
         *microscopes.samples(options.planes, options.size, options.mosaic, options.subblocks),
+        *stores.samples(options.planes, options.size),
     ]
     chosen = [sample for sample in made if _is_chosen(sample, options.files)]
     lines: list[report.Line] = []
@@ -53,10 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if sample.container == "TIFF":
                 path = samples.write(sample, Path(folder))
                 lines += _lines(sample, path, Path(folder), peers, options, console)
+            elif sample.container == "Zarr":
+                path = stores.write(sample, Path(folder))
+                lines += _store_lines(sample, path, peers, options, console)
+                shutil.rmtree(path)
+                continue
             else:
                 path = microscopes.write(sample, Path(folder))
                 lines += _microscope_lines(sample, path, peers, options, console)
             path.unlink()
+        if not options.files or "convert" in options.files:
+            _convert(Path(folder), options, console)
     about = _about(options.workers) | {"clock": options.clock}
     if options.json:
         print(report.as_json(lines, about))
@@ -82,10 +109,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare aicsio with the floor (bare reads and decoders) and with peers, in one run on the same "
         "files. These (4 GB in all at the default sizes) are made in a temporary folder and deleted one by one.",
     )
-    made = [*samples.samples(1, 1, 1, 1, 1), *microscopes.samples(1, 1, 1, 1)]
-    names = ", ".join(
-        ["import", *(sample.name for sample in made), "or tiff, czi, lif for all of a kind"]
-    )
+    made = [
+        *samples.samples(1, 1, 1, 1, 1),
+        *microscopes.samples(1, 1, 1, 1),
+        *stores.samples(1, 1),
+    ]
+    kinds = "or tiff, czi, lif, zarr for all of a kind"
+    names = ", ".join(["import", *(sample.name for sample in made), "convert", kinds])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"
     )
@@ -128,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--against", type=Path, metavar="TREE", help="compare this tree with an older one instead"
+    )
+    parser.add_argument(
+        "--peer-python",
+        metavar="PATH",
+        default=sys.executable,
+        help=f"the Python that has the peers of convert: {', '.join(conversion.PEERS)}",
     )
     parser.add_argument("--folder", help="where the temporary folder is made")
     parser.add_argument(
@@ -238,6 +274,35 @@ def _microscope_lines(
     if asked("sizes"):
         for name, count in microscopes.sizes(path).items():
             yield report.Line(sample.name, name, amounts=(("ours", count), ("4 MB", 4_000_000)))
+
+
+def _store_lines(
+    sample: samples.Sample,
+    path: Path,
+    peers: tuple[str, ...],
+    options: argparse.Namespace,
+    console: Console,
+) -> Iterator[report.Line]:
+    for case in stores.cases(sample, path, options.workers, peers):
+        if not options.cases or any(case.name.startswith(name) for name in options.cases):
+            console.print(f"{sample.name}: {case.name} ...", style="dim")
+            yield from _measured(sample, case, options)
+
+
+def _convert(folder: Path, options: argparse.Namespace, console: Console) -> None:
+    """Measure whole commands from OME-TIFF to OME-Zarr, and show their table."""
+    python = Path(options.peer_python)
+    versions = conversion.installed(python)
+    source = next(
+        sample
+        for sample in samples.samples(options.planes, options.size, 1, 1, options.tile)
+        if sample.name == "zstd"
+    )
+    path = samples.write(source, folder)
+    console.print(f"convert: ours and {', '.join(versions) or 'no peer'} ...", style="dim")
+    result = conversion.measure(path, folder, python, list(versions), options.rounds)
+    path.unlink()
+    report.show_conversion(result, versions, console)
 
 
 def _about(workers: int) -> dict[str, str]:

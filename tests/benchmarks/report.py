@@ -8,6 +8,7 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.conversion import Result
 from benchmarks.timing import Timing
 
 
@@ -70,7 +71,16 @@ GOALS = (
     *(Goal(f"czi {many}", "pickled handle", "4 MB", 1.0) for many in ("tiles", "scenes")),
     Goal("lif raw", "read", "floor", 1.25),
     Goal("lif raw", "plane, open", "bioio", 0.1),
+    Goal("zarr chunks", "read", "floor", 1.2),
+    Goal("zarr shards", "read", "floor", 1.2),
+    *(
+        Goal(f"zarr {kind}", "read", peer, 1.0)
+        for kind in ("chunks", "shards")
+        for peer in ("tensorstore", "zarr", "zarrs")
+    ),
 )
+CONVERSION = {"openreadout": 1 / 3, "bioio-conversion": 1 / 7, "ngff-zarr": 1 / 7}
+"""Time of our whole command as a part of that of each peer, at most."""
 
 
 def by_peer(timings: Iterable[tuple[str, Timing]]) -> dict[str, Timing]:
@@ -151,6 +161,29 @@ def show_goals(lines: Sequence[Line], console: Console) -> None:
             ratio, holds = verdict
             text = f"{goal.sample or 'process'}, {goal.case}: {ratio:.3g} x {goal.against}, promised {goal.limit:.3g}"
             console.print(f"{'holds ' if holds else 'BROKEN'}  {text}")
+
+
+def show_conversion(result: Result, versions: Mapping[str, str], console: Console) -> None:
+    """Print the table of whole commands, then the goals."""
+    table = Table("convert", "seconds", "x ours", "MiB held", "MiB written", "levels", "codecs")
+    ours = result.timings["ours"].median
+    for name, timing in result.timings.items():
+        output = result.outputs[name]
+        table.add_row(
+            f"{name} {versions.get(name, '')}".strip(),
+            _seconds(timing),
+            _times(timing.median, ours),
+            f"{result.memory[name]:.0f}",
+            f"{output.mebibytes:.0f}",
+            str(output.levels),
+            output.codecs,
+        )
+    console.print(table)
+    for name, limit in CONVERSION.items():
+        if name in result.timings:
+            ratio = ours / result.timings[name].median
+            verdict = "holds " if ratio <= limit else "BROKEN"
+            console.print(f"{verdict}  convert: {ratio:.3g} x {name}, promised {limit:.3g}")
 
 
 def _against(found: Mapping[str, Timing], other: str, *, of_ours: bool) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from aicsio import open_image, to_numpy
-from benchmarks import floors, microscopes
+from benchmarks import conversion, floors, microscopes, stores
+from benchmarks.samples import pixels, samples, write
 
 FOLDER = Path(__file__).resolve().parent
 TINY = ["--planes=3", "--size=128", "--tile=32", "--tiny-planes=20", "--tiny-size=16", "--rounds=1"]
@@ -105,6 +106,31 @@ def test_floors_read_what_we_read(tmp_path: Path) -> None:
             assert np.array_equal(
                 floors.plane(where, where.shape[0] // 2), pixels[where.shape[0] // 2]
             )
+
+
+def test_stores_are_measured_and_their_floor_reads_what_we_read(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "zarr", "--peers", "--clock", "cpu")
+    found = {(row["file"], row["case"]) for row in rows}
+    assert {
+        (file, case)
+        for file in ("zarr chunks", "zarr shards")
+        for case in ("open", "read", "plane, open", "window, open")
+    } == found
+    assert list(tmp_path.iterdir()) == []
+    for sample in stores.samples(19, 64):
+        path = stores.write(sample, tmp_path)
+        made = pixels(sample)
+        assert np.array_equal(to_numpy(open_image(path)), made)
+        assert np.array_equal(stores.floor(sample, stores.places_of(path), 2), made)
+
+
+def test_our_conversion_is_measured(tmp_path: Path) -> None:
+    sample = next(each for each in samples(3, 128, 1, 1, 32) if each.name == "zstd")
+    source = write(sample, tmp_path)
+    result = conversion.measure(source, tmp_path, Path(sys.executable), [], 1)
+    assert result.timings["ours"].median > 0
+    assert result.outputs["ours"].levels >= 1
+    assert result.outputs["ours"].mebibytes > 0
 
 
 def test_new_processes_are_measured(tmp_path: Path) -> None:
