@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
+    from aicsio.references import as_zarr_store
     from aicsio.writers import (
         WriteReport,
         ZarrReport,
@@ -86,6 +87,7 @@ __all__ = [
     "WriteError",
     "WriteReport",
     "ZarrReport",
+    "as_zarr_store",
     "dask_utils",
     "explain",
     "imread",
@@ -109,6 +111,7 @@ __all__ = [
 _LATER = {
     "AICSImage": "aicsio.legacy.image",
     "WriteReport": "aicsio.writers",
+    "as_zarr_store": "aicsio.references",
     "ZarrReport": "aicsio.writers",
     "imread": "aicsio.legacy.functions",
     "imread_dask": "aicsio.legacy.functions",

@@ -29,6 +29,8 @@ MODULES = (
     "aicsio.legacy.image",
     "aicsio.opening",
     "aicsio.planes",
+    "aicsio.references",
+    "aicsio.references.serving",
     "aicsio.records",
     "aicsio.records.dims",
     "aicsio.records.facts",

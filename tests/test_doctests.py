@@ -11,6 +11,9 @@ import pytest
 
 import aicsio
 
+NEEDS = {"aicsio.arrays.xarray": "xarray", "aicsio.references.serving": "zarr"}
+"""Packages of the extra ``servers`` that examples import."""
+
 
 def modules() -> Iterator[str]:
     yield "aicsio"
@@ -36,8 +39,8 @@ def examples(name: str) -> list[doctest.DocTest]:
 def test_the_examples_of_a_module_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if name == "aicsio.arrays.xarray":
-        pytest.importorskip("xarray")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for example in examples(name):

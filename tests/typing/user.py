@@ -26,6 +26,7 @@ from aicsio import (
     Step,
     WriteReport,
     ZarrReport,
+    as_zarr_store,
     dask_utils,
     explain,
     imread,
@@ -44,6 +45,7 @@ from aicsio import (
     write_ome_zarr,
     write_scenes,
 )
+from aicsio.references.store import HandleStore
 
 # ---------------------------------------------------------------- opening
 
@@ -126,6 +128,8 @@ assert_type(write_ome_tiff(handle, "out.ome.tiff").not_kept, tuple[Diagnostic, .
 assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes="all"), WriteReport)
 assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes=[0, "A1"]), WriteReport)
 assert_type(write_scenes([handle, handle], "out.ome.tiff", compression=None), WriteReport)
+assert_type(as_zarr_store(handle, chunks={"Y": 512, "X": 512}), HandleStore)
+assert_type(as_zarr_store(contrast="pixels"), Step[HandleStore])
 assert_type(write_ome_zarr(handle, "out.ome.zarr", chunks={"Z": 8}, shards=None), ZarrReport)
 assert_type(write_ome_zarr([handle, handle], Path("out.ome.zarr"), plate=["A1", "A2"]), ZarrReport)
 assert_type(write_ome_zarr("out.ome.zarr", overwrite=True), Step[ZarrReport])
