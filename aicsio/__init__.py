@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
-    from aicsio.references import as_zarr_store
+    from aicsio.references import as_zarr_store, to_references
     from aicsio.writers import (
         WriteReport,
         ZarrReport,
@@ -100,6 +100,7 @@ __all__ = [
     "select_scene",
     "to_dask",
     "to_numpy",
+    "to_references",
     "to_xarray",
     "transpose_to",
     "use_dask",
@@ -117,6 +118,7 @@ _LATER = {
     "imread_dask": "aicsio.legacy.functions",
     "imwrite": "aicsio.legacy.functions",
     "open_many": "aicsio.joining",
+    "to_references": "aicsio.references",
     "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",
     "write_ome_zarr": "aicsio.writers",

@@ -30,6 +30,7 @@ MODULES = (
     "aicsio.opening",
     "aicsio.planes",
     "aicsio.references",
+    "aicsio.references.kerchunk",
     "aicsio.references.serving",
     "aicsio.records",
     "aicsio.records.dims",

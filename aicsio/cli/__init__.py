@@ -25,6 +25,7 @@ COMMANDS = {
     "convert": "write images, or parts of them, as OME-TIFF",
     "thumbnail": "draw a small picture of an image",
     "verify": "read files through two engines and compare",
+    "references": "write where the chunks of an image lie, for readers of Zarr",
     "demo": "make sample files, use them, and check everything",
 }
 """Name and summary of each command. Its module has ``add_arguments(parser)``, and

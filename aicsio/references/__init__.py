@@ -2,6 +2,7 @@
 `_engine`, `_ome`, `arrays` and `steps`.
 """
 
+from aicsio.references.kerchunk import to_references
 from aicsio.references.serving import as_zarr_store
 
-__all__ = ["as_zarr_store"]
+__all__ = ["as_zarr_store", "to_references"]

@@ -39,6 +39,7 @@ from aicsio import (
     select_scene,
     to_dask,
     to_numpy,
+    to_references,
     transpose_to,
     use_dask,
     write_ome_tiff,
@@ -130,6 +131,8 @@ assert_type(write_ome_tiff(handle, "out.ome.tiff", scenes=[0, "A1"]), WriteRepor
 assert_type(write_scenes([handle, handle], "out.ome.tiff", compression=None), WriteReport)
 assert_type(as_zarr_store(handle, chunks={"Y": 512, "X": 512}), HandleStore)
 assert_type(as_zarr_store(contrast="pixels"), Step[HandleStore])
+assert_type(to_references(handle, levels=True), dict[str, Any])
+assert_type(to_references(base="s3://bucket"), Step[dict[str, Any]])
 assert_type(write_ome_zarr(handle, "out.ome.zarr", chunks={"Z": 8}, shards=None), ZarrReport)
 assert_type(write_ome_zarr([handle, handle], Path("out.ome.zarr"), plate=["A1", "A2"]), ZarrReport)
 assert_type(write_ome_zarr("out.ome.zarr", overwrite=True), Step[ZarrReport])

@@ -1,0 +1,216 @@
+"""``to_references``: an image as addresses of its chunks, for readers of kerchunk's JSON.
+
+Rule kept here: no pixels are read or copied. What cannot be referenced is refused with all reasons,
+so that no reader sees a part of an image for the whole.
+
+Source of the format: https://fsspec.github.io/kerchunk/spec.html, version 1.
+"""
+
+from collections import Counter
+from typing import Any, TypeAlias
+
+import attrs
+
+from aicsio._io import urls
+from aicsio._ome import ngff
+from aicsio.errors import UnsupportedFormatError
+from aicsio.records import ImageHandle, LazyArray, Source
+from aicsio.references import coding, documents
+from aicsio.references.chunks import RegularGrid
+from aicsio.references.image import image_of
+from aicsio.references.stored import StoredChunks, StoredCoding, find_chunks
+from aicsio.steps import verb
+
+__all__ = ["to_references"]
+
+References: TypeAlias = dict[str, Any]
+
+
+@verb
+def to_references(
+    handle: ImageHandle, /, *, levels: bool = False, base: str | None = None
+) -> References:
+    """Describe the array in focus as a Zarr whose chunks are byte ranges of the image's own files.
+
+    Parameters
+    ----------
+    handle
+        An opened image whose pixels lie in files. Without it, the call returns a step.
+    levels
+        Whether to describe the scene as an OME-Zarr 0.4 with all levels from the one in focus on
+        (``scale0/image``, ``scale1/image``, ...), in the order TCZYX. By default there is one array
+        ``image``, with the dims of the handle.
+    base
+        Address of the folder in which readers find the files, such as ``"s3://bucket/plate"``, in
+        place of their own.
+
+    Returns
+    -------
+    dict
+        Version 1 of kerchunk's format: metadata of Zarr format 2, and ``[URL, offset, length]`` for
+        each chunk. ``json.dumps`` makes it the file that fsspec's ``"reference"`` file system
+        takes. Raw, zlib, zstd and LZMA chunks need no codec but those of zarr; LZW, PackBits,
+        JPEG 2000, JPEG XL, JPEG XR, PNG and WebP ones need
+        ``imagecodecs.numcodecs.register_codecs()`` in the reader, and all others aicsio, whose
+        codec numcodecs finds by itself. There is no fill value: a 0 is a pixel. Chunks of which
+        nothing is stored are missing, and read as 0.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When chunks are no byte ranges, all coded alike: the message counts the reasons.
+    CorruptFileError
+        When the header of a subblock is damaged.
+    SourceError
+        When headers cannot be read.
+    DimensionError
+        With ``levels``, when the image has a dimension that OME-Zarr has not.
+
+    Notes
+    -----
+    CZI keeps a header in front of each subblock, whose length only the header gives: 80 bytes of
+    each are read. References break when a file moves or changes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, write_ome_tiff
+    >>> from aicsio.references import to_references
+    >>> report = write_ome_tiff(open_image(np.zeros((2, 4, 5)), dims="ZYX"), "a.ome.tiff")
+    >>> sorted(to_references(open_image("a.ome.tiff"), base="s3://bucket")["refs"])[:3]
+    ['.zattrs', '.zgroup', 'image/.zarray']
+    """
+    arrays: dict[str, LazyArray] = {"image": handle.array}
+    attributes: ngff.Json = {}
+    if levels:
+        image = image_of(handle)
+        paths = tuple(f"scale{number}/image" for number in range(len(image.levels)))
+        arrays = dict(zip(paths, (level.array for level in image.levels), strict=True))
+        windows = (ngff.ContrastWindow.of_type(handle.dtype),) * len(image.channels)
+        attributes = ngff.place_attributes(image.attributes(paths, windows), "0.4")
+    refs: References = dict(documents.group_v2(attributes))
+    for path, array in arrays.items():
+        group = path.rpartition("/")[0]
+        if group:
+            refs |= {f"{group}/{name}": text for name, text in documents.group_v2().items()}
+        documents.require_data_type(array.dtype)
+        names = list(array.dims.order.lower() if levels else array.dims.order)
+        refs |= _array_references(path, array, names, base)
+    return {"version": 1, "refs": refs}
+
+
+def _array_references(
+    path: str, array: LazyArray, names: list[str], base: str | None
+) -> References:
+    found = find_chunks(array)
+    stored = _Coded.of(found)
+    grid = stored.grid
+    compressor = coding.compressor(stored.coding, stored.edge, grid.chunk, array.dtype)
+    dtype = stored.coding.dtype
+    if compressor is not None and "astype" in compressor:
+        dtype = array.dtype.newbyteorder("<")
+    described = documents.array_v2(dtype, grid, names, compressor, None)
+    refs: References = {f"{path}/{name}": text for name, text in described.items()}
+    addresses: dict[Source, str] = {}
+    sources: dict[str, Source] = {}
+    for index in sorted(found.chunks):
+        chunk = found.chunks[index]
+        if chunk.source not in addresses:
+            address = addresses[chunk.source] = _address(chunk.source, base)
+            if sources.setdefault(address, chunk.source) != chunk.source:
+                raise UnsupportedFormatError(f"two files would be {address}: leave out base=")
+        key = ".".join(map(str, index))
+        refs[f"{path}/{key}"] = [addresses[chunk.source], chunk.offset, chunk.nbytes]
+    return refs
+
+
+@attrs.define
+class _Coded:
+    """The one coding of an array. Not a record: it lives for one export."""
+
+    grid: RegularGrid
+    """The chunks."""
+    coding: StoredCoding
+    """Of full chunks."""
+    edge: tuple[int, ...] | None
+    """Shape of the decoded last chunk where that is shorter."""
+
+    @classmethod
+    def of(cls, found: StoredChunks) -> "_Coded":
+        """Find the coding that all chunks share.
+
+        Raises
+        ------
+        UnsupportedFormatError
+            When there is none.
+        """
+        reasons = found.reasons.copy()
+        if found.grid is None:
+            if not reasons:
+                return cls._of_nothing(found)
+            raise _refusal(found.array, reasons)
+        by_shape: dict[tuple[int, ...], StoredCoding] = {}
+        kinds = Counter[tuple[Any, ...]]()
+        for each, count in found.codings.items():
+            kinds[each.codecs, each.dtype] += count
+            by_shape[each.shape] = each
+        if len(kinds) > 1:
+            counts = ", ".join(str(count) for count in kinds.values())
+            reasons[f"chunks are coded in {len(kinds)} ways ({counts} chunks)"] += 1
+        full = [c for c in by_shape.values() if c.chunk_shape == found.grid.chunk]
+        others = [shape for shape, c in by_shape.items() if c.chunk_shape != found.grid.chunk]
+        if not reasons and (len(full) != 1 or len(others) > 1):
+            reasons["chunks decode to several shapes"] += 1
+        if reasons:
+            raise _refusal(found.array, reasons)
+        return cls(found.grid, full[0], others[0] if others else None)
+
+    @classmethod
+    def _of_nothing(cls, found: StoredChunks) -> "_Coded":
+        """Make one chunk of an array of which nothing is stored."""
+        shape = tuple(max(size, 1) for size in found.array.shape)
+        dtype = found.array.dtype.newbyteorder("<")
+        grid = RegularGrid(found.array.shape, shape)
+        return cls(grid, StoredCoding((), shape, dtype, tuple(range(len(shape)))), None)
+
+
+def _refusal(array: LazyArray, reasons: Counter[str]) -> UnsupportedFormatError:
+    advice = (
+        "as_zarr_store(handle) serves any image by chunks, write_ome_zarr(handle, target) writes it"
+    )
+    if not _shows_whole_planes(array):
+        advice = f"keep all of Y and X, and crop in the reader; or {advice}"
+    lines = [f"{reason} ({count}x)" if count > 1 else reason for reason, count in reasons.items()]
+    return UnsupportedFormatError(
+        f"{array.dims} cannot be shown as references to stored chunks: {'; '.join(lines)}: {advice}"
+    )
+
+
+def _shows_whole_planes(array: LazyArray) -> bool:
+    sizes = zip(array.stored, array.stored.shape, array.view.picks, strict=True)
+    return all(pick == range(size) for letter, size, pick in sizes if letter in "YX")
+
+
+def _address(source: Source, base: str | None) -> str:
+    """Return the address that readers open.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When there is none, or it holds a password.
+    """
+    if source.content is not None:
+        raise UnsupportedFormatError(
+            "bytes in memory have no address: save them, and open the file by its name"
+        )
+    name = source.uri.replace("\\", "/").rpartition("/")[2]
+    if base is not None:
+        return f"{base.rstrip('/')}/{name}"
+    if source.local:
+        return f"file://{source.uri}"
+    if urls.requested_url(source) != source.uri:
+        raise UnsupportedFormatError(
+            f"the address of {source.uri} holds a password or a token, which references would show: "
+            "give the folder without it as base=, and the reader its own credentials"
+        )
+    return source.uri
