@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.directory import Bools, Ints, Subblocks, group_rows
+from aicsio.formats.czi.directory import Subblocks, group_rows
 
 TOLERANCE = 1.0
 """Stored pixels by which a subblock may differ from its share: encoders round both edges of a tile."""
@@ -153,35 +153,3 @@ def choose_level_factors(factors: npt.NDArray[np.float64]) -> tuple[float, ...]:
     base = max(1.0, float(usable[0]))
     coarser = [float(factor) for factor in usable if factor >= base * 1.25]
     return (base, *coarser)
-
-
-def find_uncovered(blocks: Subblocks, keys: Ints, coarse: Bools, full: Bools) -> Bools:
-    """Find the coarse subblocks that are no pyramid levels: regions stored at this size only.
-
-    Parameters
-    ----------
-    blocks
-        Subblocks of one scene.
-    keys
-        Index of the plane of each.
-    coarse
-        Rows to judge: those of PyramidType 0 of planes that also have subblocks of ``full``.
-    full
-        Rows of the finest level.
-
-    Returns
-    -------
-    Mask of the rows of ``coarse`` of whose rectangle less than half lies under subblocks of
-    ``full``: neighbouring tiles overlap a tile by 40 % at most, its own pixels by all.
-    """
-    uncovered = np.zeros(len(blocks), np.bool_)
-    y, x = blocks.start["Y"], blocks.start["X"]
-    bottom, right = y + blocks.size["Y"], x + blocks.size["X"]
-    for row in np.flatnonzero(coarse):
-        # A loop over the few coarse rows; the full ones of a plane are compared at once.
-        same = np.flatnonzero(full & (keys == keys[row]))
-        height = np.minimum(bottom[same], bottom[row]) - np.maximum(y[same], y[row])
-        width = np.minimum(right[same], right[row]) - np.maximum(x[same], x[row])
-        covered = (np.maximum(height, 0) * np.maximum(width, 0)).sum()
-        uncovered[row] = 2 * covered < blocks.size["Y"][row] * blocks.size["X"][row]
-    return uncovered

@@ -29,7 +29,8 @@ from aicsio.formats.czi.grid import (
     split_planes,
 )
 from aicsio.formats.czi.layout import CziLayout
-from aicsio.formats.czi.levels import choose_level_factors, find_uncovered, measure_factors
+from aicsio.formats.czi.level_coverage import find_lacking_parts, find_uncovered
+from aicsio.formats.czi.levels import choose_level_factors, measure_factors
 from aicsio.formats.czi.outliers import drop_distant_tiles, fit_small_canvas
 from aicsio.formats.czi.pixels import PIXEL_TYPES
 from aicsio.formats.czi.soundness import LeftOut
@@ -295,7 +296,7 @@ def _select_levels(
 ) -> list[Bools]:
     """Choose the subblocks of each level, one mask per level factor.
 
-    A plane without subblocks of a level shows those of the next finer level that it has; level 0
+    A plane without subblocks of a level, in whole or in part, shows those of the next finer level; level 0
     shows the subblocks nearest to full resolution. A level that shows nothing new is empty.
     """
     if len(level_factors) == 1 and (factors == level_factors[0]).all():
@@ -311,6 +312,14 @@ def _select_levels(
             continue
         planes = np.unique(keys[own])
         missing = selected & ~np.isin(keys, planes)
+        parts = find_lacking_parts(blocks, keys, selected & ~missing, own)
+        if parts.any():
+            message = (
+                f"{name}: the level of factor {factor:g} lacks parts of "
+                f"{len(np.unique(keys[parts]))} of its {len(planes)} planes; they are reduced from "
+                "the next finer level"
+            )
+            context.notes.append(Diagnostic("levels-of-some-parts", message))
         if missing.any():
             count = len(np.unique(keys[missing]))
             message = (
@@ -318,7 +327,7 @@ def _select_levels(
                 f"{len(planes) + count} planes; they are reduced from the next finer level"
             )
             context.notes.append(Diagnostic("levels-of-some-planes", message))
-        selected = own | missing
+        selected = own | missing | parts
         selections.append(selected)
         shown |= selected
     if resampled_planes:

@@ -2,7 +2,8 @@
 
 ``texts`` finds the XML, which ``aicsio/_ome`` parses. ``members`` opens the files of a set,
 ``planes`` assigns pages to planes, ``levels`` makes arrays of them, ``scenes`` decides on names
-and channels. ``mixed`` splits images whose channels differ, ``bin_data`` has pixels inside the XML.
+and channels. ``mixed`` splits images whose channels differ, ``unclaimed`` looks at pages of no image,
+``bin_data`` has pixels inside the XML.
 
 Rule kept here: a set is entered by any of its files and is the same set. Faults of the XML become a
 ``Diagnostic``; a file whose XML cannot be read at all is read as the TIFF that it is.
@@ -22,6 +23,7 @@ from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_tables import open_page_table
+from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
 from aicsio.formats.ome_tiff.bin_data import find_bin_data, inline_array
 from aicsio.formats.ome_tiff.levels import make_levels, read_palette
 from aicsio.formats.ome_tiff.members import Members
@@ -40,6 +42,7 @@ from aicsio.formats.ome_tiff.texts import (
     read_description,
     read_xml_file,
 )
+from aicsio.formats.ome_tiff.unclaimed import find_levels_behind
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene, Source
 
 __all__ = ["read_contents", "recognises"]
@@ -101,6 +104,14 @@ def _read_inline(source: Source, text: str, document: OmeDocument) -> Contents:
     return Contents(tuple(scenes), text, (*document.diagnostics, *diagnostics))
 
 
+@attrs.frozen(eq=False)
+class _Part:
+    """Channels of an image that have pages of one structure; lives while the set is opened."""
+
+    image: OmeImage
+    table: PlaneTable
+
+
 class _SetReader:
     """Images of a set, one after the other. Not a record: it lives while the set is opened."""
 
@@ -111,6 +122,7 @@ class _SetReader:
         self.scenes: list[Scene] = []
         self.diagnostics: list[Diagnostic] = []
         self.next_ifd = 0
+        self.parts: list[_Part | tuple[CorruptFileError, OmeImage]] = []
         self.first_error: AicsioError | None = None
 
     def read(self, diagnostics: list[Diagnostic]) -> Contents:
@@ -119,7 +131,18 @@ class _SetReader:
         document = self.metadata.document
         # In file order: images without TiffData take the pages that earlier ones left.
         for image in document.images:
-            self._read_image(image)
+            self._locate_image(image)
+        tables = [part.table for part in self.parts if isinstance(part, _Part)]
+        uri = self.metadata.source.uri
+        behind, notes = find_levels_behind(self.members.page_tables, tables, uri)
+        index = 0
+        for part in self.parts:
+            if isinstance(part, _Part):
+                self._read_part(part, behind.get(index, []))
+                index += 1
+            else:
+                self._fail("ome-sizes", *part)
+        self.diagnostics += notes
         if self.first_error is not None and not any(scene.levels for scene in self.scenes):
             raise self.first_error
         if not self.scenes:
@@ -128,26 +151,27 @@ class _SetReader:
                 None,
                 "expected at least one Image in the OME-XML, found none",
             )
-        notes = (*document.diagnostics, *self.diagnostics, *self.members.diagnostics)
-        return Contents(tuple(self.scenes), self.metadata.text, notes)
+        all_notes = (*document.diagnostics, *self.diagnostics, *self.members.diagnostics)
+        contents = Contents(tuple(self.scenes), self.metadata.text, all_notes)
+        return leave_out_partial_levels(contents)
 
-    def _read_image(self, image: OmeImage) -> None:
+    def _locate_image(self, image: OmeImage) -> None:
         try:
             table, diagnostics = locate_planes(image, self.members, self.next_ifd, self.allowance)
         except CorruptFileError as error:
-            self._fail("ome-sizes", error, image)
+            self.parts.append((error, image))
             return
         self.diagnostics += diagnostics
         # Images without TiffData follow each other in the file.
         self.next_ifd = max(self.next_ifd, table.last + 1)
         parts, diagnostics = split_mixed(image, table)
         self.diagnostics += diagnostics
-        for part, part_table in parts:
-            self._read_part(part, part_table)
+        self.parts += [_Part(part, part_table) for part, part_table in parts]
 
-    def _read_part(self, image: OmeImage, table: PlaneTable) -> None:
+    def _read_part(self, part: "_Part", behind: list[PlaneTable]) -> None:
+        image, table = part.image, part.table
         try:
-            levels = self._make_levels(image, table)
+            levels = self._make_levels(image, table, behind)
         except UnsupportedFormatError as error:
             located = UnsupportedFormatError(f"{self.metadata.source.uri}: {error}")
             self._fail("undecodable", located, image, str(error))
@@ -157,13 +181,16 @@ class _SetReader:
             self.diagnostics += diagnose(table.kind, image.name or f"Image:{len(self.scenes)}")
         self._add_scene(image, levels, read_palette(table))
 
-    def _make_levels(self, image: OmeImage, table: PlaneTable) -> tuple[LazyArray, ...]:
+    def _make_levels(
+        self, image: OmeImage, table: PlaneTable, behind: list[PlaneTable]
+    ) -> tuple[LazyArray, ...]:
         samples_are_channels = channels_are_samples(image, table)
         channel_axis = table.letters.index("C")
         # The axis of samples takes the letter C: one of a single position must make room.
         if samples_are_channels and table.shape[channel_axis] == 1:
             table = _drop_axis(table, channel_axis)
-        levels, diagnostics = make_levels(table, self.metadata.source.uri)
+            behind = [_drop_axis(level, channel_axis) for level in behind]
+        levels, diagnostics = make_levels(table, behind, self.metadata.source.uri)
         self.diagnostics += diagnostics
         if samples_are_channels:
             levels = tuple(show_samples_as_channels(level, image.order) for level in levels)

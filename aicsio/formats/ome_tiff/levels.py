@@ -4,6 +4,8 @@ Rule kept here: every level has all planes. SubIFDs that some planes lack, or th
 version of their plane, are no level; a diagnostic reports the latter.
 """
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 
@@ -18,13 +20,17 @@ from aicsio.formats.ome_tiff.planes import PlaneTable
 from aicsio.records import Diagnostic, LazyArray
 
 
-def make_levels(table: PlaneTable, where: str) -> tuple[tuple[LazyArray, ...], list[Diagnostic]]:
-    """Make the levels of an image: its planes, and their SubIFDs.
+def make_levels(
+    table: PlaneTable, behind: Sequence[PlaneTable], where: str
+) -> tuple[tuple[LazyArray, ...], list[Diagnostic]]:
+    """Make the levels of an image: its planes, their SubIFDs, and the levels behind the planes.
 
     Parameters
     ----------
     table
         Its planes.
+    behind
+        Planes of the levels that are ordinary pages.
     where
         File with the metadata, for diagnostics.
 
@@ -44,6 +50,12 @@ def make_levels(table: PlaneTable, where: str) -> tuple[tuple[LazyArray, ...], l
         if smaller is None:
             break
         levels.append(smaller)
+    for level in behind:
+        smaller, more = lazy_array(level.plan(), like=level.kind)
+        levels.append(smaller)
+        diagnostics += more
+    # Full resolution first; pages behind the planes may come smallest first.
+    levels[1:] = sorted(levels[1:], key=lambda level: level.stored.Y * level.stored.X, reverse=True)
     return tuple(levels), diagnostics
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aicsio import open_image, select_level, to_numpy, transpose_to
-from aicsio.testing.czi import FULL, Block, write_czi
+from aicsio.testing.czi import FULL, Block, blocks_of, write_czi
 from aicsio.verify import Verification, verify
 
 
@@ -135,3 +135,27 @@ def test_a_scene_without_tiles_beside_a_mosaic() -> None:
     single = Block(noise(6, 7), {"S": 1, "Y": 0, "X": 100})
     handle = open_image(czi([*mosaic, single]), mosaic="tiles")
     assert [scene.dims.shape for scene in handle.scenes] == [(2, 4, 5), (1, 6, 7)]
+
+
+def test_a_level_of_a_part_of_a_plane_is_completed_from_the_finer_level() -> None:
+    """libCZI draws a region from the next finer layer where a layer has no tile."""
+    pixels = noise(64, 64)
+    tiles = list(blocks_of(pixels, "YX", tile=(32, 32)))
+    half = np.ascontiguousarray(pixels[::2, ::2])
+    start = {"Y": 0, "X": 0, "M": 0}
+    left = Block(np.ascontiguousarray(half[:, :16]), start, (64, 32))
+    handle = open_image(czi([*tiles, left]))
+    assert [note.code for note in handle.diagnostics] == ["levels-of-some-parts"]
+    level = to_numpy(select_level(handle, 1))
+    assert level.shape == (32, 32)
+    assert np.array_equal(level[:, :16], half[:, :16])
+    # Each pixel is the full-resolution one under its centre.
+    assert np.array_equal(level[:, 16:], pixels[1::2, 1::2][:, 16:])
+
+
+@pytest.mark.parametrize("overlap", [0, 4, 8])
+def test_whole_levels_of_overlapping_tiles_lack_nothing(overlap: int) -> None:
+    tiles = blocks_of(noise(2, 200, 150), "CYX", tile=(40, 50), overlap=overlap, levels=3)
+    handle = open_image(czi(list(tiles)))
+    assert len(handle.levels) == 3
+    assert not handle.diagnostics

@@ -24,6 +24,7 @@ from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseri
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import open_page_table
+from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Contents, Diagnostic
 
@@ -59,7 +60,8 @@ def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
 
 
 def _with_notes(contents: Contents, notes: list[Diagnostic]) -> Contents:
-    return Contents(contents.scenes, contents.metadata, (*notes, *contents.diagnostics))
+    whole = leave_out_partial_levels(contents)
+    return Contents(whole.scenes, whole.metadata, (*notes, *whole.diagnostics))
 
 
 def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
