@@ -7,14 +7,11 @@ takes every so many files; ``AICSIO_TEST_DAMAGE=full`` takes them all.
 import os
 import pickle
 import random
-import signal
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from aicsio import (
@@ -26,6 +23,7 @@ from aicsio import (
     to_numpy,
 )
 from fidelity import every_array
+from limits import has_timer, within_limits
 from support import corpus_file, corpus_names
 
 FULL = os.environ.get("AICSIO_TEST_DAMAGE") == "full"
@@ -36,28 +34,6 @@ NAMES = [
     for name in corpus_names("ometiff", "tiff", "ndtiff", "lsm", "generated", "fuzz")
     if not name.endswith((".index", ".czi", ".lif"))
 ][::EVERY]
-SECONDS = 5.0
-"""Processor time for one damaged file."""
-MEMORY = 1 << 30
-"""Bytes that one damaged file may make the process grow by."""
-
-
-@contextmanager
-def within_limits(what: str) -> Iterator[None]:
-    """Fail when the block takes too much processor time or memory. (The time of the process, not of the clock.)"""
-
-    def too_long(*_: object) -> None:
-        raise TimeoutError(f"{what} takes more than {SECONDS} s")
-
-    before, process = signal.signal(signal.SIGPROF, too_long), psutil.Process()
-    resident = process.memory_info().rss
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
-    assert process.memory_info().rss - resident < MEMORY, f"{what} takes more than {MEMORY} bytes"
 
 
 def use(content: bytes | Path, what: str) -> bool:
@@ -92,9 +68,7 @@ def damaged(content: bytes, seed: str) -> Iterator[tuple[str, bytes]]:
         yield f"{seed} flipped at {places}", bytes(flipped)
 
 
-@pytest.mark.skipif(
-    not hasattr(signal, "SIGPROF"), reason="the system has no timer of processor time"
-)
+@pytest.mark.skipif(not has_timer(), reason="the system has no timer of processor time")
 @pytest.mark.parametrize("name", NAMES)
 def test_damage_gives_an_image_or_one_of_our_errors(name: str) -> None:
     content = corpus_file(name).read_bytes()

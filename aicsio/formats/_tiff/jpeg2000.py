@@ -13,7 +13,8 @@ where the encoder was given YCbCr:
   files have a bare codestream with the comment of OpenJPEG, and no Software tag.
 
 Source of the facts: ITU-T T.800 (markers COD, A.6.1, and COM, A.9.2); OpenSlide
-(openslide-vendor-aperio.c); libvips (jp2kload.c, vips2tiff.c).
+(openslide-vendor-aperio.c); libvips (``jp2ksave.c``: YCbCr unless ``rgbjpeg``, and ``tcp_mct`` 1 for
+three bands; ``vips2tiff.c`` and ``tiff.h``: 33004 alone is written).
 """
 
 import struct

@@ -80,7 +80,11 @@ def _zeiss_sem(tags: PageTags) -> PixelSize | None:
 
 
 def _fei(tags: PageTags) -> PixelSize | None:
-    """FEI and Thermo Fisher: INI text or XML, in either tag; lengths are metres."""
+    """FEI and Thermo Fisher: INI text or XML, in either tag; lengths are metres.
+
+    Second source: tifffile (``read_fei_metadata``) parses the same sections; RosettaSciIO takes
+    PixelWidth and PixelHeight for metres.
+    """
     for code in (Tag.FEI_SFEG, Tag.FEI_TITAN):
         text = _settings(tags, code)
         if not text:
@@ -130,7 +134,11 @@ def _fei_xml(text: str) -> PixelSize | None:
 
 
 def _digital_micrograph(tags: PageTags) -> PixelSize | None:
-    """Gatan DigitalMicrograph: 65003 and 65004 are the units, 65009 and 65010 the sizes of X and Y."""
+    """Gatan DigitalMicrograph: 65003 and 65004 are the units, 65009 and 65010 the sizes of X and Y.
+
+    Second source: RosettaSciIO (``rsciio/tiff/_api.py``) names the tags so in its comments, while it
+    gives 65009 to its axis y; files with pixels that are not square are not known to either.
+    """
     if 65003 not in tags.tags or 65009 not in tags.tags:
         return None
     # Both axes have a unit; exports of old versions have that of X alone.
@@ -144,7 +152,10 @@ def _digital_micrograph(tags: PageTags) -> PixelSize | None:
 
 
 def _olympus_sis(tags: PageTags) -> PixelSize | None:
-    """Olympus SIS: the tag holds the offset of a header that lists blocks of data."""
+    """Olympus SIS: the tag holds the offset of a header that lists blocks of data.
+
+    Second source: tifffile (``read_sis``).
+    """
     offset = tags.number(Tag.OLYMPUS_SIS)
     if offset is None:
         return None
@@ -186,7 +197,10 @@ def _ventana(tags: PageTags) -> PixelSize | None:
 
 
 def _philips(tags: PageTags) -> PixelSize | None:
-    """Philips: DICOM_PIXEL_SPACING of the first pixel data, rows then columns, in millimetres."""
+    """Philips: DICOM_PIXEL_SPACING of the first pixel data, rows then columns, in millimetres.
+
+    Second source: OpenSlide (``openslide-vendor-philips-tiff.c``), which gives row spacing to mpp-y.
+    """
     if not tags.text(Tag.SOFTWARE).startswith("Philips"):
         return None
     attribute = re.search(r'Name="DICOM_PIXEL_SPACING"[^>]*>([^<]*)<', tags.description)

@@ -106,7 +106,7 @@ def _stored_segments(layout: TiffLayout, plane: int) -> Bools:
         if group.codecs:
             stored[:count] &= group.counts.take(segments) != 0
     # A place is stored if all of its samples and sections are.
-    whole: Bools = stored.reshape(shape).all(axis=(0, 1))
+    whole: Bools = np.asarray(stored.reshape(shape).all(axis=(0, 1)))
     return whole
 
 

@@ -104,6 +104,8 @@ def describe(source: Source, kind: str) -> Description:
     if mode:
         meaning = pillow_engine.SAMPLE_MEANINGS[mode]
         notes.append(("sample-meaning", f"S holds {meaning}"))
+    if count > 1 and kind not in BY_INDEX:
+        notes.append(("sequence-decoded-whole", f"a read of any frame decodes all {count} of them"))
     dtype = pixels.dtype.newbyteorder("=")
     frames = Frames(source, "imagecodecs", kind, count, tuple(shape), dtype, mode)
     return Description((FrameScene("Image:0", frames, count > 1),), metadata, tuple(notes))

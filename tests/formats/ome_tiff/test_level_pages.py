@@ -143,7 +143,8 @@ def write_tiled(path: Path, pixels: Array, *, ome: bool) -> Array:
 def forget_tiles(path: Path, level: int, tiles: list[int], page: int = 0) -> None:
     """Set offset and count of tiles to 0, as sparse writers do."""
     with tifffile.TiffFile(path) as file:
-        shown = file.pages[page] if level == 0 else file.pages[page].pages[level - 1]
+        shown: Any = file.pages[page]
+        shown = shown if level == 0 else shown.pages[level - 1]
         places = []
         for code in (324, 325):
             tag = shown.tags[code]

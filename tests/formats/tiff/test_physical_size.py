@@ -4,6 +4,7 @@ Sources of the right values: the text or bytes of the maker in each file, which 
 TIFF 6.0 section 8 for the resolution tags.
 """
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,23 @@ def test_olympus_sis_on_a_later_page(tmp_path: Path) -> None:
     content = content.replace(mark, struct.pack("<HHII", 33560, 4, 1, offset))
     handle = open_image(content.ljust(offset, b"\0") + sis_header(offset, 322.5, 645.0))
     assert tuple(handle.pixel_size) == pytest.approx((None, 0.645, 0.3225))
+
+
+def test_tifffile_reads_the_same_settings(tmp_path: Path) -> None:
+    """A second source of both layouts: tifffile's own readers of Olympus SIS and FEI."""
+    block = struct.pack("<10xhdd", -9, 322.5, 645.0).ljust(112, b"\0")
+    head = sis_header(0, 322.5, 645.0)[:68]
+    with tifffile.FileHandle(io.BytesIO(head + block), size=len(head + block)) as file:
+        sis = tifffile.tifffile.read_sis(file, "<", 4, 1, 4)
+    assert (sis["pixelsizex"], sis["pixelsizey"]) == pytest.approx((322.5e-9, 645e-9))
+    raw = FEI_TWO_COLUMNS.encode()
+    path = tmp_path / "fei.tif"
+    tifffile.imwrite(path, BLANK, metadata=None, extratags=[(34682, 7, len(raw), raw, True)])
+    with tifffile.TiffFile(path) as tif:
+        sections = tif.fei_metadata
+    assert sections is not None
+    width = sections[sections["Beam"]["Scan"]]["PixelWidth"]
+    assert pytest.approx(1e6 * width) == open_image(path).pixel_size.X
 
 
 @pytest.mark.parametrize("sis", [b"", b"SIS0", b"SIS1" + bytes(70), b"SIS0" + b"\xff" * 70])

@@ -5,7 +5,8 @@ of the file; pages of other types (SED, Optical, Label) are scenes of their own.
 
 Source of the facts: https://github.com/ionpath/mibilib (mibitracker documentation, MIBItiff
 specification): ``channel.target`` and ``channel.mass`` of each page. Old files were written with
-tifffile, so that their JSON has ``shape`` too.
+tifffile, so that their JSON has ``shape`` too. Second source: the writer and reader of mibilib
+(``mibidata/tiff.py``), which reserves ``image.type``, both channel keys and ``shape``.
 """
 
 import json
