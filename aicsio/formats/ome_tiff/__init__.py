@@ -105,7 +105,7 @@ def _read_inline(source: Source, text: str, document: OmeDocument) -> Contents:
 
 
 @attrs.frozen(eq=False)
-class _Part:
+class _ImagePart:
     """Channels of an image that have pages of one structure; lives while the set is opened."""
 
     image: OmeImage
@@ -122,7 +122,7 @@ class _SetReader:
         self.scenes: list[Scene] = []
         self.diagnostics: list[Diagnostic] = []
         self.next_ifd = 0
-        self.parts: list[_Part | tuple[CorruptFileError, OmeImage]] = []
+        self.parts: list[_ImagePart | tuple[CorruptFileError, OmeImage]] = []
         self.first_error: AicsioError | None = None
 
     def read(self, diagnostics: list[Diagnostic]) -> Contents:
@@ -132,12 +132,12 @@ class _SetReader:
         # In file order: images without TiffData take the pages that earlier ones left.
         for image in document.images:
             self._locate_image(image)
-        tables = [part.table for part in self.parts if isinstance(part, _Part)]
+        tables = [part.table for part in self.parts if isinstance(part, _ImagePart)]
         uri = self.metadata.source.uri
         behind, notes = find_levels_behind(self.members.page_tables, tables, uri)
         index = 0
         for part in self.parts:
-            if isinstance(part, _Part):
+            if isinstance(part, _ImagePart):
                 self._read_part(part, behind.get(index, []))
                 index += 1
             else:
@@ -166,9 +166,9 @@ class _SetReader:
         self.next_ifd = max(self.next_ifd, table.last + 1)
         parts, diagnostics = split_mixed(image, table)
         self.diagnostics += diagnostics
-        self.parts += [_Part(part, part_table) for part, part_table in parts]
+        self.parts += [_ImagePart(part, part_table) for part, part_table in parts]
 
-    def _read_part(self, part: "_Part", behind: list[PlaneTable]) -> None:
+    def _read_part(self, part: "_ImagePart", behind: list[PlaneTable]) -> None:
         image, table = part.image, part.table
         try:
             levels = self._make_levels(image, table, behind)
