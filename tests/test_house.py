@@ -160,5 +160,16 @@ def test_files_do_not_speak() -> None:
     assert sum(words_of_speech().values()) < 40, words_of_speech().most_common(20)
 
 
+def test_the_table_of_faults_names_tests_that_exist() -> None:
+    names = re.findall(r"`([\w/]+\.py)::(test_\w+)`", read(ROOT / "tests" / "README.md"))
+    assert len(names) > 80
+    missing = [
+        f"{path}::{name}"
+        for path, name in names
+        if not re.search(rf"^\s*def {name}\(", read(ROOT / "tests" / path), re.MULTILINE)
+    ]
+    assert missing == []
+
+
 if __name__ == "__main__":
     os.write(1, (rooms_table() + "\n").encode())

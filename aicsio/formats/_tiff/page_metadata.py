@@ -117,17 +117,21 @@ def iso_date(text: str) -> str | None:
     ('2017-08-21T15:08:07', None)
     """
     match = re.match(
-        r"\s*(\d{4})[:\-/]?(\d\d)[:\-/]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d{1,6})?", text
+        r"\s*(\d{4})[:\-/]?(\d\d)[:\-/]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d{1,6})?"
+        r"(?:(Z|[+-]\d\d):?(\d\d)?)?",
+        text,
     )
     if match is None:
         return None
-    year, month, day, hour, minute, second, fraction = match.groups()
+    year, month, day, hour, minute, second, fraction, zone, zone_minutes = match.groups()
+    # A zone is kept as ISO 8601 writes it; a lone sign with two digits means whole hours.
+    offset = zone if zone in {None, "Z"} else f"{zone}:{zone_minutes or '00'}"
     # The fields have two digits, but nothing keeps a writer from 61 minutes or month 13.
     try:
-        dt.datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}")
+        dt.datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}{offset or ''}")
     except ValueError:
         return None
-    return f"{year}-{month}-{day}T{hour}:{minute}:{second}{fraction or ''}"
+    return f"{year}-{month}-{day}T{hour}:{minute}:{second}{fraction or ''}{offset or ''}"
 
 
 def positive_float(value: object, factor: float = 1.0) -> float | None:
