@@ -275,6 +275,7 @@ class _MovieCursor:
             self._file.close()
             raise
         self._decoded = self.decode()
+        self._is_primed = False
         # One of our own: PyAV's lives, with its threads, as long as the thread that used it.
         self._reformatter = VideoReformatter()
         self.position = 0
@@ -344,7 +345,13 @@ class _MovieCursor:
 
         Some encoders refresh the image bit by bit and mark a predicted frame as key frame: the
         frames behind it are not exact.
+
+        The first frame is decoded before: x264 gives its version there alone, and ffmpeg decodes
+        4:4:4 of builds before 151 in another way (``x264_build`` in libavcodec/h264_cabac.c).
         """
+        if not self._is_primed:
+            next(self._decoded, None)
+            self._is_primed = True
         self._container.seek(decoding_time, stream=self._stream, backward=True, any_frame=False)
         self._decoded = self.decode()
         wanted_time = int(_time_columns(self._frames)[0][entry])

@@ -126,6 +126,20 @@ def test_real_movie_equals_two_other_readers(name: str, every: int) -> None:
     assert told["streams"][0]["codec"] == "h264"
 
 
+@pytest.mark.parametrize("index", [76, 144, 145, 160, 279])
+def test_a_frame_of_a_movie_is_the_same_whether_read_alone_or_after_the_others(index: int) -> None:
+    """x264 gives its version in the first frame alone, and ffmpeg decodes 4:4:4 by it.
+
+    Source of the right value: PyAV, which decodes from the first frame on.
+    """
+    path = corpus_file("imageio/cockatoo.mp4")
+    with av.open(str(path)) as container:
+        frame = next(itertools.islice(container.decode(video=0), index, None))
+        expected = frame.to_ndarray(format="rgb24")
+    pixels = to_numpy(transpose_to(open_image(path), "YXS", T=index))
+    np.testing.assert_array_equal(pixels, expected)
+
+
 @pytest.mark.parametrize("name", corpus_names("imageio"))
 def test_real_file_from_bytes_and_url_is_the_same(name: str) -> None:
     if corpus_file(name).stat().st_size > 600_000:
