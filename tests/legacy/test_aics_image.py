@@ -5,10 +5,9 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import time
 import tracemalloc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ from aicsio.legacy import tczyx
 from aicsio.records import Channel, Dims, ImageHandle, Planes
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.strategies import Draw, composite, picks, tiff_specs
+from scaling import assert_linear
 from support import corpus_file
 
 FIRST = ImageSpec(
@@ -712,18 +712,17 @@ def test_ome_of_many_scenes_and_planes_is_made_in_linear_time() -> None:
     scene = attrs.evolve(handle.scene, planes=planes)
     img = AICSImage(counted((2, 2)))
 
-    def seconds(count: int) -> float:
+    def prepare(count: int) -> Callable[[], object]:
         contents = attrs.evolve(handle.contents, scenes=(scene,) * count)
-        img._focus(attrs.evolve(handle, contents=contents))
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            assert len(img.ome_metadata.images) == count
-            times.append(time.process_time() - start)
-        return min(times)
+        many = attrs.evolve(handle, contents=contents)
 
-    seconds(1)  # imports
-    assert seconds(400) < 10 * seconds(100)  # squares would be 16
+        def make() -> None:
+            img._focus(many)
+            assert len(img.ome_metadata.images) == count
+
+        return make
+
+    assert_linear(prepare, 50)
 
 
 def test_ome_of_samples() -> None:
