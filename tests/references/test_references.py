@@ -290,6 +290,48 @@ def test_the_codec_is_registered_by_the_package() -> None:
     assert point.load() is StoredChunkCodec
 
 
+def test_the_codec_of_zarr_format_3() -> None:
+    from zarr.registry import get_codec_class
+
+    options = {"shape": [4, 5], "dtype": "<u2", "axes": [0, 1], "chunk": [4, 5]}
+    entry = {"name": "numcodecs.aicsio", "configuration": {"chain": [["zstd", []]], **options}}
+    codec = get_codec_class("numcodecs.aicsio").from_dict(entry)
+    assert codec.to_dict()["configuration"]["shape"] == [4, 5]
+    assert type(codec).from_dict(codec.to_dict()) == codec
+
+
+@pytest.mark.parametrize("name", ["raw.lif", "zlib-tiles.tif", "big-endian.tif", "zstd.czi"])
+def test_virtualizarr_and_icechunk_take_them(folder: Path, tmp_path: Path, name: str) -> None:
+    virtualizarr = pytest.importorskip("virtualizarr")
+    icechunk = pytest.importorskip("icechunk")
+    obstore = pytest.importorskip("obstore.store")
+    registry = pytest.importorskip("obspec_utils.registry")
+    handle = open_image(folder / name)
+    target = tmp_path / "references.json"
+    target.write_text(json.dumps(to_references(handle)))
+    dataset = virtualizarr.open_virtual_dataset(
+        f"file://{target}",
+        registry=registry.ObjectStoreRegistry({"file://": obstore.LocalStore()}),
+        parser=virtualizarr.parsers.KerchunkJSONParser(),
+        loadable_variables=[],
+    )
+    files = f"file://{folder}/"
+    container = icechunk.VirtualChunkContainer(files, icechunk.local_filesystem_store(str(folder)))
+    config = icechunk.RepositoryConfig.default()
+    config.set_virtual_chunk_container(container)
+    repository = icechunk.Repository.create(
+        icechunk.in_memory_storage(),
+        config,
+        authorize_virtual_chunk_access={files: icechunk.credentials.LocalFileSystemAccess},
+    )
+    session = repository.writable_session("main")
+    dataset.vz.to_icechunk(session.store)
+    session.commit("references")
+    store = repository.readonly_session("main").store
+    with xarray.open_zarr(store, consolidated=False) as shown:
+        np.testing.assert_array_equal(shown["image"], to_numpy(handle))
+
+
 def test_the_codec_refuses_what_does_not_decode() -> None:
     from numcodecs import get_codec
 
