@@ -21,6 +21,12 @@ BUILT_IN: Mapping[str, Json] = {
     "deflate": {"id": "zlib", "level": 1},
     "zstd": {"id": "zstd", "level": 1},
     "lzma": {"id": "lzma", "format": 1, "check": -1, "preset": None, "filters": None},
+    "zarr-blosc": {"id": "blosc"},
+    "zarr-bz2": {"id": "bz2", "level": 1},
+    "zarr-gzip": {"id": "gzip", "level": 1},
+    "zarr-lz4": {"id": "lz4", "acceleration": 1},
+    "zarr-zlib": {"id": "zlib", "level": 1},
+    "zarr-zstd": {"id": "zstd", "level": 1},
 }
 """Codecs of numcodecs itself. They do not need the level to decode."""
 OF_IMAGECODECS: Mapping[str, str] = {

@@ -95,12 +95,12 @@ def to_references(
             refs |= {f"{group}/{name}": text for name, text in documents.group_v2().items()}
         documents.require_data_type(array.dtype)
         names = list(array.dims.order.lower() if levels else array.dims.order)
-        refs |= _array_references(path, array, names, base)
+        refs |= _array_references(path, array, names, base, handle.source)
     return {"version": 1, "refs": refs}
 
 
 def _array_references(
-    path: str, array: LazyArray, names: list[str], base: str | None
+    path: str, array: LazyArray, names: list[str], base: str | None, store: Source
 ) -> References:
     found = find_chunks(array)
     stored = _Coded.of(found)
@@ -116,7 +116,7 @@ def _array_references(
     for index in sorted(found.chunks):
         chunk = found.chunks[index]
         if chunk.source not in addresses:
-            address = addresses[chunk.source] = _address(chunk.source, base)
+            address = addresses[chunk.source] = _address(chunk.source, base, store)
             if sources.setdefault(address, chunk.source) != chunk.source:
                 raise UnsupportedFormatError(f"two files would be {address}: leave out base=")
         key = ".".join(map(str, index))
@@ -191,8 +191,8 @@ def _shows_whole_planes(array: LazyArray) -> bool:
     return all(pick == range(size) for letter, size, pick in sizes if letter in "YX")
 
 
-def _address(source: Source, base: str | None) -> str:
-    """Return the address that readers open.
+def _address(source: Source, base: str | None, store: Source) -> str:
+    """Return the address that readers open; files of a folder ``store`` keep their place in it.
 
     Raises
     ------
@@ -203,7 +203,10 @@ def _address(source: Source, base: str | None) -> str:
         raise UnsupportedFormatError(
             "bytes in memory have no address: save them, and open the file by its name"
         )
-    name = source.uri.replace("\\", "/").rpartition("/")[2]
+    folder = source.uri.replace("\\", "/").rpartition("/")[0]
+    if source.uri.startswith(f"{store.uri.rstrip('/')}/"):
+        folder = store.uri.rstrip("/").rpartition("/")[0]
+    name = source.uri.replace("\\", "/")[len(folder) + 1 :]
     if base is not None:
         return f"{base.rstrip('/')}/{name}"
     if source.local:

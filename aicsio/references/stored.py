@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from aicsio import _codecs
-from aicsio._engine import strided
+from aicsio._engine import keyed, strided
 from aicsio._engine.placements import Placement
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._io import readers
@@ -110,10 +110,12 @@ def find_chunks(array: LazyArray) -> StoredChunks:
         When headers cannot be read.
     """
     found = StoredChunks(array)
-    for first, part in _even_parts(array):
-        for task in tasks(part):
-            for placement in placements(part, task):
-                _add(found, placement, _start_of(task, placement, first, array))
+    # The tables of shards stay with the session: each is read once.
+    with readers.session():
+        for first, part in _even_parts(array):
+            for task in tasks(part):
+                for placement in placements(part, task):
+                    _add(found, placement, _start_of(task, placement, first, array))
     _check_cover(found)
     _resolve_headers(found)
     return found
@@ -163,7 +165,7 @@ def _add(found: StoredChunks, placement: Placement[Any], start: Index) -> None:
     elif isinstance(piece, Encoded):
         _add_encoded(found, piece, placement.taken, start)
     elif isinstance(piece, Keyed):
-        found.reasons["chunks lie in a Zarr already: give its own address to the reader"] += 1
+        _add_keyed(found, piece, placement.taken, start)
     elif isinstance(piece, Nested):
         found.reasons["parts are put together from other images or samples"] += 1
     elif isinstance(piece, Computed):
@@ -207,6 +209,20 @@ def _add_encoded(
     index = tuple(map(operator.floordiv, origin, chunk))
     stored = StoredChunk(piece.source, piece.offset, piece.nbytes, coding, piece.header)
     _put(found, index, stored, math.prod(_shown(count, array, 1)))
+
+
+def _add_keyed(
+    found: StoredChunks, piece: Keyed, taken: tuple[slice, ...] | None, start: Index
+) -> None:
+    """Add a chunk of a store, which is a file, or a part of a shard or of an archive."""
+    if piece.shard is None:
+        resolved = keyed.resolve_value(piece, raw=False)
+    else:
+        resolved = keyed.resolve_entry(piece, piece.shard, raw=False)
+    if isinstance(resolved, Encoded):
+        _add_encoded(found, resolved, taken, start)
+    elif any(piece.fill):
+        found.reasons["chunks are missing whose fill value is not 0"] += 1
 
 
 def _put(found: StoredChunks, index: Index, stored: StoredChunk, pixels: int) -> None:

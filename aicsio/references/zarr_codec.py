@@ -42,9 +42,9 @@ class ZarrChunkCodec(BytesBytesCodec):
         pixels = await asyncio.to_thread(self.codec.decode, chunk_data.to_bytes())
         return chunk_spec.prototype.buffer.from_bytes(pixels.tobytes())
 
-    async def _encode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NoReturn:  # noqa: ARG002
+    async def _encode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NoReturn:
         raise NotImplementedError("aicsio's codec decodes only: choose another one to write")
 
-    def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> NoReturn:  # noqa: ARG002
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> NoReturn:
         """Refuse: the length of compressed bytes is not known from that of the pixels."""
         raise NotImplementedError("the length of compressed bytes is not known before")

@@ -20,6 +20,7 @@ from aicsio import (
     to_numpy,
     transpose_to,
     write_ome_tiff,
+    write_ome_zarr,
 )
 from aicsio._io import pool
 from aicsio.cli import main
@@ -197,6 +198,25 @@ def test_large_raw_planes_are_cut_between_rows(
     assert metadata["chunks"] == [1, 1, 1, 18, 120]
 
 
+@pytest.mark.parametrize("target", ["cells.ome.zarr", "cells.ozx"])
+@pytest.mark.parametrize("options", [{"version": "0.4"}, {}, {"compression": None}])
+def test_chunks_of_an_ome_zarr(tmp_path: Path, target: str, options: Any) -> None:
+    pixels = PIXELS[0].copy()
+    pixels[1, 2] = 0  # chunks of zeros are not stored
+    chunks: dict[str, Any] = {"chunks": {"Y": 32, "X": 48}, **options}
+    write_ome_zarr(open_image(pixels, dims="CZYX"), tmp_path / target, **chunks)
+    handle = open_image(tmp_path / target)
+    metadata = check(handle)
+    assert metadata["chunks"] == [1, 1, 32, 48]
+    group = open_references(to_references(handle, levels=True))
+    np.testing.assert_array_equal(group["scale0/image"][...], pixels)
+    if target.endswith(".zarr"):
+        refs = to_references(handle, base="s3://bucket")["refs"]
+        address = refs["image/0.0.0.0"][0]
+        assert address.startswith("s3://bucket/cells.ome.zarr/")
+        assert (tmp_path / address.removeprefix("s3://bucket/")).is_file()
+
+
 # ---------------------------------------------------------------- refusals
 
 
@@ -294,8 +314,8 @@ def test_the_codec_of_zarr_format_3() -> None:
     from zarr.registry import get_codec_class
 
     options = {"shape": [4, 5], "dtype": "<u2", "axes": [0, 1], "chunk": [4, 5]}
-    entry = {"name": "numcodecs.aicsio", "configuration": {"chain": [["zstd", []]], **options}}
-    codec = get_codec_class("numcodecs.aicsio").from_dict(entry)
+    entry: Any = {"name": "numcodecs.aicsio", "configuration": {"chain": [["zstd", []]], **options}}
+    codec: Any = get_codec_class("numcodecs.aicsio").from_dict(entry)
     assert codec.to_dict()["configuration"]["shape"] == [4, 5]
     assert type(codec).from_dict(codec.to_dict()) == codec
 
