@@ -80,6 +80,7 @@ class StoredChunkCodec(Codec):  # type: ignore[misc]
         codecs = decode_chain(self.chain)
         shapes = [self.shape] if self.edge is None else [self.shape, self.edge]
         raw = data.reshape(-1).view(np.uint8)
+        # The shape of the chunk at hand is not known here: a short strip fits the second one only.
         trouble = ""
         for shape in shapes:
             target = _codecs.DecodeTarget(tuple(shape), np.dtype(self.dtype), _codecs.Scratch())
@@ -92,6 +93,7 @@ class StoredChunkCodec(Codec):  # type: ignore[misc]
         raise CorruptFileError(f"a chunk of {raw.nbytes} bytes cannot be decoded: {trouble}")
 
     def _as_chunk(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        # Axes that the view drops have one position in the decoded array.
         kept = [axis for axis in self.axes if axis >= 0]
         dropped = tuple(axis for axis in range(pixels.ndim) if axis not in kept)
         shown = pixels.squeeze(dropped)

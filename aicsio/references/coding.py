@@ -62,7 +62,9 @@ def compressor(
     dict or None
         ``None`` for raw chunks.
     """
+    # Pixels of 12 bits in 16, or of bits, are shown in another type than they decode to.
     converts = coding.dtype.newbyteorder("=") != dtype
+    # Axes of one position may stand anywhere: they move no pixel.
     used = [axis for axis in coding.axes if axis >= 0 and coding.shape[axis] > 1]
     is_plain = edge is None and not converts and used == sorted(used)
     if is_plain and not coding.codecs:
@@ -99,6 +101,7 @@ def encode_chain(codecs: tuple[Codec, ...]) -> list[Any]:
 
 
 def _encode(value: Any) -> Any:
+    # Tables of JPEG are bytes, which JSON lacks.
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     if isinstance(value, tuple):
@@ -117,6 +120,7 @@ def decode_chain(chain: list[Any]) -> tuple[Codec, ...]:
 def _decode(value: Any) -> Any:
     if isinstance(value, dict):
         return base64.b64decode(value["base64"])
+    # Parameters of codecs are tuples, which come back from JSON as lists.
     if isinstance(value, list):
         return tuple(_decode(item) for item in value)
     return value

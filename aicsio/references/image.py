@@ -133,6 +133,7 @@ def _smaller_levels(handle: ImageHandle) -> list[LazyArray]:
             return []
         picks: list[Pick] = []
         for letter, pick in zip(focus.stored.order, focus.view.picks, strict=True):
+            # Z is reduced in some files: positions of it are others in a smaller level.
             size, level_size = focus.stored[letter], level.stored[letter]
             if size == level_size and letter not in "YX":
                 picks.append(pick)

@@ -13,7 +13,7 @@ import attrs
 
 from aicsio._io import urls
 from aicsio._ome import ngff
-from aicsio.errors import UnsupportedFormatError
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.records import ImageHandle, LazyArray, Source
 from aicsio.references import coding, documents
 from aicsio.references.chunks import RegularGrid
@@ -60,7 +60,7 @@ def to_references(
     UnsupportedFormatError
         When chunks are no byte ranges, all coded alike: the message counts the reasons.
     CorruptFileError
-        When the header of a subblock is damaged.
+        When the header of a subblock is damaged, or the file ends before a chunk does.
     SourceError
         When headers cannot be read.
     DimensionError
@@ -85,7 +85,8 @@ def to_references(
     if levels:
         image = image_of(handle)
         paths = tuple(f"scale{number}/image" for number in range(len(image.levels)))
-        arrays = dict(zip(paths, (level.array for level in image.levels), strict=True))
+        arrays = {path: level.array for path, level in zip(paths, image.levels, strict=True)}
+        # No pixels are read here, so the contrast is that of their type.
         windows = (ngff.ContrastWindow.of_type(handle.dtype),) * len(image.channels)
         attributes = ngff.place_attributes(image.attributes(paths, windows), "0.4")
     refs: References = dict(documents.group_v2(attributes))
@@ -111,6 +112,7 @@ def _array_references(
         dtype = array.dtype.newbyteorder("<")
     described = documents.array_v2(dtype, grid, names, compressor, None)
     refs: References = {f"{path}/{name}": text for name, text in described.items()}
+    # One text a file: 100 000 copies of a long URL would take 10 MB.
     addresses: dict[Source, str] = {}
     sources: dict[str, Source] = {}
     for index in sorted(found.chunks):
@@ -119,6 +121,9 @@ def _array_references(
             address = addresses[chunk.source] = _address(chunk.source, base, store)
             if sources.setdefault(address, chunk.source) != chunk.source:
                 raise UnsupportedFormatError(f"two files would be {address}: leave out base=")
+        if chunk.source.size is not None and chunk.offset + chunk.nbytes > chunk.source.size:
+            message = f"expected {chunk.nbytes} bytes, the file ends at {chunk.source.size}"
+            raise CorruptFileError.at(chunk.source.uri, chunk.offset, message)
         key = ".".join(map(str, index))
         refs[f"{path}/{key}"] = [addresses[chunk.source], chunk.offset, chunk.nbytes]
     return refs
@@ -149,21 +154,26 @@ class _Coded:
             if not reasons:
                 return cls._of_nothing(found)
             raise _refusal(found.array, reasons)
-        by_shape: dict[tuple[int, ...], StoredCoding] = {}
+        full: dict[tuple[int, ...], StoredCoding] = {}
+        edges: list[tuple[int, ...]] = []
         kinds = Counter[tuple[Any, ...]]()
         for each, count in found.codings.items():
             kinds[each.codecs, each.dtype] += count
-            by_shape[each.shape] = each
+            # The last strip of a plane is shorter, and has a shape of its own.
+            if each.chunk_shape == found.grid.chunk:
+                full[each.shape] = each
+            elif each.shape not in edges:
+                edges.append(each.shape)
+        # Zarr format 2 has one compressor an array.
         if len(kinds) > 1:
             counts = ", ".join(str(count) for count in kinds.values())
             reasons[f"chunks are coded in {len(kinds)} ways ({counts} chunks)"] += 1
-        full = [c for c in by_shape.values() if c.chunk_shape == found.grid.chunk]
-        others = [shape for shape, c in by_shape.items() if c.chunk_shape != found.grid.chunk]
-        if not reasons and (len(full) != 1 or len(others) > 1):
+        if not reasons and (len(full) != 1 or len(edges) > 1):
             reasons["chunks decode to several shapes"] += 1
         if reasons:
             raise _refusal(found.array, reasons)
-        return cls(found.grid, full[0], others[0] if others else None)
+        (coding_of_all,) = full.values()
+        return cls(found.grid, coding_of_all, next(iter(edges), None))
 
     @classmethod
     def _of_nothing(cls, found: StoredChunks) -> "_Coded":
@@ -211,6 +221,7 @@ def _address(source: Source, base: str | None, store: Source) -> str:
         return f"{base.rstrip('/')}/{name}"
     if source.local:
         return f"file://{source.uri}"
+    # The records show no secrets: the address that was requested has more than theirs.
     if urls.requested_url(source) != source.uri:
         raise UnsupportedFormatError(
             f"the address of {source.uri} holds a password or a token, which references would show: "

@@ -152,6 +152,7 @@ def _start_of(
         if axis < 0:
             start.append(0)
             continue
+        # A view of even picks fills slices, or single positions where it has one a block.
         part = task.target[axis]
         within = part.start if isinstance(part, slice) else part[0]
         start.append(first.get(axis, 0) + within + placement.target[axis].start)
@@ -191,6 +192,7 @@ def _add_encoded(
             found.reasons["picks take every second position, or fewer, of compressed chunks"] += 1
             return
         first, count = [run.start for run in runs], [len(run) for run in runs]
+    # An axis that the view drops must have one position: the reader would get the others, too.
     dropped = set(range(len(piece.shape))) - set(array.view.axes)
     if any(piece.shape[axis] != 1 for axis in dropped):
         found.reasons["picks take one position of compressed chunks that hold several"] += 1
@@ -226,6 +228,7 @@ def _add_keyed(
 
 
 def _put(found: StoredChunks, index: Index, stored: StoredChunk, pixels: int) -> None:
+    # A block of the engine may hold a part of a chunk: the same bytes then come again.
     known = found.chunks.setdefault(index, stored)
     if (known.source, known.header, known.offset) != (stored.source, stored.header, stored.offset):
         found.reasons["chunks are made of several tiles, as those of a mosaic are"] += 1
@@ -256,6 +259,7 @@ def _add_raw(found: StoredChunks, piece: Strided, start: Index) -> None:
         range(at // size, (at + length - 1) // size + 1)
         for at, length, size in zip(start, count, chunk, strict=True)
     ]
+    # One strided piece may hold thousands of planes: each chunk has its share of the strides.
     for index in itertools.product(*ranges):
         offset, covered = base + low, 1
         for axis, number in enumerate(index):
@@ -301,6 +305,7 @@ def _raw_chunk(
 
 def _raw_coding(chunk: Index, strides: Index, dtype: DType) -> tuple[int, int, StoredCoding]:
     """Return the lowest byte from the first pixel, the length in bytes, and the coding."""
+    # Strides are those of the axes as shown, so the pixels need not be turned.
     axes = tuple(range(len(chunk)))
     if strided.is_dense(chunk, strides, dtype.itemsize):
         return 0, math.prod(chunk) * dtype.itemsize, StoredCoding((), chunk, dtype, axes)
@@ -350,6 +355,7 @@ def _resolve_header(chunk: StoredChunk, header: HeaderRef, head: bytes) -> None:
     except (CorruptFileError, ValueError) as error:
         raise CorruptFileError.at(chunk.source.uri, header.offset, str(error)) from error
     codecs = chunk.coding.codecs
+    # Compressed bytes fill the payload; raw ones are the part of it that a chunk shows.
     if codecs and codecs[0].name != "strided":
         chunk.nbytes = nbytes
     elif chunk.offset < 0 or chunk.offset + chunk.nbytes > nbytes:

@@ -62,6 +62,7 @@ class ServedArray:
 
     def parse_key(self, key: str) -> Index | None:
         """Return the index of the chunk of a key; ``None`` for every other key."""
+        # Zarr 3, chunk key encoding "default": "c", then the numbers of the chunk.
         prefix = f"{self.path}/c/"
         if not key.startswith(prefix):
             return None
@@ -113,6 +114,7 @@ class StoreTree:
         """
         if key == DOCUMENT:
             return self._root()
+        # A dozen documents: looking through them takes less than decoding any chunk.
         for name, value in self.documents:
             if name == key:
                 return value
@@ -253,6 +255,7 @@ def _members(values: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
     for key, value in values:
         if key.endswith(f"/{DOCUMENT}"):
             document = json.loads(value)
+            # Members of members are listed by the root itself.
             document.pop("consolidated_metadata", None)
             members[key.removesuffix(f"/{DOCUMENT}")] = document
     return members
@@ -272,6 +275,7 @@ def _sample(array: LazyArray, channel: int) -> npt.NDArray[Any]:
     dims = array.dims
     picks: dict[str, object] = {letter: size // 2 for letter, size in dims.items()}
     picks["C"] = channel
+    # The middle of a plane stands for it: edges are often empty.
     side = math.isqrt(SAMPLE_BYTES // array.dtype.itemsize)
     for letter in "YX":
         size = dims[letter]
