@@ -16,6 +16,7 @@ from aicsio import (
     ImageHandle,
     UnsupportedFormatError,
     open_image,
+    open_many,
     select_level,
     to_numpy,
     transpose_to,
@@ -167,6 +168,18 @@ def test_all_levels_are_an_ome_zarr(folder: Path) -> None:
         ]
     samples = open_references(to_references(open_image(folder / "rgb.tif"), levels=True))
     np.testing.assert_array_equal(samples["scale0/image"][...], np.moveaxis(RED_GREEN_BLUE, -1, 0))
+
+
+def test_many_files_are_one_array(tmp_path: Path) -> None:
+    for t in range(2):
+        tifffile.imwrite(
+            tmp_path / f"t{t}.tif", PIXELS[t, 0], photometric="minisblack", compression="zlib"
+        )
+    handle = open_many(str(tmp_path / "t{T}.tif"))
+    check(handle)
+    refs = to_references(handle, base="s3://bucket")["refs"]
+    addresses = {value[0] for value in refs.values() if isinstance(value, list)}
+    assert addresses == {"s3://bucket/t0.tif", "s3://bucket/t1.tif"}
 
 
 def test_xarray_does_not_take_zeros_for_missing(tmp_path: Path) -> None:
