@@ -183,10 +183,16 @@ class TestIdentify:
         with pytest.raises(SourceError, match="Permission"):
             read_head(identify(path), 4)
 
-    @pytest.mark.parametrize("where", [3, None, 1.5, [], {}, ["a.tif"], (), object()])
+    @pytest.mark.parametrize("where", [3, None, 1.5, [], {}, (), object()])
     def test_what_names_no_file(self, where: object) -> None:
-        with pytest.raises(ArgumentTypeError, match="give a path, URL, bytes or binary file"):
+        with pytest.raises(
+            ArgumentTypeError, match="give a path, URL, bytes, binary file or array"
+        ):
             identify(where)
+
+    def test_a_list_of_names_is_for_another_function(self) -> None:
+        with pytest.raises(ArgumentTypeError, match="open_many opens many files as one image"):
+            identify(["a.tif"])
 
 
 class TestBuffers:
