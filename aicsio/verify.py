@@ -70,17 +70,24 @@ class Verification:
 
     def __str__(self) -> str:
         if self.unread is not None:
-            return f"{self.uri}: not verified: {self.unread}"
+            # Most reasons begin with the name of the file.
+            reason = self.unread.removeprefix(f"{self.uri}: ")
+            return f"{self.uri}: not verified: {reason}"
         both = " and ".join(self.engines)
         if self.agrees:
-            return f"{self.uri}: {self.planes} planes are the same through {both}"
-        head = f"{self.uri}: {len(self.differences)} differences in {self.planes} planes between {both}"
-        lines = [head]
+            verb = "is" if self.planes == 1 else "are"
+            return f"{self.uri}: {_count(self.planes, 'plane')} {verb} the same through {both}"
+        differences = _count(len(self.differences), "difference")
+        lines = [f"{self.uri}: {differences} in {_count(self.planes, 'plane')} between {both}"]
         for one in self.differences[:MAX_LINES]:
             where = ", ".join(f"{letter}={index}" for letter, index in one.plane)
             lines.append(f"  {one.scene} {where}: {one.what}")
         lines += [f"  not compared: {message}" for message in self.not_shown]
         return "\n".join(lines)
+
+
+def _count(number: int, word: str) -> str:
+    return f"1 {word}" if number == 1 else f"{number} {word}s"
 
 
 @checked
