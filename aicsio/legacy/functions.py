@@ -14,7 +14,7 @@ from aicsio.legacy import inputs, tczyx, writing
 from aicsio.legacy.image import AICSImage
 from aicsio.records import ImageHandle
 from aicsio.steps import select_scene
-from aicsio.writers import WriteReport, write_scenes
+from aicsio.writers import WriteReport, ZarrReport
 
 if TYPE_CHECKING:
     import dask.array
@@ -72,15 +72,15 @@ def imwrite(
     physical_pixel_sizes: inputs.Sizes = None,
     channel_colors: Annotated[Sequence[Any] | None, "a list, one colour per channel"] = None,
     **kwargs: Any,
-) -> WriteReport:
-    """Write an image as OME-TIFF; an existing file at ``uri`` is replaced.
+) -> WriteReport | ZarrReport:
+    """Write an image as OME-TIFF or OME-Zarr; an existing file at ``uri`` is replaced.
 
     The file comes first, as in tifffile and imageio; the options have their names of AICSImageIO.
 
     Parameters
     ----------
     uri
-        Path of the file.
+        Path of the file; a name that ends in ``.zarr`` or ``.ozx`` is an OME-Zarr.
     image
         numpy or dask array, xarray ``DataArray``, an ``AICSImage`` (all its scenes, as ``save``
         does), a handle (the array in focus), or a list of arrays or handles (one scene each).
@@ -92,11 +92,12 @@ def imwrite(
     channel_colors
         One for each channel: ``"#RRGGBB"`` or (red, green, blue) from 0 to 255.
     **kwargs
-        Options of ``write_scenes``: ``compression``, ``levels``, ``overwrite=False``, ...
+        Options of ``write_scenes``, or for an OME-Zarr of ``write_ome_zarr``: ``compression``,
+        ``levels``, ``overwrite=False``, ...
 
     Returns
     -------
-    WriteReport
+    WriteReport or ZarrReport
         Path, shape and type of the file; ``not_kept`` lists metadata that it lacks.
 
     Raises
@@ -130,8 +131,7 @@ def imwrite(
     colors = writing.pack_colors(channel_colors)
     # As in AICSImageIO an existing file is replaced; the caller's own option comes last.
     options = {"overwrite": True, "scene_names": image_names, "channel_colors": colors, **kwargs}
-    check_arguments(write_scenes, (handles, uri), options, name="imwrite")
-    return write_scenes(handles, uri, **options)
+    return writing.write_as_named(handles, uri, options, "imwrite")
 
 
 @checked

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._checks import check_arguments, checked
+from aicsio._checks import checked
 from aicsio._dims.notation import UserPick
 from aicsio._engine.in_memory import show
 from aicsio.arrays import to_dask
-from aicsio.legacy import inputs, metadata, renamed, scenes, tczyx
+from aicsio.legacy import inputs, metadata, renamed, scenes, tczyx, writing
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
 from aicsio.legacy.reading import read, to_labelled_xarray, use_dask
 from aicsio.legacy.stacks import SceneIds, StackMethods
@@ -24,7 +24,6 @@ from aicsio.legacy.warning import warn
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
 from aicsio.steps import select_level
-from aicsio.writers import write_scenes
 
 if TYPE_CHECKING:
     import dask.array
@@ -340,16 +339,17 @@ class AICSImage(StackMethods):
         select_scenes: SceneIds = None,
         **kwargs: Any,
     ) -> None:
-        """Write scenes as one OME-TIFF; an existing file at ``uri`` is replaced.
+        """Write scenes as one OME-TIFF or OME-Zarr; an existing one at ``uri`` is replaced.
 
         Parameters
         ----------
         uri
-            Path of the file.
+            Path of the file; a name that ends in ``.zarr`` or ``.ozx`` is an OME-Zarr.
         select_scenes
             Names or indices, in the order of the new file; by default all.
         **kwargs
-            Options of ``write_scenes``: ``compression``, ``levels``, ``overwrite=False``, ...
+            Options of ``write_scenes``, or for an OME-Zarr of ``write_ome_zarr``: ``compression``,
+            ``levels``, ``overwrite=False``, ...
 
         Raises
         ------
@@ -360,8 +360,7 @@ class AICSImage(StackMethods):
         """
         handles = list(map(tczyx.to_tczyxs, scenes.select_scenes(self._handle, select_scenes)))
         options = {"overwrite": True, **kwargs}
-        check_arguments(write_scenes, (handles, uri), options, name="AICSImage.save")
-        write_scenes(handles, uri, **options)
+        writing.write_as_named(handles, uri, options, "AICSImage.save")
 
     if not TYPE_CHECKING:
         # To a type checker it would make every misspelt member an Any.

@@ -4,17 +4,21 @@ Rule kept here: arrays have the dims of AICSImageIO, with one exception: uint8 w
 or 4 is a colour picture, as in tifffile and imageio.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from aicsio._checks import check_arguments
 from aicsio.errors import ArgumentTypeError
 from aicsio.legacy import inputs
 from aicsio.records import ImageHandle
 from aicsio.steps import select_scene
+from aicsio.writers import WriteReport, ZarrReport, write_ome_zarr, write_scenes
+from aicsio.writers.target_names import names_zarr
 
-__all__ = ["open_for_writing", "pack_colors"]
+__all__ = ["open_for_writing", "pack_colors", "write_as_named"]
 
 
 def open_for_writing(
@@ -36,6 +40,31 @@ def open_for_writing(
         image, format=None, tiles=False, storage_options=None, dims=dims, names=names, sizes=sizes
     )
     return [select_scene(handle, index) for index in range(len(handle.scenes))]
+
+
+def write_as_named(
+    handles: Sequence[ImageHandle],
+    uri: str | os.PathLike[str],
+    options: Mapping[str, Any],
+    name: str,
+) -> WriteReport | ZarrReport:
+    """Write OME-Zarr under a name that ends in ``.zarr``, ``.ozx`` or ``.zarr.zip``, else OME-TIFF.
+
+    Parameters
+    ----------
+    handles
+        A scene each.
+    uri
+        Path of the file or store.
+    options
+        Options of ``write_scenes`` or ``write_ome_zarr``.
+    name
+        Name of the function that the user called, for errors.
+    """
+    write: Any = write_ome_zarr if names_zarr(uri) else write_scenes
+    check_arguments(write, (handles, uri), options, name=name)
+    report: WriteReport | ZarrReport = write(handles, uri, **options)
+    return report
 
 
 def _guess_dims(array: Any) -> str | None:

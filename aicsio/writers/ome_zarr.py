@@ -5,6 +5,7 @@ documents, take the name. The modules of ``_zarr`` do each step. Metadata that t
 is listed in the report.
 """
 
+import inspect
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -181,6 +182,8 @@ for _function in (_write_handle, _write_handles):
     _function.__name__ = _function.__qualname__ = "write_ome_zarr"
 _write_one: Any = verb(_write_handle)
 _write_list: Any = checked(_write_handles)
+# ``help`` and checks of arguments show the options.
+cast("Any", write_ome_zarr).__signature__ = inspect.signature(_write_handles)
 
 
 def _write(

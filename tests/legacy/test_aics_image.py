@@ -48,6 +48,7 @@ from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.strategies import Draw, composite, picks, tiff_specs
 from scaling import assert_linear
 from support import corpus_file
+from zarr_stores import judges
 
 FIRST = ImageSpec(
     T=2,
@@ -1185,7 +1186,22 @@ def test_integers_of_64_bits_are_refused_with_an_option_of_the_same_call(tmp_pat
     np.testing.assert_array_equal(imread(tmp_path / "a.ome.tiff")[0, 0, 0], array)
 
 
-@pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.png", "a.mp4", "a.czi"])
+@pytest.mark.parametrize("name", ["a.zarr", "a.ome.zarr", "a.ozx"])
+def test_the_name_of_a_zarr_makes_one(tmp_path: Path, name: str) -> None:
+    array = counted((2, 30, 40), "uint16")
+    AICSImage(array, dim_order="CYX").save(tmp_path / name, compression="zstd")
+    (pixels,) = judges.zarr_pixels(tmp_path / name, "", ("0",))
+    np.testing.assert_array_equal(pixels[0, :, 0], array)
+    # As a TIFF it is replaced.
+    report = imwrite(tmp_path / name, array[:1], dim_order="CYX", channel_names=["DAPI"], levels=1)
+    assert report.dims.order == "CYX"
+    (pixels,) = judges.zarr_pixels(tmp_path / name, "", ("0",))
+    np.testing.assert_array_equal(pixels.reshape(30, 40), array[0])
+    with pytest.raises(ArgumentTypeError, match="has no parameter 'tile'"):
+        imwrite(tmp_path / name, array, tile=64)
+
+
+@pytest.mark.parametrize("name", ["a.n5", "a.png", "a.mp4", "a.czi"])
 def test_a_name_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(WriteError, match=name):
         AICSImage(counted((2, 3), "uint8")).save(tmp_path / name)

@@ -221,9 +221,12 @@ img.save("out.ome.tiff")
 assert_type(imread("my_file.tiff"), npt.NDArray[Any])
 assert_type(imread_dask("my_file.tiff"), da.Array)
 assert_type(
-    imwrite("out.ome.tiff", np.zeros((2, 3)), dim_order="YX", compression="zstd"), WriteReport
+    imwrite("out.ome.tiff", np.zeros((2, 3)), dim_order="YX", compression="zstd"),
+    WriteReport | ZarrReport,
 )
-assert_type(imwrite(Path("out.ome.tiff"), [img, handle], image_names=["a", "b"]), WriteReport)
+assert_type(
+    imwrite(Path("out.ome.tiff"), [img, handle], image_names=["a", "b"]), WriteReport | ZarrReport
+)
 use_dask(False)
 with dask_utils.cluster_and_client() as (cluster, client):
     assert_type(client, distributed.Client)
