@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, Unpack
 
 import numpy.typing as npt
 
-from aicsio._checks import check_arguments, checked
+from aicsio._checks import checked
 from aicsio.legacy import inputs, tczyx, writing
 from aicsio.legacy.image import AICSImage
 from aicsio.records import ImageHandle

@@ -141,7 +141,8 @@ def download(url: str, options: dict[str, Any], folder: Path) -> Path:
     """Copy the objects below a URL, with fsspec's own client."""
     import fsspec
 
-    system, root = fsspec.core.url_to_fs(url, **options)
+    opened: Any = fsspec.core.url_to_fs(url, **options)
+    system, root = opened
     system.invalidate_cache()
     for key in system.find(root):
         path = folder / key[len(root) + 1 :]
@@ -209,16 +210,18 @@ def test_an_unfinished_store_on_a_server_is_visible_and_goes_on(
 def test_any_file_system_of_fsspec_is_a_target(tmp_path: Path) -> None:
     import fsspec
 
+    memory: Any
     url = "memory://stores/a.ome.zarr"
     try:
         write_ome_zarr(image(), url, **OPTIONS)
         assert np.array_equal(read_levels(download(url, {}, tmp_path / "copy"))[0], PIXELS)
-        memory: Any = fsspec.filesystem("memory")
+        memory = fsspec.filesystem("memory")
         memory.pipe("/others/readme.txt", b"1")
         with pytest.raises(WriteError, match="are no Zarr store: they are not replaced"):
             write_ome_zarr(image(), "memory://others", overwrite=True, **OPTIONS)
     finally:
-        fsspec.filesystem("memory").store.clear()
+        memory = fsspec.filesystem("memory")
+        memory.store.clear()
 
 
 def test_errors_of_a_server_are_ours_and_hide_secrets(s3: dict[str, Any]) -> None:
