@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ZarrReport,
         write_ome_tiff,
         write_ome_zarr,
+        write_region,
         write_scenes,
     )
 
@@ -106,6 +107,7 @@ __all__ = [
     "use_dask",
     "write_ome_tiff",
     "write_ome_zarr",
+    "write_region",
     "write_scenes",
 ]
 
@@ -122,6 +124,7 @@ _LATER = {
     "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",
     "write_ome_zarr": "aicsio.writers",
+    "write_region": "aicsio.writers",
     "write_scenes": "aicsio.writers",
 }
 """Modules of names that are imported when they are first asked for: most scripts need few of them."""

@@ -12,6 +12,7 @@ from aicsio.writers.ome_tiff import WriteReport, write_ome_tiff, write_scenes
 from aicsio.writers.ome_zarr import ZarrReport, write_ome_zarr
 from aicsio.writers.options import WriteOptions
 from aicsio.writers.zarr_options import ZarrOptions
+from aicsio.writers.zarr_region import write_region
 
 __all__ = [
     "WriteOptions",
@@ -21,5 +22,6 @@ __all__ = [
     "original_metadata",
     "write_ome_tiff",
     "write_ome_zarr",
+    "write_region",
     "write_scenes",
 ]

@@ -44,6 +44,7 @@ from aicsio import (
     use_dask,
     write_ome_tiff,
     write_ome_zarr,
+    write_region,
     write_scenes,
 )
 from aicsio.references.store import HandleStore
@@ -136,6 +137,8 @@ assert_type(to_references(base="s3://bucket"), Step[dict[str, Any]])
 assert_type(write_ome_zarr(handle, "out.ome.zarr", chunks={"Z": 8}, shards=None), ZarrReport)
 assert_type(write_ome_zarr([handle, handle], Path("out.ome.zarr"), plate=["A1", "A2"]), ZarrReport)
 assert_type(write_ome_zarr("out.ome.zarr", overwrite=True), Step[ZarrReport])
+assert_type(write_region(handle, "out.ome.zarr", T=3), ZarrReport)
+assert_type(write_region("out.ome.zarr", T=slice(0, 2)), Step[ZarrReport])
 assert_type(pipe("plate.czi", open_image, write_ome_zarr("out.ome.zarr")), ZarrReport)
 
 # ---------------------------------------------------------------- verbs, the handle left out

@@ -55,9 +55,12 @@ class Chunk:
         stored = Dims(self.shown.stored.order, pixels.shape)
         held = ArrayRef(pixels, str(id(pixels)))
         layout = ArrayLayout(held, pixels.shape, pixels.shape, pixels.dtype)
+        return LazyArray(layout, stored, self.shown.dtype, self.shifted_view())
+
+    def shifted_view(self) -> View:
+        """Return the view of the window, counted from its first stored positions."""
         view = self.shown.view
-        picks = tuple(map(_shift, view.picks, self.corner))
-        return LazyArray(layout, stored, self.shown.dtype, View(view.letters, view.axes, picks))
+        return View(view.letters, view.axes, tuple(map(_shift, view.picks, self.corner)))
 
     def cancel(self) -> None:
         """Give the window up."""

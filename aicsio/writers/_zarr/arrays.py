@@ -46,6 +46,11 @@ class ArrayPlan:
     """Compression of chunks."""
     zarr_format: int
     """2 or 3."""
+    first_file: tuple[int, ...] | None = None
+    """Index of the first file in a larger array of which this one is a part; ``None`` for a whole
+    array."""
+    stores_empty: bool = False
+    """Whether files of zeros are stored: in a part of an array they replace what was there."""
 
     @property
     def file_shape(self) -> tuple[int, ...]:
@@ -61,6 +66,8 @@ class ArrayPlan:
 
     def key(self, index: tuple[int, ...]) -> str:
         """Return the key of a file."""
+        if self.first_file is not None:
+            index = tuple(a + b for a, b in zip(index, self.first_file, strict=True))
         numbers = "/".join(map(str, index))
         # Zarr v2 with the separator "/", which NGFF recommends; Zarr v3 puts "c" in front.
         return f"{self.path}/{numbers}" if self.zarr_format == 2 else f"{self.path}/c/{numbers}"
@@ -137,7 +144,7 @@ class ArrayPlan:
             ``None`` where all pixels are zero: a key that is missing holds the fill value.
         """
         chunks = [self._encode_chunk(part) for part in self._chunks_of(pixels)]
-        if all(chunk is None for chunk in chunks):
+        if all(chunk is None for chunk in chunks) and not self.stores_empty:
             return None
         if self.shards is None:
             return [chunk for chunk in chunks if chunk is not None]
@@ -157,8 +164,10 @@ class ArrayPlan:
             ]
 
     def _encode_chunk(self, part: Array) -> bytes | memoryview | None:
-        # Most chunks show by their first pixel that they are not empty.
-        if not part.size or (not part.flat[0] and not part.any()):
+        # Most chunks show by their first pixel that they are not empty. A shard lists an empty chunk
+        # as missing; where each chunk is a file, zeros may have to replace it.
+        is_empty = not part.size or (not part.flat[0] and not part.any())
+        if is_empty and (self.shards is not None or not self.stores_empty):
             return None
         if part.shape != self.chunks:
             # Zarr: chunks at the edge are stored whole; what lies beyond the array is fill.

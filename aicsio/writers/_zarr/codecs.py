@@ -152,6 +152,26 @@ COMPRESSIONS: Mapping[str, _CompressionRow] = {
 }
 
 
+def codec_of_metadata(metadata: Mapping[str, Any] | None, dtype: DType) -> ChunkCodec:
+    """Return the codec that metadata of an array describe, in either version.
+
+    Raises
+    ------
+    WriteError
+        When the writer has no such codec.
+    """
+    if metadata is None:
+        return ChunkCodec(None, 0, dtype.itemsize)
+    name = str(metadata.get("name", metadata.get("id")))
+    settings: Mapping[str, Any] = metadata.get("configuration", metadata)
+    if name == "blosc":
+        name = {"zstd": "blosc"}.get(str(settings.get("cname")), str(settings.get("cname")))
+    level = settings.get("clevel", settings.get("level"))
+    if name not in COMPRESSIONS or not isinstance(level, int):
+        raise WriteError(f"chunks are compressed with {dict(metadata)}, which the writer lacks")
+    return ChunkCodec(name, level, dtype.itemsize)
+
+
 def choose_codec(name: str | None, level: int | None, dtype: DType) -> ChunkCodec:
     """Choose how chunks are compressed.
 

@@ -16,8 +16,9 @@ from aicsio.writers._pixels.boxes import BOX_BYTES, UNEVEN_BOX_BYTES, costly_blo
 from aicsio.writers._pixels.jobs import Box
 from aicsio.writers._zarr.plan import ImagePlan
 
-UNIT_BYTES = 256 << 20
-"""Usual size of a unit: a second or two of work, and an eighth of a worker with 2 GiB."""
+UNIT_BYTES = 128 << 20
+"""Usual size of a unit: a second of work. A worker of a cluster holds it twice while it computes it,
+which leaves room in 1 GiB."""
 MOST_BOX_BYTES = 256 << 20
 """Limit to which boxes follow the blocks of the source; larger blocks are decoded repeatedly."""
 

@@ -45,7 +45,7 @@ class ImagePlan:
 
     def pages(self) -> tuple[Pages, ...]:
         """Return the planes of each level, cut into tiles, for the pyramid."""
-        count = int(np.prod(self.array.shape[:-2]))
+        count = int(np.prod(self.levels[0].shape[:-2]))
         pages = []
         for level in self.levels:
             height, width = level.shape[-2:]

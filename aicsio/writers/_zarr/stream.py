@@ -5,6 +5,7 @@ the size and number of images. Threads read boxes and encode files; only units t
 the journal.
 """
 
+import itertools
 import math
 import os
 import threading
@@ -17,10 +18,12 @@ import attrs
 
 from aicsio import _codecs
 from aicsio._io import readers as file_readers
+from aicsio.writers._pixels import dask_chunks
 from aicsio.writers._pixels.jobs import Box
 from aicsio.writers._pixels.stream import IN_FLIGHT, MAX_WORKERS
+from aicsio.writers._zarr.cluster import run_units
 from aicsio.writers._zarr.journal import UnitJournal
-from aicsio.writers._zarr.parts import cut
+from aicsio.writers._zarr.parts import Unit, cut
 from aicsio.writers._zarr.plan import ImagePlan
 from aicsio.writers._zarr.tile_files import StoreTarget
 from aicsio.writers._zarr.units import Carry, UnitWork, UpperLevels
@@ -33,6 +36,9 @@ class JournaledTarget(StoreTarget, Protocol):
     """A target that may know which units an earlier run has finished."""
 
     journal: UnitJournal | None
+
+    def on_workers(self) -> StoreTarget | None:
+        """Return the store as processes of a cluster open it; ``None`` where they cannot."""
 
 
 @attrs.define
@@ -61,22 +67,46 @@ class ImageWork:
 
     def tasks(self, scratch: _codecs.Scratch) -> Iterator[_BoxTask | int]:
         """Yield the boxes to process, and the bytes of units that are finished already."""
-        log, itemsize = self._target.journal, self.plan.array.dtype.itemsize
         for unit in self._cutting.units():
-            carries = None if log is None else log.carries_of(self.plan.path, unit.number)
-            if carries is not None:
-                self._pass_on(carries, scratch)
-                yield math.prod(unit.box.shape) * itemsize
+            if self._was_finished(unit, scratch):
+                yield self._nbytes(unit.box)
                 continue
             work = UnitWork(self.plan, unit, self._target)
             for box in unit.boxes:
-                yield _BoxTask(self, work, box, math.prod(box.shape) * itemsize)
+                yield _BoxTask(self, work, box, self._nbytes(box))
 
-    def finish(self, work: UnitWork, scratch: _codecs.Scratch) -> None:
+    def on_cluster(self, cluster: dask_chunks.Cluster, files: StoreTarget) -> Iterator[int]:
+        """Let the workers of a cluster write the units; yield the bytes of each.
+
+        Parameters
+        ----------
+        cluster
+            A connected client.
+        files
+            The store, as workers open it.
+        """
+        scratch = _codecs.Scratch()
+        todo = (unit for unit in self._cutting.units() if not self._was_finished(unit, scratch))
+        for unit, carries in run_units(self.plan, todo, files, cluster):
+            self.finish(unit, carries, scratch)
+            yield self._nbytes(unit.box)
+
+    def _was_finished(self, unit: Unit, scratch: _codecs.Scratch) -> bool:
+        """Whether an earlier run wrote the unit; what goes up from it is then passed on."""
+        log = self._target.journal
+        carries = None if log is None else log.carries_of(self.plan.path, unit.number)
+        if carries is not None:
+            self._pass_on(carries, scratch)
+        return carries is not None
+
+    def _nbytes(self, box: Box) -> int:
+        return math.prod(box.shape) * self.plan.array.dtype.itemsize
+
+    def finish(self, unit: Unit, carries: list[Carry], scratch: _codecs.Scratch) -> None:
         """Enter a unit that is whole into the journal, and pass on what goes up from it."""
         if self._target.journal is not None:
-            self._target.journal.record(self.plan.path, work.unit.number, work.carries)
-        self._pass_on(work.carries, scratch)
+            self._target.journal.record(self.plan.path, unit.number, carries)
+        self._pass_on(carries, scratch)
 
     def _pass_on(self, carries: list[Carry], scratch: _codecs.Scratch) -> None:
         if self._upper is not None:
@@ -116,11 +146,28 @@ def write_images(
     largest = 3 * max(image.box_bytes for image in images)
     threads = workers or min(MAX_WORKERS, os.cpu_count() or 1)
     side_by_side = max(1, min(threads, 2 * IN_FLIGHT // largest))
+    here, distributed = _divide(images, target)
+    pool = _Threads(side_by_side, max(1, threads // side_by_side))
     with file_readers.session():
-        for nbytes in _Threads(side_by_side, max(1, threads // side_by_side)).run(images):
+        for nbytes in itertools.chain(*distributed, pool.run(here)):
             done += nbytes
             if progress is not None:
                 progress(done, total)
+
+
+def _divide(
+    images: Sequence[ImageWork], target: JournaledTarget
+) -> tuple[list[ImageWork], list[Iterator[int]]]:
+    """Separate the images that threads write here from those that a cluster writes."""
+    files = target.on_workers()
+    here, distributed = [], []
+    for image in images:
+        cluster = None if files is None else dask_chunks.cluster_of(image.plan.array)
+        if cluster is None or files is None:
+            here.append(image)
+        else:
+            distributed.append(image.on_cluster(cluster, files))
+    return here, distributed
 
 
 class _Threads:
@@ -156,7 +203,7 @@ class _Threads:
             return task
         scratch = self._scratch()
         if task.unit.process(task.box, scratch, self._readers):
-            task.image.finish(task.unit, scratch)
+            task.image.finish(task.unit.unit, task.unit.carries, scratch)
         return task.nbytes
 
     def _scratch(self) -> _codecs.Scratch:

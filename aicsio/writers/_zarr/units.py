@@ -24,7 +24,7 @@ from aicsio.writers._zarr.plan import ImagePlan
 from aicsio.writers._zarr.tile_files import StoreTarget, TileFiles
 
 Array: TypeAlias = npt.NDArray[Any]
-Read: TypeAlias = Callable[[LazyArray, Box], LazyArray]
+Window: TypeAlias = Callable[[LazyArray, Box], LazyArray]
 
 
 @attrs.frozen(eq=False)
@@ -40,8 +40,11 @@ class Carry:
 class UnitWork:
     """One unit. Threads process its boxes concurrently."""
 
-    def __init__(self, plan: ImagePlan, unit: Unit, target: StoreTarget) -> None:
+    def __init__(
+        self, plan: ImagePlan, unit: Unit, target: StoreTarget, window: Window = window_of
+    ) -> None:
         self.unit = unit
+        self._window = window
         self.carries: list[Carry] = []
         self._plan, self._files = plan, TileFiles(plan, target)
         self._lock = threading.Lock()
@@ -53,7 +56,7 @@ class UnitWork:
 
     def process(self, box: Box, scratch: _codecs.Scratch, readers: int) -> bool:
         """Read a box, store its files, add it to the levels; return whether it was the last one."""
-        window = window_of(self._plan.array, box)
+        window = self._window(self._plan.array, box)
         pixels = as_stored(_read(window, scratch, readers), self._plan.levels[0].dtype)
         self._files.put_box(pixels, box)
         if self._pyramid is not None:
@@ -67,7 +70,7 @@ class UnitWork:
     ) -> None:
         height, width = self._plan.tile
         top, left = box.start[-2:]
-        outer = self._plan.array.shape[:-2]
+        outer = self._plan.levels[0].shape[:-2]
         # All planes of a tile before the next tile: few tiles of the levels are then open.
         for y, x in itertools.product(
             range(0, box.shape[-2], height), range(0, box.shape[-1], width)

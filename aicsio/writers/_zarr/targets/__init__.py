@@ -79,6 +79,28 @@ def open_target(
         yield store
 
 
+def existing_store(
+    target: str | os.PathLike[str], storage_options: Mapping[str, Any] | None
+) -> Any:
+    """Open a store that exists, to write files of it.
+
+    Raises
+    ------
+    WriteError
+        When it is an archive, or there is none.
+    """
+    name = os.fsdecode(target)
+    if name.lower().endswith(ARCHIVE_SUFFIXES):
+        raise WriteError(
+            f"{name!r} is an archive, which is written as a whole: use a folder or URL"
+        )
+    if "://" in name:
+        from aicsio.writers._zarr.targets import remote
+
+        return remote.existing(name, storage_options)
+    return folder.existing(name)
+
+
 def _refuse_own_store(target: str, handles: Sequence[ImageHandle]) -> None:
     """Raise when pixels come from the target, or from files in it."""
     if not os.path.exists(target):

@@ -117,6 +117,9 @@ class ArchiveTarget:
             return None
         return self._output.read_at(entry.data_start, entry.nbytes)
 
+    def on_workers(self) -> None:
+        """Return nothing: processes of a cluster cannot share an archive."""
+
     def _reserve(self, key: str, nbytes: int) -> _ZipEntry:
         with self._lock:
             entry = _ZipEntry(key, self._end, nbytes)

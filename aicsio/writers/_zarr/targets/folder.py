@@ -14,8 +14,10 @@ import secrets
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
+
+import attrs
 
 from aicsio.errors import WriteError
 from aicsio.writers._zarr import journal
@@ -34,14 +36,26 @@ _LONGEST_NAME = 200
 class FolderTarget:
     """The hidden folder of one writing. Threads put files concurrently."""
 
-    def __init__(self, folder: str, target: str, log: "journal.UnitJournal") -> None:
+    def __init__(
+        self,
+        store: str,
+        target: str,
+        log: "journal.UnitJournal | None" = None,
+        stored: Mapping[str, int] | None = None,
+    ) -> None:
         self.name = target
-        self.store = os.path.join(folder, "store")
+        self.store = store
         self.journal: journal.UnitJournal | None = log
         self._folders: set[str] = set()
-        self._stored = _list_files(self.store)
+        self._stored = stored or {}
         self._lock = threading.Lock()
         self.nbytes = sum(self._stored.values())
+        self._is_shared = False
+
+    def count_files(self) -> None:
+        """Count the files that other processes put as well."""
+        if self._is_shared:
+            self.nbytes = sum(_list_files(self.store).values())
 
     def put(self, key: str, parts: Parts, /) -> None:
         """Write a file under a temporary name, then give it its own: it is whole or missing."""
@@ -70,6 +84,48 @@ class FolderTarget:
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
+
+    def on_workers(self) -> "SharedFolder":
+        """Return the store as processes of a cluster open it."""
+        self._is_shared = True
+        return SharedFolder(self.store, self.name)
+
+
+@attrs.frozen
+class SharedFolder:
+    """The store of a writing in another process. Travels to it."""
+
+    store: str
+    """Path of the store in the hidden folder."""
+    name: str
+    """Path that the store will have."""
+
+    def put(self, key: str, parts: Parts, /) -> None:
+        """Write a file: it is whole or missing."""
+        # Without this check a machine that lacks the folder would fill one of its own.
+        if not os.path.isdir(self.store):
+            raise WriteError(
+                f"workers of the cluster do not see {self.store!r}: write to a folder that all "
+                "machines share, or to an object store"
+            )
+        path = os.path.join(self.store, *key.split("/"))
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_whole(path, parts)
+        except OSError as error:
+            _refuse(self.name, error)
+
+    def has(self, key: str, /) -> bool:
+        """Whether the file is there."""
+        return os.path.exists(os.path.join(self.store, *key.split("/")))
+
+    def get(self, key: str, /) -> bytes | None:
+        """Return the bytes of a file; ``None`` for a missing one."""
+        try:
+            with open(os.path.join(self.store, *key.split("/")), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
 
 
 def write_whole(path: str, parts: Parts) -> None:
@@ -147,6 +203,20 @@ def check_target(path: str, *, overwrite: bool) -> str:
     return target
 
 
+def existing(path: str) -> FolderTarget:
+    """Open a store that has its name.
+
+    Raises
+    ------
+    WriteError
+        When there is none.
+    """
+    target = os.path.realpath(os.path.expanduser(path.rstrip("/" + os.sep)))
+    if not os.path.isdir(target) or not is_store(target):
+        raise WriteError(f"there is no Zarr store {path!r}: make it with write_ome_zarr")
+    return FolderTarget(target, target)
+
+
 def is_store(folder: str) -> bool:
     """Whether a folder is a Zarr store, or empty."""
     names = os.listdir(folder)
@@ -199,7 +269,10 @@ def filling(
         log = journal.UnitJournal(log_folder, fingerprint)
         os.makedirs(os.path.join(hidden, "store"), exist_ok=True)
         try:
-            yield FolderTarget(hidden, target, log)
+            store = os.path.join(hidden, "store")
+            lent = FolderTarget(store, target, log, _list_files(store))
+            yield lent
+            lent.count_files()
         except BaseException:
             # Finished units are kept for the next call; without any there is nothing to keep.
             if log.is_empty():

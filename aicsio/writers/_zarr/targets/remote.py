@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+import attrs
+
 from aicsio._io.object_stores import writable_store
 from aicsio._io.urls import hide_secrets, public_url
 from aicsio.errors import AicsioError, WriteError
@@ -29,8 +31,9 @@ class RemoteTarget:
 
     journal: UnitJournal | None = None
 
-    def __init__(self, url: str, client: Any) -> None:
-        self.name = public_url(url)
+    def __init__(self, url: str, client: Any, options: Mapping[str, Any] | None = None) -> None:
+        self.name, self._url = public_url(url), url
+        self._options = json.dumps(dict(options or {}))
         self.client = client
         self.nbytes = 0
         self.present: frozenset[str] = frozenset()
@@ -56,6 +59,12 @@ class RemoteTarget:
             except FileNotFoundError:
                 return None
         return data
+
+    def on_workers(self) -> "SharedObjects | None":
+        """Return the store as processes of a cluster open it."""
+        if self._url.startswith("memory:"):
+            return None
+        return SharedObjects(self._url, self._options, self.present)
 
 
 class _FsspecClient:
@@ -119,6 +128,37 @@ class _ObstoreClient:
             self._store.delete([f"{self._root}/{key}" for key in keys[first : first + 1000]])
 
 
+@attrs.frozen
+class SharedObjects:
+    """The objects of a writing in another process. Travels to it."""
+
+    url: str
+    """URL of the store."""
+    storage_options: str = attrs.field(repr=False)
+    """JSON of the options, which may be credentials."""
+    present: frozenset[str] = attrs.field(repr=False)
+    """Keys that an earlier run has put."""
+
+    def put(self, key: str, parts: Parts, /) -> None:
+        """Put an object."""
+        with _refusing(public_url(self.url)):
+            _client_of(self.url, json.loads(self.storage_options)).put(key, b"".join(parts))
+
+    def has(self, key: str, /) -> bool:
+        """Whether an earlier run has put the object."""
+        return key in self.present
+
+    def get(self, key: str, /) -> bytes | None:
+        """Return the bytes of an object; ``None`` for a missing one."""
+        target = RemoteTarget(self.url, _client_of(self.url, json.loads(self.storage_options)))
+        return target.get(key)
+
+
+def _client_of(url: str, options: Mapping[str, Any]) -> Any:
+    kind: Any = _ObstoreClient if url.lower().startswith(_OBJECT_STORES) else _FsspecClient
+    return kind(url, options)
+
+
 @contextlib.contextmanager
 def filling(
     url: str, storage_options: Mapping[str, Any] | None, fingerprint: str, *, overwrite: bool
@@ -133,9 +173,8 @@ def filling(
     url = url.rstrip("/")
     options = storage_options or {}
     with _refusing(public_url(url)):
-        kind: Any = _ObstoreClient if url.lower().startswith(_OBJECT_STORES) else _FsspecClient
-        client = kind(url, options)
-        target = RemoteTarget(url, client)
+        client = _client_of(url, options)
+        target = RemoteTarget(url, client, options)
         present = set(client.keys())
         unfinished = UNFINISHED in present and client.get(UNFINISHED).decode() == fingerprint
     if unfinished:
@@ -146,6 +185,14 @@ def filling(
     yield target
     with _refusing(target.name):
         client.delete([UNFINISHED])
+
+
+def existing(url: str, storage_options: Mapping[str, Any] | None) -> RemoteTarget:
+    """Open a store that exists; its documents are read when they are needed."""
+    url = url.rstrip("/")
+    options = storage_options or {}
+    with _refusing(public_url(url)):
+        return RemoteTarget(url, _client_of(url, options), options)
 
 
 def _make_room(target: RemoteTarget, present: set[str], *, overwrite: bool) -> None:
