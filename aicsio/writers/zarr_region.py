@@ -79,7 +79,7 @@ def write_region(
     >>> from aicsio import open_image, write_ome_zarr, write_region
     >>> empty = open_image(np.zeros((3, 64, 64), np.uint8), dims="TYX")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = write_ome_zarr(empty, os.path.join(folder, "a.ome.zarr"), chunks=64).path
+    ...     path = write_ome_zarr(empty, os.path.join(folder, "a.ome.zarr"), chunks=64, shards=64).path
     ...     frame = open_image(np.ones((64, 64), np.uint8))
     ...     write_region(frame, path, T=1).dims.T
     1
