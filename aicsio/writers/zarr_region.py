@@ -18,10 +18,10 @@ from aicsio.errors import DimensionError, WriteError
 from aicsio.records import ImageHandle
 from aicsio.steps import verb
 from aicsio.writers._pixels.downsampling import POOLINGS, size_at
-from aicsio.writers._zarr import chunking, stream
+from aicsio.writers._zarr import stream
 from aicsio.writers._zarr.arrays import ArrayPlan
 from aicsio.writers._zarr.codecs import codec_of_metadata
-from aicsio.writers._zarr.plan import ImagePlan, in_store_order
+from aicsio.writers._zarr.plan import ImagePlan, in_store_order, tiles_of
 from aicsio.writers._zarr.targets import existing_store
 from aicsio.writers.ome_zarr import ZarrReport
 
@@ -97,8 +97,8 @@ def write_region(
         _part_of(number, level, levels[0], starts, array.shape)
         for number, level in enumerate(levels)
     ]
-    tile = tuple(map(chunking.tile_side, levels[0].file_shape[-2:]))
-    plan = ImagePlan(image, array, tuple(parts), (tile[0], tile[1]), pooling)
+    tile, cell = tiles_of(levels[0].chunks, levels[0].file_shape)
+    plan = ImagePlan(image, array, tuple(parts), tile, cell, pooling)
     stream.write_images([plan], store, workers=workers, progress=None)
     first = levels[0]
     return ZarrReport(

@@ -140,6 +140,19 @@ def level_count(
     return levels
 
 
-def tile_side(file_side: int) -> int:
-    """Return the side of the tiles that the levels are made of: whole files, and even."""
-    return file_side if file_side % 2 == 0 else 2 * file_side
+USUAL_TILE = 512
+"""Side up to which tiles grow: 512 x 512 sums of 32 bits are 1 MiB, which a cache holds."""
+
+
+def tile_side(chunk: int, file: int) -> int:
+    """Return the side of the tiles that smaller levels are made of.
+
+    It is even, and a file is a whole number of tiles, or a tile of files.
+    """
+    if chunk % 2 == 0 and file % chunk == 0:
+        side = chunk
+    else:
+        side = file if file % 2 == 0 else 2 * file
+    while 2 * side <= USUAL_TILE and file % (2 * side) == 0:
+        side *= 2
+    return side

@@ -36,6 +36,8 @@ class UnitTask:
     """Arrays of the image."""
     tile: tuple[int, int]
     """Height and width of the tiles of the levels."""
+    cell: tuple[int, int]
+    """Height and width of whole files and whole tiles."""
     pooling: str
     """Key of ``POOLINGS``."""
     unit: Unit
@@ -98,6 +100,7 @@ def _submit(
         plan.path,
         plan.levels,
         plan.tile,
+        plan.cell,
         plan.pooling,
         unit,
         shown.stored.order,
@@ -115,7 +118,7 @@ def write_unit(task: UnitTask, pixels: Any) -> list[Carry]:
     held = np.asarray(pixels)
     layout = ArrayLayout(ArrayRef(held, str(id(held))), held.shape, held.shape, held.dtype)
     array = LazyArray(layout, Dims(task.stored_order, held.shape), task.dtype, task.view)
-    plan = ImagePlan(task.path, array, task.levels, task.tile, task.pooling)
+    plan = ImagePlan(task.path, array, task.levels, task.tile, task.cell, task.pooling)
     work = UnitWork(plan, task.unit, task.target, _window_in(task.unit))
     scratch = _codecs.Scratch()
     with file_readers.session():

@@ -76,7 +76,7 @@ def cut(plan: ImagePlan) -> Cutting:
         if unit[axis] < shape[axis] and 2 * math.prod(unit) * itemsize <= UNIT_BYTES:
             unit[axis] *= 2
     cut_axes = [axis for axis in (-2, -1) if unit[axis] < shape[axis]]
-    tops = [(unit[axis] // plan.tile[axis]).bit_length() - 1 for axis in cut_axes]
+    tops = [(unit[axis] // plan.cell[axis]).bit_length() - 1 for axis in cut_axes]
     return Cutting(shape, box, tuple(unit), min(tops, default=None))
 
 
@@ -89,7 +89,7 @@ def _box_shape(plan: ImagePlan) -> tuple[int, ...]:
         min(_multiple(size, part), _multiple(max(part, block), part))
         for size, part, block in zip(shape[:-2], files[:-2], blocks[:-2], strict=True)
     ]
-    sizes += plan.tile
+    sizes += plan.cell
     for axis in (-1, -2):
         # Each block of the source is decoded once if possible; where blocks and tiles do not line
         # up, larger boxes have fewer edges.

@@ -39,7 +39,9 @@ class ImagePlan:
     levels: tuple[ArrayPlan, ...]
     """Arrays, full resolution first."""
     tile: tuple[int, int]
-    """Height and width of the tiles of which smaller levels are made: whole files."""
+    """Height and width of the tiles of which smaller levels are made."""
+    cell: tuple[int, int]
+    """Height and width of what is whole files and whole tiles."""
     pooling: str
     """Key of ``POOLINGS``."""
 
@@ -88,9 +90,17 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
         name = f"{path}/{level}".lstrip("/")
         zarr_format = 2 if options["version"] == "0.4" else 3
         levels.append(ArrayPlan(name, dims.order, shape, chunks, shards, dtype, codec, zarr_format))
-    file_height, file_width = (shard or chunk)[-2:]
-    tile = chunking.tile_side(file_height), chunking.tile_side(file_width)
-    return ImagePlan(path, array, tuple(levels), tile, _pooling(handle, options, dtype))
+    pooling = _pooling(handle, options, dtype)
+    files = shard or chunk
+    return ImagePlan(path, array, tuple(levels), *tiles_of(chunk, files), pooling)
+
+
+def tiles_of(
+    chunk: tuple[int, ...], files: tuple[int, ...]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return height and width of tiles, and of cells, which are whole files and whole tiles."""
+    height, width = map(chunking.tile_side, chunk[-2:], files[-2:])
+    return (height, width), (max(height, files[-2]), max(width, files[-1]))
 
 
 def plan_labels(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePlan:

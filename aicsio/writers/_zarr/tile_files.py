@@ -1,6 +1,6 @@
-"""From tiles of planes to files: tiles of one place wait until all planes of their files are there.
+"""From tiles of planes to files: tiles wait until all tiles of their files are there.
 
-Rule kept here: a file is encoded and put once, by the thread that brings its last plane.
+Rule kept here: a file is encoded and put once, by the thread that brings its last tile.
 """
 
 import itertools
@@ -34,13 +34,13 @@ class StoreTarget(Protocol):
 
 
 @attrs.define
-class _GatheredTile:
-    """A tile of some planes. Not a record: threads fill it."""
+class _GatheredTiles:
+    """The tiles of a cell, of some planes. Not a record: threads fill it."""
 
     pixels: Array
     """(planes of a file along each axis, rows, columns)."""
     missing: int
-    """Planes to come."""
+    """Tiles of planes to come."""
 
 
 class TileFiles:
@@ -48,7 +48,7 @@ class TileFiles:
 
     def __init__(self, plan: ImagePlan, target: StoreTarget) -> None:
         self._plan, self._target = plan, target
-        self._open: dict[_Place, _GatheredTile] = {}
+        self._open: dict[_Place, _GatheredTiles] = {}
         self._lock = threading.Lock()
 
     def put_box(self, pixels: Array, box: Box) -> None:
@@ -70,21 +70,35 @@ class TileFiles:
         files = level.file_shape[:-2]
         group = tuple(int(p) // size for p, size in zip(planes, files, strict=True))
         within = tuple(int(p) % size for p, size in zip(planes, files, strict=True))
-        place = (position.level, group, position.row, position.column)
+        tile, cell = self._plan.tile, self._plan.cell
+        y, x = position.row * tile[0], position.column * tile[1]
+        place = (position.level, group, y // cell[0], x // cell[1])
         with self._lock:
-            tile = self._open.get(place)
-            if tile is None:
-                tile = self._open[place] = _open_tile(level, group, pixels)
-        # Planes do not overlap, so threads copy without the lock.
-        tile.pixels[within] = pixels[..., 0]
+            gathered = self._open.get(place)
+            if gathered is None:
+                gathered = self._open[place] = self._open_cell(level, place)
+        top, left = y % cell[0], x % cell[1]
+        rows, columns = pixels.shape[:2]
+        # Tiles do not overlap, so threads copy without the lock.
+        gathered.pixels[within][top : top + rows, left : left + columns] = pixels[..., 0]
         with self._lock:
-            tile.missing -= 1
-            if tile.missing:
+            gathered.missing -= 1
+            if gathered.missing:
                 return
             del self._open[place]
-        corner = (position.row * self._plan.tile[0], position.column * self._plan.tile[1])
         first = tuple(number * size for number, size in zip(group, files, strict=True))
-        self._put_files(level, tile.pixels, (*first, *corner))
+        corner = (place[2] * cell[0], place[3] * cell[1])
+        self._put_files(level, gathered.pixels, (*first, *corner))
+
+    def _open_cell(self, level: ArrayPlan, place: _Place) -> _GatheredTiles:
+        """Make room for the pixels of a cell, cut at the edges of the level."""
+        _, group, row, column = place
+        outer = tuple(part.stop - part.start for part in level.extent((*group, 0, 0))[:-2])
+        (height, width), tile, cell = level.shape[-2:], self._plan.tile, self._plan.cell
+        rows = min(cell[0], height - row * cell[0])
+        columns = min(cell[1], width - column * cell[1])
+        count = -(-rows // tile[0]) * -(-columns // tile[1]) * int(np.prod(outer))
+        return _GatheredTiles(np.empty((*outer, rows, columns), level.dtype), count)
 
     def _put_files(self, level: ArrayPlan, pixels: Array, start: tuple[int, ...]) -> None:
         """Encode and store the files that some pixels hold, from ``start`` on."""
@@ -102,10 +116,3 @@ class TileFiles:
             parts = level.encode_file(pixels[window])
             if parts is not None:
                 self._target.put(key, parts)
-
-
-def _open_tile(level: ArrayPlan, group: tuple[int, ...], pixels: Array) -> _GatheredTile:
-    index = (*group, *(0,) * 2)
-    shape = tuple(part.stop - part.start for part in level.extent(index)[:-2])
-    whole = np.empty((*shape, *pixels.shape[:2]), level.dtype)
-    return _GatheredTile(whole, int(np.prod(shape)))
