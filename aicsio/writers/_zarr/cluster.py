@@ -26,9 +26,9 @@ from aicsio.writers._zarr.tile_files import StoreTarget
 from aicsio.writers._zarr.units import Carry, UnitWork
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class UnitTask:
-    """A unit for a worker. Travels to it, without pixels."""
+    """A unit for a worker. Not a record: it lives for one writing. Travels without pixels."""
 
     path: str
     """Path of the image's group."""

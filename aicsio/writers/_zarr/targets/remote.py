@@ -128,9 +128,9 @@ class _ObstoreClient:
             self._store.delete([f"{self._root}/{key}" for key in keys[first : first + 1000]])
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class SharedObjects:
-    """The objects of a writing in another process. Travels to it."""
+    """The objects of a writing in another process. Not a record: it lives for one writing."""
 
     url: str
     """URL of the store."""
