@@ -362,7 +362,9 @@ def with_overrides(
         names = [names] if isinstance(names, str) else names
         scenes = tuple(_with_names(scene, names) for scene in scenes)
     if pixel_size is not None:
-        scenes = tuple(attrs.evolve(scene, pixel_size=pixel_size) for scene in scenes)
+        scenes = tuple(
+            attrs.evolve(scene, pixel_size=pixel_size, level_places=()) for scene in scenes
+        )
     return contents if scenes is contents.scenes else attrs.evolve(contents, scenes=scenes)
 
 

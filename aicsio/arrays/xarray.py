@@ -190,11 +190,28 @@ def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> _AxisCoordi
     if step is None:
         return None
     unit = "s" if letter == "T" else "um"
+    positions = _positions(letter, pick)
+    spacing_of_level = handle.scene.stated_spacing(handle.level, letter)
+    if handle.level and spacing_of_level is not None:
+        start = _stated_start(handle, letter, step)
+        centres = positions * spacing_of_level + start
+        return _AxisCoordinates(letter, centres, {"units": unit})
     factor = _reduction(handle, letter)
     # A pixel of a smaller level covers `factor` pixels of full resolution: its centre lies half a
     # pixel of its own behind its edge, and level 0 counts from the centre of its first pixel.
-    centres = (_positions(letter, pick) + 0.5) * factor - 0.5
-    return _AxisCoordinates(letter, centres * step, {"units": unit})
+    covered = (positions + 0.5) * factor - 0.5
+    return _AxisCoordinates(letter, covered * step, {"units": unit})
+
+
+def _stated_start(handle: ImageHandle, letter: str, step: float) -> float:
+    """Return the centre of the first pixel of a level, counted from that of full resolution."""
+    places = handle.scene.level_places
+    first = getattr(places[0].origin, letter)
+    start = getattr(places[handle.level].origin, letter)
+    if None not in (first, start):
+        return float(start - first)
+    # Without a stated position the edges of the levels lie on each other.
+    return float(getattr(places[handle.level].spacing, letter) - step) / 2
 
 
 def _texts(texts: Iterable[str]) -> npt.NDArray[np.object_]:

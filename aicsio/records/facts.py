@@ -101,6 +101,16 @@ class Origin:
 
 
 @attrs.frozen
+class LevelPlace:
+    """Where a resolution level lies, as far as the file states it, in micrometres."""
+
+    spacing: PixelSize = attrs.field(factory=PixelSize)
+    """Distance between the centres of its pixels."""
+    origin: Origin = attrs.field(factory=Origin)
+    """Centre of its first pixel; ``None`` along an axis whose levels cover one field."""
+
+
+@attrs.frozen
 class Well:
     """The well of a plate in which a scene was taken."""
 

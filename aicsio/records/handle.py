@@ -165,7 +165,11 @@ class ImageHandle:
         # A level shows the same field with fewer pixels, whatever its nominal factor.
         full = self.levels[0].stored
         if self.level and letter in full:
-            value *= full[letter] / self.array.stored[letter]
+            stated = self.scene.stated_spacing(self.level, letter)
+            if stated is not None:
+                value = stated
+            else:
+                value *= full[letter] / self.array.stored[letter]
         pick = self._pick(letter)
         # A range that runs backwards has a negative step; a distance has no sign.
         if isinstance(pick, range) and len(pick) > 1:

@@ -21,6 +21,7 @@ from aicsio.records.sources import Source
 
 __all__ = [
     "FormatModule",
+    "GroupsBlocks",
     "InMemory",
     "Layout",
     "ListsEvents",
@@ -226,6 +227,14 @@ class ReadsLabels(Protocol):
 
 
 # ---------------------------------------------------------------- layouts
+
+
+@runtime_checkable
+class GroupsBlocks(Protocol):
+    """A layout whose blocks lie together in files, such as the shards of Zarr."""
+
+    def group_shape(self) -> tuple[int, ...]:
+        """Return the shape of such a group, a multiple of the block along each stored axis."""
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from aicsio.records.dims import Dims
 from aicsio.records.facts import (
     Channel,
     Coordinate,
+    LevelPlace,
     Objective,
     Origin,
     PixelSize,
@@ -53,6 +54,8 @@ class Scene:
     """Values along axes that the file gives explicitly."""
     origin: Origin = _NO_ORIGIN
     """Position of the first pixel of level 0, in micrometres."""
+    level_places: tuple[LevelPlace, ...] = ()
+    """One per level where the file states them; else all levels cover one field evenly."""
     well: Well | None = None
     """The well, for scenes of a plate."""
 
@@ -60,6 +63,33 @@ class Scene:
     def dims(self) -> Dims:
         """Dims of level 0, as stored."""
         return self.levels[0].dims if self.levels else Dims("", ())
+
+    def stated_spacing(self, level: int, letter: str) -> float | None:
+        """Return the size in micrometres of the pixels of a level, if the file states it.
+
+        Parameters
+        ----------
+        level
+            Index of the level.
+        letter
+            Axis; only Z, Y and X have such a size.
+
+        Returns
+        -------
+        float or None
+            ``None`` where the ratio of the sizes of the levels gives it.
+
+        Examples
+        --------
+        >>> from aicsio import Scene
+        >>> Scene("empty", ()).stated_spacing(0, "X") is None
+        True
+        """
+        # A step that changes the levels leaves places that belong to others.
+        if letter not in "ZYX" or len(self.level_places) != len(self.levels):
+            return None
+        spacing: float | None = getattr(self.level_places[level].spacing, letter)
+        return spacing
 
     def __repr__(self) -> str:
         # Tables and channels of a long scene would fill the screen: one line names the scene.

@@ -15,7 +15,7 @@ import attrs
 
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats.zarr.documents import Json, objects_of
-from aicsio.records import Origin, PixelSize
+from aicsio.records import LevelPlace, Origin, PixelSize
 
 FIVE = "tczyx"
 """Axes of NGFF 0.1 and 0.2, which have no list of them: "the order must be tczyx"."""
@@ -212,3 +212,36 @@ def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
     if any(positions.values()):
         places.origin = Origin(**positions)
     return places
+
+
+def find_level_places(
+    axes: Sequence[NgffAxis], transforms: Sequence[Transform]
+) -> tuple[LevelPlace, ...]:
+    """Return where each level lies; empty for an image of one level or without sizes.
+
+    Writers that never write a translation (bioformats2raw, tifffile) make levels of means as well as
+    of first pixels. There the positions stay unknown, and the edges of the levels lie on each other.
+    """
+    if len(transforms) < 2:
+        return ()
+    moved = any(any(transform.translation) for transform in transforms[1:])
+    level_places: list[LevelPlace] = []
+    for transform in transforms:
+        places = find_places(axes, transform)
+        if not any(places.pixel_size):
+            return ()
+        origin = Origin()
+        if moved:
+            origin = Origin(**_positions_of(axes, transform))
+        level_places.append(LevelPlace(places.pixel_size, origin))
+    return tuple(level_places)
+
+
+def _positions_of(axes: Sequence[NgffAxis], transform: Transform) -> dict[str, float]:
+    """Return the position of the first pixel in micrometres along axes with a unit."""
+    positions: dict[str, float] = {}
+    for axis, translation in zip(axes, transform.translation, strict=True):
+        factor = micrometres_per(axis.unit) if axis.letter in {"Z", "Y", "X"} else None
+        if factor is not None:
+            positions[axis.letter] = translation * factor
+    return positions

@@ -20,6 +20,7 @@ from aicsio.formats.zarr.axes import (
     Places,
     Transform,
     find_axes,
+    find_level_places,
     find_places,
     read_transform,
 )
@@ -72,8 +73,10 @@ class ImageReader:
         first = described[0][0]
         axes, guessed = find_axes(image, len(first.shape), first.names)
         self._report_axes(axes, guessed=guessed, where=node.path)
-        levels = self._levels(node, axes, [array for array, _ in described])
-        places = self._places(node, image, axes, described[0][1])
+        fitting = self._fitting(node, described)
+        levels = self._levels(node, axes, [array for array, _ in fitting])
+        transforms = self._transforms(node, image, len(axes), [dataset for _, dataset in fitting])
+        places = self._places(node, axes, transforms)
         return Scene(
             scene_name,
             levels,
@@ -81,6 +84,7 @@ class ImageReader:
             pixel_size=places.pixel_size,
             time_step=places.time_step,
             origin=places.origin,
+            level_places=find_level_places(axes, transforms),
         )
 
     def read_plain(self, node: Node) -> Scene | None:
@@ -113,13 +117,13 @@ class ImageReader:
             shown = ", ".join(f"{axis.name!r} as {axis.letter}" for axis in renamed)
             self.note("renamed-axes", f"axes are shown under letters: {shown}", where)
 
-    def _levels(
-        self, node: Node, axes: list[NgffAxis], arrays: list[ArrayDescription]
-    ) -> tuple[LazyArray, ...]:
-        first = arrays[0]
-        order = "".join(axis.letter for axis in axes)
-        levels: list[LazyArray] = []
-        for array in arrays:
+    def _fitting(
+        self, node: Node, described: list[tuple[ArrayDescription, Json]]
+    ) -> list[tuple[ArrayDescription, Json]]:
+        """Leave out levels of another kind than the first, and put the largest first."""
+        first = described[0][0]
+        fitting: list[tuple[ArrayDescription, Json]] = []
+        for array, dataset in described:
             if len(array.shape) != len(first.shape) or array.dtype != first.dtype:
                 self.note(
                     "unreadable-level",
@@ -128,36 +132,55 @@ class ImageReader:
                     array.path,
                 )
                 continue
-            grid = make_grid(self.documents.store, array, node.path)
-            levels.append(LazyArray.whole(grid, Dims(order, array.shape), array.dtype))
-        sizes = [math.prod(level.stored.shape) for level in levels]
+            fitting.append((array, dataset))
+        sizes = [math.prod(array.shape) for array, _ in fitting]
         if sizes != sorted(sizes, reverse=True):
             self.note(
                 "unsorted-levels", "levels are listed in another order than by size", node.path
             )
-            levels.sort(key=lambda level: -math.prod(level.stored.shape))
+            fitting.sort(key=lambda level: -math.prod(level[0].shape))
+        return fitting
+
+    def _levels(
+        self, node: Node, axes: list[NgffAxis], arrays: list[ArrayDescription]
+    ) -> tuple[LazyArray, ...]:
+        order = "".join(axis.letter for axis in axes)
+        levels: list[LazyArray] = []
+        for array in arrays:
+            grid = make_grid(self.documents.store, array, node.path)
+            levels.append(LazyArray.whole(grid, Dims(order, array.shape), array.dtype))
         return tuple(levels)
 
-    def _places(self, node: Node, image: Json, axes: list[NgffAxis], dataset: Json) -> Places:
-        level = read_transform(dataset.get("coordinateTransformations"), len(axes))
+    def _transforms(
+        self, node: Node, image: Json, rank: int, datasets: list[Json]
+    ) -> list[Transform]:
+        """Return scale and translation of each level; none if one of them is something else."""
         steps = image.get("coordinateTransformations")
         if "coordinateSystems" in image:
             # 0.6 leads from here to other systems, such as an atlas; sizes are those of its own.
             steps = None
-        common = read_transform(steps, len(axes))
-        if level is None or common is None:
-            self.note(
-                "unread-transformation",
-                "coordinateTransformations are no scale and translation of the axes",
-                node.path,
-            )
+        common = read_transform(steps, rank)
+        transforms: list[Transform] = []
+        for dataset in datasets:
+            level = read_transform(dataset.get("coordinateTransformations"), rank)
+            if level is None or common is None:
+                self.note(
+                    "unread-transformation",
+                    "coordinateTransformations are no scale and translation of the axes",
+                    node.path,
+                )
+                return []
+            transforms.append(level.then(common))
+        return transforms
+
+    def _places(self, node: Node, axes: list[NgffAxis], transforms: list[Transform]) -> Places:
+        if not transforms:
             return Places()
-        combined: Transform = level.then(common)
-        places = find_places(axes, combined)
+        places = find_places(axes, transforms[0])
         if places.unitless:
             self.note(
                 "scale-without-unit",
-                f"the scale {combined.scale} has no unit along {', '.join(places.unitless)}: "
+                f"the scale {transforms[0].scale} has no unit along {', '.join(places.unitless)}: "
                 "no physical size is taken from it",
                 node.path,
             )

@@ -70,6 +70,10 @@ class ChunkGrid:
                 entry,
             )
 
+    def group_shape(self) -> tuple[int, ...]:
+        """Return the shape of a shard; of a block where there are none."""
+        return self.block_shape if self.index is None else self.outer
+
     def _address(self, chunk_index: list[int]) -> tuple[str, int]:
         """Return the key of a chunk, and its entry in the table of its shard."""
         if self.index is None:
