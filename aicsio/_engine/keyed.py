@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from aicsio import _codecs
+from aicsio._engine.placements import Array, Placement, Todo
 from aicsio._io import readers, stores
 from aicsio.errors import CorruptFileError
 from aicsio.records import Encoded, Keyed, ShardIndex, Source, Strided
 
-Array: TypeAlias = npt.NDArray[Any]
 Resolved: TypeAlias = Strided | Encoded
 EMPTY = (1 << 64) - 1
 """Offset and length of an inner chunk that was never written."""
 ENTRY_NBYTES = 16
+LARGEST_MEMBER = 1 << 30
+"""Bytes of a compressed member of an archive that is a shard: the whole is decoded into memory."""
 
 
 def longest_value(piece: Keyed) -> int:
@@ -45,8 +46,8 @@ def _chunk_nbytes(piece: Keyed) -> int:
 class _Shard:
     """A shard and its table. Not a record: it lives for one plan."""
 
-    def __init__(self, store: Source, key: str, index: ShardIndex) -> None:
-        self.location = stores.locate(store, key)
+    def __init__(self, store: Source, key: str, index: ShardIndex, limit: int) -> None:
+        self.location = stores.locate(store, key, limit)
         self.entries: list[tuple[int, int]] = []
         if self.location is not None:
             self.entries = self._read_entries(self.location, index)
@@ -87,7 +88,8 @@ def resolve_entry(piece: Keyed, index: ShardIndex, *, raw: bool) -> Resolved | N
     SourceError
         When the shard cannot be read.
     """
-    opener = functools.partial(_Shard, piece.source, piece.key, index)
+    limit = min(index.nbytes + index.entry_count * longest_value(piece), LARGEST_MEMBER)
+    opener = functools.partial(_Shard, piece.source, piece.key, index, limit)
     with readers.borrow(("shard", piece.source, piece.key, index), opener) as shard:
         location, entries = shard.location, shard.entries
     if location is None:
@@ -108,7 +110,7 @@ def resolve_entry(piece: Keyed, index: ShardIndex, *, raw: bool) -> Resolved | N
 
 def resolve_value(piece: Keyed, *, raw: bool) -> Resolved | None:
     """Find a chunk of which only a part may be needed, or that lies in an archive."""
-    location = stores.locate(piece.source, piece.key)
+    location = stores.locate(piece.source, piece.key, longest_value(piece))
     return None if location is None else _resolved(piece, location, raw=raw)
 
 
@@ -125,6 +127,32 @@ def _resolved(piece: Keyed, location: stores.Location, *, raw: bool) -> Resolved
     for size in reversed(shape[1:]):
         strides.append(strides[-1] * size)
     return Strided(source, offset, shape, tuple(reversed(strides)), dtype, selection)
+
+
+def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
+    """Replace chunks that lie at a known place by pieces there; fill those that are missing.
+
+    Compressed chunks that are values of their own stay, since they are read whole.
+    """
+    resolved: list[tuple[Placement[Any], Array]] = []
+    for placement, dest in todo:
+        piece = placement.piece
+        if isinstance(piece, Keyed):
+            # Strides take the selection of the piece, not the positions that a step takes.
+            is_raw = not piece.codecs and placement.taken is None and piece.source.local
+            if piece.shard is not None:
+                found = resolve_entry(piece, piece.shard, raw=placement.taken is None)
+            elif is_raw or not piece.source.folder:
+                found = resolve_value(piece, raw=placement.taken is None)
+            else:
+                resolved.append((placement, dest))
+                continue
+            if found is None:
+                fill(piece, dest)
+                continue
+            placement.piece = found
+        resolved.append((placement, dest))
+    return resolved
 
 
 def read_chunks(pieces: Sequence[Keyed]) -> list[bytes | None]:

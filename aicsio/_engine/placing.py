@@ -74,7 +74,7 @@ def place(todo: Todo[Any], worker: Worker) -> None:
         elif isinstance(piece, Keyed):
             has_keys = True
     if has_keys:
-        todo = _resolve_keys(todo)
+        todo = keyed.resolve_keys(todo)
     # Remote bytes of the whole batch come first, by few requests; local ones are read piece by piece.
     fetched = _fetch_remote([placement.piece for placement, _ in todo], worker)
     # Runs of one kind, not all of a kind: the order of pieces decides which pixels stay on top.
@@ -311,32 +311,6 @@ def _taken(placement: Placement[Any]) -> tuple[slice, ...]:
 
 
 # ---------------------------------------------------------------- chunks of a store
-
-
-def _resolve_keys(todo: Todo[Any]) -> Todo[Any]:
-    """Replace chunks that lie at a known place by pieces there; fill those that are missing.
-
-    Compressed chunks that are values of their own stay, since they are read whole.
-    """
-    resolved: list[tuple[Placement[Any], Array]] = []
-    for placement, dest in todo:
-        piece = placement.piece
-        if isinstance(piece, Keyed):
-            # Strides take the selection of the piece, not the positions that a step takes.
-            is_raw = not piece.codecs and placement.taken is None and piece.source.local
-            if piece.shard is not None:
-                found = keyed.resolve_entry(piece, piece.shard, raw=placement.taken is None)
-            elif is_raw or not piece.source.folder:
-                found = keyed.resolve_value(piece, raw=placement.taken is None)
-            else:
-                resolved.append((placement, dest))
-                continue
-            if found is None:
-                keyed.fill(piece, dest)
-                continue
-            placement.piece = found
-        resolved.append((placement, dest))
-    return resolved
 
 
 def _place_keyed(todo: Todo[Keyed], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001

@@ -55,9 +55,16 @@ def check_key(store: Source, key: str) -> None:
         When a part of the key is empty, ``.`` or ``..``, or holds a character that paths give a
         meaning of its own.
     """
-    for part in key.split("/"):
+    if not key or not is_key(key):
+        raise CorruptFileError.at(store.uri, None, f"{key[:200]!r} is no key of a store")
+
+
+def is_key(key: str) -> bool:
+    """Whether a key stays below the store; the empty one is the store itself."""
+    for part in key.split("/") if key else ():
         if part in {"", ".", ".."} or any(mark in part for mark in "\\:\0"):
-            raise CorruptFileError.at(store.uri, None, f"{key!r} is no key of a store")
+            return False
+    return True
 
 
 def join(*parts: str) -> str:
@@ -102,8 +109,17 @@ def read_values(store: Source, keys: Sequence[str], limit: int) -> list[bytes | 
         return list(threads.map(lambda key: read_value(store, key, limit), keys))
 
 
-def locate(store: Source, key: str) -> Location | None:
+def locate(store: Source, key: str, limit: int) -> Location | None:
     """Find a value, of which parts will be read.
+
+    Parameters
+    ----------
+    store
+        A folder, here or behind a URL, or an archive.
+    key
+        Parts with ``/`` between them.
+    limit
+        Bytes that a compressed member of an archive may take: it is decoded whole.
 
     Returns
     -------
@@ -118,7 +134,7 @@ def locate(store: Source, key: str) -> Location | None:
         When it cannot be looked at.
     """
     if not store.folder:
-        return _locate_member(store, key)
+        return _locate_member(store, key, limit)
     if store.local:
         return _locate_file(store, key)
     try:
@@ -327,13 +343,14 @@ def _data_offset(store: Source, member: zipfile.ZipInfo) -> int:
     return member.header_offset + LOCAL_HEADER_NBYTES + name_nbytes + extra_nbytes
 
 
-def _locate_member(store: Source, key: str) -> Location | None:
+def _locate_member(store: Source, key: str, limit: int) -> Location | None:
     check_key(store, key)
     with _archive(store) as archive:
         member = archive.find(key)
     if member is None:
         return None
     if member.compress_type != zipfile.ZIP_STORED:
+        _check_length(store, key, member.file_size, limit)
         content = _inflate(store, member, member.file_size)
         source = Source(f"{store.uri}/{key}", size=len(content), content=content, local=False)
         return Location(source, 0, len(content))

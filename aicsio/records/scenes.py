@@ -86,7 +86,8 @@ class Scene:
         True
         """
         # A step that changes the levels leaves places that belong to others.
-        if letter not in "ZYX" or len(self.level_places) != len(self.levels):
+        fits = self.level_places and len(self.level_places) == len(self.levels)
+        if letter not in "ZYX" or not fits:
             return None
         spacing: float | None = getattr(self.level_places[level].spacing, letter)
         return spacing

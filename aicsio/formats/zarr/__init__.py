@@ -7,9 +7,12 @@ Source of the facts: https://ngff.openmicroscopy.org (0.1 to 0.5, and 0.6 after 
 specification 3.1, Zarr v2 specification.
 """
 
+import contextlib
+import functools
+
 import attrs
 
-from aicsio._io import stores
+from aicsio._io import readers, stores
 from aicsio.errors import AicsioError, CorruptFileError, SceneError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.zarr.collections import (
@@ -19,7 +22,7 @@ from aicsio.formats.zarr.collections import (
     read_plate,
     read_series,
 )
-from aicsio.formats.zarr.documents import NAMES, Documents, Node
+from aicsio.formats.zarr.documents import Documents, Node
 from aicsio.formats.zarr.images import ImageReader
 from aicsio.formats.zarr.layout import ChunkGrid
 from aicsio.records import Contents, Diagnostic, Scene, Source
@@ -35,10 +38,10 @@ def recognises(source: Source, head: bytes) -> bool:
     """Return whether a folder, a URL or a ZIP archive has the metadata of a Zarr group or array."""
     if not source.folder and not head.startswith(ZIP):
         return False
-    keys = [*NAMES[3], *NAMES[2]]
     try:
-        # One request each behind a URL; the first answer that exists decides.
-        return any(value is not None for value in stores.read_values(source, keys, 1 << 26))
+        # Behind a URL one request each, at once; ``read_contents`` goes on with the answers.
+        with _shared_documents(source) as documents:
+            return documents.has_root()
     except CorruptFileError:
         # An archive of something else, or a damaged one: what is cut has lost its list of members.
         return source.uri.lower().endswith(ARCHIVES)
@@ -54,7 +57,17 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
     UnsupportedFormatError
         When the store has no image and no array that is read.
     """
-    documents = Documents(source)
+    with _shared_documents(source) as documents:
+        return _read_store(documents)
+
+
+def _shared_documents(source: Source) -> contextlib.AbstractContextManager[Documents]:
+    """Lend the documents that this opening has read already."""
+    return readers.borrow(("documents", source), functools.partial(Documents, source))
+
+
+def _read_store(documents: Documents) -> Contents:
+    source = documents.store
     root = documents.node("")
     if root is None:
         raise CorruptFileError.at(source.uri, None, "there is no metadata of a Zarr group or array")

@@ -20,8 +20,8 @@ from aicsio.formats.zarr.chains import ChunkCoding, version_2_chain, version_3_c
 from aicsio.formats.zarr.documents import Json, Node, extension_of
 from aicsio.records import DType
 
-MOST_AXES = 32
-"""Axes of an array: NumPy 1 allows as many."""
+MOST_AXES = 24
+"""Axes of an array: so many letters are free for axes, and NumPy 1 allows 32."""
 LARGEST_SIZE = 1 << 62
 """Positions along an axis: a 64-bit count of bytes has no room for more."""
 LARGEST_CHUNK = 1 << 40

@@ -21,6 +21,8 @@ from aicsio.records import Codec, DType, ShardIndex, Value
 Parameters: TypeAlias = tuple[tuple[str, Value], ...]
 
 INDEX_ENTRY_NBYTES = 16
+MOST_CODECS = 16
+"""Codecs of one chunk: the longest chain of the documentation of numcodecs has four."""
 
 
 @attrs.frozen
@@ -175,6 +177,7 @@ def version_2_chain(document: Json, chunk: tuple[int, ...], dtype: DType) -> Chu
         When a codec is unknown.
     """
     stages = [*(document.get("filters") or []), document.get("compressor")]
+    _check_length(stages)
     codecs: list[Codec] = []
     for stage in stages:
         if stage is None:
@@ -202,6 +205,7 @@ def version_3_chain(codecs: Any, chunk: tuple[int, ...], dtype: DType, fill: byt
     """
     if not isinstance(codecs, list):
         raise CorruptFileError(f"its codecs are {str(codecs)[:80]!r}, expected a list")
+    _check_length(codecs)
     order = list(range(len(chunk)))
     chain: list[Codec] = []
     shard: ChunkCoding | None = None
@@ -229,6 +233,13 @@ def version_3_chain(codecs: Any, chunk: tuple[int, ...], dtype: DType, fill: byt
         return shard
     whole = _whole_shard(shard, stored_chunk, fill)
     return ChunkCoding(chunk, shard.dtype, _with_sizes([*chain, whole, *_transposed(order)]))
+
+
+def _check_length(stages: Sequence[Any]) -> None:
+    if len(stages) > MOST_CODECS:
+        raise UnsupportedFormatError(
+            f"its chunks are coded by {len(stages)} codecs, {MOST_CODECS} are read"
+        )
 
 
 def _named(stage: Any) -> tuple[str, Json]:

@@ -19,6 +19,10 @@ from aicsio.records import Channel, PixelSize, Scene, Well
 
 MOST_SERIES = 100_000
 """Images of a store: a plate of 1 536 wells with 49 fields has 75 000."""
+MOST_IMAGES = 1000
+"""Images of one group; a group of the specification has one."""
+MOST_GROUPS = 10_000
+"""Groups that are searched for arrays: links within a store can lead in circles."""
 MOST_PLAIN_ARRAYS = 1000
 """Arrays of a group outside of NGFF that become scenes."""
 DEEPEST_GROUP = 5
@@ -35,6 +39,9 @@ def read_group(reader: ImageReader, node: Node, name: str) -> list[Scene]:
     images = multiscales_of(node)
     if len(images) == 1:
         return [reader.read_image(node, images[0], name)]
+    if len(images) > MOST_IMAGES:
+        reader.note("too-many-images", f"only the first {MOST_IMAGES} are shown", node.path)
+        images = images[:MOST_IMAGES]
     return [reader.read_image(node, image, f"{name}:{index}") for index, image in enumerate(images)]
 
 
@@ -60,8 +67,8 @@ def read_plate(reader: ImageReader, node: Node, plate: Json) -> list[Scene]:
     plate_name = name if isinstance(name, str) else None
     rows = [str(row.get("name")) for row in objects_of(plate, "rows")]
     columns = [str(column.get("name")) for column in objects_of(plate, "columns")]
-    wells = [well for well in objects_of(plate, "wells") if isinstance(well.get("path"), str)]
-    paths = [stores.join(node.path, well["path"]) for well in wells[:MOST_SERIES]]
+    wells = _distinct_wells(reader, plate, node.path)
+    paths = [stores.join(node.path, well["path"]) for well in wells]
     reader.documents.fetch(paths)
     fields = [_fields_of(reader, path) for path in paths]
     reader.documents.fetch(
@@ -73,6 +80,9 @@ def read_plate(reader: ImageReader, node: Node, plate: Json) -> list[Scene]:
     )
     scenes: list[Scene] = []
     for well, path, names in zip(wells, paths, fields, strict=False):
+        if len(scenes) >= MOST_SERIES:
+            reader.note("too-many-images", f"only the first {len(scenes)} are shown", node.path)
+            break
         row, column = _row_and_column(well, rows, columns)
         for index, field in enumerate(names):
             scene_name = stores.join(well["path"], field)
@@ -81,6 +91,20 @@ def read_plate(reader: ImageReader, node: Node, plate: Json) -> list[Scene]:
             # Writers name the images of all wells alike: the place distinguishes them.
             scenes += [attrs.evolve(scene, name=scene_name, well=where) for scene in found]
     return scenes
+
+
+def _distinct_wells(reader: ImageReader, plate: Json, where: str) -> list[Json]:
+    """Return the wells of a plate; one that is listed again is no second well."""
+    wells: dict[str, Json] = {}
+    listed = objects_of(plate, "wells")
+    for well in listed[:MOST_SERIES]:
+        if isinstance(well.get("path"), str):
+            wells.setdefault(well["path"], well)
+    if len(wells) < len(listed):
+        reader.note(
+            "wells-left-out", f"{len(listed) - len(wells)} entries name no well of their own", where
+        )
+    return list(wells.values())
 
 
 def _fields_of(reader: ImageReader, path: str) -> list[str]:
@@ -94,7 +118,8 @@ def _fields_of(reader: ImageReader, path: str) -> list[str]:
         reader.note("missing-well", "the well that the plate lists is missing", path)
         return []
     images = objects_of(well, "images")
-    return [image["path"] for image in images if isinstance(image.get("path"), str)]
+    fields = [image["path"] for image in images if isinstance(image.get("path"), str)]
+    return list(dict.fromkeys(fields))[:MOST_IMAGES]
 
 
 def _row_and_column(well: Json, rows: list[str], columns: list[str]) -> tuple[str, str]:
@@ -143,7 +168,9 @@ def _series_paths(reader: ImageReader, node: Node, ome_path: str) -> list[str]:
     listed = ome.ngff.get("series") if ome is not None else None
     if isinstance(listed, list):
         paths = [str(part) for part in listed[:MOST_SERIES] if isinstance(part, str | int)]
-        return [stores.join(node.path, path) for path in paths]
+        if len(set(paths)) < len(paths):
+            reader.note("repeated-series", "a series that is listed again is shown once", ome_path)
+        return [stores.join(node.path, path) for path in dict.fromkeys(paths)]
     paths = []
     while len(paths) < MOST_SERIES:
         path = stores.join(node.path, str(len(paths)))
@@ -208,7 +235,12 @@ def read_plain_group(reader: ImageReader, node: Node) -> list[Scene]:
     """Make a scene for each array of a group that is no image of NGFF."""
     scenes: list[Scene] = []
     waiting = [(node.path, 0)]
+    group_count = 0
     while waiting:
+        group_count += 1
+        if group_count > MOST_GROUPS:
+            reader.note("too-many-groups", f"{MOST_GROUPS} groups were searched", node.path)
+            break
         path, depth = waiting.pop(0)
         for name in stores.list_names(reader.documents.store, path):
             child = stores.join(path, name)

@@ -58,6 +58,10 @@ class ImageReader:
             Name of the scene if the image has none.
         """
         datasets = [each for each in objects_of(image, "datasets") if _is_path(each.get("path"))]
+        if len(datasets) < len(objects_of(image, "datasets")):
+            self.note(
+                "wrong-path", "a level whose path leads out of its image is left out", node.path
+            )
         paths = [stores.join(node.path, each["path"]) for each in datasets[:MOST_LEVELS]]
         self.documents.fetch(paths)
         described: list[tuple[ArrayDescription, Json]] = []
@@ -114,7 +118,7 @@ class ImageReader:
             )
         renamed = [axis for axis in axes if axis.name.upper() != axis.letter]
         if renamed:
-            shown = ", ".join(f"{axis.name!r} as {axis.letter}" for axis in renamed)
+            shown = ", ".join(f"{axis.name[:40]!r} as {axis.letter}" for axis in renamed)
             self.note("renamed-axes", f"axes are shown under letters: {shown}", where)
 
     def _fitting(
