@@ -7,6 +7,8 @@ have declined. A row needs bytes that stand for the format alone; a container of
 Source of the facts: the ``isThisType`` methods of Bio-Formats 7.3 and the signatures that its readers
 check; the specifications of DICOM (PS3.10, 7.1), FITS, NIfTI-1, NRRD, MRC2014, ICS and HDF5; the
 documentation of OpenSlide for whole-slide formats; the header files of PicoQuant and Becker & Hickl.
+Advice: ``readers.txt`` of Bio-Formats 8.1 for rows without one; for packages, the formats that their
+documentation lists (PyPI, November 2026). ptufile excludes PT3, which phconvert's ``pqreader`` has.
 """
 
 import re
@@ -36,15 +38,15 @@ class Signature:
 BIO_FORMATS = "Bio-Formats reads it, and bfconvert turns it into OME-TIFF"
 """Advice for the formats of microscopes."""
 NOTHING = "-"
-"""Advice for files that hold no image."""
+"""Advice for files that hold no image, and for images of which no open reader is known."""
 
 _OLE2 = (
     (".oib", "an Olympus OIB file (FluoView)", "the package oiffile reads it, and Bio-Formats"),
     (".zvi", "a Zeiss ZVI file (AxioVision)", ""),
     (".ipw", "an Image-Pro Workspace", ""),
     (".cxd", "a Hamamatsu SimplePCI file (CXD)", ""),
-    (".mds", "a Motic digital slide", "the software of the scanner exports TIFF"),
-    (".mdsx", "a Motic digital slide", "the software of the scanner exports TIFF"),
+    (".mds", "a Motic digital slide", NOTHING),
+    (".mdsx", "a Motic digital slide", NOTHING),
     (".vws", "a TILL Vision workspace", ""),
     (".doc", "a Word document", NOTHING),
     (".xls", "an Excel workbook", NOTHING),
@@ -141,7 +143,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"PQTTTR\0", "a PicoQuant PTU file", "the package ptufile reads it"),
     Signature(rb"PQHISTO\0", "a PicoQuant PHU file", "the package ptufile reads it"),
     Signature(
-        rb"PicoHarp 300", "a PicoQuant PicoHarp file (PT3, PHD)", "the package ptufile reads it"
+        rb"PicoHarp 300", "a PicoQuant PicoHarp file (PT3, PHD)", "the package phconvert reads PT3"
     ),
     Signature(
         rb"[\s\S]{42,512}?\*IDENTIFICATION",
@@ -215,11 +217,7 @@ SIGNATURES: tuple[Signature, ...] = (
     # ------------------------------------------------------------ tables, archives, text
     Signature(rb"\x93NUMPY", "a NumPy array (NPY)", "numpy.load reads it"),
     Signature(rb"MATLAB 5\.0 MAT-file", "a MATLAB 5 file", "scipy.io.loadmat reads it"),
-    Signature(
-        rb"SQLite format 3\0",
-        "an SQLite database, as some slide scanners write it",
-        "the software of the scanner exports TIFF",
-    ),
+    Signature(rb"SQLite format 3\0", "an SQLite database, as slide scanners write it", NOTHING),
     Signature(rb"PAR1", "a Parquet table", NOTHING),
     Signature(rb"ARROW1\0\0", "an Arrow table", NOTHING),
     Signature(rb"\x1f\x8b", "a gzip archive", "unpack it"),

@@ -157,7 +157,7 @@ def _add_channels(channels: ET.Element, image: LifImage, plan: _MemoryPlan) -> N
 
 def _add_dimensions(dimensions: ET.Element, image: LifImage, plan: _MemoryPlan) -> None:
     sizes = _sizes(image)
-    # LAS X lists dimensions from the fastest to the slowest.
+    # From the fastest to the slowest, as in every image of the public LIF files of the corpus.
     for letter in sorted(plan.strides, key=plan.strides.__getitem__):
         unit = UNITS.get(letter, "")
         ET.SubElement(dimensions, "DimensionDescription", {

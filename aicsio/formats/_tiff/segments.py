@@ -22,7 +22,8 @@ Four: TypeAlias = tuple[int, int, int, int]
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 BLOCK_BYTES = 1 << 20
-"""Size of a block of compressed pixels: about 2 ms of decoding, and several blocks in one plane."""
+"""Size of a block of compressed pixels, so that several threads share a plane: of photon noise it
+takes 0.8 ms to decode as zstd, 1.2 ms as zlib and 4.3 ms as LZW."""
 RAW_BLOCK_BYTES = 8 << 20
 """Size of a block of raw pixels: threads only copy, and any part of a block can be read alone."""
 

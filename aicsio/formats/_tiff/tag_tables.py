@@ -156,7 +156,8 @@ def _pages(runs: Sequence[DirectoryRun]) -> Integers:
 def _look_alike(file: OpenTiff, raw: bytes, width: int, columns: _Columns) -> bool:
     """Whether pages differ in nothing that decides how their pixels are stored.
 
-    The entries are compared as words of four bytes, whatever they mean: 2 ms for 50 000 pages.
+    The entries are compared as words of four bytes, whatever they mean: of 50 000 pages with 16
+    BigTIFF entries each in 2.0 ms.
     """
     if len(raw) == width:
         return True

@@ -29,10 +29,10 @@ taken for damaged as a whole."""
 SHORT_AXIS = 1024
 """Positions of an axis on which none counts as far from the others: a table of them is small."""
 MAX_EXPANSION = 1 << 16
-"""Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 31 600."""
+"""Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 32 700."""
 PLAUSIBLE_EXPANSION = 64
-"""Times that one of more than ``LARGE`` bytes may be larger: real images reach 10, and a damaged count
-must not allocate gigabytes."""
+"""Times that one of more than ``LARGE`` bytes may be larger: the compressed subblocks of the real
+files at hand reach 3, and a damaged count must not allocate gigabytes."""
 LARGE = 1 << 28
 """Bytes of decoded planes, 256 MiB, below which any expansion is affordable."""
 MAX_PLANES = 1 << 40

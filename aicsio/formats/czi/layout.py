@@ -24,7 +24,7 @@ WHOLE = "zisraw-whole-subblock"
 """The same for a subblock that is read with its metadata and its attachment."""
 BLOCK_PIXELS = 1 << 22
 """Mosaics of overlapping tiles are cut into blocks of about this many pixels: 8 MiB of uint16,
-which two cores decode in 10 ms while few tiles lie across two blocks."""
+which one core decodes from zstd in 7 ms, while few tiles lie across two blocks."""
 
 
 @attrs.frozen
@@ -338,7 +338,8 @@ class CziLayout:
 def slice_column(column: PackedIntegers, low: int, high: int) -> npt.NDArray[Any]:
     """Return the values of the rows of one plane, or of all planes; one value if all share it.
 
-    The values of a plane are a view of the packed bytes: taking them by index costs 5 times as much.
+    The values of a plane are a view of the packed bytes: 100 of them take 0.5 microseconds, by
+    index 0.9.
     """
     if column.kind == PROGRESSION:
         start, step = struct.unpack("<qq", column.raw)

@@ -119,7 +119,7 @@ def build_scenes(
     same_scene = numbers[1:] == numbers[:-1]
     in_order = (numbers[1:] > numbers[:-1]) | (same_scene & (m[1:] >= m[:-1]))
     if not in_order.all():
-        # Sorting 100 000 rows takes 16 ms; ZEN writes most files in order.
+        # Sorting 100 000 rows takes 7 ms; ZEN writes most files in order.
         order = np.lexsort((m, numbers))
         rows, numbers = rows.take(order), numbers[order]
     blocks = rows.blocks

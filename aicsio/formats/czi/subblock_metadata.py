@@ -1,7 +1,8 @@
 """Metadata of single subblocks: when, where and how long a plane was taken. Read on request.
 
-Rule kept here: the texts are small and many, so they are searched, not parsed: 10 000 texts take
-0.12 s with regular expressions and 0.56 s with ElementTree. A missing or unreadable number is NaN.
+Rule kept here: the texts are small and many, so they are searched, not parsed: 10 000 texts of 935
+bytes take 0.05 s with regular expressions and 0.57 s with ElementTree. A missing or unreadable
+number is NaN.
 
 Source of the structures: "ZISRAW (CZI) File Format", Carl Zeiss Microscopy, section 2.4 (subblock
 segment).
@@ -25,7 +26,8 @@ from aicsio.formats.czi.layout import CziLayout
 from aicsio.records import Dims, Planes, Scene, Source
 
 HEAD_SIZE = 2048
-"""Bytes read of each subblock: its header, and the metadata of nearly all (ZEN writes 600 to 1 500)."""
+"""Bytes read of each subblock: its header, and its metadata. Those of the real files at hand take
+320 to 930 bytes; longer ones cost a second read."""
 BATCH = 1024
 """Subblocks read by one call: 2 MiB, which the pool reads at once."""
 COLUMNS = ("time", "exposure", "x", "y", "z")

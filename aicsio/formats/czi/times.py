@@ -14,7 +14,7 @@ import numpy.typing as npt
 from aicsio.records import Diagnostic
 
 EVEN_STEPS = 0.01
-"""Relative difference of steps that still counts as even: stamps are taken by software, to 10 ms."""
+"""Relative difference of steps that still counts as even: stamps are taken by software and jitter."""
 
 
 @attrs.define(eq=False)
