@@ -218,8 +218,6 @@ def build_layout(
         )
     samples = _choose_samples(pixel_types, source)
     sample_shape = (samples,) if samples else ()
-    # A plane of one subblock is read as one block, whatever its size: cutting it would decode it
-    # again for each part.
     frame = _choose_block(canvas.size, level) if level.crowded else canvas.size
     return CziLayout(
         source=source,
@@ -266,6 +264,7 @@ def _choose_samples(pixel_types: list[int], source: Source) -> int:
 
 def _choose_block(canvas_size: tuple[int, int], level: LevelRows) -> tuple[int, int]:
     """Cut a mosaic so that few tiles are read twice: at the tiles themselves if they are a grid."""
+    # A plane of one subblock is not cut at all: each part would decode the whole of it again.
     canvas = level.canvas
     height, width = max(int(canvas.height.max()), 1), max(int(canvas.width.max()), 1)
     # Tiles that lie on a grid of their own size do not overlap: blocks cut there read each tile
