@@ -153,4 +153,3 @@ def choose_level_factors(factors: npt.NDArray[np.float64]) -> tuple[float, ...]:
     base = max(1.0, float(usable[0]))
     coarser = [float(factor) for factor in usable if factor >= base * 1.25]
     return (base, *coarser)
-    # A loop over the few coarse rows; the full ones of a plane are compared at once.

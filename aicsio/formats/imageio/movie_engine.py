@@ -42,11 +42,8 @@ from aicsio.records import Source
 DECODING_TIMES_ONLY = frozenset({"avi"})
 """Containers that number packets in decoding order, which is not the order of presentation."""
 UNINDEXED = frozenset({"mpeg", "mpegts", "mpegvideo"})
-"""Containers that give times to some packets only.
-
-ffmpeg's guess at the others depends on where it began to read.
-"""
-
+"""Containers that give times to some packets only: ffmpeg's guess at the others depends on where it
+began to read."""
 PREDICTED = frozenset({2, 3})
 """ffmpeg's AVPictureType P and B."""
 
