@@ -73,6 +73,7 @@ def describe_array(node: Node) -> ArrayDescription:
         describe = _describe_3 if node.version == 3 else _describe_2
         return describe(node, node.array)
     except AicsioError as error:
+        # The class stays: an unread codec is no damage.
         raise type(error)(f"array {node.path!r}: {error}") from error
     except (TypeError, ValueError, KeyError, OverflowError, struct.error) as error:
         raise CorruptFileError(f"array {node.path!r}: its metadata are wrong: {error!r}") from error
@@ -82,6 +83,7 @@ def _sizes(values: Any, name: str, least: int) -> tuple[int, ...]:
     if not isinstance(values, list) or len(values) > MOST_AXES:
         raise CorruptFileError(f"{name} is {str(values)[:80]!r}, expected a list of sizes")
     for value in values:
+        # ``True`` is an int to Python, and no size.
         if type(value) is not int or not least <= value <= LARGEST_SIZE:
             raise CorruptFileError(
                 f"{name} is {str(values)[:80]!r}, expected sizes from {least} on"
@@ -104,15 +106,18 @@ def _check_chunk(chunk: tuple[int, ...], shape: tuple[int, ...], dtype: DType) -
 
 
 def _describe_2(node: Node, document: Json) -> ArrayDescription:
+    # A list describes the fields of a structure, such as coordinates and a weight.
     if not isinstance(document["dtype"], str):
         raise UnsupportedFormatError(f"elements of type {document['dtype']!r} are no pixels")
     dtype = np.dtype(document["dtype"])
     shape = _sizes(document["shape"], "shape", 0)
     chunk = _sizes(document["chunks"], "chunks", 1)
     _check_chunk(chunk, shape, dtype)
+    # Zarr v2 had "." alone at first; NGFF from 0.2 on demands "/".
     separator = document.get("dimension_separator", ".")
     if separator not in {".", "/"}:
         raise CorruptFileError(f"dimension_separator is {separator!r}")
+    # The convention of xarray, for which Zarr v2 has no field.
     names = node.attributes.get("_ARRAY_DIMENSIONS")
     return ArrayDescription(
         path=node.path,
@@ -131,6 +136,7 @@ def _fill_2(value: Any, dtype: DType) -> bytes:
     if value is None:
         return bytes(native.itemsize)  # "null": the content is undefined, and zarr-python reads 0
     if isinstance(value, str) and value not in {"NaN", "Infinity", "-Infinity"}:
+        # Other strings are the bytes of a raw type in base64, in the byte order of the array.
         raw = base64.b64decode(value)
         return np.frombuffer(raw, dtype, 1).astype(native).tobytes()
     return _number(value, native)
@@ -147,6 +153,7 @@ def _describe_3(node: Node, document: Json) -> ArrayDescription:
         raise UnsupportedFormatError(f"its grid of chunks is {grid!r}, not regular")
     chunk = _sizes(parameters["chunk_shape"], "chunk_shape", 1)
     _check_chunk(chunk, shape, dtype)
+    # They move or change values before a reader sees them, so that no key would be right.
     if document.get("storage_transformers"):
         raise UnsupportedFormatError("it has storage transformers, which are not read")
     fill = _fill_3(document.get("fill_value", 0), dtype)
@@ -182,6 +189,8 @@ def _keys_3(encoding: Any) -> tuple[tuple[str, ...], str]:
     """Return the parts before the numbers of a chunk, and what stands between these."""
     name, parameters = extension_of(encoding)
     prefix: tuple[str, ...] = ()
+    # "c/0/1" by default; the encoding "v2" has neither the prefix nor "/", for arrays that were
+    # converted in place.
     if name == "default":
         prefix, separator = ("c",), parameters.get("separator", "/")
     elif name == "v2":
@@ -194,6 +203,7 @@ def _keys_3(encoding: Any) -> tuple[tuple[str, ...], str]:
 
 
 def _fill_3(value: Any, dtype: DType) -> bytes:
+    # A complex number is the list of its real and its imaginary part.
     if isinstance(value, list) and dtype.kind == "c":
         real = np.dtype(f"f{dtype.itemsize // 2}")
         return b"".join(_fill_3(part, real) for part in value)

@@ -76,6 +76,8 @@ def _shuffle(parameters: Json, dtype: DType) -> Parameters:
 
 def _checksum(name: str, *, at_end: bool) -> Callable[[Json, DType], Parameters]:
     def parameters_of(parameters: Json, dtype: DType) -> Parameters:  # noqa: ARG001
+        # numcodecs puts CRC-32 and Adler-32 before the bytes, CRC-32C behind them; ``location``
+        # overrides.
         place = parameters.get("location")
         ends = at_end if place is None else place == "end"
         return (("name", name), ("at_end", ends))
@@ -131,9 +133,11 @@ def _one(name: str, parameters: Json, dtype: DType) -> list[Codec]:
     UnsupportedFormatError
         When it is unknown.
     """
+    # They rounded the pixels when the chunk was written: there is nothing to undo.
     if name in LOSSY_ON_WRITING:
         return []
     if name in COMPRESSORS:
+        # Whether its result is the pixels depends on the codecs after it: ``_with_sizes`` decides.
         return [Codec(COMPRESSORS[name], (("sized", False),))]
     if name in PLAIN:
         return [Codec(PLAIN[name])]
@@ -152,6 +156,7 @@ def _with_sizes(codecs: Sequence[Codec]) -> tuple[Codec, ...]:
     """Mark the decompressors whose result is the pixels, so that it goes to the output."""
     marked: list[Codec] = []
     sized = True
+    # From the pixels backwards: before a codec that changes the size, no size is known.
     for codec in reversed(codecs):
         if codec.parameters == (("sized", False),):
             marked.append(Codec(codec.name, (("sized", sized),)))
@@ -176,6 +181,7 @@ def version_2_chain(document: Json, chunk: tuple[int, ...], dtype: DType) -> Chu
     UnsupportedFormatError
         When a codec is unknown.
     """
+    # A writer applies the filters in order, then the compressor; reading undoes the last one first.
     stages = [*(document.get("filters") or []), document.get("compressor")]
     _check_length(stages)
     codecs: list[Codec] = []
@@ -185,6 +191,7 @@ def version_2_chain(document: Json, chunk: tuple[int, ...], dtype: DType) -> Chu
         if not isinstance(stage, dict):
             raise UnsupportedFormatError(f"{stage!r} is no codec")
         codecs = _one(str(stage.get("id")), stage, dtype) + codecs
+    # Order F stores a chunk with its first axis fastest: the C order of the reversed axes.
     if document.get("order") == "F":
         codecs += _transposed(range(len(chunk))[::-1])
     return ChunkCoding(chunk, dtype, _with_sizes(codecs))
@@ -211,6 +218,8 @@ def version_3_chain(codecs: Any, chunk: tuple[int, ...], dtype: DType, fill: byt
     shard: ChunkCoding | None = None
     stored_chunk = chunk
     has_bytes = False
+    # Encoding goes from array to array, from array to bytes, from bytes to bytes, in the listed
+    # order. Each further codec is undone earlier, so it goes to the front of the chain.
     for stage in codecs:
         name, parameters = _named(stage)
         if name == "transpose" and not has_bytes:
@@ -229,8 +238,10 @@ def version_3_chain(codecs: Any, chunk: tuple[int, ...], dtype: DType, fill: byt
         dtype = dtype.newbyteorder("<")
     if shard is None:
         return ChunkCoding(chunk, dtype, _with_sizes([*chain, *_transposed(order)]))
+    # The usual shard: its table gives the place of each chunk, so a window decodes its own alone.
     if not chain and not _transposed(order):
         return shard
+    # The bytes of such a shard exist after its outer codecs only: its chunks have no place in a file.
     whole = _whole_shard(shard, stored_chunk, fill)
     return ChunkCoding(chunk, shard.dtype, _with_sizes([*chain, whole, *_transposed(order)]))
 
@@ -246,6 +257,7 @@ def _named(stage: Any) -> tuple[str, Json]:
     name, parameters = extension_of(stage)
     if name is None:
         raise UnsupportedFormatError(f"{stage!r} is no codec")
+    # zarr-python offers the codecs of numcodecs to Zarr v3 under this prefix.
     return name.removeprefix("numcodecs."), parameters
 
 
@@ -266,10 +278,12 @@ def _shard_chain(
     inner_shape = parameters.get("chunk_shape")
     if not isinstance(inner_shape, list) or len(inner_shape) != len(chunk):
         raise UnsupportedFormatError(f"a shard of {chunk} has chunks of {inner_shape!r}")
+    # The specification demands that the chunks divide the shard evenly.
     for size, part in zip(chunk, inner_shape, strict=True):
         if type(part) is not int or part < 1 or size % part:
             raise UnsupportedFormatError(f"a shard of {chunk} has chunks of {inner_shape!r}")
     inner = version_3_chain(parameters.get("codecs") or [], tuple(inner_shape), dtype, fill)
+    # A shard in a shard has its table inside of the outer one; it is decoded whole.
     if inner.index is not None:
         packed = _whole_shard(inner, tuple(inner_shape), fill)
         inner = ChunkCoding(tuple(inner_shape), inner.dtype, (packed,))
@@ -281,6 +295,8 @@ def _shard_chain(
 def _index(parameters: Json, count: int) -> ShardIndex:
     stages = parameters.get("index_codecs") or []
     chain = version_3_chain(stages, (count, 2), np.dtype("u8"), bytes(8))
+    # A reader must know the length of the table before it has the table, so the specification
+    # allows no codec whose result has a variable size.
     nbytes = count * INDEX_ENTRY_NBYTES
     for codec in chain.codecs:
         if codec.name != "zarr-checksum":

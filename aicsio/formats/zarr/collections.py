@@ -70,6 +70,7 @@ def read_plate(reader: ImageReader, node: Node, plate: Json) -> list[Scene]:
     wells = _distinct_wells(reader, plate, node.path)
     paths = [stores.join(node.path, well["path"]) for well in wells]
     reader.documents.fetch(paths)
+    # Two rounds for a whole plate, wells and then fields, not one for each image.
     fields = [_fields_of(reader, path) for path in paths]
     reader.documents.fetch(
         [
@@ -128,6 +129,7 @@ def _row_and_column(well: Json, rows: list[str], columns: list[str]) -> tuple[st
     names = [parts[0], parts[-1]]
     for position, (key, known) in enumerate((("rowIndex", rows), ("columnIndex", columns))):
         index = well.get(key)
+        # An index outside of the list leaves the name that the path gives.
         if isinstance(index, int) and 0 <= index < len(known):
             names[position] = known[index]
     return names[0], names[1]
@@ -166,6 +168,7 @@ def _series_paths(reader: ImageReader, node: Node, ome_path: str) -> list[str]:
         reader.note("unreadable-series", str(error), ome_path)
         ome = None
     listed = ome.ngff.get("series") if ome is not None else None
+    # The list gives the order of the images in METADATA.ome.xml, which the names need not follow.
     if isinstance(listed, list):
         paths = [str(part) for part in listed[:MOST_SERIES] if isinstance(part, str | int)]
         if len(set(paths)) < len(paths):
@@ -184,6 +187,7 @@ def _with_ome(
     reader: ImageReader, scenes: list[Scene], document: OmeDocument, where: str
 ) -> list[Scene]:
     """Give the scenes the metadata of the images of OME, which come in the same order."""
+    # Nothing but the order connects them, so another number would give images foreign metadata.
     if len(document.images) != len(scenes):
         reader.note(
             "ome-image-count",
@@ -208,6 +212,7 @@ def _merge(scene: Scene, image: OmeImage) -> Scene:
             )
             for channel, shown in zip(image.channels, known, strict=True)
         )
+    # The store describes the pixels that it holds; the XML may be that of the file it came from.
     sizes = zip("ZYX", scene.pixel_size, image.pixel_size, strict=True)
     return attrs.evolve(
         scene,
@@ -241,6 +246,7 @@ def read_plain_group(reader: ImageReader, node: Node) -> list[Scene]:
         if group_count > MOST_GROUPS:
             reader.note("too-many-groups", f"{MOST_GROUPS} groups were searched", node.path)
             break
+        # Level by level, so that the arrays near the root come first where there are too many.
         path, depth = waiting.pop(0)
         for name in stores.list_names(reader.documents.store, path):
             child = stores.join(path, name)

@@ -46,6 +46,7 @@ class Node:
     @property
     def ngff(self) -> Json:
         """Metadata of NGFF: from 0.5 on under ``ome``."""
+        # NGFF 0.5 moved its metadata under a key of its own; older ones lie beside other attributes.
         inner = self.attributes.get("ome")
         return inner if isinstance(inner, dict) else self.attributes
 
@@ -90,6 +91,7 @@ class Documents:
             When its documents are no JSON objects.
         """
         self.fetch([path])
+        # A store may hold both kinds of documents. Version 3 comes first, as in zarr-python.
         if self.version in {None, 3}:
             node = self._node_3(path)
             if node is not None:
@@ -114,6 +116,7 @@ class Documents:
             _, group = self._document(stores.join(path, ".zgroup"))
             if group is None:
                 return None
+        # One request for all documents of the tree, where a server would answer many.
         if not path and not self.store.local:
             _, consolidated = self._document(".zmetadata")
             self._consolidate(consolidated, "")
@@ -148,6 +151,7 @@ class Documents:
             raise self.corrupt(key, f"it has more than {MOST_CONTAINERS:,} lists and objects")
         try:
             text = raw.decode("utf-8-sig")
+            # ``utf-8-sig``: an editor on Windows puts a mark before the text, which JSON forbids.
             content = json.loads(text)
         # RecursionError: thousands of brackets in each other.
         except (ValueError, RecursionError) as error:

@@ -63,6 +63,7 @@ class ImageReader:
                 "wrong-path", "a level whose path leads out of its image is left out", node.path
             )
         paths = [stores.join(node.path, each["path"]) for each in datasets[:MOST_LEVELS]]
+        # All levels at once: behind a URL each document would cost a round trip.
         self.documents.fetch(paths)
         described: list[tuple[ArrayDescription, Json]] = []
         for path, dataset in zip(paths, datasets, strict=False):
@@ -74,6 +75,7 @@ class ImageReader:
         if not described:
             self.note("no-pixels", f"image {scene_name!r} has no level that can be read", node.path)
             return Scene(scene_name, ())
+        # The first level that can be read stands for the image: its rank and type are those of all.
         first = described[0][0]
         axes, guessed = find_axes(image, len(first.shape), first.names)
         self._report_axes(axes, guessed=guessed, where=node.path)
@@ -148,6 +150,7 @@ class ImageReader:
     def _levels(
         self, node: Node, axes: list[NgffAxis], arrays: list[ArrayDescription]
     ) -> tuple[LazyArray, ...]:
+        # The stored order stays, whatever it is: a view transposes at no cost, a copy would not.
         order = "".join(axis.letter for axis in axes)
         levels: list[LazyArray] = []
         for array in arrays:
@@ -195,6 +198,7 @@ class ImageReader:
         if not isinstance(omero, dict) or "channels" not in omero:
             return ()
         entries = objects_of(omero, "channels")
+        # A list is taken only where its length fits: a name for the wrong channel is worse than none.
         if len(entries) != dims.get("C", 1):
             self.note(
                 "channel-count",
@@ -223,6 +227,7 @@ def _read_color(text: Any) -> int | None:
     """Return 0xRRGGBBAA for ``RRGGBB``."""
     if not isinstance(text, str):
         return None
+    # NGFF wants six digits; bioio-conversion 3.0 writes the "#" of web pages in front of them.
     digits = text.removeprefix("#")
     try:
         if len(digits) == len("RRGGBB"):
@@ -238,6 +243,7 @@ def _read_window(window: Any) -> tuple[float, float] | None:
     start, end = window.get("start"), window.get("end")
     for value in (start, end):
         if (
+            # JSON of Python also reads NaN and Infinity, which are no limits of contrast.
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
