@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def show(pixels: Any, view: View) -> Any:
     """Apply a view to a numpy or dask array; numpy copies only for lists of positions."""
+    # From the last axis on: an int drops its axis, which leaves the numbers of earlier ones.
     for axis in reversed(range(len(view.picks))):
         pick = view.picks[axis]
         if pick != range(pixels.shape[axis]):

@@ -119,6 +119,7 @@ def _resolved(piece: Keyed, location: stores.Location, *, raw: bool) -> Resolved
     source, offset, nbytes = location.source, location.offset, location.nbytes
     if piece.codecs or not raw:
         return Encoded(source, offset, nbytes, piece.codecs, shape, dtype, selection)
+    # A raw chunk has one length; in another one, strides would reach bytes of a neighbour.
     if nbytes != _chunk_nbytes(piece):
         raise CorruptFileError.at(
             source.uri, offset, f"{piece.key!r} has {nbytes} bytes, expected {_chunk_nbytes(piece)}"

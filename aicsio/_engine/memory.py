@@ -97,6 +97,7 @@ def _address_space() -> int | None:
         return None
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
+            # proc(5): the first number is the size of the address space, in pages.
             pages = int(file.read().split()[0])
     except (OSError, ValueError):
         return soft

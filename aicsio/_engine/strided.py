@@ -74,6 +74,7 @@ def plan_reads(piece: Strided) -> ReadPlan:
         way = ReadPlan(first + below, span, -below, tuple(loops), shape, strides, dense)
         ways.append((span * read_count, way))
     least = min(total for total, _ in ways)
+    # Each way has more reads than the one before: the first that fits has the fewest.
     return next(way for total, way in ways if total <= 2 * least)
 
 
@@ -86,6 +87,7 @@ def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
 def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], item: int) -> bool:
     """Whether pixels follow each other in C order without a gap."""
     for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        # The stride of an axis of one position moves no pixel, so it may have any value.
         if size > 1:
             if stride != item:
                 return False

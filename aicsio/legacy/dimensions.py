@@ -70,6 +70,7 @@ class Dimensions:
         return isinstance(letter, str) and letter in dict(self.items())
 
     def __getitem__(self, key: str | Sequence[str], /) -> tuple[int, ...]:
+        # A text is one name, never a sequence of letters: dims["TC"] is an error.
         letters = (key,) if isinstance(key, str) else key
         # AICSImageIO raised for an int, too: dims[0] would be ambiguous.
         if isinstance(letters, int) or not all(isinstance(letter, str) for letter in letters):

@@ -124,6 +124,7 @@ def imwrite(
     # Handles are written as they are; arrays are opened first, with the options for arrays.
     handles = [each for each in images if isinstance(each, ImageHandle)]
     if isinstance(image, AICSImage):
+        # With S: samples of a colour picture are written as such, not as three channels.
         scenes = range(len(image.scenes))
         handles = [tczyx.to_tczyxs(select_scene(image.handle, index)) for index in scenes]
     elif not handles or len(handles) < len(images):

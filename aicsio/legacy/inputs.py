@@ -123,6 +123,7 @@ def open_legacy(
             dims=_single_order(dims),
             storage_options=storage_options,
         )
+        # As in AICSImageIO: four numbers in each name are scene, T, C and Z, else files are T.
         grids = groups.group_by_four_numbers(files) or groups.group_in_order(files, "T")
         return joining.join_files(
             grids, image, options, channel_names=_scene_names(names, 0, 1), pixel_size=pixel_size
@@ -235,6 +236,7 @@ def _scene_names(names: Names, index: int, count: int) -> Sequence[str] | None:
             _require_texts("channel_names", item, advice)
     if not names:
         return None
+    # The first item decides: texts are names for all scenes, lists are those of one each.
     if isinstance(names[0], str):
         return [item for item in names if isinstance(item, str)]
     of_scenes = [item for item in names if not isinstance(item, str)]

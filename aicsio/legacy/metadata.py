@@ -64,6 +64,7 @@ def parse_ome(text: str) -> "ome_types.OME":
     """
     import ome_types
 
+    # Before any parser: entities can grow without end, or name files of this machine.
     refuse_doctype(text)
     # The text was decoded when the file was read: an encoding that it declares no longer holds.
     try:
@@ -85,6 +86,7 @@ def _from_records(handle: ImageHandle) -> "ome_types.OME":
         shown = tczyx.to_tczyxs(select_scene(handle, index))
         image, _ = from_records.describe(shown, shown.array)
         planes.append(image.planes)
+        # Planes are added as objects below: parsing their XML is slow (`_plane_objects`).
         image = attrs.evolve(image, tiff_data=(), planes=None)
         images.append((image, _ome_type(shown.dtype)))
     ome = parse_ome(ome_xml.make_ome_xml(images, f"aicsio {__version__}")[0].decode())

@@ -134,6 +134,7 @@ class SceneStack:
             When they do not fit into the free memory together.
         """
         first = self.handles[0]
+        # All scenes at once: each alone may fit where they do not fit together.
         memory.require(len(self.handles) * first.nbytes, first.array)
         pixels = np.empty((len(self.handles), *first.shape), first.dtype)
         # One scene after the other: each read uses all threads.

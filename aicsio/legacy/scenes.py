@@ -74,6 +74,7 @@ def select_scenes(
     """
     if scene_ids is None:
         return [select_scene(handle, index) for index in range(len(handle.scenes))]
+    # A text is an iterable of letters, each of which would be sought as a scene.
     if isinstance(scene_ids, str) or not isinstance(scene_ids, Iterable):
         raise ArgumentTypeError(f"select_scenes={scene_ids!r}: give a list of names or indices")
     return [focus_scene(handle, scene_id) for scene_id in scene_ids]
@@ -89,6 +90,7 @@ def chunk_letters(chunk_dims: str | Sequence[str] | None, dims: Dims) -> str | N
     """
     if chunk_dims is None:
         return None
+    # A chunk holds whole planes, as in AICSImageIO: Y and X need not be named.
     letters = "".join(chunk_dims) + "YX"
     # Scripts name S and M of any image, as the defaults of AICSImageIO did.
     unknown = sorted(set(letters) - set("MTCZYXS" + dims.order))

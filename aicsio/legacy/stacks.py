@@ -118,6 +118,7 @@ class StackMethods:
             The scene is the first dimension.
         """
         stack = self._stack(**kwargs)
+        # The lazy array has the coordinates; pixels replace its graph, which is never computed.
         return stack.to_xarray(self._chunks).copy(data=stack.to_numpy())
 
     @checked

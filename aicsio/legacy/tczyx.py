@@ -133,6 +133,8 @@ def _with_channel_names(scene: Scene, index: int) -> Scene:
 
 
 def _with_folded_samples(scene: Scene) -> Scene:
+    # All levels, not only the one in focus: their dims must agree after a change of level.
     levels = tuple(fold_samples(level, ORDER) for level in scene.levels)
+    # Each channel becomes one per sample, so that names and positions of C stay together.
     channels = sample_channels(scene.channels, scene.dims["S"])
     return attrs.evolve(scene, levels=levels, channels=channels)

@@ -31,6 +31,7 @@ def open_for_writing(
     image, dims, names, sizes
         As in ``imwrite``.
     """
+    # Each array is guessed on its own: a colour picture may stand beside a stack.
     if dims is None and isinstance(image, list | tuple):
         guesses = list(map(_guess_dims, image))
         dims = guesses if any(guesses) else None
@@ -105,4 +106,5 @@ def _pack(color: Any) -> Any:
             f"{color!r} is no colour: give (red, green, blue) from 0 to 255, or '#RRGGBB'"
         )
     red, green, blue, *alpha = parts
+    # 0xRRGGBBAA: alpha is the lowest byte, and a colour without it is opaque.
     return int.from_bytes((red, green, blue, *(alpha or [255])), "big")

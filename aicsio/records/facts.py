@@ -89,6 +89,7 @@ class PixelSize:
 class Origin:
     """Position of the centre of the first pixel, in micrometres; ``None`` if the file lacks it."""
 
+    # No validator, unlike sizes: a position may be 0 or negative.
     Z: float | None = attrs.field(default=None, converter=optional_float)
     """Along Z."""
     Y: float | None = attrs.field(default=None, converter=optional_float)
@@ -135,6 +136,7 @@ class Channel:
 
     name: str | None = None
     """As the file names it; ``None`` if the file has no name."""
+    # OME-XML stores the same 32 bits as a signed number.
     color: int | None = None
     """0xRRGGBBAA, unsigned; ``None`` if the file has no colour."""
     emission: float | None = attrs.field(default=None, converter=optional_float)
@@ -171,6 +173,7 @@ class Planes:
 
     dims: Dims
     """Letters and sizes of the planes, such as ``TCZ``; the columns are in C order over them."""
+    # In bytes a missing value equals itself, which NaN does not: equal tables compare equal.
     time: bytes | None = None
     """Seconds since the start of the acquisition."""
     exposure: bytes | None = None
@@ -246,6 +249,7 @@ class Coordinate:
 
     def __repr__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
+        # The first values show the spacing; all of a long axis would fill the screen.
         shown = ", ".join(f"{value:g}" for value in self.values[:4])
         more = ", ..." if len(self.values) > 4 else ""
         return f"<Coordinate {self.letter} ({len(self.values)}): {shown}{more}{unit}>"

@@ -48,6 +48,7 @@ class ImageHandle:
     """Name in the table of formats, such as ``"ome-tiff"``."""
     contents: Contents
     """Scenes, raw metadata and diagnostics of the whole file."""
+    # Not a name: several scenes of a file may have the same.
     scene_index: int
     """Index of the scene in focus."""
     level: int
@@ -166,6 +167,7 @@ class ImageHandle:
         full = self.levels[0].stored
         if self.level and letter in full:
             stated = self.scene.stated_spacing(self.level, letter)
+            # First: the ratio below counts whole pixels, and sizes of levels are rounded to those.
             if stated is not None:
                 value = stated
             else:
@@ -205,6 +207,7 @@ class ImageHandle:
             raise SceneError(
                 f"scene {scene} ({self.contents.scenes[scene].name!r}) has no pixels in this file"
             )
+        # Negative levels count from the smallest, as the indices of a tuple do.
         if not -len(levels) <= level < len(levels):
             raise SceneError(
                 f"no level {level} in scene {scene}: it has {len(levels)} (0 to {len(levels) - 1})"
@@ -227,6 +230,7 @@ class ImageHandle:
     def __repr__(self) -> str:
         scene = f"scene {self.scene_index + 1}/{len(self.scenes)} {self.scene.name!r}"
         level = f" level {self.level}" if self.level else ""
+        # A guess may be wrong, so it stands where the handle is shown.
         guesses = {note.code for note in self.diagnostics if note.code.startswith("guessed-")}
         guessed = "".join(f", {code.removeprefix('guessed-')} guessed" for code in sorted(guesses))
         image = f"{self.source.uri} ({self.format}) {scene}{level}"

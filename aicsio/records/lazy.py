@@ -76,6 +76,7 @@ class View:
     """Letters of the output axes."""
     axes: tuple[int, ...]
     """Stored axis of each output axis; -1 for an added axis of length 1."""
+    # Of stored axes, shown or not: a later view composes with them.
     picks: tuple[Pick, ...]
     """Per stored axis: an int drops the axis, a range or a tuple of ints keeps these positions."""
 
@@ -114,12 +115,14 @@ class LazyArray:
         # Ranges, not slices: they know their length, compose, hash and pickle.
         picks = tuple(range(size) for size in stored.shape)
         view = View(stored.order, tuple(range(len(stored))), picks)
+        # Pieces keep the byte order of the file; pixels lose it when they are read.
         return cls(layout, stored, np.dtype(dtype).newbyteorder("="), view)
 
     @property
     def blocks(self) -> tuple[range, ...]:
         """First positions of the stored blocks, per stored axis."""
         sizes = zip(self.stored.shape, self.layout.block_shape, strict=True)
+        # The block of an empty axis may have length 0, a step that a range refuses.
         return tuple(range(0, size, max(block, 1)) for size, block in sizes)
 
     @property

@@ -58,6 +58,7 @@ class PackedIntegers:
         """
         numbers = values.reshape(-1)
         step = _even_step(numbers)
+        # First of all: evenly growing offsets take 16 bytes, however many they are.
         if step is not None:
             return cls(struct.pack("<qq", int(numbers[0]), step), PROGRESSION, numbers.size)
         # Compared as a table: one comparison of columns finds every repetition at once.
@@ -86,6 +87,7 @@ class PackedIntegers:
         if kind == PROGRESSION:
             step = int.from_bytes(raw[8:], "little", signed=True)
             return int.from_bytes(raw[:8], "little", signed=True) + row * step
+        # The last character of a type such as "<u4" is its size in bytes.
         itemsize = int(kind[-1])
         start = row * itemsize
         return int.from_bytes(raw[start : start + itemsize], "little", signed=kind[1] == "i")

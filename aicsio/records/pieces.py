@@ -25,6 +25,7 @@ class Codec:
 
     name: str
     """Key of the codec table, such as ``"deflate"``."""
+    # Pairs, not a dict: pieces have a hash, and groups of equal codecs are found by it.
     parameters: tuple[tuple[str, Value], ...] = ()
     """Keyword parameters of the codec, in the order in which the format gives them."""
 
@@ -52,6 +53,7 @@ class Selection:
     All three have the rank of the stored dims.
     """
 
+    # No step: the engine thins a selection out where a view passes over positions.
     source_start: tuple[int, ...]
     """First wanted position of the stored array, per axis."""
     shape: tuple[int, ...]
@@ -108,6 +110,7 @@ class Encoded:
 class Computed:
     """Pixels that a function returns, for libraries that read files in their own way."""
 
+    # By name, not the object: no record imports a format.
     function: str
     """``"package.module:name"`` of a function of the format that made the piece."""
     arguments: tuple[Any, ...]
@@ -155,6 +158,7 @@ class Keyed:
     """Type of the decoded chunk, with its byte order."""
     selection: Selection
     """The wanted part, and where it goes."""
+    # Bytes, not a number: NaN differs from itself, and records with it would never be equal.
     fill: bytes
     """One pixel in native byte order: the content of a chunk that is missing."""
     shard: ShardIndex | None = None

@@ -48,6 +48,7 @@ class Scene:
     """Times, exposures and stage positions of planes."""
     tiles: Tiles | None = None
     """Positions of mosaic tiles."""
+    # Bytes, not an array: arrays can be changed, and have no hash.
     color_map: bytes | None = attrs.field(default=None, repr=False)
     """Palette of indexed pixels: little-endian uint16, shape (3, entries), red green blue."""
     coordinates: tuple[Coordinate, ...] = ()

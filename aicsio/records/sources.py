@@ -15,6 +15,7 @@ class Source:
 
     uri: str
     """Absolute local path, fsspec URL, or ``memory:<digest>`` for bytes that the caller passed."""
+    # A text, not a dict: a source has a hash.
     storage_options: str = attrs.field(default="{}", repr=False)
     """JSON object for fsspec. It may hold credentials, so the repr leaves it out."""
     size: int | None = None

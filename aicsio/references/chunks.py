@@ -87,6 +87,7 @@ def choose_grid(array: LazyArray, requested: Mapping[str, int] | None = None) ->
     sizes = _usual_sizes(array)
     for letter, size in requested.items():
         sizes[letter] = dims[letter] if size == -1 else min(size, dims[letter])
+    # An empty axis has chunks of length 1, too: `counts` divides by it.
     chunk = tuple(max(sizes[letter], 1) for letter in dims)
     return RegularGrid(array.shape, chunk)
 

@@ -83,6 +83,7 @@ class StoredChunkCodec(Codec):  # type: ignore[misc]
         # The shape of the chunk at hand is not known here: a short strip fits the second one only.
         trouble = ""
         for shape in shapes:
+            # Scratch of this call alone: readers decode in several threads with one codec.
             target = _codecs.DecodeTarget(tuple(shape), np.dtype(self.dtype), _codecs.Scratch())
             try:
                 pixels = _codecs.decode(codecs, raw, target)

@@ -75,6 +75,7 @@ def compressor(
             return dict(BUILT_IN[codec.name])
         if codec.name in OF_IMAGECODECS and not _is_special(codec):
             return {"id": OF_IMAGECODECS[codec.name]}
+    # The codec gets bytes and no metadata of the array: shape, type and axes go with it.
     own = {
         "id": OWN_NAME,
         "chain": encode_chain(coding.codecs),

@@ -56,6 +56,7 @@ def group(members: Mapping[str, Json], attributes: Json | None = None) -> dict[s
 
     xarray warns where the members are missing from it: zarr-python's "consolidated_metadata".
     """
+    # Zarr 3: a reader must refuse fields that it does not know, unless this is false.
     inline = {"kind": "inline", "must_understand": False, "metadata": members}
     return {
         "zarr_format": 3,
@@ -71,6 +72,7 @@ def array(
     """Return the ``zarr.json`` of an array of raw little-endian chunks."""
     require_data_type(dtype)
     codec = {"name": "bytes", "configuration": {"endian": "little"}}
+    # An item of one byte has no byte order: Zarr 3 needs `endian` only for longer ones.
     if dtype.itemsize == 1:
         codec = {"name": "bytes"}
     return _array(dtype.name, _zero(dtype), [codec], grid, names, attributes)
@@ -84,6 +86,7 @@ def texts(count: int, name: str) -> dict[str, Any]:
 
 def encode_texts(values: Sequence[str]) -> bytes:
     """Return the chunk of an array of texts: the number of texts, then each with its length."""
+    # `vlen-utf8`: little-endian uint32 for the count, and for the bytes of each text.
     parts = [struct.pack("<I", len(values))]
     for value in values:
         raw = value.encode(errors="replace")
@@ -110,6 +113,7 @@ def _array(
         "shape": grid.shape,
         "data_type": data_type,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": grid.chunk}},
+        # Keys are `c/0/1`: `ServedArray.parse_key` expects this separator.
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": fill_value,
         "codecs": codecs,
@@ -152,13 +156,16 @@ def array_v2(
         "zarr_format": 2,
         "shape": grid.shape,
         "chunks": grid.chunk,
+        # Chunks without a codec are bytes of the file, in its byte order.
         "dtype": dtype.str,
         "compressor": compressor,
         "filters": filters,
         "fill_value": None,
         "order": "C",
+        # The keys of `to_references` are `0.1.2`: both must agree.
         "dimension_separator": ".",
     }
+    # Zarr 2 has no `dimension_names`: xarray takes them from this attribute.
     attributes = {"_ARRAY_DIMENSIONS": list(names)}
     return {".zarray": encode(document).decode(), ".zattrs": encode(attributes).decode()}
 

@@ -129,6 +129,7 @@ def _smaller_levels(handle: ImageHandle) -> list[LazyArray]:
     focus = handle.array
     smaller = []
     for level in handle.levels[handle.level + 1 :]:
+        # Picks stand per stored axis: a level with other axes would apply them to the wrong ones.
         if level.stored.order != focus.stored.order or level.dtype != focus.dtype:
             return []
         picks: list[Pick] = []
@@ -176,6 +177,7 @@ def _transforms(
             continue
         factor = full.stored[letter] / array.stored[letter] if axis >= 0 else 1.0
         positions = range(pick, pick + 1) if isinstance(pick, int) else pick
+        # A range of one position may have any step, which is no distance then.
         step = positions.step if len(positions) > 1 else 1
         transform = ngff.AxisTransform.of_level(spacings[letter], factor, positions.start, step)
         transforms.append(transform)

@@ -92,6 +92,7 @@ def to_references(
     refs: References = dict(documents.group_v2(attributes))
     for path, array in arrays.items():
         group = path.rpartition("/")[0]
+        # Zarr 2: a path is a group only if it has a `.zgroup`.
         if group:
             refs |= {f"{group}/{name}": text for name, text in documents.group_v2().items()}
         documents.require_data_type(array.dtype)
@@ -108,6 +109,7 @@ def _array_references(
     grid = stored.grid
     compressor = coding.compressor(stored.coding, stored.edge, grid.chunk, array.dtype)
     dtype = stored.coding.dtype
+    # The codec converts to the type as shown, so `.zarray` declares that one.
     if compressor is not None and "astype" in compressor:
         dtype = array.dtype.newbyteorder("<")
     described = documents.array_v2(dtype, grid, names, compressor, None)
@@ -119,6 +121,7 @@ def _array_references(
         chunk = found.chunks[index]
         if chunk.source not in addresses:
             address = addresses[chunk.source] = _address(chunk.source, base, store)
+            # With `base=` the folder is lost: two files of one name would become one.
             if sources.setdefault(address, chunk.source) != chunk.source:
                 raise UnsupportedFormatError(f"two files would be {address}: leave out base=")
         if chunk.source.size is not None and chunk.offset + chunk.nbytes > chunk.source.size:
@@ -178,6 +181,7 @@ class _Coded:
     @classmethod
     def _of_nothing(cls, found: StoredChunks) -> "_Coded":
         """Make one chunk of an array of which nothing is stored."""
+        # A chunk has one position at least: the number of chunks is a quotient by its size.
         shape = tuple(max(size, 1) for size in found.array.shape)
         dtype = found.array.dtype.newbyteorder("<")
         grid = RegularGrid(found.array.shape, shape)
@@ -214,6 +218,7 @@ def _address(source: Source, base: str | None, store: Source) -> str:
             "bytes in memory have no address: save them, and open the file by its name"
         )
     folder = source.uri.replace("\\", "/").rpartition("/")[0]
+    # Chunks of a store lie in folders below it: they keep the path from its name on.
     if source.uri.startswith(f"{store.uri.rstrip('/')}/"):
         folder = store.uri.rstrip("/").rpartition("/")[0]
     name = source.uri.replace("\\", "/")[len(folder) + 1 :]

@@ -120,6 +120,7 @@ class HandleStore(Store):
         FileNotFoundError
             If there is no such key.
         """
+        # In a thread: the length of the root's document depends on the contrast, which is read.
         nbytes = await asyncio.to_thread(self.tree.nbytes, key)
         if nbytes is None:
             raise FileNotFoundError(key)
@@ -164,5 +165,6 @@ def _as_slice(request: ByteRequest | None, size: int) -> slice:
     if isinstance(request, OffsetByteRequest):
         return slice(request.offset, None)
     if isinstance(request, SuffixByteRequest):
+        # A suffix longer than the value is all of it (RFC 9110, 14.1.2), not a negative start.
         return slice(max(0, size - request.suffix), None)
     return slice(None)

@@ -116,6 +116,7 @@ def find_chunks(array: LazyArray) -> StoredChunks:
             for task in tasks(part):
                 for placement in placements(part, task):
                     _add(found, placement, _start_of(task, placement, first, array))
+    # Before the headers: an array that is refused needs no reads.
     _check_cover(found)
     _resolve_headers(found)
     return found
@@ -205,6 +206,7 @@ def _add_encoded(
     if any(at % size for at, size in zip(origin, chunk, strict=True)):
         found.reasons["compressed tiles lie off the grid of the first one"] += 1
         return
+    # Shorter ones are the strips at an edge, which `_Coded` compares.
     if any(a > b for a, b in zip(coding.chunk_shape, chunk, strict=True)):
         found.reasons["compressed tiles differ in size"] += 1
         return
@@ -223,6 +225,7 @@ def _add_keyed(
         resolved = keyed.resolve_entry(piece, piece.shard, raw=False)
     if isinstance(resolved, Encoded):
         _add_encoded(found, resolved, taken, start)
+    # References have no fill value: a missing chunk reads as 0.
     elif any(piece.fill):
         found.reasons["chunks are missing whose fill value is not 0"] += 1
 
@@ -265,6 +268,7 @@ def _add_raw(found: StoredChunks, piece: Strided, start: Index) -> None:
         for axis, number in enumerate(index):
             shift = number * chunk[axis] - start[axis]
             stored = source_start[axis] + shift
+            # The whole chunk must lie in its piece: bytes beyond it belong to others.
             if stored < 0 or stored + chunk[axis] > sizes[axis]:
                 found.reasons["raw tiles differ in size, or lie off the grid of the first one"] += 1
                 break
@@ -361,5 +365,6 @@ def _resolve_header(chunk: StoredChunk, header: HeaderRef, head: bytes) -> None:
     elif chunk.offset < 0 or chunk.offset + chunk.nbytes > nbytes:
         message = f"expected {chunk.offset + chunk.nbytes} bytes of pixels, it has {nbytes}"
         raise CorruptFileError.at(chunk.source.uri, header.offset, message)
+    # The offset counted from the end of the header; `start` is the length of the header.
     chunk.offset += header.offset + start
     chunk.header = None

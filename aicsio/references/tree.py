@@ -121,6 +121,7 @@ class StoreTree:
         array, index = self.find_chunk(key)
         if array is None or index is None:
             return None
+        # The memory of the chunk itself: `bytes` would be a copy.
         return array.read_chunk(index).reshape(-1).view(np.uint8).data
 
     def _root(self) -> bytes:
@@ -243,6 +244,7 @@ def _coordinates(
             yield name, documents.texts(size, name), labels
         elif letter in known and size <= MOST_COORDINATES:
             grid = RegularGrid((size,), (size,))
+            # NGFF: "If translation is given it MUST be listed after scale".
             values = transform.translation + transform.scale * np.arange(size)
             attributes = {"units": units[letter]}
             document = documents.array(values.dtype, grid, [name], attributes)
@@ -292,6 +294,7 @@ def contrast_of(pixels: npt.NDArray[Any]) -> ngff.ContrastWindow:
     if pixels.dtype.kind == "b":
         return whole
     values = np.abs(pixels) if pixels.dtype.kind == "c" else pixels
+    # One NaN makes every percentile NaN, which is no JSON.
     finite = values[np.isfinite(values)]
     if not finite.size:
         return whole

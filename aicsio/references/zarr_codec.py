@@ -35,6 +35,7 @@ class ZarrChunkCodec(BytesBytesCodec):
     def to_dict(self) -> dict[str, Any]:
         """Return the codec's entry in the metadata of an array."""
         configuration = dict(self.codec.get_config())
+        # Zarr 3 has the name beside the configuration; numcodecs has it within, as `id`.
         configuration.pop("id")
         return {"name": f"numcodecs.{OWN_NAME}", "configuration": configuration}
 

@@ -57,7 +57,9 @@ def _encode_zstd1(pixels: Pixels) -> bytes:
 
 def _encode_zstd1_packed(pixels: Pixels) -> bytes:
     octets = _reverse_samples(pixels).astype("<u2").reshape(-1).view(np.uint8)
+    # All low bytes, then all high ones: like bytes beside each other compress better.
     low_then_high = np.concatenate([octets[0::2], octets[1::2]])
+    # The header: its own size, then chunk 1, whose value 1 marks bytes that were packed.
     return b"\x03\x01\x01" + bytes(imagecodecs().zstd_encode(low_then_high.tobytes()))
 
 

@@ -82,10 +82,12 @@ def _images(draw: Draw, version: str, *, is_ngff: bool, is_v3: bool) -> ZarrImag
     letters = TCZYX
     if not is_ngff:
         letters = "".join(draw(st.permutations(_PLAIN_LETTERS))[: draw(st.integers(1, 5))])
+    # Versions before 0.3 have all five axes; later ones may leave out T, C and Z.
     elif version not in {"0.1", "0.2"}:
         chosen = draw(st.sets(st.sampled_from("TCZ")))
         letters = "".join(letter for letter in TCZYX if letter in chosen or letter in "YX")
     shape = tuple(draw(st.integers(1, 14 if letter in "YX" else 3)) for letter in letters)
+    # Longer than the axis, too: such a chunk sticks out of the array.
     chunks = tuple(draw(st.integers(1, size + 2)) for size in shape)
     shards = None
     if is_v3 and draw(st.booleans()):
@@ -98,6 +100,7 @@ def _images(draw: Draw, version: str, *, is_ngff: bool, is_v3: bool) -> ZarrImag
         if version >= "0.4":
             vectors = st.none() | st.tuples(*(_SIZES for _ in letters))
             scale = draw(vectors)
+            # NGFF 0.4: a translation stands behind a scale, never alone.
             if scale is not None:
                 translation = draw(vectors)
         channels = shape[letters.index("C")] if "C" in letters else 1

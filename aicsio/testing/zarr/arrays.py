@@ -52,7 +52,9 @@ def put_array(
         if not spec.ngff:
             names = {"_ARRAY_DIMENSIONS": list(image.letters)}
             put_json(store, join(path, ".zattrs"), names)
+    # Zarr 3: the grid of a sharded array is that of its shards; inner chunks have no keys.
     outer = image.shards or image.chunks
+    # Zarr 3, key encoding `default`: "c" and the numbers; keys of Zarr 2 are the numbers alone.
     prefix = ["c"] if spec.zarr == 3 else []
     for index, part in _parts(pixels, outer, fill):
         value = _encode_shard(spec, image, part, stored, fill)
@@ -82,8 +84,11 @@ def _encode_shard(
     chunks = [
         _encode_chunk(spec, chunk, stored, fill) for _, chunk in _parts(part, image.chunks, fill)
     ]
+    # A shard of empty chunks alone is missing as a whole.
     if not any(chunks):
         return None
+    # `sharding_indexed`: two uint64 for each inner chunk, then 4 bytes of CRC32C.
+    # Offsets count from the start of the shard, so a table in front moves all of them.
     index_nbytes = 16 * len(chunks) + 4
     offset = index_nbytes if spec.index_at_start else 0
     table = b""
@@ -100,6 +105,7 @@ def _encode_chunk(spec: ZarrSpec, chunk: Pixels, stored: np.dtype[Any], fill: An
     if spec.sparse and bool((chunk == fill).all()):
         return None
     raw = chunk.astype(stored).tobytes("F" if spec.fortran else "C")
+    # The checksum comes last in the chain of codecs: it covers the compressed bytes.
     coded = _COMPRESS[spec.compressor](raw, stored.itemsize)
     return coded + _crc32c(coded) if spec.checksum else coded
 
@@ -113,6 +119,7 @@ def _blosc(raw: bytes, itemsize: int) -> bytes:
 
 _COMPRESS: Mapping[str, Callable[[bytes, int], bytes]] = {
     "none": lambda raw, _: raw,
+    # Without a time stamp, the same description gives the same bytes.
     "gzip": lambda raw, _: gzip.compress(raw, 1, mtime=0),
     "zlib": lambda raw, _: zlib.compress(raw, 1),
     "zstd": lambda raw, _: bytes(imagecodecs().zstd_encode(raw, level=1)),
@@ -131,6 +138,7 @@ def _crc32c(raw: bytes) -> bytes:
 
 def _fill_value(fill: Any) -> Any:
     if fill.dtype.kind == "c":
+        # JSON has no complex numbers: Zarr 3 takes the real and the imaginary part.
         return [float(fill.real), float(fill.imag)]
     return fill.item()
 
@@ -153,6 +161,7 @@ def _document_2(
         "compressor": compressors[spec.compressor],
         "fill_value": _fill_value(fill),
         "order": "F" if spec.fortran else "C",
+        # Zarr 2 requires the key, with null where there are none.
         "filters": None,
     }
     if spec.separator != ".":  # the default, and the only one of stores before 0.2
@@ -191,6 +200,7 @@ def _document_3(
 def _codecs_3(spec: ZarrSpec, rank: int, stored: np.dtype[Any]) -> list[Json]:
     codecs: list[Json] = []
     if spec.fortran:
+        # Zarr 3 has no "order": F is a transpose of all axes, in front of `bytes`.
         order = list(range(rank))[::-1]
         codecs.append({"name": "transpose", "configuration": {"order": order}})
     endian = "big" if spec.big_endian else "little"
@@ -198,6 +208,7 @@ def _codecs_3(spec: ZarrSpec, rank: int, stored: np.dtype[Any]) -> list[Json]:
     blosc = {
         "cname": "lz4",
         "clevel": 5,
+        # A word in Zarr 3, the number 1 in Zarr 2.
         "shuffle": "shuffle",
         "typesize": stored.itemsize,
         "blocksize": 0,

@@ -59,6 +59,7 @@ class ZarrImage:
             raise ValueError(f"letters, shape and chunks differ in length: {self}")
         if len(set(self.letters)) != len(self.letters) or min((*self.shape, *self.chunks)) < 1:
             raise ValueError(f"letters stand once, and sizes begin at 1: {self}")
+        # `sharding_indexed`: inner chunks divide a shard evenly.
         pairs = zip(self.shards or self.chunks, self.chunks, strict=True)
         if any(shard % chunk for shard, chunk in pairs):
             raise ValueError(f"shards are multiples of chunks: {self}")
@@ -178,6 +179,7 @@ def zarr_pixels(spec: ZarrSpec, image: ZarrImage, level: int = 0) -> npt.NDArray
 
 def _every_second(full: npt.NDArray[Any], image: ZarrImage, level: int) -> npt.NDArray[Any]:
     """Return every second row and column, ``level`` times."""
+    # Picked, not averaged: a test can compare levels pixel by pixel, for every type.
     index = [slice(None)] * full.ndim
     for letter in "YX":
         if letter in image.letters:

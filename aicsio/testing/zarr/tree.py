@@ -102,6 +102,7 @@ def _build_series(store: Store, spec: ZarrSpec) -> None:
     _put_group(store, spec, "", _ngff(spec, {"bioformats2raw.layout": 3}))
     paths = [str(index) for index in range(len(spec.images))]
     _put_group(store, spec, "OME", _ngff(spec, {"series": paths}))
+    # NGFF: the order of "series" MUST match that of the Image elements.
     elements = "".join(_ome_image(spec, image, at) for at, image in enumerate(spec.images))
     store["OME/METADATA.ome.xml"] = OME.format(elements).encode()
     for path, image in zip(paths, spec.images, strict=True):
@@ -144,6 +145,7 @@ def _build_plate(store: Store, spec: ZarrSpec) -> None:
         "wells": wells,
     }
     if spec.zarr == 3:
+        # NGFF 0.5 has the version once, under `ome`: see `_ngff`.
         del plate["version"]
     _put_group(store, spec, "", _ngff(spec, {"plate": plate}))
     for row in rows:
@@ -204,6 +206,7 @@ def _consolidated(store: Store, spec: ZarrSpec) -> Store:
         content: Json = {"zarr_consolidated_format": 1, "metadata": documents}
         return {**store, ".zmetadata": json.dumps(content).encode()}
     root = json.loads(store["zarr.json"])
+    # An array at the root has no members to repeat.
     if root["node_type"] == "group":
         nodes = {
             key.removesuffix("/zarr.json"): json.loads(value)
@@ -238,6 +241,7 @@ def _put_image(store: Store, spec: ZarrSpec, image: ZarrImage, path: str) -> Non
         below = join(path, f"labels/{name}")
         content = {
             "multiscales": [_multiscale(spec, image)],
+            # Relative to `labels/<name>`; NGFF has this path as the default.
             "image-label": {"source": {"image": "../../"}},
         }
         if spec.zarr == 2:
@@ -271,6 +275,7 @@ def _axis(letter: str, *, units: bool) -> Json:
 def _dataset(spec: ZarrSpec, image: ZarrImage, level: int) -> Json:
     if spec.version < "0.4":
         return {"path": str(level)}
+    # The scale of each level is absolute, in physical units, not a factor to the one before.
     scale = [
         size * 2 ** (level if letter in "YX" else 0)
         for letter, size in zip(
