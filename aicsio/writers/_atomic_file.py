@@ -204,6 +204,7 @@ def replacing(target: str, *, overwrite: bool, sync: bool) -> Iterator[Output]:
         # The lock goes with the descriptor: only now may other writers touch a file of that name.
         hidden.close()
     if sync:
+        # The new name is an entry of the folder: its bytes alone do not put it on the disk.
         _sync_folder(os.path.dirname(target))
 
 
@@ -273,6 +274,7 @@ def _own(hidden: _HiddenFile, target: str) -> bool:
             hidden.close()
             return False
         if os.path.exists(target) and hasattr(os, "fchmod"):
+            # Else an overwritten file would change who may read it.
             os.fchmod(hidden.fd, stat.S_IMODE(os.stat(target).st_mode))
     except BaseException:  # Ctrl-C too: nothing is left behind
         hidden.remove()
@@ -295,6 +297,7 @@ def _remove_abandoned(hidden: str) -> bool:
     try:
         if not _lock(fd, wait=False):
             return False
+        # Before the lock, another writer may have put a file of its own under this name.
         if _is_at(fd, hidden):
             os.unlink(hidden)
     finally:
@@ -362,6 +365,7 @@ def _link(hidden: str, target: str) -> bool:
     ``False`` where it knows no such step.
     """
     try:
+        # link(2) refuses a name that is taken; rename(2) would replace the file there.
         os.link(hidden, target)
     except FileExistsError:
         raise

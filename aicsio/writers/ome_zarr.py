@@ -201,6 +201,8 @@ def _write(
     described, not_kept = _describe(handles, plans, options)
     contents = _contents(target, handles, plans, labels, described, plate, options)
     everything = [*plans, *labels.values()]
+    # Documents are made twice: archives keep space by the first, with placeholders; the windows of
+    # the second come from the pixels, so these are stored before.
     with open_target(
         target, _fingerprint(handles, everything, options), documents(contents), handles, options
     ) as store:
@@ -258,6 +260,7 @@ def _plan_labels(handles: Sequence[ImageHandle], options: ZarrOptions) -> dict[s
         )
     plans = {}
     for name, handle in labels.items():
+        # Zarr v3 core: names with the prefix "__" are reserved. A dot would hide the folder.
         if not name or "/" in name or name.startswith((".", "__")):
             raise WriteError(f"labels: {name!r} is no name of a group of a Zarr")
         plans[name] = plan_labels(handle, f"labels/{name}", options)
@@ -366,4 +369,5 @@ def _fingerprint(
     arrays = tuple(plan.array for plan in plans)
     levels = tuple(attrs.astuple(level, recurse=True) for plan in plans for level in plan.levels)
     chosen = tuple((name, options.get(name)) for name in _OF_PIXELS)
+    # The version too: another one may cut or round in another way.
     return token((__version__, arrays, repr(levels), repr(chosen), len(handles)))

@@ -137,6 +137,7 @@ def _read_image(store: Any, image: str) -> tuple[list[ArrayPlan], str]:
         _read_array(store, f"{image}/{dataset['path']}".lstrip("/"), letters)
         for dataset in multiscale["datasets"]
     ]
+    # Levels by another rule would differ on both sides of the region's edge.
     pooling = multiscale.get("type", "mean")
     if pooling not in POOLINGS or (len(levels) > 1 and not _are_halves(levels)):
         raise WriteError(
@@ -180,6 +181,7 @@ def _v3_array(array: Mapping[str, Any], path: str, letters: str) -> ArrayPlan:
     if codecs[0]["name"] == "sharding_indexed":
         settings = codecs[0]["configuration"]
         shards, chunks, codecs = chunks, tuple(settings["chunk_shape"]), settings["codecs"]
+        # Zarr v3 allows an index at the start as well; this writer makes none.
         if settings.get("index_location", "end") != "end":
             raise WriteError(f"array {path!r} was made by another writer")
     if array["chunk_key_encoding"]["name"] != "default" or codecs[0]["name"] != "bytes":
@@ -265,8 +267,10 @@ def _part_of(
     first_files, sizes = [], []
     row = len(full.shape) - 2
     for axis, (start, size, file) in enumerate(zip(starts, shape, level.file_shape, strict=True)):
+        # In the plane a file of level k covers 2**k times its size; other axes are not reduced.
         unit = file << number if axis >= row else file
         stop = start + size
+        # The last file of an axis may be short: the image ends there.
         if start % unit or (stop % unit and stop != full.shape[axis]):
             low, high = start // unit * unit, min(math.ceil(stop / unit) * unit, full.shape[axis])
             letter = full.letters[axis]

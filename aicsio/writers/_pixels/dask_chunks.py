@@ -30,6 +30,7 @@ class Cluster:
         if layout is None:
             raise TypeError(f"{type(window.layout).__name__} holds no dask array")
         bounds = [_bounds(pick) for pick in window.view.picks]
+        # One slice an axis, from the first to the last pick; the view picks from the result.
         part = layout.held_array()[tuple(slice(low, high) for low, high in bounds)]
         return Chunk(window, tuple(low for low, _ in bounds), self.client.compute(part))
 

@@ -231,6 +231,7 @@ def _encode_function(compression: _CodecRow, level: int | None, predictor: int) 
         if predictor == Predictor.HORIZONTAL:
             # Differences wrap around in unsigned arithmetic, whatever the sign of the pixels.
             unsigned = segment.view(f"<u{segment.dtype.itemsize}")
+            # TIFF 6.0, section 14: a sample differs from the same sample of the pixel to its left.
             data = imagecodecs.delta_encode(_drop_single_sample(unsigned), axis=1)
         elif predictor == Predictor.FLOATING_POINT:
             data = imagecodecs.floatpred_encode(_drop_single_sample(segment), axis=1)

@@ -102,6 +102,7 @@ class Pyramid:
             As in ``add_tile``.
         """
         while position.level + 1 < len(self._levels):
+            # The tile above has quarters of other parts too: it is made where all parts meet.
             if position.level == self._top and self._carry is not None:
                 self._carry(position, quarter)
                 return
@@ -149,6 +150,7 @@ class Pyramid:
         tile.state[top : top + quarter.shape[0], left : left + quarter.shape[1]] = quarter
         with self._lock:
             tile.missing -= 1
+            # Threads bring quarters in any order; the last box in file order is always the same.
             tile.last_box = max(tile.last_box, box)
             return None if tile.missing else self._open.pop(above)
 
@@ -174,6 +176,8 @@ class Pyramid:
 
     def _coverage(self, position: TilePosition) -> Coverage:
         full, grid = self._levels[0], self._levels[position.level].grid
+        # From the corner of the tile to the edge of the image, in pixels of full resolution: a mean
+        # divides by the pixels that exist.
         top = position.row * grid.height << position.level
         left = position.column * grid.width << position.level
         return Coverage(position.level, full.height - top, full.width - left)

@@ -104,6 +104,7 @@ def as_stored(pixels: Array, dtype: DType) -> Array:
     if pixels.dtype.newbyteorder("<") == dtype:
         return pixels.astype(dtype, copy=False)
     if dtype.kind in "iu" and not np.can_cast(pixels.dtype, dtype):
+        # Checked here, because numpy wraps integers around without an error.
         limits = np.iinfo(dtype)
         low, high = int(pixels.min()), int(pixels.max())
         if low < limits.min or high > limits.max:

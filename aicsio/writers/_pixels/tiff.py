@@ -139,6 +139,8 @@ def header(first_directory: int, *, big: bool) -> bytes:
 
     The argument is the offset of the first directory.
     """
+    # TIFF 6.0, section 2: II for little-endian, 42, the first directory. BigTIFF: 43, the bytes of
+    # an offset, a zero, the first directory.
     if big:
         return struct.pack("<2sHHHQ", b"II", _BIG_MAGIC, _BIG_OFFSET_BYTES, 0, first_directory)
     return struct.pack("<2sHI", b"II", _CLASSIC_MAGIC, first_directory)

@@ -67,6 +67,7 @@ class ArrayPlan:
     def key(self, index: tuple[int, ...]) -> str:
         """Return the key of a file."""
         if self.first_file is not None:
+            # A part of an array counts its files from 0; the keys are those of the whole array.
             index = tuple(a + b for a, b in zip(index, self.first_file, strict=True))
         numbers = "/".join(map(str, index))
         # Zarr v2 with the separator "/", which NGFF recommends; Zarr v3 puts "c" in front.
@@ -103,6 +104,8 @@ class ArrayPlan:
     def _v3_metadata(self) -> dict[str, Any]:
         codecs = self.codec.v3_metadata()
         if self.shards is not None:
+            # Zarr v3, sharding_indexed: no codec of variable size may encode the index. A reader
+            # finds it by its length, which follows from the number of chunks.
             index_codecs = [
                 {"name": "bytes", "configuration": {"endian": "little"}},
                 {"name": "crc32c"},
@@ -119,6 +122,7 @@ class ArrayPlan:
             "node_type": "array",
             "shape": self.shape,
             "data_type": self.dtype.name,
+            # With shards, a chunk of this grid is a shard; its codec holds the chunk's own size.
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": self.file_shape}},
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
             "fill_value": _fill_value(self.dtype),
@@ -184,6 +188,7 @@ class ArrayPlan:
         CorruptFileError
             When the index of a shard does not agree with its checksum.
         """
+        # Zeros are the fill value: chunks that a shard lists as missing stay so.
         whole = np.zeros(self.file_shape, self.dtype)
         if self.shards is None:
             whole[...] = self.codec.decode(data, self.dtype, self.chunks)
@@ -208,6 +213,7 @@ def _fill_value(dtype: DType) -> Any:
     if dtype.kind == "b":
         return False
     if dtype.kind == "c":
+        # Zarr v3: a complex fill value is an array of the real and the imaginary part.
         return [0.0, 0.0]
     return 0.0 if dtype.kind == "f" else 0
 

@@ -107,9 +107,12 @@ def cut_to(
     shape: tuple[int, ...], chunk: tuple[int, ...], shard: tuple[int, ...] | None
 ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     """Cut chunk and shard to an array: no chunk is longer than its axis."""
+    # Zarr stores the chunks at an edge whole: a chunk beyond its axis would hold fill alone there.
     fitting = tuple(map(min, shape, chunk))
     if shard is None:
         return fitting, None
+    # Zarr v3, sharding_indexed: a shard is a whole number of chunks, along each axis. It ends with
+    # the last chunk of the array: its index lists none beyond.
     whole = (math.ceil(size / part) * part for size, part in zip(shape, fitting, strict=True))
     return fitting, tuple(map(min, whole, map(_multiple, shard, fitting)))
 
@@ -130,6 +133,7 @@ def level_count(
     """
     most = downsampling.most_levels(height, width)
     if isinstance(levels, str):
+        # A level below one chunk would save a reader no request.
         largest = max(chunk[0], CHUNK), max(chunk[1], CHUNK)
         return min(downsampling.levels_to_fit(height, width, largest), most)
     if not 1 <= levels <= most:
@@ -149,10 +153,13 @@ def tile_side(chunk: int, file: int) -> int:
 
     It is even, and a file is a whole number of tiles, or a tile of files.
     """
+    # Even, because a tile passes half its height and width up: an odd side would divide a square of
+    # two by two pixels between two tiles.
     if chunk % 2 == 0 and file % chunk == 0:
         side = chunk
     else:
         side = file if file % 2 == 0 else 2 * file
+    # Only to divisors of the file: a file never ends within a tile.
     while 2 * side <= USUAL_TILE and file % (2 * side) == 0:
         side *= 2
     return side

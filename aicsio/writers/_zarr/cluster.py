@@ -109,6 +109,7 @@ def _submit(
         target,
     )
     # The pixels go from worker to worker, or stay: they never come here.
+    # Writing is no pure function: as one, a task with equal arguments would not run again.
     future = cluster.client.submit(write_unit, task, chunk.future, pure=False)
     return PendingUnit(unit, future)
 
@@ -123,6 +124,7 @@ def write_unit(task: UnitTask, pixels: Any) -> list[Carry]:
     scratch = _codecs.Scratch()
     with file_readers.session():
         for box in task.unit.boxes:
+            # One reader: the other threads of the worker have units of their own.
             work.process(box, scratch, 1)
     return work.carries
 

@@ -21,6 +21,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Configuration: TypeAlias = dict[str, Any]
 
 _BLOSC_OF_LZ4_LEVEL = 5
+# Numbers of c-blosc, which Zarr v2 stores: 0 for none, 1 for bytes, 2 for bits.
 _BIT_SHUFFLE = 2
 
 
@@ -38,6 +39,7 @@ class ChunkCodec:
     def encode(self, chunk: Array) -> bytes | memoryview:
         """Compress a C-contiguous chunk of little-endian pixels."""
         if self.name is None:
+            # A view: raw chunks go to the file without another copy.
             return chunk.reshape(-1).view(np.uint8).data
         return COMPRESSIONS[self.name].encode(chunk, self.level)
 
@@ -104,11 +106,13 @@ def _blosc_row(inner: str, level: int) -> _CompressionRow:
             "cname": inner,
             "clevel": effort,
             "shuffle": "bitshuffle",
+            # Zarr v3, blosc: typesize is required where pixels are shuffled.
             "typesize": itemsize,
             "blocksize": 0,
         }
         return {"name": "blosc", "configuration": settings}
 
+    # Zarr v2 has no typesize: numcodecs takes it from the array.
     def v2(effort: int) -> Configuration:
         return {
             "id": "blosc",
@@ -162,9 +166,11 @@ def codec_of_metadata(metadata: Mapping[str, Any] | None, dtype: DType) -> Chunk
     """
     if metadata is None:
         return ChunkCodec(None, 0, dtype.itemsize)
+    # Zarr v3 has a name and a configuration, v2 one flat dictionary with an id.
     name = str(metadata.get("name", metadata.get("id")))
     settings: Mapping[str, Any] = metadata.get("configuration", metadata)
     if name == "blosc":
+        # The option names blosc with zstd "blosc", and blosc with another codec by that codec.
         name = {"zstd": "blosc"}.get(str(settings.get("cname")), str(settings.get("cname")))
     level = settings.get("clevel", settings.get("level"))
     if name not in COMPRESSIONS or not isinstance(level, int):

@@ -54,12 +54,14 @@ def documents(contents: StoreContents) -> dict[str, bytes]:
         for level in stored.plan.levels:
             files |= level.metadata()
     groups = {stored.plan.path: _image_group(stored) for stored in contents.images}
+    # The root waits until all others are listed: with its document a store counts as whole.
     root: Json = groups.pop("", {})
     groups |= _label_groups(contents)
     if contents.plate is not None:
         root = contents.plate.attributes(contents.name)
         groups |= _well_groups(contents.plate)
     elif len(contents.images) > 1:
+        # NGFF, "bioformats2raw.layout": 3 marks a root whose images are the groups 0, 1, ...
         root = {"bioformats2raw.layout": 3}
     if contents.ome_xml is not None:
         groups["OME"] = _series(contents.images)
@@ -74,6 +76,7 @@ def group_files(path: str, attributes: Json, version: str) -> dict[str, bytes]:
     prefix = f"{path}/" if path else ""
     placed = place_attributes(attributes, version) if attributes else {}
     if version == "0.4":
+        # Zarr v2 keeps attributes beside the document of a group, v3 within it.
         files = {f"{prefix}.zgroup": _as_json({"zarr_format": 2})}
         if attributes:
             files[f"{prefix}.zattrs"] = _as_json(placed)
@@ -110,4 +113,5 @@ def _series(images: Sequence[StoredImage]) -> Json:
 
 
 def _as_json(document: Json) -> bytes:
+    # JSON has no NaN: Python would write one that parsers of browsers refuse.
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()

@@ -45,8 +45,11 @@ class UnitJournal:
     def record(self, path: str, number: int, carries: list[Carry]) -> None:
         """Enter a unit whose files are all in the store."""
         if carries:
+            # Before the line: a unit that counts as finished without its carries would leave a hole
+            # in the levels above.
             _save(self._carries_name(path, number), carries)
         line = json.dumps([path, number, bool(carries)]) + "\n"
+        # O_APPEND: a line goes behind the last one, whichever thread wrote that.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         fd = os.open(os.path.join(self._folder, _UNITS), flags, 0o666)
         try:
@@ -82,6 +85,7 @@ def fingerprint_of(folder: str) -> str | None:
 
 def forget(folder: str) -> None:
     """Make a journal count for nothing."""
+    # The header holds the fingerprint: without it no later call takes the store over.
     os.unlink(os.path.join(folder, _HEADER))
 
 
@@ -89,12 +93,14 @@ def _save(name: str, carries: list[Carry]) -> None:
     positions = [(c.position.level, c.position.plane, c.position.row, c.position.column)
                  for c in carries]  # fmt: skip
     states: dict[str, Any] = {str(number): carry.state for number, carry in enumerate(carries)}
+    # A killed process must not leave half a file under the name that _load reads.
     with open(f"{name}.part", "wb") as file:
         np.savez(file, positions=np.array(positions), **states)
     os.replace(f"{name}.part", name)
 
 
 def _load(name: str) -> list[Carry]:
+    # The folder may be shared: a pickle in it would run code of whoever wrote it.
     with np.load(name, allow_pickle=False) as saved:
         return [
             Carry(TilePosition(*position), saved[str(number)])

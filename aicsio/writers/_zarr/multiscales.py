@@ -24,6 +24,7 @@ from aicsio.errors import WriteError
 from aicsio.writers._zarr.arrays import ArrayPlan
 from aicsio.writers._zarr.plan import ImagePlan
 
+# Leading zeros are left out: B02 and B2 are one well.
 _WELL = re.compile(r"([A-Za-z]+)[/ -]?0*([0-9]+)")
 _METHODS = {
     "mean": "mean of all pixels that a pixel covers, halves to even",
@@ -61,6 +62,7 @@ def image_attributes(
     axes = ngff.axes(plan.array.dims.order, image.pixel_size, image.time_step)
     multiscale = ngff.multiscale(name, axes, levels)
     if len(plan.levels) > 1:
+        # write_region reads the type back: a new region gets its levels by the same rule.
         multiscale["type"] = plan.pooling
         multiscale["metadata"] = {"description": _METHODS[plan.pooling], "method": "aicsio"}
     attributes: Json = {"multiscales": [multiscale]}
@@ -77,7 +79,9 @@ def _transforms(
     known = ngff.known_spacings(image.pixel_size, image.time_step)
     transforms = []
     for letter, whole, size in zip(full.letters, full.shape, level.shape, strict=True):
+        # Z, C and T are as long at every level: a pixel covers one position there.
         factor = factor_of(number, whole, size) if letter in "YX" else 1.0
+        # NGFF wants a scale for each axis: an unknown size counts as 1, and its axis has no unit.
         transforms.append(AxisTransform.of_level(known.get(letter, 1.0), factor))
     return transforms
 
@@ -102,10 +106,13 @@ class PlateWells:
 
     def attributes(self, name: str) -> Json:
         """Return the attributes of the plate."""
+        # By length first: row AA comes after row Z.
         rows = sorted({row for row, _, _ in self.wells}, key=lambda row: (len(row), row))
         columns = sorted({column for _, column, _ in self.wells}, key=int)
         wells = [
             {
+                # NGFF, "plate": a path is the names of row and column; indices count from 0 in
+                # their lists.
                 "path": f"{row}/{column}",
                 "rowIndex": rows.index(row),
                 "columnIndex": columns.index(column),
@@ -155,6 +162,7 @@ def parse_plate(
 
 
 def _parse_well(name: str) -> tuple[str, str]:
+    # NGFF, "plate": names of rows and columns consist of letters and digits alone.
     match = _WELL.fullmatch(name.strip())
     if match is None:
         raise WriteError(f"plate: {name!r} is no name of a well, such as 'A1' or 'B12'")

@@ -75,7 +75,10 @@ def cut(plan: ImagePlan) -> Cutting:
     for axis in (-1, -2) * 32:  # 2**32 pixels are the longest side
         if unit[axis] < shape[axis] and 2 * math.prod(unit) * itemsize <= UNIT_BYTES:
             unit[axis] *= 2
+    # An axis that the unit covers whole shares no tile with a neighbour, and sets no limit.
     cut_axes = [axis for axis in (-2, -1) if unit[axis] < shape[axis]]
+    # A cell of level k covers 2**k cells of full resolution along an axis: the unit completes the
+    # levels of which a whole cell fits.
     tops = [(unit[axis] // plan.cell[axis]).bit_length() - 1 for axis in cut_axes]
     return Cutting(shape, box, tuple(unit), min(tops, default=None))
 

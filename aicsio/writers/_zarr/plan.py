@@ -78,6 +78,8 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
     array = in_store_order(handle)
     dtype = _stored_type(array.dtype, options["dtype"])
     dims = array.dims
+    # In this order: a shard is a multiple of the chunk, and the number of levels depends on the
+    # chunk.
     chunk = chunking.chunk_shape(options["chunks"], dims)
     shard = chunking.shard_shape(_shards(options), chunk, dims, dtype.itemsize)
     height, width = dims["Y", "X"]
@@ -87,10 +89,12 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
     for level in range(count):
         shape = (*array.shape[:-2], size_at(level, height), size_at(level, width))
         chunks, shards = chunking.cut_to(shape, chunk, shard)
+        # A key of Zarr never begins with a slash, and the path of a root image is empty.
         name = f"{path}/{level}".lstrip("/")
         zarr_format = 2 if options["version"] == "0.4" else 3
         levels.append(ArrayPlan(name, dims.order, shape, chunks, shards, dtype, codec, zarr_format))
     pooling = _pooling(handle, options, dtype)
+    # The sizes before they are cut to level 0: all levels share one grid of tiles and cells.
     files = shard or chunk
     return ImagePlan(path, array, tuple(levels), *tiles_of(chunk, files), pooling)
 
@@ -115,7 +119,9 @@ def plan_labels(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePl
         raise WriteError(
             f"{path}: labels are integers, these pixels are {handle.dtype.name}: convert them"
         )
+    # The mean of two labels would be the label of a third object.
     downsample = "nearest" if options["downsample"] == "nearest" else "mode"
+    # dtype= and the mean are for the image: labels keep their type and their values.
     own: Any = {**options, "downsample": downsample, "dtype": None}
     for name in ("chunks", "shards"):
         own[name] = _for_axes(own[name], handle)
@@ -156,6 +162,7 @@ def in_store_order(handle: ImageHandle) -> LazyArray:
         raise DimensionError(f"there are no pixels to write: {dims}")
     if has_samples(handle):
         return _samples_as_channels(handle)
+    # NGFF wants two or three axes of space, so Y and X are stored even where the image lacks one.
     letters = [letter for letter in AXES if letter in dims or letter in "YX"]
     return views.transpose(handle.array, "".join(letters), {})
 
@@ -174,6 +181,7 @@ def _samples_as_channels(handle: ImageHandle) -> LazyArray:
         )
     letters = "".join(x for x in "TSZYX" if x in dims or x in "YX")
     array = views.transpose(handle.array, letters, {"C": 0} if "C" in dims else {})
+    # NGFF has no axis of samples: the axis changes its letter, no pixel moves.
     view = attrs.evolve(array.view, letters=letters.replace("S", "C"))
     return attrs.evolve(array, view=view)
 
@@ -197,11 +205,14 @@ def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
         raise WriteError(f"{requested!r} is no type of numpy: give one such as uint16") from error
     if target.kind not in _TYPES or target.itemsize > 16 or target.name.endswith("longdouble"):
         raise WriteError(f"Zarr has no {target.name} pixels: convert them with dtype='float64'")
+    # Floats stay floats or become complex, complex pixels stay complex: else the writer would
+    # choose a rounding, or drop the imaginary part.
     if {"f": "fc", "c": "c"}.get(dtype.kind, target.kind).find(target.kind) < 0:
         raise WriteError(
             f"{dtype.name} pixels do not become {target.name} without a choice of rounding: "
             "convert the array yourself and open it with open_image"
         )
+    # One order for all files: Zarr v3 declares it in the bytes codec, v2 in the type.
     return target.newbyteorder("<")
 
 
@@ -218,6 +229,7 @@ def _shards(options: ZarrOptions) -> Any:
 
 def _pooling(handle: ImageHandle, options: ZarrOptions, dtype: DType) -> str:
     name = options["downsample"]
+    # An index of a colour map is a name, no intensity: between two indices lies another colour.
     indexed = handle.scene.color_map is not None
     if name == "auto":
         return "mode" if indexed or dtype.kind == "b" else "mean"

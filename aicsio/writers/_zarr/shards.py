@@ -40,6 +40,7 @@ def join_chunks(chunks: Sequence[bytes | memoryview | None]) -> list[bytes | mem
             end += len(chunk)
     table = index.tobytes()
     parts = [chunk for chunk in chunks if chunk is not None]
+    # The index is at the end, because lengths are known only when all chunks are encoded.
     return [*parts, table, crc32c(table).to_bytes(CHECKSUM_BYTES, "little")]
 
 
@@ -61,6 +62,7 @@ def crc32c(data: bytes) -> int:
     An index has 16 bytes a chunk, so a table of 256 entries is fast enough: 0.5 KiB take 40 us.
     """
     table = _crc_table()
+    # CRC-32C: the register starts with all bits set, and the result is inverted.
     checksum = 0xFFFFFFFF
     for octet in data:
         checksum = table[(checksum ^ octet) & 0xFF] ^ (checksum >> 8)

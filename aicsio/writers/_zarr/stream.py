@@ -68,6 +68,7 @@ class ImageWork:
     def tasks(self, scratch: _codecs.Scratch) -> Iterator[_BoxTask | int]:
         """Yield the boxes to process, and the bytes of units that are finished already."""
         for unit in self._cutting.units():
+            # Units of an earlier run count as done: the last call of progress has the total.
             if self._was_finished(unit, scratch):
                 yield self._nbytes(unit.box)
                 continue
@@ -147,6 +148,7 @@ def write_images(
     threads = workers or min(MAX_WORKERS, os.cpu_count() or 1)
     side_by_side = max(1, min(threads, 2 * IN_FLIGHT // largest))
     here, distributed = _divide(images, target)
+    # Threads that have no box of their own, because memory is bounded, read within a box.
     pool = _Threads(side_by_side, max(1, threads // side_by_side))
     with file_readers.session():
         for nbytes in itertools.chain(*distributed, pool.run(here)):

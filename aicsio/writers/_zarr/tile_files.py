@@ -86,6 +86,7 @@ class TileFiles:
             if gathered.missing:
                 return
             del self._open[place]
+        # Encoded without the lock: the cell is off the table, so no other thread holds it.
         first = tuple(number * size for number, size in zip(group, files, strict=True))
         corner = (place[2] * cell[0], place[3] * cell[1])
         self._put_files(level, gathered.pixels, (*first, *corner))
@@ -98,6 +99,7 @@ class TileFiles:
         rows = min(cell[0], height - row * cell[0])
         columns = min(cell[1], width - column * cell[1])
         count = -(-rows // tile[0]) * -(-columns // tile[1]) * int(np.prod(outer))
+        # Not cleared: the tiles cover every pixel before the cell is encoded.
         return _GatheredTiles(np.empty((*outer, rows, columns), level.dtype), count)
 
     def _put_files(self, level: ArrayPlan, pixels: Array, start: tuple[int, ...]) -> None:
@@ -109,6 +111,7 @@ class TileFiles:
         )
         for index in itertools.product(*ranges):
             key = level.key(index)
+            # A run that was interrupted within a unit left files, and no line in the journal.
             if self._target.has(key):
                 continue
             extent = zip(level.extent(index), start, strict=True)

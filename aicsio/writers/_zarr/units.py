@@ -62,6 +62,7 @@ class UnitWork:
         if self._pyramid is not None:
             self._add_to_levels(self._pyramid, pixels, box, scratch)
         with self._lock:
+            # Counted after its files are stored: at zero the whole unit is in the store.
             self._missing -= 1
             return not self._missing
 
@@ -85,6 +86,7 @@ class UnitWork:
 
     def _keep(self, position: TilePosition, state: Array) -> None:
         with self._lock:
+            # A copy: the thread uses the memory of a state for its next tile.
             self.carries.append(Carry(position, state.copy()))
 
 

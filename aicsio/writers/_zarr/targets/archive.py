@@ -26,6 +26,7 @@ _LOCAL, _CENTRAL = 0x04034B50, 0x02014B50
 _END64, _LOCATOR, _END = 0x06064B50, 0x07064B50, 0x06054B50
 _VERSION = 45
 """Version of APPNOTE that has ZIP64."""
+# APPNOTE 4.4.4, bit 11: names are UTF-8.
 _UTF8 = 1 << 11
 _DATE = 0x21
 """1980-01-01, the first date of MS-DOS: the same pixels give the same archive."""
@@ -54,6 +55,7 @@ class _ZipEntry:
     def local_header(self) -> bytes:
         """Return the header in front of the data."""
         name = self.key.encode()
+        # APPNOTE 4.5.3, field 1: true sizes, where those of the header have all bits set.
         extra = struct.pack("<HHQQ", 1, 16, self.nbytes, self.nbytes)
         fields = (_LOCAL, _VERSION, _UTF8, 0, 0, _DATE, self.checksum, _FULL32, _FULL32)
         header = struct.pack("<IHHHHHIII", *fields)
@@ -62,6 +64,7 @@ class _ZipEntry:
     def central_header(self) -> bytes:
         """Return the entry of the central directory."""
         name = self.key.encode()
+        # In the directory the field also holds the offset of the local header.
         extra = struct.pack("<HHQQQ", 1, 24, self.nbytes, self.nbytes, self.offset)
         fields = (_CENTRAL, _VERSION, _VERSION, _UTF8, 0, 0, _DATE, self.checksum)
         sizes = (_FULL32, _FULL32, len(name), len(extra), 0, 0, 0, 0, _FULL32)
@@ -95,6 +98,7 @@ class ArchiveTarget:
         if key in self._reserved:
             entry = self._entries[key]
             data = b"".join(parts)
+            # JSON may end in blanks, so a shorter document fills its place.
             parts = [data, b" " * (entry.nbytes - len(data))]
         else:
             entry = self._reserve(key, sum(map(len, parts)))
@@ -103,6 +107,7 @@ class ArchiveTarget:
             checksum = zlib.crc32(part, checksum)
             self._output.write_at(position, bytes(part))
             position += len(part)
+        # The header is written after its data, because it holds their checksum.
         entry.checksum = checksum
         self._output.write_at(entry.offset, entry.local_header())
 
@@ -137,6 +142,7 @@ class ArchiveTarget:
             "<IQHHIIQQQQ", _END64, 44, _VERSION, _VERSION, 0, 0, count, count, len(directory), start
         )
         locator = struct.pack("<IIQI", _LOCATOR, 0, start + len(directory), 1)
+        # All bits set: readers take counts and offsets from the ZIP64 record.
         counts = (0, 0, _FULL16, _FULL16, _FULL32, _FULL32, len(comment))
         end = struct.pack("<IHHHHIIH", _END, *counts)
         tail = directory + end64 + locator + end + comment

@@ -66,6 +66,7 @@ class FolderTarget:
         except OSError as error:
             _refuse(self.name, error)
         with self._lock:
+            # A file of an earlier run that is written anew counts once.
             self.nbytes += sum(map(len, parts)) - self._stored.get(key, 0)
 
     def has(self, key: str, /) -> bool:
@@ -130,6 +131,7 @@ class SharedFolder:
 
 def write_whole(path: str, parts: Parts) -> None:
     """Write a file that appears under its name when it is whole."""
+    # A random part: processes that write the same file do not share a temporary one.
     temporary = f"{path}.{secrets.token_hex(4)}.part"
     fd = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
@@ -228,6 +230,7 @@ def hidden_folder(target: str) -> str:
     folder, name = os.path.split(target)
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
+    # Beside the target, and so on its file system: only there a rename is one step.
     return os.path.join(folder, f".{name}.part")
 
 
@@ -264,6 +267,8 @@ def filling(
     try:
         log_folder = os.path.join(hidden, "journal")
         if not resume or journal.fingerprint_of(log_folder) != fingerprint:
+            # The journal goes first: a journal whose files are gone would skip units that are
+            # missing.
             _remove(log_folder)
             _remove(os.path.join(hidden, "store"))
         log = journal.UnitJournal(log_folder, fingerprint)
@@ -279,9 +284,11 @@ def filling(
                 _remove(hidden)
             raise
         if sync:
+            # The bytes before the name: a power cut must not leave the name on files without bytes.
             _sync_tree(hidden)
         _finish(hidden, target, overwrite=overwrite)
         if sync:
+            # The name itself is an entry of the folder above.
             _sync(os.path.dirname(target))
     finally:
         os.close(lock)
@@ -290,6 +297,8 @@ def filling(
 def _finish(hidden: str, target: str, *, overwrite: bool) -> None:
     """Give the store its name. From here on the journal counts for nothing."""
     store = os.path.join(hidden, "store")
+    # Before the exchange: after it, the hidden folder holds the old store, which a later call would
+    # take for finished work.
     journal.forget(os.path.join(hidden, "journal"))
     try:
         if os.path.lexists(target) and overwrite:

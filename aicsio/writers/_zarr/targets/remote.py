@@ -62,6 +62,7 @@ class RemoteTarget:
 
     def on_workers(self) -> "SharedObjects | None":
         """Return the store as processes of a cluster open it."""
+        # The memory of fsspec is that of one process: workers would fill their own.
         if self._url.startswith("memory:"):
             return None
         return SharedObjects(self._url, self._options, self.present)
@@ -181,9 +182,11 @@ def filling(
         target.present = frozenset(present - {UNFINISHED} - set(_ROOTS))
     elif present:
         _make_room(target, present, overwrite=overwrite)
+    # Before the first object: a killed run leaves none of its own without the mark.
     client.put(UNFINISHED, fingerprint.encode())
     yield target
     with _refusing(target.name):
+        # Not after an error: by the mark the next call finds its unfinished store.
         client.delete([UNFINISHED])
 
 
@@ -214,6 +217,7 @@ def _make_room(target: RemoteTarget, present: set[str], *, overwrite: bool) -> N
             "replaced; give another URL"
         )
     with _refusing(target.name):
+        # The roots first: no reader takes a store that is half deleted for a whole one.
         target.client.delete(roots)
         target.client.delete(sorted(present - set(roots)))
 

@@ -26,6 +26,8 @@ def exchange(new: str, target: str, old: str) -> None:
     """
     if _rename(new, target, _RENAME_EXCHANGE):
         return
+    # Until the second rename the name is free. A process that is killed here leaves the old store
+    # in the hidden folder, and the next call gives it its name back.
     os.rename(target, old)
     try:
         os.rename(new, target)
@@ -55,6 +57,7 @@ def _rename(source: str, target: str, flags: int) -> bool:
     """Rename with flags of Linux; ``False`` where the system or the file system has none."""
     if not sys.platform.startswith("linux"):
         return False
+    # The module os has no call with these flags.
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if function is None:
         return False
