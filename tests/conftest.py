@@ -48,6 +48,7 @@ OPTIONAL = (
     "h5netcdf",
     "moto",
     "netCDF4",
+    "numcodecs",
     "obstore",
     "pylibCZIrw",
     "s3fs",

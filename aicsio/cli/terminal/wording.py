@@ -90,6 +90,11 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     # A folded array would need a script.
     (r"; or fold into C: open_image\(.*", ""),
     (r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)", _write_picks),
+    (r"keep them with transpose_to\(handle, ('\w+')\)", r"keep them with --order \1"),
+    (
+        r"as_zarr_store\(handle\) serves any image by chunks, write_ome_zarr\(handle, target\) writes it",
+        "aicsio convert writes any image as OME-Zarr",
+    ),
     (r"open_many\(\.\.\., check='all'\) names all files that differ", "not all files are alike"),
     # A call with keywords alone is its keywords: open_image(dims=...).
     (r"\b(?:open_image|open_many|write_ome_tiff|write_scenes)\((?:\.\.\., )?(\w+=[^()]*)\)", r"\1"),
