@@ -121,6 +121,21 @@ def test_damage_gives_an_image_or_one_of_our_errors(name: str) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < BYTES + (1 << 29)
 
 
+@pytest.mark.parametrize(("name", "header"), [("PGM", 14), ("PFM", 14), ("FITS", 2880)])
+def test_damaged_bytes_of_a_raster_change_their_own_samples_alone(name: str, header: int) -> None:
+    expected = to_numpy(open_image(whole(name)))
+    rng = random.Random(name)
+    itemsize = expected.itemsize
+    for _ in range(VARIANTS):
+        data = bytearray(whole(name))
+        places = [rng.randrange(header, len(data)) for _ in range(rng.choice([1, 2, 8]))]
+        for place in places:
+            data[place] ^= 1
+        pixels = to_numpy(open_image(bytes(data)))
+        samples = {(place - header) // itemsize for place in places}
+        assert 0 < np.count_nonzero(pixels != expected) <= len(samples)
+
+
 @pytest.mark.parametrize("name", ["PGM", "PFM", "FITS"])
 def test_samples_before_a_damaged_one_are_as_they_were(name: str) -> None:
     expected = to_numpy(open_image(whole(name)))

@@ -4,15 +4,19 @@ Each file of the collection is cut at 20 places and has random bytes flipped 100
 takes every so many files; ``AICSIO_TEST_DAMAGE=full`` takes them all.
 """
 
+import io
+import itertools
 import os
 import pickle
 import random
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from aicsio import (
     AicsioError,
@@ -20,7 +24,9 @@ from aicsio import (
     CorruptFileError,
     ImageTooLargeError,
     open_image,
+    select_level,
     to_numpy,
+    transpose_to,
 )
 from fidelity import every_array
 from limits import has_timer, within_limits
@@ -75,6 +81,67 @@ def test_damage_gives_an_image_or_one_of_our_errors(name: str) -> None:
     assert content
     for what, bad in damaged(content, name):
         use(bad, what)
+
+
+# ---------------------------------------------------------------- what the damage does not touch
+
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "strips": {"rowsperstrip": 8},
+    "tiles": {"tile": (16, 16)},
+    "LZW": {"compression": "lzw", "rowsperstrip": 8},
+    "Deflate": {"compression": "zlib", "predictor": True, "tile": (16, 16)},
+    "JPEG": {"compression": "jpeg", "tile": (16, 16)},
+}
+
+
+def pyramids(options: dict[str, Any]) -> tuple[bytes, list[list[list[tuple[int, int]]]]]:
+    """Three planes of two levels, and where tifffile finds the pixels of each: by level and plane."""
+    pixels = np.random.default_rng(5).integers(0, 255, (3, 32, 48)).astype(np.uint8)
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, ome=True) as writer:
+        writer.write(pixels, subifds=1, metadata={"axes": "ZYX"}, **options)
+        writer.write(pixels[:, ::2, ::2], subfiletype=1, metadata=None, **options)
+    file.seek(0)
+    with tifffile.TiffFile(file) as made:
+        places = [
+            [
+                list(zip(page.dataoffsets, page.databytecounts, strict=True))
+                for page in level.pages
+                if page is not None
+            ]
+            for level in made.series[0].levels
+        ]
+    return file.getvalue(), places
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_planes_and_levels_without_damage_are_as_they_were(layout: str) -> None:
+    content, places = pyramids(LAYOUTS[layout])
+    chance = random.Random(layout)
+    whole = open_image(content)
+    originals = [to_numpy(transpose_to(select_level(whole, level), "ZYX")) for level in range(2)]
+    assert [len(planes) for planes in places] == [len(planes) for planes in originals] == [3, 3]
+    for level, plane in itertools.product(range(2), range(3)):
+        for _ in range(4):
+            bad = bytearray(content)
+            offset, nbytes = chance.choice(places[level][plane])
+            for _ in range(chance.randint(1, 8)):
+                bad[offset + chance.randrange(nbytes)] ^= chance.randint(1, 255)
+            what = f"{layout}: level {level}, plane {plane}"
+            use(bytes(bad), what)
+            handle = open_image(bytes(bad))
+            for one, z in itertools.product(range(2), range(3)):
+                if (one, z) != (level, plane):
+                    found = to_numpy(transpose_to(select_level(handle, one), "YX", Z=z))
+                    assert np.array_equal(found, originals[one][z]), f"{what} changed {one}, {z}"
+
+
+def test_flipped_bytes_of_raw_pixels_change_no_other_pixel() -> None:
+    for place in range(16):
+        bad = bytearray(page())
+        bad[200 + place] = 99
+        expected = [*range(place), 99, *range(place + 1, 16)]
+        assert to_numpy(open_image(bytes(bad))).ravel().tolist() == expected
 
 
 # ---------------------------------------------------------------- damage made on purpose
