@@ -1,14 +1,22 @@
-"""Where the real files are, and what an independent reader saw in them. Nothing here is a test."""
+"""Set-ups of several tests: real files, damage of bytes, calls of the command line. Nothing here is a test."""
 
 import functools
 import json
 import os
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aicsio import cli
+
 ROOT = Path(__file__).resolve().parent.parent
+Damage = Callable[[bytearray, int, int, random.Random], None]
+"""Changes bytes between two places of a file."""
+Run = Callable[..., tuple[int, str, str]]
+"""Calls the command line; returns exit code, stdout and stderr."""
 
 
 def data_folder() -> Path | None:
@@ -46,3 +54,36 @@ def facts(folder: str) -> dict[str, dict[str, Any]]:
         return {}
     lines = (root / "facts" / f"{folder}.jsonl").read_text(encoding="utf-8").splitlines()
     return {fact["file"]: fact for fact in map(json.loads, lines)}
+
+
+def flip_bytes(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    """Overwrite one to eight single bytes."""
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        data[rng.randrange(low, high)] = rng.randrange(256)
+
+
+def cut_bytes(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    """End the file at a place between the two."""
+    del data[rng.randrange(low, high) :]
+
+
+def wipe_bytes(data: bytearray, low: int, high: int, rng: random.Random) -> None:
+    """Put zeros over up to 4096 bytes."""
+    length = rng.choice([4, 16, 128, 4096])
+    at = rng.randrange(low, high)
+    data[at : at + length] = bytes(len(data[at : at + length]))
+
+
+def run_convert(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Make a call of ``aicsio convert`` that returns exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = cli.main(["convert", *map(str, arguments)])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        streams = capsys.readouterr()
+        return code, streams.out, streams.err
+
+    return call

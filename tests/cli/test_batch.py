@@ -17,14 +17,14 @@ import numpy.typing as npt
 import psutil
 import pytest
 
-from aicsio import cli, open_image, to_numpy, transpose_to
+from aicsio import open_image, to_numpy, transpose_to
 from aicsio.cli.batch.journal import NAME, Journal
 from aicsio.cli.terminal import progress
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from dask_clusters import Outside, outside_cluster
+from support import Run, run_convert
 
 Array = npt.NDArray[Any]
-Run = Callable[..., tuple[int, str, str]]
 SMALL = ImageSpec(C=2, Y=20, X=30)
 SLOW = ImageSpec(Z=12, Y=512, X=512)
 """Takes seconds to compress as JPEG 2000."""
@@ -47,17 +47,7 @@ def shown(path: Path) -> Array:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Call the command line; returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = cli.main(["convert", *map(str, arguments)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
+    return run_convert(capsys)
 
 
 @pytest.fixture

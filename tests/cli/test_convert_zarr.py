@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicsio import cli, open_image, write_ome_tiff, write_scenes
+from aicsio import open_image, write_ome_tiff, write_scenes
 from aicsio.cli.batch import read_back
+from support import Run, run_convert
 from zarr_stores import judges
 
 Array = npt.NDArray[Any]
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Call the command line; returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = cli.main(["convert", *map(str, arguments)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        streams = capsys.readouterr()
-        return code, streams.out, streams.err
-
-    return call
+    return run_convert(capsys)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import random
 import resource
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -29,7 +29,7 @@ from aicsio import (
     transpose_to,
 )
 from aicsio.testing.czi import Block, blocks_of, metadata_xml, time_stamps, write_czi
-from support import corpus_file
+from support import Damage, corpus_file, cut_bytes, flip_bytes, wipe_bytes
 
 VARIANTS = int(os.environ.get("AICSIO_DAMAGED_VARIANTS", "280"))
 """How many damaged files are tried; 3000 in the full run."""
@@ -62,11 +62,6 @@ def _file(
     return file.getvalue()
 
 
-def _flip(data: bytearray, low: int, high: int, rng: random.Random) -> None:
-    for _ in range(rng.choice([1, 1, 2, 8])):
-        data[rng.randrange(low, high)] = rng.randrange(256)
-
-
 def _number(data: bytearray, low: int, high: int, rng: random.Random) -> None:
     """Overwrite four or eight aligned bytes with a number that hurts."""
     value = rng.choice(
@@ -77,28 +72,18 @@ def _number(data: bytearray, low: int, high: int, rng: random.Random) -> None:
     data[at : at + len(raw)] = raw
 
 
-def _cut(data: bytearray, low: int, high: int, rng: random.Random) -> None:
-    del data[rng.randrange(low, high) :]
-
-
 def _move(data: bytearray, low: int, high: int, rng: random.Random) -> None:
     length = rng.randrange(1, 64)
     source, target = rng.randrange(low, high), rng.randrange(low, high)
     data[target : target + length] = data[source : source + length]
 
 
-def _wipe(data: bytearray, low: int, high: int, rng: random.Random) -> None:
-    length = rng.choice([4, 16, 128, 4096])
-    at = rng.randrange(low, high)
-    data[at : at + length] = bytes(len(data[at : at + length]))
-
-
-DAMAGES: tuple[Callable[[bytearray, int, int, random.Random], None], ...] = (
-    _flip,
+DAMAGES: tuple[Damage, ...] = (
+    flip_bytes,
     _number,
-    _cut,
+    cut_bytes,
     _move,
-    _wipe,
+    wipe_bytes,
 )
 
 

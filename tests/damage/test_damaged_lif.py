@@ -26,7 +26,7 @@ from aicsio import (
     transpose_to,
 )
 from aicsio.testing.lif import LifImage, build_lif, build_lof, cut_tiles
-from support import corpus_names, data_folder
+from support import Damage, corpus_names, cut_bytes, data_folder, flip_bytes, wipe_bytes
 
 VARIANTS = int(os.environ.get("AICSIO_DAMAGED_VARIANTS", "240"))
 """How many damaged files are tried; 2000 in the full run."""
@@ -62,11 +62,6 @@ def _whole_files() -> list[bytes]:
     return made + ([] if folder is None else [(folder / name).read_bytes() for name in real])
 
 
-def _flip(data: bytearray, low: int, high: int, rng: random.Random) -> None:
-    for _ in range(rng.choice([1, 1, 2, 8])):
-        data[rng.randrange(low, high)] = rng.randrange(256)
-
-
 def _number(data: bytearray, low: int, high: int, rng: random.Random) -> None:
     value = rng.choice([0, -1, 1, 0x7FFFFFFF, 1 << 20, 1 << 30, len(data)])
     at = rng.randrange(low, max(high - 8, low + 1))
@@ -84,22 +79,13 @@ def _digit(data: bytearray, low: int, high: int, rng: random.Random) -> None:
                 break
 
 
-def _cut(data: bytearray, low: int, high: int, rng: random.Random) -> None:
-    del data[rng.randrange(low, high) :]
-
-
-def _wipe(data: bytearray, low: int, high: int, rng: random.Random) -> None:
-    length, at = rng.choice([4, 16, 128, 4096]), rng.randrange(low, high)
-    data[at : at + length] = bytes(len(data[at : at + length]))
-
-
-DAMAGES: tuple[Callable[[bytearray, int, int, random.Random], None], ...] = (
-    _flip,
+DAMAGES: tuple[Damage, ...] = (
+    flip_bytes,
     _number,
     _digit,
     _digit,
-    _cut,
-    _wipe,
+    cut_bytes,
+    wipe_bytes,
 )
 
 
