@@ -135,6 +135,8 @@ def _fill_2(value: Any, dtype: DType) -> bytes:
     native = dtype.newbyteorder("=")
     if value is None:
         return bytes(native.itemsize)  # "null": the content is undefined, and zarr-python reads 0
+    if isinstance(value, list) and dtype.kind == "c":
+        return _complex(value, native)  # as zarr-python writes them; JSON has no complex numbers
     if isinstance(value, str) and value not in {"NaN", "Infinity", "-Infinity"}:
         # Other strings are the bytes of a raw type in base64, in the byte order of the array.
         raw = base64.b64decode(value)
@@ -203,16 +205,22 @@ def _keys_3(encoding: Any) -> tuple[tuple[str, ...], str]:
 
 
 def _fill_3(value: Any, dtype: DType) -> bytes:
-    # A complex number is the list of its real and its imaginary part.
     if isinstance(value, list) and dtype.kind == "c":
-        real = np.dtype(f"f{dtype.itemsize // 2}")
-        return b"".join(_fill_3(part, real) for part in value)
+        return _complex(value, dtype)
     if isinstance(value, str) and value.startswith("0x"):
         # The bits of the number, most significant first.
         raw = bytes.fromhex(value[2:])
         big = dtype.newbyteorder(">")
         return np.frombuffer(raw, big, 1).astype(dtype.newbyteorder("=")).tobytes()
     return _number(value, dtype)
+
+
+def _complex(parts: list[Any], dtype: DType) -> bytes:
+    """Return a complex number that is the list of its real and its imaginary part."""
+    if len(parts) != 2:
+        raise CorruptFileError(f"fill_value is {str(parts)[:80]!r}, expected two numbers")
+    real = np.dtype(f"f{dtype.itemsize // 2}")
+    return b"".join(_fill_3(part, real) for part in parts)
 
 
 def _number(value: Any, dtype: DType) -> bytes:

@@ -114,3 +114,18 @@ def test_labels_of_libraries(tmp_path: Path, name: str) -> None:
         assert set(list_labels(shown)) == {label for label, _ in image.labels}
         for label, expected in image.labels:
             np.testing.assert_array_equal(to_numpy(select_label(shown, label)), expected)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_complex_fill_value_is_that_of_zarr(tmp_path: Path, version: int) -> None:
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(
+        str(tmp_path / "a.zarr"),
+        shape=(4, 6),
+        chunks=(4, 3),
+        dtype="complex64",
+        fill_value=1.5 - 2j,
+        zarr_format=version,
+    )
+    array[:, :3] = 7
+    np.testing.assert_array_equal(to_numpy(open_image(tmp_path / "a.zarr")), array[...])
