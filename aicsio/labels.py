@@ -105,5 +105,4 @@ def select_label(handle: ImageHandle, /, name: str) -> ImageHandle:
 
 
 def _labels_reader(handle: ImageHandle) -> ReadsLabels | None:
-    row = formats.by_name(handle.format)
-    return None if row is None else offered(row.load(), ReadsLabels)
+    return offered(formats.module_of(handle.format), ReadsLabels)

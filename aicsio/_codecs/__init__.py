@@ -19,16 +19,18 @@ from aicsio._codecs import compression, czi, images, masks, raw, resampling, tif
 from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
 from aicsio._codecs.raw import HEADERS, as_strided, check_reach
-from aicsio._codecs.zarr import pack_codecs
+from aicsio._codecs.zarr import EMPTY_ENTRY, crc32c, pack_codecs
 from aicsio.records import Codec
 
 __all__ = [
     "CODECS",
+    "EMPTY_ENTRY",
     "HEADERS",
     "DecodeTarget",
     "Scratch",
     "as_strided",
     "check_reach",
+    "crc32c",
     "decode",
     "find_subblock_payload",
     "has_library",

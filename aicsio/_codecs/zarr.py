@@ -23,6 +23,7 @@ LARGEST_GROWTH = 8
 CHECKSUM_NBYTES = 4
 BLOSC_HEADER_NBYTES = 16
 EMPTY_ENTRY = (1 << 64) - 1
+"""Offset and length of a chunk of a shard that was never written: it holds the fill value."""
 
 
 class Decompressor:
@@ -71,16 +72,17 @@ def decode_blosc(data: Data, target: DecodeTarget, *, sized: bool) -> Data:
 # ---------------------------------------------------------------- checksums
 
 
-def _crc32c(octets: Any) -> int:
+def crc32c(data: Data) -> int:
+    """Return the checksum CRC-32C (RFC 3720, appendix B.4)."""
     import google_crc32c  # the library loads in 1 ms, and most files need none
 
-    return int(google_crc32c.value(octets.tobytes()))
+    return int(google_crc32c.value(as_octets(data).tobytes()))
 
 
 _SUMS: dict[str, Callable[[Any], int]] = {
     "adler32": zlib.adler32,
     "crc32": zlib.crc32,
-    "crc32c": _crc32c,
+    "crc32c": crc32c,
     "fletcher32": lambda octets: int(imagecodecs().h5checksum_fletcher32(octets.tobytes())),
 }
 """By the names of numcodecs. HDF5 and numcodecs share their kind of Fletcher's checksum."""
@@ -217,13 +219,14 @@ def decode_shard(
     result = np.empty(shape, target.dtype)
     result[...] = np.frombuffer(fill, target.dtype.newbyteorder("="), 1)[0]
     chain = _unpack_codecs(codecs)
+    # Buffers of its own: the bytes of the shard lie in those of this thread.
+    scratch = type(target.scratch)()
     for position, (offset, nbytes) in zip(np.ndindex(*counts), table, strict=True):
         if offset == nbytes == EMPTY_ENTRY:
             continue
         if offset + nbytes > raw.nbytes:
             raise ValueError(f"a chunk of the shard ends at {offset + nbytes} of {raw.nbytes}")
-        # Buffers of its own: the bytes of the shard lie in those of this thread.
-        inner = DecodeTarget(chunk, np.dtype(stored), type(target.scratch)())
+        inner = DecodeTarget(chunk, np.dtype(stored), scratch)
         pixels = decode(chain, raw[offset : offset + nbytes], inner)
         place = tuple(
             slice(at * part, (at + 1) * part) for at, part in zip(position, chunk, strict=True)

@@ -20,8 +20,6 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import Encoded, Keyed, ShardIndex, Source, Strided
 
 Resolved: TypeAlias = Strided | Encoded
-EMPTY = (1 << 64) - 1
-"""Offset and length of an inner chunk that was never written."""
 ENTRY_NBYTES = 16
 LARGEST_MEMBER = 1 << 30
 """Bytes of a compressed member of an archive that is a shard: the whole is decoded into memory."""
@@ -95,7 +93,7 @@ def resolve_entry(piece: Keyed, index: ShardIndex, *, raw: bool) -> Resolved | N
     if location is None:
         return None
     offset, nbytes = entries[piece.entry]
-    if offset == nbytes == EMPTY:
+    if offset == nbytes == _codecs.EMPTY_ENTRY:
         return None
     if offset + nbytes > location.nbytes or nbytes > longest_value(piece):
         raise CorruptFileError.at(

@@ -205,7 +205,7 @@ def replacing(target: str, *, overwrite: bool, sync: bool) -> Iterator[Output]:
         hidden.close()
     if sync:
         # The new name is an entry of the folder: its bytes alone do not put it on the disk.
-        _sync_folder(os.path.dirname(target))
+        sync_to_disk(os.path.dirname(target))
 
 
 class _HiddenFile:
@@ -377,14 +377,15 @@ def _link(hidden: str, target: str) -> bool:
     return True
 
 
-def _sync_folder(folder: str) -> None:
+def sync_to_disk(path: str) -> None:
+    """Wait until a file, or the list of names of a folder, is on the disk."""
     if os.name == "nt":
         return
-    fd = os.open(folder, os.O_RDONLY)
+    fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
     except OSError as error:
-        # Some network file systems refuse to sync a folder; the file itself is on the disk.
+        # Some network file systems refuse to sync a folder; its files are on the disk.
         if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}:
             raise
     finally:

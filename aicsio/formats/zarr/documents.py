@@ -103,7 +103,7 @@ class Documents:
         if document is None:
             return None
         if not path:
-            self._consolidate(document.get("consolidated_metadata"), "")
+            self._consolidate(document.get("consolidated_metadata"))
         attributes = document.get("attributes", {})
         is_array = document.get("node_type") == "array"
         array = document if is_array else None
@@ -119,10 +119,10 @@ class Documents:
         # One request for all documents of the tree, where a server would answer many.
         if not path and not self.store.local:
             _, consolidated = self._document(".zmetadata")
-            self._consolidate(consolidated, "")
+            self._consolidate(consolidated)
         return Node(path, 2, attributes or {}, array, text)
 
-    def _consolidate(self, content: Any, _: str) -> None:
+    def _consolidate(self, content: Any) -> None:
         """Take documents that the root repeats. Local ones are read where they are, and up to date."""
         documents = content.get("metadata") if isinstance(content, dict) else None
         if self.store.local or not isinstance(documents, dict):

@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._codecs import EMPTY_ENTRY
 from aicsio.errors import CorruptFileError
 from aicsio.records import DType
 from aicsio.writers._zarr import shards as shard_files
@@ -197,7 +198,7 @@ class ArrayPlan:
             if table is None:
                 raise CorruptFileError(f"{self.key(index)}: the index of the shard is damaged")
             for (offset, nbytes), part in zip(table.tolist(), self._chunks_of(whole), strict=True):
-                if offset != shard_files.MISSING:
+                if offset != EMPTY_ENTRY:
                     chunk = data[offset : offset + nbytes]
                     part[...] = self.codec.decode(chunk, self.dtype, self.chunks)
         return whole[tuple(slice(0, part.stop - part.start) for part in self.extent(index))]

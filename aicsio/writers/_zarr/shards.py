@@ -4,25 +4,21 @@ Rule kept here: pure functions of bytes. The index lists every chunk of a whole 
 two little-endian uint64: offset and length; all bits are set where the chunk is missing.
 
 Source of the facts: Zarr v3, sharding codec
-(https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/); crc32c: RFC 3720,
-appendix B.4.
+(https://zarr-specs.readthedocs.io/en/latest/v3/codecs/sharding-indexed/).
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._codecs import EMPTY_ENTRY, crc32c
+
 Array: TypeAlias = npt.NDArray[Any]
 
-MISSING = (1 << 64) - 1
-"""Offset and length of a chunk that holds only the fill value."""
 CHECKSUM_BYTES = 4
 _ENTRY_BYTES = 16
-_POLYNOMIAL = 0x82F63B78
-"""Castagnoli's polynomial, bits reversed."""
 
 
 def index_bytes(chunk_count: int) -> int:
@@ -32,7 +28,7 @@ def index_bytes(chunk_count: int) -> int:
 
 def join_chunks(chunks: Sequence[bytes | memoryview | None]) -> list[bytes | memoryview]:
     """Return the parts of a shard: its chunks in C order, ``None`` for missing ones, and the index."""
-    index = np.full((len(chunks), 2), MISSING, "<u8")
+    index = np.full((len(chunks), 2), EMPTY_ENTRY, "<u8")
     end = 0
     for number, chunk in enumerate(chunks):
         if chunk is not None:
@@ -54,27 +50,3 @@ def read_index(tail: bytes) -> npt.NDArray[np.uint64] | None:
         return None
     index: npt.NDArray[np.uint64] = np.frombuffer(table, "<u8").reshape(-1, 2)
     return index
-
-
-def crc32c(data: bytes) -> int:
-    """Return the checksum CRC-32C.
-
-    An index has 16 bytes a chunk, so a table of 256 entries is fast enough: 0.5 KiB take 40 us.
-    """
-    table = _crc_table()
-    # CRC-32C: the register starts with all bits set, and the result is inverted.
-    checksum = 0xFFFFFFFF
-    for octet in data:
-        checksum = table[(checksum ^ octet) & 0xFF] ^ (checksum >> 8)
-    return checksum ^ 0xFFFFFFFF
-
-
-@functools.cache
-def _crc_table() -> tuple[int, ...]:
-    return tuple(map(_crc_of_octet, range(256)))
-
-
-def _crc_of_octet(octet: int) -> int:
-    for _ in range(8):
-        octet = (octet >> 1) ^ (_POLYNOMIAL if octet & 1 else 0)
-    return octet

@@ -20,6 +20,7 @@ from typing import NoReturn
 import attrs
 
 from aicsio.errors import WriteError
+from aicsio.writers._atomic_file import sync_to_disk
 from aicsio.writers._zarr import journal
 from aicsio.writers._zarr.arrays import Parts
 from aicsio.writers._zarr.targets.swapping import exchange, take_name
@@ -289,7 +290,7 @@ def filling(
         _finish(hidden, target, overwrite=overwrite)
         if sync:
             # The name itself is an entry of the folder above.
-            _sync(os.path.dirname(target))
+            sync_to_disk(os.path.dirname(target))
     finally:
         os.close(lock)
 
@@ -352,22 +353,8 @@ def _sync_tree(folder: str) -> None:
     """Wait until all files of a folder are on the disk."""
     for parent, _, names in os.walk(folder):
         for name in names:
-            _sync(os.path.join(parent, name))
-        _sync(parent)
-
-
-def _sync(path: str) -> None:
-    if os.name == "nt":
-        return
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        # Some network file systems refuse to sync a folder; its files are on the disk.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}:
-            raise
-    finally:
-        os.close(fd)
+            sync_to_disk(os.path.join(parent, name))
+        sync_to_disk(parent)
 
 
 def _refuse(target: str, error: OSError) -> NoReturn:
