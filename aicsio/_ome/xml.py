@@ -12,8 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from aicsio.errors import CorruptFileError
 
-# The repeated groups are possessive: a text of a million "<?" is scanned once.
-_PROLOG = re.compile(r"(?:[\ufeff\s]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_PROLOG_PART = re.compile(r"[\ufeff\s]+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _OME_ROOT = re.compile(r"<(?:[\w.-]+:)?OME[\s>/]")
 _DOCTYPE_INTERNALS = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>", re.DOTALL)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,8 +54,11 @@ def looks_like_ome(text: str) -> bool:
 
 def _prolog_end(text: str, start: int = 0) -> int:
     """Return where the first thing begins that is no declaration, comment, instruction or blank."""
-    prolog = _PROLOG.match(text, start)
-    return start if prolog is None else prolog.end()
+    # Part by part: a pattern of all parts would try them again in every combination, and the
+    # possessive one that would not matches parts without an end in Python 3.11.2 (gh-106052).
+    while (part := _PROLOG_PART.match(text, start)) is not None:
+        start = part.end()
+    return start
 
 
 def declares_doctype(text: str) -> bool:

@@ -10,11 +10,12 @@ Formats and readers never import it.
 from aicsio.writers._metadata.original_text import original_metadata
 from aicsio.writers.ome_tiff import WriteReport, write_ome_tiff, write_scenes
 from aicsio.writers.ome_zarr import ZarrReport, write_ome_zarr
-from aicsio.writers.options import WriteOptions
+from aicsio.writers.options import SharedOptions, WriteOptions
 from aicsio.writers.zarr_options import ZarrOptions
 from aicsio.writers.zarr_region import write_region
 
 __all__ = [
+    "SharedOptions",
     "WriteOptions",
     "WriteReport",
     "ZarrOptions",

@@ -280,7 +280,7 @@ def _describe(
     handles: Sequence[ImageHandle], plans: Sequence[ImagePlan], options: ZarrOptions
 ) -> tuple[image_description.FileDescription, tuple[Diagnostic, ...]]:
     """Describe all images in OME-XML; return what neither it nor the arrays can hold."""
-    overrides = parse_overrides(cast("Any", options), scene_count=len(handles))
+    overrides = parse_overrides(options, scene_count=len(handles))
     planned = []
     losses_of_arrays: list[Diagnostic] = []
     for handle, plan in zip(handles, plans, strict=True):

@@ -1,11 +1,12 @@
-"""The options of every writer of OME-TIFF.
+"""The options of every writer, and those of OME-TIFF alone.
 
 One documented table for functions, command line and legacy face.
 
-Rule kept here: `WriteOptions` is the only list of options, `DEFAULTS` the only list of defaults.
-The writers receive a complete table of plain Python values: numpy scalars, dtypes and ints for
-floats are converted here. `checked` refuses unknown names and wrong types by the signature that
-`takes_options` gives a writer.
+Rule kept here: an option stands once, in `SharedOptions` if the writers of OME-TIFF and OME-Zarr
+both take it, else in the table of its writer; its default stands beside it, in the dict of the
+same table. The writers receive a complete table of plain Python values: numpy scalars, dtypes and
+ints for floats are converted here. `checked` refuses unknown names and wrong types by the signature
+that `takes_options` gives a writer.
 """
 
 import datetime as dt
@@ -34,7 +35,7 @@ from aicsio.records import DType
 if TYPE_CHECKING:
     import ome_types
 
-__all__ = ["DEFAULTS", "WriteOptions", "takes_options"]
+__all__ = ["DEFAULTS", "SHARED_DEFAULTS", "SharedOptions", "WriteOptions", "takes_options"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,10 +45,76 @@ ColorValue: TypeAlias = str | int | None
 ModuloChoice: TypeAlias = Mapping[str, str] | Literal["auto"] | None
 
 
-class WriteOptions(TypedDict, total=False):
+class SharedOptions(TypedDict, total=False):
+    """Options that the writers of OME-TIFF and of OME-Zarr both take. All have defaults."""
+
+    downsample: Literal["auto", "mean", "mode", "nearest"]
+    """Pixels of smaller levels: ``"mean"`` of all pixels they cover, halves rounded to even, NaN
+    where one is NaN; ``"mode"``, the most frequent of two by two, level by level, the first of
+    equals; ``"nearest"``, the upper left one. ``"auto"`` (default): the mode for bool and indexed
+    pixels, else the mean. Label images of OME-Zarr are never mixed: theirs are the mode, or the
+    nearest pixel where that is chosen."""
+    dtype: str | DType | type | None
+    """Type to convert to: a numpy name, dtype or type. Integers that do not fit raise; they never
+    wrap around. By default the type of the pixels; OME-TIFF stores bool as uint8."""
+    scene_names: str | Sequence[str] | None
+    """One name for each scene, in place of the source's."""
+    channel_names: Sequence[str] | None
+    """One name for each channel, in place of the source's; every scene gets them."""
+    channel_colors: Sequence[ColorValue] | None
+    """``"#RRGGBB"``, ``"#RRGGBBAA"``, 0xRRGGBBAA or ``None`` for each channel; every scene gets
+    them."""
+    pixel_size: UserPixelSize
+    """Micrometres between the pixels that are written, in place of the source's."""
+    time_step: float | None
+    """Seconds between the positions of T that are written, in place of the source's."""
+    acquired: str | dt.datetime | np.datetime64 | None
+    """Date and time of the acquisition, ISO 8601, in place of the source's."""
+    description: str | None
+    """A text about the image, in place of the source's."""
+    ome: "ome_types.OME | str | None"
+    """A whole OME document, an object of ome_types or a text, in place of all metadata of the
+    source: one Image for each scene, of the sizes that are written. The other options override
+    it."""
+    original_metadata: bool
+    """Whether to keep the metadata text of a source that is not OME, such as the XML of a CZI, as
+    an annotation (default ``False``); ``aicsio.writers.original_metadata`` reads it back from an
+    OME-TIFF."""
+    overwrite: bool
+    """Whether to replace an existing file or store (default ``False``)."""
+    sync: bool
+    """Whether to wait until the pixels are on the disk before the file or store takes its name
+    (default ``True``). ``False`` is faster; a power cut may then lose it."""
+    workers: int | None
+    """Number of threads, at least 1; by default one for each core, at most 8."""
+    progress: Callable[[int, int], object] | None
+    """Called in the caller's thread with bytes of pixels done and bytes in total."""
+
+
+SHARED_DEFAULTS: SharedOptions = {
+    "downsample": "auto",
+    "dtype": None,
+    "scene_names": None,
+    "channel_names": None,
+    "channel_colors": None,
+    "pixel_size": None,
+    "time_step": None,
+    "acquired": None,
+    "description": None,
+    "ome": None,
+    "original_metadata": False,
+    "overwrite": False,
+    "sync": True,
+    "workers": None,
+    "progress": None,
+}
+"""The value of each shared option that the caller leaves out."""
+
+
+class WriteOptions(SharedOptions, total=False):
     """Options of ``write_ome_tiff``, ``write_scenes``, ``AICSImage.save`` and ``imwrite``.
 
-    All have defaults.
+    All have defaults. Those of ``SharedOptions`` belong to them.
     """
 
     compression: CompressionName | None
@@ -72,51 +139,12 @@ class WriteOptions(TypedDict, total=False):
     """Number of resolution levels, the full one included (default 1); each has half the height and
     width of the one before, rounded up. ``"auto"``: until one fits into a tile. Levels are computed
     while the pixels are written, whatever levels the source has, and stored as SubIFDs."""
-    downsample: Literal["auto", "mean", "mode", "nearest"]
-    """Pixels of smaller levels: ``"mean"`` of all pixels they cover, halves rounded to even, NaN
-    where one is NaN; ``"mode"``, the most frequent of two by two, level by level, the first of
-    equals; ``"nearest"``, the upper left one. ``"auto"`` (default): the mode for bool and indexed
-    pixels, else the mean."""
-    dtype: str | DType | type | None
-    """Type to convert to: a numpy name, dtype or type. Integers that do not fit raise; they never
-    wrap around. By default the type of the pixels; bool is stored as uint8."""
     modulo: ModuloChoice
     """Where dimensions without a place in OME go: ``{"H": "T"}`` folds H into T, as its faster
     part, and adds a Modulo annotation; one each into T, C and Z. ``"auto"`` chooses. By default
     such dimensions raise, except those that an OME-TIFF already had folded."""
-    scene_names: str | Sequence[str] | None
-    """One name for each scene, in place of the source's."""
-    channel_names: Sequence[str] | None
-    """One name for each channel, in place of the source's; every scene gets them."""
-    channel_colors: Sequence[ColorValue] | None
-    """``"#RRGGBB"``, ``"#RRGGBBAA"``, 0xRRGGBBAA or ``None`` for each channel; every scene gets
-    them."""
-    pixel_size: UserPixelSize
-    """Micrometres between the pixels that are written, in place of the source's."""
-    time_step: float | None
-    """Seconds between the positions of T that are written, in place of the source's."""
-    acquired: str | dt.datetime | np.datetime64 | None
-    """Date and time of the acquisition, ISO 8601, in place of the source's."""
-    description: str | None
-    """A text about the image, in place of the source's."""
-    ome: "ome_types.OME | str | None"
-    """A whole OME document, an object of ome_types or a text, in place of all metadata of the
-    source: one Image for each scene, of the sizes that are written. The other options override
-    it."""
-    original_metadata: bool
-    """Whether to keep the metadata text of a source that is not OME-TIFF, such as the XML of a CZI,
-    as an annotation (default ``False``); ``aicsio.writers.original_metadata`` reads it back."""
     bigtiff: bool | Literal["auto"]
     """``"auto"`` (default): BigTIFF when the file would exceed 4 GiB less 32 MiB."""
-    overwrite: bool
-    """Whether to replace an existing file (default ``False``)."""
-    sync: bool
-    """Whether to wait until the file is on the disk before it takes its name (default ``True``).
-    ``False`` is faster; a power cut may then lose the file."""
-    workers: int | None
-    """Number of threads, at least 1; by default one for each core, at most 8."""
-    progress: Callable[[int, int], object] | None
-    """Called in the caller's thread with bytes of pixels done and bytes in total."""
 
 
 DEFAULTS: WriteOptions = {
@@ -125,23 +153,9 @@ DEFAULTS: WriteOptions = {
     "predictor": "auto",
     "tile": "auto",
     "levels": 1,
-    "downsample": "auto",
-    "dtype": None,
     "modulo": None,
-    "scene_names": None,
-    "channel_names": None,
-    "channel_colors": None,
-    "pixel_size": None,
-    "time_step": None,
-    "acquired": None,
-    "description": None,
-    "ome": None,
-    "original_metadata": False,
     "bigtiff": "auto",
-    "overwrite": False,
-    "sync": True,
-    "workers": None,
-    "progress": None,
+    **SHARED_DEFAULTS,
 }
 """The value of each option that the caller leaves out."""
 

@@ -470,9 +470,16 @@ def test_bars_are_for_terminals_and_take_nothing_from_stdout(
 # ---------------------------------------------------------------- processes
 
 
+COMMAND = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its children ignore it
+runpy.run_module("aicsio", run_name="__main__", alter_sys=True)
+"""
+
+
 def started(*arguments: object) -> subprocess.Popen[str]:
     """The command line as a process of its own, in a session of its own."""
-    command = [sys.executable, "-m", "aicsio", "convert", *map(str, arguments)]
+    command = [sys.executable, "-c", COMMAND, "convert", *map(str, arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

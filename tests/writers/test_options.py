@@ -9,28 +9,44 @@ import numpy as np
 import pytest
 import tifffile
 
-from aicsio import ImageHandle, PixelSize, open_image, pipe, write_ome_tiff, write_scenes
+from aicsio import (
+    ImageHandle,
+    PixelSize,
+    open_image,
+    pipe,
+    write_ome_tiff,
+    write_ome_zarr,
+    write_scenes,
+)
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.writers.options import DEFAULTS, WriteOptions
+from aicsio.writers.options import DEFAULTS, SHARED_DEFAULTS, SharedOptions, WriteOptions
+from aicsio.writers.zarr_options import ZARR_DEFAULTS, ZarrOptions
 
 
 def image() -> ImageHandle:
     return open_image(np.arange(2 * 40 * 50, dtype=np.uint16).reshape(2, 40, 50), dims="TYX")
 
 
-def test_every_option_has_a_default_and_a_docstring() -> None:
-    names = list(WriteOptions.__annotations__)
-    assert list(DEFAULTS) == names
-    (options,) = ast.parse(inspect.getsource(WriteOptions)).body
+@pytest.mark.parametrize(
+    ("table", "defaults"),
+    [(SharedOptions, SHARED_DEFAULTS), (WriteOptions, DEFAULTS), (ZarrOptions, ZARR_DEFAULTS)],
+)
+def test_every_option_has_a_default_and_a_docstring(table: Any, defaults: dict[str, Any]) -> None:
+    assert defaults.keys() == table.__annotations__.keys()
+    (options,) = ast.parse(inspect.getsource(table)).body
     assert isinstance(options, ast.ClassDef)
+    own = [name for name in defaults if table is SharedOptions or name not in SHARED_DEFAULTS]
     kinds = [type(statement) for statement in options.body[1:]]  # without the class's docstring
-    assert kinds == [ast.AnnAssign, ast.Expr] * len(names)
+    assert kinds == [ast.AnnAssign, ast.Expr] * len(own)
 
 
-@pytest.mark.parametrize("function", [write_ome_tiff, write_scenes])
-def test_the_signature_lists_the_options(function: Any) -> None:
+@pytest.mark.parametrize(
+    ("function", "defaults"),
+    [(write_ome_tiff, DEFAULTS), (write_scenes, DEFAULTS), (write_ome_zarr, ZARR_DEFAULTS)],
+)
+def test_the_signature_lists_the_options(function: Any, defaults: dict[str, Any]) -> None:
     parameters = inspect.signature(function).parameters
-    assert {name: parameters[name].default for name in DEFAULTS} == DEFAULTS
+    assert {name: parameters[name].default for name in defaults} == defaults
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from aicsio._ome.model import OmeImage
 from aicsio.errors import CorruptFileError, DimensionError, WriteError
 from aicsio.records import Channel, Dims, PixelSize, Planes
 from aicsio.writers._metadata import ome_xml
-from aicsio.writers.options import ColorValue, WriteOptions
+from aicsio.writers.options import ColorValue, SharedOptions
 
 PLANE_COLUMNS = ("time", "exposure", "x", "y", "z")
 """Columns of ``Planes``."""
@@ -50,7 +50,7 @@ class MetadataOverrides:
     """Whether to keep the text of sources that are not OME-TIFF."""
 
 
-def parse_overrides(options: WriteOptions, *, scene_count: int) -> MetadataOverrides:
+def parse_overrides(options: SharedOptions, *, scene_count: int) -> MetadataOverrides:
     """Check the options about metadata and bring each into one form.
 
     Raises

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._codecs import Scratch
+from aicsio.errors import WriteError
 from aicsio.records import DType
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -220,3 +221,31 @@ POOLINGS: Mapping[str, Pooling] = {
     "mode": Pooling(_same_type, _most_frequent, _unchanged),
     "nearest": Pooling(_same_type, _first, _unchanged),
 }
+
+
+def choose_pooling(requested: str, dtype: DType, *, indexed: bool) -> str:
+    """Return the key of ``POOLINGS`` for the option ``downsample``.
+
+    Parameters
+    ----------
+    requested
+        The option; ``"auto"`` chooses by the pixels.
+    dtype
+        Type of the pixels.
+    indexed
+        Whether the pixels are indices of a colour map. An index is a name, no intensity: between
+        two indices lies another colour.
+
+    Raises
+    ------
+    WriteError
+        When the mean of indices is requested.
+    """
+    if requested == "auto":
+        return "mode" if indexed or dtype.kind == "b" else "mean"
+    if indexed and requested == "mean":
+        raise WriteError(
+            "downsample='mean': these pixels are indices of colours, which have no mean: choose "
+            "'mode' or 'nearest'"
+        )
+    return requested

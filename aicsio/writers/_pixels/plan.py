@@ -223,7 +223,10 @@ def _plan(handle: ImageHandle, array: LazyArray, options: WriteOptions) -> Image
         job.pages = attrs.evolve(full, compression=encoder.tag, predictor=encoder.predictor)
         job.encode, job.lossy = encoder.encode, encoder.lossy
     if level_count > 1:
-        job.pooling = _pooling(options, array.dtype, indexed=color_map is not None)
+        pooling = downsampling.choose_pooling(
+            options["downsample"], array.dtype, indexed=color_map is not None
+        )
+        job.pooling = downsampling.POOLINGS[pooling]
         job.smaller = _smaller_levels(job.pages, level_count)
     return job
 
@@ -349,18 +352,6 @@ def _smaller_level(full: tiff.Pages, level: int) -> tiff.Pages:
         ),
         reduced=True,
     )
-
-
-def _pooling(options: WriteOptions, dtype: DType, *, indexed: bool) -> downsampling.Pooling:
-    name = options["downsample"]
-    if name == "auto":
-        name = "mode" if indexed or dtype.kind == "b" else "mean"
-    if indexed and name == "mean":
-        raise WriteError(
-            "downsample='mean': these pixels are indices of colours, which have no mean: choose "
-            "'mode' or 'nearest'"
-        )
-    return downsampling.POOLINGS[name]
 
 
 def _color_map(

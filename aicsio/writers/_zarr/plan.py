@@ -16,7 +16,7 @@ from aicsio._dims import views
 from aicsio.errors import DimensionError, WriteError
 from aicsio.records import Diagnostic, DType, ImageHandle, LazyArray
 from aicsio.writers._pixels import tiff
-from aicsio.writers._pixels.downsampling import size_at
+from aicsio.writers._pixels.downsampling import choose_pooling, size_at
 from aicsio.writers._pixels.tiff import Pages
 from aicsio.writers._zarr import chunking
 from aicsio.writers._zarr.arrays import ArrayPlan
@@ -93,7 +93,9 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
         name = f"{path}/{level}".lstrip("/")
         zarr_format = 2 if options["version"] == "0.4" else 3
         levels.append(ArrayPlan(name, dims.order, shape, chunks, shards, dtype, codec, zarr_format))
-    pooling = _pooling(handle, options, dtype)
+    pooling = choose_pooling(
+        options["downsample"], dtype, indexed=handle.scene.color_map is not None
+    )
     # The sizes before they are cut to level 0: all levels share one grid of tiles and cells.
     files = shard or chunk
     return ImagePlan(path, array, tuple(levels), *tiles_of(chunk, files), pooling)
@@ -225,17 +227,3 @@ def _shards(options: ZarrOptions) -> Any:
             "out, or write version='0.5'"
         )
     return None
-
-
-def _pooling(handle: ImageHandle, options: ZarrOptions, dtype: DType) -> str:
-    name = options["downsample"]
-    # An index of a colour map is a name, no intensity: between two indices lies another colour.
-    indexed = handle.scene.color_map is not None
-    if name == "auto":
-        return "mode" if indexed or dtype.kind == "b" else "mean"
-    if indexed and name == "mean":
-        raise WriteError(
-            "downsample='mean': these pixels are indices of colours, which have no mean: choose "
-            "'mode' or 'nearest'"
-        )
-    return name
