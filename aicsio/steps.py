@@ -36,6 +36,7 @@ from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, ArgumentTypeError, SceneError
 from aicsio.pipes import pipe
 from aicsio.records import ImageHandle
+from aicsio.records.pickling import pickled_by_position
 
 __all__ = ["Step", "pipe", "select_level", "select_scene", "transpose_to", "verb"]
 
@@ -44,6 +45,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
+@pickled_by_position
 @attrs.frozen
 class Slice:
     """A slice that hashes (Python's own does from 3.12 on)."""
@@ -56,6 +58,7 @@ class Slice:
     """As in ``slice``."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Pairs:
     """A mapping that hashes."""
@@ -64,6 +67,7 @@ class Pairs:
     """Keys and values, sorted by key, so that mappings with the same content are equal."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Step(Generic[R_co]):
     """A verb that waits for its handle: call it with one, or put it in ``pipe``."""

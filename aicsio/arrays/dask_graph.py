@@ -24,6 +24,7 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from aicsio._tracebacks import short_traceback
 from aicsio.arrays.chunks import ChunkSizes
 from aicsio.errors import AicsioError
+from aicsio.records.pickling import pickled_by_position
 
 TaskRef: Any
 getter: Any
@@ -63,6 +64,7 @@ class PixelSource(Protocol):
         """Read a part into memory of its shape; ``zero_filled`` if it holds zeros."""
 
 
+@pickled_by_position
 @attrs.frozen
 class AxisChunks:
     """The chunks of one axis, as a rule."""

@@ -27,6 +27,7 @@ from aicsio.records import (
     Selection,
     Source,
 )
+from aicsio.records.pickling import pickled_by_position
 
 GUESSES = {1: "X", 2: "YX", 3: "ZYX", 4: "CZYX", 5: "TCZYX", 6: "TCZYXS"}
 """Letters of an array whose axes the caller did not name, by rank: the customs of AICSImageIO."""
@@ -51,6 +52,7 @@ class ArrayRef:
         return self.token
 
 
+@pickled_by_position
 @attrs.frozen
 class ArrayLayout:
     """Layout of an array in memory, or of a dask array: each block is one call that cuts it."""

@@ -25,6 +25,7 @@ from aicsio.records import (
     Source,
     Strided,
 )
+from aicsio.records.pickling import pickled_by_position
 
 __all__ = [
     "Edges",
@@ -45,6 +46,7 @@ UNCHECKED_BLOCK_BYTES = 32 << 20
 0.3 ms for an OME-TIFF, beside the 2 to 4 ms that 32 MiB take to come from the page cache."""
 
 
+@pickled_by_position
 @attrs.frozen
 class JoinedLayout:
     """Layout of a grid of arrays, one after the other along some axes."""
@@ -101,6 +103,7 @@ def _with_leading_axes(piece: Piece, count: int) -> Piece:
     return attrs.evolve(piece, shape=shape, selection=selection)
 
 
+@pickled_by_position
 @attrs.frozen
 class Rechunked:
     """Layout of an array as it is shown, in blocks of another shape than its own."""
@@ -123,6 +126,7 @@ class Rechunked:
         yield Nested(part, extent, Selection(origin, extent, origin))
 
 
+@pickled_by_position
 @attrs.frozen
 class OpenRequest:
     """How an unchecked file is opened, and which of its arrays is read."""
@@ -143,6 +147,7 @@ class OpenRequest:
     """The checked file, which the array must match in dims and dtype."""
 
 
+@pickled_by_position
 @attrs.frozen
 class UncheckedFile:
     """Layout of a file that is opened when it is read, and checked then."""
@@ -183,6 +188,7 @@ def _window_in_array(
     return tuple(starts), tuple(extent)
 
 
+@pickled_by_position
 @attrs.frozen
 class UncheckedFiles:
     """Many unchecked files in columns: ten thousand are one small record."""

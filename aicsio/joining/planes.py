@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aicsio.joining.agreement import SceneGrid
 from aicsio.joining.groups import grid_positions
 from aicsio.records import Coordinate, Diagnostic, Dims, Planes, Scene
+from aicsio.records.pickling import pickled_by_position
 
 __all__ = ["JoinedTimes", "join_planes", "join_times"]
 
@@ -25,6 +26,7 @@ COLUMNS = ("time", "exposure", "x", "y", "z")
 """Columns of ``Planes``."""
 
 
+@pickled_by_position
 @attrs.frozen
 class JoinedTimes:
     """Coordinates along the axes of the grid, and the time step."""

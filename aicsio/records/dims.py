@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, overload
 import attrs
 
 from aicsio.errors import DimensionError
+from aicsio.records.pickling import pickled_by_position
 
 
+@pickled_by_position
 @attrs.frozen
 class Dims:
     """Letters and sizes, in order: ``Dims("CZYX", (2, 5, 64, 64))``.

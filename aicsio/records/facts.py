@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from aicsio.errors import ArgumentTypeError
 from aicsio.records.dims import Dims
+from aicsio.records.pickling import pickled_by_position
 
 
 def optional_float(value: SupportsFloat | None) -> float | None:
@@ -63,6 +64,7 @@ def _require_size(size: object, field: Any, value: float | None) -> None:
         )
 
 
+@pickled_by_position
 @attrs.frozen
 class PixelSize:
     """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X.
@@ -85,6 +87,7 @@ class PixelSize:
         return iter((self.Z, self.Y, self.X))
 
 
+@pickled_by_position
 @attrs.frozen
 class Origin:
     """Position of the centre of the first pixel, in micrometres; ``None`` if the file lacks it."""
@@ -101,6 +104,7 @@ class Origin:
         return iter((self.Z, self.Y, self.X))
 
 
+@pickled_by_position
 @attrs.frozen
 class LevelPlace:
     """Where a resolution level lies, as far as the file states it, in micrometres."""
@@ -111,6 +115,7 @@ class LevelPlace:
     """Centre of its first pixel; ``None`` along an axis whose levels cover one field."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Well:
     """The well of a plate in which a scene was taken."""
@@ -130,6 +135,7 @@ class Well:
         return f"{self.row}{self.column}"
 
 
+@pickled_by_position
 @attrs.frozen
 class Channel:
     """Metadata of one channel."""
@@ -153,6 +159,7 @@ class Channel:
     """Pixel values that are shown as black and as the full colour; ``None`` if the file has none."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Objective:
     """The objective lens; fields that the file lacks are ``None``."""
@@ -167,6 +174,7 @@ class Objective:
     """Immersion medium, in the file's words."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Planes:
     """Per-plane facts in columns: little-endian float64, one value per plane, NaN if missing."""
@@ -209,6 +217,7 @@ class Planes:
         return f"<Planes {self.dims}: {', '.join(present) or 'no columns'}>"
 
 
+@pickled_by_position
 @attrs.frozen
 class Tiles:
     """Mosaic tiles in columns: little-endian, one value per tile, in the order of M."""
@@ -236,6 +245,7 @@ class Tiles:
         return f"<Tiles {len(self)}{stage}>"
 
 
+@pickled_by_position
 @attrs.frozen
 class Coordinate:
     """Coordinates along one axis that no pixel size gives (wavelengths, angles, times)."""
@@ -255,6 +265,7 @@ class Coordinate:
         return f"<Coordinate {self.letter} ({len(self.values)}): {shown}{more}{unit}>"
 
 
+@pickled_by_position
 @attrs.frozen
 class Attachment:
     """One attachment of a file: a thumbnail, a label, time stamps, events, a lookup table."""
@@ -267,6 +278,7 @@ class Attachment:
     """Byte offset of the attachment in the file."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Event:
     """One entry of an event list."""

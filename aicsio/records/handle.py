@@ -15,6 +15,7 @@ from aicsio.errors import AicsioError, SceneError
 from aicsio.records.dims import Dims
 from aicsio.records.facts import Channel, PixelSize
 from aicsio.records.lazy import LazyArray, Pick
+from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import DType
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
@@ -35,6 +36,7 @@ _ELSEWHERE: Mapping[str, str] = {
 """Names that other libraries give to an image, and the calls of this one."""
 
 
+@pickled_by_position
 @attrs.frozen
 class ImageHandle:
     """An opened image: the contents of the file, and the array in focus. It is neither open nor read.

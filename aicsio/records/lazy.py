@@ -16,11 +16,13 @@ import numpy.typing as npt
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
 from aicsio.records.dims import Dims
+from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Computed, DType, Encoded, Keyed, Selection, Strided
 
 Pick: TypeAlias = int | range | tuple[int, ...]
 
 
+@pickled_by_position
 @attrs.frozen
 class Nested:
     """Pixels of another lazy array, for layouts that wrap layouts. The engine reads it."""
@@ -68,6 +70,7 @@ class Layout(Protocol):
         """
 
 
+@pickled_by_position
 @attrs.frozen
 class View:
     """Which stored positions are shown, in which order."""
@@ -81,6 +84,7 @@ class View:
     """Per stored axis: an int drops the axis, a range or a tuple of ints keeps these positions."""
 
 
+@pickled_by_position
 @attrs.frozen
 class LazyArray:
     """Pixels that have not been read: a layout, its stored dims, a type, and a view."""

@@ -12,6 +12,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.records.pickling import pickled_by_position
+
 PROGRESSION = "progression"
 """``kind`` of numbers that are stored as start and step."""
 
@@ -22,6 +24,7 @@ _RANGES = {
 """Lowest and highest number of each type, narrow ones first."""
 
 
+@pickled_by_position
 @attrs.frozen
 class PackedIntegers:
     """A column of integers in as few bytes as its values allow."""

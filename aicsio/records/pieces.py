@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 import numpy as np
 
+from aicsio.records.pickling import pickled_by_position
 from aicsio.records.sources import Source
 
 DType: TypeAlias = np.dtype[Any]
@@ -19,6 +20,7 @@ else:
     Value = str | int | float | bool | bytes | range | tuple[Any, ...] | None
 
 
+@pickled_by_position
 @attrs.frozen
 class Codec:
     """One step from stored bytes to pixels: a name in the codec table and its parameters."""
@@ -30,6 +32,7 @@ class Codec:
     """Keyword parameters of the codec, in the order in which the format gives them."""
 
 
+@pickled_by_position
 @attrs.frozen
 class HeaderRef:
     """A header in front of some pixels whose length only the header itself gives.
@@ -46,6 +49,7 @@ class HeaderRef:
     """Bytes from there to the end of the pixels or beyond: one remote request fetches them all."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Selection:
     """The part of a stored array that is wanted, and where it goes.
@@ -62,6 +66,7 @@ class Selection:
     """First position in the requested window, per axis."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Strided:
     """Pixels that lie raw in the source. ``shape`` and ``strides`` have the rank of the stored dims."""
@@ -82,6 +87,7 @@ class Strided:
     """Header in front of the pixels; ``offset`` then counts from the first byte after it."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Encoded:
     """Pixels that a chain of codecs decodes from one run of bytes."""
@@ -106,6 +112,7 @@ class Encoded:
     """Whether the codecs may return a masked array, whose masked pixels are not placed."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Computed:
     """Pixels that a function returns, for libraries that read files in their own way."""
@@ -123,6 +130,7 @@ class Computed:
     """The wanted part, and where it goes."""
 
 
+@pickled_by_position
 @attrs.frozen
 class ShardIndex:
     """Where a shard of a Zarr array keeps the table of its inner chunks.
@@ -142,6 +150,7 @@ class ShardIndex:
     """Whether the numbers are big-endian."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Keyed:
     """Pixels of one chunk of a store, under a key that may be missing."""

@@ -16,6 +16,7 @@ import attrs
 
 from aicsio.records.facts import Attachment, Event, Planes
 from aicsio.records.lazy import Layout, LazyArray
+from aicsio.records.pickling import pickled_by_position
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
 
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@pickled_by_position
 @attrs.frozen
 class Options:
     """Options of ``open_image`` that a format may need; a format ignores those it does not."""

@@ -21,11 +21,13 @@ from aicsio.records.facts import (
     optional_float,
 )
 from aicsio.records.lazy import LazyArray
+from aicsio.records.pickling import pickled_by_position
 
 _NO_SIZE: Final = PixelSize()
 _NO_ORIGIN: Final = Origin()
 
 
+@pickled_by_position
 @attrs.frozen
 class Scene:
     """One image of a file: a name, its resolution levels, and the facts about its axes."""
@@ -100,6 +102,7 @@ class Scene:
         return f"<Scene {self.name!r}: {array}, {counts}>"
 
 
+@pickled_by_position
 @attrs.frozen
 class Diagnostic:
     """Something damaged, guessed or left out that did not stop the reading."""
@@ -112,6 +115,7 @@ class Diagnostic:
     """File, page or element."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Contents:
     """The return value of ``read_contents``: everything a format reads when a source is opened."""

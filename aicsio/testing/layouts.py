@@ -28,6 +28,7 @@ from aicsio.records import (
     Source,
     Strided,
 )
+from aicsio.records.pickling import pickled_by_position
 
 __all__ = ["GridLayout", "Kind", "make_handle", "read_content", "relocate", "store_array"]
 
@@ -38,6 +39,7 @@ _GAP = b"\xee" * 3
 """Between two blocks, so that a read of wrong bytes shows."""
 
 
+@pickled_by_position
 @attrs.frozen
 class GridLayout:
     """Blocks on a regular grid, one piece each."""

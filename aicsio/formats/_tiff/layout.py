@@ -23,8 +23,10 @@ from aicsio.formats._tiff.segments import (
 )
 from aicsio.records import Codec, DType, Encoded, Piece, Selection, Source, Strided
 from aicsio.records.packed import PackedIntegers
+from aicsio.records.pickling import pickled_by_position
 
 
+@pickled_by_position
 @attrs.frozen
 class PlaneGroup:
     """Planes that are stored alike, in one file."""
@@ -60,6 +62,7 @@ class PlaneGroup:
         return np.where(rows < 0, 0, offsets)
 
 
+@pickled_by_position
 @attrs.frozen
 class TiffLayout:
     """Planes of equal shape, anywhere in any number of TIFF files."""

@@ -17,6 +17,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.records.pickling import pickled_by_position
+
 Four: TypeAlias = tuple[int, int, int, int]
 """Depth, rows, columns, samples."""
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -28,6 +30,7 @@ RAW_BLOCK_BYTES = 8 << 20
 """Size of a block of raw pixels: threads only copy, and any part of a block can be read alone."""
 
 
+@pickled_by_position
 @attrs.frozen
 class SegmentGrid:
     """How planes are cut into segments (strips or tiles)."""
@@ -42,6 +45,7 @@ class SegmentGrid:
     """Segments of a plane that the tables list; the others are not stored."""
 
 
+@pickled_by_position
 @attrs.frozen
 class SegmentWindow:
     """The part of one segment of a plane that a window needs."""
@@ -58,6 +62,7 @@ class SegmentWindow:
     """First position in the window."""
 
 
+@pickled_by_position
 @attrs.frozen
 class _AxisOverlap:
     """Overlap of a window with one segment along one axis."""
@@ -172,6 +177,7 @@ def _sample_overlaps(planar: bool, samples: int, start: int, count: int) -> list
 # ---------------------------------------------------------------- runs of planes
 
 
+@pickled_by_position
 @attrs.frozen
 class EvenRun:
     """Planes whose offsets grow evenly along each axis."""

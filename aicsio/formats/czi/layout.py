@@ -17,6 +17,7 @@ import numpy.typing as npt
 from aicsio.formats.czi.pixels import PIXEL_TYPES, UNCOMPRESSED, PixelType, choose_chain
 from aicsio.records import Codec, Encoded, HeaderRef, Pick, Piece, Selection, Source, Strided
 from aicsio.records.packed import PROGRESSION, PackedIntegers
+from aicsio.records.pickling import pickled_by_position
 
 HEADER = "zisraw-subblock"
 """Name of the subblock's header in the table of headers: only it gives the start of the pixels."""
@@ -27,6 +28,7 @@ BLOCK_PIXELS = 1 << 22
 which one core decodes from zstd in 7 ms, while few tiles lie across two blocks."""
 
 
+@pickled_by_position
 @attrs.frozen
 class Resampled:
     """Columns of the subblocks whose stored size is not that of their rectangle on the canvas."""
@@ -61,6 +63,7 @@ class Overlap:
     """First position in the window."""
 
 
+@pickled_by_position
 @attrs.frozen
 class CziLayout:
     """Layout of one level of one scene."""

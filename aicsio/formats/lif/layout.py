@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.records import Computed, DType, Piece, Selection, Source, Strided
+from aicsio.records.pickling import pickled_by_position
 
 
+@pickled_by_position
 @attrs.frozen
 class LifLayout:
     """Pixels of one memory block."""
@@ -109,6 +111,7 @@ class Cuttable(Protocol):
         """Pieces for a part of the stored array."""
 
 
+@pickled_by_position
 @attrs.frozen
 class StitchedLayout:
     """Tiles of another layout, placed on one canvas; a later tile covers an earlier one."""

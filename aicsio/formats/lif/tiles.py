@@ -16,6 +16,7 @@ from aicsio.formats.lif.description import Axis, find_spacings
 from aicsio.formats.lif.layout import LifLayout, StitchedLayout
 from aicsio.formats.lif.settings import orientation, to_micrometres, turn_to_image
 from aicsio.records import Diagnostic, Dims, LazyArray, Tiles
+from aicsio.records.pickling import pickled_by_position
 
 LARGEST_CANVAS = 1 << 28
 """Pixels of a plane beyond which a canvas must be filled in part: the same limit as for CZI."""
@@ -25,6 +26,7 @@ FARTHEST_FIELD = float(1 << 30)
 """Fields: times 2^31 pixels of a tile it still fits 64 bits. The canvas is refused long before."""
 
 
+@pickled_by_position
 @attrs.frozen
 class TileScanPosition:
     """One Tile element of a TileScanInfo."""

@@ -12,11 +12,13 @@ import attrs
 
 from aicsio.formats.zarr.arrays import ArrayDescription
 from aicsio.records import Codec, DType, Keyed, Selection, ShardIndex, Source
+from aicsio.records.pickling import pickled_by_position
 
 BLOCK_NBYTES = 1 << 18
 """Chunks smaller than this are taken together: a task of the plan costs some 20 us."""
 
 
+@pickled_by_position
 @attrs.frozen
 class ChunkGrid:
     """Chunks of one array."""
