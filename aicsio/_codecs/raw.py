@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import attrs
 import numpy as np
 
+from aicsio._codecs import nd2
 from aicsio._codecs.buffers import Data, DecodeTarget, as_octets
 from aicsio._codecs.czi import (
     PAYLOAD_HEAD_NBYTES,
@@ -28,6 +29,7 @@ class Header:
 
 
 HEADERS: Mapping[str, Header] = {
+    "nd2-frame": Header(nd2.CHUNK_HEAD.size, nd2.find_frame_pixels),
     "zisraw-subblock": Header(PAYLOAD_HEAD_NBYTES, find_subblock_payload),
     "zisraw-whole-subblock": Header(PAYLOAD_HEAD_NBYTES, find_whole_subblock),
 }

@@ -134,6 +134,7 @@ TABLE: tuple[Format, ...] = (
         "aicsio.formats.tiff",
         ("tifffile",),
     ),
+    Format("nd2", (".nd2",), "aicsio.formats.nd2"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
 )
 FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))

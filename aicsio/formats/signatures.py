@@ -81,7 +81,6 @@ _XML = (
 
 SIGNATURES: tuple[Signature, ...] = (
     # ------------------------------------------------------------ light microscopes
-    Signature(rb"\xda\xce\xbe\x0a", "a Nikon ND2 file (NIS-Elements)", "the package nd2 reads it"),
     Signature(rb"OLYMPUSRAWFORMAT", "an Olympus OIR file (FluoView)"),
     Signature(
         rb"(?:\xff\xfe)?\[\0?F\0?i\0?l\0?e\0?\s?\0?I\0?n\0?f\0?o\0?",

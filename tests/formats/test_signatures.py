@@ -29,7 +29,6 @@ OF_IMAGEIO = {"DICOM", "FITS", "SPE"}
 """Formats that imageio may read, with a plug-in; without it, the error is that of the plug-in."""
 
 SAMPLES = [
-    ("a.nd2", bytes.fromhex("dacebe0a"), "Nikon ND2"),
     ("a.oir", b"OLYMPUSRAWFORMAT\x0c\0\0\0", "Olympus OIR"),
     ("a.oif", "\ufeff[FileInformation]\r\n".encode("utf-16-le"), "Olympus OIF"),
     ("a.oif", b"[File Info]\r\n", "Olympus OIF"),
@@ -157,7 +156,6 @@ def test_files_that_their_own_programs_wrote_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("nd2/cluster.nd2", "Nikon ND2"),
         ("dv/otf.dv", "DeltaVision"),
         ("generated/bioformats/bf_ics_ids.ics", "ICS"),
     ],

@@ -1,0 +1,202 @@
+"""Nikon ND2. Imports `_io`, `_codecs`, `_ome` and `records`.
+
+``chunks`` finds the chunks of the container, ``variants`` decodes their metadata, ``experiment``
+gives frames their places, ``pixels`` and ``layout`` place pixels, ``metadata`` makes records.
+
+Rule kept here: a frame that the file lacks is zero and counted in a diagnostic; a chunk of metadata
+that cannot be decoded costs its facts and gets a diagnostic, never the pixels.
+"""
+
+import json
+from collections import Counter
+from typing import Final
+
+import numpy as np
+
+from aicsio._io import readers
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats import Options
+from aicsio.formats.nd2.chunks import ChunkMap, ChunkPlace, is_boxed_nd2, is_nd2, read_container
+from aicsio.formats.nd2.experiment import FrameOrder, Point, arrange_frames, parse_loops
+from aicsio.formats.nd2.metadata import (
+    Column,
+    describe_channels,
+    describe_planes,
+    find_planes,
+    parse_date,
+    parse_objective,
+    parse_pixel_size,
+)
+from aicsio.formats.nd2.pixels import (
+    Pixels,
+    check_frames,
+    count_samples,
+    lay_out_scene,
+    parse_pixels,
+)
+from aicsio.formats.nd2.variants import MalformedError, Tree, parse
+from aicsio.records import Contents, Diagnostic, Scene, Source
+
+SKIPPED: Final = frozenset({"pCameraSetting", "pDeviceSetting", "pCameraSettingOld"})
+"""Levels that hold nine tenths of a frame's metadata and nothing that opening needs."""
+ENCODED: Final = ("ImageAttributes", "ImageMetadata", "ImageMetadataSeq|0", "ImageTextInfo")
+"""Chunks of metadata that opening needs."""
+COLUMNS: Final = (
+    ("time", ("CustomData|AcqTimesCache",), 0.001),
+    ("exposure", ("CustomData|Camera_ExposureTime1",), 0.001),
+    ("x", ("CustomData|X",), 1.0),
+    ("y", ("CustomData|Y",), 1.0),
+    ("z", ("CustomData|Z", "CustomData|Z1"), 1.0),
+)
+"""Facts of planes: the chunk that has one float64 a frame, and the factor to the unit of records."""
+
+
+def recognises(source: Source, head: bytes, /) -> bool:
+    """Return whether the file is an ND2 file, of chunks or of JPEG 2000 boxes."""
+    return is_nd2(head) or is_boxed_nd2(source, head)
+
+
+def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
+    """Describe the scenes of an ND2 file.
+
+    Parameters
+    ----------
+    source
+        The file.
+    options
+        None applies.
+
+    Returns
+    -------
+    One scene for each position of the stage.
+
+    Raises
+    ------
+    CorruptFileError
+        When the container is damaged, or no frame has pixels.
+    UnsupportedFormatError
+        When the pixels are stored in a way that is not read.
+    """
+    if not is_nd2(readers.read_head(source, 4)):
+        raise UnsupportedFormatError(
+            f"{source.uri} is an ND2 file of NIS-Elements 2 (JPEG 2000), which is not read; the "
+            "package nd2 reads it"
+        )
+    container = read_container(source)
+    diagnostics = list(container.diagnostics)
+    metadata = _Metadata(container)
+    attributes = metadata.decode("ImageAttributes")
+    if not attributes:
+        raise CorruptFileError.at(source.uri, None, "expected the chunk 'ImageAttributes'")
+    pixels = parse_pixels(container, attributes)
+    table, trouble = check_frames(container, pixels)
+    diagnostics += trouble
+    experiment = metadata.decode("ImageMetadata")
+    frames, trouble = arrange_frames(parse_loops(experiment), max(table) + 1)
+    diagnostics += trouble
+    sequence = metadata.decode("ImageMetadataSeq|0", skip=SKIPPED)
+    sequence = sequence.get("SLxPictureMetadata", sequence)
+    missing = frames.numbers.size - sum(number < frames.numbers.size for number in table)
+    if missing:
+        text = f"{missing} of {frames.numbers.size} frames are not in the file: they are zero"
+        diagnostics.append(Diagnostic("nd2-missing-frames", text))
+    columns = metadata.read_columns(frames.numbers.size)
+    scenes = _describe_scenes(container, pixels, frames, sequence, table, columns)
+    raw = _write_raw(metadata.decode("ImageTextInfo"))
+    return Contents(scenes, raw, (*diagnostics, *metadata.diagnostics))
+
+
+class _Metadata:
+    """Chunks of metadata that opening needs, read at once. It lives for one opening."""
+
+    def __init__(self, container: ChunkMap) -> None:
+        # Before version 3 the names lack "LV".
+        names = [name for one in ENCODED for name in (_binary_name(one), one)]
+        names += [name for _, chunks, _ in COLUMNS for name in chunks]
+        self.data = container.read(names)
+        self.listed = container.chunks
+        self.diagnostics: list[Diagnostic] = []
+
+    def decode(self, name: str, skip: frozenset[str] = frozenset()) -> Tree:
+        """Return the metadata of a chunk; empty, with a diagnostic, where it is damaged."""
+        binary = _binary_name(name)
+        data = self.data.get(binary, self.data.get(name))
+        reason = "it is no whole chunk"
+        if data is not None:
+            try:
+                return parse(data, skip)
+            except MalformedError as error:
+                reason = str(error)
+        if binary in self.listed or name in self.listed:
+            text = f"the metadata {name!r} are not read: {reason}"
+            self.diagnostics.append(Diagnostic("nd2-metadata", text))
+        return {}
+
+    def read_columns(self, frame_count: int) -> dict[str, Column]:
+        """Return the facts of planes; a chunk that is no column of numbers costs its fact."""
+        columns: dict[str, Column] = {}
+        for name, chunks, factor in COLUMNS:
+            data = next((self.data[chunk] for chunk in chunks if chunk in self.data), b"")
+            if data and len(data) % 8 == 0:
+                columns[name] = np.frombuffer(data, "<f8")[:frame_count] * factor
+        return columns
+
+
+def _binary_name(name: str) -> str:
+    """Return the name of the same metadata as a binary variant: ``ImageMetadataSeqLV|0``."""
+    word, bar, number = name.partition("|")
+    return f"{word}LV{bar}{number}"
+
+
+def _describe_scenes(
+    container: ChunkMap,
+    pixels: Pixels,
+    frames: FrameOrder,
+    sequence: Tree,
+    table: dict[int, ChunkPlace],
+    columns: dict[str, Column],
+) -> tuple[Scene, ...]:
+    pictures = find_planes(sequence)
+    samples = count_samples(pictures, pixels.components)
+    channels = describe_channels(pictures, pixels.components // samples, samples)
+    names = _name_positions(frames.points, frames.numbers.shape[0])
+    time_step = next((loop.step for loop in frames.loops if loop.letter == "T"), None)
+    scenes = []
+    for position, name in enumerate(names):
+        array = lay_out_scene(container, pixels, frames, position, samples, table)
+        scenes.append(
+            Scene(
+                name=name,
+                levels=(array,),
+                channels=channels,
+                pixel_size=parse_pixel_size(sequence, frames),
+                time_step=time_step,
+                acquired=parse_date(sequence),
+                objective=parse_objective(sequence),
+                planes=describe_planes(frames, position, columns, sequence),
+            )
+        )
+    return tuple(scenes)
+
+
+def _name_positions(points: tuple[Point, ...], count: int) -> list[str]:
+    """Name scenes by their positions; positions without a name are numbered as OME does."""
+    given = [point.name for point in points] or [None] * count
+    total, seen = Counter(given), Counter[str | None]()
+    names = []
+    for index in range(count):
+        name = given[index] if index < len(given) else None
+        seen[name] += 1
+        if not name:
+            names.append(f"Image:{index}")
+        elif total[name] > 1:
+            names.append(f"{name}#{seen[name]}")
+        else:
+            names.append(name)
+    return names
+
+
+def _write_raw(text_info: Tree) -> str | None:
+    """Write the texts of the file as JSON; they hold what the user and the microscope noted."""
+    tree = text_info.get("SLxImageTextInfo", text_info)
+    return json.dumps(tree, default=repr, ensure_ascii=False) if tree else None

@@ -1,0 +1,225 @@
+"""The container of Nikon ND2: named chunks, and the map of them at the end of the file.
+
+Rule kept here: no offset or length of the file is used before it is compared with the size of the
+file. A map that is missing is rebuilt from the chunks themselves.
+
+Source of the facts: no specification is published. Learnt from files of NIS-Elements 3 to 6 and
+from the documentation of the ``nd2`` package. A chunk begins with 0x0ABECEDA, the length of its
+name field and the length of its data, all little-endian; the field is padded so that the next
+chunk begins at a multiple of 4096. The last 40 bytes of the file name the map and its offset.
+"""
+
+import re
+import struct
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from aicsio._codecs.nd2 import CHUNK_HEAD as HEADER
+from aicsio._codecs.nd2 import CHUNK_MAGIC as MAGIC
+from aicsio._codecs.nd2 import LONGEST_NAME_FIELD
+from aicsio._io import readers
+from aicsio.errors import CorruptFileError
+from aicsio.records import Diagnostic, Source
+
+MAP_NAME: Final = b"ND2 FILEMAP SIGNATURE NAME 0001!"
+"""Name of the chunk that holds the map."""
+MAP_END: Final = b"ND2 CHUNK MAP SIGNATURE 0000001!"
+"""Last entry of the map, and the begin of the last 40 bytes of the file."""
+TAIL: Final = struct.Struct("<32sQ")
+"""The last 40 bytes: a name and the offset of the map."""
+ENTRY: Final = re.compile(rb"([^!]*)!(.{16})", re.DOTALL)
+"""An entry of the map: a name that ends with ``!``, an offset and a length of eight bytes each."""
+ALIGNMENT: Final = 4096
+"""Chunks begin at multiples of this."""
+FRAME: Final = b"ImageDataSeq|"
+"""How the names of chunks with pixels begin; the number of the frame follows."""
+
+
+JP2_SIGNATURE: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
+"""First box of a JPEG 2000 file."""
+BOX_MAP_END: Final = b"LABORATORY IMAGING ND BOX MAP 00"
+"""The begin of the last 40 bytes of an ND2 file of JPEG 2000 boxes."""
+LONGEST_PADDED_NAME: Final = ALIGNMENT + 64
+"""Bytes that a name and its padding take: up to the next multiple of the alignment."""
+TAIL_NBYTES: Final = 1 << 16
+"""Bytes that are read from the end of the file at once: the map of some thousand frames lies
+there, and a remote file costs one request."""
+
+
+@attrs.frozen
+class ChunkPlace:
+    """Where a chunk lies."""
+
+    offset: int
+    """Byte offset of its header."""
+    nbytes: int
+    """Length of its data in bytes, as the map gives it."""
+
+
+@attrs.frozen(eq=False)
+class ChunkMap:
+    """The chunks of a file. Not a record: it lives for one opening."""
+
+    source: Source
+    """The file."""
+    size: int
+    """Its length in bytes."""
+    chunks: dict[str, ChunkPlace]
+    """By name, without the final ``!``; frames are not among them."""
+    frames: dict[int, ChunkPlace]
+    """By number of the frame."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Trouble with the map."""
+
+    def read(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the data of those of these chunks that the file has and that are whole.
+
+        All are read at once: near ones of a remote file by one request.
+        """
+        wanted = [(name, self.chunks[name]) for name in names if name in self.chunks]
+        spans = []
+        for _, chunk in wanted:
+            # The name is padded; with this much the data are reached.
+            nbytes = HEADER.size + LONGEST_PADDED_NAME + chunk.nbytes
+            spans.append((chunk.offset, max(0, min(nbytes, self.size - chunk.offset))))
+        with readers.lend(self.source) as reader:
+            buffers = reader.read_spans(spans)
+        found = {}
+        for (name, _), buffer in zip(wanted, buffers, strict=True):
+            data = _cut_data(bytes(buffer))
+            if data is not None:
+                found[name] = data
+        return found
+
+
+def is_nd2(head: bytes) -> bool:
+    """Return whether a file begins with a chunk."""
+    return head[:4] == MAGIC.to_bytes(4, "little")
+
+
+def is_boxed_nd2(source: Source, head: bytes) -> bool:
+    """Return whether a JPEG 2000 file is an ND2 file from before NIS-Elements 3.
+
+    Such files begin as JP2 files and end with a map of their boxes.
+    """
+    if head[:12] != JP2_SIGNATURE or (source.size or 0) < TAIL.size:
+        return False
+    with readers.lend(source) as reader:
+        tail = reader.read((source.size or 0) - TAIL.size, TAIL.size)
+    return tail.startswith(BOX_MAP_END)
+
+
+def read_container(source: Source) -> ChunkMap:
+    """Find the chunks of a file.
+
+    Raises
+    ------
+    CorruptFileError
+        When the file has neither a map nor a chunk with pixels.
+    """
+    size = source.size or 0
+    with readers.lend(source) as reader:
+        try:
+            data = _read_map(reader, source, size)
+        except CorruptFileError as error:
+            # Walking takes a read a chunk, and a remote read is a request.
+            is_near = source.local or source.content is not None
+            chunks, frames = _walk(reader, size) if is_near else ({}, {})
+            if not frames:
+                raise
+            text = (
+                f"the map of its chunks is damaged ({error}): {len(frames)} frames were found by "
+                "walking from chunk to chunk"
+            )
+            return ChunkMap(source, size, chunks, frames, (Diagnostic("nd2-map", text),))
+    chunks, frames, beyond = _parse_map(data, size)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    if beyond:
+        text = f"{beyond} chunks of its map lie beyond the end of the file at {size}: left out"
+        diagnostics = (Diagnostic("nd2-missing-chunks", text),)
+    return ChunkMap(source, size, chunks, frames, diagnostics)
+
+
+def _read_map(reader: readers.Reader, source: Source, size: int) -> bytes:
+    if size < HEADER.size + TAIL.size:
+        raise CorruptFileError.at(source.uri, 0, f"expected an ND2 file, found {size} bytes")
+    start = max(size - TAIL_NBYTES, 0)
+    last = reader.read(start, size - start)
+    name, offset = TAIL.unpack(last[-TAIL.size :])
+    if name != MAP_END:
+        raise CorruptFileError.at(
+            source.uri, size - TAIL.size, f"expected {MAP_END!r}, found {name!r}"
+        )
+    if offset >= start:
+        data = _cut_data(last[offset - start :])
+    else:
+        head = reader.read(offset, HEADER.size) if offset + HEADER.size <= size else b""
+        nbytes = sum(HEADER.unpack(head)[1:]) if len(head) == HEADER.size else 0
+        whole = nbytes <= size - offset - HEADER.size
+        data = _cut_data(head + reader.read(offset + HEADER.size, nbytes)) if whole else None
+    if data is None:
+        raise CorruptFileError.at(
+            source.uri, offset, f"expected the map of chunks, {MAP_NAME.decode()!r}"
+        )
+    return data
+
+
+def _cut_data(chunk: bytes) -> bytes | None:
+    """Return the data of a chunk; ``None`` where it is none or not whole."""
+    if len(chunk) < HEADER.size:
+        return None
+    magic, name_nbytes, nbytes = HEADER.unpack_from(chunk)
+    start = HEADER.size + name_nbytes
+    is_whole = magic == MAGIC and name_nbytes <= LONGEST_NAME_FIELD and start + nbytes <= len(chunk)
+    return chunk[start : start + nbytes] if is_whole else None
+
+
+def _parse_map(data: bytes, size: int) -> tuple[dict[str, ChunkPlace], dict[int, ChunkPlace], int]:
+    """Return the chunks, the frames, and how many lie beyond the end of the file."""
+    chunks: dict[str, ChunkPlace] = {}
+    frames: dict[int, ChunkPlace] = {}
+    beyond = 0
+    end_name = MAP_END[:-1]
+    prefix = len(FRAME)
+    for match in ENTRY.finditer(data):
+        name = match[1]
+        if name == end_name:
+            break
+        offset, nbytes = struct.unpack("<QQ", match[2])
+        if offset + HEADER.size > size:
+            beyond += 1
+        elif name[:prefix] == FRAME:
+            number = name[prefix:]
+            if number.isdigit() and len(number) < 12:
+                frames[int(number)] = ChunkPlace(offset, nbytes)
+        else:
+            chunks[name.decode("latin-1")] = ChunkPlace(offset, nbytes)
+    return chunks, frames, beyond
+
+
+def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], dict[int, ChunkPlace]]:
+    """Find chunks by their headers, from the start of the file to the first that is none."""
+    entries: list[tuple[bytes, ChunkPlace]] = []
+    offset = 0
+    while offset + HEADER.size <= size:
+        magic, name_nbytes, nbytes = HEADER.unpack(reader.read(offset, HEADER.size))
+        if magic != MAGIC or name_nbytes > LONGEST_NAME_FIELD:
+            break
+        field = reader.read(offset + HEADER.size, min(name_nbytes, 64, size - offset - HEADER.size))
+        end = offset + HEADER.size + name_nbytes + nbytes
+        if end > size:  # cut off: its pixels are not whole
+            break
+        entries.append((field.split(b"!", 1)[0], ChunkPlace(offset, nbytes)))
+        # The next chunk begins at a multiple of the alignment.
+        offset = -(-end // ALIGNMENT) * ALIGNMENT
+    chunks: dict[str, ChunkPlace] = {}
+    frames: dict[int, ChunkPlace] = {}
+    for name, chunk in entries:
+        number = name[len(FRAME) :]
+        if name.startswith(FRAME) and number.isdigit() and len(number) < 12:
+            frames[int(number)] = chunk
+        else:
+            chunks[name.decode("latin-1")] = chunk
+    return chunks, frames

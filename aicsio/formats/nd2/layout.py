@@ -1,0 +1,80 @@
+"""Frames of an ND2 file -> pieces. A frame holds all channels of one time point and section.
+
+Rule kept here: a frame that the file lacks yields no piece, so that its pixels are zero.
+
+Source of the facts: as for ``chunks``. The data of a frame are the time of its capture, eight
+bytes, and its rows; each pixel holds the samples of all channels one after the other, and those of
+a colour image in the order blue, green, red.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+import numpy as np
+
+from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
+from aicsio.records.packed import PackedIntegers
+
+HEADER: Final = "nd2-frame"
+"""Name of the header of a frame in the table of headers."""
+
+
+@attrs.frozen
+class Nd2Layout:
+    """Pixels of one scene."""
+
+    source: Source
+    """Where the bytes are."""
+    shape: tuple[int, ...]
+    """Stored shape: axes of frames, then channels, rows, columns, and samples if there are any."""
+    block_shape: tuple[int, ...]
+    """One frame, or some of its rows."""
+    frame_ndim: int
+    """Number of leading axes that count frames."""
+    offsets: PackedIntegers
+    """One a frame: byte offset of its chunk; -1 where the file lacks it."""
+    spans: PackedIntegers
+    """One a frame: bytes from there to the end of its pixels or beyond."""
+    strides: tuple[int, ...]
+    """Bytes from one position to the next within a frame, for the axes behind those of frames."""
+    first: int
+    """Byte of the first sample: that of red lies behind green and blue."""
+    dtype: DType
+    """Stored type."""
+    compressed: bool = False
+    """Whether each frame is one zlib stream."""
+
+    def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
+        """Pieces for a window of a block; see ``Layout``."""
+        starts = [
+            index * size + part.start
+            for index, size, part in zip(block, self.block_shape, window, strict=True)
+        ]
+        counts = [part.stop - part.start for part in window]
+        lead = self.frame_ndim
+        frames_shape = self.shape[:lead]
+        shape = (1,) * lead + self.shape[lead:]
+        strides = (0,) * lead + self.strides
+        for inside in np.ndindex(*counts[:lead]):
+            place = tuple(start + step for start, step in zip(starts, inside, strict=False))
+            row = int(np.ravel_multi_index(place, frames_shape)) if lead else 0
+            offset = self.offsets.at(row)
+            if offset < 0:
+                continue
+            selection = Selection(
+                (0,) * lead + tuple(starts[lead:]),
+                (1,) * lead + tuple(counts[lead:]),
+                inside + (0,) * (len(counts) - lead),
+            )
+            header = HeaderRef(HEADER, offset, self.spans.at(row))
+            if self.compressed:
+                chain = (
+                    Codec("inflate"),
+                    Codec("strided", (("offset", self.first), ("strides", strides))),
+                )
+                yield Encoded(self.source, 0, 0, chain, shape, self.dtype, selection, header=header)
+            else:
+                yield Strided(
+                    self.source, self.first, shape, strides, self.dtype, selection, header=header
+                )
