@@ -211,17 +211,22 @@ def _read_file(store: Source, key: str, limit: int) -> bytes | None:
         return None
     descriptor, status = opened
     try:
-        _check_length(store, key, status.st_size, limit)
-        data = os.read(descriptor, status.st_size)
-        while 0 < len(data) < status.st_size:
-            more = os.read(descriptor, status.st_size - len(data))
+        return _read_descriptor(store, key, descriptor, status.st_size, limit)
+    finally:
+        os.close(descriptor)
+
+
+def _read_descriptor(store: Source, key: str, descriptor: int, nbytes: int, limit: int) -> bytes:
+    _check_length(store, key, nbytes, limit)
+    try:
+        data = os.read(descriptor, nbytes)
+        while 0 < len(data) < nbytes:
+            more = os.read(descriptor, nbytes - len(data))
             if not more:
                 break
             data += more
     except OSError as error:
         raise SourceError(f"cannot read {store.uri}/{key}: {error.strerror}") from error
-    finally:
-        os.close(descriptor)
     return data
 
 
