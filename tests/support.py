@@ -1,16 +1,21 @@
-"""Set-ups of several tests: real files, damage of bytes, calls of the command line. Nothing here is a test."""
+"""Set-ups of several tests: real files, damage of bytes, calls of the command line, views. Nothing here is a test."""
 
 import functools
 import json
 import os
+import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import pytest
+from hypothesis import strategies as st
 
-from aicsio import cli
+from aicsio import ImageHandle, cli, to_dask, to_numpy, transpose_to
+from aicsio.testing.model import transpose_array
+from aicsio.testing.strategies import views
 
 ROOT = Path(__file__).resolve().parent.parent
 Damage = Callable[[bytearray, int, int, random.Random], None]
@@ -87,3 +92,18 @@ def run_convert(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, streams.out, streams.err
 
     return call
+
+
+def check_a_view(image: ImageHandle, pixels: npt.NDArray[Any], data: st.DataObject) -> None:
+    """Draw a view of an image: numpy, dask and a handle that was pickled show what the model shows.
+
+    ``pixels`` are all of the image, in its order.
+    """
+    order, picks = data.draw(views(image.dims))
+    expected = transpose_array(pixels, image.dims.order, order, **picks).tobytes()
+    viewed = transpose_to(image, order, **picks)
+    assert to_numpy(viewed).tobytes() == expected
+    assert to_dask(viewed).compute(scheduler="sync").tobytes() == expected
+    travelled = pickle.loads(pickle.dumps(viewed))
+    assert travelled == viewed
+    assert to_numpy(travelled).tobytes() == expected

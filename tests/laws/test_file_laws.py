@@ -1,6 +1,5 @@
 """What was described, made and opened is as described; what was written and opened is as written."""
 
-import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,16 @@ from aicsio import (
     open_image,
     select_level,
     select_scene,
-    to_dask,
     to_numpy,
     transpose_to,
     write_ome_tiff,
 )
 from aicsio._io.readers import open_count
 from aicsio.testing import TiffSpec, pixels, write
-from aicsio.testing.model import transpose_array
 from aicsio.testing.ome_tiff import OME_TYPES, build
 from aicsio.testing.patterns import ImageSpec
-from aicsio.testing.strategies import Draw, arrays, composite, picks, tiff_specs, views
+from aicsio.testing.strategies import Draw, arrays, composite, picks, tiff_specs
+from support import check_a_view
 
 
 def opened(spec: TiffSpec, folder: str) -> ImageHandle:
@@ -95,14 +93,7 @@ def test_a_view_of_a_file_is_what_the_model_says(spec: TiffSpec, data: st.DataOb
         index = data.draw(st.integers(0, len(spec.images) - 1))
         image = spec.images[index]
         seen = transpose_to(select_scene(handle, index), image.dims.order)
-        order, picks = data.draw(views(seen.dims))
-        expected = transpose_array(pixels(image), seen.dims.order, order, **picks)
-        viewed = transpose_to(seen, order, **picks)
-        assert to_numpy(viewed).tobytes() == expected.tobytes()
-        assert to_dask(viewed).compute(scheduler="sync").tobytes() == expected.tobytes()
-        travelled = pickle.loads(pickle.dumps(viewed))
-        assert travelled == viewed
-        assert to_numpy(travelled).tobytes() == expected.tobytes()
+        check_a_view(seen, pixels(image), data)
 
 
 @given(tiff_specs(max_images=1).filter(lambda spec: spec.files == 1 and not spec.companion))

@@ -1,6 +1,5 @@
 """The laws of files, on stores of Zarr: what was described, made and opened is as described."""
 
-import pickle
 import tempfile
 from pathlib import Path
 
@@ -8,13 +7,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicsio import open_image, select_level, select_scene, to_dask, to_numpy, transpose_to
+from aicsio import open_image, select_level, select_scene, to_numpy
 from aicsio._io.readers import open_count
 from aicsio.labels import list_labels, select_label
 from aicsio.records import ImageHandle
-from aicsio.testing.model import transpose_array
-from aicsio.testing.strategies import views, zarr_specs
+from aicsio.testing.strategies import zarr_specs
 from aicsio.testing.zarr import ZarrImage, ZarrSpec, label_pixels, write_zarr, zarr_pixels
+from support import check_a_view
 
 STORE_NAMES = st.sampled_from(["made.ome.zarr", "made.ozx", "made"])
 
@@ -82,15 +81,7 @@ def test_a_view_of_a_store_is_what_the_model_says(
         handle = open_image(write_zarr(spec, Path(folder), name))
         index = data.draw(st.integers(0, len(spec.images) - 1))
         image = spec.images[index]
-        seen = select_scene(handle, index)
-        order, picks = data.draw(views(seen.dims))
-        expected = transpose_array(zarr_pixels(spec, image), seen.dims.order, order, **picks)
-        viewed = transpose_to(seen, order, **picks)
-        assert to_numpy(viewed).tobytes() == expected.tobytes()
-        assert to_dask(viewed).compute(scheduler="sync").tobytes() == expected.tobytes()
-        travelled = pickle.loads(pickle.dumps(viewed))
-        assert travelled == viewed
-        assert to_numpy(travelled).tobytes() == expected.tobytes()
+        check_a_view(select_scene(handle, index), zarr_pixels(spec, image), data)
 
 
 def test_archives_and_folders_are_one(tmp_path: Path) -> None:
