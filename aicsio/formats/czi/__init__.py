@@ -20,8 +20,9 @@ from aicsio.formats import Options
 from aicsio.formats.czi import index as container
 from aicsio.formats.czi import subblock_metadata
 from aicsio.formats.czi.attachments import parse_events, read_time_stamps
+from aicsio.formats.czi.columns import Bools, distinct, find_ends, holds_somewhere
 from aicsio.formats.czi.descriptions import describe_scenes, gather_facts
-from aicsio.formats.czi.directory import Bools, Subblocks, distinct
+from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.index import Index, read_index
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.metadata import parse_metadata
@@ -208,10 +209,10 @@ def _look_at_some_subblocks(
     if not len(blocks):
         return False, ()
     positions = blocks.file_position
-    chosen = [int(positions.min()), int(positions.max())]
+    chosen = list(find_ends(positions))
     coarse = blocks.stored_size["X"] < blocks.size["X"]
-    if coarse.any():
-        chosen.append(int(positions[coarse].min()))
+    if holds_somewhere(coarse):
+        chosen.append(find_ends(positions[coarse])[0])
     try:
         texts = tuple(subblock_metadata.read_texts(source, tuple(dict.fromkeys(chosen))))
     except CorruptFileError:

@@ -10,7 +10,8 @@ import attrs
 import numpy as np
 
 from aicsio.errors import UnsupportedFormatError
-from aicsio.formats.czi.directory import Bools, Ints, Subblocks
+from aicsio.formats.czi.columns import Bools, Ints, find_ends, holds_everywhere, holds_somewhere
+from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.grid import PlaneGrid, PlaneRows
 from aicsio.formats.czi.layout import BLOCK_PIXELS, CziLayout, Resampled
 from aicsio.formats.czi.pixels import PIXEL_TYPES
@@ -100,13 +101,13 @@ def place_on_canvas(
     # libCZI calls this the CZI-Pixel-Coordinate-System: the corner is that "of the top-most and
     # left-most pyramid-layer0 subblock". Start itself is in a frame whose "origin is arbitrary".
     top, left = blocks.start["Y"] - corner[0], blocks.start["X"] - corner[1]
-    logical = int((top + blocks.size["Y"]).max()), int((left + blocks.size["X"]).max())
+    logical = find_ends(top + blocks.size["Y"])[1], find_ends(left + blocks.size["X"])[1]
     if base is not None:
         logical = base.logical_size
     size, stored = blocks.size, blocks.stored_size
     y, height = _share(top, size["Y"], stored["Y"], factor, logical[0], resampled)
     x, width = _share(left, size["X"], stored["X"], factor, logical[1], resampled)
-    reach = int((y + height).max()), int((x + width).max())
+    reach = find_ends(y + height)[1], find_ends(x + width)[1]
     if base is not None:
         ratio = factor / base.factor
         # Encoders round an odd edge up or down; the level keeps the proportion either way.
@@ -125,7 +126,7 @@ def _share(
     """Return the first position and the length on the canvas, along one axis."""
     # Floor, not rounding: a tile that begins inside of a coarse pixel begins with that pixel.
     first = np.floor_divide(start, factor).astype(np.int64) if factor != 1 else start
-    if not resampled.any():
+    if not holds_somewhere(resampled):
         return first, stored
     # A pixel belongs to a subblock if its centre, at (index + 0.5) * factor, lies inside.
     first_centre = np.ceil(start / factor - 0.5).astype(np.int64)
@@ -155,8 +156,8 @@ class LevelRows:
     @classmethod
     def sort(cls, keys: Ints, rows: PlaneRows, canvas: Canvas) -> "LevelRows":
         """Sort by plane; scaled subblocks lie below the others, and those of higher M on top."""
-        scaled_below = canvas.resampled.any() and not canvas.resampled.all()
-        if not scaled_below and (keys[1:] >= keys[:-1]).all():
+        scaled_below = holds_somewhere(canvas.resampled) and not holds_everywhere(canvas.resampled)
+        if not scaled_below and holds_everywhere(keys[1:] >= keys[:-1]):
             return cls(keys, rows, canvas)
         # Rows come by M, which a stable sort keeps.
         order = np.lexsort((~canvas.resampled, keys))
@@ -165,7 +166,7 @@ class LevelRows:
     @property
     def crowded(self) -> bool:
         """Whether some plane has several subblocks."""
-        return bool((self.keys[1:] == self.keys[:-1]).any())
+        return holds_somewhere(self.keys[1:] == self.keys[:-1])
 
 
 def stored_columns(rows: PlaneRows) -> dict[str, Ints]:
@@ -204,7 +205,7 @@ def build_layout(
     stored_height, stored_width = columns.pop("stored_height"), columns.pop("stored_width")
     resampled = None
     height, width = stored_height, stored_width
-    if placed.resampled.any():
+    if holds_somewhere(placed.resampled):
         height, width = pack(placed.height), pack(placed.width)
         resampled = Resampled(
             scale=placed.factor,
@@ -245,7 +246,8 @@ def _count_per_plane(keys: Ints, plane_count: int) -> int:
     if len(keys) % plane_count:
         return 0
     per_plane = len(keys) // plane_count
-    if plane_count > 1 and not (keys == np.repeat(np.arange(plane_count), per_plane)).all():
+    planes = np.repeat(np.arange(plane_count), per_plane)
+    if plane_count > 1 and not holds_everywhere(keys == planes):
         return 0
     return per_plane
 

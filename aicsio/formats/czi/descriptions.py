@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.directory import Subblocks, distinct
+from aicsio.formats.czi.columns import distinct
+from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.metadata import CziMetadata, SceneMetadata
 from aicsio.formats.czi.scenes import SceneData
 from aicsio.formats.czi.times import FileTimes, find_even_step

@@ -10,14 +10,12 @@ import numpy as np
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
+from aicsio.formats.czi.columns import Bools, Ints, distinct
 from aicsio.formats.czi.directory import (
     DIMENSION_SIZE,
     ENTRY_HEAD_SIZE,
     SEGMENT_HEAD_SIZE,
-    Bools,
-    Ints,
     Subblocks,
-    distinct,
 )
 from aicsio.formats.czi.segments import read_segment_head
 from aicsio.formats.czi.soundness import LeftOut

@@ -11,7 +11,8 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.formats.czi.directory import SPECIFIED_LETTERS, Bools, Ints, Subblocks
+from aicsio.formats.czi.columns import Bools, Ints, find_ends, holds_everywhere, holds_somewhere
+from aicsio.formats.czi.directory import SPECIFIED_LETTERS, Subblocks
 from aicsio.formats.czi.pixels import (
     COMPRESSIONS,
     IMAGE_COMPRESSIONS,
@@ -102,9 +103,9 @@ def _plane_letters(blocks: Subblocks) -> list[str]:
 def _find_ends(blocks: Subblocks, letter: str) -> tuple[int, int]:
     """Return the first and the last position along a letter that some subblock has."""
     positions, present = blocks.start[letter], blocks.present[letter]
-    if not present.all():
+    if not holds_everywhere(present):
         positions = positions[present]
-    return int(positions.min()), int(positions.max())
+    return find_ends(positions)
 
 
 # ---------------------------------------------------------------- positions far from all others
@@ -211,10 +212,10 @@ def split_planes(blocks: Subblocks, left_out: LeftOut, notes: list[Diagnostic]) 
     the others.
     """
     counts = _count_planes(blocks)
-    if (counts > 1).any():
+    if holds_somewhere(counts > 1):
         blocks, counts = _drop_unreadable(blocks, counts, left_out)
         counts = _correct_counts(blocks, counts, left_out.uri, notes)
-    if (counts == 1).all():
+    if holds_everywhere(counts == 1):
         return PlaneRows(blocks, np.zeros(len(blocks), np.int64), counts)
     # Row by row: a subblock of three planes becomes three rows with inner indices 0, 1, 2.
     rows = np.repeat(np.arange(len(blocks)), counts)

@@ -17,18 +17,18 @@ import numpy as np
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
+from aicsio.formats.czi.columns import Ints
 from aicsio.formats.czi.directory import (
     DIMENSION_SIZE,
     ENTRY_HEAD_SIZE,
     MAX_DIMENSIONS,
     SEGMENT_HEAD_SIZE,
-    Ints,
     Subblocks,
     parse_entries,
 )
 from aicsio.formats.czi.file_parts import drop_other_file_parts
 from aicsio.formats.czi.recovery import recover_by_scanning
-from aicsio.formats.czi.segments import read_segment_data, read_segment_head
+from aicsio.formats.czi.segments import read_segment, read_segment_data
 from aicsio.formats.czi.soundness import LeftOut, drop_constant_letters, keep_sound
 from aicsio.records import Attachment, Diagnostic, Source
 
@@ -145,9 +145,10 @@ def _or_diagnostic(notes: list[Diagnostic], part: str, read: Callable[[], T]) ->
 
 def _measure_segments(file_positions: Ints, others: list[int], file_size: int | None) -> Ints:
     """Count the bytes from each subblock to the next segment that the file lists."""
-    last = int(file_positions.max(initial=0))
-    # Where the size of the file is unknown, the last subblock gets 16 MiB: more than one request.
-    end = file_size if file_size is not None else max([last + (1 << 24), *others])
+    end = file_size
+    if end is None:
+        # The last subblock gets 16 MiB: more than one request.
+        end = max([int(file_positions.max(initial=0)) + (1 << 24), *others])
     marks = np.sort(np.concatenate([file_positions, np.array([*others, end], np.int64)]))
     following = np.searchsorted(marks, file_positions, side="right")
     next_marks = marks[np.minimum(following, len(marks) - 1)]
@@ -289,12 +290,9 @@ def read_directory(
     if offset <= 0:
         message = "expected the position of the subblock directory, found none"
         raise CorruptFileError.at(source.uri, 84, message)
-    identifier, allocated, used = read_segment_head(reader, source, offset)
-    if identifier != b"ZISRAWDIRECTORY":
-        message = f"expected segment ZISRAWDIRECTORY, found {identifier!r}"
-        raise CorruptFileError.at(source.uri, offset, message)
+    data, allocated, used = read_segment(reader, source, offset, b"ZISRAWDIRECTORY", 4)
+    (entry_count,) = struct.unpack("<i", data)
     data_start = offset + SEGMENT_HEAD_SIZE
-    (entry_count,) = struct.unpack("<i", reader.read(data_start, 4))
     # Section 2.3: the entries begin 128 bytes into the data.
     entries_start = data_start + 128
     # libCZI (CZIParse::ReadSubBlockDirectory): "UsedSize may not be valid in early versions", so

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.directory import Bools, Ints, Subblocks
+from aicsio.formats.czi.columns import Bools, Ints
+from aicsio.formats.czi.directory import Subblocks
 
 CELLS_PER_TILE = 4
 """Cells of the table of covered regions along the edge of a tile: neighbours that overlap a tile by less

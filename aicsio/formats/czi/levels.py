@@ -11,7 +11,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.directory import Subblocks, group_rows
+from aicsio.formats.czi.columns import group_rows
+from aicsio.formats.czi.directory import Subblocks
 
 TOLERANCE = 1.0
 """Stored pixels by which a subblock may differ from its share: encoders round both edges of a tile."""

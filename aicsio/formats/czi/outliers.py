@@ -5,6 +5,7 @@ Rule kept here: a few damaged positions remove their own tiles; many refuse the 
 
 import numpy as np
 
+from aicsio.formats.czi.columns import find_ends
 from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.grid import drop_minority, find_minority
 from aicsio.formats.czi.soundness import LeftOut
@@ -23,8 +24,8 @@ def measure_canvas(blocks: Subblocks) -> tuple[int, int]:
     Python integers: the product of two damaged spans does not fit 64 bits.
     """
     y, x = blocks.start["Y"], blocks.start["X"]
-    height = int((y + blocks.size["Y"]).max()) - int(y.min())
-    width = int((x + blocks.size["X"]).max()) - int(x.min())
+    height = find_ends(y + blocks.size["Y"])[1] - find_ends(y)[0]
+    width = find_ends(x + blocks.size["X"])[1] - find_ends(x)[0]
     return height, width
 
 

@@ -19,7 +19,16 @@ from aicsio.formats.czi.canvas import (
     place_tiles_apart,
     stored_columns,
 )
-from aicsio.formats.czi.directory import Bools, Ints, Subblocks, distinct
+from aicsio.formats.czi.columns import (
+    Bools,
+    Ints,
+    distinct,
+    find_ends,
+    holds_everywhere,
+    holds_somewhere,
+    split_runs,
+)
+from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.grid import (
     PlaneRows,
     are_near,
@@ -118,23 +127,24 @@ def build_scenes(
     m = rows.blocks.start.get("M", np.zeros(len(rows.blocks), np.int64))
     same_scene = numbers[1:] == numbers[:-1]
     in_order = (numbers[1:] > numbers[:-1]) | (same_scene & (m[1:] >= m[:-1]))
-    if not in_order.all():
+    if not holds_everywhere(in_order):
         # Sorting 100 000 rows takes 7 ms; ZEN writes most files in order.
         order = np.lexsort((m, numbers))
         rows, numbers = rows.take(order), numbers[order]
     blocks = rows.blocks
     context = FileContext(
         source,
-        tiles=tiles and bool((m > 0).any()),
+        tiles=tiles and holds_somewhere(m > 0),
         shared=_find_shared(rows),
         left_out=left_out,
         notes=notes,
         compact=are_near(blocks) and fit_small_canvas(blocks),
-        all_full=all((blocks.stored_size[axis] == blocks.size[axis]).all() for axis in "YX"),
+        all_full=all(np.array_equal(blocks.stored_size[axis], blocks.size[axis]) for axis in "YX"),
     )
     scenes = []
-    for group in split_runs(numbers):
-        scene_rows = rows.take(group)
+    groups = split_runs(numbers)
+    for group in groups:
+        scene_rows = rows if len(groups) == 1 else rows.take(group)
         number = None
         if "S" in scene_rows.blocks.present and scene_rows.blocks.present["S"][0]:
             number = int(numbers[group.start])
@@ -175,18 +185,12 @@ def _scene_numbers(blocks: Subblocks, source: Source, notes: list[Diagnostic]) -
 
 
 def _find_shared(rows: PlaneRows) -> dict[str, PackedIntegers]:
-    return {
-        name: PackedIntegers.pack(values)
-        for name, values in stored_columns(rows).items()
-        if (values == values[0]).all()
-    }
-
-
-def split_runs(values: Ints) -> list[slice]:
-    """Cut sorted values where they change."""
-    edges = (np.flatnonzero(values[1:] != values[:-1]) + 1).tolist()
-    starts, stops = [0, *edges], [*edges, len(values)]
-    return [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]
+    shared = {}
+    for name, values in stored_columns(rows).items():
+        low, high = find_ends(values)
+        if low == high:
+            shared[name] = PackedIntegers.constant(low, len(values))
+    return shared
 
 
 # ---------------------------------------------------------------- one scene
@@ -210,7 +214,8 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
         keys = grid.keys(blocks)
         level_factors = level_factors[:1]
         selections = [np.ones(len(blocks), np.bool_)]
-    corner = _find_corner(blocks, selections[0])
+    y, x = (blocks.start[axis][selections[0]] for axis in "YX")
+    corner = find_ends(y)[0], find_ends(x)[0]
     pixel_types = distinct(blocks.pixel_type)
     dtype = _common_dtype(pixel_types)
     levels: list[LazyArray] = []
@@ -219,9 +224,9 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
     table = None
     for factor, selected in zip(level_factors, selections, strict=True):
         # A level that shows nothing new is none: users would read the same pixels by two numbers.
-        if not selected.any():
+        if not holds_somewhere(selected):
             continue
-        level_rows = rows if selected.all() else rows.take(selected)
+        level_rows = rows if holds_everywhere(selected) else rows.take(selected)
         if context.tiles:
             canvas = place_tiles_apart(level_rows.blocks, factor)
         else:
@@ -262,11 +267,6 @@ def _drop_distant_m(context: FileContext, rows: PlaneRows) -> PlaneRows:
 def _common_dtype(pixel_types: list[int]) -> np.dtype[Any]:
     # Channels of one scene may have different pixel types; one array holds them all without loss.
     return np.result_type(*(PIXEL_TYPES[one].dtype for one in pixel_types)).newbyteorder("=")
-
-
-def _find_corner(blocks: Subblocks, selected: Bools) -> tuple[int, int]:
-    y, x = blocks.start["Y"][selected], blocks.start["X"][selected]
-    return int(y.min()), int(x.min())
 
 
 # ---------------------------------------------------------------- which subblocks a level shows

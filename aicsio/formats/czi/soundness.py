@@ -8,15 +8,15 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats.czi.directory import (
-    MAX_SIZE,
-    SEGMENT_HEAD_SIZE,
-    SPECIFIED_LETTERS,
+from aicsio.formats.czi.columns import (
     Bools,
     Ints,
-    Subblocks,
     distinct,
+    find_ends,
+    holds_everywhere,
+    holds_somewhere,
 )
+from aicsio.formats.czi.directory import MAX_SIZE, SEGMENT_HEAD_SIZE, SPECIFIED_LETTERS, Subblocks
 from aicsio.records import Diagnostic, Source
 
 
@@ -33,7 +33,7 @@ class LeftOut:
 
     def drop(self, blocks: Subblocks, rows: Bools, reason: str) -> Subblocks:
         """Remove the rows of a mask and count them."""
-        if not rows.any():
+        if not holds_somewhere(rows):
             return blocks
         self.count(blocks, rows, reason)
         return blocks.take(~rows)
@@ -78,40 +78,37 @@ def find_faults(blocks: Subblocks, source: Source) -> list[tuple[str, Bools]]:
     Pairs of a reason and a mask of the rows; a row may be in several masks.
     """
     faults: list[tuple[str, Bools]] = []
-    none = np.zeros(len(blocks), np.bool_)
+    if not len(blocks):
+        return faults
     for letter in "YX":
         if letter not in blocks.start:
-            faults.append((f"no dimension {letter}", ~none))
+            faults.append((f"no dimension {letter}", np.ones(len(blocks), np.bool_)))
             continue
-        size, stored = blocks.size[letter], blocks.stored_size[letter]
-        faults += [
-            (f"no dimension {letter}", ~blocks.present[letter]),
-            (f"a size along {letter} that is not between 1 and {MAX_SIZE}", _implausible(size)),
-            (
-                f"a stored size along {letter} that is not between 1 and {MAX_SIZE}",
-                _implausible(stored),
-            ),
-        ]
+        if not holds_everywhere(blocks.present[letter]):
+            faults.append((f"no dimension {letter}", ~blocks.present[letter]))
+        for kind, sizes in (("size", blocks.size), ("stored size", blocks.stored_size)):
+            reason = f"a {kind} along {letter} that is not between 1 and {MAX_SIZE}"
+            faults += _find_beyond(sizes[letter], 1, MAX_SIZE, reason)
     for letter, size in blocks.size.items():
         if letter not in "YX":
             # ZEN writes 0 for "one position" along some dimensions.
-            faults.append(
-                (
-                    f"a size along {letter} below 0 or above {MAX_SIZE}",
-                    (size < 0) | (size > MAX_SIZE),
-                )
-            )
+            reason = f"a size along {letter} below 0 or above {MAX_SIZE}"
+            faults += _find_beyond(size, 0, MAX_SIZE, reason)
     # A subblock needs its header and 256 bytes of data at least; of a stream without a known size
     # any position may be right.
     end = source.size if source.size is not None else 1 << 62
-    outside = (blocks.file_position < 0) | (blocks.file_position + SEGMENT_HEAD_SIZE + 256 > end)
-    faults.append(("a position outside of the file", outside))
+    last = end - SEGMENT_HEAD_SIZE - 256
+    faults += _find_beyond(blocks.file_position, 0, last, "a position outside of the file")
     faults += _unknown_letters(blocks)
-    return [(reason, rows) for reason, rows in faults if rows.any()]
+    return faults
 
 
-def _implausible(size: Ints) -> Bools:
-    return (size <= 0) | (size > MAX_SIZE)
+def _find_beyond(values: Ints, low: int, high: int, reason: str) -> list[tuple[str, Bools]]:
+    """Find the rows whose number is below ``low`` or above ``high``; most files have none."""
+    lowest, highest = find_ends(values)
+    if low <= lowest and highest <= high:
+        return []
+    return [(reason, (values < low) | (values > high))]
 
 
 def _unknown_letters(blocks: Subblocks) -> list[tuple[str, Bools]]:
@@ -173,11 +170,12 @@ def keep_sound(
     The remaining rows and the counts of the others.
     """
     left_out = LeftOut(source.uri, len(blocks))
+    faults = (*unusable, *find_faults(blocks, source))
     faulty = np.zeros(len(blocks), np.bool_)
-    for reason, rows in (*unusable, *find_faults(blocks, source)):
+    for reason, rows in faults:
         # An entry with several faults is counted once, for the first, so that the counts add up.
         fresh = rows & ~faulty
-        if fresh.any():
+        if holds_somewhere(fresh):
             left_out.count(blocks, fresh, reason)
             faulty |= fresh
-    return (blocks.take(~faulty) if faulty.any() else blocks), left_out
+    return (blocks.take(~faulty) if left_out.reasons else blocks), left_out

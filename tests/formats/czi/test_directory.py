@@ -62,6 +62,27 @@ def test_entries_of_any_lengths_are_told_apart(lengths: list[int]) -> None:
     assert blocks.present.get("C", np.zeros(len(lengths), bool)).tolist() == has_channel
 
 
+def test_entries_list_their_letters_in_any_order() -> None:
+    x, y = PLANE
+    channel, time = ("C", 4, 1, 1), ("T", 7, 5, 5)
+    orders = [
+        (x, y, channel, time),
+        (time, channel, y, x),
+        (x, y, time, ("Z", 9, 1, 1)),
+        (x, y, channel, time),
+    ]
+    raw = b"".join(entry(*order) for order in orders)
+    blocks, unusable = parse_entries(raw, len(orders), 0, SOURCE)
+    assert not unusable
+    assert blocks.start["Y"].tolist() == [5] * 4
+    assert blocks.stored_size["Y"].tolist() == [15] * 4
+    assert blocks.start["C"].tolist() == [4, 4, 0, 4]
+    assert blocks.present["C"].tolist() == [True, True, False, True]
+    assert blocks.start["Z"].tolist() == [0, 0, 9, 0]
+    assert blocks.size["T"].tolist() == [5] * 4
+    assert blocks.slot["T"].tolist() == [3, 0, 2, 3]
+
+
 def test_the_place_of_a_dimension_is_kept_for_several_planes() -> None:
     raw = entry(*PLANE, ("Z", 0, 2, 2), ("T", 0, 3, 3), ("C", 0, 1, 1))
     blocks, _ = parse_entries(raw, 1, 0, SOURCE)
