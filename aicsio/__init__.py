@@ -45,6 +45,7 @@ from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
 
 if TYPE_CHECKING:
     from aicsio import dask_utils
+    from aicsio._metadata import OmeXml, metadata, ome_metadata, ome_xml, raw_metadata
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
@@ -74,6 +75,7 @@ __all__ = [
     "LazyArray",
     "MissingDependencyError",
     "Objective",
+    "OmeXml",
     "PixelSize",
     "Planes",
     "Scene",
@@ -94,9 +96,13 @@ __all__ = [
     "imread",
     "imread_dask",
     "imwrite",
+    "metadata",
+    "ome_metadata",
+    "ome_xml",
     "open_image",
     "open_many",
     "pipe",
+    "raw_metadata",
     "select_level",
     "select_scene",
     "to_dask",
@@ -113,13 +119,18 @@ __all__ = [
 
 _LATER = {
     "AICSImage": "aicsio.legacy.image",
+    "OmeXml": "aicsio._metadata",
     "WriteReport": "aicsio.writers",
     "as_zarr_store": "aicsio.references",
     "ZarrReport": "aicsio.writers",
     "imread": "aicsio.legacy.functions",
     "imread_dask": "aicsio.legacy.functions",
     "imwrite": "aicsio.legacy.functions",
+    "metadata": "aicsio._metadata",
+    "ome_metadata": "aicsio._metadata",
+    "ome_xml": "aicsio._metadata",
     "open_many": "aicsio.joining",
+    "raw_metadata": "aicsio._metadata",
     "to_references": "aicsio.references",
     "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",

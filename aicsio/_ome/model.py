@@ -15,6 +15,9 @@ MODULO_LETTERS: Mapping[str, str] = {
 }  # fmt: skip
 """Letter of a dimension that a Modulo annotation folds into Z, C or T."""
 
+PLANE_COLUMNS = ("time", "exposure", "x", "y", "z")
+"""Columns of ``Planes``."""
+
 
 class TiffData(NamedTuple):
     """One TiffData element: where a run of planes lies."""

@@ -180,6 +180,18 @@ def remove_invalid(root: Tree, fixed: Collection[Tree] = ()) -> list[str] | None
     return None
 
 
+def essential_elements(root: Tree) -> set[Tree]:
+    """Return the elements without which the file would describe other pixels."""
+    essential = {root}
+    for image in root.findall(tag("Image")):
+        essential.add(image)
+        for pixels in image.findall(tag("Pixels")):
+            essential.add(pixels)
+            for name in ("Channel", "TiffData", "MetadataOnly"):
+                essential.update(pixels.findall(tag(name)))
+    return essential
+
+
 def _prefixes_of(root: Tree) -> dict[str, str]:
     """Return the namespaces of all prefixes: the paths of the validator use them."""
     namespaces: dict[str, str] = {}

@@ -22,6 +22,7 @@ from aicsio.errors import AicsioError
 
 COMMANDS = {
     "info": "show the metadata of files",
+    "metadata": "print all metadata of a file, as OME or as stored",
     "convert": "write images, or parts of them, as OME-TIFF",
     "thumbnail": "draw a small picture of an image",
     "verify": "read files through two engines and compare",

@@ -8,9 +8,10 @@ import attrs
 from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
-from aicsio.records import Contents, Diagnostic, Source
+from aicsio.formats._tiff.page_metadata import read_all_tags
+from aicsio.records import Contents, Diagnostic, Source, Value
 
-__all__ = ["read_contents", "recognises"]
+__all__ = ["read_contents", "read_tags", "recognises"]
 
 
 def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
@@ -40,3 +41,18 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
     )
     notes = (*contents.diagnostics, Diagnostic("overview-only", message, source.uri))
     return attrs.evolve(contents, diagnostics=notes)
+
+
+# ---------------------------------------------------------------- optional protocols of a format
+
+
+def read_tags(source: Source) -> dict[str, Value]:
+    """Return the tags of the first page by name.
+
+    Raises
+    ------
+    CorruptFileError
+        When the first directory cannot be read.
+    """
+    with open_tiff(source) as (file, first):
+        return read_all_tags(file, first)

@@ -308,7 +308,11 @@ class AICSImage(StackMethods):
     @property
     @checked
     def metadata(self) -> Any:
-        """Metadata of the file: ``ome_types.OME`` for OME-TIFF, else the text, or ``None``."""
+        """Metadata of the file.
+
+        ``ome_types.OME`` for OME-TIFF, the root element of other XML (CZI, LIF), else the text, or
+        ``None``.
+        """
         return metadata.parse_metadata(self._handle)
 
     @property

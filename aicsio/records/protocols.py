@@ -9,18 +9,22 @@ Rule kept here: every member is a method or a function, so one check per class i
 """
 
 import functools
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from xml.etree.ElementTree import Element
 
 import attrs
 
 from aicsio.records.facts import Attachment, Event, Planes
 from aicsio.records.lazy import Layout, LazyArray
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.pieces import Value
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
 
 __all__ = [
+    "DescribesInstrument",
     "FormatModule",
     "GroupsBlocks",
     "InMemory",
@@ -31,6 +35,7 @@ __all__ = [
     "ReadsLabels",
     "ReadsPlanes",
     "ReadsSubblockMetadata",
+    "ReadsTags",
     "Unfoldable",
     "offered",
 ]
@@ -182,6 +187,55 @@ class ReadsSubblockMetadata(Protocol):
         -------
         tuple of str or None
             One text a block; ``None`` if the engine of the array has none.
+        """
+
+
+@runtime_checkable
+class DescribesInstrument(Protocol):
+    """A format whose files have more about the acquisition than the records hold.
+
+    Microscope, lenses, detectors, filters, light sources and their settings, experimenter,
+    environment, description.
+    """
+
+    def describe_instrument(self, source: Source, contents: Contents, /) -> Element | None:
+        """Describe the parts of OME that the records lack.
+
+        Parameters
+        ----------
+        source
+            The file.
+        contents
+            The return value of ``read_contents`` for it, with the metadata text.
+
+        Returns
+        -------
+        xml.etree.ElementTree.Element or None
+            An ``OME`` element of schema 2016-06 without a namespace: ``Experimenter``,
+            ``Instrument``, annotations, and one ``Image`` a scene, in order. An ``Image`` holds what
+            belongs into it (``ObjectiveSettings``, ``StageLabel``, ...) and ``Pixels`` with further
+            attributes and one ``Channel`` for each position of C. ``aicsio._ome.parts`` has the
+            helpers. What the records hold is left out, or is ignored; what breaks the schema is
+            dropped and reported. ``None`` if there is nothing to add.
+        """
+
+
+@runtime_checkable
+class ReadsTags(Protocol):
+    """A format whose metadata are a table of tags."""
+
+    def read_tags(self, source: Source, /) -> Mapping[str, Value]:
+        """Read the tags of the first page.
+
+        Parameters
+        ----------
+        source
+            The file.
+
+        Returns
+        -------
+        Mapping
+            Values by the names of the tags, in file order; unknown tags by their number.
         """
 
 

@@ -14,13 +14,14 @@ from typing import Any, Literal, SupportsIndex, Unpack, cast, overload
 import attrs
 
 from aicsio._checks import checked
+from aicsio._ome import builder
 from aicsio._ome.ngff import ContrastWindow
 from aicsio._version import __version__
 from aicsio.arrays.tokens import token
 from aicsio.errors import ArgumentTypeError, WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
 from aicsio.steps import Step, verb
-from aicsio.writers._metadata import image_description, ome_xml
+from aicsio.writers._metadata import image_description
 from aicsio.writers._metadata.overrides import parse_overrides
 from aicsio.writers._pixels.boxes import is_held
 from aicsio.writers._pixels.plan import in_file_order
@@ -305,7 +306,7 @@ def _describe(
 def _ome_type(plan: ImagePlan) -> str:
     """Return the name of the type for OME-XML, which lacks some: the array has the true one."""
     name = plan.levels[0].dtype.name
-    return name if name in ome_xml.PIXEL_TYPES else _NEAREST_OME_TYPES[name]
+    return name if name in builder.PIXEL_TYPES else _NEAREST_OME_TYPES[name]
 
 
 _NEAREST_OME_TYPES = {

@@ -28,6 +28,7 @@ from typing import (
 
 import numpy as np
 
+from aicsio._metadata.folding import ModuloChoice
 from aicsio.errors import WriteError
 from aicsio.opening import UserPixelSize
 from aicsio.records import DType
@@ -42,7 +43,6 @@ R = TypeVar("R")
 
 CompressionName: TypeAlias = Literal["zlib", "zstd", "lzw", "jpeg", "jpeg2000", "jpegxl"]
 ColorValue: TypeAlias = str | int | None
-ModuloChoice: TypeAlias = Mapping[str, str] | Literal["auto"] | None
 
 
 class SharedOptions(TypedDict, total=False):

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicsio import WriteError, open_image, to_numpy, write_ome_tiff
+from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
 from aicsio.writers._pixels import tiff as tiff_structure
 from aicsio.writers._pixels.encoders import COMPRESSIONS
 

@@ -27,8 +27,8 @@ from aicsio import (
     transpose_to,
     write_ome_tiff,
 )
+from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, pixels
-from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
 from aicsio.writers._pixels import plan
 from aicsio.writers._pixels import tiff as tiff_structure
 

@@ -26,11 +26,11 @@ from aicsio import (
     write_ome_tiff,
     write_scenes,
 )
+from aicsio._ome.builder import PIXEL_TYPES, make_ome_xml
 from aicsio._ome.document import parse_ome
 from aicsio._ome.model import OmeImage, TiffData
 from aicsio.records import Coordinate, Dims, Tiles
 from aicsio.testing.strategies import Draw, composite
-from aicsio.writers._metadata.ome_xml import PIXEL_TYPES, make_ome_xml
 from schema import SCHEMA
 
 

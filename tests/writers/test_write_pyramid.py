@@ -23,9 +23,9 @@ from aicsio import (
     write_ome_tiff,
     write_scenes,
 )
+from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
 from aicsio.writers._pixels import boxes, directories, downsampling, plan, stream
 from aicsio.writers._pixels import tiff as tiff_structure
 

@@ -20,9 +20,9 @@ from aicsio import (
     transpose_to,
     write_ome_tiff,
 )
+from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import TiffSpec, build
 from aicsio.testing.strategies import Draw, arrays, composite, image_specs, views
-from aicsio.writers._metadata.ome_xml import PIXEL_TYPES
 from support import corpus_file
 
 TEXT = st.text(

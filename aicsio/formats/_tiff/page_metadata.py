@@ -10,12 +10,20 @@ import datetime as dt
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Directory, IfdEntry, OpenTiff, Value, read_value
+from aicsio.formats._tiff.ifd import (
+    Directory,
+    IfdEntry,
+    OpenTiff,
+    Value,
+    read_directory,
+    read_value,
+)
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.tags import FieldType, Photometric, Tag
 from aicsio.records import Diagnostic
@@ -90,6 +98,35 @@ class PageTags:
         if not value or len(value) % 3:
             return None
         return np.array(value).astype("<u2").tobytes()
+
+
+LARGEST_SHOWN = 16 << 20
+"""Bytes of one tag. Offsets of a million strips take 8 MiB; larger ones are tables for programs."""
+
+
+def read_all_tags(file: OpenTiff, offset: int) -> dict[str, Any]:
+    """Return the values of all tags of a directory by name; ``None`` for one that cannot be read.
+
+    A value of one number is that number; text is decoded.
+    """
+    tags = PageTags.of(file, read_directory(file, offset)[0])
+    values: dict[str, Any] = {}
+    for code, entry in tags.tags.items():
+        value: Any = tags.value(code, LARGEST_SHOWN)
+        if entry.type == FieldType.ASCII:
+            value = text_of(value)
+        elif isinstance(value, tuple) and len(value) == 1:
+            value = value[0]
+        values[_tag_name(code)] = value
+    return values
+
+
+def _tag_name(code: int) -> str:
+    """Return the name of a tag as TIFF 6.0 spells it; the number of one that has none here."""
+    try:
+        return Tag(code).name.title().replace("_", "")
+    except ValueError:
+        return str(code)
 
 
 def text_of(value: Value | None) -> str:

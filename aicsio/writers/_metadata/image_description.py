@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 import attrs
 
+from aicsio._metadata import from_records
+from aicsio._ome import builder
 from aicsio._ome.model import OmeImage
 from aicsio.records import Diagnostic, ImageHandle, LazyArray, Source
-from aicsio.writers._metadata import from_records, merge, ome_xml
+from aicsio.writers._metadata import merge, original_text, source_images
 from aicsio.writers._metadata.merge import rois as merge_rois
 from aicsio.writers._metadata.merge.images import SourceImage
 from aicsio.writers._metadata.original_text import OriginalText
@@ -91,11 +93,13 @@ def describe_images(
         first_plane += plan.plane_count
     # Texts of other formats are large (a CZI's XML may have 700 kB), so they are kept on request.
     originals = _original_texts(handles) if overrides.original_metadata else ()
-    text, illegal = ome_xml.make_ome_xml(
+    text, illegal = builder.make_ome_xml(
         [(image, plan.type_name) for image, plan in zip(images, planned, strict=True)],
         creator,
-        originals,
+        original_text.references(originals, len(images)),
     )
+    if originals:
+        text = original_text.append_annotations(text, originals, not_kept)
     sources = _source_images(handles, planned, images, overrides)
     text, dropped = merge.merge_source_ome(text, images, sources)
     not_kept += _report_texts(handles, originals, overrides)
@@ -111,7 +115,7 @@ def _source_images(
     """Return the image of an OME document that each image comes from; ``None`` without one."""
     if overrides.ome is None:
         return [
-            from_records.source_image(handle, plan.array)
+            source_images.source_image(handle, plan.array)
             for handle, plan in zip(handles, planned, strict=True)
         ]
     return [

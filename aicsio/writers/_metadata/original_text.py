@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import attrs
 
 from aicsio._ome import schema
+from aicsio._ome.references import clean_attribute, clean_text, name_of
 from aicsio._ome.schema import Tree, tag
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, ImageHandle
 from aicsio.steps import verb
-from aicsio.writers._metadata.elements import clean_attribute, clean_text, name_of
 
 __all__ = ["original_metadata"]
 
@@ -39,6 +39,15 @@ class OriginalText:
     def identity(self, number: int) -> str:
         """Return the ID of the annotation."""
         return f"Annotation:Original:{number}"
+
+
+def references(originals: Sequence[OriginalText], image_count: int) -> list[list[str]]:
+    """Return, by image, the annotations that it refers to."""
+    identities: list[list[str]] = [[] for _ in range(image_count)]
+    for number, original in enumerate(originals):
+        for index in original.images:
+            identities[index].append(original.identity(number))
+    return identities
 
 
 def append_annotations(

@@ -11,15 +11,13 @@ from typing import Any
 
 import attrs
 
+from aicsio._ome import lexical
 from aicsio._ome.document import parse_ome
-from aicsio._ome.model import OmeImage
+from aicsio._ome.model import PLANE_COLUMNS, OmeImage
 from aicsio.errors import CorruptFileError, DimensionError, WriteError
 from aicsio.records import Channel, Dims, PixelSize, Planes
-from aicsio.writers._metadata import ome_xml
 from aicsio.writers.options import ColorValue, SharedOptions
 
-PLANE_COLUMNS = ("time", "exposure", "x", "y", "z")
-"""Columns of ``Planes``."""
 _MAX_COLOR = (1 << 32) - 1
 _HEX_COLOR = re.compile("#([0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
 
@@ -135,7 +133,7 @@ def _check_size(size: PixelSize | None) -> PixelSize | None:
         if value is None:
             continue
         # OME's PhysicalSize is a PositiveFloat of 32 bits.
-        if not ome_xml.is_float(value):
+        if not lexical.is_float(value):
             raise WriteError(
                 f"pixel_size: {letter}={value!r} micrometres is no 32-bit number, as OME-XML has it"
             )
@@ -144,7 +142,7 @@ def _check_size(size: PixelSize | None) -> PixelSize | None:
 
 
 def _check_step(step: float | None) -> float | None:
-    if step is None or (step > 0 and ome_xml.is_float(step)):
+    if step is None or (step > 0 and lexical.is_float(step)):
         return step
     raise WriteError(f"time_step={step!r} is not a positive number of seconds")
 
@@ -154,7 +152,7 @@ def _parse_date(date: object) -> str | None:
         return None
     # The schema's dateTime is stricter than ISO 8601: no week dates, and a time is required.
     text = date.isoformat() if isinstance(date, dt.datetime) else str(date)
-    legal = ome_xml.to_date_time(text)
+    legal = lexical.to_date_time(text)
     if legal is None:
         raise WriteError(
             f"acquired={text!r} is no date and time of ISO 8601, such as '2026-01-31T12:00:00Z'"

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._dims import views
+from aicsio._metadata import folding
+from aicsio._metadata.folding import ModuloChoice
+from aicsio._ome import builder
 from aicsio.errors import DimensionError, WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle, LazyArray, PixelSize
-from aicsio.writers._metadata import modulo as modulo_axes
-from aicsio.writers._metadata import ome_xml
 from aicsio.writers._pixels import downsampling, encoders, tiff
 from aicsio.writers._pixels.jobs import ImageJob
-from aicsio.writers.options import ModuloChoice, WriteOptions
+from aicsio.writers.options import WriteOptions
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -95,7 +96,7 @@ def in_file_order(handle: ImageHandle, modulo: ModuloChoice = None) -> LazyArray
         When the image has dimensions that OME-TIFF lacks, or no pixels.
     """
     dims = handle.dims
-    folded = modulo_axes.choose_folds(handle, modulo)
+    folded = folding.choose_folds(handle, modulo)
     known_letters = {*"TCZYXS", *folded}
     unknown = [letter for letter, size in dims.items() if letter not in known_letters and size != 1]
     if unknown:
@@ -103,7 +104,7 @@ def in_file_order(handle: ImageHandle, modulo: ModuloChoice = None) -> LazyArray
     # TIFF 6.0 has no image of width or height 0.
     if not handle.size:
         raise DimensionError(f"there are no pixels to write: {dims}")
-    planes = modulo_axes.insert_folded(_plane_order(dims), folded)
+    planes = folding.insert_folded(_plane_order(dims), folded)
     samples = "S" if dims.get("S", 1) > 1 else ""
     return views.transpose(handle.array, f"{planes}YX{samples}", {})
 
@@ -160,9 +161,9 @@ def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
         target = np.dtype(name)
     except TypeError as error:
         raise WriteError(
-            f"{requested!r} is no type of numpy: give one of {', '.join(ome_xml.PIXEL_TYPES)}"
+            f"{requested!r} is no type of numpy: give one of {', '.join(builder.PIXEL_TYPES)}"
         ) from error
-    if target.name not in ome_xml.PIXEL_TYPES:
+    if target.name not in builder.PIXEL_TYPES:
         hint = f"dtype={_CASTS.get(_name_without_size(target), 'uint8')!r}"
         raise WriteError(f"OME-TIFF has no {target.name} pixels: convert them with {hint}")
     _refuse_rounding(dtype, target)

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from aicsio._ome import references as merge_elements
 from aicsio._ome import schema
 from aicsio._ome.document import document_of, structured_annotations
 from aicsio._ome.model import OmeImage
 from aicsio._ome.modulo import find_modulo_elements, modulo_letter
+from aicsio._ome.references import Identifiers, name_of
 from aicsio._ome.schema import Tree, tag
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError, MissingDependencyError
 from aicsio.records import Diagnostic
-from aicsio.writers._metadata import elements as merge_elements
-from aicsio.writers._metadata.elements import Identifiers, name_of
 from aicsio.writers._metadata.merge import images as merge_images
 from aicsio.writers._metadata.merge import rois as merge_rois
 from aicsio.writers._metadata.merge import units as merge_units
@@ -97,7 +97,7 @@ def _merge_documents(
     for source_text, document in documents.items():
         merge = _Merge(root, document, sources_of[source_text], images, identifiers, not_kept)
         merge.run()
-    corrections = schema.remove_invalid(root, _essential_elements(root))
+    corrections = schema.remove_invalid(root, schema.essential_elements(root))
     if corrections is None:
         return text, [*not_kept, _not_kept("the OME of the source: it breaks rules of the schema")]
     not_kept += [
@@ -168,18 +168,6 @@ def _serialize(root: Tree) -> bytes:
 
     text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return text
-
-
-def _essential_elements(root: Tree) -> set[Tree]:
-    """Return the elements without which the file would describe other pixels."""
-    essential = {root}
-    for image in root.findall(tag("Image")):
-        essential.add(image)
-        for pixels in image.findall(tag("Pixels")):
-            essential.add(pixels)
-            for name in ("Channel", "TiffData", "MetadataOnly"):
-                essential.update(pixels.findall(tag(name)))
-    return essential
 
 
 def _not_kept(message: str, where: str | None = None) -> Diagnostic:

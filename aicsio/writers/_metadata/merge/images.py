@@ -12,11 +12,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._ome import references as merge_elements
 from aicsio._ome.model import OmeImage
+from aicsio._ome.references import Key, name_of
 from aicsio._ome.schema import Tree, tag
 from aicsio.records import Channel
-from aicsio.writers._metadata import elements as merge_elements
-from aicsio.writers._metadata.elements import Key, name_of
 from aicsio.writers._metadata.merge.rois import Frame
 
 _IMAGE = (

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from aicsio._ome.lexical import to_text
+from aicsio._ome.references import name_of
 from aicsio._ome.schema import Tree
-from aicsio.writers._metadata.elements import name_of
-from aicsio.writers._metadata.ome_xml import to_text
 
 Positions = Mapping[str, tuple[int, ...] | None]
 """By T, C and Z: the position in the source of each position in the file; ``None`` where that is

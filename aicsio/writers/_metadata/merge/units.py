@@ -6,9 +6,9 @@ not written needs it, or it holds only such images.
 
 from collections.abc import Sequence
 
+from aicsio._ome import references as merge_elements
+from aicsio._ome.references import Key, name_of
 from aicsio._ome.schema import Tree
-from aicsio.writers._metadata import elements as merge_elements
-from aicsio.writers._metadata.elements import Key, name_of
 from aicsio.writers._metadata.merge.images import Document
 
 _HOLDERS_OF_IMAGES = ("Plate", "Dataset", "Folder")

@@ -1,4 +1,4 @@
-"""Records -> OME-XML text, schema 2016-06: the inverse of ``aicsio._ome.model``.
+"""Records -> OME-XML text, schema 2016-06: the inverse of ``document``.
 
 Rule kept here: pure functions. The text is valid against the schema; a value that the schema cannot
 hold is left out and reported, never bent. The text is the same for the same records: no UUID, no
@@ -8,21 +8,20 @@ Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd 
 specification (https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html).
 """
 
-import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
+from aicsio._ome.lexical import is_float, to_date_time, to_text
 from aicsio._ome.model import Modulo, OmeImage, TiffData
+from aicsio._ome.parts import has_instrument, join_document, join_image, part_images
 from aicsio._ome.schema import NAMESPACE
 from aicsio.records import Channel, Diagnostic, Objective, Planes
-from aicsio.writers._metadata import original_text
-from aicsio.writers._metadata.original_text import OriginalText
 
 MODULO = "openmicroscopy.org/omero/dimension/modulo"
 """Namespace of annotations that describe folded dimensions."""
@@ -49,7 +48,6 @@ _PLANE_FACTS = (
     ("PositionY", "y", "µm"), ("PositionZ", "z", "µm"),
 )  # fmt: skip
 """Attribute of Plane, column of ``Planes``, unit."""
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 # A text, compiled when it is first needed: for so wide a set that takes as long as the import of
 # the
 # rest of this module.
@@ -64,7 +62,10 @@ Attributes: TypeAlias = Mapping[str, Value]
 
 
 def make_ome_xml(
-    images: Sequence[tuple[OmeImage, str]], creator: str, originals: Sequence[OriginalText] = ()
+    images: Sequence[tuple[OmeImage, str]],
+    creator: str,
+    annotations: Sequence[Sequence[str]] = (),
+    parts: Element | None = None,
 ) -> tuple[bytes, tuple[Diagnostic, ...]]:
     """Write the metadata of images.
 
@@ -76,8 +77,10 @@ def make_ome_xml(
         empty where there is no file.
     creator
         Name and version of the program that writes.
-    originals
-        Metadata texts of sources to keep whole.
+    annotations
+        By image, the annotations that it refers to and that the caller adds.
+    parts
+        An OME element with more than the records hold; see ``aicsio._ome.parts``.
 
     Returns
     -------
@@ -85,9 +88,8 @@ def make_ome_xml(
         The text in UTF-8, and the metadata that it cannot hold.
     """
     builder = _OmeBuilder()
-    text = builder.build(images, creator, originals)
-    if originals:
-        text = original_text.append_annotations(text, originals, builder.not_kept)
+    root = builder.build(images, creator, annotations, parts)
+    text: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
     return text, tuple(builder.not_kept)
 
 
@@ -96,13 +98,15 @@ class _OmeBuilder:
 
     def __init__(self) -> None:
         self.not_kept: list[Diagnostic] = []
+        self.instruments: set[int] = set()
 
     def build(
         self,
         images: Sequence[tuple[OmeImage, str]],
         creator: str,
-        originals: Sequence[OriginalText],
-    ) -> bytes:
+        annotations: Sequence[Sequence[str]],
+        parts: Element | None,
+    ) -> Element:
         # A default namespace as an attribute: ElementTree has no other way to write one beside
         # elements of no namespace, which the content of Modulo annotations is.
         root = Element(
@@ -114,19 +118,29 @@ class _OmeBuilder:
                 **self._legal({"Creator": creator}),
             },
         )
-        for index, (image, _) in enumerate(images):
-            if image.objective is not None:
-                self._add_instrument(root, index, image.objective)
-        annotations_of = _annotation_identities(images, originals)
+        if parts is not None:
+            self._make_legal(parts)
+        parts_of = part_images(parts, len(images))
+        # An instrument of the parts has the objectives, too.
+        if not has_instrument(parts):
+            for index, (image, _) in enumerate(images):
+                if image.objective is not None:
+                    self._add_instrument(root, index, image.objective)
         for index, (image, type_name) in enumerate(images):
-            self._add_image(root, index, image, type_name, annotations_of[index])
+            references = [f"Annotation:Modulo:{index}"] if image.modulo else []
+            references += annotations[index] if annotations else ()
+            element = self._add_image(root, index, image, type_name, references)
+            part = parts_of[index]
+            if part is not None:
+                join_image(element, part)
         folded = [(index, image) for index, (image, _) in enumerate(images) if image.modulo]
         if folded:
-            annotations = SubElement(root, "StructuredAnnotations")
+            structured = SubElement(root, "StructuredAnnotations")
             for index, image in folded:
-                self._add_modulo(annotations, index, image.modulo)
-        text: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
-        return text
+                self._add_modulo(structured, index, image.modulo)
+        if parts is not None:
+            join_document(root, parts)
+        return root
 
     # ------------------------------------------------------------ elements
 
@@ -140,7 +154,7 @@ class _OmeBuilder:
         image: OmeImage,
         type_name: str,
         annotations: Iterable[str],
-    ) -> None:
+    ) -> Element:
         identity = f"Image:{index}"
         element = self._add(root, "Image", {"ID": identity, "Name": image.name})
         acquired = self._date_time(image.acquired, identity)
@@ -149,12 +163,13 @@ class _OmeBuilder:
         if image.description is not None:
             description = self._text(image.description, f"{identity} Description")
             self._add(element, "Description").text = description
-        if image.objective is not None:
+        if image.objective is not None and index in self.instruments:
             self._add(element, "InstrumentRef", {"ID": f"Instrument:{index}"})
             self._add(element, "ObjectiveSettings", {"ID": f"Objective:{index}:0"})
         self._add_pixels(element, index, image, type_name)
         for annotation in annotations:
             self._add(element, "AnnotationRef", {"ID": annotation})
+        return element
 
     def _add_pixels(self, parent: Element, index: int, image: OmeImage, type_name: str) -> None:
         identity = f"Pixels:{index}"
@@ -193,6 +208,7 @@ class _OmeBuilder:
         self._add(pixels, "Channel", attributes)
 
     def _add_instrument(self, root: Element, index: int, lens: Objective) -> None:
+        self.instruments.add(index)
         identity = f"Objective:{index}:0"
         attributes: dict[str, Value] = {
             "ID": identity,
@@ -212,26 +228,16 @@ class _OmeBuilder:
 
     def _add_planes(self, pixels: Element, planes: Planes, image: str) -> None:
         """Add one element for each plane with a known fact."""
-        columns = []
-        for name, field, unit in _PLANE_FACTS:
+        for name, field, _ in _PLANE_FACTS:
             column = planes.column(field)
             if column is None:
                 continue
-            columns.append((name, unit, column))
             illegal = sum(not is_float(value) for value in column[~np.isnan(column)].tolist())
             if illegal:
                 self._report(image, f"{name} of {illegal} planes: not finite numbers")
-        for position in np.ndindex(planes.dims.shape):
-            attributes: dict[str, str] = {}
-            for name, unit, column in columns:
-                value = float(column[position])
-                if is_float(value):
-                    attributes[name], attributes[f"{name}Unit"] = repr(value), unit
-            if attributes:
-                index = dict(zip(planes.dims, position, strict=True))
-                places = {f"The{letter}": str(index.get(letter, 0)) for letter in "ZTC"}
-                # All values are numbers and units, so they need no check of characters.
-                SubElement(pixels, "Plane", places | attributes)
+        for attributes in plane_attributes(planes):
+            # All values are numbers and units, so they need no check of characters.
+            SubElement(pixels, "Plane", attributes)
 
     def _add_modulo(self, annotations: Element, index: int, folded: Sequence[Modulo]) -> None:
         """Describe the folded dimensions of an image (6D, 7D and 8D storage)."""
@@ -319,6 +325,14 @@ class _OmeBuilder:
             self._report(where, "XML cannot hold all characters of the text")
         return legal
 
+    def _make_legal(self, parts: Element) -> None:
+        """Replace characters that XML cannot hold in parts that a format made."""
+        for part in parts.iter():
+            for name, value in self._legal(part.attrib).items():
+                part.set(name, value)
+            if part.text is not None:
+                part.text = self._text(part.text, str(part.tag))
+
     def _legal(self, attributes: Attributes) -> dict[str, str]:
         """Return attributes as texts, without those that are ``None``."""
         texts: dict[str, str] = {}
@@ -336,17 +350,21 @@ class _OmeBuilder:
         return texts
 
 
-def _annotation_identities(
-    images: Sequence[tuple[OmeImage, str]], originals: Sequence[OriginalText]
-) -> list[list[str]]:
-    """Return the annotations that each image refers to."""
-    identities: list[list[str]] = []
-    for index, (image, _) in enumerate(images):
-        identities.append([f"Annotation:Modulo:{index}"] if image.modulo else [])
-    for number, original in enumerate(originals):
-        for index in original.images:
-            identities[index].append(original.identity(number))
-    return identities
+def plane_attributes(planes: Planes) -> Iterator[dict[str, str]]:
+    """Yield the attributes of the Plane element of each plane with a known fact."""
+    columns = []
+    for name, field, unit in _PLANE_FACTS:
+        column = planes.column(field)
+        if column is not None:
+            columns.append((name, unit, column.ravel().tolist()))
+    for number, position in enumerate(np.ndindex(planes.dims.shape)):
+        facts: dict[str, str] = {}
+        for name, unit, values in columns:
+            if is_float(values[number]):
+                facts[name], facts[f"{name}Unit"] = repr(values[number]), unit
+        if facts:
+            index = dict(zip(planes.dims, position, strict=True))
+            yield {f"The{letter}": str(index.get(letter, 0)) for letter in "ZTC"} | facts
 
 
 def _tiff_data(run: TiffData) -> dict[str, Value]:
@@ -372,29 +390,3 @@ def _range_of(values: Sequence[float]) -> dict[str, Value] | None:
     if any(start + step * index != value for index, value in enumerate(values)):
         return None
     return {"Start": to_text(start), "Step": to_text(step), "End": to_text(values[-1])}
-
-
-def to_text(value: float) -> str:
-    """Write a number so that reading it gives the same number."""
-    if float(value).is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return repr(float(value))
-
-
-def is_float(value: float) -> bool:
-    """Whether the schema has such a number."""
-    # xsd:float is IEEE single precision: numbers beyond it would come back as 0 or infinity.
-    number = float(value)
-    return number == 0 or (math.isfinite(number) and 1.2e-38 < abs(number) < 3.4e38)
-
-
-def to_date_time(text: str) -> str | None:
-    """Return a legal xsd:dateTime, or ``None``; a date without a time is not completed."""
-    candidate = text.strip()
-    if not _DATE_TIME.fullmatch(candidate):
-        return None
-    try:
-        dt.datetime.fromisoformat(candidate)
-    except ValueError:
-        return None
-    return candidate.replace(" ", "T")

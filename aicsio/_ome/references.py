@@ -1,6 +1,4 @@
-"""Elements of one OME document on their way into another.
-
-References, new identifiers, clean copies.
+"""What elements of OME define and refer to, new identifiers, clean copies for another document.
 
 Rule kept here: functions of trees that know nothing of images. An element with a reference that
 leads nowhere is left out, so that it cannot come to mean something else.
@@ -60,7 +58,7 @@ def referred_key(element: Tree) -> Key | None:
     return None if kind is None or identity is None else (kind, identity)
 
 
-def _elements_with_keys(unit: Tree) -> list[Tree]:
+def elements_with_keys(unit: Tree) -> list[Tree]:
     """List the elements of a part that define or use an identifier, except inside values of annotations."""
     path = "descendant-or-self::*[@ID or @Annotator][not(ancestor::o:Value)]"
     elements: list[Tree] = unit.xpath(path, namespaces={"o": NAMESPACE})
@@ -69,14 +67,14 @@ def _elements_with_keys(unit: Tree) -> list[Tree]:
 
 def definitions(unit: Tree) -> list[Key]:
     """Return all keys that a part of a document defines, in its order."""
-    keys = map(defined_key, _elements_with_keys(unit))
+    keys = map(defined_key, elements_with_keys(unit))
     return [key for key in keys if key is not None]
 
 
 def references(unit: Tree) -> set[Key]:
     """Return all keys that a part of a document refers to."""
     keys: set[Key] = set()
-    for element in _elements_with_keys(unit):
+    for element in elements_with_keys(unit):
         key = referred_key(element)
         if key is not None:
             keys.add(key)

@@ -10,8 +10,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._metadata import folding
 from aicsio._ome.document import parse_ome
-from aicsio._ome.model import Modulo, OmeImage, TiffData
+from aicsio._ome.model import PLANE_COLUMNS, Modulo, OmeImage, TiffData
 from aicsio.errors import CorruptFileError
 from aicsio.records import (
     Channel,
@@ -20,14 +21,9 @@ from aicsio.records import (
     Dims,
     ImageHandle,
     LazyArray,
-    Pick,
     Planes,
     Scene,
 )
-from aicsio.writers._metadata import modulo as modulo_axes
-from aicsio.writers._metadata.merge.images import SourceImage
-from aicsio.writers._metadata.merge.rois import Frame
-from aicsio.writers._metadata.overrides import PLANE_COLUMNS
 
 
 def describe(
@@ -62,7 +58,7 @@ def describe(
     samples = dims.get("S", 1)
     row = dims.order.index("Y")
     unfolded = Dims(dims.order[:row], dims.shape[:row])
-    plane_dims = modulo_axes.plane_dims(dims)
+    plane_dims = folding.plane_dims(dims)
     # SizeC counts samples, planes do not.
     counts = [size * samples if c == "C" else size for c, size in plane_dims.items()]
     sizes = Dims(f"{plane_dims.order}YX", (*counts, *dims["Y", "X"]))
@@ -79,7 +75,7 @@ def describe(
         objective=scene.objective,
         planes=None if planes is None else attrs.evolve(planes, dims=plane_dims),
         tiff_data=(TiffData(first_directory, int(np.prod(plane_dims.shape)), 0, 0, 0, None, None),),
-        modulo=modulo_axes.annotations(handle, array, source_modulo),
+        modulo=folding.annotations(handle, array, source_modulo),
     )
     dropped = _without_place(handle, array, level_count, keeps_color_map=keeps_color_map)
     return image, (*without_place, *dropped)
@@ -208,7 +204,7 @@ def _without_place(
         messages.append(f"positions of {len(scene.tiles)} mosaic tiles")
     if scene.color_map is not None and not keeps_color_map:
         messages.append("the colour map: the pixels are its indices")
-    folded = modulo_axes.in_file(array.dims)
+    folded = folding.in_file(array.dims)
     for axis in scene.coordinates:
         in_planes = axis.letter == "T" and _planes_hold_times(scene, array.stored)
         if axis.letter not in folded and not in_planes:
@@ -218,111 +214,3 @@ def _without_place(
 
 def _not_kept(handle: ImageHandle, message: str) -> Diagnostic:
     return Diagnostic("not-kept", message, handle.scene.name)
-
-
-# ---------------------------------------------------------------- the source of an image
-
-
-def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
-    """Return the image of an OME document that this one comes from, with its planes and pixels.
-
-    ``None`` for a source without OME.
-    """
-    if handle.format != "ome-tiff" or not handle.metadata:
-        return None
-    # Letters that the caller gave say nothing of the axes in the document.
-    has_own_letters = not any(note.code == "named-axes" for note in handle.diagnostics)
-    stored = array.stored
-    picks = dict(zip(stored.order, array.view.picks, strict=True))
-    positions = tuple(
-        (letter, _source_positions(letter, array, picks) if has_own_letters else None)
-        for letter in "TCZ"
-    )
-    whole_planes = all(picks.get(letter) == range(stored.get(letter, 0)) for letter in "YX")
-    steps_kept = [
-        letter
-        for letter in "XYZ"
-        if _keeps_steps(picks.get(letter, 0)) and (letter == "Z" or handle.level == 0)
-    ]
-    return SourceImage(
-        text=handle.metadata,
-        number=handle.scene_index,
-        image_count=len(handle.scenes),
-        positions=positions,
-        frame=_frame(handle, array, picks) if has_own_letters else None,
-        scene=handle.scene.name,
-        whole=handle.level == 0 and whole_planes,
-        unscaled="".join(steps_kept),
-        unfolded=tuple(letter for letter in stored.order if letter not in "TCZYXS"),
-    )
-
-
-def _frame(handle: ImageHandle, array: LazyArray, picks: Mapping[str, Pick]) -> Frame | None:
-    """Return where points of full resolution go.
-
-    ``None`` where rows or columns are picked unevenly.
-    """
-    rows, columns = _as_range(picks.get("Y", 0)), _as_range(picks.get("X", 0))
-    if rows is None or columns is None:
-        return None
-    full, stored = handle.levels[0].stored, array.stored
-    down = full.get("Y", 1) / stored.get("Y", 1)
-    across = full.get("X", 1) / stored.get("X", 1)
-    return Frame(*_affine(columns, across), *_affine(rows, down))
-
-
-def _as_range(pick: Pick) -> range | None:
-    if isinstance(pick, int):
-        return range(pick, pick + 1)
-    return pick if isinstance(pick, range) else None
-
-
-def _keeps_steps(pick: Pick) -> bool:
-    """Whether neighbours in the file are neighbours in the source."""
-    if isinstance(pick, int) or len(pick) == 1:
-        return True
-    return isinstance(pick, range) and abs(pick.step) == 1
-
-
-def _affine(pick: range, ratio: float) -> tuple[float, float]:
-    """Return scale and shift from full resolution to the pixels picked of a level ``ratio`` times smaller."""
-    step = pick.step if len(pick) > 1 else 1
-    # A mirrored pixel begins at the edge where it ended.
-    start = pick.start if step > 0 else pick.start + 1
-    return 1 / (ratio * step), -start / step
-
-
-def _source_positions(
-    letter: str, array: LazyArray, picks: Mapping[str, Pick]
-) -> tuple[int, ...] | None:
-    """Return the position in the source of each position in the file, both with folded dimensions.
-
-    ``None`` where source and file fold different dimensions into the letter.
-    """
-    stored = array.stored
-    folded_in_file = _folded_into(letter, modulo_axes.in_file(array.dims))
-    if letter not in stored:
-        return (0,) if folded_in_file is None else None
-    next_letter = stored.order[stored.order.index(letter) + 1 :][:1]
-    folded_in_source = None if next_letter in {"", *"TCZYXS"} else next_letter
-    if folded_in_file not in {None, folded_in_source}:
-        return None
-    outer = _all_positions(picks[letter])
-    if folded_in_source is None:
-        return outer
-    inner = _all_positions(picks[folded_in_source])
-    if folded_in_file is None and len(inner) != 1:
-        return None
-    inner_size = stored[folded_in_source]
-    return tuple(position * inner_size + part for position in outer for part in inner)
-
-
-def _folded_into(letter: str, folds: Mapping[str, str]) -> str | None:
-    for inner, outer in folds.items():
-        if outer == letter:
-            return inner
-    return None
-
-
-def _all_positions(pick: Pick) -> tuple[int, ...]:
-    return (pick,) if isinstance(pick, int) else tuple(pick)

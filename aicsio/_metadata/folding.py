@@ -8,11 +8,14 @@ https://docs.openmicroscopy.org/ome-model/latest/developers/6d-7d-and-8d-storage
 """
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from aicsio._ome.model import MODULO_LETTERS, Modulo
 from aicsio.errors import DimensionError
 from aicsio.records import Coordinate, Dims, ImageHandle, LazyArray
-from aicsio.writers.options import ModuloChoice
+
+ModuloChoice: TypeAlias = Mapping[str, str] | Literal["auto"] | None
+"""Where folded dimensions go; see ``choose_folds``."""
 
 _KINDS: Mapping[str, str] = {
     **{letter: kind for kind, letter in MODULO_LETTERS.items()}, "L": "lambda", "V": "angle", "R": "angle", "M": "tile",

@@ -1,0 +1,115 @@
+"""OME metadata of any image: the file's own document, or one made of the records.
+
+Rule kept here: the images of the document are the scenes of the handle, all of them, in order; it is
+valid against the schema 2016-06. Damage is repaired and reported, not passed on.
+"""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aicsio._metadata import documents
+from aicsio._metadata.documents import OmeTree
+from aicsio._ome.objects import to_objects
+from aicsio.records import Diagnostic, ImageHandle
+from aicsio.steps import verb
+
+if TYPE_CHECKING:
+    import ome_types
+
+
+@attrs.frozen
+class OmeXml:
+    """OME metadata as text."""
+
+    text: str
+    """OME-XML of schema 2016-06, one Image for each scene."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Repairs of the file's document, and metadata that OME cannot hold."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@verb
+def ome_metadata(handle: ImageHandle, /, *, planes: bool = True) -> "ome_types.OME":
+    """Return the metadata of the file as OME, whatever its format.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    planes
+        Whether to read times, exposures and positions that lie with the pixels of each plane, as in
+        CZI: a small read a plane.
+
+    Returns
+    -------
+    ome_types.OME
+        Schema 2016-06, valid. ``images`` are the scenes of the handle, all of them, in order. Of
+        OME-TIFF and OME-Zarr it is the document of the file: older schemas are upgraded, damage is
+        repaired. Of other formats it is made of the records and of all that the file has about the
+        instrument. ``ome_xml`` gives it as text and lists the repairs.
+
+    Raises
+    ------
+    CorruptFileError
+        When ome_types accepts neither the file's document nor that of its records.
+    SourceError
+        When the file changed since it was opened.
+
+    Notes
+    -----
+    Units are those of the schema: micrometres with the micro sign U+00B5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import ome_metadata, open_image
+    >>> ome = ome_metadata(open_image(np.zeros((3, 4, 5)), dims="ZYX"))
+    >>> ome.images[0].pixels.size_z
+    3
+    """
+    return ome_objects(documents.make_tree(handle, planes=planes))
+
+
+@verb
+def ome_xml(handle: ImageHandle, /, *, planes: bool = True) -> OmeXml:
+    """Return the metadata of the file as the text of OME-XML, with the repairs that it took.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    planes
+        As in ``ome_metadata``.
+
+    Returns
+    -------
+    OmeXml
+        ``text``, schema 2016-06, and ``diagnostics``: repairs of the file's own document, and
+        metadata that OME cannot hold.
+
+    Raises
+    ------
+    SourceError
+        When the file changed since it was opened.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import ome_xml, open_image
+    >>> "SizeZ" in ome_xml(open_image(np.zeros((3, 4, 5)), dims="ZYX")).text
+    True
+    """
+    tree = documents.make_tree(handle, planes=planes)
+    return OmeXml(documents.to_text(tree), tree.diagnostics)
+
+
+def ome_objects(tree: OmeTree) -> "ome_types.OME":
+    """Make the objects of a tree, and those of its planes."""
+    ome = to_objects(tree.root)
+    for image, planes in zip(ome.images, tree.planes, strict=False):
+        if planes is not None:
+            image.pixels.planes.extend(documents.plane_objects(planes))
+    return ome

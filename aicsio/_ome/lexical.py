@@ -1,0 +1,38 @@
+"""Values as the schema of OME spells them: numbers, dates and times.
+
+Rule kept here: a value is written so that reading it gives the same value, or it is not legal.
+
+Source of the facts: XML Schema part 2 (xsd:float, xsd:dateTime).
+"""
+
+import datetime as dt
+import math
+import re
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
+
+
+def to_text(value: float) -> str:
+    """Write a number so that reading it gives the same number."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(float(value))
+
+
+def is_float(value: float) -> bool:
+    """Whether the schema has such a number."""
+    # xsd:float is IEEE single precision: numbers beyond it would come back as 0 or infinity.
+    number = float(value)
+    return number == 0 or (math.isfinite(number) and 1.2e-38 < abs(number) < 3.4e38)
+
+
+def to_date_time(text: str) -> str | None:
+    """Return a legal xsd:dateTime, or ``None``; a date without a time is not completed."""
+    candidate = text.strip()
+    if not _DATE_TIME.fullmatch(candidate):
+        return None
+    try:
+        dt.datetime.fromisoformat(candidate)
+    except ValueError:
+        return None
+    return candidate.replace(" ", "T")

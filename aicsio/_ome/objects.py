@@ -1,0 +1,151 @@
+"""OME-XML -> objects of ome_types, faster than its own parser.
+
+``ome_types.from_xml`` walks a document in Python, some 100 microseconds an element. Here the tree
+becomes nested dicts, which pydantic validates at once.
+
+Rule kept here: the result equals that of ``ome_types.from_xml``; ``tests/ome/test_objects.py`` compares
+them over documents of every kind. A class that holds foreign XML is left to its parser.
+"""
+
+import base64
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import attrs
+
+from aicsio._ome.schema import Tree
+from aicsio.errors import CorruptFileError
+
+if TYPE_CHECKING:
+    import ome_types
+
+
+@attrs.frozen(eq=False)
+class ChildField:
+    """The field of a model that holds child elements of one name."""
+
+    name: str
+    """Name of the field."""
+    repeats: bool
+    """Whether it is a list."""
+    model: Any
+    """Model of the elements; ``None`` for a text."""
+    decode: Callable[[str], Any] | None
+    """Decoder of a text that stands for bytes."""
+
+
+@attrs.frozen(eq=False)
+class ModelFields:
+    """Where the parts of an element go in a model of ome_types."""
+
+    attributes: dict[str, str]
+    """Field by attribute."""
+    children: dict[str, ChildField]
+    """Field by child element."""
+    text: str | None
+    """Field of the text, if the element has one."""
+    decode: Callable[[str], Any] | None
+    """Decoder of that text, where it stands for bytes."""
+    foreign: bool
+    """Whether elements of any kind may stand in it."""
+
+
+_DECODERS: Mapping[str, Callable[[str], Any]] = {
+    "base16": bytes.fromhex,
+    "base64": base64.b64decode,
+}
+
+
+def to_objects(root: Tree) -> "ome_types.OME":
+    """Make the object of a tree of schema 2016-06.
+
+    Parameters
+    ----------
+    root
+        OME element of lxml.
+
+    Raises
+    ------
+    CorruptFileError
+        When ome_types does not accept it.
+    """
+    from ome_types.model import OME
+    from pydantic import ValidationError
+
+    try:
+        ome: OME = OME.model_validate(_as_dict(root, OME))
+    except (ValidationError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"ome_types does not accept it: {error}") from error
+    return ome
+
+
+def _as_dict(element: Tree, model: Any) -> Any:
+    fields = _fields_of(model)
+    if fields.foreign:
+        return _by_their_parser(element, model)
+    values: dict[str, Any] = {}
+    for attribute, value in element.attrib.items():
+        field = fields.attributes.get(attribute)
+        if field is not None:
+            values[field] = value
+    if fields.text is not None:
+        values[fields.text] = _decoded(element.text, fields.decode)
+    for child in element:
+        name = child.tag.rpartition("}")[2]
+        place = fields.children.get(name)
+        if place is None:
+            continue
+        if place.model is None:
+            inside = _decoded(child.text, place.decode)
+        else:
+            inside = _as_dict(child, place.model)
+        if place.repeats:
+            values.setdefault(place.name, []).append(inside)
+        else:
+            values[place.name] = inside
+    return values
+
+
+def _decoded(text: str | None, decode: Callable[[str], Any] | None) -> Any:
+    return decode(text or "") if decode is not None else text or ""
+
+
+def _by_their_parser(element: Tree, model: Any) -> Any:
+    from xsdata_pydantic_basemodel.bindings import XmlParser
+
+    return XmlParser().parse(element, model)
+
+
+@functools.cache
+def _fields_of(model: Any) -> ModelFields:
+    attributes: dict[str, str] = {}
+    children: dict[str, ChildField] = {}
+    text = text_decoder = None
+    foreign = False
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra or {}
+        kind, xml_name = extra.get("type"), extra.get("name", name)
+        decode = _DECODERS.get(extra.get("format", ""))
+        if kind == "Attribute":
+            attributes[xml_name] = name
+        elif kind == "Element":
+            repeats, child_model = _child_type(field.annotation)
+            children[xml_name] = ChildField(name, repeats, child_model, decode)
+        elif kind is None:
+            text, text_decoder = name, decode
+        else:
+            foreign = True
+    return ModelFields(attributes, children, text, text_decoder, foreign)
+
+
+def _child_type(annotation: Any) -> tuple[bool, Any]:
+    """Return whether a field is a list, and the model of its items; ``None`` for plain values."""
+    from pydantic import BaseModel
+
+    repeats = get_origin(annotation) is list
+    candidates = get_args(annotation) or (annotation,)
+    for candidate in candidates:
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return repeats, candidate
+    return repeats, None
