@@ -10,6 +10,7 @@ import dask.array as da
 import distributed
 import numpy as np
 import numpy.typing as npt
+import ome_types
 
 import aicsio
 from aicsio import (
@@ -20,6 +21,7 @@ from aicsio import (
     Dims,
     ImageHandle,
     LazyArray,
+    OmeXml,
     PixelSize,
     Scene,
     Source,
@@ -32,9 +34,13 @@ from aicsio import (
     imread,
     imread_dask,
     imwrite,
+    metadata,
+    ome_metadata,
+    ome_xml,
     open_image,
     open_many,
     pipe,
+    raw_metadata,
     select_level,
     select_scene,
     to_dask,
@@ -106,6 +112,13 @@ assert_type("Z" in dims, bool)
 
 # ---------------------------------------------------------------- verbs, the handle given
 
+assert_type(ome_metadata(handle), ome_types.OME)
+assert_type(ome_metadata(planes=False), Step[ome_types.OME])
+assert_type(ome_xml(handle), OmeXml)
+assert_type(ome_xml(), Step[OmeXml])
+assert_type(raw_metadata(handle), str | None)
+assert_type(pipe(handle, raw_metadata()), str | None)
+assert metadata(handle) is not None
 assert_type(select_scene(handle, 1), ImageHandle)
 assert_type(select_scene(handle, "A1"), ImageHandle)
 assert_type(select_scene(handle, np.int64(1)), ImageHandle)
