@@ -9,6 +9,9 @@ from aicsio._ome.elements import integer_of, number_of, parse_integer, quantity_
 from aicsio._ome.units import micrometres_per
 from aicsio.records import Channel
 
+_RGBA, _ALPHA = 0xFFFFFFFF, 0xFF
+_NO_COLORS = frozenset({-2147483648, 0})
+"""The default of old schemas, and transparent black."""
 MOST_SAMPLES = 1 << 16
 """TIFF counts the samples of a pixel in 16 bits."""
 
@@ -30,9 +33,17 @@ def read_channel(element: Element) -> Channel:
 
 
 def _read_color(element: Element) -> int | None:
-    """Return Color as unsigned RGBA; the schema stores it as a signed int of 32 bits."""
+    """Return Color as unsigned RGBA; the schema stores it as a signed int of 32 bits.
+
+    ``None`` for -2147483648: the schemas before 2012-06 declared this default, "due to an error"
+    (OME schema 2012-06, Channel/Color). An alpha of 0 was left out by its writer: no channel is
+    invisible.
+    """
     color = parse_integer(element.get("Color"))
-    return None if color is None else color & 0xFFFFFFFF
+    if color is None or color in _NO_COLORS:
+        return None
+    color &= _RGBA
+    return color if color & _ALPHA else color | _ALPHA
 
 
 def _read_wavelength(element: Element, *names: str) -> float | None:

@@ -296,6 +296,23 @@ def test_many_small_images_share_one_budget_of_planes() -> None:
     assert [note.code for note in document.diagnostics] == ["ome-planes"] * 17
 
 
+@pytest.mark.parametrize(
+    ("number", "color"),
+    [
+        # The default of schemas before 2012-06, "due to an error" (OME schema 2012-06, Channel/Color).
+        (-2147483648, None),
+        (0, None),
+        # Alpha left out: 0x00FF00 of green, and 0xFF0000 of red with its sign.
+        (0x00FF0000, 0x00FF00FF),
+        (0xFF000000 - (1 << 32), 0xFF0000FF),
+        (0x00FF0080, 0x00FF0080),
+    ],
+)
+def test_no_channel_is_invisible(number: int, color: int | None) -> None:
+    image = one(pixels(f'<Channel Color="{number}"/>'))
+    assert image.channels[0].color == color
+
+
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999", "9" * 5000, "x", ""])
 def test_numbers_that_are_none_are_unknown(number: str) -> None:
     attributes = f'PhysicalSizeX="{number}" TimeIncrement="{number}"'

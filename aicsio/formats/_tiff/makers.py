@@ -95,23 +95,36 @@ def _fei(tags: PageTags) -> PixelSize | None:
     return None
 
 
-def _fei_ini(text: str) -> PixelSize | None:
+def read_fei_settings(tags: PageTags) -> dict[str, dict[str, str]]:
+    """Return the INI text of FEI electron microscopes: settings by section; empty without one."""
+    for code in (Tag.FEI_SFEG, Tag.FEI_TITAN):
+        text = _settings(tags, code)
+        if text and not text.lstrip().startswith("<"):
+            return _parse_ini(text)
+    return {}
+
+
+def _parse_ini(text: str) -> dict[str, dict[str, str]]:
     sections = re.split(r"^\s*\[([^\]\n]*)\]\s*$", text, flags=re.MULTILINE)
-    settings = dict(zip(sections[1::2], sections[2::2], strict=False))
+    settings: dict[str, dict[str, str]] = {}
+    for name, body in zip(sections[1::2], sections[2::2], strict=False):
+        lines = re.findall(r"^([^=\n]+)=(.*)$", body, re.MULTILINE)
+        settings[name] = {key.strip(): value.strip() for key, value in lines}
+    return settings
+
+
+def _fei_ini(text: str) -> PixelSize | None:
+    settings = _parse_ini(text)
     # Two columns share one instrument: [Beam] names the section of the one that took the image.
-    active = re.search(r"^Scan\s*=\s*(\S+)", settings.get("Beam", ""), re.MULTILINE)
-    names = [active[1]] if active else []
+    active = settings.get("Beam", {}).get("Scan")
+    names = [active] if active else []
     for name in [*names, "Scan", *settings]:
-        found = dict(
-            re.findall(
-                rf"^Pixel(Width|Height)\s*=\s*({_NUMBER})", settings.get(name, ""), re.MULTILINE
-            )
-        )
-        if len(found) == 2:
+        section = settings.get(name, {})
+        if "PixelWidth" in section and "PixelHeight" in section:
             return PixelSize(
                 None,
-                positive_float(found["Height"], _METRE),
-                positive_float(found["Width"], _METRE),
+                positive_float(section["PixelHeight"], _METRE),
+                positive_float(section["PixelWidth"], _METRE),
             )
     return None
 

@@ -16,6 +16,7 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats._tiff.acquisition import describe_exposure, read_acquisition
 from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.makers import read_maker_size
 from aicsio.formats._tiff.page import PageStructure, diagnose
@@ -267,8 +268,9 @@ def make_scenes(
                 name=f"Image:{len(scenes)}",
                 levels=tuple(arrays),
                 pixel_size=size,
-                acquired=tags.acquired(),
                 color_map=tags.color_map(top.structure),
+                planes=describe_exposure(tags, arrays[0].stored) if arrays else None,
+                **read_acquisition(tags),
             )
         )
     if undecodable is not None and not any(scene.levels for scene in scenes):

@@ -121,7 +121,12 @@ class Tag(IntEnum):
     """FEI electron microscopes: settings as INI text."""
     FEI_TITAN = 34682
     """FEI (Thermo Fisher) electron microscopes: settings as XML or INI text."""
+    # Exif 2.32, sections 4.6.3 and 4.6.5: the offset of its directory, and tags in there.
+    EXIF_IFD = 34665
     EXPOSURE_TIME = 33434
+    DATE_TIME_ORIGINAL = 36867
+    OFFSET_TIME_ORIGINAL = 36881
+    SUB_SEC_TIME_ORIGINAL = 37521
     APERIO_ICC = 34675
     IMAGEJ_METADATA_COUNTS = 50838
     IMAGEJ_METADATA = 50839

@@ -95,7 +95,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         exposure=tuple(_scaled(value, 1e-9) for value in exposures),
         times=_read_time_offsets(image),
     )
-    notes = _report_sizes(metadata)
+    notes = [*_report_sizes(metadata), *_report_colors(metadata, image)]
     created = _parse_date(_text(metadata, "Information/Document/CreationDate"))
     if facts.acquired is None and created is not None:
         message = (
@@ -153,27 +153,57 @@ def _channel_elements(image: ET.Element | None) -> list[ET.Element]:
 
 def _read_channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Channel, ...]:
     """Read the channels of the image; missing facts come from the display of the same channel."""
+    pairs = _pair_with_displays(metadata, image)
+    if not pairs:
+        displays = metadata.findall("DisplaySetting/Channels/Channel")
+        return tuple(_read_channel([element], element) for element in displays)
+    channels = []
+    for element, display in pairs:
+        sources = [element]
+        if display is not None:
+            sources.append(display)
+        channels.append(_read_channel(sources, display))
+    return tuple(channels)
+
+
+def _pair_with_displays(
+    metadata: ET.Element, image: ET.Element | None
+) -> list[tuple[ET.Element, ET.Element | None]]:
+    """Pair the channels of the image with their display settings."""
     elements = _channel_elements(image)
     displays = metadata.findall("DisplaySetting/Channels/Channel")
-    if not elements:
-        return tuple(_read_channel([element]) for element in displays)
     by_id = {element.get("Id"): element for element in displays if element.get("Id")}
     same_count = len(displays) == len(elements)
-    channels = []
+    pairs = []
     for index, element in enumerate(elements):
         display = by_id.get(element.get("Id"))
         # Without a common Id, equal numbers of both are in the same order.
         if display is None and same_count:
             display = displays[index]
-        sources = [element]
-        if display is not None:
-            sources.append(display)
-        channels.append(_read_channel(sources))
-    return tuple(channels)
+        pairs.append((element, display))
+    return pairs
 
 
-def _read_channel(sources: list[ET.Element]) -> Channel:
-    """Read a channel from its elements, the more trusted one first."""
+def _report_colors(metadata: ET.Element, image: ET.Element | None) -> list[Diagnostic]:
+    """Report channels whose colour of the acquisition is not that of the display."""
+    notes = []
+    for element, display in _pair_with_displays(metadata, image):
+        taken, shown = _parse_color(_text(element, "Color")), _parse_color(_text(display, "Color"))
+        if None not in {taken, shown} and taken != shown:
+            message = (
+                f"channel {element.get('Name')!r} was acquired as {_text(element, 'Color')} and is "
+                f"displayed as {_text(display, 'Color')}: the colour is that of the display"
+            )
+            notes.append(Diagnostic("channel-color", message, element.get("Id")))
+    return notes
+
+
+def _read_channel(sources: list[ET.Element], display: ET.Element | None) -> Channel:
+    """Read a channel from its elements, the more trusted one first, and its colour from the display.
+
+    ZEN and libCZI draw a channel in the colour of DisplaySetting, which the user may have changed
+    after the acquisition.
+    """
 
     def read(reader: Callable[[ET.Element], T | None]) -> T | None:
         return _first(map(reader, sources))
@@ -187,7 +217,7 @@ def _read_channel(sources: list[ET.Element]) -> Channel:
         name = read(lambda element: _text(element, "ShortName")) or fluor
     return Channel(
         name=name,
-        color=read(lambda element: _parse_color(_text(element, "Color"))),
+        color=_first(_parse_color(_text(element, "Color")) for element in (display, *sources)),
         emission=read(lambda e: _read_wavelength(e, "EmissionWavelength", "DyeMaxEmission")),
         excitation=read(lambda e: _read_wavelength(e, "ExcitationWavelength", "DyeMaxExcitation")),
         fluor=fluor,
@@ -203,9 +233,9 @@ def _parse_color(text: str | None) -> int | None:
     digits = (text or "").lstrip("#")
     if not re.fullmatch("[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}", digits):
         return None
-    if len(digits) == 6:
-        # Six digits are an opaque colour.
-        digits = "FF" + digits
+    # Six digits are an opaque colour. So are eight with an alpha of 0: no channel is invisible.
+    if len(digits) == 6 or digits.startswith("00"):
+        digits = "FF" + digits[-6:]
     return int(digits[2:] + digits[:2], 16)
 
 

@@ -55,14 +55,14 @@ def find_settings(image: ET.Element) -> HardwareSettings:
     return HardwareSettings(scans, FilterSettings(image))
 
 
-def _descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
+def descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
     """Yield elements of the scan itself, in document order."""
     for child in setting:
         if child.tag.startswith(EARLIER_STATE):
             continue
         if child.tag == tag:
             yield child
-        yield from _descendants(child, tag)
+        yield from descendants(child, tag)
 
 
 # ---------------------------------------------------------------- channels
@@ -80,9 +80,9 @@ def detected_channels(settings: HardwareSettings) -> tuple[Channel, ...]:
 
 def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
     """Yield a channel for each active detector of a confocal scan."""
-    bands = {band.get("Channel"): band for band in _descendants(setting, "MultiBand")}
+    bands = {band.get("Channel"): band for band in descendants(setting, "MultiBand")}
     laser = _only_laser(setting)
-    for detector in _descendants(setting, "Detector"):
+    for detector in descendants(setting, "Detector"):
         if detector.get("IsActive") != "1":
             continue
         band = bands.get(detector.get("Channel"))
@@ -102,17 +102,22 @@ def _middle(low: float | None, high: float | None) -> float | None:
 
 def _only_laser(setting: ET.Element) -> float | None:
     """Return the wavelength of the laser line in use; of two, neither excites all channels."""
-    # Lines that are off are listed too, with an intensity of 0.
-    lines = set()
-    for line in _descendants(setting, "LaserLineSetting"):
-        wavelength = finite_number(line.get("LaserLine"))
-        if wavelength and (finite_number(line.get("IntensityDev")) or 0) > 0:
-            lines.add(wavelength)
+    # Lines that are off are listed, too, with an intensity of 0.
+    lines = {wavelength for wavelength, _ in lines_in_use(setting)}
     return lines.pop() if len(lines) == 1 else None
 
 
+def lines_in_use(setting: ET.Element) -> Iterator[tuple[float, float]]:
+    """Yield wavelength in nanometres and intensity in percent of each laser line that was on."""
+    for line in descendants(setting, "LaserLineSetting"):
+        wavelength = finite_number(line.get("LaserLine"))
+        percent = finite_number(line.get("IntensityDev")) or 0.0
+        if wavelength and percent > 0:
+            yield wavelength, percent
+
+
 def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
-    for info in _descendants(setting, "WideFieldChannelInfo"):
+    for info in descendants(setting, "WideFieldChannelInfo"):
         cube = info.get("FluoCubeName") or None
         yield Channel(
             name=info.get("UserDefName") or cube or info.get("ContrastingMethodName") or None,
@@ -120,6 +125,15 @@ def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
             emission=finite_number(info.get("EmissionWavelength")) or None,
             excitation=finite_number(info.get("ExcitationWavelength")) or None,
         )
+
+
+def exposure_of(info: ET.Element) -> float | None:
+    """Return the exposure time of a camera channel in seconds; some versions write ``10 ms``."""
+    match = re.fullmatch(r"\s*([^\s]+?)\s*(ms|s)?\s*", info.get("ExposureTime", ""))
+    seconds = finite_number(match[1]) if match else None
+    if match is None or seconds is None or seconds <= 0:
+        return None
+    return seconds / 1000 if match[2] == "ms" else seconds
 
 
 # ---------------------------------------------------------------- lens and stage
@@ -173,6 +187,24 @@ def turn_to_image(x: float, y: float, turn: tuple[bool, bool, bool]) -> tuple[fl
 # ---------------------------------------------------------------- LAS AF 1
 
 
+@attrs.frozen
+class ActiveDetector:
+    """A detector that was on; wavelengths in nanometres."""
+
+    name: str
+    """Such as ``"PMT 1"``."""
+    stain: str | None
+    """Dye of its band."""
+    low: float | None
+    """Lower edge of its band."""
+    high: float | None
+    """Upper edge."""
+    voltage: float | None
+    """Volts."""
+    offset: float | None
+    """Without a unit."""
+
+
 class FilterSettings:
     """The FilterSettingRecords of LAS AF 1. Not a record: it lives for one image.
 
@@ -189,7 +221,8 @@ class FilterSettings:
             one for one in self._records if (one.get("ClassName"), one.get("Attribute")) == wanted
         ]
 
-    def _value(self, class_name: str, attribute: str) -> str | None:
+    def value(self, class_name: str, attribute: str) -> str | None:
+        """Return the first value of an attribute of a class of parts."""
         for record in self._select(class_name, attribute):
             text = record.get("Variant", "").strip()
             if text:
@@ -198,8 +231,8 @@ class FilterSettings:
 
     def objective(self) -> Objective | None:
         """Return the lens of the turret; magnification and aperture also from its name."""
-        name = self._value("CTurret", "Objective")
-        aperture = finite_number(self._value("CTurret", "NumericalAperture"))
+        name = self.value("CTurret", "Objective")
+        aperture = finite_number(self.value("CTurret", "NumericalAperture"))
         if name is None and aperture is None:
             return None
         # Such as "HCX PL APO CS 63.0x1.40 OIL UV".
@@ -214,16 +247,36 @@ class FilterSettings:
     def channels(self) -> tuple[Channel, ...]:
         """Return a channel for each active detector, with the band and stain of its number."""
         channels = []
+        for detector in self.active_detectors():
+            emission = _middle(detector.low, detector.high)
+            channels.append(Channel(name=detector.stain, fluor=detector.stain, emission=emission))
+        return tuple(channels)
+
+    def active_detectors(self) -> Iterator["ActiveDetector"]:
+        """Yield each detector that was on, with the band and stain of its number."""
         for record in self._select("CDetectionUnit", "State"):
             if record.get("Variant") != "Active":
                 continue
-            number = record.get("ObjectName", "").rpartition(" ")[2]
-            stain, emission = self._band(f"SP Mirror Channel {number}")
-            channels.append(Channel(name=stain, fluor=stain, emission=emission))
-        return tuple(channels)
+            name = record.get("ObjectName", "")
+            number = name.rpartition(" ")[2]
+            stain, low, high = self._band(f"SP Mirror Channel {number}")
+            yield ActiveDetector(
+                name=name,
+                stain=stain,
+                low=low,
+                high=high,
+                voltage=self._number(name, "HighVoltage"),
+                offset=self._number(name, "VideoOffset"),
+            )
 
-    def _band(self, mirror: str) -> tuple[str | None, float | None]:
-        """Return stain and middle of the band of a mirror of the spectrophotometer."""
+    def _number(self, detector: str, attribute: str) -> float | None:
+        for record in self._select("CDetectionUnit", attribute):
+            if record.get("ObjectName") == detector:
+                return finite_number(record.get("Variant"))
+        return None
+
+    def _band(self, mirror: str) -> tuple[str | None, float | None, float | None]:
+        """Return stain and edges of the band of a mirror of the spectrophotometer."""
         edges: dict[str, float | None] = {}
         for record in self._select("CSpectrophotometerUnit", "Wavelength"):
             side = re.search(r"\((left|right)\)\s*$", record.get("Description", ""))
@@ -235,12 +288,12 @@ class FilterSettings:
                 stain = record.get("Variant", "").strip() or None
         if stain in {"None", "none"}:
             stain = None
-        return stain, _middle(edges.get("left"), edges.get("right"))
+        return stain, edges.get("left"), edges.get("right")
 
     def stage_position(self) -> tuple[float, float] | None:
         """Return the stage position x, y in micrometres."""
-        x = finite_number(self._value("CXYZStage", "XPos"))
-        y = finite_number(self._value("CXYZStage", "YPos"))
+        x = finite_number(self.value("CXYZStage", "XPos"))
+        y = finite_number(self.value("CXYZStage", "YPos"))
         if x is None or y is None:
             return None
         return to_micrometres(x), to_micrometres(y)

@@ -44,6 +44,7 @@ from aicsio.testing.czi import (
     write_czi,
 )
 from aicsio.verify import verify
+from support import corpus_file
 
 Pixels = npt.NDArray[Any]
 
@@ -455,6 +456,33 @@ def test_channel_names_fall_back() -> None:
     handle = open_image(made(blocks_of(pixels, "CYX"), xml))
     assert handle.channel_names == ("named", "shown", "dyed", "Channel:3")
     assert handle.channels[1].color == 0x0080FFFF
+
+
+COLORED = (
+    "<ImageDocument><Metadata><Information><Image><Dimensions><Channels>"
+    '<Channel Id="Channel:0"><Color>#FF00FFFF</Color></Channel>'
+    '<Channel Id="Channel:1"><Color>#FF112233</Color></Channel><Channel Id="Channel:2"/>'
+    "</Channels></Dimensions></Image></Information><DisplaySetting><Channels>"
+    '<Channel Id="Channel:0"><Color>#FF00FF00</Color></Channel>'
+    '<Channel Id="Channel:1"/><Channel Id="Channel:2"><Color>#00FF8000</Color></Channel>'
+    "</Channels></DisplaySetting></Metadata></ImageDocument>"
+)
+
+
+def test_a_color_is_that_of_the_display_and_never_invisible() -> None:
+    """As ZEN and libCZI draw it; a contradiction is reported. Alpha 0 would draw nothing."""
+    handle = open_image(made(blocks_of(image((3, 8, 9)), "CYX"), COLORED))
+    assert [channel.color for channel in handle.channels] == [0x00FF00FF, 0x112233FF, 0xFF8000FF]
+    notes = [note for note in handle.diagnostics if note.code == "channel-color"]
+    assert [note.where for note in notes] == ["Channel:0"]
+    assert "#FF00FFFF" in notes[0].message
+
+
+def test_a_real_file_whose_display_was_changed() -> None:
+    """DisplaySetting has #FF00FF00 for the second channel, Information #FF00FFFF."""
+    handle = open_image(corpus_file("czi/LLS7_small.czi"))
+    assert [channel.color for channel in handle.channels] == [0xFF00FFFF, 0x00FF00FF]
+    assert [n.where for n in handle.diagnostics if n.code == "channel-color"] == ["Channel:1"]
 
 
 def test_missing_facts_are_none() -> None:

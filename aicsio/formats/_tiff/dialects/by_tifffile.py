@@ -16,6 +16,7 @@ import numpy as np
 
 from aicsio._io import readers
 from aicsio.errors import AicsioError
+from aicsio.formats._tiff.acquisition import describe_exposure, read_acquisition
 from aicsio.formats._tiff.axes import lazy_array_of_axes
 from aicsio.formats._tiff.chain import Chain, read_chain
 from aicsio.formats._tiff.contiguous import contiguous
@@ -123,8 +124,9 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
         fields: SceneFields = {
             "name": name,
             "levels": tuple(levels),
-            "acquired": tags.acquired(),
             "color_map": tags.color_map(structure),
+            "planes": describe_exposure(tags, levels[0].stored) if not scenes else None,
+            **read_acquisition(tags),
         }
         if not scenes:
             fields |= fit_to_scene(vendor.fields, levels[0].stored)

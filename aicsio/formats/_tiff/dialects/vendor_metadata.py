@@ -7,6 +7,7 @@ Source of the facts: the vendors' files, as tifffile documents the tags it parse
 to UIC4, MM_Header, SIS), and the XML of PerkinElmer-QPI pages.
 """
 
+import datetime as dt
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ import attrs
 import numpy as np
 
 from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio.formats._tiff.dialects.lsm import read_lsm_fields
 from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
 from aicsio.formats._tiff.physical_size import read_pixel_size
@@ -50,6 +52,9 @@ def fit_to_scene(fields: SceneFields, stored: Dims) -> SceneFields:
     sizes = dict(stored.items())
     if fitted.get("channels") and len(fitted["channels"]) != sizes.get("C", 1):
         del fitted["channels"]
+    times = fitted.pop("times_of_t", None)
+    if times is not None and len(times) == sizes.get("T", 1):
+        fitted["planes"] = Planes(Dims("T", (len(times),)), time=times.astype("<f8").tobytes())
     if "plane_columns" in fitted:
         columns = fitted.pop("plane_columns")
         letters = "".join(letter for letter in stored.order if letter not in "YXS")
@@ -70,18 +75,7 @@ def _with_size(tags: PageTags, **fields: Any) -> VendorScene:
 
 
 def _lsm(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
-    """CZ_LSMINFO: voxel sizes in metres, time interval in seconds, channel names."""
-    info: Mapping[str, Any] = tif.lsm_metadata or {}
-    names = (info.get("ChannelColors") or {}).get("ColorNames") or ()
-    # CZ_LSMINFO has metres and seconds.
-    sizes = (positive_float(info.get(f"VoxelSize{letter}"), 1e6) for letter in "ZYX")
-    return VendorScene(
-        {
-            "pixel_size": PixelSize(*sizes),
-            "time_step": positive_float(info.get("TimeIntervall")),
-            "channels": tuple(Channel(str(name)) for name in names),
-        }
-    )
+    return VendorScene(read_lsm_fields(tif.lsm_metadata or {}))
 
 
 def _stk(tif: Any, tags: PageTags) -> VendorScene:
@@ -100,6 +94,12 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
     columns = _stk_columns(info)
     if columns:
         scene.fields["plane_columns"] = columns
+    created = info.get("CreateTime")
+    if isinstance(created, dt.datetime):
+        date = created.isoformat(timespec="milliseconds")
+        # UIC1 has milliseconds, DateTime has none.
+        if iso_date(date) is not None:
+            scene.fields["acquired"] = date.removesuffix(".000")
     return scene
 
 
@@ -115,6 +115,9 @@ def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
         # The clock of planes starts with the first of them.
         seconds = (np.asarray(dates) - dates[0]) / np.timedelta64(1, "us") / 1e6
         columns["time"] = np.asarray(seconds, np.float64)
+    elif info.get("NumberPlanes") == 1 and isinstance(info.get("CreateTime"), dt.datetime):
+        # A stack of one plane has its date in UIC1 alone.
+        columns["time"] = np.zeros(1)
     # AbsoluteZValid is 0 if the z position was not read from the microscope.
     absolute_z = info.get("AbsoluteZ")
     if absolute_z is not None and np.any(info.get("AbsoluteZValid", 1)):
