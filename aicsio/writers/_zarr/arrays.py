@@ -181,8 +181,17 @@ class ArrayPlan:
             part = whole
         return self.codec.encode(np.ascontiguousarray(part, self.dtype))
 
-    def decode_file(self, data: bytes, index: tuple[int, ...]) -> Array:
-        """Return the pixels of a file, cut at the edges of the array.
+    def decode_plane(self, data: bytes, index: tuple[int, ...], plane: tuple[int, ...]) -> Array:
+        """Return one plane of a file, cut at the edges of the array. Decodes only its chunks.
+
+        Parameters
+        ----------
+        data
+            Bytes of the file.
+        index
+            Index of the file.
+        plane
+            Position of the plane in the file, per axis before Y and X.
 
         Raises
         ------
@@ -190,18 +199,33 @@ class ArrayPlan:
             When the index of a shard does not agree with its checksum.
         """
         # Zeros are the fill value: chunks that a shard lists as missing stay so.
-        whole = np.zeros(self.file_shape, self.dtype)
+        whole = np.zeros(self.file_shape[-2:], self.dtype)
+        sizes = self.chunks[:-2]
+        within = tuple(p % size for p, size in zip(plane, sizes, strict=True))
+        for (top, left), chunk in self._stored_chunks(data, index, plane):
+            pixels = self.codec.decode(chunk, self.dtype, self.chunks)[within]
+            whole[top : top + self.chunks[-2], left : left + self.chunks[-1]] = pixels
+        rows, columns = self.extent(index)[-2:]
+        return whole[: rows.stop - rows.start, : columns.stop - columns.start]
+
+    def _stored_chunks(
+        self, data: bytes, index: tuple[int, ...], plane: tuple[int, ...]
+    ) -> Iterator[tuple[tuple[int, int], bytes]]:
+        """Yield corner and bytes of the chunks that a file stores of a plane."""
         if self.shards is None:
-            whole[...] = self.codec.decode(data, self.dtype, self.chunks)
-        else:
-            table = shard_files.read_index(data[-self.index_bytes :])
-            if table is None:
-                raise CorruptFileError(f"{self.key(index)}: the index of the shard is damaged")
-            for (offset, nbytes), part in zip(table.tolist(), self._chunks_of(whole), strict=True):
-                if offset != EMPTY_ENTRY:
-                    chunk = data[offset : offset + nbytes]
-                    part[...] = self.codec.decode(chunk, self.dtype, self.chunks)
-        return whole[tuple(slice(0, part.stop - part.start) for part in self.extent(index))]
+            yield (0, 0), data
+            return
+        table = shard_files.read_index(data[-self.index_bytes :])
+        if table is None:
+            raise CorruptFileError(f"{self.key(index)}: the index of the shard is damaged")
+        counts = [s // c for s, c in zip(self.shards, self.chunks, strict=True)]
+        outer = tuple(p // size for p, size in zip(plane, self.chunks[:-2], strict=True))
+        entries = table.reshape(*counts, 2)[outer]
+        for row, column in np.ndindex(*counts[-2:]):
+            offset, nbytes = entries[row, column].tolist()
+            if offset != EMPTY_ENTRY:
+                corner = (row * self.chunks[-2], column * self.chunks[-1])
+                yield corner, data[offset : offset + nbytes]
 
     @property
     def index_bytes(self) -> int:

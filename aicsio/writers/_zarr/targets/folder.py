@@ -24,6 +24,7 @@ from aicsio.writers._atomic_file import sync_to_disk
 from aicsio.writers._zarr import journal
 from aicsio.writers._zarr.arrays import Parts
 from aicsio.writers._zarr.targets.swapping import exchange, take_name
+from aicsio.writers._zarr.targets.syncing import DiskSync
 
 if sys.platform != "win32":
     import fcntl
@@ -43,8 +44,10 @@ class FolderTarget:
         target: str,
         log: "journal.UnitJournal | None" = None,
         stored: Mapping[str, int] | None = None,
+        disk: DiskSync | None = None,
     ) -> None:
         self.name = target
+        self._disk = disk
         self.store = store
         self.journal: journal.UnitJournal | None = log
         self._folders: set[str] = set()
@@ -66,6 +69,8 @@ class FolderTarget:
             write_whole(path, parts)
         except OSError as error:
             _refuse(self.name, error)
+        if self._disk is not None:
+            self._disk.add(path)
         with self._lock:
             # A file of an earlier run that is written anew counts once.
             self.nbytes += sum(map(len, parts)) - self._stored.get(key, 0)
@@ -274,19 +279,24 @@ def filling(
             _remove(os.path.join(hidden, "store"))
         log = journal.UnitJournal(log_folder, fingerprint)
         os.makedirs(os.path.join(hidden, "store"), exist_ok=True)
+        disk = DiskSync() if sync else None
         try:
             store = os.path.join(hidden, "store")
-            lent = FolderTarget(store, target, log, _list_files(store))
-            yield lent
+            lent = FolderTarget(store, target, log, _list_files(store), disk)
+            with contextlib.nullcontext() if disk is None else disk:
+                yield lent
             lent.count_files()
         except BaseException:
             # Finished units are kept for the next call; without any there is nothing to keep.
             if log.is_empty():
                 _remove(hidden)
             raise
-        if sync:
+        if disk is not None:
             # The bytes before the name: a power cut must not leave the name on files without bytes.
-            _sync_tree(hidden)
+            try:
+                disk.finish(hidden)
+            except OSError as error:
+                _refuse(target, error)
         _finish(hidden, target, overwrite=overwrite)
         if sync:
             # The name itself is an entry of the folder above.
@@ -347,14 +357,6 @@ def _lock(hidden: str, target: str) -> int:
 
 def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync_tree(folder: str) -> None:
-    """Wait until all files of a folder are on the disk."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            sync_to_disk(os.path.join(parent, name))
-        sync_to_disk(parent)
 
 
 def _refuse(target: str, error: OSError) -> NoReturn:
