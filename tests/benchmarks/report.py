@@ -165,7 +165,9 @@ def show_goals(lines: Sequence[Line], console: Console) -> None:
 
 def show_conversion(result: Result, versions: Mapping[str, str], console: Console) -> None:
     """Print the table of whole commands, then the goals."""
-    table = Table("convert", "seconds", "x ours", "MiB held", "MiB written", "levels", "codecs")
+    table = Table(
+        "convert", "seconds", "x ours", "CPU s", "MiB held", "MiB written", "levels", "codecs"
+    )
     ours = result.timings["ours"].median
     for name, timing in result.timings.items():
         output = result.outputs[name]
@@ -173,6 +175,7 @@ def show_conversion(result: Result, versions: Mapping[str, str], console: Consol
             f"{name} {versions.get(name, '')}".strip(),
             _seconds(timing),
             _times(timing.median, ours),
+            f"{result.cpu[name]:.2f}",
             f"{result.memory[name]:.0f}",
             f"{output.mebibytes:.0f}",
             str(output.levels),

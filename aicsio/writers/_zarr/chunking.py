@@ -37,7 +37,11 @@ def chunk_shape(chunks: Sizes | Literal["auto"], dims: Dims) -> tuple[int, ...]:
 
 
 def shard_shape(
-    shards: Sizes | Literal["auto"] | None, chunk: tuple[int, ...], dims: Dims, itemsize: int
+    shards: Sizes | Literal["auto"] | None,
+    chunk: tuple[int, ...],
+    dims: Dims,
+    itemsize: int,
+    block: tuple[int, ...],
 ) -> tuple[int, ...] | None:
     """Return the size of a shard, per axis; ``None`` for none.
 
@@ -49,7 +53,7 @@ def shard_shape(
     if shards is None:
         return None
     if isinstance(shards, str):
-        return _usual_shard(chunk, dims, itemsize)
+        return _usual_shard(chunk, dims, itemsize, block)
     usual = dict(zip(dims, chunk, strict=True))
     requested = _sizes("shards", shards, dims, usual)
     for letter, shard, part in zip(dims, requested, chunk, strict=True):
@@ -61,27 +65,40 @@ def shard_shape(
     return requested
 
 
-def _usual_shard(chunk: tuple[int, ...], dims: Dims, itemsize: int) -> tuple[int, ...]:
+def _usual_shard(
+    chunk: tuple[int, ...], dims: Dims, itemsize: int, block: tuple[int, ...]
+) -> tuple[int, ...]:
     """Grow a chunk in the plane, then along Z, then along T; never across channels.
 
-    Analysis reads channel by channel; a browser reads the chunks inside.
+    Analysis reads channel by channel; a browser reads the chunks inside. Of a source in blocks of
+    several planes, such as dask chunks, a shard takes the part of one block first: planes of shards
+    that cross blocks could be written only with many blocks in memory.
     """
-    sizes = dict(zip(dims, chunk, strict=True))
     room = SHARD_BYTES // itemsize
+    within = dims.order, tuple(map(min, block, dims.shape))
+    sizes = dict(zip(dims, chunk, strict=True))
+    if math.prod(part for letter, part in zip(*within, strict=True) if letter in "ZT") > 1:
+        sizes = _grow(sizes, dict(zip(*within, strict=True)), room)
+    return tuple(_grow(sizes, dict(dims.items()), room).values())
+
+
+def _grow(sizes: dict[str, int], limits: dict[str, int], room: int) -> dict[str, int]:
+    """Grow towards the limits while the product is within the room."""
+    sizes = dict(sizes)
     for letter in "XY" * 32:  # doubled in turn, so that shards stay near to squares
-        if sizes[letter] < dims[letter] and 2 * math.prod(sizes.values()) <= room:
+        if sizes[letter] < limits[letter] and 2 * math.prod(sizes.values()) <= room:
             sizes[letter] *= 2
     for letter in "ZT":
         growth = room // math.prod(sizes.values())
         if letter in sizes and growth > 1:
-            chunk_count = math.ceil(dims[letter] / sizes[letter])
+            chunk_count = math.ceil(limits[letter] / sizes[letter])
             # 5 planes of which 4 fit make shards of 3 and 2, not of 4 and 1.
             shard_count = math.ceil(chunk_count / growth)
             sizes[letter] *= math.ceil(chunk_count / shard_count)
         # A shard that ends within a stack does not go on along T.
-        if sizes.get(letter, 0) < dims.get(letter, 0):
+        if sizes.get(letter, 0) < limits.get(letter, 0):
             break
-    return tuple(sizes.values())
+    return sizes
 
 
 def _sizes(name: str, requested: Sizes, dims: Dims, usual: Mapping[str, int]) -> tuple[int, ...]:

@@ -1,16 +1,14 @@
 """Units of dask arrays on the workers of a cluster: each computes, encodes and stores its own files.
 
 Rule kept here: a task holds the graph of its own pixels and the names of its files, nothing of the
-rest of the image; back come only the states of the levels above. A few units are under way at once,
-so that memory of a worker is bounded, and the scheduler holds few tasks.
+rest of the image; back come only the states of the levels above. Each thread of a worker has one
+unit under way, so that memory of a worker is bounded, and the scheduler holds few tasks.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
-import numpy as np
 
 from aicsio import _codecs
 from aicsio._io import readers as file_readers
@@ -44,6 +42,8 @@ class UnitTask:
     """The unit."""
     stored_order: str
     """Letters of the pixels that arrive."""
+    sizes: tuple[tuple[int, ...], ...]
+    """Sizes of the dask chunks that arrive, along each axis."""
     view: View
     """How the unit shows them."""
     dtype: DType
@@ -58,6 +58,8 @@ class PendingUnit:
 
     unit: Unit
     """The unit."""
+    worker: str
+    """Address of the worker."""
     future: Any
     """``distributed.Future`` of what goes up from it."""
 
@@ -73,29 +75,40 @@ class PendingUnit:
 def run_units(
     plan: ImagePlan, units: Iterator[Unit], target: StoreTarget, cluster: dask_chunks.Cluster
 ) -> Iterator[tuple[Unit, list[Carry]]]:
-    """Let the workers write units; yield each with what goes up from it, in order."""
-    waiting: deque[PendingUnit] = deque()
-    # One unit for each thread of the workers: a second one would only wait in their memory.
-    ahead = max(1, cluster.ahead // 2)
+    """Let the workers write units; yield each with what goes up from it, as they are finished."""
+    pending: list[PendingUnit] = []
+    # A second unit would only wait in the memory of the thread that computes the first.
+    free = [address for address, count in cluster.client.nthreads().items() for _ in range(count)]
     try:
         for unit in units:
-            waiting.append(_submit(plan, unit, target, cluster))
-            if len(waiting) >= ahead:
-                first = waiting.popleft()
-                yield first.unit, first.carries()
-        while waiting:
-            first = waiting.popleft()
-            yield first.unit, first.carries()
+            if not free:
+                finished = _first_finished(pending)
+                yield finished.unit, finished.carries()
+                free.append(finished.worker)
+            pending.append(_submit(plan, unit, target, cluster, free.pop(0)))
+        while pending:
+            finished = _first_finished(pending)
+            yield finished.unit, finished.carries()
     finally:
-        for pending in waiting:
-            pending.future.cancel()
+        for unfinished in pending:
+            unfinished.future.cancel()
+
+
+def _first_finished(pending: list[PendingUnit]) -> PendingUnit:
+    """Wait for any unit, and take it out of the list."""
+    from distributed import wait
+
+    wait([each.future for each in pending], return_when="FIRST_COMPLETED")
+    finished = next(each for each in pending if each.future.done())
+    pending.remove(finished)
+    return finished
 
 
 def _submit(
-    plan: ImagePlan, unit: Unit, target: StoreTarget, cluster: dask_chunks.Cluster
+    plan: ImagePlan, unit: Unit, target: StoreTarget, cluster: dask_chunks.Cluster, worker: str
 ) -> PendingUnit:
-    chunk = cluster.start(window_of(plan.array, unit.box))
-    shown = chunk.shown
+    window = window_of(plan.array, unit.box)
+    blocks = cluster.start_blocks(window, worker)
     task = UnitTask(
         plan.path,
         plan.levels,
@@ -103,21 +116,29 @@ def _submit(
         plan.cell,
         plan.pooling,
         unit,
-        shown.stored.order,
-        chunk.shifted_view(),
-        shown.dtype,
+        window.stored.order,
+        blocks.sizes,
+        blocks.view,
+        window.dtype,
         target,
     )
-    # The pixels go from worker to worker, or stay: they never come here.
-    # Writing is no pure function: as one, a task with equal arguments would not run again.
-    future = cluster.client.submit(write_unit, task, chunk.future, pure=False)
-    return PendingUnit(unit, future)
+    future = cluster.client.submit(
+        write_unit,
+        task,
+        *blocks.futures,
+        # The worker that has the pixels: they never come here, and go to no other worker.
+        workers=[worker],
+        allow_other_workers=True,
+        # Writing is no pure function: as one, a task with equal arguments would not run again.
+        pure=False,
+    )
+    return PendingUnit(unit, worker, future)
 
 
-def write_unit(task: UnitTask, pixels: Any) -> list[Carry]:
+def write_unit(task: UnitTask, *blocks: Any) -> list[Carry]:
     """Write the files of a unit, on a worker; return what goes up from it."""
-    held = np.asarray(pixels)
-    layout = ArrayLayout(ArrayRef(held, str(id(held))), held.shape, held.shape, held.dtype)
+    held = dask_chunks.HeldBlocks(task.sizes, blocks)
+    layout = ArrayLayout(ArrayRef(held, str(id(held))), held.shape, held.shape, task.dtype)
     array = LazyArray(layout, Dims(task.stored_order, held.shape), task.dtype, task.view)
     plan = ImagePlan(task.path, array, task.levels, task.tile, task.cell, task.pooling)
     work = UnitWork(plan, task.unit, task.target, _window_in(task.unit))

@@ -16,6 +16,7 @@ from aicsio._dims import views
 from aicsio.errors import DimensionError, WriteError
 from aicsio.records import Diagnostic, DType, ImageHandle, LazyArray
 from aicsio.writers._pixels import tiff
+from aicsio.writers._pixels.boxes import costly_block
 from aicsio.writers._pixels.downsampling import choose_pooling, size_at
 from aicsio.writers._pixels.tiff import Pages
 from aicsio.writers._zarr import chunking
@@ -81,7 +82,8 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
     # In this order: a shard is a multiple of the chunk, and the number of levels depends on the
     # chunk.
     chunk = chunking.chunk_shape(options["chunks"], dims)
-    shard = chunking.shard_shape(_shards(options), chunk, dims, dtype.itemsize)
+    block = costly_block(array)
+    shard = chunking.shard_shape(_shards(options), chunk, dims, dtype.itemsize, block)
     height, width = dims["Y", "X"]
     count = chunking.level_count(options["levels"], height, width, (chunk[-2], chunk[-1]))
     codec = choose_codec(options["compression"], options["compression_level"], dtype)

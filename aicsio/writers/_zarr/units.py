@@ -37,6 +37,25 @@ class Carry:
     """Sums or pixels, (rows, columns, 1)."""
 
 
+class _Carries:
+    """What goes up from a unit. Threads add to it concurrently.
+
+    It knows nothing of the unit: a unit that its own pyramid refers to would keep its pixels until
+    Python looks for cycles, which a worker of a cluster seldom does.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[Carry] = []
+        self._lock = threading.Lock()
+
+    def keep(self, position: TilePosition, state: Array) -> None:
+        """Add the state of a tile."""
+        # A copy: the thread uses the memory of a state for its next tile.
+        carry = Carry(position, state.copy())
+        with self._lock:
+            self.all.append(carry)
+
+
 class UnitWork:
     """One unit. Threads process its boxes concurrently."""
 
@@ -45,14 +64,19 @@ class UnitWork:
     ) -> None:
         self.unit = unit
         self._window = window
-        self.carries: list[Carry] = []
+        self._carries = _Carries()
         self._plan, self._files = plan, TileFiles(plan, target)
         self._lock = threading.Lock()
         self._missing = len(unit.boxes)
         self._pyramid: Pyramid | None = None
         if len(plan.levels) > 1:
             pooling = POOLINGS[plan.pooling]
-            self._pyramid = Pyramid(plan.pages(), pooling, unit.top, self._keep)
+            self._pyramid = Pyramid(plan.pages(), pooling, unit.top, self._carries.keep)
+
+    @property
+    def carries(self) -> list[Carry]:
+        """What goes up from the unit, once all boxes are processed."""
+        return self._carries.all
 
     def process(self, box: Box, scratch: _codecs.Scratch, readers: int) -> bool:
         """Read a box, store its files, add it to the levels; return whether it was the last one."""
@@ -83,11 +107,6 @@ class UnitWork:
                 tile = pixels[within][y : y + height, x : x + width, None]
                 position = TilePosition(0, plane, row, column)
                 pyramid.add_tile(position, tile, 0, self._files.put_tile, scratch)
-
-    def _keep(self, position: TilePosition, state: Array) -> None:
-        with self._lock:
-            # A copy: the thread uses the memory of a state for its next tile.
-            self.carries.append(Carry(position, state.copy()))
 
 
 def _read(window: LazyArray, scratch: _codecs.Scratch, readers: int) -> Array:

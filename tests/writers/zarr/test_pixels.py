@@ -140,16 +140,23 @@ def test_empty_chunks_are_not_stored(tmp_path: Path) -> None:
 
 
 def test_default_sizes() -> None:
-    def sizes(*shape: int, itemsize: int = 2) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    def sizes(
+        *shape: int, itemsize: int = 2, block: tuple[int, ...] = (1,) * 5
+    ) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
         dims = open_image(np.zeros(shape, np.uint8), dims="TCZYX"[-len(shape) :]).dims
         chunk = chunking.chunk_shape("auto", dims)
-        return chunk, chunking.shard_shape("auto", chunk, dims, itemsize)
+        block = block[-len(shape) :]
+        return chunk, chunking.shard_shape("auto", chunk, dims, itemsize, block)
 
     assert sizes(180, 1024, 1024) == ((1, 512, 512), (8, 1024, 1024))
     assert sizes(4, 5, 600, 600) == ((1, 1, 512, 512), (1, 5, 1024, 1024))
     # As many shards as have to be, of equal size.
     assert sizes(9, 1024, 1024) == ((1, 512, 512), (5, 1024, 1024))
     assert sizes(1000, 1, 1, 100, 100)[1] == (32, 1, 1, 512, 512)
+    # Blocks of several planes: shards do not cross them while they have room within.
+    assert sizes(256, 4096, 4096, block=(16, 1024, 1024))[1] == (8, 1024, 1024)
+    assert sizes(256, 4096, 4096, block=(4, 1024, 1024))[1] == (4, 1024, 2048)
+    assert sizes(256, 4096, 4096, block=(1, 4096, 4096))[1] == (1, 2048, 4096)
     for shape in ((3, 7, 40_000, 30_000),):
         shard = sizes(*shape)[1]
         assert shard is not None

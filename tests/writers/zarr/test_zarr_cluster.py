@@ -1,6 +1,8 @@
 """dask arrays while a cluster is there: each worker stores its own files."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,12 @@ from distributed import Client
 
 from aicsio import open_image, transpose_to, write_ome_zarr
 from aicsio.errors import WriteError
+from aicsio.records import View
+from aicsio.writers._pixels.dask_chunks import HeldBlocks
 from aicsio.writers._zarr import cluster, parts
+from aicsio.writers._zarr.plan import plan_image
 from aicsio.writers._zarr.targets import folder
+from aicsio.writers.zarr_options import ZARR_DEFAULTS
 from zarr_stores import judges
 
 PIXELS = np.random.default_rng(6).integers(0, 4000, (2, 4, 300, 400)).astype(np.uint16)
@@ -94,6 +100,73 @@ def test_a_task_is_small(monkeypatch: pytest.MonkeyPatch, client: Client, tmp_pa
     write_ome_zarr(open_image(lazy(), dims="CZYX"), tmp_path / "a.zarr", **OPTIONS)
     assert sizes
     assert max(sizes) < 10_000
+
+
+def test_a_worker_lets_go_of_the_pixels_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "UNIT_BYTES", 1 << 16)  # parts of planes: something goes up
+    h = open_image(da.from_array(PIXELS, chunks=(1, 1, 128, 128)), dims="CZYX")
+    plan = plan_image(h, "", {**ZARR_DEFAULTS, **OPTIONS})
+    unit = next(parts.cut(plan).units())
+    blocks = PIXELS[
+        tuple(slice(a, a + n) for a, n in zip(unit.box.start, unit.box.shape, strict=True))
+    ].copy()
+    task = cluster.UnitTask(
+        plan.path, plan.levels, plan.tile, plan.cell, plan.pooling, unit, "CZYX",
+        tuple((size,) for size in blocks.shape),
+        View("CZYX", (0, 1, 2, 3), tuple(map(range, blocks.shape))),
+        blocks.dtype, folder.SharedFolder(str(tmp_path), "a.zarr"),
+    )  # fmt: skip
+    gone = weakref.ref(blocks)
+    gc.disable()  # which a worker runs seldom: units of 128 MiB would pile up until it does
+    try:
+        carries = cluster.write_unit(task, blocks)
+        del blocks
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert carries
+    assert sum(carry.state.nbytes for carry in carries) <= unit_bytes(unit) // 2
+    assert all(carry.state.base is None for carry in carries)
+
+
+def unit_bytes(unit: parts.Unit) -> int:
+    return int(np.prod(unit.box.shape)) * PIXELS.itemsize
+
+
+def test_a_worker_has_one_unit_a_thread_and_never_a_joined_array(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once: list[int] = []
+    largest: list[int] = []
+    original, submit = cluster._first_finished, cluster._submit
+
+    def looked(pending: list[cluster.PendingUnit]) -> cluster.PendingUnit:
+        at_once.append(len(pending))
+        assert len({each.worker for each in pending}) == len(pending)
+        return original(pending)
+
+    def noted(plan: Any, unit: parts.Unit, *rest: Any) -> cluster.PendingUnit:
+        largest.append(unit_bytes(unit))
+        return submit(plan, unit, *rest)
+
+    monkeypatch.setattr(cluster, "_first_finished", looked)
+    monkeypatch.setattr(cluster, "_submit", noted)
+    monkeypatch.setattr(client, "compute", None)  # would join the chunks
+    write_ome_zarr(open_image(lazy(), dims="CZYX"), tmp_path / "a.zarr", **OPTIONS)
+    assert max(at_once) == 2
+    assert max(largest) <= parts.UNIT_BYTES
+
+
+def test_held_blocks_show_any_window_of_uneven_chunks() -> None:
+    whole = np.arange(7 * 9 * 5).reshape(7, 9, 5)
+    lazily = da.from_array(whole, chunks=((3, 1, 3), (4, 5), (5,)))
+    blocks = tuple(np.asarray(lazily.blocks[index]) for index in np.ndindex(lazily.numblocks))
+    held = HeldBlocks(lazily.chunks, blocks)
+    assert held.shape == whole.shape
+    for window in (np.s_[0:7, 0:9, 0:5], np.s_[2:4, 3:6, 1:2], np.s_[3:4, 8:9, 4:5]):
+        assert np.array_equal(held[window], whole[window])
 
 
 def test_a_failure_of_a_worker_leaves_units_to_go_on_with(client: Client, tmp_path: Path) -> None:  # noqa: ARG001
