@@ -18,6 +18,8 @@ import numpy as np
 
 from aicsio import formats
 from aicsio._checks import checked
+from aicsio._checks.constructors import checked_record
+from aicsio._checks.words import count_of
 from aicsio._dims import notation
 from aicsio._io import readers
 from aicsio._io.sources import folder_error
@@ -53,6 +55,7 @@ MOST_REASONS = 3
 __all__ = ["Candidate", "explain", "open_image"]
 
 
+@checked_record
 @attrs.frozen
 class Candidate:
     """One format that was considered for a file."""
@@ -175,7 +178,7 @@ def _no_pixels(uri: str, contents: Contents) -> SceneError:
     hidden = len(contents.diagnostics) - len(reasons)
     if hidden > 0:
         reasons.append(f"{hidden} more")
-    text = f"{uri} holds no pixels: {len(contents.scenes)} scenes, none with data"
+    text = f"{uri} holds no pixels: {count_of(len(contents.scenes), 'scene')}, none with data"
     return SceneError("; ".join([text, *reasons]))
 
 

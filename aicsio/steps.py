@@ -30,6 +30,7 @@ import attrs
 import numpy as np
 
 from aicsio._checks import check_arguments, checked
+from aicsio._checks.constructors import checked_record
 from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
 from aicsio._tracebacks import short_traceback
@@ -68,6 +69,7 @@ class Pairs:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Step(Generic[R_co]):
     """A verb that waits for its handle: call it with one, or put it in ``pipe``."""
@@ -94,6 +96,19 @@ class Step(Generic[R_co]):
         function = getattr(importlib.import_module(module), name)
         options = {key: _thaw(value) for key, value in self.options}
         return cast("R_co", function(handle, *map(_thaw, self.arguments), **options))
+
+    @short_traceback(AicsioError)
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> "np.ndarray[Any, Any]":
+        """Refuse: numpy would make an array of one object, which fails far from here."""
+        # An array of objects is what a caller may want who asks for one.
+        if dtype is None or np.dtype(cast("Any", dtype)) != object:
+            raise ArgumentTypeError(
+                f"{self!r} is a step without pixels: call it with a handle, and read the result"
+            )
+        del copy  # the array is always a new one
+        boxed = np.empty((), object)
+        boxed[()] = self
+        return boxed
 
     def __repr__(self) -> str:
         options = [f"{key}={_thaw(value)!r}" for key, value in self.options]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from aicsio import formats
 from aicsio._checks import checked
+from aicsio._checks.words import count_of
 from aicsio.arrays import to_numpy
 from aicsio.errors import AicsioError, MissingDependencyError, UnsupportedFormatError
 from aicsio.opening import open_image
@@ -75,19 +76,14 @@ class Verification:
             return f"{self.uri}: not verified: {reason}"
         both = " and ".join(self.engines)
         if self.agrees:
-            verb = "is" if self.planes == 1 else "are"
-            return f"{self.uri}: {_count(self.planes, 'plane')} {verb} the same through {both}"
-        differences = _count(len(self.differences), "difference")
-        lines = [f"{self.uri}: {differences} in {_count(self.planes, 'plane')} between {both}"]
+            return f"{self.uri}: {count_of(self.planes, 'plane', 'are')} the same through {both}"
+        differences = count_of(len(self.differences), "difference")
+        lines = [f"{self.uri}: {differences} in {count_of(self.planes, 'plane')} between {both}"]
         for one in self.differences[:MAX_LINES]:
             where = ", ".join(f"{letter}={index}" for letter, index in one.plane)
             lines.append(f"  {one.scene} {where}: {one.what}")
         lines += [f"  not compared: {message}" for message in self.not_shown]
         return "\n".join(lines)
-
-
-def _count(number: int, word: str) -> str:
-    return f"1 {word}" if number == 1 else f"{number} {word}s"
 
 
 @checked
@@ -136,6 +132,9 @@ def verify(image: object, *, format: str | None = None) -> Verification:
             # There is nothing to compare: the second engine reads what native declines.
             return Verification(uri, engines, 0, (), note.message)
     not_shown = _find_not_shown(native)
+    if not native.source.local:
+        reason = f"{second} reads files of this machine only: save it to a file and verify that"
+        return Verification(uri, engines, 0, (), reason, not_shown)
     try:
         other = open_image(image, format=native.format, engine=second)
     # An install line for the caller, not a finding about the file.
@@ -159,7 +158,7 @@ def _compare_images(
     planes = 0
     differences: list[Difference] = []
     if len(native.scenes) != len(other.scenes):
-        message = f"{len(native.scenes)} scenes natively, {len(other.scenes)} through {second}"
+        message = f"{count_of(len(native.scenes), 'scene')} natively, {len(other.scenes)} through {second}"
         differences.append(Difference("", (), message))
     for index in range(min(len(native.scenes), len(other.scenes))):
         mine, theirs = select_scene(native, index), select_scene(other, index)
@@ -197,4 +196,4 @@ def _compare_plane(mine: ImageHandle, theirs: ImageHandle, picks: dict[str, int]
     if np.array_equal(first, second, equal_nan=first.dtype.kind in "fc"):
         return None
     differing = int((first != second).sum())
-    return f"{differing} of {math.prod(first.shape)} pixels differ"
+    return count_of(differing, "pixel", "differ", total=math.prod(first.shape))

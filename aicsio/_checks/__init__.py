@@ -6,6 +6,8 @@ text, which is long and in part random, is not shown. Cheap checks come first: b
 to import, as long as numpy, so it is asked only about an argument that is no instance of a class
 and no value of a ``Literal`` that the annotation names.
 
+Numbers and texts of numpy become Python's on the way in, so that no function has to know both.
+
 Keyword arguments without a parameter of their own (``**picks``) are left to the function, which
 knows their letters.
 """
@@ -16,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar, cast, no_type_check
 
 from aicsio._checks import words
 from aicsio._checks.annotations import fast_check, fits, signature_of
+from aicsio._checks.plain_values import plain
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, ArgumentTypeError
 
@@ -49,6 +52,10 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         if not fast_check(function).fits(args, kwargs):
             check_arguments(function, args, kwargs)
+            # Only here: what fits at once is plain, or a subclass of a plain class.
+            plain_args: Any = map(plain, args)
+            plain_kwargs: Any = {name: plain(value) for name, value in kwargs.items()}
+            return function(*plain_args, **plain_kwargs)
         return function(*args, **kwargs)
 
     return cast("Callable[P, R]", wrapper)

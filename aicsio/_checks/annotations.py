@@ -8,7 +8,7 @@ import inspect
 import numbers
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -156,9 +156,12 @@ def fits(value: object, hint: Any) -> bool:
     if origin is Literal:
         return any(type(value) is type(part) and value == part for part in get_args(hint))
     if hint in {int, float}:
-        # numpy registers its numbers: float32 is Real, int64 is Integral.
+        # numpy registers its numbers: float32 is Real, int64 is Integral. A timedelta64 is
+        # Integral, too, and no number of seconds.
+        if isinstance(value, np.timedelta64):
+            return False
         return isinstance(value, numbers.Integral if hint is int else numbers.Real)
-    if isinstance(origin, type) and issubclass(origin, Mapping | Sequence):
+    if isinstance(origin, type) and issubclass(origin, Mapping | Iterable):
         return isinstance(value, origin) and _items_fit(value, hint)
     from beartype.door import is_bearable
 

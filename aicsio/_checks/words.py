@@ -7,11 +7,20 @@ the call or the value that works.
 import difflib
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, SupportsIndex, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    SupportsFloat,
+    SupportsIndex,
+    Union,
+    get_args,
+    get_origin,
+)
 
-__all__ = ["describe", "describe_misfit", "name_of", "show"]
+__all__ = ["count_of", "describe", "describe_misfit", "name_of", "show"]
 
 MAX_OPTIONS = 4
 """Optional parameters that a message lists; a writer has twenty."""
@@ -21,6 +30,7 @@ _SHOWN_TYPES = (str, bytes, int, float, complex, list, tuple, dict, set, range, 
 _WORDS: Mapping[object, str] = {
     Any: "anything",
     NoneType: "None",
+    SupportsFloat: "a number",
     SupportsIndex: "an int",
     bool: "True or False",
     float: "a number",
@@ -28,6 +38,36 @@ _WORDS: Mapping[object, str] = {
     object: "anything",
     os.PathLike: "a path",
 }
+
+
+_SINGULAR: Mapping[str, str] = {"are": "is", "have": "has", "lie": "lies"}
+"""Verbs for one thing; of any other verb, its form for many and an s."""
+
+
+def count_of(number: int, noun: str, verb: str = "", *, total: int | None = None) -> str:
+    """Write a number of things: ``1 plane``, ``2 planes``, ``1 of 3 planes is``.
+
+    Parameters
+    ----------
+    number
+        How many.
+    noun
+        One of them, of a regular plural.
+    verb
+        Its form for many; left out, none is written.
+    total
+        How many there are in all, if it is written.
+
+    Returns
+    -------
+    str
+        The number, the noun and the verb.
+    """
+    word = noun if (number if total is None else total) == 1 else f"{noun}s"
+    text = f"{number} {word}" if total is None else f"{number} of {total} {word}"
+    if not verb:
+        return text
+    return f"{text} {_SINGULAR.get(verb, verb + 's') if number == 1 else verb}"
 
 
 # ---------------------------------------------------------------- calls
@@ -55,7 +95,11 @@ def name_of(function: Callable[..., Any], args: Sequence[Any] = ()) -> str:
 
 
 def describe_misfit(
-    signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+    signature: inspect.Signature,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    picks: bool = True,
 ) -> str | None:
     """Describe how the number or the names of arguments differ from a signature; ``None`` if they fit.
 
@@ -65,6 +109,8 @@ def describe_misfit(
         Of the function.
     args, kwargs
         The arguments of a call.
+    picks
+        Whether a keyword of one capital letter may be meant for ``transpose_to``.
 
     Returns
     -------
@@ -74,7 +120,7 @@ def describe_misfit(
     parameters = signature.parameters.values()
     by_position = [each for each in parameters if each.kind <= each.POSITIONAL_OR_KEYWORD]
     for name in kwargs:
-        problem = _describe_name(name, signature)
+        problem = _describe_name(name, signature, picks=picks)
         if problem is not None:
             return problem
     if len(args) > len(by_position) and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
@@ -92,11 +138,11 @@ def describe_misfit(
         and each.name not in given
     ]
     if missing:
-        return f": {' and '.join(missing)} missing; it takes {_list_parameters(signature)}"
+        return f": {_join(missing, 'and')} missing; it takes {_list_parameters(signature)}"
     return None
 
 
-def _describe_name(name: str, signature: inspect.Signature) -> str | None:
+def _describe_name(name: str, signature: inspect.Signature, *, picks: bool) -> str | None:
     """Describe why a keyword does not fit; ``None`` if it does."""
     parameters = signature.parameters
     if name in parameters:
@@ -107,12 +153,14 @@ def _describe_name(name: str, signature: inspect.Signature) -> str | None:
             return None
     if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return None
-    if len(name) == 1 and name.isupper():
+    if picks and len(name) == 1 and name.isupper():
         return f" picks no positions: transpose_to(handle, order, {name}=...) does"
     names = _names(signature)
     if not names:
         return f" has no parameter {name!r}: it has none"
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    # A letter of the other case shares no character with the right one.
+    nearest = [each for each in names if each.lower() == name.lower()]
+    nearest = nearest or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     advice = f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(names)}"
     return f" has no parameter {name!r}: {advice}"
 
@@ -192,9 +240,11 @@ def describe(hint: Any) -> str:
         return "a mapping"
     if origin is tuple and parts[-1] is not Ellipsis:
         return f"a tuple ({', '.join(map(_plural, parts))})"
-    if isinstance(origin, type) and parts:
-        return f"a {origin.__name__.lower()} of {_plural(parts[0])}"
-    name = getattr(hint, "__name__", str(hint))
+    if isinstance(origin, type) and parts and parts[0] is not Any:
+        # A list is what most callers have; no one speaks of iterables.
+        name = "sequence" if origin is Iterable else origin.__name__.lower()
+        return f"a {name} of {_plural(parts[0])}"
+    name = getattr(origin or hint, "__name__", str(hint))
     article = "an" if name[0] in "AEIOU" else "a"
     return f"{article} {name}"
 
@@ -204,8 +254,8 @@ def _plural(hint: Any) -> str:
     return describe(hint).removeprefix("an ").removeprefix("a ")
 
 
-def _join(words: Sequence[str]) -> str:
+def _join(words: Sequence[str], conjunction: str = "or") -> str:
     unique = list(dict.fromkeys(words))
     if len(unique) == 1:
         return unique[0]
-    return f"{', '.join(unique[:-1])} or {unique[-1]}"
+    return f"{', '.join(unique[:-1])} {conjunction} {unique[-1]}"

@@ -6,6 +6,7 @@ addresses freely and kills the process when it uses them, so a failed allocation
 
 import os
 import sys
+from collections.abc import Iterator
 
 from aicsio.errors import ImageTooLargeError
 from aicsio.records import LazyArray
@@ -13,14 +14,10 @@ from aicsio.records import LazyArray
 UNCHECKED = 256 << 20
 """Arrays up to this size are allocated without a look at the free memory: the look takes 50
 microseconds, and a machine that cannot spare this much fails elsewhere first."""
-CGROUP_FILES = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
-"""Limit and usage of this container: version 2 of control groups, then version 1."""
+CGROUP_ROOT = "/sys/fs/cgroup"
+"""Where Linux shows its control groups."""
+OWN_CGROUPS = "/proc/self/cgroup"
+"""The groups of this process: a line each, ``number:controllers:path``."""
 
 
 def require(nbytes: int, array: LazyArray) -> None:
@@ -75,16 +72,64 @@ def _system() -> int | None:
 
 
 def _cgroup() -> int | None:
-    for limit_path, usage_path in CGROUP_FILES:
-        try:
-            with (
-                open(limit_path, encoding="ascii") as limit,
-                open(usage_path, encoding="ascii") as usage,
-            ):
-                return max(0, int(limit.read()) - int(usage.read()))
-        except (OSError, ValueError):  # no such group, or the limit is the word "max"
-            continue
-    return None
+    """Free bytes of the tightest of the groups that this process is in.
+
+    A job of Slurm or a service of systemd has its limit below the root, and each group counts for
+    the groups inside. (cgroups(7); Control Group v2, "Memory Interface Files".)
+    """
+    limits = [_free_of_group(folder, names) for folder, names in _own_groups()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _own_groups() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the folder of each group from the own one up, and its files of limit and usage."""
+    try:
+        with open(OWN_CGROUPS, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        lines = []
+    # The root comes last: inside a container it is the container's own group.
+    paths = {"": ["/"], "memory": ["/"]}
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        for name in {"", "memory"} & set(controllers.split(",")):
+            paths[name].insert(0, path)
+    for base, own, names in (
+        (CGROUP_ROOT, paths[""], ("memory.max", "memory.current")),
+        (
+            os.path.join(CGROUP_ROOT, "memory"),
+            paths["memory"],
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ),
+    ):
+        parts = [part for part in own[0].split("/") if part not in {"", ".", ".."}]
+        for length in range(len(parts), -1, -1):
+            yield os.path.join(base, *parts[:length]), names
+
+
+def _free_of_group(folder: str, names: tuple[str, str]) -> int | None:
+    limit_name, usage_name = names
+    try:
+        limit = int(_read(folder, limit_name))
+        usage = int(_read(folder, usage_name))
+    except (OSError, ValueError):  # no such group, or the limit is the word "max"
+        return None
+    try:
+        statistics = dict(line.split() for line in _read(folder, "memory.stat").splitlines())
+        # Usage counts the cache of files that were read, which the kernel drops when it must.
+        cached = sum(
+            # Version 1 gives the sum with the groups inside, as its usage does, by another name.
+            int(statistics.get(f"total_{name}", statistics.get(name, 0)))
+            for name in ("inactive_file", "active_file")
+        )
+    except (OSError, ValueError):
+        cached = 0
+    return max(0, limit - max(0, usage - cached))
+
+
+def _read(folder: str, name: str) -> str:
+    with open(os.path.join(folder, name), encoding="ascii") as file:
+        return file.read()
 
 
 def _address_space() -> int | None:

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio._ome.elements import local_name, quantity_of
 from aicsio._ome.units import UnitFactor, micrometres_per, seconds_per
 from aicsio.records import Diagnostic, Dims, Planes
@@ -84,7 +85,7 @@ def read_planes(
     shape = tuple(counts[letter] for letter in letters)
     plane_count = math.prod(shape)
     if not budget.take(plane_count, len(elements)):
-        message = f"{len(elements)} Plane elements for {plane_count} planes are left out"
+        message = f"{count_of(len(elements), 'Plane element')} for {count_of(plane_count, 'plane')} left out"
         return PlaneColumns(None, Diagnostic("ome-planes", message))
     columns = {name: np.full(plane_count, math.nan, "<f8") for name, *_ in _COLUMNS}
     for element in elements:

@@ -9,14 +9,18 @@ import itertools
 import math
 import re
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 from aicsio._dims import notation
 from aicsio.errors import DimensionError, ImageTooLargeError
 from aicsio.records import LazyArray, Strided
 from aicsio.records.protocols import GroupsBlocks, offered
 
-Chunks: TypeAlias = str | int | Mapping[str, int] | tuple[int | tuple[int, ...], ...]
+Chunks: TypeAlias = Annotated[
+    str | int | Mapping[str, int] | tuple[int | tuple[int, ...], ...],
+    "'auto', bytes such as '32MiB', letters, a size, sizes by letter or a tuple with a size for "
+    "each dimension",
+]
 """The ways to request chunks: see ``to_dask``."""
 AxisRequest: TypeAlias = int | tuple[int, ...]
 """One size for all chunks of an axis, or the size of each."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import attrs
 
+from aicsio._checks.words import count_of
+from aicsio._io.folder_size import FolderSize, measure_folder
 from aicsio._io.urls import public_url
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import open_as_requested
@@ -28,7 +30,7 @@ from aicsio.cli.terminal.text import (
 from aicsio.cli.terminal.wording import speak_options
 from aicsio.errors import AicsioError
 from aicsio.opening import Candidate, explain
-from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene
+from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene, Source
 
 MOST_SCENES = 40
 """Scenes in a table, more than fit a screen; JSON has all."""
@@ -104,7 +106,11 @@ class FileFacts:
     uri: str
     """Absolute path or URL."""
     bytes: int | None
-    """Size of the file; ``None`` if unknown."""
+    """Size of the file, or of the first 10 000 files of a folder; ``None`` if unknown."""
+    files: int | None
+    """Number of files that ``bytes`` counts; ``None`` if unknown."""
+    complete: bool
+    """Whether these are all files."""
     format: str
     """Format that reads the file."""
     candidates: tuple[Candidate, ...]
@@ -171,10 +177,13 @@ def run(arguments: argparse.Namespace) -> int:
 def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
     """Open a file and gather its metadata."""
     handle = open_as_requested(name, arguments)
+    size = _measure(handle.source)
     return FileFacts(
         file=public_url(name),
         uri=handle.source.uri,
-        bytes=handle.source.size,
+        bytes=None if size is None else size.nbytes,
+        files=None if size is None else size.file_count,
+        complete=size is not None and size.complete,
         format=handle.format,
         candidates=_list_candidates(name, arguments),
         scenes=tuple(
@@ -183,6 +192,13 @@ def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
         metadata_characters=None if handle.metadata is None else len(handle.metadata),
         diagnostics=tuple(map(_reword, handle.diagnostics)),
     )
+
+
+def _measure(source: Source) -> FolderSize | None:
+    """Size of a file or a folder; ``None`` for what a server does not report."""
+    if source.folder and source.local:
+        return measure_folder(source.uri)
+    return None if source.size is None else FolderSize(source.size, 1, complete=True)
 
 
 def _reword(diagnostic: Diagnostic) -> Diagnostic:
@@ -256,7 +272,7 @@ def _dims_as_dicts(record: object, field: object, value: Any) -> Any:  # noqa: A
 
 def as_text(facts: FileFacts, width: int | None) -> list[str]:
     """Lay the facts out for a terminal of ``width`` columns, or for a file (``None``)."""
-    lines = [f"{bold(escape_controls(facts.file))}  {format_size(facts.bytes)}"]
+    lines = [f"{bold(escape_controls(facts.file))}  {_describe_size(facts)}".rstrip()]
     lines += _indent(_explain_choice(facts), width)
     lines += _layout_scenes(facts, width)
     # Guesses first: wrong axes or sizes spoil a result, and only the first few notes are shown.
@@ -265,8 +281,20 @@ def as_text(facts: FileFacts, width: int | None) -> list[str]:
         lines += _indent(_describe_diagnostic(diagnostic, facts.uri), width)
     if len(facts.diagnostics) > MOST_DIAGNOSTICS:
         hidden = len(facts.diagnostics) - MOST_DIAGNOSTICS
-        lines += _indent(f"... {hidden} more notes (--json lists them)", width)
+        lines += _indent(
+            f"... {count_of(hidden, 'more note')} (--json lists {_them(hidden)})", width
+        )
     return lines
+
+
+def _describe_size(facts: FileFacts) -> str:
+    """Size of a file, and the number of files of a folder; empty if unknown."""
+    if facts.bytes is None or facts.files is None:
+        return ""
+    text = format_size(facts.bytes)
+    if not facts.complete:
+        return f"more than {text} in more than {count_of(facts.files, 'file')}"
+    return text if facts.files == 1 else f"{text} in {count_of(facts.files, 'file')}"
 
 
 def _layout_scenes(facts: FileFacts, width: int | None) -> list[str]:
@@ -282,8 +310,14 @@ def _layout_scenes(facts: FileFacts, width: int | None) -> list[str]:
         lines += ["  " + line for line in table]
     if len(facts.scenes) > MOST_SCENES:
         hidden = len(facts.scenes) - MOST_SCENES
-        lines += _indent(f"... {hidden} more scenes (--json lists them)", width)
+        lines += _indent(
+            f"... {count_of(hidden, 'more scene')} (--json lists {_them(hidden)})", width
+        )
     return lines
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _describe_diagnostic(diagnostic: Diagnostic, uri: str) -> str:

@@ -7,6 +7,7 @@ import argparse
 import json
 from typing import Any
 
+from aicsio._checks.words import count_of
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import (
     focus_as_requested,
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(summary, indent=2))
         return 0
     decoded = ", ".join(summary["codecs"]) or "none"
-    line = f"{arguments.output}: {chunks} chunks of {handle.scene.name!r}, codecs: {decoded}"
+    line = f"{arguments.output}: {count_of(chunks, 'chunk')} of {handle.scene.name!r}, codecs: {decoded}"
     print(escape_controls(line))
     return 0
 

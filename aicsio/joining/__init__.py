@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, SupportsIndex
 
 from aicsio._checks import checked
+from aicsio._checks.words import count_of
 from aicsio._dims.notation import parse_order
 from aicsio._io import urls
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError, SourceError
@@ -197,7 +198,7 @@ def join_files(
     first = references[0]
     if check == "first":
         count = sum(file is not None for group in groups for file in group.files)
-        message = f"{count} files are assumed to be like the first of them: {first.source.uri}"
+        message = f"{count_of(count, 'file', 'are')} assumed to be like the first of them: {first.source.uri}"
         diagnostics.append(Diagnostic("unchecked-files", message))
     uri = _joined_uri(requested, first)
     # Each diagnostic once: groups share their files' troubles.
@@ -210,7 +211,7 @@ def join_files(
             encoded = json.dumps(urls.client_options(first.source), sort_keys=True)
             source = Source(uri, encoded, local=False)
             return ImageHandle(source, "joined", contents, index, 0, each.levels[0])
-    raise SceneError(f"{uri} holds no pixels: {len(scenes)} scenes, none with data")
+    raise SceneError(f"{uri} holds no pixels: {count_of(len(scenes), 'scene')}, none with data")
 
 
 def _join_group(

@@ -9,6 +9,7 @@ from typing import SupportsIndex, TypeAlias
 import attrs
 
 from aicsio import _engine
+from aicsio._checks.words import count_of
 from aicsio._dims import views
 from aicsio.errors import DimensionError, SceneError
 from aicsio.joining import layout
@@ -59,7 +60,7 @@ def join_contents(
     diagnostics = _merge_diagnostics([present[0][1]] if unchecked else [h for _, h in present])
     if group.missing:
         message = (
-            f"{len(group.missing)} of {len(group.files)} files are missing and read as 0: "
+            f"{count_of(len(group.missing), 'file', 'are', total=len(group.files))} missing, with 0 for pixels: "
             f"{abbreviate(group.missing)}"
         )
         diagnostics.append(Diagnostic("missing-files", message))
@@ -114,7 +115,7 @@ def _select_scenes(
     if different:
         name = display_name(group.files[first_index], first_index)
         raise SceneError(
-            f"{name} has {count} scenes, but {abbreviate(different)}: "
+            f"{name} has {count_of(count, 'scene')}, but {abbreviate(different)}: "
             "choose one of each with scene=0"
         )
     return selected

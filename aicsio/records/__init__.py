@@ -1,4 +1,4 @@
-"""The frozen records that users and the engine hold. Imports only `errors`.
+"""The frozen records that users and the engine hold. Imports `_checks` and `errors`.
 
 ``protocols`` is the seam: read it to add a format. ``pieces`` and ``lazy`` describe pixels,
 ``dims`` axes, ``facts`` and ``scenes`` metadata, ``handle`` the opened image.

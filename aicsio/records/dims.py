@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, overload
 
 import attrs
 
+from aicsio._checks.constructors import checked_record
 from aicsio.errors import DimensionError
+from aicsio.records.conversions import plain_sizes, plain_text
 from aicsio.records.pickling import pickled_by_position
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Dims:
     """Letters and sizes, in order: ``Dims("CZYX", (2, 5, 64, 64))``.
@@ -23,7 +26,9 @@ class Dims:
     Raises
     ------
     DimensionError
-        When the numbers of letters and sizes differ, or a letter stands twice.
+        When the numbers of letters and sizes differ, a letter stands twice, or a size is negative.
+    ArgumentTypeError
+        When the order is no text, or a size is no integer.
 
     Examples
     --------
@@ -33,19 +38,21 @@ class Dims:
     (80, (2, 64), False)
     """
 
-    order: str
+    order: str = attrs.field(converter=plain_text)
     """One capital letter per axis, slowest first."""
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = attrs.field(converter=plain_sizes)
     """Size of each axis, in pixels or positions."""
 
     # Checked when made: an inconsistent Dims would fail far away, at the first read.
     def __attrs_post_init__(self) -> None:
         if len(self.order) != len(self.shape):
             raise DimensionError(
-                f"{len(self.order)} letters {self.order!r} for {len(self.shape)} sizes {self.shape}"
+                f"Dims: {self.order!r} has letters for {len(self.order)} sizes, {self.shape} has {len(self.shape)}"
             )
         if len(set(self.order)) != len(self.order):
             raise DimensionError(f"{self.order!r} names a dimension twice")
+        if self.shape and min(self.shape) < 0:
+            raise DimensionError(f"{self._listing()}: a size is 0 or more")
 
     @overload
     def __getitem__(self, key: str, /) -> int: ...

@@ -5,53 +5,24 @@ an empty string.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, SupportsFloat
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.constructors import checked_record
 from aicsio.errors import ArgumentTypeError
+from aicsio.records.conversions import (
+    optional_float,
+    optional_int,
+    optional_text,
+    plain_floats,
+    plain_int,
+)
 from aicsio.records.dims import Dims
 from aicsio.records.pickling import pickled_by_position
-
-
-def optional_float(value: SupportsFloat | None) -> float | None:
-    """Turn a number into a float, so that a numpy scalar or an int makes the same record.
-
-    Parameters
-    ----------
-    value
-        Any number, or ``None``.
-
-    Returns
-    -------
-    float or None
-        ``None`` stays ``None``.
-
-    Raises
-    ------
-    ArgumentTypeError
-        When the value is not a number.
-
-    Examples
-    --------
-    >>> from aicsio.records.facts import optional_float
-    >>> optional_float(3), optional_float(None)
-    (3.0, None)
-    """
-    # ``type``, not ``isinstance``: a numpy float64 is a float too, and would pickle as numpy's.
-    if value is None or type(value) is float:
-        return value
-    if not isinstance(value, SupportsFloat):
-        raise ArgumentTypeError(f"{value!r} is not a number")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError) as error:  # arrays, and ints beyond a float
-        raise ArgumentTypeError(
-            f"a value of type {type(value).__name__} is not a number: {error}"
-        ) from error
 
 
 def _require_size(size: object, field: Any, value: float | None) -> None:
@@ -65,6 +36,7 @@ def _require_size(size: object, field: Any, value: float | None) -> None:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class PixelSize:
     """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X.
@@ -88,6 +60,7 @@ class PixelSize:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Origin:
     """Position of the centre of the first pixel, in micrometres; ``None`` if the file lacks it."""
@@ -105,6 +78,7 @@ class Origin:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class LevelPlace:
     """Where a resolution level lies, as far as the file states it, in micrometres."""
@@ -116,6 +90,7 @@ class LevelPlace:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Well:
     """The well of a plate in which a scene was taken."""
@@ -135,46 +110,58 @@ class Well:
         return f"{self.row}{self.column}"
 
 
+def _pair_of_floats(values: Iterable[SupportsFloat] | None) -> tuple[float, float] | None:
+    if values is None:
+        return None
+    numbers = plain_floats(values)
+    if len(numbers) != 2:
+        raise ArgumentTypeError(f"{numbers} are no two numbers")
+    return numbers[0], numbers[1]
+
+
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Channel:
     """Metadata of one channel."""
 
-    name: str | None = None
+    name: str | None = attrs.field(default=None, converter=optional_text)
     """As the file names it; ``None`` if the file has no name."""
     # OME-XML stores the same 32 bits as a signed number.
-    color: int | None = None
+    color: int | None = attrs.field(default=None, converter=optional_int)
     """0xRRGGBBAA, unsigned; ``None`` if the file has no colour."""
     emission: float | None = attrs.field(default=None, converter=optional_float)
     """Emission wavelength in nanometres."""
     excitation: float | None = attrs.field(default=None, converter=optional_float)
     """Excitation wavelength in nanometres."""
-    fluor: str | None = None
+    fluor: str | None = attrs.field(default=None, converter=optional_text)
     """Fluorophore or dye."""
-    samples: int = 1
+    samples: int = attrs.field(default=1, converter=plain_int)
     """Samples of one pixel: 3 for RGB, 4 for RGBA."""
-    quantity: str | None = None
+    quantity: str | None = attrs.field(default=None, converter=optional_text)
     """Measured quantity with its unit, such as ``"Lifetime (s)"``; ``None`` if the file names none."""
-    window: tuple[float, float] | None = None
+    window: tuple[float, float] | None = attrs.field(default=None, converter=_pair_of_floats)
     """Pixel values that are shown as black and as the full colour; ``None`` if the file has none."""
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Objective:
     """The objective lens; fields that the file lacks are ``None``."""
 
-    name: str | None = None
+    name: str | None = attrs.field(default=None, converter=optional_text)
     """Model, or the maker's name for it."""
     magnification: float | None = attrs.field(default=None, converter=optional_float)
     """Nominal magnification."""
     aperture: float | None = attrs.field(default=None, converter=optional_float)
     """Numerical aperture."""
-    immersion: str | None = None
+    immersion: str | None = attrs.field(default=None, converter=optional_text)
     """Immersion medium, in the file's words."""
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Planes:
     """Per-plane facts in columns: little-endian float64, one value per plane, NaN if missing."""
@@ -218,6 +205,7 @@ class Planes:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Tiles:
     """Mosaic tiles in columns: little-endian, one value per tile, in the order of M."""
@@ -246,13 +234,14 @@ class Tiles:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Coordinate:
     """Coordinates along one axis that no pixel size gives (wavelengths, angles, times)."""
 
     letter: str
     """Axis."""
-    values: tuple[float, ...]
+    values: tuple[float, ...] = attrs.field(converter=plain_floats)
     """One value per stored position."""
     unit: str | None = None
     """Such as ``"nm"`` or ``"s"``."""
@@ -266,6 +255,7 @@ class Coordinate:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Attachment:
     """One attachment of a file: a thumbnail, a label, time stamps, events, a lookup table."""
@@ -279,6 +269,7 @@ class Attachment:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Event:
     """One entry of an event list."""

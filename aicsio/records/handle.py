@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy.typing as npt
 
+from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, SceneError
 from aicsio.records.dims import Dims
@@ -37,6 +38,7 @@ _ELSEWHERE: Mapping[str, str] = {
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class ImageHandle:
     """An opened image: the contents of the file, and the array in focus. It is neither open nor read.

@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
 from aicsio.records.dims import Dims
@@ -85,6 +86,7 @@ class View:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class LazyArray:
     """Pixels that have not been read: a layout, its stored dims, a type, and a view."""

@@ -7,6 +7,9 @@ from typing import Final
 
 import attrs
 
+from aicsio._checks.constructors import checked_record
+from aicsio._checks.words import count_of
+from aicsio.records.conversions import optional_float
 from aicsio.records.dims import Dims
 from aicsio.records.facts import (
     Channel,
@@ -18,7 +21,6 @@ from aicsio.records.facts import (
     Planes,
     Tiles,
     Well,
-    optional_float,
 )
 from aicsio.records.lazy import LazyArray
 from aicsio.records.pickling import pickled_by_position
@@ -28,6 +30,7 @@ _NO_ORIGIN: Final = Origin()
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Scene:
     """One image of a file: a name, its resolution levels, and the facts about its axes."""
@@ -98,11 +101,12 @@ class Scene:
     def __repr__(self) -> str:
         # Tables and channels of a long scene would fill the screen: one line names the scene.
         array = f"{self.dims} {self.levels[0].dtype}" if self.levels else "no pixels"
-        counts = f"{len(self.levels)} level{'s' * (len(self.levels) != 1)}"
+        counts = count_of(len(self.levels), "level")
         return f"<Scene {self.name!r}: {array}, {counts}>"
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Diagnostic:
     """Something damaged, guessed or left out that did not stop the reading."""
@@ -116,6 +120,7 @@ class Diagnostic:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Contents:
     """The return value of ``read_contents``: everything a format reads when a source is opened."""
@@ -128,4 +133,5 @@ class Contents:
     """Trouble that did not stop the reading."""
 
     def __repr__(self) -> str:
-        return f"<Contents {len(self.scenes)} scenes, {len(self.diagnostics)} diagnostics>"
+        scenes = count_of(len(self.scenes), "scene")
+        return f"<Contents {scenes}, {count_of(len(self.diagnostics), 'diagnostic')}>"

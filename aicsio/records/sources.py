@@ -6,12 +6,14 @@ repr would show.
 
 import attrs
 
+from aicsio._checks.constructors import checked_record
 from aicsio.records.pickling import pickled_by_position
 
 
 # The hash is kept because sources are keys of the pool and of every piece, and ``content`` may be
 # a whole file.
 @pickled_by_position
+@checked_record
 @attrs.frozen(cache_hash=True)
 class Source:
     """Where the bytes are, and how to recognise that they are still the same bytes."""

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from aicsio._checks.words import count_of
 from aicsio._io import urls
 from aicsio._ome import ngff
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
@@ -170,7 +171,7 @@ class _Coded:
         # Zarr format 2 has one compressor an array.
         if len(kinds) > 1:
             counts = ", ".join(str(count) for count in kinds.values())
-            reasons[f"chunks are coded in {len(kinds)} ways ({counts} chunks)"] += 1
+            reasons[f"chunks are coded in {count_of(len(kinds), 'way')} ({counts} chunks)"] += 1
         if not reasons and (len(full) != 1 or len(edges) > 1):
             reasons["chunks decode to several shapes"] += 1
         if reasons:

@@ -12,6 +12,7 @@ from typing import Literal, SupportsIndex, Unpack
 import attrs
 
 from aicsio._checks import checked
+from aicsio._checks.constructors import checked_record
 from aicsio._version import __version__
 from aicsio.errors import WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
@@ -27,6 +28,7 @@ from aicsio.writers.sources import refuse_own_source, requested_scenes
 __all__ = ["WriteReport", "write_ome_tiff", "write_scenes"]
 
 
+@checked_record
 @attrs.frozen
 class WriteReport:
     """The file that was written, and the metadata that it cannot hold."""

@@ -14,6 +14,7 @@ from typing import Any, Literal, SupportsIndex, Unpack, cast, overload
 import attrs
 
 from aicsio._checks import checked
+from aicsio._checks.constructors import checked_record
 from aicsio._ome import builder
 from aicsio._ome.ngff import ContrastWindow
 from aicsio._version import __version__
@@ -39,6 +40,7 @@ __all__ = ["ZarrReport", "write_ome_zarr"]
 Scenes = Literal["all"] | Sequence[SupportsIndex | str] | None
 
 
+@checked_record
 @attrs.frozen
 class ZarrReport:
     """The store that was written, and the metadata that it cannot hold."""

@@ -12,6 +12,7 @@ that `takes_options` gives a writer.
 import datetime as dt
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
@@ -28,6 +29,7 @@ from typing import (
 
 import numpy as np
 
+from aicsio._checks.plain_values import plain
 from aicsio._metadata.folding import ModuloChoice
 from aicsio.errors import WriteError
 from aicsio.opening import UserPixelSize
@@ -229,20 +231,10 @@ def _converted(name: str, value: object) -> object:
     """Return a value without numpy types; an int where the option takes a float becomes one."""
     if name == "dtype" and isinstance(value, np.dtype | type):
         return np.dtype(value).name
-    value = _plain(value)
+    value = plain(value)
     if name == "time_step" and isinstance(value, int):
-        return float(value)
-    return value
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, np.datetime64):
-        # Without the cast, nanoseconds become an int instead of a datetime.
-        return value.astype("datetime64[us]").item()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if type(value) is tuple:  # a PixelSize may be a tuple too
-        return tuple(_plain(item) for item in value)
+        try:
+            return float(value)
+        except OverflowError:  # the writer refuses what is no 64-bit number
+            return math.inf
     return value

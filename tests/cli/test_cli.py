@@ -30,7 +30,10 @@ from aicsio import (
     to_numpy,
     transpose_to,
     write_ome_tiff,
+    write_ome_zarr,
 )
+from aicsio._checks.words import count_of
+from aicsio._io import folder_size
 from aicsio.arrays import read_array
 from aicsio.cli import demo_steps, info
 from aicsio.cli.terminal import progress as progress_bars
@@ -118,6 +121,53 @@ def test_info_tells_scenes_dims_type_channels_sizes_levels_and_reader(
         assert part in first, part
     assert "over view" in second
     assert "600 B" in second
+
+
+def test_info_measures_a_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "cells.ome.zarr"
+    write_ome_zarr(open_image(np.ones((8, 8), np.uint8), dims="YX"), store, sync=False)
+    files = [path for path in store.rglob("*") if path.is_file()]
+    nbytes = sum(path.stat().st_size for path in files)
+    (store / "link").symlink_to(tmp_path)  # a link is no part of the store, and may lead anywhere
+    link = (store / "link").lstat().st_size
+    told = json.loads(run("info", "--json", store)[1])[0]
+    assert (told["bytes"], told["files"], told["complete"]) == (nbytes + link, len(files) + 1, True)
+    first_line = run("info", store)[1].splitlines()[0]
+    assert first_line.endswith(f"kB in {len(files) + 1} files")
+    monkeypatch.setattr(folder_size, "MOST_FILES", 2)
+    assert "more than" in run("info", store)[1].splitlines()[0]
+    told = json.loads(run("info", "--json", store)[1])[0]
+    assert (told["files"], told["complete"]) == (2, False)
+
+
+def test_one_thing_is_not_many(run: Run, slide: Path, tmp_path: Path) -> None:
+    target = tmp_path / "one.ome.tif"
+    out = run(
+        "convert", "--pick", "T=0", "--pick", "C=0", "--pick", "Z=0", "--verify", slide, target
+    )
+    assert "1 plane verified" in out[1]
+    assert "1 chunk of" in run("references", target, tmp_path / "one.json")[1]
+    facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
+    scenes = facts.scenes[:1] * (info.MOST_SCENES + 1)
+    notes = (Diagnostic("code", "note"),) * (info.MOST_DIAGNOSTICS + 1)
+    text = "\n".join(info.as_text(attrs.evolve(facts, scenes=scenes, diagnostics=notes), None))
+    assert "1 more scene (--json lists it)" in text
+    assert "1 more note (--json lists it)" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "total", "text"),
+    [
+        (1, None, "1 page is"),
+        (2, None, "2 pages are"),
+        (0, None, "0 pages are"),
+        (1, 1, "1 of 1 page is"),
+        (1, 3, "1 of 3 pages is"),
+        (2, 3, "2 of 3 pages are"),
+    ],
+)
+def test_counts_in_words(number: int, total: int | None, text: str) -> None:
+    assert count_of(number, "page", "are", total=total) == text
 
 
 def test_info_as_json_says_what_the_handle_says(run: Run, slide: Path) -> None:
@@ -778,10 +828,9 @@ def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch: pytest.Monk
         (999_499, "999 kB"),
         (999_600, "1 MB"),
         (28_300_000, "28.3 MB"),
-        (None, "?"),
     ],
 )
-def test_sizes(nbytes: int | None, text: str) -> None:
+def test_sizes(nbytes: int, text: str) -> None:
     assert terminal_text.format_size(nbytes) == text
 
 

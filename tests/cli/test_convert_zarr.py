@@ -127,7 +127,7 @@ def test_verify_compares_every_plane_of_a_tiff(
     assert (code, "6 planes read back" in out) == (0, True)
     monkeypatch.setattr(read_back, "open_image", lambda _: open_image(other_image()))
     code, _, err = run(source, tmp_path / "c.tif", "--verify")
-    assert (code, "1 of 6 planes differ: scene 0 T=0 C=1 Z=2" in err) == (1, True)
+    assert (code, "1 of 6 planes differs: scene 0 T=0 C=1 Z=2" in err) == (1, True)
 
 
 def other_image() -> Array:

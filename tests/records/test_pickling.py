@@ -113,5 +113,5 @@ def test_the_kept_hash_does_not_travel() -> None:
 def test_loads_checks_like_the_constructor() -> None:
     with pytest.raises(ArgumentTypeError, match="no size"):
         pickle.loads(pickle.dumps(Reduction(PixelSize, (-1.0,))))
-    with pytest.raises(DimensionError, match="2 letters"):
+    with pytest.raises(DimensionError, match="letters for 2 sizes"):
         pickle.loads(pickle.dumps(Reduction(Dims, ("YX", (1,)))))

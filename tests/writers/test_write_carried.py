@@ -223,7 +223,7 @@ def test_regions_that_cannot_follow_are_told(source: ImageHandle, tmp_path: Path
         transpose_to(source, "CZYX", T=0, X=[0, 1, 5]), tmp_path / "out.ome.tif"
     )
     assert [note.message.split(":")[0] for note in report.not_kept] == [
-        "3 shapes of the region 'ROI", "1 shapes of the region 'ROI"
+        "3 shapes of the region 'ROI", "1 shape of the region 'ROI"
     ]  # fmt: skip
     assert "ROI" not in (open_image(report.path).metadata or "")
 

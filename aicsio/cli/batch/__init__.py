@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from aicsio._checks.words import count_of
 from aicsio._io import readers
 from aicsio._io.urls import public_url
 from aicsio.cli.batch import inputs
@@ -288,19 +289,19 @@ def _summarize(result: BatchResult, total: int, last: str) -> str:
         parts.append(f"{result.skipped} done before")
     if result.failed:
         parts.append(f"{len(result.failed)} failed")
-    return f"{_count_images(total)}: {', '.join([*parts, last])}"
+    return f"{count_of(total, 'image')}: {', '.join([*parts, last])}"
 
 
 def _print_losses_and_failures(result: BatchResult) -> None:
     lines = []
     if result.not_kept:
         lines.append(
-            f"{_count_images(result.not_kept)} with content that could not be kept: "
+            f"{count_of(result.not_kept, 'image')} with content that could not be kept: "
             f"{JOURNAL_NAME} in the output folder lists it"
         )
     if result.not_written:
         lines.append(
-            f"{_count_images(result.not_written)} with more scenes than were written: "
+            f"{count_of(result.not_written, 'image')} with more scenes than were written: "
             "--scene all writes all"
         )
     lines += [f"failed: {escape_controls(name)}" for name in result.failed[:MOST_FAILURES]]
@@ -309,7 +310,3 @@ def _print_losses_and_failures(result: BatchResult) -> None:
         lines.append(f"failed: {hidden} more, each with its reason above")
     for line in lines:
         print(f"aicsio: {line}", file=sys.stderr)
-
-
-def _count_images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"

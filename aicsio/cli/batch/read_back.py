@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio.arrays import to_numpy
 from aicsio.errors import WriteError
 from aicsio.opening import open_image
@@ -44,7 +45,7 @@ def verify_target(parts: Sequence[ImageHandle], target: str, *, lossy: bool) -> 
     written = open_image(target)
     if len(written.scenes) != len(parts):
         raise WriteError(
-            f"{target!r} shows {len(written.scenes)} scenes, and {len(parts)} were written"
+            f"{target!r} shows {count_of(len(written.scenes), 'scene')}, not the {len(parts)} that were written"
         )
     count = 0
     different = []
@@ -57,8 +58,10 @@ def verify_target(parts: Sequence[ImageHandle], target: str, *, lossy: bool) -> 
                 different.append(f"scene {index} {name}".rstrip())
     if different:
         named = ", ".join(different[:_MOST_NAMED])
-        raise WriteError(f"{target!r}: {len(different)} of {count} planes differ: {named}")
-    return f"{count} planes read back" if lossy else f"{count} planes verified"
+        raise WriteError(
+            f"{target!r}: {count_of(len(different), 'plane', 'differ', total=count)}: {named}"
+        )
+    return f"{count_of(count, 'plane')} {'read back' if lossy else 'verified'}"
 
 
 def _equal(stored: np.ndarray, expected: np.ndarray) -> bool:

@@ -32,10 +32,8 @@ def escape_controls(text: str) -> str:
     return "".join(characters)
 
 
-def format_size(nbytes: int | None) -> str:
+def format_size(nbytes: int) -> str:
     """Write a number of bytes in powers of 1000: ``12.3 MB``."""
-    if nbytes is None:
-        return "?"
     value, units = float(nbytes), ["B", "kB", "MB", "GB", "TB", "PB"]
     # 999.5 and above would print as 1e+03 with three digits.
     while value >= 999.5 and len(units) > 1:

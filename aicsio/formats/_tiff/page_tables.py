@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.chain import Chain, read_chain
 from aicsio.formats._tiff.compressions import JPEG_2000
@@ -123,7 +124,8 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
                 where, str(error) if error.uri is None else str(error).split(": ", 1)[-1]
             )
             text = (
-                f"{len(group.pages)} pages are left out, from page {int(group.pages[0])}: {error}"
+                f"{count_of(len(group.pages), 'page', 'are')} left out, from page "
+                f"{int(group.pages[0])}: {error}"
             )
             # One broken page must not take the others with it.
             diagnostics.append(Diagnostic("tiff-broken-page", text, f"byte {where}"))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
 from aicsio.formats._tiff.page import PageStructure
@@ -101,7 +102,7 @@ def lazy_array(
         planes = np.flatnonzero(is_in_table & (segment_table_of == segment_table_number))
         if not _fits(segment_table.structure, like):
             text = (
-                f"{len(planes)} planes are blank: {_describe(segment_table.structure)}, "
+                f"{count_of(len(planes), 'plane', 'are')} blank: {_describe(segment_table.structure)}, "
                 f"where {_describe(like)} is needed"
             )
             notes.append(Diagnostic("page-does-not-fit", text, page_table.source.uri))

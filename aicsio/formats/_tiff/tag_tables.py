@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio.formats._tiff.chain import GAP, Chain, DirectoryRun
 from aicsio.formats._tiff.ifd import NUMPY_TYPES, OpenTiff, Value, unpack
 from aicsio.formats._tiff.tags import FIELD_SIZES, FieldType, Tag
@@ -265,7 +266,7 @@ def _sorted(
         if is_broken.any():
             first = int(pages[rows][is_broken][0])
             text = (
-                f"{int(is_broken.sum())} pages are left out, from page {first}: "
+                f"{count_of(int(is_broken.sum()), 'page', 'are')} left out, from page {first}: "
                 "their tags point out of the file"
             )
             diagnostics.append(Diagnostic("tiff-tags-outside", text, file.source.uri))

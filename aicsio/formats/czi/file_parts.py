@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats.czi.columns import Bools, Ints, distinct
@@ -57,8 +58,8 @@ def drop_other_file_parts(
         misnumbered += int(here.sum())
     if misnumbered:
         message = (
-            f"the directory lists {misnumbered} subblocks in other file parts than "
-            f"{file_part}, but they lie in this file"
+            f"the directory lists {count_of(misnumbered, 'subblock')} in other file parts than "
+            f"{file_part}, and the bytes lie in this file"
         )
         notes.append(Diagnostic("file-part-mismatch", message, source.uri))
     if elsewhere.any():

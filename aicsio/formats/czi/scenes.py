@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio.formats.czi.canvas import (
     Canvas,
     LevelRows,
@@ -176,8 +177,8 @@ def _scene_numbers(blocks: Subblocks, source: Source, notes: list[Diagnostic]) -
     if not without.any():
         return blocks.start["S"]
     message = (
-        f"{int(without.sum())} of {len(blocks)} subblocks have no scene; "
-        "they are shown as a scene of their own"
+        f"{count_of(int(without.sum()), 'subblock', 'have', total=len(blocks))} no scene: "
+        "shown as a scene of their own"
     )
     notes.append(Diagnostic("subblocks-without-scene", message, source.uri))
     # Behind all others, so that the indices of the numbered scenes do not change.
@@ -389,9 +390,8 @@ def _note_gaps(
             plane_count *= size
         missing = plane_count - layout.count_planes()
         if missing:
-            message = (
-                f"{name}: {missing} of {plane_count} planes have no subblock; they read as zero"
-            )
+            planes = count_of(missing, "plane", "have", total=plane_count)
+            message = f"{name}: {planes} no subblock, read as zero"
             notes.append(Diagnostic("missing-planes", message))
     if len(pixel_types) > 1:
         names = ", ".join(PIXEL_TYPES[one].name for one in pixel_types)

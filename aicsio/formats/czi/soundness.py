@@ -7,6 +7,7 @@ invalid entry never removes the others.
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio.errors import CorruptFileError
 from aicsio.formats.czi.columns import (
     Bools,
@@ -55,7 +56,7 @@ class LeftOut:
         return tuple(
             Diagnostic(
                 "left-out-subblocks",
-                f"{count} of {self.total} subblocks are left out: {count} with {reason} "
+                f"{count_of(count, 'subblock', 'are', total=self.total)} left out: {count} with {reason} "
                 f"(first entry at byte {position})",
                 self.uri,
             )
@@ -144,7 +145,7 @@ def drop_constant_letters(blocks: Subblocks, left_out: LeftOut) -> tuple[Diagnos
             del columns[letter]
         if positions:
             message = (
-                f"{int(rows.sum())} of {left_out.total} subblocks have a dimension {letter}, which "
+                f"{count_of(int(rows.sum()), 'subblock', 'have', total=left_out.total)} a dimension {letter}, which "
                 f"the specification lacks, at position {positions[0]}; it is ignored"
             )
             notes.append(Diagnostic("unknown-dimension", message, left_out.uri))

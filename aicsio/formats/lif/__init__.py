@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
+from aicsio._checks.words import count_of
 from aicsio._io import readers
 from aicsio._ome.units import seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
@@ -137,7 +138,7 @@ def _report_other_data(
             nbytes += block.size
     if unused:
         text = (
-            f"{len(unused)} memory blocks of {nbytes} bytes belong to no element of the XML, "
+            f"{count_of(len(unused), 'memory block')} of {nbytes} bytes without an element of the XML, "
             f"the first is {unused[0]!r}"
         )
         diagnostics.append(Diagnostic("lif-unused-memory", text))

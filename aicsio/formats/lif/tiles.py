@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio._ome.units import finite_number
 from aicsio.formats.lif.arrays import choose_block_shape
 from aicsio.formats.lif.description import Axis, find_spacings
@@ -118,7 +119,7 @@ def stitch(
     positions = parse_tile_positions(image)[:tile_count]
     if not positions or not {"Y", "X"} <= set(stored.order):
         text = (
-            f"{name!r} has {tile_count} tiles and {len(positions)} positions: "
+            f"{name!r} has {count_of(tile_count, 'tile')} and {count_of(len(positions), 'position')}: "
             "the tiles are kept apart along M"
         )
         return Mosaic(array, None, [Diagnostic("lif-tiles-without-positions", text, name)])
@@ -134,7 +135,7 @@ def stitch(
     missing = sorted(set(range(tile_count)) - set(placement.m.tolist()))
     if missing:
         text = (
-            f"{name!r} has no position for {len(missing)} of {tile_count} tiles, the first is "
+            f"{name!r} has no position for {count_of(len(missing), 'tile', total=tile_count)}, the first is "
             f"{missing[0]}: they are not on the canvas; mosaic='tiles' shows them"
         )
         diagnostics.append(Diagnostic("lif-tiles-left-out", text, name))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio._ome.model import OmeImage, TiffData
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.page import PageStructure
@@ -136,7 +137,9 @@ def locate_planes(
     table = _fill_table(letters, shape, runs, members.page_tables, kind)
     missing = int(np.count_nonzero(table.page_of < 0))
     if 0 < missing < len(table.page_of):
-        message = f"{missing} of {len(table.page_of)} planes are in no file and blank"
+        message = (
+            f"{count_of(missing, 'plane', 'are', total=len(table.page_of))} in no file and blank"
+        )
         diagnostics.append(Diagnostic("ome-planes-missing", message, image.name))
     return table, diagnostics
 

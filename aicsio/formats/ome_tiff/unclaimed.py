@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio.formats._tiff.page_tables import Integers, PageTable
 from aicsio.formats._tiff.series import PageSeries, is_level_of
 from aicsio.formats.ome_tiff.planes import PlaneTable
@@ -57,7 +58,7 @@ def find_levels_behind(
                 levels.setdefault(index, []).append(level)
     if not unclaimed:
         return levels, []
-    message = f"{unclaimed} of {page_count} pages belong to no image of the OME-XML: not shown"
+    message = f"{count_of(unclaimed, 'page', 'belong', total=page_count)} to no image of the OME-XML: not shown"
     return levels, [Diagnostic("ome-pages-unclaimed", message, where)]
 
 

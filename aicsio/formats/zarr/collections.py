@@ -103,7 +103,9 @@ def _distinct_wells(reader: ImageReader, plate: Json, where: str) -> list[Json]:
             wells.setdefault(well["path"], well)
     if len(wells) < len(listed):
         reader.note(
-            "wells-left-out", f"{len(listed) - len(wells)} entries name no well of their own", where
+            "wells-left-out",
+            f"wells without a name of their own are left out: {len(listed) - len(wells)}",
+            where,
         )
     return list(wells.values())
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from aicsio._checks.words import count_of
 from aicsio._io import stores
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.zarr.arrays import ArrayDescription, describe_array
@@ -202,7 +203,7 @@ class ImageReader:
         if len(entries) != dims.get("C", 1):
             self.note(
                 "channel-count",
-                f"omero describes {len(entries)} channels, the image has {dims.get('C', 1)}",
+                f"omero describes {count_of(len(entries), 'channel')}, the image has {dims.get('C', 1)}",
                 node.path,
             )
             return ()

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from aicsio._checks.words import count_of
 from aicsio._ome import lexical
 from aicsio._ome.document import parse_ome
 from aicsio._ome.model import PLANE_COLUMNS, OmeImage
@@ -59,7 +60,8 @@ def parse_overrides(options: SharedOptions, *, scene_count: int) -> MetadataOver
     scene_names = _as_tuple(options["scene_names"])
     if scene_names is not None and len(scene_names) != scene_count:
         raise WriteError(
-            f"{len(scene_names)} scene names {list(scene_names)} for {scene_count} scenes"
+            f"{count_of(len(scene_names), 'scene name')} {list(scene_names)} for "
+            f"{count_of(scene_count, 'scene')}"
         )
     colors = _as_tuple(options["channel_colors"])
     document = _document_text(options["ome"])
@@ -105,7 +107,7 @@ def _parse_document(text: str | None, scene_count: int) -> tuple[OmeImage, ...]:
         raise WriteError(f"ome= is no OME-XML: {error}") from error
     if len(images) != scene_count:
         raise WriteError(
-            f"ome= describes {len(images)} images, and {scene_count} are written: give one Image "
+            f"ome= describes {count_of(len(images), 'image')}, and {scene_count} are written: give one Image "
             "for each"
         )
     return images
@@ -235,7 +237,7 @@ def _described_by(image: OmeImage, document: OmeImage) -> OmeImage:
         raise WriteError(
             f"ome= gives {len(document.channels)} Channel elements to image {document.name!r}, "
             "which has "
-            f"{len(image.channels)} channels"
+            f"{count_of(len(image.channels), 'channel')}"
         )
     # How samples are stored follows from the pixels, whatever the document states.
     samples = image.channels[0].samples

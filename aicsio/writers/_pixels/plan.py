@@ -6,6 +6,7 @@ Rule kept here: no I/O. What OME-TIFF cannot hold raises here, before a file is 
 that works.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -27,6 +28,8 @@ Array: TypeAlias = npt.NDArray[Any]
 
 TILE = 512
 """Default height and width of tiles: 512 x 512 pixels of uint16 are 512 KiB before compression."""
+LARGEST_TILE = 1 << 28
+"""Pixels of a tile, 512 MiB of uint16; a plane of 16 000 x 16 000 pixels fits into one."""
 TILE_UNIT = 16
 """TIFF 6.0, section 15: TileWidth and TileLength are multiples of 16."""
 _JPEG_UNIT = 16
@@ -288,6 +291,12 @@ def _tile_size(
         raise WriteError(
             f"tile={tile!r}: TIFF wants multiples of 16, such as tile={TILE} or tile=None for "
             "strips"
+        )
+    # An edge tile is filled up in memory; no reader opens tiles of a gigabyte.
+    if math.prod(sides) > LARGEST_TILE:
+        raise WriteError(
+            f"tile={tile!r} has more than {LARGEST_TILE:,} pixels: give a smaller one, such as "
+            f"tile={TILE}"
         )
     return sides
 

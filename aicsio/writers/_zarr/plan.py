@@ -207,7 +207,7 @@ def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
         target = np.dtype(name)
     except TypeError as error:
         raise WriteError(f"{requested!r} is no type of numpy: give one such as uint16") from error
-    if target.kind not in _TYPES or target.itemsize > 16 or target.name.endswith("longdouble"):
+    if target.kind not in _TYPES or target.itemsize > 16 or target.char in "gG":
         raise WriteError(f"Zarr has no {target.name} pixels: convert them with dtype='float64'")
     # Floats stay floats or become complex, complex pixels stay complex: else the writer would
     # choose a rounding, or drop the imaginary part.

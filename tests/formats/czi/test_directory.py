@@ -129,7 +129,7 @@ def test_an_entry_that_cannot_be_shown_is_counted(
     assert sound.listing_index.tolist() == [0, 2]
     (note,) = left_out.diagnostics()
     assert note.code == "left-out-subblocks"
-    assert f"1 of 3 subblocks are left out: 1 with {reason}" in note.message
+    assert f"1 of 3 subblocks is left out: 1 with {reason}" in note.message
 
 
 def test_no_entries() -> None:

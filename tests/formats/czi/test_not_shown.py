@@ -32,7 +32,7 @@ def test_a_file_with_a_left_out_subblock_is_not_verified(tmp_path: Path) -> None
     path.write_bytes(czi(blocks))
     report = verify(path)
     assert not report.agrees
-    assert any("1 of 2 subblocks are left out" in message for message in report.not_shown)
+    assert any("1 of 2 subblocks is left out" in message for message in report.not_shown)
 
 
 def test_a_coarser_channel_that_the_library_does_not_list_is_a_difference(tmp_path: Path) -> None:
@@ -43,6 +43,13 @@ def test_a_coarser_channel_that_the_library_does_not_list_is_a_difference(tmp_pa
     report = verify(path)
     assert not report.agrees
     assert report.differences
+
+
+def test_bytes_are_not_verified_and_the_advice_can_be_followed() -> None:
+    report = verify(czi([Block(noise(16, 16), {"C": 0, "Y": 0, "X": 0})]))
+    assert not report.agrees
+    assert "save it to a file and verify that" in str(report)
+    assert "engine=" not in str(report)
 
 
 def test_reports_name_what_was_not_compared() -> None:

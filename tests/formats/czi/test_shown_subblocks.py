@@ -210,7 +210,7 @@ def test_images_cannot_hold_planes() -> None:
     with pytest.raises(UnsupportedFormatError, match="JPEG XR stores one image"):
         open_image(czi(two))
     handle = open_image(czi(two, Block(noise(8, 8), {"Z": 4, "Y": 0, "X": 0})))
-    assert "1 of 2 subblocks are left out" in notes(handle)["left-out-subblocks"]
+    assert "1 of 2 subblocks is left out" in notes(handle)["left-out-subblocks"]
 
 
 # ---------------------------------------------------------------- entries that no file could have
@@ -249,7 +249,7 @@ def test_an_unsound_entry_is_counted_and_the_others_stay(
 ) -> None:
     handle = open_image(damaged(czi(*THREE), 2, letter, field, value))
     assert np.array_equal(to_numpy(handle), [THREE[0].pixels, THREE[1].pixels])
-    assert "1 of 3 subblocks are left out" in notes(handle)["left-out-subblocks"]
+    assert "1 of 3 subblocks is left out" in notes(handle)["left-out-subblocks"]
     assert reason in notes(handle)["left-out-subblocks"]
 
 
@@ -284,7 +284,7 @@ def test_a_subblock_without_a_scene_is_not_of_the_first() -> None:
     )
     assert np.array_equal(to_numpy(select_scene(handle, 0)), inside)
     assert np.array_equal(to_numpy(select_scene(handle, 1)), outside)
-    assert "1 of 2 subblocks have no scene" in notes(handle)["subblocks-without-scene"]
+    assert "1 of 2 subblocks has no scene" in notes(handle)["subblocks-without-scene"]
 
 
 def test_levels_without_a_scene_are_counted() -> None:

@@ -14,6 +14,7 @@ import re
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio._ome.units import finite_number, micrometres_per, seconds_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes
 from aicsio.formats._tiff.chain import Chain
@@ -162,7 +163,7 @@ def _find_stack(file: OpenTiff, first: int, keys: dict[str, str]) -> _Stack:
     pages = np.array(main.pages)
     if len(pages) < planes:
         text = (
-            f"the description declares {planes} planes, the file has {len(pages)}: "
+            f"the description declares {count_of(planes, 'plane')}, the file has {len(pages)}: "
             "the sizes are those of the file"
         )
         notes.append(Diagnostic("imagej-sizes", text, file.source.uri))
@@ -170,7 +171,7 @@ def _find_stack(file: OpenTiff, first: int, keys: dict[str, str]) -> _Stack:
     elif planes == 1:
         planes = len(pages)
     if len(pages) > planes:
-        text = f"{len(pages) - planes} pages beyond the {planes} of the description are left out"
+        text = f"{count_of(len(pages) - planes, 'page')} beyond the {planes} of the description left out"
         notes.append(Diagnostic("imagej-pages", text, file.source.uri))
     levels, others, more = sub_series(file, main)
     sizes, guesses = _fit_sizes(sizes, planes, file.source.uri)

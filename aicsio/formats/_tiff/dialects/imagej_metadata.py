@@ -14,6 +14,7 @@ import struct
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Channel, Diagnostic
@@ -122,7 +123,7 @@ def channel_records(
     names = _names(metadata.labels, letters, shape, channel_count)
     if metadata.labels and not any(names):
         count = sum(bool(label) for label in metadata.labels)
-        text = f"{count} labels of slices name no channel: the first is {metadata.labels[0]!r}"
+        text = f"{count_of(count, 'label')} of slices without the name of a channel: the first is {metadata.labels[0]!r}"
         notes.append(Diagnostic("imagej-labels", text, where))
     if not any(names) and not any(color is not None for color in colors):
         return (), notes

@@ -20,6 +20,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff.chain import Chain
@@ -235,14 +236,14 @@ def _find_planes(file: OpenTiff, first: int, entries: Sequence[Entry]) -> _Found
             else:
                 source, structure = _first_page_of(file.source, name)
         except (CorruptFileError, SourceError) as error:
-            text = f"{name!r}: its {len(rows)} planes are blank: {error}"
+            text = f"{name!r}: {count_of(len(rows), 'plane', 'are')} blank: {error}"
             found.notes.append(Diagnostic("ndtiff-member", text, file.source.uri))
             continue
         # All planes of an array have one size; others are blank and reported.
         size = (structure.length, structure.width)
         fitting = [row for row in rows if (entries[row].length, entries[row].width) == size]
         if len(fitting) < len(rows):
-            text = f"{len(rows) - len(fitting)} planes differ in size and are blank"
+            text = f"{count_of(len(rows) - len(fitting), 'plane')} of another size: blank"
             found.notes.append(Diagnostic("ndtiff-size", text, name))
         found.table_of[fitting] = len(found.page_tables)
         found.page_of[fitting] = np.arange(len(fitting))

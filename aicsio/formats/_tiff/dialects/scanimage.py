@@ -15,6 +15,7 @@ import re
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_metadata import PageTags, guessed, positive_float
@@ -84,7 +85,9 @@ def read_scanimage(file: OpenTiff, first: int, tags: PageTags) -> Contents | Dia
     if len(pages) < len(page_table):
         count = len(page_table) - len(pages)
         notes.append(
-            Diagnostic("scanimage-pages", f"{count} pages of another kind are left out", uri)
+            Diagnostic(
+                "scanimage-pages", f"{count_of(count, 'page')} of another kind left out", uri
+            )
         )
     order = _order_pages(text, pages, uri)
     notes += order.notes
@@ -165,7 +168,7 @@ def _order_volumes(text: str, frames: Integers, where: str) -> _PageOrder | None
     planes = table[:, :slices]
     missing = int((planes < 0).sum())
     if missing:
-        message = f"the last volume is not complete: {missing} planes are blank"
+        message = f"the last volume is not complete: {count_of(missing, 'plane', 'are')} blank"
         notes.append(Diagnostic("scanimage-volume", message, where))
     shape = (volumes, slices, channels)
     return _PageOrder("TZC", shape, planes.reshape(-1), tuple(notes), is_fast_z=True)

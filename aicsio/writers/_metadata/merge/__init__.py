@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from aicsio._checks.words import count_of
 from aicsio._ome import references as merge_elements
 from aicsio._ome import schema
 from aicsio._ome.document import document_of, structured_annotations
@@ -131,7 +132,7 @@ def _read_document(text: str, source: SourceImage) -> Document:
     images = document_of(parsed).images if pairs else ()
     if not len(images) == len(pairs) == source.image_count:
         raise CorruptFileError(
-            f"it describes {len(pairs)} images in schema {version}, and {source.image_count} "
+            f"it describes {count_of(len(pairs), 'image')} in schema {version}, and {source.image_count} "
             "scenes were found"
         )
     letters_of = {
@@ -329,8 +330,8 @@ class _Merge:
             if region.get("Name"):
                 name += f" ({region.get('Name')!r})"
             self._report(
-                f"{lost} shapes of the region {name}: they lie on planes that are not written, or "
-                "cannot follow the picked pixels",
+                f"{count_of(lost, 'shape')} of the region {name}: on planes that are not written, or "
+                "unable to follow the picked pixels",
                 source.scene,
             )
             if not merge_rois.count_shapes(new):
