@@ -38,10 +38,10 @@ def measure_folder(path: str) -> FolderSize:
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import pathlib, tempfile
     >>> from aicsio._io.folder_size import measure_folder
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = open(os.path.join(folder, "a"), "wb").write(bytes(9))
+    ...     _ = pathlib.Path(folder, "a").write_bytes(bytes(9))
     ...     measure_folder(folder)
     FolderSize(nbytes=9, file_count=1, complete=True)
     """
