@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from aicsio._checks.constructors import checked_record
 from aicsio._metadata import documents
 from aicsio._metadata.documents import OmeTree
 from aicsio._ome.objects import to_objects
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import ome_types
 
 
+@checked_record
 @attrs.frozen
 class OmeXml:
     """OME metadata as text."""
