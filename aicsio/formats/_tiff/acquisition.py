@@ -17,8 +17,8 @@ import numpy as np
 
 from aicsio._ome.units import finite_number
 from aicsio.errors import CorruptFileError
+from aicsio.formats._tiff.electron_microscopes import read_fei_settings
 from aicsio.formats._tiff.ifd import read_directory
-from aicsio.formats._tiff.makers import read_fei_settings
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Dims, Objective, Planes

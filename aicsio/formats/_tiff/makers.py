@@ -1,4 +1,6 @@
-"""Pixel sizes in the private tags and descriptions of makers of microscopes.
+"""Pixel sizes in the private tags and descriptions of makers of microscopes and scanners.
+
+``electron_microscopes`` has those of electron microscopes and their cameras.
 
 Rule kept here: a maker is recognised by its own tag or element, never by the numbers in it. A value
 that is missing, not positive or in an unknown unit gives ``None``.
@@ -13,15 +15,14 @@ from collections.abc import Callable
 
 from aicsio._ome.units import micrometres_per
 from aicsio.errors import CorruptFileError
+from aicsio.formats._tiff import electron_microscopes
 from aicsio.formats._tiff.page_metadata import PageTags, positive_float
+from aicsio.formats._tiff.settings import NUMBER, read_settings, xml_attribute
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import PixelSize
 
-_NUMBER = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
 _METRE = 1e6
 """Micrometres in a metre."""
-_LARGEST_TEXT = 1 << 24
-"""Settings of a microscope have at most some 100 KB; a longer tag is not searched."""
 _SIS_HEADER = struct.Struct("<4s6xhhhhh6x32sh")
 """Signature, minute, hour, day, month, year, name, number of blocks."""
 _SIS_GENERAL = struct.Struct("<10xhdd")
@@ -39,18 +40,34 @@ def read_maker_size(tags: PageTags) -> PixelSize | None:
     return None
 
 
+def unit_without_length(tags: PageTags) -> str | None:
+    """Return the words of a maker whose metadata give a size that is no length; ``None`` without them.
+
+    Such an image has no pixel size, whatever the resolution tags are.
+    """
+    unit = electron_microscopes.digital_micrograph_unit(tags)
+    if unit and micrometres_per(unit) is None:
+        return f"DigitalMicrograph gives the size of a pixel in {unit[:40]!r}"
+    if electron_microscopes.jeol_size(tags) == PixelSize():
+        return "the image of a JEOL microscope is no magnified one"
+    text = tags.description
+    if not is_metaseries(text):
+        return None
+    if metaseries_property(text, "spatial-calibration-state") == "off":
+        return "the calibration of MetaMorph is switched off"
+    return None
+
+
 def metaseries_property(text: str, name: str) -> str | None:
     """Return the value of a property of MetaMorph's XML (``<prop id="..." value="..."/>``)."""
-    match = re.search(rf'<(?:prop|custom-prop)\s[^>]*\bid="{re.escape(name)}"[^>]*>', text)
-    value = re.search(r'\bvalue="([^"]*)"', match[0]) if match else None
-    if value:
-        return value[1]
-    return None
+    quoted = rf"""["']{re.escape(name)}["']"""
+    match = re.search(rf"<(?:prop|custom-prop)\s[^>]*\bid={quoted}[^>]*>", text)
+    return xml_attribute(match[0], "value") if match else None
 
 
 def is_metaseries(text: str) -> bool:
     """Whether a description is the XML of MetaMorph and MetaXpress."""
-    return text.lstrip().startswith("<MetaData>")
+    return re.match(r"\s*(?:<\?xml[^>]*>\s*)?<MetaData>", text) is not None
 
 
 def _metaseries(tags: PageTags) -> PixelSize | None:
@@ -63,105 +80,6 @@ def _metaseries(tags: PageTags) -> PixelSize | None:
         return None
     x, y = (metaseries_property(text, f"spatial-calibration-{axis}") for axis in "xy")
     return PixelSize(None, positive_float(y, unit), positive_float(x, unit))
-
-
-def _zeiss_sem(tags: PageTags) -> PixelSize | None:
-    """CZ_SEM: each setting is a line with its key, and a line ``name = number unit``."""
-    text = _settings(tags, Tag.CZ_SEM)
-    if not text:
-        return None
-    for key in ("AP_IMAGE_PIXEL_SIZE", "AP_PIXEL_SIZE"):
-        # Lines come in pairs: the key, then the setting as the microscope displays it.
-        match = re.search(rf"^{key}\s+[^=\n]*=\s*({_NUMBER})\s*(\S+)", text, re.MULTILINE)
-        if match:
-            size = positive_float(match[1], micrometres_per(match[2]) or 0.0)
-            return PixelSize(None, size, size)
-    return None
-
-
-def _fei(tags: PageTags) -> PixelSize | None:
-    """FEI and Thermo Fisher: INI text or XML, in either tag; lengths are metres.
-
-    Second source: tifffile (``read_fei_metadata``) parses the same sections; RosettaSciIO takes
-    PixelWidth and PixelHeight for metres.
-    """
-    for code in (Tag.FEI_SFEG, Tag.FEI_TITAN):
-        text = _settings(tags, code)
-        if not text:
-            continue
-        size = _fei_xml(text) if text.lstrip().startswith("<") else _fei_ini(text)
-        if size is not None:
-            return size
-    return None
-
-
-def read_fei_settings(tags: PageTags) -> dict[str, dict[str, str]]:
-    """Return the INI text of FEI electron microscopes: settings by section; empty without one."""
-    for code in (Tag.FEI_SFEG, Tag.FEI_TITAN):
-        text = _settings(tags, code)
-        if text and not text.lstrip().startswith("<"):
-            return _parse_ini(text)
-    return {}
-
-
-def _parse_ini(text: str) -> dict[str, dict[str, str]]:
-    sections = re.split(r"^\s*\[([^\]\n]*)\]\s*$", text, flags=re.MULTILINE)
-    settings: dict[str, dict[str, str]] = {}
-    for name, body in zip(sections[1::2], sections[2::2], strict=False):
-        lines = re.findall(r"^([^=\n]+)=(.*)$", body, re.MULTILINE)
-        settings[name] = {key.strip(): value.strip() for key, value in lines}
-    return settings
-
-
-def _fei_ini(text: str) -> PixelSize | None:
-    settings = _parse_ini(text)
-    # Two columns share one instrument: [Beam] names the section of the one that took the image.
-    active = settings.get("Beam", {}).get("Scan")
-    names = [active] if active else []
-    for name in [*names, "Scan", *settings]:
-        section = settings.get(name, {})
-        if "PixelWidth" in section and "PixelHeight" in section:
-            return PixelSize(
-                None,
-                positive_float(section["PixelHeight"], _METRE),
-                positive_float(section["PixelWidth"], _METRE),
-            )
-    return None
-
-
-def _fei_xml(text: str) -> PixelSize | None:
-    element = re.search(r"<PixelSize\b([^>]*)>(.*?)</PixelSize>", text, re.DOTALL)
-    if element is None:
-        return None
-    sizes: dict[str, float | None] = {}
-    for axis in "YX":
-        match = re.search(rf"<{axis}\b([^>]*)>\s*({_NUMBER})\s*</{axis}>", element[2])
-        if match is None:
-            continue
-        unit = re.search(r'\bunit="([^"]*)"', match[1]) or re.search(
-            r'\bunit="([^"]*)"', element[1]
-        )
-        factor = micrometres_per(unit[1]) if unit else _METRE
-        sizes[axis] = None if factor is None else positive_float(match[2], factor)
-    return PixelSize(None, sizes.get("Y"), sizes.get("X"))
-
-
-def _digital_micrograph(tags: PageTags) -> PixelSize | None:
-    """Gatan DigitalMicrograph: 65003 and 65004 are the units, 65009 and 65010 the sizes of X and Y.
-
-    Second source: RosettaSciIO (``rsciio/tiff/_api.py``) names the tags so in its comments, while it
-    gives 65009 to its axis y; files with pixels that are not square are not known to either.
-    """
-    if 65003 not in tags.tags or 65009 not in tags.tags:
-        return None
-    # Both axes have a unit; exports of old versions have that of X alone.
-    x_unit = micrometres_per(tags.text(65003))
-    y_unit = micrometres_per(tags.text(65004)) or x_unit
-    return PixelSize(
-        None,
-        positive_float(tags.positive(65010), y_unit or 0.0),
-        positive_float(tags.positive(65009), x_unit or 0.0),
-    )
 
 
 def _olympus_sis(tags: PageTags) -> PixelSize | None:
@@ -196,17 +114,32 @@ def _olympus_sis(tags: PageTags) -> PixelSize | None:
 def _aperio(tags: PageTags) -> PixelSize | None:
     """Aperio: ``MPP`` is micrometres per pixel."""
     text = tags.description
-    match = re.search(rf"\bMPP\s*=\s*({_NUMBER})", text) if text.startswith("Aperio") else None
+    match = re.search(rf"\bMPP\s*=\s*({NUMBER})", text) if text.startswith("Aperio") else None
     size = positive_float(match[1]) if match else None
     return PixelSize(None, size, size)
 
 
 def _ventana(tags: PageTags) -> PixelSize | None:
     """Ventana BIF: ``ScanRes`` of the iScan element in XMP is micrometres per pixel."""
-    text = _settings(tags, Tag.XMP)
-    match = re.search(rf'<iScan\b[^>]*\bScanRes="({_NUMBER})"', text) if text else None
-    size = positive_float(match[1]) if match else None
+    text = read_settings(tags, Tag.XMP)
+    match = re.search(r"<iScan\b[^>]*>", text) if text else None
+    size = positive_float(xml_attribute(match[0], "ScanRes")) if match else None
     return PixelSize(None, size, size)
+
+
+def _improvision(tags: PageTags) -> PixelSize | None:
+    """Improvision Openlab and Volocity: ``XCalibrationMicrons`` and the like.
+
+    Second source: Bio-Formats (``ImprovisionTiffReader``).
+    """
+    text = tags.description
+    if not text.startswith("Improvision"):
+        return None
+    x, y, z = (
+        re.search(rf"^{axis}CalibrationMicrons\s*=\s*({NUMBER})", text, re.MULTILINE)
+        for axis in "XYZ"
+    )
+    return PixelSize(*(positive_float(found[1]) if found else None for found in (z, y, x)))
 
 
 def _philips(tags: PageTags) -> PixelSize | None:
@@ -217,26 +150,10 @@ def _philips(tags: PageTags) -> PixelSize | None:
     if not tags.text(Tag.SOFTWARE).startswith("Philips"):
         return None
     attribute = re.search(r'Name="DICOM_PIXEL_SPACING"[^>]*>([^<]*)<', tags.description)
-    numbers = re.findall(_NUMBER, attribute[1].replace("&quot;", " ")) if attribute else []
+    numbers = re.findall(NUMBER, attribute[1].replace("&quot;", " ")) if attribute else []
     if len(numbers) != 2:
         return None
     return PixelSize(None, positive_float(numbers[0], 1e3), positive_float(numbers[1], 1e3))
-
-
-def _settings(tags: PageTags, code: int) -> str:
-    """Return a text of settings; empty where the tag is missing, as in most files."""
-    if code not in tags.tags:
-        return ""
-    value = tags.value(code, _LARGEST_TEXT)
-    return value.decode("latin-1").replace("\r", "") if isinstance(value, bytes) else _octets(value)
-
-
-def _octets(value: object) -> str:
-    """Decode a text that a writer declared as BYTE."""
-    if not isinstance(value, tuple) or not all(isinstance(n, int) and 0 <= n < 256 for n in value):
-        return ""
-    # Some writers declare the text as BYTE in place of ASCII.
-    return bytes(value).decode("latin-1").replace("\r", "")
 
 
 def _read_inside(tags: PageTags, offset: int, nbytes: int) -> bytes:
@@ -247,11 +164,14 @@ def _read_inside(tags: PageTags, offset: int, nbytes: int) -> bytes:
 
 _MAKERS: tuple[Callable[[PageTags], PixelSize | None], ...] = (
     _metaseries,
-    _zeiss_sem,
-    _fei,
-    _digital_micrograph,
+    electron_microscopes.zeiss_sem_size,
+    electron_microscopes.fei_size,
+    electron_microscopes.digital_micrograph_size,
+    electron_microscopes.tvips_size,
+    electron_microscopes.jeol_size,
     _olympus_sis,
     _aperio,
     _ventana,
+    _improvision,
     _philips,
 )

@@ -10,7 +10,7 @@ them (RESUNIT).
 
 from collections.abc import Mapping
 
-from aicsio.formats._tiff.makers import read_maker_size
+from aicsio.formats._tiff.makers import read_maker_size, unit_without_length
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.tags import ResolutionUnit, Tag
 from aicsio.records import Diagnostic, PixelSize
@@ -43,11 +43,19 @@ def read_pixel_size(tags: PageTags) -> tuple[PixelSize, list[Diagnostic]]:
     size = read_maker_size(tags)
     if size is not None:
         return size, []
+    reason = unit_without_length(tags)
+    if reason is not None:
+        text = f"{reason}: there is no pixel size"
+        return PixelSize(), [Diagnostic("no-length", text, tags.file.source.uri)]
     return size_from_resolution(tags, resolution_unit(tags))
 
 
 def size_from_resolution(
-    tags: PageTags, x_unit: float | None, y_unit: float | None = None
+    tags: PageTags,
+    x_unit: float | None,
+    y_unit: float | None = None,
+    *,
+    is_unit_stated: bool = False,
 ) -> tuple[PixelSize, list[Diagnostic]]:
     """Return the pixel size that the resolution tags give in a unit.
 
@@ -57,6 +65,9 @@ def size_from_resolution(
         Tags of the page.
     x_unit, y_unit
         Micrometres of the unit; ``None`` for no unit of length. ``y_unit`` defaults to ``x_unit``.
+    is_unit_stated
+        Whether a description names the unit: then only the usual resolutions of screens and
+        printers are left out.
     """
     # Resolutions count pixels per unit: the size is their inverse.
     x, y = tags.positive(Tag.X_RESOLUTION), tags.positive(Tag.Y_RESOLUTION)
@@ -64,7 +75,7 @@ def size_from_resolution(
         return PixelSize(), []
     y_unit = x_unit if y_unit is None else y_unit
     printed = [
-        _is_print_resolution(value, unit)
+        _is_print_resolution(value, unit, is_unit_stated=is_unit_stated)
         for value, unit in ((x, x_unit), (y, y_unit))
         if value is not None
     ]
@@ -79,7 +90,7 @@ def size_from_resolution(
     return PixelSize(None, y_unit / y if y else None, x_unit / x if x else None), []
 
 
-def _is_print_resolution(per_unit: float, unit: float) -> bool:
+def _is_print_resolution(per_unit: float, unit: float, *, is_unit_stated: bool) -> bool:
     """Whether a resolution is one that writers fill in when they know no size.
 
     Whole dots per inch count as such, but for multiples of 127: their pixels have a round metric
@@ -87,11 +98,12 @@ def _is_print_resolution(per_unit: float, unit: float) -> bool:
     """
     if unit < _UNITS[ResolutionUnit.CENTIMETER]:
         return False
-    if per_unit == 1:
+    if per_unit == 1 and not is_unit_stated:
         return True
     # Converted to dots per inch, a print resolution is recognised in any unit.
     dots = per_unit * MICROMETRES_PER_INCH / unit
     nearest = round(dots)
-    if unit == MICROMETRES_PER_INCH and abs(dots - nearest) < 1e-6 * dots:
+    is_whole_inch = unit == MICROMETRES_PER_INCH and not is_unit_stated
+    if is_whole_inch and abs(dots - nearest) < 1e-6 * dots:
         return nearest <= _LARGEST_PRINT_DPI and nearest % 127 != 0
     return any(abs(dots - common) < _ROUNDED * common for common in _PRINT_DPI)

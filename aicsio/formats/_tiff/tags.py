@@ -119,8 +119,12 @@ class Tag(IntEnum):
     """Zeiss LSM."""
     FEI_SFEG = 34680
     """FEI electron microscopes: settings as INI text."""
-    FEI_TITAN = 34682
+    FEI_HELIOS = 34682
     """FEI (Thermo Fisher) electron microscopes: settings as XML or INI text."""
+    FEI_TITAN = 34683
+    """FEI Titan: settings as XML."""
+    TVIPS = 37706
+    """TVIPS EM-MENU: TemData, the settings as one structure."""
     # Exif 2.32, sections 4.6.3 and 4.6.5: the offset of its directory, and tags in there.
     EXIF_IFD = 34665
     EXPOSURE_TIME = 33434
@@ -132,12 +136,13 @@ class Tag(IntEnum):
     IMAGEJ_METADATA = 50839
     LERC_PARAMETERS = 50674
     MICRO_MANAGER_METADATA = 51123
-    DIGITAL_MICROGRAPH_CALIBRATION = 65006
     NDPI_VERSION = 65420
     ARGOS_METADATA = 65000
     # Numbers from 65000 on are "reusable": ARGOS, EER, DigitalMicrograph and Hamamatsu share them,
     # so the maker is known before one of them is read.
     EER_METADATA = 65001
+    DIGITAL_MICROGRAPH_UNIT = 65003
+    """Unit of X; those of Y and Z follow, then three origins, then three sizes."""
     EER_POSITION_SKIP_BITS = 65007
     EER_HORIZONTAL_SUB_BITS = 65008
     EER_VERTICAL_SUB_BITS = 65009

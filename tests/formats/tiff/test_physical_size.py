@@ -53,6 +53,15 @@ def test_print_resolutions_give_no_size_and_a_diagnostic(
     assert ("print-resolution" in [note.code for note in handle.diagnostics]) == is_print
 
 
+@pytest.mark.parametrize(
+    ("dots", "size"), [(72, None), (300, None), (2, 12700), (1, 25400), (101, 25400 / 101)]
+)
+def test_an_inch_that_imagej_names_is_a_unit(tmp_path: Path, dots: int, size: float | None) -> None:
+    """ImageJ keeps the unit of the tags in its description: scans at 300 dots per inch have it."""
+    handle = written(tmp_path, description="ImageJ=1.53t\nunit=inch\n", resolution=(dots, dots))
+    assert handle.pixel_size.X == (None if size is None else pytest.approx(size))
+
+
 METASERIES = (
     '<MetaData><PlaneInfo><prop id="spatial-calibration-state" type="bool" value="{state}"/>'
     '<prop id="spatial-calibration-x" type="float" value="0.1625"/>'
@@ -88,6 +97,20 @@ FEI_XML = (
     '<?xml version="1.0"?><Metadata><BinaryResult><PixelSize><X unit="m">7E-09</X>'
     '<Y unit="m">7E-09</Y></PixelSize></BinaryResult></Metadata>'
 )
+FEI_PIXELS = "[Image]\nResolutionX=80\nResolutionY=80\n"
+FEI_CAMERA = f"[IRBeam]\nHFW=4e-4\nVFW=4e-4\n{FEI_PIXELS}"
+
+
+def tem_data() -> bytes:
+    """TVIPS: both versions of TemData, as tifffile lists their fields; 0.5 nm."""
+    first = np.zeros((), np.dtype(tifffile.TIFF.TVIPS_HEADER_V1))
+    second = np.zeros((), np.dtype(tifffile.TIFF.TVIPS_HEADER_V2))
+    first["Version"], second["Magic"] = 2, 0xAAAAAAAA
+    second["PixelSizeX"] = second["PixelSizeY"] = 0.5
+    return first.tobytes() + second.tobytes()
+
+
+TVIPS = tem_data()
 
 
 @pytest.mark.parametrize(
@@ -101,22 +124,85 @@ FEI_XML = (
         (34682, FEI_XML, 0.007),
         (34682, "<Metadata><PixelSize>", None),
         (700, '<iScan Magnification="20" ScanRes="0.465000"/>', 0.465),
+        (700, "<iScan Magnification='20' ScanRes='0.465000'/>", 0.465),
+        (34683, FEI_XML.replace('"m"', '"m" unitPrefixPower="1"'), 0.007),
+        (34682, FEI_CAMERA, 5.0),
+        (34682, "[Beam]\nBeam=EBeam\n[EBeam]\nHFW=4e-4\nVFW=4e-4\n" + FEI_PIXELS, 5.0),
+        # The fourth number, 1.5 nm, is for 1024 columns of the display; the image has 40.
+        (34118, "0\r\n0\r\n0\r\n1.5e-9\r\n0\r\nAP_MAG\r\nMag = 5 K X\r\n", 0.0384),
+        (37706, TVIPS, 0.0005),
     ],
 )  # fmt: skip
 def test_settings_of_electron_microscopes_and_scanners(
-    tmp_path: Path, code: int, text: str, size: float | None
+    tmp_path: Path, code: int, text: str | bytes, size: float | None
 ) -> None:
-    raw = text.encode("latin-1")
+    raw = text if isinstance(text, bytes) else text.encode("latin-1")
     handle = written(tmp_path, extratags=[(code, 7, len(raw), raw, True)])
     expected = None if size is None else pytest.approx(size)
     assert (expected, expected) == (handle.pixel_size.Y, handle.pixel_size.X)
 
 
-def test_digital_micrograph_tags(tmp_path: Path) -> None:
-    tags: list[Any] = [(65003, 2, 3, "nm", True), (65004, 2, 3, "nm", True)]
-    tags += [(65009, 12, 1, 0.42, True), (65010, 12, 1, 0.84, True)]
-    handle = written(tmp_path, extratags=tags)
-    assert tuple(handle.pixel_size) == pytest.approx((None, 0.00084, 0.00042))
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_digital_micrograph_tags(tmp_path: Path, order: Any) -> None:
+    """The order is that of RosettaSciIO's writer: X, Y, Z."""
+    tags: list[Any] = [(code, 2, 3, "nm", True) for code in (65003, 65004, 65005)]
+    sizes = ((65009, 0.42), (65010, 0.84), (65011, 2.0))
+    tags += [(code, 12, 1, size, True) for code, size in sizes]
+    handle = written(tmp_path, extratags=tags, byteorder=order, bigtiff=True)
+    assert tuple(handle.pixel_size) == pytest.approx((0.002, 0.00084, 0.00042))
+
+
+SWITCHED_OFF = '<MetaData><prop id="spatial-calibration-state" value="off"/></MetaData>'
+JEOL = (
+    "<TemReporter><EosMode>eosTEM</EosMode><ModeString>{mode}</ModeString>"
+    "<SelectorValue>50000</SelectorValue></TemReporter>"
+)
+
+
+@pytest.mark.parametrize(
+    ("description", "tags"),
+    [
+        ("", [(65003, 2, 5, "1/nm", True), (65009, 12, 1, 0.42, True)]),
+        (SWITCHED_OFF, []),
+        (JEOL.format(mode="DIFF"), [(271, 2, 10, "JEOL Ltd.", True)]),
+    ],
+)
+def test_a_maker_without_a_length_leaves_no_size(
+    tmp_path: Path, description: str, tags: list[Any]
+) -> None:
+    """The resolution would pass for a measured one, 205.8 micrometres."""
+    options = {"description": description, "extratags": tags, "resolution": (123.4, 123.4)}
+    handle = written(tmp_path, **options)
+    assert tuple(handle.pixel_size) == (None, None, None)
+    assert [note.code for note in handle.diagnostics] == ["no-length"]
+
+
+def test_the_resolution_of_a_jeol_camera_is_divided_by_the_magnification(tmp_path: Path) -> None:
+    options = {"description": JEOL.format(mode="MAG"), "resolution": (400, 400)}
+    tags = [(271, 2, 10, "JEOL Ltd.", True)]
+    handle = written(tmp_path, extratags=tags, **options, resolutionunit=3)
+    assert pytest.approx(25 / 50_000) == handle.pixel_size.X  # 400 pixels a centimetre
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"', "'"),
+        lambda text: f'<?xml version="1.0"?>\n{text}',
+        lambda text: text.replace('"um"', '"&#181;m"'),
+    ],
+)
+def test_metaseries_xml_of_any_spelling(tmp_path: Path, change: Any) -> None:
+    description = change(METASERIES.format(state="on", unit="um"))
+    handle = written(tmp_path, description=description)
+    assert tuple(handle.pixel_size) == (None, 0.325, 0.1625)
+    assert handle.channel_names == ("GFP",)
+
+
+def test_improvision_lines(tmp_path: Path) -> None:
+    lines = "XCalibrationMicrons=1\nYCalibrationMicrons=2\nZCalibrationMicrons=3\n"
+    handle = written(tmp_path, description=f"Improvision Data\nTotalZPlanes=1\n{lines}")
+    assert tuple(handle.pixel_size) == (3, 2, 1)
 
 
 def sis_header(offset: int, x: float, y: float) -> bytes:

@@ -361,7 +361,8 @@ def imagej_page(text: str, resolution: float = 2.0, unit: int | None = None, **o
         ("unit=millimeter\nspacing=7", None, (7000.0, 500.0, 500.0)),
         ("unit=micron\nyunit=nm\nzunit=mm\nspacing=0.001", None, (1.0, 0.0005, 0.5)),
         ("unit=pixel\nspacing=2", 3, (None, None, None)),
-        ("unit=inch", 2, (None, None, None)),  # two dots per inch are a print resolution
+        ("unit=inch", 2, (None, 12700, 12700)),
+        ("unit=cm", 1, (None, 5000, 5000)),
         ("", 3, (None, 5000.0, 5000.0)),
         ("", None, (None, None, None)),
     ],

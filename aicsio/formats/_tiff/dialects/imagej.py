@@ -276,7 +276,7 @@ def pixel_size(keys: dict[str, str], tags: PageTags) -> tuple[PixelSize, list[Di
     if unit == "um" and is_centimetre:
         x_unit = resolution_unit(tags)
         y_unit = x_unit if "yunit" not in keys else y_unit
-    size, notes = size_from_resolution(tags, x_unit, y_unit)
+    size, notes = size_from_resolution(tags, x_unit, y_unit, is_unit_stated=unit is not None)
     # ImageJ takes the sign off: stacks from above have a negative spacing.
     spacing = finite_number(keys.get("spacing"))
     z = positive_float(abs(spacing), z_unit) if spacing is not None and z_unit else None

@@ -144,7 +144,7 @@ def _pixel_size(tags: PageTags, metadata: Mapping[str, Any]) -> tuple[PixelSize,
     factor = micrometres_per(unit) if isinstance(unit, str) else None
     if factor is None or read_maker_size(tags) is not None:
         return read_pixel_size(tags)
-    size, notes = size_from_resolution(tags, factor)
+    size, notes = size_from_resolution(tags, factor, is_unit_stated=True)
     return attrs.evolve(size, Z=positive_float(metadata.get("spacing"), factor)), notes
 
 
