@@ -59,7 +59,7 @@ def test_print_resolutions_give_no_size_and_a_diagnostic(
 def test_an_inch_that_imagej_names_is_a_unit(tmp_path: Path, dots: int, size: float | None) -> None:
     """ImageJ keeps the unit of the tags in its description: scans at 300 dots per inch have it."""
     handle = written(tmp_path, description="ImageJ=1.53t\nunit=inch\n", resolution=(dots, dots))
-    assert handle.pixel_size.X == (None if size is None else pytest.approx(size))
+    assert (None if size is None else pytest.approx(size)) == handle.pixel_size.X
 
 
 METASERIES = (

@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pytest
 import tifffile
 
-from aicsio import AicsioError, open_image, select_scene, to_numpy, transpose_to
+from aicsio import (
+    AicsioError,
+    open_image,
+    select_level,
+    select_scene,
+    to_numpy,
+    transpose_to,
+)
 from aicsio.formats._tiff.dialects.imagej import parse_description
 from aicsio.formats._tiff.dialects.ndtiff import parse_index
 from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description as parse_json
@@ -435,6 +442,23 @@ def test_a_repeated_description_does_not_make_a_stack_of_levels() -> None:
         assert [level.shape for level in handle.levels] == [(16, 16), (8, 8), (4, 4), (2, 2)]
 
 
+@pytest.mark.parametrize("planes", [1, 3])
+def test_levels_before_a_series_of_tifffile(tmp_path: Path, planes: int) -> None:
+    """NewSubfileType 1 marks a reduced image wherever its pages lie (TIFF 6.0 section 8)."""
+    stacks = [counting(planes, 32, 32 * n, dtype="u1") for n in (1, 3)]
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for full in stacks:
+            for step in (4, 2, 1):
+                reduced = {"subfiletype": int(step > 1), "photometric": "minisblack"}
+                tif.write(full[:, ::step, ::step], **reduced)
+    handle = open_image(tmp_path / "a.tif")
+    assert len(handle.scenes) == 2
+    for number, full in enumerate(stacks):
+        for level, step in enumerate((1, 2, 4)):
+            shown = to_numpy(select_level(select_scene(handle, number), level))
+            assert shown.tobytes() == full[:, ::step, ::step].tobytes()
+
+
 def test_a_shape_of_forty_axes_is_shown() -> None:
     text = TagEntry(270, ASCII, json.dumps({"shape": [1] * 40 + [5, 4]}).encode() + b"\0")
     handle = open_image(write_pages([make_page(counting(5, 4, 1, dtype="u1"), Storage(), [text])]))
@@ -463,6 +487,74 @@ def test_scanimage_volumes_and_flyback(flyback: int) -> None:
     assert (handle.pixel_size.Z, handle.time_step) == (5.0, 0.1)
     codes = [note.code for note in handle.diagnostics]
     assert ("scanimage-flyback" in codes) == bool(flyback)
+
+
+@pytest.mark.parametrize(
+    ("settings", "stored", "dims"),
+    [
+        # A movie: framesPerSlice may be what was planned for a stack.
+        ({"numSlices": 1, "framesPerSlice": 1}, 6, "T=6, C=2"),
+        ({"numSlices": 1, "framesPerSlice": 100}, 6, "T=6, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 2}, 6, "Z=3, T=2, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 4, "average": 4}, 3, "Z=3, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 1}, 6, "T=2, Z=3, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 2}, 12, "T=2, Z=3, R=2, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 1, "stackMode": "'fast'"}, 6, "T=2, Z=3, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 1, "stackMode": "'slow'"}, 6, "T=2, Z=3, C=2"),
+        ({"numSlices": 3, "framesPerSlice": 2, "stackMode": "'fast'"}, 12, "T=2, Z=3, R=2, C=2"),
+    ],
+)
+def test_scanimage_stacks(settings: dict[str, Any], stored: int, dims: str) -> None:
+    """ScanImage documentation, "Volume Imaging": frames of a slice, slices, then volumes."""
+    average = settings.get("average", 1)
+    lines = [f"SI.hStackManager.{name} = {value}" for name, value in settings.items()]
+    lines += ["SI.hChannels.channelSave = [1;2]", "SI.hStackManager.enable = true"]
+    lines += [f"SI.hScan2D.logAverageFactor = {average}", "SI.hFastZ.enable = false"]
+    lines += ["SI.hChannels.channelName = {'green' 'Channel 2' 'other'}"]
+    pixels = counting(stored * 2, 1, 1, dtype="i2")
+    tag = TagEntry(305, ASCII, ("\n".join(lines) + "\0").encode())
+    pages = [make_page(plane[..., None], Storage(), [tag]) for plane in pixels]
+    handle = open_image(write_pages(pages))
+    assert str(handle.dims) == f"{dims}, Y=1, X=1"
+    assert to_numpy(handle).reshape(-1).tolist() == list(range(2 * stored))
+    assert handle.channel_names == ("green", "Channel 2")
+    assert not [note for note in handle.diagnostics if note.code == "scanimage-volume"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [
+        ("SI.hStackManager.numSlices = 1\nSI.hScan2D.logAverageFactor = 3", 0.3),
+        ("SI.hStackManager.numSlices = 2\nSI.hStackManager.framesPerSlice = 2", 0.1),
+        ("SI.hStackManager.numSlices = 2\nSI.hStackManager.framesPerSlice = 1", None),
+        ("SI.hStackManager.numSlices = 2\nSI.hStackManager.enable = false", 0.1),
+        ("SI.hStackManager.numSlices = 2\nSI.hFastZ.enable = true", 0.5),
+    ],
+)
+def test_scanimage_time_steps(settings: str, step: float | None) -> None:
+    """Frames have scanFrameRate, volumes of fast Z scanVolumeRate, those of slow stacks none."""
+    rates = "SI.hRoiManager.scanFrameRate = 10\nSI.hRoiManager.scanVolumeRate = 2"
+    text = f"SI.hChannels.channelSave = 1\n{rates}\n{settings}\n\0".encode()
+    pages = [
+        make_page(plane[..., None], Storage(), [TagEntry(305, ASCII, text)])
+        for plane in counting(4, 1, 1, dtype="i2")
+    ]
+    handle = open_image(write_pages(pages))
+    assert "T" in handle.dims
+    assert handle.time_step == (None if step is None else pytest.approx(step))
+
+
+def test_a_stopped_scanimage_stack_is_shown_as_far_as_it_goes() -> None:
+    lines = "SI.hChannels.channelSave = 1\nSI.hStackManager.numSlices = 3\n"
+    text = f"{lines}SI.hStackManager.framesPerSlice = 4\n\0".encode()
+    pages = [
+        make_page(plane[..., None], Storage(), [TagEntry(305, ASCII, text)])
+        for plane in counting(6, 1, 1, dtype="i2")
+    ]
+    handle = open_image(write_pages(pages))
+    assert str(handle.dims) == "Z=2, T=4, Y=1, X=1"
+    assert to_numpy(handle).reshape(-1).tolist() == [0, 1, 2, 3, 4, 5, 0, 0]
+    assert "scanimage-volume" in [note.code for note in handle.diagnostics]
 
 
 def test_qptiff_markers_name_channels(tmp_path: Path) -> None:

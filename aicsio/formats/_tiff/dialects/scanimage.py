@@ -5,9 +5,8 @@ the pages decide. Pages of a volume that is not complete are missing planes, and
 
 Source of the facts:
 https://docs.scanimage.org/Appendix/ScanImage+BigTiff+Specification.html and "Volume Imaging" of the
-same documentation. Channels run fastest. Of a stack that is scanned once, frames of a slice follow,
-then slices; with fast Z, the slices of a volume follow, then volumes. Flyback frames at the end of
-a volume are stored with it.
+same documentation. Channels run fastest, then frames of a slice, slices, and volumes. Flyback frames
+at the end of a volume of fast Z are stored with it.
 """
 
 import re
@@ -21,9 +20,9 @@ from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_metadata import PageTags, guessed, positive_float
 from aicsio.formats._tiff.page_tables import Integers, open_page_table
 from aicsio.formats._tiff.physical_size import read_pixel_size
-from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
+from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.formats._tiff.tags import Tag
-from aicsio.records import Contents, Diagnostic, PixelSize, Scene
+from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene
 
 
 def is_scanimage(tags: PageTags) -> bool:
@@ -56,6 +55,10 @@ def _count(text: str, *names: str) -> int:
 
 def _is_on(text: str, name: str) -> bool:
     return (_setting(text, name) or "").lower() in {"true", "1"}
+
+
+def _is_off(text: str, name: str) -> bool:
+    return (_setting(text, name) or "").lower() in {"false", "0"}
 
 
 @attrs.frozen(eq=False)
@@ -100,78 +103,115 @@ def read_scanimage(file: OpenTiff, first: int, tags: PageTags) -> Contents | Dia
     notes += more
     size, more = read_pixel_size(tags)
     notes += more
+    channels = _channels(text)
     scene = Scene(
         name="Image:0",
         levels=(array,),
+        channels=channels if len(channels) == length_of(array, "C", 1) else (),
         pixel_size=PixelSize(_z_step(text) if "Z" in letters else None, size.Y, size.X),
-        time_step=_time_step(text, order.is_fast_z) if "T" in letters else None,
+        time_step=_time_step(text, order) if "T" in letters else None,
         acquired=tags.acquired(),
     )
     return Contents((scene,), text, (*notes, *diagnose(structure, "page 0")))
 
 
 def _order_pages(text: str, pages: Integers, where: str) -> _PageOrder:
-    """Arrange pages along slices, frames or volumes, and channels."""
-    # channelSave lists the channels that are stored, "[1;3]" or "1"; displayed ones may be more.
-    saved = _setting(text, "hChannels.channelSave")
-    channels = max(len(re.findall(r"\d+", saved or "")), 1)
-    if saved is None or len(pages) % channels:
+    """Arrange pages along volumes, slices, frames of a slice, and channels."""
+    channels = len(_saved_channels(text))
+    if not channels or len(pages) % channels:
         notes = (guessed("T", (len(pages),), where),)
         return _PageOrder("T", (len(pages),), pages, notes)
-    frames = len(pages) // channels
-    if _is_on(text, "hFastZ.enable"):
-        volumes = _order_volumes(text, pages.reshape(frames, channels), where)
-        if volumes is not None:
-            return volumes
-    # Slow stacks: all frames of a slice are recorded before the stage moves.
-    per_slice = _count(text, "hStackManager.framesPerSlice")
-    if not per_slice or frames % per_slice:
-        per_slice = frames
-    return _PageOrder("ZTC", (frames // per_slice, per_slice, channels), pages)
+    frames = pages.reshape(-1, channels)
+    # Frames are averaged before they are stored.
+    average = _count(text, "hScan2D.logAverageFactor") or 1
+    repeats = max(_count(text, "hStackManager.framesPerSlice") // average, 1)
+    if _is_fast_z(text):
+        order = _order_fast_volumes(text, frames, repeats, where)
+        if order is not None:
+            return order
+    slices = _count(text, "hStackManager.actualNumSlices", "hStackManager.numSlices")
+    if not slices:
+        # Headers without a number of slices: all frames of a slice lie together.
+        slices = max(len(frames) // repeats, 1) if len(frames) % repeats == 0 else 1
+    # Plans of a stack stay in the header when stacks are switched off.
+    if slices == 1 or _is_off(text, "hStackManager.enable"):
+        return _PageOrder("TC", frames.shape, pages)
+    if len(frames) <= slices * repeats:
+        # A stack that is scanned once, or that was stopped.
+        slices = -(-len(frames) // repeats)
+    return _order_volumes(frames, (slices, repeats), slices * repeats, where)
 
 
-def _order_volumes(text: str, frames: Integers, where: str) -> _PageOrder | None:
-    """Arrange the frames of fast Z, (frames, channels), along volumes; flyback frames are left out.
+def _saved_channels(text: str) -> list[int]:
+    """Return the numbers of the stored channels, from 1: ``[1;3]`` or ``1``.
+
+    More channels may be displayed.
+    """
+    return [int(n) for n in re.findall(r"\d{1,4}", _setting(text, "hChannels.channelSave") or "")]
+
+
+def _is_fast_z(text: str) -> bool:
+    """Whether the focus moves during a volume; versions from 2019 on name the mode of the stack."""
+    is_stack = _is_on(text, "hStackManager.enable")
+    is_fast = (_setting(text, "hStackManager.stackMode") or "").strip("'\"") == "fast"
+    return _is_on(text, "hFastZ.enable") or (is_stack and is_fast)
+
+
+def _order_fast_volumes(text: str, frames: Integers, repeats: int, where: str) -> _PageOrder | None:
+    """Arrange the frames of fast Z along volumes; flyback frames are left out.
 
     Returns ``None`` without a number of slices.
     """
-    slices = _count(
-        text,
-        "hStackManager.actualNumSlices",
-        "hStackManager.numSlices",
-        "hFastZ.numFramesPerVolume",
-        "hStackManager.numFramesPerVolume",
-    )
+    planned = _count(text, "hFastZ.numFramesPerVolume", "hStackManager.numFramesPerVolume")
+    slices = _count(text, "hStackManager.actualNumSlices", "hStackManager.numSlices") or planned
     if not slices:
         return None
+    # Versions before 2019 ignore framesPerSlice with fast Z, and state the frames of a volume.
+    if planned or not _is_on(text, "hStackManager.enable"):
+        repeats = max(planned // slices, 1)
+    used = slices * repeats
     per_volume = _count(
         text,
         "hStackManager.numFramesPerVolumeWithFlyback",
         "hFastZ.numFramesPerVolumeWithFlyback",
-    ) or slices + _count(text, "hFastZ.numDiscardFlybackFrames")
-    frame_count, channels = frames.shape
-    # hStackManager counts what was planned: a stack that was stopped, or a file that was split,
-    # has fewer frames.
-    if per_volume < slices or (frame_count % per_volume and frame_count % slices == 0):
-        per_volume = slices
-    # A volume that was not finished is shown as far as it goes.
+    ) or used + _count(text, "hFastZ.numDiscardFlybackFrames")
+    # The header counts what was planned: a stack that was stopped, or a file that was split, has
+    # fewer frames.
+    if per_volume < used or (len(frames) % per_volume and len(frames) % used == 0):
+        per_volume = used
+    order = _order_volumes(frames, (slices, repeats), per_volume, where)
+    return attrs.evolve(order, is_fast_z=True)
+
+
+def _order_volumes(
+    frames: Integers, volume: tuple[int, int], per_volume: int, where: str
+) -> _PageOrder:
+    """Arrange frames, (frames, channels), along volumes of slices that are repeated.
+
+    ``per_volume`` counts the stored frames of a volume. One that was not finished is shown as far as
+    it goes.
+    """
+    (slices, repeats), (frame_count, channels) = volume, frames.shape
     volumes = -(-frame_count // per_volume)
     # Missing planes have page -1: they are blank.
     padded = np.full((volumes * per_volume, channels), -1, np.int64)
     padded[:frame_count] = frames
     table = padded.reshape(volumes, per_volume, channels)
     notes: list[Diagnostic] = []
-    flyback = int((table[:, slices:] >= 0).sum())
+    used = slices * repeats
+    flyback = int((table[:, used:] >= 0).sum())
     if flyback:
         message = f"{flyback} pages recorded during the flyback of the focus are left out"
         notes.append(Diagnostic("scanimage-flyback", message, where))
-    planes = table[:, :slices]
+    planes = table[:, :used]
     missing = int((planes < 0).sum())
     if missing:
         message = f"the last volume is not complete: {count_of(missing, 'plane', 'are')} blank"
         notes.append(Diagnostic("scanimage-volume", message, where))
-    shape = (volumes, slices, channels)
-    return _PageOrder("TZC", shape, planes.reshape(-1), tuple(notes), is_fast_z=True)
+    # Frames of a slice are time points of it, unless volumes are.
+    letters = "TZRC" if volumes > 1 else "RZTC"
+    shape = (volumes, slices, repeats, channels)
+    return _PageOrder(letters, shape, planes.reshape(-1), tuple(notes))
 
 
 def _z_step(text: str) -> float | None:
@@ -182,9 +222,21 @@ def _z_step(text: str) -> float | None:
     return None if step is None else positive_float(step.lstrip("-"))
 
 
-def _time_step(text: str, is_fast_z: bool) -> float | None:
-    name = "hRoiManager.scanVolumeRate" if is_fast_z else "hRoiManager.scanFrameRate"
-    rate = positive_float(_setting(text, name))
-    if rate is None:
+def _channels(text: str) -> tuple[Channel, ...]:
+    """Name the stored channels: channelName lists all, ``{'green';'red'}`` in MATLAB's spelling."""
+    names = re.findall(r"'([^']*)'", _setting(text, "hChannels.channelName") or "")
+    return tuple(
+        Channel(name=names[number - 1] or None if 0 < number <= len(names) else None)
+        for number in _saved_channels(text)
+    )
+
+
+def _time_step(text: str, order: _PageOrder) -> float | None:
+    """Return the seconds between volumes or frames; slow volumes have no rate in the header."""
+    rate = positive_float(_setting(text, "hRoiManager.scanFrameRate"))
+    average = _count(text, "hScan2D.logAverageFactor") or 1
+    if order.is_fast_z:
+        rate, average = positive_float(_setting(text, "hRoiManager.scanVolumeRate")), 1
+    elif order.letters.startswith("TZ"):
         return None
-    return 1 / rate
+    return None if rate is None else average / rate

@@ -98,16 +98,15 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
         runs = [_ShapedRun(metadata, pages)]
     else:
         page_table, notes = open_page_table(file, first)
-        runs = _split_into_series(file, page_table)
+        runs = _levels_last(page_table, _split_into_series(file, page_table))
     scenes: list[Scene] = []
     tops: list[PageSeries] = []
     for run in runs:
         first_page = int(run.pages[0])
-        structure = page_table.structure(first_page)
-        if structure is None:
+        series = _series_of(page_table, run)
+        if series is None:
             text = f"page {first_page} cannot be used"
             return Diagnostic("shaped-mismatch", text, file.source.uri)
-        series = PageSeries(page_table, tuple(run.pages.tolist()), structure)
         owner = _find_owner(series, run.metadata, tops)
         if owner is not None:
             level = _level_array(series, scenes[owner].levels[0])
@@ -117,7 +116,7 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
         array, more = _array(file, series, run.metadata)
         notes += more
         levels, more = _levels_in_sub_ifds(file, series, array)
-        notes += [*more, *diagnose(structure, f"page {first_page}")]
+        notes += [*more, *diagnose(series.structure, f"page {first_page}")]
         page_tags = tags
         if first_page:
             page_tags = PageTags.of(file, page_table.directories[first_page])
@@ -131,7 +130,7 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
                 levels=(array, *levels),
                 pixel_size=size,
                 acquired=page_tags.acquired(),
-                color_map=page_tags.color_map(structure),
+                color_map=page_tags.color_map(series.structure),
             )
         )
     return Contents(tuple(scenes), tags.description, tuple(notes))
@@ -196,6 +195,32 @@ def _split_into_series(file: OpenTiff, page_table: PageTable) -> list[_ShapedRun
         runs.append(_ShapedRun(metadata or {"shape": []}, pages))
         page += count
     return runs
+
+
+def _series_of(page_table: PageTable, run: _ShapedRun) -> PageSeries | None:
+    structure = page_table.structure(int(run.pages[0]))
+    if structure is None:
+        return None
+    return PageSeries(page_table, tuple(run.pages.tolist()), structure)
+
+
+def _levels_last(page_table: PageTable, runs: list[_ShapedRun]) -> list[_ShapedRun]:
+    """Put levels that lie before their full resolution behind it."""
+    ordered: list[_ShapedRun] = []
+    waiting: list[tuple[_ShapedRun, PageSeries]] = []
+    top: PageSeries | None = None
+    for run in runs:
+        series = _series_of(page_table, run)
+        is_reduced = series is not None and series.structure.reduced
+        if series is not None and is_reduced and (top is None or not is_level_of(series, top)):
+            waiting.append((run, series))
+            continue
+        ordered.append(run)
+        if series is not None and not is_reduced:
+            top = series
+            ordered += [level for level, small in waiting if is_level_of(small, series)]
+            waiting = [pair for pair in waiting if not is_level_of(pair[1], series)]
+    return [*ordered, *(run for run, _ in waiting)]
 
 
 def _count_pages(shape: list[int], structure: PageStructure) -> int:
