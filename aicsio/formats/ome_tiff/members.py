@@ -27,6 +27,16 @@ MOST_NEIGHBOURS = 10_000
 """How many of them are looked at: 0.2 ms each on a local disk."""
 
 
+def _count_shared_folders(paths: list[tuple[str, ...]]) -> int:
+    """Return how many folders all paths begin with."""
+    # Whatever the smallest and the largest path share, those between them have too.
+    first, last = min(paths)[:-1], max(paths)[:-1]
+    for count, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
+            return count
+    return min(len(first), len(last))
+
+
 class Members:
     """Files of a set, found and opened once each. Not a record: lives while the set is opened."""
 
@@ -63,15 +73,19 @@ class Members:
         """Return how many folders above the metadata the set begins.
 
         The file with the metadata is a member itself, and may have a path with folders: ``a/1.tif``
-        for a file in the folder ``a``. Then all names are relative to the parent of that folder.
+        for a file in the folder ``a``. Then all names are relative to the parent of that folder. Folders
+        that all names begin with are those of the machine that wrote them, and do not count.
         """
-        if self._own is None or not self._paths:
+        paths = [path for path in self._paths if path is not None]
+        if self._own is None or not paths:
             return 0
         own_path = folders_of(self.base)
+        shared = _count_shared_folders(paths)
         depths = [
-            len(path) - 1
-            for path in self._paths
-            if path is not None and own_path[-len(path) :] == path
+            len(path) - 1 - skipped
+            for path in paths
+            for skipped in {0, shared}
+            if own_path[skipped - len(path) :] == path[skipped:]
         ]
         return max(depths, default=0)
 

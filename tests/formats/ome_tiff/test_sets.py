@@ -44,6 +44,16 @@ def test_equal_names_in_three_folders_are_three_files(tmp_path: Path) -> None:
         assert values(open_image(path)) == [1, 2, 3], path
 
 
+@pytest.mark.parametrize("root", ["/mnt/x/run/", "C:\\data\\run\\"])
+def test_equal_names_below_a_folder_of_another_machine(tmp_path: Path, root: str) -> None:
+    names = [f"{folder}/img.ome.tif" for folder in "abc"]
+    data = "".join(member(number, root + name) for number, name in enumerate(names))
+    for number, name in enumerate(names):
+        write_member(tmp_path / name, number + 1, ome_xml(image(data, z=3), f"urn:uuid:{number}"))
+    for name in names:
+        assert values(open_image(tmp_path / name)) == [1, 2, 3], name
+
+
 def test_equal_names_without_their_folders_are_not_taken_for_each_other(tmp_path: Path) -> None:
     names = [f"{folder}/img.tif" for folder in "abc"]
     write_member(tmp_path / "img.tif", 7)
