@@ -49,7 +49,7 @@ def parse_ome(text: str) -> OmeDocument:
     root, repaired = parse_untrusted(text)
     diagnostics = []
     if repaired:
-        message = "the OME-XML holds characters that XML forbids: they are left out"
+        message = "the OME-XML holds characters that XML forbids: they are left out, and & is read as itself"
         diagnostics.append(Diagnostic("ome-repaired-xml", message))
     return document_of(root, diagnostics)
 

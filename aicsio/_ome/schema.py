@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
-from aicsio._ome.xml import refuse_doctype, remove_declaration, remove_forbidden
+from aicsio._ome.xml import refuse_doctype, remove_declaration, repair_xml
 from aicsio.errors import CorruptFileError, MissingDependencyError
 
 Tree: TypeAlias = Any
@@ -58,7 +58,7 @@ def parse(text: str) -> Tree:
     except (etree.XMLSyntaxError, ValueError):  # the second for lone surrogates
         pass  # the second attempt reports the error
     try:
-        return _parse(remove_forbidden(body))
+        return _parse(repair_xml(body))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise CorruptFileError(f"expected well-formed XML: {error}") from error
 

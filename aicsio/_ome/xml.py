@@ -17,6 +17,10 @@ _OME_ROOT = re.compile(r"<(?:[\w.-]+:)?OME[\s>/]")
 _DOCTYPE_INTERNALS = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>", re.DOTALL)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE = re.compile("&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
+# Inside CDATA an ampersand begins no reference (section 2.7).
+_BARE_AMPERSAND = re.compile(
+    r"<!\[CDATA\[.*?\]\]>|&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9A-Fa-f]+);)", re.DOTALL
+)
 _DECLARATION = re.compile(r"^[\ufeff\s]*<\?xml.*?\?>", re.DOTALL)
 
 
@@ -85,13 +89,14 @@ def refuse_doctype(text: str) -> None:
 def parse_untrusted(text: str) -> tuple[Element, bool]:
     """Parse the XML of a file.
 
-    Characters that XML 1.0 forbids are left out when they stop the parser: a user can type them
-    into the name of an image or a channel, and some writers store them as they are.
+    Characters that XML 1.0 forbids are left out, and ampersands escaped, when they stop the parser: a
+    user can type them into the name of an image or a channel, and some writers store them as they
+    are.
 
     Returns
     -------
     tuple
-        The root element, and whether characters were left out.
+        The root element, and whether the text was repaired.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def parse_untrusted(text: str) -> tuple[Element, bool]:
     except (ParseError, ValueError, RecursionError):
         pass  # the second attempt reports the error
     try:
-        return _parse(remove_forbidden(text)), True
+        return _parse(repair_xml(text)), True
     except (ParseError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected well-formed XML: {error}") from error
 
@@ -116,8 +121,18 @@ def _parse(text: str) -> Element:
     return root
 
 
-def remove_forbidden(text: str) -> str:
-    """Remove characters that XML 1.0 forbids (section 2.2), written as such or as references."""
+def repair_xml(text: str) -> str:
+    r"""Remove characters that XML 1.0 forbids, and escape ampersands that begin no reference.
+
+    Forbidden characters (section 2.2) are written as such or as references. Entities other than
+    the five of section 4.6 need a document type, which no file may have: their text is kept.
+
+    Examples
+    --------
+    >>> from aicsio._ome.xml import repair_xml
+    >>> repair_xml("<a name='R&D &lt; 5 &micro;m\x02'/>")
+    "<a name='R&amp;D &lt; 5 &amp;micro;m'/>"
+    """
 
     def keep_allowed(reference: re.Match[str]) -> str:
         hexadecimal, decimal = reference.groups()
@@ -127,7 +142,8 @@ def remove_forbidden(text: str) -> str:
         is_allowed = code < 0x110000 and not _FORBIDDEN.match(chr(code))
         return reference[0] if is_allowed else ""
 
-    return _REFERENCE.sub(keep_allowed, _FORBIDDEN.sub("", text))
+    allowed = _REFERENCE.sub(keep_allowed, _FORBIDDEN.sub("", text))
+    return _BARE_AMPERSAND.sub(lambda match: match[0] if len(match[0]) > 1 else "&amp;", allowed)
 
 
 def remove_declaration(text: str) -> str:

@@ -8,7 +8,7 @@ from aicsio._ome.xml import (
     looks_like_ome,
     parse_untrusted,
     remove_declaration,
-    remove_forbidden,
+    repair_xml,
 )
 from aicsio.errors import CorruptFileError
 
@@ -37,7 +37,6 @@ def test_document_types(text: str, declared: bool) -> None:
     "text",
     [
         f"{DOCTYPE}<OME>&a;</OME>",
-        "<OME>&a;</OME>",
         # Outside of the prolog a declaration is not well formed.
         f"<OME>{DOCTYPE}</OME>",
         "<OME>",
@@ -51,6 +50,23 @@ def test_document_types(text: str, declared: bool) -> None:
 def test_refused(text: str) -> None:
     with pytest.raises(CorruptFileError):
         parse_untrusted(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("R&D", "R&D"),
+        ("&a; &amp; &#181; &lt;", "&a; & \xb5 <"),
+        ("5 &micro;m\x02", "5 &micro;m"),
+        ("<![CDATA[a & b]]> & c", "a & b & c"),
+        ("&", "&"),
+        ("&&amp;", "&&"),
+    ],
+)
+def test_ampersands_that_begin_no_reference_are_read_as_they_stand(text: str, shown: str) -> None:
+    """XML 1.0, section 4.6: without a document type there are five entities."""
+    root, repaired = parse_untrusted(f"<OME>{text}</OME>")
+    assert (root.text, repaired) == (shown, True)
 
 
 def test_words_of_a_declaration_in_a_description_are_kept() -> None:
@@ -76,8 +92,8 @@ def test_forbidden_characters_are_left_out(text: str, name: str, repaired: bool)
 
 
 def test_repairing_twice_is_repairing_once() -> None:
-    once = remove_forbidden("a\x02&#3;b")
-    assert remove_forbidden(once) == once == "ab"
+    once = repair_xml("a\x02&#3;b")
+    assert repair_xml(once) == once == "ab"
 
 
 def test_hostile_prologs_are_scanned_once() -> None:

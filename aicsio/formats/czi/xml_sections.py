@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
-from aicsio._ome.xml import declares_doctype
+from aicsio._ome.xml import declares_doctype, repair_xml
 
 Sections: TypeAlias = Mapping[str, Any]
 SECTIONS: Sections = {
@@ -116,4 +116,4 @@ def _parse_xml(text: str) -> ET.Element:
         return ET.fromstring(text)  # noqa: S314 - no entities
     except ET.ParseError:
         # XML 1.0 forbids these characters; some writers let them through.
-        return ET.fromstring(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f]", "", text))  # noqa: S314
+        return ET.fromstring(repair_xml(text))  # noqa: S314

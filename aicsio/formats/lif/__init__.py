@@ -89,7 +89,9 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     others = describe_other_elements(elements)
     diagnostics = [*container.diagnostics, *_report_other_data(root, others, container)]
     if repaired:
-        text = "its XML holds characters that XML forbids: they are left out"
+        text = (
+            "its XML holds characters that XML forbids: they are left out, and & is read as itself"
+        )
         diagnostics.append(Diagnostic("lif-repaired-xml", text))
     images = list(find_images(elements))
     if not images and root.tag == "Data":  # some LOFs hold the data of their image alone
