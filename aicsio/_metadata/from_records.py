@@ -33,6 +33,7 @@ def describe(
     *,
     level_count: int = 1,
     keeps_color_map: bool = False,
+    keeps_windows: bool = False,
 ) -> tuple[OmeImage, tuple[Diagnostic, ...]]:
     """Describe the image in focus.
 
@@ -48,6 +49,8 @@ def describe(
         Number of resolution levels that are written.
     keeps_color_map
         Whether the colour map is written.
+    keeps_windows
+        Whether the windows of channels are written beside the text.
 
     Returns
     -------
@@ -78,6 +81,7 @@ def describe(
         modulo=folding.annotations(handle, array, source_modulo),
     )
     dropped = _without_place(handle, array, level_count, keeps_color_map=keeps_color_map)
+    dropped += _channel_fields_without_place(handle, keeps_windows=keeps_windows)
     return image, (*without_place, *dropped)
 
 
@@ -99,9 +103,20 @@ def _source_modulo(handle: ImageHandle) -> Mapping[str, Modulo]:
         images = parse_ome(handle.metadata).images
     except CorruptFileError:
         return {}  # the reader has reported it
-    if len(images) != len(handle.scenes):
+    number, image_count = place_in_document(handle)
+    if len(images) != image_count:
         return {}
-    return {modulo.letter: modulo for modulo in images[handle.scene_index].modulo}
+    return {modulo.letter: modulo for modulo in images[number].modulo}
+
+
+def place_in_document(handle: ImageHandle) -> tuple[int, int]:
+    """Return the number of the scene's image in the metadata, and how many images there are."""
+    part = handle.scene.part
+    if part is None:
+        return handle.scene_index, len(handle.scenes)
+    # Each image has a scene, if only one without pixels.
+    numbers = [scene.part.image for scene in handle.scenes if scene.part is not None]
+    return part.image, max(numbers) + 1
 
 
 # ---------------------------------------------------------------- planes
@@ -209,6 +224,20 @@ def _without_place(
         in_planes = axis.letter == "T" and _planes_hold_times(scene, array.stored)
         if axis.letter not in folded and not in_planes:
             messages.append(f"values along {axis.letter}, {len(axis.values)} of them")
+    return [_not_kept(handle, message) for message in messages]
+
+
+def _channel_fields_without_place(handle: ImageHandle, *, keeps_windows: bool) -> list[Diagnostic]:
+    """Report fields of channels for which the schema of OME has no attribute."""
+    channels = handle.channels
+    messages = []
+    quantities = [channel.quantity for channel in channels if channel.quantity is not None]
+    if quantities:
+        shown = ", ".join(dict.fromkeys(quantities))[:200]
+        messages.append(f"measured quantities of {len(quantities)} channels: {shown}")
+    windows = sum(channel.window is not None for channel in channels)
+    if windows and not keeps_windows:
+        messages.append(f"windows of displayed values of {windows} channels")
     return [_not_kept(handle, message) for message in messages]
 
 

@@ -92,6 +92,16 @@ class LevelPlace:
 @pickled_by_position
 @checked_record
 @attrs.frozen
+class ImagePart:
+    """The part of an image of the file's metadata that a scene shows."""
+
+    image: int
+    """Number of the image in the metadata, from 0."""
+    channels: tuple[int, ...]
+    """Its channels that the scene has, in order."""
+
+
+@attrs.frozen
 class Well:
     """The well of a plate in which a scene was taken."""
 

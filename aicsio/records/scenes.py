@@ -14,6 +14,7 @@ from aicsio.records.dims import Dims
 from aicsio.records.facts import (
     Channel,
     Coordinate,
+    ImagePart,
     LevelPlace,
     Objective,
     Origin,
@@ -64,6 +65,8 @@ class Scene:
     """One per level where the file states them; else all levels cover one field evenly."""
     well: Well | None = None
     """The well, for scenes of a plate."""
+    part: ImagePart | None = None
+    """What it shows of an image in the metadata, in files that have an image split into scenes."""
 
     @property
     def dims(self) -> Dims:

@@ -346,10 +346,15 @@ _WIDEST = ContrastWindow(*(-1.2345678901234567e-300,) * 4)
 
 
 def _with_windows(contents: StoreContents, store: Any) -> StoreContents:
-    images = (
-        attrs.evolve(stored, windows=tuple(channel_windows(stored.plan, store)))
-        for stored in contents.images
-    )
+    images = []
+    for stored in contents.images:
+        windows = channel_windows(stored.plan, store)
+        for number, channel in enumerate(stored.image.channels[: len(windows)]):
+            # What the source displays is kept; other windows follow from the pixels.
+            if channel.window is not None:
+                start, end = channel.window
+                windows[number] = attrs.evolve(windows[number], start=start, end=end)
+        images.append(attrs.evolve(stored, windows=tuple(windows)))
     return attrs.evolve(contents, images=tuple(images))
 
 

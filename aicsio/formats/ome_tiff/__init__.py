@@ -27,7 +27,7 @@ from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
 from aicsio.formats.ome_tiff.bin_data import find_bin_data, inline_array
 from aicsio.formats.ome_tiff.levels import make_levels, read_palette
 from aicsio.formats.ome_tiff.members import Members
-from aicsio.formats.ome_tiff.mixed import split_mixed
+from aicsio.formats.ome_tiff.mixed import ImageChannels, split_mixed
 from aicsio.formats.ome_tiff.planes import PlaneAllowance, PlaneTable, locate_planes
 from aicsio.formats.ome_tiff.scenes import (
     channels_are_samples,
@@ -43,7 +43,7 @@ from aicsio.formats.ome_tiff.texts import (
     read_xml_file,
 )
 from aicsio.formats.ome_tiff.unclaimed import find_levels_behind
-from aicsio.records import Contents, Diagnostic, LazyArray, Scene, Source
+from aicsio.records import Contents, Diagnostic, ImagePart, LazyArray, Scene, Source
 
 __all__ = ["read_contents", "recognises"]
 
@@ -104,14 +104,6 @@ def _read_inline(source: Source, text: str, document: OmeDocument) -> Contents:
     return Contents(tuple(scenes), text, (*document.diagnostics, *diagnostics))
 
 
-@attrs.frozen(eq=False)
-class _ImagePart:
-    """Channels of an image that have pages of one structure; lives while the set is opened."""
-
-    image: OmeImage
-    table: PlaneTable
-
-
 class _SetReader:
     """Images of a set, one after the other. Not a record: it lives while the set is opened."""
 
@@ -122,7 +114,8 @@ class _SetReader:
         self.scenes: list[Scene] = []
         self.diagnostics: list[Diagnostic] = []
         self.next_ifd = 0
-        self.parts: list[_ImagePart | tuple[CorruptFileError, OmeImage]] = []
+        # Channels that are alike, or why an image cannot be shown; with the number of the image.
+        self.parts: list[tuple[int, ImageChannels | tuple[CorruptFileError, OmeImage]]] = []
         self.first_error: AicsioError | None = None
 
     def read(self, diagnostics: list[Diagnostic]) -> Contents:
@@ -130,14 +123,14 @@ class _SetReader:
         self.diagnostics += diagnostics
         document = self.metadata.document
         # In file order: images without TiffData take the pages that earlier ones left.
-        for image in document.images:
-            self._locate_image(image)
-        tables = [part.table for part in self.parts if isinstance(part, _ImagePart)]
+        for number, image in enumerate(document.images):
+            self._locate_image(number, image)
+        tables = [part.table for _, part in self.parts if isinstance(part, ImageChannels)]
         uri = self.metadata.source.uri
         behind, notes = find_levels_behind(self.members.page_tables, tables, uri)
         index = 0
-        for part in self.parts:
-            if isinstance(part, _ImagePart):
+        for _, part in self.parts:
+            if isinstance(part, ImageChannels):
                 self._read_part(part, behind.get(index, []))
                 index += 1
             else:
@@ -152,23 +145,37 @@ class _SetReader:
                 "expected at least one Image in the OME-XML, found none",
             )
         all_notes = (*document.diagnostics, *self.diagnostics, *self.members.diagnostics)
-        contents = Contents(tuple(self.scenes), self.metadata.text, all_notes)
+        contents = Contents(self._with_parts(), self.metadata.text, all_notes)
         return leave_out_partial_levels(contents)
 
-    def _locate_image(self, image: OmeImage) -> None:
+    def _with_parts(self) -> tuple[Scene, ...]:
+        """Return the scenes; where an image was split, each with its part of the document."""
+        if all(
+            not isinstance(part, ImageChannels) or part.channels is None for _, part in self.parts
+        ):
+            return tuple(self.scenes)
+        scenes = []
+        for scene, (number, part) in zip(self.scenes, self.parts, strict=True):
+            channels = part.channels if isinstance(part, ImageChannels) else ()
+            if channels is None:
+                channels = tuple(range(max(len(scene.channels), scene.dims.get("C", 1))))
+            scenes.append(attrs.evolve(scene, part=ImagePart(number, channels)))
+        return tuple(scenes)
+
+    def _locate_image(self, number: int, image: OmeImage) -> None:
         try:
             table, diagnostics = locate_planes(image, self.members, self.next_ifd, self.allowance)
         except CorruptFileError as error:
-            self.parts.append((error, image))
+            self.parts.append((number, (error, image)))
             return
         self.diagnostics += diagnostics
         # Images without TiffData follow each other in the file.
         self.next_ifd = max(self.next_ifd, table.last + 1)
         parts, diagnostics = split_mixed(image, table)
         self.diagnostics += diagnostics
-        self.parts += [_ImagePart(part, part_table) for part, part_table in parts]
+        self.parts += [(number, part) for part in parts]
 
-    def _read_part(self, part: "_ImagePart", behind: list[PlaneTable]) -> None:
+    def _read_part(self, part: ImageChannels, behind: list[PlaneTable]) -> None:
         image, table = part.image, part.table
         try:
             levels = self._make_levels(image, table, behind)

@@ -17,9 +17,19 @@ from aicsio.formats.ome_tiff.planes import PlaneTable
 from aicsio.records import Diagnostic, Dims, Planes
 
 
-def split_mixed(
-    image: OmeImage, table: PlaneTable
-) -> tuple[list[tuple[OmeImage, PlaneTable]], list[Diagnostic]]:
+@attrs.frozen(eq=False)
+class ImageChannels:
+    """Channels of an image that have pages of one structure; lives while a set is opened."""
+
+    image: OmeImage
+    """The image, with these channels alone."""
+    table: PlaneTable
+    """Their pages."""
+    channels: tuple[int, ...] | None = None
+    """Which of the image's channels they are; ``None`` for all."""
+
+
+def split_mixed(image: OmeImage, table: PlaneTable) -> tuple[list[ImageChannels], list[Diagnostic]]:
     """Split an image into images of the channels that have pages of one structure.
 
     An image whose planes differ within a channel stays whole: a section or a time point cannot be
@@ -28,15 +38,15 @@ def split_mixed(
     """
     # Nearly every image has pages of one structure in one file: nothing is to be compared.
     if sum(len(page_table.segment_tables) for page_table in table.page_tables) < 2:
-        return [(image, table)], []
+        return [ImageChannels(image, table)], []
     look_of = _look_of_planes(table)
     groups = _group_channels(table, look_of)
     if groups is None:
-        return [(image, table)], []
+        return [ImageChannels(image, table)], []
     parts, names = [], []
     for channels in groups:
         part, part_table = _take_channels(image, table, channels)
-        parts.append((part, part_table))
+        parts.append(ImageChannels(part, part_table, channels))
         names.append(part.name or "")
     message = f"the pages of its channels differ: they are {len(parts)} scenes, {', '.join(names)}"
     return parts, [Diagnostic("ome-mixed-pages", message[:300], image.name)]

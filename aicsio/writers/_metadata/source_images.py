@@ -7,7 +7,8 @@ a guess.
 from collections.abc import Mapping
 
 from aicsio._metadata import folding
-from aicsio.records import ImageHandle, LazyArray, Pick
+from aicsio._metadata.from_records import place_in_document
+from aicsio.records import ImageHandle, ImagePart, LazyArray, Pick
 from aicsio.writers._metadata.merge.images import SourceImage
 from aicsio.writers._metadata.merge.rois import Frame
 
@@ -27,6 +28,13 @@ def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
         (letter, _source_positions(letter, array, picks) if has_own_letters else None)
         for letter in "TCZ"
     )
+    part = handle.scene.part
+    if part is not None:
+        positions = tuple(
+            (letter, _channels_of_part(places, part) if letter == "C" else places)
+            for letter, places in positions
+        )
+    number, image_count = place_in_document(handle)
     whole_planes = all(picks.get(letter) == range(stored.get(letter, 0)) for letter in "YX")
     steps_kept = [
         letter
@@ -35,15 +43,23 @@ def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
     ]
     return SourceImage(
         text=handle.metadata,
-        number=handle.scene_index,
-        image_count=len(handle.scenes),
+        number=number,
+        image_count=image_count,
         positions=positions,
         frame=_frame(handle, array, picks) if has_own_letters else None,
         scene=handle.scene.name,
         whole=handle.level == 0 and whole_planes,
         unscaled="".join(steps_kept),
         unfolded=tuple(letter for letter in stored.order if letter not in "TCZYXS"),
+        is_part=part is not None,
     )
+
+
+def _channels_of_part(places: tuple[int, ...] | None, part: ImagePart) -> tuple[int, ...] | None:
+    """Turn channels of the scene into those of its image."""
+    if places is None or max(places, default=0) >= len(part.channels):
+        return None
+    return tuple(part.channels[place] for place in places)
 
 
 def _frame(handle: ImageHandle, array: LazyArray, picks: Mapping[str, Pick]) -> Frame | None:

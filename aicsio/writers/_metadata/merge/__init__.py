@@ -267,7 +267,9 @@ class _Merge:
         positions = dict(source.positions)["C"]
         samples = image.channels[0].samples
         channel_count = max(1, self.document.images[source.number].sizes.C // samples)
-        if positions is not None and samples > 1 and element_count > channel_count:
+        # Channels of a split image have elements of their own.
+        counts_samples = samples > 1 and not source.is_part
+        if positions is not None and counts_samples and element_count > channel_count:
             self._report(
                 f"{element_count} Channel elements for samples of one pixel: the first is kept",
                 source.scene,

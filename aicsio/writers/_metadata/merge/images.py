@@ -57,6 +57,8 @@ class SourceImage:
     """Letters along which neighbours in the file are neighbours in the source."""
     unfolded: tuple[str, ...] = ()
     """Dimensions that the source had folded and that are described anew."""
+    is_part: bool = False
+    """Whether the scene shows only some channels of the image, whose pages are alike."""
 
 
 @attrs.define
