@@ -449,7 +449,7 @@ def test_levels_before_a_series_of_tifffile(tmp_path: Path, planes: int) -> None
     with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
         for full in stacks:
             for step in (4, 2, 1):
-                reduced = {"subfiletype": int(step > 1), "photometric": "minisblack"}
+                reduced: Any = {"subfiletype": int(step > 1), "photometric": "minisblack"}
                 tif.write(full[:, ::step, ::step], **reduced)
     handle = open_image(tmp_path / "a.tif")
     assert len(handle.scenes) == 2
