@@ -37,14 +37,20 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-class _Loanable:
+class Loanable:
     """An open resource and the number of its borrowers. Not a record: it lives while it is open."""
 
-    __slots__ = ("borrowers", "resource")
+    __slots__ = ("borrowers", "pool", "resource")
 
-    def __init__(self, resource: Any) -> None:
+    def __init__(self, resource: Any, pool: "_Pool") -> None:
         self.resource = resource
+        self.pool = pool
         self.borrowers = 1
+
+    def give_back(self) -> None:
+        """Count one borrower less."""
+        # To its own pool: after a fork there is another one.
+        self.pool.give_back(self)
 
 
 class _Pool:
@@ -52,7 +58,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.open: OrderedDict[Hashable, _Loanable] = OrderedDict()
+        self.open: OrderedDict[Hashable, Loanable] = OrderedDict()
         self.sessions = 0
         self.request_slots = threading.BoundedSemaphore(MAX_REQUESTS)
         self.idle_connections: list[tuple[Hashable, Any, float]] = []
@@ -62,7 +68,7 @@ class _Pool:
         self.runtimes: set[str] = set()
         self.lost_runtimes: frozenset[str] = frozenset()
 
-    def take(self, key: Hashable, opener: Callable[[], Any]) -> _Loanable:
+    def take(self, key: Hashable, opener: Callable[[], Any]) -> Loanable:
         """Return the open resource of a key with one borrower more; open it if nobody has it."""
         with self.lock:
             loanable = self.open.get(key)
@@ -80,7 +86,7 @@ class _Pool:
             loanable.resource.close()
         # Opening may take a request, so it is done outside the lock; a second opener of the key
         # loses the race.
-        opened = _Loanable(opener())
+        opened = Loanable(opener(), self)
         with self.lock:
             loanable = self.open.setdefault(key, opened)
             if loanable is not opened:
@@ -89,12 +95,13 @@ class _Pool:
             opened.resource.close()
         return loanable
 
-    def give_back(self, loanable: _Loanable) -> None:
+    def give_back(self, loanable: Loanable) -> None:
         """Count one borrower less."""
         with self.lock:
             loanable.borrowers -= 1
             unused = self._take_unused()
-        _close_all(unused)
+        if unused:
+            _close_all(unused)
 
     def begin(self) -> None:
         """Count one session more."""
@@ -166,28 +173,31 @@ class _Loan(Generic[T]):
     long (1.5 us).
     """
 
-    __slots__ = ("_key", "_loanable", "_opener", "_pool")
+    __slots__ = ("_key", "_loanable", "_opener")
 
-    _loanable: _Loanable
+    _loanable: Loanable
 
     def __init__(self, key: Hashable, opener: Callable[[], T]) -> None:
         self._key = key
         self._opener = opener
-        self._pool = _pool
 
     def __enter__(self) -> T:
-        self._pool = _pool
-        self._loanable = self._pool.take(self._key, self._opener)
+        self._loanable = _pool.take(self._key, self._opener)
         resource: T = self._loanable.resource
         return resource
 
     def __exit__(self, *_: object) -> None:
-        self._pool.give_back(self._loanable)
+        self._loanable.give_back()
 
 
 def borrow(key: Hashable, opener: Callable[[], T]) -> contextlib.AbstractContextManager[T]:
     """Lend the open resource of ``key``, opening it if nobody has it; it must have ``close()``."""
     return _Loan(key, opener)
+
+
+def take(key: Hashable, opener: Callable[[], T]) -> Loanable:
+    """Take the open resource of ``key`` as ``borrow`` does; the caller gives it back."""
+    return _pool.take(key, opener)
 
 
 def offer(key: Hashable, resource: _Closable) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from aicsio._io.local_files import LocalReader, SeekingReader, WatchedFile, open_local
-from aicsio._io.pool import LINGER_SECONDS, borrow, open_count, session
+from aicsio._io.pool import LINGER_SECONDS, Loanable, borrow, open_count, session, take
 from aicsio._io.ranges import Buffer, Span, check_inside, coalesce
 from aicsio._io.remote import RemoteReader, serves_many
 from aicsio._io.remote_file import RemoteFile
@@ -162,27 +162,29 @@ def read_head(source: Source, nbytes: int) -> bytes:
 class _ReaderLoan:
     """A reader lent for a ``with`` block. Not a record: it lives for one read."""
 
-    __slots__ = ("_loan", "_reader", "_source")
+    __slots__ = ("_loanable", "_source")
 
-    _reader: Reader
+    _loanable: Loanable
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._loan = borrow(("reader", source), functools.partial(_open_reader, source))
 
     def __enter__(self) -> Reader:
-        self._reader = self._loan.__enter__()
-        return self._reader
+        source = self._source
+        self._loanable = take(("reader", source), functools.partial(_open_reader, source))
+        reader: Reader = self._loanable.resource
+        return reader
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             # Bytes of a file that was overwritten during the block may belong to either version:
             # the pixels are worthless, and an error of the decoder would call the new file corrupt.
             # One fstat takes 0.6 us.
-            if (error is None or isinstance(error, AicsioError)) and not self._reader.is_same():
+            is_usable = error is None or isinstance(error, AicsioError)
+            if is_usable and not self._loanable.resource.is_same():
                 raise changed_error(self._source) from error
         finally:
-            self._loan.__exit__(None, None, None)
+            self._loanable.give_back()
 
 
 def lend(source: Source) -> contextlib.AbstractContextManager[Reader]:

@@ -49,6 +49,8 @@ def _read_color(element: Element) -> int | None:
 def _read_wavelength(element: Element, *names: str) -> float | None:
     """Return the first readable wavelength in nanometres."""
     for name in names:
+        if name not in element.attrib:
+            continue
         if element.get(f"{name}Unit", "nm").strip() == "nm":
             length = number_of(element, name)
         else:

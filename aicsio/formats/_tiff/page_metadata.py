@@ -44,7 +44,12 @@ class PageTags:
     @classmethod
     def of(cls, file: OpenTiff, directory: Directory) -> "PageTags":
         """List the tags of one directory."""
-        return cls(file, directory.tags(file.variant))
+        if directory.offset != file.first:
+            return cls(file, directory.tags(file.variant))
+        # Formats and dialects ask for the first one in turn.
+        if file.first_tags is None:
+            file.first_tags = directory.tags(file.variant)
+        return cls(file, file.first_tags)
 
     def value(self, code: int, limit: int = 64 << 20) -> Value | None:
         """Return the value of a tag; ``None`` if missing, larger than a limit, or outside the file."""

@@ -82,17 +82,21 @@ class _Columns(NamedTuple):
     def of(cls, file: OpenTiff, row: bytes) -> "_Columns":
         """Sort the entries of one page; of several entries with one tag the first counts."""
         entries = list(struct.iter_unpack(file.variant.entry_format, row))
-        columns = cls(entries, {}, {})
+        inline: dict[int, int] = {}
+        distant: dict[int, int] = {}
+        inline_size = file.variant.inline_size
         for column, (code, field_type, count, _) in enumerate(entries):
             if code not in CONCERNS or field_type not in FIELD_SIZES:
                 continue
             # Readers disagree on doubled tags; libtiff takes the first.
-            if columns.has(code):
+            if code in inline or code in distant:
                 continue
             # TIFF 6.0 section 2: a value that fits into four bytes is stored in the entry itself.
-            is_inline = FIELD_SIZES[field_type] * count <= file.variant.inline_size
-            (columns.inline if is_inline else columns.distant)[code] = column
-        return columns
+            if FIELD_SIZES[field_type] * count <= inline_size:
+                inline[code] = column
+            else:
+                distant[code] = column
+        return cls(entries, inline, distant)
 
     def has(self, code: int) -> bool:
         """Whether a tag is there."""
@@ -100,12 +104,12 @@ class _Columns(NamedTuple):
 
     def looks(self) -> Looks:
         """Return the parts of the entries that decide how pixels are stored."""
-        concerned = (*self.inline.items(), *self.distant.items())
-        return tuple(
+        first = self.first
+        looks: list[tuple[int | bytes, ...]] = []
+        for code, column in (*self.inline.items(), *self.distant.items()):
             # Values of other tags (offsets, byte counts) differ from page to page.
-            self.first[column][: 4 if code in STRUCTURE else 3]
-            for code, column in concerned
-        )
+            looks.append(first[column] if code in STRUCTURE else first[column][:3])
+        return tuple(looks)
 
 
 class _Part(NamedTuple):
@@ -132,7 +136,8 @@ def tabulate(file: OpenTiff, chain: Chain) -> tuple[list[PageGroup], list[Diagno
         raw = runs[0].raw if len(runs) == 1 else b"".join([run.raw for run in runs])
         columns = _Columns.of(file, raw[:width])
         is_inside = not any(
-            _places(file, raw, width, columns, code)[1].any() for code in columns.distant
+            np.count_nonzero(_places(file, raw, width, columns, code)[1])
+            for code in columns.distant
         )
         # The usual case: all pages are equal but for their offsets, and nothing is sorted.
         if is_inside and _look_alike(file, raw, width, columns):

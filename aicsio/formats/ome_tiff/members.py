@@ -7,7 +7,6 @@ Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specif
 TiffData element"): FileName is relative to the folder of the file with the metadata.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
 from aicsio._io import readers
@@ -64,9 +63,10 @@ class Members:
         self._is_alone = len(references) <= 1
         self._paths = {split_name(name) for _, name in references if name} - {None}
         # How many different paths end alike: such an end means none of them.
-        self._tail_count = Counter(
-            tail for path in self._paths if path is not None for tail in tails_of(path)
-        )
+        self._tail_count: dict[tuple[str, ...], int] = {}
+        for path in self._paths:
+            for tail in tails_of(path) if path is not None else ():
+                self._tail_count[tail] = self._tail_count.get(tail, 0) + 1
         self._folders_up = self._count_folders_up()
 
     def _count_folders_up(self) -> int:
@@ -131,7 +131,7 @@ class Members:
         source, shown = None, path[-1]
         for tail in tails_of(path)[-MOST_TAILS:]:
             # "img.tif" of "a/img.tif" and "b/img.tif" means neither.
-            if tail != path and self._tail_count[tail] > 1:
+            if tail != path and self._tail_count.get(tail, 0) > 1:
                 continue
             source = next(self._files_at(tail), None)
             if source is not None:

@@ -9,6 +9,7 @@ TiffData element").
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import attrs
 import numpy as np
@@ -79,15 +80,14 @@ class PlaneTable:
         return PlaneMap(self.letters, self.shape, self.page_tables, self.table_of, self.page_of)
 
 
-@attrs.frozen(eq=False)
-class _Run:
+class _Run(NamedTuple):
     """Planes that follow each other in one file; lives while planes are located."""
 
     first_plane: int
     number: int
     """Number of the page table among the members."""
     first_page: int
-    count: int
+    plane_count: int
 
 
 def locate_planes(
@@ -215,22 +215,22 @@ def _first_plane(
     image: OmeImage, entry: TiffData, letters: str, shape: tuple[int, ...]
 ) -> int | None:
     """Return the index of the plane that an element starts with, or ``None`` if there is none."""
-    sizes = dict(zip(letters, shape, strict=True))
-    start = {"Z": entry.z, "C": _channel_of(image, entry.c, sizes["C"]), "T": entry.t}
-    if not all(0 <= start[letter] < sizes[letter] for letter in letters):
-        return None
+    channel = _channel_of(image, entry.c, shape[letters.index("C")])
+    start = {"Z": entry.z, "C": channel, "T": entry.t}
     index = 0
-    for letter in letters:
-        index = index * sizes[letter] + start[letter]
+    for letter, size in zip(letters, shape, strict=True):
+        if not 0 <= start[letter] < size:
+            return None
+        index = index * size + start[letter]
     return index
 
 
 def _channel_of(image: OmeImage, first_c: int, channel_count: int) -> int:
     """Return the channel that FirstC means: some writers count samples there, as SizeC does."""
-    # Channels of 3, 1 and 1 samples begin at 0, 3 and 4 when samples are counted.
-    declared = declared_samples(image)
     if first_c < channel_count:
         return first_c
+    # Channels of 3, 1 and 1 samples begin at 0, 3 and 4 when samples are counted.
+    declared = declared_samples(image)
     if len(declared) == channel_count and sum(declared) == image.sizes.C:
         ends = np.cumsum(declared)
         return int(np.searchsorted(ends, first_c, side="right")) if first_c < ends[-1] else -1
@@ -263,7 +263,7 @@ def _fill_table(
     index_of: dict[int, int] = {}
     last = -1
     for run in runs:
-        count = min(run.count, total - run.first_plane)
+        count = min(run.plane_count, total - run.first_plane)
         # IFD may point behind the last page: the acquisition was stopped.
         if run.first_page < 0 or count <= 0:
             continue

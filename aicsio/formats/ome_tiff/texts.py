@@ -55,7 +55,7 @@ def description_start(source: Source, nbytes: int = 1 << 14) -> str:
         When the first directory cannot be read.
     """
     with open_tiff(source) as (file, first):
-        tag = read_directory(file, first)[0].find(file.variant, Tag.IMAGE_DESCRIPTION)
+        tag = PageTags.of(file, read_directory(file, first)[0]).tags.get(Tag.IMAGE_DESCRIPTION)
         # BYTE, ASCII and UNDEFINED are text here; TIFF 6.0, section 2, "Types".
         if tag is None or tag.type not in {1, 2, 7} or tag.offset + tag.length > file.size:
             return ""

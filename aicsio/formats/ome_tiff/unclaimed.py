@@ -40,10 +40,13 @@ def find_levels_behind(
     """
     if not page_tables:
         return {}, []
+    claimed = _claimed_pages(page_tables, tables)
+    if np.count_nonzero(claimed) == len(claimed):  # the usual case
+        return {}, []
     ends = np.cumsum([len(page_table) for page_table in page_tables])
     usable = np.concatenate([table.segment_table_of >= 0 for table in page_tables])
     page_count = int(np.count_nonzero(usable))
-    free_pages = usable & ~_claimed_pages(page_tables, tables)
+    free_pages = usable & ~claimed
     if not free_pages.any():
         return {}, []
     levels: dict[int, list[PlaneTable]] = {}
@@ -75,8 +78,11 @@ def _claimed_pages(
         if not table.page_tables:
             continue
         firsts = np.array([first_of[id(one)] for one in table.page_tables], np.int64)
-        present = table.page_of >= 0
-        claimed[firsts[table.table_of[present]] + table.page_of[present]] = True
+        table_of, page_of = table.table_of, table.page_of
+        present = page_of >= 0
+        if np.count_nonzero(present) < len(present):
+            table_of, page_of = table_of[present], page_of[present]
+        claimed[firsts[table_of] + page_of] = True
     return claimed
 
 
