@@ -3,14 +3,16 @@
 ``index`` reads the container: ``segments``, ``directory``, ``file_parts``, ``recovery`` where the
 directory is damaged, ``soundness`` for entries that cannot be shown. ``scenes`` groups subblocks:
 ``grid`` by plane, ``levels`` by resolution, ``canvas`` by place, ``outliers`` leave. ``layout``
-turns them into pieces. ``metadata`` reads the XML, ``descriptions`` makes the records; facts of
-single subblocks are those of ``subblock_metadata``. ``libczi_engine`` is the second engine.
+turns them into pieces. ``metadata`` reads the XML, ``descriptions`` makes the records,
+``instrument`` the parts of OME beyond them; facts of single subblocks are those of
+``subblock_metadata``. ``libczi_engine`` is the second engine.
 
 Rule kept here: the container is indexed and checked by this package whichever engine reads the pixels.
 """
 
 import importlib.util
 from typing import cast
+from xml.etree.ElementTree import Element
 
 import attrs
 import numpy as np
@@ -18,7 +20,7 @@ import numpy as np
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.czi import index as container
-from aicsio.formats.czi import subblock_metadata
+from aicsio.formats.czi import instrument, subblock_metadata
 from aicsio.formats.czi.attachments import parse_events, read_time_stamps
 from aicsio.formats.czi.columns import Bools, distinct, find_ends, holds_somewhere
 from aicsio.formats.czi.descriptions import describe_scenes, gather_facts
@@ -249,6 +251,11 @@ def list_events(source: Source, /) -> tuple[Event, ...]:
         if one.name.lower() == "eventlist":
             return parse_events(container.read_attachment_data(source, one), source)
     return ()
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:  # noqa: ARG001
+    """Return the parts of OME that the XML has and the records lack."""
+    return instrument.describe_instrument(contents.metadata, contents.scenes)
 
 
 def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:

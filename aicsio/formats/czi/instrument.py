@@ -1,0 +1,456 @@
+"""Metadata XML of CZI -> parts of OME: instrument, settings of channels, people, environment. Pure.
+
+Rule kept here: elements keep the identifiers of the file, so that references lead where the file leads
+them. A reference to nothing is left out. The records have names, colours, wavelengths and sizes.
+
+Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy; of the elements, the OME
+schema 2016-06.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from aicsio._ome.parts import add_part, add_quantity, schema_word
+from aicsio._ome.units import finite_number
+from aicsio._ome.xml import parse_root
+from aicsio.errors import CorruptFileError
+from aicsio.records import Scene
+
+_INSTRUMENT: Final = "Instrument:0"
+_EXPERIMENTER: Final = "Experimenter:0"
+_LIGHT_SOURCES: Mapping[str, str] = {
+    "Laser": "Laser",
+    "LightEmittingDiode": "LightEmittingDiode",
+    "Filament": "Filament",
+    "ArcLamp": "Arc",
+    "Arc": "Arc",
+}
+"""Element of OME for each kind of light source; others are generic."""
+
+
+def describe_instrument(text: str | None, scenes: Sequence[Scene]) -> Element | None:
+    """Describe what the XML has beyond the records.
+
+    Parameters
+    ----------
+    text
+        XML of the file; ``None`` if it has none.
+    scenes
+        Scenes of the file, in order.
+
+    Returns
+    -------
+    xml.etree.ElementTree.Element or None
+        An OME element with an Image for each scene; ``None`` if the XML cannot be parsed.
+    """
+    try:
+        root = parse_root(text or "")
+    except CorruptFileError:
+        return None  # a diagnostic of the opening reports it
+    information = root.find("Metadata/Information")
+    if information is None:
+        return None
+    parts = Element("OME")
+    has_experimenter = _add_experimenter(parts, information)
+    instrument = _Instrument(parts, information)
+    description = _description(information)
+    places = _scene_places(information, scenes)
+    for scene, place in zip(scenes, places, strict=True):
+        image = add_part(parts, "Image")
+        if has_experimenter:
+            add_part(image, "ExperimenterRef", {"ID": _EXPERIMENTER})
+        if description is not None:
+            add_part(image, "Description").text = description
+        instrument.add_settings(image)
+        _add_environment(image, information)
+        _add_stage_label(image, scene, place)
+        instrument.add_pixels(image, scene)
+    return parts
+
+
+def _text(element: Element | None, path: str) -> str | None:
+    child = None if element is None else element.find(path)
+    return (child.text or "").strip() or None if child is not None else None
+
+
+def _number(element: Element | None, path: str) -> float | None:
+    return finite_number(_text(element, path))
+
+
+def _positive(element: Element | None, path: str) -> float | None:
+    value = _number(element, path)
+    return value if value is not None and value > 0 else None
+
+
+def _first_text(element: Element | None, *paths: str) -> str | None:
+    return next((text for path in paths if (text := _text(element, path)) is not None), None)
+
+
+# ---------------------------------------------------------------- people and places
+
+
+def _add_experimenter(parts: Element, information: Element) -> bool:
+    user = information.find("User")
+    facts: dict[str, str | float | bool | None] = {
+        "FirstName": _text(user, "FirstName"),
+        "MiddleName": _text(user, "MiddleName"),
+        "LastName": _text(user, "LastName"),
+        "Email": _text(user, "Email"),
+        "Institution": _text(user, "Institution"),
+        "UserName": _first_text(
+            information, "User/UserName", "Document/UserName", "User/DisplayName"
+        ),
+    }
+    known = {name: value for name, value in facts.items() if value is not None}
+    if known:
+        add_part(parts, "Experimenter", {"ID": _EXPERIMENTER, **known})
+    return bool(known)
+
+
+def _description(information: Element) -> str | None:
+    return _first_text(information, "Document/Description", "Document/Comment", "Image/Description")
+
+
+def _scene_places(information: Element, scenes: Sequence[Scene]) -> list[Element | None]:
+    """Return the Scene element of each scene: in order where as many are listed, else by name."""
+    elements = information.findall("Image/Dimensions/S/Scenes/Scene")
+    elements.sort(key=lambda element: finite_number(element.get("Index")) or 0)
+    if len(elements) == len(scenes):
+        return list(elements)
+    by_name = {element.get("Name"): element for element in elements}
+    return [by_name.get(scene.name) for scene in scenes]
+
+
+def _add_stage_label(image: Element, scene: Scene, place: Element | None) -> None:
+    if place is None:
+        return
+    position = place.find("Positions/Position")
+    values = dict(position.attrib) if position is not None else {}
+    center = (_text(place, "CenterPosition") or "").split(",")
+    if len(center) == 2:
+        values |= {"X": center[0], "Y": center[1]}
+    known = {letter: finite_number(values.get(letter)) for letter in "XYZ"}
+    if all(value is None for value in known.values()):
+        return
+    label = add_part(image, "StageLabel", {"Name": scene.name})
+    for letter, value in known.items():
+        add_quantity(label, letter, value, "µm")
+
+
+def _add_environment(image: Element, information: Element) -> None:
+    """Describe the air around the sample; of an incubation recording, what was switched on."""
+    environment = information.find("Image/ImagingEnvironment")
+    temperature = _first_number(
+        environment, "Temperature", information, _recorded("MTBOverallTemperature")
+    )
+    carbon_dioxide = _first_number(
+        environment, "CO2Percent", information, _recorded("MTBIncubationCO2Channel")
+    )
+    pressure, humidity = _number(environment, "AirPressure"), _number(environment, "Humidity")
+    if {temperature, carbon_dioxide, pressure, humidity} == {None}:
+        return
+    part = add_part(image, "ImagingEnvironment")
+    add_quantity(part, "Temperature", temperature, "°C")
+    add_quantity(part, "AirPressure", pressure, "mbar")
+    for name, percent in (("Humidity", humidity), ("CO2Percent", carbon_dioxide)):
+        if percent is not None:
+            # Zeiss counts percent; the schema has fractions of 1.
+            part.set(name, repr(percent / 100))
+
+
+def _first_number(
+    environment: Element | None,
+    path: str,
+    information: Element,
+    recorded: Callable[[Element], float | None],
+) -> float | None:
+    value = _number(environment, path)
+    return recorded(information) if value is None else value
+
+
+def _recorded(name: str) -> Callable[[Element], float | None]:
+    def read(information: Element) -> float | None:
+        for sensor in information.iterfind(f"TimelineTracks//IncubationRecording//{name}"):
+            # A device that is off still has a value, that of its set point.
+            if _text(sensor, "IsEnabled") == "true":
+                return _number(sensor, "Value")
+        return None
+
+    return read
+
+
+# ---------------------------------------------------------------- the instrument
+
+
+class _Instrument:
+    """The instrument of a file. Not a record: it lives while a document is made."""
+
+    def __init__(self, parts: Element, information: Element) -> None:
+        self.image = information.find("Image")
+        self.source = information.find("Instrument")
+        self.channels = information.findall("Image/Dimensions/Channels/Channel")
+        self.defined: set[str] = set()
+        self.part: Element | None = None
+        if self.source is not None and len(self.source):
+            self.part = add_part(parts, "Instrument", {"ID": _INSTRUMENT})
+            self._add_all(self.part)
+
+    def _add_all(self, part: Element) -> None:
+        # The order is that of the schema: microscope, sources, detectors, lenses, filters.
+        microscope = self._referred("Microscopes/Microscope", "MicroscopeRef")
+        if microscope is not None:
+            model = _first_text(microscope, "System", "Manufacturer/Model")
+            add_part(
+                part,
+                "Microscope",
+                {
+                    **_maker(microscope),
+                    "Model": model or microscope.get("Name"),
+                    "Type": schema_word("MicroscopeType", _text(microscope, "Type")),
+                },
+            )
+        for element in self._listed("LightSources/LightSource"):
+            _add_light_source(part, element)
+        for element in self._listed("Detectors/Detector"):
+            _add_detector(part, element)
+        for element in self._listed("Objectives/Objective"):
+            _add_objective(part, element)
+        sets = list(self._listed("FilterSets/FilterSet"))
+        filters = list(self._listed("Filters/Filter"))
+        dichroics = list(self._listed("Dichroics/Dichroic"))
+        for element in sets:
+            self._add_filter_set(part, element)
+        for element in filters:
+            _add_filter(part, element)
+        for element in dichroics:
+            add_part(part, "Dichroic", {"ID": element.get("Id"), **_maker(element, named=True)})
+
+    def _listed(self, path: str) -> Iterator[Element]:
+        """Yield elements that have an Id, each Id once."""
+        for element in self.source.findall(path) if self.source is not None else ():
+            identity = element.get("Id")
+            if identity and identity not in self.defined:
+                self.defined.add(identity)
+                yield element
+
+    def _referred(self, path: str, reference: str) -> Element | None:
+        """Return the element that the image refers to, or else the first."""
+        elements = self.source.findall(path) if self.source is not None else []
+        link = None if self.image is None else self.image.find(reference)
+        identity = None if link is None else link.get("Id")
+        first = elements[0] if elements else None
+        return next((element for element in elements if element.get("Id") == identity), first)
+
+    def _add_filter_set(self, part: Element, element: Element) -> None:
+        filter_set = add_part(
+            part, "FilterSet", {"ID": element.get("Id"), **_maker(element, named=True)}
+        )
+        for path in (
+            "ExcitationFilters/ExcitationFilterRef",
+            "DichroicRef",
+            "EmissionFilters/EmissionFilterRef",
+        ):
+            for link in element.findall(path):
+                self._refer(filter_set, path.rpartition("/")[2], link.get("Id"))
+
+    def _refer(self, parent: Element, name: str, identity: str | None) -> bool:
+        if identity is None or identity not in self.defined:
+            return False
+        add_part(parent, name, {"ID": identity})
+        return True
+
+    # ------------------------------------------------------------ settings
+
+    def add_settings(self, image: Element) -> None:
+        """Refer to the instrument and the lens."""
+        if self.part is None:
+            return
+        add_part(image, "InstrumentRef", {"ID": _INSTRUMENT})
+        settings = None if self.image is None else self.image.find("ObjectiveSettings")
+        lens = self._referred("Objectives/Objective", "ObjectiveSettings/ObjectiveRef")
+        if lens is None or lens.get("Id") not in self.defined:
+            return
+        add_part(
+            image,
+            "ObjectiveSettings",
+            {
+                "ID": lens.get("Id"),
+                "CorrectionCollar": _number(settings, "CorrectionCollar"),
+                "Medium": schema_word("Medium", _text(settings, "Medium")),
+                "RefractiveIndex": _positive(settings, "RefractiveIndex"),
+            },
+        )
+
+    def add_pixels(self, image: Element, scene: Scene) -> None:
+        """Describe the settings of each channel."""
+        pixels = add_part(image, "Pixels")
+        bits = [_positive(channel, "ComponentBitCount") for channel in self.channels]
+        known = [count for count in bits if count] or [_positive(self.image, "ComponentBitCount")]
+        if known[0]:
+            pixels.set("SignificantBits", str(int(max(filter(None, known)))))
+        for channel in self._channels_of(scene):
+            part = add_part(pixels, "Channel")
+            if channel is not None:
+                self._add_channel(part, channel)
+
+    def _channels_of(self, scene: Scene) -> list[Element | None]:
+        """Return the element of each channel: in order where as many are listed, else by name."""
+        if len(self.channels) == len(scene.channels):
+            return list(self.channels)
+        by_name = {element.get("Name"): element for element in self.channels}
+        return [by_name.get(channel.name) for channel in scene.channels]
+
+    def _add_channel(self, part: Element, channel: Element) -> None:
+        for name, kind in (
+            ("AcquisitionMode", "AcquisitionMode"),
+            ("IlluminationType", "IlluminationType"),
+            ("ContrastMethod", "ContrastMethod"),
+        ):
+            word = schema_word(kind, _text(channel, name))
+            if word is not None:
+                part.set(name, word)
+        add_quantity(part, "PinholeSize", _positive(channel, "PinholeSize"), "µm")
+        self._add_light_source_settings(part, channel)
+        self._add_detector_settings(part, channel)
+        link = channel.find("FilterSetRef")
+        # ZEN black calls the reference as the thing.
+        link = channel.find("FilterSet") if link is None else link
+        if link is not None:
+            self._refer(part, "FilterSetRef", link.get("Id"))
+        splitter = _text(channel, "LaserScanInfo/MainBeamSplitterVis")
+        if splitter in self.defined:
+            self._refer(add_part(part, "LightPath"), "DichroicRef", splitter)
+
+    def _add_light_source_settings(self, part: Element, channel: Element) -> None:
+        # The schema has room for one light source a channel: the first.
+        settings = channel.find("LightSourcesSettings/LightSourceSettings")
+        source = None if settings is None else settings.find("LightSource")
+        if source is None or source.get("Id") not in self.defined:
+            return
+        attenuation = _number(settings, "Attenuation")
+        if attenuation is not None and not 0 <= attenuation <= 1:
+            attenuation = None
+        element = add_part(
+            part, "LightSourceSettings", {"ID": source.get("Id"), "Attenuation": attenuation}
+        )
+        add_quantity(element, "Wavelength", _positive(settings, "Wavelength"), "nm")
+
+    def _add_detector_settings(self, part: Element, channel: Element) -> None:
+        settings = channel.find("DetectorSettings")
+        detector = None if settings is None else settings.find("Detector")
+        if detector is None or detector.get("Id") not in self.defined:
+            return
+        binning = (_text(settings, "Binning") or "").replace(",", "x")
+        averaging = _positive(channel, "LaserScanInfo/Averaging")
+        element = add_part(
+            part,
+            "DetectorSettings",
+            {
+                "ID": detector.get("Id"),
+                "Offset": _number(settings, "Offset"),
+                "Gain": _number(settings, "Gain"),
+                "Zoom": _number(channel, "LaserScanInfo/ZoomX"),
+                "Binning": schema_word("Binning", binning),
+                "Integration": None if averaging is None else str(int(averaging)),
+            },
+        )
+        add_quantity(element, "Voltage", _number(settings, "Voltage"), "V")
+
+
+# ---------------------------------------------------------------- devices
+
+
+def _maker(element: Element, *, named: bool = False) -> dict[str, str | float | bool | None]:
+    """Return the attributes of whatever has a maker; ``named``: its name stands for the model."""
+    model = _text(element, "Manufacturer/Model")
+    if named and model is None:
+        model = (element.get("Name") or "").strip() or None
+    return {
+        "Manufacturer": _text(element, "Manufacturer/Manufacturer"),
+        "Model": model,
+        "SerialNumber": _text(element, "Manufacturer/SerialNumber"),
+        "LotNumber": _text(element, "Manufacturer/LotNumber"),
+    }
+
+
+def _add_light_source(part: Element, element: Element) -> None:
+    kinds = element.find("LightSourceType")
+    kind = next(iter(kinds), None) if kinds is not None else None
+    name = _LIGHT_SOURCES.get(kind.tag, "") if kind is not None else ""
+    source = add_part(
+        part,
+        name or "GenericExcitationSource",
+        {"ID": element.get("Id"), **_maker(element, named=True)},
+    )
+    add_quantity(source, "Power", _number(element, "Power"), "mW")
+    if name == "Laser":
+        _set_word(source, "LaserType", _text(kind, "Type"))
+        tuneable = _text(kind, "Tuneable")
+        if tuneable in {"true", "false"}:
+            source.set("Tuneable", tuneable)
+        add_quantity(source, "Wavelength", _positive(kind, "Wavelength"), "nm")
+    elif name in {"Filament", "Arc"}:
+        _set_word(source, f"{name}Type", _text(kind, "Type"))
+
+
+def _set_word(element: Element, kind: str, text: str | None) -> None:
+    word = schema_word(kind, text)
+    if word is not None:
+        element.set("Type", word)
+
+
+def _add_detector(part: Element, element: Element) -> None:
+    detector = add_part(
+        part,
+        "Detector",
+        {
+            "ID": element.get("Id"),
+            **_maker(element, named=True),
+            "Type": schema_word("DetectorType", _text(element, "Type")),
+            "Gain": _number(element, "Gain"),
+            "AmplificationGain": _number(element, "AmplificationGain"),
+            "Offset": _number(element, "Offset"),
+            "Zoom": _number(element, "Zoom"),
+        },
+    )
+    add_quantity(detector, "Voltage", _number(element, "Voltage"), "V")
+
+
+def _add_objective(part: Element, element: Element) -> None:
+    lens = add_part(
+        part,
+        "Objective",
+        {
+            "ID": element.get("Id"),
+            **_maker(element, named=True),
+            "Correction": schema_word("Correction", _text(element, "Correction")),
+            "Immersion": schema_word("Immersion", _text(element, "Immersion")),
+            "LensNA": _positive(element, "LensNA"),
+            "NominalMagnification": _positive(element, "NominalMagnification"),
+            "CalibratedMagnification": _positive(element, "CalibratedMagnification"),
+        },
+    )
+    add_quantity(lens, "WorkingDistance", _positive(element, "WorkingDistance"), "µm")
+
+
+def _add_filter(part: Element, element: Element) -> None:
+    one = add_part(
+        part,
+        "Filter",
+        {
+            "ID": element.get("Id"),
+            **_maker(element, named=True),
+            "Type": schema_word("FilterType", _text(element, "Type")),
+            "FilterWheel": _text(element, "FilterWheel"),
+        },
+    )
+    band = element.find("TransmittanceRange")
+    limits = {name: _positive(band, name) for name in ("CutIn", "CutOut")}
+    if any(limits.values()):
+        transmittance = add_part(one, "TransmittanceRange")
+        for name, value in limits.items():
+            add_quantity(transmittance, name, value, "nm")
+        fraction = _number(band, "Transmittance")
+        if fraction is not None and 0 <= fraction <= 1:
+            transmittance.set("Transmittance", repr(fraction))
