@@ -16,6 +16,7 @@ from aicsio import formats
 from aicsio._dims import views
 from aicsio._metadata import folding, from_records
 from aicsio._metadata.plates import add_plates
+from aicsio._metadata.stage import complete_stage_labels
 from aicsio._ome import builder, lexical, schema
 from aicsio._ome.identifiers import rename_illegal
 from aicsio._ome.model import OmeImage
@@ -160,11 +161,11 @@ def made_document(handle: ImageHandle, *, planes: bool) -> OmeTree:
     text, illegal = builder.make_ome_xml(images, f"aicsio {__version__}", parts=parts)
     root = schema.parse(text.decode())
     if parts is not None:
-        renamed = rename_illegal(root)
+        # Names of devices in the file serve as identifiers here, whatever they are.
+        rename_illegal(root)
         removed = schema.remove_invalid(root, schema.essential_elements(root)) or []
-        repairs = [f"the identifier {old!r} became {new!r}" for old, new in renamed.items()]
-        repairs += [f"left out: {message}" for message in removed]
-        notes += _report_repairs(repairs, handle)
+        notes += _report_repairs([f"left out: {message}" for message in removed], handle)
+    complete_stage_labels(root, columns)
     return OmeTree(root, tuple(columns), (*notes, *illegal))
 
 

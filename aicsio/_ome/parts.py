@@ -20,7 +20,7 @@ _ROOT: Final = (
     "Rights", "Project", "Dataset", "Folder", "Experiment", "Plate", "Screen", "Experimenter",
     "ExperimenterGroup", "Instrument", "Image", "StructuredAnnotations", "ROI", "BinaryOnly",
 )  # fmt: skip
-_IMAGE: Final = (
+IMAGE_CHILDREN: Final = (
     "AcquisitionDate", "ExperimenterRef", "Description", "ExperimentRef", "ExperimenterGroupRef",
     "InstrumentRef", "ObjectiveSettings", "ImagingEnvironment", "StageLabel", "Pixels", "ROIRef",
     "MicrobeamManipulationRef", "AnnotationRef",
@@ -188,7 +188,7 @@ def join_image(image: Element, part: Element) -> None:
         if child.tag == "Pixels":
             _join_pixels(child_of(image, "Pixels"), child)
         elif child.tag in _REPEATED or child_of(image, child.tag) is None:
-            _put(image, child, _IMAGE)
+            _put(image, child, IMAGE_CHILDREN)
 
 
 def _join_pixels(pixels: Element | None, part: Element) -> None:

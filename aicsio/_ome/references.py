@@ -119,7 +119,8 @@ class Identifiers:
     def _choose(self, kind: str, old: str) -> str:
         base = old
         if re.fullmatch(rf"{_LSID}{kind}:\S+", old) is None:
-            base = f"{kind}:" + (re.sub(r"\s+", "_", old) or "0")
+            name = re.sub(r"\s+", "_", old.removeprefix(f"{kind}:").strip()) or "0"
+            base = f"{kind}:{name}"
         new = base
         while new in self._taken:
             self._last_number[base] += 1

@@ -15,18 +15,22 @@ from aicsio._ome.parts import add_part, add_quantity, schema_word
 from aicsio._ome.units import finite_number
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
+from aicsio.formats.czi import plates
+from aicsio.formats.czi.devices import (
+    add_detector,
+    add_filter,
+    add_light_source,
+    add_objective,
+    first_text,
+    maker_of,
+    number_at,
+    positive_at,
+    text_at,
+)
 from aicsio.records import Scene
 
 _INSTRUMENT: Final = "Instrument:0"
 _EXPERIMENTER: Final = "Experimenter:0"
-_LIGHT_SOURCES: Mapping[str, str] = {
-    "Laser": "Laser",
-    "LightEmittingDiode": "LightEmittingDiode",
-    "Filament": "Filament",
-    "ArcLamp": "Arc",
-    "Arc": "Arc",
-}
-"""Element of OME for each kind of light source; others are generic."""
 
 
 def describe_instrument(text: str | None, scenes: Sequence[Scene]) -> Element | None:
@@ -56,6 +60,8 @@ def describe_instrument(text: str | None, scenes: Sequence[Scene]) -> Element | 
     instrument = _Instrument(parts, information)
     description = _description(information)
     places = _scene_places(information, scenes)
+    plates.add_plate(parts, root, places)
+    heights = plates.planned_heights(root)
     for scene, place in zip(scenes, places, strict=True):
         image = add_part(parts, "Image")
         if has_experimenter:
@@ -64,27 +70,9 @@ def describe_instrument(text: str | None, scenes: Sequence[Scene]) -> Element | 
             add_part(image, "Description").text = description
         instrument.add_settings(image)
         _add_environment(image, information)
-        _add_stage_label(image, scene, place)
+        _add_stage_label(image, scene, place, heights)
         instrument.add_pixels(image, scene)
     return parts
-
-
-def _text(element: Element | None, path: str) -> str | None:
-    child = None if element is None else element.find(path)
-    return (child.text or "").strip() or None if child is not None else None
-
-
-def _number(element: Element | None, path: str) -> float | None:
-    return finite_number(_text(element, path))
-
-
-def _positive(element: Element | None, path: str) -> float | None:
-    value = _number(element, path)
-    return value if value is not None and value > 0 else None
-
-
-def _first_text(element: Element | None, *paths: str) -> str | None:
-    return next((text for path in paths if (text := _text(element, path)) is not None), None)
 
 
 # ---------------------------------------------------------------- people and places
@@ -93,12 +81,12 @@ def _first_text(element: Element | None, *paths: str) -> str | None:
 def _add_experimenter(parts: Element, information: Element) -> bool:
     user = information.find("User")
     facts: dict[str, str | float | bool | None] = {
-        "FirstName": _text(user, "FirstName"),
-        "MiddleName": _text(user, "MiddleName"),
-        "LastName": _text(user, "LastName"),
-        "Email": _text(user, "Email"),
-        "Institution": _text(user, "Institution"),
-        "UserName": _first_text(
+        "FirstName": text_at(user, "FirstName"),
+        "MiddleName": text_at(user, "MiddleName"),
+        "LastName": text_at(user, "LastName"),
+        "Email": text_at(user, "Email"),
+        "Institution": text_at(user, "Institution"),
+        "UserName": first_text(
             information, "User/UserName", "Document/UserName", "User/DisplayName"
         ),
     }
@@ -109,7 +97,7 @@ def _add_experimenter(parts: Element, information: Element) -> bool:
 
 
 def _description(information: Element) -> str | None:
-    return _first_text(information, "Document/Description", "Document/Comment", "Image/Description")
+    return first_text(information, "Document/Description", "Document/Comment", "Image/Description")
 
 
 def _scene_places(information: Element, scenes: Sequence[Scene]) -> list[Element | None]:
@@ -122,15 +110,20 @@ def _scene_places(information: Element, scenes: Sequence[Scene]) -> list[Element
     return [by_name.get(scene.name) for scene in scenes]
 
 
-def _add_stage_label(image: Element, scene: Scene, place: Element | None) -> None:
+def _add_stage_label(
+    image: Element, scene: Scene, place: Element | None, heights: Mapping[str, float]
+) -> None:
     if place is None:
         return
     position = place.find("Positions/Position")
     values = dict(position.attrib) if position is not None else {}
-    center = (_text(place, "CenterPosition") or "").split(",")
+    center = (text_at(place, "CenterPosition") or "").split(",")
     if len(center) == 2:
         values |= {"X": center[0], "Y": center[1]}
     known = {letter: finite_number(values.get(letter)) for letter in "XYZ"}
+    shape = place.find("Shape")
+    if known["Z"] is None and shape is not None:
+        known["Z"] = heights.get(shape.get("Id", ""))
     if all(value is None for value in known.values()):
         return
     label = add_part(image, "StageLabel", {"Name": scene.name})
@@ -147,7 +140,7 @@ def _add_environment(image: Element, information: Element) -> None:
     carbon_dioxide = _first_number(
         environment, "CO2Percent", information, _recorded("MTBIncubationCO2Channel")
     )
-    pressure, humidity = _number(environment, "AirPressure"), _number(environment, "Humidity")
+    pressure, humidity = number_at(environment, "AirPressure"), number_at(environment, "Humidity")
     if {temperature, carbon_dioxide, pressure, humidity} == {None}:
         return
     part = add_part(image, "ImagingEnvironment")
@@ -165,7 +158,7 @@ def _first_number(
     information: Element,
     recorded: Callable[[Element], float | None],
 ) -> float | None:
-    value = _number(environment, path)
+    value = number_at(environment, path)
     return recorded(information) if value is None else value
 
 
@@ -173,8 +166,8 @@ def _recorded(name: str) -> Callable[[Element], float | None]:
     def read(information: Element) -> float | None:
         for sensor in information.iterfind(f"TimelineTracks//IncubationRecording//{name}"):
             # A device that is off still has a value, that of its set point.
-            if _text(sensor, "IsEnabled") == "true":
-                return _number(sensor, "Value")
+            if text_at(sensor, "IsEnabled") == "true":
+                return number_at(sensor, "Value")
         return None
 
     return read
@@ -200,31 +193,31 @@ class _Instrument:
         # The order is that of the schema: microscope, sources, detectors, lenses, filters.
         microscope = self._referred("Microscopes/Microscope", "MicroscopeRef")
         if microscope is not None:
-            model = _first_text(microscope, "System", "Manufacturer/Model")
+            model = first_text(microscope, "System", "Manufacturer/Model")
             add_part(
                 part,
                 "Microscope",
                 {
-                    **_maker(microscope),
+                    **maker_of(microscope),
                     "Model": model or microscope.get("Name"),
-                    "Type": schema_word("MicroscopeType", _text(microscope, "Type")),
+                    "Type": schema_word("MicroscopeType", text_at(microscope, "Type")),
                 },
             )
         for element in self._listed("LightSources/LightSource"):
-            _add_light_source(part, element)
+            add_light_source(part, element)
         for element in self._listed("Detectors/Detector"):
-            _add_detector(part, element)
+            add_detector(part, element)
         for element in self._listed("Objectives/Objective"):
-            _add_objective(part, element)
+            add_objective(part, element)
         sets = list(self._listed("FilterSets/FilterSet"))
         filters = list(self._listed("Filters/Filter"))
         dichroics = list(self._listed("Dichroics/Dichroic"))
         for element in sets:
             self._add_filter_set(part, element)
         for element in filters:
-            _add_filter(part, element)
+            add_filter(part, element)
         for element in dichroics:
-            add_part(part, "Dichroic", {"ID": element.get("Id"), **_maker(element, named=True)})
+            add_part(part, "Dichroic", {"ID": element.get("Id"), **maker_of(element, named=True)})
 
     def _listed(self, path: str) -> Iterator[Element]:
         """Yield elements that have an Id, each Id once."""
@@ -244,7 +237,7 @@ class _Instrument:
 
     def _add_filter_set(self, part: Element, element: Element) -> None:
         filter_set = add_part(
-            part, "FilterSet", {"ID": element.get("Id"), **_maker(element, named=True)}
+            part, "FilterSet", {"ID": element.get("Id"), **maker_of(element, named=True)}
         )
         for path in (
             "ExcitationFilters/ExcitationFilterRef",
@@ -276,19 +269,20 @@ class _Instrument:
             "ObjectiveSettings",
             {
                 "ID": lens.get("Id"),
-                "CorrectionCollar": _number(settings, "CorrectionCollar"),
-                "Medium": schema_word("Medium", _text(settings, "Medium")),
-                "RefractiveIndex": _positive(settings, "RefractiveIndex"),
+                "CorrectionCollar": number_at(settings, "CorrectionCollar"),
+                "Medium": schema_word("Medium", text_at(settings, "Medium")),
+                "RefractiveIndex": positive_at(settings, "RefractiveIndex"),
             },
         )
 
     def add_pixels(self, image: Element, scene: Scene) -> None:
         """Describe the settings of each channel."""
         pixels = add_part(image, "Pixels")
-        bits = [_positive(channel, "ComponentBitCount") for channel in self.channels]
-        known = [count for count in bits if count] or [_positive(self.image, "ComponentBitCount")]
-        if known[0]:
-            pixels.set("SignificantBits", str(int(max(filter(None, known)))))
+        bits = [positive_at(channel, "ComponentBitCount") for channel in self.channels]
+        bits.append(positive_at(self.image, "ComponentBitCount"))
+        known = [count for count in bits if count is not None]
+        if known:
+            pixels.set("SignificantBits", str(int(max(known))))
         for channel in self._channels_of(scene):
             part = add_part(pixels, "Channel")
             if channel is not None:
@@ -307,10 +301,10 @@ class _Instrument:
             ("IlluminationType", "IlluminationType"),
             ("ContrastMethod", "ContrastMethod"),
         ):
-            word = schema_word(kind, _text(channel, name))
+            word = schema_word(kind, text_at(channel, name))
             if word is not None:
                 part.set(name, word)
-        add_quantity(part, "PinholeSize", _positive(channel, "PinholeSize"), "µm")
+        add_quantity(part, "PinholeSize", positive_at(channel, "PinholeSize"), "µm")
         self._add_light_source_settings(part, channel)
         self._add_detector_settings(part, channel)
         link = channel.find("FilterSetRef")
@@ -318,7 +312,7 @@ class _Instrument:
         link = channel.find("FilterSet") if link is None else link
         if link is not None:
             self._refer(part, "FilterSetRef", link.get("Id"))
-        splitter = _text(channel, "LaserScanInfo/MainBeamSplitterVis")
+        splitter = text_at(channel, "LaserScanInfo/MainBeamSplitterVis")
         if splitter in self.defined:
             self._refer(add_part(part, "LightPath"), "DichroicRef", splitter)
 
@@ -328,129 +322,31 @@ class _Instrument:
         source = None if settings is None else settings.find("LightSource")
         if source is None or source.get("Id") not in self.defined:
             return
-        attenuation = _number(settings, "Attenuation")
+        attenuation = number_at(settings, "Attenuation")
         if attenuation is not None and not 0 <= attenuation <= 1:
             attenuation = None
         element = add_part(
             part, "LightSourceSettings", {"ID": source.get("Id"), "Attenuation": attenuation}
         )
-        add_quantity(element, "Wavelength", _positive(settings, "Wavelength"), "nm")
+        add_quantity(element, "Wavelength", positive_at(settings, "Wavelength"), "nm")
 
     def _add_detector_settings(self, part: Element, channel: Element) -> None:
         settings = channel.find("DetectorSettings")
         detector = None if settings is None else settings.find("Detector")
         if detector is None or detector.get("Id") not in self.defined:
             return
-        binning = (_text(settings, "Binning") or "").replace(",", "x")
-        averaging = _positive(channel, "LaserScanInfo/Averaging")
+        binning = (text_at(settings, "Binning") or "").replace(",", "x")
+        averaging = positive_at(channel, "LaserScanInfo/Averaging")
         element = add_part(
             part,
             "DetectorSettings",
             {
                 "ID": detector.get("Id"),
-                "Offset": _number(settings, "Offset"),
-                "Gain": _number(settings, "Gain"),
-                "Zoom": _number(channel, "LaserScanInfo/ZoomX"),
+                "Offset": number_at(settings, "Offset"),
+                "Gain": number_at(settings, "Gain"),
+                "Zoom": number_at(channel, "LaserScanInfo/ZoomX"),
                 "Binning": schema_word("Binning", binning),
                 "Integration": None if averaging is None else str(int(averaging)),
             },
         )
-        add_quantity(element, "Voltage", _number(settings, "Voltage"), "V")
-
-
-# ---------------------------------------------------------------- devices
-
-
-def _maker(element: Element, *, named: bool = False) -> dict[str, str | float | bool | None]:
-    """Return the attributes of whatever has a maker; ``named``: its name stands for the model."""
-    model = _text(element, "Manufacturer/Model")
-    if named and model is None:
-        model = (element.get("Name") or "").strip() or None
-    return {
-        "Manufacturer": _text(element, "Manufacturer/Manufacturer"),
-        "Model": model,
-        "SerialNumber": _text(element, "Manufacturer/SerialNumber"),
-        "LotNumber": _text(element, "Manufacturer/LotNumber"),
-    }
-
-
-def _add_light_source(part: Element, element: Element) -> None:
-    kinds = element.find("LightSourceType")
-    kind = next(iter(kinds), None) if kinds is not None else None
-    name = _LIGHT_SOURCES.get(kind.tag, "") if kind is not None else ""
-    source = add_part(
-        part,
-        name or "GenericExcitationSource",
-        {"ID": element.get("Id"), **_maker(element, named=True)},
-    )
-    add_quantity(source, "Power", _number(element, "Power"), "mW")
-    if name == "Laser":
-        _set_word(source, "LaserType", _text(kind, "Type"))
-        tuneable = _text(kind, "Tuneable")
-        if tuneable in {"true", "false"}:
-            source.set("Tuneable", tuneable)
-        add_quantity(source, "Wavelength", _positive(kind, "Wavelength"), "nm")
-    elif name in {"Filament", "Arc"}:
-        _set_word(source, f"{name}Type", _text(kind, "Type"))
-
-
-def _set_word(element: Element, kind: str, text: str | None) -> None:
-    word = schema_word(kind, text)
-    if word is not None:
-        element.set("Type", word)
-
-
-def _add_detector(part: Element, element: Element) -> None:
-    detector = add_part(
-        part,
-        "Detector",
-        {
-            "ID": element.get("Id"),
-            **_maker(element, named=True),
-            "Type": schema_word("DetectorType", _text(element, "Type")),
-            "Gain": _number(element, "Gain"),
-            "AmplificationGain": _number(element, "AmplificationGain"),
-            "Offset": _number(element, "Offset"),
-            "Zoom": _number(element, "Zoom"),
-        },
-    )
-    add_quantity(detector, "Voltage", _number(element, "Voltage"), "V")
-
-
-def _add_objective(part: Element, element: Element) -> None:
-    lens = add_part(
-        part,
-        "Objective",
-        {
-            "ID": element.get("Id"),
-            **_maker(element, named=True),
-            "Correction": schema_word("Correction", _text(element, "Correction")),
-            "Immersion": schema_word("Immersion", _text(element, "Immersion")),
-            "LensNA": _positive(element, "LensNA"),
-            "NominalMagnification": _positive(element, "NominalMagnification"),
-            "CalibratedMagnification": _positive(element, "CalibratedMagnification"),
-        },
-    )
-    add_quantity(lens, "WorkingDistance", _positive(element, "WorkingDistance"), "µm")
-
-
-def _add_filter(part: Element, element: Element) -> None:
-    one = add_part(
-        part,
-        "Filter",
-        {
-            "ID": element.get("Id"),
-            **_maker(element, named=True),
-            "Type": schema_word("FilterType", _text(element, "Type")),
-            "FilterWheel": _text(element, "FilterWheel"),
-        },
-    )
-    band = element.find("TransmittanceRange")
-    limits = {name: _positive(band, name) for name in ("CutIn", "CutOut")}
-    if any(limits.values()):
-        transmittance = add_part(one, "TransmittanceRange")
-        for name, value in limits.items():
-            add_quantity(transmittance, name, value, "nm")
-        fraction = _number(band, "Transmittance")
-        if fraction is not None and 0 <= fraction <= 1:
-            transmittance.set("Transmittance", repr(fraction))
+        add_quantity(element, "Voltage", number_at(settings, "Voltage"), "V")

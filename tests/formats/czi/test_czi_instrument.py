@@ -1,0 +1,166 @@
+"""Parts of OME that the XML of CZI has beyond the records. Right values stand in the XML of the test."""
+
+import io
+from typing import Any
+
+import numpy as np
+import ome_types
+import pytest
+
+from aicsio import ome_metadata, open_image
+from aicsio.testing.czi import blocks_of, write_czi
+from support import corpus_file
+
+XML = """<ImageDocument><Metadata><Experiment><SampleHolder><Template Name="Multichamber 96">
+<ShapeColumns>12</ShapeColumns><ShapeRows>8</ShapeRows></Template>
+<TileRegion><Z>111.5</Z><TemplateShapeId>4-6</TemplateShapeId></TileRegion></SampleHolder></Experiment>
+<Information>
+<User><FirstName>Ada</FirstName><LastName>L</LastName></User>
+<Document><UserName>ada</UserName><Description>a plate</Description></Document>
+<Image><ComponentBitCount>14</ComponentBitCount>
+<ImagingEnvironment><Temperature>37</Temperature><CO2Percent>5</CO2Percent></ImagingEnvironment>
+<ObjectiveSettings><Medium>Silicone</Medium><RefractiveIndex>1.4</RefractiveIndex>
+<ObjectiveRef Id="Objective:2"/></ObjectiveSettings>
+<MicroscopeRef Id="Microscope:1"/>
+<Dimensions><S><Scenes><Scene Index="0" Name="D6"><CenterPosition>10.5,-20</CenterPosition>
+<Shape Name="D6" Id="4-6"><ColumnIndex>6</ColumnIndex><RowIndex>4</RowIndex></Shape></Scene></Scenes></S>
+<Channels><Channel Id="Channel:0" Name="GFP"><AcquisitionMode>LaserScanningConfocalMicroscopy</AcquisitionMode>
+<IlluminationType>Epifluorescence</IlluminationType><ContrastMethod>Fluorescence</ContrastMethod>
+<PinholeSize>27.5</PinholeSize>
+<DetectorSettings><Binning>2,2</Binning><Gain>684</Gain><Offset>3</Offset><Voltage>700</Voltage>
+<Detector Id="Detector:Axio 506"/></DetectorSettings>
+<LightSourcesSettings><LightSourceSettings><Attenuation>0.98</Attenuation><Wavelength>488</Wavelength>
+<LightSource Id="LightSource:1"/></LightSourceSettings></LightSourcesSettings>
+<LaserScanInfo><ZoomX>1.8</ZoomX><Averaging>4</Averaging>
+<MainBeamSplitterVis>Beamsplitter.2</MainBeamSplitterVis></LaserScanInfo>
+<FilterSetRef Id="FilterSet:1"/></Channel></Channels></Dimensions></Image>
+<Instrument><Microscopes><Microscope Id="Microscope:1" Name="Celldiscoverer 7"><Type>Inverted</Type>
+</Microscope></Microscopes>
+<LightSources><LightSource Id="LightSource:1" Name="DPSS"><Power>10</Power><LightSourceType><Laser>
+<Wavelength>488</Wavelength><Tuneable>false</Tuneable></Laser></LightSourceType></LightSource>
+<LightSource Id="LightSource:2" Name="Lamp"><LightSourceType><Filament><Type>Halogen</Type></Filament>
+</LightSourceType></LightSource></LightSources>
+<Detectors><Detector Id="Detector:Axio 506"><Type>PMT</Type><Gain>1</Gain><Zoom>1</Zoom>
+<Manufacturer><Model>506m</Model></Manufacturer></Detector></Detectors>
+<Objectives><Objective Id="Objective:1"/><Objective Id="Objective:2" Name="Plan 5x"><LensNA>0.35</LensNA>
+<NominalMagnification>5</NominalMagnification><CalibratedMagnification>5.1</CalibratedMagnification>
+<WorkingDistance>5000</WorkingDistance><Immersion>Air</Immersion><Correction>PlanApo</Correction>
+</Objective></Objectives>
+<FilterSets><FilterSet Id="FilterSet:1"><DichroicRef Id="Beamsplitter.2"/><EmissionFilters>
+<EmissionFilterRef Id="Filter:1"/><EmissionFilterRef Id="Filter:99"/></EmissionFilters></FilterSet></FilterSets>
+<Filters><Filter Id="Filter:1"><TransmittanceRange><CutIn>412</CutIn><CutOut>433</CutOut>
+</TransmittanceRange></Filter></Filters>
+<Dichroics><Dichroic Id="Beamsplitter.2" Name="MBS 405"/></Dichroics></Instrument>
+</Information></Metadata></ImageDocument>"""
+
+
+@pytest.fixture(scope="module")
+def ome() -> ome_types.OME:
+    file = io.BytesIO()
+    write_czi(file, blocks_of(np.zeros((1, 4, 5), np.uint16), "CYX"), XML)
+    return ome_metadata(open_image(file.getvalue()))
+
+
+def shown(thing: Any) -> dict[str, Any]:
+    """The attributes that are set."""
+    values = thing.model_dump(exclude_unset=True, mode="json")
+    return {
+        name: value for name, value in values.items() if value not in ([], None) and name != "kind"
+    }
+
+
+def test_devices(ome: ome_types.OME) -> None:
+    (instrument,) = ome.instruments
+    assert shown(instrument.microscope) == {"model": "Celldiscoverer 7", "type": "Inverted"}
+    (laser,) = instrument.lasers
+    assert (laser.wavelength, laser.power, laser.tuneable) == (488, 10, False)
+    assert str(laser.model) == "DPSS"
+    (lamp,) = instrument.filaments
+    assert lamp.type is not None
+    assert lamp.type.value == "Halogen"
+    (detector,) = instrument.detectors
+    assert (detector.id, detector.model, detector.gain) == ("Detector:Axio_506", "506m", 1)
+    lens = instrument.objectives[1]
+    assert shown(lens) == {
+        "id": "Objective:2",
+        "model": "Plan 5x",
+        "lens_na": 0.35,
+        "nominal_magnification": 5.0,
+        "calibrated_magnification": 5.1,
+        "working_distance": 5000.0,
+        "working_distance_unit": "µm",
+        "immersion": "Air",
+        "correction": "PlanApo",
+    }
+
+
+def test_filters_and_references_that_lead_nowhere(ome: ome_types.OME) -> None:
+    (instrument,) = ome.instruments
+    (filter_set,) = instrument.filter_sets
+    assert [link.id for link in filter_set.emission_filters] == ["Filter:1"]
+    assert filter_set.dichroic_ref is not None
+    assert filter_set.dichroic_ref.id == instrument.dichroics[0].id == "Dichroic:Beamsplitter.2"
+    band = instrument.filters[0].transmittance_range
+    assert band is not None
+    assert (band.cut_in, band.cut_out) == (412, 433)
+
+
+def test_settings_of_the_channel(ome: ome_types.OME) -> None:
+    pixels = ome.images[0].pixels
+    assert pixels.significant_bits == 14
+    (channel,) = pixels.channels
+    dump = shown(channel)
+    assert dump["acquisition_mode"] == "LaserScanningConfocalMicroscopy"
+    assert dump["illumination_type"] == "Epifluorescence"
+    assert dump["contrast_method"] == "Fluorescence"
+    assert (channel.pinhole_size, channel.pinhole_size_unit.value) == (27.5, "µm")
+    assert shown(channel.detector_settings) == {
+        "id": "Detector:Axio_506",
+        "binning": "2x2",
+        "gain": 684.0,
+        "offset": 3.0,
+        "voltage": 700.0,
+        "voltage_unit": "V",
+        "zoom": 1.8,
+        "integration": 4,
+    }
+    settings = channel.light_source_settings
+    assert settings is not None
+    assert (settings.id, settings.attenuation, settings.wavelength) == ("LightSource:1", 0.98, 488)
+    assert channel.filter_set_ref is not None
+    assert channel.light_path is not None
+    assert channel.light_path.dichroic_ref is not None
+
+
+def test_people_places_and_the_air(ome: ome_types.OME) -> None:
+    (experimenter,) = ome.experimenters
+    assert (experimenter.first_name, experimenter.user_name) == ("Ada", "ada")
+    image = ome.images[0]
+    assert image.description == "a plate"
+    settings, air, label = image.objective_settings, image.imaging_environment, image.stage_label
+    assert settings is not None
+    assert air is not None
+    assert label is not None
+    # The schema has no silicone.
+    assert (settings.id, settings.refractive_index) == ("Objective:2", 1.4)
+    assert settings.medium is not None
+    assert settings.medium.value == "Other"
+    assert (air.temperature, air.temperature_unit.value, air.co2_percent) == (37, "°C", 0.05)
+    assert (label.name, label.x, label.y, label.z) == (image.name, 10.5, -20, 111.5)
+
+
+def test_the_plate(ome: ome_types.OME) -> None:
+    (plate,) = ome.plates
+    assert (plate.name, plate.rows, plate.columns) == ("Multichamber 96", 8, 12)
+    assert [(well.row, well.column) for well in plate.wells] == [(3, 5)]
+    reference = plate.wells[0].well_samples[0].image_ref
+    assert reference is not None
+    assert reference.id == ome.images[0].id
+
+
+@pytest.mark.parametrize("name", ["WellD6-7_S2.czi", "LSM880_AiryScan.czi"])
+def test_nothing_of_real_instruments_breaks_the_schema(name: str) -> None:
+    from aicsio import ome_xml
+
+    notes = ome_xml(open_image(corpus_file(f"czi/{name}"))).diagnostics
+    assert not [note for note in notes if note.code == "ome-repaired"]
