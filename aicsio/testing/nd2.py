@@ -145,16 +145,17 @@ def build_nd2(image: Nd2Image) -> bytes:
     frames = _frames(image)
     add(f"ImageMetadata{suffix}", _encode(image, "SLxExperiment", _experiment(image)))
     add(f"ImageMetadataSeq{suffix}|0", _encode(image, "SLxPictureMetadata", _sequence(image)))
+    times = _times(image)
     for number, frame in enumerate(frames):
         if number in image.missing:
             continue
         stored = zlib.compress(frame, 1) if image.compressed else frame
-        time = struct.pack("<d", _times(image)[number])
+        time = struct.pack("<d", times[number])
         add(f"ImageDataSeq|{number}", time + stored)
     texts = {f"TextInfoItem_{index}": "" for index in range(14)}
     texts["TextInfoItem_5"] = "Metadata:\r\nCamera Name: generated"
     add(f"ImageTextInfo{suffix}", _encode(image, "SLxImageTextInfo", texts))
-    add("CustomData|AcqTimesCache", np.array(_times(image), "<f8").tobytes())
+    add("CustomData|AcqTimesCache", np.array(times, "<f8").tobytes())
     add(f"ImageAttributes{suffix}", _encode(image, "SLxImageAttributes", _attributes(image)))
     if image.has_map:
         out += _map(entries, len(out))

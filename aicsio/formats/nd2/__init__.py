@@ -37,8 +37,14 @@ from aicsio.formats.nd2.pixels import (
 from aicsio.formats.nd2.variants import MalformedError, Tree, parse
 from aicsio.records import Contents, Diagnostic, Scene, Source
 
-SKIPPED: Final = frozenset({"pCameraSetting", "pDeviceSetting", "pCameraSettingOld"})
-"""Levels that hold nine tenths of a frame's metadata and nothing that opening needs."""
+SKIPPED: Final = frozenset(
+    {
+        *("pCameraSetting", "pCameraSettingOld", "pDeviceSetting", "sSpecSettings"),
+        *("m_MirrorSpectrum", "pRecordedData", "sParallelExperiment"),
+        *("sAutoFocusBeforeCapture", "sAutoFocusBeforeLoop"),
+    }
+)
+"""Levels that hold nine tenths of the metadata and nothing that opening needs."""
 ENCODED: Final = ("ImageAttributes", "ImageMetadata", "ImageMetadataSeq|0", "ImageTextInfo")
 """Chunks of metadata that opening needs."""
 COLUMNS: Final = (
@@ -91,7 +97,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     pixels = parse_pixels(container, attributes)
     table, trouble = check_frames(container, pixels)
     diagnostics += trouble
-    experiment = metadata.decode("ImageMetadata")
+    experiment = metadata.decode("ImageMetadata", skip=SKIPPED)
     frames, trouble = arrange_frames(parse_loops(experiment), max(table) + 1)
     diagnostics += trouble
     sequence = metadata.decode("ImageMetadataSeq|0", skip=SKIPPED)

@@ -12,7 +12,7 @@ chunk begins at a multiple of 4096. The last 40 bytes of the file name the map a
 import re
 import struct
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -48,9 +48,8 @@ TAIL_NBYTES: Final = 1 << 16
 there, and a remote file costs one request."""
 
 
-@attrs.frozen
-class ChunkPlace:
-    """Where a chunk lies."""
+class ChunkPlace(NamedTuple):
+    """Where a chunk lies. A tuple, for a file may have a million."""
 
     offset: int
     """Byte offset of its header."""

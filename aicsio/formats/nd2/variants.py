@@ -11,6 +11,7 @@ followed by the offset of each item, eight bytes each. Items of lists have no na
 
 import struct
 import zlib
+from codecs import utf_16_le_decode
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 from xml.etree.ElementTree import Element
@@ -95,7 +96,8 @@ class _Lite:
             at = start + 2 + 2 * characters
             if at > stop:
                 raise MalformedError("an item of its metadata is longer than its level")
-            name = data[start + 2 : at - 2].decode("utf-16-le") if characters else ""
+            # The function itself: bytes.decode looks the codec up for each of a thousand names.
+            name = utf_16_le_decode(data[start + 2 : max(at - 2, start + 2)])[0]
             value, start = self._value(kind, name, start, at, stop, depth)
             if name:
                 # An array that repeats one name keeps every value.
@@ -127,7 +129,7 @@ class _Lite:
             return self.items(first, end, count, depth + 1), after
         if kind == 8:
             end = self._string_end(at, stop)
-            return self.data[at:end].decode("utf-16-le", "replace"), end + 2
+            return utf_16_le_decode(self.data[at:end], "replace")[0], end + 2
         if kind == 9:
             (nbytes,) = struct.unpack_from("<Q", self.data, at)
             if nbytes > stop - at - 8:
