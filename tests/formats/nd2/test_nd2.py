@@ -23,6 +23,7 @@ from aicsio import (
     transpose_to,
 )
 from aicsio.testing.nd2 import Nd2Image, build_nd2, write_nd2
+from http_server import serving
 from support import corpus_file, corpus_names, facts
 
 nd2 = pytest.importorskip("nd2")
@@ -301,3 +302,14 @@ def test_files_of_jpeg_2000_boxes_are_named() -> None:
     data = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100)
     data += b"LABORATORY IMAGING ND BOX MAP 00" + bytes(8)
     refusing(data, UnsupportedFormatError, "NIS-Elements 2")
+
+
+def test_a_remote_file_opens_with_four_requests() -> None:
+    image = Nd2Image(picture(120, 2, 40, 50), "TCYX")
+    with serving(a__nd2=build_nd2(image)) as site:
+        handle = open_image(site.url + "a.nd2")
+        assert len(site.asked) <= 4
+        site.forget()
+        plane = to_numpy(transpose_to(handle, "YX", T=70, C=1))
+        assert np.array_equal(plane, image.pixels[70, 1])
+        assert len(site.asked) <= 2
