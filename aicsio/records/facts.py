@@ -101,6 +101,8 @@ class ImagePart:
     """Its channels that the scene has, in order."""
 
 
+@pickled_by_position
+@checked_record
 @attrs.frozen
 class Well:
     """The well of a plate in which a scene was taken."""
