@@ -1,4 +1,4 @@
-"""Microscopy images as frozen records: open, transform with pure functions, read what is asked, write OME-TIFF.
+"""Microscopy images as frozen records: open, transform with pure functions, read a part, write OME-TIFF or OME-Zarr.
 
 from aicsio import open_image, select_scene, transpose_to, to_numpy
 

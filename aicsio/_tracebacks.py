@@ -1,8 +1,8 @@
 """Tracebacks of errors as users see them. Imports nothing.
 
 Rule kept here: of an error that aicsio raises on purpose, a traceback shows the lines of the caller
-and the function of aicsio that the caller called, not the frames inside. The message says which
-argument or file it is about; twenty frames of an engine hide it in a notebook. With
+and the function of aicsio that the caller called, not the frames inside. The message names the
+argument or file; twenty frames of an engine hide it in a notebook. With
 ``AICSIO_FULL_TRACEBACK=1`` in the environment nothing is left out.
 """
 

@@ -154,7 +154,7 @@ def open_image(
         name = "array"
     else:
         options = formats.Options(mosaic=mosaic, engine=engine, masks=masks)
-        # Within a session, what the formats read while they are asked is read once.
+        # Within a session, bytes that several formats look at are read once.
         with readers.session():
             source = readers.identify(image, storage_options, folders=True)
             row = _choose(source) if format is None else _named(format)

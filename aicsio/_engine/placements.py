@@ -1,4 +1,4 @@
-"""Placements of pieces, and the worker that executes them: what the modules of placing share.
+"""Placements of pieces, and the worker that executes them, which the modules of placing share.
 
 Rule kept here: both live for one read. No record refers to them.
 """

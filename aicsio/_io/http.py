@@ -143,7 +143,7 @@ class HttpClient:
         match = _CONTENT_RANGE.fullmatch(text)
         if match is None:
             raise SourceError(
-                f"cannot read {self._source.uri!r}: the server sends a part and does not say which"
+                f"cannot read {self._source.uri!r}: the server sends a part without its range"
             )
         total = None if match[3] == "*" else int(match[3])
         part = ByteRange(int(match[1]), int(match[2]) + 1, total)
@@ -197,9 +197,7 @@ class HttpClient:
     def _request(
         self, offset: int, nbytes: int, whole_limit: int = 0
     ) -> Iterator[http.client.HTTPResponse]:
-        """Make a request; yield an answer with bytes, or one that says that the file has none there
-        (416).
-        """
+        """Make a request; yield an answer with bytes, or the answer 416: the file has none there."""
         with pool.request_slot():
             deadline = time.monotonic() + self.timeout
             request = RangeRequest(offset, nbytes, max(nbytes, whole_limit), deadline)

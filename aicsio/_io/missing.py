@@ -1,6 +1,6 @@
 """Advice for a name that leads to no file, and for a URL whose file system is unknown or not installed.
 
-Rule kept here: only an error runs this; what is there is read from one folder, up to a limit.
+Rule kept here: only an error runs this; it lists one folder, up to a limit.
 """
 
 import difflib

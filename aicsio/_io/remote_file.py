@@ -1,6 +1,6 @@
 """A remote source as a file object, for libraries that need one.
 
-Rule kept here: what such a library reads goes through ``RemoteReader``, so it is checked and cached
+Rule kept here: a read of such a library goes through ``RemoteReader``, so it is checked and cached
 like any other read.
 """
 

@@ -1,6 +1,6 @@
 """Image and Pixels elements -> ``OmeImage``.
 
-Rule kept here: pure functions of elements. What an image refers to by ID was looked up before, once
+Rule kept here: pure functions of elements. Elements that an image refers to by ID were looked up before, once
 for the document, so that time and memory grow with the length of the text.
 """
 

@@ -1,4 +1,4 @@
-"""The schema of OME: texts of older versions become 2016-06; what breaks its rules is taken out.
+"""The schema of OME: texts of older versions become 2016-06; parts that break its rules are taken out.
 
 Rule kept here: no image, no file of the user. The schema and the transforms between its versions
 are those that ome-types ships (both are the files of https://www.openmicroscopy.org/Schemas/). If

@@ -1,4 +1,4 @@
-"""Names of formats that aicsio does not open, by their first bytes: for the error that says so.
+"""Names of formats that aicsio does not open, by their first bytes: for the error that names them.
 
 Rule kept here: nothing is opened with this table; it only names files and folders that all formats
 have declined. A row needs bytes that stand for the format alone; a container of several formats

@@ -1,6 +1,6 @@
 """The handle: an opened image as the user holds it.
 
-Rule kept here: nothing of it is open or read; what a property shows follows from its fields.
+Rule kept here: nothing of it is open or read; every property follows from its fields.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The seam, whole: what a format and a layout must offer, and what they may offer.
+"""The seam, whole: the functions that a format and a layout must offer, and those that they may offer.
 
 A format is a module. It must have ``recognises`` and ``read_contents`` (``FormatModule``); a layout
 must have ``block_shape`` and ``pieces`` (``Layout``). Everything else here is optional: the package

@@ -1,5 +1,9 @@
 """Any image as a Zarr without a copy: references to its bytes, and a store of its chunks. Imports
 `_engine`, `_ome`, `arrays` and `steps`.
+
+``kerchunk`` has ``to_references``, by the chunks as they lie in files (``stored``) and their codecs
+(``coding``, ``codec``, ``zarr_codec``). ``serving`` has ``as_zarr_store``, by the keys and values of
+``tree``. ``documents`` writes the metadata of both.
 """
 
 from aicsio.references.kerchunk import to_references

@@ -137,7 +137,7 @@ def _extent(piece: StoredPiece, axis: int, column_axis: int) -> int:
         return 1
     if not isinstance(piece, Strided):
         return piece.shape[axis]
-    # Raw pixels may be cut between rows; what lies within a row is read with it.
+    # Raw pixels may be cut between rows; a row is read whole.
     is_in_row = abs(piece.strides[axis]) <= abs(piece.strides[column_axis])
     return piece.shape[axis] if is_in_row else 1
 

@@ -102,7 +102,7 @@ class StoredChunkCodec(Codec):  # type: ignore[misc]
         shown = shown.transpose([order.index(axis) for axis in kept])
         shown = shown[tuple(None if axis < 0 else slice(None) for axis in self.axes)]
         if shown.shape != tuple(self.chunk):
-            # The last strip of a plane has fewer rows; what lies beyond the plane is not shown.
+            # The last strip of a plane has fewer rows; rows beyond the plane are not shown.
             whole = np.zeros(self.chunk, shown.dtype)
             whole[tuple(map(slice, shown.shape))] = shown
             shown = whole

@@ -1,6 +1,6 @@
 """The image of a handle with the axes of OME-Zarr: levels in the order TCZYX, and their coordinates.
 
-Rule kept here: pure records. What the handle picks stays picked, in all levels alike; samples of
+Rule kept here: pure records. Picks of the handle hold for all levels alike; samples of
 RGB become channels, because OME-Zarr has no axis for them.
 """
 

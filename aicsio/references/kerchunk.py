@@ -1,6 +1,6 @@
 """``to_references``: an image as addresses of its chunks, for readers of kerchunk's JSON.
 
-Rule kept here: no pixels are read or copied. What cannot be referenced is refused with all reasons,
+Rule kept here: no pixels are read or copied. An image that cannot be referenced is refused with all reasons,
 so that no reader sees a part of an image for the whole.
 
 Source of the format: https://fsspec.github.io/kerchunk/spec.html, version 1.

@@ -51,7 +51,7 @@ def _encode_zstd0(pixels: Pixels) -> bytes:
 
 
 def _encode_zstd1(pixels: Pixels) -> bytes:
-    # The header has its own size only: no chunk says that bytes were packed.
+    # The header has its own size only: without a chunk, no bytes were packed.
     return b"\x01" + _encode_zstd0(pixels)
 
 

@@ -1,7 +1,7 @@
 """Generators of legal TIFF files: OME-TIFF in one file or several, plain TIFF, ImageJ hyperstacks.
 
 ``build`` makes the bytes of every file of a set, ``write`` puts them in a folder;
-``patterns.pixels`` says what a reader must find in them. A description that no legal file answers
+``patterns.pixels`` are the pixels that a reader must find in them. A description that no legal file answers
 to raises ``ValueError`` when it is made.
 """
 

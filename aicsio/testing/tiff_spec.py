@@ -58,11 +58,11 @@ class TiffSpec:
     """Seed of a random order of the pages, which only TiffData undo; ``None`` for the order of the
     dimensions."""
     tiffdata: Literal["bare", "block", "each"] = "each"
-    """OME only: one TiffData that says nothing, one for each image, or one for each plane."""
+    """OME only: one TiffData without attributes, one for each image, or one for each plane."""
     files: int = 1
     """OME only: the pages are dealt out to this many files, which name each other."""
     companion: bool = False
-    """OME only: the OME-XML is in a file of its own, ``.companion.ome``; the others say
+    """OME only: the OME-XML is in a file of its own, ``.companion.ome``; the others have
     ``BinaryOnly``."""
     one_directory: bool = False
     """ImageJ only: one directory for the whole stack, as ImageJ writes stacks of more than 4

@@ -1,8 +1,9 @@
 """Writers: images to files. Imports everything below the writers.
 
-``ome_tiff`` has the public functions, ``options`` their options, ``target_names`` the suffixes that
-are refused. ``_pixels`` makes segments, pyramids and directories, ``_metadata`` the OME-XML,
-``_atomic_file`` replaces a file at once or not at all.
+``ome_tiff``, ``ome_zarr`` and ``zarr_region`` have the public functions, ``options`` and
+``zarr_options`` their options, ``target_names`` the suffixes that are refused. ``_pixels`` makes
+segments, pyramids and directories and computes dask arrays (``dask_chunks``), ``_zarr`` makes chunks,
+shards and stores, ``_metadata`` the OME-XML. ``_atomic_file`` replaces a file at once or not at all.
 
 Formats and readers never import it.
 """

@@ -314,3 +314,27 @@ def test_a_shard_is_decoded_whole(at_end: bool) -> None:
         index_codecs=(), index_dtype="<u8", index_nbytes=32, at_end=at_end, fill=b"\x09",
     )  # fmt: skip
     assert pixels.tolist() == [5, 6, 9]
+
+
+def test_a_shard_of_a_table_alone_is_the_fill_value() -> None:
+    table = b"\xff" * 16
+    options: dict[str, Any] = {"shape": (2,), "chunk": (2,), "stored": "|u1", "codecs": ()}
+    options |= {"index_codecs": (), "index_dtype": "<u8", "index_nbytes": 16, "at_end": True}
+    pixels = decoded("zarr-shard", table, target((2,), "u1"), **options, fill=b"\x09")
+    assert pixels.tolist() == [9, 9]
+
+
+def test_a_frame_of_blosc_is_not_read_beyond_its_bytes() -> None:
+    """README_CHUNK_FORMAT of c-blosc 1: bytes 4 to 8 are the content's length, 12 to 16 the frame's."""
+    frame = bytearray(imagecodecs().blosc_encode(bytes(100)))
+    assert (frame[4], frame[12]) == (100, len(frame))
+    assert bytes(decoded("zarr-blosc", bytes(frame), target((100,), "u1"), sized=True)) == bytes(
+        100
+    )
+    for position, value in ((4, 101), (12, len(frame) + 1)):
+        damaged = frame.copy()
+        damaged[position] = value
+        with pytest.raises(ValueError, match="its Blosc header claims"):
+            decoded("zarr-blosc", bytes(damaged), target((100,), "u1"), sized=True)
+    with pytest.raises(ValueError, match="there are 15"):
+        decoded("zarr-blosc", bytes(frame[:15]), target((100,), "u1"), sized=True)

@@ -39,6 +39,7 @@ def test_a_broken_order_is_named_letter_by_letter(order: str, said: list[str]) -
     [
         (0, 0),
         (-1, 4),
+        (-5, 0),
         (np.int8(2), 2),
         (np.array(3), 3),
         (slice(None), range(5)),

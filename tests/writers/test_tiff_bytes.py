@@ -9,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 
-from aicsio.writers._pixels.directories import build_directories
+from aicsio.writers._pixels.directories import build_directories, directories_bound
 from aicsio.writers._pixels.tiff import Pages, WrittenGrid, header, raw_starts, strips, tiles
 
 LONG, SHORT, ASCII, RATIONAL, LONG8 = 4, 3, 2, 5, 16
@@ -82,6 +82,7 @@ def test_offsets_and_byte_counts_of_raw_strips_and_tiles() -> None:
     ("height", "most", "unit", "expected"),
     [
         (10, 100, 1, WrittenGrid(False, 10, 7, 1, 1)),  # 10 rows of 10 bytes fit
+        (10, 100, 8, WrittenGrid(False, 10, 7, 1, 1)),
         (10, 99, 1, WrittenGrid(False, 9, 7, 2, 1)),
         (10, 99, 8, WrittenGrid(False, 8, 7, 2, 1)),
         (10, 5, 1, WrittenGrid(False, 1, 7, 10, 1)),  # a row is never cut
@@ -199,6 +200,16 @@ def test_colours(
     )
     tags, _ = unpack_directory(data, offset, big=False)
     assert (tags[262], tags.get(338), 320 in tags) == (photometric, extra, color_map is not None)
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("samples", [1, 3, 1000])
+def test_directories_are_within_the_bound_that_decides_on_bigtiff(samples: int, big: bool) -> None:
+    grid = tiles(300, 400, (16, 16))
+    image = Pages(3, 300, 400, samples, np.dtype("u1"), grid, color_map=bytes(3 * 2 * 256))
+    table = image.raw_segments()
+    data, _ = build_directories([[(image, table)]], b"<OME/>", 0, big=big)
+    assert len(data) <= directories_bound([image], b"<OME/>") < 3 * len(data)
 
 
 def test_without_a_pixel_size_the_resolution_has_no_unit() -> None:

@@ -223,7 +223,7 @@ def test_a_whole_ome_takes_the_place_of_what_the_source_says(as_text: bool, tmp_
 
 
 def test_a_whole_ome_of_another_image_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match="ome= says Z=7 of image 'given', and Z=4 is written"):
+    with pytest.raises(WriteError, match="ome= gives image 'given' Z=7, and Z=4 is written"):
         write_ome_tiff(handle(), tmp_path / "a.ome.tiff", ome=whole(size_z=7))
     one = whole()
     del one.images[0].pixels.channels[1]

@@ -116,7 +116,7 @@ def run_batch(arguments: argparse.Namespace) -> int:
     try:
         _run_jobs(planned, len(images), journal, arguments, result)
     except KeyboardInterrupt:
-        # The summary tells the user where the next run will go on.
+        # The summary shows the user where the next run will go on.
         open_count = len(images) - result.written - result.skipped - len(result.failed)
         print(_summarize(result, len(images), f"{open_count} not done"), flush=True)
         raise

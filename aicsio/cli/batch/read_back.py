@@ -1,4 +1,4 @@
-"""``convert --verify``: what was written is read again and compared with its source, plane by plane.
+"""``convert --verify``: the target is read again and compared with its source, plane by plane.
 
 Rule kept here: source and target are both read through ``open_image``; the pixels that the writer
 had in its hands are not trusted. One plane of each is in memory at a time.
@@ -17,7 +17,7 @@ from aicsio.records import ImageHandle
 from aicsio.steps import select_scene, transpose_to
 
 _MOST_NAMED = 3
-"""Planes that a message names; the count tells the rest."""
+"""Planes that a message names; of the others it gives the number."""
 
 
 def verify_target(parts: Sequence[ImageHandle], target: str, *, lossy: bool) -> str:

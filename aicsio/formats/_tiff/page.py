@@ -1,7 +1,7 @@
 """How the pixels of a TIFF page are stored: from tag values to a segment grid, a type and a chain of codecs.
 
 Rule kept here: pure functions of tag values. Samples stay as they are stored -- palette indices, MinIsWhite, inks --
-except where TIFF page_tables RGB in a form of its own (YCbCr), which is converted, because S is always R, G, B[, A].
+except where TIFF stores RGB in a form of its own (YCbCr), which is converted, because S is always R, G, B[, A].
 
 Source of the facts: TIFF 6.0 (Adobe, 1992); TIFF technical notes 1 to 3; the tag list of libtiff for later codes.
 """

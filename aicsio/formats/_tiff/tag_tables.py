@@ -1,4 +1,4 @@
-"""Tags of many pages as columns: what decides how pixels are stored, of all pages that look alike in one go.
+"""Tags of many pages as columns: those that decide how pixels are stored, of all pages that look alike in one go.
 
 Rule kept here: pages are compared by the bytes of their entries, so that fifty thousand equal ones cost a few calls of
 numpy. Pages whose values lie outside the file are left out, with a ``Diagnostic``.

@@ -369,7 +369,7 @@ def _select_base(
         np.minimum.at(nearest, plane_index, distance[orphans])
         selected[orphans] = distance[orphans] == nearest[plane_index]
     if not context.tiles:
-        # PyramidType 0 says that a coarse subblock is no pyramid level (section 3.3).
+        # By PyramidType 0 a coarse subblock is no pyramid level (section 3.3).
         coarse = plane_has_full & ~full & (blocks.pyramid_type == 0) & (factors > base)
         if coarse.any():
             # An overview of PyramidType 0 lies over full-resolution tiles and must not cover them.

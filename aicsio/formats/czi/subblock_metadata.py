@@ -210,7 +210,7 @@ def _to_scene_clock(
 ) -> npt.NDArray[np.float64]:
     """Count from the first plane of the scene.
 
-    If the earliest subblock is not of that plane, the time stamps tell how much later it is.
+    If the earliest subblock is not of that plane, the time stamps give its distance.
     """
     if not np.isfinite(seconds).any():
         return seconds

@@ -1,5 +1,9 @@
 """OME-Zarr and plain Zarr, versions 2 and 3. Imports `_io`, `_codecs`, `_ome` and `records`.
 
+``documents`` reads the JSON of groups and arrays, ``arrays`` checks that of one array, ``chains``
+makes the codec chain of its chunks, ``layout`` finds the chunks of a window. ``images`` makes scenes
+of NGFF, ``axes`` their letters, sizes and positions; ``collections`` has plates and series.
+
 Rule kept here: the store's own lists decide which images there are. Nothing outside of the store is
 read, and opening reads documents and no chunks.
 
@@ -43,7 +47,7 @@ def recognises(source: Source, head: bytes) -> bool:
         with _shared_documents(source) as documents:
             return documents.has_root()
     except CorruptFileError:
-        # An archive of something else, or a damaged one: what is cut has lost its list of members.
+        # An archive of something else, or a damaged one: a cut archive has lost its list of members.
         return source.uri.lower().endswith(ARCHIVES)
 
 

@@ -230,7 +230,7 @@ def _described_by(image: OmeImage, document: OmeImage) -> OmeImage:
         described = ", ".join(f"{letter}={document.sizes[letter]}" for letter in differing)
         written = ", ".join(f"{letter}={image.sizes[letter]}" for letter in differing)
         raise WriteError(
-            f"ome= says {described} of image {document.name!r}, and {written} is written"
+            f"ome= gives image {document.name!r} {described}, and {written} is written"
         )
     # Channel elements are optional in the schema: none means nothing is known of the channels.
     if len(document.channels) not in {0, len(image.channels)}:

@@ -20,7 +20,7 @@ def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
     """
     if handle.format != "ome-tiff" or not handle.metadata:
         return None
-    # Letters that the caller gave say nothing of the axes in the document.
+    # Letters that the caller gave are not those of the axes in the document.
     has_own_letters = not any(note.code == "named-axes" for note in handle.diagnostics)
     stored = array.stored
     picks = dict(zip(stored.order, array.view.picks, strict=True))

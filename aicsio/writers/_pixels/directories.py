@@ -316,7 +316,7 @@ def _ycbcr() -> list[_Entry]:
 
 
 def _extra_samples(samples: int) -> list[_Entry]:
-    """Say what the samples beyond gray or RGB mean; a fourth one beside RGB is alpha."""
+    """Describe the samples beyond gray or RGB; a fourth one beside RGB is alpha."""
     if samples in {1, 3}:
         return []
     if samples == 4:

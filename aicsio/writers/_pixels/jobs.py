@@ -1,4 +1,7 @@
-"""An image to write: its pixels, the planes and segments they become, and how they are encoded."""
+"""An image to write: its pixels, the planes and segments they become, and how they are encoded.
+
+Rule kept here: a job is data for the stream; nothing is read, encoded or written here.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

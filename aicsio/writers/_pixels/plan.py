@@ -374,7 +374,7 @@ def _color_map(
     palette = handle.scene.color_map
     if palette is None or stored.name not in {"uint8", "uint16"}:
         return None
-    # A palette belongs to the first page: it says nothing of the other channels.
+    # A palette belongs to the first page: the other channels have none.
     if array.dims["C"] * array.dims.get("S", 1) > 1:
         return None
     converted = stored != array.dtype.newbyteorder("<")

@@ -102,6 +102,8 @@ def test_chains_of_version_2(document: dict[str, Any], codecs: tuple[Codec, ...]
         ([named("transpose", order=[1, 0]), BYTES], "<", (Codec("zarr-transpose", (("order", (1, 0)),)),)),
         ([named("transpose", order="F"), BYTES], "<", (Codec("zarr-transpose", (("order", (1, 0)),)),)),
         ([named("transpose", order="C"), BYTES], "<", ()),
+        # A filter of numcodecs before the bytes.
+        ([named("numcodecs.shuffle", elementsize=2), BYTES], "<", (Codec("zarr-shuffle", (("size", 2),)),)),
         # Two that undo each other are none.
         ([named("transpose", order=[1, 0]), named("transpose", order=[1, 0]), BYTES], "<", ()),
     ],

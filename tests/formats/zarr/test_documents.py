@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from aicsio.errors import CorruptFileError
@@ -103,6 +104,40 @@ def test_of_both_versions_the_third_comes_first(tmp_path: Path) -> None:
     root = store.node("")
     assert root is not None
     assert root.version == 2
+
+
+def remote(**files: Any) -> Documents:
+    """The same store behind a URL."""
+    system = fsspec.filesystem("memory")
+    for name, content in files.items():
+        key = name.replace("__", "/").replace("DOT", ".")
+        key = key if "." in key else key + ".json"
+        system.pipe_file(f"/documents.zarr/{key}", json.dumps(content).encode())
+    return Documents(Source("memory://documents.zarr", local=False, folder=True))
+
+
+def test_consolidated_documents_of_a_server_need_no_requests_of_their_own() -> None:
+    """Zarr v3 lists nodes in the document of the root, v2 files in ``.zmetadata``."""
+    metadata = {"a": ARRAY_3, "b": GROUP_3}
+    store = remote(zarr={**GROUP_3, "consolidated_metadata": {"metadata": metadata}})
+    try:
+        assert store.node("") is not None
+        child, group = store.node("a"), store.node("b")
+        assert child is not None
+        assert group is not None
+        assert (child.array, group.ngff) == (ARRAY_3, {"version": "0.5"})
+    finally:
+        fsspec.filesystem("memory").rm("/documents.zarr", recursive=True)
+    array = {"zarr_format": 2, "shape": [4]}
+    consolidated = {"metadata": {"a/.zarray": array, "a/.zattrs": {"x": 1}}}
+    store = remote(DOTzgroup={}, DOTzmetadata=consolidated)
+    try:
+        assert store.node("") is not None
+        child = store.node("a")
+        assert child is not None
+        assert (child.array, child.attributes) == (array, {"x": 1})
+    finally:
+        fsspec.filesystem("memory").rm("/documents.zarr", recursive=True)
 
 
 def test_a_byte_order_mark_of_an_editor_is_no_damage(tmp_path: Path) -> None:

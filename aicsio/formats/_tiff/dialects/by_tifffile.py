@@ -1,8 +1,8 @@
-"""What tifffile knows of vendors' TIFF: which pages make which series. The only importer of tifffile that reads.
+"""Vendors' TIFF by tifffile: which pages make which series. The only importer of tifffile that reads.
 
 Rule kept here: structure only -- tifffile sorts pages and parses private tags, our engine reads the pixels. The chain
-of directories is walked by our own reader first, so that tifffile never sees one that bites its own tail; what it
-raises on damaged input, and what it logs, becomes a ``Diagnostic``.
+of directories is walked by our own reader first, so that tifffile never sees a cyclic one; its errors on damaged
+input, and its log lines, become a ``Diagnostic``.
 """
 
 import contextlib
