@@ -133,12 +133,30 @@ def _open_reader(source: Source) -> Reader:
 def open_binary(source: Source) -> BinaryFile:
     """Open a seekable binary file for a library that needs one; the caller closes it.
 
+    Parameters
+    ----------
+    source
+        Where the bytes are.
+
+    Returns
+    -------
+    BinaryFile
+        At its first byte, buffered; a remote one reads ranges as they are needed.
+
     Raises
     ------
     SourceNotFoundError
         When it was deleted after it was opened as an image.
     SourceError
         When the system or the server refuses.
+
+    Examples
+    --------
+    >>> from aicsio import Source
+    >>> from aicsio.formats import open_binary
+    >>> with open_binary(Source("memory:made", size=4, content=b"abcd", local=False)) as file:
+    ...     file.read(2)
+    b'ab'
     """
     if source.content is not None:
         return io.BytesIO(source.content)
@@ -148,7 +166,27 @@ def open_binary(source: Source) -> BinaryFile:
 
 
 def read_head(source: Source, nbytes: int) -> bytes:
-    """Return the first ``nbytes`` bytes of a source, fewer if it is shorter; none of a folder."""
+    """Return the first bytes of a source.
+
+    Parameters
+    ----------
+    source
+        Where the bytes are.
+    nbytes
+        How many are wanted.
+
+    Returns
+    -------
+    bytes
+        ``nbytes`` of them, fewer if the source is shorter; none of a folder.
+
+    Examples
+    --------
+    >>> from aicsio import Source
+    >>> from aicsio.formats import read_head
+    >>> read_head(Source("memory:made", size=4, content=b"abcd", local=False), 8)
+    b'abcd'
+    """
     if source.folder:
         return b""
     count = nbytes if source.size is None else min(nbytes, source.size)
@@ -190,6 +228,16 @@ class _ReaderLoan:
 def lend(source: Source) -> contextlib.AbstractContextManager[Reader]:
     """Lend a reader for ``source`` for the length of a ``with`` block.
 
+    Parameters
+    ----------
+    source
+        Where the bytes are.
+
+    Returns
+    -------
+    context manager of Reader
+        Its ``read(offset, nbytes)`` returns exactly these bytes, or raises.
+
     Raises
     ------
     SourceNotFoundError
@@ -198,6 +246,14 @@ def lend(source: Source) -> contextlib.AbstractContextManager[Reader]:
         When it is not the file that was opened, or when it was overwritten during the block.
     SourceError
         When the system or the server refuses.
+
+    Examples
+    --------
+    >>> from aicsio import Source
+    >>> from aicsio.formats import lend
+    >>> with lend(Source("memory:made", size=4, content=b"abcd", local=False)) as reader:
+    ...     bytes(reader.read(1, 2))
+    b'bc'
     """
     return _ReaderLoan(source)
 

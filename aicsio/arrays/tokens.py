@@ -18,6 +18,18 @@ def token(value: object) -> str:
     ----------
     value
         A record, or a tuple of records, numbers, texts, ranges and dtypes.
+
+    Returns
+    -------
+    str
+        The digits; equal values have equal ones.
+
+    Examples
+    --------
+    >>> from aicsio import Dims
+    >>> from aicsio.arrays import token
+    >>> token(Dims("YX", (2, 3))) == token(Dims("YX", (2, 3))), len(token(1))
+    (True, 32)
     """
     import hashlib  # loads OpenSSL
 

@@ -51,6 +51,11 @@ class PackedIntegers:
         kind
             Smallest type to use, so that columns of similar tables are stored alike.
 
+        Returns
+        -------
+        PackedIntegers
+            A progression if the numbers grow evenly, else the smallest type that holds them.
+
         Examples
         --------
         >>> import numpy as np
@@ -78,11 +83,35 @@ class PackedIntegers:
 
     @classmethod
     def constant(cls, value: int, size: int) -> "PackedIntegers":
-        """Make a column of one value."""
+        """Make a column of one value.
+
+        Parameters
+        ----------
+        value
+            The value of every row.
+        size
+            Number of rows.
+
+        Returns
+        -------
+        PackedIntegers
+            A progression without growth: 16 bytes for any number of rows.
+        """
         return cls(struct.pack("<qq", value, 0), PROGRESSION, size)
 
     def at(self, row: int) -> int:
-        """Return the value of one row."""
+        """Return the value of one row.
+
+        Parameters
+        ----------
+        row
+            Number of the row, from 0.
+
+        Returns
+        -------
+        int
+            That of row ``row % count``.
+        """
         # The usual row lies inside: a comparison is cheaper than a remainder.
         if row >= self.count:
             row %= self.count
@@ -96,7 +125,18 @@ class PackedIntegers:
         return int.from_bytes(raw[start : start + itemsize], "little", signed=kind[1] == "i")
 
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return the values of many rows, in the shape of ``rows``."""
+        """Return the values of many rows.
+
+        Parameters
+        ----------
+        rows
+            Numbers of rows, of any shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            int64, in the shape of ``rows``.
+        """
         numbers = np.frombuffer(self.raw, "<i8" if self.kind == PROGRESSION else self.kind)
         if self.kind == PROGRESSION:
             return np.asarray(numbers[0] + rows * numbers[1], np.int64)

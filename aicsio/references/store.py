@@ -68,7 +68,18 @@ class HandleStore(Store):
     # ---------------------------------------------------------------- reading
 
     def read(self, key: str) -> bytes | memoryview | None:
-        """Return the value of a key without an event loop; ``None`` if there is no such key."""
+        """Return the value of a key without an event loop.
+
+        Parameters
+        ----------
+        key
+            Key of a document or a chunk, such as ``"0/c/0/0/0"``.
+
+        Returns
+        -------
+        bytes or memoryview or None
+            ``None`` if there is no such key.
+        """
         return self.tree.read(key)
 
     async def get(
@@ -92,7 +103,22 @@ class HandleStore(Store):
         prototype: BufferPrototype | None = None,
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
-        """Return what ``get`` returns, in the caller's thread."""
+        """Return the value of a key, or a range of it, in the caller's thread.
+
+        Parameters
+        ----------
+        key
+            Key of a document or a chunk.
+        prototype
+            Kind of the buffer; that of zarr by default.
+        byte_range
+            Bytes of the value; all of them by default.
+
+        Returns
+        -------
+        Buffer or None
+            ``None`` if there is no such key.
+        """
         value = self.tree.read(key)
         if value is None:
             return None

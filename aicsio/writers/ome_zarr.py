@@ -186,7 +186,7 @@ for _function in (_write_handle, _write_handles):
 _write_one: Any = verb(_write_handle)
 _write_list: Any = checked(_write_handles)
 # ``help`` and checks of arguments show the options.
-cast("Any", write_ome_zarr).__signature__ = inspect.signature(_write_handles)
+cast("Any", write_ome_zarr).__signature__ = inspect.signature(_write_handle)
 
 
 def _write(

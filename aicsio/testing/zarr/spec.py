@@ -67,7 +67,18 @@ class ZarrImage:
             raise ValueError(f"{len(self.channel_names)} names for {self.size_of('C')} channels")
 
     def size_of(self, letter: str) -> int:
-        """Return the size of an axis; 1 if the image lacks it."""
+        """Return the size of an axis.
+
+        Parameters
+        ----------
+        letter
+            Letter of the axis.
+
+        Returns
+        -------
+        int
+            Positions of full resolution; 1 if the image lacks the axis.
+        """
         return self.shape[self.letters.index(letter)] if letter in self.letters else 1
 
 
@@ -204,7 +215,28 @@ def _with_gaps(full: npt.NDArray[Any], image: ZarrImage, fill: Any) -> npt.NDArr
 
 
 def label_pixels(image: ZarrImage, name: str, level: int = 0) -> npt.NDArray[np.uint32]:
-    """Return the pixels of a label image: bands of numbers that differ by name."""
+    """Return the pixels of a label image: bands of numbers that differ by name.
+
+    Parameters
+    ----------
+    image
+        The image that is labelled.
+    name
+        Name of the labels.
+    level
+        0 is full resolution.
+
+    Returns
+    -------
+    numpy.ndarray
+        With the axes of ``image.letters``; each number is an object, 0 is none.
+
+    Examples
+    --------
+    >>> from aicsio.testing.zarr import ZarrImage, label_pixels
+    >>> label_pixels(ZarrImage("YX", (5, 9), (4, 4)), "cells").shape
+    (5, 9)
+    """
     # crc32 would do; the sum of the bytes distinguishes the names of the strategies.
     first = sum(name.encode()) % 1000 + 1
     rows = np.arange(math.prod(image.shape), dtype=np.uint32) // 7 % 5 * first
