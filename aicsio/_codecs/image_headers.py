@@ -27,8 +27,9 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
         if data[offset] != 0xFF:
             return None
         marker = data[offset + 1]
-        # SOF0 to SOF15, without DHT (C4), JPG (C8) and DAC (CC).
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+        # SOF0 to SOF15, without DHT (C4), JPG (C8) and DAC (CC); SOF55 is JPEG-LS (ITU-T T.87).
+        is_frame = 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}
+        if is_frame or marker == 0xF7:
             rows, columns = struct.unpack_from(">HH", data, offset + 5)
             return rows, columns
         if marker == 0xFF:  # a fill byte

@@ -1,6 +1,6 @@
 """Everyday images and movies, by imagecodecs, pillow, PyAV and imageio. Imports `_io`, `_codecs`.
 
-Each engine is a module: ``imagecodecs_engine``, ``rasters`` and ``pillow_engine`` for pictures,
+Each engine is a module: ``imagecodecs_engine``, ``rasters``, ``heif_engine`` and ``pillow_engine`` for pictures,
 ``apng`` and ``pillow_engine`` for animations, ``movie_engine`` for movies, ``plugin_engine`` for
 other plug-ins. ``stored_depth`` decides whether pillow would narrow a file, ``cursors`` lets
 threads share a decoder that runs forwards.
@@ -27,6 +27,7 @@ from aicsio._io import readers
 from aicsio.formats import HEAD_BYTES, Options
 from aicsio.formats.imageio import (
     apng,
+    heif_engine,
     imagecodecs_engine,
     movie_engine,
     pillow_engine,
@@ -67,6 +68,8 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "pillow", "HEIF"),
     (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n", "pillow", "JPEG2000"),
     (rb"P(?:[1-6fF]|0CMYK|yRGBA)\s(?:\s|#[^\n]*\n)*\d+\s(?:\s|#[^\n]*\n)*\d+\s", "pillow", "PPM"),
+    (rb"P7\n", "rasters", "PAM"),
+    (rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]", "pillow", "SGI"),
     (rb"8BPS\0\x01", "pillow", "PSD"),
     (rb"qoif", "pillow", "QOI"),
     (rb"DDS \x7c\0\0\0", "pillow", "DDS"),
@@ -121,6 +124,7 @@ _COMPILED = tuple(
 
 DESCRIBE: dict[str, Callable[[Source, str], Description]] = {
     "apng": apng.describe,
+    "heif": heif_engine.describe,
     "imagecodecs": imagecodecs_engine.describe,
     "pillow": pillow_engine.describe,
     "rasters": rasters.describe,
@@ -130,6 +134,7 @@ DESCRIBE: dict[str, Callable[[Source, str], Description]] = {
 READ: dict[str, Callable[[Frames, int, int], Array]] = {
     "still": pillow_engine.read_still,
     "apng": apng.read_apng,
+    "heif": heif_engine.read_heif,
     "imagecodecs": imagecodecs_engine.read_imagecodecs,
     "rasters": rasters.read_raster,
     "animation": pillow_engine.read_animation,

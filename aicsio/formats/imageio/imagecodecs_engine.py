@@ -33,6 +33,7 @@ from aicsio.formats.imageio.frames import (
     opened,
     translated,
 )
+from aicsio.formats.imageio.stored_depth import JPEG_LS, jpeg_frame
 from aicsio.records import Source
 
 DECODERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -149,6 +150,8 @@ def _pillow_metadata(source: Source, kind: str, file: Any) -> tuple[dict[str, An
 def _decode(kind: str, data: bytes, start: int, stop: int) -> Array:
     """Decode frames, stacked; a still image is one frame."""
     function, options = DECODERS[kind]
+    if kind == "JPEG" and (jpeg_frame(data) or (0, 0))[0] == JPEG_LS:
+        function = "jpegls_decode"
     decode = getattr(imagecodecs(), function)
     if kind in BY_INDEX:
         frames = [np.asarray(decode(data, index=n, **options)) for n in range(start, stop)]

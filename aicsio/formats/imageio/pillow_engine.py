@@ -60,7 +60,7 @@ def open_pillow(kind: str, file: BinaryFile) -> Any:
     from PIL import Image
 
     if kind == "HEIF":
-        _register_heif()
+        import_heif().register_heif_opener()
     # Importing all readers takes three times as long as importing the five common ones.
     Image.preinit()
     if kind not in Image.OPEN:
@@ -72,14 +72,21 @@ def open_pillow(kind: str, file: BinaryFile) -> Any:
     return factory(file, "")
 
 
-def _register_heif() -> None:
+def import_heif() -> Any:
+    """Return the module of pillow-heif.
+
+    Raises
+    ------
+    MissingDependencyError
+        When it is not installed.
+    """
     try:
         import pillow_heif  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
         raise MissingDependencyError(
             "HEIF images need pillow-heif: pip install pillow-heif"
         ) from error
-    pillow_heif.register_heif_opener()
+    return pillow_heif
 
 
 def opens(source: Source, kind: str) -> bool:

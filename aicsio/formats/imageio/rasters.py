@@ -1,9 +1,9 @@
-"""Raw rasters that pillow narrows: netpbm, 16-bit SGI, FITS.
+"""Raw rasters that pillow narrows or lacks: netpbm, 16-bit SGI, FITS.
 
 Rule kept here: samples are those of the file, whatever its largest value is. Lengths come from
 the header and are checked before anything is read.
 
-Sources of the facts: the pages pgm(5), ppm(5) and pfm(5) of netpbm; "The SGI Image File Format",
+Sources of the facts: the pages pgm(5), ppm(5), pam(5) and pfm(5) of netpbm; "The SGI Image File Format",
 version 1.00; "Definition of the Flexible Image Transport System (FITS)", version 4.0.
 """
 
@@ -34,6 +34,8 @@ FITS_BLOCK = 2880
 """Bytes of a block: headers and data fill whole blocks (FITS 4.0, section 3.1)."""
 LARGEST_FITS_HEADER = 4096
 """Blocks. A header of 11 MiB is none; the limit bounds the search for its end."""
+MOST_IMAGES = 10_000
+"""Images of one netpbm file that are looked for: 10 microseconds each on a local disk."""
 LONGEST_NUMBER = 16
 """Characters of a number in a text raster: five digits, and some zeros before them."""
 FITS_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -56,6 +58,8 @@ class RasterHeader:
     """Bytes before the samples."""
     count: int = 1
     """Frames."""
+    gap: int = 0
+    """Bytes between frames: netpbm repeats the header."""
     coding: str = "raw"
     """``"raw"``, ``"text"`` (numbers in ASCII) or ``"runs"`` (run lengths of SGI)."""
     bottom_up: bool = False
@@ -92,6 +96,7 @@ def describe(source: Source, kind: str) -> Description:
 def _check_length(source: Source, header: RasterHeader) -> None:
     """Refuse raw samples that the file is too short for."""
     nbytes = header.count * math.prod(header.shape) * header.stored.itemsize
+    nbytes += (header.count - 1) * header.gap
     if header.coding == "raw" and source.size is not None and header.offset + nbytes > source.size:
         raise CorruptFileError.at(
             source.uri,
@@ -152,8 +157,53 @@ def _parse_pnm(file: BinaryFile) -> RasterHeader:
     if not 0 < maxval < 65536:
         raise ValueError(f"its largest value is {maxval}")
     stored = np.dtype("u1" if maxval < 256 else ">u2")
-    coding = "text" if magic in {b"P2", b"P3"} else "raw"
-    return RasterHeader(shape, stored, found.end(), coding=coding, metadata=(("maxval", maxval),))
+    facts = (("maxval", maxval),)
+    if magic in {b"P2", b"P3"}:
+        return RasterHeader(shape, stored, found.end(), coding="text", metadata=facts)
+    return _with_more_images(file, RasterHeader(shape, stored, found.end(), metadata=facts))
+
+
+def _with_more_images(file: BinaryFile, header: RasterHeader) -> RasterHeader:
+    """Count images of one file: "a sequence of one or more PGM images" (pgm(5)).
+
+    They are frames if each has the header of the first, byte by byte.
+    """
+    file.seek(0)
+    head = file.read(header.offset)
+    stride = header.offset + math.prod(header.shape) * header.stored.itemsize
+    count = 1
+    while count < MOST_IMAGES:
+        file.seek(count * stride)
+        if file.read(header.offset) != head:
+            break
+        count += 1
+    file.seek(count * stride)
+    rest = file.read(3)
+    notes: tuple[Note, ...] = ()
+    if len(rest) == 3 and rest[:1] == b"P" and rest[2:].isspace():
+        notes = (("more-images", f"images of another header follow the first {count}: not shown"),)
+    return attrs.evolve(header, count=count, gap=header.offset, notes=notes)
+
+
+def _parse_pam(file: BinaryFile) -> RasterHeader:
+    """Parse the header of PAM: lines of a name and a value, up to ENDHDR."""
+    head, end, _ = file.read(4096).partition(b"ENDHDR\n")
+    if not end:
+        raise ValueError("its header has no end")
+    lines = [line.strip() for line in head.decode("ascii", "replace").split("\n")[1:]]
+    facts = dict(line.split(None, 1) for line in lines if " " in line and line[0] != "#")
+    depth, maxval = int(facts["DEPTH"]), int(facts["MAXVAL"])
+    if not 0 < maxval < 65536:
+        raise ValueError(f"its largest value is {maxval}")
+    shape = (int(facts["HEIGHT"]), int(facts["WIDTH"]), *([depth] if depth > 1 else []))
+    kind = facts.get("TUPLTYPE", "")
+    notes: list[Note] = []
+    # Two samples, and four that are not colours, are named by the tuple type alone.
+    if depth > 1 and kind not in {"RGB", "RGB_ALPHA"}:
+        notes.append(("sample-meaning", f"S holds {kind or f'{depth} samples without names'}"))
+    stored = np.dtype("u1" if maxval < 256 else ">u2")
+    metadata = (("maxval", maxval), ("tuple type", kind))
+    return RasterHeader(shape, stored, len(head) + len(end), metadata=metadata, notes=tuple(notes))
 
 
 # ---------------------------------------------------------------- SGI
@@ -267,13 +317,19 @@ def _fits_header(cards: dict[str, str], offset: int) -> RasterHeader:
 
 def _read_raw(file: BinaryFile, header: RasterHeader, start: int, stop: int) -> Array:
     nbytes = math.prod(header.shape) * header.stored.itemsize
-    file.seek(header.offset + start * nbytes)
-    data = file.read((stop - start) * nbytes)
-    if len(data) < (stop - start) * nbytes:
-        raise ValueError(
-            f"it holds {len(data)} bytes of pixels, expected {(stop - start) * nbytes}"
-        )
-    return np.frombuffer(data, header.stored)
+    stride = nbytes + header.gap
+    file.seek(header.offset + start * stride)
+    wanted = (stop - start) * stride - header.gap
+    data = file.read(wanted)
+    if len(data) < wanted:
+        raise ValueError(f"it holds {len(data)} bytes of pixels, expected {wanted}")
+    if not header.gap:
+        return np.frombuffer(data, header.stored)
+    parts = [
+        np.frombuffer(data, header.stored, math.prod(header.shape), first)
+        for first in range(0, wanted, stride)
+    ]
+    return np.concatenate(parts)
 
 
 def _read_text(file: BinaryFile, header: RasterHeader, _start: int, _stop: int) -> Array:
@@ -294,6 +350,7 @@ def _read_text(file: BinaryFile, header: RasterHeader, _start: int, _stop: int) 
 
 PARSERS: Mapping[str, Callable[[BinaryFile], RasterHeader]] = {
     "PPM": _parse_pnm,
+    "PAM": _parse_pam,
     "SGI": _parse_sgi,
     "FITS": _parse_fits,
 }

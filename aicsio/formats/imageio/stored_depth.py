@@ -15,12 +15,14 @@ HEADER_NBYTES = 1 << 16
 """Bytes in which a header is looked for: ICC profiles and EXIF may stand before it."""
 PILLOW_DEPTH = 8
 """Bits of a sample that pillow keeps in images with several samples."""
+JPEG_LS = 0xF7
+"""Marker SOF55, the frame header of JPEG-LS (ITU-T T.87, C.2.2)."""
 BC6H_FORMATS = frozenset({94, 95, 96})
 """DXGI_FORMAT numbers of half floats in DDS (Microsoft, DXGI_FORMAT enumeration)."""
 
 
 def choose_engine(kind: str, file: BinaryFile) -> str:
-    """Return the engine that keeps the stored depth: imagecodecs, rasters, apng or pillow."""
+    """Return the engine that keeps the stored depth: imagecodecs, rasters, apng, heif or pillow."""
     file.seek(0)
     head = file.read(HEADER_NBYTES)
     file.seek(0)
@@ -58,9 +60,12 @@ def _is_deep_avif(head: bytes) -> bool:
 
 
 def _is_deep_jpeg(head: bytes) -> bool:
-    """ITU-T T.81, B.2.2: precision behind the length of the frame header; SOF3 is lossless."""
+    """ITU-T T.81, B.2.2: precision behind the length of the frame header; SOF3 is lossless.
+
+    SOF55 (F7) is JPEG-LS (ITU-T T.87, C.2.2), which pillow does not read.
+    """
     frame = jpeg_frame(head)
-    return frame is not None and (frame[0] in {0xC3, 0xC7} or frame[1] != PILLOW_DEPTH)
+    return frame is not None and (frame[0] in {0xC3, 0xC7, 0xF7} or frame[1] != PILLOW_DEPTH)
 
 
 def jpeg_frame(head: bytes) -> tuple[int, int] | None:
@@ -68,7 +73,8 @@ def jpeg_frame(head: bytes) -> tuple[int, int] | None:
     offset = 2
     while offset + 5 <= len(head) and head[offset] == 0xFF:
         marker = head[offset + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+        is_frame = 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}
+        if is_frame or marker == JPEG_LS:
             return marker, head[offset + 4]
         if marker == 0xFF:  # a fill byte
             offset += 1
@@ -82,6 +88,12 @@ def jpeg_frame(head: bytes) -> tuple[int, int] | None:
 def _is_deep_sgi(head: bytes) -> bool:
     """SGI image file format 1.0: bytes per pixel channel at byte 3."""
     return head[:2] == b"\x01\xda" and head[3:4] == b"\x02"
+
+
+def _is_deep_heif(head: bytes) -> bool:
+    """HEVC configuration (ISO/IEC 14496-15, 8.3.3.1): bit depth of luma less 8 at byte 17."""
+    configuration = re.search(rb"hvcC\x01.{16}(.)", head, re.DOTALL)
+    return configuration is not None and bool(configuration[1][0] & 7)
 
 
 def _is_fits(_head: bytes) -> bool:
@@ -102,6 +114,7 @@ _TESTS: Mapping[str, Callable[[bytes], bool]] = {
     "SGI": _is_deep_sgi,
     "PPM": _is_deep_pnm,
     "FITS": _is_fits,
+    "HEIF": _is_deep_heif,
 }
 _ENGINES = {
     "PNG": "imagecodecs",
@@ -111,6 +124,7 @@ _ENGINES = {
     "SGI": "rasters",
     "PPM": "rasters",
     "FITS": "rasters",
+    "HEIF": "heif",
 }
 
 
@@ -119,11 +133,7 @@ def report_loss(kind: str, file: BinaryFile) -> list[Note]:
     file.seek(0)
     head = file.read(HEADER_NBYTES)
     bits = 0
-    if kind == "HEIF":
-        # HEVC configuration (ISO/IEC 14496-15, 8.3.3.1): bit depth of luma less 8 at byte 17.
-        configuration = re.search(rb"hvcC\x01.{16}(.)", head, re.DOTALL)
-        bits = 8 + (configuration[1][0] & 7) if configuration else 0
-    elif kind == "DDS" and head[84:88] == b"DX10":
+    if kind == "DDS" and head[84:88] == b"DX10":
         bits = 16 if int.from_bytes(head[128:132], "little") in BC6H_FORMATS else 0
     if bits <= PILLOW_DEPTH:
         return []

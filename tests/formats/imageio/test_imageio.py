@@ -7,6 +7,7 @@ import json
 import pickle
 import random
 import struct
+import sys
 import threading
 import time
 import warnings
@@ -650,7 +651,8 @@ def test_random_bytes_are_not_taken() -> None:
         assert not imageio_format.recognises(readers.identify(data), data)
 
 
-def test_what_needs_a_package_names_it() -> None:
+def test_what_needs_a_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
     with pytest.raises(MissingDependencyError, match="pip install pillow-heif"):
         open_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
 

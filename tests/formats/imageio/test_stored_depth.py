@@ -139,6 +139,14 @@ def test_frames_of_sequences_are_t(codec: str, shape: tuple[int, ...]) -> None:
     assert (handle.dims.order, handle.dtype) == ("TYXS", np.dtype("u2"))
     np.testing.assert_array_equal(to_numpy(handle), frames)
     np.testing.assert_array_equal(to_numpy(transpose_to(handle, "YXS", T=3)), frames[3])
+    # The decoder of AVIF starts with frame 0 for each read; that of JPEG XL reaches any frame.
+    expected = ["sequence-decoded-whole"] if codec == "avif" else []
+    assert [note.code for note in handle.diagnostics] == expected
+
+
+def test_a_single_frame_is_not_decoded_as_a_sequence() -> None:
+    pixels = noise("u2", 8, 10, 3, bits=10)
+    check(bytes(imagecodecs.avif_encode(pixels, level=100, bitspersample=10)), pixels)
 
 
 def test_blank_frames_are_counted_without_decoding_them() -> None:
@@ -161,6 +169,33 @@ def test_a_jpeg_of_12_bits_and_a_lossless_one() -> None:
     assert open_image(twelve).dtype == np.dtype("u2")
     lossless = bytes(imagecodecs.ljpeg_encode(pixels))
     check(lossless, pixels)
+
+
+@pytest.mark.parametrize("shape", [(16, 18), (16, 18, 3)])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_jpeg_ls_keeps_its_samples(shape: tuple[int, ...], bits: int) -> None:
+    pixels = noise("u1" if bits == 8 else "u2", *shape, bits=bits)
+    data = bytes(imagecodecs.jpegls_encode(pixels, level=0))
+    check(data, pixels)
+    with pytest.raises(CorruptFileError):
+        to_numpy(open_image(data[:-100]))
+
+
+@pytest.mark.parametrize(("mode", "samples"), [("RGB", 3), ("RGBA", 4), ("L", 1)])
+@pytest.mark.parametrize("twelve", [False, True])
+def test_heif_keeps_its_depth(
+    mode: str, samples: int, twelve: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder takes 16 bits and stores their upper 10 or 12, without loss at quality -1."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    monkeypatch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", twelve)
+    bits = 12 if twelve else 10
+    pixels = noise("u2", 64, 64, samples, bits=bits)
+    stored = (pixels << (16 - bits)).tobytes()
+    image = pillow_heif.from_bytes(mode=f"{mode};16", size=(64, 64), data=stored)
+    file = io.BytesIO()
+    image.save(file, quality=-1, chroma=444, matrix_coefficients=0)
+    check(file.getvalue(), pixels[..., 0] if samples == 1 else pixels)
 
 
 def test_radiance_is_float() -> None:
@@ -211,6 +246,47 @@ def test_netpbm_keeps_its_samples(magic: str, dtype: str, maxval: int) -> None:
     assert f'"maxval": {maxval}' in (handle.metadata or "")
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape", "dtype", "maxval", "codes"),
+    [
+        ("GRAYSCALE", (8, 10), "u1", 255, ()),
+        ("GRAYSCALE", (8, 10), "u2", 4095, ()),
+        ("RGB", (8, 10, 3), "u2", 65535, ()),
+        ("RGB_ALPHA", (8, 10, 4), "u2", 65535, ()),
+        ("GRAYSCALE_ALPHA", (8, 10, 2), "u1", 255, ("sample-meaning",)),
+    ],
+)
+def test_pam_keeps_its_samples(
+    kind: str, shape: tuple[int, ...], dtype: str, maxval: int, codes: tuple[str, ...]
+) -> None:
+    """pam(5): samples of more than one byte are big-endian."""
+    pixels = RNG.integers(0, maxval, shape, endpoint=True).astype(dtype)
+    depth = shape[2] if len(shape) == 3 else 1
+    head = f"P7\n# a comment\nWIDTH 10\nHEIGHT 8\nDEPTH {depth}\nMAXVAL {maxval}\n"
+    data = f"{head}TUPLTYPE {kind}\nENDHDR\n".encode()
+    check(data + pixels.astype(pixels.dtype.newbyteorder(">")).tobytes(), pixels, *codes)
+
+
+@pytest.mark.parametrize(("magic", "dtype"), [("P5", "u1"), ("P5", "u2"), ("P6", "u2")])
+def test_several_images_of_one_netpbm_file_are_frames(magic: str, dtype: str) -> None:
+    """pgm(5): "a PGM file consists of a sequence of one or more PGM images"."""
+    maxval = 4095 if dtype == "u2" else 255
+    shape = (3, 8, 10, 3) if magic == "P6" else (3, 8, 10)
+    frames = RNG.integers(0, maxval, shape).astype(dtype)
+    data = b"".join(netpbm(magic, pixels, maxval) for pixels in frames)
+    handle = open_image(data)
+    assert handle.dims.order == "TYXS"[: frames.ndim]
+    assert handle.diagnostics == ()
+    np.testing.assert_array_equal(to_numpy(handle), frames)
+    picked = transpose_to(handle, handle.dims.order, T=[2, 0], X=slice(3, 6))
+    np.testing.assert_array_equal(to_numpy(picked), frames[[2, 0], :, 3:6])
+
+
+def test_images_of_another_size_in_a_netpbm_file_are_reported() -> None:
+    first, second = noise("u1", 8, 10), noise("u1", 6, 10)
+    check(netpbm("P5", first, 255) + netpbm("P5", second, 255), first, "more-images")
+
+
 @pytest.mark.parametrize(("magic", "shape"), [("Pf", (8, 10)), ("PF", (8, 10, 3))])
 def test_float_maps_are_bottom_up(magic: str, shape: tuple[int, ...]) -> None:
     pixels = noise("f4", *shape)
@@ -234,6 +310,13 @@ def sgi_rows(pixels: Array, runs: bool) -> bytes:
     starts = 512 + 8 * len(lines) + np.cumsum([0, *map(len, packed[:-1])])
     table = starts.astype(">u4").tobytes() + np.array([*map(len, packed)], ">u4").tobytes()
     return table + b"".join(packed)
+
+
+def test_sgi_is_known_by_its_first_bytes() -> None:
+    pixels = noise("u1", 8, 10, 3)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "SGI")
+    check(file.getvalue(), pixels)
 
 
 @pytest.mark.parametrize("runs", [False, True])
@@ -310,9 +393,6 @@ def test_depth_that_no_engine_keeps_is_named() -> None:
     def codes(kind: str, head: bytes) -> list[str]:
         return [code for code, _ in stored_depth.report_loss(kind, io.BytesIO(head))]
 
-    configuration = b"hvcC\x01" + bytes(16)
-    assert codes("HEIF", b"ftypheic" + configuration + b"\xfa") == ["depth-lost"]
-    assert codes("HEIF", b"ftypheic" + configuration + b"\xf8") == []
     dds = b"DDS " + bytes(80) + b"DX10" + bytes(40)
     assert codes("DDS", dds + (95).to_bytes(4, "little")) == ["depth-lost"]
     assert codes("DDS", dds + (98).to_bytes(4, "little")) == []
