@@ -146,8 +146,8 @@ def _variable_name(scene_name: str) -> str | None:
 
 
 def _encodable(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 cannot hold."""
-    return text.encode(errors="replace").decode()
+    """Replace lone surrogates, which UTF-8 cannot hold, and leave out NUL, which ends texts of HDF5."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 @attrs.frozen(eq=False)
