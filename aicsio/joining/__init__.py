@@ -38,6 +38,7 @@ def open_many(
     format: str | None = None,
     engine: str | None = None,
     mosaic: Literal["stitched", "tiles"] = "stitched",
+    masks: bool = False,
     dims: str | None = None,
     channel_names: Sequence[str] | None = None,
     pixel_size: UserPixelSize = None,
@@ -69,7 +70,7 @@ def open_many(
     missing
         For a pattern with missing files: ``"error"`` names them, ``"fill"`` shows zeros in their
         place with a diagnostic, ``"skip"`` leaves out numbers that no file has.
-    format, engine, mosaic, dims, storage_options
+    format, engine, mosaic, masks, dims, storage_options
         As for ``open_image``, for each file.
     channel_names, pixel_size
         As for ``open_image``, for the joined image; files then need not agree on them.
@@ -110,7 +111,7 @@ def open_many(
     return join_files(
         groups,
         files,
-        FileOptions(format, engine, mosaic, dims, storage_options),
+        FileOptions(format, engine, mosaic, dims, storage_options, masks),
         scene=scene,
         check=check,
         channel_names=channel_names,

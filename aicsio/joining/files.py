@@ -50,6 +50,8 @@ class FileOptions:
     """As in ``open_image``."""
     storage_options: Mapping[str, Any] | None = None
     """As in ``open_image``."""
+    masks: bool = False
+    """As in ``open_image``."""
 
 
 def open_first(group: Group, options: FileOptions) -> tuple[int, ImageHandle]:
@@ -93,6 +95,7 @@ def _open_file(file: Any, options: FileOptions) -> ImageHandle:
         mosaic=options.mosaic,
         dims=options.dims,
         storage_options=options.storage_options,
+        masks=options.masks,
     )
 
 
@@ -142,6 +145,7 @@ def unchecked_levels(
             scene=scene_index,
             level=level,
             reference=first.source,
+            masks=options.masks,
         )
         levels.append(layout.unchecked_files(sources, request, array))
     return levels
@@ -204,6 +208,7 @@ def read_unchecked_file(
         request.engine,
         request.mosaic,
         request.dims,
+        request.masks,
     )
     with readers.borrow(key, lambda: _open_unchecked(source, request)) as opened:
         try:
@@ -233,7 +238,12 @@ def _open_unchecked(source: Source, request: layout.OpenRequest) -> _OpenedHandl
         source = readers.identify(urls.requested_url(source), urls.client_options(source))
     mosaic: Mosaic = "tiles" if request.mosaic == "tiles" else "stitched"
     handle = open_image(
-        source, format=request.format, engine=request.engine, mosaic=mosaic, dims=request.dims
+        source,
+        format=request.format,
+        engine=request.engine,
+        mosaic=mosaic,
+        masks=request.masks,
+        dims=request.dims,
     )
     return _OpenedHandle(handle)
 

@@ -145,6 +145,8 @@ class OpenRequest:
     """As in ``select_level``."""
     reference: Source
     """The checked file, which the array must match in dims and dtype."""
+    masks: bool = False
+    """As in ``open_image``."""
 
 
 @pickled_by_position

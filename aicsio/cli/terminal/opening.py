@@ -41,7 +41,7 @@ def open_as_requested(name: str, arguments: argparse.Namespace) -> ImageHandle:
 
 def opening_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options of ``open_image``, which ``open_many`` takes too."""
-    names = ("format", "engine", "dims", "mosaic", "storage_options")
+    names = ("format", "engine", "dims", "mosaic", "masks", "storage_options")
     return {name: getattr(arguments, name) for name in names}
 
 

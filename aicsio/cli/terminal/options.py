@@ -42,6 +42,11 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
     )
     add_choice(group, "--mosaic", MOSAICS, default="stitched", help="default: stitched")
     group.add_argument(
+        "--masks",
+        action="store_true",
+        help="leave out pixels that masks of a CZI call not valid; default: show them",
+    )
+    group.add_argument(
         "--storage-options", type=json_object, metavar="JSON", help="for URLs: options of fsspec"
     )
 

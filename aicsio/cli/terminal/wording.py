@@ -24,6 +24,7 @@ OPTIONS = {
     "engine": "--engine",
     "format": "--format",
     "levels": "--pyramid",
+    "masks": "--masks",
     "missing": "--missing",
     "modulo": "--modulo",
     "mosaic": "--mosaic",

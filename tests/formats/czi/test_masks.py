@@ -10,11 +10,13 @@ import pickle
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from aicsio import open_image, select_level, to_dask, to_numpy, transpose_to
+from aicsio import open_image, open_many, select_level, to_dask, to_numpy, transpose_to
+from aicsio.cli import main
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.testing.czi import Block, write_czi
 from aicsio.testing.czi_encoders import CHUNKS_SCHEMA, mask_attachment
@@ -191,3 +193,39 @@ def test_the_library_applies_no_masks(tmp_path: Path) -> None:
     path.write_bytes(masked_rgb()[0])
     with pytest.raises(UnsupportedFormatError, match="masks"):
         open_image(path, engine="aicspylibczi", masks=True)
+
+
+@pytest.mark.parametrize("check", ["all", "first"])
+def test_masks_of_many_files(tmp_path: Path, check: Literal["all", "first"]) -> None:
+    """Each file shows what it shows alone."""
+    alone = []
+    for number in range(3):
+        block = Block(
+            noise(4, 4, seed=number),
+            {"C": 0, "Y": 0, "X": 0},
+            metadata=CHUNKS_SCHEMA,
+            attachment=LIBCZI_ATTACHMENT,
+        )
+        write_czi(tmp_path / f"a_{number}.czi", [block])
+        alone.append(to_numpy(open_image(tmp_path / f"a_{number}.czi", masks=True)))
+    assert (alone[0][..., ~CHECKERBOARD] == 0).all()
+    pattern = str(tmp_path / "a_*.czi")
+    whole = to_numpy(open_many(pattern, check=check))
+    masked = to_numpy(open_many(pattern, masks=True, check=check))
+    np.testing.assert_array_equal(masked, np.stack(alone))
+    np.testing.assert_array_equal(masked, np.where(CHECKERBOARD, whole, 0))
+
+
+def test_masks_in_a_shell(tmp_path: Path) -> None:
+    block = Block(
+        noise(4, 4),
+        {"C": 0, "Y": 0, "X": 0},
+        metadata=CHUNKS_SCHEMA,
+        attachment=LIBCZI_ATTACHMENT,
+    )
+    write_czi(tmp_path / "a.czi", [block])
+    for options, valid in (([], True), (["--masks"], CHECKERBOARD)):
+        output = tmp_path / f"a{len(options)}.ome.tiff"
+        assert main(["convert", *options, str(tmp_path / "a.czi"), str(output)]) == 0
+        written = to_numpy(open_image(output)).reshape(4, 4)
+        np.testing.assert_array_equal(written, np.where(valid, noise(4, 4), 0))
