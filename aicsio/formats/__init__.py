@@ -135,6 +135,7 @@ TABLE: tuple[Format, ...] = (
         ("tifffile",),
     ),
     Format("nd2", (".nd2",), "aicsio.formats.nd2"),
+    Format("mrc", (".dv", ".r3d", ".mrc", ".mrcs", ".rec", ".st", ".ali"), "aicsio.formats.mrc"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
 )
 FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))

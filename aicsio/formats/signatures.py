@@ -109,9 +109,6 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"DCIMG", "a Hamamatsu DCIMG file", "the package dcimg reads it"),
     Signature(rb"gE#\x01", "a Princeton Instruments SPE file", offset=2996),
     Signature(rb"\x39\x30", "a Bio-Rad PIC file", offset=54),
-    Signature(
-        rb"\xa0\xc0|\xc0\xa0", "a DeltaVision file (DV, R3D)", "the package mrc reads it", 96
-    ),
     Signature(rb"\[Virtual Microscope Specimen\]", "a Hamamatsu VMS slide", "OpenSlide reads it"),
     Signature(rb"\[Uncompressed Virtual Microscope", "a Hamamatsu VMU slide", "OpenSlide reads it"),
     Signature(

@@ -46,8 +46,6 @@ SAMPLES = [
     ("a.dcimg", b"DCIMG\0\0", "DCIMG"),
     ("a.spe", at(2996, bytes.fromhex("67452301")), "SPE"),
     ("a.pic", at(54, b"\x39\x30"), "Bio-Rad PIC"),
-    ("a.dv", at(96, b"\xa0\xc0"), "DeltaVision"),
-    ("a.dv", at(96, b"\xc0\xa0"), "DeltaVision"),
     ("a.vms", b"[Virtual Microscope Specimen]\r\n", "Hamamatsu VMS"),
     ("a.ndpis", b"[NanoZoomer Digital Pathology Image Set]\r\n", "NDPIS"),
     ("Index.dat", b"01.02F1A2", "MIRAX"),
@@ -156,7 +154,6 @@ def test_files_that_their_own_programs_wrote_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("dv/otf.dv", "DeltaVision"),
         ("generated/bioformats/bf_ics_ids.ics", "ICS"),
     ],
 )

@@ -1,0 +1,113 @@
+"""DeltaVision (DV, R3D) and MRC. Imports `_io` and `records`.
+
+``header`` reads the first 1024 bytes, ``sections`` the facts of each section that DeltaVision
+keeps behind them, ``layout`` places pixels.
+
+Rule kept here: rows are shown in the order of the file, as the packages mrc and mrcfile do.
+Bio-Formats turns each plane upside down, since the origin of the format is the lower left corner.
+"""
+
+import math
+from typing import Final
+
+import attrs
+
+from aicsio._io import readers
+from aicsio.errors import CorruptFileError
+from aicsio.formats import Options
+from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader, find_byte_order, read_header
+from aicsio.formats.mrc.layout import SectionLayout
+from aicsio.formats.mrc.sections import describe_channels, describe_planes, read_sections
+from aicsio.records import Contents, Diagnostic, Dims, LazyArray, PixelSize, Scene, Source
+
+BLOCK_BYTES: Final = 1 << 24
+"""Sections are cut into blocks of rows of about this size: 16 MiB read in 3 ms here."""
+
+
+def recognises(source: Source, head: bytes, /) -> bool:
+    """Return whether the file has the header of DeltaVision or of MRC2014."""
+    return find_byte_order(head, source.size) is not None
+
+
+def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
+    """Describe the image of a DeltaVision or MRC file.
+
+    Parameters
+    ----------
+    source
+        The file.
+    options
+        None applies.
+
+    Returns
+    -------
+    One scene.
+
+    Raises
+    ------
+    CorruptFileError
+        When the header makes no sense, or the file holds not one whole section.
+    UnsupportedFormatError
+        For pixels of a type that numpy does not have.
+    """
+    header = read_header(source, readers.read_head(source, HEADER_NBYTES))
+    header, diagnostics = _fit_sections(source, header)
+    table = read_sections(source, header)
+    dims = Dims(header.letters + "YX", header.shape)
+    columns, rows = header.shape[-1], header.shape[-2]
+    block_rows = max(1, min(rows, BLOCK_BYTES // (columns * header.dtype.itemsize)))
+    layout = SectionLayout(
+        source=source,
+        offset=header.offset,
+        shape=header.shape,
+        block_shape=(*(1,) * (len(dims) - 2), block_rows, columns),
+        dtype=header.dtype,
+    )
+    x, y, z = (_size(value) for value in header.spacing)
+    scene = Scene(
+        name="Image:0",
+        levels=(LazyArray.whole(layout, dims, header.dtype),),
+        channels=describe_channels(header, table),
+        pixel_size=PixelSize(z, y, x),
+        planes=None if table is None else describe_planes(header, table),
+    )
+    return Contents((scene,), "\n".join(header.titles) or None, tuple(diagnostics))
+
+
+def _fit_sections(source: Source, header: MrcHeader) -> tuple[MrcHeader, list[Diagnostic]]:
+    """Keep the sections that the file holds: an acquisition may have been stopped.
+
+    Raises
+    ------
+    CorruptFileError
+        When it holds not one.
+    """
+    section = header.shape[-1] * header.shape[-2] * header.dtype.itemsize
+    held = ((source.size or 0) - header.offset) // section
+    if held >= header.section_count:
+        return header, []
+    if held < 1:
+        raise CorruptFileError.at(
+            source.uri, header.offset, f"expected sections of {section} bytes, found none"
+        )
+    # What is whole along the slowest axis that has several positions stays in order.
+    slowest = next((i for i, size in enumerate(header.shape[:-2]) if size > 1), 0)
+    inner = header.section_count // header.shape[slowest]
+    shape = list(header.shape)
+    letters = header.letters
+    if held >= inner:
+        shape[slowest] = held // inner
+    else:
+        letters, shape = "CTZ", [1, 1, held, *header.shape[-2:]]
+        if not header.is_deltavision:
+            letters, shape = "Z", shape[2:]
+    text = (
+        f"{header.section_count} sections are described, the file holds {held} whole ones: "
+        f"{letters} has the sizes {shape[:-2]}"
+    )
+    fitted = attrs.evolve(header, letters=letters, shape=tuple(shape))
+    return fitted, [Diagnostic("mrc-missing-sections", text)]
+
+
+def _size(value: float) -> float | None:
+    return float(value) if 0 < value < math.inf else None

@@ -1,0 +1,188 @@
+"""The first 1024 bytes of DeltaVision and MRC files.
+
+Rule kept here: a header is taken only where its numbers make sense together: sizes above zero, a
+known type, and an extended header that lies in the file.
+
+Sources of the facts: "IVE/Priism image file format" (Agard and Sedat labs, UCSF) for DeltaVision;
+"MRC2014 file format" (A. Cheng et al., J. Struct. Biol. 192, 2015) for MRC.
+"""
+
+import struct
+from typing import Final
+
+import attrs
+import numpy as np
+
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.records import DType, Source
+
+HEADER_NBYTES: Final = 1024
+DELTAVISION: Final = -16224
+"""The int16 at byte 96 of DeltaVision files."""
+DELTAVISION_TYPES: Final = {
+    0: "u1", 1: "i2", 2: "f4", 4: "c8", 5: "i2", 6: "u2", 7: "i4"
+}  # fmt: skip
+"""By the number at byte 12. 3, a complex number of two int16, has no counterpart in numpy."""
+MRC_TYPES: Final = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
+"""By the mode of MRC2014. 3 is a complex number of two int16, 101 half a byte."""
+SEQUENCES: Final = {0: "CTZ", 1: "TZC", 2: "TCZ"}
+"""Axes of the sections of a DeltaVision file, slowest first, by the number at byte 182."""
+VOLUME_STACK: Final = 401
+"""Space groups from here on mark a stack of volumes of ``mz`` sections each."""
+MACHINE_STAMPS: Final = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
+"""Byte order of MRC2014 by the bytes at 212."""
+
+
+@attrs.frozen
+class MrcHeader:
+    """Sizes, type and place of the pixels, and the facts that both kinds of files have."""
+
+    is_deltavision: bool
+    """Whether the file is of DeltaVision; else MRC."""
+    order: str
+    """Byte order, ``<`` or ``>``."""
+    letters: str
+    """Axes of the sections, slowest first; rows and columns follow."""
+    shape: tuple[int, ...]
+    """Sizes of these axes, then rows and columns."""
+    dtype: DType
+    """Stored type, with its byte order."""
+    extended_nbytes: int
+    """Bytes between the header and the pixels."""
+    spacing: tuple[float, float, float]
+    """Pixel size along X, Y and Z in micrometres, as stored: 0 where unknown."""
+    integers: int = 0
+    """Integers of each section in the extended header of DeltaVision."""
+    floats: int = 0
+    """Floats of each section, behind the integers."""
+    emissions: tuple[int, ...] = ()
+    """Nanometres, one a channel of DeltaVision; 0 where unknown."""
+    titles: tuple[str, ...] = ()
+    """Lines of text."""
+
+    @property
+    def offset(self) -> int:
+        """Byte offset of the pixels."""
+        return HEADER_NBYTES + self.extended_nbytes
+
+    @property
+    def section_count(self) -> int:
+        """Sections of the file."""
+        return int(np.prod(self.shape[:-2], dtype=np.int64))
+
+
+def find_byte_order(head: bytes, size: int | None) -> tuple[bool, str] | None:
+    """Return whether a head is of DeltaVision, and its byte order; None for other files.
+
+    Parameters
+    ----------
+    head
+        The first bytes of the file.
+    size
+        Length of the file.
+    """
+    if len(head) < HEADER_NBYTES:
+        return None
+    for order in "<>":
+        if struct.unpack_from(f"{order}h", head, 96)[0] == DELTAVISION:
+            # Two bytes are a weak signature: the sizes decide.
+            return (True, order) if _is_plausible(head, order, DELTAVISION_TYPES, size) else None
+    if head[208:211] == b"MAP":
+        stamped = MACHINE_STAMPS.get(head[212:214])
+        for order in (stamped,) if stamped else ("<", ">"):
+            if _is_plausible(head, order, MRC_TYPES, size):
+                return False, order
+    return None
+
+
+def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | None) -> bool:
+    columns, rows, sections, kind = struct.unpack_from(f"{order}4i", head, 0)
+    extended = struct.unpack_from(f"{order}i", head, 92)[0]
+    if min(columns, rows, sections) <= 0 or extended < 0:
+        return False
+    # Types that are not read are named by read_header.
+    return kind in {*types, 3, 101} and (size is None or HEADER_NBYTES + extended <= size)
+
+
+def read_header(source: Source, head: bytes) -> MrcHeader:
+    """Read a header.
+
+    Raises
+    ------
+    CorruptFileError
+        When its numbers make no sense together, or the file is too short.
+    UnsupportedFormatError
+        For types of pixels that numpy does not have.
+    """
+    found = find_byte_order(head, source.size)
+    if found is None:
+        raise CorruptFileError.at(source.uri, 0, "expected the header of a DeltaVision or MRC file")
+    is_deltavision, order = found
+    columns, rows, sections, kind = struct.unpack_from(f"{order}4i", head, 0)
+    types = DELTAVISION_TYPES if is_deltavision else MRC_TYPES
+    if kind not in types:
+        raise UnsupportedFormatError(
+            f"{source.uri} has pixels of mode {kind}, complex integers or half bytes, which are "
+            "not read"
+        )
+    (extended,) = struct.unpack_from(f"{order}i", head, 92)
+    common = {
+        "is_deltavision": is_deltavision,
+        "order": order,
+        "dtype": np.dtype(order + types[kind]),
+        "extended_nbytes": extended,
+        "titles": _read_titles(head, order),
+    }
+    if is_deltavision:
+        return _read_deltavision(head, order, (sections, rows, columns), common)
+    return _read_mrc(head, order, (sections, rows, columns), common)
+
+
+def _read_deltavision(
+    head: bytes, order: str, sizes: tuple[int, int, int], common: dict[str, object]
+) -> MrcHeader:
+    sections, rows, columns = sizes
+    times, sequence = struct.unpack_from(f"{order}2h", head, 180)
+    channels, *wavelengths = struct.unpack_from(f"{order}6h", head, 196)
+    counts = {"T": max(times, 1), "C": max(channels, 1)}
+    # A file that breaks off, or counts that are wrong, leave sections along Z alone.
+    if sections % (counts["T"] * counts["C"]):
+        counts = {"T": 1, "C": 1}
+    counts["Z"] = sections // (counts["T"] * counts["C"])
+    letters = SEQUENCES.get(sequence, "CTZ")
+    integers, floats = struct.unpack_from(f"{order}2h", head, 128)
+    return MrcHeader(
+        letters=letters,
+        shape=(*(counts[letter] for letter in letters), rows, columns),
+        spacing=struct.unpack_from(f"{order}3f", head, 40),
+        integers=max(integers, 0),
+        floats=max(floats, 0),
+        emissions=tuple(wavelengths[: counts["C"]]),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def _read_mrc(
+    head: bytes, order: str, sizes: tuple[int, int, int], common: dict[str, object]
+) -> MrcHeader:
+    sections, rows, columns = sizes
+    intervals = struct.unpack_from(f"{order}3i", head, 28)
+    lengths = struct.unpack_from(f"{order}3f", head, 40)
+    # Lengths of the cell are in angstroms.
+    spacing = tuple(
+        length / count / 1e4 if count > 0 else 0.0
+        for length, count in zip(lengths, intervals, strict=True)
+    )
+    letters, shape = "Z", [sections]
+    (space_group,) = struct.unpack_from(f"{order}i", head, 88)
+    depth = intervals[2]
+    if space_group >= VOLUME_STACK and depth > 0 and sections % depth == 0:
+        letters, shape = "QZ", [sections // depth, depth]
+    return MrcHeader(letters=letters, shape=(*shape, rows, columns), spacing=spacing, **common)  # type: ignore[arg-type]
+
+
+def _read_titles(head: bytes, order: str) -> tuple[str, ...]:
+    (count,) = struct.unpack_from(f"{order}i", head, 220)
+    lines = [head[224 + 80 * i : 304 + 80 * i] for i in range(min(max(count, 0), 10))]
+    texts = [line.split(b"\0")[0].decode("latin-1").strip() for line in lines]
+    return tuple(text for text in texts if text)

@@ -1,0 +1,143 @@
+"""DeltaVision and MRC: a real file against the recorded reader, generated ones against mrc and mrcfile."""
+
+import hashlib
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from aicsio import (
+    AicsioError,
+    CorruptFileError,
+    PixelSize,
+    UnsupportedFormatError,
+    open_image,
+    to_numpy,
+    transpose_to,
+)
+from aicsio.testing.mrc import MrcImage, build_mrc, write_mrc
+from support import corpus_file, facts
+
+Pixels = npt.NDArray[Any]
+
+
+def picture(*shape: int, dtype: str = "u2") -> Pixels:
+    return np.random.default_rng(0).integers(0, 100, shape).astype(dtype)
+
+
+def test_a_real_file_holds_the_recorded_numbers() -> None:
+    # The recorded reader shows the real parts' bytes as half as many columns, upside down.
+    handle = open_image(corpus_file("dv/otf.dv"))
+    (series,) = facts("dv")["dv/otf.dv"]["series"]
+    pixels = to_numpy(transpose_to(handle, "ZYX"))
+    assert pixels.dtype == np.complex64
+    halves = pixels.view("f4").reshape(-1)
+    rows, columns = series["Y"], series["X"]
+    for index, plane in enumerate(series["planes"]):
+        seen = halves[index * rows * columns :][: rows * columns].reshape(rows, columns)[::-1]
+        assert hashlib.md5(seen.tobytes(), usedforsecurity=False).hexdigest() == plane["md5"]
+    assert handle.pixel_size == PixelSize(None, series["psy"], series["psx"])
+    assert handle.channels[0].emission == series["channels"][0]["em"]
+
+
+@pytest.mark.parametrize("dims", ["CTZYX", "TZCYX", "TCZYX"])
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "f4", "c8", "u2", "i4"])
+def test_deltavision_files_show_their_pixels(
+    dims: str, byte_order: Any, dtype: str, tmp_path: Path
+) -> None:
+    image = MrcImage(picture(2, 3, 2, 5, 7, dtype=dtype), dims, byte_order=byte_order)
+    path = write_mrc(image, tmp_path / "a.dv")
+    handle = open_image(path)
+    assert handle.format == "mrc"
+    assert handle.dims.order == dims
+    assert np.array_equal(to_numpy(handle), image.pixels)
+    mrc = pytest.importorskip("mrc")
+    with mrc.DVFile(path) as file:
+        assert "".join(file.sizes) == dims
+        assert np.array_equal(file.asarray(squeeze=False), image.pixels)
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("dims", "dtype"), [("ZYX", "i1"), ("ZYX", "f2"), ("ZYX", "f4"), ("QZYX", "u2")]
+)
+def test_mrc_files_show_their_pixels(
+    dims: str, dtype: str, byte_order: Any, tmp_path: Path
+) -> None:
+    shape = (2, 3, 5, 7)[4 - len(dims) :]
+    image = MrcImage(picture(*shape, dtype=dtype), dims, kind="mrc", byte_order=byte_order)
+    path = write_mrc(image, tmp_path / "a.mrc")
+    handle = open_image(path)
+    assert handle.dims.order == dims
+    assert np.array_equal(to_numpy(handle), image.pixels)
+    # Lengths are stored as float32.
+    assert tuple(handle.pixel_size) == pytest.approx((0.25, 0.125, 0.125))
+    mrcfile = pytest.importorskip("mrcfile")
+    with mrcfile.open(path) as file:
+        assert np.array_equal(file.data, image.pixels)
+        assert pytest.approx(file.voxel_size.x / 1e4) == handle.pixel_size.X
+
+
+def test_facts_of_sections(tmp_path: Path) -> None:
+    image = MrcImage(picture(2, 2, 3, 5, 7), "TCZYX", emissions=(457, 528), excitations=(405, 488))
+    scene = open_image(write_mrc(image, tmp_path / "a.dv")).scenes[0]
+    assert scene.pixel_size == PixelSize(0.25, 0.125, 0.125)
+    assert [channel.emission for channel in scene.channels] == [457, 528]
+    assert [channel.excitation for channel in scene.channels] == [405, 488]
+    planes = scene.planes
+    assert planes is not None
+    columns = {name: planes.column(name) for name in ("time", "exposure", "x", "y", "z")}
+    expected = np.broadcast_to(5.0 * np.arange(2)[:, None, None] + 0.5 * np.arange(3), (2, 2, 3))
+    assert np.array_equal(columns["time"], expected)  # type: ignore[arg-type]
+    assert set(np.ravel(columns["exposure"])) == {0.25}  # type: ignore[arg-type]
+    assert np.array_equal(np.ravel(columns["z"])[:3], [20.0, 20.25, 20.5])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("cut", "expected"), [(6, "T=1, C=2, Z=3"), (11, "C=1, T=1, Z=1")])
+def test_a_stopped_acquisition_shows_its_whole_sections(cut: int, expected: str) -> None:
+    image = MrcImage(picture(2, 2, 3, 5, 7), "TCZYX", cut_sections=cut)
+    handle = open_image(build_mrc(image))
+    assert str(handle.dims) == f"{expected}, Y=5, X=7"
+    assert [one.code for one in handle.diagnostics] == ["mrc-missing-sections"]
+    count = int(np.prod(handle.shape[:-2]))
+    assert np.array_equal(
+        to_numpy(handle).reshape(count, 5, 7), image.pixels.reshape(-1, 5, 7)[:count]
+    )
+
+
+def test_files_without_pixels_are_refused() -> None:
+    image = MrcImage(picture(1, 1, 1, 5, 7), "TCZYX")
+    data = build_mrc(image)
+    with pytest.raises(CorruptFileError, match="expected sections of 70 bytes"):
+        open_image(data[:-1])
+    half_bytes = bytearray(build_mrc(MrcImage(picture(2, 5, 7), "ZYX", kind="mrc")))
+    half_bytes[12] = 101
+    with pytest.raises(UnsupportedFormatError, match="mode 101"):
+        open_image(bytes(half_bytes))
+
+
+def test_damaged_files_are_images_or_our_errors() -> None:
+    rng = random.Random(3)
+    wholes = [
+        build_mrc(MrcImage(picture(2, 2, 3, 5, 7), "TCZYX", emissions=(457, 528))),
+        build_mrc(MrcImage(picture(2, 3, 5, 7), "QZYX", kind="mrc")),
+    ]
+    opened = 0
+    for variant in range(400):
+        data = bytearray(wholes[variant % 2])
+        for _ in range(rng.choice([1, 2, 8])):
+            data[rng.randrange(256)] = rng.choice([0, 1, 127, 128, 255, rng.randrange(256)])
+        if rng.random() < 0.2:
+            del data[rng.randrange(900, len(data)) :]
+        try:
+            handle = open_image(bytes(data))
+            if handle.array.size < 1 << 20:
+                to_numpy(handle)
+            opened += 1
+        except AicsioError:
+            pass
+    assert opened > 100
