@@ -10,6 +10,7 @@ Rule kept here: the records have the first word. A part adds what they leave out
 Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
@@ -196,10 +197,14 @@ def _join_pixels(pixels: Element | None, part: Element) -> None:
         return
     _complete(pixels, part)
     channels = [child for child in pixels if child.tag == "Channel"]
-    for channel, channel_part in zip(channels, part.findall("Channel"), strict=False):
+    parts = part.findall("Channel")
+    # A dimension that is folded into C repeats each channel.
+    repeats = len(channels) // len(parts) if parts and not len(channels) % len(parts) else 1
+    repeated = (channel_part for channel_part in parts for _ in range(repeats))
+    for channel, channel_part in zip(channels, repeated, strict=False):
         _complete(channel, channel_part)
         for child in channel_part:
-            _put(channel, child, _CHANNEL)
+            _put(channel, copy.deepcopy(child), _CHANNEL)
 
 
 def _complete(element: Element, part: Element) -> None:

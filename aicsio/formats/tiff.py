@@ -3,6 +3,8 @@
 Rule kept here: this module is the door; ``_tiff.dialects`` chooses the dialect.
 """
 
+from xml.etree.ElementTree import Element
+
 import attrs
 
 from aicsio.formats import Options
@@ -11,7 +13,7 @@ from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.formats._tiff.page_metadata import read_all_tags
 from aicsio.records import Contents, Diagnostic, Source, Value
 
-__all__ = ["read_contents", "read_tags", "recognises"]
+__all__ = ["describe_instrument", "read_contents", "read_tags", "recognises"]
 
 
 def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
@@ -56,3 +58,11 @@ def read_tags(source: Source) -> dict[str, Value]:
     """
     with open_tiff(source) as (file, first):
         return read_all_tags(file, first)
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:
+    """Describe what the dialect of a file holds beyond the records, as parts of OME."""
+    # Imported on request: most files are opened for their pixels.
+    from aicsio.formats._tiff import instruments
+
+    return instruments.describe_instrument(source, contents)

@@ -17,7 +17,10 @@ import numpy as np
 
 from aicsio._ome.units import finite_number
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.electron_microscopes import read_fei_settings
+from aicsio.formats._tiff.electron_microscopes import (
+    read_fei_settings,
+    read_zeiss_sem_settings,
+)
 from aicsio.formats._tiff.ifd import read_directory
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
 from aicsio.formats._tiff.tags import Tag
@@ -26,6 +29,7 @@ from aicsio.records import Dims, Objective, Planes
 _AMERICAN_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})")
 _EUROPEAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)\s*([AP]M)?", re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ZONE = re.compile(r"(?:GMT|UTC)?([+-]\d\d):?(\d\d)")
 
 
@@ -89,6 +93,16 @@ def _aperio_date(tags: PageTags) -> str | None:
     return f"{date}{zone[1]}:{zone[2]}"
 
 
+def _zeiss_sem_date(tags: PageTags) -> str | None:
+    settings = read_zeiss_sem_settings(tags)
+    words = settings.get("AP_DATE", ("", ""))[1].split()
+    clock = _CLOCK.search(settings.get("AP_TIME", ("", ""))[1])
+    if clock is None or len(words) != 3 or words[1].lower() not in _MONTHS:
+        return None
+    month = _MONTHS.index(words[1].lower()) + 1
+    return join_date(f"{words[0]}.{month}.{words[2]}", clock[0])
+
+
 def join_date(date: str, clock: str, *, month_first: bool = False) -> str | None:
     """Join a date and a time of day to ISO 8601.
 
@@ -132,6 +146,7 @@ def _tiff_date(tags: PageTags) -> str | None:
 _DATES: tuple[Callable[[PageTags], str | None], ...] = (
     _exif_date,
     _fei_date,
+    _zeiss_sem_date,
     _aperio_date,
     _tiff_date,
 )

@@ -7,6 +7,7 @@ Source of the facts: files of each maker; the metadata that Bio-Formats 7.3, tif
 RosettaSciIO 0.9 read from the same tags.
 """
 
+import itertools
 import re
 import struct
 
@@ -57,6 +58,18 @@ def zeiss_sem_size(tags: PageTags) -> PixelSize | None:
 def _named_sem_size(text: str, key: str) -> float | None:
     match = re.search(rf"^{key}\s+[^=\n]*=\s*({NUMBER})\s*(\S+)", text, re.MULTILINE)
     return positive_float(match[1], micrometres_per(match[2]) or 0.0) if match else None
+
+
+def read_zeiss_sem_settings(tags: PageTags) -> dict[str, tuple[str, str]]:
+    """Return the settings of Zeiss SmartSEM: displayed name and value by key; empty without them."""
+    lines = read_settings(tags, Tag.CZ_SEM).split("\n")
+    settings = {}
+    for key, line in itertools.pairwise(lines):
+        # Keys begin with the kind of their value: analogue, digital or text.
+        match = re.fullmatch(r"([^=:]+?)\s*[=:]\s*(.*?)\s*", line)
+        if match and re.fullmatch(r"(?:AP|DP|SV)_\w+", key.strip()):
+            settings[key.strip()] = (match[1].strip(), match[2])
+    return settings
 
 
 # ---------------------------------------------------------------- FEI

@@ -85,6 +85,7 @@ class Tag(IntEnum):
     RESOLUTION_UNIT = 296
     SOFTWARE = 305
     DATE_TIME = 306
+    ARTIST = 315
     PREDICTOR = 317
     COLOR_MAP = 320
     TILE_WIDTH = 322

@@ -39,6 +39,7 @@ from aicsio.formats.lif.description import (
     parse_xml,
     walk_elements,
 )
+from aicsio.formats.lif.instrument import describe_instruments
 from aicsio.formats.lif.metadata import describe_channels, describe_coordinates, describe_planes
 from aicsio.formats.lif.settings import find_settings, parse_objective
 from aicsio.formats.lif.tiles import Mosaic, stitch
@@ -93,11 +94,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
             "its XML holds characters that XML forbids: they are left out, and & is read as itself"
         )
         diagnostics.append(Diagnostic("lif-repaired-xml", text))
-    images = list(find_images(elements))
-    if not images and root.tag == "Data":  # some LOFs hold the data of their image alone
-        wrapper = ET.Element("Element", {"Name": ""})
-        wrapper.append(root)
-        images = [("", wrapper)]
+    images = _find_or_wrap_images(root)
     scenes = []
     names = _distinguish([path for path, _ in images])
     keep_apart = options.mosaic == "tiles"
@@ -114,6 +111,24 @@ def read_contents(source: Source, options: Options, /) -> Contents:
 
         return readlif_engine.replace_layouts(source, contents)
     return contents
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> ET.Element | None:
+    """Describe lenses, detectors, lasers and their settings, as parts of OME."""
+    if contents.metadata is None:
+        return None
+    root, _ = parse_xml(contents.metadata, source)
+    return describe_instruments([element for _, element in _find_or_wrap_images(root)])
+
+
+def _find_or_wrap_images(root: ET.Element) -> list[tuple[str, ET.Element]]:
+    """Return path and element of each image; some LOFs hold the data of their image alone."""
+    images = list(find_images(walk_elements(root)))
+    if not images and root.tag == "Data":
+        wrapper = ET.Element("Element", {"Name": ""})
+        wrapper.append(root)
+        images = [("", wrapper)]
+    return images
 
 
 def _refuse(source: Source, *, images: bool, diagnostics: list[Diagnostic]) -> None:

@@ -16,6 +16,7 @@ from aicsio._ome.units import micrometres_per
 from aicsio.formats.lif.description import Axis, ChannelDescription
 from aicsio.formats.lif.settings import (
     HardwareSettings,
+    channel_exposures,
     detected_channels,
     parse_stage_position,
 )
@@ -119,12 +120,15 @@ def describe_planes(
     """
     frame_axes = axes[:-2]
     letters = "".join(axis.letter for axis in frame_axes)
+    exposures = channel_exposures(settings)
     frames = Dims(letters, tuple(axis.size for axis in frame_axes))
     dims, seconds, remark = fit_times(stamps, frames, channel_count)
     place = parse_stage_position(settings)
     if "M" in dims:
         place = None  # each tile has a position of its own
-    if seconds is None and place is None:
+    if len(exposures) != channel_count:
+        exposures = ()
+    if seconds is None and place is None and not exposures:
         return None, remark
     plane_count = int(np.prod(dims.shape, dtype=np.int64))
     planes = Planes(dims)
@@ -133,7 +137,31 @@ def describe_planes(
     if place is not None:
         x, y = place
         planes = attrs.evolve(planes, x=_constant(plane_count, x), y=_constant(plane_count, y))
+    if exposures:
+        planes = _with_exposures(planes, exposures)
     return planes, remark
+
+
+def _with_exposures(planes: Planes, exposures: tuple[float, ...]) -> Planes:
+    """Add the exposure of each channel, and the axis of channels where the columns lack it."""
+    dims = planes.dims
+    columns = {name: planes.column(name) for name in ("time", "x", "y")}
+    if "C" not in dims:
+        dims = Dims(dims.order + "C", (*dims.shape, len(exposures)))
+        columns = {
+            name: None if column is None else column[..., np.newaxis]
+            for name, column in columns.items()
+        }
+    along = [len(exposures) if letter == "C" else 1 for letter in dims]
+    columns["exposure"] = np.reshape(exposures, along)
+    return Planes(
+        dims,
+        **{
+            name: np.broadcast_to(column, dims.shape).astype("<f8").tobytes()
+            for name, column in columns.items()
+            if column is not None
+        },
+    )
 
 
 def _constant(count: int, value: float) -> bytes:

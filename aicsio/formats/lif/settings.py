@@ -127,6 +127,18 @@ def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
         )
 
 
+def channel_exposures(settings: HardwareSettings) -> tuple[float, ...]:
+    """Return the exposure time of each camera channel in seconds; empty if one has none."""
+    exposures = []
+    for scan in settings.scans:
+        for info in descendants(scan, "WideFieldChannelInfo"):
+            seconds = exposure_of(info)
+            if seconds is None:
+                return ()
+            exposures.append(seconds)
+    return tuple(exposures)
+
+
 def exposure_of(info: ET.Element) -> float | None:
     """Return the exposure time of a camera channel in seconds; some versions write ``10 ms``."""
     match = re.fullmatch(r"\s*([^\s]+?)\s*(ms|s)?\s*", info.get("ExposureTime", ""))

@@ -1,0 +1,395 @@
+"""Hardware settings of one image -> records of lens, lasers, detectors and light paths.
+
+Rule kept here: only hardware in use. Channels have their hardware where active detectors or cameras
+are as many as channels; a list of another length describes none of them.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+from xml.etree import ElementTree as ET
+
+import attrs
+
+from aicsio._ome.units import finite_number
+from aicsio.formats.lif.description import find_all
+from aicsio.formats.lif.settings import (
+    HardwareSettings,
+    descendants,
+    exposure_of,
+    find_settings,
+    lines_in_use,
+)
+
+_Part = TypeVar("_Part", "LaserLine", "DetectorPart", "FilterBand", str)
+
+_KEPT_SETTINGS = (
+    "UserSettingName", "ScanMode", "ScanSpeed", "ScanDirectionXName", "Zoom", "BaseZoom",
+    "RotatorAngle", "PinholeAiry", "EmissionWavelengthForPinholeAiryCalculation", "FrameAverage",
+    "LineAverage", "FrameAccumulation", "Line_Accumulation", "FrameTime", "LineTime", "CycleTime",
+    "CompleteTime", "PixelDwellTime", "ZPosition", "ZUseModeName", "IsSTEDActive",
+    "StackDirectionName", "ObjectiveNumber", "CameraName", "TotalVideoMag", "BinningText",
+)  # fmt: skip
+"""Attributes of a scan that the schema has no place for."""
+_KEPT_OF_SYSTEM = ("Software", "SystemTypeName", "DataSourceTypeName", "HardwareServerVersion")
+_EMPTY_FILTERS = ("empty", "mirror", "substrate", "---", "park", "normal", "center")
+"""Words of positions of a wheel that hold no filter."""
+_CONTRASTS = {
+    "FLUO": "Fluorescence", "BF": "Brightfield", "TL-BF": "Brightfield", "DIC": "DIC",
+    "TL-DIC": "DIC", "PH": "Phase", "TL-PH": "Phase", "POL": "PolarizedLight",
+    "TL-POL": "PolarizedLight", "DF": "Darkfield", "TL-DF": "Darkfield",
+}  # fmt: skip
+"""ContrastMethod of the schema by ContrastingMethodName."""
+
+
+@attrs.frozen
+class Microscope:
+    """The stand."""
+
+    model: str | None = None
+    serial: str | None = None
+    type: str | None = None
+    """``Inverted`` or ``Upright``."""
+
+
+@attrs.frozen
+class Lens:
+    """The objective and its medium, in Leica's words."""
+
+    name: str | None
+    magnification: float | None
+    aperture: float | None
+    immersion: str | None
+    refractive_index: float | None
+    order_number: str | None
+
+
+@attrs.frozen
+class LaserLine:
+    """One line of a laser that was on."""
+
+    name: str | None
+    wavelength: float | None
+    """Nanometres; ``None`` where it was swept."""
+    milliwatts: float | None = None
+    """Output power of the laser, where the file has it."""
+
+
+@attrs.frozen
+class DetectorPart:
+    """One active detector, or a camera."""
+
+    name: str | None
+    type: str | None
+    zoom: float | None = None
+    """Zoom of the scan field."""
+
+
+@attrs.frozen
+class FilterBand:
+    """A filter by its name, or a band of the spectrophotometer in nanometres."""
+
+    name: str | None
+    low: float | None = None
+    high: float | None = None
+    type: str | None = None
+    """``BandPass``, or ``Tuneable`` where the band moved during the scan."""
+
+
+@attrs.frozen
+class ChannelHardware:
+    """Which parts made a channel, as numbers in the lists of ``Hardware``, and their settings."""
+
+    acquisition_mode: str
+    illumination: str | None = None
+    contrast: str | None = None
+    pinhole: float | None = None
+    """Diameter in metres."""
+    lines: tuple[tuple[int, float | None], ...] = ()
+    """Number and attenuation, from 0 to 1, of each laser line that was on."""
+    detector: int | None = None
+    gain: float | None = None
+    offset: float | None = None
+    voltage: float | None = None
+    dichroic: int | None = None
+    filters: tuple[int, ...] = ()
+    exposure: float | None = None
+    """Seconds."""
+
+
+@attrs.frozen
+class Instrument:
+    """Everything that one image was taken with."""
+
+    microscope: Microscope
+    lens: Lens | None
+    lasers: tuple[LaserLine, ...] = ()
+    detectors: tuple[DetectorPart, ...] = ()
+    filters: tuple[FilterBand, ...] = ()
+    dichroics: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class ImageHardware:
+    """The instrument of an image, and how its channels used it."""
+
+    instrument: Instrument
+    channels: tuple[ChannelHardware, ...]
+    """One a channel; empty where the settings do not fit the channels."""
+    settings: tuple[tuple[str, str], ...]
+    """Settings that the schema has no place for, by their own names."""
+
+
+@attrs.define(eq=False)
+class _PartList:
+    """Lists of parts that grow while the scans of an image are read."""
+
+    swept: str = ""
+    """L where the band of the detectors is an axis, E where the line of the laser is."""
+    lasers: list[LaserLine] = attrs.Factory(list)
+    detectors: list[DetectorPart] = attrs.Factory(list)
+    filters: list[FilterBand] = attrs.Factory(list)
+    dichroics: list[str] = attrs.Factory(list)
+
+
+def read_hardware(image: ET.Element, channel_count: int) -> ImageHardware:
+    """Read the hardware settings of an image.
+
+    Parameters
+    ----------
+    image
+        Image element.
+    channel_count
+        Channels of the image, samples of colours counted as one.
+    """
+    settings = find_settings(image)
+    system = _find_system(image)
+    parts = _PartList(swept=_swept_axes(image))
+    channels: list[ChannelHardware] = []
+    for scan in settings.scans:
+        channels += _read_scan(scan, system, parts)
+    if not settings.scans:
+        channels += _read_filter_settings(settings, parts)
+    scan = settings.scans[0] if settings.scans else ET.Element("None")
+    instrument = Instrument(
+        microscope=_read_microscope(scan, system),
+        lens=_read_lens(settings),
+        lasers=tuple(parts.lasers),
+        detectors=tuple(parts.detectors),
+        filters=tuple(parts.filters),
+        dichroics=tuple(parts.dichroics),
+    )
+    fits = len(channels) == channel_count
+    return ImageHardware(instrument, tuple(channels) if fits else (), _read_kept(scan, system))
+
+
+def _swept_axes(image: ET.Element) -> str:
+    """Return the letters of wavelengths that are an axis: the settings have where they ended."""
+    letters = ""
+    for axis in find_all(image, "ImageDescription", "Dimensions", "DimensionDescription"):
+        letter = {"5": "L", "9": "E"}.get(axis.get("DimID", ""), "")
+        if (finite_number(axis.get("NumberOfElements")) or 0) > 1:
+            letters += letter
+    return letters
+
+
+def _find_system(image: ET.Element) -> ET.Element:
+    for attachment in image.findall("Attachment"):
+        if attachment.get("Name") == "HardwareSetting":
+            return attachment
+    return ET.Element("None")
+
+
+def _read_kept(scan: ET.Element, system: ET.Element) -> tuple[tuple[str, str], ...]:
+    kept = [(key, system.get(key, "")) for key in _KEPT_OF_SYSTEM]
+    kept += [(key, scan.get(key, "")) for key in _KEPT_SETTINGS]
+    return tuple((key, text.strip()) for key, text in kept if text.strip())
+
+
+def _read_microscope(scan: ET.Element, system: ET.Element) -> Microscope:
+    model = scan.get("MicroscopeModel", "").strip()
+    kind = None
+    # A simulator has no stand, and writes that it is not inverted.
+    if model:
+        kind = "Inverted" if scan.get("IsInverseMicroscopeModel") == "1" else "Upright"
+    return Microscope(
+        model=model or system.get("SystemTypeName", "").strip() or None,
+        serial=scan.get("SystemSerialNumber", "").strip() or None,
+        type=kind,
+    )
+
+
+def _read_lens(settings: HardwareSettings) -> Lens | None:
+    for scan in settings.scans:
+        if scan.get("ObjectiveName") or scan.get("Magnification"):
+            return Lens(
+                name=(scan.get("ObjectiveName") or "").strip() or None,
+                magnification=finite_number(scan.get("Magnification")),
+                aperture=finite_number(scan.get("NumericalAperture")),
+                immersion=(scan.get("Immersion") or "").strip() or None,
+                refractive_index=finite_number(scan.get("RefractionIndex")) or None,
+                order_number=_order_number(scan.get("ObjectiveNumber")),
+            )
+    objective = settings.filters.objective()
+    if objective is None:
+        return None
+    return Lens(
+        name=objective.name,
+        magnification=objective.magnification,
+        aperture=objective.aperture,
+        immersion=objective.immersion,
+        refractive_index=finite_number(settings.filters.value("CTurret", "RefractionIndex")),
+        order_number=_order_number(settings.filters.value("CTurret", "OrderNumber")),
+    )
+
+
+def _order_number(text: str | None) -> str | None:
+    # 0 stands for a lens without a number.
+    return None if (text or "").strip() in {"", "0"} else (text or "").strip()
+
+
+# ---------------------------------------------------------------- scans
+
+
+def _read_scan(scan: ET.Element, system: ET.Element, parts: _PartList) -> Iterator[ChannelHardware]:
+    """Yield the hardware of each channel that a scan made, and collect its parts."""
+    if scan.tag.startswith("ATLCamera"):
+        yield from _read_camera(scan, parts)
+        return
+    lines = tuple(_read_lines(scan, parts))
+    dichroic = _read_dichroic(scan, parts)
+    zoom = finite_number(scan.get("Zoom")) or None
+    bands = {band.get("Channel"): band for band in descendants(scan, "MultiBand")}
+    for detector in descendants(scan, "Detector"):
+        if detector.get("IsActive") != "1":
+            continue
+        name = (detector.get("Name") or "").strip() or None
+        part = DetectorPart(name, detector.get("Type") or None, zoom)
+        transmitted = detector.get("ScanType") == "TLD"
+        yield ChannelHardware(
+            acquisition_mode=_acquisition_mode(scan, system),
+            illumination="Transmitted" if transmitted else "Epifluorescence",
+            # The pinhole lies in front of the descanned detectors.
+            pinhole=None if transmitted else finite_number(scan.get("Pinhole")) or None,
+            lines=lines,
+            detector=_number_of(parts.detectors, part),
+            gain=finite_number(detector.get("Gain")),
+            offset=finite_number(detector.get("Offset")),
+            dichroic=None if transmitted else dichroic,
+            filters=_read_band(bands.get(detector.get("Channel")), parts),
+        )
+
+
+def _acquisition_mode(scan: ET.Element, system: ET.Element) -> str:
+    if scan.get("IsSTEDActive") == "1":
+        return "STED"
+    if system.get("DataSourceTypeName", "Confocal") != "Confocal":
+        return "Other"
+    return "LaserScanningConfocalMicroscopy"
+
+
+def _read_lines(scan: ET.Element, parts: _PartList) -> Iterator[tuple[int, float | None]]:
+    """Yield the laser lines that were on, with their attenuation."""
+    lasers = {laser.get("LightSourceName"): laser for laser in descendants(scan, "Laser")}
+    for aotf in descendants(scan, "Aotf"):
+        source = aotf.get("LightSourceName") or aotf.get("LightSourceQualifierName")
+        laser = lasers.get(source)
+        name = source if laser is None else laser.get("LaserName") or source
+        watts = None if laser is None else finite_number(laser.get("OutputPowerWatt"))
+        for wavelength, percent in lines_in_use(aotf):
+            nanometres = None if "E" in parts.swept else wavelength
+            line = LaserLine(name or None, nanometres, watts * 1000 if watts else None)
+            # The acousto-optic filter passes this share of the light.
+            attenuation = min(max(1 - percent / 100, 0.0), 1.0)
+            yield _number_of(parts.lasers, line), attenuation
+
+
+def _read_dichroic(scan: ET.Element, parts: _PartList) -> int | None:
+    """Return the number of the beam splitter between the lasers and the specimen."""
+    for wheel in descendants(scan, "Wheel"):
+        name = (wheel.get("FilterName") or "").strip()
+        splits = "beam splitter" in (wheel.get("FilterWheelName") or "").lower()
+        if splits and not _is_empty_filter(name):
+            return _number_of(parts.dichroics, name)
+    return None
+
+
+def _is_empty_filter(name: str) -> bool:
+    return not name or any(word in name.lower() for word in _EMPTY_FILTERS)
+
+
+def _read_band(band: ET.Element | None, parts: _PartList) -> tuple[int, ...]:
+    if band is None:
+        return ()
+    low = finite_number(band.get("TargetWaveLengthBegin"))
+    high = finite_number(band.get("TargetWaveLengthEnd"))
+    if not low or not high:
+        return ()
+    name = (band.get("ChannelName") or "").strip() or None
+    part = FilterBand(name, low, high, "BandPass")
+    if "L" in parts.swept:
+        part = FilterBand(name, type="Tuneable")
+    return (_number_of(parts.filters, part),)
+
+
+def _number_of(parts: list[_Part], part: _Part) -> int:
+    """Return the number of a part in its list, and append it if it is new."""
+    if part not in parts:
+        parts.append(part)
+    return parts.index(part)
+
+
+# ---------------------------------------------------------------- cameras
+
+
+def _read_camera(scan: ET.Element, parts: _PartList) -> Iterator[ChannelHardware]:
+    """Yield the hardware of each channel of a camera."""
+    for configurator in descendants(scan, "WideFieldChannelConfigurator"):
+        name = configurator.get("CameraName") or configurator.get("CameraNamePure")
+        camera = DetectorPart((name or "").strip() or None, "CCD" if name else None)
+        for info in descendants(configurator, "WideFieldChannelInfo"):
+            contrast = (info.get("ContrastingMethodName") or "").strip()
+            transmitted = contrast.upper().startswith("TL") or contrast.upper() == "BF"
+            cube = (info.get("FluoCubeName") or "").strip()
+            yield ChannelHardware(
+                acquisition_mode="WideField",
+                illumination="Transmitted" if transmitted else "Epifluorescence",
+                contrast=_CONTRASTS.get(contrast.upper()),
+                detector=_number_of(parts.detectors, camera) if camera.name else None,
+                gain=finite_number(info.get("Gain")),
+                filters=_read_named_filters(info, parts),
+                dichroic=_number_of(parts.dichroics, cube) if cube else None,
+                exposure=exposure_of(info),
+            )
+
+
+def _read_named_filters(info: ET.Element, parts: _PartList) -> tuple[int, ...]:
+    name = (info.get("FFW_Emission1FilterName") or "").strip()
+    if _is_empty_filter(name):
+        return ()
+    return (_number_of(parts.filters, FilterBand(name)),)
+
+
+# ---------------------------------------------------------------- LAS AF 1
+
+
+def _read_filter_settings(
+    settings: HardwareSettings, parts: _PartList
+) -> Iterator[ChannelHardware]:
+    """Yield the hardware of each active detector of LAS AF 1."""
+    for detector in settings.filters.active_detectors():
+        band: tuple[int, ...] = ()
+        if detector.low and detector.high:
+            band = (
+                _number_of(
+                    parts.filters, FilterBand(None, detector.low, detector.high, "BandPass")
+                ),
+            )
+        kind = (detector.name.split() or [""])[0]
+        part = DetectorPart(detector.name or None, kind or None)
+        yield ChannelHardware(
+            acquisition_mode="LaserScanningConfocalMicroscopy",
+            detector=_number_of(parts.detectors, part),
+            offset=detector.offset,
+            voltage=detector.voltage,
+            filters=band,
+        )
