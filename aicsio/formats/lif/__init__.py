@@ -3,7 +3,8 @@
 ``container`` finds the XML and the memory blocks, ``description`` reads axes and channels,
 ``arrays`` and ``layout`` place pixels. ``metadata`` decides on names, colours and times; the
 hardware settings that it consults are read by ``settings``. ``tiles`` places mosaics, ``times``
-fits time stamps, ``readlif_engine`` is the second engine.
+fits time stamps, ``readlif_engine`` is the second engine. ``hardware`` reads what an image was taken
+with into the records of ``equipment``, which ``instrument`` turns into parts of OME.
 
 Rule kept here: an image that cannot be read is listed without pixels and with a diagnostic; the
 others open. Everything else that the project holds is counted in a diagnostic.

@@ -1,4 +1,4 @@
-"""Hardware settings of one image -> records of lens, lasers, detectors and light paths.
+"""Hardware settings of one image -> records of its equipment.
 
 Rule kept here: only hardware in use. Channels have their hardware where active detectors or cameras
 are as many as channels; a list of another length describes none of them.
@@ -12,15 +12,24 @@ import attrs
 
 from aicsio._ome.units import finite_number
 from aicsio.formats.lif.description import find_all
+from aicsio.formats.lif.equipment import (
+    ChannelHardware,
+    DetectorPart,
+    FilterBand,
+    ImageHardware,
+    Instrument,
+    LaserLine,
+    Lens,
+    Microscope,
+)
 from aicsio.formats.lif.settings import (
     HardwareSettings,
     descendants,
-    exposure_of,
     find_settings,
     lines_in_use,
 )
 
-_Part = TypeVar("_Part", "LaserLine", "DetectorPart", "FilterBand", str)
+_Part = TypeVar("_Part", LaserLine, DetectorPart, FilterBand, str)
 
 _KEPT_SETTINGS = (
     "UserSettingName", "ScanMode", "ScanSpeed", "ScanDirectionXName", "Zoom", "BaseZoom",
@@ -31,6 +40,7 @@ _KEPT_SETTINGS = (
 )  # fmt: skip
 """Attributes of a scan that the schema has no place for."""
 _KEPT_OF_SYSTEM = ("Software", "SystemTypeName", "DataSourceTypeName", "HardwareServerVersion")
+# The words come from files of SP5 and SP8, whose wheels have many positions that pass everything.
 _EMPTY_FILTERS = ("empty", "mirror", "substrate", "---", "park", "normal", "center")
 """Words of positions of a wheel that hold no filter."""
 _CONTRASTS = {
@@ -41,114 +51,17 @@ _CONTRASTS = {
 """ContrastMethod of the schema by ContrastingMethodName."""
 
 
-@attrs.frozen
-class Microscope:
-    """The stand."""
-
-    model: str | None = None
-    serial: str | None = None
-    type: str | None = None
-    """``Inverted`` or ``Upright``."""
-
-
-@attrs.frozen
-class Lens:
-    """The objective and its medium, in Leica's words."""
-
-    name: str | None
-    magnification: float | None
-    aperture: float | None
-    immersion: str | None
-    refractive_index: float | None
-    order_number: str | None
-
-
-@attrs.frozen
-class LaserLine:
-    """One line of a laser that was on."""
-
-    name: str | None
-    wavelength: float | None
-    """Nanometres; ``None`` where it was swept."""
-    milliwatts: float | None = None
-    """Output power of the laser, where the file has it."""
-
-
-@attrs.frozen
-class DetectorPart:
-    """One active detector, or a camera."""
-
-    name: str | None
-    type: str | None
-    zoom: float | None = None
-    """Zoom of the scan field."""
-
-
-@attrs.frozen
-class FilterBand:
-    """A filter by its name, or a band of the spectrophotometer in nanometres."""
-
-    name: str | None
-    low: float | None = None
-    high: float | None = None
-    type: str | None = None
-    """``BandPass``, or ``Tuneable`` where the band moved during the scan."""
-
-
-@attrs.frozen
-class ChannelHardware:
-    """Which parts made a channel, as numbers in the lists of ``Hardware``, and their settings."""
-
-    acquisition_mode: str
-    illumination: str | None = None
-    contrast: str | None = None
-    pinhole: float | None = None
-    """Diameter in metres."""
-    lines: tuple[tuple[int, float | None], ...] = ()
-    """Number and attenuation, from 0 to 1, of each laser line that was on."""
-    detector: int | None = None
-    gain: float | None = None
-    offset: float | None = None
-    voltage: float | None = None
-    dichroic: int | None = None
-    filters: tuple[int, ...] = ()
-    exposure: float | None = None
-    """Seconds."""
-
-
-@attrs.frozen
-class Instrument:
-    """Everything that one image was taken with."""
-
-    microscope: Microscope
-    lens: Lens | None
-    lasers: tuple[LaserLine, ...] = ()
-    detectors: tuple[DetectorPart, ...] = ()
-    filters: tuple[FilterBand, ...] = ()
-    dichroics: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class ImageHardware:
-    """The instrument of an image, and how its channels used it."""
-
-    instrument: Instrument
-    channels: tuple[ChannelHardware, ...]
-    """One a channel; empty where the settings do not fit the channels."""
-    settings: tuple[tuple[str, str], ...]
-    """Settings that the schema has no place for, by their own names."""
-
-
 @attrs.define(eq=False)
 class _PartList:
-    """Lists of parts that grow while the scans of an image are read."""
+    """Parts that are found while the scans of an image are read, in their order."""
 
     swept: str = ""
     """L where the band of the detectors is an axis, E where the line of the laser is."""
-    lasers: list[LaserLine] = attrs.Factory(list)
-    detectors: list[DetectorPart] = attrs.Factory(list)
-    filters: list[FilterBand] = attrs.Factory(list)
-    dichroics: list[str] = attrs.Factory(list)
+    # Number by part: a list would be searched from its start for each of 100 000 lines.
+    lasers: dict[LaserLine, int] = attrs.Factory(dict)
+    detectors: dict[DetectorPart, int] = attrs.Factory(dict)
+    filters: dict[FilterBand, int] = attrs.Factory(dict)
+    dichroics: dict[str, int] = attrs.Factory(dict)
 
 
 def read_hardware(image: ET.Element, channel_count: int) -> ImageHardware:
@@ -178,6 +91,7 @@ def read_hardware(image: ET.Element, channel_count: int) -> ImageHardware:
         filters=tuple(parts.filters),
         dichroics=tuple(parts.dichroics),
     )
+    # A list is taken only where its length fits: detectors of no channel would shift the others.
     fits = len(channels) == channel_count
     return ImageHardware(instrument, tuple(channels) if fits else (), _read_kept(scan, system))
 
@@ -331,11 +245,9 @@ def _read_band(band: ET.Element | None, parts: _PartList) -> tuple[int, ...]:
     return (_number_of(parts.filters, part),)
 
 
-def _number_of(parts: list[_Part], part: _Part) -> int:
-    """Return the number of a part in its list, and append it if it is new."""
-    if part not in parts:
-        parts.append(part)
-    return parts.index(part)
+def _number_of(parts: dict[_Part, int], part: _Part) -> int:
+    """Return the number of a part, a new one if it is new."""
+    return parts.setdefault(part, len(parts))
 
 
 # ---------------------------------------------------------------- cameras
@@ -343,6 +255,7 @@ def _number_of(parts: list[_Part], part: _Part) -> int:
 
 def _read_camera(scan: ET.Element, parts: _PartList) -> Iterator[ChannelHardware]:
     """Yield the hardware of each channel of a camera."""
+    # Sequential scans repeat the camera, which stays one detector.
     for configurator in descendants(scan, "WideFieldChannelConfigurator"):
         name = configurator.get("CameraName") or configurator.get("CameraNamePure")
         camera = DetectorPart((name or "").strip() or None, "CCD" if name else None)
@@ -358,7 +271,6 @@ def _read_camera(scan: ET.Element, parts: _PartList) -> Iterator[ChannelHardware
                 gain=finite_number(info.get("Gain")),
                 filters=_read_named_filters(info, parts),
                 dichroic=_number_of(parts.dichroics, cube) if cube else None,
-                exposure=exposure_of(info),
             )
 
 

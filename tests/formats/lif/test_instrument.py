@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from aicsio import ome_metadata, ome_xml, open_image
-from aicsio.formats.lif.hardware import LaserLine, read_hardware
+from aicsio.formats.lif.equipment import LaserLine
+from aicsio.formats.lif.hardware import read_hardware
 from aicsio.formats.lif.settings import exposure_of
 from support import corpus_file
 
