@@ -29,6 +29,7 @@ from aicsio.errors import (
     DimensionError,
     SceneError,
     SourceError,
+    SourceNotFoundError,
     UnsupportedFormatError,
 )
 from aicsio.records import (
@@ -257,6 +258,11 @@ def _unsupported(source: Source, head: bytes, declined: Sequence[str]) -> Aicsio
     from aicsio.formats import signatures
 
     asked = ", ".join(declined)
+    if source.folder and not source.local:
+        # No request lists a folder of a web server: nothing shows that it is there.
+        return SourceNotFoundError(
+            f"there is no Zarr at {source.uri!r}: no zarr.json, .zattrs, .zgroup or .zarray is below"
+        )
     if source.folder:
         try:
             names = os.listdir(source.uri)

@@ -29,10 +29,11 @@ from typing import (
 import attrs
 import numpy as np
 
-from aicsio._checks import check_arguments, checked
+from aicsio._checks import SECRET_OPTIONS, check_arguments, checked
 from aicsio._checks.constructors import checked_record
 from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
+from aicsio._io.urls import hide_secrets
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, ArgumentTypeError, SceneError
 from aicsio.pipes import pipe
@@ -111,9 +112,12 @@ class Step(Generic[R_co]):
         return boxed
 
     def __repr__(self) -> str:
-        options = [f"{key}={_thaw(value)!r}" for key, value in self.options]
-        arguments = [repr(_thaw(value)) for value in self.arguments]
-        return f"{self.verb.partition(':')[2]}({', '.join(arguments + options)})"
+        parts = [repr(_thaw(value)) for value in self.arguments]
+        for key, value in self.options:
+            # A log or a notebook keeps what a step prints.
+            shown = "{...}" if key in SECRET_OPTIONS else repr(_thaw(value))
+            parts.append(f"{key}={shown}")
+        return f"{self.verb.partition(':')[2]}({hide_secrets(', '.join(parts))})"
 
 
 @runtime_checkable

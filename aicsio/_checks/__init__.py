@@ -22,12 +22,12 @@ from aicsio._checks.plain_values import plain
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, ArgumentTypeError
 
-__all__ = ["check_arguments", "checked"]
+__all__ = ["SECRET_OPTIONS", "check_arguments", "checked"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SECRET = frozenset({"fs_kwargs", "storage_options"})
+SECRET_OPTIONS = frozenset({"fs_kwargs", "storage_options"})
 """Parameters that may hold credentials: their values are not shown."""
 
 
@@ -100,7 +100,7 @@ def check_arguments(
         if not is_variable and not fits(value, parameter.annotation):
             # A value that may hold credentials is named by its class.
             shown = f"={words.show(value)}"
-            if parameter_name in _SECRET:
+            if parameter_name in SECRET_OPTIONS:
                 shown = f" of class {type(value).__name__}"
             expected = words.describe(parameter.annotation)
             raise ArgumentTypeError(

@@ -22,6 +22,8 @@ LARGEST_GROWTH = 8
 """An intermediate result is at most so many times the pixels: a filter may store one byte as eight."""
 CHECKSUM_NBYTES = 4
 BLOSC_HEADER_NBYTES = 16
+GZIP_MAGIC = b"\x1f\x8b"
+"""First bytes of each member (RFC 1952, section 2.3.1)."""
 EMPTY_ENTRY = (1 << 64) - 1
 """Offset and length of a chunk of a shard that was never written: it holds the fill value."""
 
@@ -29,14 +31,53 @@ EMPTY_ENTRY = (1 << 64) - 1
 class Decompressor:
     """A compressor of numcodecs or Zarr; ``sized`` where its result is the pixels."""
 
-    def __init__(self, function: str, **fixed: Any) -> None:
+    def __init__(self, function: str, *, stops: bool = False, **fixed: Any) -> None:
         self._function = function
+        self._stops = stops
+        """Whether the function stops without an error where the room ends."""
         self._fixed = fixed
 
     def __call__(self, data: Data, target: DecodeTarget, *, sized: bool) -> Data:
         decode = getattr(imagecodecs(), self._function)
-        result: Data = decode(as_octets(data), out=_room(target, sized=sized), **self._fixed)
+        if not (sized and self._stops):
+            result: Data = decode(as_octets(data), out=_room(target, sized=sized), **self._fixed)
+            return result
+        # One byte more shows that the content is longer than the pixels.
+        room = target.scratch.take(("intermediate", target.index), target.nbytes + 1)
+        result = decode(as_octets(data), out=room, **self._fixed)
+        _refuse_surplus(result, target)
         return result
+
+
+def decode_gzip(data: Data, target: DecodeTarget, *, sized: bool) -> Data:
+    """Decode gzip: "A gzip file consists of a series of members" (RFC 1952, section 2.2).
+
+    Raises
+    ------
+    ValueError
+        When a further member is damaged, or the members hold more than fits the pixels.
+    """
+    raw = as_octets(data)
+    first: Data = imagecodecs().gzip_decode(raw, out=_room(target, sized=sized))
+    if not sized or as_octets(first).nbytes >= target.nbytes:
+        return first
+    # libdeflate decodes the first member alone, as long as most chunks have one.
+    content = bytearray()
+    rest = bytes(raw)
+    while rest.startswith(GZIP_MAGIC) and len(content) <= target.nbytes:
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            content += member.decompress(rest, target.nbytes + 1 - len(content))
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        rest = member.unused_data
+    _refuse_surplus(bytes(content), target)
+    return bytes(content)
+
+
+def _refuse_surplus(content: Data, target: DecodeTarget) -> None:
+    if as_octets(content).nbytes > target.nbytes:
+        raise ValueError(f"it holds more than {target.nbytes} bytes, the pixels of its chunk")
 
 
 def _room(target: DecodeTarget, *, sized: bool) -> Any:

@@ -253,7 +253,7 @@ def _check_length(store: Source, key: str, nbytes: int, limit: int) -> None:
 
 def _object(store: Source, key: str) -> Source:
     check_key(store, key)
-    base = urls.requested_url(store).rstrip("/") + "/"
+    base = urls.folder_url(urls.requested_url(store))
     url = urls.url_below(base, key.split("/"), 0)
     if url is None:  # every URL has a folder of its own
         raise SourceError(f"{store.uri!r} has no folder")

@@ -147,6 +147,27 @@ def sibling_url(url: str, name: str) -> str:
     return sibling
 
 
+def folder_url(url: str) -> str:
+    """Return the URL of a folder with the slash at the end of its path.
+
+    Parameters
+    ----------
+    url
+        URL of a folder, no chain. A query of the web stays behind the path; a fragment, which no
+        server gets, is left out.
+
+    Examples
+    --------
+    >>> from aicsio._io.urls import folder_url
+    >>> folder_url("https://host/cells.ome.zarr?sig=abc")
+    'https://host/cells.ome.zarr/?sig=abc'
+    """
+    if url.partition("://")[0].lower() not in _WEB:
+        return url.rstrip("/") + "/"
+    path, mark, query = url.partition("#")[0].partition("?")
+    return f"{path.rstrip('/')}/{mark}{query}"
+
+
 def url_below(url: str, names: Sequence[str], parents: int) -> str | None:
     """Return the URL of a file below the folder of another, or below a folder above that.
 

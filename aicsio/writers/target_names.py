@@ -1,10 +1,11 @@
 """Names of targets.
 
-A name that promises another format is refused, so that no TIFF hides behind it.
+A name that promises another format is refused, so that no TIFF or Zarr hides behind it.
 
-Rule kept here: the last suffix decides. A TIFF suffix, no suffix and an unknown suffix are free; a
-suffix of another image, movie, array or document format is not. `write_ome_tiff`, `write_scenes`,
-`AICSImage.save`, `imwrite` and `aicsio convert` share this one rule.
+Rule kept here: the last suffix decides. A suffix of the written format, no suffix and an unknown
+suffix are free; a suffix of another image, movie, array or document format is not.
+`write_ome_tiff`, `write_scenes`, `write_ome_zarr`, `AICSImage.save`, `imwrite` and `aicsio convert`
+share this one rule.
 """
 
 import os
@@ -12,9 +13,16 @@ from collections.abc import Mapping
 
 import attrs
 
+from aicsio._io.urls import public_url
 from aicsio.errors import WriteError
 
-__all__ = ["OtherFormat", "names_zarr", "other_format_of", "refuse_other_format"]
+__all__ = [
+    "OtherFormat",
+    "names_zarr",
+    "other_format_of",
+    "refuse_no_zarr",
+    "refuse_other_format",
+]
 
 
 @attrs.frozen
@@ -86,6 +94,10 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
         "zip gz bz2 xz zst 7z tar tgz rar parquet arrow feather xlsx pkl pickle",
     ),
 )
+
+
+_TIFF_SUFFIXES = frozenset({"tif", "tiff", "btf", "tf2", "tf8"})
+"""Of TIFF and BigTIFF, as OME-TIFF names them too."""
 
 
 def _table() -> dict[str, tuple[str, str]]:
@@ -191,3 +203,45 @@ def refuse_other_format(path: str | os.PathLike[str]) -> None:
         "OME-TIFF: "
         f"{advice}"
     )
+
+
+def refuse_no_zarr(target: str) -> None:
+    """Raise where a Zarr would get a name that promises another format.
+
+    Parameters
+    ----------
+    target
+        Path or URL of a target.
+
+    Raises
+    ------
+    WriteError
+        When the suffix names another format; the message shows a name, and a call, that work.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import refuse_no_zarr
+    >>> refuse_no_zarr("cells.ome.tif")
+    Traceback (most recent call last):
+        ...
+    aicsio.errors.WriteError: 'cells.ome.tif' names a TIFF (.tif), but this call writes OME-Zarr...
+    """
+    shown = public_url(target)
+    name = shown.partition("?")[0] if "://" in shown else shown
+    name = name.rstrip("/" + os.sep)
+    if names_zarr(name) or name.lower().endswith(".zip"):
+        return
+    stem, suffix = os.path.splitext(name)
+    if suffix[1:].lower() in _TIFF_SUFFIXES:
+        noun, call = "a TIFF", f"write_ome_tiff(handle, {name!r}) writes it"
+        stem = os.path.splitext(stem)[0] if stem.lower().endswith(".ome") else stem
+    else:
+        other = other_format_of(name)
+        if other is None:
+            return
+        noun, call = other.format, other.alternative
+        stem = other.tiff_name.removesuffix(".ome.tiff")
+    advice = f"give a name such as {stem + '.ome.zarr'!r}"
+    if call:
+        advice += f"; {call}"
+    raise WriteError(f"{shown!r} names {noun} ({suffix}), but this call writes OME-Zarr: {advice}")

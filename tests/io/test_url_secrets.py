@@ -20,13 +20,17 @@ import pytest
 from aicsio import (
     AICSImage,
     AicsioError,
+    SourceNotFoundError,
+    as_zarr_store,
     explain,
     open_image,
     open_many,
+    pipe,
     to_dask,
     to_numpy,
     to_xarray,
     write_ome_tiff,
+    write_ome_zarr,
 )
 from aicsio._io import pool, requests
 from aicsio._io.urls import hide_secrets, public_url, requested_url
@@ -209,3 +213,60 @@ def test_the_command_line(site: Site, tmp_path: Path) -> None:
         content: Any = path.read_bytes()
         assert not [secret for secret in SECRETS if secret.encode() in content], path
         assert_hidden(path.name)
+
+
+@pytest.fixture
+def store(site: Site, tmp_path: Path) -> str:
+    """URL of an OME-Zarr, with secrets."""
+    path = tmp_path / "served" / "cells.ome.zarr"
+    path.parent.mkdir()
+    write_ome_zarr(open_image(CONTENT), path, sync=False)
+    for file in path.rglob("*"):
+        if file.is_file():
+            site.files[str(file.relative_to(path.parent))] = file.read_bytes()
+    return secret_url(site, "cells.ome.zarr")
+
+
+def test_the_query_of_a_store_goes_to_each_of_its_keys(site: Site, store: str) -> None:
+    """A signed URL of a store: the query belongs behind the path of each key (RFC 3986, section 3.4)."""
+    site.forget()
+    assert np.array_equal(to_numpy(open_image(store)), to_numpy(open_image(CONTENT)))
+    keys = [path for _, path in site.asked]
+    assert "/cells.ome.zarr/zarr.json?id=7&sig=T0KEN&x=T0KEN" in keys
+    assert all(key.endswith("?id=7&sig=T0KEN&x=T0KEN") for key in keys)
+
+
+def test_a_store_that_is_not_there(site: Site) -> None:
+    with pytest.raises(
+        SourceNotFoundError, match=r"there is no Zarr at .*missing\.ome\.zarr"
+    ) as caught:
+        open_image(secret_url(site, "missing.ome.zarr"))
+    assert_hidden("".join(traceback.format_exception(caught.value)))
+
+
+def test_what_users_hold_and_write_of_a_store(store: str, tmp_path: Path) -> None:
+    handle = open_image(store)
+    lazy = to_dask(handle)
+    assert_hidden([repr(handle), repr(handle.source), handle.metadata, handle.diagnostics])
+    assert_hidden([repr(lazy), lazy.name, list(lazy.dask), lazy.dask._repr_html_()])
+    report = write_ome_zarr(handle, tmp_path / "copy.ome.zarr", sync=False)
+    assert_hidden(report)
+    for file in tmp_path.joinpath("copy.ome.zarr").rglob("*"):
+        if file.is_file():
+            assert_hidden(file.read_bytes().decode("latin-1"))
+    pytest.importorskip("xarray")
+    assert_hidden(to_xarray(handle).to_dict(data=False))
+
+
+def test_the_store_of_an_image_shows_none(store: str) -> None:
+    pytest.importorskip("zarr")
+    served = as_zarr_store(open_image(store))
+    assert_hidden([repr(served), str(served)])
+
+
+def test_steps_show_none() -> None:
+    step = write_ome_zarr("s3://us3r:SEKRET@bucket/a.ome.zarr", storage_options={"secret": "T0KEN"})
+    assert_hidden(step)
+    assert repr(step) == "write_ome_zarr('s3://bucket/a.ome.zarr', storage_options={...})"
+    assert_hidden(pipe(step, repr))
+    assert pickle.loads(pickle.dumps(step)) == step

@@ -7,7 +7,7 @@ import imageio.config
 import numpy as np
 import pytest
 
-from aicsio import WriteError, open_image, write_ome_tiff
+from aicsio import WriteError, open_image, to_numpy, write_ome_tiff, write_ome_zarr
 from aicsio.writers.target_names import other_format_of, refuse_other_format
 
 TIFF_NAMES = ("a.tif", "a.tiff", "a.ome.tif", "a.OME.TIFF", "a.btf", "a.tf2", "a.tf8", "a.ome.btf")
@@ -73,3 +73,42 @@ def test_the_advice_holds_a_call_that_works(tmp_path: Path) -> None:
     call = str(caught.value).split("; ")[1].removesuffix(" writes one plane")
     eval(call.replace("...", "C=0"), {**globals(), **locals(), "imageio": imageio})  # noqa: S307
     assert imageio.v3.imread(path).tolist() == to_numpy(handle)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "noun"),
+    [
+        ("a.tif", "a TIFF"),
+        ("A.OME.TIFF", "a TIFF"),
+        ("a.png", "a picture"),
+        ("a.mp4", "a movie"),
+        ("a.czi", "a file of a microscope maker"),
+        ("a.n5", "an N5"),
+        ("a.json", "a description"),
+        ("memory://h/a.tif", "a TIFF"),
+    ],
+)
+def test_no_zarr_under_a_name_that_promises_another_format(
+    tmp_path: Path, name: str, noun: str
+) -> None:
+    image = open_image(np.zeros((4, 5), np.uint8))
+    target = name if "://" in name else tmp_path / name
+    with pytest.raises(
+        WriteError, match=rf"names {noun}.*OME-Zarr: give a name such as '.*\.ome\.zarr'"
+    ):
+        write_ome_zarr(image, target, overwrite=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "A.OZX", "a.zip", "a", "a.v2", "a.tif.zarr", "a/"])
+def test_a_name_that_promises_no_other_format_is_free_for_zarr(tmp_path: Path, name: str) -> None:
+    image = open_image(np.zeros((4, 5), np.uint8))
+    report = write_ome_zarr(image, f"{tmp_path}/{name}", sync=False)
+    assert np.array_equal(to_numpy(open_image(report.path)), np.zeros((4, 5)))
+
+
+def test_a_web_server_takes_no_stores() -> None:
+    image = open_image(np.zeros((4, 5), np.uint8))
+    with pytest.raises(WriteError, match="a web server takes no stores") as caught:
+        write_ome_zarr(image, "http://me:SECRET@127.0.0.1:1/a.ome.zarr")
+    assert "SECRET" not in str(caught.value)

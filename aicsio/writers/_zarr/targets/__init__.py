@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from aicsio.errors import WriteError
 from aicsio.records import ImageHandle
-from aicsio.writers import _atomic_file
+from aicsio.writers import _atomic_file, target_names
 from aicsio.writers._zarr.stream import JournaledTarget
 from aicsio.writers._zarr.targets import folder
 from aicsio.writers.sources import sources_of
@@ -55,6 +55,7 @@ def open_target(
         When the target is taken, or is where the pixels come from.
     """
     name = os.fsdecode(target)
+    target_names.refuse_no_zarr(name)
     overwrite, sync = options["overwrite"], options["sync"]
     lent: Any
     if "://" in name:

@@ -173,6 +173,11 @@ def filling(
     """
     url = url.rstrip("/")
     options = storage_options or {}
+    if url.lower().startswith(("http://", "https://")):
+        raise WriteError(
+            f"cannot write {public_url(url)!r}: a web server takes no stores; give a folder, or a "
+            "URL such as s3://bucket/name.ome.zarr"
+        )
     with _refusing(public_url(url)):
         client = _client_of(url, options)
         target = RemoteTarget(url, client, options)
@@ -183,7 +188,8 @@ def filling(
     elif present:
         _make_room(target, present, overwrite=overwrite)
     # Before the first object: a killed run leaves none of its own without the mark.
-    client.put(UNFINISHED, fingerprint.encode())
+    with _refusing(target.name):
+        client.put(UNFINISHED, fingerprint.encode())
     yield target
     with _refusing(target.name):
         # Not after an error: by the mark the next call finds its unfinished store.
