@@ -6,20 +6,22 @@ elements would be made twice.
 """
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
 import attrs
-import numpy as np
 
 from aicsio import formats
 from aicsio._dims import views
 from aicsio._metadata import folding, from_records
+from aicsio._metadata.plane_facts import with_planes_read
 from aicsio._metadata.plates import add_plates
 from aicsio._metadata.stage import complete_stage_labels
-from aicsio._ome import builder, lexical, schema
+from aicsio._ome import builder, schema
 from aicsio._ome.identifiers import rename_illegal
 from aicsio._ome.model import OmeImage
+from aicsio._ome.parts import pick_images
 from aicsio._ome.references import name_of
 from aicsio._ome.schema import Tree, tag
 from aicsio._ome.xml import looks_like_ome
@@ -35,7 +37,7 @@ from aicsio.records import (
     Planes,
     Scene,
 )
-from aicsio.records.protocols import DescribesInstrument, ReadsPlanes, offered
+from aicsio.records.protocols import DescribesInstrument, ReadsOme, ReadsPlanes, offered
 
 NEAREST_TYPES = {"bool": "uint8", "float16": "float32"}
 """Types that OME lacks, and the nearest one that holds their values."""
@@ -83,8 +85,8 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
     OmeTree or tuple of Diagnostic
         The reasons why it cannot be used; none where the file has no OME.
     """
-    text = handle.metadata
-    if text is None or not looks_like_ome(text):
+    text = own_text(handle)
+    if text is None:
         return ()
     try:
         root, _ = schema.upgrade(text)
@@ -104,6 +106,20 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
     repairs = [f"the identifier {old!r} became {new!r}" for old, new in renamed.items()]
     repairs += [f"left out: {message}" for message in removed]
     return OmeTree(root, diagnostics=_report_repairs(repairs, handle))
+
+
+def own_text(handle: ImageHandle) -> str | None:
+    """Return the OME-XML of the file; ``None`` if it has none."""
+    if handle.metadata is not None and looks_like_ome(handle.metadata):
+        return handle.metadata
+    reader = offered(formats.module_of(handle.format), ReadsOme)
+    if reader is None:
+        return None
+    try:
+        text = reader.read_ome(handle.source)
+    except AicsioError:
+        return None  # the records serve
+    return text if text is not None and looks_like_ome(text) else None
 
 
 def _unusable(handle: ImageHandle, reason: str) -> Diagnostic:
@@ -144,20 +160,35 @@ def _name_nameless(root: Tree) -> None:
 # ---------------------------------------------------------------- made of records
 
 
-def made_document(handle: ImageHandle, *, planes: bool) -> OmeTree:
-    """Make a document of all scenes, with the parts that the format describes besides."""
+def made_document(
+    handle: ImageHandle, *, planes: bool, only: Sequence[int] | None = None
+) -> OmeTree:
+    """Make a document of scenes, with the parts that the format describes besides.
+
+    Parameters
+    ----------
+    handle
+        The image.
+    planes
+        Whether facts that lie with the pixels of each plane are read.
+    only
+        Numbers of the scenes; ``None`` for all.
+    """
     notes: list[Diagnostic] = []
     module = formats.module_of(handle.format)
     reader = offered(module, ReadsPlanes) if planes else None
     images = []
     columns: list[Planes | None] = []
-    for scene in handle.scenes:
+    scenes = handle.scenes if only is None else [handle.scenes[index] for index in only]
+    for scene in scenes:
         if reader is not None and scene.levels:
-            scene = _with_planes(reader, scene, notes)  # noqa: PLW2901 - the same scene, completed
+            scene = with_planes_read(reader, scene, notes)  # noqa: PLW2901 - the same scene, completed
         image, type_name = _describe_scene(handle, scene, notes)
         columns.append(image.planes)
         images.append((attrs.evolve(image, tiff_data=(), planes=None), type_name))
     parts = _parts(handle, notes)
+    if parts is not None and only is not None:
+        pick_images(parts, only)
     text, illegal = builder.make_ome_xml(images, f"aicsio {__version__}", parts=parts)
     root = schema.parse(text.decode())
     if parts is not None:
@@ -178,15 +209,6 @@ def _parts(handle: ImageHandle, notes: list[Diagnostic]) -> Element | None:
         except AicsioError as error:
             notes.append(Diagnostic("instrument-unreadable", str(error), handle.source.uri))
     return add_plates(parts, handle.scenes)
-
-
-def _with_planes(reader: ReadsPlanes, scene: Scene, notes: list[Diagnostic]) -> Scene:
-    try:
-        planes = reader.read_planes(scene, scene.levels[0])
-    except AicsioError as error:
-        notes.append(Diagnostic("planes-unreadable", str(error), scene.name))
-        return scene
-    return attrs.evolve(scene, planes=planes)
 
 
 def _describe_scene(
@@ -255,19 +277,6 @@ def ome_type(dtype: DType) -> str:
     return NEAREST_TYPES.get(dtype.name, "float64")
 
 
-# ---------------------------------------------------------------- planes
-
-
-PLANE_ATTRIBUTES = (
-    ("delta_t", "time", "s"),
-    ("exposure_time", "exposure", "s"),
-    ("position_x", "x", "µm"),
-    ("position_y", "y", "µm"),
-    ("position_z", "z", "µm"),
-)
-"""Attribute of an OME Plane in ome_types, column of ``Planes``, and unit."""
-
-
 def to_text(tree: OmeTree) -> str:
     """Write a tree and its planes as text."""
     from lxml import etree
@@ -278,29 +287,3 @@ def to_text(tree: OmeTree) -> str:
             etree.SubElement(pixels, tag("Plane"), attributes)
     text: str = etree.tostring(tree.root, encoding="unicode")
     return text
-
-
-def plane_objects(planes: Planes) -> list[Any]:
-    """Make the Plane elements without their XML.
-
-    ome_types needs 160 microseconds to parse one and 8 to make one: for a LIF of 500 scenes with
-    120 planes each, that is 10 s or 0.6.
-    """
-    from ome_types.model import Plane
-
-    columns = []
-    for attribute, field, unit in PLANE_ATTRIBUTES:
-        column = planes.column(field)
-        if column is not None:
-            columns.append((attribute, column.ravel().tolist(), unit))
-    objects = []
-    for number, position in enumerate(np.ndindex(planes.dims.shape)):
-        facts: dict[str, Any] = {}
-        for attribute, values, unit in columns:
-            if lexical.is_float(values[number]):
-                facts |= {attribute: values[number], f"{attribute}_unit": unit}
-        if facts:
-            places = dict(zip(planes.dims, position, strict=True))
-            indices = {f"the_{letter.lower()}": places.get(letter, 0) for letter in "ZTC"}
-            objects.append(Plane(**indices, **facts))
-    return objects

@@ -11,6 +11,7 @@ import attrs
 from aicsio._checks.constructors import checked_record
 from aicsio._metadata import documents
 from aicsio._metadata.documents import OmeTree
+from aicsio._metadata.plane_facts import plane_objects
 from aicsio._ome.objects import to_objects
 from aicsio.records import Diagnostic, ImageHandle
 from aicsio.steps import verb
@@ -113,5 +114,5 @@ def ome_objects(tree: OmeTree) -> "ome_types.OME":
     ome = to_objects(tree.root)
     for image, planes in zip(ome.images, tree.planes, strict=False):
         if planes is not None:
-            image.pixels.planes.extend(documents.plane_objects(planes))
+            image.pixels.planes.extend(plane_objects(planes))
     return ome

@@ -166,6 +166,36 @@ def part_images(parts: Element | None, count: int) -> list[Element | None]:
     return (images + [None] * count)[:count]
 
 
+def pick_images(parts: Element, numbers: Sequence[int]) -> None:
+    """Leave the Image elements of some scenes, and the places of plates that refer to them.
+
+    Parameters
+    ----------
+    parts
+        Changed in place; a reference to ``Image:3`` becomes that of its new number.
+    numbers
+        Numbers of the scenes, in their new order.
+    """
+    images = parts.findall("Image")
+    for image in images:
+        parts.remove(image)
+    parts.extend(images[number] for number in numbers if number < len(images))
+    new_numbers = {f"Image:{number}": f"Image:{new}" for new, number in enumerate(numbers)}
+    for plate in parts.findall("Plate"):
+        for well in plate.findall("Well"):
+            for sample in well.findall("WellSample"):
+                reference = sample.find("ImageRef")
+                identity = None if reference is None else reference.get("ID")
+                if reference is None or identity not in new_numbers:
+                    well.remove(sample)
+                else:
+                    reference.set("ID", new_numbers[identity])
+            if well.find("WellSample") is None:
+                plate.remove(well)
+        if plate.find("Well") is None:
+            parts.remove(plate)
+
+
 def has_instrument(parts: Element | None) -> bool:
     """Whether the parts describe the instrument, and so the objectives."""
     return parts is not None and parts.find("Instrument") is not None

@@ -33,6 +33,7 @@ __all__ = [
     "Options",
     "ReadsAttachments",
     "ReadsLabels",
+    "ReadsOme",
     "ReadsPlanes",
     "ReadsSubblockMetadata",
     "ReadsTags",
@@ -217,6 +218,25 @@ class DescribesInstrument(Protocol):
             attributes and one ``Channel`` for each position of C. ``aicsio._ome.parts`` has the
             helpers. What the records hold is left out, or is ignored; what breaks the schema is
             dropped and reported. ``None`` if there is nothing to add.
+        """
+
+
+@runtime_checkable
+class ReadsOme(Protocol):
+    """A format whose files may have an OME-XML that opening does not read."""
+
+    def read_ome(self, source: Source, /) -> str | None:
+        """Read the OME-XML.
+
+        Parameters
+        ----------
+        source
+            The file or folder.
+
+        Returns
+        -------
+        str or None
+            The text; its images are the scenes, in order. ``None`` if there is none.
         """
 
 

@@ -17,6 +17,7 @@ import functools
 import attrs
 
 from aicsio._io import readers, stores
+from aicsio._ome.xml import decode_xml
 from aicsio.errors import AicsioError, CorruptFileError, SceneError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.zarr.collections import (
@@ -26,7 +27,7 @@ from aicsio.formats.zarr.collections import (
     read_plate,
     read_series,
 )
-from aicsio.formats.zarr.documents import Documents, Node
+from aicsio.formats.zarr.documents import LARGEST_DOCUMENT, Documents, Node
 from aicsio.formats.zarr.images import ImageReader
 from aicsio.formats.zarr.layout import ChunkGrid
 from aicsio.records import Contents, Diagnostic, Scene, Source
@@ -107,6 +108,23 @@ def _named(scenes: list[Scene]) -> list[Scene]:
         scene if scene.name else attrs.evolve(scene, name=f"Image:{index}")
         for index, scene in enumerate(scenes)
     ]
+
+
+# ---------------------------------------------------------------- OME-XML
+
+
+def read_ome(source: Source) -> str | None:
+    """Return the OME-XML beside a single image; that of several images was read when opening.
+
+    NGFF, "bioformats2raw.layout": ``OME/METADATA.ome.xml`` lists the images in the order of the series.
+    A plate has an order of its own, so its images could be taken for others.
+    """
+    documents = _documents(source)
+    root = documents.node("")
+    if root is None or not multiscales_of(root) or isinstance(root.ngff.get("plate"), dict):
+        return None
+    raw = stores.read_value(source, "OME/METADATA.ome.xml", LARGEST_DOCUMENT)
+    return None if raw is None else decode_xml(raw)
 
 
 # ---------------------------------------------------------------- labels

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import attrs
 
 from aicsio._metadata import from_records
+from aicsio._metadata.for_writers import with_read_planes
 from aicsio._ome import builder
 from aicsio._ome.model import OmeImage
 from aicsio.records import Diagnostic, ImageHandle, LazyArray, Source
@@ -79,8 +80,10 @@ def describe_images(
     not_kept: list[Diagnostic] = []
     first_plane = 0
     for index, (handle, plan) in enumerate(zip(handles, planned, strict=True)):
+        timed, unread = with_read_planes(handle, plan.array.dims)
+        not_kept += unread
         image, without_place = from_records.describe(
-            handle,
+            timed,
             plan.array,
             first_plane,
             level_count=plan.level_count,
@@ -116,10 +119,7 @@ def _source_images(
 ) -> list[SourceImage | None]:
     """Return the image of an OME document that each image comes from; ``None`` without one."""
     if overrides.ome is None:
-        return [
-            source_images.source_image(handle, plan.array)
-            for handle, plan in zip(handles, planned, strict=True)
-        ]
+        return source_images.all_source_images(handles, [plan.array for plan in planned])
     return [
         _image_of_document(overrides.ome, number, handle, planned, image)
         for number, (handle, image) in enumerate(zip(handles, images, strict=True))

@@ -4,9 +4,9 @@ Rule kept here: pure functions of the handle. A position that cannot be followed
 a guess.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from aicsio._metadata import folding
+from aicsio._metadata import documents, folding, for_writers
 from aicsio._metadata.from_records import place_in_document
 from aicsio.records import ImageHandle, ImagePart, LazyArray, Pick
 from aicsio.writers._metadata.merge.images import SourceImage
@@ -52,6 +52,84 @@ def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
         unscaled="".join(steps_kept),
         unfolded=tuple(letter for letter in stored.order if letter not in "TCZYXS"),
         is_part=part is not None,
+    )
+
+
+def all_source_images(
+    handles: Sequence[ImageHandle], arrays: Sequence[LazyArray]
+) -> list[SourceImage | None]:
+    """Return the image of a document that each image comes from; ``None`` without a document.
+
+    Parameters
+    ----------
+    handles
+        The images.
+    arrays
+        Pixels of each, in the order of the file.
+    """
+    made = _MadeDocuments(handles)
+    sources = []
+    for handle, array in zip(handles, arrays, strict=True):
+        is_ome_tiff = handle.format == "ome-tiff" and handle.metadata
+        sources.append(source_image(handle, array) if is_ome_tiff else made.source(handle, array))
+    return sources
+
+
+class _MadeDocuments:
+    """Documents of files that are no OME-TIFF, one for each file. Lives for one writing."""
+
+    def __init__(self, handles: Sequence[ImageHandle]) -> None:
+        self._numbers: dict[int, list[int]] = {}
+        self._documents: dict[int, tuple[str | None, bool]] = {}
+        for handle in handles:
+            numbers = self._numbers.setdefault(id(handle.contents), [])
+            if handle.scene_index not in numbers:
+                numbers.append(handle.scene_index)
+
+    def source(self, handle: ImageHandle, array: LazyArray) -> SourceImage | None:
+        """Return the image of a scene in the document of its file."""
+        key = id(handle.contents)
+        numbers = self._numbers[key]
+        if key not in self._documents:
+            own = documents.own_document(handle)
+            is_own = isinstance(own, documents.OmeTree)
+            if isinstance(own, documents.OmeTree):
+                text: str | None = documents.to_text(own)
+            else:
+                text = for_writers.source_text(handle, numbers)
+            self._documents[key] = text, is_own
+        text, is_own = self._documents[key]
+        if text is None:
+            return None
+        if is_own:
+            numbers = list(range(len(handle.scenes)))
+        return _made_source(handle, array, text, numbers)
+
+
+def _made_source(
+    handle: ImageHandle, array: LazyArray, text: str, numbers: Sequence[int]
+) -> SourceImage:
+    stored = array.stored
+    picks = dict(zip(stored.order, array.view.picks, strict=True))
+    channels = _all_positions(picks.get("C", 0))
+    inner = _folded_into("C", folding.in_file(array.dims))
+    # A dimension folded into channels repeats each of them.
+    repeats = 1 if inner is None else array.dims[inner]
+    return SourceImage(
+        text=text,
+        number=numbers.index(handle.scene_index),
+        image_count=len(numbers),
+        positions=(
+            # Times and positions of planes are those of the records.
+            ("T", None),
+            ("C", tuple(position for position in channels for _ in range(repeats))),
+            ("Z", None),
+        ),
+        frame=None,
+        scene=handle.scene.name,
+        whole=False,
+        unfolded=tuple(letter for letter in stored.order if letter not in "TCZYXS"),
+        is_of_file=True,
     )
 
 

@@ -159,7 +159,7 @@ def _drop_same_objectives(
             continue
         objective = images[index].objective
         described = documents[source.text].images[source.number].objective
-        if objective is not None and objective == described:
+        if objective is not None and (objective == described or source.is_of_file):
             root.remove(instruments[f"Instrument:{index}"])
             merge_elements.remove_children(elements[index], ["InstrumentRef", "ObjectiveSettings"])
 

@@ -57,6 +57,8 @@ class SourceImage:
     """Letters along which neighbours in the file are neighbours in the source."""
     unfolded: tuple[str, ...] = ()
     """Dimensions that the source had folded and that are described anew."""
+    is_of_file: bool = False
+    """Whether the document was made of the file, or beside it: its lens is that of the records."""
     is_part: bool = False
     """Whether the scene shows only some channels of the image, whose pages are alike."""
 
@@ -129,7 +131,8 @@ def join(element: Tree, document: Document, source: SourceImage, image: OmeImage
     from lxml import etree
 
     source_element, source_pixels = document.pairs[source.number]
-    skipped = _settle_conflicts(element, image, document.images[source.number])
+    described = document.images[source.number]
+    skipped = _settle_conflicts(element, image, described, is_of_file=source.is_of_file)
     # The schema fixes the order of children, so each is put behind those of its name.
     for child in source_element:
         if name_of(child) in skipped:
@@ -145,7 +148,9 @@ def join(element: Tree, document: Document, source: SourceImage, image: OmeImage
     _join_pixels(element.find(tag("Pixels")), source_pixels, document, source, image)
 
 
-def _settle_conflicts(element: Tree, image: OmeImage, described: OmeImage) -> set[str]:
+def _settle_conflicts(
+    element: Tree, image: OmeImage, described: OmeImage, *, is_of_file: bool
+) -> set[str]:
     """Decide which children come from the records.
 
     Remove the others, and return the names not to copy.
@@ -155,7 +160,8 @@ def _settle_conflicts(element: Tree, image: OmeImage, described: OmeImage) -> se
         merge_elements.remove_children(element, ["AcquisitionDate"])
     else:
         skipped.add("AcquisitionDate")
-    if image.objective != described.objective:
+    # Words of the file and words of the schema differ for one lens.
+    if image.objective != described.objective and not is_of_file:
         skipped |= {"InstrumentRef", "ObjectiveSettings"}
     has_description = element.find(tag("Description")) is not None
     if has_description and image.description != described.description:
