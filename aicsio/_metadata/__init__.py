@@ -2,8 +2,8 @@
 
 ``ome`` makes the OME document: of the file where it holds one, else of the records
 (``documents``, ``from_records``, ``folding``, ``plane_facts``) and of the parts that a format describes
-besides. ``for_writers`` serves those who write it. ``native`` gives the text of the file, and the document that it is. The room has no public name because
-``aicsio.metadata`` is one of its verbs.
+besides. ``for_writers`` serves those who write it. ``native`` gives the text of the file, and the
+document that it is. The room has no public name because ``aicsio.metadata`` is one of its verbs.
 
 Rule kept here: nothing of this is made when an image is opened.
 """
