@@ -95,6 +95,60 @@ def test_every_package_says_what_is_in_it_and_what_it_imports() -> None:
         assert path.parent == PACKAGE or "Imports" in first, path
 
 
+DOORS = {"__init__", "__main__", "_version", "aics_image"}
+"""Modules at the top that only export or start."""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_module_states_its_rule(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(read(path))) or ""
+    is_door = path.parent == PACKAGE and path.stem in DOORS
+    assert docstring
+    assert is_door or "Rule kept here: " in " ".join(docstring.split())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_functions_are_short(path: Path) -> None:
+    """Bodies of at most 50 lines, without their docstrings."""
+    long = []
+    for node in ast.walk(ast.parse(read(path))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[min(ast.get_docstring(node) is not None, len(node.body) - 1)]
+            if (node.body[-1].end_lineno or 0) - first.lineno >= 50:
+                long.append(node.name)
+    assert long == []
+
+
+def code_lines(path: Path) -> int:
+    """Lines that are neither blank, nor a comment, nor in a docstring."""
+    described: set[int] = set()
+    for node in ast.walk(ast.parse(read(path))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            described.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(read(path).splitlines(), 1)
+    return sum(
+        bool(line.strip()) and not line.lstrip().startswith("#") and number not in described
+        for number, line in lines
+    )
+
+
+def test_lines_and_expressions_are_plain() -> None:
+    """1 % of the lines may exceed 100 characters; 100 lines of code have 3 ternaries, 4 comprehensions."""
+    lines = code = long = choices = comprehensions = 0
+    for path in SOURCES:
+        text = [line for line in read(path).splitlines() if line.strip()]
+        lines, code = lines + len(text), code + code_lines(path)
+        long += sum(len(line) > 100 for line in text)
+        for node in ast.walk(ast.parse(read(path))):
+            choices += isinstance(node, ast.IfExp)
+            comprehensions += isinstance(
+                node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+            )
+    assert 100 * long <= lines
+    assert 100 * choices <= 3 * code
+    assert 100 * comprehensions <= 4 * code
+
+
 def floor_of(room: str, floors: list[set[str]]) -> int:
     """Height above the ground."""
     (height,) = [len(floors) - index for index, rooms in enumerate(floors) if room in rooms]

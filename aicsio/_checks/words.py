@@ -67,7 +67,9 @@ def count_of(number: int, noun: str, verb: str = "", *, total: int | None = None
     text = f"{number} {word}" if total is None else f"{number} of {total} {word}"
     if not verb:
         return text
-    return f"{text} {_SINGULAR.get(verb, verb + 's') if number == 1 else verb}"
+    if number == 1:
+        verb = _SINGULAR.get(verb, f"{verb}s")
+    return f"{text} {verb}"
 
 
 # ---------------------------------------------------------------- calls

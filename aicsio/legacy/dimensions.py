@@ -1,5 +1,7 @@
 """Dimensions and pixel sizes as AICSImageIO returns them.
 
+Rule kept here: names, order and types are those that scripts unpack.
+
 Source of the facts: AICSImageIO 4 (``dimensions.Dimensions``, ``types.PhysicalPixelSizes``).
 """
 

@@ -1,5 +1,7 @@
 """Images and options of AICSImageIO as one handle.
 
+Rule kept here: this module translates options; ``open_image`` and ``open_many`` open.
+
 A list of arrays is a list of scenes; a list given for an option then holds one value per scene. A
 list of files, or a glob, is one image: four numbers in each name are scene, T, C and Z; other files
 are joined along T. Dimensions, channels and pixel sizes of an xarray replace missing options.

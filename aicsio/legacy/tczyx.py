@@ -1,4 +1,6 @@
-"""The rules of the legacy face as pure functions of handles: every image is TCZYX.
+"""Every image as TCZYX, by pure functions of handles.
+
+Rule kept here: what AICSImageIO users expect of dimensions is decided here and nowhere else:
 
 - A dimension that the image lacks has length 1.
 - Samples of a pixel (S) are folded into C.

@@ -1,4 +1,7 @@
-"""Warnings that point at the line of the user's script."""
+"""Warnings that point at the line of the user's script.
+
+Rule kept here: no frame of this package is the origin of a warning.
+"""
 
 import inspect
 import warnings

@@ -4,6 +4,8 @@
 ``kerchunk`` has ``to_references``, by the chunks as they lie in files (``stored``) and their codecs
 (``coding``, ``codec``, ``zarr_codec``). ``serving`` has ``as_zarr_store``, by the keys and values of
 ``tree``. ``documents`` writes the metadata of both.
+
+Rule kept here: no pixel is copied before it is requested.
 """
 
 from aicsio.references.kerchunk import to_references

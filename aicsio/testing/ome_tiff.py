@@ -1,5 +1,7 @@
 """Generators of legal TIFF files: OME-TIFF in one file or several, plain TIFF, ImageJ hyperstacks.
 
+Rule kept here: every file is legal, and another reader must find the same pixels in it.
+
 ``build`` makes the bytes of every file of a set, ``write`` puts them in a folder;
 ``patterns.pixels`` are the pixels that a reader must find in them. A description that no legal file answers
 to raises ``ValueError`` when it is made.

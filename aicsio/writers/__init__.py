@@ -5,7 +5,7 @@
 segments, pyramids and directories and computes dask arrays (``dask_chunks``), ``_zarr`` makes chunks,
 shards and stores, ``_metadata`` the OME-XML. ``_atomic_file`` replaces a file at once or not at all.
 
-Formats and readers never import it.
+Rule kept here: formats and readers never import this room.
 """
 
 from aicsio.writers._metadata.original_text import original_metadata

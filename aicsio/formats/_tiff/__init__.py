@@ -5,4 +5,6 @@
 groups pages to scenes, ``plane_map`` and ``axes`` to arrays, ``layout`` and ``segments`` turn
 windows into pieces. ``physical_size`` and ``makers`` decide on the pixel size. ``dialects`` are
 the programs that write TIFF.
+
+Rule kept here: the pages decide; descriptions and tags propose.
 """

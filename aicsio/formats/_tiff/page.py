@@ -338,9 +338,8 @@ def _image_codecs(kind: PageStructure) -> tuple[Codec, ...]:
     before: tuple[Codec, ...] = ()
     if name.startswith("ccitt"):
         before = (Codec("bitorder"),) if kind.fill_order == FillOrder.LSB_FIRST else ()
-        more = (
-            (("t4options", kind.options[0] if kind.options else 0),) if name == "ccitt-t4" else ()
-        )
+        if name == "ccitt-t4":
+            more = (("t4options", kind.options[0] if kind.options else 0),)
     elif name == "eer":
         # EER version 0 has 8 bits for the run of empty pixels, version 1 has 7.
         default = (8, 2, 2) if kind.compression == Compression.EER_V0 else (7, 2, 2)

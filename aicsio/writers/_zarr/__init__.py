@@ -4,4 +4,6 @@
 ``parts`` cuts an image into units; ``stream`` runs units on threads, ``cluster`` on the workers of a
 dask cluster, by ``units``. ``documents`` and ``multiscales`` make the metadata, ``windows`` the
 contrast; ``journal`` lists finished units; ``targets`` are a folder, an archive or a server.
+
+Rule kept here: a file of a store is written once, whole.
 """

@@ -1,4 +1,7 @@
-"""Where a store goes: a folder, one archive, or the objects of a server. Imports `_io`."""
+"""Where a store goes: a folder, one archive, or the objects of a server. Imports `_io`.
+
+Rule kept here: under its name a store is whole, or it is marked as unfinished.
+"""
 
 import contextlib
 import os
