@@ -93,7 +93,8 @@ def open_image(
         Name of the format, to skip recognition; see ``explain``.
     engine
         Name of the engine, for a format that has several: ``"native"`` (the default),
-        ``"aicspylibczi"`` for CZI, ``"readlif"`` for LIF.
+        ``"aicspylibczi"`` for CZI, ``"readlif"`` for LIF. ``"openreadout"`` opens a file of any
+        format that the library OpenReadout reads, through that library alone.
     mosaic
         ``"stitched"`` places tiles on one canvas, ``"tiles"`` keeps them apart along M.
     masks
@@ -158,7 +159,10 @@ def open_image(
         # Within a session, bytes that several formats look at are read once.
         with readers.session():
             source = readers.identify(image, storage_options, folders=True)
-            row = _choose(source) if format is None else _named(format)
+            if engine == formats.BRIDGE.name:
+                row = formats.BRIDGE
+            else:
+                row = _choose(source) if format is None else _named(format)
             row.check_engine(engine)
             contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:

@@ -4,6 +4,7 @@ Rule kept here: the two readings share no code that fetches or decodes. A plane 
 read is a difference, and a file of which something is not shown does not agree.
 """
 
+import importlib.util
 import math
 from collections.abc import Iterator
 
@@ -87,8 +88,8 @@ class Verification:
 
 
 @checked
-def verify(image: object, *, format: str | None = None) -> Verification:
-    """Compare every plane at full resolution, pixel by pixel, through both engines of the format.
+def verify(image: object, *, format: str | None = None, engine: str | None = None) -> Verification:
+    """Compare every plane at full resolution, pixel by pixel, through two engines.
 
     Parameters
     ----------
@@ -96,6 +97,9 @@ def verify(image: object, *, format: str | None = None) -> Verification:
         A local path, or anything else that ``open_image`` takes and a library can open.
     format
         Name of the format, to skip recognition.
+    engine
+        Name of the second engine: ``"openreadout"`` for files of any format, or the second one of
+        the format. By default the latter where the format has it and it is installed.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def verify(image: object, *, format: str | None = None) -> Verification:
     Raises
     ------
     UnsupportedFormatError
-        When the format has one engine only.
+        When the image is an array, or the format has no such engine.
     MissingDependencyError
         When the second engine is not installed.
 
@@ -118,14 +122,10 @@ def verify(image: object, *, format: str | None = None) -> Verification:
     ...     verify(np.zeros((4, 4)))
     ... except UnsupportedFormatError as error:
     ...     print(error)
-    array has one engine; czi, lif have a second one
+    an array has no second engine: give a file
     """
     native = open_image(image, format=format, engine=None)
-    row = formats.by_name(native.format)
-    if row is None or len(row.engines) < 2:
-        having = ", ".join(one.name for one in formats.TABLE if len(one.engines) > 1)
-        raise UnsupportedFormatError(f"{native.format} has one engine; {having} have a second one")
-    second = row.engines[1]
+    second = engine or _choose_second(native)
     uri, engines = native.source.uri, ("native", second)
     for note in native.diagnostics:
         if note.code == "second-engine":
@@ -147,6 +147,19 @@ def verify(image: object, *, format: str | None = None) -> Verification:
     return Verification(uri, engines, planes, tuple(differences), None, not_shown)
 
 
+def _choose_second(native: ImageHandle) -> str:
+    """Return the second engine of the format if it is installed, else the one for all formats."""
+    row = formats.by_name(native.format)
+    if row is None:
+        raise UnsupportedFormatError("an array has no second engine: give a file")
+    bridge = formats.BRIDGE.name
+    if len(row.engines) < 2:
+        return bridge
+    own = row.engines[1]
+    own_is_missing = importlib.util.find_spec(own) is None
+    return bridge if own_is_missing and not formats.BRIDGE.missing() else own
+
+
 def _find_not_shown(handle: ImageHandle) -> tuple[str, ...]:
     return tuple(note.message for note in handle.diagnostics if note.code in NOT_SHOWN)
 
@@ -162,6 +175,7 @@ def _compare_images(
         differences.append(Difference("", (), message))
     for index in range(min(len(native.scenes), len(other.scenes))):
         mine, theirs = select_scene(native, index), select_scene(other, index)
+        mine, theirs = _align(mine, theirs)
         # Planes of unequal shapes cannot be compared: the scene is one difference.
         if mine.dims != theirs.dims or mine.dtype != theirs.dtype:
             message = (
@@ -175,6 +189,15 @@ def _compare_images(
             if message_or_none is not None:
                 differences.append(Difference(mine.scene.name, plane, message_or_none))
     return planes, differences
+
+
+def _align(mine: ImageHandle, theirs: ImageHandle) -> tuple[ImageHandle, ImageHandle]:
+    """Leave out axes of one position that one engine alone has, and take the order of the first."""
+    shared = "".join(letter for letter in mine.dims if letter in theirs.dims)
+    for handle in (mine, theirs):
+        if any(handle.dims[letter] > 1 for letter in handle.dims if letter not in shared):
+            return mine, theirs
+    return transpose_to(mine, shared), transpose_to(theirs, shared)
 
 
 def _plane_positions(handle: ImageHandle) -> Iterator[tuple[tuple[str, int], ...]]:

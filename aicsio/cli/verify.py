@@ -13,10 +13,15 @@ from aicsio.verify import verify
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.description = "Read every plane through both engines of a format and report differences."
+    parser.description = "Read every plane through two engines and report differences."
     parser.add_argument("files", nargs="+", metavar="FILE", help="path")
     parser.add_argument(
         "--format", metavar="NAME", help="use this format without looking at the content"
+    )
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="the second engine: openreadout for any format, or that of the format",
     )
 
 
@@ -28,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress(index, len(arguments.files))
             # beartype is not avoided here: reading all planes takes longer than its import.
             try:
-                report = verify(name, format=arguments.format)
+                report = verify(name, format=arguments.format, engine=arguments.engine)
             except AicsioError as error:
                 if arguments.debug:
                     raise

@@ -25,6 +25,7 @@ from aicsio.records import Source
 from aicsio.records.protocols import FormatModule, Options
 
 __all__ = [
+    "BRIDGE",
     "FALLBACK",
     "HEAD_BYTES",
     "TABLE",
@@ -138,6 +139,16 @@ TABLE: tuple[Format, ...] = (
     Format("mrc", (".dv", ".r3d", ".mrc", ".mrcs", ".rec", ".st", ".ali"), "aicsio.formats.mrc"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
 )
+BRIDGE = Format(
+    "openreadout",
+    (),
+    "aicsio.formats.openreadout",
+    ("openreadout",),
+    extra="openreadout",
+    engines=("openreadout",),
+    folders=True,
+)
+"""Opens what it is asked for by name, of every format: no candidate of its own."""
 FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))
 
 
@@ -209,7 +220,7 @@ def by_name(name: str) -> Format | None:
     >>> by_name("lif").suffixes
     ('.lif', '.lof', '.xlif', '.xlef', '.xlcf')
     """
-    return next((row for row in (*TABLE, FALLBACK, *external()) if row.name == name), None)
+    return next((row for row in (*TABLE, FALLBACK, BRIDGE, *external()) if row.name == name), None)
 
 
 def module_of(name: str) -> FormatModule | None:
