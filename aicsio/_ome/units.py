@@ -122,6 +122,26 @@ def normalize_unit(unit: str) -> str:
     return text.replace("\u00c2" + MICRO, MICRO)
 
 
+def schema_symbol(unit: str) -> str:
+    r"""Return the symbol of the schema for a unit that is spelled otherwise; others stay as they are.
+
+    Examples
+    --------
+    >>> from aicsio._ome.units import schema_symbol
+    >>> ascii(schema_symbol("\u03bcm")), ascii(schema_symbol("Microns")), schema_symbol("px")
+    ("'\\xb5m'", "'\\xb5m'", 'px')
+    """
+    symbol = normalize_unit(unit)
+    if symbol in MICROMETRES or symbol in SECONDS:
+        return symbol
+    for table, unit_factor in ((MICROMETRES, micrometres_per), (SECONDS, seconds_per)):
+        factor = unit_factor(symbol)
+        for name, known in table.items():
+            if known == factor:
+                return name
+    return symbol
+
+
 def finite_number(text: str | None) -> float | None:
     """Return the number that a metadata text is; ``None`` if it is none, NaN or infinite.
 
