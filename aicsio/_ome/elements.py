@@ -34,9 +34,13 @@ def child_of(element: Element | None, *names: str) -> Element | None:
 def group_by_name(element: Element) -> dict[str, list[Element]]:
     """Return the children by their local names."""
     # One pass; looking for each of a dozen names apart would walk 100 000 planes a dozen times.
-    groups: dict[str, list[Element]] = {}
+    by_tag: dict[str, list[Element]] = {}
     for child in element:
-        groups.setdefault(local_name(child), []).append(child)
+        by_tag.setdefault(child.tag, []).append(child)
+    # Tags are few, so their names are looked at once each.
+    groups: dict[str, list[Element]] = {}
+    for children in by_tag.values():
+        groups.setdefault(local_name(children[0]), []).extend(children)
     return groups
 
 

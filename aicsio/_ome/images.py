@@ -13,6 +13,7 @@ from aicsio._ome.channels import read_channel
 from aicsio._ome.dates import iso_date
 from aicsio._ome.elements import (
     group_by_name,
+    local_name,
     number_of,
     parse_integer,
     parse_number,
@@ -252,6 +253,25 @@ def _read_tiff_data(
 
 def _read_tiff_datum(element: Element) -> TiffData | None:
     get = element.get
+    # Plain numbers of the one usual spelling first: a set may list 100 000 of them.
+    try:
+        ifd, count = int(get("IFD", "")), int(get("PlaneCount", ""))
+        z, c, t = int(get("FirstZ", "0")), int(get("FirstC", "0")), int(get("FirstT", "0"))
+    except ValueError:
+        return _read_unusual_tiff_datum(element)
+    return TiffData(ifd, count, z, c, t, *_read_uuid(element))
+
+
+def _read_uuid(element: Element) -> tuple[str | None, str | None]:
+    """Return the UUID and the name of the file that holds the planes."""
+    for child in element:
+        if child.tag.endswith("UUID") and local_name(child) == "UUID":
+            return (child.text or "").strip() or None, child.get("FileName")
+    return None, None
+
+
+def _read_unusual_tiff_datum(element: Element) -> TiffData | None:
+    get = element.get
     count_text = get("PlaneCount", get("NumPlanes"))
     ifd, count = parse_integer(get("IFD")), parse_integer(count_text)
     z, c, t = (parse_integer(get(name, "0")) for name in ("FirstZ", "FirstC", "FirstT"))
@@ -260,8 +280,4 @@ def _read_tiff_datum(element: Element) -> TiffData | None:
     # A number that cannot be read is not the same as a missing one, which has a default.
     if (ifd is None and get("IFD") is not None) or (count is None and count_text is not None):
         return None
-    uuid = next((child for child in element if child.tag.rpartition("}")[2] == "UUID"), None)
-    if uuid is None:
-        return TiffData(ifd, count, z, c, t, None, None)
-    text = (uuid.text or "").strip() or None
-    return TiffData(ifd, count, z, c, t, text, uuid.get("FileName"))
+    return TiffData(ifd, count, z, c, t, *_read_uuid(element))
