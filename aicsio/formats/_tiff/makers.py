@@ -58,6 +58,31 @@ def unit_without_length(tags: PageTags) -> str | None:
     return None
 
 
+def unusable_size(tags: PageTags) -> str | None:
+    """Return the words of a maker for a size that is no number above 0, or has an unknown unit.
+
+    For makers without any usable size: ``None`` if they state none.
+    """
+    text = tags.description
+    stated: dict[str, str | None] = {}
+    if is_metaseries(text):
+        x, unit = (
+            metaseries_property(text, f"spatial-calibration-{name}") for name in ("x", "units")
+        )
+        stated["MetaMorph"] = None if x is None else f"{x} {unit or ''}".strip()
+    sem = re.search(r"^AP_IMAGE_PIXEL_SIZE\s+(.*)$", read_settings(tags, Tag.CZ_SEM), re.MULTILINE)
+    stated["Zeiss SEM"] = sem[1] if sem else None
+    if text.startswith("Aperio"):
+        mpp = re.search(r"\bMPP\s*=\s*([^|\n]*)", text)
+        stated["Aperio"] = mpp[1] if mpp else None
+    scan = re.search(r"<iScan\b[^>]*>", read_settings(tags, Tag.XMP))
+    stated["Ventana"] = xml_attribute(scan[0], "ScanRes") if scan else None
+    for maker, words in stated.items():
+        if words is not None:
+            return f"{maker} gives the size of a pixel as {words[:40]!r}"
+    return None
+
+
 def metaseries_property(text: str, name: str) -> str | None:
     """Return the value of a property of MetaMorph's XML (``<prop id="..." value="..."/>``)."""
     quoted = rf"""["']{re.escape(name)}["']"""

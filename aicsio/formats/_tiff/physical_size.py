@@ -10,7 +10,11 @@ them (RESUNIT).
 
 from collections.abc import Mapping
 
-from aicsio.formats._tiff.makers import read_maker_size, unit_without_length
+from aicsio.formats._tiff.makers import (
+    read_maker_size,
+    unit_without_length,
+    unusable_size,
+)
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.tags import ResolutionUnit, Tag
 from aicsio.records import Diagnostic, PixelSize
@@ -47,7 +51,12 @@ def read_pixel_size(tags: PageTags) -> tuple[PixelSize, list[Diagnostic]]:
     if reason is not None:
         text = f"{reason}: there is no pixel size"
         return PixelSize(), [Diagnostic("no-length", text, tags.file.source.uri)]
-    return size_from_resolution(tags, resolution_unit(tags))
+    size, notes = size_from_resolution(tags, resolution_unit(tags))
+    words = unusable_size(tags)
+    if words is not None:
+        text = f"{words}, no length above 0: it is not used"
+        notes = [Diagnostic("unusable-size", text, tags.file.source.uri), *notes]
+    return size, notes
 
 
 def size_from_resolution(
@@ -71,8 +80,11 @@ def size_from_resolution(
     """
     # Resolutions count pixels per unit: the size is their inverse.
     x, y = tags.positive(Tag.X_RESOLUTION), tags.positive(Tag.Y_RESOLUTION)
-    if x_unit is None or (x is None and y is None):
+    if x_unit is None:
         return PixelSize(), []
+    notes = _unusable_resolutions(tags)
+    if x is None and y is None:
+        return PixelSize(), notes
     y_unit = x_unit if y_unit is None else y_unit
     printed = [
         _is_print_resolution(value, unit, is_unit_stated=is_unit_stated)
@@ -86,8 +98,21 @@ def size_from_resolution(
             f"the resolution of {' x '.join(map(str, dots))} dots per inch is one of screens and "
             "printers: it gives no pixel size"
         )
-        return PixelSize(), [Diagnostic("print-resolution", text, tags.file.source.uri)]
-    return PixelSize(None, y_unit / y if y else None, x_unit / x if x else None), []
+        return PixelSize(), [
+            *notes,
+            Diagnostic("print-resolution", text, tags.file.source.uri),
+        ]
+    return PixelSize(None, y_unit / y if y else None, x_unit / x if x else None), notes
+
+
+def _unusable_resolutions(tags: PageTags) -> list[Diagnostic]:
+    """Report resolutions that are no number above 0."""
+    names = {Tag.X_RESOLUTION: "XResolution", Tag.Y_RESOLUTION: "YResolution"}
+    bad = [name for tag, name in names.items() if tag in tags.tags and tags.positive(tag) is None]
+    if not bad:
+        return []
+    text = f"{' and '.join(bad)}: no number above 0; the size along it is unknown"
+    return [Diagnostic("unusable-size", text, tags.file.source.uri)]
 
 
 def _is_print_resolution(per_unit: float, unit: float, *, is_unit_stated: bool) -> bool:

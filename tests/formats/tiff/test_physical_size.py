@@ -294,3 +294,31 @@ def test_one_factor_explains_both_axes_of_a_level(
     large: tuple[int, int], small: tuple[int, int], is_level: bool
 ) -> None:
     assert shrinks_evenly(large, small) == is_level
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"resolution": ((0, 1), (0, 1))}, "XResolution and YResolution"),
+        ({"resolution": ((0, 1), (3000, 7))}, "XResolution:"),
+        ({"description": METASERIES.format(state="on", unit="furlongs")}, "0.1625 furlongs"),
+        ({"description": METASERIES.format(state="on", unit="um").replace("0.", "-0.")}, "-0.1625"),
+        ({"description": "Aperio Image Library\n|MPP = 0|"}, "Aperio"),
+        ({"description": "ImageJ=1.53t\nspacing=abc\nunit=um\n"}, "'abc'"),
+        ({"description": "ImageJ=1.53t\nspacing=0\nunit=um\n"}, "'0'"),
+        ({"description": "ImageJ=1.53t\nunit=furlongs\n"}, "furlongs"),
+    ],
+)
+def test_sizes_that_are_no_lengths_are_reported(
+    tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    handle = written(tmp_path, **options)
+    messages = [note.message for note in handle.diagnostics if note.code == "unusable-size"]
+    assert len(messages) == 1
+    assert words in messages[0]
+
+
+@pytest.mark.parametrize("unit", ["pixel", "", "sec"])
+def test_images_that_imagej_did_not_calibrate_have_no_diagnostic(tmp_path: Path, unit: str) -> None:
+    handle = written(tmp_path, description=f"ImageJ=1.53t\nunit={unit}\n", resolutionunit=1)
+    assert handle.diagnostics == ()

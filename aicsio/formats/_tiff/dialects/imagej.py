@@ -280,7 +280,26 @@ def pixel_size(keys: dict[str, str], tags: PageTags) -> tuple[PixelSize, list[Di
     # ImageJ takes the sign off: stacks from above have a negative spacing.
     spacing = finite_number(keys.get("spacing"))
     z = positive_float(abs(spacing), z_unit) if spacing is not None and z_unit else None
+    notes = [*notes, *_unusable_notes(keys, tags.file.source.uri)]
     return attrs.evolve(size, Z=z), notes
+
+
+def _unusable_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:
+    """Report a spacing that is no number other than 0, and units of length that nobody knows."""
+    texts = []
+    if "spacing" in keys and not finite_number(keys["spacing"]):
+        texts.append(
+            f"spacing is {keys['spacing'][:40]!r}, no number other than 0: the size along Z is unknown"
+        )
+    for name in ("unit", "yunit", "zunit"):
+        unit = keys.get(name, "")
+        # ImageJ calls images without a calibration "pixel", and times may be the unit of Z.
+        is_known = micrometres_per(unit) is not None or seconds_per(unit) is not None
+        if unit.strip('" ').lower() not in {"", "pixel", "pixels", "null"} and not is_known:
+            texts.append(
+                f"{name} is {unit[:40]!r}, no known unit of length: no size follows from it"
+            )
+    return [Diagnostic("unusable-size", text, where) for text in texts]
 
 
 def _scifio_size(keys: dict[str, str]) -> PixelSize:
