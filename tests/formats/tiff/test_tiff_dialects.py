@@ -511,6 +511,7 @@ def test_scanimage_stacks(settings: dict[str, Any], stored: int, dims: str) -> N
     lines += ["SI.hChannels.channelSave = [1;2]", "SI.hStackManager.enable = true"]
     lines += [f"SI.hScan2D.logAverageFactor = {average}", "SI.hFastZ.enable = false"]
     lines += ["SI.hChannels.channelName = {'green' 'Channel 2' 'other'}"]
+    lines += ["SI.hChannels.channelMergeColor = {'green';'none';'red'}"]
     pixels = counting(stored * 2, 1, 1, dtype="i2")
     tag = TagEntry(305, ASCII, ("\n".join(lines) + "\0").encode())
     pages = [make_page(plane[..., None], Storage(), [tag]) for plane in pixels]
@@ -518,6 +519,7 @@ def test_scanimage_stacks(settings: dict[str, Any], stored: int, dims: str) -> N
     assert str(handle.dims) == f"{dims}, Y=1, X=1"
     assert to_numpy(handle).reshape(-1).tolist() == list(range(2 * stored))
     assert handle.channel_names == ("green", "Channel 2")
+    assert [channel.color for channel in handle.channels] == [0x00FF00FF, None]
     assert not [note for note in handle.diagnostics if note.code == "scanimage-volume"]
 
 

@@ -24,6 +24,14 @@ from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene
 
+_COLORS = {
+    "red": 0xFF0000FF,
+    "green": 0x00FF00FF,
+    "blue": 0x0000FFFF,
+    "gray": 0xFFFFFFFF,
+}
+"""Colours of the merged display; "none" is not in it."""
+
 
 def is_scanimage(tags: PageTags) -> bool:
     """Whether the tags are those of ScanImage 3 to 2023."""
@@ -223,12 +231,21 @@ def _z_step(text: str) -> float | None:
 
 
 def _channels(text: str) -> tuple[Channel, ...]:
-    """Name the stored channels: channelName lists all, ``{'green';'red'}`` in MATLAB's spelling."""
+    """Name and colour the stored channels; the lists have all, ``{'green';'red'}`` in MATLAB."""
     names = re.findall(r"'([^']*)'", _setting(text, "hChannels.channelName") or "")
+    colors = re.findall(r"'([^']*)'", _setting(text, "hChannels.channelMergeColor") or "")
     return tuple(
-        Channel(name=names[number - 1] or None if 0 < number <= len(names) else None)
+        Channel(
+            name=_item(names, number) or None,
+            color=_COLORS.get(_item(colors, number).lower()),
+        )
         for number in _saved_channels(text)
     )
+
+
+def _item(texts: list[str], number: int) -> str:
+    """Return an item counted from 1; empty if there is none."""
+    return texts[number - 1] if 0 < number <= len(texts) else ""
 
 
 def _time_step(text: str, order: _PageOrder) -> float | None:
