@@ -159,7 +159,7 @@ def iso_date(text: str) -> str | None:
     ('2017-08-21T15:08:07', None)
     """
     match = re.match(
-        r"\s*(\d{4})[:\-/]?(\d\d)[:\-/]?(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d{1,6})?"
+        r"\s*(\d{4})[:\-/]?(\d\d)[:\-/]?(\d\d)[ T](\d\d):(\d\d)(?:(:\d\d)(\.\d{1,9})?\d*)?"
         r"(?:(Z|[+-]\d\d):?(\d\d)?)?",
         text,
     )
@@ -169,11 +169,12 @@ def iso_date(text: str) -> str | None:
     # A zone is kept as ISO 8601 writes it; a lone sign with two digits means whole hours.
     offset = zone if zone in {None, "Z"} else f"{zone}:{zone_minutes or '00'}"
     # The fields have two digits, but nothing keeps a writer from 61 minutes or month 13.
+    minutes = f"{year}-{month}-{day}T{hour}:{minute}"
     try:
-        dt.datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{second}{offset or ''}")
+        dt.datetime.fromisoformat(f"{minutes}{second or ''}{offset or ''}")
     except ValueError:
         return None
-    return f"{year}-{month}-{day}T{hour}:{minute}:{second}{fraction or ''}{offset or ''}"
+    return f"{minutes}{second or ''}{fraction or ''}{offset or ''}"
 
 
 def positive_float(value: object, factor: float = 1.0) -> float | None:
