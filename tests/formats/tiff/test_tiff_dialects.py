@@ -559,6 +559,33 @@ def test_a_stopped_scanimage_stack_is_shown_as_far_as_it_goes() -> None:
     assert "scanimage-volume" in [note.code for note in handle.diagnostics]
 
 
+def test_each_image_of_leica_scn_has_its_own_pixel_size(tmp_path: Path) -> None:
+    """OpenSlide (openslide-vendor-leica.c) takes the resolution of the main image."""
+    images = {"overview": ((16, 32),), "main": ((64, 96), (32, 48))}
+    listed, number = "", 0
+    for name, sizes in images.items():
+        dimensions = ""
+        for level, (rows, columns) in enumerate(sizes):
+            dimensions += (
+                f'<dimension sizeX="{columns}" sizeY="{rows}" r="{level}" ifd="{number}"/>'
+            )
+            number += 1
+        listed += f'<image name="{name}"><pixels>{dimensions}</pixels></image>'
+    text = f"<scn><collection>{listed}</collection></scn>"
+    with tifffile.TiffWriter(tmp_path / "a.scn") as tif:
+        for per_centimetre, size in ((612.5, (16, 32)), (20000, (64, 96)), (10000, (32, 48))):
+            tif.write(
+                np.zeros((*size, 3), np.uint8), photometric="rgb", metadata=None, description=text,
+                resolution=(per_centimetre, per_centimetre), resolutionunit=3,
+            )  # fmt: skip
+            text = ""
+    handle = open_image(tmp_path / "a.scn")
+    assert [scene.name for scene in handle.scenes] == ["overview", "main"]
+    assert pytest.approx(10_000 / 612.5) == handle.scenes[0].pixel_size.X
+    assert [len(scene.levels) for scene in handle.scenes] == [1, 2]
+    assert handle.scenes[1].pixel_size.X == 0.5
+
+
 def test_qptiff_markers_name_channels(tmp_path: Path) -> None:
     def about(name: str, marker: str, color: str) -> str:
         return (

@@ -25,10 +25,11 @@ from aicsio.formats._tiff.dialects.vendor_metadata import (
     fit_to_scene,
     read_vendor_metadata,
 )
-from aicsio.formats._tiff.ifd import OpenTiff
+from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page import PageStructure, diagnose
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable
+from aicsio.formats._tiff.physical_size import read_pixel_size
 from aicsio.formats._tiff.tags import Compression
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 
@@ -128,6 +129,10 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
             "planes": describe_exposure(tags, levels[0].stored) if not scenes else None,
             **read_acquisition(tags),
         }
+        if tif.is_scn and scenes:
+            # Leica SCN: the overview comes first; each image has the resolution of its own page.
+            directory, _, _ = read_directory(file, series.keyframe.offset)
+            fields["pixel_size"], _ = read_pixel_size(PageTags.of(file, directory))
         if not scenes:
             fields |= fit_to_scene(vendor.fields, levels[0].stored)
         scenes.append(Scene(**fields))
