@@ -1,7 +1,7 @@
 """Tables of planes -> the arrays of an image, full resolution first, and its palette.
 
 Rule kept here: every level has all planes. SubIFDs that some planes lack, or that are no smaller
-version of their plane, are no level; a diagnostic reports the latter.
+version of their plane, are no level; a diagnostic reports them.
 """
 
 from collections.abc import Sequence
@@ -48,6 +48,7 @@ def make_levels(
         smaller, more = _make_level(table, len(levels) - 1)
         diagnostics += more
         if smaller is None:
+            diagnostics += _report_partial_level(table, len(levels) - 1)
             break
         levels.append(smaller)
     for level in behind:
@@ -57,6 +58,25 @@ def make_levels(
     # Full resolution first; pages behind the planes may come smallest first.
     levels[1:] = sorted(levels[1:], key=lambda level: level.stored.Y * level.stored.X, reverse=True)
     return tuple(levels), diagnostics
+
+
+def _report_partial_level(table: PlaneTable, level: int) -> list[Diagnostic]:
+    """Report SubIFDs that some planes have and others lack."""
+    planes = np.flatnonzero(table.page_of >= 0)
+    counts = [
+        len(table.page_tables[number].sub_ifds.get(page, ()))
+        for number, page in zip(
+            table.table_of[planes].tolist(), table.page_of[planes].tolist(), strict=True
+        )
+    ]
+    having = sum(count > level for count in counts)
+    if not 0 < having < len(counts):
+        return []
+    message = (
+        f"{having} of {len(counts)} planes have a SubIFD {level}: it is no level, which would show "
+        "the others black, and is left out"
+    )
+    return [Diagnostic("ome-levels-of-some-planes", message)]
 
 
 def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[Diagnostic]]:

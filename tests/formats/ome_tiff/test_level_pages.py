@@ -111,6 +111,36 @@ def test_levels_of_some_planes_behind_are_counted_and_not_shown(tmp_path: Path) 
     assert "2 of 5 pages" in note.message
 
 
+@pytest.mark.parametrize(
+    ("counts", "level_count", "words"),
+    [
+        ((2, 2, 2), 3, None),
+        ((2, 0, 2), 1, "2 of 3 planes have a SubIFD 0"),
+        ((0, 1, 0), 1, "1 of 3 planes have a SubIFD 0"),
+        ((2, 1, 2), 2, "2 of 3 planes have a SubIFD 1"),
+    ],
+)
+def test_sub_ifds_of_some_planes_are_reported(
+    tmp_path: Path, counts: tuple[int, ...], level_count: int, words: str | None
+) -> None:
+    pixels = stack(3, 32, 48)
+    text: str | None = describe(pixels, first=[0])
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=False) as file:
+        for plane, count in zip(pixels, counts, strict=True):
+            file.write(plane, subifds=count, description=text, metadata=None)
+            text = None
+            for level in range(1, count + 1):
+                step = 2**level
+                file.write(plane[::step, ::step], subfiletype=1, metadata=None)
+    handle = open_image(tmp_path / "a.ome.tif")
+    assert len(handle.levels) == level_count
+    for level in range(level_count):
+        shown = to_numpy(select_level(handle, level))
+        assert shown.tobytes() == pixels[:, :: 2**level, :: 2**level].tobytes()
+    notes = [note.message for note in handle.diagnostics]
+    assert [note.partition(":")[0] for note in notes] == ([] if words is None else [words])
+
+
 def test_pages_of_no_image_are_counted(tmp_path: Path) -> None:
     pixels = stack(2, 40, 30)
     path = tmp_path / "more.ome.tif"
