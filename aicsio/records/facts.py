@@ -97,8 +97,10 @@ class ImagePart:
 
     image: int
     """Number of the image in the metadata, from 0."""
-    channels: tuple[int, ...]
-    """Its channels that the scene has, in order."""
+    letter: str
+    """Axis along which the image was split: C, T or Z."""
+    positions: tuple[int, ...]
+    """Positions along it that the scene has, in order."""
 
 
 @pickled_by_position

@@ -96,13 +96,38 @@ def test_scenes_of_a_split_image_keep_its_instrument_and_annotations(
         part = handle.scenes[number].part
         assert part is not None
         gains = [one.get("Gain") for one in element.iter(f"{NAMESPACE}DetectorSettings")]
-        assert gains == [str(place) for place in part.channels]
+        assert gains == [str(place) for place in part.positions]
         exposures = [one.get("ExposureTime") for one in element.iter(f"{NAMESPACE}Plane")]
-        assert exposures == [f"0.{place + 1}" for place in part.channels]
+        assert exposures == [f"0.{place + 1}" for place in part.positions]
         written = to_numpy(select_scene(read, number))
         assert written.tobytes() == to_numpy(select_scene(handle, number)).tobytes()
     assert images[2].get("Name") == "plain"
     assert images[2].find(f"{NAMESPACE}InstrumentRef") is None
+
+
+def test_a_section_of_another_type_keeps_what_belongs_to_it(tmp_path: Path) -> None:
+    planes = "".join(
+        f'<Plane TheZ="{z}" TheC="0" TheT="0" ExposureTime="0.{z + 1}"/>' for z in range(3)
+    )
+    stored = pixels((1,)).replace('SizeZ="1"', 'SizeZ="3"').replace('PlaneCount="1"', "")
+    stored = stored.partition("<Plane ")[0].replace('IFD="0"', "") + planes + "</Pixels>"
+    text = f'{HEAD}{INSTRUMENT}<Image ID="Image:0" Name="a">{LINKS}{stored}{NOTE}</Image>'
+    tag = TagEntry(270, ASCII, f"{text}{ANNOTATIONS}</OME>".encode() + b"\0")
+    pages = [
+        make_page(np.full((5, 6, 1), 10, kind), Storage(), [] if z else [tag])
+        for z, kind in enumerate((np.uint8, np.uint16, np.uint8))
+    ]
+    (tmp_path / "in.ome.tif").write_bytes(write_pages(pages))
+    handle = select_scene(open_image(tmp_path / "in.ome.tif"), "a Z=1")
+    report = write_ome_tiff(handle, tmp_path / "out.ome.tif")
+    assert report.not_kept == ()
+    read = open_image(report.path)
+    root = etree.fromstring((read.metadata or "").encode())
+    SCHEMA.assertValid(root)
+    assert root.find(f".//{NAMESPACE}Image/{NAMESPACE}InstrumentRef") is not None
+    exposures = [one.get("ExposureTime") for one in root.iter(f"{NAMESPACE}Plane")]
+    assert exposures == ["0.2"]
+    assert to_numpy(read).dtype == np.uint16
 
 
 def test_fields_without_an_attribute_in_ome_are_reported(tmp_path: Path) -> None:

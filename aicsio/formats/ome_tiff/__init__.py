@@ -27,7 +27,7 @@ from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
 from aicsio.formats.ome_tiff.bin_data import find_bin_data, inline_array
 from aicsio.formats.ome_tiff.levels import make_levels, read_palette
 from aicsio.formats.ome_tiff.members import Members
-from aicsio.formats.ome_tiff.mixed import ImageChannels, split_mixed
+from aicsio.formats.ome_tiff.mixed import UniformPart, split_mixed
 from aicsio.formats.ome_tiff.planes import PlaneAllowance, PlaneTable, locate_planes
 from aicsio.formats.ome_tiff.scenes import (
     channels_are_samples,
@@ -114,8 +114,8 @@ class _SetReader:
         self.scenes: list[Scene] = []
         self.diagnostics: list[Diagnostic] = []
         self.next_ifd = 0
-        # Channels that are alike, or why an image cannot be shown; with the number of the image.
-        self.parts: list[tuple[int, ImageChannels | tuple[CorruptFileError, OmeImage]]] = []
+        # Planes that are alike, or why an image cannot be shown; with the number of the image.
+        self.parts: list[tuple[int, UniformPart | tuple[CorruptFileError, OmeImage]]] = []
         self.first_error: AicsioError | None = None
 
     def read(self, diagnostics: list[Diagnostic]) -> Contents:
@@ -125,12 +125,12 @@ class _SetReader:
         # In file order: images without TiffData take the pages that earlier ones left.
         for number, image in enumerate(document.images):
             self._locate_image(number, image)
-        tables = [part.table for _, part in self.parts if isinstance(part, ImageChannels)]
+        tables = [part.table for _, part in self.parts if isinstance(part, UniformPart)]
         uri = self.metadata.source.uri
         behind, notes = find_levels_behind(self.members.page_tables, tables, uri)
         index = 0
         for _, part in self.parts:
-            if isinstance(part, ImageChannels):
+            if isinstance(part, UniformPart):
                 self._read_part(part, behind.get(index, []))
                 index += 1
             else:
@@ -151,15 +151,17 @@ class _SetReader:
     def _with_parts(self) -> tuple[Scene, ...]:
         """Return the scenes; where an image was split, each with its part of the document."""
         if all(
-            not isinstance(part, ImageChannels) or part.channels is None for _, part in self.parts
+            not isinstance(part, UniformPart) or part.positions is None for _, part in self.parts
         ):
             return tuple(self.scenes)
         scenes = []
         for scene, (number, part) in zip(self.scenes, self.parts, strict=True):
-            channels = part.channels if isinstance(part, ImageChannels) else ()
-            if channels is None:
-                channels = tuple(range(max(len(scene.channels), scene.dims.get("C", 1))))
-            scenes.append(attrs.evolve(scene, part=ImagePart(number, channels)))
+            letter, positions = "C", None
+            if isinstance(part, UniformPart):
+                letter, positions = part.letter, part.positions
+            if positions is None:
+                positions = tuple(range(max(len(scene.channels), scene.dims.get("C", 1))))
+            scenes.append(attrs.evolve(scene, part=ImagePart(number, letter, positions)))
         return tuple(scenes)
 
     def _locate_image(self, number: int, image: OmeImage) -> None:
@@ -175,7 +177,7 @@ class _SetReader:
         self.diagnostics += diagnostics
         self.parts += [(number, part) for part in parts]
 
-    def _read_part(self, part: ImageChannels, behind: list[PlaneTable]) -> None:
+    def _read_part(self, part: UniformPart, behind: list[PlaneTable]) -> None:
         image, table = part.image, part.table
         try:
             levels = self._make_levels(image, table, behind)

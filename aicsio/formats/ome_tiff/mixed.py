@@ -1,7 +1,8 @@
-"""Images whose channels differ in shape or type, split into images whose planes are alike.
+"""Images whose planes differ in shape or type, split into images whose planes are alike.
 
 Rule kept here: pure functions of tables. An array has one shape and one type; a channel that is
 colour beside one that is grey is a scene of its own, as it is a series of its own in Bio-Formats.
+So is a time point or a section of another shape or type, which stays blank in its own place.
 """
 
 from collections.abc import Sequence
@@ -18,37 +19,47 @@ from aicsio.records import Diagnostic, Dims, Planes
 
 
 @attrs.frozen(eq=False)
-class ImageChannels:
-    """Channels of an image that have pages of one structure; lives while a set is opened."""
+class UniformPart:
+    """Planes of an image that have pages of one structure; lives while a set is opened."""
 
     image: OmeImage
-    """The image, with these channels alone."""
+    """The image, with these planes alone."""
     table: PlaneTable
     """Their pages."""
-    channels: tuple[int, ...] | None = None
-    """Which of the image's channels they are; ``None`` for all."""
+    letter: str = "C"
+    """Axis along which the image was split."""
+    positions: tuple[int, ...] | None = None
+    """Which positions along it they have; ``None`` for all."""
 
 
-def split_mixed(image: OmeImage, table: PlaneTable) -> tuple[list[ImageChannels], list[Diagnostic]]:
-    """Split an image into images of the channels that have pages of one structure.
+def split_mixed(image: OmeImage, table: PlaneTable) -> tuple[list[UniformPart], list[Diagnostic]]:
+    """Split an image along one axis into images that have pages of one structure.
 
-    An image whose planes differ within a channel stays whole: a section or a time point cannot be
-    taken out without moving those behind it. Planes that do not fit the first one are then blank,
-    with a diagnostic.
+    Channels come first, then time points, then sections. Time points and sections that differ from
+    the first are scenes besides, and blank in the image: taking them out would move those behind.
+    An image whose planes differ along two axes stays whole. Planes that do not fit the first one
+    are then blank, with a diagnostic.
     """
     # Nearly every image has pages of one structure in one file: nothing is to be compared.
     if sum(len(page_table.segment_tables) for page_table in table.page_tables) < 2:
-        return [ImageChannels(image, table)], []
+        return [UniformPart(image, table)], []
     look_of = _look_of_planes(table)
-    groups = _group_channels(table, look_of)
-    if groups is None:
-        return [ImageChannels(image, table)], []
-    parts, names = [], []
-    for channels in groups:
-        part, part_table = _take_channels(image, table, channels)
-        parts.append(ImageChannels(part, part_table, channels))
-        names.append(part.name or "")
-    message = f"the pages of its channels differ: they are {len(parts)} scenes, {', '.join(names)}"
+    for letter in "CTZ":
+        groups = _group_positions(table, look_of, letter)
+        if groups is not None:
+            break
+    else:
+        return [UniformPart(image, table)], []
+    parts = []
+    if letter != "C":
+        everything = tuple(range(table.shape[table.letters.index(letter)]))
+        parts.append(UniformPart(image, table, letter, everything))
+        groups = groups[1:]
+    for positions in groups:
+        part, part_table = _take_positions(image, table, letter, positions)
+        parts.append(UniformPart(part, part_table, letter, positions))
+    names = ", ".join(part.image.name or "" for part in parts)
+    message = f"the pages differ along {letter}: they are {len(parts)} scenes, {names}"
     return parts, [Diagnostic("ome-mixed-pages", message[:300], image.name)]
 
 
@@ -77,29 +88,31 @@ def _look(kind: PageStructure) -> object:
         return kind.shape, None
 
 
-def _group_channels(table: PlaneTable, look_of: Integers) -> list[tuple[int, ...]] | None:
-    """Group channels by structure; ``None`` if it differs within a channel, or never."""
-    axis = table.letters.index("C")
-    by_channel = np.moveaxis(look_of.reshape(table.shape), axis, 0)
-    by_channel = by_channel.reshape(table.shape[axis], -1)
-    # Missing planes are -1: the highest number of a channel is that of a page it has.
-    highest = by_channel.max(axis=1)
-    differs = (by_channel != highest[:, None]) & (by_channel >= 0)
+def _group_positions(
+    table: PlaneTable, look_of: Integers, letter: str
+) -> list[tuple[int, ...]] | None:
+    """Group positions of an axis by structure; ``None`` if it differs within one, or never."""
+    axis = table.letters.index(letter)
+    by_position = np.moveaxis(look_of.reshape(table.shape), axis, 0)
+    by_position = by_position.reshape(table.shape[axis], -1)
+    # Missing planes are -1: the highest number of a position is that of a page it has.
+    highest = by_position.max(axis=1)
+    differs = (by_position != highest[:, None]) & (by_position >= 0)
     if differs.any():
         return None
     groups: dict[int, list[int]] = {}
-    for channel, look in enumerate(highest.tolist()):
-        # A channel without pages stays with those before it.
+    for position, look in enumerate(highest.tolist()):
+        # A position without pages stays with those before it.
         group = look if look >= 0 else next(reversed(groups), 0)
-        groups.setdefault(group, []).append(channel)
+        groups.setdefault(group, []).append(position)
     return list(map(tuple, groups.values())) if len(groups) > 1 else None
 
 
-def _take_channels(
-    image: OmeImage, table: PlaneTable, positions: tuple[int, ...]
+def _take_positions(
+    image: OmeImage, table: PlaneTable, letter: str, positions: tuple[int, ...]
 ) -> tuple[OmeImage, PlaneTable]:
-    """Return some channels of an image."""
-    axis = table.letters.index("C")
+    """Return some positions of an image along an axis."""
+    axis = table.letters.index(letter)
     numbers = np.arange(len(table.page_of)).reshape(table.shape)
     planes = numbers.take(positions, axis=axis).reshape(-1)
     shape = (*table.shape[:axis], len(positions), *table.shape[axis + 1 :])
@@ -109,14 +122,16 @@ def _take_channels(
         table_of=table.table_of[planes],
         page_of=table.page_of[planes],
     )
-    channels = [image.channels[index] for index in positions if index < len(image.channels)]
+    channels = image.channels
+    if letter == "C":
+        channels = tuple(channels[index] for index in positions if index < len(channels))
     described = attrs.evolve(
         image,
-        name=f"{image.name or image.well or 'Image'} C={_format_positions(positions)}",
-        channels=tuple(channels),
-        planes=None if image.planes is None else _take_planes(image.planes, positions),
-        # Positions folded into C run over all channels, which are no longer together.
-        modulo=tuple(modulo for modulo in image.modulo if modulo.along != "C"),
+        name=f"{image.name or image.well or 'Image'} {letter}={_format_positions(positions)}",
+        channels=channels,
+        planes=None if image.planes is None else _take_planes(image.planes, letter, positions),
+        # Positions folded into the axis run over all of it, which is no longer together.
+        modulo=tuple(modulo for modulo in image.modulo if modulo.along != letter),
     )
     return described, attrs.evolve(part, kind=first_structure(part))
 
@@ -131,17 +146,17 @@ def first_structure(table: PlaneTable) -> PageStructure | None:
     return None
 
 
-def _take_planes(planes: Planes, channels: Sequence[int]) -> Planes | None:
-    axis = planes.dims.order.index("C")
+def _take_planes(planes: Planes, letter: str, positions: Sequence[int]) -> Planes | None:
+    axis = planes.dims.order.index(letter)
     shape = planes.dims.shape
-    if max(channels) >= shape[axis]:
+    if max(positions) >= shape[axis]:
         return None
     columns = {}
     for name in ("time", "exposure", "x", "y", "z"):
         column = planes.column(name)
         if column is not None:
-            columns[name] = column.take(channels, axis=axis).tobytes()
-    shape = (*shape[:axis], len(channels), *shape[axis + 1 :])
+            columns[name] = column.take(positions, axis=axis).tobytes()
+    shape = (*shape[:axis], len(positions), *shape[axis + 1 :])
     return Planes(Dims(planes.dims.order, shape), **columns)
 
 

@@ -31,7 +31,7 @@ def source_image(handle: ImageHandle, array: LazyArray) -> SourceImage | None:
     part = handle.scene.part
     if part is not None:
         positions = tuple(
-            (letter, _channels_of_part(places, part) if letter == "C" else places)
+            (letter, _positions_of_image(places, part) if letter == part.letter else places)
             for letter, places in positions
         )
     number, image_count = place_in_document(handle)
@@ -133,11 +133,11 @@ def _made_source(
     )
 
 
-def _channels_of_part(places: tuple[int, ...] | None, part: ImagePart) -> tuple[int, ...] | None:
-    """Turn channels of the scene into those of its image."""
-    if places is None or max(places, default=0) >= len(part.channels):
+def _positions_of_image(places: tuple[int, ...] | None, part: ImagePart) -> tuple[int, ...] | None:
+    """Turn positions of the scene into those of its image."""
+    if places is None or max(places, default=0) >= len(part.positions):
         return None
-    return tuple(part.channels[place] for place in places)
+    return tuple(part.positions[place] for place in places)
 
 
 def _frame(handle: ImageHandle, array: LazyArray, picks: Mapping[str, Pick]) -> Frame | None:

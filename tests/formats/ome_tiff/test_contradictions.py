@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from aicsio import open_image, select_scene, to_numpy, transpose_to
 from ome_files import Array, codes, image, member, ome_tiff, ome_xml, planes, values
@@ -73,11 +74,28 @@ def test_channels_of_other_pages_are_scenes_of_their_own(tmp_path: Path) -> None
     assert to_numpy(third).max() == 300
 
 
-def test_a_section_of_another_type_is_blank_and_reported(tmp_path: Path) -> None:
-    stack: list[Array] = [np.ones((5, 6, 1), np.uint8), np.ones((5, 6, 1), np.uint16)]
-    path = ome_tiff(tmp_path / "a.ome.tif", stack, ome_xml(image("<TiffData/>", z=2)))
+@pytest.mark.parametrize("letter", ["Z", "T"])
+def test_a_section_of_another_type_is_blank_in_its_place_and_a_scene_besides(
+    tmp_path: Path, letter: str
+) -> None:
+    """Taking it out would move the sections behind it."""
+    stack: list[Array] = [np.full((5, 6, 1), value, np.uint8) for value in (1, 2, 3)]
+    stack[1] = np.full((5, 6, 1), 300, np.uint16)
+    z, t = (3, 1) if letter == "Z" else (1, 3)
+    text = ome_xml(image("<TiffData/>", z=z, t=t))
+    handle = open_image(ome_tiff(tmp_path / "a.ome.tif", stack, text))
+    assert handle.scene_names == ("a", f"a {letter}=1")
+    assert values(handle) == [1, 0, 3]
+    assert values(select_scene(handle, 1)) == [300]
+    assert codes(handle) == ["ome-mixed-pages", "page-does-not-fit", "ome-type-differs"]
+
+
+def test_planes_that_differ_along_two_axes_are_blank_and_reported(tmp_path: Path) -> None:
+    stack: list[Array] = [np.full((5, 6, 1), value, np.uint8) for value in (1, 2, 3, 4)]
+    stack[3] = np.full((5, 6, 1), 300, np.uint16)
+    path = ome_tiff(tmp_path / "a.ome.tif", stack, ome_xml(image("<TiffData/>", z=2, t=2)))
     handle = open_image(path)
-    assert values(handle) == [1, 0]
+    assert values(handle) == [1, 2, 3, 0]
     assert codes(handle) == ["page-does-not-fit"]
 
 

@@ -139,7 +139,7 @@ def test_a_page_whose_tags_point_out_of_the_file_is_left_out() -> None:
     assert group.pages.tolist() == [0]
     assert group.offsets.tolist() == [[10, 20]]
     assert diagnostic.code == "tiff-tags-outside"
-    assert "1 pages are left out, from page 1" in diagnostic.message
+    assert "1 page is left out, from page 1" in diagnostic.message
 
 
 def test_the_numbers_of_a_table_are_unsigned_and_of_64_bits() -> None:

@@ -60,7 +60,7 @@ class SourceImage:
     is_of_file: bool = False
     """Whether the document was made of the file, or beside it: its lens is that of the records."""
     is_part: bool = False
-    """Whether the scene shows only some channels of the image, whose pages are alike."""
+    """Whether the scene shows only some planes of the image, whose pages are alike."""
 
 
 @attrs.define
