@@ -149,6 +149,26 @@ def _fei_xml(text: str) -> PixelSize | None:
     return PixelSize(None, sizes.get("Y"), sizes.get("X"))
 
 
+# ---------------------------------------------------------------- Tescan
+
+
+def tescan_size(tags: PageTags) -> PixelSize | None:
+    """Tescan: blocks of a length, a kind and, in the main one, lines ``name=value`` in metres.
+
+    Second source: Gwyddion (``tescan.c``), which takes the sign off.
+    """
+    data = read_octets(tags, Tag.TESCAN)
+    sizes = [
+        re.search(rf"PixelSize{axis}=-?({NUMBER})".encode(), data) if data else None
+        for axis in "YX"
+    ]
+    if not any(sizes):
+        return None
+    return PixelSize(
+        None, *(positive_float(found[1].decode(), _METRE) if found else None for found in sizes)
+    )
+
+
 # ---------------------------------------------------------------- cameras
 
 

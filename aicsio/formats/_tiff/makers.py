@@ -192,6 +192,7 @@ _MAKERS: tuple[Callable[[PageTags], PixelSize | None], ...] = (
     electron_microscopes.zeiss_sem_size,
     electron_microscopes.fei_size,
     electron_microscopes.digital_micrograph_size,
+    electron_microscopes.tescan_size,
     electron_microscopes.tvips_size,
     electron_microscopes.jeol_size,
     _olympus_sis,

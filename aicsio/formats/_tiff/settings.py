@@ -26,8 +26,9 @@ def read_octets(tags: PageTags, code: int) -> bytes:
     value = tags.value(code, LARGEST_TEXT)
     if isinstance(value, bytes):
         return value
-    numbers = [n for n in value or () if isinstance(n, int) and 0 <= n < 256]
-    return bytes(numbers) if value and len(numbers) == len(value) else b""
+    # SBYTE has the same bytes, with a sign.
+    octets = [n & 0xFF for n in value or () if isinstance(n, int) and -128 <= n < 256]
+    return bytes(octets) if value and len(octets) == len(value) else b""
 
 
 def xml_attribute(element: str, name: str) -> str | None:

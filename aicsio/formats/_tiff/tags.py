@@ -133,6 +133,8 @@ class Tag(IntEnum):
     OFFSET_TIME_ORIGINAL = 36881
     SUB_SEC_TIME_ORIGINAL = 37521
     APERIO_ICC = 34675
+    TESCAN = 50431
+    """Tescan electron microscopes: blocks of text and a thumbnail."""
     IMAGEJ_METADATA_COUNTS = 50838
     IMAGEJ_METADATA = 50839
     LERC_PARAMETERS = 50674

@@ -111,6 +111,12 @@ def tem_data() -> bytes:
 
 
 TVIPS = tem_data()
+_MAIN = b"Device=MIRA3\r\nPixelSizeX=1.25e-08\r\nPixelSizeY=-1.25e-08\r\n"
+TESCAN = (  # a thumbnail (kind 1), the main block (kind 2), the last one (kind 0)
+    struct.pack("<IH", 6, 1) + b"\xff\xd8\xff\xd9"
+    + struct.pack("<IH", 2 + len(_MAIN), 2) + _MAIN
+    + struct.pack("<IH", 2, 0)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -131,6 +137,7 @@ TVIPS = tem_data()
         # The fourth number, 1.5 nm, is for 1024 columns of the display; the image has 40.
         (34118, "0\r\n0\r\n0\r\n1.5e-9\r\n0\r\nAP_MAG\r\nMag = 5 K X\r\n", 0.0384),
         (37706, TVIPS, 0.0005),
+        (50431, TESCAN, 0.0125),
     ],
 )  # fmt: skip
 def test_settings_of_electron_microscopes_and_scanners(
@@ -326,3 +333,12 @@ def test_sizes_that_are_no_lengths_are_reported(
 def test_images_that_imagej_did_not_calibrate_have_no_diagnostic(tmp_path: Path, unit: str) -> None:
     handle = written(tmp_path, description=f"ImageJ=1.53t\nunit={unit}\n", resolutionunit=1)
     assert handle.diagnostics == ()
+
+
+@pytest.mark.parametrize("kind", [1, 6, 7])  # BYTE, SBYTE, UNDEFINED
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_settings_of_any_type_of_bytes(tmp_path: Path, kind: int, order: Any) -> None:
+    values = TESCAN if kind != 6 else np.frombuffer(TESCAN, "i1").tolist()
+    tag = (50431, kind, len(TESCAN), values, True)
+    handle = written(tmp_path, extratags=[tag], byteorder=order)
+    assert pytest.approx(0.0125) == handle.pixel_size.X
