@@ -34,7 +34,7 @@ def show(done, total):
 
 write_ome_zarr(
     open_image(sys.argv[1]), sys.argv[2], chunks=64, shards=256, overwrite=True, workers=2,
-    progress=show, compression="gzip", compression_level=9, sync=False
+    progress=show, compression="gzip", compression_level=9
 )
 """
 SHAPE = (3, 1100, 1300)

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._ome import ngff
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import DType
 from aicsio.references.chunks import RegularGrid
@@ -64,6 +65,12 @@ def group(members: Mapping[str, Json], attributes: Json | None = None) -> dict[s
         "attributes": attributes or {},
         "consolidated_metadata": inline,
     }
+
+
+def ome_group(attributes: Json) -> dict[str, Any]:
+    """Return the ``zarr.json`` of a group of OME-Zarr 0.5, without those of its members."""
+    placed = ngff.place_attributes(dict(attributes), "0.5")
+    return {"zarr_format": 3, "node_type": "group", "attributes": placed}
 
 
 def array(

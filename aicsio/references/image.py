@@ -54,12 +54,24 @@ class ShownImage:
     def attributes(
         self, paths: tuple[str, ...], windows: tuple[ngff.ContrastWindow, ...]
     ) -> ngff.Json:
-        """Return the attributes of the image's group; ``paths`` are those of the levels' arrays."""
+        """Return the attributes of the image's group.
+
+        Parameters
+        ----------
+        paths
+            Paths of the levels' arrays.
+        windows
+            Contrast of each channel; empty for an image of labels, which has no colours.
+        """
         dims = self.levels[0].array.dims
         axes = ngff.axes(dims.order, self.pixel_size, self.time_step)
         by_path = dict(zip(paths, (level.transforms for level in self.levels), strict=True))
-        shown = ngff.omero(self.name, dims, self.channels, windows, is_rgb=self.is_rgb)
-        return {"multiscales": [ngff.multiscale(self.name, axes, by_path)], "omero": shown}
+        attributes: ngff.Json = {"multiscales": [ngff.multiscale(self.name, axes, by_path)]}
+        if windows:
+            attributes["omero"] = ngff.omero(
+                self.name, dims, self.channels, windows, is_rgb=self.is_rgb
+            )
+        return attributes
 
 
 def image_of(handle: ImageHandle, *, all_levels: bool = True) -> ShownImage:
@@ -105,6 +117,30 @@ def image_of(handle: ImageHandle, *, all_levels: bool = True) -> ShownImage:
         handle.time_step,
         is_rgb=samples in {3, 4} and len(handle.channels) == 1,
     )
+
+
+def with_levels_of(label: ShownImage, image: ShownImage) -> ShownImage:
+    """Give a label image as many levels as its image has, as NGFF requires.
+
+    Missing ones show every second, fourth, ... pixel of the smallest level: labels are never mixed.
+    """
+    levels = list(label.levels[: len(image.levels)])
+    for target in image.levels[len(levels) :]:
+        smallest = levels[-1]
+        dims = smallest.array.dims
+        picks: dict[str, object] = {}
+        transforms = list(smallest.transforms)
+        for axis, (letter, size) in enumerate(dims.items()):
+            step = max(1, round(size / target.array.dims.get(letter, size)))
+            # The pixel before the middle of those that are left out.
+            positions = range((step - 1) // 2, size, step)
+            picks[letter] = positions
+            old = smallest.transforms[axis]
+            start = old.translation + old.scale * positions.start
+            transforms[axis] = ngff.AxisTransform(old.scale * step, start)
+        array = views.transpose(smallest.array, dims.order, picks)
+        levels.append(ShownLevel(array, tuple(transforms)))
+    return attrs.evolve(label, levels=tuple(levels))
 
 
 def _require_axes(dims: Dims) -> None:

@@ -7,18 +7,21 @@ Source of the format: https://fsspec.github.io/kerchunk/spec.html, version 1.
 """
 
 from collections import Counter
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, SupportsIndex, TypeAlias
 
 import attrs
 
 from aicsio._checks.words import count_of
 from aicsio._io import urls
+from aicsio._metadata import ome_xml
 from aicsio._ome import ngff
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.records import ImageHandle, LazyArray, Source
-from aicsio.references import coding, documents
+from aicsio.references import coding, collection, documents
 from aicsio.references.chunks import RegularGrid
-from aicsio.references.image import image_of
+from aicsio.references.image import ShownImage, image_of
+from aicsio.references.requested import LABEL_SOURCE, require_label, stored_scenes
 from aicsio.references.stored import StoredChunks, StoredCoding, find_chunks
 from aicsio.steps import verb
 
@@ -29,7 +32,13 @@ References: TypeAlias = dict[str, Any]
 
 @verb
 def to_references(
-    handle: ImageHandle, /, *, levels: bool = False, base: str | None = None
+    handle: ImageHandle,
+    /,
+    *,
+    scenes: Sequence[SupportsIndex | str] | Literal["all"] | None = None,
+    labels: Mapping[str, ImageHandle] | None = None,
+    levels: bool = False,
+    base: str | None = None,
 ) -> References:
     """Describe the array in focus as a Zarr whose chunks are byte ranges of the image's own files.
 
@@ -37,6 +46,12 @@ def to_references(
     ----------
     handle
         An opened image whose pixels lie in files. Without it, the call returns a step.
+    scenes
+        As in ``as_zarr_store``: several scenes, each as an OME-Zarr 0.4 in the groups ``0``, ``1``,
+        ..., in the layout of bioformats2raw. Their levels are described.
+    labels
+        As in ``as_zarr_store``, for one scene; the levels that image and labels both have are
+        described.
     levels
         Whether to describe the scene as an OME-Zarr 0.4 with all levels from the one in focus on
         (``scale0/image``, ``scale1/image``, ...), in the order TCZYX. By default there is one array
@@ -65,7 +80,10 @@ def to_references(
     SourceError
         When headers cannot be read.
     DimensionError
-        With ``levels``, when the image has a dimension that OME-Zarr has not.
+        With ``levels``, when the image has a dimension that OME-Zarr has not; when ``scenes`` or
+        ``labels`` do not fit the handle.
+    SceneError
+        When a requested scene does not exist.
 
     Notes
     -----
@@ -81,25 +99,80 @@ def to_references(
     >>> sorted(to_references(open_image("a.ome.tiff"), base="s3://bucket")["refs"])[:3]
     ['.zattrs', '.zgroup', 'image/.zarray']
     """
-    arrays: dict[str, LazyArray] = {"image": handle.array}
-    attributes: ngff.Json = {}
-    if levels:
-        image = image_of(handle)
-        paths = tuple(f"scale{number}/image" for number in range(len(image.levels)))
-        arrays = {path: level.array for path, level in zip(paths, image.levels, strict=True)}
-        # No pixels are read here, so the contrast is that of their type.
-        windows = (ngff.ContrastWindow.of_type(handle.dtype),) * len(image.channels)
-        attributes = ngff.place_attributes(image.attributes(paths, windows), "0.4")
-    refs: References = dict(documents.group_v2(attributes))
-    for path, array in arrays.items():
-        group = path.rpartition("/")[0]
-        # Zarr 2: a path is a group only if it has a `.zgroup`.
-        if group:
-            refs |= {f"{group}/{name}": text for name, text in documents.group_v2().items()}
-        documents.require_data_type(array.dtype)
-        names = list(array.dims.order.lower() if levels else array.dims.order)
-        refs |= _array_references(path, array, names, base, handle.source)
+    if scenes is not None:
+        return {"version": 1, "refs": _collection(handle, scenes, labels, base)}
+    if levels or labels:
+        return {"version": 1, "refs": _with_labels(handle, labels or {}, base)}
+    documents.require_data_type(handle.dtype)
+    refs = dict(documents.group_v2())
+    refs |= _array_references("image", handle.array, list(handle.dims.order), base, handle.source)
     return {"version": 1, "refs": refs}
+
+
+def _collection(
+    handle: ImageHandle,
+    scenes: Sequence[SupportsIndex | str] | Literal["all"],
+    labels: Mapping[str, ImageHandle] | None,
+    base: str | None,
+) -> References:
+    """Describe several scenes, and the list of them."""
+    handles = stored_scenes(handle, scenes, labels)
+    series = [str(number) for number in range(len(handles))]
+    refs = _group("", {"bioformats2raw.layout": collection.LAYOUT})
+    refs |= _group("OME", {"series": series})
+    if collection.are_all(handles):
+        # Times and positions of planes would be a read a plane.
+        refs["OME/METADATA.ome.xml"] = ome_xml(handle, planes=False).text
+    for path, each in zip(series, handles, strict=True):
+        refs |= _image_references(path, each, image_of(each), base)
+    return refs
+
+
+def _with_labels(
+    handle: ImageHandle, labels: Mapping[str, ImageHandle], base: str | None
+) -> References:
+    """Describe an image and its labels."""
+    images = {"": image_of(handle)}
+    for name, label in labels.items():
+        require_label(name, label, handle)
+        images[name] = image_of(label)
+    # NGFF: labels have as many levels as their image. References make none.
+    count = min(len(image.levels) for image in images.values())
+    for name, image in images.items():
+        images[name] = attrs.evolve(image, levels=image.levels[:count])
+    refs = _image_references("", handle, images.pop(""), base)
+    if labels:
+        refs |= _group("labels", {"labels": list(labels)})
+    for name, image in images.items():
+        refs |= _image_references(f"labels/{name}", labels[name], image, base, is_label=True)
+    return refs
+
+
+def _image_references(
+    path: str, handle: ImageHandle, image: ShownImage, base: str | None, *, is_label: bool = False
+) -> References:
+    """Describe an image with its levels as a group."""
+    names = tuple(f"scale{number}/image" for number in range(len(image.levels)))
+    # No pixels are read here, so the contrast is that of their type.
+    windows = () if is_label else (ngff.ContrastWindow.of_type(handle.dtype),) * len(image.channels)
+    attributes = image.attributes(names, windows)
+    if is_label:
+        attributes["image-label"] = LABEL_SOURCE
+    refs = _group(path, attributes)
+    prefix = f"{path}/" if path else ""
+    for name, level in zip(names, image.levels, strict=True):
+        # Zarr 2: a path is a group only if it has a `.zgroup`.
+        refs |= _group(prefix + name.partition("/")[0], {})
+        documents.require_data_type(level.array.dtype)
+        letters = list(level.array.dims.order.lower())
+        refs |= _array_references(prefix + name, level.array, letters, base, handle.source)
+    return refs
+
+
+def _group(path: str, attributes: ngff.Json) -> References:
+    placed = ngff.place_attributes(attributes, "0.4") if attributes else {}
+    prefix = f"{path}/" if path else ""
+    return {f"{prefix}{name}": text for name, text in documents.group_v2(placed).items()}
 
 
 def _array_references(

@@ -18,6 +18,7 @@ from zarr.abc.store import (
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 
 from aicsio.errors import WriteError
+from aicsio.references.collection import CollectionTree
 from aicsio.references.tree import StoreTree
 
 __all__ = ["HandleStore"]
@@ -33,7 +34,7 @@ class HandleStore(Store):
     supports_deletes: bool = False
     supports_listing: bool = True
 
-    def __init__(self, tree: StoreTree) -> None:
+    def __init__(self, tree: StoreTree | CollectionTree) -> None:
         super().__init__(read_only=True)
         self.tree = tree
 

@@ -7,7 +7,7 @@ value is kept: memory is that of the chunks that are being read.
 import functools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -22,6 +22,7 @@ from aicsio.records import LazyArray
 from aicsio.references import documents
 from aicsio.references.chunks import RegularGrid
 from aicsio.references.image import ShownImage, ShownLevel
+from aicsio.references.requested import LABEL_SOURCE
 
 Index: TypeAlias = tuple[int, ...]
 
@@ -98,7 +99,7 @@ class StoreTree:
     image: ShownImage
     """The scene."""
     arrays: tuple[ServedArray, ...]
-    """One per level."""
+    """One per level; those of labels follow."""
     documents: tuple[tuple[str, bytes], ...] = attrs.field(repr=False)
     """Keys and values that hold no pixels, but the document of the root."""
     measures_contrast: bool = True
@@ -125,16 +126,23 @@ class StoreTree:
         return array.read_chunk(index).reshape(-1).view(np.uint8).data
 
     def _root(self) -> bytes:
-        """Return the document of the image's group; its contrast is read from the smallest level."""
-        paths = tuple(array.path for array in self.arrays)
+        placed = ngff.place_attributes(self._attributes(), "0.5")
+        return documents.encode(documents.group(_members(self.documents), placed))
+
+    def members(self) -> dict[str, Any]:
+        """Return the documents of all groups and arrays by path, ``""`` for the image's group."""
+        root = documents.ome_group(self._attributes())
+        return {"": root, **_members(self.documents)}
+
+    def _attributes(self) -> ngff.Json:
+        """Return the attributes of the image's group; contrast is read from the smallest level."""
+        paths = tuple(array.path for array in self.arrays[: len(self.image.levels)])
         smallest = self.image.levels[-1].array
         if self.measures_contrast:
             windows = _contrasts(smallest)
         else:
             windows = (ngff.ContrastWindow.of_type(smallest.dtype),) * len(self.image.channels)
-        attributes = self.image.attributes(paths, windows)
-        placed = ngff.place_attributes(attributes, "0.5")
-        return documents.encode(documents.group(_members(self.documents), placed))
+        return self.image.attributes(paths, windows)
 
     def find_chunk(self, key: str) -> tuple[ServedArray | None, Index | None]:
         """Return the array and the index of a chunk, or ``None`` twice."""
@@ -200,34 +208,66 @@ def _chunk_folders(array: ServedArray, path: str) -> Iterator[str]:
     yield from map(str, range(counts[len(given)]))
 
 
+@attrs.frozen
+class GriddedImage:
+    """An image, and the chunks of its levels."""
+
+    image: ShownImage
+    """As ``image_of`` shows it."""
+    grids: tuple[RegularGrid, ...]
+    """Chunks of each level."""
+
+
 def make_tree(
-    image: ShownImage, grids: Sequence[RegularGrid], *, measure_contrast: bool
+    gridded: GriddedImage,
+    *,
+    measure_contrast: bool,
+    labels: Mapping[str, GriddedImage] | None = None,
 ) -> StoreTree:
     """Lay out an image as an OME-Zarr: one group per level, with the array and its coordinates.
 
     Parameters
     ----------
-    image
-        As ``image_of`` shows it.
-    grids
-        Chunks of each level.
+    gridded
+        The image.
     measure_contrast
         Whether the document of the root shows the contrast of pixels, which it reads.
+    labels
+        Label images of it, by name.
     """
     values: dict[str, bytes] = {}
+    arrays = _add_levels(values, "", gridded)
+    if labels:
+        values[f"labels/{DOCUMENT}"] = documents.encode(
+            documents.ome_group({"labels": list(labels)})
+        )
+    for name, label in (labels or {}).items():
+        path = f"labels/{name}"
+        of_label = _add_levels(values, f"{path}/", label)
+        inside = tuple(array.path.removeprefix(f"{path}/") for array in of_label)
+        attributes = label.image.attributes(inside, ())
+        attributes["image-label"] = LABEL_SOURCE
+        values[f"{path}/{DOCUMENT}"] = documents.encode(documents.ome_group(attributes))
+        arrays += of_label
+    return StoreTree(gridded.image, tuple(arrays), tuple(values.items()), measure_contrast)
+
+
+def _add_levels(values: dict[str, bytes], prefix: str, gridded: GriddedImage) -> list[ServedArray]:
+    """Add the documents of all levels; return their arrays."""
     arrays: list[ServedArray] = []
-    for number, (level, grid) in enumerate(zip(image.levels, grids, strict=True)):
-        group = f"scale{number}"
+    levels = zip(gridded.image.levels, gridded.grids, strict=True)
+    for number, (level, grid) in enumerate(levels):
+        group = f"{prefix}scale{number}"
         served = ServedArray(f"{group}/image", level.array, grid)
         members = {"image": documents.array(level.array.dtype, grid, served.names)}
-        for name, document, chunk in _coordinates(image, level):
+        for name, document, chunk in _coordinates(gridded.image, level):
             members[name] = document
             values[f"{group}/{name}/c/0"] = chunk
         for name, document in members.items():
             values[f"{group}/{name}/{DOCUMENT}"] = documents.encode(document)
         values[f"{group}/{DOCUMENT}"] = documents.encode(documents.group(members))
         arrays.append(served)
-    return StoreTree(image, tuple(arrays), tuple(values.items()), measure_contrast)
+    return arrays
 
 
 def _coordinates(
