@@ -21,7 +21,7 @@ from aicsio._checks import checked
 from aicsio._checks.constructors import checked_record
 from aicsio._checks.words import count_of
 from aicsio._dims import notation
-from aicsio._io import readers
+from aicsio._io import readers, store_urls
 from aicsio._io.sources import folder_error
 from aicsio.errors import (
     AicsioError,
@@ -158,11 +158,13 @@ def open_image(
         options = formats.Options(mosaic=mosaic, engine=engine, masks=masks)
         # Within a session, bytes that several formats look at are read once.
         with readers.session():
-            source = readers.identify(image, storage_options, folders=True)
+            source = store_urls.identify_image(image, storage_options)
             if engine == formats.BRIDGE.name:
                 row = formats.BRIDGE
+            elif format is not None:
+                row = _named(format)
             else:
-                row = _choose(source) if format is None else _named(format)
+                source, row = _choose(source)
             row.check_engine(engine)
             contents, name = row.load().read_contents(source, options), row.name
         if dims is not None:
@@ -221,8 +223,11 @@ def explain(
     listed: list[Candidate] = []
     taken = False
     with readers.session():
-        source = readers.identify(image, storage_options, folders=True)
+        source = store_urls.identify_image(image, storage_options)
         head = readers.read_head(source, formats.HEAD_BYTES)
+        store = store_urls.store_behind_page(source, head)
+        if store is not None:
+            source, head = store, b""
         for row in formats.candidates(source):
             if taken:
                 reason = "not asked: another format took the file"
@@ -239,18 +244,22 @@ def explain(
     return tuple(listed)
 
 
-def _choose(source: Source) -> formats.Format:
+def _choose(source: Source) -> tuple[Source, formats.Format]:
     # Without this, the fallback would call an empty file one of an unknown format.
     if source.size == 0:
         raise CorruptFileError.at(source.uri, 0, "the file is empty")
     head = readers.read_head(source, formats.HEAD_BYTES)
+    # Web servers answer a folder with a page that lists it.
+    store = store_urls.store_behind_page(source, head)
+    if store is not None:
+        source, head = store, b""
     declined: list[str] = []
     for row in formats.candidates(source):
         missing = row.missing()
         if missing:
             declined.append(f"{row.name} (needs {', '.join(missing)})")
         elif row.load().recognises(source, head):
-            return row
+            return source, row
         else:
             declined.append(row.name)
     raise _unsupported(source, head, declined)

@@ -176,8 +176,8 @@ def _is_lasting(error: Exception) -> bool:
     )
 
 
-def _folder_error(source: Source) -> SourceError:
-    return SourceError(f"{source.uri!r} is a folder: give one of the files in it")
+def _folder_error(source: Source) -> SourceNotFoundError:
+    return SourceNotFoundError(f"{source.uri!r} is a folder: give one of the files in it")
 
 
 def _file_info(source: Source, system: Any, path: str) -> RemoteInfo:

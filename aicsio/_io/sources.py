@@ -48,7 +48,7 @@ def identify(
         if where.startswith(("file://", "local://")):
             return _from_path(urls.path_of_file_url(where), folders=folders)
         if folders and urls.names_folder(where):
-            return _folder_url(where, storage_options or {})
+            return folder_url(where, storage_options or {})
         return _from_url(where, storage_options or {})
     if isinstance(where, Source):
         return where
@@ -216,7 +216,7 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
     return Source(path, size=status.st_size, fingerprint=str(status.st_mtime_ns))
 
 
-def _folder_url(url: str, storage_options: Mapping[str, Any]) -> Source:
+def folder_url(url: str, storage_options: Mapping[str, Any]) -> Source:
     """Return a folder behind a URL. No request shows that it is there; its first file will."""
     source = _unseen(url.rstrip("/"), storage_options)
     return attrs.evolve(source, folder=True)

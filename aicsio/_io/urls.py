@@ -153,19 +153,27 @@ def folder_url(url: str) -> str:
     Parameters
     ----------
     url
-        URL of a folder, no chain. A query of the web stays behind the path; a fragment, which no
-        server gets, is left out.
+        URL of a folder, or a chain whose first link is one. A query of the web stays behind the
+        path; a fragment, which no server gets, is left out.
 
     Examples
     --------
     >>> from aicsio._io.urls import folder_url
     >>> folder_url("https://host/cells.ome.zarr?sig=abc")
     'https://host/cells.ome.zarr/?sig=abc'
+    >>> folder_url("zip://a.zarr::https://host/b.zip")
+    'zip://a.zarr/::https://host/b.zip'
     """
-    if url.partition("://")[0].lower() not in _WEB:
-        return url.rstrip("/") + "/"
-    path, mark, query = url.partition("#")[0].partition("?")
-    return f"{path.rstrip('/')}/{mark}{query}"
+    parts = split_chain(url)
+    index = next(index for index, part in enumerate(parts) if "://" in part)
+    path, mark, query = parts[index], "", ""
+    if path.partition("://")[0].lower() in _WEB:
+        path, mark, query = path.partition("#")[0].partition("?")
+    # The root of an archive, "zip://", has its slashes.
+    if not path.endswith("://"):
+        path = path.rstrip("/") + "/"
+    parts[index] = f"{path}{mark}{query}"
+    return "::".join(parts)
 
 
 def url_below(url: str, names: Sequence[str], parents: int) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from aicsio._checks.words import count_of
-from aicsio._io import readers
+from aicsio._io import readers, store_urls
 from aicsio._io.urls import public_url
 from aicsio.cli.batch import inputs
 from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert
@@ -174,7 +174,7 @@ def _fingerprint_source(
 ) -> Fingerprint:
     """Fingerprint of an image, or of all the files of one."""
     if not file_names.is_pattern(source):
-        identified = readers.identify(source, arguments.storage_options, folders=True)
+        identified = store_urls.identify_image(source, arguments.storage_options)
         return take_fingerprint(identified, options)
     found = groups.group_by_pattern(source, arguments.missing, arguments.storage_options)
     files = []

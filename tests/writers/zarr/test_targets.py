@@ -1,9 +1,6 @@
 """Archives, object stores and file systems of fsspec as targets of the OME-Zarr writer."""
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +13,11 @@ import pytest
 from aicsio import open_image, write_ome_tiff, write_ome_zarr
 from aicsio.errors import WriteError
 from aicsio.writers._zarr.targets import remote
+from s3_server import serving_s3
 from zarr_stores import judges, library
 
 PIXELS = np.random.default_rng(1).integers(0, 4000, (2, 3, 150, 170)).astype(np.uint16)
 OPTIONS: Any = {"chunks": 32, "shards": 64, "levels": 3}
-SERVER = """
-import logging
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
 
 
 def image() -> Any:
@@ -116,25 +104,8 @@ def test_an_old_archive_stays_until_the_new_one_is_whole(tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def s3() -> Iterator[dict[str, Any]]:
     """Options of a bucket ``cells`` on a server of this machine."""
-    for package in ("moto", "obstore", "s3fs"):
-        pytest.importorskip(package, reason=f"needs {package}: pip install '.[test,servers]'")
-    import fsspec
-
-    environment = {**os.environ, "AWS_ACCESS_KEY_ID": "x"}
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, env=environment
-    )
-    assert server.stdout is not None
-    try:
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        options = {"key": "me", "secret": "it", "endpoint_url": url}
-        system: Any = fsspec.filesystem("s3", **options)
-        system.mkdir("cells")
+    with serving_s3("cells") as options:
         yield options
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
 
 
 def download(url: str, options: dict[str, Any], folder: Path) -> Path:
