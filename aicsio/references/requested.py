@@ -56,7 +56,7 @@ def require_label(name: str, label: ImageHandle, image: ImageHandle) -> None:
     # Zarr v3 core: names with the prefix "__" are reserved. A dot would hide the folder.
     if not name or "/" in name or name.startswith((".", "__")):
         raise DimensionError(f"labels: {name!r} is no name of a group of a Zarr")
-    if label.dtype.kind not in "biu":
+    if label.dtype.kind not in "iu":
         raise DimensionError(f"labels {name!r} are {label.dtype}: labels are integers")
     for letter, size in label.dims.items():
         if size not in {1, image.dims.get(letter, 1)}:

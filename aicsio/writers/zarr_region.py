@@ -18,7 +18,7 @@ from aicsio.errors import DimensionError, WriteError
 from aicsio.records import ImageHandle
 from aicsio.steps import verb
 from aicsio.writers._pixels.downsampling import POOLINGS, size_at
-from aicsio.writers._zarr import stream
+from aicsio.writers._zarr import growth, stream
 from aicsio.writers._zarr.arrays import ArrayPlan
 from aicsio.writers._zarr.codecs import codec_of_metadata
 from aicsio.writers._zarr.plan import ImagePlan, in_store_order, tiles_of
@@ -35,6 +35,7 @@ def write_region(
     target: str | os.PathLike[str],
     *,
     image: str = "",
+    grow: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     workers: int | None = None,
     **region: int | slice | range,
@@ -52,6 +53,9 @@ def write_region(
         Folder or URL of the store that ``write_ome_zarr`` made.
     image
         Path of the image in the store, such as ``"0"`` of several scenes or ``"A/1/0"`` of a plate.
+    grow
+        Whether the region may end behind the last position of T, or begin there: T then becomes
+        longer, for an acquisition of unknown length. By one process at a time.
     storage_options
         Options of the file system of a URL.
     workers
@@ -87,6 +91,9 @@ def write_region(
     store = existing_store(target, storage_options)
     levels, pooling = _read_image(store, image)
     array = _with_axes(handle, levels[0])
+    stored = levels
+    if grow:
+        levels = _lengthened(levels, array.dims.get("T", 1), region)
     starts = _starts(levels[0], array.shape, region)
     if array.dtype.newbyteorder("<") != levels[0].dtype:
         raise WriteError(
@@ -100,6 +107,8 @@ def write_region(
     tile, cell = tiles_of(levels[0].chunks, levels[0].file_shape)
     plan = ImagePlan(image, array, tuple(parts), tile, cell, pooling)
     stream.write_images([plan], store, workers=workers, progress=None)
+    if levels[0].shape != stored[0].shape:
+        growth.record_length(store, image, levels, levels[0].shape[levels[0].letters.index("T")])
     first = levels[0]
     return ZarrReport(
         path=store.name,
@@ -210,6 +219,40 @@ def _with_axes(handle: ImageHandle, full: ArrayPlan) -> Any:
     if any(array.dims[letter] != 1 for letter in extra):
         raise DimensionError(f"the store has {full.letters}, the pixels have {array.dims}")
     return views.transpose(array, full.letters, {})
+
+
+def _lengthened(
+    levels: list[ArrayPlan], size: int, region: Mapping[str, int | slice | range]
+) -> list[ArrayPlan]:
+    """Return the levels with T long enough for the region.
+
+    Raises
+    ------
+    DimensionError
+        When the image has no T, or the region would leave a gap behind its last position.
+    """
+    letters = levels[0].letters
+    part = region.get("T")
+    if "T" not in letters or part is None:
+        raise DimensionError(
+            f"grow=True is for regions of T, such as T=5, of an image with T: it has {letters}"
+        )
+    axis = letters.index("T")
+    whole = levels[0].shape[axis]
+    # Positions are counted from the first one: behind the end, negative ones have no meaning.
+    if isinstance(part, slice):
+        start = whole if part.start is None else part.start
+    else:
+        start = part if isinstance(part, int) else part.start
+    if start > whole:
+        raise DimensionError(
+            f"T={start} would leave a gap: T has {whole} positions, give T={whole}"
+        )
+    length = max(whole, start + size)
+    return [
+        attrs.evolve(level, shape=(*level.shape[:axis], length, *level.shape[axis + 1 :]))
+        for level in levels
+    ]
 
 
 def _starts(

@@ -126,7 +126,9 @@ def plan_labels(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePl
     # The mean of two labels would be the label of a third object.
     downsample = "nearest" if options["downsample"] == "nearest" else "mode"
     # dtype= and the mean are for the image: labels keep their type and their values.
-    own: Any = {**options, "downsample": downsample, "dtype": None}
+    # NGFF wants labels of an integer type; a mask is the label 1.
+    dtype = "uint8" if handle.dtype.kind == "b" else None
+    own: Any = {**options, "downsample": downsample, "dtype": dtype}
     for name in ("chunks", "shards"):
         own[name] = _for_axes(own[name], handle)
     return plan_image(handle, path, own)

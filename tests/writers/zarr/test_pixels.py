@@ -214,3 +214,14 @@ def test_all_readers_of_the_field_see_the_image(tmp_path: Path) -> None:
         assert np.array_equal(reading.levels[1], mean_level(pixels, 1))
         assert reading.scales[1][2:] == (2, 2)
         assert reading.translations[1][2:] == (0.5, 0.5)
+
+
+def test_masks_are_labels_of_integers(tmp_path: Path) -> None:
+    mask = np.random.default_rng(2).random((60, 70)) > 0.5
+    target = tmp_path / "a.zarr"
+    labels = {"mask": open_image(mask)}
+    write_ome_zarr(open_image(image((60, 70), "uint8")), target, labels=labels)
+    (stored,) = judges.zarr_pixels(target, "labels/mask", ("0",))
+    assert stored.dtype == np.uint8
+    assert np.array_equal(stored, mask)
+    judges.accepted_by_yaozarrs(target)  # it refuses labels of bool

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicsio import ImageHandle, open_image, write_ome_zarr, write_region
+from aicsio import ImageHandle, PixelSize, open_image, to_numpy, write_ome_zarr, write_region
 from aicsio.errors import DimensionError, WriteError
 from zarr_stores import judges
 
@@ -137,3 +137,54 @@ def test_processes_write_side_by_side(tmp_path: Path) -> None:
     ]
     assert [process.wait() for process in processes] == [0] * 4
     assert np.array_equal(judges.zarr_pixels(target, "", ("0",))[0], PIXELS)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_t_grows_while_an_acquisition_goes_on(tmp_path: Path, version: Any) -> None:
+    frames = np.random.default_rng(4).integers(1, 4000, (5, 2, 90, 70)).astype(np.uint16)
+    options: Any = {"version": version, "chunks": 32, "levels": 3}
+    path = write_ome_zarr(
+        open_image(frames[:1], dims="TZYX", pixel_size=PixelSize(2, 0.5, 0.5)),
+        tmp_path / "live.zarr",
+        **options,
+        **({"shards": {"Z": 2, "Y": 128, "X": 128}} if version == "0.5" else {}),
+    ).path
+    for number in range(1, 5):
+        write_region(open_image(frames[number], dims="ZYX"), path, grow=True, T=number)
+        h = open_image(path)
+        assert not h.diagnostics
+        assert h.pixel_size == PixelSize(2, 0.5, 0.5)
+        assert np.array_equal(to_numpy(h), frames[: number + 1])
+    whole = tmp_path / "whole.zarr"
+    write_ome_zarr(open_image(frames, dims="TZYX"), whole, **options)
+    levels = ("0", "1", "2")
+    for grown, expected in zip(
+        judges.zarr_pixels(Path(path), "", levels),
+        judges.zarr_pixels(whole, "", levels),
+        strict=True,
+    ):
+        assert np.array_equal(grown, expected)
+    judges.accepted_by_yaozarrs(Path(path))
+    assert 'SizeT="5"' in (Path(path) / "OME/METADATA.ome.xml").read_text(encoding="utf-8")
+    # A position that is there is replaced, and the length stays.
+    write_region(open_image(frames[0], dims="ZYX"), path, grow=True, T=3)
+    assert np.array_equal(to_numpy(open_image(path))[3], frames[0])
+    assert open_image(path).dims.T == 5
+
+
+def test_growing_leaves_no_gap_and_cuts_no_file(tmp_path: Path) -> None:
+    frames = np.ones((3, 64, 64), np.uint8)
+    path = write_ome_zarr(
+        open_image(frames, dims="TYX"),
+        tmp_path / "a.zarr",
+        chunks={"T": 2, "Y": 64, "X": 64},
+        shards=None,
+    ).path
+    frame = open_image(frames[0], dims="YX")
+    with pytest.raises(DimensionError, match="T=4 would leave a gap: T has 3 positions, give T=3"):
+        write_region(frame, path, grow=True, T=4)
+    with pytest.raises(WriteError, match="would cut a file of level 0"):
+        write_region(frame, path, grow=True, T=3)
+    with pytest.raises(DimensionError, match="grow=True is for regions of T"):
+        write_region(frame, path, grow=True)
+    assert open_image(path).dims.T == 3
