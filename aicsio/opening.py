@@ -224,10 +224,7 @@ def explain(
     taken = False
     with readers.session():
         source = store_urls.identify_image(image, storage_options)
-        head = readers.read_head(source, formats.HEAD_BYTES)
-        store = store_urls.store_behind_page(source, head)
-        if store is not None:
-            source, head = store, b""
+        source, head = store_urls.look_behind_page(source, formats.HEAD_BYTES)
         for row in formats.candidates(source):
             if taken:
                 reason = "not asked: another format took the file"
@@ -248,11 +245,7 @@ def _choose(source: Source) -> tuple[Source, formats.Format]:
     # Without this, the fallback would call an empty file one of an unknown format.
     if source.size == 0:
         raise CorruptFileError.at(source.uri, 0, "the file is empty")
-    head = readers.read_head(source, formats.HEAD_BYTES)
-    # Web servers answer a folder with a page that lists it.
-    store = store_urls.store_behind_page(source, head)
-    if store is not None:
-        source, head = store, b""
+    source, head = store_urls.look_behind_page(source, formats.HEAD_BYTES)
     declined: list[str] = []
     for row in formats.candidates(source):
         missing = row.missing()

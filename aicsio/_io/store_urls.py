@@ -42,12 +42,17 @@ def identify_image(where: object, storage_options: Mapping[str, Any] | None = No
         return store
 
 
-def store_behind_page(source: Source, head: bytes) -> Source | None:
-    """Return the store whose folder a web server answered with a page; ``None`` if there is none."""
+def look_behind_page(source: Source, nbytes: int) -> tuple[Source, bytes]:
+    """Return a source and its first bytes; of a web page in place of a folder, the store there.
+
+    Web servers answer a folder with a page that lists it.
+    """
+    head = readers.read_head(source, nbytes)
     is_page = head[:64].lstrip().lower().startswith(_PAGES)
     if source.local or source.content is not None or not is_page:
-        return None
-    return _store_at(urls.requested_url(source), urls.client_options(source))
+        return source, head
+    store = _store_at(urls.requested_url(source), urls.client_options(source))
+    return (source, head) if store is None else (store, b"")
 
 
 def _store_at(url: str, options: Mapping[str, Any]) -> Source | None:
