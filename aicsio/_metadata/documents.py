@@ -22,6 +22,7 @@ from aicsio._ome import builder, schema
 from aicsio._ome.identifiers import rename_illegal
 from aicsio._ome.model import OmeImage
 from aicsio._ome.parts import pick_images
+from aicsio._ome.plane_elements import plane_attributes
 from aicsio._ome.references import name_of
 from aicsio._ome.schema import Tree, tag
 from aicsio._ome.xml import looks_like_ome
@@ -283,7 +284,7 @@ def to_text(tree: OmeTree) -> str:
 
     for image, planes in zip(tree.root.findall(tag("Image")), tree.planes, strict=False):
         pixels = image.find(tag("Pixels"))
-        for attributes in builder.plane_attributes(planes) if planes is not None else ():
+        for attributes in plane_attributes(planes) if planes is not None else ():
             etree.SubElement(pixels, tag("Plane"), attributes)
     text: str = etree.tostring(tree.root, encoding="unicode")
     return text

@@ -10,7 +10,7 @@ specification (https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specifi
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element, SubElement
@@ -19,7 +19,14 @@ import numpy as np
 
 from aicsio._ome.lexical import is_float, to_date_time, to_text
 from aicsio._ome.model import Modulo, OmeImage, TiffData
-from aicsio._ome.parts import has_instrument, join_document, join_image, part_images
+from aicsio._ome.parts import (
+    has_instrument,
+    join_document,
+    join_image,
+    part_images,
+    schema_word,
+)
+from aicsio._ome.plane_elements import PLANE_FACTS, plane_attributes
 from aicsio._ome.schema import NAMESPACE
 from aicsio.records import Channel, Diagnostic, Objective, Planes
 
@@ -43,11 +50,6 @@ _MEDIA = {
     "wat": "Water",
 }
 """Makers' names of media that the schema has under another name."""
-_PLANE_FACTS = (
-    ("DeltaT", "time", "s"), ("ExposureTime", "exposure", "s"), ("PositionX", "x", "µm"),
-    ("PositionY", "y", "µm"), ("PositionZ", "z", "µm"),
-)  # fmt: skip
-"""Attribute of Plane, column of ``Planes``, unit."""
 # A text, compiled when it is first needed: for so wide a set that takes as long as the import of
 # the
 # rest of this module.
@@ -165,7 +167,7 @@ class _OmeBuilder:
             self._add(element, "Description").text = description
         if image.objective is not None and index in self.instruments:
             self._add(element, "InstrumentRef", {"ID": f"Instrument:{index}"})
-            self._add(element, "ObjectiveSettings", {"ID": f"Objective:{index}:0"})
+            self._add_objective_settings(element, index, image.objective)
         self._add_pixels(element, index, image, type_name)
         for annotation in annotations:
             self._add(element, "AnnotationRef", {"ID": annotation})
@@ -223,12 +225,35 @@ class _OmeBuilder:
                 attributes[name] = value
             elif value is not None:
                 self._report(identity, f"{name} {value!r}: not a finite number")
+        if lens.working_distance is not None and is_float(lens.working_distance):
+            attributes |= {"WorkingDistance": lens.working_distance, "WorkingDistanceUnit": "µm"}
         instrument = self._add(root, "Instrument", {"ID": f"Instrument:{index}"})
         self._add(instrument, "Objective", attributes)
 
+    def _add_objective_settings(self, image: Element, index: int, lens: Objective) -> None:
+        """Refer to the lens, with the medium that was used."""
+        identity = f"Objective:{index}:0"
+        attributes: dict[str, Value] = {"ID": identity}
+        if lens.medium is not None:
+            word = schema_word("Medium", lens.medium)
+            # The schema has no name of other media.
+            if word == "Other" and lens.medium != word:
+                self._report(identity, f"Medium {lens.medium!r}, which is written as 'Other'")
+            attributes["Medium"] = word
+        attributes |= self._positive("RefractiveIndex", lens.refractive_index, identity)
+        self._add(image, "ObjectiveSettings", attributes)
+
+    def _positive(self, name: str, value: float | None, where: str) -> dict[str, Value]:
+        if value is None:
+            return {}
+        if value > 0 and is_float(value):
+            return {name: float(value)}
+        self._report(where, f"{name} {value!r}: not a positive number")
+        return {}
+
     def _add_planes(self, pixels: Element, planes: Planes, image: str) -> None:
         """Add one element for each plane with a known fact."""
-        for name, field, _ in _PLANE_FACTS:
+        for name, field, _ in PLANE_FACTS:
             column = planes.column(field)
             if column is None:
                 continue
@@ -275,12 +300,8 @@ class _OmeBuilder:
 
         None where it is unknown or illegal.
         """
-        if value is None:
-            return {}
-        if value > 0 and is_float(value):
-            return {name: float(value), f"{name}Unit": unit}
-        self._report(where, f"{name} {value!r}: not a positive number")
-        return {}
+        attributes = self._positive(name, value, where)
+        return attributes | {f"{name}Unit": unit} if attributes else {}
 
     def _time_increment(self, step: float | None, where: str) -> dict[str, Value]:
         if step is None:
@@ -348,23 +369,6 @@ class _OmeBuilder:
                 )
             texts[name] = legal
         return texts
-
-
-def plane_attributes(planes: Planes) -> Iterator[dict[str, str]]:
-    """Yield the attributes of the Plane element of each plane with a known fact."""
-    columns = []
-    for name, field, unit in _PLANE_FACTS:
-        column = planes.column(field)
-        if column is not None:
-            columns.append((name, unit, column.ravel().tolist()))
-    for number, position in enumerate(np.ndindex(planes.dims.shape)):
-        facts: dict[str, str] = {}
-        for name, unit, values in columns:
-            if is_float(values[number]):
-                facts[name], facts[f"{name}Unit"] = repr(values[number]), unit
-        if facts:
-            index = dict(zip(planes.dims, position, strict=True))
-            yield {f"The{letter}": str(index.get(letter, 0)) for letter in "ZTC"} | facts
 
 
 def _tiff_data(run: TiffData) -> dict[str, Value]:

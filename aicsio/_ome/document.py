@@ -19,12 +19,14 @@ from aicsio._ome.elements import (
     integer_of,
     local_name,
     number_of,
+    quantity_of,
     value_of,
 )
 from aicsio._ome.images import References, read_images
 from aicsio._ome.model import OmeDocument
 from aicsio._ome.modulo import find_modulo_elements
 from aicsio._ome.planes import PlaneBudget
+from aicsio._ome.units import MICROMETRE, micrometres_per
 from aicsio._ome.xml import parse_untrusted
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, Objective
@@ -97,6 +99,9 @@ def _find_objectives(instruments: Iterable[Element]) -> dict[str, Objective]:
                 magnification=number_of(element, "NominalMagnification", "Magnification"),
                 aperture=number_of(element, "LensNA"),
                 immersion=value_of(element, "Immersion"),
+                working_distance=quantity_of(
+                    element, "WorkingDistance", micrometres_per, MICROMETRE
+                ),
             )
     return objectives
 

@@ -210,8 +210,15 @@ def _read_channels(
 
 
 def _find_objective(image: _ImageElement, objectives: Mapping[str, Objective]) -> Objective | None:
-    settings = image.children.get("ObjectiveSettings") or image.children.get("ObjectiveRef")
-    return objectives.get(settings[0].get("ID", "")) if settings else None
+    settings = image.children.get("ObjectiveSettings") or image.children.get("ObjectiveRef") or ()
+    lens = objectives.get(settings[0].get("ID", "")) if settings else None
+    if lens is None:
+        return None
+    return attrs.evolve(
+        lens,
+        medium=value_of(settings[0], "Medium"),
+        refractive_index=number_of(settings[0], "RefractiveIndex"),
+    )
 
 
 def _find_modulo(

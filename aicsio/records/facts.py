@@ -172,6 +172,12 @@ class Objective:
     """Numerical aperture."""
     immersion: str | None = attrs.field(default=None, converter=optional_text)
     """Immersion medium, in the file's words."""
+    working_distance: float | None = attrs.field(default=None, converter=optional_float)
+    """From the lens to the focus, in micrometres."""
+    medium: str | None = attrs.field(default=None, converter=optional_text)
+    """Medium that was used, in the file's words."""
+    refractive_index: float | None = attrs.field(default=None, converter=optional_float)
+    """Of the medium that was used."""
 
 
 @pickled_by_position

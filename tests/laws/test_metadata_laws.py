@@ -49,6 +49,9 @@ LENSES = st.builds(
     magnification=st.none() | SIZES,
     aperture=st.none() | SIZES,
     immersion=st.none() | st.sampled_from(["Oil", "Water", "Air", "Glycerol", "Other"]),
+    working_distance=st.none() | SIZES,
+    medium=st.none() | st.sampled_from(["Oil", "Water", "Air", "Glycerol", "Other"]),
+    refractive_index=st.none() | SIZES,
 )
 CHANNELS = st.builds(
     Channel,

@@ -102,7 +102,8 @@ NAMES = st.none() | st.text(
 CHANNELS = st.builds(
     Channel,
     name=NAMES.map(lambda name: None if name is None else name.strip() or None),
-    color=st.none() | st.integers(0, (1 << 32) - 1),
+    # Without an alpha it is read as opaque: no channel is invisible.
+    color=st.none() | st.integers(1, (1 << 32) - 1).filter(lambda color: color & 0xFF),
     emission=st.none() | st.integers(1, 4000).map(lambda n: n / 4),
     excitation=st.none() | st.integers(1, 4000).map(lambda n: n / 4),
     fluor=NAMES.map(lambda name: None if name is None else name.strip() or None),

@@ -305,6 +305,9 @@ def _read_objective(metadata: ET.Element, image: ET.Element | None) -> Objective
         magnification=_positive(_text(lens, "NominalMagnification")),
         aperture=_positive(_text(lens, "LensNA")),
         immersion=_text(lens, "Immersion"),
+        working_distance=_positive(_text(lens, "WorkingDistance")),
+        medium=_text(image, "ObjectiveSettings/Medium"),
+        refractive_index=_positive(_text(image, "ObjectiveSettings/RefractiveIndex")),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import ome_types
 import pytest
 
-from aicsio import ome_metadata, open_image
+from aicsio import Objective, ome_metadata, open_image
 from aicsio.testing.czi import blocks_of, write_czi
 from czi_xml import INSTRUMENT_XML
 from support import corpus_file
@@ -26,6 +26,13 @@ def shown(thing: Any) -> dict[str, Any]:
     return {
         name: value for name, value in values.items() if value not in ([], None) and name != "kind"
     }
+
+
+def test_the_lens_of_the_records() -> None:
+    file = io.BytesIO()
+    write_czi(file, blocks_of(np.zeros((1, 4, 5), np.uint16), "CYX"), INSTRUMENT_XML)
+    lens = open_image(file.getvalue()).scene.objective
+    assert lens == Objective("Plan 5x", 5.0, 0.35, "Air", 5000.0, "Silicone", 1.4)
 
 
 def test_devices(ome: ome_types.OME) -> None:
