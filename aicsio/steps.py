@@ -31,6 +31,7 @@ import numpy as np
 
 from aicsio._checks import SECRET_OPTIONS, check_arguments, checked
 from aicsio._checks.constructors import checked_record
+from aicsio._checks.words import join_ends
 from aicsio._dims import notation, views
 from aicsio._dims.notation import UserPick
 from aicsio._io.urls import hide_secrets
@@ -91,8 +92,7 @@ class Step(Generic[R_co]):
             raise ArgumentTypeError(
                 f"{self!r} takes a handle from open_image, not {type(handle).__name__}"
             )
-        # Looked up at each call: an unpickled step finds the verb in a process that has not
-        # imported it.
+        # Looked up at each call: an unpickled step is in a process that has not imported the verb.
         module, _, name = self.verb.partition(":")
         function = getattr(importlib.import_module(module), name)
         options = {key: _thaw(value) for key, value in self.options}
@@ -112,12 +112,18 @@ class Step(Generic[R_co]):
         return boxed
 
     def __repr__(self) -> str:
-        parts = [repr(_thaw(value)) for value in self.arguments]
+        parts = [_show(value) for value in self.arguments]
         for key, value in self.options:
             # A log or a notebook keeps what a step prints.
-            shown = "{...}" if key in SECRET_OPTIONS else repr(_thaw(value))
+            shown = "{...}" if key in SECRET_OPTIONS else _show(value)
             parts.append(f"{key}={shown}")
         return f"{self.verb.partition(':')[2]}({hide_secrets(', '.join(parts))})"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, tuple) and len(value) > 1:
+        return f"({join_ends([repr(_thaw(item)) for item in value])})"
+    return repr(_thaw(value))
 
 
 @runtime_checkable
@@ -275,14 +281,15 @@ def select_scene(handle: ImageHandle, /, scene: SupportsIndex | str) -> ImageHan
     >>> select_scene(two, 1).shape
     (6, 7)
     """
-    names = handle.scene_names
+    # A plate has 14 000 scenes: their names are gathered only where one is asked for.
+    count = len(handle.scenes)
     if isinstance(scene, str):
-        index = _index_of_scene(scene, names)
+        index = _index_of_scene(scene, handle.scene_names)
     else:
         index = scene.__index__()
-        if not -len(names) <= index < len(names):
-            raise SceneError(f"no scene {index}; there are {_listing(names)}")
-        index %= len(names)
+        if not -count <= index < count:
+            raise SceneError(f"no scene {index}; there are {_listing(handle.scene_names)}")
+        index %= count
     # Selecting is absolute: picks of one scene may not fit the next, which has other sizes.
     return attrs.evolve(handle, scene_index=index, level=0, array=handle.level_array(index, 0))
 
@@ -369,9 +376,9 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
 
 
 def _index_of_scene(scene: str, names: tuple[str, ...]) -> int:
+    if names.count(scene) == 1:
+        return names.index(scene)
     indices = [index for index, name in enumerate(names) if name == scene]
-    if len(indices) == 1:
-        return indices[0]
     if indices:
         reason = f"is the name of scenes {indices}: pick one by its index"
     else:

@@ -21,6 +21,7 @@ from aicsio import (
     to_xarray,
     transpose_to,
 )
+from aicsio._dims.notation import positions_of_names
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
 from aicsio.steps import verb
 from aicsio.testing.layouts import make_handle, store_array
@@ -288,3 +289,33 @@ def test_verbs_keep_their_face() -> None:
         assert (each.__doc__ or "").strip()
         assert pickle.loads(pickle.dumps(each)) is each
     assert transpose_to.__name__ == "transpose_to"  # type: ignore[attr-defined]
+
+
+def test_all_scenes_of_a_plate_are_selected_without_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """14 000 scenes by index: the names of all of them at each step would be 200 million."""
+    handle = open_image([np.zeros((4, 5)), np.zeros((6, 7))])
+    monkeypatch.setattr(ImageHandle, "scene_names", property(pytest.fail))
+    assert select_scene(handle, 1).shape == (6, 7)
+    assert select_scene(handle, -2).shape == (4, 5)
+
+
+def test_time_of_a_pick_by_names_grows_with_their_number() -> None:
+    """Each name is compared with few others: counted, as time depends on the machine."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    names = [Name(f"channel {number}") for number in range(2000)]
+    wanted = [f"channel {number}" for number in reversed(range(2000))]
+    assert positions_of_names(wanted, names) == tuple(reversed(range(2000)))
+    assert compared < 20_000

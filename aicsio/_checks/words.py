@@ -20,10 +20,12 @@ from typing import (
     get_origin,
 )
 
-__all__ = ["count_of", "describe", "describe_misfit", "name_of", "show"]
+__all__ = ["count_of", "describe", "describe_misfit", "join_ends", "name_of", "show"]
 
 MAX_OPTIONS = 4
 """Optional parameters that a message lists; a writer has twenty."""
+MAX_ITEMS = 12
+"""Items of a list that are all shown: the letters and numbers of most picks."""
 MAX_SHOWN = 80
 """Characters of a value that a message shows; of a longer one it shows the class."""
 _SHOWN_TYPES = (str, bytes, int, float, complex, list, tuple, dict, set, range, slice, NoneType)
@@ -70,6 +72,24 @@ def count_of(number: int, noun: str, verb: str = "", *, total: int | None = None
     if number == 1:
         verb = _SINGULAR.get(verb, f"{verb}s")
     return f"{text} {verb}"
+
+
+def join_ends(texts: Sequence[str]) -> str:
+    """Join texts by commas; of many, the first three and the last.
+
+    Parameters
+    ----------
+    texts
+        Items of a list as they are shown.
+
+    Returns
+    -------
+    str
+        All of up to ``MAX_ITEMS`` texts, so that a long list stays on one line.
+    """
+    if len(texts) > MAX_ITEMS:
+        texts = [*texts[:3], "...", texts[-1]]
+    return ", ".join(texts)
 
 
 # ---------------------------------------------------------------- calls

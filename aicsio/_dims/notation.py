@@ -165,9 +165,16 @@ def positions_of_names(pick: object, names: Sequence[str]) -> object:
     if isinstance(pick, str):
         return _position_of_name(pick, names)
     if isinstance(pick, list | tuple) and any(isinstance(item, str) for item in pick):
-        return tuple(
-            _position_of_name(item, names) if isinstance(item, str) else item for item in pick
-        )
+        # Looked up once: 4 000 names among 4 000 would take 16 million comparisons.
+        known: dict[str, int | None] = {}
+        for position, name in enumerate(names):
+            known[name] = None if name in known else position
+        positions = []
+        for item in pick:
+            found = known.get(item) if isinstance(item, str) else item
+            # A name that is missing or stands twice raises.
+            positions.append(_position_of_name(item, names) if found is None else found)
+        return tuple(positions)
     return pick
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from aicsio._dims import views
 from aicsio.records import Channel, Dims, LazyArray, Nested, Piece, Selection
+from aicsio.records.printing import printed_short
 
 __all__ = ["SamplesAsChannels", "fold_samples", "sample_channels", "unfold_samples"]
 
@@ -21,6 +22,7 @@ BLOCK_BYTES = 4 << 20
 microseconds, which are little beside the 3 milliseconds that 4 MiB of RGB take to read and fold."""
 
 
+@printed_short
 @attrs.frozen
 class SamplesAsChannels:
     """Layout that shows samples as channels: C and S of ``inner`` are its C."""

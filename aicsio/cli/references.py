@@ -16,6 +16,7 @@ from aicsio.cli.terminal.opening import (
     refuse_to_replace,
 )
 from aicsio.cli.terminal.text import escape_controls
+from aicsio.errors import WriteError
 from aicsio.references import to_references
 from aicsio.writers import _atomic_file
 
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Find the chunks and write their addresses."""
+    if not arguments.output.lower().endswith(".json"):
+        raise WriteError(f"{arguments.output!r} does not end in .json: references are JSON files")
     refuse_to_replace(arguments.output, arguments)
     handle = focus_as_requested(open_as_requested(arguments.file, arguments), arguments)
     handle = pick_positions(handle, arguments.pick, None)

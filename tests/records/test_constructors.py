@@ -1,7 +1,8 @@
-"""Constructors of public records: mistakes in our words, values of numpy as Python's own."""
+"""Public records: mistakes in our words, values of numpy as Python's own, short reprs."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -16,9 +17,16 @@ from aicsio import (
     Dims,
     Objective,
     PixelSize,
+    explain,
     open_image,
+    open_many,
+    transpose_to,
+    write_ome_tiff,
+    write_ome_zarr,
 )
 from aicsio.records import Well
+from aicsio.testing.czi import Block, write_czi
+from aicsio.testing.lif import LifImage, write_lif
 
 RECORDS = [
     each
@@ -85,3 +93,56 @@ def test_values_of_numpy_make_the_record_of_plain_values() -> None:
     ]
     for made, expected in pairs:
         assert (made, repr(made), hash(made)) == (expected, repr(expected), hash(expected))
+
+
+def test_reprs_of_all_records_of_an_image_are_two_lines(tmp_path: Path) -> None:
+    """Records inside of records too, of files with tables, reports, steps and joined images."""
+    pixels = np.zeros((2, 3, 40, 48), np.uint8)
+    image = open_image(pixels, dims="CZYX", channel_names=["DAPI", "GFP"])
+    (tmp_path / "t").mkdir()
+    reports = [
+        write_ome_tiff(image, tmp_path / "a.ome.tif", tile=16, sync=False),
+        write_ome_zarr(image, tmp_path / "a.ome.zarr", sync=False),
+        *(write_ome_tiff(image, tmp_path / f"t/{t}.ome.tif", sync=False) for t in range(20)),
+    ]
+    lif = write_lif(tmp_path / "a.lif", [LifImage(np.zeros((5, 8, 8), np.uint8), "TYX")])
+    czi = tmp_path / "a.czi"
+    write_czi(czi, [Block(pixels[0, 0], {"C": 0, "Y": 0, "X": 0})])
+    opened = [
+        open_image(path) for path in (tmp_path / "a.ome.tif", tmp_path / "a.ome.zarr", lif, czi)
+    ]
+    joined = open_many(sorted((tmp_path / "t").iterdir()), along="T")
+    step = transpose_to("CYX", C=[f"channel {number}" for number in range(300)])
+    explained = explain(czi)
+    found: dict[int, Any] = {}
+    for thing in [*reports, *opened, joined, step, *explained]:
+        gather(thing, found)
+    assert {"TiffLayout", "ChunkGrid", "LifLayout", "CziLayout", "Step"} <= {
+        type(each).__name__ for each in found.values()
+    }
+    long = {
+        type(each).__name__: repr(each)
+        for each in found.values()
+        if len(repr(each).replace(str(tmp_path), "")) > 240 or "\n" in repr(each)
+    }
+    assert long == {}
+
+
+def gather(thing: object, found: dict[int, Any]) -> None:
+    """Add a record and all records in it."""
+    if isinstance(thing, tuple):
+        for item in thing:
+            gather(item, found)
+    elif attrs.has(type(thing)) and id(thing) not in found:
+        found[id(thing)] = thing
+        for field in attrs.fields(cast("Any", type(thing))):
+            gather(getattr(thing, field.name), found)
+
+
+@pytest.mark.parametrize("picked", [3, 12, 13])
+def test_a_step_prints_all_of_a_short_list_and_the_ends_of_a_long_one(picked: int) -> None:
+    shown = repr(transpose_to("CYX", C=list(range(picked))))
+    if picked > 12:
+        assert shown == "transpose_to('CYX', C=(0, 1, 2, ..., 12))"
+    else:
+        assert shown == f"transpose_to('CYX', C={tuple(range(picked))})"

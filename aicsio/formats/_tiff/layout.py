@@ -24,8 +24,10 @@ from aicsio.formats._tiff.segments import (
 from aicsio.records import Codec, DType, Encoded, Piece, Selection, Source, Strided
 from aicsio.records.packed import PackedIntegers
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import printed_short
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class PlaneGroup:
@@ -62,6 +64,7 @@ class PlaneGroup:
         return np.where(rows < 0, 0, offsets)
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class TiffLayout:

@@ -18,6 +18,7 @@ from aicsio.formats.czi.pixels import PIXEL_TYPES, UNCOMPRESSED, PixelType, choo
 from aicsio.records import Codec, Encoded, HeaderRef, Pick, Piece, Selection, Source, Strided
 from aicsio.records.packed import PROGRESSION, PackedIntegers
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import printed_short
 
 HEADER = "zisraw-subblock"
 """Name of the subblock's header in the table of headers: only it gives the start of the pixels."""
@@ -28,6 +29,7 @@ BLOCK_PIXELS = 1 << 22
 which one core decodes from zstd in 7 ms, while few tiles lie across two blocks."""
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class Resampled:
@@ -63,6 +65,7 @@ class Overlap:
     """First position in the window."""
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class CziLayout:

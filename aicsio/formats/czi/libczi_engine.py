@@ -31,6 +31,7 @@ from aicsio.formats.czi.scenes import SceneData, build_scenes
 from aicsio.formats.czi.segment_checks import check_segments
 from aicsio.formats.czi.soundness import LeftOut
 from aicsio.records import Computed, Contents, Diagnostic, LazyArray, Piece, Scene, Source
+from aicsio.records.printing import printed_short
 
 PIXEL_TYPE_NUMBERS = {
     "gray8": 0,
@@ -44,6 +45,7 @@ PIXEL_TYPE_NUMBERS = {
 """Numbers of pixel types, by the library's names."""
 
 
+@printed_short
 @attrs.frozen
 class LibraryLayout:
     """Layout whose pieces are calls of the library, one per subblock."""

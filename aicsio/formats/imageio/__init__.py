@@ -54,6 +54,7 @@ from aicsio.records import (
     Selection,
     Source,
 )
+from aicsio.records.printing import printed_short
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """Frames up to this size together are one block: some 25 frames of 640 x 480 RGB."""
@@ -143,6 +144,7 @@ READ: dict[str, Callable[[Frames, int, int], Array]] = {
 }
 
 
+@printed_short
 @attrs.frozen
 class FramesLayout:
     """Layout of frames: a block is as many whole frames as fit into ``BLOCK_BYTES``."""

@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from aicsio.records import Computed, DType, Piece, Selection, Source, Strided
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import printed_short
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class LifLayout:
@@ -111,6 +113,7 @@ class Cuttable(Protocol):
         """Pieces for a part of the stored array."""
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class StitchedLayout:

@@ -28,11 +28,13 @@ from aicsio.records import (
     Selection,
     Source,
 )
+from aicsio.records.printing import printed_short
 
 DIMENSION_NUMBERS = {letter: number for number, letter in LETTERS.items()}
 READ_PLANE = "aicsio.formats.lif.readlif_engine:read_plane"
 
 
+@printed_short
 @attrs.frozen
 class ReadlifLayout:
     """Layout whose pieces are planes that readlif reads."""

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import attrs
 
 from aicsio.records import DType, Piece, Selection, Source, Strided
+from aicsio.records.printing import printed_short
 
 
+@printed_short
 @attrs.frozen
 class SectionLayout:
     """Pixels of a file."""

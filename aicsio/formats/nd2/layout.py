@@ -15,11 +15,13 @@ import numpy as np
 
 from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
 from aicsio.records.packed import PackedIntegers
+from aicsio.records.printing import printed_short
 
 HEADER: Final = "nd2-frame"
 """Name of the header of a frame in the table of headers."""
 
 
+@printed_short
 @attrs.frozen
 class Nd2Layout:
     """Pixels of one scene."""

@@ -13,11 +13,13 @@ import attrs
 from aicsio.formats.zarr.arrays import ArrayDescription
 from aicsio.records import Codec, DType, Keyed, Selection, ShardIndex, Source
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import printed_short
 
 BLOCK_NBYTES = 1 << 18
 """Chunks smaller than this are taken together: a task of the plan costs some 20 us."""
 
 
+@printed_short
 @pickled_by_position
 @attrs.frozen
 class ChunkGrid:
