@@ -387,7 +387,8 @@ def _with_names(scene: Scene, names: Sequence[str]) -> Scene:
     count = scene.levels[0].stored.get("C", 1) if scene.levels else 1
     if len(names) != count:
         raise DimensionError(
-            f"{len(names)} channel names {list(names)} for {count} channels of {scene.name!r}"
+            f"{count_of(len(names), 'channel name')} {list(names)} for {count_of(count, 'channel')} "
+            f"of {scene.name!r}"
         )
     # Other facts of the channels stay, unless their number shows that they describe something
     # else.

@@ -226,3 +226,14 @@ def test_users_see_no_text_of_beartype() -> None:
 def test_the_wrapped_function_keeps_its_name() -> None:
     function: Callable[..., int] = checked(sample)
     assert function.__name__ == "sample"
+
+
+def test_a_keyword_of_other_libraries_is_answered_with_the_verb() -> None:
+    @checked
+    def opening(image: object, *, engine: str | None = None) -> None:
+        del image, engine
+
+    with pytest.raises(ArgumentTypeError) as caught:
+        opening("a.czi", scene=1)  # type: ignore[call-arg]
+    expected = "opening has no parameter 'scene': select_scene(handle, ...) chooses one"
+    assert str(caught.value) == expected

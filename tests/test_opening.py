@@ -166,7 +166,7 @@ class TestFacts:
     def test_one_name_a_channel(self, tmp_path: Path, names: list[str]) -> None:
         path = write(TiffSpec((ImageSpec(C=2),)), tmp_path)
         with pytest.raises(
-            DimensionError, match=f"{len(names)} channel names .* for 2 channels of 'Image:0'"
+            DimensionError, match=f"{len(names)} channel names? .* for 2 channels of 'Image:0'"
         ):
             open_image(path, channel_names=names)
 

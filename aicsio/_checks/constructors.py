@@ -47,13 +47,16 @@ def checked_record(record: type[Record]) -> type[Record]:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
         try:
             make(self, *args, **kwargs)
-        except TypeError as error:
-            problem = _describe_mistake(record.__name__, make, (self, *args), kwargs)
-            if problem is None:
-                if isinstance(error, AicsioError):
-                    raise without_frames(error)  # noqa: B904 - the same error
+        except (TypeError, AicsioError) as error:
+            problem = None
+            if isinstance(error, TypeError):
+                problem = _describe_mistake(record.__name__, make, (self, *args), kwargs)
+            if problem is not None:
+                raise ArgumentTypeError(problem) from None
+            if not isinstance(error, AicsioError):
                 raise
-            raise ArgumentTypeError(problem) from None
+            # AICSIO_FULL_TRACEBACK=1 in the environment shows the frames that are left out here.
+            raise without_frames(error)  # noqa: B904
 
     record.__init__ = wrapper  # type: ignore[method-assign]
     return record

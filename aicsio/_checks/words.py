@@ -42,6 +42,11 @@ _WORDS: Mapping[object, str] = {
 }
 
 
+_VERBS: Mapping[str, str] = {
+    "level": "select_level(handle, ...) chooses one",
+    "scene": "select_scene(handle, ...) chooses one",
+}
+"""Keywords that users expect of functions that open, and the verbs that do it."""
 _SINGULAR: Mapping[str, str] = {"are": "is", "have": "has", "lie": "lies"}
 """Verbs for one thing; of any other verb, its form for many and an s."""
 
@@ -175,6 +180,8 @@ def _describe_name(name: str, signature: inspect.Signature, *, picks: bool) -> s
             return None
     if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return None
+    if name in _VERBS and "handle" not in parameters:
+        return f" has no parameter {name!r}: {_VERBS[name]}"
     if picks and len(name) == 1 and name.isupper():
         return f" picks no positions: transpose_to(handle, order, {name}=...) does"
     names = _names(signature)
@@ -182,7 +189,7 @@ def _describe_name(name: str, signature: inspect.Signature, *, picks: bool) -> s
         return f" has no parameter {name!r}: it has none"
     # A letter of the other case shares no character with the right one.
     nearest = [each for each in names if each.lower() == name.lower()]
-    nearest = nearest or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    nearest = nearest or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     advice = f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(names)}"
     return f" has no parameter {name!r}: {advice}"
 

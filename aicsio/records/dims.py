@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, overload
 import attrs
 
 from aicsio._checks.constructors import checked_record
-from aicsio.errors import DimensionError
+from aicsio._tracebacks import short_traceback
+from aicsio.errors import AicsioError, DimensionError
 from aicsio.records.conversions import plain_sizes, plain_text
 from aicsio.records.pickling import pickled_by_position
 
@@ -58,6 +59,7 @@ class Dims:
     def __getitem__(self, key: str, /) -> int: ...
     @overload
     def __getitem__(self, key: tuple[str, ...], /) -> tuple[int, ...]: ...
+    @short_traceback(AicsioError)
     def __getitem__(self, key: str | tuple[str, ...], /) -> int | tuple[int, ...]:
         if isinstance(key, tuple):
             return tuple(self[letter] for letter in key)

@@ -18,9 +18,10 @@ from aicsio._checks.constructors import checked_record
 from aicsio._checks.words import count_of
 from aicsio._ome import builder
 from aicsio._ome.ngff import ContrastWindow
+from aicsio._tracebacks import short_traceback
 from aicsio._version import __version__
 from aicsio.arrays.tokens import token
-from aicsio.errors import ArgumentTypeError, WriteError
+from aicsio.errors import AicsioError, ArgumentTypeError, WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
 from aicsio.steps import Step, verb
 from aicsio.writers._metadata import image_description
@@ -94,6 +95,7 @@ def write_ome_zarr(
     scenes: Scenes = None,
     **options: Unpack[ZarrOptions],
 ) -> Step[ZarrReport]: ...
+@short_traceback(AicsioError)
 def write_ome_zarr(*args: Any, **kwargs: Any) -> ZarrReport | Step[ZarrReport]:
     """Write the pixels in focus and their metadata as OME-Zarr, with resolution levels.
 

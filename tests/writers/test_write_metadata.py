@@ -107,7 +107,7 @@ def test_each_scene_gets_the_arguments(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "error", "match"),
     [
-        ({"channel_names": ["a"]}, DimensionError, r"1 channel names \['a'\] for 2 channels"),
+        ({"channel_names": ["a"]}, DimensionError, r"1 channel name \['a'\] for 2 channels"),
         ({"channel_colors": ["#000000"] * 3}, DimensionError, "3 channel colors"),
         ({"channel_colors": ["red", None]}, WriteError, "'#RRGGBB'"),
         ({"channel_colors": [-1, None]}, WriteError, "0xRRGGBBAA"),

@@ -189,10 +189,10 @@ def apply_overrides(image: OmeImage, overrides: MetadataOverrides, index: int) -
         image = _described_by(image, overrides.images[index])
     channels = image.channels
     if overrides.channel_names is not None:
-        _check_count("names", overrides.channel_names, image)
+        _check_count("name", overrides.channel_names, image)
         channels = tuple(map(_with_name, channels, overrides.channel_names))
     if overrides.channel_colors is not None:
-        _check_count("colors", overrides.channel_colors, image)
+        _check_count("color", overrides.channel_colors, image)
         channels = tuple(map(_with_color, channels, overrides.channel_colors))
     return attrs.evolve(
         image,
@@ -208,7 +208,8 @@ def apply_overrides(image: OmeImage, overrides: MetadataOverrides, index: int) -
 def _check_count(noun: str, values: Sequence[object], image: OmeImage) -> None:
     if len(values) != len(image.channels):
         raise DimensionError(
-            f"{len(values)} channel {noun} {list(values)} for {len(image.channels)} channels of "
+            f"{count_of(len(values), f'channel {noun}')} {list(values)} for "
+            f"{count_of(len(image.channels), 'channel')} of "
             f"{image.name!r}"
         )
 
