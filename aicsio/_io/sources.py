@@ -179,6 +179,8 @@ def _from_file_object(file: Any) -> Source:
     name = getattr(file, "name", None)
     if isinstance(file, io.TextIOBase):
         raise ArgumentTypeError("the file is open in text mode: open it with mode 'rb'")
+    if not _is_readable(file):
+        raise ArgumentTypeError("the file is open for writing alone: open it with mode 'rb'")
     is_disk_file = isinstance(file, io.BufferedReader | io.FileIO)
     if is_disk_file and isinstance(name, str | bytes) and os.path.isfile(name):
         return _from_path(os.fsdecode(name))
@@ -191,6 +193,11 @@ def _from_file_object(file: Any) -> Source:
     if not isinstance(content, bytes):
         raise ArgumentTypeError("the file object gives text: open it in binary mode")
     return _from_bytes(content)
+
+
+def _is_readable(file: Any) -> bool:
+    # Objects with ``read`` and nothing else are files, too.
+    return not hasattr(file, "readable") or bool(file.readable())
 
 
 def _from_path(name: str, *, folders: bool = False) -> Source:

@@ -194,8 +194,11 @@ for _function in (_write_handle, _write_handles):
     _function.__name__ = _function.__qualname__ = "write_ome_zarr"
 _write_one: Any = verb(_write_handle)
 _write_list: Any = checked(_write_handles)
-# ``help`` and checks of arguments show the options.
-cast("Any", write_ome_zarr).__signature__ = inspect.signature(_write_handle)
+# ``help`` and checks of arguments show the options, and know that a list of handles is accepted.
+_signature = inspect.signature(_write_handle)
+_first, *_others = _signature.parameters.values()
+_first = _first.replace(annotation=ImageHandle | Sequence[ImageHandle])
+cast("Any", write_ome_zarr).__signature__ = _signature.replace(parameters=[_first, *_others])
 
 
 def _write(

@@ -17,14 +17,17 @@ import pytest
 from PIL import Image
 
 from aicsio import (
+    ArgumentTypeError,
     CorruptFileError,
     ImageHandle,
     SourceChangedError,
     SourceError,
     SourceNotFoundError,
+    WriteError,
     open_image,
     to_dask,
     to_numpy,
+    write_region,
 )
 from aicsio._io import local_files
 from aicsio._io.readers import identify, lend, one_reader_at_a_time, open_binary
@@ -220,3 +223,17 @@ def test_a_link_that_is_turned_to_another_file_is_another_file(path: Path, tmp_p
     link.symlink_to(other)
     with pytest.raises(SourceChangedError):
         to_numpy(handle)
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "xb"])
+def test_a_file_that_is_open_for_writing(tmp_path: Path, mode: str) -> None:
+    with (
+        open(tmp_path / "a.tif", mode) as file,
+        pytest.raises(ArgumentTypeError, match="open for writing alone: open it with mode 'rb'"),
+    ):
+        open_image(file)
+
+
+def test_a_store_of_a_name_that_no_file_has(path: Path) -> None:
+    with pytest.raises(WriteError, match="there is no Zarr store"):
+        write_region(open_image(path), "a\0b.ome.zarr")

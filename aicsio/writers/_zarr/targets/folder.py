@@ -219,8 +219,9 @@ def existing(path: str) -> FolderTarget:
     WriteError
         When there is none.
     """
-    target = os.path.realpath(os.path.expanduser(path.rstrip("/" + os.sep)))
-    if not os.path.isdir(target) or not is_store(target):
+    # A NUL is in the name of no file, and an error of its own.
+    target = os.path.realpath(os.path.expanduser(path.rstrip("/" + os.sep).replace("\0", "?")))
+    if "\0" in path or not os.path.isdir(target) or not is_store(target):
         raise WriteError(f"there is no Zarr store {path!r}: make it with write_ome_zarr")
     return FolderTarget(target, target)
 
