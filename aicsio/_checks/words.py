@@ -189,7 +189,7 @@ def _describe_name(name: str, signature: inspect.Signature, *, picks: bool) -> s
         return f" has no parameter {name!r}: it has none"
     # A letter of the other case shares no character with the right one.
     nearest = [each for each in names if each.lower() == name.lower()]
-    nearest = nearest or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    nearest = nearest or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     advice = f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(names)}"
     return f" has no parameter {name!r}: {advice}"
 
