@@ -154,14 +154,12 @@ def _with_exposures(planes: Planes, exposures: tuple[float, ...]) -> Planes:
         }
     along = [len(exposures) if letter == "C" else 1 for letter in dims]
     columns["exposure"] = np.reshape(exposures, along)
-    return Planes(
-        dims,
-        **{
-            name: np.broadcast_to(column, dims.shape).astype("<f8").tobytes()
-            for name, column in columns.items()
-            if column is not None
-        },
-    )
+    spread = {
+        name: np.broadcast_to(column, dims.shape).astype("<f8").tobytes()
+        for name, column in columns.items()
+        if column is not None
+    }
+    return attrs.evolve(planes, dims=dims, **spread)
 
 
 def _constant(count: int, value: float) -> bytes:

@@ -3,12 +3,16 @@
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from aicsio import ome_metadata, ome_xml, open_image
+from aicsio.formats.lif.description import Axis
 from aicsio.formats.lif.equipment import LaserLine
 from aicsio.formats.lif.hardware import read_hardware
-from aicsio.formats.lif.settings import exposure_of
+from aicsio.formats.lif.metadata import describe_planes
+from aicsio.formats.lif.settings import exposure_of, find_settings
+from aicsio.formats.lif.times import FIRST_TAKEN
 from support import corpus_file
 
 SYSTEM = 'Name="HardwareSetting" SystemTypeName="TCS SP8" DataSourceTypeName="Confocal"'
@@ -143,6 +147,28 @@ def test_channels_of_a_camera() -> None:
     assert [one.contrast for one in hardware.channels] == ["Fluorescence", "DIC"]
     assert [one.illumination for one in hardware.channels] == ["Epifluorescence", "Transmitted"]
     assert [one.acquisition_mode for one in hardware.channels] == ["WideField", "WideField"]
+
+
+def test_exposures_of_a_camera_are_those_of_its_channels() -> None:
+    settings = find_settings(image_of(CAMERA.format(first="10 ms")))
+    axes = (
+        Axis("T", 2, 100, 0.0, 0.0, ""),
+        Axis("Y", 3, 4, 0.0, 0.0, ""),
+        Axis("X", 4, 1, 0.0, 0.0, ""),
+    )
+    ticks = np.array([FIRST_TAKEN + 10_000_000, FIRST_TAKEN + 30_000_000], np.uint64)
+    planes, _ = describe_planes(settings, axes, 2, ticks)
+    assert planes is not None
+    exposure, time = planes.column("exposure"), planes.column("time")
+    assert exposure is not None
+    assert time is not None
+    assert str(planes.dims) == "T=2, C=2"
+    assert exposure.tolist() == [[0.01, 0.02], [0.01, 0.02]]
+    assert time.tolist() == [[0.0, 0.0], [2.0, 2.0]]
+    # A list is taken only where its length fits.
+    other, _ = describe_planes(settings, axes, 3, ticks)
+    assert other is not None
+    assert other.column("exposure") is None
 
 
 @pytest.mark.parametrize(
