@@ -11,9 +11,9 @@ from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.formats._tiff.page_metadata import read_all_tags
-from aicsio.records import Contents, Diagnostic, Source, Value
+from aicsio.records import Contents, Diagnostic, LazyArray, Planes, Scene, Source, Value
 
-__all__ = ["describe_instrument", "read_contents", "read_tags", "recognises"]
+__all__ = ["describe_instrument", "read_contents", "read_planes", "read_tags", "recognises"]
 
 
 def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
@@ -66,3 +66,10 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
     from aicsio.formats._tiff import instruments
 
     return instruments.describe_instrument(source, contents)
+
+
+def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
+    """Return times, exposures and positions that ScanImage and Micro-Manager keep with each page."""
+    from aicsio.formats._tiff import frames
+
+    return frames.read_frames(scene, level)

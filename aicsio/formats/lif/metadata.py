@@ -159,7 +159,14 @@ def _with_exposures(planes: Planes, exposures: tuple[float, ...]) -> Planes:
         for name, column in columns.items()
         if column is not None
     }
-    return attrs.evolve(planes, dims=dims, **spread)
+    return attrs.evolve(
+        planes,
+        dims=dims,
+        time=spread.get("time"),
+        exposure=spread.get("exposure"),
+        x=spread.get("x"),
+        y=spread.get("y"),
+    )
 
 
 def _constant(count: int, value: float) -> bytes:
