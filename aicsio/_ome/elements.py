@@ -67,8 +67,9 @@ def value_of(element: Element | None, *names: str) -> str | None:
         if text is None and len(element):
             child = child_of(element, name)
             text = child.text if child is not None else None
-        if text is not None and text.strip():
-            return text.strip()
+        stripped = text.strip() if text is not None else ""
+        if stripped:
+            return stripped
     return None
 
 

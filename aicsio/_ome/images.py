@@ -32,7 +32,7 @@ LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class References:
     """Elements of a document that images refer to by ID; lives while it is read."""
 
@@ -46,7 +46,7 @@ class References:
     """How many rows of plane columns may still be made."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _ImageElement:
     """An Image element with its children sorted; lives while its Pixels are read."""
 

@@ -51,7 +51,7 @@ class PlaneBudget:
         return True
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class PlaneColumns:
     """The planes of one image; lives while a document is read."""
 

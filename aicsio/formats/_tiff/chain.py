@@ -42,7 +42,7 @@ class DirectoryRun(NamedTuple):
     """Their entries, one after the other."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Chain(Sequence[Directory]):
     """All directories of a chain, in few pieces; it lives while a file is being opened."""
 

@@ -15,7 +15,7 @@ NDP.scan and what tifffile reads in them.
 import contextlib
 import functools
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import attrs
@@ -141,19 +141,17 @@ class Directory(NamedTuple):
     def tags(self, variant: TiffVariant) -> dict[int, IfdEntry]:
         """Return entries by code; the first of several with one code."""
         entries: dict[int, IfdEntry] = {}
-        for entry in self._entries(variant):
-            entries.setdefault(entry.code, entry)
-        return entries
-
-    def _entries(self, variant: TiffVariant) -> Iterator[IfdEntry]:
         inline_size, pointer = variant.inline_size, variant.pointer
         value_offset = self.start + variant.stored_entry_size - inline_size
         for code, field_type, length, value in struct.iter_unpack(variant.entry_format, self.raw):
-            if FIELD_SIZES.get(field_type, 0) * length <= inline_size:
-                yield IfdEntry(code, field_type, length, value_offset)
-            else:
-                yield IfdEntry(code, field_type, length, struct.unpack(pointer, value)[0])
+            offset = value_offset
             value_offset += variant.stored_entry_size
+            if code in entries:
+                continue
+            if FIELD_SIZES.get(field_type, 0) * length > inline_size:
+                offset = struct.unpack(pointer, value)[0]
+            entries[code] = IfdEntry(code, field_type, length, offset)
+        return entries
 
 
 # ---------------------------------------------------------------- header

@@ -11,6 +11,7 @@ them (RESUNIT).
 from collections.abc import Mapping
 
 from aicsio.formats._tiff.makers import (
+    NO_SIZE,
     read_maker_size,
     unit_without_length,
     unusable_size,
@@ -50,7 +51,7 @@ def read_pixel_size(tags: PageTags) -> tuple[PixelSize, list[Diagnostic]]:
     reason = unit_without_length(tags)
     if reason is not None:
         text = f"{reason}: there is no pixel size"
-        return PixelSize(), [Diagnostic("no-length", text, tags.file.source.uri)]
+        return NO_SIZE, [Diagnostic("no-length", text, tags.file.source.uri)]
     size, notes = size_from_resolution(tags, resolution_unit(tags))
     words = unusable_size(tags)
     if words is not None:
@@ -81,10 +82,10 @@ def size_from_resolution(
     # Resolutions count pixels per unit: the size is their inverse.
     x, y = tags.positive(Tag.X_RESOLUTION), tags.positive(Tag.Y_RESOLUTION)
     if x_unit is None:
-        return PixelSize(), []
+        return NO_SIZE, []
     notes = _unusable_resolutions(tags)
     if x is None and y is None:
-        return PixelSize(), notes
+        return NO_SIZE, notes
     y_unit = x_unit if y_unit is None else y_unit
     printed = [
         _is_print_resolution(value, unit, is_unit_stated=is_unit_stated)
@@ -98,7 +99,7 @@ def size_from_resolution(
             f"the resolution of {' x '.join(map(str, dots))} dots per inch is one of screens and "
             "printers: it gives no pixel size"
         )
-        return PixelSize(), [
+        return NO_SIZE, [
             *notes,
             Diagnostic("print-resolution", text, tags.file.source.uri),
         ]

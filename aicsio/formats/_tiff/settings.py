@@ -16,6 +16,8 @@ LARGEST_TEXT = 1 << 24
 
 def read_settings(tags: PageTags, code: int) -> str:
     """Return a text of settings; empty where the tag is missing, as in most files."""
+    if code not in tags.tags:
+        return ""
     return read_octets(tags, code).decode("latin-1").replace("\r", "").strip("\0")
 
 

@@ -52,7 +52,7 @@ _CONCERNS = np.zeros(1 << 16, bool)
 _CONCERNS[list(CONCERNS)] = True
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class PageGroup:
     """Pages with equal structure; lives while a file is being opened."""
 

@@ -56,7 +56,7 @@ class PlaneAllowance:
         self.used += planes
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class PlaneTable:
     """Which page each plane of one image is; lives while a file is being opened."""
 

@@ -61,6 +61,8 @@ def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
 
 def _with_notes(contents: Contents, notes: list[Diagnostic]) -> Contents:
     whole = leave_out_partial_levels(contents)
+    if not notes:
+        return whole
     return Contents(whole.scenes, whole.metadata, (*notes, *whole.diagnostics))
 
 
