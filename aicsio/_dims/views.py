@@ -45,8 +45,10 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     for letter, axis in axes.items():
         # Axes that were added have length 1 and no stored positions.
         if axis >= 0:
-            pick = _pick_of(letter, order, resolved, dims)
-            stored[axis] = compose(stored[axis], pick)
+            # An axis that stays whole keeps its positions.
+            if letter in resolved or letter not in order:
+                pick = _pick_of(letter, order, resolved)
+                stored[axis] = compose(stored[axis], pick)
         elif _length(resolved.get(letter, 0)) > 1:
             count = _length(resolved[letter])
             raise DimensionError(
@@ -57,10 +59,10 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     return LazyArray(array.layout, array.stored, array.dtype, view)
 
 
-def _pick_of(letter: str, order: str, resolved: Mapping[str, Pick], dims: Dims) -> Pick:
-    """Return the positions of one axis: a letter in the order keeps its axis, another one drops it."""
+def _pick_of(letter: str, order: str, resolved: Mapping[str, Pick]) -> Pick:
+    """Return the positions of a picked or dropped axis: a letter in the order keeps its axis."""
     if letter not in resolved:
-        return range(dims[letter]) if letter in order else 0
+        return 0
     pick = resolved[letter]
     if isinstance(pick, int):
         # An int drops its axis; within the order the axis stays, with one position.

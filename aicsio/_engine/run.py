@@ -83,7 +83,7 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
     if graph is not None:
         return np.asarray(graph.compute())
     out, zero_filled = allocate(array)
-    if array.size:
+    if out.size:
         read_into(array, out, workers, zero_filled=zero_filled)
     return out
 
@@ -96,13 +96,16 @@ def allocate(array: LazyArray) -> tuple[Array, bool]:
     ImageTooLargeError
         When not enough memory is free.
     """
-    memory.require(array.nbytes, array)
+    # A view counts its positions each time it is asked for its shape.
+    shape = array.shape
+    nbytes = math.prod(shape) * array.dtype.itemsize
+    memory.require(nbytes, array)
     # Zeros that come with the memory cost nothing. Other memory is zeroed only where no piece is
     # sure to cover it.
-    zero_filled = array.nbytes > RECYCLED
+    zero_filled = nbytes > RECYCLED
     make = np.zeros if zero_filled else np.empty
     try:
-        return make(array.shape, array.dtype), zero_filled
+        return make(shape, array.dtype), zero_filled
     except (MemoryError, ValueError) as error:  # ValueError: more bytes than an address can count
         raise memory.too_large(array, "this process cannot get as many") from error
 

@@ -17,6 +17,7 @@ from aicsio.records.pickling import pickled_by_position
 PROGRESSION = "progression"
 """``kind`` of numbers that are stored as start and step."""
 
+_START_AND_STEP = struct.Struct("<qq")
 _RANGES = {
     name: (int(np.iinfo(name).min), int(np.iinfo(name).max))
     for name in ("<u1", "<i1", "<u2", "<i2", "<u4", "<i4", "<i8", "<u8")
@@ -117,8 +118,9 @@ class PackedIntegers:
             row %= self.count
         kind, raw = self.kind, self.raw
         if kind == PROGRESSION:
-            step = int.from_bytes(raw[8:], "little", signed=True)
-            return int.from_bytes(raw[:8], "little", signed=True) + row * step
+            start, step = _START_AND_STEP.unpack(raw)
+            value: int = start + row * step
+            return value
         # The last character of a type such as "<u4" is its size in bytes.
         itemsize = int(kind[-1])
         start = row * itemsize

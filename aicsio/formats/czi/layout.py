@@ -57,8 +57,10 @@ class Resampled:
 class Overlap:
     """The part of a subblock that a window shows, along Y and X. Not a record: it lives for a read."""
 
+    frame: tuple[int, int]
+    """Rows and columns of the subblock's rectangle."""
     source_start: tuple[int, int]
-    """First position inside of the subblock's rectangle."""
+    """First position inside of the rectangle."""
     shape: tuple[int, int]
     """Number of positions."""
     target_start: tuple[int, int]
@@ -137,13 +139,14 @@ class CziLayout:
         for row in self._touching(low, high, top, left, height, width):
             y, x = self.y.at(row) - top, self.x.at(row) - left
             y_start, x_start = max(y, 0), max(x, 0)
-            y_stop = min(y + self.height.at(row), height)
-            x_stop = min(x + self.width.at(row), width)
+            frame = self.height.at(row), self.width.at(row)
+            y_stop, x_stop = min(y + frame[0], height), min(x + frame[1], width)
             # Of a plane with one row no rectangle was compared: it may lie outside of the window.
             if y_stop > y_start and x_stop > x_start:
                 yield (
                     row,
                     Overlap(
+                        frame,
                         (y_start - y, x_start - x),
                         (y_stop - y_start, x_stop - x_start),
                         (y_start, x_start),
@@ -223,7 +226,7 @@ class CziLayout:
             return self._resampled_piece(row, overlap, samples, pixel_type)
         chain = choose_chain(compression, self.samples, pixel_type.samples)
         header = self._header(row)
-        shape = self.piece_shape((self.height.at(row), self.width.at(row)))
+        shape = self.piece_shape(overlap.frame)
         selection = self.selection(overlap.source_start, overlap, samples)
         return Encoded(
             self.source, 0, header.nbytes, chain, shape, pixel_type.dtype, selection, header
@@ -232,7 +235,7 @@ class CziLayout:
     def _raw_piece(
         self, row: int, overlap: Overlap, samples: slice | None, pixel_type: PixelType
     ) -> Strided:
-        height, width = self.height.at(row), self.width.at(row)
+        height, width = overlap.frame
         itemsize = pixel_type.dtype.itemsize
         pixel_size = pixel_type.samples * itemsize
         offset = self.inner_index.at(row) * height * width * pixel_size
