@@ -79,13 +79,16 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     MissingDependencyError
         When readlif is requested and not installed.
     """
-    if is_leica_xml(readers.read_head(source, 256)):
+    # The XML lies at the start, the memory blocks behind it: headers are read, no pixels.
+    try:
+        container = read_container(source)
+    except CorruptFileError:
+        if not is_leica_xml(readers.read_head(source, 256)):
+            raise
         raise UnsupportedFormatError(
             f"{source.uri} is one of Leica's XML files (XLEF, XLIF, XLCF), which hold no pixels: "
             "open the .lof or .lif files that it names"
-        )
-    # The XML lies at the start, the memory blocks behind it: headers are read, no pixels.
-    container = read_container(source)
+        ) from None
     root, repaired = parse_xml(container.text, source)
     elements = tuple(walk_elements(root))
     others = describe_other_elements(elements)
