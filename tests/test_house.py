@@ -214,6 +214,48 @@ def test_files_do_not_speak() -> None:
     assert sum(words_of_speech().values()) < 40, words_of_speech().most_common(20)
 
 
+QUESTIONS = {
+    "Where is the name of a channel of a LIF decided?": (
+        "formats/lif -> metadata", "The name of a channel is decided in"
+    ),
+    "Where would a format for EM files go?": ("formats", "One folder or module a format"),
+    "What opens an image and asks the formats?": ("opening", "From any name of an image to a handle"),
+    "What runs a read?": ("_engine -> run", "Every format reads through here"),
+    "Where are the calls of preadv made?": ("_io -> local_files", "preadv"),
+    "Where is the codec chain of a chunk of Zarr parsed?": (
+        "formats/zarr -> chains", "From the codecs that an array names to the chain"
+    ),
+    "Where are dask arrays computed for an OME-TIFF?": (
+        "writers/_pixels -> dask_chunks", "dask arrays whose chunks the workers"
+    ),
+    "Where do the workers of a cluster store an OME-Zarr?": (
+        "writers/_zarr -> cluster", "on the workers of a cluster"
+    ),
+    "Which file decides that a print resolution is no pixel size?": (
+        "formats/_tiff -> physical_size", "for printing is no pixel size"
+    ),
+    "Where do the errors about orders come from?": (
+        "_dims -> notation", "every syntax error of the language is raised here"
+    ),
+}  # fmt: skip
+"""Questions of a new reader: the room and the module, and words of its docstring that answer."""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_new_reader_finds_the_file_by_docstrings(question: str) -> None:
+    steps, answer = QUESTIONS[question]
+    room, _, module = steps.partition(" -> ")
+    path = PACKAGE / f"{room}.py"
+    if (PACKAGE / room).is_dir():
+        path = PACKAGE / room / "__init__.py"
+    docstring = ast.get_docstring(ast.parse(read(path))) or ""
+    if module:
+        assert f"``{module}``" in docstring, f"the room {room} does not name {module}"
+        path = PACKAGE / room / f"{module}.py"
+        docstring = ast.get_docstring(ast.parse(read(path))) or ""
+    assert answer in " ".join(docstring.split())
+
+
 def test_the_table_of_faults_names_tests_that_exist() -> None:
     names = re.findall(r"`([\w/]+\.py)::(test_\w+)`", read(ROOT / "tests" / "README.md"))
     assert len(names) > 80

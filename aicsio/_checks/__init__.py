@@ -1,5 +1,8 @@
 """Argument checks at the public boundary. The only importer of beartype. Imports `errors`.
 
+``annotations`` compares values with annotations, ``words`` has the messages, ``constructors`` checks
+records that users make, ``plain_values`` takes numpy's numbers and texts.
+
 Rule kept here: a wrong argument is refused in the package's own words, which name the function that
 the caller called, the parameter and the value, and are the same each time. beartype judges; its
 text, which is long and in part random, is not shown. Cheap checks come first: beartype takes 120 ms

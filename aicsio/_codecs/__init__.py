@@ -1,7 +1,8 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
-``compression`` has codecs of bytes, ``images`` those of whole pictures, ``tiff`` and ``czi`` those
-of one container, ``resampling`` pixels of another size, ``masks`` pixels that are not valid.
+``compression`` has codecs of bytes, ``images`` those of whole pictures, ``tiff``, ``czi``,
+``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
+size, ``masks`` pixels that are not valid. ``image_headers`` reads the declared sizes of images,
 ``buffers`` are the memory that decoders write to.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,

@@ -2,7 +2,9 @@
 
 ``run`` is the entry of every read: it takes the tasks of ``plan``, one stored block each, and lets
 threads execute their pieces. ``placing`` executes one: bytes from ``aicsio/_io``, codecs from
-``aicsio/_codecs``, pixels into the result. ``strided`` plans the ``preadv`` calls of raw pixels.
+``aicsio/_codecs``, pixels into the result (``placements``, ``copying``). ``strided`` plans the ``preadv`` calls of raw
+pixels, ``keyed`` finds chunks of stores, ``memory`` refuses results that are too large, ``in_memory``
+shows arrays of the caller.
 
 Rule kept here: no piece is of one format only; a format that needs more offers it by its layout.
 """

@@ -1,8 +1,9 @@
 """OME-XML: its text, schema, units, dates and images, as records. Imports `errors` and `records`.
 
 ``xml`` decodes and guards the text of any XML, ``schema`` brings older versions to 2016-06,
-``document`` is the entry from text to records (``model``). ``images``, ``channels``, ``planes`` and
-``modulo`` read one element each; ``units`` and ``dates`` serve all formats.
+``document`` is the entry from text to records (``model``), ``builder`` the way back. ``images``,
+``channels``, ``planes`` and ``modulo`` read one ``elements`` each, ``parts`` are those beyond the
+records. ``units``, ``dates`` and ``lenses`` serve all formats, ``ngff`` writes the JSON of OME-Zarr.
 
 Rule kept here: a value that breaks the schema costs itself, not the document.
 """

@@ -1,5 +1,7 @@
 """The command line: one module a command. Imports every other room.
 
+``convert`` goes to ``batch`` for many images; ``terminal`` has options, text and bars of all commands.
+
 Rule kept here: a mistake of the user is one line on stderr, never a traceback (``--debug`` shows
 it). Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 the reader of the
 output has gone. Only the module of the requested command is imported.

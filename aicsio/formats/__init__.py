@@ -1,9 +1,9 @@
 """The table of formats, one file or folder each. Imports `_io`, `_codecs`, `_ome`, `_dims`.
 
-This module has the rows of the table, their order and their loading. The seam, all that a format
-and its layouts must and may offer, is ``aicsio/records/protocols.py``. ``aicsio/opening.py`` asks
-the candidates and words the error where all decline; ``signatures`` names files of formats that
-no row opens.
+One folder or module a format, by its name. This module has the rows of the table, their order and
+their loading. The seam, all that a format and its layouts must and may offer, is
+``aicsio/records/protocols.py``. ``aicsio/opening.py`` asks the candidates and words the error where
+all decline; ``signatures`` names files of formats that no row opens.
 
 Rule kept here: content decides which format opens a file; the suffix only orders the candidates.
 

@@ -1,7 +1,8 @@
 """Many files as one image: ``open_many``. Imports `opening` and `arrays`.
 
 Rule kept here: ``file_names``, ``patterns`` and ``groups`` order names, ``files`` opens them,
-``contents`` and ``scenes`` join their records, ``layout`` joins their pixels.
+``agreement`` compares them, ``contents``, ``scenes`` and ``planes`` join their records, ``layout``
+joins their pixels.
 """
 
 import json

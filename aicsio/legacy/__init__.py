@@ -2,7 +2,8 @@
 
 ``image`` has ``AICSImage``, ``functions`` has ``imread`` and ``imwrite``. ``tczyx`` decides how an
 image becomes TCZYX, ``inputs`` what the options of AICSImageIO mean today, ``reading`` whether a
-cluster reads.
+cluster reads. ``scenes``, ``stacks``, ``dimensions``, ``metadata`` and ``writing`` are parts of these,
+``renamed`` has names that are gone.
 
 Rule kept here: no file is opened, read or written here but by the public functions.
 """

@@ -1,7 +1,8 @@
 """The frozen records that users and the engine hold. Imports `_checks` and `errors`.
 
 ``protocols`` is the seam: read it to add a format. ``pieces`` and ``lazy`` describe pixels,
-``dims`` axes, ``facts`` and ``scenes`` metadata, ``handle`` the opened image.
+``dims`` axes, ``facts`` and ``scenes`` metadata, ``handle`` the opened image,
+``sources`` where its bytes are. ``packed`` and ``pickling`` keep tables and pickles small.
 
 Rule kept here: a record holds only str, int, float, bytes, None, range, numpy dtypes, tuples of
 these, or other records. So each one is immutable, hashes, compares by value and pickles; none holds

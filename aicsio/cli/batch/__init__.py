@@ -1,5 +1,8 @@
 """Conversion of many images into a folder. Imports `cli.terminal` and the public verbs.
 
+``inputs`` finds files and names outputs, ``journal`` knows those that are done, ``conversion`` converts
+one image, ``processes`` and ``dask_cluster`` run many, ``read_back`` verifies.
+
 Rule kept here: this module decides which images are converted and prints the results; a runner
 (this process, several processes, a cluster) only yields results.
 """

@@ -3,8 +3,9 @@
 ``ifd`` reads one directory, ``chain`` all of them, ``tag_tables`` and ``page_tables`` as columns.
 ``page`` decides how a page is stored, by ``structure``, ``compressions`` and ``tags``. ``series``
 groups pages to scenes, ``plane_map`` and ``axes`` to arrays, ``layout`` and ``segments`` turn
-windows into pieces. ``physical_size`` and ``makers`` decide on the pixel size. ``dialects`` are
-the programs that write TIFF.
+windows into pieces. ``physical_size`` decides on the pixel size (a print resolution is none), by
+``makers``; ``page_metadata`` and ``acquisition`` have the other facts of a page. ``dialects`` are the
+programs that write TIFF, ``instruments`` their settings as OME.
 
 Rule kept here: the pages decide; descriptions and tags propose.
 """

@@ -2,7 +2,7 @@
 
 ``plan`` decides on planes, segments and levels (``jobs``); ``stream`` reads boxes of pixels
 (``boxes``, ``dask_chunks``), cuts them into ``segments``, encodes and writes them, and feeds
-``pyramid``; ``directories`` and ``tiff`` lay out the file.
+``pyramid`` (``downsampling``); ``encoders`` compress, ``directories`` and ``tiff`` lay out the file.
 
 Rule kept here: memory is bounded by the boxes in flight, whatever the size of the image.
 """

@@ -1,5 +1,7 @@
 """The whole OME of a source, merged into the OME that is written. Imports `_metadata` and `_ome`.
 
+``images`` merges one Image, ``rois`` moves regions with it, ``units`` finds the parts that belong to it.
+
 Rule kept here: the text that the records make is complete before; here the rest of the source's
 document joins it: instruments, settings, annotations, regions, people, plates. Where a record
 agrees with the document, the document's own words and units stay. Identifiers are unique,
