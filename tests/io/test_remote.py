@@ -331,7 +331,7 @@ class TestTrust:
         for said, why in (
             ("bytes 5-8/9", "changed"),
             ("bytes 0-9/*", "asked for"),
-            ("nonsense", "which"),
+            ("nonsense", "without its range"),
         ):
             site.headers = {"Content-Range": said}
             with pytest.raises(SourceError, match=why), lend(source) as reader:
