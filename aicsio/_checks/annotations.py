@@ -8,7 +8,7 @@ import inspect
 import numbers
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -161,7 +161,9 @@ def fits(value: object, hint: Any) -> bool:
         if isinstance(value, np.timedelta64):
             return False
         return isinstance(value, numbers.Integral if hint is int else numbers.Real)
-    if isinstance(origin, type) and issubclass(origin, Mapping | Iterable):
+    # An array is Iterable, too, and its class has other parameters: it goes to beartype.
+    is_collection = isinstance(origin, type) and issubclass(origin, Mapping | Sequence)
+    if is_collection or origin is Iterable:
         return isinstance(value, origin) and _items_fit(value, hint)
     from beartype.door import is_bearable
 

@@ -233,7 +233,7 @@ def refuse_no_zarr(target: str) -> None:
         return
     stem, suffix = os.path.splitext(name)
     if suffix[1:].lower() in _TIFF_SUFFIXES:
-        noun, call = "a TIFF", f"write_ome_tiff(handle, {name!r}) writes it"
+        noun, call = "a TIFF", "write_ome_tiff writes it"
         stem = os.path.splitext(stem)[0] if stem.lower().endswith(".ome") else stem
     else:
         other = other_format_of(name)
