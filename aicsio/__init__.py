@@ -40,12 +40,26 @@ from aicsio.records import (
     Scene,
     Source,
     Tiles,
+    Well,
 )
 from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
 
 if TYPE_CHECKING:
     from aicsio import dask_utils
-    from aicsio._metadata import OmeXml, metadata, ome_metadata, ome_xml, raw_metadata
+    from aicsio._metadata import (
+        OmeXml,
+        Table,
+        TimeSteps,
+        metadata,
+        ome_metadata,
+        ome_xml,
+        plane_table,
+        raw_metadata,
+        select_well,
+        tile_table,
+        time_steps,
+        wells,
+    )
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
@@ -85,8 +99,11 @@ __all__ = [
     "SourceError",
     "SourceNotFoundError",
     "Step",
+    "Table",
     "Tiles",
+    "TimeSteps",
     "UnsupportedFormatError",
+    "Well",
     "WriteError",
     "WriteReport",
     "ZarrReport",
@@ -102,15 +119,20 @@ __all__ = [
     "open_image",
     "open_many",
     "pipe",
+    "plane_table",
     "raw_metadata",
     "select_level",
     "select_scene",
+    "select_well",
+    "tile_table",
+    "time_steps",
     "to_dask",
     "to_numpy",
     "to_references",
     "to_xarray",
     "transpose_to",
     "use_dask",
+    "wells",
     "write_ome_tiff",
     "write_ome_zarr",
     "write_region",
@@ -131,6 +153,13 @@ _LATER = {
     "ome_xml": "aicsio._metadata",
     "open_many": "aicsio.joining",
     "raw_metadata": "aicsio._metadata",
+    "time_steps": "aicsio._metadata",
+    "wells": "aicsio._metadata",
+    "select_well": "aicsio._metadata",
+    "tile_table": "aicsio._metadata",
+    "plane_table": "aicsio._metadata",
+    "TimeSteps": "aicsio._metadata",
+    "Table": "aicsio._metadata",
     "to_references": "aicsio.references",
     "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",

@@ -7,13 +7,10 @@ with the pixels of each plane, at the cost of a small read per plane: that is do
 import attrs
 
 from aicsio import formats
+from aicsio._metadata.plane_rows import planes_of
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import ImageHandle, Planes
-from aicsio.records.protocols import (
-    ReadsPlanes,
-    ReadsSubblockMetadata,
-    offered,
-)
+from aicsio.records.protocols import ReadsSubblockMetadata, offered
 from aicsio.steps import verb
 
 __all__ = ["read_planes", "read_subblock_metadata", "with_planes"]
@@ -58,10 +55,7 @@ def read_planes(handle: ImageHandle, /) -> Planes | None:
     >>> read_planes(open_image(np.zeros((4, 4)))) is None
     True
     """
-    reader = offered(formats.module_of(handle.format), ReadsPlanes)
-    if reader is None or not handle.levels:
-        return handle.scene.planes
-    return reader.read_planes(handle.scene, handle.level_array(handle.scene_index, 0))
+    return planes_of(handle)
 
 
 @verb
@@ -76,7 +70,8 @@ def with_planes(handle: ImageHandle, /) -> ImageHandle:
     Returns
     -------
     ImageHandle
-        The same image with ``scene.planes``; nothing else changes.
+        The same image with ``scene.planes``, whose times replace those along T; nothing else
+        changes.
 
     Raises
     ------
@@ -93,8 +88,14 @@ def with_planes(handle: ImageHandle, /) -> ImageHandle:
     >>> with_planes(open_image(np.zeros((4, 4)))).shape
     (4, 4)
     """
+    planes = read_planes(handle)
+    scene = attrs.evolve(handle.scene, planes=planes)
+    if planes is not None and planes.time is not None:
+        # The times of the planes are those of the time points, too: two clocks would differ.
+        kept = tuple(one for one in scene.coordinates if (one.letter, one.unit) != ("T", "s"))
+        scene = attrs.evolve(scene, coordinates=kept)
     scenes = list(handle.scenes)
-    scenes[handle.scene_index] = attrs.evolve(handle.scene, planes=read_planes(handle))
+    scenes[handle.scene_index] = scene
     return attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=tuple(scenes)))
 
 

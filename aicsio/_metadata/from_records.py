@@ -147,7 +147,7 @@ def _planes_in_focus(
         message = f"times and positions of planes: they run over {picked}, the image over {written}"
         return None, (_not_kept(handle, message),)
     columns = {name: _pick_column(planes, name, positions, written) for name in PLANE_COLUMNS}
-    return Planes(written, **columns), ()
+    return Planes(written, **columns, start=planes.start), ()
 
 
 def _pick_column(

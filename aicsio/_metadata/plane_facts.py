@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from aicsio._ome.planes import plane_column
 from aicsio._ome import lexical
 from aicsio.errors import AicsioError
 from aicsio.records import Diagnostic, Planes, Scene
@@ -43,7 +44,7 @@ def plane_objects(planes: Planes) -> list[Any]:
 
     columns = []
     for attribute, field, unit in PLANE_ATTRIBUTES:
-        column = planes.column(field)
+        column = plane_column(planes, field)
         if column is not None:
             columns.append((attribute, column.ravel().tolist(), unit))
     objects = []

@@ -27,6 +27,7 @@ from aicsio._ome.parts import (
     schema_word,
 )
 from aicsio._ome.plane_elements import PLANE_FACTS, plane_attributes
+from aicsio._ome.planes import plane_column
 from aicsio._ome.schema import NAMESPACE
 from aicsio.records import Channel, Diagnostic, Objective, Planes
 
@@ -254,7 +255,7 @@ class _OmeBuilder:
     def _add_planes(self, pixels: Element, planes: Planes, image: str) -> None:
         """Add one element for each plane with a known fact."""
         for name, field, _ in PLANE_FACTS:
-            column = planes.column(field)
+            column = plane_column(planes, field)
             if column is None:
                 continue
             illegal = sum(not is_float(value) for value in column[~np.isnan(column)].tolist())

@@ -29,7 +29,7 @@ from aicsio._ome.planes import PlaneBudget
 from aicsio._ome.units import MICROMETRE, micrometres_per
 from aicsio._ome.xml import parse_untrusted
 from aicsio.errors import CorruptFileError
-from aicsio.records import Diagnostic, Objective
+from aicsio.records import Diagnostic, Objective, Well
 
 LAST_ROW = 1 << 16
 """Rows and columns of a plate beyond this are no wells: names of rows grow with the number."""
@@ -106,10 +106,13 @@ def _find_objectives(instruments: Iterable[Element]) -> dict[str, Objective]:
     return objectives
 
 
-def _find_wells(plates: Iterable[Element]) -> dict[str, str]:
-    """Return well and field of each image that a plate refers to, by the ID of the image."""
+def _find_wells(plates: Iterable[Element]) -> dict[str, Well]:
+    """Return the well of each image that a plate refers to, by the ID of the image."""
     wells = {}
     for plate in plates:
+        name = value_of(plate, "Name")
+        rows = plate.get("RowNamingConvention", "letter")
+        columns = plate.get("ColumnNamingConvention", "number")
         for well in children_of(plate, "Well"):
             row, column = integer_of(well, "Row"), integer_of(well, "Column")
             # Both are required; without them the well has no name.
@@ -117,13 +120,18 @@ def _find_wells(plates: Iterable[Element]) -> dict[str, str]:
                 continue
             if not (0 <= row < LAST_ROW and 0 <= column < LAST_ROW):
                 continue
-            name = f"{name_row(row)}{column + 1}"
-            # WellSample elements are the fields of a well, in order; users count them from 1.
+            row_name, column_name = _name_place(row, rows), _name_place(column, columns)
+            # WellSample elements are the fields of a well, in order.
             for field, sample in enumerate(children_of(well, "WellSample")):
                 image = child_of(sample, "ImageRef")
                 if image is not None:
-                    wells[image.get("ID", "")] = f"{name}-{field + 1}"
+                    wells[image.get("ID", "")] = Well(row_name, column_name, field, name)
     return wells
+
+
+def _name_place(position: int, convention: str) -> str:
+    """Name a row or column as the plate names them: by letters, or by numbers from 1."""
+    return name_row(position) if convention == "letter" else str(position + 1)
 
 
 def name_row(row: int) -> str:

@@ -26,7 +26,7 @@ from aicsio._ome.modulo import read_modulo
 from aicsio._ome.planes import PlaneBudget, read_planes
 from aicsio._ome.units import MICROMETRE, micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError
-from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize
+from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Well
 
 LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
@@ -40,8 +40,8 @@ class References:
     """Lenses."""
     modulo: Mapping[str, Sequence[Element]]
     """ModuloAlong elements of each annotation that has some."""
-    wells: Mapping[str, str]
-    """Well and field, by the ID of the image."""
+    wells: Mapping[str, Well]
+    """By the ID of the image."""
     budget: PlaneBudget
     """How many rows of plane columns may still be made."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import attrs
 
-from aicsio.records import Channel, Coordinate, Diagnostic, Dims, Objective, PixelSize, Planes
+from aicsio.records import Channel, Coordinate, Diagnostic, Dims, Objective, PixelSize, Planes, Well
 
 MODULO_LETTERS: Mapping[str, str] = {
     "lifetime": "H", "lambda": "E", "angle": "A", "phase": "P", "tile": "R", "other": "Q",
@@ -88,10 +88,17 @@ class OmeImage:
     """Whether the pixels are inside the XML (BinData)."""
     pixel_type: str | None = None
     """Type of the pixels, as the schema names it."""
-    well: str | None = None
-    """Well and field of the plate that the image belongs to, such as ``A1-1``."""
+    well: Well | None = None
+    """Well of the plate that the image belongs to."""
     description: str | None = None
     """Free text of the user."""
+
+    @property
+    def label(self) -> str | None:
+        """The name, or that of the well and the field as users count it, such as ``A1-1``."""
+        if self.name or self.well is None:
+            return self.name or None
+        return f"{self.well.name}-{self.well.field + 1}"
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from aicsio._ome.lexical import is_float
+from aicsio._ome.planes import plane_column
 from aicsio.records import Planes
 
 PLANE_FACTS = (
@@ -21,7 +22,7 @@ def plane_attributes(planes: Planes) -> Iterator[dict[str, str]]:
     """Yield the attributes of the Plane element of each plane with a known fact."""
     columns = []
     for name, field, unit in PLANE_FACTS:
-        column = planes.column(field)
+        column = plane_column(planes, field)
         if column is not None:
             columns.append((name, unit, column.ravel().tolist()))
     for number, position in enumerate(np.ndindex(planes.dims.shape)):

@@ -95,10 +95,48 @@ def read_planes(
             if index is not None:
                 _fill_row(element, index, columns)
     # A column without a value is None in the record, not a column of NaN.
-    present = {
-        name: column.tobytes() for name, column in columns.items() if not np.isnan(column).all()
-    }
-    return PlaneColumns(Planes(Dims(letters, shape), **present) if present else None)
+    known = {name: column for name, column in columns.items() if not np.isnan(column).all()}
+    if not known:
+        return PlaneColumns()
+    start = None
+    if "time" in known:
+        seconds = known["time"].reshape(shape)
+        start, known["time"] = count_from_first(seconds, letters.index("T"))
+    present = {name: column.tobytes() for name, column in known.items()}
+    return PlaneColumns(Planes(Dims(letters, shape), **present, start=start))
+
+
+def count_from_first(
+    seconds: npt.NDArray[np.float64], axis: int
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Return the time of the first plane, and all times counted from it.
+
+    DeltaT is "time since the beginning of the experiment" (OME schema 2016-06).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio._ome.planes import count_from_first
+    >>> count_from_first(np.array([0.3, 0.4]), 0)
+    (0.3, array([0. , 0.1]))
+    """
+    # Where no plane of the first time point has a time, the first plane has none.
+    if np.isnan(seconds.take(0, axis)).all():
+        return 0.0, seconds
+    first = float(np.nanmin(seconds))
+    if not first:
+        return first, seconds
+    # Differences of decimal numbers get the decimals back: 0.4 - 0.3 is 0.10000000000000003.
+    return first, np.round(seconds - first, 9)
+
+
+def plane_column(planes: Planes, field: str) -> npt.NDArray[np.float64] | None:
+    """Return a column as Plane elements have it."""
+    column = planes.column(field)
+    # DeltaT counts from the date of the image, the record from its first plane.
+    if column is None or field != "time" or not planes.start:
+        return column
+    return column + planes.start
 
 
 def _fill_columns(

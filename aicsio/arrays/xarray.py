@@ -181,6 +181,9 @@ def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> _AxisCoordi
     if letter == "S":
         names = _sample_names(_positions(letter, pick).tolist(), handle.array.stored["S"])
         return _AxisCoordinates("S", _texts(names))
+    times = _times_of_planes(handle) if letter == "T" else None
+    if times is not None:
+        return _AxisCoordinates(letter, times[_positions(letter, pick)], {"units": "s"})
     explicit = _explicit_coordinate(handle, letter)
     if explicit is not None:
         values = np.array(explicit.values, np.float64)[_positions(letter, pick)]
@@ -230,6 +233,21 @@ def _sample_names(positions: Iterable[int], count: int) -> list[str]:
     if count in {3, 4}:
         return ["RGBA"[position] for position in positions]
     return [f"S{position}" for position in positions]
+
+
+def _times_of_planes(handle: ImageHandle) -> npt.NDArray[np.float64] | None:
+    """Return the time of the first plane of each time point; ``None`` if some have none.
+
+    Planes and coordinates show one clock: seconds since the first plane of the scene.
+    """
+    planes = handle.scene.planes
+    seconds = None if planes is None else planes.column("time")
+    if planes is None or seconds is None or planes.dims.get("T", 0) != handle.array.stored["T"]:
+        return None
+    along = np.moveaxis(seconds, planes.dims.order.index("T"), 0).reshape(planes.dims.T, -1)
+    if np.isnan(along).all(axis=1).any():
+        return None
+    return np.asarray(np.nanmin(along, axis=1), np.float64)
 
 
 def _explicit_coordinate(handle: ImageHandle, letter: str) -> Coordinate | None:

@@ -25,6 +25,8 @@ from aicsio.errors import AicsioError
 COMMANDS = {
     "info": "show the metadata of files",
     "metadata": "print all metadata of a file, as OME or as stored",
+    "planes": "list when and where each plane was taken",
+    "wells": "list the wells of a plate",
     "convert": "write images, or parts of them, as OME-TIFF",
     "thumbnail": "draw a small picture of an image",
     "verify": "read files through two engines and compare",

@@ -21,12 +21,14 @@ from aicsio.records import (
     LazyArray,
     Nested,
     Piece,
+    PlanePlaces,
     Selection,
     Source,
     Strided,
 )
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
+from aicsio.records.protocols import LocatesPlanes, offered
 
 __all__ = [
     "Edges",
@@ -87,6 +89,42 @@ class JoinedLayout:
             part_window.append(slice(start, start + extent))
         for piece in part.layout.pieces(tuple(part_block), tuple(part_window)):
             yield _with_leading_axes(piece, self.added) if self.added else piece
+
+    def locate_planes(self) -> PlanePlaces | None:
+        """Return where the planes of each file lie; ``None`` where files are not opened yet."""
+        if not isinstance(self.parts, tuple):
+            return None
+        whole = [edges[-1] for edges in self.edges]
+        known = next(part for part in self.parts if part is not None)
+        inner = plane_shape(known.stored)
+        shape = [1] * self.added + list(inner)
+        for axis, size in zip(self.axes, whole, strict=True):
+            if axis >= len(shape):
+                return None  # files side by side: a plane lies in several
+            shape[axis] = size
+        files, offsets = np.full(shape, -1, "<i4"), np.full(shape, -1, "<i8")
+        uris: dict[str, int] = {}
+        steps = itertools.product(*(itertools.pairwise(edges) for edges in self.edges))
+        for part, ranges in zip(self.parts, steps, strict=True):
+            layout = None if part is None else offered(part.layout, LocatesPlanes)
+            places = None if layout is None else layout.locate_planes()
+            if places is None:
+                continue
+            window = [slice(None)] * len(shape)
+            for axis, (start, stop) in zip(self.axes, ranges, strict=True):
+                window[axis] = slice(start, stop)
+            numbers = [uris.setdefault(uri, len(uris)) for uri in places.uris]
+            # The last number answers -1, a plane without a file.
+            of_part = np.array([*numbers, -1], "<i4")[np.frombuffer(places.file, "<i4")]
+            target = files[tuple(window)]
+            target[...] = of_part.reshape(target.shape)
+            offsets[tuple(window)] = np.frombuffer(places.offset, "<i8").reshape(target.shape)
+        return PlanePlaces(tuple(uris), files.tobytes(), offsets.tobytes())
+
+
+def plane_shape(stored: Dims) -> tuple[int, ...]:
+    """Return the sizes of the axes along which planes are counted."""
+    return tuple(size for letter, size in stored.items() if letter != "S")[:-2]
 
 
 def _with_leading_axes(piece: Piece, count: int) -> Piece:

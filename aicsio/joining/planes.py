@@ -166,9 +166,21 @@ def join_planes(grid: SceneGrid, stored: Dims) -> tuple[Planes | None, list[Diag
     columns: dict[str, bytes] = {}
     for name in names:
         # Times of each file count from its own start.
-        offsets = starts if name == "time" else None
+        offsets = _first_planes(grid, starts) if name == "time" else None
         columns[name] = _join_column(grid, dims, name, offsets).astype("<f8").tobytes()
-    return Planes(dims, **columns), diagnostics
+    return Planes(dims, **columns, start=known.start), diagnostics
+
+
+def _first_planes(grid: SceneGrid, starts: Sequence[float] | None) -> list[float]:
+    """Return the time of the first plane of each file, counted from that of the first file."""
+    # Files of one acquisition may state one date, and how long after it each began.
+    delays = [
+        0.0 if scene is None or scene.planes is None else scene.planes.start or 0.0
+        for scene in grid.scenes
+    ]
+    first = 0.0 if grid.first.planes is None else grid.first.planes.start or 0.0
+    dates = starts or [0.0] * len(delays)
+    return [date + delay - first for date, delay in zip(dates, delays, strict=True)]
 
 
 def _join_column(grid: SceneGrid, dims: Dims, name: str, offsets: Sequence[float] | None) -> Column:

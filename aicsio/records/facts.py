@@ -190,7 +190,7 @@ class Planes:
     """Letters and sizes of the planes, such as ``TCZ``; the columns are in C order over them."""
     # In bytes a missing value equals itself, which NaN does not: equal tables compare equal.
     time: bytes | None = None
-    """Seconds since the start of the acquisition."""
+    """Seconds since the first plane of the scene."""
     exposure: bytes | None = None
     """Exposure time in seconds."""
     x: bytes | None = None
@@ -199,6 +199,10 @@ class Planes:
     """Stage position in micrometres."""
     z: bytes | None = None
     """Stage or focus position in micrometres."""
+    focus: bytes | None = None
+    """Position of the focus drive in micrometres, where the file has one by that name."""
+    start: float | None = attrs.field(default=None, converter=optional_float)
+    """Seconds from ``Scene.acquired`` to time 0, the first plane; ``None`` if unknown."""
 
     def column(self, name: str) -> npt.NDArray[np.float64] | None:
         """Return one column.
@@ -206,7 +210,8 @@ class Planes:
         Parameters
         ----------
         name
-            ``"time"`` or ``"exposure"`` (seconds), ``"x"``, ``"y"`` or ``"z"`` (micrometres).
+            ``"time"`` or ``"exposure"`` (seconds), ``"x"``, ``"y"``, ``"z"`` or ``"focus"``
+            (micrometres).
 
         Returns
         -------
@@ -219,13 +224,26 @@ class Planes:
         return None if raw is None else np.frombuffer(raw, "<f8").reshape(self.dims.shape)
 
     def __repr__(self) -> str:
-        names = ("time", "exposure", "x", "y", "z")
+        names = ("time", "exposure", "x", "y", "z", "focus")
         present = [name for name in names if getattr(self, name) is not None]
         return f"<Planes {self.dims}: {', '.join(present) or 'no columns'}>"
 
 
 @pickled_by_position
 @checked_record
+@attrs.frozen
+class PlanePlaces:
+    """Where the pixels of planes begin, in columns; one value a plane, in C order of the planes."""
+
+    uris: tuple[str, ...]
+    """Names of the files."""
+    file: bytes = attrs.field(repr=False)
+    """Little-endian int32: index into ``uris``; -1 for a plane that no file holds."""
+    offset: bytes = attrs.field(repr=False)
+    """Little-endian int64: byte offset; -1 if unknown."""
+
+
+@pickled_by_position
 @attrs.frozen
 class Tiles:
     """Mosaic tiles in columns: little-endian, one value per tile, in the order of M."""

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 
 import attrs
 
-from aicsio.records.facts import Attachment, Event, Planes
+from aicsio.records.facts import Attachment, Event, PlanePlaces, Planes
 from aicsio.records.lazy import Layout, LazyArray
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Value
@@ -30,6 +30,7 @@ __all__ = [
     "InMemory",
     "Layout",
     "ListsEvents",
+    "LocatesPlanes",
     "Options",
     "ReadsAttachments",
     "ReadsLabels",
@@ -319,6 +320,21 @@ class InMemory(Protocol):
 
     def held_array(self) -> Any:
         """Return the caller's numpy or dask array, with the stored axes."""
+
+
+@runtime_checkable
+class LocatesPlanes(Protocol):
+    """A layout that knows in which file, and where, the pixels of each plane begin."""
+
+    def locate_planes(self) -> PlanePlaces | None:
+        """Return the place of each plane: of its first tile, strip or pixel.
+
+        Returns
+        -------
+        PlanePlaces or None
+            In C order over the stored axes without samples and without the last two, which make
+            the plane; ``None`` if unknown.
+        """
 
 
 @runtime_checkable

@@ -427,8 +427,14 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
     ("arguments", "advice"),
     [
         (["inof", "a.tif"], "there is no command 'inof': did you mean 'info'?"),
-        (["zzz"], "choose from info, metadata, convert, thumbnail, verify, references, demo"),
-        ([], "name a command: info, metadata, convert, thumbnail, verify, references, demo"),
+        (
+            ["zzz"],
+            "choose from info, metadata, planes, wells, convert, thumbnail, verify, references, demo",
+        ),
+        (
+            [],
+            "name a command: info, metadata, planes, wells, convert, thumbnail, verify, references, demo",
+        ),
         (["info", "a.tif", "--jsno"], "there is no option '--jsno': did you mean '--json'?"),
         (["info", "a.tif", "--mosiac=tiles"], "did you mean '--mosaic'?"),
         (["info", "a.tif", "--xq"], "there is no option '--xq': choose from"),

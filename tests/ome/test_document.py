@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+import attrs
 import numpy as np
 import pytest
 
-from aicsio import Channel, Coordinate, CorruptFileError, Objective, PixelSize
+from aicsio import Channel, Coordinate, CorruptFileError, Objective, PixelSize, Well
 from aicsio._ome.document import parse_ome
 from aicsio._ome.model import OmeImage, TiffData
 from scaling import assert_linear
@@ -169,7 +170,16 @@ def test_prefixed_namespaces() -> None:
 
 def test_wells_name_images_of_plates() -> None:
     plate = '<Plate><Well Row="27" Column="4"><WellSample/><WellSample><ImageRef ID="Image:0"/></WellSample></Well></Plate>'
-    assert one(pixels(), around=plate).well == "AB5-2"
+    image = one(pixels(), around=plate)
+    assert image.well == Well("AB", "5", 1)
+    assert attrs.evolve(image, name=None).label == "AB5-2"
+
+
+def test_plates_name_rows_and_columns_by_letters_or_numbers() -> None:
+    conventions = 'RowNamingConvention="number" ColumnNamingConvention="letter"'
+    sample = '<WellSample><ImageRef ID="Image:0"/></WellSample>'
+    plate = f'<Plate Name="P" {conventions}><Well Row="1" Column="2">{sample}</Well></Plate>'
+    assert one(pixels(), around=plate).well == Well("2", "C", 0, "P")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ from aicsio import (
     Scene,
     Source,
     Step,
+    Table,
+    TimeSteps,
     WriteReport,
     ZarrReport,
     as_zarr_store,
@@ -40,14 +42,19 @@ from aicsio import (
     open_image,
     open_many,
     pipe,
+    plane_table,
     raw_metadata,
     select_level,
     select_scene,
+    select_well,
+    tile_table,
+    time_steps,
     to_dask,
     to_numpy,
     to_references,
     transpose_to,
     use_dask,
+    wells,
     write_ome_tiff,
     write_ome_zarr,
     write_region,
@@ -119,6 +126,14 @@ assert_type(ome_xml(), Step[OmeXml])
 assert_type(raw_metadata(handle), str | None)
 assert_type(pipe(handle, raw_metadata()), str | None)
 assert metadata(handle) is not None
+assert_type(plane_table(handle), Table)
+assert_type(wells(handle), Table)
+assert_type(select_well(handle, "B3"), ImageHandle)
+assert_type(select_well("B3", 1, plate="P"), Step[ImageHandle])
+assert_type(pipe(handle, plane_table()), Table)
+assert_type(tile_table(handle), Table)
+assert_type(time_steps(handle).median, float | None)
+assert_type(time_steps(), Step[TimeSteps])
 assert_type(select_scene(handle, 1), ImageHandle)
 assert_type(select_scene(handle, "A1"), ImageHandle)
 assert_type(select_scene(handle, np.int64(1)), ImageHandle)

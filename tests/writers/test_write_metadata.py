@@ -423,7 +423,7 @@ def known(draw: Draw) -> ImageHandle:
             st.none()
             | st.builds(Objective, name, some, some, st.sampled_from(["Oil", "DRY", "Silicone"]))
         ),
-        planes=draw(st.sampled_from([None, Planes(dims, **packed)])),
+        planes=draw(st.sampled_from([None, Planes(dims, **packed, start=None)])),
         tiles=draw(st.sampled_from([None, Tiles(one, one, one, one, one)])),
         coordinates=draw(st.sampled_from([(), (Coordinate("Z", (1.0,)),)])),
     )

@@ -134,7 +134,7 @@ def ome_images(draw: Draw) -> OmeImage:
         time_step=draw(st.none() | POSITIVE),
         acquired=draw(st.none() | st.datetimes().map(lambda at: at.isoformat())),
         objective=draw(st.none() | st.just(FULL.objective)),
-        planes=Planes(Dims(letters, shape[:3]), **known) if known else None,
+        planes=Planes(Dims(letters, shape[:3]), **known, start=None) if known else None,
         tiff_data=(TiffData(draw(st.integers(0, 5)), count, 0, 0, 0, None, None),),
     )
 

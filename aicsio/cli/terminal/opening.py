@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aicsio._metadata.well_rows import select_well
 from aicsio.errors import WriteError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
@@ -46,7 +47,9 @@ def opening_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
-    """Go to the scene and level of ``--scene`` and ``--level``."""
+    """Go to the scene of ``--scene`` or ``--well``, and to the level of ``--level``."""
+    if arguments.well is not None:
+        handle = select_well(handle, arguments.well, arguments.field)
     # Without --scene, the focus of open_image stays: the first scene that has pixels.
     if arguments.scene is not None:
         handle = select_scene(handle, _parse_scene(arguments.scene, handle))

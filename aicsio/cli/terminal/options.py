@@ -57,7 +57,12 @@ def add_focus(
     """Add the options that choose a part of an image; ``scenes`` is the help of ``--scene``."""
     group = parser.add_argument_group("focus")
     # Text, not int: names are allowed, and a scene may be called "1".
-    group.add_argument("--scene", help=scenes)
+    places = group.add_mutually_exclusive_group()
+    places.add_argument("--scene", help=scenes)
+    places.add_argument("--well", metavar="B3", help="well of a plate, in place of --scene")
+    group.add_argument(
+        "--field", type=int, default=0, metavar="N", help="field of view of --well; default: 0"
+    )
     group.add_argument(
         "--level", type=int, metavar="N", help="resolution level; 0 is full resolution"
     )

@@ -7,6 +7,7 @@ many they are.
 
 import functools
 import itertools
+import math
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -21,7 +22,7 @@ from aicsio.formats._tiff.segments import (
     even_runs,
     segment_windows,
 )
-from aicsio.records import Codec, DType, Encoded, Piece, Selection, Source, Strided
+from aicsio.records import Codec, DType, Encoded, Piece, PlanePlaces, Selection, Source, Strided
 from aicsio.records.packed import PackedIntegers
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
@@ -120,6 +121,29 @@ class TiffLayout:
 
         blocks = split(self.block_shape, min(size, self.block_shape[axis]))
         return attrs.evolve(self, lead=split(self.lead, size), block_shape=blocks)
+
+    def locate_planes(self) -> PlanePlaces:
+        """Return where the first strip or tile of each plane begins."""
+        planes = np.arange(math.prod(self.lead), dtype=np.int64)
+        rows = planes
+        if self.row_of:
+            rows = np.frombuffer(self.row_of, "<i4").astype(np.int64)
+        groups = np.zeros(planes.shape, np.int64)
+        if self.group_of:
+            groups = np.frombuffer(self.group_of, "<i4").astype(np.int64)
+        uris = tuple(dict.fromkeys(group.source.uri for group in self.groups))
+        offsets = np.full(planes.shape, -1)
+        files = np.full(planes.shape, -1)
+        for number, group in enumerate(self.groups):
+            stored = (groups == number) & (rows >= 0)
+            first = group.segment_offsets(np.maximum(rows[stored], 0), 0)
+            # An offset of 0 stands for a segment that is not stored.
+            offsets[stored] = np.where(first == 0, -1, first)
+            files[stored] = uris.index(group.source.uri)
+        # Sections of one plane of tiles with a depth begin in the same tile.
+        depth = self.plane[0] if self.axes[0] else 1
+        files, offsets = np.repeat(files, depth), np.repeat(offsets, depth)
+        return PlanePlaces(uris, files.astype("<i4").tobytes(), offsets.astype("<i8").tobytes())
 
     def _four(self, numbers: Sequence[int], missing: int) -> Four:
         """Fill in the axes that the stored array does not have."""

@@ -9,12 +9,13 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._ome.document import name_row
 from aicsio.formats.czi.columns import distinct
 from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.metadata import CziMetadata, SceneMetadata
 from aicsio.formats.czi.scenes import SceneData
 from aicsio.formats.czi.times import FileTimes, find_even_step
-from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles
+from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles, Well
 
 UNKNOWN_SCENE = SceneMetadata()
 UNKNOWN_CHANNEL = Channel()
@@ -72,28 +73,43 @@ def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
 
 def describe_scenes(data: tuple[SceneData, ...], facts: CziFacts) -> tuple[Scene, ...]:
     """Describe all scenes of a file."""
-    names = name_scenes(data, facts.metadata)
-    return tuple(_describe(one, index, names[index], facts) for index, one in enumerate(data))
-
-
-def name_scenes(data: tuple[SceneData, ...], metadata: CziMetadata) -> list[str]:
-    """Name the scenes; the shape (well, region) is added where several share a name."""
-    by_number = dict(metadata.scenes)
+    places = scene_places(data, facts.metadata)
     scenes = []
+    fields: Counter[tuple[int, int]] = Counter()
+    for index, (one, place) in enumerate(zip(data, places, strict=True)):
+        scene = _describe(one, index, name_scene(place, index), facts)
+        if place.well is not None:
+            row, column = place.well
+            # The fields of a well are its scenes, in the order of the file.
+            well = Well(name_row(row), str(column + 1), fields[place.well], facts.metadata.plate)
+            fields[place.well] += 1
+            scene = attrs.evolve(scene, well=well)
+        scenes.append(scene)
+    return tuple(scenes)
+
+
+def scene_places(data: tuple[SceneData, ...], metadata: CziMetadata) -> list[SceneMetadata]:
+    """Return the metadata of each scene."""
+    by_number = dict(metadata.scenes)
+    places = []
     for position, one in enumerate(data):
         # Subblocks without S are the one scene of the file, or a leftover that no metadata
         # describe.
         number = position if one.number is None and len(data) == 1 else one.number
-        scenes.append(UNKNOWN_SCENE if number is None else by_number.get(number, UNKNOWN_SCENE))
-    counts = Counter(scene.name for scene in scenes)
-    names = []
-    for position, scene in enumerate(scenes):
-        # A name is how users select a scene, so it is unique as far as the file can make it.
-        name = scene.name or scene.shape or f"Image:{position}"
-        if scene.name is not None and counts[scene.name] > 1 and scene.shape is not None:
-            name = f"{name}-{scene.shape}"
-        names.append(name)
-    return names
+        places.append(UNKNOWN_SCENE if number is None else by_number.get(number, UNKNOWN_SCENE))
+    return places
+
+
+def name_scene(place: SceneMetadata, index: int) -> str:
+    """Name a scene: its own name, and that of the shape (well, region) that it lies in.
+
+    Whatever other scenes are called: a file that was cut out of another keeps its names.
+    """
+    if place.name is None:
+        return place.shape or f"Image:{index}"
+    if place.shape is None or place.shape == place.name:
+        return place.name
+    return f"{place.name}-{place.shape}"
 
 
 def _describe(data: SceneData, index: int, name: str, facts: CziFacts) -> Scene:
@@ -168,7 +184,13 @@ def _describe_planes(
     of time points, and a plane must not have two times.
     """
     inner = "" if facts.times is None else facts.times.inner.replace("S", "")
-    letters = "".join(letter for letter in "TCZ" if letter in stored and letter in "TC" + inner)
+    sections = None
+    if scene.z is not None and "Z" in stored and facts.metadata.sections is not None:
+        start, step = facts.metadata.sections
+        positions = first.get("Z", 0) + np.arange(stored["Z"], dtype=np.float64)
+        sections = np.asarray(scene.z + start + step * positions, np.float64)
+    used = "TC" + inner + "Z" * (sections is not None)
+    letters = "".join(letter for letter in "TCZ" if letter in stored and letter in used)
     shape = tuple(stored[letter] for letter in letters)
 
     def column(values: npt.NDArray[np.float64], axes: str) -> bytes:
@@ -191,9 +213,11 @@ def _describe_planes(
     if scene.center is not None:
         columns["x"] = column(np.array(scene.center[0]), "")
         columns["y"] = column(np.array(scene.center[1]), "")
-    if scene.z is not None:
+    if sections is not None:
+        columns["z"] = column(sections, "Z")
+    elif scene.z is not None:
         columns["z"] = column(np.array(scene.z), "")
-    return Planes(Dims(letters, shape), **columns) if columns else None
+    return Planes(Dims(letters, shape), **columns, start=None) if columns else None
 
 
 def _add_stage(tiles: Tiles, center: tuple[float, float] | None, size: PixelSize) -> Tiles:

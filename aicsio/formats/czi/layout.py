@@ -6,6 +6,7 @@ other. A window yields only the pieces of subblocks that a comparison of rectang
 
 import bisect
 import itertools
+import math
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.formats.czi.pixels import PIXEL_TYPES, UNCOMPRESSED, PixelType, choose_chain
-from aicsio.records import Codec, Encoded, HeaderRef, Pick, Piece, Selection, Source, Strided
+from aicsio.records import (
+    Codec,
+    Encoded,
+    HeaderRef,
+    Pick,
+    Piece,
+    PlanePlaces,
+    Selection,
+    Source,
+    Strided,
+)
 from aicsio.records.packed import PROGRESSION, PackedIntegers
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
@@ -176,6 +187,19 @@ class CziLayout:
         """Return the row of the first subblock of a plane; ``None`` if it has none."""
         low, high = self._rows_of(key)
         return low if low < high else None
+
+    def locate_planes(self) -> PlanePlaces:
+        """Return where the subblock of each plane begins; of several, the first."""
+        keys = np.arange(math.prod(self.shape[: self.plane_ndim]), dtype=np.int64)
+        rows, exists = keys * self.per_plane, keys * self.per_plane < self.row_count
+        if self.keys is not None:
+            known = np.broadcast_to(slice_column(self.keys, 0, self.row_count), self.row_count)
+            rows = np.searchsorted(known, keys)
+            exists = rows < self.row_count
+            exists[exists] = known[rows[exists]] == keys[exists]
+        offsets = np.where(exists, self.file_position.take(np.where(exists, rows, 0)), -1)
+        files = np.where(exists, 0, -1).astype("<i4")
+        return PlanePlaces((self.source.uri,), files.tobytes(), offsets.astype("<i8").tobytes())
 
     def count_planes(self) -> int:
         """Return how many planes have a subblock."""

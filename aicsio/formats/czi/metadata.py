@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._ome.units import finite_number
+from aicsio.formats.czi.plates import plate_name, well_of
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
 
@@ -35,6 +36,8 @@ class SceneMetadata:
     """Stage position (x, y) of its centre in micrometres."""
     z: float | None = None
     """Stage position along Z in micrometres."""
+    well: tuple[int, int] | None = None
+    """Row and column of the well from 0, if the shape is one."""
 
 
 @attrs.frozen
@@ -57,6 +60,10 @@ class CziMetadata:
     """Seconds, by position along C."""
     times: tuple[float, ...] = ()
     """Seconds of the time points, if the XML lists them."""
+    plate: str | None = None
+    """Name of the sample holder, if a scene lies in a well."""
+    sections: tuple[float, float] | None = None
+    """First section and step from one to the next in micrometres, from the Z of the scene."""
 
 
 def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...]]:
@@ -84,16 +91,20 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
     image = metadata.find("Information/Image")
     exposures = [finite_number(_text(one, "ExposureTime")) for one in _channel_elements(image)]
+    scenes = _read_scenes(image)
+    on_plate = any(scene.well is not None for _, scene in scenes)
     facts = CziMetadata(
         channels=_read_channels(metadata, image),
         pixel_size=_read_pixel_size(metadata),
         time_step=_read_time_step(image),
         acquired=_read_acquired(image),
         objective=_read_objective(metadata, image),
-        scenes=_read_scenes(image),
+        scenes=scenes,
+        plate=plate_name(text) if on_plate else None,
         # A count of nanoseconds: docs/fidelity-czi.md has the evidence.
         exposure=tuple(_scaled(value, 1e-9) for value in exposures),
         times=_read_time_offsets(image),
+        sections=_read_sections(image),
     )
     notes = [*_report_sizes(metadata), *_report_colors(metadata, image)]
     created = _parse_date(_text(metadata, "Information/Document/CreationDate"))
@@ -265,6 +276,13 @@ def _read_time_offsets(image: ET.Element | None) -> tuple[float, ...]:
     return known if len(known) == len(values) else ()
 
 
+def _read_sections(image: ET.Element | None) -> tuple[float, float] | None:
+    """Read where sections lie, relative to the Z position of their scene."""
+    start = finite_number(_text(image, "Dimensions/Z/Positions/Interval/Start"))
+    step = finite_number(_text(image, "Dimensions/Z/Positions/Interval/Increment"))
+    return None if start is None or step is None else (start, step)
+
+
 def _read_acquired(image: ET.Element | None) -> str | None:
     """Read the date of acquisition.
 
@@ -327,7 +345,11 @@ def _read_scenes(image: ET.Element | None) -> tuple[tuple[int, SceneMetadata], .
         shape_name = None if shape is None else (shape.get("Name") or "").strip() or None
         x_y, z = _read_stage_position(element)
         facts = SceneMetadata(
-            name=(element.get("Name") or "").strip() or None, shape=shape_name, center=x_y, z=z
+            name=(element.get("Name") or "").strip() or None,
+            shape=shape_name,
+            center=x_y,
+            z=z,
+            well=well_of(element),
         )
         scenes.append((number, facts))
     return tuple(scenes)

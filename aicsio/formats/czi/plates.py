@@ -6,11 +6,15 @@ Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy: Infor
 and the SampleHolder of the experiment.
 """
 
+import re
 from collections.abc import Sequence
+from html import unescape
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.elements import parse_integer, parse_number
 from aicsio._ome.parts import add_part
+
+_TEMPLATE = re.compile(r'<Template [^>]*?\bName="([^"]*)"')
 
 
 def add_plate(parts: Element, root: Element, places: Sequence[Element | None]) -> None:
@@ -27,7 +31,7 @@ def add_plate(parts: Element, root: Element, places: Sequence[Element | None]) -
     """
     wells: dict[tuple[int, int], list[int]] = {}
     for index, place in enumerate(places):
-        well = _well_of(place)
+        well = well_of(place)
         if well is not None:
             wells.setdefault(well, []).append(index)
     if not wells:
@@ -58,7 +62,7 @@ def add_plate(parts: Element, root: Element, places: Sequence[Element | None]) -
             sample_count += 1
 
 
-def _well_of(place: Element | None) -> tuple[int, int] | None:
+def well_of(place: Element | None) -> tuple[int, int] | None:
     """Return row and column from 0; Zeiss counts from 1."""
     if place is None:
         return None
@@ -67,6 +71,13 @@ def _well_of(place: Element | None) -> tuple[int, int] | None:
     if row is None or column is None or row < 1 or column < 1:
         return None
     return row - 1, column - 1
+
+
+def plate_name(text: str) -> str | None:
+    """Return the name of the sample holder in the XML of a file, without parsing all of it."""
+    start = text.find("<SampleHolder>")
+    match = _TEMPLATE.search(text, start) if start >= 0 else None
+    return unescape(match[1]).strip() or None if match else None
 
 
 def _count(template: Element | None, path: str) -> str | None:

@@ -30,7 +30,7 @@ HEAD_SIZE = 2048
 320 to 930 bytes; longer ones cost a second read."""
 BATCH = 1024
 """Subblocks read by one call: 2 MiB, which the pool reads at once."""
-COLUMNS = ("time", "exposure", "x", "y", "z")
+COLUMNS = ("time", "exposure", "x", "y", "z", "focus")
 
 _TAG = re.compile(
     rb"<(AcquisitionTime|StageXPosition|StageYPosition|FocusPosition)>\s*([^<]*?)\s*</"
@@ -52,6 +52,8 @@ class SubblockFacts:
     y: float = math.nan
     """Stage position in micrometres."""
     z: float = math.nan
+    """Position along Z in micrometres: that of the focus drive."""
+    focus: float = math.nan
     """Focus position in micrometres."""
 
 
@@ -122,12 +124,14 @@ def parse_facts(text: bytes) -> SubblockFacts:
     # Nanoseconds, as in Channel/ExposureTime.
     exposure_seconds = math.nan if exposure is None else _number(exposure[1]) * 1e-9
     acquisition_time = values.get("AcquisitionTime", b"").decode("ascii", "replace")
+    focus = _number(values.get("FocusPosition", b""))
     return SubblockFacts(
         time=_parse_time(acquisition_time),
         exposure=exposure_seconds,
         x=_number(values.get("StageXPosition", b"")),
         y=_number(values.get("StageYPosition", b"")),
-        z=_number(values.get("FocusPosition", b"")),
+        z=focus,
+        focus=focus,
     )
 
 
@@ -190,35 +194,43 @@ def read_planes(scene: Scene, layout: CziLayout, stored: Dims) -> Planes | None:
     for key, text in zip(positions, texts, strict=True):
         table[key] = attrs.astuple(parse_facts(text))
     columns: dict[str, bytes] = {}
+    start = None if scene.planes is None else scene.planes.start
     for index, name in enumerate(COLUMNS):
         values = table[:, index].reshape(shape)
         known = _spread(scene.planes, name, letters, shape)
         if name == "time" and known is None:
             known = _time_points(scene, letters, shape)
-        if name == "time":
-            values = _to_scene_clock(values, known)
+        if name == "time" and np.isfinite(values).any():
+            first = _time_of_first_plane(values, known)
+            values = values - first
+            start = _seconds_after(first, scene.acquired)
         if known is not None:
             # The subblock's own value outranks that of the scene.
             values = np.where(np.isfinite(values), values, known)
         if np.isfinite(values).any():
             columns[name] = values.astype("<f8").tobytes()
-    return Planes(Dims(letters, shape), **columns) if columns else None
+    return Planes(Dims(letters, shape), **columns, start=start) if columns else None
 
 
-def _to_scene_clock(
+def _time_of_first_plane(
     seconds: npt.NDArray[np.float64], known: npt.NDArray[np.float64] | None
-) -> npt.NDArray[np.float64]:
-    """Count from the first plane of the scene.
+) -> float:
+    """Return the time of the first plane of the scene, in seconds since 1970.
 
     If the earliest subblock is not of that plane, the time stamps give its distance.
     """
-    if not np.isfinite(seconds).any():
-        return seconds
     earliest = np.unravel_index(int(np.nanargmin(seconds)), seconds.shape)
-    start = seconds[earliest]
+    start = float(seconds[earliest])
     if known is not None and np.isfinite(known[earliest]):
-        start = start - known[earliest]
-    return np.asarray(seconds - start, np.float64)
+        start -= float(known[earliest])
+    return start
+
+
+def _seconds_after(seconds: float, date: str | None) -> float | None:
+    """Return how long after a date a time lies; ``None`` if the date is unknown."""
+    start = _parse_time(date or "")
+    # Subblocks count in steps of 0.1 us; the difference of two numbers near 1.6e9 has 0.2 us.
+    return None if math.isnan(start) else round(seconds - start, 6)
 
 
 def _time_points(

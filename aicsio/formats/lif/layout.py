@@ -11,9 +11,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.records import Computed, DType, Piece, Selection, Source, Strided
+from aicsio.records import Computed, DType, Piece, PlanePlaces, Selection, Source, Strided
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
+from aicsio.records.protocols import LocatesPlanes, offered
 
 
 @printed_short
@@ -49,6 +50,19 @@ class LifLayout:
             for index, size, part in zip(block, self.block_shape, window, strict=True)
         )
         yield from self.cut(starts, tuple(part.stop - part.start for part in window))
+
+    def locate_planes(self) -> PlanePlaces:
+        """Return where the first pixel of each plane lies."""
+        axes = [axis for axis in range(len(self.shape)) if axis != self.sample][:-2]
+        sample_count = self._count(self.shape, self.sample)
+        offsets = np.full((1,) * len(axes), self.offsets[0], np.int64)
+        for place, axis in enumerate(axes):
+            along = np.arange(self.shape[axis], dtype=np.int64) * self.strides[axis]
+            if axis == self.channel and not self.even:
+                along = np.array(self.offsets[::sample_count], np.int64) - self.offsets[0]
+            offsets = offsets + along.reshape([-1 if n == place else 1 for n in range(len(axes))])
+        files = np.zeros(offsets.size, "<i4")
+        return PlanePlaces((self.source.uri,), files.tobytes(), offsets.astype("<i8").tobytes())
 
     def cut(self, starts: tuple[int, ...], extent: tuple[int, ...]) -> Iterator[Strided]:
         """Pieces for any part of the stored array."""
@@ -168,6 +182,20 @@ class StitchedLayout:
             shape.insert(tile_axis, 1)
             for piece in self.inner.cut(tuple(source_start), tuple(shape)):
                 yield self._drop_tile_axis(piece, target_start)
+
+    def locate_planes(self) -> PlanePlaces | None:
+        """Return where the first placed tile of each plane lies."""
+        inner = offered(self.inner, LocatesPlanes)
+        places = None if inner is None else inner.locate_planes()
+        if places is None or not self.m:
+            return None
+        tile_axis, row_axis, column_axis = self.axes
+        # Axes behind those of the plane hold samples.
+        last = min(row_axis, column_axis)
+        offsets = np.frombuffer(places.offset, "<i8").reshape(self.inner.shape[:last])
+        first = offsets.take(int(np.frombuffer(self.m, "<i4")[0]), axis=tile_axis)
+        files = np.zeros(first.size, "<i4")
+        return PlanePlaces(places.uris, files.tobytes(), first.tobytes())
 
     def _drop_tile_axis(
         self, piece: Strided | Computed, target_start: list[int]

@@ -133,7 +133,8 @@ def describe_planes(
     plane_count = int(np.prod(dims.shape, dtype=np.int64))
     planes = Planes(dims)
     if seconds is not None:
-        planes = attrs.evolve(planes, time=seconds.astype("<f8").tobytes())
+        # The image's date is the first stamp.
+        planes = attrs.evolve(planes, time=seconds.astype("<f8").tobytes(), start=0.0)
     if place is not None:
         x, y = place
         planes = attrs.evolve(planes, x=_constant(plane_count, x), y=_constant(plane_count, y))

@@ -207,7 +207,7 @@ def describe_planes(
         for name, column in found.items()
         if np.isfinite(column).any()
     }
-    return Planes(dims, **kept) if kept else None
+    return Planes(dims, **kept, start=None) if kept else None
 
 
 def _agree(column: Column | None, exposures: tuple[float, ...]) -> bool:

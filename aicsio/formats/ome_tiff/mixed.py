@@ -127,7 +127,7 @@ def _take_positions(
         channels = tuple(channels[index] for index in positions if index < len(channels))
     described = attrs.evolve(
         image,
-        name=f"{image.name or image.well or 'Image'} {letter}={_format_positions(positions)}",
+        name=f"{image.label or 'Image'} {letter}={_format_positions(positions)}",
         channels=channels,
         planes=None if image.planes is None else _take_planes(image.planes, letter, positions),
         # Positions folded into the axis run over all of it, which is no longer together.
@@ -157,7 +157,7 @@ def _take_planes(planes: Planes, letter: str, positions: Sequence[int]) -> Plane
         if column is not None:
             columns[name] = column.take(positions, axis=axis).tobytes()
     shape = (*shape[:axis], len(positions), *shape[axis + 1 :])
-    return Planes(Dims(planes.dims.order, shape), **columns)
+    return Planes(Dims(planes.dims.order, shape), **columns, start=planes.start)
 
 
 def _format_positions(positions: tuple[int, ...]) -> str:

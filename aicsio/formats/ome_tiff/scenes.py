@@ -55,7 +55,7 @@ def make_scene(
             channels = channels[:: modulo.size]
         planes = None if planes is None else _unfold_planes(planes, modulo)
     return Scene(
-        name=image.name or image.well or fallback_name,
+        name=image.label or fallback_name,
         levels=levels,
         channels=channels,
         pixel_size=image.pixel_size,
@@ -65,6 +65,7 @@ def make_scene(
         planes=planes,
         coordinates=coordinates,
         color_map=color_map,
+        well=image.well,
     )
 
 

@@ -225,6 +225,7 @@ def _merge(scene: Scene, image: OmeImage) -> Scene:
         acquired=image.acquired,
         objective=image.objective,
         planes=image.planes if _fits(image, scene) else None,
+        well=scene.well or image.well,
     )
 
 

@@ -268,4 +268,4 @@ def _reorder(planes: Planes | None, image: OmeImage) -> Planes | None:
         column = planes.column(name)
         if column is not None:
             columns[name] = column.transpose(axes).astype("<f8").tobytes()
-    return Planes(Dims(order, planes.dims[tuple(order)]), **columns)
+    return Planes(Dims(order, planes.dims[tuple(order)]), **columns, start=planes.start)

@@ -79,7 +79,7 @@ def test_one_scene_is_recorded_without_its_name() -> None:
     alone = [name for name in files() if len(facts("czi")[name]["series"]) == 1]
     named = {name.rpartition("/")[2] for name in alone if facts("czi")[name]["series"][0]["name"]}
     assert not alone or named == {"nuc_small_old.czi", "WellD6_S1.czi"}
-    assert not alone or opened("czi/1_tileregion.czi").scene_names == ("TR1",)
+    assert not alone or opened("czi/1_tileregion.czi").scene_names == ("TR1-D6",)
 
 
 def test_the_counts_of_the_page() -> None:
