@@ -12,12 +12,14 @@ Rule kept here: nothing of this is made when an image is opened.
 
 from aicsio._metadata.native import metadata, raw_metadata
 from aicsio._metadata.ome import OmeXml, ome_metadata, ome_xml
+from aicsio._metadata.origins import Provenance, provenance
 from aicsio._metadata.plane_rows import TimeSteps, plane_table, tile_table, time_steps
 from aicsio._metadata.tables import Table, TableColumn
 from aicsio._metadata.well_rows import select_well, wells
 
 __all__ = [
     "OmeXml",
+    "Provenance",
     "Table",
     "TableColumn",
     "TimeSteps",
@@ -25,6 +27,7 @@ __all__ = [
     "ome_metadata",
     "ome_xml",
     "plane_table",
+    "provenance",
     "raw_metadata",
     "select_well",
     "tile_table",

@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from aicsio._ome.planes import plane_column
 from aicsio._ome import lexical
+from aicsio._ome.planes import plane_column
 from aicsio.errors import AicsioError
 from aicsio.records import Diagnostic, Planes, Scene
 from aicsio.records.protocols import ReadsPlanes

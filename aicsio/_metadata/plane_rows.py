@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import formats
+from aicsio._checks.constructors import checked_record
 from aicsio._metadata.tables import Table, TableColumn
 from aicsio.records import Dims, ImageHandle, Planes, Scene, Tiles
 from aicsio.records.pickling import pickled_by_position
@@ -31,6 +32,7 @@ _TILES = (("m", "<i4"), ("y", "<i4"), ("x", "<i4"), ("height", "<i4"), ("width",
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class TimeSteps:
     """Differences between successive time points, at fixed positions of all other axes."""

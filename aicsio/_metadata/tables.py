@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.constructors import checked_record
 from aicsio.errors import DimensionError
 from aicsio.records.pickling import pickled_by_position
 
@@ -18,6 +19,7 @@ __all__ = ["Table", "TableColumn"]
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class TableColumn:
     """One column: numbers, times, or texts that are stored once each."""
@@ -91,6 +93,7 @@ class TableColumn:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Table:
     """Columns of equal length, a row a plane, a tile or a well.

@@ -8,10 +8,12 @@ from xml.etree.ElementTree import Element
 import attrs
 
 from aicsio.formats import Options
+from aicsio.formats._tiff import origins
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.formats._tiff.page_metadata import read_all_tags
 from aicsio.records import Contents, Diagnostic, LazyArray, Planes, Scene, Source, Value
+from aicsio.records.provenance import FactOrigins
 
 __all__ = ["describe_instrument", "read_contents", "read_planes", "read_tags", "recognises"]
 
@@ -73,3 +75,9 @@ def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
     from aicsio.formats._tiff import frames
 
     return frames.read_frames(scene, level)
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:
+    """Return the tags and the metadata of the dialect."""
+    with open_tiff(source) as (file, first):
+        return origins.trace(file, first, contents.scenes[scene])

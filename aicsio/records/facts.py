@@ -244,6 +244,7 @@ class PlanePlaces:
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Tiles:
     """Mosaic tiles in columns: little-endian, one value per tile, in the order of M."""

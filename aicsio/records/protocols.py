@@ -8,18 +8,18 @@ package asks for the name of a format or the class of a layout.
 Rule kept here: every member is a method or a function, so one check per class is enough.
 """
 
-import functools
 from collections.abc import Mapping
-from types import ModuleType
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from xml.etree.ElementTree import Element
 
 import attrs
 
 from aicsio.records.facts import Attachment, Event, PlanePlaces, Planes
 from aicsio.records.lazy import Layout, LazyArray
+from aicsio.records.offering import offered
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Value
+from aicsio.records.provenance import FactOrigins
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.sources import Source
 
@@ -38,6 +38,7 @@ __all__ = [
     "ReadsPlanes",
     "ReadsSubblockMetadata",
     "ReadsTags",
+    "TracesFacts",
     "Unfoldable",
     "offered",
 ]
@@ -303,6 +304,25 @@ class ReadsLabels(Protocol):
         """
 
 
+@runtime_checkable
+class TracesFacts(Protocol):
+    """A format that knows which place of its files each fact of a scene comes from."""
+
+    def trace_facts(self, source: Source, contents: Contents, scene: int, /) -> FactOrigins:
+        """Find the origins of the facts of one scene.
+
+        Parameters
+        ----------
+        source, contents, scene
+            The file, as opened, and the index of the scene.
+
+        Returns
+        -------
+        FactOrigins
+            By field, or by record; contradictions between places.
+        """
+
+
 # ---------------------------------------------------------------- layouts
 
 
@@ -327,13 +347,9 @@ class LocatesPlanes(Protocol):
     """A layout that knows in which file, and where, the pixels of each plane begin."""
 
     def locate_planes(self) -> PlanePlaces | None:
-        """Return the place of each plane: of its first tile, strip or pixel.
+        """Return the place of the first tile, strip or pixel of each plane; ``None`` if unknown.
 
-        Returns
-        -------
-        PlanePlaces or None
-            In C order over the stored axes without samples and without the last two, which make
-            the plane; ``None`` if unknown.
+        In C order over the stored axes without samples and without the last two, the plane.
         """
 
 
@@ -356,45 +372,3 @@ class Unfoldable(Protocol):
         Layout
             With one more stored axis.
         """
-
-
-P = TypeVar("P")
-
-
-def offered(thing: object, protocol: type[P]) -> P | None:
-    """Return ``thing`` as a ``protocol`` if it offers all of its members, else ``None``.
-
-    Parameters
-    ----------
-    thing
-        A layout or a module of a format.
-    protocol
-        One of the optional protocols of this file.
-
-    Returns
-    -------
-    object or None
-        ``thing`` itself, typed as the protocol.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from aicsio import open_image
-    >>> from aicsio.records.protocols import InMemory, offered
-    >>> layout = open_image(np.zeros((2, 3))).array.layout
-    >>> offered(layout, InMemory).held_array().shape
-    (2, 3)
-    """
-    if isinstance(thing, ModuleType):  # its functions are members of the module, not of its class
-        has = isinstance(thing, protocol)
-    else:
-        kind: Any = type(thing)
-        has = _class_offers(kind, cast("Any", protocol))
-    return cast("P", thing) if has else None
-
-
-# Cached by class: ``issubclass`` of a Protocol compares every member, and layouts are asked for
-# each read.
-@functools.cache
-def _class_offers(kind: Any, protocol: Any) -> bool:
-    return issubclass(kind, protocol)

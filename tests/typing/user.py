@@ -23,6 +23,7 @@ from aicsio import (
     LazyArray,
     OmeXml,
     PixelSize,
+    Provenance,
     Scene,
     Source,
     Step,
@@ -43,6 +44,7 @@ from aicsio import (
     open_many,
     pipe,
     plane_table,
+    provenance,
     raw_metadata,
     select_level,
     select_scene,
@@ -128,6 +130,7 @@ assert_type(pipe(handle, raw_metadata()), str | None)
 assert metadata(handle) is not None
 assert_type(plane_table(handle), Table)
 assert_type(wells(handle), Table)
+assert_type(provenance(handle), Provenance)
 assert_type(select_well(handle, "B3"), ImageHandle)
 assert_type(select_well("B3", 1, plate="P"), Step[ImageHandle])
 assert_type(pipe(handle, plane_table()), Table)

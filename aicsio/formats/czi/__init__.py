@@ -20,7 +20,7 @@ import numpy as np
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.czi import index as container
-from aicsio.formats.czi import instrument, subblock_metadata
+from aicsio.formats.czi import instrument, origins, subblock_metadata
 from aicsio.formats.czi.attachments import parse_events, read_time_stamps
 from aicsio.formats.czi.columns import Bools, distinct, find_ends, holds_somewhere
 from aicsio.formats.czi.descriptions import describe_scenes, gather_facts
@@ -41,6 +41,7 @@ from aicsio.records import (
     Scene,
     Source,
 )
+from aicsio.records.provenance import FactOrigins
 
 
 def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - the head decides
@@ -273,3 +274,8 @@ def read_subblock_metadata(source: Source, array: LazyArray, /) -> tuple[str, ..
     positions = dict.fromkeys(array.layout.find_shown(array.view.picks))
     texts = subblock_metadata.read_texts(source, tuple(positions))
     return tuple(text.decode("utf-8", "replace") for text in texts)
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the places of the XML, the attachments and the directory."""
+    return origins.trace(contents, scene)

@@ -22,6 +22,8 @@ from aicsio.records import Channel, Diagnostic, Objective, PixelSize
 T = TypeVar("T")
 
 UNKNOWN = PixelSize()
+DATES = ("AcquisitionDateAndTime", "Dimensions/T/StartTime")
+"""Where the date of acquisition stands, the more trusted place first."""
 
 
 @attrs.frozen
@@ -164,20 +166,20 @@ def _channel_elements(image: ET.Element | None) -> list[ET.Element]:
 
 def _read_channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Channel, ...]:
     """Read the channels of the image; missing facts come from the display of the same channel."""
-    pairs = _pair_with_displays(metadata, image)
+    pairs = pair_with_displays(metadata, image)
     if not pairs:
         displays = metadata.findall("DisplaySetting/Channels/Channel")
-        return tuple(_read_channel([element], element) for element in displays)
+        return tuple(read_channel([element], element) for element in displays)
     channels = []
     for element, display in pairs:
         sources = [element]
         if display is not None:
             sources.append(display)
-        channels.append(_read_channel(sources, display))
+        channels.append(read_channel(sources, display))
     return tuple(channels)
 
 
-def _pair_with_displays(
+def pair_with_displays(
     metadata: ET.Element, image: ET.Element | None
 ) -> list[tuple[ET.Element, ET.Element | None]]:
     """Pair the channels of the image with their display settings."""
@@ -198,7 +200,7 @@ def _pair_with_displays(
 def _report_colors(metadata: ET.Element, image: ET.Element | None) -> list[Diagnostic]:
     """Report channels whose colour of the acquisition is not that of the display."""
     notes = []
-    for element, display in _pair_with_displays(metadata, image):
+    for element, display in pair_with_displays(metadata, image):
         taken, shown = _parse_color(_text(element, "Color")), _parse_color(_text(display, "Color"))
         if None not in {taken, shown} and taken != shown:
             message = (
@@ -209,7 +211,7 @@ def _report_colors(metadata: ET.Element, image: ET.Element | None) -> list[Diagn
     return notes
 
 
-def _read_channel(sources: list[ET.Element], display: ET.Element | None) -> Channel:
+def read_channel(sources: list[ET.Element], display: ET.Element | None) -> Channel:
     """Read a channel from its elements, the more trusted one first, and its colour from the display.
 
     ZEN and libCZI draw a channel in the colour of DisplaySetting, which the user may have changed
@@ -289,11 +291,12 @@ def _read_acquired(image: ET.Element | None) -> str | None:
     Document/CreationDate is none: it is the date at which the file was made, and a file that was
     cut out of another one years later has it, too.
     """
-    for path in ("AcquisitionDateAndTime", "Dimensions/T/StartTime"):
-        date = _parse_date(_text(image, path))
-        if date is not None:
-            return date
-    return None
+    return _first(date_at(image, path) for path in DATES)
+
+
+def date_at(image: ET.Element | None, path: str) -> str | None:
+    """Return the date at one of ``DATES``."""
+    return _parse_date(_text(image, path))
 
 
 def _parse_date(text: str | None) -> str | None:

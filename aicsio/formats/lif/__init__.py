@@ -20,6 +20,7 @@ from aicsio._io import readers
 from aicsio._ome.units import seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
+from aicsio.formats.lif import origins
 from aicsio.formats.lif.arrays import count_samples, lay_out_pixels
 from aicsio.formats.lif.container import (
     Container,
@@ -46,6 +47,7 @@ from aicsio.formats.lif.settings import find_settings, parse_objective
 from aicsio.formats.lif.tiles import Mosaic, stitch
 from aicsio.formats.lif.times import first_date, parse_time_stamps
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene, Source
+from aicsio.records.provenance import FactOrigins
 
 
 def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - part of the protocol
@@ -259,3 +261,8 @@ def _time_step(axes: tuple[Axis, ...]) -> float | None:
         if axis.letter == "T":
             return axis.spacing(seconds_per)
     return None
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the places of the XML."""
+    return origins.trace(contents.scenes[scene])

@@ -167,6 +167,7 @@ def _with_exposures(planes: Planes, exposures: tuple[float, ...]) -> Planes:
         exposure=spread.get("exposure"),
         x=spread.get("x"),
         y=spread.get("y"),
+        start=planes.start,
     )
 
 

@@ -18,6 +18,7 @@ import attrs
 from aicsio._io import readers
 from aicsio._ome.document import parse_ome
 from aicsio._ome.model import OmeDocument, OmeImage
+from aicsio._ome.origins import ome_origins
 from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
@@ -46,6 +47,7 @@ from aicsio.formats.ome_tiff.texts import (
 )
 from aicsio.formats.ome_tiff.unclaimed import find_levels_behind
 from aicsio.records import Contents, Diagnostic, ImagePart, LazyArray, Scene, Source
+from aicsio.records.provenance import FactOrigin, FactOrigins
 
 __all__ = ["read_contents", "recognises"]
 
@@ -236,3 +238,12 @@ def _drop_axis(table: PlaneTable, axis: int) -> PlaneTable:
     return attrs.evolve(
         table, letters=letters, shape=(*table.shape[:axis], *table.shape[axis + 1 :])
     )
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the places of the document; the palette is that of the pages."""
+    facts = [*ome_origins(), FactOrigin("color_map", "tag:ColorMap")]
+    named = contents.scenes[scene]
+    if named.well is not None and named.name == f"{named.well.name}-{named.well.field + 1}":
+        facts.insert(0, FactOrigin("name", "ome:Plate/Well"))
+    return FactOrigins(tuple(facts))

@@ -17,7 +17,8 @@ import functools
 import attrs
 
 from aicsio._io import readers, stores
-from aicsio._ome.xml import decode_xml
+from aicsio._ome.origins import ome_origins
+from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import AicsioError, CorruptFileError, SceneError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.zarr.collections import (
@@ -31,12 +32,26 @@ from aicsio.formats.zarr.documents import LARGEST_DOCUMENT, Documents, Node
 from aicsio.formats.zarr.images import ImageReader
 from aicsio.formats.zarr.layout import ChunkGrid
 from aicsio.records import Contents, Diagnostic, Scene, Source
+from aicsio.records.provenance import FactOrigin, FactOrigins
 
 __all__ = ["list_labels", "read_contents", "read_label", "recognises"]
 
 ZIP = b"PK\x03\x04"
 ARCHIVES = (".ozx", ".zarr.zip", ".zarr")
 """Suffixes of archives that hold nothing but a Zarr (RFC-9 of NGFF: ``.ozx``)."""
+
+
+ORIGINS = (
+    ("name", "ngff:multiscales/name"),
+    ("channels", "ngff:omero/channels"),
+    ("pixel_size", "ngff:coordinateTransformations"),
+    ("time_step", "ngff:coordinateTransformations"),
+    ("origin", "ngff:coordinateTransformations"),
+    ("level_places", "ngff:coordinateTransformations"),
+    ("coordinates", "ngff:coordinateTransformations"),
+    ("well", "ngff:plate"),
+)
+"""Places of the documents, by field."""
 
 
 def recognises(source: Source, head: bytes) -> bool:
@@ -187,3 +202,17 @@ def _labels_path(scene: Scene) -> str | None:
         return None
     layout = scene.levels[0].layout
     return stores.join(layout.image, "labels") if isinstance(layout, ChunkGrid) else None
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the places of the JSON documents, and of the OME-XML beside them."""
+    own = contents.scenes[scene]
+    facts = []
+    # Scenes of a plate are called by their path, which no document gives.
+    if own.well is not None:
+        facts.append(FactOrigin("name", "zarr:path"))
+    if contents.metadata and looks_like_ome(contents.metadata):
+        # The store's own sizes outrank those of the XML.
+        facts += [fact for fact in ome_origins() if not fact.path.startswith("pixel_size")]
+    facts += [FactOrigin(path, place) for path, place in ORIGINS]
+    return FactOrigins(tuple(facts))

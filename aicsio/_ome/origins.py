@@ -1,0 +1,29 @@
+"""Places of OME-XML from which the facts of records come.
+
+Rule kept here: names of the schema 2016-06, whatever the version of the document.
+"""
+
+from collections.abc import Mapping
+
+from aicsio.records.provenance import FactOrigin
+
+OME_PLACES: Mapping[str, str] = {
+    "name": "Image@Name", "acquired": "Image/AcquisitionDate", "time_step": "Pixels@TimeIncrement",
+    "channels[*].name": "Channel@Name", "channels[*].color": "Channel@Color",
+    "channels[*].emission": "Channel@EmissionWavelength", "channels[*].fluor": "Channel@Fluor",
+    "channels[*].excitation": "Channel@ExcitationWavelength",
+    "pixel_size.X": "Pixels@PhysicalSizeX", "pixel_size.Y": "Pixels@PhysicalSizeY",
+    "pixel_size.Z": "Pixels@PhysicalSizeZ", "objective.name": "Objective@Model",
+    "objective.magnification": "Objective@NominalMagnification",
+    "objective.aperture": "Objective@LensNA", "objective.immersion": "Objective@Immersion",
+    "planes.time": "Plane@DeltaT", "planes.start": "Plane@DeltaT", "planes.dims": "Pixels",
+    "planes.exposure": "Plane@ExposureTime", "planes.x": "Plane@PositionX",
+    "planes.y": "Plane@PositionY", "planes.z": "Plane@PositionZ", "well": "Plate/Well",
+    "coordinates": "ModuloAlong",
+}  # fmt: skip
+"""Place by field."""
+
+
+def ome_origins() -> tuple[FactOrigin, ...]:
+    """Return the origins of facts that an OME document gives."""
+    return tuple(FactOrigin(path, f"ome:{place}") for path, place in OME_PLACES.items())
