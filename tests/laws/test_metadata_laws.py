@@ -72,8 +72,12 @@ def columns(draw: Draw, dims: Dims) -> Planes | None:
     for name in draw(st.sets(st.sampled_from(["time", "exposure", "x", "y", "z"]))):
         values = draw(st.lists(NUMBERS | st.just(float("nan")), min_size=count, max_size=count))
         values[0] = draw(NUMBERS)
+        if name == "time":
+            # Times count from the first plane.
+            values = [0.0, *map(abs, values[1:])]
         made[name] = np.array(values, "<f8").tobytes()
-    return Planes(dims, **made) if made else None
+    start = 0.0 if "time" in made else None
+    return Planes(dims, **made, start=start) if made else None
 
 
 @composite
