@@ -94,14 +94,12 @@ class JoinedLayout:
         """Return where the planes of each file lie; ``None`` where files are not opened yet."""
         if not isinstance(self.parts, tuple):
             return None
-        whole = [edges[-1] for edges in self.edges]
         known = next(part for part in self.parts if part is not None)
-        inner = plane_shape(known.stored)
-        shape = [1] * self.added + list(inner)
-        for axis, size in zip(self.axes, whole, strict=True):
-            if axis >= len(shape):
-                return None  # files side by side: a plane lies in several
-            shape[axis] = size
+        shape = [1] * self.added + list(plane_shape(known.stored))
+        if max(self.axes) >= len(shape):
+            return None  # files side by side: a plane lies in several
+        for axis, edges in zip(self.axes, self.edges, strict=True):
+            shape[axis] = edges[-1]
         files, offsets = np.full(shape, -1, "<i4"), np.full(shape, -1, "<i8")
         uris: dict[str, int] = {}
         steps = itertools.product(*(itertools.pairwise(edges) for edges in self.edges))
