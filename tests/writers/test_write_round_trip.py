@@ -48,7 +48,8 @@ def images(draw: Draw) -> ImageHandle:
     channel = st.builds(
         Channel,
         st.none() | NAMES,
-        st.none() | st.integers(0, (1 << 32) - 1),
+        # Without an alpha a colour is read as opaque: no channel is invisible.
+        st.none() | st.integers(1, (1 << 32) - 1).filter(lambda color: color & 0xFF),
         fluor=st.none() | NAMES,
     )
     scene = attrs.evolve(

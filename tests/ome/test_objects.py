@@ -1,0 +1,49 @@
+"""Objects of ome_types that are made without its parser equal those that its parser makes."""
+
+import ome_types
+import pytest
+from lxml import etree
+
+from aicsio._ome.objects import to_objects
+
+HEAD = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+PIXELS = (
+    '<Image ID="Image:0" Name="a"><AcquisitionDate>2020-01-02T03:04:05</AcquisitionDate>'
+    "<Description>two\nlines</Description>"
+    '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="4" SizeY="3" SizeZ="1" '
+    'SizeC="2" SizeT="1" PhysicalSizeX="0.25" PhysicalSizeXUnit="nm" BigEndian="false">'
+    '<Channel ID="Channel:0:0" Name="DAPI" Color="-1" EmissionWavelength="450.5">'
+    '<LightSourceSettings ID="LightSource:0" Attenuation="0.5"/><LightPath/></Channel>'
+    '<Channel ID="Channel:0:1"/>'
+    '<BinData Length="4" BigEndian="false">AAECAw==</BinData>'
+    '<Plane TheZ="0" TheC="1" TheT="0" DeltaT="1.5" DeltaTUnit="ms" PositionX="-2"/>'
+    "</Pixels></Image>"
+)
+DOCUMENTS = [
+    HEAD + "</OME>",
+    HEAD
+    + '<Instrument ID="Instrument:0"><Laser ID="LightSource:0"/></Instrument>'
+    + PIXELS
+    + "</OME>",
+    HEAD
+    + '<Experimenter ID="Experimenter:0" FirstName="A" LastName="&#xe9;"/>'
+    + '<Instrument ID="Instrument:0"><Microscope Manufacturer="M"/>'
+    + '<Laser ID="LightSource:0" Type="Gas" Power="5" PowerUnit="mW"><Pump ID="LightSource:1"/></Laser>'
+    + '<Arc ID="LightSource:1"/><Detector ID="Detector:0" Gain="2" Type="PMT"/>'
+    + '<Objective ID="Objective:0" NominalMagnification="63" LensNA="1.4" Immersion="Oil"/>'
+    + '<FilterSet ID="FilterSet:0"><ExcitationFilterRef ID="Filter:0"/></FilterSet>'
+    + '<Filter ID="Filter:0"><TransmittanceRange CutIn="400" CutOut="450"/></Filter></Instrument>'
+    + PIXELS
+    + "<StructuredAnnotations>"
+    + '<MapAnnotation ID="Annotation:0"><Value><M K="a">1</M><M K="b"/></Value></MapAnnotation>'
+    + '<XMLAnnotation ID="Annotation:1"><Value><x xmlns="urn:y" z="1">t<w/></x></Value></XMLAnnotation>'
+    + '<LongAnnotation ID="Annotation:2"><Value>7</Value></LongAnnotation>'
+    + '<TagAnnotation ID="Annotation:3"><Value>red</Value></TagAnnotation></StructuredAnnotations>'
+    + '<ROI ID="ROI:0"><Union><Rectangle ID="Shape:0" X="1" Y="2" Width="3" Height="4" Text="r"/>'
+    + '<Polygon ID="Shape:1" Points="0,0 1,0 1,1" FillColor="255"/></Union></ROI></OME>',
+]
+
+
+@pytest.mark.parametrize("text", DOCUMENTS, ids=["empty", "image", "everything"])
+def test_objects_equal_those_of_the_parser(text: str) -> None:
+    assert to_objects(etree.fromstring(text)) == ome_types.from_xml(text)
