@@ -46,7 +46,7 @@ def _differences(source: ImageHandle, read: ImageHandle) -> Iterator[tuple[str, 
         ("acquired", ("AcquisitionDate",)),
         ("objective", ("Immersion", "LensNA", "NominalMag")),
     ):
-        if getattr(source.scene, field) != getattr(read.scene, field):
+        if not _keeps(getattr(source.scene, field), getattr(read.scene, field)):
             yield (
                 f"{field}: {getattr(source.scene, field)} became {getattr(read.scene, field)}",
                 hints,
@@ -110,6 +110,14 @@ def column(handle: ImageHandle, name: str) -> npt.NDArray[np.float64]:
     return ordered.reshape(
         [ordered.shape[order.index(letter)] if letter in order else 1 for letter in letters]
     )
+
+
+def _keeps(source: Any, read: Any) -> bool:
+    """Whether what was read has all that the source had; the OME of a format may have more."""
+    if not attrs.has(type(source)) or not attrs.has(type(read)):
+        return bool(source == read)
+    theirs = attrs.asdict(read)
+    return all(value in (None, theirs[name]) for name, value in attrs.asdict(source).items())
 
 
 def _since_date(handle: ImageHandle, seconds: Any) -> Any:

@@ -180,11 +180,12 @@ def _describe_name(name: str, signature: inspect.Signature, *, picks: bool) -> s
             return None
     if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return None
-    if name in _VERBS and "handle" not in parameters:
+    names = _names(signature)
+    # AICSImageIO's functions call it scene_id: the nearest name is the better advice there.
+    if name in _VERBS and "handle" not in parameters and f"{name}_id" not in names:
         return f" has no parameter {name!r}: {_VERBS[name]}"
     if picks and len(name) == 1 and name.isupper():
         return f" picks no positions: transpose_to(handle, order, {name}=...) does"
-    names = _names(signature)
     if not names:
         return f" has no parameter {name!r}: it has none"
     # A letter of the other case shares no character with the right one.

@@ -351,7 +351,7 @@ class TestOptions:
         with pytest.raises(SourceNotFoundError):
             open_image(site.url + "a b/ü%20c%.tif?x=1 2", storage_options=options)
         headers = site.received[0]
-        assert site.asked == [("GET", "/a%20b/%C3%BC%20c%25.tif?x=1%202")]
+        assert site.asked[0] == ("GET", "/a%20b/%C3%BC%20c%25.tif?x=1%202")
         assert (headers["X-Key"], headers["Cookie"], headers["Authorization"]) == (
             "1",
             "a=b",
