@@ -61,6 +61,14 @@ def facts(folder: str) -> dict[str, dict[str, Any]]:
     return {fact["file"]: fact for fact in map(json.loads, lines)}
 
 
+def reads_whole_stk(path: Path) -> bool:
+    """Whether the tifffile here decodes all of a MetaMorph stack: before 2025 it has a number for its properties."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        return not isinstance((tif.stk_metadata or {}).get("PlaneProperty"), int)
+
+
 def flip_bytes(data: bytearray, low: int, high: int, rng: random.Random) -> None:
     """Overwrite one to eight single bytes."""
     for _ in range(rng.choice([1, 1, 2, 8])):

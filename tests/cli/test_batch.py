@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -529,7 +530,7 @@ def test_a_process_that_dies_takes_one_image_with_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
-    for n in range(2):
+    for n in range(6):
         image(tmp_path / "in", f"slow{n}.tif", SLOW, seed=n)
     out = tmp_path / "out"
     command = started(tmp_path / "in", out, "--jobs", jobs, "--compression", "jpeg2000")
@@ -539,9 +540,16 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
     os.killpg(command.pid, signal.SIGINT)
     told, err = command.communicate(timeout=60)
     assert command.returncode == 130, told + err
-    assert "2 images: 0 written, 2 not done" in told
+    # A busy machine may finish some images before the signal arrives.
+    counted = re.search(r"6 images: (\d) written.*, (\d) not done", told)
+    assert counted is not None, told
+    written, left = map(int, counted.groups())
+    assert written + left == 6
+    assert left
     assert err.splitlines() == ["aicsio: interrupted"]
-    assert os.listdir(out) == [NAME]
+    assert NAME in os.listdir(out)
+    assert sum(name.endswith(".ome.tiff") for name in os.listdir(out)) == written
+    assert len(os.listdir(out)) == written + 1
 
 
 # ---------------------------------------------------------------- clusters

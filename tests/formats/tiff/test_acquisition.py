@@ -14,7 +14,7 @@ import tifffile
 from aicsio import ImageHandle, Objective, open_image
 from aicsio.formats._tiff.acquisition import join_date
 from aicsio.formats._tiff.dialects.lsm import read_date, read_lsm_fields
-from support import corpus_file
+from support import corpus_file, reads_whole_stk
 
 PIXELS = np.zeros((6, 8), np.uint8)
 EXIF_DATES = {
@@ -111,7 +111,10 @@ def test_an_exposure_is_that_of_one_page(tmp_path: Path) -> None:
 def test_dates_and_exposures_of_real_files(
     name: str, date: str | None, exposure: float | None
 ) -> None:
-    scene = open_image(corpus_file(name)).scene
+    path = corpus_file(name)
+    scene = open_image(path).scene
+    if name.endswith("MetamorphImage.tif") and not reads_whole_stk(path):
+        date = "2010-03-05T12:08:52"
     assert scene.acquired == date
     column = None if scene.planes is None else scene.planes.column("exposure")
     assert (None if column is None else column.item()) == pytest.approx(exposure)

@@ -11,7 +11,7 @@ import tifffile
 from aicsio import ome_metadata, ome_xml, open_image
 from aicsio.formats._tiff.instruments.metamorph import read_binning, read_gain, read_properties
 from aicsio.formats._tiff.instruments.micromanager import find_lens
-from support import corpus_file
+from support import corpus_file, reads_whole_stk
 
 PIXELS = np.zeros((6, 8), np.uint16)
 
@@ -33,7 +33,10 @@ def settings_of(ome: Any) -> dict[str, str]:
 
 def test_a_metamorph_stack() -> None:
     """UIC1: _MagSetting_, _MagNA_, _MagRI_, CameraBin, StageLabel; lines of the camera's driver."""
-    ome: Any = ome_metadata(open_image(corpus_file("tiff/cellprofiler/MetamorphImage.tif")))
+    path = corpus_file("tiff/cellprofiler/MetamorphImage.tif")
+    if not reads_whole_stk(path):
+        pytest.skip("this tifffile reads less of UIC1")
+    ome: Any = ome_metadata(open_image(path))
     (instrument,), (image,) = ome.instruments, ome.images
     (lens,), (camera,) = instrument.objectives, instrument.detectors
     assert (lens.model, lens.lens_na, lens.nominal_magnification) == (

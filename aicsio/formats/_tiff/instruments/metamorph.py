@@ -65,7 +65,9 @@ def _unescape(text: str) -> str:
 def _stack_properties(info: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of the first plane under the names of the XML."""
     properties: dict[str, str] = {}
-    for item in info.get("PlaneProperty") or ():
+    listed = info.get("PlaneProperty")
+    # Before 2025 tifffile gives a number in place of the list.
+    for item in listed if isinstance(listed, list | tuple) else ():
         if isinstance(item, Mapping) and "name" in item:
             properties.setdefault(str(item["name"]), str(item.get("value", "")))
     # Pixels of the chip along X and Y that became one.
