@@ -125,7 +125,13 @@ def verify(image: object, *, format: str | None = None, engine: str | None = Non
     an array has no second engine: give a file
     """
     native = open_image(image, format=format, engine=None)
-    second = engine or _choose_second(native)
+    row = formats.by_name(native.format)
+    if row is None:
+        raise UnsupportedFormatError("an array has no second engine: give a file")
+    second = engine or _choose_second(row)
+    # A name that the format lacks is no finding about the file.
+    if second != formats.BRIDGE.name:
+        row.check_engine(second)
     uri, engines = native.source.uri, ("native", second)
     for note in native.diagnostics:
         if note.code == "second-engine":
@@ -147,11 +153,8 @@ def verify(image: object, *, format: str | None = None, engine: str | None = Non
     return Verification(uri, engines, planes, tuple(differences), None, not_shown)
 
 
-def _choose_second(native: ImageHandle) -> str:
+def _choose_second(row: formats.Format) -> str:
     """Return the second engine of the format if it is installed, else the one for all formats."""
-    row = formats.by_name(native.format)
-    if row is None:
-        raise UnsupportedFormatError("an array has no second engine: give a file")
     bridge = formats.BRIDGE.name
     if len(row.engines) < 2:
         return bridge

@@ -27,6 +27,7 @@ from aicsio.records import (
     Selection,
     Source,
 )
+from aicsio.records.lazy import window_in_array
 from aicsio.records.pickling import pickled_by_position
 
 GUESSES = {1: "X", 2: "YX", 3: "ZYX", 4: "CZYX", 5: "TCZYX", 6: "TCZYXS"}
@@ -72,14 +73,10 @@ class ArrayLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Yield one piece: the window itself."""
-        starts: list[int] = []
-        extent: list[int] = []
-        for index, size, part in zip(block, self.block_shape, window, strict=True):
-            starts.append(index * size + part.start)
-            extent.append(part.stop - part.start)
+        starts, shape = window_in_array(block, self.block_shape, window)
         # The function cuts the window itself, so the piece is taken whole.
-        shape, origin = tuple(extent), (0,) * len(extent)
-        arguments = (self.held, tuple(starts), shape)
+        origin = (0,) * len(shape)
+        arguments = (self.held, starts, shape)
         selection = Selection(origin, shape, origin)
         yield Computed("aicsio.formats.arrays:take", arguments, shape, self.dtype, selection)
 

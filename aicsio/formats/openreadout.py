@@ -33,6 +33,9 @@ from aicsio.records import (
     Selection,
     Source,
 )
+from aicsio.records.lazy import window_in_array
+from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import printed_short
 
 READ_REGION: Final = "aicsio.formats.openreadout:read_region"
 BLOCK_PIXELS: Final = 1 << 22
@@ -41,6 +44,8 @@ MICROMETRES: Final = {"µm": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6}
 """By the units in which the library gives sizes."""
 
 
+@printed_short
+@pickled_by_position
 @attrs.frozen
 class BridgedLayout:
     """Pixels of one level of one image, read by the library."""
@@ -60,11 +65,7 @@ class BridgedLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """One call for the window of each plane; see ``Layout``."""
-        starts = [
-            index * size + part.start
-            for index, size, part in zip(block, self.block_shape, window, strict=True)
-        ]
-        counts = [part.stop - part.start for part in window]
+        starts, counts = window_in_array(block, self.block_shape, window)
         # A rectangle of a plane: x, y, width, height, as the library takes it.
         region = (starts[4], starts[3], counts[4], counts[3])
         shape = (1, 1, 1, *counts[3:5], *self.shape[5:])

@@ -26,6 +26,7 @@ from aicsio.records import (
     Source,
     Strided,
 )
+from aicsio.records.lazy import window_in_array
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 from aicsio.records.protocols import LocatesPlanes, offered
@@ -68,7 +69,7 @@ class JoinedLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Yield the pieces of the one part that the block lies in."""
-        starts, _ = _window_in_array(block, self.block_shape, window)
+        starts, _ = window_in_array(block, self.block_shape, window)
         part_index = 0
         in_part = list(starts)
         for axis, edges in zip(self.axes, self.edges, strict=True):
@@ -154,7 +155,7 @@ class Rechunked:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Yield one nested read of the window."""
-        starts, extent = _window_in_array(block, self.block_shape, window)
+        starts, extent = window_in_array(block, self.block_shape, window)
         order = self.inner.dims.order
         picks: dict[str, range] = {}
         for letter, start, length in zip(order, starts, extent, strict=True):
@@ -208,7 +209,7 @@ class UncheckedFile:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Yield one call that opens the file and reads the window."""
-        starts, extent = _window_in_array(block, self.block_shape, window)
+        starts, extent = window_in_array(block, self.block_shape, window)
         origin = (0,) * len(extent)
         yield Computed(
             "aicsio.joining.files:read_unchecked_file",
@@ -217,18 +218,6 @@ class UncheckedFile:
             self.dtype,
             Selection(origin, extent, origin),
         )
-
-
-def _window_in_array(
-    block: tuple[int, ...], block_shape: tuple[int, ...], window: tuple[slice, ...]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return start and extent of a window, counted from the start of the array."""
-    starts: list[int] = []
-    extent: list[int] = []
-    for index, size, part in zip(block, block_shape, window, strict=True):
-        starts.append(index * size + part.start)
-        extent.append(part.stop - part.start)
-    return tuple(starts), tuple(extent)
 
 
 @printed_short

@@ -71,6 +71,39 @@ class Layout(Protocol):
         """
 
 
+def window_in_array(
+    block: tuple[int, ...], block_shape: tuple[int, ...], window: tuple[slice, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the first positions and the sizes of a window, counted from the start of the array.
+
+    Parameters
+    ----------
+    block
+        Grid index of the block.
+    block_shape
+        Size of a block along each stored axis.
+    window
+        As ``Layout.pieces`` takes it: relative to the block.
+
+    Returns
+    -------
+    starts, extent : tuple of int
+        One value a stored axis.
+
+    Examples
+    --------
+    >>> from aicsio.records.lazy import window_in_array
+    >>> window_in_array((2, 0), (1, 64), (slice(0, 1), slice(5, 25)))
+    ((2, 5), (1, 20))
+    """
+    starts: list[int] = []
+    extent: list[int] = []
+    for index, size, part in zip(block, block_shape, window, strict=True):
+        starts.append(index * size + part.start)
+        extent.append(part.stop - part.start)
+    return tuple(starts), tuple(extent)
+
+
 @pickled_by_position
 @attrs.frozen
 class View:

@@ -3,6 +3,8 @@
 Rule kept here: trouble that does not stop the reading becomes a ``Diagnostic``, never a log line.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -28,6 +30,38 @@ from aicsio.records.pickling import pickled_by_position
 
 _NO_SIZE: Final = PixelSize()
 _NO_ORIGIN: Final = Origin()
+
+
+def distinguish_scenes(names: Sequence[str | None]) -> list[str]:
+    """Name the scenes of a file so that each can be told from the others.
+
+    Parameters
+    ----------
+    names
+        As the file has them; empty or ``None`` where it has none.
+
+    Returns
+    -------
+    list of str
+        Names that repeat are numbered from 1, missing ones are ``Image:<index>``.
+
+    Examples
+    --------
+    >>> from aicsio.records.scenes import distinguish_scenes
+    >>> distinguish_scenes(["a", None, "a", "b"])
+    ['a#1', 'Image:1', 'a#2', 'b']
+    """
+    total, seen = Counter(names), Counter[str | None]()
+    distinct = []
+    for index, name in enumerate(names):
+        seen[name] += 1
+        if not name:
+            distinct.append(f"Image:{index}")
+        elif total[name] > 1:
+            distinct.append(f"{name}#{seen[name]}")
+        else:
+            distinct.append(name)
+    return distinct
 
 
 @pickled_by_position

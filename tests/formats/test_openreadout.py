@@ -81,6 +81,13 @@ def test_verify_finds_a_difference(tmp_path: Path) -> None:
     assert "float32 natively" in str(report)
 
 
+def test_verify_refuses_an_engine_that_the_format_lacks(tmp_path: Path) -> None:
+    path = write_nd2(Nd2Image(picture(6, 5), "YX"), tmp_path / "a.nd2")
+    # A typing error is no finding about the file.
+    with pytest.raises(UnsupportedFormatError, match="nd2 has no engine 'openreadouts'"):
+        verify(path, engine="openreadouts")
+
+
 def test_what_it_cannot_read_has_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"no image" * 100)

@@ -10,7 +10,6 @@ Rule kept here: an image that cannot be read is listed without pixels and with a
 others open. Everything else that the project holds is counted in a diagnostic.
 """
 
-from collections import Counter
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -48,6 +47,7 @@ from aicsio.formats.lif.tiles import Mosaic, stitch
 from aicsio.formats.lif.times import first_date, parse_time_stamps
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigins
+from aicsio.records.scenes import distinguish_scenes
 
 
 def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - part of the protocol
@@ -102,7 +102,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         diagnostics.append(Diagnostic("lif-repaired-xml", text))
     images = _find_or_wrap_images(root)
     scenes = []
-    names = _distinguish([path for path, _ in images])
+    names = distinguish_scenes([path for path, _ in images])
     keep_apart = options.mosaic == "tiles"
     for name, (_, element) in zip(names, images, strict=True):
         scene, remarks = _describe_scene(source, container, name, element, keep_apart=keep_apart)
@@ -166,21 +166,6 @@ def _report_other_data(
         )
         diagnostics.append(Diagnostic("lif-unused-memory", text))
     return diagnostics
-
-
-def _distinguish(paths: list[str]) -> list[str]:
-    """Number the images that share a path, in the order of the file."""
-    total, seen = Counter(paths), Counter[str]()
-    names = []
-    for index, path in enumerate(paths):
-        seen[path] += 1
-        if not path:
-            names.append(f"Image:{index}")
-        elif total[path] > 1:
-            names.append(f"{path}#{seen[path]}")
-        else:
-            names.append(path)
-    return names
 
 
 # ---------------------------------------------------------------- one image

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.records import Computed, DType, Piece, PlanePlaces, Selection, Source, Strided
+from aicsio.records.lazy import window_in_array
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 from aicsio.records.protocols import LocatesPlanes, offered
@@ -45,11 +46,8 @@ class LifLayout:
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
         # Windows count from the start of their block; the memory is one array.
-        starts = tuple(
-            index * size + part.start
-            for index, size, part in zip(block, self.block_shape, window, strict=True)
-        )
-        yield from self.cut(starts, tuple(part.stop - part.start for part in window))
+        starts, extent = window_in_array(block, self.block_shape, window)
+        yield from self.cut(starts, extent)
 
     def locate_planes(self) -> PlanePlaces:
         """Return where the first pixel of each plane lies."""
@@ -154,11 +152,7 @@ class StitchedLayout:
         # The same axes on the canvas, which lacks that of tiles.
         row_axis = inner_row_axis - (inner_row_axis > tile_axis)
         column_axis = inner_column_axis - (inner_column_axis > tile_axis)
-        window_start = [
-            index * size + part.start
-            for index, size, part in zip(block, self.block_shape, window, strict=True)
-        ]
-        window_shape = [part.stop - part.start for part in window]
+        window_start, window_shape = window_in_array(block, self.block_shape, window)
         rows = _overlap(
             self.y, self.inner.shape[inner_row_axis], window_start[row_axis], window_shape[row_axis]
         )

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import attrs
 
 from aicsio.records import DType, Piece, Selection, Source, Strided
+from aicsio.records.lazy import window_in_array
+from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 
 
 @printed_short
+@pickled_by_position
 @attrs.frozen
 class SectionLayout:
     """Pixels of a file."""
@@ -29,11 +32,7 @@ class SectionLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
-        starts = tuple(
-            index * size + part.start
-            for index, size, part in zip(block, self.block_shape, window, strict=True)
-        )
-        counts = tuple(part.stop - part.start for part in window)
+        starts, counts = window_in_array(block, self.block_shape, window)
         strides = [self.dtype.itemsize]
         for size in self.shape[:0:-1]:
             strides.insert(0, strides[0] * size)

@@ -8,7 +8,6 @@ that cannot be decoded costs its facts and gets a diagnostic, never the pixels.
 """
 
 import json
-from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from aicsio._io import readers
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.nd2.chunks import ChunkMap, ChunkPlace, is_boxed_nd2, is_nd2, read_container
-from aicsio.formats.nd2.experiment import FrameOrder, Point, arrange_frames, parse_loops
+from aicsio.formats.nd2.experiment import FrameOrder, arrange_frames, parse_loops
 from aicsio.formats.nd2.metadata import (
     Column,
     describe_channels,
@@ -36,6 +35,7 @@ from aicsio.formats.nd2.pixels import (
 )
 from aicsio.formats.nd2.variants import MalformedError, Tree, parse
 from aicsio.records import Contents, Diagnostic, Scene, Source
+from aicsio.records.scenes import distinguish_scenes
 
 SKIPPED: Final = frozenset(
     {
@@ -165,7 +165,10 @@ def _describe_scenes(
     pictures = find_planes(sequence)
     samples = count_samples(pictures, pixels.components)
     channels = describe_channels(pictures, pixels.components // samples, samples)
-    names = _name_positions(frames.points, frames.numbers.shape[0])
+    given = [point.name for point in frames.points]
+    # Without a loop of positions there is one scene, which has no name.
+    given += [None] * (frames.numbers.shape[0] - len(given))
+    names = distinguish_scenes(given)
     time_step = next((loop.step for loop in frames.loops if loop.letter == "T"), None)
     scenes = []
     for position, name in enumerate(names):
@@ -183,23 +186,6 @@ def _describe_scenes(
             )
         )
     return tuple(scenes)
-
-
-def _name_positions(points: tuple[Point, ...], count: int) -> list[str]:
-    """Name scenes by their positions; positions without a name are numbered as OME does."""
-    given = [point.name for point in points] or [None] * count
-    total, seen = Counter(given), Counter[str | None]()
-    names = []
-    for index in range(count):
-        name = given[index] if index < len(given) else None
-        seen[name] += 1
-        if not name:
-            names.append(f"Image:{index}")
-        elif total[name] > 1:
-            names.append(f"{name}#{seen[name]}")
-        else:
-            names.append(name)
-    return names
 
 
 def _write_raw(text_info: Tree) -> str | None:

@@ -14,7 +14,9 @@ import attrs
 import numpy as np
 
 from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
+from aicsio.records.lazy import window_in_array
 from aicsio.records.packed import PackedIntegers
+from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 
 HEADER: Final = "nd2-frame"
@@ -22,6 +24,7 @@ HEADER: Final = "nd2-frame"
 
 
 @printed_short
+@pickled_by_position
 @attrs.frozen
 class Nd2Layout:
     """Pixels of one scene."""
@@ -49,11 +52,7 @@ class Nd2Layout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
-        starts = [
-            index * size + part.start
-            for index, size, part in zip(block, self.block_shape, window, strict=True)
-        ]
-        counts = [part.stop - part.start for part in window]
+        starts, counts = window_in_array(block, self.block_shape, window)
         lead = self.frame_ndim
         frames_shape = self.shape[:lead]
         shape = (1,) * lead + self.shape[lead:]
@@ -65,8 +64,8 @@ class Nd2Layout:
             if offset < 0:
                 continue
             selection = Selection(
-                (0,) * lead + tuple(starts[lead:]),
-                (1,) * lead + tuple(counts[lead:]),
+                (0,) * lead + starts[lead:],
+                (1,) * lead + counts[lead:],
                 inside + (0,) * (len(counts) - lead),
             )
             header = HeaderRef(HEADER, offset, self.spans.at(row))

@@ -7,13 +7,13 @@ objective), ``ImageTextInfo`` and ``CustomData``.
 """
 
 import math
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._ome.lenses import read_engraving
 from aicsio.formats.nd2.experiment import FrameOrder
 from aicsio.formats.nd2.fields import level, levels, number, positive, text, whole
 from aicsio.formats.nd2.variants import Tree
@@ -26,7 +26,6 @@ FIRST_TAKEN: Final = 2444239.5
 LINE: Final = 4
 """``eType`` of a point that is a line of a laser, as against a point of a curve."""
 
-_MAGNIFICATION = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,2})?)\s?[xX]\b")
 Column = npt.NDArray[np.float64]
 
 
@@ -112,8 +111,7 @@ def parse_objective(sequence: Tree) -> Objective | None:
     magnification = magnification or positive(sequence.get("dObjectiveMag"))
     if magnification is None and name is not None:
         # NIS-Elements 4 gives the number in the name alone: "Plan Apo 60x".
-        found = _MAGNIFICATION.search(name)
-        magnification = found and positive(float(found[1]))
+        magnification = positive(read_engraving(name).magnification)
     aperture = positive(sequence.get("dObjectiveNA"))
     if name is None and magnification is None and aperture is None:
         return None
