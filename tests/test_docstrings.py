@@ -32,7 +32,16 @@ ALSO = (
     "aicsio.writers.target_names",
 )
 """Modules further inside whose names are documented too."""
-INTERNAL = frozenset({"aicsio.testing.zarr.arrays"})
+INTERNAL = frozenset(
+    {
+        "aicsio.testing.conformance.cases",
+        "aicsio.testing.conformance.damage",
+        "aicsio.testing.conformance.file_laws",
+        "aicsio.testing.conformance.pixel_laws",
+        "aicsio.testing.conformance.record_laws",
+        "aicsio.testing.zarr.arrays",
+    }
+)
 """Modules of public rooms whose names serve these rooms alone."""
 OF_THE_SEAM = frozenset({"pieces", "read_into"})
 """Methods that many classes have; the protocol describes them."""

@@ -1,0 +1,139 @@
+"""Laws of pixels: windows, pieces, dask and threads show one image.
+
+Rule kept here: what a law compares with is a reading of the whole by the same format; whether that is right
+only a second reader can show.
+"""
+
+import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio.arrays import to_dask, to_numpy
+from aicsio.records import ImageHandle, LazyArray, Nested, Piece, Selection
+from aicsio.steps import transpose_to
+from aicsio.testing.conformance.cases import MOST_PIXELS, Case, describe_level, each_level, require
+from aicsio.testing.model import transpose_array
+
+_WINDOWS = 6
+"""Random windows a level, and random blocks: enough to meet edges, few enough to stay quick."""
+
+
+def _corner(handle: ImageHandle) -> ImageHandle:
+    """Return the handle, or a corner of one that is too large to be read whole."""
+    if handle.size <= MOST_PIXELS:
+        return handle
+    corner = {letter: slice(0, min(size, 16)) for letter, size in handle.dims.items()}
+    return transpose_to(handle, handle.dims.order, **corner)
+
+
+def _read(handle: ImageHandle) -> npt.NDArray[Any]:
+    return to_numpy(_corner(handle))
+
+
+def check_windows(case: Case) -> None:
+    """Windows with steps, also backwards, single positions and other orders are crops of the whole."""
+    rng = case.random()
+    for level in each_level(case.open()):
+        shown = _corner(level)
+        whole = to_numpy(shown)
+        require(whole.shape == shown.shape, f"{describe_level(level)} reads as {whole.shape}")
+        require(whole.dtype == shown.dtype, f"{describe_level(level)} reads as {whole.dtype}")
+        for _ in range(_WINDOWS):
+            order = "".join(rng.permutation(list(shown.dims.order)))
+            picks = {letter: _draw_pick(rng, size) for letter, size in shown.dims.items()}
+            seen = to_numpy(transpose_to(shown, order, **picks))
+            expected = transpose_array(whole, shown.dims.order, order, **picks)
+            same = seen.tobytes() == expected.tobytes()
+            require(same, f"{describe_level(level)}: {order} with {picks} is no crop of the whole")
+
+
+def _draw_pick(rng: np.random.Generator, size: int) -> slice | int:
+    start = int(rng.integers(0, size))
+    kind = rng.integers(0, 4)
+    if kind == 0:
+        return start
+    if kind == 1:
+        return slice(start, None, -int(rng.integers(1, 4)))
+    stop = int(rng.integers(start + 1, size + 1))
+    return slice(start, stop, int(rng.integers(1, 4)))
+
+
+def check_dask(case: Case) -> None:
+    """A dask array by its chunks has the pixels of the whole."""
+    for level in each_level(case.open()):
+        shown = _corner(level)
+        chunked = to_dask(shown).compute(scheduler="sync")
+        require(chunked.tobytes() == to_numpy(shown).tobytes(), f"{describe_level(level)} differs")
+
+
+def check_threads(case: Case) -> None:
+    """Four readings at once are equal: a format keeps no state between calls."""
+    handle = case.open()
+    expected = _read(handle).tobytes()
+    with ThreadPoolExecutor(4) as pool:
+        readings = list(pool.map(_read, [handle] * 8))
+    require(all(pixels.tobytes() == expected for pixels in readings), "readings by threads differ")
+
+
+def check_pieces(case: Case) -> None:
+    """``pieces`` needs no file, and its selections lie in the piece and in the window."""
+    handle = case.open()
+    for path in case.files():
+        path.unlink()
+    rng = case.random()
+    for level in each_level(handle):
+        for _ in range(_WINDOWS):
+            _check_a_window(level.array, rng, describe_level(level))
+
+
+def _check_a_window(array: LazyArray, rng: np.random.Generator, where: str) -> None:
+    block = tuple(int(rng.integers(0, len(starts))) for starts in array.blocks)
+    window = []
+    for index, size, most in zip(block, array.layout.block_shape, array.stored.shape, strict=True):
+        length = min(size, most - index * size)
+        start = int(rng.integers(0, length))
+        window.append(slice(start, int(rng.integers(start + 1, length + 1))))
+    pieces = array.layout.pieces(block, tuple(window))
+    for piece in _with_nested(pieces):
+        extent = None if piece.nested else tuple(part.stop - part.start for part in window)
+        _check_selection(piece.selection, piece.shape, extent, f"{where} block {block}")
+
+
+@attrs.frozen
+class _Planned:
+    """A piece as far as it is checked."""
+
+    selection: Selection
+    shape: tuple[int, ...]
+    nested: bool
+
+
+def _with_nested(pieces: Iterable[Piece], nested: bool = False) -> Iterable[_Planned]:
+    """List pieces, and those of the arrays that they nest."""
+    for piece in pieces:
+        yield _Planned(piece.selection, piece.shape, nested)
+        if isinstance(piece, Nested):
+            inner = piece.array
+            first = (0,) * len(inner.stored)
+            sizes = zip(inner.layout.block_shape, inner.stored.shape, strict=True)
+            window = tuple(slice(0, min(size, most)) for size, most in sizes)
+            yield from _with_nested(inner.layout.pieces(first, window), nested=True)
+
+
+def _check_selection(
+    selection: Selection, shape: tuple[int, ...], extent: tuple[int, ...] | None, where: str
+) -> None:
+    for start, size, most in zip(selection.source_start, selection.shape, shape, strict=True):
+        inside = start >= 0 and size >= 1 and start + size <= most
+        require(inside, f"{where}: {selection} reaches out of its piece of shape {shape}")
+    if extent is None:
+        return
+    for start, size, most in zip(selection.target_start, selection.shape, extent, strict=True):
+        inside = start >= 0 and start + size <= most
+        require(inside, f"{where}: {selection} reaches out of a window of shape {extent}")
+    require(math.prod(selection.shape) >= 1, f"{where}: {selection} selects nothing")
