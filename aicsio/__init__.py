@@ -65,12 +65,17 @@ if TYPE_CHECKING:
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
+    from aicsio.pictures.contrast import suggest_contrast
+    from aicsio.pictures.drawing import thumbnail
     from aicsio.references import as_zarr_store, to_references
     from aicsio.writers import (
+        PictureReport,
         WriteReport,
         ZarrReport,
+        write_movie,
         write_ome_tiff,
         write_ome_zarr,
+        write_picture,
         write_region,
         write_scenes,
     )
@@ -92,6 +97,7 @@ __all__ = [
     "MissingDependencyError",
     "Objective",
     "OmeXml",
+    "PictureReport",
     "PixelSize",
     "Planes",
     "Provenance",
@@ -128,6 +134,8 @@ __all__ = [
     "select_level",
     "select_scene",
     "select_well",
+    "suggest_contrast",
+    "thumbnail",
     "tile_table",
     "time_steps",
     "to_dask",
@@ -137,8 +145,10 @@ __all__ = [
     "transpose_to",
     "use_dask",
     "wells",
+    "write_movie",
     "write_ome_tiff",
     "write_ome_zarr",
+    "write_picture",
     "write_region",
     "write_scenes",
 ]
@@ -167,6 +177,11 @@ _LATER = {
     "TimeSteps": "aicsio._metadata",
     "Table": "aicsio._metadata",
     "to_references": "aicsio.references",
+    "suggest_contrast": "aicsio.pictures.contrast",
+    "thumbnail": "aicsio.pictures.drawing",
+    "PictureReport": "aicsio.writers",
+    "write_movie": "aicsio.writers",
+    "write_picture": "aicsio.writers",
     "use_dask": "aicsio.legacy.image",
     "write_ome_tiff": "aicsio.writers",
     "write_ome_zarr": "aicsio.writers",

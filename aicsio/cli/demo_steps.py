@@ -296,12 +296,12 @@ def _read_damaged(samples: Samples) -> str:
 
 
 def _draw(samples: Samples) -> str:
-    from aicsio.cli.thumbnail import save
+    from aicsio.writers.pictures import save_picture
 
     handle = open_image(samples.folder / "cells.ome.tiff")
     picture, seconds = measure(lambda: thumbnail(handle, 256))
     check(picture.shape == (256, 256, 3), f"shape {picture.shape}")
-    save(picture, str(samples.folder / "cells.png"), overwrite=True)
+    save_picture(picture, samples.folder / "cells.png", overwrite=True)
     check_equal(to_numpy(open_image(samples.folder / "cells.png")), picture, "PNG")
     return f"256 x 256 in {format_seconds(seconds)}, written as PNG and read back"
 

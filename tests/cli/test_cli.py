@@ -19,14 +19,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aicsio import (
-    Channel,
     Diagnostic,
     PixelSize,
     cli,
     open_image,
-    select_level,
     select_scene,
-    thumbnails,
     to_numpy,
     transpose_to,
     write_ome_tiff,
@@ -34,12 +31,11 @@ from aicsio import (
 )
 from aicsio._checks.words import count_of
 from aicsio._io import folder_size
-from aicsio.arrays import read_array
 from aicsio.cli import demo_steps, info
 from aicsio.cli.terminal import progress as progress_bars
 from aicsio.cli.terminal import text as terminal_text
 from aicsio.errors import UnsupportedFormatError
-from aicsio.records import ImageHandle, LazyArray
+from aicsio.records import ImageHandle
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from http_server import serving
 
@@ -429,18 +425,20 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
         (["inof", "a.tif"], "there is no command 'inof': did you mean 'info'?"),
         (
             ["zzz"],
-            "choose from info, metadata, planes, wells, convert, thumbnail, verify, references, demo",
+            "choose from info, metadata, planes, wells, convert, thumbnail, export, verify, references, demo",
         ),
         (
             [],
-            "name a command: info, metadata, planes, wells, convert, thumbnail, verify, references, demo",
+            "name a command: info, metadata, planes, wells, convert, thumbnail, export, verify, references, demo",
         ),
         (["info", "a.tif", "--jsno"], "there is no option '--jsno': did you mean '--json'?"),
         (["info", "a.tif", "--mosiac=tiles"], "did you mean '--mosaic'?"),
         (["info", "a.tif", "--xq"], "there is no option '--xq': choose from"),
         (["convert", "a", "b", "--compression", "zsdt"], "did you mean 'zstd'?"),
         (["convert", "a", "b", "--bigtiff", "true"], "choose from auto, yes, no"),
-        (["thumbnail", "a", "b.png", "c"], "unexpected argument 'c'"),
+        (["export", "a", "b.png", "c"], "unexpected argument 'c'"),
+        (["thumbnail", "a", "b.png", "--contrast", "9:1"], "as 100:4000"),
+        (["thumbnail", "a", "b.png", "--contrast", "atuo"], "did you mean 'auto'?"),
     ],
 )
 def test_a_misspelt_word_is_answered_with_the_closest(
@@ -518,203 +516,24 @@ def drawn(path: Path) -> Array:
         return np.asarray(image)
 
 
-def test_thumbnail_is_a_png_of_the_size_asked_for(run: Run, slide: Path, tmp_path: Path) -> None:
+def test_thumbnail_is_a_picture_of_the_size_asked_for(
+    run: Run, slide: Path, tmp_path: Path
+) -> None:
     target = tmp_path / "out.png"
     code, out, _ = run("thumbnail", slide, target, "--size", "45")
     assert code == 0
-    assert "45 x 35 pixels of 'slide'" in out
+    assert f"45 x 35 pixels of {slide}" in out
     assert drawn(target).shape == (35, 45, 3)
     code, _, err = run("thumbnail", slide, target)
     assert (code, "--overwrite" in err) == (1, True)
-    assert run("thumbnail", slide, target, "--overwrite", "--scene", "1", "--size", "9999")[0] == 0
-    assert drawn(target).shape == (20, 30)
-    code, _, err = run("thumbnail", slide, tmp_path / "out.jpg")
-    assert (code, "does not end in .png" in err) == (1, True)
+    assert run("thumbnail", slide, target, "--overwrite", "--scene", "1", "--size", "999")[0] == 0
+    assert drawn(target).shape == (666, 999)
+    assert run("thumbnail", slide, tmp_path / "out.jpg")[0] == 0
+    assert drawn(tmp_path / "out.jpg").shape == (398, 512, 3)
+    code, _, err = run("thumbnail", slide, tmp_path / "out.bmp")
+    assert (code, "end it in .png, .jpg, .jpeg, .webp" in err) == (1, True)
     code, _, err = run("thumbnail", slide, tmp_path / "no" / "out.png")
     assert (code, len(err.splitlines())) == (1, 1)
-
-
-def draw(array: Array, dims: str, size: int = 512, channels: tuple[Channel, ...] = ()) -> Array:
-    import attrs
-
-    handle = open_image(array, dims=dims)
-    if channels:
-        scene = attrs.evolve(handle.scene, channels=channels)
-        handle = attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,)))
-    return thumbnails.thumbnail(handle, size)
-
-
-def test_rgb_is_shown_as_it_is() -> None:
-    array = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(draw(array, "YXS"), array)
-    alpha = np.random.default_rng(0).integers(0, 256, (40, 50, 4), dtype=np.uint8)
-    np.testing.assert_array_equal(draw(alpha, "YXS"), alpha)
-    np.testing.assert_array_equal(draw(array.astype(np.uint16) * 257, "YXS"), array)
-
-
-def test_the_middle_of_z_and_the_first_of_all_else_are_shown() -> None:
-    array = np.zeros((3, 2, 5, 8, 8), np.uint16)
-    array[0, 0, 2] = np.arange(64).reshape(8, 8)
-    picture = draw(array[:, :1], "TCZYX")
-    assert picture.shape == (8, 8)
-    assert (picture.min(), picture.max()) == (0, 255)
-    assert not draw(array[1:, :1], "TCZYX").any()
-    assert (np.diff(picture.ravel().astype(int)) >= 0).all()
-
-
-def test_channels_are_shown_in_their_colours() -> None:
-    array = np.zeros((2, 6, 6), np.uint16)
-    array[0, :3], array[1, 3:] = 900, 500
-    red_blue = (Channel(color=0xFF0000FF), Channel(color=0x0000FFFF))
-    picture = draw(array, "CYX", channels=red_blue)
-    assert picture[0, 0].tolist() == [255, 0, 0]
-    assert picture[5, 0].tolist() == [0, 0, 255]
-    by_wave = draw(array, "CYX", channels=(Channel(emission=460.0), Channel(emission=650.0)))
-    assert by_wave[0, 0].argmax() == 2
-    assert by_wave[5, 0].tolist() == [255, 0, 0]
-    white = draw(array, "CYX", channels=(Channel(color=0xFFFFFFFF),) * 2)
-    assert white[0, 0].tolist() == [0, 255, 0], (
-        "all white says nothing: colours that differ are chosen"
-    )
-    assert draw(array, "CYX")[5, 0].tolist() == [255, 0, 255]
-
-
-def test_contrast_is_by_percentiles() -> None:
-    array = np.full((100, 100), 100, np.uint16)
-    array[:50] = 200
-    array[0, 0] = 65535
-    picture = draw(array, "YX")
-    assert picture[0, 0] == picture[10, 10] == 255
-    assert picture[60, 60] == 0
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.zeros((5, 6), np.uint16),
-        np.full((5, 6), 7, np.int32),
-        np.array([[np.nan, np.inf], [-np.inf, 3]], np.float32),
-        np.full((2, 2), np.nan),
-        np.eye(4, dtype=bool),
-        np.eye(4, dtype=np.complex64) * 1j,
-        np.arange(16, dtype=np.int8).reshape(4, 4) - 8,
-        np.full((3, 3), 2**63, np.uint64),
-        np.ones((1, 1), np.float16),
-    ],
-    ids=str,
-)
-def test_any_type_and_value_can_be_drawn(array: Array) -> None:
-    for size in (1, 512):
-        picture = draw(array, "YX", size)
-        assert picture.dtype == np.uint8
-        assert picture.shape == ((1, 1) if size == 1 else array.shape)
-
-
-@pytest.mark.parametrize(
-    ("dims", "shape"), [("X", (1, 9)), ("TX", (7, 9)), ("TZ", (7, 9)), ("ZYX", (9, 5))]
-)
-def test_an_image_without_rows_or_columns_can_be_drawn(dims: str, shape: tuple[int, int]) -> None:
-    sizes = {"X": (9,), "TX": (7, 9), "TZ": (7, 9), "ZYX": (3, 9, 5)}[dims]
-    array = np.arange(np.prod(sizes), dtype=np.uint16).reshape(sizes)
-    assert draw(array, dims).shape == shape
-
-
-def test_shrinking_takes_means() -> None:
-    array = np.zeros((60, 90), np.float32)
-    array[::2] = 1
-    array[:, 45:] += 3
-    plane = thumbnails._shrink(array, 9)
-    assert plane.shape == (6, 9)
-    np.testing.assert_allclose(plane[:, :4], 0.5, atol=1e-6)
-    np.testing.assert_allclose(plane[:, 5:], 3.5, atol=1e-6)
-
-
-@pytest.mark.parametrize("tile", [None, (16, 32)])
-def test_large_planes_are_read_in_bands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int] | None
-) -> None:
-    image = ImageSpec(Y=400, X=300)
-    path = write(TiffSpec((image,), tile=tile, compression="zlib" if tile else "none"), tmp_path)
-    whole = thumbnails.thumbnail(open_image(path), 50)
-    monkeypatch.setattr(thumbnails, "WHOLE_BYTES", 1000)
-    monkeypatch.setattr(thumbnails, "BAND_BYTES", 20_000)
-    monkeypatch.setattr(thumbnails, "SKIPPED_BYTES", 0)
-    sizes: list[int] = []
-
-    def counted(array: LazyArray) -> Array:
-        sizes.append(array.nbytes)
-        return read_array(array)
-
-    monkeypatch.setattr(thumbnails, "read_array", counted)
-    bands: list[tuple[int, int]] = []
-    picture = thumbnails.thumbnail(
-        open_image(path), 50, lambda done, total: bands.append((done, total))
-    )
-    assert picture.shape == whole.shape == (50, 38)
-    assert max(sizes) <= 20_000
-    assert sum(sizes) <= image.Y * image.X * 2 // 12
-    assert bands == [(n, len(bands)) for n in range(len(bands))]
-    expected = thumbnails._shrink(pixels(image)[0, 0, 0, ::4, ::4], 50)
-    np.testing.assert_array_equal(
-        picture, thumbnails._to_bytes(thumbnails._stretch_contrast(expected))
-    )
-
-
-@pytest.mark.parametrize(("size", "level"), [(10, 2), (23, 2), (24, 1), (45, 1), (46, 0), (500, 0)])
-def test_the_smallest_level_that_suffices_is_read(slide: Path, size: int, level: int) -> None:
-    handle = open_image(slide)
-    assert thumbnails._select_array(handle, size).stored == handle.levels[level].stored
-    chosen = select_level(handle, 1)
-    assert thumbnails._select_array(chosen, size).stored == handle.levels[1].stored
-
-
-def test_a_palette_is_applied(tmp_path: Path) -> None:
-    indices = (np.arange(600) % 3).astype(np.uint8).reshape(20, 30)
-    image = Image.fromarray(indices)
-    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-    image.save(tmp_path / "palette.tif")
-    handle = open_image(tmp_path / "palette.tif")
-    assert handle.scene.color_map is not None
-    picture = thumbnails.thumbnail(handle, 512)
-    np.testing.assert_array_equal(picture, np.eye(3, dtype=np.uint8)[indices] * 255)
-    assert thumbnails.thumbnail(handle, 10).shape == (7, 10, 3)
-
-
-@pytest.mark.parametrize("bits", [4, 8, 12, 16])
-def test_a_palette_of_any_depth_is_applied(bits: int) -> None:
-    # TIFF 6.0, section 5: a ColorMap has 2**BitsPerSample entries a colour.
-    entries = 2**bits
-    indices = np.array([[0, 1, entries - 1]], np.uint8 if bits <= 8 else np.uint16)
-    table = np.zeros((3, entries), "<u2")
-    table[0, 1], table[2, -1] = 0xFFFF, 0x80FF
-    picture = thumbnails.thumbnail(with_color_map(indices, table), 9)
-    assert picture.tolist() == [[[0, 0, 0], [255, 0, 0], [0, 0, 128]]]
-
-
-def test_a_table_shorter_than_the_pixels_need_is_no_palette() -> None:
-    # By the same section, 256 entries are not the palette of 16-bit pixels.
-    ramp = np.linspace(0, 60_000, 64 * 64).astype(np.uint16).reshape(64, 64)
-    table = np.zeros((3, 256), "<u2")
-    table[0] = np.arange(256) * 257
-    picture = thumbnails.thumbnail(with_color_map(ramp, table), 64)
-    np.testing.assert_array_equal(picture, draw(ramp, "YX", 64))
-    assert len(np.unique(picture)) > 200
-
-
-def with_color_map(pixels: Array, table: Array) -> ImageHandle:
-    handle = open_image(pixels, dims="YX")
-    scene = attrs.evolve(handle.scene, color_map=table.tobytes())
-    return attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,)))
-
-
-def test_a_palette_of_the_first_page_is_not_that_of_all_channels(tmp_path: Path) -> None:
-    frames = [Image.fromarray(np.full((6, 6), value, np.uint8)) for value in (0, 200)]
-    for frame in frames:
-        frame.putpalette([255, 0, 0] * 256)
-    frames[0].save(tmp_path / "lut.tif", save_all=True, append_images=frames[1:])
-    handle = open_image(tmp_path / "lut.tif", dims="CYX")
-    assert handle.scene.color_map is not None
-    np.testing.assert_array_equal(thumbnails.thumbnail(handle, 9)[0, 0], [128, 0, 128])
 
 
 # ---------------------------------------------------------------- demo

@@ -87,7 +87,9 @@ def list_images(
     folder = os.path.abspath(os.path.expanduser(output))
     images: dict[str, InputImage] = {}
     for name in inputs:
-        for source, relative in _list_sources(name, folder, recursive, storage_options):
+        for source, relative in list_sources(
+            name, folder, recursive=recursive, storage_options=storage_options
+        ):
             # The same file may be named twice, through a link or a glob.
             key = source if "://" in source else os.path.realpath(source)
             if key not in ours:
@@ -102,8 +104,8 @@ def list_images(
     return list(images.values())
 
 
-def _list_sources(
-    name: str, output: str, recursive: bool, storage_options: Mapping[str, Any] | None
+def list_sources(
+    name: str, output: str, *, recursive: bool, storage_options: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str]]:
     """Sources of one input, and their names relative to it."""
     if os.path.isdir(name) and not _is_image_folder(name):

@@ -1,0 +1,146 @@
+"""Scale bars, legends and times, drawn onto a finished picture.
+
+Rule kept here: a length is drawn only where the file has the size of a pixel; text stands on a dark
+outline, so that it is read on black and on white.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from aicsio.pictures.colors import Picture, parts_of
+
+LEAST_SIDE = 64
+"""Pixels of the shorter side below which nothing is drawn: a text would hide the image."""
+BAR_SHARE = 0.3
+"""Most of the width that a scale bar takes."""
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
+def bar_length(width: float) -> float:
+    """Return the largest 1, 2 or 5 times a power of ten within a share of a width.
+
+    Examples
+    --------
+    >>> from aicsio.pictures.annotations import bar_length
+    >>> bar_length(512 * 0.325), bar_length(0.4)
+    (20.0, 0.1)
+    """
+    most = width * BAR_SHARE
+    power = 10.0 ** math.floor(math.log10(most))
+    steps = [step for step in (1, 2, 5) if step * power <= most * (1 + 1e-9)]
+    return float(f"{max(steps, default=1) * power:g}")
+
+
+def format_length(micrometres: float) -> str:
+    """Write a length with the unit that a reader expects.
+
+    Examples
+    --------
+    >>> from aicsio.pictures.annotations import format_length
+    >>> format_length(0.05), format_length(20.0), format_length(5000.0)
+    ('50 nm', '20 µm', '5 mm')
+    """
+    if micrometres < 1:
+        return f"{micrometres * 1000:g} nm"
+    if micrometres < 1000:
+        return f"{micrometres:g} µm"
+    return f"{micrometres / 1000:g} mm"
+
+
+def format_time(seconds: float) -> str:
+    """Write a time as h:mm:ss, with milliseconds where steps are short.
+
+    Examples
+    --------
+    >>> from aicsio.pictures.annotations import format_time
+    >>> format_time(3725.0), format_time(0.25)
+    ('1:02:05', '0:00:00.250')
+    """
+    sign = "-" if seconds < 0 else ""
+    milliseconds = round(abs(seconds) * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    text = f"{sign}{minutes // 60}:{minutes % 60:02}:{rest // 1000:02}"
+    return f"{text}.{rest % 1000:03}" if rest % 1000 else text
+
+
+def annotate(
+    picture: Picture,
+    *,
+    pixel_size: float | None = None,
+    legend: Sequence[tuple[str, int]] = (),
+    stamp: str = "",
+) -> Picture:
+    """Draw a scale bar, a legend and a stamp.
+
+    Parameters
+    ----------
+    picture
+        Shape (Y, X, 3).
+    pixel_size
+        Width of a pixel of the picture in micrometres; ``None`` for no scale bar.
+    legend
+        Names and colours (0xRRGGBB) of channels, drawn below each other at the top left.
+    stamp
+        Text at the top right, such as a time.
+
+    Returns
+    -------
+    numpy.ndarray
+        A new picture; the given one where it is too small for any text.
+    """
+    height, width = picture.shape[:2]
+    if min(height, width) < LEAST_SIDE or not (pixel_size or legend or stamp):
+        return picture
+    # Pillow takes 60 ms to import.
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    text_size = max(11, min(height, width) // 26)
+    font = ImageFont.load_default(text_size)
+    margin = max(4, text_size // 2)
+    outline = {"stroke_width": max(1, text_size // 10), "stroke_fill": BLACK}
+    for line, (name, color) in enumerate(legend):
+        place = margin, margin + line * round(1.3 * text_size)
+        draw.text(place, _fit(name, draw, font, width / 2), parts_of(color), font, **outline)
+    if stamp:
+        draw.text((width - margin, margin), stamp, WHITE, font, anchor="ra", **outline)
+    if pixel_size:
+        _draw_bar(draw, (width, height), pixel_size, font, margin, outline)
+    return np.asarray(image)
+
+
+def _fit(text: str, draw: Any, font: Any, width: float) -> str:
+    """Shorten a text until it is narrower than ``width``."""
+    # Names with line breaks would run into the next line.
+    text = " ".join(text.split())
+    while len(text) > 4 and draw.textlength(text, font) > width:
+        text = text[:-4] + "..."
+    return text
+
+
+def _draw_bar(
+    draw: Any,
+    size: tuple[int, int],
+    pixel_size: float,
+    font: Any,
+    margin: int,
+    outline: dict[str, Any],
+) -> None:
+    width, height = size
+    length = bar_length(width * pixel_size)
+    right, bottom = width - 1 - margin, height - 1 - margin
+    left = right - max(1, round(length / pixel_size)) + 1
+    top = bottom - max(2, margin // 2) + 1
+    # Drawn a pixel larger in black, so that the bar is seen on a white background.
+    draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), BLACK)
+    draw.rectangle((left, top, right, bottom), WHITE)
+    middle = (left + right) / 2
+    text = format_length(length)
+    # The text may be wider than the bar, and must not leave the picture.
+    half = draw.textlength(text, font) / 2 + 2
+    place = min(max(middle, half), width - half), top - 3
+    draw.text(place, text, WHITE, font, anchor="mb", **outline)
