@@ -8,6 +8,10 @@ Source of the facts: XML Schema part 2 (xsd:float, xsd:dateTime).
 import datetime as dt
 import math
 import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 
@@ -24,6 +28,13 @@ def is_float(value: float) -> bool:
     # xsd:float is IEEE single precision: numbers beyond it would come back as 0 or infinity.
     number = float(value)
     return number == 0 or (math.isfinite(number) and 1.2e-38 < abs(number) < 3.4e38)
+
+
+def are_floats(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Whether the schema has each of some numbers; see ``is_float``."""
+    with np.errstate(invalid="ignore"):
+        sizes = np.abs(values)
+        return (sizes == 0) | ((sizes > 1.2e-38) & (sizes < 3.4e38))
 
 
 def to_date_time(text: str) -> str | None:

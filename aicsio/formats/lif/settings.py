@@ -10,6 +10,7 @@ and ``ATLCameraSetting`` as LAS AF 2 to LAS X write them, ``FilterSettingRecord`
 does.
 """
 
+import copy
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -52,17 +53,29 @@ def find_settings(image: ET.Element) -> HardwareSettings:
     if not sequential:
         for tag in SETTING_TAGS:
             scans += find_all(image, "Attachment", tag)
-    return HardwareSettings(scans, FilterSettings(image))
+    return HardwareSettings(list(map(_without_earlier_state, scans)), FilterSettings(image))
+
+
+def _without_earlier_state(scan: ET.Element) -> ET.Element:
+    """Return a scan without the state before it, which then need not be looked for in each search."""
+    if not any(element.tag.startswith(EARLIER_STATE) for element in scan.iter()):
+        return scan
+    # A copy: the tree belongs to the caller.
+    pruned = copy.deepcopy(scan)
+    for element in list(pruned.iter()):
+        for child in list(element):
+            if child.tag.startswith(EARLIER_STATE):
+                element.remove(child)
+    return pruned
 
 
 def descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
     """Yield elements of the scan itself, in document order."""
-    for child in setting:
-        if child.tag.startswith(EARLIER_STATE):
-            continue
-        if child.tag == tag:
-            yield child
-        yield from descendants(child, tag)
+    # In C: for 500 scans of a hundred elements, a recursion in Python took a third of the time of
+    # all instruments.
+    for element in setting.iter(tag):
+        if element is not setting:
+            yield element
 
 
 # ---------------------------------------------------------------- channels
