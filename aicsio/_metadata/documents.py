@@ -15,11 +15,13 @@ import attrs
 from aicsio import formats
 from aicsio._dims import views
 from aicsio._metadata import folding, from_records
+from aicsio._metadata.pixel_types import ome_type
 from aicsio._metadata.plane_facts import with_planes_read
 from aicsio._metadata.plates import add_plates
+from aicsio._metadata.split_images import split_images
 from aicsio._metadata.stage import complete_stage_labels
 from aicsio._ome import builder, schema
-from aicsio._ome.identifiers import rename_illegal
+from aicsio._ome.identifiers import rename_illegal, rename_repeated
 from aicsio._ome.model import OmeImage
 from aicsio._ome.parts import pick_images
 from aicsio._ome.plane_elements import plane_attributes
@@ -32,7 +34,6 @@ from aicsio.records import (
     Channel,
     Diagnostic,
     Dims,
-    DType,
     ImageHandle,
     LazyArray,
     Planes,
@@ -40,8 +41,6 @@ from aicsio.records import (
 )
 from aicsio.records.protocols import DescribesInstrument, ReadsOme, ReadsPlanes, offered
 
-NEAREST_TYPES = {"bool": "uint8", "float16": "float32"}
-"""Types that OME lacks, and the nearest one that holds their values."""
 MAX_REPAIRS = 20
 """Repairs of one document that are reported one by one; a report of thousands is not read."""
 
@@ -97,6 +96,8 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
         return ()  # BinaryOnly: the document is another file, which was missing when this was opened
     _separate_pixels(root)
     _name_nameless(root)
+    repeated = rename_repeated(root)
+    split = split_images(root, handle.scenes)
     renamed = rename_illegal(root)
     removed = schema.remove_invalid(root, schema.essential_elements(root))
     if removed is None:
@@ -104,9 +105,12 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
     count = len(root.findall(tag("Image")))
     if count != len(handle.scenes):
         return (_unusable(handle, f"it has {count} images for {len(handle.scenes)} scenes"),)
-    repairs = [f"the identifier {old!r} became {new!r}" for old, new in renamed.items()]
+    repairs = [
+        f"two images have the identifier {old!r}: one became {new!r}" for old, new in repeated
+    ]
+    repairs += [f"the identifier {old!r} became {new!r}" for old, new in renamed.items()]
     repairs += [f"left out: {message}" for message in removed]
-    return OmeTree(root, diagnostics=_report_repairs(repairs, handle))
+    return OmeTree(root, diagnostics=(*split, *_report_repairs(repairs, handle)))
 
 
 def own_text(handle: ImageHandle) -> str | None:
@@ -266,16 +270,6 @@ def _describe_without_pixels(scene: Scene, notes: list[Diagnostic]) -> OmeImage:
         acquired=scene.acquired,
         objective=scene.objective,
     )
-
-
-def ome_type(dtype: DType) -> str:
-    """Return the name of the numpy type that stands for pixels of a type in OME."""
-    if dtype.name in builder.PIXEL_TYPES:
-        return dtype.name
-    if dtype.kind == "c":
-        return "complex128"
-    # Integers of 64 bits: float64 has their range, if not all their digits.
-    return NEAREST_TYPES.get(dtype.name, "float64")
 
 
 def to_text(tree: OmeTree) -> str:

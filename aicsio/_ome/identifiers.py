@@ -4,7 +4,7 @@ Rule kept here: an identifier and all references to it change together, so nothi
 """
 
 from aicsio._ome.references import Identifiers, defined_key, elements_with_keys, referred_key
-from aicsio._ome.schema import Tree
+from aicsio._ome.schema import Tree, tag
 
 
 def rename_illegal(root: Tree) -> dict[str, str]:
@@ -33,3 +33,37 @@ def rename_illegal(root: Tree) -> dict[str, str]:
         if annotator in renamed:
             element.set("Annotator", renamed[annotator])
     return changed
+
+
+def rename_repeated(root: Tree) -> list[tuple[str, str]]:
+    """Rename images, and pixels, that have the identifier of an earlier one.
+
+    References lead to the first, as they do in Bio-Formats.
+
+    Parameters
+    ----------
+    root
+        OME element of 2016-06; changed in place.
+
+    Returns
+    -------
+    list of tuple
+        Old and new identifier of each image that was renamed.
+    """
+    images = root.findall(tag("Image"))
+    renamed = []
+    for kind, elements in (
+        ("Image", images),
+        ("Pixels", [pixels for image in images for pixels in image.findall(tag("Pixels"))]),
+    ):
+        identifiers = Identifiers(element.get("ID") for element in elements)
+        seen: set[str] = set()
+        for element in elements:
+            old = element.get("ID", "")
+            if old in seen:
+                (new,) = identifiers.assign([(kind, old)]).values()
+                element.set("ID", new)
+                if kind == "Image":
+                    renamed.append((old, new))
+            seen.add(old)
+    return renamed
