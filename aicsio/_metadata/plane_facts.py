@@ -55,27 +55,19 @@ def plane_objects(planes: Planes) -> list[Any]:
     places = [indices.get(letter, nowhere).ravel().tolist() for letter in "ZTC"]
     known_columns = [lexical.are_floats(column).tolist() for _, _, column in columns]
     value_columns = [column.tolist() for _, _, column in columns]
-    objects = []
     # One object for each set of known facts is checked by ome_types, the others are its copies.
     templates: dict[tuple[bool, ...], tuple[Any, tuple[str, ...]]] = {}
-    rows = zip(
-        zip(*places, strict=True),
-        zip(*known_columns, strict=True),
-        zip(*value_columns, strict=True),
-        strict=True,
-    )
-    for place, known, row in rows:
+    objects = []
+    rows = (zip(*columns_of, strict=True) for columns_of in (places, known_columns, value_columns))
+    for place, known, row in zip(*rows, strict=True):
         if not any(known):
             continue
         if known not in templates:
-            kept = [
-                (name, unit)
-                for (name, unit, _), is_known in zip(columns, known, strict=True)
-                if is_known
-            ]
-            units = {f"{name}_unit": unit for name, unit in kept}
-            names = ("the_z", "the_t", "the_c", *(name for name, _ in kept))
-            templates[known] = Plane(**dict.fromkeys(names, 0), **units), names
+            units = {name: unit for name, unit, _ in compress(columns, known)}
+            names = ("the_z", "the_t", "the_c", *units)
+            facts: dict[str, Any] = dict.fromkeys(names, 0)
+            facts |= {f"{name}_unit": unit for name, unit in units.items()}
+            templates[known] = Plane(**facts), names
         template, names = templates[known]
         values = dict(zip(names, (*place, *compress(row, known)), strict=True))
         # A list of its own: copies share those of their template.

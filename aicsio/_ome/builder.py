@@ -8,7 +8,6 @@ Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd 
 specification (https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html).
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
@@ -19,6 +18,7 @@ import numpy as np
 
 from aicsio._ome.lexical import is_float, to_date_time, to_text
 from aicsio._ome.model import Modulo, OmeImage, TiffData
+from aicsio._ome.modulo import range_attributes
 from aicsio._ome.parts import (
     has_instrument,
     join_document,
@@ -208,6 +208,13 @@ class _OmeBuilder:
         attributes |= self._length("EmissionWavelength", channel.emission, "nm", identity)
         attributes |= self._length("ExcitationWavelength", channel.excitation, "nm", identity)
         attributes |= {"Fluor": channel.fluor, "SamplesPerPixel": channel.samples}
+        attributes |= self._length("PinholeSize", channel.pinhole_size, "µm", identity)
+        for name, text in (
+            ("AcquisitionMode", channel.acquisition_mode),
+            ("IlluminationType", channel.illumination_type),
+            ("ContrastMethod", channel.contrast_method),
+        ):
+            attributes[name] = self._word(name, text, identity)
         self._add(pixels, "Channel", attributes)
 
     def _add_instrument(self, root: Element, index: int, lens: Objective) -> None:
@@ -236,13 +243,16 @@ class _OmeBuilder:
         identity = f"Objective:{index}:0"
         attributes: dict[str, Value] = {"ID": identity}
         if lens.medium is not None:
-            word = schema_word("Medium", lens.medium)
-            # The schema has no name of other media.
-            if word == "Other" and lens.medium != word:
-                self._report(identity, f"Medium {lens.medium!r}, which is written as 'Other'")
-            attributes["Medium"] = word
+            attributes["Medium"] = self._word("Medium", lens.medium, identity)
         attributes |= self._positive("RefractiveIndex", lens.refractive_index, identity)
         self._add(image, "ObjectiveSettings", attributes)
+
+    def _word(self, name: str, text: str | None, where: str) -> str | None:
+        """Return the word of the schema; report one that it lacks."""
+        word = schema_word(name, text)
+        if word == "Other" and text != word:
+            self._report(where, f"{name} {text!r}, which is written as 'Other'")
+        return word
 
     def _positive(self, name: str, value: float | None, where: str) -> dict[str, Value]:
         if value is None:
@@ -282,7 +292,7 @@ class _OmeBuilder:
         if fold.values is not None:
             attributes["Unit"] = fold.values.unit
             if not labels:
-                value_range = _range_of(fold.values.values)
+                value_range = range_attributes(fold.values.values)
                 labels = list(map(to_text, fold.values.values))
         if value_range is not None:
             self._add(modulo, f"ModuloAlong{fold.along}", {**attributes, **value_range})
@@ -380,18 +390,3 @@ def _tiff_data(run: TiffData) -> dict[str, Value]:
         "FirstC": run.c,
         "FirstT": run.t,
     }
-
-
-def _range_of(values: Sequence[float]) -> dict[str, Value] | None:
-    """Return even values by their ends.
-
-    ``None`` where a reader would not compute each of them again.
-    """
-    if len(values) < 2:
-        return None
-    start, step = values[0], values[1] - values[0]
-    if not step or not math.isfinite(step):
-        return None
-    if any(start + step * index != value for index, value in enumerate(values)):
-        return None
-    return {"Start": to_text(start), "Step": to_text(step), "End": to_text(values[-1])}

@@ -6,7 +6,8 @@ Rule kept here: pure functions of one element. A value that cannot be read is ``
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.elements import integer_of, number_of, parse_integer, quantity_of, value_of
-from aicsio._ome.units import micrometres_per
+from aicsio._ome.parts import schema_word
+from aicsio._ome.units import MICROMETRE, micrometres_per
 from aicsio.records import Channel
 
 _RGBA, _ALPHA = 0xFFFFFFFF, 0xFF
@@ -29,6 +30,12 @@ def read_channel(element: Element) -> Channel:
         excitation=_read_wavelength(element, "ExcitationWavelength", "ExWave"),
         fluor=value_of(element, "Fluor"),
         samples=samples,
+        acquisition_mode=schema_word(
+            "AcquisitionMode", value_of(element, "AcquisitionMode", "Mode")
+        ),
+        pinhole_size=quantity_of(element, "PinholeSize", micrometres_per, MICROMETRE),
+        illumination_type=schema_word("IlluminationType", value_of(element, "IlluminationType")),
+        contrast_method=schema_word("ContrastMethod", value_of(element, "ContrastMethod")),
     )
 
 

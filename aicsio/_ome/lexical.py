@@ -34,7 +34,8 @@ def are_floats(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
     """Whether the schema has each of some numbers; see ``is_float``."""
     with np.errstate(invalid="ignore"):
         sizes = np.abs(values)
-        return (sizes == 0) | ((sizes > 1.2e-38) & (sizes < 3.4e38))
+        legal: npt.NDArray[Any] = (sizes == 0) | ((sizes > 1.2e-38) & (sizes < 3.4e38))
+    return legal
 
 
 def to_date_time(text: str) -> str | None:

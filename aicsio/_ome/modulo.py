@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.elements import children_of, local_name, number_of, parse_number
+from aicsio._ome.lexical import to_text
 from aicsio._ome.model import MODULO_LETTERS, Modulo
 from aicsio.records import Coordinate, Diagnostic, Dims
 
@@ -109,3 +110,18 @@ def _read_values(element: Element, labels: Sequence[str], size: int) -> tuple[fl
         return tuple(start + step * index for index in range(size))
     values = [parse_number(label) for label in labels]
     return tuple(value for value in values if value is not None) if None not in values else ()
+
+
+def range_attributes(values: Sequence[float]) -> dict[str, str] | None:
+    """Return even values by their ends.
+
+    ``None`` where a reader would not compute each of them again.
+    """
+    if len(values) < 2:
+        return None
+    start, step = values[0], values[1] - values[0]
+    if not step or not math.isfinite(step):
+        return None
+    if any(start + step * index != value for index, value in enumerate(values)):
+        return None
+    return {"Start": to_text(start), "Step": to_text(step), "End": to_text(values[-1])}

@@ -79,7 +79,8 @@ def to_objects(root: Tree) -> "ome_types.OME":
         ome: OME = OME.model_validate(document)
     except (ValidationError, TypeError, ValueError) as error:
         raise CorruptFileError(f"ome_types does not accept it: {error}") from error
-    annotations = ome.structured_annotations.map_annotations if pairs else ()
+    structured: Any = ome.structured_annotations
+    annotations = structured.map_annotations if pairs else ()
     for annotation, of_annotation in zip(annotations, pairs, strict=True):
         annotation.value.ms.extend(_pair_objects(of_annotation))
     return ome

@@ -74,6 +74,13 @@ ENUMERATIONS: Mapping[str, Sequence[str]] = {
 """Words of the schema by the thing that they name."""
 
 
+_FORMER_WORDS: Mapping[str, str] = {
+    "laserscanningmicroscopy": "LaserScanningConfocalMicroscopy",
+    "laserscanningconfocal": "LaserScanningConfocalMicroscopy",
+}
+"""Words of AcquisitionMode before 2010-04, and what the schema made of them."""
+
+
 def schema_word(kind: str, text: str | None) -> str | None:
     """Return the word of the schema for a word of a file; its case and blanks do not matter.
 
@@ -98,6 +105,8 @@ def schema_word(kind: str, text: str | None) -> str | None:
     if text is None or not text.strip():
         return None
     plain = _plain(text)
+    if kind == "AcquisitionMode":
+        plain = _plain(_FORMER_WORDS.get(plain, plain))
     for word in ENUMERATIONS[kind]:
         if _plain(word) == plain:
             return word

@@ -156,6 +156,21 @@ class Channel:
     """Measured quantity with its unit, such as ``"Lifetime (s)"``; ``None`` if the file names none."""
     window: tuple[float, float] | None = attrs.field(default=None, converter=_pair_of_floats)
     """Pixel values that are shown as black and as the full colour; ``None`` if the file has none."""
+    # Words of the schema of OME, so that those of all makers compare; "Other" is one of them.
+    acquisition_mode: str | None = attrs.field(default=None, converter=optional_text)
+    """Such as ``"WideField"`` or ``"LaserScanningConfocalMicroscopy"``: AcquisitionMode of OME."""
+    pinhole_size: float | None = attrs.field(default=None, converter=optional_float)
+    """Diameter of the pinhole in micrometres."""
+    illumination_type: str | None = attrs.field(default=None, converter=optional_text)
+    """Such as ``"Epifluorescence"`` or ``"Transmitted"``: IlluminationType of OME."""
+    contrast_method: str | None = attrs.field(default=None, converter=optional_text)
+    """Such as ``"Fluorescence"``, ``"DIC"`` or ``"Phase"``: ContrastMethod of OME."""
+
+    def __repr__(self) -> str:
+        # Twelve fields of which most are None would hide the name.
+        fields = attrs.fields(Channel)
+        known = [field.name for field in fields if getattr(self, field.name) != field.default]
+        return f"Channel({', '.join(f'{name}={getattr(self, name)!r}' for name in known)})"
 
 
 @pickled_by_position

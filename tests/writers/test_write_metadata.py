@@ -35,6 +35,7 @@ from aicsio import (
     write_scenes,
 )
 from aicsio._ome.document import parse_ome
+from aicsio._ome.parts import ENUMERATIONS
 from aicsio.testing.strategies import Draw, composite, views
 from aicsio.writers import original_metadata
 from round_trip import differences
@@ -409,6 +410,10 @@ def known(draw: Draw) -> ImageHandle:
         some,
         some,
         st.none() | name,
+        acquisition_mode=st.none() | st.sampled_from(ENUMERATIONS["AcquisitionMode"]),
+        pinhole_size=some,
+        illumination_type=st.none() | st.sampled_from(ENUMERATIONS["IlluminationType"]),
+        contrast_method=st.none() | st.sampled_from(ENUMERATIONS["ContrastMethod"]),
     )
     scene = attrs.evolve(
         opened.scene,

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import attrs
 
+from aicsio._ome.parts import schema_word
 from aicsio._ome.units import finite_number
 from aicsio.formats.czi.plates import plate_name, well_of
 from aicsio.formats.czi.xml_sections import parse_sections
@@ -234,6 +235,14 @@ def read_channel(sources: list[ET.Element], display: ET.Element | None) -> Chann
         emission=read(lambda e: _read_wavelength(e, "EmissionWavelength", "DyeMaxEmission")),
         excitation=read(lambda e: _read_wavelength(e, "ExcitationWavelength", "DyeMaxExcitation")),
         fluor=fluor,
+        acquisition_mode=read(
+            lambda e: schema_word("AcquisitionMode", _text(e, "AcquisitionMode"))
+        ),
+        pinhole_size=read(lambda e: _positive(_text(e, "PinholeSize"))),
+        illumination_type=read(
+            lambda e: schema_word("IlluminationType", _text(e, "IlluminationType"))
+        ),
+        contrast_method=read(lambda e: schema_word("ContrastMethod", _text(e, "ContrastMethod"))),
     )
 
 

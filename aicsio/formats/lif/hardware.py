@@ -22,6 +22,15 @@ from aicsio.formats.lif.equipment import (
     Lens,
     Microscope,
 )
+from aicsio.formats.lif.modes import (
+    CONFOCAL,
+    contrast_of_camera,
+    detects_transmitted,
+    illumination_of_camera,
+    illumination_of_detector,
+    mode_of_scan,
+    pinhole_of_detector,
+)
 from aicsio.formats.lif.settings import (
     HardwareSettings,
     descendants,
@@ -43,12 +52,6 @@ _KEPT_OF_SYSTEM = ("Software", "SystemTypeName", "DataSourceTypeName", "Hardware
 # The words come from files of SP5 and SP8, whose wheels have many positions that pass everything.
 _EMPTY_FILTERS = ("empty", "mirror", "substrate", "---", "park", "normal", "center")
 """Words of positions of a wheel that hold no filter."""
-_CONTRASTS = {
-    "FLUO": "Fluorescence", "BF": "Brightfield", "TL-BF": "Brightfield", "DIC": "DIC",
-    "TL-DIC": "DIC", "PH": "Phase", "TL-PH": "Phase", "POL": "PolarizedLight",
-    "TL-POL": "PolarizedLight", "DF": "Darkfield", "TL-DF": "Darkfield",
-}  # fmt: skip
-"""ContrastMethod of the schema by ContrastingMethodName."""
 
 
 @attrs.define(eq=False)
@@ -75,7 +78,7 @@ def read_hardware(image: ET.Element, channel_count: int) -> ImageHardware:
         Channels of the image, samples of colours counted as one.
     """
     settings = find_settings(image)
-    system = _find_system(image)
+    system = settings.system
     parts = _PartList(swept=_swept_axes(image))
     channels: list[ChannelHardware] = []
     for scan in settings.scans:
@@ -104,13 +107,6 @@ def _swept_axes(image: ET.Element) -> str:
         if (finite_number(axis.get("NumberOfElements")) or 0) > 1:
             letters += letter
     return letters
-
-
-def _find_system(image: ET.Element) -> ET.Element:
-    for attachment in image.findall("Attachment"):
-        if attachment.get("Name") == "HardwareSetting":
-            return attachment
-    return ET.Element("None")
 
 
 def _read_kept(scan: ET.Element, system: ET.Element) -> tuple[tuple[str, str], ...]:
@@ -178,27 +174,17 @@ def _read_scan(scan: ET.Element, system: ET.Element, parts: _PartList) -> Iterat
             continue
         name = (detector.get("Name") or "").strip() or None
         part = DetectorPart(name, detector.get("Type") or None, zoom)
-        transmitted = detector.get("ScanType") == "TLD"
         yield ChannelHardware(
-            acquisition_mode=_acquisition_mode(scan, system),
-            illumination="Transmitted" if transmitted else "Epifluorescence",
-            # The pinhole lies in front of the descanned detectors.
-            pinhole=None if transmitted else finite_number(scan.get("Pinhole")) or None,
+            acquisition_mode=mode_of_scan(scan, system),
+            illumination=illumination_of_detector(detector),
+            pinhole=pinhole_of_detector(detector, scan),
             lines=lines,
             detector=_number_of(parts.detectors, part),
             gain=finite_number(detector.get("Gain")),
             offset=finite_number(detector.get("Offset")),
-            dichroic=None if transmitted else dichroic,
+            dichroic=None if detects_transmitted(detector) else dichroic,
             filters=_read_band(bands.get(detector.get("Channel")), parts),
         )
-
-
-def _acquisition_mode(scan: ET.Element, system: ET.Element) -> str:
-    if scan.get("IsSTEDActive") == "1":
-        return "STED"
-    if system.get("DataSourceTypeName", "Confocal") != "Confocal":
-        return "Other"
-    return "LaserScanningConfocalMicroscopy"
 
 
 def _read_lines(scan: ET.Element, parts: _PartList) -> Iterator[tuple[int, float | None]]:
@@ -260,13 +246,11 @@ def _read_camera(scan: ET.Element, parts: _PartList) -> Iterator[ChannelHardware
         name = configurator.get("CameraName") or configurator.get("CameraNamePure")
         camera = DetectorPart((name or "").strip() or None, "CCD" if name else None)
         for info in descendants(configurator, "WideFieldChannelInfo"):
-            contrast = (info.get("ContrastingMethodName") or "").strip()
-            transmitted = contrast.upper().startswith("TL") or contrast.upper() == "BF"
             cube = (info.get("FluoCubeName") or "").strip()
             yield ChannelHardware(
                 acquisition_mode="WideField",
-                illumination="Transmitted" if transmitted else "Epifluorescence",
-                contrast=_CONTRASTS.get(contrast.upper()),
+                illumination=illumination_of_camera(info),
+                contrast=contrast_of_camera(info),
                 detector=_number_of(parts.detectors, camera) if camera.name else None,
                 gain=finite_number(info.get("Gain")),
                 filters=_read_named_filters(info, parts),
@@ -299,7 +283,7 @@ def _read_filter_settings(
         kind = (detector.name.split() or [""])[0]
         part = DetectorPart(detector.name or None, kind or None)
         yield ChannelHardware(
-            acquisition_mode="LaserScanningConfocalMicroscopy",
+            acquisition_mode=CONFOCAL,
             detector=_number_of(parts.detectors, part),
             offset=detector.offset,
             voltage=detector.voltage,

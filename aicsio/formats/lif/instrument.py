@@ -23,7 +23,6 @@ from aicsio.formats.lif.hardware import read_hardware
 
 ANNOTATION_NAMESPACE = "leica-microsystems.com/lif"
 """Namespace of the map annotations; the keys are attributes of Leica's XML."""
-_MICROMETRES_PER_METRE = 1e6
 MOST_BITS = 64
 """Of a pixel: the largest depth of a channel that is read."""
 
@@ -192,9 +191,7 @@ def _add_channel(pixels: ET.Element, hardware: ChannelHardware, number: int) -> 
             "ContrastMethod": hardware.contrast,
         },
     )
-    if hardware.pinhole is not None:
-        micrometres = hardware.pinhole * _MICROMETRES_PER_METRE
-        add_quantity(channel, "PinholeSize", micrometres, MICROMETRE, positive=True)
+    add_quantity(channel, "PinholeSize", hardware.pinhole, MICROMETRE, positive=True)
     # The schema has one source for a channel; of two lines, neither is that of the channel.
     if len(hardware.lines) == 1:
         ((laser, attenuation),) = hardware.lines

@@ -20,13 +20,22 @@ import attrs
 
 from aicsio._ome.units import finite_number
 from aicsio.formats.lif.description import find_all
+from aicsio.formats.lif.modes import (
+    CONFOCAL,
+    MICROMETRES_PER_METRE,
+    contrast_of_camera,
+    find_system,
+    illumination_of_camera,
+    illumination_of_detector,
+    mode_of_scan,
+    pinhole_of_detector,
+)
 from aicsio.records import Channel, Objective
 
 SETTING_TAGS = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
 _PRINTED_LENS = re.compile(r"(\d+(?:\.\d+)?)\s*[xX]\s*/?(\d+(?:\.\d+)?)(?:\s+([A-Za-z]+))?")
 EARLIER_STATE = "PreLambda"
 """Beginning of the tags that hold the state before a lambda scan."""
-MICROMETRES_PER_METRE = 1e6
 FARTHEST_STAGE = 1e9
 """Metres. Positions are cut to it, so that their sums and products stay finite."""
 
@@ -42,6 +51,8 @@ class HardwareSettings:
     """Settings of each sequential scan, or the only ones."""
     filters: "FilterSettings"
     """Settings as LAS AF 1 writes them."""
+    system: ET.Element
+    """Attachment that describes the system; an empty element without one."""
 
 
 def find_settings(image: ET.Element) -> HardwareSettings:
@@ -53,7 +64,8 @@ def find_settings(image: ET.Element) -> HardwareSettings:
     if not sequential:
         for tag in SETTING_TAGS:
             scans += find_all(image, "Attachment", tag)
-    return HardwareSettings(list(map(_without_earlier_state, scans)), FilterSettings(image))
+    scans = list(map(_without_earlier_state, scans))
+    return HardwareSettings(scans, FilterSettings(image), find_system(image))
 
 
 def _without_earlier_state(scan: ET.Element) -> ET.Element:
@@ -84,14 +96,16 @@ def descendants(setting: ET.Element, tag: str) -> Iterator[ET.Element]:
 def detected_channels(settings: HardwareSettings) -> tuple[Channel, ...]:
     """Return the channels that the settings describe, in the order of detectors or cameras."""
     # A file has the one or the other: cameras are described without detectors.
-    confocal = list(itertools.chain.from_iterable(map(_confocal_channels, settings.scans)))
+    confocal: list[Channel] = []
+    for scan in settings.scans:
+        confocal += _confocal_channels(scan, settings.system)
     if confocal:
         return tuple(confocal)
     camera = list(itertools.chain.from_iterable(map(_camera_channels, settings.scans)))
     return tuple(camera) or settings.filters.channels()
 
 
-def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
+def _confocal_channels(setting: ET.Element, system: ET.Element) -> Iterator[Channel]:
     """Yield a channel for each active detector of a confocal scan."""
     bands = {band.get("Channel"): band for band in descendants(setting, "MultiBand")}
     laser = _only_laser(setting)
@@ -106,7 +120,15 @@ def _confocal_channels(setting: ET.Element) -> Iterator[Channel]:
                 finite_number(band.get("TargetWaveLengthBegin")),
                 finite_number(band.get("TargetWaveLengthEnd")),
             )
-        yield Channel(name=dye, fluor=dye, emission=emission, excitation=laser)
+        yield Channel(
+            name=dye,
+            fluor=dye,
+            emission=emission,
+            excitation=laser,
+            acquisition_mode=mode_of_scan(setting, system),
+            pinhole_size=pinhole_of_detector(detector, setting),
+            illumination_type=illumination_of_detector(detector),
+        )
 
 
 def _middle(low: float | None, high: float | None) -> float | None:
@@ -137,6 +159,9 @@ def _camera_channels(setting: ET.Element) -> Iterator[Channel]:
             fluor=cube,
             emission=finite_number(info.get("EmissionWavelength")) or None,
             excitation=finite_number(info.get("ExcitationWavelength")) or None,
+            acquisition_mode="WideField",
+            illumination_type=illumination_of_camera(info),
+            contrast_method=contrast_of_camera(info),
         )
 
 
@@ -274,7 +299,14 @@ class FilterSettings:
         channels = []
         for detector in self.active_detectors():
             emission = _middle(detector.low, detector.high)
-            channels.append(Channel(name=detector.stain, fluor=detector.stain, emission=emission))
+            channels.append(
+                Channel(
+                    name=detector.stain,
+                    fluor=detector.stain,
+                    emission=emission,
+                    acquisition_mode=CONFOCAL,
+                )
+            )
         return tuple(channels)
 
     def active_detectors(self) -> Iterator["ActiveDetector"]:

@@ -1,5 +1,6 @@
 """Hardware settings of LAS X and of LAS AF 1, and the records that they become."""
 
+from functools import partial
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -39,23 +40,34 @@ def confocal(content: str, **attributes: str) -> str:
     return f"<ATLConfocalSettingDefinition{extra}>{content}</ATLConfocalSettingDefinition>"
 
 
+scanned = partial(
+    Channel,
+    acquisition_mode="LaserScanningConfocalMicroscopy",
+    illumination_type="Epifluorescence",
+)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("", ()),
-        (detector(1) + band(1, 570, 650), (Channel(emission=610.0),)),
-        (detector(1) + band(1, 570, 650, "Cy5"), (Channel("Cy5", emission=610.0, fluor="Cy5"),)),
-        (detector(1, 0) + detector(2) + band(2, 500, 520), (Channel(emission=510.0),)),
-        (detector(1) + band(1, "?", 650), (Channel(),)),
-        (detector(1) + laser(488, 20), (Channel(excitation=488.0),)),
-        (detector(1) + laser(488, 20) + laser(561, 0), (Channel(excitation=488.0),)),
-        (detector(1) + laser(488, 20) + laser(561, 5), (Channel(),)),
+        (detector(1) + band(1, 570, 650), (scanned(emission=610.0),)),
+        (detector(1) + band(1, 570, 650, "Cy5"), (scanned("Cy5", emission=610.0, fluor="Cy5"),)),
+        (detector(1, 0) + detector(2) + band(2, 500, 520), (scanned(emission=510.0),)),
+        (detector(1) + band(1, "?", 650), (scanned(),)),
+        (detector(1) + laser(488, 20), (scanned(excitation=488.0),)),
+        (detector(1) + laser(488, 20) + laser(561, 0), (scanned(excitation=488.0),)),
+        (detector(1) + laser(488, 20) + laser(561, 5), (scanned(),)),
+        (
+            detector(1).replace("/>", ' ScanType="TLD"/>'),
+            (scanned(illumination_type="Transmitted"),),
+        ),
         # The state before a lambda scan is another one.
         (
             detector(1)
             + f"<Spectro>{band(1, 570, 650)}</Spectro>"
             + f"<PreLambdaSpectro>{band(1, 380, 400)}</PreLambdaSpectro>",
-            (Channel(emission=610.0),),
+            (scanned(emission=610.0),),
         ),
         (
             f"<PreLambdaDetectorList>{detector(3)}</PreLambdaDetectorList>"
@@ -63,12 +75,19 @@ def confocal(content: str, **attributes: str) -> str:
             f"<PreLambdaSpectro>{band(1, 380, 400)}</PreLambdaSpectro>"
             + detector(1)
             + laser(561, 5),
-            (Channel(excitation=561.0),),
+            (scanned(excitation=561.0),),
         ),
     ],
 )
 def test_channels_of_a_confocal_scan(content: str, expected: tuple[Channel, ...]) -> None:
     assert detected_channels(find_settings(image_of(confocal(content)))) == expected
+
+
+def test_the_pinhole_is_that_of_descanned_detectors() -> None:
+    detectors = detector(1) + detector(2).replace("/>", ' ScanType="TLD"/>')
+    image = image_of(confocal(detectors, Pinhole="0.0000828"))
+    sizes = [channel.pinhole_size for channel in detected_channels(find_settings(image))]
+    assert sizes == [pytest.approx(82.8), None]
 
 
 def test_channels_of_a_camera() -> None:
@@ -78,8 +97,20 @@ def test_channels_of_a_camera() -> None:
     )
     image = image_of(f"<ATLCameraSettingDefinition>{info}</ATLCameraSettingDefinition>")
     assert detected_channels(find_settings(image)) == (
-        Channel("GFP", emission=525.0, excitation=470.0, fluor="GFP"),
-        Channel("BF"),
+        Channel(
+            "GFP",
+            emission=525.0,
+            excitation=470.0,
+            fluor="GFP",
+            acquisition_mode="WideField",
+            illumination_type="Epifluorescence",
+        ),
+        Channel(
+            "BF",
+            acquisition_mode="WideField",
+            illumination_type="Transmitted",
+            contrast_method="Brightfield",
+        ),
     )
 
 
@@ -189,8 +220,9 @@ def test_channels_and_stage_of_version_1() -> None:
         + record("DM6000 Stage", "CXYZStage", "YPos", "0.0054")
     )
     image = image_of(f"<FilterSetting>{records}</FilterSetting>")
+    mode = "LaserScanningConfocalMicroscopy"
     assert detected_channels(find_settings(image)) == (
-        Channel("Alexa 488", emission=525.0, fluor="Alexa 488"),
-        Channel(emission=620.0),
+        Channel("Alexa 488", emission=525.0, fluor="Alexa 488", acquisition_mode=mode),
+        Channel(emission=620.0, acquisition_mode=mode),
     )
     assert parse_stage_position(find_settings(image)) == pytest.approx((6800, 5400))

@@ -161,6 +161,9 @@ def _channels(info: Mapping[str, Any]) -> Iterator[Channel]:
             fluor=_dye(detector),
             emission=_middle_of_band(detector),
             excitation=lines.pop() if len(lines) == 1 else None,
+            acquisition_mode="LaserScanningConfocalMicroscopy",
+            # PinholeDiameter is in micrometres.
+            pinhole_size=positive_float(detector.get("PinholeDiameter")),
         )
 
 

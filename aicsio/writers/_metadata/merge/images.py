@@ -26,7 +26,8 @@ _IMAGE = (
 )  # fmt: skip
 _CHANNEL_FIELDS = (
     ("name", "Name"), ("color", "Color"), ("emission", "EmissionWavelength"), ("excitation", "ExcitationWavelength"),
-    ("fluor", "Fluor"),
+    ("fluor", "Fluor"), ("acquisition_mode", "AcquisitionMode"), ("pinhole_size", "PinholeSize"),
+    ("illumination_type", "IlluminationType"), ("contrast_method", "ContrastMethod"),
 )  # fmt: skip
 _PLANE_FIELDS = (
     ("time", "DeltaT"), ("exposure", "ExposureTime"), ("x", "PositionX"), ("y", "PositionY"), ("z", "PositionZ"),
