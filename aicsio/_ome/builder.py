@@ -202,6 +202,8 @@ class _OmeBuilder:
 
     def _add_channel(self, pixels: Element, identity: str, channel: Channel) -> None:
         color = channel.color
+        if color is not None and not color & 0xFF:
+            self._report(identity, f"Color {color:#010x}: an alpha of 0, which is read as opaque")
         if color is not None and color >= 1 << 31:
             color -= 1 << 32  # the schema holds RGBA in a signed 32-bit integer
         attributes: dict[str, Value] = {"ID": identity, "Name": channel.name, "Color": color}
