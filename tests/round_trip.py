@@ -38,7 +38,10 @@ def _differences(source: ImageHandle, read: ImageHandle) -> Iterator[tuple[str, 
     if [attrs.evolve(channel, samples=samples) for channel in source.channels] != list(
         read.channels
     ):
-        yield f"channels: {source.channels} became {read.channels}", ("Name", "Fluor", "Wavelength", "Color")
+        yield (
+            f"channels: {source.channels} became {read.channels}",
+            ("Name", "Fluor", "Wavelength", "Color"),
+        )
     for field, hint in (("pixel_size", "PhysicalSize"), ("time_step", "TimeIncrement")):
         if getattr(source, field) != getattr(read, field):
             yield f"{field}: {getattr(source, field)} became {getattr(read, field)}", (hint,)
