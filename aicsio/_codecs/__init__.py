@@ -1,6 +1,6 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
-``compression`` has codecs of bytes, ``images`` those of whole pictures, ``tiff``, ``czi``,
+``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
 ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
 size, ``masks`` pixels that are not valid. ``image_headers`` reads the declared sizes of images,
 ``buffers`` are the memory that decoders write to.
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs import compression, czi, images, masks, raw, resampling, tiff, zarr
+from aicsio._codecs import compression, czi, images, masks, raw, resampling, tiff, tiff_images, zarr
 from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
 from aicsio._codecs.raw import HEADERS, as_strided, check_reach
@@ -55,6 +55,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "eer": images.decode_eer,
     "float24": tiff.widen_float24,
     "floatpred": tiff.undo_float_differences,
+    "gather": tiff_images.gather_ranges,
     "inflate": compression.Intermediate("deflate_decode"),
     "jetraw": images.decode_jetraw,
     "jpeg": images.decode_jpeg,
@@ -73,6 +74,9 @@ CODECS: Mapping[str, CodecFunction] = {
     "rgb565": tiff.unpack_words,
     "samples": czi.reorder_samples,
     "strided": raw.show_strided,
+    "tiff-image": lambda data, target, **options: tiff_images.decode_image(
+        decode, data, target, **options
+    ),
     "unzstd": compression.Intermediate("zstd_decode"),
     "webp": images.decode_webp,
     "ycbcr": tiff.convert_ycbcr,

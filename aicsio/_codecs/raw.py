@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import attrs
 import numpy as np
 
-from aicsio._codecs import nd2
+from aicsio._codecs import nd2, tiff_images
 from aicsio._codecs.buffers import Data, DecodeTarget, as_octets
 from aicsio._codecs.czi import (
     PAYLOAD_HEAD_NBYTES,
@@ -26,10 +26,17 @@ class Header:
     """Bytes of it that must be read."""
     find: Callable[[bytes], tuple[int, int]]
     """From these bytes to the start of the payload, counted from the header, and its length."""
+    short: bool = False
+    """Whether header and payload together may be shorter than ``nbytes``."""
+
+    def head_nbytes(self, whole: int) -> int:
+        """Return the bytes to read, where header and payload take ``whole``."""
+        return min(self.nbytes, whole) if self.short else self.nbytes
 
 
 HEADERS: Mapping[str, Header] = {
     "nd2-frame": Header(nd2.CHUNK_HEAD.size, nd2.find_frame_pixels),
+    "tiff-strips": Header(tiff_images.HEAD_NBYTES, tiff_images.find_strips, short=True),
     "zisraw-subblock": Header(PAYLOAD_HEAD_NBYTES, find_subblock_payload),
     "zisraw-whole-subblock": Header(PAYLOAD_HEAD_NBYTES, find_whole_subblock),
 }

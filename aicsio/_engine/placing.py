@@ -122,8 +122,9 @@ def resolve_header(
             partial=isinstance(piece, Encoded) and piece.partial,
         )
     kind = _codecs.HEADERS[header.kind]
-    check_inside(piece.source, header.offset, kind.nbytes)
-    head = worker.reader_of(piece.source).read(header.offset, kind.nbytes)
+    head_nbytes = kind.head_nbytes(header.nbytes)
+    check_inside(piece.source, header.offset, head_nbytes)
+    head = worker.reader_of(piece.source).read(header.offset, head_nbytes)
     try:
         start, nbytes = kind.find(head)
         if isinstance(piece, Strided):

@@ -41,7 +41,7 @@ NOTHING = "-"
 """Advice for files that hold no image, and for images of which no open reader is known."""
 
 _OLE2 = (
-    (".oib", "an Olympus OIB file (FluoView)", "the package oiffile reads it, and Bio-Formats"),
+    (".oib", "a compound file without the streams of an Olympus OIB", NOTHING),
     (".zvi", "a Zeiss ZVI file (AxioVision)", ""),
     (".ipw", "an Image-Pro Workspace", ""),
     (".cxd", "a Hamamatsu SimplePCI file (CXD)", ""),
@@ -83,9 +83,9 @@ SIGNATURES: tuple[Signature, ...] = (
     # ------------------------------------------------------------ light microscopes
     Signature(rb"OLYMPUSRAWFORMAT", "an Olympus OIR file (FluoView)"),
     Signature(
-        rb"(?:\xff\xfe)?\[\0?F\0?i\0?l\0?e\0?\s?\0?I\0?n\0?f\0?o\0?",
-        "an Olympus OIF file (FluoView)",
-        "the package oiffile reads it, and Bio-Formats",
+        rb"(?:\xff\xfe)?\[\0?(?:F\0?i\0?l\0?e|A\0?c\0?q\0?u\0?i)",
+        "a settings file of Olympus FluoView",
+        "open the .oif file of its set",
     ),
     Signature(
         rb"SIS\0",
@@ -206,7 +206,7 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "an OLE2 compound document, as Olympus OIB and Zeiss ZVI are",
+        "an OLE2 compound document, as Zeiss ZVI is",
         suffixes=_OLE2,
     ),
     Signature(rb"PK\x03\x04", "a ZIP archive", "unpack it", suffixes=_ZIP),
@@ -280,9 +280,9 @@ def describe_content(head: bytes, name: str) -> str | None:
     Examples
     --------
     >>> from aicsio.formats.signatures import describe_content
-    >>> describe_content(bytes.fromhex("d0cf11e0a1b11ae1"), "cells.oib")
-    'it is an Olympus OIB file (FluoView): the package oiffile reads it, and Bio-Formats'
-    >>> describe_content(b"something else", "cells.oib") is None
+    >>> describe_content(bytes.fromhex("d0cf11e0a1b11ae1"), "cells.zvi")
+    'it is a Zeiss ZVI file (AxioVision): Bio-Formats reads it, and bfconvert turns it into OME-TIFF'
+    >>> describe_content(b"something else", "cells.zvi") is None
     True
     """
     lowered = name.partition("?")[0].lower()

@@ -346,7 +346,8 @@ def _resolve_headers(found: StoredChunks) -> None:
             for first in range(0, len(chunks), HEADER_BATCH):
                 batch = chunks[first : first + HEADER_BATCH]
                 spans = [
-                    (header.offset, _codecs.HEADERS[header.kind].nbytes) for _, header in batch
+                    (header.offset, _codecs.HEADERS[header.kind].head_nbytes(header.nbytes))
+                    for _, header in batch
                 ]
                 heads = reader_of(source).read_spans(spans)
                 for (chunk, header), head in zip(batch, heads, strict=True):
