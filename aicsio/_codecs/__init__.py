@@ -56,6 +56,8 @@ CODECS: Mapping[str, CodecFunction] = {
     "float24": tiff.widen_float24,
     "floatpred": tiff.undo_float_differences,
     "gather": tiff_images.gather_ranges,
+    "hdf5-lz4": zarr.Decompressor("lz4h5_decode"),
+    "hdf5-lzf": zarr.Decompressor("lzf_decode"),
     "inflate": compression.Intermediate("deflate_decode"),
     "jetraw": images.decode_jetraw,
     "jpeg": images.decode_jpeg,

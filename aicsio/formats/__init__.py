@@ -137,6 +137,7 @@ TABLE: tuple[Format, ...] = (
     ),
     Format("nd2", (".nd2",), "aicsio.formats.nd2"),
     Format("mrc", (".dv", ".r3d", ".mrc", ".mrcs", ".rec", ".st", ".ali"), "aicsio.formats.mrc"),
+    Format("ims", (".ims",), "aicsio.formats.ims", ("h5py",), extra="ims"),
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
 )

@@ -53,7 +53,7 @@ _OLE2 = (
     (".db", "a thumbnail cache of Windows", NOTHING),
 )
 _HDF5 = (
-    (".ims", "an Imaris 5.5 file (HDF5)", "the packages imaris-ims-file-reader and h5py read it"),
+    (".ims", "an Imaris 5.5 file (HDF5)", "pip install 'aicsio[ims]' reads it"),
     (".h5", "an HDF5 file", "the package h5py reads it"),
     (".emd", "an EMD file (Velox or Berkeley, HDF5)", "the package rosettasciio reads it"),
     (".hspy", "a HyperSpy file (HDF5)", "the package hyperspy reads it"),

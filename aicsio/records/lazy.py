@@ -104,6 +104,38 @@ def window_in_array(
     return tuple(starts), tuple(extent)
 
 
+def cut_at_chunks(start: int, stop: int, chunk: int) -> list[tuple[int, int, int, int]]:
+    """Cut positions of an axis where chunks meet.
+
+    Parameters
+    ----------
+    start, stop
+        First position, and the one behind the last.
+    chunk
+        Size of a chunk along the axis.
+
+    Returns
+    -------
+    list of tuple of int
+        For each chunk its index, the first position in it, the number of positions, and their
+        place behind ``start``; empty where ``stop`` is not behind ``start``.
+
+    Examples
+    --------
+    >>> from aicsio.records.lazy import cut_at_chunks
+    >>> cut_at_chunks(6, 17, 8)
+    [(0, 6, 2, 0), (1, 0, 8, 2), (2, 0, 1, 10)]
+    """
+    runs: list[tuple[int, int, int, int]] = []
+    position = start
+    while position < stop:
+        index, offset = divmod(position, chunk)
+        count = min(chunk - offset, stop - position)
+        runs.append((index, offset, count, position - start))
+        position += count
+    return runs
+
+
 @pickled_by_position
 @attrs.frozen
 class View:

@@ -1,8 +1,9 @@
 """Legal image files of any shape and their pixels. Imports `_codecs`, `_io`, `_metadata`, `opening`, `steps`.
 
 Rule kept here: needs nothing beyond aicsio; only ``strategies`` imports hypothesis. ``ome_tiff``,
-``czi``, ``lif``, ``mrc`` and ``nd2`` make files, ``layouts`` makes images without a file, ``model`` is the reference of
-the dimension language, ``strategies`` draws all of these, ``conformance`` holds formats to laws.
+``czi``, ``ims``, ``lif``, ``mrc`` and ``nd2`` make files, ``layouts`` makes images without a file,
+``model`` is the reference of the dimension language, ``strategies`` draws all of these,
+``conformance`` holds formats to laws.
 
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 

@@ -14,6 +14,7 @@ from aicsio.records import Contents, Piece, Selection, Strided
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.testing.conformance import LAWS, ConformanceError, check_format
 from aicsio.testing.czi import blocks_of, write_czi
+from aicsio.testing.ims import ImsImage, write_ims
 from aicsio.testing.lif import LifImage, write_lif
 from aicsio.testing.mrc import MrcImage, write_mrc
 from aicsio.testing.nd2 import Nd2Image, write_nd2
@@ -53,6 +54,11 @@ def make_mrc(folder: Path) -> Path:
     return path
 
 
+def make_ims(folder: Path) -> Path:
+    image = ImsImage(PIXELS, "CZYX", levels=2, filters=("shuffle", "gzip"))
+    return write_ims(image, folder / "made.ims")
+
+
 def make_zarr(folder: Path) -> Path:
     write_ome_zarr(open_image(PIXELS, dims="CZYX"), folder / "made.zarr")
     return folder / "made.zarr"
@@ -65,6 +71,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "tiff": make_tiff,
     "nd2": make_nd2,
     "mrc": make_mrc,
+    "ims": make_ims,
     "ome-zarr": make_zarr,
 }
 

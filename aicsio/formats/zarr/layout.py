@@ -12,6 +12,7 @@ import attrs
 
 from aicsio.formats.zarr.arrays import ArrayDescription
 from aicsio.records import Codec, DType, Keyed, Selection, ShardIndex, Source
+from aicsio.records.lazy import cut_at_chunks
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 
@@ -52,7 +53,7 @@ class ChunkGrid:
         """Yield a piece for each chunk of the window."""
         axes = zip(block, self.block_shape, self.chunk, window, strict=True)
         runs = [
-            _runs(at * size + part.start, at * size + part.stop, chunk)
+            cut_at_chunks(at * size + part.start, at * size + part.stop, chunk)
             for at, size, chunk, part in axes
         ]
         for parts in itertools.product(*runs):
@@ -93,18 +94,6 @@ class ChunkGrid:
 
     def _key(self, index: list[int]) -> str:
         return self.prefix + self.separator.join(map(str, index))
-
-
-def _runs(start: int, stop: int, chunk: int) -> list[tuple[int, int, int, int]]:
-    """Cut positions into chunks: index, first position in the chunk, count, place in the window."""
-    runs: list[tuple[int, int, int, int]] = []
-    position = start
-    while position < stop:
-        index, offset = divmod(position, chunk)
-        count = min(chunk - offset, stop - position)
-        runs.append((index, offset, count, position - start))
-        position += count
-    return runs
 
 
 def make_grid(store: Source, array: ArrayDescription, image: str) -> ChunkGrid:

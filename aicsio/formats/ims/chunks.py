@@ -1,0 +1,111 @@
+"""The chunk index of an HDF5 dataset, to a table of byte ranges.
+
+Rule kept here: a chunk counts only if it lies in the array and in the file; an array of more
+chunks, or larger ones, than any microscope writes is not read.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from aicsio.formats.ims.filters import UnknownFilterError, read_filters
+from aicsio.formats.ims.hdf5 import TROUBLE, Hdf5File
+from aicsio.formats.ims.layout import ArrayStorage, ChunkTable
+
+LARGEST_CHUNK: Final = 256 << 20
+"""Bytes of a chunk that must be decoded whole. Those of Imaris have a few megabytes."""
+MOST_CHUNKS: Final = 1 << 22
+"""Chunks of one array: 4 million of 1 MiB are 4 TiB."""
+LARGEST_SIZE: Final = 1 << 31
+"""Positions of an axis."""
+ITEM_KINDS: Final = "uif"
+
+
+class UnreadableArrayError(Exception):
+    """An array that cannot be read, with the reason."""
+
+
+def read_table(file: Hdf5File, path: str) -> ChunkTable | None:
+    """Return the chunks of a dataset of three axes; ``None`` where the file lacks it.
+
+    Raises
+    ------
+    UnreadableArrayError
+        When it is of another kind, damaged, or coded by an unknown filter.
+    """
+    dataset = file.dataset(path)
+    if dataset is None:
+        return None
+    try:
+        return _tabulate(file, dataset)
+    except UnknownFilterError as error:
+        raise UnreadableArrayError(f"it is coded by {error}, which is not read") from error
+    except TROUBLE as error:
+        file.raise_trouble(error)
+        raise UnreadableArrayError(f"it is damaged: {error}") from error
+
+
+def _tabulate(file: Hdf5File, dataset: Any) -> ChunkTable:
+    import h5py
+
+    shape, dtype = dataset.shape, dataset.dtype
+    if len(shape) != 3 or not all(0 < size < LARGEST_SIZE for size in shape):
+        raise UnreadableArrayError(f"its shape is {shape}")
+    if dtype.kind not in ITEM_KINDS or dtype.itemsize > 8:
+        raise UnreadableArrayError(f"its type is {dtype}")
+    plist = dataset.get_create_plist()
+    kind = plist.get_layout()
+    if kind == h5py.h5d.CONTIGUOUS and not plist.get_external_count():
+        return _tabulate_contiguous(file, dataset, ArrayStorage(shape, shape, dtype, ()))
+    if kind != h5py.h5d.CHUNKED:
+        raise UnreadableArrayError("it is stored compact, virtual or in another file")
+    storage = ArrayStorage(shape, plist.get_chunk(), dtype, read_filters(plist))
+    if storage.filters and np.prod(storage.chunk, dtype=float) * dtype.itemsize > LARGEST_CHUNK:
+        raise UnreadableArrayError(f"its chunks are {storage.chunk}")
+    return _tabulate_chunks(file, dataset, storage)
+
+
+def _tabulate_contiguous(file: Hdf5File, dataset: Any, storage: ArrayStorage) -> ChunkTable:
+    import h5py
+
+    offset = -1
+    nbytes = int(np.prod(storage.shape, dtype=object)) * storage.dtype.itemsize
+    if dataset.get_space_status() == h5py.h5d.SPACE_STATUS_ALLOCATED:
+        offset = dataset.get_offset()
+        if offset is None or offset + nbytes > (file.source.size or 0):
+            raise UnreadableArrayError(f"its {nbytes} bytes are not in the file")
+    return ChunkTable(storage, np.array([offset]), np.array([nbytes]), np.zeros(1, np.int64))
+
+
+def _tabulate_chunks(file: Hdf5File, dataset: Any, storage: ArrayStorage) -> ChunkTable:
+    grid = storage.grid
+    count = int(np.prod(grid, dtype=object))
+    if count > MOST_CHUNKS:
+        raise UnreadableArrayError(f"it has {count} chunks")
+    rows: list[tuple[Any, ...]] = []
+
+    def take(chunk: Any) -> int | None:
+        rows.append((*chunk.chunk_offset, chunk.filter_mask, chunk.byte_offset, chunk.size))
+        # Any value but None ends the walk.
+        return 1 if len(rows) > count else None
+
+    dataset.chunk_iter(take)
+    table = np.full((3, count), -1, np.int64)
+    table[1:] = 0
+    damaged = 0
+    if rows:
+        # Numbers of a damaged index may exceed 64 signed bits.
+        columns = np.array(rows, np.uint64).astype(np.int64)
+        starts, rest = columns[:, :3], columns[:, 3:]
+        at = starts // np.array(storage.chunk)
+        end = file.source.size or 0
+        mask, offset, size = rest.T
+        good = (offset > 0) & (size > 0) & (offset < end) & (size <= end) & (offset <= end - size)
+        good &= ((at >= 0) & (at < np.array(grid))).all(axis=1)
+        if not storage.filters:
+            # Raw chunks that are shorter than their pixels would show what lies behind them.
+            good &= size >= int(np.prod(storage.chunk, dtype=object)) * storage.dtype.itemsize
+        cells = np.ravel_multi_index(tuple(at[good].T), grid)
+        table[:, cells] = np.stack([offset[good], size[good], mask[good]])
+        damaged = int(np.count_nonzero(~good))
+    return ChunkTable(storage, table[0], table[1], table[2], damaged)

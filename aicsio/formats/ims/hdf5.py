@@ -1,0 +1,242 @@
+"""HDF5 by h5py: names, attributes and places of chunks. No pixel is read through it.
+
+Rule kept here: h5py sees the file through an object of ours, so that it opens no other file, reads
+remote files in ranges, and stops after a number of bytes that no sound index needs. Sizes are
+compared with limits before memory is taken for them.
+
+Source of the facts: "HDF5 File Format Specification" 3.0 (The HDF Group).
+"""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from aicsio._io import readers
+from aicsio.errors import AicsioError, CorruptFileError
+from aicsio.records import Source
+
+SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+USER_BLOCKS: Final = (0, 512, 1024, 2048)
+"""Where the signature may stand: behind a user block of a power of two."""
+MOST_NAMES: Final = 100_000
+"""Names of a group that are looked at: one a time point."""
+MOST_TEXT: Final = 1 << 20
+"""Bytes of an attribute that are read. The longest of Imaris is a log of some kilobytes."""
+MOST_ATTRIBUTES: Final = 20_000
+"""Attributes of a group that are read: the group of times has one a time point."""
+INDEX_PER_FILE: Final = 4
+"""How many times the bytes of the file an index may take to read: a loop of nodes takes more."""
+
+PAGE: Final = 1 << 16
+"""Bytes of a remote file that are fetched and kept together. HDF5 reads nodes of some 500 bytes."""
+TROUBLE: Final = (
+    *(OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError),
+    *(MemoryError, IndexError, SystemError, NotImplementedError),
+)
+"""What h5py raises for a damaged file, by the function that meets the damage."""
+
+
+def has_signature(head: bytes) -> bool:
+    """Return whether a file begins as HDF5 files do."""
+    return any(head.startswith(SIGNATURE, start) for start in USER_BLOCKS)
+
+
+class _IndexFile(io.RawIOBase):
+    """The file as h5py sees it. Not a record: it lives for one opening."""
+
+    def __init__(self, reader: readers.Reader, source: Source) -> None:
+        super().__init__()
+        self._reader = reader
+        self._source = source
+        self._size = source.size or 0
+        self._position = 0
+        self._left = INDEX_PER_FILE * self._size + (1 << 20)
+        self._pages: dict[int, bytes] = {}
+        self.trouble: AicsioError | None = None
+        """The error of ours that h5py turned into one of its own."""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move to a position."""
+        origins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
+        self._position = origins[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer, or raise."""
+        into = memoryview(buffer).cast("B")
+        try:
+            self._left -= into.nbytes
+            if self._left < 0:
+                raise CorruptFileError.at(
+                    self._source.uri, self._position, "expected an index without loops"
+                )
+            if self._reader.remote and into.nbytes <= PAGE:
+                into[:] = self._read_paged(self._position, into.nbytes)
+            else:
+                into[:] = self._reader.read(self._position, into.nbytes)
+        except AicsioError as error:
+            self.trouble = error
+            raise
+        self._position += into.nbytes
+        return into.nbytes
+
+    def _read_paged(self, offset: int, nbytes: int) -> bytes:
+        """Return bytes from pages that are kept: HDF5 comes back to its nodes in any order."""
+        numbers = range(offset // PAGE, (offset + nbytes - 1) // PAGE + 1)
+        for number in numbers:
+            if number not in self._pages:
+                start = number * PAGE
+                count = max(min(PAGE, self._size - start), 0)
+                self._pages[number] = self._reader.read(start, count)
+        start = offset - numbers.start * PAGE
+        data = b"".join(self._pages[number] for number in numbers)[start : start + nbytes]
+        # Behind the end of the file the reader raises.
+        return data if len(data) == nbytes else self._reader.read(offset, nbytes)
+
+
+class Hdf5File:
+    """Groups and datasets of an open file. Not a record: it lives for one opening."""
+
+    def __init__(self, file: Any, index: _IndexFile, source: Source) -> None:
+        self._file = file
+        self._index = index
+        self.source = source
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the names in a group; none where it is missing or damaged."""
+        import h5py
+
+        found: list[str] = []
+
+        def take(name: bytes) -> int | None:
+            found.append(name.decode("utf-8", "replace"))
+            # Any value but None ends the walk.
+            return 1 if len(found) >= MOST_NAMES else None
+
+        with self._damage_ignored():
+            group = h5py.h5o.open(self._file, path.encode())
+            if isinstance(group, h5py.h5g.GroupID):
+                group.links.iterate(take)
+        return tuple(found)
+
+    def dataset(self, path: str) -> Any | None:
+        """Return an open dataset, or ``None`` where it is missing or damaged."""
+        import h5py
+
+        with self._damage_ignored():
+            return h5py.h5d.open(self._file, path.encode())
+        return None
+
+    def attributes(self, path: str) -> dict[str, str]:
+        """Return the attributes of a group as texts; those that are damaged are left out."""
+        import h5py
+
+        texts: dict[str, str] = {}
+        with self._damage_ignored():
+            group = h5py.h5o.open(self._file, path.encode())
+            count = min(h5py.h5a.get_num_attrs(group), MOST_ATTRIBUTES)
+            for number in range(count):
+                with self._damage_ignored():
+                    attribute = h5py.h5a.open(group, index=number)
+                    text = _read_text(attribute)
+                    if text is not None:
+                        texts[attribute.name.decode("utf-8", "replace")] = text
+        return texts
+
+    @contextlib.contextmanager
+    def _damage_ignored(self) -> Iterator[None]:
+        """Go on after damage: what it hides is missing. Trouble of reading the file is raised."""
+        try:
+            yield
+        except TROUBLE as error:
+            self.raise_trouble(error)
+
+    def raise_trouble(self, error: BaseException) -> None:
+        """Raise the error of ours behind one of h5py, unless it is damage as well."""
+        trouble, self._index.trouble = self._index.trouble, None
+        if trouble is None or isinstance(trouble, CorruptFileError):
+            return
+        if error is trouble:
+            raise trouble
+        raise trouble from error
+
+
+@contextlib.contextmanager
+def open_index(source: Source) -> Iterator[Hdf5File]:
+    """Open a file for the length of a ``with`` block.
+
+    Raises
+    ------
+    CorruptFileError
+        When h5py cannot open it.
+    SourceError
+        When its bytes cannot be read.
+    """
+    import h5py
+
+    with readers.lend(source) as reader:
+        index = _IndexFile(reader, source)
+        access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+        # Closing the file closes whatever h5py still holds of it.
+        access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+        access.set_fileobj_driver(h5py.h5fd.fileobj_driver, index)
+        try:
+            file = h5py.h5f.open(b"aicsio", h5py.h5f.ACC_RDONLY, fapl=access)
+        except AicsioError:
+            raise
+        except TROUBLE as error:
+            if index.trouble is not None:
+                raise index.trouble from error
+            raise CorruptFileError.at(
+                source.uri, None, f"expected an Imaris 5.5 file (HDF5): {error}"
+            ) from error
+        try:
+            yield Hdf5File(file, index, source)
+        finally:
+            with contextlib.suppress(*TROUBLE):
+                file.close()
+
+
+def _read_text(attribute: Any) -> str | None:
+    """Return an attribute as text: characters in a row, a text, or numbers."""
+    import h5py
+    import numpy as np
+
+    shape = attribute.shape
+    count = attribute.get_space().get_simple_extent_npoints()
+    kind = attribute.get_type()
+    if not 0 <= count * kind.get_size() <= MOST_TEXT or len(shape) > 1:
+        return None
+    dtype = attribute.dtype
+    if isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str():
+        values = np.empty(shape, dtype)
+        attribute.read(values)
+        # Imaris writes one character an element; NULs end the text.
+        raw = values.tobytes() if kind.get_size() == 1 else b" ".join(values.reshape(-1).tolist())
+        return raw.split(b"\0")[0].decode("utf-8", "replace")
+    if dtype.kind not in "iufb":
+        return None
+    values = np.empty(shape, dtype)
+    attribute.read(values)
+    return " ".join(map(str, values.reshape(-1).tolist()))
+
+
+def numbered(names: tuple[str, ...], word: str) -> tuple[int, ...]:
+    """Return the numbers behind a word in names such as ``"TimePoint 3"``, sorted."""
+    pattern = re.compile(rf"{word} (0|[1-9][0-9]{{0,8}})", re.ASCII)
+    matches = map(pattern.fullmatch, names)
+    return tuple(sorted(int(match[1]) for match in matches if match is not None))
