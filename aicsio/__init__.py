@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         time_steps,
         wells,
     )
+    from aicsio.arrays.windows import read_windows
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
@@ -131,6 +132,7 @@ __all__ = [
     "plane_table",
     "provenance",
     "raw_metadata",
+    "read_windows",
     "select_level",
     "select_scene",
     "select_well",
@@ -167,6 +169,7 @@ _LATER = {
     "ome_xml": "aicsio._metadata",
     "open_many": "aicsio.joining",
     "raw_metadata": "aicsio._metadata",
+    "read_windows": "aicsio.arrays.windows",
     "time_steps": "aicsio._metadata",
     "provenance": "aicsio._metadata",
     "Provenance": "aicsio._metadata",

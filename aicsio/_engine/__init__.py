@@ -1,16 +1,28 @@
 """Runs a plan of pieces: fetch bytes, decode, place pixels. Imports `_io`, `_codecs` and `_dims`.
 
 ``run`` is the entry of every read: it takes the tasks of ``plan``, one stored block each, and lets
-threads execute their pieces. ``placing`` executes one: bytes from ``aicsio/_io``, codecs from
-``aicsio/_codecs``, pixels into the result (``placements``, ``copying``). ``strided`` plans the ``preadv`` calls of raw
-pixels, ``keyed`` finds chunks of stores, ``memory`` refuses results that are too large, ``in_memory``
-shows arrays of the caller.
+threads execute their pieces; ``windows`` does so for many windows that share pieces (``cover``).
+``placing`` executes one: bytes from ``aicsio/_io``, codecs from ``aicsio/_codecs``, pixels into the
+result (``placements``, ``copying``). ``strided`` plans the ``preadv`` calls of raw pixels, ``keyed``
+finds chunks of stores, ``memory`` refuses results that are too large, ``in_memory`` shows arrays of
+the caller.
 
 Rule kept here: no piece is of one format only; a format that needs more offers it by its layout.
 """
 
-from aicsio._engine.in_memory import as_dask
+from aicsio._engine.in_memory import as_dask, held_pixels, show
 from aicsio._engine.plan import pieces, tasks
 from aicsio._engine.run import allocate, read, read_into
+from aicsio._engine.windows import read_windows
 
-__all__ = ["allocate", "as_dask", "pieces", "read", "read_into", "tasks"]
+__all__ = [
+    "allocate",
+    "as_dask",
+    "held_pixels",
+    "pieces",
+    "read",
+    "read_into",
+    "read_windows",
+    "show",
+    "tasks",
+]

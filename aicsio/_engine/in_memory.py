@@ -6,6 +6,9 @@ Rule kept here: nothing is copied before it must be.
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from aicsio.records import LazyArray, Pick, View
 from aicsio.records.protocols import InMemory, offered
 
@@ -31,6 +34,13 @@ def _index(pick: Pick) -> int | slice | list[int]:
         stop = pick.stop if pick.stop >= 0 else None
         return slice(pick.start, stop, pick.step)
     return pick if isinstance(pick, int) else list(pick)
+
+
+def held_pixels(array: LazyArray) -> npt.NDArray[Any] | None:
+    """Return the caller's numpy array, with the stored axes; ``None`` for all other pixels."""
+    layout = offered(array.layout, InMemory)
+    held = None if layout is None else layout.held_array()
+    return held if isinstance(held, np.ndarray) else None
 
 
 def as_dask(array: LazyArray) -> "dask.array.Array | None":

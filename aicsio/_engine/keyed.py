@@ -138,16 +138,18 @@ def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
         piece = placement.piece
         if isinstance(piece, Keyed):
             # Strides take the selection of the piece, not the positions that a step takes.
-            is_raw = not piece.codecs and placement.taken is None and piece.source.local
+            # What several places share is read once and cut.
+            by_strides = placement.taken is None and not placement.shared
+            is_raw = not piece.codecs and by_strides and piece.source.local
             if piece.shard is not None:
-                found = resolve_entry(piece, piece.shard, raw=placement.taken is None)
+                found = resolve_entry(piece, piece.shard, raw=by_strides)
             elif is_raw or not piece.source.folder:
-                found = resolve_value(piece, raw=placement.taken is None)
+                found = resolve_value(piece, raw=by_strides)
             else:
                 resolved.append((placement, dest))
                 continue
             if found is None:
-                fill(piece, dest)
+                fill(placement, dest)
                 continue
             placement.piece = found
         resolved.append((placement, dest))
@@ -166,6 +168,8 @@ def as_encoded(piece: Keyed, value: bytes) -> Encoded:
     return Encoded(source, 0, len(value), piece.codecs, piece.shape, piece.dtype, piece.selection)
 
 
-def fill(piece: Keyed, dest: Array) -> None:
+def fill(placement: Placement[Keyed], dest: Array) -> None:
     """Give every pixel of a missing chunk its value."""
-    dest[...] = np.frombuffer(piece.fill, dest.dtype, 1)[0]
+    value = np.frombuffer(placement.piece.fill, dest.dtype, 1)[0]
+    for memory in (dest, *(memory for _, memory in placement.shared)):
+        memory[...] = value

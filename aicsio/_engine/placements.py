@@ -3,6 +3,7 @@
 Rule kept here: both live for one read. No record refers to them.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -24,6 +25,8 @@ from aicsio.records import (
 )
 
 Array: TypeAlias = npt.NDArray[Any]
+Box: TypeAlias = tuple[slice, ...]
+"""Positions along each axis."""
 P = TypeVar("P", Strided, Encoded, Computed, Nested, Keyed)
 
 
@@ -37,6 +40,16 @@ class Placement(Generic[P]):
     """Part of the block's share of the output, or of its window, that the piece fills."""
     taken: tuple[slice, ...] | None
     """Positions of the decoded array that fill it; ``None`` for the piece's own selection."""
+    shared: Sequence[tuple[Box, Array]] = ()
+    """Where else the pixels of the piece go: positions of the decoded array, and their memory."""
+
+    def positions(self) -> tuple[slice, ...]:
+        """Return the positions of the decoded array that fill the target."""
+        if self.taken is not None:
+            return self.taken
+        selection = self.piece.selection
+        stops = map(operator.add, selection.source_start, selection.shape)
+        return tuple(map(slice, selection.source_start, stops))
 
 
 @attrs.define
@@ -49,6 +62,9 @@ class Worker:
     """Lends a reader until the next one is requested."""
     read_array: Callable[[LazyArray], Array]
     """Reads the array of a ``Nested`` piece."""
+    call_nbytes: int = 0
+    """Bytes that cost as much as one more call, for local raw pixels: so many unwanted ones may be
+    read to save it. With 0, a read takes at most twice the wanted bytes."""
 
 
 Todo: TypeAlias = Sequence[tuple[Placement[P], Array]]

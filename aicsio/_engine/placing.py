@@ -10,7 +10,6 @@ because the first touch of fresh memory costs a page fault per 4 KiB.
 import importlib
 import itertools
 import math
-import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -209,7 +208,9 @@ def _place_strided(todo: Todo[Strided], worker: Worker, fetched: Fetched) -> Non
         swap = piece.dtype != dest.dtype
         # Of one type but for the byte order: the bytes go to their place and are swapped there.
         same = not swap or piece.dtype.newbyteorder("=") == dest.dtype
-        plan = strided.plan_reads(piece)
+        # Remote spans were planned without calls: the fetched bytes are found by their span.
+        call_nbytes = worker.call_nbytes if piece.source.local else 0
+        plan = strided.plan_reads(piece, call_nbytes)
         for low, index in plan.each():
             check_inside(piece.source, low, plan.nbytes)
             part = dest[index] if plan.loops else dest
@@ -296,19 +297,13 @@ def _decode(
             piece.offset,
             f"expected {piece.nbytes} bytes of {chain} pixels: {error}",
         ) from error
+    if placement.shared:
+        for positions, memory in placement.shared:
+            memory[...] = pixels[positions]
     if piece.partial:
-        copy_valid(pixels if whole else pixels[_taken(placement)], dest)
+        copy_valid(pixels if whole else pixels[placement.positions()], dest)
     elif want.into is None or not np.may_share_memory(pixels, dest):
-        dest[...] = pixels if whole else pixels[_taken(placement)]
-
-
-def _taken(placement: Placement[Any]) -> tuple[slice, ...]:
-    """Return the positions of the decoded array that fill the target."""
-    if placement.taken is not None:
-        return placement.taken
-    selection = placement.piece.selection
-    stops = map(operator.add, selection.source_start, selection.shape)
-    return tuple(map(slice, selection.source_start, stops))
+        dest[...] = pixels if whole else pixels[placement.positions()]
 
 
 # ---------------------------------------------------------------- chunks of a store
@@ -322,10 +317,10 @@ def _place_keyed(todo: Todo[Keyed], worker: Worker, fetched: Fetched) -> None:  
         values = keyed.read_chunks([placement.piece for placement, _ in part])
         for (placement, dest), value in zip(part, values, strict=True):
             if value is None:
-                keyed.fill(placement.piece, dest)
+                keyed.fill(placement, dest)
                 continue
             encoded = keyed.as_encoded(placement.piece, value)
-            found = Placement(encoded, placement.target, placement.taken)
+            found = Placement(encoded, placement.target, placement.taken, placement.shared)
             _decode(found, dest, value, worker.scratch)
 
 
@@ -342,13 +337,15 @@ def _place_computed(todo: Todo[Computed], worker: Worker, fetched: Fetched) -> N
             raise CorruptFileError(
                 f"{piece.function} returned shape {pixels.shape}, expected {piece.shape}"
             )
-        dest[...] = pixels.reshape(piece.shape)[_taken(placement)]
+        pixels = pixels.reshape(piece.shape)
+        for positions, memory in ((placement.positions(), dest), *placement.shared):
+            memory[...] = pixels[positions]
 
 
 def _place_nested(todo: Todo[Nested], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001
     for placement, dest in todo:
         pixels = worker.read_array(placement.piece.array)
-        dest[...] = pixels.reshape(placement.piece.shape)[_taken(placement)]
+        dest[...] = pixels.reshape(placement.piece.shape)[placement.positions()]
 
 
 PLACE: Mapping[type, Callable[[Todo[Any], Worker, Fetched], None]] = {

@@ -4,12 +4,13 @@ Rule kept here: blocks run in parallel, the pieces of one block in order. No thr
 and no buffer outlive a call.
 """
 
+import functools
 import itertools
 import math
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 import numpy as np
@@ -25,6 +26,7 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import Encoded, Keyed, LazyArray, Piece, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
+B = TypeVar("B")
 
 MOST_WORKERS = 8
 """Threads at most: disks and memory are saturated by fewer, and each thread keeps buffers."""
@@ -136,29 +138,27 @@ def read_into(
     # A dtype of objects would read bytes of a file as addresses of Python objects.
     if array.dtype.hasobject:
         raise CorruptFileError("pixels cannot be Python objects")
-    target = Target(array, _with_stored_axes(array, out), zero_filled)
+    target = Target(array, with_stored_axes(array, out), zero_filled)
     plan = tasks(array)
     with readers.session():
         # One block needs no threads, and a plan of it no batches.
         first = list(itertools.islice(plan, 2))
         if len(first) == 1:
-            _run(target, [first])
+            run_batches(functools.partial(_run_batch, target), iter([first]), 1)
             return
         sample = next(iter(array.layout.pieces(first[0].block, first[0].window)), None)
         remote = sample is not None and is_remote(sample)
-        count = _worker_count(array, workers, sample, remote=remote)
+        count = choose_worker_count(array.nbytes, workers, sample, remote=remote)
         batch_bytes = _batch_bytes(array.nbytes, count, remote=remote)
         batches = _batches(itertools.chain(first, plan), array.dtype.itemsize, batch_bytes)
-        if count == 1:
-            _run(target, batches)
-        else:
-            _run_parallel(target, batches, count)
+        run_batches(functools.partial(_run_batch, target), batches, count)
 
 
-def _worker_count(
-    array: LazyArray, requested: int | None, sample: Piece | None, *, remote: bool
+def choose_worker_count(
+    nbytes: int, requested: int | None, sample: Piece | None, *, remote: bool
 ) -> int:
-    if array.nbytes < SMALL:
+    """Return the threads for a read of ``nbytes`` whose first piece is ``sample``."""
+    if nbytes < SMALL:
         return 1  # even if more are requested: they would not finish sooner
     if requested:
         return requested
@@ -190,7 +190,7 @@ def _batches(plan: Iterable[Task], itemsize: int, most: int) -> Iterator[list[Ta
         yield batch
 
 
-def _with_stored_axes(array: LazyArray, out: Array) -> Array:
+def with_stored_axes(array: LazyArray, out: Array) -> Array:
     """Show ``out`` with the axes of the stored array; axes that the view drops have length 1."""
     view = array.view
     kept = [axis for axis in view.axes if axis >= 0]
@@ -205,26 +205,56 @@ def _read_nested(array: LazyArray) -> Array:
     return read(array, 1)
 
 
-def _run(target: Target, batches: Iterable[Sequence[Task]]) -> None:
-    with readers.one_reader_at_a_time() as reader_of:
-        worker = Worker(_codecs.Scratch(), reader_of, _read_nested)
-        for batch in batches:
-            _run_batch(target, batch, worker)
+def run_batches(
+    work: Callable[[B, Worker], None],
+    batches: Iterator[B],
+    count: int,
+    *,
+    call_nbytes: int = 0,
+) -> None:
+    """Let threads take batches, and work on each with buffers and a reader of their own.
+
+    Parameters
+    ----------
+    work
+        Executes one batch.
+    batches
+        Made lazily, by one thread at a time.
+    count
+        Threads; with 1 the caller's own does the work.
+    call_nbytes
+        See ``Worker``.
+    """
+
+    def run(taken: Iterator[B]) -> None:
+        with readers.one_reader_at_a_time() as reader_of:
+            worker = Worker(_codecs.Scratch(), reader_of, _read_nested, call_nbytes)
+            for batch in taken:
+                work(batch, worker)
+
+    if count == 1:
+        run(batches)
+    else:
+        _run_parallel(run, batches, count)
 
 
-def _run_parallel(target: Target, batches: Iterator[Sequence[Task]], count: int) -> None:
+def _run_parallel(run: Callable[[Iterator[B]], None], batches: Iterator[B], count: int) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     # Threads take batches from one generator, which two may not run at once.
     lock, failed = threading.Lock(), threading.Event()
 
-    def next_batch() -> Sequence[Task] | None:
-        with lock:
-            return None if failed.is_set() else next(batches, None)
+    def take() -> Iterator[B]:
+        while not failed.is_set():
+            with lock:
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def work() -> None:
         try:
-            _run(target, iter(next_batch, None))
+            run(take())
         except BaseException:
             failed.set()  # the other threads stop after their batch: the result is lost anyway
             raise

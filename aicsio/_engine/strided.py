@@ -47,11 +47,12 @@ class ReadPlan:
             yield low, tuple(index)
 
 
-def plan_reads(piece: Strided) -> ReadPlan:
-    """Cut a piece into reads: the fewest that take at most twice the bytes that the most would take.
+def plan_reads(piece: Strided, call_nbytes: int = 0) -> ReadPlan:
+    """Cut a piece into reads: the fewest that cost at most twice what the cheapest way costs.
 
     Starting with one read over everything, the axis with the widest stride is looped over next, and
-    so on: each way reads fewer unwanted bytes with more calls.
+    so on: each way reads fewer unwanted bytes with more calls. A read costs its bytes, and
+    ``call_nbytes`` for the call.
     """
     shape, strides, item = piece.selection.shape, piece.strides, piece.dtype.itemsize
     first = piece.offset + sum(map(operator.mul, piece.selection.source_start, strides))
@@ -72,7 +73,7 @@ def plan_reads(piece: Strided) -> ReadPlan:
         read_count = math.prod(len(offsets) for _, offsets in loops)
         dense = is_dense(shape, strides, item)
         way = ReadPlan(first + below, span, -below, tuple(loops), shape, strides, dense)
-        ways.append((span * read_count, way))
+        ways.append(((span + call_nbytes) * read_count, way))
     least = min(total for total, _ in ways)
     # Each way has more reads than the one before: the first that fits has the fewest.
     return next(way for total, way in ways if total <= 2 * least)

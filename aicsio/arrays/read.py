@@ -16,7 +16,9 @@ from aicsio._engine import memory
 from aicsio._io import readers
 from aicsio._tracebacks import short_traceback
 from aicsio.arrays import chunks as chunk_sizes
+from aicsio.arrays import outputs
 from aicsio.arrays.chunks import Chunks
+from aicsio.arrays.outputs import Output
 from aicsio.arrays.tokens import token
 from aicsio.errors import AicsioError
 from aicsio.records import ImageHandle, LazyArray, as_numpy
@@ -67,13 +69,23 @@ as_numpy.register(LazyArray, read_array)
 
 
 @verb
-def to_numpy(handle: ImageHandle, /, *, workers: int | None = None) -> npt.NDArray[Any]:
-    """Read the pixels in focus, and only those, into a new array.
+def to_numpy(
+    handle: ImageHandle,
+    /,
+    *,
+    out: Output | None = None,
+    workers: int | None = None,
+) -> npt.NDArray[Any]:
+    """Read the pixels in focus, and only those, into a new array or into memory of the caller.
 
     Parameters
     ----------
     handle
         An opened image. Without it, the call returns a step.
+    out
+        Contiguous memory of the shape and type of the result, which is then returned. Memory that
+        is used again saves the system from handing out fresh pages, about half the time of a raw
+        read.
     workers
         Threads; by default one per core, up to 8.
 
@@ -84,6 +96,10 @@ def to_numpy(handle: ImageHandle, /, *, workers: int | None = None) -> npt.NDArr
 
     Raises
     ------
+    DimensionError
+        When ``out`` has another shape.
+    ArgumentTypeError
+        When ``out`` has another type or gaps, is read-only or memory of the image itself.
     CorruptFileError
         When bytes are missing or do not decode to the expected pixels.
     ImageTooLargeError
@@ -99,8 +115,24 @@ def to_numpy(handle: ImageHandle, /, *, workers: int | None = None) -> npt.NDArr
     >>> from aicsio import open_image, to_numpy, transpose_to
     >>> to_numpy(transpose_to(open_image(np.arange(6).reshape(2, 3)), "X", Y=1))
     array([3, 4, 5])
+
+    Memory that is used for one image after the other:
+
+    >>> image = open_image(np.arange(6, dtype=np.uint16).reshape(2, 3))
+    >>> memory = np.empty(image.shape, image.dtype)
+    >>> to_numpy(image, out=memory) is memory
+    True
     """
-    return read_array(handle.array, workers)
+    if out is None:
+        return read_array(handle.array, workers)
+    array = handle.array
+    outputs.check_output(out, array.shape, array)
+    graph = _engine.as_dask(array)
+    if graph is not None:
+        out[...] = graph.compute()
+    elif out.size:
+        _engine.read_into(array, out, workers)
+    return out
 
 
 @verb

@@ -22,6 +22,7 @@ from benchmarks import (
     samples,
     stores,
     timing,
+    windows,
 )
 
 PEERS = (
@@ -31,6 +32,8 @@ PEERS = (
     "liffile",
     "readlif",
     "bioio",
+    "openslide",
+    "opencodecs",
     *stores.PEERS,
 )
 COLUMNS = {
@@ -38,6 +41,7 @@ COLUMNS = {
     "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct"),
     "LIF": ("liffile", "readlif", "bioio", "bioio-direct"),
     "Zarr": stores.PEERS,
+    "Windows": ("out", *windows.PEERS),
 }
 """Peers that the table of a kind of file shows."""
 NEW_PROCESS = ("raw", "zlib", "czi raw", "lif raw")
@@ -82,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 path = microscopes.write(sample, Path(folder))
                 lines += _microscope_lines(sample, path, peers, options, console)
             path.unlink()
+        if not options.files or "windows" in options.files:
+            lines += _window_lines(Path(folder), peers, options, console)
         if not options.files or "convert" in options.files:
             _convert(Path(folder), options, console)
     about = _about(options.workers) | {"clock": options.clock}
@@ -90,10 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for container, columns in COLUMNS.items():
         names = {sample.name for sample in chosen if sample.container == container}
         names |= {""} if container == "TIFF" else set()
+        names |= {line.sample for line in lines if line.case == container.lower()}
         own = [line for line in lines if line.sample in names]
         if own:
             console.print(container, style="bold")
-            report.show(own, [name for name in columns if name.partition("-")[0] in peers], console)
+            asked = {"out", *peers}
+            report.show(own, [name for name in columns if name.partition("-")[0] in asked], console)
     report.show_goals(lines, console)
     console.print(", ".join(f"{name} {value}" for name, value in about.items()))
     return 0
@@ -115,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, zarr for all of a kind"
-    names = ", ".join(["import", *(sample.name for sample in made), "convert", kinds])
+    names = ", ".join(["import", *(sample.name for sample in made), "windows", "convert", kinds])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"
     )
@@ -152,6 +160,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--subblocks", type=int, default=100_000, help="of the largest CZI (default: 100000)"
+    )
+    parser.add_argument(
+        "--slide", type=int, default=32_768, help="height and width of slides (default: 32768)"
+    )
+    parser.add_argument(
+        "--windows", type=int, default=2000, help="windows that are read at once (default: 2000)"
+    )
+    parser.add_argument(
+        "--window", type=int, default=256, help="their height and width (default: 256)"
     )
     parser.add_argument(
         "--clock", choices=timing.CLOCKS, default="wall", help="what is counted (default: wall)"
@@ -287,6 +304,20 @@ def _store_lines(
         if not options.cases or any(case.name.startswith(name) for name in options.cases):
             console.print(f"{sample.name}: {case.name} ...", style="dim")
             yield from _measured(sample, case, options)
+
+
+def _window_lines(
+    folder: Path, peers: tuple[str, ...], options: argparse.Namespace, console: Console
+) -> list[report.Line]:
+    """Measure windows of large slides, one slide on the disk at a time."""
+    lines: list[report.Line] = []
+    made = windows.cases(
+        options.slide, options.window, options.windows, folder, options.workers, peers
+    )
+    for name, case in made:
+        console.print(f"{name}: {options.windows} windows ...", style="dim")
+        lines += _measured(samples.Sample(name, "YX", (1, 1), None), case, options)
+    return lines
 
 
 def _convert(folder: Path, options: argparse.Namespace, console: Console) -> None:

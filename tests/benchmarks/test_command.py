@@ -74,6 +74,16 @@ def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
+    tiny = ["--slide=1024", "--windows=5", "--window=64", "--peers", "tifffile"]
+    rows = measured(tmp_path, "windows", *tiny)
+    found = {(row["file"], row["case"]) for row in rows}
+    slides = ("jpeg slide", "zstd ome-tiff", "raw czi", "sharded ome-zarr")
+    assert found == {(slide, "windows") for slide in slides}
+    assert {"ours", "out", "floor"} <= set(rows[0]["seconds"])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_trees_are_compared_in_turns(tmp_path: Path) -> None:
     tree = FOLDER.parent.parent
     command = [

@@ -62,21 +62,9 @@ class SegmentWindow:
     """First position in the window."""
 
 
-@pickled_by_position
-@attrs.frozen
-class _AxisOverlap:
-    """Overlap of a window with one segment along one axis."""
-
-    segment: int
-    """Number of the segment along the axis."""
-    length: int
-    """Positions of the segment."""
-    source_start: int
-    """First needed position in the segment."""
-    count: int
-    """Number of needed positions."""
-    target_start: int
-    """First position in the window."""
+AxisOverlap: TypeAlias = tuple[int, int, int, int, int]
+"""Overlap of a window with one segment along one axis: number of the segment, its positions, first
+needed position in it, number of needed positions, first position in the window."""
 
 
 @functools.lru_cache(maxsize=32)
@@ -97,38 +85,29 @@ def segment_windows(
     first, extent
         First position and shape of the window.
     """
-    depth_count, row_count, column_count = (
-        -(-length // size) for length, size in zip(plane[:3], grid.size, strict=True)
-    )
+    size = grid.size
+    depth_count = -(-plane[0] // size[0])
+    row_count = -(-plane[1] // size[1])
+    column_count = -(-plane[2] // size[2])
     if not grid.planar and depth_count == 1:
         extent = _limit_to_listed_rows(grid, column_count, first, extent)
-    depths, rows, columns = (
-        _axis_overlaps(plane[axis], grid.size[axis], grid.clipped, first[axis], extent[axis])
-        for axis in range(3)
-    )
+    clipped = grid.clipped
+    depths = _axis_overlaps(plane[0], size[0], clipped, first[0], extent[0])
+    rows = _axis_overlaps(plane[1], size[1], clipped, first[1], extent[1])
+    columns = _axis_overlaps(plane[2], size[2], clipped, first[2], extent[2])
     samples = _sample_overlaps(grid.planar, plane[3], first[3], extent[3])
     windows = []
     for sample, depth, row, column in itertools.product(samples, depths, rows, columns):
         # Segments are numbered along columns first, then rows, sections and samples (TIFF 6.0
         # sections 3 and 15, PlanarConfiguration 2).
-        section = sample.segment * depth_count + depth.segment
-        index = (section * row_count + row.segment) * column_count + column.segment
-        axes = (depth, row, column, sample)
-        windows.append(
-            SegmentWindow(
-                index=index,
-                shape=(depth.length, row.length, column.length, sample.length),
-                source_start=_four(axis.source_start for axis in axes),
-                count=_four(axis.count for axis in axes),
-                target_start=_four(axis.target_start for axis in axes),
-            )
+        section = sample[0] * depth_count + depth[0]
+        index = (section * row_count + row[0]) * column_count + column[0]
+        # By position, and without objects for axes: thousands of windows differ in all of them.
+        shape, source_start, count, target_start = zip(
+            depth[1:], row[1:], column[1:], sample[1:], strict=True
         )
+        windows.append(SegmentWindow(index, shape, source_start, count, target_start))
     return tuple(windows)
-
-
-def _four(numbers: Iterator[int]) -> Four:
-    depth, rows, columns, samples = numbers
-    return depth, rows, columns, samples
 
 
 def _limit_to_listed_rows(grid: SegmentGrid, column_count: int, first: Four, extent: Four) -> Four:
@@ -143,7 +122,7 @@ def _limit_to_listed_rows(grid: SegmentGrid, column_count: int, first: Four, ext
 
 def _axis_overlaps(
     length: int, segment_length: int, clipped: bool, start: int, count: int
-) -> list[_AxisOverlap]:
+) -> list[AxisOverlap]:
     """List the segments that a window meets along one axis."""
     stop = start + count
     overlaps = []
@@ -155,23 +134,17 @@ def _axis_overlaps(
             positions = min(segment_length, length - segment_start)
         overlap_start = max(start, segment_start)
         overlap_stop = min(stop, segment_start + positions)
-        overlaps.append(
-            _AxisOverlap(
-                segment=segment,
-                length=positions,
-                source_start=overlap_start - segment_start,
-                count=overlap_stop - overlap_start,
-                target_start=overlap_start - start,
-            )
-        )
+        first = overlap_start - segment_start
+        count_here = overlap_stop - overlap_start
+        overlaps.append((segment, positions, first, count_here, overlap_start - start))
     return overlaps
 
 
-def _sample_overlaps(planar: bool, samples: int, start: int, count: int) -> list[_AxisOverlap]:
+def _sample_overlaps(planar: bool, samples: int, start: int, count: int) -> list[AxisOverlap]:
     """List the sample planes that a window meets; samples that lie side by side are one segment."""
     if not planar:
-        return [_AxisOverlap(0, samples, start, count, 0)]
-    return [_AxisOverlap(sample, 1, 0, 1, sample - start) for sample in range(start, start + count)]
+        return [(0, samples, start, count, 0)]
+    return [(sample, 1, 0, 1, sample - start) for sample in range(start, start + count)]
 
 
 # ---------------------------------------------------------------- runs of planes
