@@ -29,7 +29,7 @@ from typing import (
 import attrs
 import numpy as np
 
-from aicsio._checks import SECRET_OPTIONS, check_arguments, checked
+from aicsio._checks import SECRET_OPTIONS, call_checked, check_arguments
 from aicsio._checks.constructors import checked_record
 from aicsio._checks.words import join_ends
 from aicsio._dims import notation, views
@@ -162,7 +162,6 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     >>> verb(select_scene.__wrapped__)(open_image(np.zeros((4, 4))), 0).shape
     (4, 4)
     """
-    acts = checked(function)
     # A step holds the name, not the function: it pickles, compares and prints by it.
     name = f"{function.__module__}:{function.__name__}"
 
@@ -171,7 +170,7 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], ImageHandle):
-            return acts(*args, **kwargs)
+            return call_checked(function, args, kwargs)
         # Wrong arguments are reported where the step is written, not where it meets an image.
         _refuse_other_images(function, args)
         check_arguments(function, (None, *args), kwargs, any_first=True)

@@ -22,10 +22,10 @@ from typing import Any, ParamSpec, TypeVar, cast, no_type_check
 from aicsio._checks import words
 from aicsio._checks.annotations import fast_check, fits, signature_of
 from aicsio._checks.plain_values import plain
-from aicsio._tracebacks import short_traceback
+from aicsio._tracebacks import without_frames
 from aicsio.errors import AicsioError, ArgumentTypeError
 
-__all__ = ["SECRET_OPTIONS", "check_arguments", "checked"]
+__all__ = ["SECRET_OPTIONS", "call_checked", "check_arguments", "checked"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,18 +50,38 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @no_type_check  # to beartype's import hook in tests, which would look through the wrapper and answer first
-    @short_traceback(AicsioError)
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not fast_check(function).fits(args, kwargs):
-            check_arguments(function, args, kwargs)
-            # Only here: what fits at once is plain, or a subclass of a plain class.
-            plain_args: Any = map(plain, args)
-            plain_kwargs: Any = {name: plain(value) for name, value in kwargs.items()}
-            return function(*plain_args, **plain_kwargs)
-        return function(*args, **kwargs)
+        try:
+            return call_checked(function, args, kwargs)
+        except AicsioError as error:
+            # AICSIO_FULL_TRACEBACK=1 in the environment shows the frames that are left out here.
+            raise without_frames(error)  # noqa: B904
 
     return cast("Callable[P, R]", wrapper)
+
+
+def call_checked(function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+    """Call a function whose arguments are checked first.
+
+    Parameters
+    ----------
+    function
+        With annotations of all parameters.
+    args, kwargs
+        Its arguments.
+
+    Raises
+    ------
+    ArgumentTypeError
+        As by a ``checked`` function.
+    """
+    if fast_check(function).fits(args, kwargs):
+        return function(*args, **kwargs)
+    check_arguments(function, args, kwargs)
+    # Only here: what fits at once is plain, or a subclass of a plain class.
+    plain_kwargs = {name: plain(value) for name, value in kwargs.items()}
+    return function(*map(plain, args), **plain_kwargs)
 
 
 def check_arguments(

@@ -59,7 +59,9 @@ class FastCheck:
             return False
         if not all(map(isinstance, args, self.by_position)):
             return False
-        if kwargs and not kwargs.keys().isdisjoint(self.names[: len(args)]):
+        if not kwargs:
+            return True
+        if not kwargs.keys().isdisjoint(self.names[: len(args)]):
             return False
         by_name, others = self.by_name, self.others
         return all(isinstance(value, by_name.get(name, others)) for name, value in kwargs.items())

@@ -53,18 +53,20 @@ class LocalReader:
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return exactly ``nbytes`` bytes."""
         check_inside(self._source, offset, nbytes)
-        data = b""
+        data = self._read_part(offset, nbytes)
+        # A read rarely comes in parts, so the usual one is not copied.
         while len(data) < nbytes:
-            position = offset + len(data)
-            try:
-                part = os.pread(self._fd, nbytes - len(data), position)
-            except OSError as error:
-                raise _read_error(self._source, offset, error) from error
+            part = self._read_part(offset + len(data), nbytes - len(data))
             if not part:
-                raise _truncated_error(self._source, position)
-            # A read rarely comes in parts, so the usual one is not copied.
-            data = data + part if data else part
+                raise _truncated_error(self._source, offset + len(data))
+            data += part
         return data
+
+    def _read_part(self, offset: int, nbytes: int) -> bytes:
+        try:
+            return os.pread(self._fd, nbytes, offset)
+        except OSError as error:
+            raise _read_error(self._source, offset, error) from error
 
     def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
         """Fill the buffers, one after the other, from consecutive bytes."""

@@ -99,6 +99,9 @@ class _Pool:
         """Count one borrower less."""
         with self.lock:
             loanable.borrowers -= 1
+            # The usual case, without a call: a session keeps what is open.
+            if self.sessions and len(self.open) <= MAX_OPEN:
+                return
             unused = self._take_unused()
         if unused:
             _close_all(unused)

@@ -25,6 +25,7 @@ __all__ = [
     "LINGER_SECONDS",
     "BinaryFile",
     "Buffer",
+    "Loanable",
     "Reader",
     "Span",
     "borrow",
@@ -40,6 +41,7 @@ __all__ = [
     "serves_many",
     "session",
     "sibling",
+    "take",
 ]
 
 

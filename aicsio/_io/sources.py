@@ -206,7 +206,7 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
     path = name
     try:
         # abspath asks for the working folder, which may be gone.
-        path = os.path.abspath(os.path.expanduser(name))
+        path = os.path.abspath(os.path.expanduser(name) if name[0] == "~" else name)
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         advice = missing.advise_path(name, path)

@@ -27,6 +27,7 @@ from aicsio._ome.planes import PlaneBudget, read_planes
 from aicsio._ome.units import MICROMETRE, micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError
 from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Well
+from aicsio.records.dims import trusted_dims
 
 LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
@@ -88,7 +89,8 @@ def _read_pixels(
     # Values of Pixels are attributes in every version: lookups need not walk the children.
     pixels = Element(element.tag, element.attrib)
     order = _read_order(pixels, image.label, diagnostics)
-    sizes = Dims(order, tuple(_read_size(pixels, letter, image.label) for letter in order))
+    shape = tuple([_read_size(pixels, letter, image.label) for letter in order])
+    sizes = trusted_dims(order, shape)
     # SizeC counts samples, so the number of channels is that of their elements.
     channels = _read_channels(image, children)
     planes = read_planes(
@@ -146,11 +148,14 @@ def _read_pixel_size(
     sizes: list[float | None] = []
     for letter in "ZYX":
         name = f"PhysicalSize{letter}"
-        size = quantity_of(pixels, name, micrometres_per, MICROMETRE)
+        size = None
+        if name in pixels.attrib:
+            size = quantity_of(pixels, name, micrometres_per, MICROMETRE)
+            if size is None or size <= 0:
+                _report_unusable(pixels, name, f"the pixel size along {letter}", image, diagnostics)
         if size is None:  # 2003-FC keeps it on Image, in micrometres
             size = number_of(image.values, f"PixelSize{letter}")
         sizes.append(size if size is not None and size > 0 else None)
-        _report_unusable(pixels, name, f"the pixel size along {letter}", image, diagnostics)
     return PixelSize(*sizes)
 
 
@@ -160,6 +165,8 @@ def _read_time_step(
     _report_unusable(pixels, "TimeIncrement", "the time step", image, diagnostics)
     # 2003-FC keeps it on Image, as the sizes.
     for element in (pixels, image.values):
+        if "TimeIncrement" not in element.attrib:
+            continue
         step = quantity_of(element, "TimeIncrement", seconds_per, "s")
         if step is not None and step > 0:
             return step
@@ -175,8 +182,10 @@ def _report_unusable(
 ) -> None:
     """Report a size that is no number above 0: the schema has the type PositiveFloat."""
     text = value_of(pixels, name)
+    if text is None:
+        return
     number = parse_number(text)
-    if text is not None and (number is None or number <= 0):
+    if number is None or number <= 0:
         message = f"{name} is {text[:40]!r}, no number above 0: {fact} is unknown"
         diagnostics.append(Diagnostic("unusable-size", message, image.label))
 

@@ -197,8 +197,10 @@ def candidates(source: Source) -> tuple[Format, ...]:
     'czi'
     """
     name = source.uri.lower()
-    fitting = [row for row in TABLE if name.endswith(row.suffixes)]
-    others = [row for row in TABLE if not name.endswith(row.suffixes)]
+    fitting: list[Format] = []
+    others: list[Format] = []
+    for row in TABLE:
+        (fitting if name.endswith(row.suffixes) else others).append(row)
     rows = (*fitting, *others, *external(), FALLBACK)
     return tuple(row for row in rows if row.folders) if source.folder else rows
 

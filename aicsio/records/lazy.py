@@ -7,7 +7,7 @@ room of arrays fills in, so that ``numpy.asarray`` works without an import of a 
 import functools
 import math
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
-from aicsio.records.dims import Dims
+from aicsio.records.dims import Dims, trusted_dims
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Computed, DType, Encoded, Keyed, Selection, Strided
 
@@ -199,14 +199,15 @@ class LazyArray:
     @property
     def dims(self) -> Dims:
         """Letters and sizes as seen through the view."""
-        return Dims(self.view.letters, self.shape)
+        return trusted_dims(self.view.letters, self.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Size of each axis."""
-        picks = self.view.picks
+        view = self.view
+        picks: Any = view.picks
         # A shown axis is never picked by an int: that would have dropped it.
-        return tuple(1 if axis < 0 else len(cast("range", picks[axis])) for axis in self.view.axes)
+        return tuple([1 if axis < 0 else len(picks[axis]) for axis in view.axes])
 
     @property
     def ndim(self) -> int:

@@ -1,6 +1,7 @@
 """TIFF itself, shared by `formats.tiff` and `formats.ome_tiff`. Imports `_io`, `_codecs`, `_ome` and `records`.
 
-``ifd`` reads one directory, ``chain`` all of them, ``tag_tables`` and ``page_tables`` as columns.
+``ifd`` reads one directory, ``values`` its tags, ``chain`` all directories; ``tag_tables`` and
+``page_tables`` hold them as columns.
 ``page`` decides how a page is stored, by ``structure``, ``compressions`` and ``tags``. ``series``
 groups pages to scenes, ``plane_map`` and ``axes`` to arrays, ``layout`` and ``segments`` turn
 windows into pieces. ``physical_size`` decides on the pixel size (a print resolution is none), by

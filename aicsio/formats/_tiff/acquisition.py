@@ -18,6 +18,7 @@ import numpy as np
 from aicsio._ome.units import finite_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.electron_microscopes import (
+    FEI,
     read_fei_settings,
     read_zeiss_sem_settings,
 )
@@ -41,10 +42,12 @@ def read_acquisition(tags: PageTags) -> dict[str, Any]:
 def describe_exposure(tags: PageTags, stored: Dims) -> Planes | None:
     """Return the exposure of a page as a column; ``None`` without one, or for several pages."""
     seconds = read_exposure(tags)
+    if seconds is None:
+        return None
     letters = "".join(letter for letter in stored if letter not in "YXS")
     shape = tuple(stored[letter] for letter in letters)
     # The tags are those of one page: the others may have been exposed longer.
-    if seconds is None or any(size > 1 for size in shape):
+    if any(size > 1 for size in shape):
         return None
     return Planes(Dims(letters, shape), exposure=np.full(shape, seconds, "<f8").tobytes())
 
@@ -63,8 +66,10 @@ def read_date(tags: PageTags) -> str | None:
 
 def _exif_date(tags: PageTags) -> str | None:
     for page in (_read_exif(tags), tags):
-        text = page.text(Tag.DATE_TIME_ORIGINAL).strip() if page is not None else ""
-        if page is None or not text:
+        if page is None or Tag.DATE_TIME_ORIGINAL not in page.tags:
+            continue
+        text = page.text(Tag.DATE_TIME_ORIGINAL).strip()
+        if not text:
             continue
         fraction = page.text(Tag.SUB_SEC_TIME_ORIGINAL).strip()
         if fraction.isdigit() and int(fraction):
@@ -78,6 +83,8 @@ def _exif_date(tags: PageTags) -> str | None:
 
 def _fei_date(tags: PageTags) -> str | None:
     """FEI: TimeOfCreation has one form; Date and Time are those of the regional settings."""
+    if not tags.has_any(FEI):
+        return None
     settings = read_fei_settings(tags)
     created = settings.get("PrivateFei", {}).get("TimeOfCreation", "")
     user = settings.get("User", {})
@@ -86,6 +93,8 @@ def _fei_date(tags: PageTags) -> str | None:
 
 def _aperio_date(tags: PageTags) -> str | None:
     settings = read_aperio_settings(tags)
+    if not settings:
+        return None
     date = join_date(settings.get("Date", ""), settings.get("Time", ""), month_first=True)
     zone = _ZONE.fullmatch(settings.get("Time Zone", ""))
     if date is None or zone is None:
@@ -94,6 +103,8 @@ def _aperio_date(tags: PageTags) -> str | None:
 
 
 def _zeiss_sem_date(tags: PageTags) -> str | None:
+    if Tag.CZ_SEM not in tags.tags:
+        return None
     settings = read_zeiss_sem_settings(tags)
     words = settings.get("AP_DATE", ("", ""))[1].split()
     clock = _CLOCK.search(settings.get("AP_TIME", ("", ""))[1])
@@ -139,16 +150,12 @@ def join_date(date: str, clock: str, *, month_first: bool = False) -> str | None
     return iso_date(f"{century}{year}-{int(month):02}-{int(day):02}T{hour:02}:{time[2]}:{time[3]}")
 
 
-def _tiff_date(tags: PageTags) -> str | None:
-    return tags.acquired()
-
-
 _DATES: tuple[Callable[[PageTags], str | None], ...] = (
     _exif_date,
     _fei_date,
     _zeiss_sem_date,
     _aperio_date,
-    _tiff_date,
+    PageTags.acquired,
 )
 
 
@@ -158,7 +165,9 @@ _DATES: tuple[Callable[[PageTags], str | None], ...] = (
 def read_exposure(tags: PageTags) -> float | None:
     """Return the exposure time of a page in seconds; ``None`` without one."""
     for page in (_read_exif(tags), tags):
-        seconds = page.positive(Tag.EXPOSURE_TIME) if page is not None else None
+        if page is None or Tag.EXPOSURE_TIME not in page.tags:
+            continue
+        seconds = page.positive(Tag.EXPOSURE_TIME)
         if seconds is not None:
             return seconds
     settings = read_aperio_settings(tags)
@@ -192,5 +201,6 @@ def read_aperio_settings(tags: PageTags) -> dict[str, str]:
 
 
 def _read_aperio_lens(tags: PageTags) -> Objective | None:
-    magnification = finite_number(read_aperio_settings(tags).get("AppMag"))
+    settings = read_aperio_settings(tags)
+    magnification = finite_number(settings.get("AppMag")) if settings else None
     return Objective(magnification=magnification) if magnification else None

@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.ifd import Directory, OpenTiff, TiffVariant, read_directory
+from aicsio.formats._tiff.ifd import MAX_TAGS, Directory, OpenTiff, TiffVariant, read_directory
 from aicsio.records import Diagnostic
 
 GAP = 4096
@@ -110,6 +110,7 @@ class _ChainBuilder:
         self._runs: list[DirectoryRun] = []
         self._offsets: list[int] = []
         self._raws: list[bytes] = []
+        self._width = 0
         self._highest = 0
         self._seen: set[int] | None = None
         self.count = 0
@@ -131,8 +132,9 @@ class _ChainBuilder:
     def add(self, offset: int, raw: bytes) -> None:
         """Append one directory."""
         # Runs hold directories of equal length, so that their entries form a table.
-        if self._raws and len(raw) != len(self._raws[0]):
+        if len(raw) != self._width:
             self._flush()
+            self._width = len(raw)
         self._offsets.append(offset)
         self._raws.append(raw)
         self.count += 1
@@ -193,7 +195,7 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
         last_offset = next_offset
         alike = alike_reader.read(next_offset, nbytes) if reads_ahead else None
         if alike is not None:
-            raw, next_offset = alike
+            raw, next_offset, nbytes = alike
             builder.add(last_offset, raw)
             continue
         try:
@@ -219,30 +221,42 @@ def _cut_cycle(
 
 
 class _AlikeReader:
-    """Reads directories as long as the one before: one read and two numbers for each.
+    """Reads directories that are about as long as the one before: one read and two numbers for each.
 
-    The formats are compiled once: 31 ms in place of 47 for 20 000 directories.
+    The formats are compiled once: 31 ms in place of 47 for 20 000 directories. The bytes behind a
+    directory are read with it while the next one lies near: writers that put all directories at
+    the end of a file pack them, and a call of the system takes as long as ten slices.
     """
 
     def __init__(self, file: OpenTiff) -> None:
         variant = file.variant
         self._read = file.reader.read
+        self._data = b""
+        self._start = -GAP
         self._size = file.size
         self._count = struct.Struct(variant.entry_count)
         self._pointer = struct.Struct(variant.pointer)
         self._entry_size = variant.stored_entry_size
 
-    def read(self, offset: int, nbytes: int) -> tuple[bytes, int] | None:
-        """Return entries and the offset of the next directory; ``None`` if the length differs."""
+    def read(self, offset: int, nbytes: int) -> tuple[bytes, int, int] | None:
+        """Return entries, offset of the next directory and bytes; ``None`` if more must be read."""
         if not 8 <= offset <= self._size - nbytes:
             return None
-        data = self._read(offset, nbytes)
-        (entry_count,) = self._count.unpack_from(data)
-        entries_end = self._count.size + entry_count * self._entry_size
-        if entries_end + self._pointer.size != nbytes:
+        start = offset - self._start
+        data = self._data
+        if not 0 <= start <= len(data) - nbytes:
+            is_near = not data or 0 <= start <= GAP
+            nbytes_read = min(GAP, self._size - offset) if is_near else nbytes
+            data = self._data = self._read(offset, max(nbytes_read, nbytes))
+            self._start, start = offset, 0
+        (entry_count,) = self._count.unpack_from(data, start)
+        entries_end = start + self._count.size + entry_count * self._entry_size
+        end = entries_end + self._pointer.size
+        # One of another length is as good if it lies in what was read.
+        if end > len(data) or not 0 < entry_count <= MAX_TAGS:
             return None
         (next_offset,) = self._pointer.unpack_from(data, entries_end)
-        return data[self._count.size : entries_end], next_offset
+        return data[start + self._count.size : entries_end], next_offset, end - start
 
 
 class _EvenRun(NamedTuple):

@@ -33,6 +33,10 @@ _TVIPS_PIXEL_SIZE_OFFSET = _TVIPS_FIRST_VERSION_NBYTES + 2724
 """Offset of PixelSizeX and PixelSizeY, in nanometres, in the second one."""
 
 
+FEI = (Tag.FEI_TITAN, Tag.FEI_HELIOS, Tag.FEI_SFEG)
+"""Tags that hold the settings of FEI, in this order."""
+
+
 def zeiss_sem_size(tags: PageTags) -> PixelSize | None:
     """CZ_SEM: numbers without a name; then lines in pairs, a key and ``name = number unit``.
 
@@ -98,8 +102,7 @@ def read_fei_settings(tags: PageTags) -> dict[str, dict[str, str]]:
 
 
 def _fei_texts(tags: PageTags) -> list[str]:
-    codes = (Tag.FEI_TITAN, Tag.FEI_HELIOS, Tag.FEI_SFEG)
-    return [text for text in (read_settings(tags, code) for code in codes) if text.strip()]
+    return [text for text in (read_settings(tags, code) for code in FEI) if text.strip()]
 
 
 def _fei_ini(settings: dict[str, dict[str, str]]) -> PixelSize | None:

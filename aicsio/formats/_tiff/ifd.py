@@ -1,4 +1,4 @@
-"""Image file directories of TIFF and BigTIFF: the header, one directory, the values of tags.
+"""Image file directories of TIFF and BigTIFF: the header, and one directory; ``values`` reads its tags.
 
 Rule kept here: no number of the file is believed. Counts and offsets are compared with the size of
 the file before memory is taken for them.
@@ -15,7 +15,7 @@ NDP.scan and what tifffile reads in them.
 import contextlib
 import functools
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import attrs
@@ -24,7 +24,7 @@ import numpy as np
 from aicsio._io import readers
 from aicsio._io.readers import Reader
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.tags import FIELD_SIZES, FieldType, Tag
+from aicsio.formats._tiff.tags import FIELD_SIZES, Tag
 from aicsio.records import Source
 
 Value: TypeAlias = tuple[int, ...] | tuple[float, ...] | bytes
@@ -33,28 +33,12 @@ MAX_TAGS = 4096
 """A directory with more entries than this is rubbish: TIFF defines about a hundred tags."""
 LEAST_ALLOWANCE = 16 << 20
 """Limit of the bytes of tag values; for larger files, twice their size. Pages may share values, few do."""
-LARGEST_VALUE = 64 << 20
-"""Largest value of one tag: the offsets of eight million tiles."""
 FIRST_READ = 512
 """Bytes that are read for a directory of unknown length: about 40 entries, most have fewer."""
 HEAD_NBYTES = 4096
 """Bytes of the start that stay in memory while a file is opened: a slice takes a tenth of a read."""
 CLASSIC_REACH = 1 << 32
 """Offsets of classic TIFF end here."""
-
-NUMPY_TYPES: Mapping[int, str] = {
-    FieldType.BYTE: "u1", FieldType.SHORT: "u2", FieldType.LONG: "u4", FieldType.RATIONAL: "u4",
-    FieldType.SBYTE: "i1", FieldType.SSHORT: "i2", FieldType.SLONG: "i4", FieldType.SRATIONAL: "i4",
-    FieldType.FLOAT: "f4", FieldType.DOUBLE: "f8", FieldType.IFD: "u4", FieldType.LONG8: "u8",
-    FieldType.SLONG8: "i8", FieldType.IFD8: "u8",
-}  # fmt: skip
-"""Numpy's name of the numbers of a field type; a rational is two. ASCII and UNDEFINED stay bytes."""
-
-_STRUCT_TYPES: Mapping[str, str] = {
-    "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i1": "b", "i2": "h", "i4": "i", "i8": "q",
-    "f4": "f", "f8": "d",
-}  # fmt: skip
-"""The same names for ``struct``, which unpacks ten numbers in a quarter of numpy's time."""
 
 
 @attrs.frozen
@@ -128,6 +112,12 @@ class IfdEntry(NamedTuple):
     """Byte offset of its value in the file."""
 
 
+_make_entry: Callable[[tuple[int, int, int, int]], IfdEntry] = functools.partial(
+    tuple.__new__, IfdEntry
+)
+"""Makes an entry of its fields without a call of Python: half the time for the 15 of a page."""
+
+
 class Directory(NamedTuple):
     """One directory; it lives while a file is being opened."""
 
@@ -150,7 +140,7 @@ class Directory(NamedTuple):
                 continue
             if FIELD_SIZES.get(field_type, 0) * length > inline_size:
                 offset = struct.unpack(pointer, value)[0]
-            entries[code] = IfdEntry(code, field_type, length, offset)
+            entries[code] = _make_entry((code, field_type, length, offset))
         return entries
 
 
@@ -189,19 +179,22 @@ class OpenTiff:
     """The first directory as ``read_directory`` returns it, once it was read."""
     first_tags: Mapping[int, IfdEntry] | None = None
     """Its entries, once they were listed."""
+    first_texts: dict[int, str] = attrs.field(factory=dict)
+    """Texts of its tags that were read: formats and dialects look for their marks in the same ones."""
     description: bytes | None = None
     """Its ImageDescription, if that was read whole."""
     value_nbytes: int = 0
     """Bytes of tag values that were read since the file was lent."""
 
     @classmethod
-    def borrow(cls, source: Source) -> "OpenTiff":
-        """Borrow the reader and read the header."""
+    def borrow(cls, source: Source, head: bytes) -> "OpenTiff":
+        """Borrow the reader and read the header, if ``head`` is not yet the start of the file."""
         loan = readers.lend(source)
         reader = loan.__enter__()
         try:
             size = 1 << 62 if source.size is None else source.size
-            head = reader.read(0, min(HEAD_NBYTES, size))
+            if len(head) < min(HEAD_NBYTES, size):
+                head = reader.read(0, min(HEAD_NBYTES, size))
             variant, first = _read_header(source, reader, head, size)
             return cls(source, reader, variant, first, size, loan, head)
         except BaseException:
@@ -231,7 +224,7 @@ class OpenTiff:
             When they exceed twice the size of the file, and ``LEAST_ALLOWANCE``.
         """
         self.value_nbytes += nbytes
-        if self.value_nbytes > max(2 * self.size, LEAST_ALLOWANCE):
+        if self.value_nbytes > LEAST_ALLOWANCE and self.value_nbytes > 2 * self.size:
             text = f"tags claim {self.value_nbytes} bytes of values in a file of {self.size}"
             raise self.error(offset, text)
 
@@ -275,27 +268,44 @@ def _is_ndpi_directory(reader: Reader, offset: int, size: int) -> bool:
 class _LentTiff:
     """See ``open_tiff``."""
 
-    def __init__(self, source: Source) -> None:
-        self._loan = readers.borrow(("tiff", source), functools.partial(OpenTiff.borrow, source))
+    __slots__ = ("_head", "_loanable", "_source")
+
+    _loanable: readers.Loanable
+
+    def __init__(self, source: Source, head: bytes) -> None:
+        self._source = source
+        self._head = head
 
     def __enter__(self) -> tuple[OpenTiff, int]:
-        file = self._loan.__enter__()
+        source = self._source
+        opener = functools.partial(OpenTiff.borrow, source, self._head)
+        self._loanable = readers.take(("tiff", source), opener)
+        file: OpenTiff = self._loanable.resource
         file.value_nbytes = 0
         return file, file.first
 
     def __exit__(self, *_: object) -> None:
-        self._loan.__exit__(None, None, None)
+        self._loanable.give_back()
 
 
-def open_tiff(source: Source) -> contextlib.AbstractContextManager[tuple[OpenTiff, int]]:
+def open_tiff(
+    source: Source, head: bytes = b""
+) -> contextlib.AbstractContextManager[tuple[OpenTiff, int]]:
     """Lend an open TIFF and the offset of its first directory.
+
+    Parameters
+    ----------
+    source
+        Where it is.
+    head
+        Its first bytes, as ``recognises`` is shown them: then they are not read again.
 
     Raises
     ------
     CorruptFileError
         When the content does not begin as a TIFF does.
     """
-    return _LentTiff(source)
+    return _LentTiff(source, head)
 
 
 # ---------------------------------------------------------------- directories
@@ -364,33 +374,3 @@ def _widen_entries(raw: bytes, high_words: bytes) -> bytes:
         struct.pack("<HHQ8s", code, field_type, length, low + high_words[4 * i : 4 * i + 4])
         for i, (code, field_type, length, low) in enumerate(entries)
     )
-
-
-# ---------------------------------------------------------------- values
-
-
-def read_value(file: OpenTiff, entry: IfdEntry, limit: int = LARGEST_VALUE) -> Value:
-    """Return the value of a tag: a tuple of numbers, or bytes for ASCII and UNDEFINED.
-
-    Raises
-    ------
-    CorruptFileError
-        When the value is larger than the limit, or does not lie in the file.
-    """
-    # TIFF 6.0 section 2: readers should skip over fields of an unexpected type.
-    nbytes = FIELD_SIZES.get(entry.type, 0) * entry.length
-    if nbytes == 0:
-        return ()
-    if nbytes > limit or entry.offset + nbytes > file.size:
-        text = f"expected {nbytes} bytes of tag {entry.code}, but the file has {file.size}"
-        raise file.error(entry.offset, text)
-    file.spend(nbytes, entry.offset)
-    return unpack(file.read(entry.offset, nbytes), entry.type, file.variant)
-
-
-def unpack(raw: bytes, field_type: int, variant: TiffVariant) -> Value:
-    """Return the numbers in the bytes of a value; the bytes themselves of ASCII and UNDEFINED."""
-    if field_type not in NUMPY_TYPES:
-        return raw
-    name = _STRUCT_TYPES[NUMPY_TYPES[field_type]]
-    return struct.unpack(f"{variant.order}{len(raw) // struct.calcsize(name)}{name}", raw)

@@ -9,7 +9,7 @@ Source of the facts: TIFF 6.0 section 8 (XResolution, ResolutionUnit, DateTime, 
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -22,10 +22,10 @@ from aicsio.formats._tiff.ifd import (
     OpenTiff,
     Value,
     read_directory,
-    read_value,
 )
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.tags import FieldType, Photometric, Tag
+from aicsio.formats._tiff.values import read_value
 from aicsio.records import Diagnostic
 
 _GUESSED_LETTERS = "ZCTRHVBUDFGJKNO"
@@ -38,8 +38,8 @@ class PageTags:
 
     file: OpenTiff
     tags: Mapping[int, IfdEntry]
-    _description: str | None = attrs.field(default=None, init=False)
-    """ImageDescription once it was read: each dialect looks for its marks in it."""
+    texts: dict[int, str] = attrs.field(factory=dict)
+    """Texts that were read, by tag."""
 
     @classmethod
     def of(cls, file: OpenTiff, directory: Directory) -> "PageTags":
@@ -49,7 +49,7 @@ class PageTags:
         # Formats and dialects ask for the first one in turn.
         if file.first_tags is None:
             file.first_tags = directory.tags(file.variant)
-        return cls(file, file.first_tags)
+        return cls(file, file.first_tags, file.first_texts)
 
     def value(self, code: int, limit: int = 64 << 20) -> Value | None:
         """Return the value of a tag; ``None`` if missing, larger than a limit, or outside the file."""
@@ -61,18 +61,23 @@ class PageTags:
         except CorruptFileError:
             return None
 
+    def has_any(self, codes: Iterable[int]) -> bool:
+        """Whether the page has one of some tags."""
+        return not self.tags.keys().isdisjoint(codes)
+
     def text(self, code: int) -> str:
         """Return the text of a tag; empty if it is missing."""
         if code not in self.tags:
             return ""
-        return text_of(self.value(code)).rstrip("\0")
+        text = self.texts.get(code)
+        if text is None:
+            text = self.texts[code] = text_of(self.value(code))
+        return text
 
     @property
     def description(self) -> str:
         """ImageDescription."""
-        if self._description is None:
-            self._description = self.text(Tag.IMAGE_DESCRIPTION)
-        return self._description
+        return self.text(Tag.IMAGE_DESCRIPTION)
 
     def number(self, code: int) -> int | None:
         """Return the first whole number of a tag."""
@@ -93,14 +98,15 @@ class PageTags:
 
     def acquired(self) -> str | None:
         """Return DateTime as ISO 8601; ``None`` if it is no date."""
-        return iso_date(self.text(Tag.DATE_TIME))
+        text = self.text(Tag.DATE_TIME)
+        return iso_date(text) if text else None
 
     def color_map(self, structure: PageStructure) -> bytes | None:
         """Return the palette of indexed pixels: little-endian uint16, (3, entries)."""
-        value = self.value(Tag.COLOR_MAP)
-        if structure.photometric != Photometric.PALETTE or not isinstance(value, tuple):
+        if structure.photometric != Photometric.PALETTE:
             return None
-        if not value or len(value) % 3:
+        value = self.value(Tag.COLOR_MAP)
+        if not isinstance(value, tuple) or not value or len(value) % 3:
             return None
         return np.array(value).astype("<u2").tobytes()
 

@@ -83,7 +83,7 @@ def size_from_resolution(
     x, y = tags.positive(Tag.X_RESOLUTION), tags.positive(Tag.Y_RESOLUTION)
     if x_unit is None:
         return NO_SIZE, []
-    notes = _unusable_resolutions(tags)
+    notes = _unusable_resolutions(tags, x, y)
     if x is None and y is None:
         return NO_SIZE, notes
     y_unit = x_unit if y_unit is None else y_unit
@@ -106,10 +106,13 @@ def size_from_resolution(
     return PixelSize(None, y_unit / y if y else None, x_unit / x if x else None), notes
 
 
-def _unusable_resolutions(tags: PageTags) -> list[Diagnostic]:
+def _unusable_resolutions(tags: PageTags, x: float | None, y: float | None) -> list[Diagnostic]:
     """Report resolutions that are no number above 0."""
-    names = {Tag.X_RESOLUTION: "XResolution", Tag.Y_RESOLUTION: "YResolution"}
-    bad = [name for tag, name in names.items() if tag in tags.tags and tags.positive(tag) is None]
+    bad = []
+    if x is None and Tag.X_RESOLUTION in tags.tags:
+        bad.append("XResolution")
+    if y is None and Tag.Y_RESOLUTION in tags.tags:
+        bad.append("YResolution")
     if not bad:
         return []
     text = f"{' and '.join(bad)}: no number above 0; the size along it is unknown"

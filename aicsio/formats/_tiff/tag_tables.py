@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from aicsio._checks.words import count_of
 from aicsio.formats._tiff.chain import GAP, Chain, DirectoryRun
-from aicsio.formats._tiff.ifd import NUMPY_TYPES, OpenTiff, Value, unpack
+from aicsio.formats._tiff.ifd import OpenTiff, Value
 from aicsio.formats._tiff.tags import FIELD_SIZES, FieldType, Tag
+from aicsio.formats._tiff.values import NUMPY_TYPES, unpack
 from aicsio.records import Diagnostic
 
 Counts: TypeAlias = npt.NDArray[np.uint64]

@@ -57,7 +57,7 @@ def recognises(source: Source, head: bytes) -> bool:
     if read_variant(head) is None:
         return looks_like_ome(decode_xml(head))
     try:
-        return looks_like_ome(description_start(source))
+        return looks_like_ome(description_start(source, head))
     except CorruptFileError:
         return False  # the plain TIFF format reports the fault
 

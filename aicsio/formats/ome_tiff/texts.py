@@ -46,15 +46,22 @@ class Metadata:
     """File that led here, if it is another one."""
 
 
-def description_start(source: Source, nbytes: int = 1 << 14) -> str:
+def description_start(source: Source, head: bytes = b"", nbytes: int = 1 << 14) -> str:
     """Return the beginning of the first description of a TIFF, empty if it has none.
+
+    Parameters
+    ----------
+    source, head
+        As ``open_tiff`` takes them.
+    nbytes
+        Most bytes of the description.
 
     Raises
     ------
     CorruptFileError
         When the first directory cannot be read.
     """
-    with open_tiff(source) as (file, first):
+    with open_tiff(source, head) as (file, first):
         tag = PageTags.of(file, read_directory(file, first)[0]).tags.get(Tag.IMAGE_DESCRIPTION)
         # BYTE, ASCII and UNDEFINED are text here; TIFF 6.0, section 2, "Types".
         if tag is None or tag.type not in {1, 2, 7} or tag.offset + tag.length > file.size:

@@ -97,11 +97,11 @@ def _is_known_to_tifffile(tags: PageTags) -> bool:
     return (
         is_stk
         or is_ndpi
-        or any(tag in codes for tag in _VENDOR_TAGS)
-        or is_eer(tags)
+        or tags.has_any(_VENDOR_TAGS)
         or text.startswith("Aperio ")
-        or text.rstrip().endswith("</scn>")  # Leica SCN
         or software.startswith(_VENDOR_SOFTWARE)
+        or text.rstrip().endswith("</scn>")  # Leica SCN
+        or (Tag.EER_METADATA in codes and is_eer(tags))
         or tags.text(Tag.ARGOS_METADATA).startswith("<Argos")
     )
 
