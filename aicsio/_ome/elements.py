@@ -4,7 +4,9 @@ Rule kept here: elements are found by their local names, because the namespaces,
 bound to them, changed with every version of the schema. A value that cannot be read is ``None``.
 """
 
+import itertools
 import math
+import operator
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.units import UnitFactor, finite_number
@@ -35,8 +37,9 @@ def group_by_name(element: Element) -> dict[str, list[Element]]:
     """Return the children by their local names."""
     # One pass; looking for each of a dozen names apart would walk 100 000 planes a dozen times.
     by_tag: dict[str, list[Element]] = {}
-    for child in element:
-        by_tag.setdefault(child.tag, []).append(child)
+    # Equal elements follow each other: a run costs a third of its children one by one.
+    for tag, run in itertools.groupby(element, operator.attrgetter("tag")):
+        by_tag.setdefault(tag, []).extend(run)
     # Tags are few, so their names are looked at once each.
     groups: dict[str, list[Element]] = {}
     for children in by_tag.values():

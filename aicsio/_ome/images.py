@@ -4,6 +4,8 @@ Rule kept here: pure functions of elements. Elements that an image refers to by 
 for the document, so that time and memory grow with the length of the text.
 """
 
+import itertools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
@@ -29,6 +31,7 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Well
 from aicsio.records.dims import trusted_dims
 
+_ALL_PLACES = operator.itemgetter("IFD", "PlaneCount", "FirstZ", "FirstC", "FirstT")
 LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
 
@@ -256,6 +259,9 @@ def _find_modulo(
 def _read_tiff_data(
     elements: Sequence[Element], label: str, diagnostics: list[Diagnostic]
 ) -> tuple[TiffData, ...]:
+    plain = _read_plain_tiff_data(elements)
+    if plain is not None:
+        return plain
     entries = []
     for element in elements:
         entry = _read_tiff_datum(element)
@@ -267,26 +273,49 @@ def _read_tiff_data(
     return tuple(entries)
 
 
-def _read_tiff_datum(element: Element) -> TiffData | None:
-    get = element.get
-    # Plain numbers of the one usual spelling first: a set may list 100 000 of them.
+def _read_plain_tiff_data(elements: Sequence[Element]) -> tuple[TiffData, ...] | None:
+    """Read elements of the usual spelling, a column at a time; ``None`` where one has another.
+
+    A set may list 100 000 of them: 0.7 microseconds each, one by one 1.4.
+    """
+    if not elements:
+        return ()
+    attributes = [element.attrib for element in elements]
     try:
-        ifd, count = int(get("IFD", "")), int(get("PlaneCount", ""))
-        z, c, t = int(get("FirstZ", "0")), int(get("FirstC", "0")), int(get("FirstT", "0"))
-    except ValueError:
-        return _read_unusual_tiff_datum(element)
-    return TiffData(ifd, count, z, c, t, *_read_uuid(element))
+        texts = zip(*map(_ALL_PLACES, attributes), strict=True)
+        columns = [list(map(int, column)) for column in texts]
+    except (KeyError, ValueError):
+        return None
+    rows = zip(*columns, *_read_files(elements), strict=True)
+    # What _make of a named tuple does, without its frame in Python: rows have seven columns.
+    return tuple(map(tuple.__new__, itertools.repeat(TiffData), rows))
+
+
+def _read_files(elements: Sequence[Element]) -> tuple[Sequence[str | None], Sequence[str | None]]:
+    """Return the UUIDs and the names of the files of TiffData elements."""
+    if not any(map(len, elements)):
+        nothing = (None,) * len(elements)
+        return nothing, nothing
+    if set(map(len, elements)) == {1}:
+        children = [element[0] for element in elements]
+        # Tags are few: their names are looked at once each.
+        if {tag.rpartition("}")[2] for tag in {child.tag for child in children}} == {"UUID"}:
+            texts = [(child.text or "").strip() or None for child in children]
+            return texts, [child.get("FileName") for child in children]
+    files = [_read_uuid(element) for element in elements]
+    return [uuid for uuid, _ in files], [name for _, name in files]
 
 
 def _read_uuid(element: Element) -> tuple[str | None, str | None]:
     """Return the UUID and the name of the file that holds the planes."""
     for child in element:
         if child.tag.endswith("UUID") and local_name(child) == "UUID":
-            return (child.text or "").strip() or None, child.get("FileName")
+            text = child.text
+            return (text.strip() or None if text else None), child.get("FileName")
     return None, None
 
 
-def _read_unusual_tiff_datum(element: Element) -> TiffData | None:
+def _read_tiff_datum(element: Element) -> TiffData | None:
     get = element.get
     count_text = get("PlaneCount", get("NumPlanes"))
     ifd, count = parse_integer(get("IFD")), parse_integer(count_text)

@@ -5,10 +5,8 @@ import pytest
 from metadata_against_bioformats import FILES, Row, compare, compare_file, find_jar, read_paths
 from support import corpus_file
 
-TRANSLATED = tuple(name for name in FILES if name.startswith(("lif/", "tiff/", "generated/")))
 
-
-@pytest.mark.parametrize("name", TRANSLATED)
+@pytest.mark.parametrize("name", FILES)
 def test_nearly_all_paths_are_filled(name: str) -> None:
     path = corpus_file(name)
     if find_jar() is None:

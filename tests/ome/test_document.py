@@ -109,6 +109,19 @@ def test_tiff_data() -> None:
 @pytest.mark.parametrize(
     "attributes", ['IFD="x"', 'PlaneCount="1.5"', 'FirstZ=""', f'IFD="{"9" * 5000}"']
 )
+@pytest.mark.parametrize("inside", ["", '<UUID FileName="a.tif">urn:1</UUID>', "<UUID> </UUID>"])
+def test_places_read_by_columns_are_those_read_one_by_one(inside: str) -> None:
+    """An element of an older spelling behind them makes the reader go through them one by one."""
+    entries = "".join(
+        f'<TiffData IFD="{n}" PlaneCount="1" FirstZ="0" FirstC="0" FirstT="{n}">{inside}</TiffData>'
+        for n in range(5)
+    )
+    by_columns = one(pixels(entries)).tiff_data
+    one_by_one = one(pixels(entries + '<TiffData NumPlanes="4"/>')).tiff_data
+    assert by_columns == one_by_one[:-1]
+    assert [entry.ifd for entry in by_columns] == list(range(5))
+
+
 def test_tiff_data_without_whole_numbers_are_left_out(attributes: str) -> None:
     entries = f'<TiffData {attributes}/><TiffData IFD="2"/>'
     document = parse_ome(f"<OME><Image ID='I'>{pixels(entries)}</Image></OME>")

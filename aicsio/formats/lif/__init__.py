@@ -41,7 +41,12 @@ from aicsio.formats.lif.description import (
     walk_elements,
 )
 from aicsio.formats.lif.instrument import describe_instruments
-from aicsio.formats.lif.metadata import describe_channels, describe_coordinates, describe_planes
+from aicsio.formats.lif.metadata import (
+    describe_channels,
+    describe_coordinates,
+    describe_planes,
+    of_first_tiles,
+)
 from aicsio.formats.lif.settings import find_settings, parse_objective
 from aicsio.formats.lif.tiles import Mosaic, stitch
 from aicsio.formats.lif.times import first_date, parse_time_stamps
@@ -199,6 +204,8 @@ def _describe_scene(
     planes, remark = describe_planes(settings, axes, len(first_samples), stamps)
     if remark is not None:
         diagnostics.append(_diagnose("lif-times", name, remark))
+    if planes is not None and "M" in planes.dims and "M" not in mosaic.array.stored:
+        planes = of_first_tiles(planes)
     scene = Scene(
         name=name,
         levels=(mosaic.array,),

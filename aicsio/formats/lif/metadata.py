@@ -143,6 +143,22 @@ def describe_planes(
     return planes, remark
 
 
+def of_first_tiles(planes: Planes) -> Planes:
+    """Return the facts of the planes of a stitched mosaic: those of its first tile, as of a CZI.
+
+    ``open_image(..., mosaic="tiles")`` shows those of every tile.
+    """
+    axis = planes.dims.order.index("M")
+    letters = [letter for letter in planes.dims if letter != "M"]
+    columns: dict[str, bytes] = {}
+    for name in ("time", "exposure", "x", "y"):
+        column = planes.column(name)
+        if column is not None:
+            columns[name] = column.take(0, axis).astype("<f8").tobytes()
+    dims = Dims("".join(letters), tuple(planes.dims[letter] for letter in letters))
+    return Planes(dims, **columns, start=planes.start)
+
+
 def _with_exposures(planes: Planes, exposures: tuple[float, ...]) -> Planes:
     """Add the exposure of each channel, and the axis of channels where the columns lack it."""
     dims = planes.dims

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicsio import open_image, to_numpy
+from aicsio import ome_metadata, open_image, plane_table, to_numpy
 from aicsio.records import ImageHandle
 from aicsio.testing.lif import LifImage, build_lif
 
@@ -103,3 +103,20 @@ def test_tiles_of_absurd_distance_stay_apart(far: float) -> None:
     handle = mosaic(image(TILES, ((0.0, 0.0), (far, 0.0), (0.0, far), (far, far))))
     assert codes(handle) == ["lif-tiles-too-far"]
     np.testing.assert_array_equal(to_numpy(handle), TILES)
+
+
+def test_planes_of_a_stitched_mosaic_have_the_facts_of_the_first_tile() -> None:
+    """Frames follow each other in memory, T outside of M: a time stamp a second."""
+    series = LifImage(
+        np.stack([TILES, TILES + 10]),
+        "TMYX",
+        tiles=places(*GRID),
+        lengths={"X": 7 * PIXEL, "Y": 7 * PIXEL},
+        times=tuple(1.5e9 + second for second in range(8)),
+    )
+    stitched = open_image(build_lif([series]))
+    assert plane_table(stitched)["time"].tolist() == [0, 4]
+    (image_element,) = ome_metadata(stitched).images
+    assert [plane.delta_t for plane in image_element.pixels.planes] == [0, 4]
+    apart = open_image(build_lif([series]), mosaic="tiles")
+    assert plane_table(apart)["time"].tolist() == list(range(8))
