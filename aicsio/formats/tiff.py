@@ -10,8 +10,10 @@ import attrs
 from aicsio.formats import Options
 from aicsio.formats._tiff import origins
 from aicsio.formats._tiff.dialects import describe
-from aicsio.formats._tiff.ifd import open_tiff, read_variant
-from aicsio.formats._tiff.page_metadata import read_all_tags
+from aicsio.formats._tiff.dialects.imagej import is_imagej
+from aicsio.formats._tiff.dialects.imagej_metadata import read_imagej_metadata
+from aicsio.formats._tiff.ifd import open_tiff, read_directory, read_variant
+from aicsio.formats._tiff.page_metadata import PageTags, read_all_tags
 from aicsio.records import Contents, Diagnostic, LazyArray, Planes, Scene, Source, Value
 from aicsio.records.provenance import FactOrigins
 
@@ -51,7 +53,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
 
 
 def read_tags(source: Source) -> dict[str, Value]:
-    """Return the tags of the first page by name.
+    """Return the tags of the first page by name, and the texts that ImageJ keeps in one of them.
 
     Raises
     ------
@@ -59,7 +61,15 @@ def read_tags(source: Source) -> dict[str, Value]:
         When the first directory cannot be read.
     """
     with open_tiff(source) as (file, first):
-        return read_all_tags(file, first)
+        tags = read_all_tags(file, first)
+        # ImageJ keeps texts in a tag of bytes.
+        page = PageTags.of(file, read_directory(file, first)[0])
+        if is_imagej(page):
+            extra = read_imagej_metadata(page)
+            texts = {"ImageJ.Info": extra.info, "ImageJ.Labels": extra.labels}
+            properties = {f"ImageJ.{key}": value for key, value in extra.properties}
+            tags |= {name: value for name, value in (texts | properties).items() if value}
+    return tags
 
 
 def describe_instrument(source: Source, contents: Contents, /) -> Element | None:

@@ -106,9 +106,6 @@ def test_tiff_data() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "attributes", ['IFD="x"', 'PlaneCount="1.5"', 'FirstZ=""', f'IFD="{"9" * 5000}"']
-)
 @pytest.mark.parametrize("inside", ["", '<UUID FileName="a.tif">urn:1</UUID>', "<UUID> </UUID>"])
 def test_places_read_by_columns_are_those_read_one_by_one(inside: str) -> None:
     """An element of an older spelling behind them makes the reader go through them one by one."""
@@ -122,6 +119,9 @@ def test_places_read_by_columns_are_those_read_one_by_one(inside: str) -> None:
     assert [entry.ifd for entry in by_columns] == list(range(5))
 
 
+@pytest.mark.parametrize(
+    "attributes", ['IFD="x"', 'PlaneCount="1.5"', 'FirstZ=""', f'IFD="{"9" * 5000}"']
+)
 def test_tiff_data_without_whole_numbers_are_left_out(attributes: str) -> None:
     entries = f'<TiffData {attributes}/><TiffData IFD="2"/>'
     document = parse_ome(f"<OME><Image ID='I'>{pixels(entries)}</Image></OME>")

@@ -39,6 +39,10 @@ class ImageJMetadata:
     """Lowest and highest displayed value of each channel, in turn."""
     labels: tuple[str, ...] = ()
     """One for each plane, in the order of the file."""
+    info: str = attrs.field(default="", repr=False)
+    """Text of the property ``Info``: what the importer of the image knew about it."""
+    properties: tuple[tuple[str, str], ...] = ()
+    """Other properties of the image (since ImageJ 1.53)."""
 
 
 def read_imagej_metadata(tags: PageTags) -> ImageJMetadata:
@@ -82,12 +86,16 @@ def parse_imagej_metadata(data: bytes, byte_counts: list[int], order: str) -> Im
             offset += max(nbytes, 0)
         index += count
     ranges = b"".join(entries.get(b"rang", []))
-    # Labels are Java strings: two bytes a character, in the byte order of the file.
+    # Texts are Java strings: two bytes a character, in the byte order of the file.
     encoding = "utf-16-be" if order == ">" else "utf-16-le"
+    properties = [text.decode(encoding, "replace") for text in entries.get(b"prop", [])]
     return ImageJMetadata(
         luts=tuple(lut for lut in entries.get(b"luts", []) if len(lut) == _LUT_BYTES),
         ranges=struct.unpack(f"{order}{len(ranges) // 8}d", ranges[: len(ranges) // 8 * 8]),
         labels=tuple(label.decode(encoding, "replace") for label in entries.get(b"labl", [])),
+        info=b"".join(entries.get(b"info", [])[:1]).decode(encoding, "replace"),
+        # Keys and values follow each other.
+        properties=tuple(zip(properties[::2], properties[1::2], strict=False)),
     )
 
 

@@ -10,11 +10,13 @@ at the end of a volume of fast Z are stored with it.
 """
 
 import re
+from datetime import datetime, timedelta
 
 import attrs
 import numpy as np
 
 from aicsio._checks.words import count_of
+from aicsio._ome.units import finite_number
 from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_metadata import PageTags, guessed, positive_float
@@ -118,7 +120,7 @@ def read_scanimage(file: OpenTiff, first: int, tags: PageTags) -> Contents | Dia
         channels=channels if len(channels) == length_of(array, "C", 1) else (),
         pixel_size=PixelSize(_z_step(text) if "Z" in letters else None, size.Y, size.X),
         time_step=_time_step(text, order) if "T" in letters else None,
-        acquired=tags.acquired(),
+        acquired=read_epoch(description) or tags.acquired(),
     )
     return Contents((scene,), text, (*notes, *diagnose(structure, "page 0")))
 
@@ -220,6 +222,35 @@ def _order_volumes(
     letters = "TZRC" if volumes > 1 else "RZTC"
     shape = (volumes, slices, repeats, channels)
     return _PageOrder(letters, shape, planes.reshape(-1), tuple(notes))
+
+
+def read_epoch(text: str) -> str | None:
+    r"""Return the date of the first frame as ISO 8601: ``epoch`` of the description, a vector of MATLAB.
+
+    Years to minutes are whole, seconds are not; the clock is that of the computer.
+
+    Examples
+    --------
+    >>> from aicsio.formats._tiff.dialects.scanimage import read_epoch
+    >>> read_epoch("frameNumbers = 1\nepoch = [2017,2,3,12,34,56.789]"), read_epoch("epoch = [0 0]")
+    ('2017-02-03T12:34:56.789', None)
+    """
+    match = re.search(r"^epoch\s*=\s*\[([^\]\n]*)\]", text, re.MULTILINE)
+    words = re.split(r"[\s,;]+", match[1].strip()) if match else []
+    numbers = [finite_number(word) for word in words]
+    known = [number for number in numbers if number is not None]
+    if len(known) != len(numbers) or len(known) != 6:
+        return None
+    *whole, seconds = known
+    if not all(number.is_integer() for number in whole) or not 0 <= seconds < 60:
+        return None
+    try:
+        moment = datetime(*map(int, whole))  # type: ignore[arg-type]  # noqa: DTZ001 - a local clock
+    except (ValueError, OverflowError):
+        return None
+    # A double has more digits than the clock: milliseconds.
+    date = moment + timedelta(milliseconds=round(seconds * 1000))
+    return date.isoformat(timespec="milliseconds").removesuffix(".000")
 
 
 def _z_step(text: str) -> float | None:

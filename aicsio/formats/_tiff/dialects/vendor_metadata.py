@@ -21,7 +21,7 @@ from aicsio.formats._tiff.dialects.lsm import read_lsm_fields
 from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
 from aicsio.formats._tiff.physical_size import read_pixel_size
-from aicsio.records import Channel, Diagnostic, Dims, PixelSize, Planes
+from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Planes
 
 SceneFields = dict[str, Any]
 """Fields of a Scene, by name."""
@@ -158,12 +158,39 @@ def _fluoview(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one si
 
 
 def _sis(tif: Any, tags: PageTags) -> VendorScene:
-    """Olympus SIS: pixel sizes in metres, names of channels."""
+    """Olympus SIS: pixel sizes in metres; date, lens and times of planes; names and colours of bands."""
     info: Mapping[str, Any] = tif.sis_metadata or {}
     y, x = (positive_float(info.get(f"pixelsize{axis}"), 1e6) for axis in "yx")
-    if x is None:
-        return _with_size(tags)
-    return VendorScene({"pixel_size": PixelSize(None, y, x)})
+    scene = _with_size(tags) if x is None else VendorScene({"pixel_size": PixelSize(None, y, x)})
+    bands = [band for band in info.get("Band") or () if isinstance(band, Mapping)]
+    if any(band.get("BandName") for band in bands):
+        scene.fields["channels"] = tuple(map(_sis_channel, bands))
+    taken = info.get("datetime")
+    if isinstance(taken, dt.datetime):
+        # The header has no seconds.
+        scene.fields["acquired"] = taken.isoformat(timespec="seconds")
+    magnification = positive_float(info.get("magnification"))
+    if magnification is not None:
+        scene.fields["objective"] = Objective(magnification=magnification)
+    times = (info.get("Time") or {}).get("TimePos")
+    if isinstance(times, np.ndarray) and times.size > 1 and (np.diff(times) >= 0).all():
+        scene.fields["times_of_t"] = (times - times[0]) / 1000
+        message = (
+            "times of planes (TimePos) have no unit in Olympus SIS: they are taken as milliseconds"
+        )
+        scene.notes.append(Diagnostic("guess", message, "tag OlympusINI"))
+    return scene
+
+
+def _sis_channel(band: Mapping[str, Any]) -> Channel:
+    table = band.get("LUT")
+    color = None
+    if isinstance(table, np.ndarray) and table.ndim == 2 and table.shape[1] == 3 and len(table):
+        # Tables run from black to the colour of the channel; those of grey have none.
+        red, green, blue = (int(level) for level in table[-1])
+        if not red == green == blue:
+            color = red << 24 | green << 16 | blue << 8 | _OPAQUE
+    return Channel(name=str(band.get("BandName") or "").strip() or None, color=color)
 
 
 def _qpi(tif: Any, tags: PageTags) -> VendorScene:

@@ -15,9 +15,11 @@ from aicsio.formats._tiff.ifd import open_tiff, read_directory
 from aicsio.formats._tiff.instruments import (
     cameras,
     electron,
+    imagej,
     lsm,
     metamorph,
     micromanager,
+    olympus_sis,
     scanimage,
     slides,
 )
@@ -36,6 +38,8 @@ _DIALECTS: tuple[Describe, ...] = (
     electron.describe_zeiss_sem,
     micromanager.describe_micromanager,
     scanimage.describe_scanimage,
+    olympus_sis.describe_olympus_sis,
+    imagej.describe_imagej,
     cameras.describe_camera,
 )
 """The first that knows the file describes it; the last knows all."""

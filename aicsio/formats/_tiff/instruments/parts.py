@@ -37,6 +37,7 @@ class ImageParts:
     image: Element
     pixels: Element
     channels: list[Element] = attrs.Factory(list)
+    annotations: Element = attrs.Factory(lambda: Element("StructuredAnnotations"))
 
     @classmethod
     def empty(cls) -> "ImageParts":
@@ -136,15 +137,21 @@ class ImageParts:
         """Keep settings that the schema has no place for, under their own names."""
         kept = [(key, str(value).strip()) for key, value in settings]
         kept = [(key, text) for key, text in kept if text and len(text) <= LONGEST_SETTING]
-        if not kept:
-            return
-        annotations = Element("StructuredAnnotations")
-        attributes = {"ID": "Annotation:Settings:0", "Namespace": namespace}
-        value = add_part(add_part(annotations, "MapAnnotation", attributes), "Value")
-        for key, text in kept[:MOST_SETTINGS]:
-            add_part(value, "M", {"K": key}).text = text
-        self.ome.append(annotations)
-        add_part(self.image, "AnnotationRef", {"ID": "Annotation:Settings:0"})
+        if kept:
+            value = add_part(self._add_annotation("MapAnnotation", "Settings", namespace), "Value")
+            for key, text in kept[:MOST_SETTINGS]:
+                add_part(value, "M", {"K": key}).text = text
+
+    def comment(self, namespace: str, text: str) -> None:
+        """Keep a text that has no place in the schema."""
+        if text.strip():
+            annotation = self._add_annotation("CommentAnnotation", "Text", namespace)
+            add_part(annotation, "Value").text = text.strip()
+
+    def _add_annotation(self, kind: str, name: str, namespace: str) -> Element:
+        identity = f"Annotation:{name}:0"
+        add_part(self.image, "AnnotationRef", {"ID": identity})
+        return add_part(self.annotations, kind, {"ID": identity, "Namespace": namespace})
 
     def finish(self) -> Element | None:
         """Return the OME element; ``None`` where there is nothing in it."""
@@ -154,6 +161,8 @@ class ImageParts:
             instrument = add_part(self.ome, "Instrument", {"ID": "Instrument:0"})
             instrument.extend(parts)
             add_part(self.image, "InstrumentRef", {"ID": "Instrument:0"})
+        if len(self.annotations):
+            self.ome.append(self.annotations)
         self.pixels.extend(self.channels)
         if self.pixels.attrib or any(one.attrib or len(one) for one in self.channels):
             self.image.append(self.pixels)
