@@ -17,7 +17,7 @@ from aicsio._dims import views
 from aicsio._metadata import folding, from_records
 from aicsio._metadata.pixel_types import ome_type
 from aicsio._metadata.plane_facts import with_planes_read
-from aicsio._metadata.plates import add_plates
+from aicsio._metadata.plates import add_plates, complete_plates
 from aicsio._metadata.split_images import split_images
 from aicsio._metadata.stage import complete_stage_labels
 from aicsio._ome import builder, schema
@@ -85,9 +85,10 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
     OmeTree or tuple of Diagnostic
         The reasons why it cannot be used; none where the file has no OME.
     """
-    text = own_text(handle)
+    notes: list[Diagnostic] = []
+    text = own_text(handle, notes)
     if text is None:
-        return ()
+        return tuple(notes)
     try:
         root, _ = schema.upgrade(text)
     except (CorruptFileError, MissingDependencyError, RecursionError) as error:
@@ -99,6 +100,7 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
     repeated = rename_repeated(root)
     split = split_images(root, handle.scenes)
     renamed = rename_illegal(root)
+    complete_plates(root, handle.scenes)
     removed = schema.remove_invalid(root, schema.essential_elements(root))
     if removed is None:
         return (_unusable(handle, "it breaks rules of the schema"),)
@@ -113,17 +115,27 @@ def own_document(handle: ImageHandle) -> OmeTree | tuple[Diagnostic, ...]:
     return OmeTree(root, diagnostics=(*split, *_report_repairs(repairs, handle)))
 
 
-def own_text(handle: ImageHandle) -> str | None:
-    """Return the OME-XML of the file; ``None`` if it has none."""
+def own_text(handle: ImageHandle, notes: list[Diagnostic] | None = None) -> str | None:
+    """Return the OME-XML of the file; ``None`` if it has none, or none that can be used.
+
+    Parameters
+    ----------
+    handle
+        The image.
+    notes
+        Gets the reason why it cannot be used.
+    """
     if handle.metadata is not None and looks_like_ome(handle.metadata):
         return handle.metadata
     reader = offered(formats.module_of(handle.format), ReadsOme)
     if reader is None:
         return None
     try:
-        text = reader.read_ome(handle.source)
-    except AicsioError:
-        return None  # the records serve
+        text = reader.read_ome(handle.source, handle.contents)
+    except AicsioError as error:
+        if notes is not None:
+            notes.append(_unusable(handle, str(error)))
+        return None
     return text if text is not None and looks_like_ome(text) else None
 
 

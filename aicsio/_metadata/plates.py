@@ -4,9 +4,11 @@ Rule kept here: a plate has the wells that scenes name and no others; empty well
 """
 
 from collections.abc import Sequence
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
-from aicsio._ome.parts import add_part
+from aicsio._ome.parts import ROOT_CHILDREN, add_part
+from aicsio._ome.references import put
+from aicsio._ome.schema import Tree, tag
 from aicsio.records import Scene, Well
 
 
@@ -33,6 +35,31 @@ def add_plates(parts: Element | None, scenes: Sequence[Scene]) -> Element | None
     for number, (name, wells) in enumerate(samples.items()):
         _add_plate(parts, number, name, wells)
     return parts
+
+
+def complete_plates(root: Tree, scenes: Sequence[Scene]) -> None:
+    """Add the plates that scenes name to a document that has none.
+
+    Parameters
+    ----------
+    root
+        OME element of lxml with an Image for each scene, in order; changed in place.
+    scenes
+        Scenes of the image.
+    """
+    from lxml import etree
+
+    if root.find(tag("Plate")) is not None:
+        return
+    parts = add_plates(None, scenes)
+    identities = [image.get("ID", "") for image in root.findall(tag("Image"))]
+    for plate in () if parts is None else parts.findall("Plate"):
+        for reference in plate.iter("ImageRef"):
+            number = int(reference.get("ID", "").partition(":")[2])
+            reference.set("ID", identities[number])
+        for element in plate.iter():
+            element.tag = tag(str(element.tag))
+        put(root, etree.fromstring(tostring(plate)), ROOT_CHILDREN)
 
 
 def _add_plate(

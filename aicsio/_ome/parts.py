@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from aicsio._ome.elements import child_of
 
-_ROOT: Final = (
+ROOT_CHILDREN: Final = (
     "Rights", "Project", "Dataset", "Folder", "Experiment", "Plate", "Screen", "Experimenter",
     "ExperimenterGroup", "Instrument", "Image", "StructuredAnnotations", "ROI", "BinaryOnly",
 )  # fmt: skip
@@ -218,8 +218,8 @@ def join_document(root: Element, parts: Element) -> None:
             if annotations is not None:
                 annotations.extend(child)
                 continue
-        if child.tag != "Image" and child.tag in _ROOT:
-            _put(root, child, _ROOT)
+        if child.tag != "Image" and child.tag in ROOT_CHILDREN:
+            _put(root, child, ROOT_CHILDREN)
 
 
 def join_image(image: Element, part: Element) -> None:

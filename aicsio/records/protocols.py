@@ -227,18 +227,25 @@ class DescribesInstrument(Protocol):
 class ReadsOme(Protocol):
     """A format whose files may have an OME-XML that opening does not read."""
 
-    def read_ome(self, source: Source, /) -> str | None:
+    def read_ome(self, source: Source, contents: Contents, /) -> str | None:
         """Read the OME-XML.
 
         Parameters
         ----------
         source
             The file or folder.
+        contents
+            The return value of ``read_contents`` for it.
 
         Returns
         -------
         str or None
             The text; its images are the scenes, in order. ``None`` if there is none.
+
+        Raises
+        ------
+        CorruptFileError
+            When its images cannot be given to the scenes; the records then serve.
         """
 
 

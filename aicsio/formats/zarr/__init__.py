@@ -17,21 +17,24 @@ import functools
 import attrs
 
 from aicsio._io import readers, stores
+from aicsio._ome.document import parse_ome
 from aicsio._ome.origins import ome_origins
-from aicsio._ome.xml import decode_xml, looks_like_ome
+from aicsio._ome.xml import looks_like_ome
 from aicsio.errors import AicsioError, CorruptFileError, SceneError, UnsupportedFormatError
 from aicsio.formats import Options
+from aicsio.formats.zarr import ome_xml
 from aicsio.formats.zarr.collections import (
+    fits,
     multiscales_of,
     read_group,
     read_plain_group,
     read_plate,
     read_series,
 )
-from aicsio.formats.zarr.documents import LARGEST_DOCUMENT, Documents, Node
+from aicsio.formats.zarr.documents import Documents, Node
 from aicsio.formats.zarr.images import ImageReader
 from aicsio.formats.zarr.layout import ChunkGrid
-from aicsio.records import Contents, Diagnostic, Scene, Source
+from aicsio.records import Contents, Diagnostic, LazyArray, Planes, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 __all__ = ["list_labels", "read_contents", "read_label", "recognises"]
@@ -128,18 +131,35 @@ def _named(scenes: list[Scene]) -> list[Scene]:
 # ---------------------------------------------------------------- OME-XML
 
 
-def read_ome(source: Source) -> str | None:
-    """Return the OME-XML beside a single image; that of several images was read when opening.
+def read_ome(source: Source, contents: Contents, /) -> str | None:
+    """Return the OME-XML beside a single image or a plate; that of several images was read when opening.
 
-    NGFF, "bioformats2raw.layout": ``OME/METADATA.ome.xml`` lists the images in the order of the series.
-    A plate has an order of its own, so its images could be taken for others.
+    Raises
+    ------
+    CorruptFileError
+        When it names no image for a field of the plate.
     """
     documents = _documents(source)
     root = documents.node("")
-    if root is None or not multiscales_of(root) or isinstance(root.ngff.get("plate"), dict):
+    if root is None:
         return None
-    raw = stores.read_value(source, "OME/METADATA.ome.xml", LARGEST_DOCUMENT)
-    return None if raw is None else decode_xml(raw)
+    if isinstance(root.ngff.get("plate"), dict):
+        return ome_xml.read_in_order_of_plate(documents, contents.scenes)
+    return ome_xml.read_text(documents) if multiscales_of(root) else None
+
+
+def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
+    """Return times, exposures and positions that the OME-XML beside a single image has.
+
+    That of several images was read when opening; that of a plate is read once for all, by
+    ``ome_metadata``.
+    """
+    layout = level.layout
+    if scene.planes is not None or not isinstance(layout, ChunkGrid) or layout.image:
+        return scene.planes
+    text = ome_xml.read_text(_documents(layout.store))
+    images = parse_ome(text).images if text is not None else ()
+    return images[0].planes if len(images) == 1 and fits(images[0], scene) else None
 
 
 # ---------------------------------------------------------------- labels

@@ -224,12 +224,12 @@ def _merge(scene: Scene, image: OmeImage) -> Scene:
         time_step=scene.time_step or image.time_step,
         acquired=image.acquired,
         objective=image.objective,
-        planes=image.planes if _fits(image, scene) else None,
+        planes=image.planes if fits(image, scene) else None,
         well=scene.well or image.well,
     )
 
 
-def _fits(image: OmeImage, scene: Scene) -> bool:
+def fits(image: OmeImage, scene: Scene) -> bool:
     """Whether the planes of an OME image are those of the scene."""
     if image.planes is None:
         return False

@@ -61,7 +61,7 @@ def test_the_epoch_of_scanimage_is_the_date(
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_the_info_of_imagej_is_an_annotation(tmp_path: Path, order: str) -> None:
+def test_the_info_of_imagej_is_an_annotation(tmp_path: Path, order: Any) -> None:
     text = "Laser = 488 nm\nUser = Zoë & co\n Gain: 5"
     path = tmp_path / "a.tif"
     facts = {"Info": text, "Properties": {"Stain": "DAPI", "Plate": "7"}, "axes": "ZYX"}
