@@ -11,6 +11,7 @@ PyCapsule Interface" of the Apache Arrow documentation.
 import ctypes
 import itertools
 import sys
+import typing
 from collections.abc import Callable, Sequence
 from ctypes import c_char_p, c_int, c_int64, c_void_p
 from typing import Any
@@ -73,6 +74,7 @@ class _Stream(ctypes.Structure):
     )
 
 
+ctypes.pythonapi.PyErr_Occurred.restype = c_void_p  # borrowed: no object to count
 _alive: dict[int, Any] = {}
 """Objects that an exported structure refers to, by its ``private_data``, until its release."""
 _numbers = itertools.count(1)
@@ -93,6 +95,37 @@ def _immortal(prototype: Any, function: Callable[..., Any]) -> int:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
     address = ctypes.cast(callback, c_void_p).value
     return address or 0
+
+
+def _past_exceptions(release: Callable[[int], None]) -> Callable[[int], None]:
+    """Return a release callback that does its work while an exception is on its way.
+
+    pyarrow releases what it holds while it fails, with its exception set: Python code then fails at the
+    first conversion of a number, the structure is not marked as released, and pyarrow ends the process.
+    Python cannot leave a callback with the exception set again, so ``sys.unraisablehook`` gets it, and
+    pyarrow raises ``SystemError``.
+    """
+
+    # Checks of arguments, which the tests put into all functions, are calls before the first one.
+    @typing.no_type_check
+    def call(
+        address: int,
+        release: Callable[[int], None] = release,
+        raise_pending: Callable[[], object] = ctypes.pythonapi.PyErr_Occurred,
+    ) -> None:
+        pending = None
+        try:
+            # Functions of pythonapi raise an exception that is set when they return. It takes no
+            # argument: nothing else may be called before.
+            raise_pending()
+        except BaseException as error:  # noqa: BLE001 - whatever the consumer fails with
+            pending = error
+        release(address)
+        if pending is not None:
+            raise pending
+
+    checked: Callable[[int], None] = call
+    return checked
 
 
 def _releaser(structure: Any) -> Callable[[int], None]:
@@ -125,8 +158,8 @@ _release_array = _releaser(_Array)
 _ON_ONE = ctypes.CFUNCTYPE(None, c_void_p)
 _ON_TWO = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p)
 _ADDRESS_OF_ONE = ctypes.CFUNCTYPE(c_void_p, c_void_p)
-_RELEASE_SCHEMA = _immortal(_ON_ONE, _release_schema)
-_RELEASE_ARRAY = _immortal(_ON_ONE, _release_array)
+_RELEASE_SCHEMA = _immortal(_ON_ONE, _past_exceptions(_release_schema))
+_RELEASE_ARRAY = _immortal(_ON_ONE, _past_exceptions(_release_array))
 
 
 def _release_stream(address: int, structure: Any = _Stream, alive: dict[int, Any] = _alive) -> None:
@@ -159,7 +192,7 @@ def _get_next(address: int, target: int) -> int:
     return 0
 
 
-_RELEASE_STREAM = _immortal(_ON_ONE, _release_stream)
+_RELEASE_STREAM = _immortal(_ON_ONE, _past_exceptions(_release_stream))
 _GET_SCHEMA = _immortal(_ON_TWO, _get_schema)
 _GET_NEXT = _immortal(_ON_TWO, _get_next)
 # No call of a live stream fails, so there is never a text.
