@@ -62,6 +62,8 @@ if TYPE_CHECKING:
         time_steps,
         wells,
     )
+    from aicsio.arrays.projections import project
+    from aicsio.arrays.statistics import Statistics, statistics
     from aicsio.arrays.windows import read_windows
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
@@ -108,6 +110,7 @@ __all__ = [
     "SourceChangedError",
     "SourceError",
     "SourceNotFoundError",
+    "Statistics",
     "Step",
     "Table",
     "Tiles",
@@ -130,12 +133,14 @@ __all__ = [
     "open_many",
     "pipe",
     "plane_table",
+    "project",
     "provenance",
     "raw_metadata",
     "read_windows",
     "select_level",
     "select_scene",
     "select_well",
+    "statistics",
     "suggest_contrast",
     "thumbnail",
     "tile_table",
@@ -169,7 +174,10 @@ _LATER = {
     "ome_xml": "aicsio._metadata",
     "open_many": "aicsio.joining",
     "raw_metadata": "aicsio._metadata",
+    "project": "aicsio.arrays.projections",
     "read_windows": "aicsio.arrays.windows",
+    "Statistics": "aicsio.arrays.statistics",
+    "statistics": "aicsio.arrays.statistics",
     "time_steps": "aicsio._metadata",
     "provenance": "aicsio._metadata",
     "Provenance": "aicsio._metadata",

@@ -1,8 +1,10 @@
 """From handles to arrays: numpy, dask and xarray. Imports `_engine` and `steps`.
 
 ``read`` has ``to_numpy`` and ``to_dask``, ``windows`` has ``read_windows``, ``xarray`` has
-``to_xarray``. ``outputs`` checks memory of the caller. ``chunks`` decides on the chunks of a dask
-array, ``dask_graph`` builds its graph, ``tokens`` names it.
+``to_xarray``, ``projections`` has ``project``, and ``statistics`` the function of that name.
+``streaming`` feeds both slab by slab, ``moments`` merges their deviations. ``outputs`` checks memory of
+the caller. ``chunks`` decides on the chunks of a dask array, ``dask_graph`` builds its graph,
+``tokens`` names it.
 
 Rule kept here: the engine reads; this room decides only on shapes, chunks and coordinates.
 """

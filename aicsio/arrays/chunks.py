@@ -238,3 +238,35 @@ def _aligned(
     full_count, last = divmod(total - first, size)
     sizes = (first,) + (size,) * full_count
     return (*sizes, last) if last else sizes
+
+
+def whole_blocks(array: LazyArray, limit: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the smallest parts that decode no block in vain.
+
+    Parameters
+    ----------
+    array
+        The array that is cut.
+    limit
+        Bytes up to which a part may be cut out of a larger block of raw pixels.
+
+    Returns
+    -------
+    sizes : tuple of int
+        Positions of one stored block along each axis; of raw pixels fewer.
+    firsts : tuple of int
+        Size of the first part, where the view begins inside of a block; 0 where it does not.
+    """
+    view = array.view
+    unit = _unit_shape(array, limit)
+    sizes = [_block_positions(array, unit, axis) for axis in range(len(view.letters))]
+    firsts = [0] * len(sizes)
+    if _nbytes(array, sizes) > limit:
+        free = [axis for axis in range(len(sizes)) if view.axes[axis] >= 0]
+        free.sort(key=lambda axis: view.axes[axis])
+        _cut_block(array, sizes, free, limit)
+    for axis, size in enumerate(sizes):
+        request = _aligned(array, unit, axis, size, size)
+        if isinstance(request, tuple):
+            firsts[axis] = request[0]
+    return tuple(sizes), tuple(firsts)

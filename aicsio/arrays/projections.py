@@ -1,0 +1,235 @@
+"""Projections of images of any size along axes: largest, smallest, mean, sum, standard deviation.
+
+Rule kept here: one pass, and results as exact as a pass over all pixels in memory: sums are taken in
+64 bits; ``moments`` has the standard deviation.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from aicsio._codecs import Scratch
+from aicsio._dims import notation
+from aicsio.arrays.moments import deviation, moments_of
+from aicsio.arrays.outputs import make_output
+from aicsio.arrays.streaming import Box, Reduction, reduce
+from aicsio.errors import ArgumentTypeError, DimensionError
+from aicsio.records import DType, ImageHandle, LazyArray
+from aicsio.steps import verb
+
+__all__ = ["project"]
+
+Array: TypeAlias = npt.NDArray[Any]
+How: TypeAlias = Literal["max", "mean", "min", "sum", "std"]
+
+
+@verb
+def project(
+    handle: ImageHandle, /, letters: str = "Z", *, how: How = "max", workers: int | None = None
+) -> npt.NDArray[Any]:
+    """Project the pixels in focus along axes, in one pass and in bounded memory.
+
+    Parameters
+    ----------
+    handle
+        An opened image of any size. Without it, the call returns a step.
+    letters
+        Axes that vanish, such as ``"Z"`` or ``"TZ"``.
+    how
+        ``"max"``, ``"min"``, ``"mean"``, ``"sum"``, or ``"std"``, the standard deviation of all
+        positions (``ddof`` of numpy is 0).
+    workers
+        Threads; by default one per core, up to 8. The result does not depend on them.
+
+    Returns
+    -------
+    numpy.ndarray
+        The dims of the handle without ``letters``. ``"max"`` and ``"min"`` keep the pixel type; sums of
+        integers have 64 bits, with or without sign as the pixels, and wrap there; all else is
+        float64. Where a pixel is NaN, the result is NaN.
+
+    Raises
+    ------
+    DimensionError
+        When the image lacks a letter, or has no position along it.
+    ArgumentTypeError
+        When pixels are complex, which have no order; ``"sum"`` and ``"mean"`` are refused as well.
+    CorruptFileError
+        When bytes are missing or do not decode to the expected pixels.
+    ImageTooLargeError
+        When the result does not fit into the free memory.
+    SourceError
+        When the bytes cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, project
+    >>> stack = open_image(np.arange(12, dtype=np.uint8).reshape(3, 2, 2), dims="ZYX")
+    >>> project(stack).tolist()
+    [[8, 9], [10, 11]]
+    >>> project(stack, "ZYX", how="mean").item()
+    5.5
+    """
+    array = handle.array
+    require_reducible(array, letters)
+    count = math.prod(array.dims[letter] for letter in letters)
+    reduction = REDUCTIONS[how](array.dtype, count)
+    shape = tuple(size for letter, size in array.dims.items() if letter not in letters)
+    out, _ = make_output(shape, reduction.dtype)
+
+    def finish(tile: Box, result: Any) -> None:
+        out[tile] = reduction.finish(result)
+
+    if out.size:
+        reduce(array, letters, reduction.steps, finish, workers)
+    return out
+
+
+def require_reducible(array: LazyArray, letters: str) -> None:
+    """Refuse letters that an image lacks, and pixels without an order.
+
+    Raises
+    ------
+    DimensionError
+        When the image lacks a letter, or has no position along it.
+    ArgumentTypeError
+        When pixels are complex.
+    """
+    notation.parse_order(letters)
+    dims = array.dims
+    missing = [letter for letter in letters if letter not in dims]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise DimensionError(f"{letters!r} names {names}: there are {dims}")
+    if array.dtype.kind == "c":
+        raise ArgumentTypeError(
+            f"{array.dtype} pixels have no order: reduce to_dask(handle), or its real or absolute part"
+        )
+    empty = [letter for letter in letters if not dims[letter]]
+    if empty:
+        raise DimensionError(f"there is no position along {empty[0]!r}: there are {dims}")
+
+
+@attrs.frozen(eq=False)
+class _Projection:
+    """One value of ``how`` for one pixel type. Not a record: it holds functions."""
+
+    dtype: DType
+    """Type of the result."""
+    steps: Reduction[Any]
+    """How slabs are reduced."""
+    finish: Any
+    """From a partial result to pixels."""
+
+
+def _same(result: Array) -> Array:
+    return result
+
+
+# ---------------------------------------------------------------- largest and smallest
+
+
+def take(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Return memory that the thread has used before: fresh pages take longer than the sums."""
+    kind = np.dtype(dtype)
+    buffer = scratch.take(name, math.prod(shape) * kind.itemsize)
+    pixels: Array = buffer.view(kind).reshape(shape)
+    return pixels
+
+
+def _extreme(ufunc: np.ufunc, least: Callable[[DType], Any], dtype: DType) -> _Projection:
+    def start(shape: tuple[int, ...]) -> Array:
+        return np.full(shape, least(dtype), dtype)
+
+    def add(result: Array, slab: Array, scratch: Scratch) -> Array:
+        # The slab alone first: where the tile is one pixel, its positions are not visited one by one.
+        reduced = take(scratch, "reduced", slab.shape[1:], dtype)
+        ufunc.reduce(slab, axis=0, out=reduced)
+        ufunc(result, reduced, out=result)
+        return result
+
+    def merge(one: Array, other: Array) -> Array:
+        ufunc(one, other, out=one)
+        return one
+
+    return _Projection(dtype, Reduction(start, add, merge, dtype.itemsize), _same)
+
+
+def _smallest(dtype: DType) -> Any:
+    """Return the value below which no pixel lies."""
+    if dtype.kind == "f":
+        return -np.inf
+    return np.iinfo(dtype).min if dtype.kind in "iu" else False
+
+
+def _largest(dtype: DType) -> Any:
+    if dtype.kind == "f":
+        return np.inf
+    return np.iinfo(dtype).max if dtype.kind in "iu" else True
+
+
+# ---------------------------------------------------------------- sums
+
+
+def sum_type(dtype: DType) -> DType:
+    """Return the widest type of the kind of some pixels."""
+    if dtype.kind in "ub":
+        return np.dtype(np.uint64)
+    return np.dtype(np.int64 if dtype.kind == "i" else np.float64)
+
+
+def slab_sum(slab: Array, wide: DType, scratch: Scratch) -> Array:
+    """Add up the first axis of a slab in memory of the thread: small integers in 32 bits while these
+    suffice, everything else in ``wide``.
+    """
+    if slab.dtype.kind in "iub" and slab.dtype.itemsize <= 2 and len(slab) <= 1 << 15:
+        # 2**15 values of 16 bits fit 31 bits and a sign; 32-bit lanes take 0.18 ns a pixel.
+        wide = np.dtype(np.int32 if slab.dtype.kind == "i" else np.uint32)
+    total = take(scratch, "sum", slab.shape[1:], wide)
+    np.add.reduce(slab, axis=0, dtype=wide, out=total)
+    return total
+
+
+def _sum(dtype: DType, wide: DType | None = None) -> _Projection:
+    total_type = wide or sum_type(dtype)
+
+    def start(shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape, total_type)
+
+    def add(total: Array, slab: Array, scratch: Scratch) -> Array:
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.add(total, slab_sum(slab, total_type, scratch), out=total)
+        return total
+
+    def merge(one: Array, other: Array) -> Array:
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.add(one, other, out=one)
+        return one
+
+    return _Projection(total_type, Reduction(start, add, merge, 8), _same)
+
+
+def _mean(dtype: DType, count: int) -> _Projection:
+    # The sum of integers of 64 bits may not fit 64 bits.
+    sums = _sum(dtype, np.dtype(np.float64) if dtype.itemsize == 8 else None)
+    return _Projection(np.dtype(np.float64), sums.steps, lambda total: total / count)
+
+
+def _std(dtype: DType) -> _Projection:
+    steps = moments_of(dtype)
+    return _Projection(np.dtype(np.float64), steps, deviation)
+
+
+REDUCTIONS: Mapping[str, Callable[[DType, int], _Projection]] = {
+    "max": lambda dtype, _: _extreme(np.maximum, _smallest, dtype),
+    "mean": _mean,
+    "min": lambda dtype, _: _extreme(np.minimum, _largest, dtype),
+    "std": lambda dtype, _: _std(dtype),
+    "sum": lambda dtype, _: _sum(dtype),
+}
+"""By ``how``: what it does for a pixel type and a number of reduced positions."""
