@@ -216,7 +216,7 @@ def test_files_do_not_speak() -> None:
 
 QUESTIONS = {
     "Where is the name of a channel of a LIF decided?": (
-        "formats/lif -> metadata", "The name of a channel is decided in"
+        "formats/_leica -> metadata", "The name of a channel is decided in"
     ),
     "Where would a format for EM files go?": ("formats", "One folder or module a format"),
     "What opens an image and asks the formats?": ("opening", "From any name of an image to a handle"),

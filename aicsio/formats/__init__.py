@@ -118,10 +118,11 @@ TABLE: tuple[Format, ...] = (
     Format("czi", (".czi",), "aicsio.formats.czi", engines=("native", "aicspylibczi")),
     Format(
         "lif",
-        (".lif", ".lof", ".xlif", ".xlef", ".xlcf"),
+        (".lif", ".lof"),
         "aicsio.formats.lif",
         engines=("native", "readlif"),
     ),
+    Format("xlef", (".xlef", ".xlcf", ".xlif"), "aicsio.formats.xlef"),
     Format(
         "ome-tiff",
         # Not ".ome.tif" alone: many OME-TIFF files are called ".tif".
@@ -139,7 +140,6 @@ TABLE: tuple[Format, ...] = (
     Format("mrc", (".dv", ".r3d", ".mrc", ".mrcs", ".rec", ".st", ".ali"), "aicsio.formats.mrc"),
     Format("ims", (".ims",), "aicsio.formats.ims", ("h5py",), extra="ims"),
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
-    Format("oir", (".oir",), "aicsio.formats.oir"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
 )
 BRIDGE = Format(
@@ -223,7 +223,7 @@ def by_name(name: str) -> Format | None:
     --------
     >>> from aicsio.formats import by_name
     >>> by_name("lif").suffixes
-    ('.lif', '.lof', '.xlif', '.xlef', '.xlcf')
+    ('.lif', '.lof')
     """
     return next((row for row in (*TABLE, FALLBACK, BRIDGE, *external()) if row.name == name), None)
 

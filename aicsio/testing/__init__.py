@@ -1,7 +1,7 @@
 """Legal image files of any shape and their pixels. Imports `_codecs`, `_io`, `_metadata`, `opening`, `steps`.
 
 Rule kept here: needs nothing beyond aicsio; only ``strategies`` imports hypothesis. ``ome_tiff``,
-``czi``, ``ims``, ``lif``, ``mrc`` and ``nd2`` make files, ``layouts`` makes images without a file,
+``czi``, ``ims``, ``lif``, ``mrc``, ``nd2`` and ``xlef`` make files, ``layouts`` makes images without a file,
 ``model`` is the reference of the dimension language, ``strategies`` draws all of these,
 ``conformance`` holds formats to laws.
 

@@ -106,7 +106,19 @@ def _plan_memory(image: LifImage) -> _MemoryPlan:
     return _MemoryPlan(strides, offsets, step)
 
 
-def _memory(image: LifImage) -> bytes:
+def memory_of(image: LifImage) -> bytes:
+    """Return the memory block of an image.
+
+    Parameters
+    ----------
+    image
+        The image.
+
+    Returns
+    -------
+    bytes
+        Its pixels in the order of ``memory_order``.
+    """
     plan = _plan_memory(image)
     out = np.zeros(plan.nbytes, np.uint8)
     letters = [letter for letter in image.dims if letter not in "CS"]
@@ -125,8 +137,21 @@ def _memory(image: LifImage) -> bytes:
     return memory
 
 
-def _element(image: LifImage, block: str | None) -> ET.Element:
-    """Describe an image; ``block`` is the identifier of its memory block."""
+def element_of(image: LifImage, block: str | None) -> ET.Element:
+    """Describe an image.
+
+    Parameters
+    ----------
+    image
+        The image.
+    block
+        Identifier of its memory block; ``None`` leaves the memory out.
+
+    Returns
+    -------
+    xml.etree.ElementTree.Element
+        Its element of the project tree.
+    """
     plan = _plan_memory(image)
     element = ET.Element("Element", Name=image.name.rpartition("/")[2])
     described = ET.SubElement(ET.SubElement(element, "Data"), "Image")
@@ -193,20 +218,13 @@ def _add_settings(root: ET.Element, image: LifImage) -> None:
     if image.tiles:
         scan = ET.SubElement(root, "Attachment", {"Name": "TileScanInfo", **flags})
         for x, y in image.tiles:
-            ET.SubElement(
-                scan, "Tile", FieldX="0", FieldY="0", PosX=repr(x), PosY=repr(y), PosZ="0"
-            )
+            place = {"FieldX": "0", "FieldY": "0", "PosX": repr(x), "PosY": repr(y), "PosZ": "0"}
+            ET.SubElement(scan, "Tile", place)
     if image.dyes:
         attachment = ET.SubElement(root, "Attachment", Name="HardwareSetting")
-        scan = ET.SubElement(
-            attachment,
-            "ATLConfocalSettingDefinition",
-            ObjectiveName="HC PL APO",
-            Magnification="63",
-        )
-        scan.attrib.update(
-            NumericalAperture="1.4", Immersion="OIL", StagePosX="0.001", StagePosY="0.002", **flags
-        )
+        lens = {"ObjectiveName": "HC PL APO", "Magnification": "63", "NumericalAperture": "1.4"}
+        settings = {**lens, "Immersion": "OIL", "StagePosX": "0.001", "StagePosY": "0.002", **flags}
+        scan = ET.SubElement(attachment, "ATLConfocalSettingDefinition", settings)
         for number, dye in enumerate(image.dyes, start=1):
             channel = str(number)
             ET.SubElement(scan, "Detector", Channel=channel, IsActive="1", Name=f"PMT {number}")
@@ -256,10 +274,10 @@ def build_lif(
     for index, image in enumerate(images):
         identifier = f"MemBlock_{index + 10}"
         folder = _folder(folders, image.name.rpartition("/")[0])
-        folder.append(_element(image, identifier))
+        folder.append(element_of(image, identifier))
         # The XML names the block all the same.
         if image.memory != "missing":
-            blocks.append(_block(identifier, _memory(image), version))
+            blocks.append(_block(identifier, memory_of(image), version))
     return _text(ET.tostring(root, encoding="unicode")) + b"".join(blocks)
 
 
@@ -300,9 +318,9 @@ def build_lof(image: LifImage) -> bytes:
     >>> open_image(build_lof(LifImage(np.zeros((5, 6), np.uint8), "YX", name="a"))).dims
     Dims(order='YX', shape=(5, 6))
     """
-    memory = _memory(image)
+    memory = memory_of(image)
     root = ET.Element("LMSDataContainerHeader", Version="2")
-    root.append(_element(image, "MemBlock_1"))
+    root.append(element_of(image, "MemBlock_1"))
     # Two version numbers, then the length of the memory.
     head = struct.pack("<cIcIcQ", FIELD, 2, FIELD, 0, FIELD, len(memory))
     description = _text(ET.tostring(root, encoding="unicode"))

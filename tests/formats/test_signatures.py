@@ -94,7 +94,6 @@ SAMPLES = [
     ("a.zvi", OLE2, "Zeiss ZVI"),
     ("a.cxd", OLE2, "SimplePCI"),
     ("unnamed", OLE2, "OLE2 compound document"),
-    ("a.ims", HDF5, "Imaris 5.5"),
     ("a.ims?token=1", HDF5, "Imaris 5.5"),
     ("a.emd", HDF5, "EMD"),
     ("unnamed", HDF5, "HDF5"),

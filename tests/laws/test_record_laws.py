@@ -41,7 +41,7 @@ FREE = {
     ("aicsio.records.Computed", "arguments"),
     ("aicsio.records.Codec", "parameters"),
     # A layout all the same, by a protocol of its own.
-    ("aicsio.formats.lif.layout.StitchedLayout", "inner"),
+    ("aicsio.formats._leica.layout.StitchedLayout", "inner"),
     # The one exception of the package: an array of the caller.
     ("aicsio.formats.arrays.ArrayRef", "array"),
 }

@@ -1,66 +1,47 @@
 """Leica LIF and LOF, native or by readlif. Imports `_io`, `_ome` and `records`.
 
-``container`` finds the XML and the memory blocks, ``description`` reads axes and channels,
-``arrays`` and ``layout`` place pixels. ``metadata`` decides on names, colours and times; the
-hardware settings that it consults are read by ``settings``. ``tiles`` places mosaics, ``times``
-fits time stamps, ``readlif_engine`` is the second engine. ``hardware`` reads what an image was taken
-with into the records of ``equipment``, which ``instrument`` turns into parts of OME.
+The XML, its images and their memory are those of ``formats._leica``, which projects of many files
+share; ``readlif_engine`` is the second engine.
 
 Rule kept here: an image that cannot be read is listed without pixels and with a diagnostic; the
 others open. Everything else that the project holds is counted in a diagnostic.
 """
 
+import functools
 from xml.etree import ElementTree as ET
 
 import attrs
 
 from aicsio._checks.words import count_of
-from aicsio._io import readers
-from aicsio._ome.units import seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
-from aicsio.formats.lif import origins
-from aicsio.formats.lif.arrays import count_samples, lay_out_pixels
-from aicsio.formats.lif.container import (
+from aicsio.formats._leica import origins
+from aicsio.formats._leica.arrays import lay_out_pixels
+from aicsio.formats._leica.container import (
     Container,
     MemoryBlock,
-    is_leica_xml,
     is_lif,
     read_container,
 )
-from aicsio.formats.lif.description import (
+from aicsio.formats._leica.description import (
     Axis,
+    ChannelDescription,
     Unreadable,
     describe_other_elements,
-    find_all,
     find_images,
-    find_spacings,
-    parse_axes,
-    parse_channels,
     parse_xml,
     walk_elements,
 )
-from aicsio.formats.lif.instrument import describe_instruments
-from aicsio.formats.lif.metadata import (
-    describe_channels,
-    describe_coordinates,
-    describe_planes,
-    of_first_tiles,
-)
-from aicsio.formats.lif.settings import find_settings, parse_objective
-from aicsio.formats.lif.tiles import Mosaic, stitch
-from aicsio.formats.lif.times import first_date, parse_time_stamps
-from aicsio.records import Contents, Diagnostic, PixelSize, Scene, Source
+from aicsio.formats._leica.instrument import describe_instruments
+from aicsio.formats._leica.scenes import describe_scene
+from aicsio.records import Contents, Diagnostic, LazyArray, Source
 from aicsio.records.provenance import FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
 
 def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - part of the protocol
-    """Return whether the file is a LIF, a LOF, or one of Leica's XML files.
-
-    The XML files are refused by name when they are opened: they hold no pixels.
-    """
-    return is_lif(head) or is_leica_xml(head)
+    """Return whether the file is a LIF or a LOF."""
+    return is_lif(head)
 
 
 def read_contents(source: Source, options: Options, /) -> Contents:
@@ -82,20 +63,12 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     CorruptFileError
         When the container or its XML is damaged, or no image has pixels.
     UnsupportedFormatError
-        When the file is one of Leica's XML files, or holds no image but data of another kind.
+        When the file holds no image but data of another kind.
     MissingDependencyError
         When readlif is requested and not installed.
     """
     # The XML lies at the start, the memory blocks behind it: headers are read, no pixels.
-    try:
-        container = read_container(source)
-    except CorruptFileError:
-        if not is_leica_xml(readers.read_head(source, 256)):
-            raise
-        raise UnsupportedFormatError(
-            f"{source.uri} is one of Leica's XML files (XLEF, XLIF, XLCF), which hold no pixels: "
-            "open the .lof or .lif files that it names"
-        ) from None
+    container = read_container(source)
     root, repaired = parse_xml(container.text, source)
     elements = tuple(walk_elements(root))
     others = describe_other_elements(elements)
@@ -110,7 +83,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     names = distinguish_scenes([path for path, _ in images])
     keep_apart = options.mosaic == "tiles"
     for name, (_, element) in zip(names, images, strict=True):
-        scene, remarks = _describe_scene(source, container, name, element, keep_apart=keep_apart)
+        lay_out = functools.partial(_lay_out, source, container, element)
+        scene, remarks = describe_scene(name, element, lay_out, source, keep_apart=keep_apart)
         scenes.append(scene)
         diagnostics.extend(remarks)
     if not any(scene.levels for scene in scenes):
@@ -173,56 +147,18 @@ def _report_other_data(
     return diagnostics
 
 
-# ---------------------------------------------------------------- one image
+# ---------------------------------------------------------------- memory blocks
 
 
-def _describe_scene(
-    source: Source, container: Container, name: str, element: ET.Element, *, keep_apart: bool
-) -> tuple[Scene, list[Diagnostic]]:
-    """Describe one image; one that cannot be read has no pixels and a diagnostic."""
-    image = next(iter(find_all(element, "Data", "Image")), None)
-    if image is None:
-        raise CorruptFileError.at(source.uri, None, f"expected an image in {name!r}")
-    try:
-        axes, remarks = parse_axes(image)
-        channels = parse_channels(image)
-        array = lay_out_pixels(source, _find_block(container, element, source), axes, channels)
-    except Unreadable as reason:
-        # Listed all the same, so that the numbers of the scenes stay those of the project.
-        text = f"{name!r} is listed without pixels: {reason}"
-        return Scene(name, ()), [Diagnostic("lif-no-pixels", text, name)]
-    diagnostics = [_diagnose("lif-dimensions", name, remark) for remark in remarks]
-    mosaic = Mosaic(array, None, [])
-    if "M" in array.stored:
-        mosaic = stitch(array, axes, image, name, keep_apart=keep_apart)
-    diagnostics += mosaic.diagnostics
-    # Names and lookup tables belong to channels; a colour image has one of three samples.
-    sample_count = count_samples(channels)
-    first_samples = channels[::sample_count]
-    stamps = parse_time_stamps(image)
-    settings = find_settings(image)
-    planes, remark = describe_planes(settings, axes, len(first_samples), stamps)
-    if remark is not None:
-        diagnostics.append(_diagnose("lif-times", name, remark))
-    if planes is not None and "M" in planes.dims and "M" not in mosaic.array.stored:
-        planes = of_first_tiles(planes)
-    scene = Scene(
-        name=name,
-        levels=(mosaic.array,),
-        channels=describe_channels(settings, first_samples, sample_count, array.stored),
-        pixel_size=_pixel_size(axes),
-        time_step=_time_step(axes),
-        acquired=first_date(stamps),
-        objective=parse_objective(settings),
-        planes=planes,
-        tiles=mosaic.tiles,
-        coordinates=describe_coordinates(axes),
-    )
-    return scene, diagnostics
-
-
-def _diagnose(code: str, name: str, remark: str) -> Diagnostic:
-    return Diagnostic(code, f"{name!r}: {remark}", name)
+def _lay_out(
+    source: Source,
+    container: Container,
+    element: ET.Element,
+    axes: tuple[Axis, ...],
+    channels: tuple[ChannelDescription, ...],
+) -> LazyArray:
+    block = _find_block(container, element, source)
+    return lay_out_pixels(source, block, axes, channels)
 
 
 def _find_block(container: Container, element: ET.Element, source: Source) -> MemoryBlock:
@@ -241,18 +177,6 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Me
     # A file that breaks off keeps the images whose blocks are whole.
     available = max((source.size or 0) - block.offset, 0)
     return block if block.size <= available else attrs.evolve(block, size=available)
-
-
-def _pixel_size(axes: tuple[Axis, ...]) -> PixelSize:
-    spacing = find_spacings(axes)
-    return PixelSize(spacing.get("Z"), spacing.get("Y"), spacing.get("X"))
-
-
-def _time_step(axes: tuple[Axis, ...]) -> float | None:
-    for axis in axes:
-        if axis.letter == "T":
-            return axis.spacing(seconds_per)
-    return None
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

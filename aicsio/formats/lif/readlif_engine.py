@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
-from aicsio.formats.lif.description import LETTERS
-from aicsio.formats.lif.layout import LifLayout, StitchedLayout
+from aicsio.formats._leica.description import LETTERS
+from aicsio.formats._leica.layout import LifLayout, StitchedLayout
 from aicsio.records import (
     Computed,
     Contents,

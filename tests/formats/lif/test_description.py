@@ -8,7 +8,7 @@ import pytest
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio._ome.xml import repair_xml
 from aicsio.errors import CorruptFileError
-from aicsio.formats.lif.description import (
+from aicsio.formats._leica.description import (
     Axis,
     Unreadable,
     describe_other_elements,

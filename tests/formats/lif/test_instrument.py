@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from aicsio import ome_metadata, ome_xml, open_image
-from aicsio.formats.lif.description import Axis
-from aicsio.formats.lif.equipment import LaserLine
-from aicsio.formats.lif.hardware import read_hardware
-from aicsio.formats.lif.metadata import describe_planes
-from aicsio.formats.lif.settings import exposure_of, find_settings
-from aicsio.formats.lif.times import FIRST_TAKEN
+from aicsio.formats._leica.description import Axis
+from aicsio.formats._leica.equipment import LaserLine
+from aicsio.formats._leica.hardware import read_hardware
+from aicsio.formats._leica.metadata import describe_planes
+from aicsio.formats._leica.settings import exposure_of, find_settings
+from aicsio.formats._leica.times import FIRST_TAKEN
 from support import corpus_file
 
 SYSTEM = 'Name="HardwareSetting" SystemTypeName="TCS SP8" DataSourceTypeName="Confocal"'

@@ -360,17 +360,6 @@ def test_strides_on_top_of_each_other_make_no_giant() -> None:
         open_image(lying)
 
 
-@pytest.mark.parametrize("suffix", [".xlef", ".xlif"])
-def test_xml_projects_are_refused_by_name(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"project{suffix}"
-    path.write_text(
-        '<LMSDataContainerHeader Version="2"><Element Name="p"/></LMSDataContainerHeader>',
-        encoding="utf-8",
-    )
-    with pytest.raises(UnsupportedFormatError, match=r"\.lof"):
-        open_image(path)
-
-
 def test_a_readlif_warning_does_not_reach_the_user(tmp_path: Path) -> None:
     pytest.importorskip("readlif")
     path = write_lif(tmp_path / "xz.lif", [LifImage(picture(2, 4, 5, dtype="uint8"), "CZX")])

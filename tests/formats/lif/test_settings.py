@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from aicsio.formats.lif.settings import (
+from aicsio.formats._leica.settings import (
     detected_channels,
     find_settings,
     parse_objective,

@@ -6,7 +6,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from aicsio.formats.lif.times import FIRST_TAKEN, as_date, first_date, fit_times, parse_time_stamps
+from aicsio.formats._leica.times import (
+    FIRST_TAKEN,
+    as_date,
+    first_date,
+    fit_times,
+    parse_time_stamps,
+)
 from aicsio.records import Dims
 
 BASE = 131 * 10**15

@@ -13,14 +13,14 @@ import attrs
 import numpy as np
 
 from aicsio._ome.units import micrometres_per
-from aicsio.formats.lif.description import Axis, ChannelDescription
-from aicsio.formats.lif.settings import (
+from aicsio.formats._leica.description import Axis, ChannelDescription
+from aicsio.formats._leica.settings import (
     HardwareSettings,
     channel_exposures,
     detected_channels,
     parse_stage_position,
 )
-from aicsio.formats.lif.times import Stamps, fit_times
+from aicsio.formats._leica.times import Stamps, fit_times
 from aicsio.records import Channel, Coordinate, Dims, Planes
 
 COLORS: Mapping[str, int] = {

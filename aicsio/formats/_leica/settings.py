@@ -19,8 +19,8 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._ome.units import finite_number
-from aicsio.formats.lif.description import find_all
-from aicsio.formats.lif.modes import (
+from aicsio.formats._leica.description import find_all
+from aicsio.formats._leica.modes import (
     CONFOCAL,
     MICROMETRES_PER_METRE,
     contrast_of_camera,

@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from aicsio.formats.lif.container import MemoryBlock
-from aicsio.formats.lif.description import Axis, ChannelDescription, Unreadable
-from aicsio.formats.lif.layout import LifLayout
+from aicsio.formats._leica.container import MemoryBlock
+from aicsio.formats._leica.description import Axis, ChannelDescription, Unreadable
+from aicsio.formats._leica.layout import LifLayout
 from aicsio.records import Dims, LazyArray, Source
 
 BLOCK_BYTES = 2 << 20

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from aicsio._checks.words import count_of
 from aicsio._ome.units import finite_number
-from aicsio.formats.lif.arrays import choose_block_shape
-from aicsio.formats.lif.description import Axis, find_spacings
-from aicsio.formats.lif.layout import LifLayout, StitchedLayout
-from aicsio.formats.lif.settings import orientation, to_micrometres, turn_to_image
+from aicsio.formats._leica.arrays import choose_block_shape
+from aicsio.formats._leica.description import Axis, find_spacings
+from aicsio.formats._leica.layout import Cuttable, StitchedLayout
+from aicsio.formats._leica.settings import orientation, to_micrometres, turn_to_image
 from aicsio.records import Diagnostic, Dims, LazyArray, Tiles
 from aicsio.records.pickling import pickled_by_position
 
@@ -223,8 +223,8 @@ def _tabulate(placement: _Placement, stored: Dims) -> Tiles:
 def _stitched(array: LazyArray, table: Tiles) -> LazyArray:
     """Show tiles on one canvas: the axes of the array without M."""
     stored, tile_layout = array.stored, array.layout
-    if not isinstance(tile_layout, LifLayout):
-        raise TypeError("tiles lie in a memory block")
+    if not isinstance(tile_layout, Cuttable):
+        raise TypeError("tiles lie in a layout that cuts any part of itself")
     top, left = (np.frombuffer(column, "<i4").astype(np.int64) for column in (table.y, table.x))
     height, width = _canvas_size(top, left, stored)
     canvas = {"Y": height, "X": width}

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._ome.units import finite_number
-from aicsio.formats.lif.description import find_all
-from aicsio.formats.lif.equipment import (
+from aicsio.formats._leica.description import find_all
+from aicsio.formats._leica.equipment import (
     ChannelHardware,
     DetectorPart,
     FilterBand,
@@ -22,7 +22,7 @@ from aicsio.formats.lif.equipment import (
     Lens,
     Microscope,
 )
-from aicsio.formats.lif.modes import (
+from aicsio.formats._leica.modes import (
     CONFOCAL,
     contrast_of_camera,
     detects_transmitted,
@@ -31,7 +31,7 @@ from aicsio.formats.lif.modes import (
     mode_of_scan,
     pinhole_of_detector,
 )
-from aicsio.formats.lif.settings import (
+from aicsio.formats._leica.settings import (
     HardwareSettings,
     descendants,
     find_settings,

@@ -17,9 +17,9 @@ import attrs
 from aicsio._ome.lenses import name_immersion, read_engraving
 from aicsio._ome.parts import ENUMERATIONS, add_part, add_quantity, schema_word
 from aicsio._ome.units import MICROMETRE, finite_number
-from aicsio.formats.lif.description import find_all
-from aicsio.formats.lif.equipment import ChannelHardware, ImageHardware, Instrument, Lens
-from aicsio.formats.lif.hardware import read_hardware
+from aicsio.formats._leica.description import find_all
+from aicsio.formats._leica.equipment import ChannelHardware, ImageHardware, Instrument, Lens
+from aicsio.formats._leica.hardware import read_hardware
 
 ANNOTATION_NAMESPACE = "leica-microsystems.com/lif"
 """Namespace of the map annotations; the keys are attributes of Leica's XML."""
