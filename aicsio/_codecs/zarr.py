@@ -22,6 +22,8 @@ LARGEST_GROWTH = 8
 """An intermediate result is at most so many times the pixels: a filter may store one byte as eight."""
 CHECKSUM_NBYTES = 4
 BLOSC_HEADER_NBYTES = 16
+WORDS = {2: "<u2", 4: "<u4", 8: "<u8"}
+"""Types of words by their bytes."""
 GZIP_MAGIC = b"\x1f\x8b"
 """First bytes of each member (RFC 1952, section 2.3.1)."""
 EMPTY_ENTRY = (1 << 64) - 1
@@ -168,12 +170,25 @@ def undo_delta(data: Data, target: DecodeTarget, *, dtype: str, stored: str) -> 
     return sums
 
 
-def undo_shuffle(data: Data, target: DecodeTarget, *, size: int) -> Data:  # noqa: ARG001
+def undo_shuffle(data: Data, target: DecodeTarget, *, size: int) -> Data:
     """Bring the bytes of each element together again; a rest that fills no element stays behind."""
     raw = as_octets(data)
     count = raw.nbytes // size
-    whole = raw[: count * size].reshape(size, count).T
-    return np.concatenate([np.ascontiguousarray(whole).reshape(-1), raw[count * size :]])
+    parts = raw[: count * size].reshape(size, count)
+    out = target.empty_output(raw.nbytes)
+    out[count * size :] = raw[count * size :]
+    if size in WORDS:
+        # Shifted words take 0.09 ms a MiB, bytes put side by side 0.3 ms, a transposed copy 2.5 ms.
+        words = out[: count * size].view(WORDS[size])
+        words[...] = parts[-1]
+        for part in parts[-2::-1]:
+            np.left_shift(words, 8, out=words)
+            np.bitwise_or(words, part, out=words)
+    else:
+        elements = out[: count * size].reshape(count, size)
+        for place, part in enumerate(parts):
+            elements[:, place] = part
+    return out
 
 
 def undo_scale(
