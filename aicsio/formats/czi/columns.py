@@ -80,6 +80,9 @@ def _rank(values: npt.NDArray[Any]) -> tuple[int, Ints]:
 
 def split_runs(values: Ints) -> list[slice]:
     """Cut sorted values where they change."""
-    edges = (np.flatnonzero(values[1:] != values[:-1]) + 1).tolist()
+    changes = (values[1:] != values[:-1]).nonzero()[0]
+    if not len(changes):
+        return [slice(0, len(values))]
+    edges = (changes + 1).tolist()
     starts, stops = [0, *edges], [*edges, len(values)]
     return [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]

@@ -327,6 +327,9 @@ def _fill_columns(
         for name in ("start", "size", "stored_size")
     )
     letters: list[str] = []
+    # The usual file: its columns are those of the table, and nothing is copied into others.
+    is_whole = isinstance(rows, slice)
+    everywhere = np.ones(len(blocks), np.bool_) if is_whole else None
     for slot, identifier in enumerate(dimensions["letter"][0].tolist()):
         raw = identifier.to_bytes(4, "little").rstrip(b"\0")
         letter = raw.decode("ascii", "replace").strip().upper()
@@ -337,15 +340,21 @@ def _fill_columns(
             # The entry would have two positions along one axis; neither is more likely.
             _mark(unusable, f"dimension {letter} twice", rows, len(blocks))
         letters.append(letter)
-        if letter not in blocks.start:
-            _add_letter(blocks, letter)
-        blocks.start[letter][rows] = start[slot]
-        blocks.present[letter][rows] = True
-        blocks.size[letter][rows] = size[slot]
+        if everywhere is not None:
+            blocks.present[letter] = everywhere
+            blocks.start[letter], blocks.size[letter] = start[slot], size[slot]
+        else:
+            if letter not in blocks.start:
+                _add_letter(blocks, letter)
+            blocks.present[letter][rows] = True
+            blocks.start[letter][rows], blocks.size[letter][rows] = start[slot], size[slot]
         if letter in "YX":
             # Section 3.2: the stored size is given "if sub / supersampling, else 0".
             stored = np.where(stored_size[slot] == 0, size[slot], stored_size[slot])
-            blocks.stored_size[letter][rows] = stored
+            if everywhere is not None:
+                blocks.stored_size[letter] = stored
+            else:
+                blocks.stored_size[letter][rows] = stored
         elif find_ends(size[slot])[1] > 1:
             slots = blocks.slot.setdefault(letter, np.zeros(len(blocks), np.int64))
             slots[rows] = slot

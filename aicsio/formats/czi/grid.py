@@ -96,8 +96,12 @@ def make_grid(blocks: Subblocks, *, tiles: bool) -> PlaneGrid:
 
 
 def _plane_letters(blocks: Subblocks) -> list[str]:
-    ordered = (*unknown_letters(blocks), *SPECIFIED_LETTERS)
-    return [letter for letter in ordered if letter not in NOT_PLANE_LETTERS and blocks.has(letter)]
+    letters = []
+    for letter in (*unknown_letters(blocks), *SPECIFIED_LETTERS):
+        is_listed = letter in blocks.present and letter not in NOT_PLANE_LETTERS
+        if is_listed and blocks.has(letter):
+            letters.append(letter)
+    return letters
 
 
 def _find_ends(blocks: Subblocks, letter: str) -> tuple[int, int]:

@@ -7,9 +7,8 @@ Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy.
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -19,8 +18,6 @@ from aicsio._ome.units import finite_number
 from aicsio.formats.czi.plates import plate_name, well_of
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
-
-T = TypeVar("T")
 
 UNKNOWN = PixelSize()
 DATES = ("AcquisitionDateAndTime", "Dimensions/T/StartTime")
@@ -93,45 +90,37 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         message = "expected ImageDocument/Metadata in the XML"
         return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
     image = metadata.find("Information/Image")
-    exposures = [finite_number(_text(one, "ExposureTime")) for one in _channel_elements(image)]
-    scenes = _read_scenes(image)
+    axes = None if image is None else image.find("Dimensions")
+    times, sections = (None if axes is None else axes.find(letter) for letter in "TZ")
+    pairs = pair_with_displays(metadata, image)
+    exposures = [finite_number(_text(element, "ExposureTime")) for element, _ in pairs]
+    scenes = _read_scenes(axes)
+    size, notes = _read_pixel_size(metadata)
     on_plate = any(scene.well is not None for _, scene in scenes)
     facts = CziMetadata(
-        channels=_read_channels(metadata, image),
-        pixel_size=_read_pixel_size(metadata),
-        time_step=_read_time_step(image),
+        channels=_read_channels(metadata, pairs),
+        pixel_size=size,
+        time_step=_read_time_step(times),
         acquired=_read_acquired(image),
         objective=_read_objective(metadata, image),
         scenes=scenes,
         plate=plate_name(text) if on_plate else None,
         # A count of nanoseconds: docs/fidelity-czi.md has the evidence.
         exposure=tuple(_scaled(value, 1e-9) for value in exposures),
-        times=_read_time_offsets(image),
-        sections=_read_sections(image),
+        times=_read_time_offsets(times),
+        sections=_read_sections(sections),
     )
-    notes = [*_report_sizes(metadata), *_report_colors(metadata, image)]
-    created = _parse_date(_text(metadata, "Information/Document/CreationDate"))
-    if facts.acquired is None and created is not None:
+    notes += _report_colors(pairs)
+    created = None
+    if facts.acquired is None:
+        created = _parse_date(_text(metadata, "Information/Document/CreationDate"))
+    if created is not None:
         message = (
             f"the file has no date of acquisition; its document was created at {created}, "
             "which may be later"
         )
         notes.append(Diagnostic("document-date", message))
     return facts, tuple(notes)
-
-
-def _report_sizes(metadata: ET.Element) -> list[Diagnostic]:
-    """Report sizes that are no numbers above 0."""
-    notes = []
-    for item in metadata.findall("Scaling/Items/Distance"):
-        text, letter = _text(item, "Value"), item.get("Id", "")
-        if letter in {"X", "Y", "Z"} and text is not None and _positive(text) is None:
-            message = (
-                f"Scaling of {letter} is {text[:40]!r}, no number above 0: "
-                f"the pixel size along {letter} is unknown"
-            )
-            notes.append(Diagnostic("unusable-size", message))
-    return notes
 
 
 # ---------------------------------------------------------------- texts and numbers
@@ -154,8 +143,21 @@ def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None or math.isinf(value * factor) else value * factor
 
 
-def _first(values: Iterable[T | None]) -> T | None:
-    return next((value for value in values if value is not None), None)
+def _child_texts(element: ET.Element) -> dict[str, str | None]:
+    """Return the text of each child, of several with one name the first: one walk for ten lookups."""
+    texts: dict[str, str | None] = {}
+    for child in element:
+        texts.setdefault(child.tag, (child.text or "").strip() or None)
+    return texts
+
+
+def _first_text(tables: Iterable[Mapping[str, str | None]], name: str) -> str | None:
+    """Return the first text of a name."""
+    for texts in tables:
+        text = texts.get(name)
+        if text is not None:
+            return text
+    return None
 
 
 # ---------------------------------------------------------------- channels
@@ -165,9 +167,10 @@ def _channel_elements(image: ET.Element | None) -> list[ET.Element]:
     return [] if image is None else image.findall("Dimensions/Channels/Channel")
 
 
-def _read_channels(metadata: ET.Element, image: ET.Element | None) -> tuple[Channel, ...]:
+def _read_channels(
+    metadata: ET.Element, pairs: Sequence[tuple[ET.Element, ET.Element | None]]
+) -> tuple[Channel, ...]:
     """Read the channels of the image; missing facts come from the display of the same channel."""
-    pairs = pair_with_displays(metadata, image)
     if not pairs:
         displays = metadata.findall("DisplaySetting/Channels/Channel")
         return tuple(read_channel([element], element) for element in displays)
@@ -198,12 +201,15 @@ def pair_with_displays(
     return pairs
 
 
-def _report_colors(metadata: ET.Element, image: ET.Element | None) -> list[Diagnostic]:
+def _report_colors(pairs: Sequence[tuple[ET.Element, ET.Element | None]]) -> list[Diagnostic]:
     """Report channels whose colour of the acquisition is not that of the display."""
     notes = []
-    for element, display in pair_with_displays(metadata, image):
-        taken, shown = _parse_color(_text(element, "Color")), _parse_color(_text(display, "Color"))
-        if None not in {taken, shown} and taken != shown:
+    for element, display in pairs:
+        taken = _parse_color(_text(element, "Color"))
+        if taken is None:
+            continue
+        shown = _parse_color(_text(display, "Color"))
+        if shown is not None and taken != shown:
             message = (
                 f"channel {element.get('Name')!r} was acquired as {_text(element, 'Color')} and is "
                 f"displayed as {_text(display, 'Color')}: the colour is that of the display"
@@ -218,41 +224,56 @@ def read_channel(sources: list[ET.Element], display: ET.Element | None) -> Chann
     ZEN and libCZI draw a channel in the colour of DisplaySetting, which the user may have changed
     after the acquisition.
     """
-
-    def read(reader: Callable[[ET.Element], T | None]) -> T | None:
-        return _first(map(reader, sources))
-
-    fluor = read(lambda element: _text(element, "Fluor"))
-    if fluor is None:
-        fluor = read(lambda element: _text(element, "DyeName"))
-    name = read(lambda element: (element.get("Name") or "").strip() or None)
+    tables = [_child_texts(element) for element in sources]
+    fluor = _first_text(tables, "Fluor") or _first_text(tables, "DyeName")
+    name = None
+    for element in sources:
+        name = name or (element.get("Name") or "").strip() or None
     # Name is the channel's own; ShortName and the dye stand in where a writer left it out.
     if name is None:
-        name = read(lambda element: _text(element, "ShortName")) or fluor
+        name = _first_text(tables, "ShortName") or fluor
+    color = None if display is None else _parse_color(_text(display, "Color"))
+    for texts in tables:
+        color = _parse_color(texts.get("Color")) if color is None else color
     return Channel(
         name=name,
-        color=_first(_parse_color(_text(element, "Color")) for element in (display, *sources)),
-        emission=read(lambda e: _read_wavelength(e, "EmissionWavelength", "DyeMaxEmission")),
-        excitation=read(lambda e: _read_wavelength(e, "ExcitationWavelength", "DyeMaxExcitation")),
+        color=color,
+        emission=_first_positive(tables, "EmissionWavelength", "DyeMaxEmission"),
+        excitation=_first_positive(tables, "ExcitationWavelength", "DyeMaxExcitation"),
         fluor=fluor,
-        acquisition_mode=read(
-            lambda e: schema_word("AcquisitionMode", _text(e, "AcquisitionMode"))
-        ),
-        pinhole_size=read(lambda e: _positive(_text(e, "PinholeSize"))),
-        illumination_type=read(
-            lambda e: schema_word("IlluminationType", _text(e, "IlluminationType"))
-        ),
-        contrast_method=read(lambda e: schema_word("ContrastMethod", _text(e, "ContrastMethod"))),
+        acquisition_mode=_first_word(tables, "AcquisitionMode"),
+        pinhole_size=_first_positive(tables, "PinholeSize"),
+        illumination_type=_first_word(tables, "IlluminationType"),
+        contrast_method=_first_word(tables, "ContrastMethod"),
     )
 
 
-def _read_wavelength(element: ET.Element, *paths: str) -> float | None:
-    return _first(_positive(_text(element, path)) for path in paths)
+def _first_word(tables: Iterable[Mapping[str, str | None]], name: str) -> str | None:
+    """Return the first text of a name that is a word of the schema of OME for it."""
+    for texts in tables:
+        if name in texts:
+            word = schema_word(name, texts[name])
+            if word is not None:
+                return word
+    return None
+
+
+def _first_positive(tables: Iterable[Mapping[str, str | None]], *names: str) -> float | None:
+    """Return the first number above 0, of one table after the other."""
+    for texts in tables:
+        for name in names:
+            if name in texts:
+                length = _positive(texts[name])
+                if length is not None:
+                    return length
+    return None
 
 
 def _parse_color(text: str | None) -> int | None:
     """Turn ``#AARRGGBB`` or ``#RRGGBB`` into 0xRRGGBBAA."""
-    digits = (text or "").lstrip("#")
+    if text is None:
+        return None
+    digits = text.lstrip("#")
     if not re.fullmatch("[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}", digits):
         return None
     # Six digits are an opaque colour. So are eight with an alpha of 0: no channel is invisible.
@@ -264,33 +285,46 @@ def _parse_color(text: str | None) -> int | None:
 # ---------------------------------------------------------------- sizes and times
 
 
-def _read_pixel_size(metadata: ET.Element) -> PixelSize:
+def _read_pixel_size(metadata: ET.Element) -> tuple[PixelSize, list[Diagnostic]]:
     """Read the sizes in micrometres; Scaling/Items/Distance/Value is in metres."""
     sizes: dict[str, float | None] = {}
+    notes = []
     for item in metadata.findall("Scaling/Items/Distance"):
-        sizes[item.get("Id", "")] = _scaled(_positive(_text(item, "Value")), 1e6)
-    return PixelSize(sizes.get("Z"), sizes.get("Y"), sizes.get("X"))
+        text, letter = _text(item, "Value"), item.get("Id", "")
+        size = _positive(text)
+        sizes[letter] = _scaled(size, 1e6)
+        if size is None and text is not None and letter in {"X", "Y", "Z"}:
+            message = (
+                f"Scaling of {letter} is {text[:40]!r}, no number above 0: "
+                f"the pixel size along {letter} is unknown"
+            )
+            notes.append(Diagnostic("unusable-size", message))
+    return PixelSize(sizes.get("Z"), sizes.get("Y"), sizes.get("X")), notes
 
 
-def _read_time_step(image: ET.Element | None) -> float | None:
+def _read_time_step(axis: ET.Element | None) -> float | None:
     """Read the seconds between evenly spaced time points."""
+    if axis is None:
+        return None
     # Writers disagree about the level of Positions between T and Interval.
-    increment = _text(image, "Dimensions/T/Positions/Interval/Increment")
-    return _positive(increment or _text(image, "Dimensions/T/Interval/Increment"))
+    increment = _text(axis, "Positions/Interval/Increment")
+    return _positive(increment or _text(axis, "Interval/Increment"))
 
 
-def _read_time_offsets(image: ET.Element | None) -> tuple[float, ...]:
-    words = (_text(image, "Dimensions/T/Positions/List/Offsets") or "").split()
+def _read_time_offsets(axis: ET.Element | None) -> tuple[float, ...]:
+    words = (_text(axis, "Positions/List/Offsets") or "").split()
     values = [finite_number(word) for word in words]
     # One unreadable offset would shift the others to wrong time points, so the list is not used.
     known = tuple(value for value in values if value is not None)
     return known if len(known) == len(values) else ()
 
 
-def _read_sections(image: ET.Element | None) -> tuple[float, float] | None:
+def _read_sections(axis: ET.Element | None) -> tuple[float, float] | None:
     """Read where sections lie, relative to the Z position of their scene."""
-    start = finite_number(_text(image, "Dimensions/Z/Positions/Interval/Start"))
-    step = finite_number(_text(image, "Dimensions/Z/Positions/Interval/Increment"))
+    if axis is None:
+        return None
+    start = finite_number(_text(axis, "Positions/Interval/Start"))
+    step = finite_number(_text(axis, "Positions/Interval/Increment"))
     return None if start is None or step is None else (start, step)
 
 
@@ -300,7 +334,11 @@ def _read_acquired(image: ET.Element | None) -> str | None:
     Document/CreationDate is none: it is the date at which the file was made, and a file that was
     cut out of another one years later has it, too.
     """
-    return _first(date_at(image, path) for path in DATES)
+    for path in DATES:
+        date = date_at(image, path)
+        if date is not None:
+            return date
+    return None
 
 
 def date_at(image: ET.Element | None, path: str) -> str | None:
@@ -344,11 +382,12 @@ def _read_objective(metadata: ET.Element, image: ET.Element | None) -> Objective
 # ---------------------------------------------------------------- scenes
 
 
-def _read_scenes(image: ET.Element | None) -> tuple[tuple[int, SceneMetadata], ...]:
-    if image is None:
+def _read_scenes(axes: ET.Element | None) -> tuple[tuple[int, SceneMetadata], ...]:
+    axis = None if axes is None else axes.find("S")
+    if axis is None:
         return ()
     scenes = []
-    for position, element in enumerate(image.findall("Dimensions/S/Scenes/Scene")):
+    for position, element in enumerate(axis.findall("Scenes/Scene")):
         index = element.get("Index", "")
         # ``str.isdigit`` is true for superscripts, which ``int`` refuses, and long runs are no
         # index.

@@ -140,7 +140,9 @@ def build_scenes(
         left_out=left_out,
         notes=notes,
         compact=are_near(blocks) and fit_small_canvas(blocks),
-        all_full=all(np.array_equal(blocks.stored_size[axis], blocks.size[axis]) for axis in "YX"),
+        all_full=not any(
+            holds_somewhere(blocks.stored_size[axis] != blocks.size[axis]) for axis in "YX"
+        ),
     )
     scenes = []
     groups = split_runs(numbers)

@@ -20,6 +20,8 @@ from aicsio.formats.czi.columns import (
 from aicsio.formats.czi.directory import MAX_SIZE, SEGMENT_HEAD_SIZE, SPECIFIED_LETTERS, Subblocks
 from aicsio.records import Diagnostic, Source
 
+_SPECIFIED = frozenset(SPECIFIED_LETTERS)
+
 
 @attrs.define(eq=False)
 class LeftOut:
@@ -129,7 +131,9 @@ def _unknown_letters(blocks: Subblocks) -> list[tuple[str, Bools]]:
 
 def unknown_letters(blocks: Subblocks) -> list[str]:
     """Return the letters of the entries that the specification lacks."""
-    return sorted(set(blocks.start) - set(SPECIFIED_LETTERS))
+    if blocks.start.keys() <= _SPECIFIED:  # as in nearly every file
+        return []
+    return sorted(blocks.start.keys() - _SPECIFIED)
 
 
 def drop_constant_letters(blocks: Subblocks, left_out: LeftOut) -> tuple[Diagnostic, ...]:
