@@ -127,9 +127,11 @@ def parse_xml(text: str, source: Source) -> tuple[ET.Element, bool]:
 
 def find_all(element: ET.Element, *tags: str) -> list[ET.Element]:
     """Return the descendants on a path of tags: as ``findall`` of the path, in half of its time."""
-    reached = [element]
-    for tag in tags:
-        reached = [child for parent in reached for child in parent.findall(tag)]
+    reached = element.findall(tags[0])
+    for tag in tags[1:]:
+        parents, reached = reached, []
+        for parent in parents:
+            reached += parent.findall(tag)
     return reached
 
 

@@ -22,6 +22,7 @@ from aicsio.formats._leica.settings import (
 )
 from aicsio.formats._leica.times import Stamps, fit_times
 from aicsio.records import Channel, Coordinate, Dims, Planes
+from aicsio.records.dims import trusted_dims
 
 COLORS: Mapping[str, int] = {
     "red": 0xFF0000FF, "green": 0x00FF00FF, "blue": 0x0000FFFF, "cyan": 0x00FFFFFF,
@@ -60,12 +61,18 @@ def describe_channels(
     """
     detected = detected_channels(settings)
     # A list is taken only where its length fits.
-    if len(detected) != len(described):
-        detected = (Channel(),) * len(described)
+    has_detected = len(detected) == len(described)
     channels = []
-    for one, channel in zip(described, detected, strict=True):
+    for index, one in enumerate(described):
         # The lookup table of a sample colours that sample alone.
         color = parse_color(one.lut) if sample_count == 1 else None
+        if not has_detected:
+            plain = Channel(
+                one.dye, color, fluor=one.dye, samples=sample_count, quantity=one.quantity
+            )
+            channels.append(plain)
+            continue
+        channel = detected[index]
         channels.append(
             attrs.evolve(
                 channel,
@@ -121,7 +128,8 @@ def describe_planes(
     frame_axes = axes[:-2]
     letters = "".join(axis.letter for axis in frame_axes)
     exposures = channel_exposures(settings)
-    frames = Dims(letters, tuple(axis.size for axis in frame_axes))
+    # The same letters were checked when the pixels were laid out.
+    frames = trusted_dims(letters, tuple([axis.size for axis in frame_axes]))
     dims, seconds, remark = fit_times(stamps, frames, channel_count)
     place = parse_stage_position(settings)
     if "M" in dims:
@@ -198,6 +206,8 @@ def describe_coordinates(axes: tuple[Axis, ...]) -> tuple[Coordinate, ...]:
     """Return wavelengths in nanometres, and rotation in the unit of the file."""
     coordinates = []
     for axis in axes:
+        if axis.letter not in "LER":
+            continue
         micrometres = micrometres_per(axis.unit)
         values: tuple[float, ...] = ()
         unit: str | None = axis.unit or None

@@ -78,7 +78,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
             "its XML holds characters that XML forbids: they are left out, and & is read as itself"
         )
         diagnostics.append(Diagnostic("lif-repaired-xml", text))
-    images = _find_or_wrap_images(root)
+    images = _find_or_wrap_images(root, elements)
     scenes = []
     names = distinguish_scenes([path for path, _ in images])
     keep_apart = options.mosaic == "tiles"
@@ -103,12 +103,15 @@ def describe_instrument(source: Source, contents: Contents, /) -> ET.Element | N
     if contents.metadata is None:
         return None
     root, _ = parse_xml(contents.metadata, source)
-    return describe_instruments([element for _, element in _find_or_wrap_images(root)])
+    images = _find_or_wrap_images(root, tuple(walk_elements(root)))
+    return describe_instruments([element for _, element in images])
 
 
-def _find_or_wrap_images(root: ET.Element) -> list[tuple[str, ET.Element]]:
+def _find_or_wrap_images(
+    root: ET.Element, elements: tuple[tuple[str, ET.Element], ...]
+) -> list[tuple[str, ET.Element]]:
     """Return path and element of each image; some LOFs hold the data of their image alone."""
-    images = list(find_images(walk_elements(root)))
+    images = list(find_images(elements))
     if not images and root.tag == "Data":
         wrapper = ET.Element("Element", {"Name": ""})
         wrapper.append(root)
