@@ -32,14 +32,15 @@ PEERS = (
     "liffile",
     "readlif",
     "bioio",
+    "openreadout",
     "openslide",
     "opencodecs",
     *stores.PEERS,
 )
 COLUMNS = {
-    "TIFF": ("tifffile", "bioio"),
-    "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct"),
-    "LIF": ("liffile", "readlif", "bioio", "bioio-direct"),
+    "TIFF": ("tifffile", "bioio", "openreadout"),
+    "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct", "openreadout"),
+    "LIF": ("liffile", "readlif", "bioio", "bioio-direct", "openreadout"),
     "Zarr": stores.PEERS,
     "Windows": ("out", *windows.PEERS),
 }

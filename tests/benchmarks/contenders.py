@@ -5,6 +5,7 @@ shows the fastest.
 """
 
 import contextlib
+import importlib
 import importlib.util
 import itertools
 import pickle
@@ -70,6 +71,8 @@ def cases(
             made.append(_tifffile(sample, where, index, start, folder, workers, stack))
         if "bioio" in peers:
             made.append(_bioio(sample, where, index, start, folder))
+        if "openreadout" in peers:
+            made.append(openreadout(sample, where.path, stack))
         for name in dict.fromkeys(itertools.chain(*made)):
             contenders = {who: call for each in made for who, call in each.get(name, {}).items()}
             if "ours" in contenders:
@@ -113,6 +116,7 @@ def _ours(
         "open": {"ours": lambda: aicsio.open_image(where.path)},
         "read": {"ours": lambda: aicsio.to_numpy(handle, workers=workers)},
         "plane, open": {"ours": plane},
+        "plane": {"ours": lambda: aicsio.to_numpy(aicsio.transpose_to(handle, "YX", **at))},
         "window": {"ours": window},
         "dask": {
             "ours": lambda: aicsio.to_dask(handle).compute(num_workers=workers),
@@ -180,6 +184,7 @@ def _tifffile(
         "open": {"tifffile": opened},
         "read": {"tifffile": lambda: series.asarray(maxworkers=workers)},
         "plane, open": planes,
+        "plane": {"tifffile": lambda: file.pages[index].asarray(maxworkers=workers)},
         "window": {"tifffile": lambda: file.pages[index].asarray()[square]},
         "write": {"tifffile": write},
     }
@@ -226,6 +231,28 @@ def _bioio(sample: Sample, where: Ranges, index: int, start: int, folder: Path) 
             )
         }
     return made
+
+
+def openreadout(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Made:
+    """Open and describe a file, read a plane with opening, and a plane of an open file."""
+    library: Any = importlib.import_module("openreadout")
+    at = picks(sample, sample.planes // 2)
+    place = at.get("C", 0), at.get("Z", 0), at.get("T", 0)
+    opened = stack.enter_context(library.open(str(path)))
+
+    def describe() -> object:
+        with library.open(str(path)) as file:
+            return file.info
+
+    def plane() -> object:
+        with library.open(str(path)) as file:
+            return file.read_plane(0, *place)
+
+    return {
+        "open": {"openreadout": describe},
+        "plane, open": {"openreadout": plane},
+        "plane": {"openreadout": lambda: opened.read_plane(0, *place)},
+    }
 
 
 def sizes(where: Ranges) -> dict[str, int]:

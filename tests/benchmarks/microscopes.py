@@ -4,6 +4,7 @@ Stacks hold the same pixels as those of TIFF. A mosaic of raw tiles shows what a
 very many tiny subblocks (one mosaic; many scenes) show what opening costs.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -18,10 +19,13 @@ import aicsio
 from aicsio.testing.czi import Block, blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
 from benchmarks import floors
-from benchmarks.contenders import WINDOW, Case, Made, picks
+from benchmarks.contenders import WINDOW, Case, Made, openreadout, picks
 from benchmarks.samples import Ranges, Sample, pixels
 
-PEERS = {"CZI": ("czifile", "aicspylibczi", "bioio"), "LIF": ("liffile", "readlif", "bioio")}
+PEERS = {
+    "CZI": ("czifile", "aicspylibczi", "bioio", "openreadout"),
+    "LIF": ("liffile", "readlif", "bioio", "openreadout"),
+}
 COMPRESSIONS = {None: "raw", "zstd1": "zstd1-hilo", "jpegxr": "jpegxr"}
 MOSAIC_TILE = 1000
 """Height and width of the tiles of the large mosaic."""
@@ -105,17 +109,21 @@ def ranges(sample: Sample, path: Path) -> Ranges:
 
 def cases(sample: Sample, path: Path, workers: int, peers: tuple[str, ...]) -> Iterator[Case]:
     """List the cases of one file."""
-    if sample.name == "czi mosaic":
-        made = [_window(sample, path, peers)]
-    elif "M" in sample.letters:
-        made = [_opening(path, peers)]
-    else:
-        where = ranges(sample, path)
-        made = [_ours(sample, path, workers), _floor(where, workers)]
-        made += [STACKS[peer](sample, path, workers) for peer in peers if peer in STACKS]
-    for name in dict.fromkeys(itertools.chain(*made)):
-        contenders = {who: call for each in made for who, call in each.get(name, {}).items()}
-        yield Case(name, contenders, WINDOW * WINDOW if name == "window" else None)
+    with contextlib.ExitStack() as stack:
+        if sample.name == "czi mosaic":
+            made = [_window(sample, path, peers)]
+        elif "M" in sample.letters:
+            made = [_opening(path, peers)]
+        else:
+            where = ranges(sample, path)
+            made = [_ours(sample, path, workers), _floor(where, workers)]
+            made += [STACKS[peer](sample, path, workers) for peer in peers if peer in STACKS]
+            if "openreadout" in peers:
+                made.append(openreadout(sample, path, stack))
+            made += [OPEN[peer](sample, path, stack) for peer in peers if peer in OPEN]
+        for name in dict.fromkeys(itertools.chain(*made)):
+            contenders = {who: call for each in made for who, call in each.get(name, {}).items()}
+            yield Case(name, contenders, WINDOW * WINDOW if name == "window" else None)
 
 
 def sizes(path: Path) -> dict[str, int]:
@@ -128,6 +136,7 @@ def sizes(path: Path) -> dict[str, int]:
 
 def _ours(sample: Sample, path: Path, workers: int) -> Made:
     at = picks(sample, sample.planes // 2)
+    handle = aicsio.open_image(path)
     return {
         "open": {"ours": lambda: _known(aicsio.open_image(path))},
         "read": {"ours": lambda: aicsio.to_numpy(aicsio.open_image(path), workers=workers)},
@@ -136,6 +145,7 @@ def _ours(sample: Sample, path: Path, workers: int) -> Made:
                 aicsio.transpose_to(aicsio.open_image(path), "YX", **at)
             )
         },
+        "plane": {"ours": lambda: aicsio.to_numpy(aicsio.transpose_to(handle, "YX", **at))},
     }
 
 
@@ -147,6 +157,7 @@ def _floor(where: Ranges, workers: int) -> Made:
     return {
         "read": {"floor": lambda: floors.read(where, workers)},
         "plane, open": {"floor": lambda: floors.plane(where, where.shape[0] // 2)},
+        "plane": {"floor": lambda: floors.plane(where, where.shape[0] // 2)},
     }
 
 
@@ -251,6 +262,28 @@ def _readlif(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 
     }
 
 
+def _open_czifile(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Made:
+    """Read a plane of a file that stays open."""
+    czifile: Any = importlib.import_module("czifile")
+    if not hasattr(czifile.CziFile, "scenes"):
+        return {}
+    file = stack.enter_context(czifile.CziFile(path))
+    at = picks(sample, sample.planes // 2)
+    return {"plane": {"czifile": lambda: file.asarray(maxworkers=1, **at)}}
+
+
+def _open_liffile(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Made:
+    """Read a plane of a file that stays open."""
+    file = stack.enter_context(importlib.import_module("liffile").LifFile(path))
+    image, at = file.images[0], picks(sample, sample.planes // 2)
+    return {"plane": {"liffile": lambda: image.frame(**at)}}
+
+
+OPEN: dict[str, Callable[[Sample, Path, contextlib.ExitStack], Made]] = {
+    "czifile": _open_czifile,
+    "liffile": _open_liffile,
+}
+"""Who reads planes of a file that stays open."""
 STACKS: dict[str, Callable[[Sample, Path, int], Made]] = {
     "czifile": _czifile,
     "aicspylibczi": _aicspylibczi,

@@ -71,6 +71,16 @@ GOALS = (
     *(Goal(f"czi {many}", "pickled handle", "4 MB", 1.0) for many in ("tiles", "scenes")),
     Goal("lif raw", "read", "floor", 1.25),
     Goal("lif raw", "plane, open", "bioio", 0.1),
+    *(
+        Goal(sample, case, peer, limit)
+        for sample, peer in (("raw", "tifffile"), ("czi raw", "czifile"), ("lif raw", "liffile"))
+        for case, limit in (("plane, open", 0.9), ("plane", 0.5))
+    ),
+    *(
+        Goal(sample, case, "openreadout", limit)
+        for sample in ("raw", "czi raw", "lif raw")
+        for case, limit in (("open", 0.9), ("plane, open", 0.9), ("plane", 0.5))
+    ),
     Goal("zarr chunks", "read", "floor", 1.2),
     Goal("zarr shards", "read", "floor", 1.2),
     *(
