@@ -3,7 +3,7 @@
 ``index`` reads the container: ``segments``, ``directory``, ``file_parts``, ``recovery`` where the
 directory is damaged, ``soundness`` for entries that cannot be shown. ``scenes`` groups subblocks:
 ``grid`` by plane, ``levels`` by resolution, ``canvas`` by place, ``outliers`` leave. ``layout``
-turns them into pieces. ``metadata`` reads the XML, ``descriptions`` makes the records,
+turns them into pieces. ``metadata`` and ``scene_metadata`` read the XML, ``descriptions`` makes the records,
 ``instrument`` the parts of OME beyond them; facts of single subblocks are those of
 ``subblock_metadata``. ``libczi_engine`` is the second engine.
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from aicsio._ome.document import name_row
 from aicsio.formats.czi.columns import distinct
 from aicsio.formats.czi.directory import Subblocks
-from aicsio.formats.czi.metadata import CziMetadata, SceneMetadata
+from aicsio.formats.czi.metadata import CziMetadata
+from aicsio.formats.czi.scene_metadata import SceneMetadata
 from aicsio.formats.czi.scenes import SceneData
 from aicsio.formats.czi.times import FileTimes, find_even_step
 from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles, Well

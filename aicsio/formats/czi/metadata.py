@@ -15,29 +15,14 @@ import attrs
 
 from aicsio._ome.parts import schema_word
 from aicsio._ome.units import finite_number
-from aicsio.formats.czi.plates import plate_name, well_of
+from aicsio.formats.czi.plates import plate_name
+from aicsio.formats.czi.scene_metadata import SceneMetadata, read_scenes
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
 
 UNKNOWN = PixelSize()
 DATES = ("AcquisitionDateAndTime", "Dimensions/T/StartTime")
 """Where the date of acquisition stands, the more trusted place first."""
-
-
-@attrs.frozen
-class SceneMetadata:
-    """Metadata of one scene."""
-
-    name: str | None = None
-    """Its own name."""
-    shape: str | None = None
-    """Name of the shape (well, region) that it lies in."""
-    center: tuple[float, float] | None = None
-    """Stage position (x, y) of its centre in micrometres."""
-    z: float | None = None
-    """Stage position along Z in micrometres."""
-    well: tuple[int, int] | None = None
-    """Row and column of the well from 0, if the shape is one."""
 
 
 @attrs.frozen
@@ -94,7 +79,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
     times, sections = (None if axes is None else axes.find(letter) for letter in "TZ")
     pairs = pair_with_displays(metadata, image)
     exposures = [finite_number(_text(element, "ExposureTime")) for element, _ in pairs]
-    scenes = _read_scenes(axes)
+    scenes = read_scenes(axes)
     size, notes = _read_pixel_size(metadata)
     on_plate = any(scene.well is not None for _, scene in scenes)
     facts = CziMetadata(
@@ -377,51 +362,3 @@ def _read_objective(metadata: ET.Element, image: ET.Element | None) -> Objective
         medium=_text(image, "ObjectiveSettings/Medium"),
         refractive_index=_positive(_text(image, "ObjectiveSettings/RefractiveIndex")),
     )
-
-
-# ---------------------------------------------------------------- scenes
-
-
-def _read_scenes(axes: ET.Element | None) -> tuple[tuple[int, SceneMetadata], ...]:
-    axis = None if axes is None else axes.find("S")
-    if axis is None:
-        return ()
-    scenes = []
-    for position, element in enumerate(axis.findall("Scenes/Scene")):
-        index = element.get("Index", "")
-        # ``str.isdigit`` is true for superscripts, which ``int`` refuses, and long runs are no
-        # index.
-        number = int(index) if index.isascii() and index.isdigit() and len(index) < 10 else position
-        shape = element.find("Shape")
-        shape_name = None if shape is None else (shape.get("Name") or "").strip() or None
-        x_y, z = _read_stage_position(element)
-        facts = SceneMetadata(
-            name=(element.get("Name") or "").strip() or None,
-            shape=shape_name,
-            center=x_y,
-            z=z,
-            well=well_of(element),
-        )
-        scenes.append((number, facts))
-    return tuple(scenes)
-
-
-def _read_stage_position(
-    scene: ET.Element,
-) -> tuple[tuple[float, float] | None, float | None]:
-    """Read the centre (x, y) of a scene, and its Z, in micrometres."""
-    position = scene.find("Positions/Position")
-    attributes = {} if position is None else position.attrib
-    x, y, z = (finite_number(attributes.get(letter)) for letter in "XYZ")
-    center = _parse_pair(_text(scene, "CenterPosition"))
-    if center is None and x is not None and y is not None:
-        center = (x, y)
-    return center, z
-
-
-def _parse_pair(text: str | None) -> tuple[float, float] | None:
-    values = [finite_number(part) for part in (text or "").split(",")]
-    if len(values) != 2:
-        return None
-    x, y = values
-    return None if x is None or y is None else (x, y)

@@ -140,9 +140,7 @@ def build_scenes(
         left_out=left_out,
         notes=notes,
         compact=are_near(blocks) and fit_small_canvas(blocks),
-        all_full=not any(
-            holds_somewhere(blocks.stored_size[axis] != blocks.size[axis]) for axis in "YX"
-        ),
+        all_full=not any(holds_somewhere(blocks.size[a] != blocks.stored_size[a]) for a in "YX"),
     )
     scenes = []
     groups = split_runs(numbers)
