@@ -122,6 +122,14 @@ def test_writers_keep_modes(tmp_path: Path, write: object) -> None:
         assert FactOrigin("channels[0].pinhole_size", "ome:Channel@PinholeSize") in places.facts
 
 
+def test_a_copy_of_a_copy_keeps_modes_and_wavelengths(tmp_path: Path) -> None:
+    """A store keeps them in the OME-XML beside a single image, which opening does not read."""
+    known = attrs.evolve(KNOWN, emission=520.0, excitation=488.0, fluor="GFP")
+    store = write_ome_zarr(of_channel(known), tmp_path / "a.ome.zarr")
+    copy = write_ome_tiff(open_image(store.path), tmp_path / "b.ome.tiff")
+    assert attrs.evolve(open_image(copy.path).channels[0], window=None, color=None) == known
+
+
 def test_a_word_that_the_schema_lacks_is_reported(tmp_path: Path) -> None:
     report = write_ome_tiff(
         of_channel(Channel(contrast_method="Schlieren")), tmp_path / "a.ome.tiff"

@@ -188,7 +188,7 @@ def _join_pixels(
     if significant_bits is not None and pixels.get("Type") == source_pixels.get("Type"):
         pixels.set("SignificantBits", significant_bits)
     positions = dict(source.positions)
-    _join_channels(pixels, source_pixels, document, image.channels, positions["C"], described)
+    _join_channels(pixels, source_pixels, document, image.channels, source, described)
     if None not in positions.values():
         _join_planes(pixels, source_pixels, document, source, image)
 
@@ -207,21 +207,25 @@ def _join_channels(
     source_pixels: Tree,
     document: Document,
     channels: Sequence[Channel],
-    positions: tuple[int, ...] | None,
+    source: SourceImage,
     described: OmeImage,
 ) -> None:
     elements, source_elements = (
         pixels.findall(tag("Channel")),
         source_pixels.findall(tag("Channel")),
     )
-    for element, channel, position in zip(elements, channels, positions or (), strict=False):
+    positions = dict(source.positions)["C"] or ()
+    for element, channel, position in zip(elements, channels, positions, strict=False):
         if position >= len(source_elements):
             continue  # the source has fewer elements than channels
         source_element = source_elements[position]
         from_records = {"ID", "SamplesPerPixel"}
         for field, name in _CHANNEL_FIELDS:
             from_records |= {name, f"{name}Unit"}
-            if getattr(channel, field) == getattr(described.channels[position], field):
+            value = getattr(channel, field)
+            # A document beside the file has facts that the records, read without it, lack.
+            is_missing = value is None and source.is_of_file
+            if is_missing or value == getattr(described.channels[position], field):
                 _copy_quantity(element, source_element, name)
         for name, value in source_element.attrib.items():
             if name not in from_records:
