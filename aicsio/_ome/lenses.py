@@ -34,7 +34,7 @@ _MAGNIFICATION = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*[xX]\s*(?:/|NA\s*)?\s*
 _APERTURE = re.compile(r"(?:/|\bNA\s*|\bN\.A\.\s*)(\d\.\d+)")
 _IMMERSIONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:OIL|OEL|ÖL|OI|HI)\b", re.IGNORECASE), "Oil"),
-    (re.compile(r"\b(?:W DIP|DIPPING|DIC N2)\b", re.IGNORECASE), "WaterDipping"),
+    (re.compile(r"\b(?:W DIP|DIPPING)\b", re.IGNORECASE), "WaterDipping"),
     (re.compile(r"\b(?:WATER|W|WI|W CORR)\b", re.IGNORECASE), "Water"),
     (re.compile(r"\b(?:GLYC|GLYCEROL|GLYCERIN)\b", re.IGNORECASE), "Glycerol"),
     (re.compile(r"\b(?:IMM|MULTI)\b", re.IGNORECASE), "Multi"),

@@ -1,7 +1,7 @@
 """DeltaVision (DV, R3D) and MRC. Imports `_io` and `records`.
 
 ``header`` reads the first 1024 bytes, ``sections`` the facts of each section that DeltaVision
-keeps behind them, ``layout`` places pixels.
+keeps behind them, ``layout`` places pixels, ``tags`` lists the fields of the header.
 
 Rule kept here: rows are shown in the order of the file, as the packages mrc and mrcfile do.
 Bio-Formats turns each plane upside down, since the origin of the format is the lower left corner.
@@ -9,16 +9,19 @@ Bio-Formats turns each plane upside down, since the origin of the format is the 
 
 import math
 from typing import Final
+from xml.etree.ElementTree import Element
 
 import attrs
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
+from aicsio.formats.mrc import tags
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader, find_byte_order, read_header
 from aicsio.formats.mrc.layout import SectionLayout
 from aicsio.formats.mrc.sections import describe_channels, describe_planes, read_sections
-from aicsio.records import Contents, Diagnostic, Dims, LazyArray, PixelSize, Scene, Source
+from aicsio.records import Contents, Diagnostic, Dims, LazyArray, PixelSize, Scene, Source, Value
+from aicsio.records.provenance import FactOrigin, FactOrigins
 
 BLOCK_BYTES: Final = 1 << 24
 """Sections are cut into blocks of rows of about this size: 16 MiB read in 3 ms here."""
@@ -72,6 +75,44 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         planes=None if table is None else describe_planes(header, table),
     )
     return Contents((scene,), "\n".join(header.titles) or None, tuple(diagnostics))
+
+
+def read_tags(source: Source) -> dict[str, Value]:
+    """Return the fields of the header by their names in the specification.
+
+    Raises
+    ------
+    CorruptFileError
+        When the header makes no sense.
+    """
+    head = readers.read_head(source, HEADER_NBYTES)
+    return tags.read_fields(head, read_header(source, head))
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:
+    """Describe the titles and the settings that the records lack, as parts of OME."""
+    del contents
+    head = readers.read_head(source, HEADER_NBYTES)
+    header, _ = _fit_sections(source, read_header(source, head))
+    table = read_sections(source, header) if header.is_deltavision else None
+    return tags.describe(tags.read_fields(head, header), header, table)
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:
+    """Return the fields of the header and of the extended header."""
+    header = read_header(source, readers.read_head(source, HEADER_NBYTES))
+    has_sections = contents.scenes[scene].planes is not None
+    emission = "dv:section/emission" if has_sections else "dv:header/wave"
+    facts = [
+        ("pixel_size", "dv:header/xlen" if header.is_deltavision else "mrc:header/cella"),
+        ("channels[*].emission", emission),
+        ("channels[*].excitation", "dv:section/excitation"),
+        ("planes.dims", "dv:header/imgSequence"),
+        ("planes.time", "dv:section/time"),
+        ("planes.exposure", "dv:section/exposure"),
+        ("planes", "dv:section/stage"),
+    ]
+    return FactOrigins(tuple(FactOrigin(path, place) for path, place in facts))
 
 
 def _fit_sections(source: Source, header: MrcHeader) -> tuple[MrcHeader, list[Diagnostic]]:

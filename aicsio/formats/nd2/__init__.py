@@ -9,6 +9,7 @@ that cannot be decoded costs its facts and gets a diagnostic, never the pixels.
 
 import json
 from typing import Final
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from aicsio.formats.nd2.pixels import (
 )
 from aicsio.formats.nd2.variants import MalformedError, Tree, parse
 from aicsio.records import Contents, Diagnostic, Scene, Source
+from aicsio.records.provenance import FactOrigin, FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
 SKIPPED: Final = frozenset(
@@ -45,6 +47,30 @@ SKIPPED: Final = frozenset(
     }
 )
 """Levels that hold nine tenths of the metadata and nothing that opening needs."""
+PLACES: Final = (
+    ("name", "ImageMetadata/Points@dPosName"),
+    ("channels[*].name", "ImageMetadataSeq/PlaneNew@sDescription"),
+    ("channels[*].color", "ImageMetadataSeq/PlaneNew@uiColor"),
+    ("channels[*].fluor", "ImageMetadataSeq/FluorescentProbe@m_sName"),
+    ("channels[*].emission", "ImageMetadataSeq/EmissionSpectrum"),
+    ("channels[*].excitation", "ImageMetadataSeq/ExcitationSpectrum"),
+    ("channels[*].pinhole_size", "ImageMetadataSeq/PlaneNew@dPinholeDiameter"),
+    ("channels", "ImageMetadataSeq/PlaneNew@uiModalityMask"),
+    ("pixel_size.Z", "ImageMetadata/ZStackLoop@dZStep"),
+    ("pixel_size", "ImageMetadataSeq@dCalibration"),
+    ("time_step", "ImageMetadata/TimeLoop"),
+    ("acquired", "ImageMetadataSeq@dTimeAbsolute"),
+    ("objective.name", "ImageMetadataSeq@wsObjectiveName"),
+    ("objective.aperture", "ImageMetadataSeq@dObjectiveNA"),
+    ("objective", "ImageMetadataSeq/ObjectiveSetting"),
+    ("planes.time", "CustomData|AcqTimesCache"),
+    ("planes.exposure", "ImageMetadataSeq/SampleSetting@dExposureTime"),
+    ("planes.x", "CustomData|X"),
+    ("planes.y", "CustomData|Y"),
+    ("planes.z", "CustomData|Z"),
+    ("planes", "ImageMetadata"),
+)
+"""Chunk and field by fact."""
 ENCODED: Final = ("ImageAttributes", "ImageMetadata", "ImageMetadataSeq|0", "ImageTextInfo")
 """Chunks of metadata that opening needs."""
 COLUMNS: Final = (
@@ -110,6 +136,44 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     scenes = _describe_scenes(container, pixels, frames, sequence, table, columns)
     raw = _write_raw(metadata.decode("ImageTextInfo"))
     return Contents(scenes, raw, (*diagnostics, *metadata.diagnostics))
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:
+    """Describe microscope, lens, detectors, filters and lasers, as parts of OME."""
+    # Imported on request: most files are opened for their pixels.
+    from aicsio.formats.nd2 import instrument
+
+    if not is_nd2(readers.read_head(source, 4)):
+        return None
+    metadata = _Metadata(read_container(source))
+    sequence = metadata.decode("ImageMetadataSeq|0")
+    texts = metadata.decode("ImageTextInfo")
+    return instrument.describe_instrument(
+        sequence.get("SLxPictureMetadata", sequence),
+        texts.get("SLxImageTextInfo", texts),
+        contents,
+    )
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:
+    """Return the chunks and their fields; excitations that are not the line of the laser that was on."""
+    from aicsio.formats.nd2 import instrument
+
+    facts = tuple(FactOrigin(path, f"nd2:{place}") for path, place in PLACES)
+    if not is_nd2(readers.read_head(source, 4)):
+        return FactOrigins(facts)
+    texts = _Metadata(read_container(source)).decode("ImageTextInfo")
+    lasers = instrument.lasers_that_were_on(texts.get("SLxImageTextInfo", texts))
+    conflicts = []
+    for number, channel in enumerate(contents.scenes[scene].channels):
+        # Of several lines, the text does not say which one belongs to the channel.
+        if len(lasers) == 1 and channel.excitation not in {None, lasers[0]}:
+            text = (
+                f"nd2:ExcitationSpectrum has {channel.excitation:g} nm, nd2:ImageTextInfo a laser of "
+                f"{lasers[0]:g} nm that was on"
+            )
+            conflicts.append((f"channels[{number}].excitation", text))
+    return FactOrigins(facts, tuple(conflicts))
 
 
 class _Metadata:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aicsio._ome.lenses import read_engraving
 from aicsio.formats.nd2.experiment import FrameOrder
 from aicsio.formats.nd2.fields import level, levels, number, positive, text, whole
+from aicsio.formats.nd2.modes import read_mask
 from aicsio.formats.nd2.variants import Tree
 from aicsio.records import Channel, Dims, Objective, PixelSize, Planes
 
@@ -62,12 +63,17 @@ def _describe_channel(plane: Tree, index: int, samples: int) -> Channel:
         # A colour image has no colour of its own: its samples are red, green and blue.
         return Channel(name=name, samples=samples)
     first = next(iter(levels(level(plane, "pFilterPath").get("m_pFilter"))), {})
+    taken = read_mask(plane.get("uiModalityMask"))
     return Channel(
         name=name,
         color=_parse_color(plane.get("uiColor")),
         emission=_peak(probe, "m_EmissionSpectrum") or _peak(first, "m_EmissionSpectrum"),
         excitation=_excitation(probe, first, index),
         fluor=text(probe.get("m_sName")),
+        pinhole_size=positive(plane.get("dPinholeDiameter")),
+        acquisition_mode=taken.get("acquisition_mode"),
+        illumination_type=taken.get("illumination_type"),
+        contrast_method=taken.get("contrast_method"),
     )
 
 
