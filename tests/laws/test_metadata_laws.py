@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -21,10 +22,13 @@ from aicsio import (
     ome_metadata,
     ome_xml,
     open_image,
+    plane_table,
+    to_xarray,
     write_ome_tiff,
     write_ome_zarr,
 )
 from aicsio._ome.document import parse_ome
+from aicsio._ome.parts import ENUMERATIONS
 from aicsio.records import Well
 from aicsio.testing.strategies.images import Draw, composite
 from schema import SCHEMA
@@ -61,6 +65,10 @@ CHANNELS = st.builds(
     emission=st.none() | SIZES,
     excitation=st.none() | SIZES,
     fluor=st.none() | NAMES,
+    acquisition_mode=st.none() | st.sampled_from(ENUMERATIONS["AcquisitionMode"]),
+    pinhole_size=st.none() | SIZES,
+    illumination_type=st.none() | st.sampled_from(ENUMERATIONS["IlluminationType"]),
+    contrast_method=st.none() | st.sampled_from(ENUMERATIONS["ContrastMethod"]),
 )
 
 
@@ -145,6 +153,125 @@ def test_a_zarr_carries_the_same_document(handle: ImageHandle) -> None:
         assert (ours.name, ours.acquisition_date) == (source.name, source.acquisition_date)
         assert ours.pixels.channels == source.pixels.channels
         assert sorted(ours.pixels.planes, key=str) == sorted(source.pixels.planes, key=str)
+
+
+@given(described())
+def test_there_is_one_clock(handle: ImageHandle) -> None:
+    """Record, table, OME and coordinates count seconds from the first plane of the scene."""
+    planes, dims = handle.scene.planes, handle.dims
+    table = plane_table(handle)["time"].reshape(dims["T", "C", "Z"])
+    seconds = None if planes is None else planes.column("time")
+    if planes is None or seconds is None:
+        step = handle.scene.time_step
+        times = np.full(dims.T, np.nan) if step is None else np.arange(dims.T) * step
+        seconds = np.broadcast_to(times[:, np.newaxis, np.newaxis], table.shape)
+    assert np.array_equal(table, seconds, equal_nan=True)
+    start = 0.0 if planes is None else planes.start or 0.0
+    for plane in ome_metadata(handle).images[0].pixels.planes:
+        if plane.delta_t is not None:
+            assert plane.delta_t == table[plane.the_t, plane.the_c, plane.the_z] + start
+    first = np.array([np.nan if np.isnan(one).all() else np.nanmin(one) for one in table])
+    shown = to_xarray(handle).coords
+    if "T" in shown and not np.isnan(first).any():
+        assert np.array_equal(shown["T"].values, first)
+
+
+KINDS = {
+    "Microscope": {"Type": "MicroscopeType"},
+    "Laser": {"Type": "LaserType"},
+    "Arc": {"Type": "ArcType"},
+    "Filament": {"Type": "FilamentType"},
+    "LightEmittingDiode": {},
+    "Detector": {"Type": "DetectorType"},
+    "Objective": {"Immersion": "Immersion", "Correction": "Correction"},
+    "Filter": {"Type": "FilterType"},
+    "Dichroic": {},
+}
+"""Parts of an instrument in the order of the schema, with their words."""
+SOURCES = ("Laser", "Arc", "Filament", "LightEmittingDiode")
+
+
+@composite
+def documents(draw: Draw) -> str:
+    """OME-XML of an image with an instrument of any parts, and settings that refer to them."""
+    parts: dict[str, list[str]] = {}
+    instrument = etree.Element("Instrument", ID="Instrument:0")
+    for kind, words in KINDS.items():
+        count = draw(st.integers(0, 2))
+        for _ in range(min(count, 1) if kind == "Microscope" else count):
+            part = etree.SubElement(instrument, kind)
+            if kind != "Microscope":
+                group = "LightSource" if kind in SOURCES else kind
+                known = parts.setdefault(group, [])
+                known.append(f"{group}:{len(known)}")
+                part.set("ID", known[-1])
+            for name in ("Manufacturer", "Model", "SerialNumber", "LotNumber"):
+                value = draw(st.none() | NAMES)
+                if value is not None:
+                    part.set(name, value)
+            for name, word in words.items():
+                part.set(name, draw(st.sampled_from(ENUMERATIONS[word])))
+            if kind == "Objective":
+                part.set("LensNA", repr(draw(SIZES)))
+                part.set("WorkingDistance", repr(draw(SIZES)))
+    channels = []
+    for number in range(2):
+        channel = etree.Element("Channel", ID=f"Channel:0:{number}", Name=draw(NAMES))
+        for group, attributes in (
+            ("LightSource", {"Attenuation": "0.25"}),
+            ("Detector", {"Gain": repr(draw(NUMBERS)), "Binning": "2x2"}),
+        ):
+            if parts.get(group):
+                identity = draw(st.sampled_from(parts[group]))
+                etree.SubElement(channel, f"{group}Settings", {"ID": identity, **attributes})
+        path = etree.SubElement(channel, "LightPath")
+        for group, name in (("Dichroic", "DichroicRef"), ("Filter", "EmissionFilterRef")):
+            if parts.get(group):
+                etree.SubElement(path, name, ID=draw(st.sampled_from(parts[group])))
+        channels.append(etree.tostring(channel).decode())
+    links = '<InstrumentRef ID="Instrument:0"/>'
+    if parts.get("Objective"):
+        lens = draw(st.sampled_from(parts["Objective"]))
+        links += f'<ObjectiveSettings ID="{lens}" Medium="Oil" RefractiveIndex="1.5"/>'
+    return (
+        f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        f'<Experimenter ID="Experimenter:0" UserName="{draw(st.sampled_from("abc"))}"/>'
+        f"{etree.tostring(instrument).decode()}"
+        f'<Image ID="Image:0" Name="a"><ExperimenterRef ID="Experimenter:0"/>{links}'
+        '<ImagingEnvironment Temperature="36.5"/><StageLabel Name="b" X="1.5" XUnit="mm"/>'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="3" SizeY="2" SizeZ="1" '
+        f'SizeC="2" SizeT="1" SignificantBits="7">{"".join(channels)}<MetadataOnly/></Pixels>'
+        "</Image></OME>"
+    )
+
+
+def content_of(ome: ome_types.OME) -> dict[str, Any]:
+    """All but where the planes of a file lie, and who wrote it."""
+    values: dict[str, Any] = ome.model_dump(mode="json", exclude_defaults=True)
+    values.pop("creator", None)
+    values.pop("uuid", None)
+    for image in values["images"]:
+        for name in ("tiff_data_blocks", "metadata_only", "big_endian", "interleaved"):
+            image["pixels"].pop(name, None)
+        for channel in image["pixels"]["channels"]:
+            channel.pop("samples_per_pixel", None)
+            # NGFF has a colour for each channel.
+            channel.pop("color", None)
+    return values
+
+
+@given(documents())
+def test_instruments_of_any_parts_are_written_and_read_back(text: str) -> None:
+    source = ome_types.from_xml(text)
+    with tempfile.TemporaryDirectory() as folder:
+        image = open_image(np.zeros((2, 2, 3), np.uint8), dims="CYX")
+        tiff = write_ome_tiff(image, Path(folder, "a.ome.tiff"), ome=text)
+        assert content_of(ome_metadata(open_image(tiff.path))) == content_of(source)
+        assert not ome_xml(open_image(tiff.path)).diagnostics
+        store = write_ome_zarr(open_image(tiff.path), Path(folder, "b.zarr"))
+        assert content_of(ome_metadata(open_image(store.path))) == content_of(source)
+        copy = write_ome_tiff(open_image(store.path), Path(folder, "c.ome.tiff"))
+        assert content_of(ome_metadata(open_image(copy.path))) == content_of(source)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 47)), min_size=1, max_size=5))

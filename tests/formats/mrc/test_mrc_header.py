@@ -13,17 +13,17 @@ from support import corpus_file
 def test_fields_of_deltavision_are_those_of_the_package_mrc() -> None:
     mrc: Any = pytest.importorskip("mrc")
     path = corpus_file("dv/otf.dv")
-    image = mrc.mrc.Mrc(str(path))
-    theirs = image.hdr
+    with mrc.DVFile(path) as file:
+        theirs = file.hdr
     ours: Any = metadata(open_image(path))
-    pairs = {
-        "nx": theirs.Num[0], "ny": theirs.Num[1], "nz": theirs.Num[2], "mode": theirs.PixelType,
-        "lensNum": theirs.LensNum, "nTimes": theirs.NumTimes, "nWaves": theirs.NumWaves,
-        "wave1": theirs.wave[0], "nint": theirs.NumIntegers, "nreal": theirs.NumFloats,
+    names = {
+        "nx": "width", "ny": "height", "nz": "n_sections", "mode": "pixel_type", "xlen": "dx",
+        "ylen": "dy", "lensNum": "lens_num", "nTimes": "nt", "imgSequence": "img_seq",
+        "nWaves": "nc", "wave1": "wave1", "nint": "n_ints", "nreal": "n_floats", "amean": "mean",
+        "type": "img_type", "z0": "z0", "nTitles": "ntiles",
     }  # fmt: skip
-    expected = {name: int(number) for name, number in pairs.items()}
-    image.close()
-    assert {name: ours[name] for name in pairs} == expected
+    for name, other in names.items():
+        assert ours[name] == getattr(theirs, other), name
     ome: Any = ome_metadata(open_image(path))
     (annotation,) = ome.structured_annotations
     assert {one.k: one.value for one in annotation.value.ms} == {"lensNum": "10612"}
