@@ -127,7 +127,11 @@ def count_from_first(
     if not first:
         return first, seconds
     # Differences of decimal numbers get the decimals back: 0.4 - 0.3 is 0.10000000000000003.
-    return first, np.round(seconds - first, 9)
+    with np.errstate(over="ignore", invalid="ignore"):
+        differences = seconds - first
+        rounded = np.round(differences, 9)
+    # Numbers that have no decimals overflow while they are rounded.
+    return first, np.where(np.isfinite(rounded), rounded, differences)
 
 
 def plane_column(planes: Planes, field: str) -> npt.NDArray[np.float64] | None:

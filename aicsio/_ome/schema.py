@@ -241,8 +241,11 @@ def _remove_fault(message: str, element: Tree, fixed: Collection[Tree]) -> str |
     if match is not None:
         attribute = match[1]
         if element.attrib.pop(attribute, None) is not None:
-            # A unit without its value is valid and means nothing.
+            # A unit without its value is valid and means nothing; a value without its unit would be
+            # taken for one in the default unit.
             element.attrib.pop(f"{attribute}Unit", None)
+            if attribute.endswith("Unit"):
+                element.attrib.pop(attribute.removesuffix("Unit"), None)
             return reason
         if "is required" not in message:
             return None  # another message of this pass removed it

@@ -103,3 +103,16 @@ def test_words_become_symbols_where_the_default_is_no_length(unit: str, tmp_path
     text = open_image(tmp_path / "a.ome.tiff").metadata or ""
     assert unit_of(text, "UnitsLength") == "\u00b5m"
     assert SCHEMA.validate(etree.fromstring(text.encode()))
+
+
+@pytest.mark.parametrize("kind", ["UnitsTime", "UnitsPressure", "UnitsPower"])
+def test_a_value_of_an_unknown_unit_goes_with_it(kind: str) -> None:
+    """Left behind, it would be a value in the default unit: 2 furlongs are no 2 micrometres."""
+    xml = ome_xml(document(kind, "furlong"))
+    element, attributes = PLACES[kind]
+    name = attributes.split("=")[-2].split()[-1].removesuffix("Unit")
+    found = etree.fromstring(xml.text.encode()).find(f".//{{*}}{element}")
+    assert found is not None
+    assert found.get(name) is None
+    assert any("Unit" in note.message for note in xml.diagnostics)
+    assert ome_metadata(document(kind, "furlong")) == ome_types.from_xml(xml.text.encode())

@@ -406,3 +406,16 @@ def test_time_grows_with_the_length_of_the_text() -> None:
         return lambda: parse_ome(text)
 
     assert_linear(prepare, 500)
+
+
+def test_times_that_overflow_when_rounded_stay_finite() -> None:
+    elements = "".join(
+        f'<Plane TheZ="0" TheC="0" TheT="{t}" DeltaT="{value}" DeltaTUnit="ms"/>'
+        for t, value in enumerate(("500", "1e308"))
+    )
+    planes = one(pixels(elements).replace('SizeT="1"', 'SizeT="2"')).planes
+    assert planes is not None
+    column = planes.column("time")
+    assert column is not None
+    assert np.nanmax(column) == 1e305
+    assert not np.isinf(column).any()

@@ -139,7 +139,8 @@ def _milliseconds(properties: Mapping[str, Any], *names: str) -> float | None:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    return finite_number(str(value))
+    # Programs on German and French systems write decimal commas.
+    return finite_number(str(value).replace(",", "."))
 
 
 def _as_planes(facts: list[PageFacts], dims: Dims, known: Planes | None) -> Planes | None:

@@ -21,6 +21,64 @@ IMAGEJ = (
     ("name", "imagej:Title"),
 )
 """Keys of ImageJ by field."""
+OF_TAGS: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = (
+    (
+        Tag.UIC1,
+        (
+            ("channels", "metamorph:UIC1/Name"),
+            ("pixel_size.Z", "metamorph:UIC2/ZDistance"),
+            ("pixel_size", "metamorph:UIC1/XCalibration"),
+            ("acquired", "metamorph:UIC1/CreateTime"),
+            ("planes.time", "metamorph:UIC2/TimeCreated"),
+            ("planes.exposure", "metamorph:UIC4/PlaneDescriptions"),
+            ("planes.z", "metamorph:UIC4/AbsoluteZ"),
+            ("planes", "metamorph:UIC4/StagePosition"),
+        ),
+    ),
+    (
+        Tag.CZ_LSMINFO,
+        (
+            ("channels[*].name", "lsm:ChannelColors/ColorNames"),
+            ("channels[*].color", "lsm:ChannelColors/Colors"),
+            ("channels[*].excitation", "lsm:ScanInformation/IlluminationChannels"),
+            ("channels", "lsm:ScanInformation/DetectionChannels"),
+            ("pixel_size", "lsm:VoxelSize"),
+            ("time_step", "lsm:TimeIntervall"),
+            ("acquired", "lsm:ScanInformation/Sample0time"),
+            ("objective", "lsm:ScanInformation/Objective"),
+            ("planes", "lsm:TimeStamps"),
+        ),
+    ),
+    (
+        Tag.OLYMPUS_SIS_INI,
+        (
+            ("channels", "olympus-sis:Band"),
+            ("planes", "olympus-sis:Time/TimePos"),
+        ),
+    ),
+    (
+        Tag.OLYMPUS_SIS,
+        (
+            ("pixel_size", "olympus-sis:GeneralData"),
+            ("acquired", "olympus-sis:Header"),
+            ("objective", "olympus-sis:GeneralData"),
+        ),
+    ),
+    (
+        Tag.OLYMPUS_FLUOVIEW,
+        (("pixel_size", "fluoview:MM_Header"), ("time_step", "fluoview:MM_Header")),
+    ),
+    (Tag.MICRO_MANAGER_METADATA, (("planes", "tag:MicroManagerMetadata"),)),
+)
+"""Fields of makers by the tag that holds them."""
+SCANIMAGE = (
+    ("channels", "scanimage:hChannels"),
+    ("pixel_size.Z", "scanimage:hStackManager"),
+    ("time_step", "scanimage:hRoiManager"),
+    ("acquired", "scanimage:epoch"),
+    ("planes", "scanimage:frameTimestamps_sec"),
+)
+APERIO = (("acquired", "aperio:Date"), ("objective", "aperio:AppMag"), ("pixel_size", "aperio:MPP"))
 SAME = 1e-3
 """Relative difference of sizes that still counts as one value: resolutions are quotients."""
 
@@ -35,6 +93,8 @@ def trace(file: OpenTiff, first: int, scene: Scene) -> FactOrigins:
         facts += [FactOrigin(path, origin) for path, origin in IMAGEJ]
     if scene.acquired is not None and scene.acquired == tags.acquired():
         facts.append(FactOrigin("acquired", "tag:DateTime"))
+    facts += [FactOrigin(path, origin) for path, origin in _of_maker(tags, dialect)]
+    known = {fact.path: fact.origin for fact in reversed(facts)}
     conflicts: list[tuple[str, str]] = []
     for letter, code in (("X", Tag.X_RESOLUTION), ("Y", Tag.Y_RESOLUTION)):
         size, path = getattr(scene.pixel_size, letter), f"pixel_size.{letter}"
@@ -47,13 +107,25 @@ def trace(file: OpenTiff, first: int, scene: Scene) -> FactOrigins:
             # ImageJ's unit replaces ResolutionUnit: the size is their product.
             facts.append(FactOrigin(path, "imagej:unit"))
         elif of_tag is None:
-            facts.append(FactOrigin(path, dialect))
+            facts.append(FactOrigin(path, known.get(path) or known.get("pixel_size") or dialect))
         else:
-            text = f"{dialect} has {size:.6g} um, tag:{letter}Resolution {of_tag:.6g} um"
+            maker = known.get(path) or known.get("pixel_size") or dialect
+            text = f"{maker} has {size:.6g} um, tag:{letter}Resolution {of_tag:.6g} um"
             conflicts.append((path, text))
     names = ("name", "channels", "pixel_size", "time_step", "acquired", "objective", "planes")
     facts += [FactOrigin(name, dialect) for name in names]
     return FactOrigins(tuple(facts), tuple(conflicts))
+
+
+def _of_maker(tags: PageTags, dialect: str) -> tuple[tuple[str, str], ...]:
+    """Return the places of the metadata of the maker."""
+    places: tuple[tuple[str, str], ...] = ()
+    for code, fields in OF_TAGS:
+        if code in tags.tags:
+            places += fields
+    if dialect == "scanimage":
+        places += SCANIMAGE
+    return places + APERIO if tags.description.startswith("Aperio") else places
 
 
 def _dialect_of(tags: PageTags) -> str:
