@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from aicsio.pictures.contrast import suggest_contrast
     from aicsio.pictures.drawing import thumbnail
     from aicsio.references import as_zarr_store, to_references
+    from aicsio.viewer.session import Viewer, view
     from aicsio.writers import (
         PictureReport,
         WriteReport,
@@ -116,6 +117,7 @@ __all__ = [
     "Tiles",
     "TimeSteps",
     "UnsupportedFormatError",
+    "Viewer",
     "Well",
     "WriteError",
     "WriteReport",
@@ -151,6 +153,7 @@ __all__ = [
     "to_xarray",
     "transpose_to",
     "use_dask",
+    "view",
     "wells",
     "write_movie",
     "write_ome_tiff",
@@ -190,6 +193,8 @@ _LATER = {
     "to_references": "aicsio.references",
     "suggest_contrast": "aicsio.pictures.contrast",
     "thumbnail": "aicsio.pictures.drawing",
+    "Viewer": "aicsio.viewer.session",
+    "view": "aicsio.viewer.session",
     "PictureReport": "aicsio.writers",
     "write_movie": "aicsio.writers",
     "write_picture": "aicsio.writers",

@@ -29,6 +29,7 @@ COMMANDS = {
     "wells": "list the wells of a plate",
     "convert": "write images, or parts of them, as OME-TIFF",
     "thumbnail": "draw small pictures of images, or a contact sheet",
+    "view": "look at images in the browser",
     "export": "write a picture or a movie of an image",
     "verify": "read files through two engines and compare",
     "references": "write where the chunks of an image lie, for readers of Zarr",

@@ -183,24 +183,31 @@ def limits_of(pixels: Array) -> Limits:
     values = np.abs(pixels) if pixels.dtype.kind == "c" else pixels
     if values.dtype.kind == "b":
         return 0.0, 1.0
-    values = _leave_out_empty(values)
-    if values.dtype.kind == "f":
-        values = values[np.isfinite(values)].astype(np.float64)
-    values = values.ravel()
-    if not values.size:
-        return 0.0, 1.0
-    # Not np.percentile, which imports numpy.ma: 40 ms.
-    last = values.size - 1
-    places = round(LOW * last), round(HIGH * last)
-    in_order = np.partition(values, places)
-    low, high = float(in_order[places[0]]), float(in_order[places[1]])
+    low, high = _percentiles(_leave_out_empty(values))
+    if high <= low:
+        # What lies beside empty cells is constant: the two together are the picture.
+        low, high = _percentiles(values)
     if high <= low:
         # Few pixels differ from the background: show the whole range.
-        low, high = float(values.min()), float(values.max())
+        finite = values[np.isfinite(values)]
+        low, high = float(finite.min(initial=low)), float(finite.max(initial=high))
     if high <= low:
         # A constant plane is gray, unless it is all 0.
         return (0.0, 1.0) if high == 0 else (low - abs(low), high + abs(high))
     return low, high
+
+
+def _percentiles(values: Array) -> Limits:
+    """Return the values below which ``LOW`` and ``HIGH`` of the finite ones lie; 0 if there is none."""
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)].astype(np.float64)
+    if not values.size:
+        return 0.0, 0.0
+    # Not np.percentile, which imports numpy.ma: 40 ms.
+    last = values.size - 1
+    places = round(LOW * last), round(HIGH * last)
+    in_order = np.partition(values.ravel(), places)
+    return float(in_order[places[0]]), float(in_order[places[1]])
 
 
 def limits_of_colors(pixels: Array) -> Limits:

@@ -148,15 +148,17 @@ def sample_rows(array: LazyArray, step: int, report: Report | None = None) -> Ar
 def _split_rows(array: LazyArray, step: int) -> Iterator[range]:
     """Split the sampled rows into bands that are cheap to read.
 
-    A stored block is decoded as a whole, so a band holds whole blocks. Raw pixels allow single
-    rows: a band is one row if the gap to the next one is long.
+    A stored block is decoded as a whole, so a band holds whole blocks. Raw pixels allow bands of any
+    height: a band is one row if the gap to the next one is long.
     """
     height = array.shape[0]
     row_bytes = array.nbytes // max(1, height)
     axis = array.view.axes[0]
     block_height = array.layout.block_shape[axis] if axis >= 0 else 1
-    if step * row_bytes > SKIPPED_BYTES and is_raw(array):
-        band_height = 1
+    if is_raw(array):
+        band_height = max(1, BAND_BYTES // max(1, row_bytes))
+        if step * row_bytes > SKIPPED_BYTES:
+            band_height = 1
     else:
         blocks = max(1, BAND_BYTES // max(1, block_height * row_bytes))
         band_height = blocks * block_height
