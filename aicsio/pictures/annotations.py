@@ -17,6 +17,7 @@ LEAST_SIDE = 64
 BAR_SHARE = 0.3
 """Most of the width that a scale bar takes."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+MICRO = "\N{MICRO SIGN}"
 
 
 def bar_length(width: float) -> float:
@@ -107,7 +108,7 @@ def annotate(
         place = margin, margin + line * round(1.3 * text_size)
         draw.text(place, _fit(name, draw, font, width / 2), parts_of(color), font, **outline)
     if stamp:
-        draw.text((width - margin, margin), stamp, WHITE, font, anchor="ra", **outline)
+        _write(draw, (width - margin, margin), stamp, font, "ra", outline)
     if pixel_size:
         _draw_bar(draw, (width, height), pixel_size, font, margin, outline)
     return np.asarray(image)
@@ -142,5 +143,31 @@ def _draw_bar(
     text = format_length(length)
     # The text may be wider than the bar, and must not leave the picture.
     half = draw.textlength(text, font) / 2 + 2
-    place = min(max(middle, half), width - half), top - 3
-    draw.text(place, text, WHITE, font, anchor="mb", **outline)
+    # Above the tail of the micro sign, which reaches a quarter of the size below the line.
+    place = min(max(middle, half), width - half), top - 3 - font.size // 4
+    _write(draw, place, text, font, "ms", outline)
+
+
+def _write(
+    draw: Any,
+    place: tuple[Any, Any],
+    text: str,
+    font: Any,
+    anchor: str,
+    outline: dict[str, Any],
+) -> None:
+    """Write a text in white; the font within Pillow has no micro sign, so it is drawn from a u."""
+    plain = text.replace(MICRO, "u")
+    draw.text(place, plain, WHITE, font, anchor=anchor, **outline)
+    if MICRO not in text:
+        return
+    # From the anchor to the left edge of the text, and on to the u.
+    share = {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]]
+    left = place[0] - share * draw.textlength(plain, font)
+    left += draw.textlength(plain[: text.index(MICRO)], font)
+    box = draw.textbbox((left, place[1]), "u", font, anchor=f"l{anchor[1]}")
+    wide = max(1, round((box[2] - box[0]) / 7))
+    low = box[3] + round((box[3] - box[1]) * 0.4)
+    edge = outline["stroke_width"]
+    draw.rectangle((box[0] - edge, box[3] + edge, box[0] + wide - 1 + edge, low + edge), BLACK)
+    draw.rectangle((box[0], box[1], box[0] + wide - 1, low), WHITE)

@@ -4,6 +4,7 @@ Rule kept here: the whole image is never read: the smallest level, or blocks spr
 of a few planes. A few hot pixels and the empty corners of a mosaic do not decide.
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -180,10 +181,19 @@ def limits_of(pixels: Array) -> Limits:
     low, high : float
         Low is below high.
     """
-    values = np.abs(pixels) if pixels.dtype.kind == "c" else pixels
-    if values.dtype.kind == "b":
+    return limits_of_parts([pixels])
+
+
+def limits_of_parts(parts: Sequence[Array]) -> Limits:
+    """Return black and full colour for parts of one channel, shape (Y, X) each, of one type."""
+    dtype = parts[0].dtype
+    if dtype.kind == "b":
         return 0.0, 1.0
-    low, high = _percentiles(_leave_out_empty(values))
+    shown = list(parts)
+    if dtype.kind == "c":
+        shown = list(map(np.abs, parts))
+    values = np.concatenate(list(map(np.ravel, shown)))
+    low, high = _percentiles(np.concatenate([np.ravel(_leave_out_empty(one)) for one in shown]))
     if high <= low:
         # What lies beside empty cells is constant: the two together are the picture.
         low, high = _percentiles(values)

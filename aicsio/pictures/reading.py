@@ -132,15 +132,17 @@ def read_plane(array: LazyArray, size: int, *, smooth: bool, report: Report | No
     return shrink(pixels, min(size, longest))
 
 
-def sample_rows(array: LazyArray, step: int, report: Report | None = None) -> Array:
-    """Read every ``step``-th row and column of a plane."""
+def sample_rows(
+    array: LazyArray, step: int, report: Report | None = None, *, across: int | None = None
+) -> Array:
+    """Read every ``step``-th row and column of a plane; every ``across``-th column if it is given."""
     y, x = tuple(array.dims)[:2]
     bands = list(_split_rows(array, step))
     parts = []
     for done, band in enumerate(bands):
         if report is not None:
             report(done, len(bands))
-        picks = {y: band, x: slice(None, None, step)}
+        picks = {y: band, x: slice(None, None, across or step)}
         parts.append(read_array(views.transpose(array, array.dims.order, picks)))
     return np.concatenate(parts)
 

@@ -26,6 +26,8 @@ MOST_SOURCE_SIDE = 8192
 """Pixels of the file along a side that one tile covers: 128 MiB of uint16, decoded in half a second."""
 LEAST_TILE = 64
 """Pixels of a side below which tiles do not shrink: more requests would cost more than they save."""
+ROWS_STEP = 16
+"""From this step on, of raw pixels single rows are read: each row more costs a request to the file."""
 PLANE_BYTES = 64 << 20
 """Planes up to this size that are one encoded block are decoded once and kept."""
 CACHE_BYTES = 128 << 20
@@ -154,6 +156,10 @@ class TileReader:
         window = views.transpose(plane, plane.dims.order, picks)
         if not smooth:
             return sample_rows(window, level.step, lambda *_: stop())
+        if level.step >= ROWS_STEP and is_raw(plane):
+            # A row is read as a whole, so that its pixels may as well be averaged.
+            rows = sample_rows(window, level.step, lambda *_: stop(), across=1)
+            return average_columns(rows, level.step)
         # The mean of two by two samples: one sample alone makes thin structures flicker.
         return halve(sample_rows(window, level.step // 2, lambda *_: stop()))
 
@@ -210,6 +216,17 @@ def halve(pixels: Array) -> Array:
         even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
     )
     return as_type(sums / np.float32(4), pixels.dtype)
+
+
+def average_columns(pixels: Array, step: int) -> Array:
+    """Average runs of ``step`` columns; the last may be shorter."""
+    if pixels.dtype.kind == "c":
+        pixels = np.abs(pixels)
+    starts = np.arange(0, pixels.shape[1], step)
+    counts = np.diff(np.append(starts, pixels.shape[1]))
+    sums = np.add.reduceat(pixels, starts, axis=1, dtype=np.float64)
+    means = sums / counts.reshape((1, -1) + (1,) * (pixels.ndim - 2))
+    return as_type(means.astype(np.float32), pixels.dtype)
 
 
 def _decodes_whole(plane: LazyArray, side: int) -> bool:

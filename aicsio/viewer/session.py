@@ -145,7 +145,7 @@ def view(
     True
     """
     if not images:
-        raise ArgumentTypeError("view: give at least one handle, as view(open_image('a.czi'))")
+        raise ArgumentTypeError("view: give at least one handle that open_image returned")
     named = tuple(name_file(image.source.uri, _Opened(image)) for image in images)
     viewer = Viewer(named, port, height)
     if browser is None:

@@ -376,6 +376,19 @@ def test_a_made_level_is_the_mean_of_four(tmp_path: Path) -> None:
         assert sampled.shape == (512, 240)
 
 
+def test_of_raw_pixels_single_rows_are_averaged(tmp_path: Path) -> None:
+    spec = ImageSpec(Y=700, X=9000)
+    whole = pixels(spec)[0, 0, 0].astype(float)
+    handle = open_image(write(TiffSpec((spec,)), tmp_path))
+    level = view_levels(handle)[4]
+    assert (level.step, level.height, level.width) == (16, 44, 563)
+    shown = TileReader().read(level, (0, 1), {}, smooth=True, stop=lambda: None)
+    means = np.pad(whole[::16], ((0, 0), (0, 8)), "edge").reshape(44, 563, 16).mean(axis=2)
+    # The last run has 8 columns of its own.
+    means[:, -1] = whole[::16, -8:].mean(axis=1)
+    np.testing.assert_allclose(shown, means[:, 512:], atol=0.51)
+
+
 def test_a_made_level_is_read_in_bounded_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,14 +99,16 @@ export class ChannelRow {
     const context = this.canvas.getContext("2d")!;
     context.clearRect(0, 0, WIDTH, HEIGHT);
     const { counts = [], least = 0, shown = 1 } = this.contrast ?? {};
-    // The root: few pixels of a bright structure are seen beside the background.
-    const most = Math.sqrt(Math.max(1, ...counts));
+    // The root: few pixels of a bright structure are seen beside the background. The tallest bin, often
+    // that of 0, may leave the drawing.
+    const [tallest = 1, second = tallest] = [...counts].sort((a, b) => b - a);
+    const most = Math.sqrt(Math.max(1, Math.min(tallest, 2 * second)));
     context.fillStyle = this.facts.samples === 3 ? "#bbb" : toColor(this.channel.color);
     context.globalAlpha = 0.75;
     counts.forEach((count, bin) => {
       const left = this.toX(least + (shown - least) * bin / counts.length);
       const right = this.toX(least + (shown - least) * (bin + 1) / counts.length);
-      const tall = Math.sqrt(count) / most * (HEIGHT - 2);
+      const tall = Math.min(1, Math.sqrt(count) / most) * (HEIGHT - 2);
       context.fillRect(left, HEIGHT - tall, Math.max(1, right - left), tall);
     });
     context.globalAlpha = 1;

@@ -1,15 +1,17 @@
-"""Contrast windows of channels, from pixels of the smallest level.
+"""Contrast windows of channels, from pixels of the smallest level, as ``suggest_contrast`` chooses them.
 
 Rule kept here: bounded in time and memory, whatever the image: at most ``PLANES`` planes a channel
 and ``FILES`` files a plane are read back from the store that was just written.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aicsio._ome.ngff import ContrastWindow
+from aicsio.pictures.contrast import limits_of_parts
 from aicsio.writers._zarr.arrays import ArrayPlan
 from aicsio.writers._zarr.plan import ImagePlan
 from aicsio.writers._zarr.tile_files import StoreTarget
@@ -18,8 +20,6 @@ PLANES = 8
 """Planes of a channel, spread over Z and T. Those of 512 x 512 take 16 ms."""
 FILES = 4
 """Files of a plane; the smallest level has one, unless a single level was requested."""
-_IGNORED = 0.001
-"""Part of the darkest, and of the brightest pixels: few hot or dead ones do not decide."""
 
 
 def channel_windows(plan: ImagePlan, target: StoreTarget) -> list[ContrastWindow]:
@@ -29,14 +29,14 @@ def channel_windows(plan: ImagePlan, target: StoreTarget) -> list[ContrastWindow
     return [_window(_sample(smallest, channel, target), smallest.dtype) for channel in range(count)]
 
 
-def _sample(level: ArrayPlan, channel: int, target: StoreTarget) -> npt.NDArray[Any]:
-    """Read pixels of some planes of a channel."""
+def _sample(level: ArrayPlan, channel: int, target: StoreTarget) -> list[npt.NDArray[Any]]:
+    """Read parts of some planes of a channel, shape (Y, X) each."""
     outer = [
         [channel] if letter == "C" else _spread(size)
         for letter, size in zip(level.letters[:-2], level.shape[:-2], strict=True)
     ]
     planes = [()] if not outer else list(zip(*_paired(outer), strict=True))
-    pixels = []
+    parts: list[npt.NDArray[Any]] = []
     middle_files = [_middle(count) for count in level.file_counts[-2:]]
     index: tuple[int, ...] = ()
     data: bytes | None = None
@@ -49,8 +49,8 @@ def _sample(level: ArrayPlan, channel: int, target: StoreTarget) -> npt.NDArray[
                 if index != (*group, row, column):
                     index = (*group, row, column)
                     data = target.get(level.key(index))
-                pixels.append(_decode(level, index, within, data).ravel())
-    return np.concatenate(pixels)
+                parts.append(_decode(level, index, within, data))
+    return parts
 
 
 def _decode(
@@ -80,23 +80,19 @@ def _middle(count: int) -> range:
     return range(first, min(count, first + int(FILES**0.5)))
 
 
-def _window(pixels: npt.NDArray[Any], dtype: np.dtype[Any]) -> ContrastWindow:
-    if dtype.kind == "c":
-        pixels = np.abs(pixels)
-    finite = pixels[np.isfinite(pixels)] if dtype.kind in "fc" else pixels
-    if not finite.size or dtype.kind == "b":
-        return ContrastWindow.of_type(dtype)
-    if dtype.kind == "f":
-        finite = finite.astype(np.float64)
-    # Not np.percentile, which imports numpy.ma: 40 ms.
-    darkest = int(_IGNORED * (finite.size - 1))
-    brightest = finite.size - 1 - darkest
-    in_order = np.partition(finite, (darkest, brightest))
-    start, end = float(in_order[darkest]), float(in_order[brightest])
+def _window(parts: Sequence[npt.NDArray[Any]], dtype: np.dtype[Any]) -> ContrastWindow:
+    start, end = limits_of_parts(parts)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        low, high = float(limits.min), float(limits.max)
-    else:
-        low, high = float(finite.min()), float(finite.max())
-    # A flat picture still has a range that a viewer can draw.
-    return ContrastWindow(low, high, start, end if end > start else start + 1)
+        return ContrastWindow(limits.min, limits.max, start, end)
+    if dtype.kind == "b":
+        return ContrastWindow.of_type(dtype)
+    low, high = start, end
+    for part in parts:
+        values = np.abs(part) if dtype.kind == "c" else part
+        finite = values[np.isfinite(values)]
+        low, high = (
+            min(low, float(finite.min(initial=low))),
+            max(high, float(finite.max(initial=high))),
+        )
+    return ContrastWindow(low, high, start, end)
