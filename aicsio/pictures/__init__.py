@@ -2,8 +2,8 @@
 
 ``drawing`` draws an image; ``composing`` draws one frame with given contrast, ``reading`` reads its
 pixels from as few bytes as possible, ``contrast`` suggests what is black and what is white,
-``colors`` chooses the colour of each channel, ``annotations`` draws scale bars, legends and times,
-``sheets`` puts many pictures onto one.
+``colors`` chooses the colour of each channel, ``annotations`` draws scale bars, legends and times in
+a font of ``fonts``, ``sheets`` puts many pictures onto one.
 
 Rule kept here: memory is bounded, whatever the size of the image; nothing is written.
 """

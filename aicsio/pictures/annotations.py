@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from aicsio.pictures.colors import Picture, parts_of
+from aicsio.pictures.fonts import MICRO, font_for
 
 LEAST_SIDE = 64
 """Pixels of the shorter side below which nothing is drawn: a text would hide the image."""
 BAR_SHARE = 0.3
 """Most of the width that a scale bar takes."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-MICRO = "\N{MICRO SIGN}"
 
 
 def bar_length(width: float) -> float:
@@ -96,12 +96,12 @@ def annotate(
     if min(height, width) < LEAST_SIDE or not (pixel_size or legend or stamp):
         return picture
     # Pillow takes 60 ms to import.
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     text_size = max(11, min(height, width) // 26)
-    font = ImageFont.load_default(text_size)
+    font = font_for([stamp, *(name for name, _ in legend)], text_size)
     margin = max(4, text_size // 2)
     outline = {"stroke_width": max(1, text_size // 10), "stroke_fill": BLACK}
     for line, (name, color) in enumerate(legend):

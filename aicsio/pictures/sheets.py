@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aicsio.pictures.colors import Picture
+from aicsio.pictures.fonts import font_for
 
 BACKGROUND, TEXT, FAILED = (32, 32, 32), (230, 230, 230), (255, 140, 120)
 GAP = 8
@@ -47,7 +48,7 @@ def contact_sheet(
     >>> contact_sheet([dark, "not found"], ["a.czi", "b.czi"], 64).shape
     (97, 152, 3)
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     count = max(1, len(pictures))
     if columns is None:
@@ -57,7 +58,7 @@ def contact_sheet(
     width, height = GAP + columns * (cell + GAP), GAP + rows * (cell + line + GAP)
     sheet = Image.new("RGB", (width, height), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(TEXT_SIZE)
+    font = font_for(names, TEXT_SIZE)
     for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         row, column = divmod(index, columns)
         left, top = GAP + column * (cell + GAP), GAP + row * (cell + line + GAP)

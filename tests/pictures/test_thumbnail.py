@@ -353,3 +353,35 @@ def test_a_legend_has_the_colours_of_the_channels() -> None:
     assert (picture[:32, :100] == (0, 0, 255)).all(axis=2).any()
     assert (picture[32:64, :100] == (0, 255, 0)).all(axis=2).any()
     assert not draw(array, "CYX", records=named).any()
+
+
+def test_the_micro_sign_is_drawn() -> None:
+    handle = with_scene(
+        open_image(np.zeros((400, 400), np.uint16), dims="YX"), pixel_size=PixelSize(None, 0.5, 0.5)
+    )
+    nanometres = with_scene(handle, pixel_size=PixelSize(None, 0.001, 0.001))
+    # The tail of the sign is the only part of "50 um" below the line of writing; "nm" has none.
+    micro, nano = (gray(thumbnail(each, 400)) for each in (handle, nanometres))
+    bar = int(np.flatnonzero((micro == 255).sum(axis=1) >= 90)[0])
+    tail = (micro[:bar] == 255).any(axis=1) & ~(nano[:bar] == 255).any(axis=1)
+    assert tail.sum() >= 2
+
+
+def test_names_beyond_ascii_take_a_font_that_has_them() -> None:
+    import functools
+
+    from PIL import ImageFont
+
+    from aicsio.pictures.fonts import NO_CHARACTER, font_for
+
+    assert font_for(["DAPI 20 \N{MICRO SIGN}m"], 14).getname() == ("Aileron", "Regular")
+    system = functools.partial(ImageFont.truetype, "DejaVuSans.ttf", 14)
+    try:
+        system()
+    except OSError:
+        pytest.skip("needs the font DejaVu Sans")
+    font = font_for(["\N{GREEK SMALL LETTER ALPHA}-tubulin", "Prot\u00e9ine"], 14)
+    box = bytes(font.getmask(NO_CHARACTER))
+    assert all(
+        bytes(font.getmask(letter)) != box for letter in "\N{GREEK SMALL LETTER ALPHA}\u00e9"
+    )
