@@ -15,6 +15,7 @@ from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.records import (
     Computed,
+    Deferred,
     Encoded,
     Keyed,
     LazyArray,
@@ -27,7 +28,7 @@ from aicsio.records import (
 Array: TypeAlias = npt.NDArray[Any]
 Box: TypeAlias = tuple[slice, ...]
 """Positions along each axis."""
-P = TypeVar("P", Strided, Encoded, Computed, Nested, Keyed)
+P = TypeVar("P", Strided, Encoded, Computed, Nested, Keyed, Deferred)
 
 
 @attrs.define
@@ -62,6 +63,8 @@ class Worker:
     """Lends a reader until the next one is requested."""
     read_array: Callable[[LazyArray], Array]
     """Reads the array of a ``Nested`` piece."""
+    read_into: Callable[[LazyArray, Array, _codecs.Scratch], None]
+    """Reads the array of a ``Deferred`` piece to its place, through the buffers of this thread."""
     call_nbytes: int = 0
     """Bytes that cost as much as one more call, for local raw pixels: so many unwanted ones may be
     read to save it. With 0, a read takes at most twice the wanted bytes."""
@@ -73,7 +76,7 @@ Todo: TypeAlias = Sequence[tuple[Placement[P], Array]]
 
 def is_remote(piece: Piece) -> bool:
     """Whether the bytes of a piece come over a network."""
-    if not isinstance(piece, Strided | Encoded | Keyed):
+    if not isinstance(piece, Strided | Encoded | Keyed | Deferred):
         return False
     return not piece.source.local and piece.source.content is None
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from aicsio import _codecs
+from aicsio._dims import views
 from aicsio._engine import keyed, strided
 from aicsio._engine.copying import copy, copy_valid
 from aicsio._engine.placements import Array, Placement, Todo, Worker, check_inside, is_remote
@@ -26,9 +27,11 @@ from aicsio.errors import AicsioError, CorruptFileError
 from aicsio.records import (
     Codec,
     Computed,
+    Deferred,
     Encoded,
     HeaderRef,
     Keyed,
+    LazyArray,
     Nested,
     Piece,
     Source,
@@ -348,11 +351,40 @@ def _place_nested(todo: Todo[Nested], worker: Worker, fetched: Fetched) -> None:
         dest[...] = pixels.reshape(placement.piece.shape)[placement.positions()]
 
 
+# ---------------------------------------------------------------- files that are opened now
+
+
+def _place_deferred(todo: Todo[Deferred], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001
+    for placement, dest in todo:
+        piece = placement.piece
+        module, _, name = piece.function.partition(":")
+        open_array = getattr(importlib.import_module(module), name)
+        array: LazyArray | None = open_array(piece.source, piece.key, *piece.arguments)
+        if array is None:
+            dest[...] = 0
+            continue
+        added = len(piece.shape) - array.ndim
+        # The layout promised this shape and type: pixels of another would be a wrong picture.
+        if (1,) * added + array.shape != piece.shape or array.dtype != piece.dtype:
+            raise CorruptFileError(
+                f"{piece.key!r} of {piece.source.uri}: expected {piece.shape[added:]} pixels of "
+                f"{piece.dtype}, found {array.shape} of {array.dtype}"
+            )
+        taken = placement.positions()[added:]
+        picks: dict[str, range] = {}
+        for letter, size, part in zip(array.dims.order, array.shape, taken, strict=True):
+            picks[letter] = range(size)[part]
+        part_of_array = views.transpose(array, array.dims.order, picks)
+        # Axes that the file lacks have one position, and indexing them keeps a view.
+        worker.read_into(part_of_array, dest[(0,) * added], worker.scratch)
+
+
 PLACE: Mapping[type, Callable[[Todo[Any], Worker, Fetched], None]] = {
     Strided: _place_strided,
     Encoded: _place_encoded,
     Computed: _place_computed,
     Nested: _place_nested,
     Keyed: _place_keyed,
+    Deferred: _place_deferred,
 }
 """The function that places each kind of piece."""

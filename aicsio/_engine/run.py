@@ -23,7 +23,7 @@ from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
-from aicsio.records import Encoded, Keyed, LazyArray, Piece, Strided
+from aicsio.records import Deferred, Encoded, Keyed, LazyArray, Piece, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 B = TypeVar("B")
@@ -164,7 +164,9 @@ def choose_worker_count(
         return requested
     if not remote:
         return min(MOST_WORKERS, os.cpu_count() or 1)
-    many = isinstance(sample, Strided | Encoded | Keyed) and readers.serves_many(sample.source)
+    many = isinstance(sample, Strided | Encoded | Keyed | Deferred) and readers.serves_many(
+        sample.source
+    )
     return REMOTE_WORKERS if many else 1
 
 
@@ -205,6 +207,15 @@ def _read_nested(array: LazyArray) -> Array:
     return read(array, 1)
 
 
+def _read_deferred(array: LazyArray, out: Array, scratch: _codecs.Scratch) -> None:
+    """Read the array of a deferred piece to its place, on this thread and through its buffers."""
+    target = Target(array, with_stored_axes(array, out), zero_filled=False)
+    with readers.one_reader_at_a_time() as reader_of:
+        worker = Worker(scratch, reader_of, _read_nested, _read_deferred)
+        for task in tasks(array):
+            _run_batch(target, [task], worker)
+
+
 def run_batches(
     work: Callable[[B, Worker], None],
     batches: Iterator[B],
@@ -228,7 +239,7 @@ def run_batches(
 
     def run(taken: Iterator[B]) -> None:
         with readers.one_reader_at_a_time() as reader_of:
-            worker = Worker(_codecs.Scratch(), reader_of, _read_nested, call_nbytes)
+            worker = Worker(_codecs.Scratch(), reader_of, _read_nested, _read_deferred, call_nbytes)
             for batch in taken:
                 work(batch, worker)
 

@@ -1,15 +1,16 @@
 """Plates of the document, made of the wells of scenes.
 
-Rule kept here: a plate has the wells that scenes name and no others; empty wells are not guessed.
+Rule kept here: the description of the format outranks what scenes show.
 """
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
-from aicsio._ome.parts import ROOT_CHILDREN, add_part
+from aicsio._ome.parts import ROOT_CHILDREN
+from aicsio._ome.plates import add_plate, wells_of
 from aicsio._ome.references import put
 from aicsio._ome.schema import Tree, tag
-from aicsio.records import Scene, Well
+from aicsio.records import Scene
 
 
 def add_plates(parts: Element | None, scenes: Sequence[Scene]) -> Element | None:
@@ -27,13 +28,8 @@ def add_plates(parts: Element | None, scenes: Sequence[Scene]) -> Element | None
     ):
         return parts
     parts = Element("OME") if parts is None else parts
-    samples: dict[str | None, dict[tuple[int, int], list[tuple[int, int]]]] = {}
-    for index, scene in enumerate(scenes):
-        if scene.well is not None:
-            plate = samples.setdefault(scene.well.plate, {})
-            plate.setdefault(_place(scene.well), []).append((scene.well.field, index))
-    for number, (name, wells) in enumerate(samples.items()):
-        _add_plate(parts, number, name, wells)
+    for number, (name, wells) in enumerate(wells_of(scenes).items()):
+        add_plate(parts, number, name, wells)
     return parts
 
 
@@ -60,41 +56,3 @@ def complete_plates(root: Tree, scenes: Sequence[Scene]) -> None:
         for element in plate.iter():
             element.tag = tag(str(element.tag))
         put(root, etree.fromstring(tostring(plate)), ROOT_CHILDREN)
-
-
-def _add_plate(
-    parts: Element,
-    number: int,
-    name: str | None,
-    wells: dict[tuple[int, int], list[tuple[int, int]]],
-) -> None:
-    conventions = {"RowNamingConvention": "letter", "ColumnNamingConvention": "number"}
-    plate = add_part(parts, "Plate", {"ID": f"Plate:{number}", "Name": name, **conventions})
-    sample_count = 0
-    for well_number, ((row, column), fields) in enumerate(sorted(wells.items())):
-        place: dict[str, str | float | bool | None] = {"Row": str(row), "Column": str(column)}
-        well = add_part(plate, "Well", {"ID": f"Well:{number}:{well_number}", **place})
-        for _, image in sorted(fields):
-            identity = f"WellSample:{number}:{sample_count}"
-            sample = add_part(well, "WellSample", {"ID": identity, "Index": str(sample_count)})
-            add_part(sample, "ImageRef", {"ID": f"Image:{image}"})
-            sample_count += 1
-
-
-def _place(well: Well) -> tuple[int, int]:
-    """Return row and column from 0."""
-    return _number(well.row), _number(well.column)
-
-
-def _number(name: str) -> int:
-    """Return the position of a row or column: ``"B"`` and ``"2"`` are 1."""
-    text = name.strip().upper()
-    # More digits or letters than any plate has are no position.
-    if text.isascii() and text.isdigit() and len(text) < 6:
-        return max(0, int(text) - 1)
-    if text.isascii() and text.isalpha() and len(text) < 4:
-        number = 0
-        for letter in text:
-            number = number * 26 + ord(letter) - ord("A") + 1
-        return number - 1
-    return 0

@@ -114,6 +114,7 @@ _TIFF_SUFFIXES = (
     *(".tif", ".tiff", ".btf", ".tf8"),
     *(".lsm", ".stk", ".svs", ".scn", ".ndpi", ".qptiff", ".flex"),  # dialects
 )
+_FOLDERS = "aicsio.formats.folders"
 TABLE: tuple[Format, ...] = (
     Format("czi", (".czi",), "aicsio.formats.czi", engines=("native", "aicspylibczi")),
     Format(
@@ -141,6 +142,13 @@ TABLE: tuple[Format, ...] = (
     Format("ims", (".ims",), "aicsio.formats.ims", ("h5py",), extra="ims"),
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
+    # An index, and TIFF files that it names.
+    Format("harmony", (".idx.xml", "index.xml"), f"{_FOLDERS}.harmony", folders=True),
+    Format("cellvoyager", (".mlf", ".mrf", ".wpi"), f"{_FOLDERS}.cellvoyager", folders=True),
+    Format("incell", (".xdce",), f"{_FOLDERS}.incell", folders=True),
+    Format("imagexpress", (".htd",), f"{_FOLDERS}.metaxpress", folders=True),
+    Format("metamorph", (".nd",), f"{_FOLDERS}.metamorph", folders=True),
+    Format("micromanager", ("metadata.txt",), f"{_FOLDERS}.micromanager", folders=True),
 )
 BRIDGE = Format(
     "openreadout",

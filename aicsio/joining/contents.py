@@ -17,7 +17,7 @@ from aicsio.joining.agreement import display_name
 from aicsio.joining.file_names import abbreviate
 from aicsio.joining.groups import Group
 from aicsio.joining.scenes import JoinOverrides, join_scene
-from aicsio.records import Computed, Diagnostic, ImageHandle, Keyed, Scene
+from aicsio.records import Computed, Deferred, Diagnostic, ImageHandle, Keyed, Scene
 from aicsio.steps import select_scene
 
 __all__ = ["join_contents"]
@@ -146,6 +146,8 @@ def _first_pixel(handle: ImageHandle) -> object:
     piece = next(_engine.pieces(corner), None)
     if piece is None or isinstance(piece, Computed):
         return handle.source
+    if isinstance(piece, Deferred):
+        return piece.source, piece.key, piece.arguments
     if isinstance(piece, Keyed):
         return piece.source, piece.key, piece.entry
     return piece.source, piece.offset

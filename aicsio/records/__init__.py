@@ -31,6 +31,7 @@ from aicsio.records.lazy import Layout, LazyArray, Nested, Pick, Piece, StoredPi
 from aicsio.records.pieces import (
     Codec,
     Computed,
+    Deferred,
     DType,
     Encoded,
     HeaderRef,
@@ -51,6 +52,7 @@ __all__ = [
     "Contents",
     "Coordinate",
     "DType",
+    "Deferred",
     "Diagnostic",
     "Dims",
     "Encoded",
@@ -92,6 +94,7 @@ for _record in (
     Computed,
     Contents,
     Coordinate,
+    Deferred,
     Diagnostic,
     Dims,
     Encoded,

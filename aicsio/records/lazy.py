@@ -18,7 +18,7 @@ from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
 from aicsio.records.dims import Dims, trusted_dims
 from aicsio.records.pickling import pickled_by_position
-from aicsio.records.pieces import Computed, DType, Encoded, Keyed, Selection, Strided
+from aicsio.records.pieces import Computed, Deferred, DType, Encoded, Keyed, Selection, Strided
 
 Pick: TypeAlias = int | range | tuple[int, ...]
 
@@ -41,7 +41,7 @@ class Nested:
         return self.array.dtype
 
 
-StoredPiece: TypeAlias = Strided | Encoded | Computed | Keyed
+StoredPiece: TypeAlias = Strided | Encoded | Computed | Keyed | Deferred
 """A piece that lies in a source, as against one that nests another array."""
 Piece: TypeAlias = StoredPiece | Nested
 

@@ -132,6 +132,33 @@ class Computed:
 
 @pickled_by_position
 @attrs.frozen
+class Deferred:
+    """Pixels of a file that is opened when they are read.
+
+    An index names its files and not where the pixels lie in them; to look would open every file.
+    The function opens the file and returns its lazy array, whose own pieces the engine then runs:
+    raw rows go straight to their place, a window reads only its strips.
+    """
+
+    source: Source
+    """The index, in whose folder the file lies, or the folder itself."""
+    key: str
+    """Name of the file below the folder, with ``/`` between its parts."""
+    function: str
+    """``"package.module:name"`` of a function that takes ``source``, ``key`` and the arguments, and
+    returns a lazy array, or ``None`` for a file that is missing: its pixels are 0."""
+    arguments: tuple[Any, ...]
+    """Hashable positional arguments."""
+    shape: tuple[int, ...]
+    """Shape of the array, with the rank of the stored dims: axes that it lacks come first, as 1."""
+    dtype: DType
+    """Type of the array, in native byte order."""
+    selection: Selection
+    """The wanted part, and where it goes."""
+
+
+@pickled_by_position
+@attrs.frozen
 class ShardIndex:
     """Where a shard of a Zarr array keeps the table of its inner chunks.
 

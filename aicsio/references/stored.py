@@ -22,6 +22,7 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import (
     Codec,
     Computed,
+    Deferred,
     DType,
     Encoded,
     HeaderRef,
@@ -170,6 +171,8 @@ def _add(found: StoredChunks, placement: Placement[Any], start: Index) -> None:
         _add_keyed(found, piece, placement.taken, start)
     elif isinstance(piece, Nested):
         found.reasons["parts are put together from other images or samples"] += 1
+    elif isinstance(piece, Deferred):
+        found.reasons["planes lie in files that are opened when they are read"] += 1
     elif isinstance(piece, Computed):
         found.reasons[f"planes are read by the function {piece.function}"] += 1
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aicsio import _engine
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import Computed, ImageHandle, Source, StoredPiece
+from aicsio.records import Computed, Deferred, ImageHandle, Source, StoredPiece
 from aicsio.steps import select_scene
 
 
@@ -63,4 +63,8 @@ def _sources_of(piece: StoredPiece) -> list[Source]:
         # Functions of engine libraries take their source as an argument: the piece has no field
         # for it.
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
+    if isinstance(piece, Deferred):
+        index = piece.source
+        folder = index.uri if index.folder else os.path.dirname(index.uri)
+        return [Source(f"{folder}/{piece.key}", local=index.local)]
     return [piece.source]

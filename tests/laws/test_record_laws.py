@@ -39,6 +39,7 @@ FREE = {
     ("aicsio.steps.Step", "options"),
     ("aicsio.steps.Pairs", "items"),
     ("aicsio.records.Computed", "arguments"),
+    ("aicsio.records.Deferred", "arguments"),
     ("aicsio.records.Codec", "parameters"),
     # A layout all the same, by a protocol of its own.
     ("aicsio.formats._leica.layout.StitchedLayout", "inner"),
@@ -152,6 +153,7 @@ def test_the_walk_finds_the_records() -> None:
         "Strided",
         "Encoded",
         "Computed",
+        "Deferred",
         "View",
         "LazyArray",
         "Scene",

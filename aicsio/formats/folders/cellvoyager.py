@@ -1,0 +1,273 @@
+"""Yokogawa CellVoyager CV7000 and CV8000: ``MeasurementData.mlf``, with settings in files beside it.
+
+Rule kept here: ``MeasurementData.mlf`` places the planes. ``MeasurementDetail.mrf``, the plate
+(``.wpi``, ``.wpp``) and the settings (``.mes``) add facts, and any of them may be missing.
+
+Source of the facts: measurements in public, and what Bio-Formats' ``CV7000Reader`` takes from them:
+positions and pixel sizes in micrometres, exposures in milliseconds.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from xml.etree.ElementTree import Element
+
+from aicsio._ome.document import name_row
+from aicsio._ome.elements import parse_integer, parse_number
+from aicsio.errors import CorruptFileError
+from aicsio.formats import Options
+from aicsio.formats.folders import geometry
+from aicsio.formats.folders.cellvoyager_settings import (
+    NAMES,
+    find_measurement,
+    first_parsed,
+    plain_attributes,
+    read_settings,
+)
+from aicsio.formats.folders.entries import (
+    NAN,
+    FieldPlanes,
+    ParsedIntegers,
+    ParsedNumbers,
+    ParsedSeconds,
+    PlaneEntry,
+    date_of,
+    positions_of,
+    positive,
+    time_step,
+    z_step,
+)
+from aicsio.formats.folders.fields import PlateIndex, build_contents
+from aicsio.formats.folders.listing import is_folder_of, list_beside
+from aicsio.formats.folders.xml_lists import parse_rest, read_attributes, read_index
+from aicsio.records import Contents, Diagnostic, Source, Well
+from aicsio.records.provenance import FactOrigin, FactOrigins
+
+DECLARATION: Final = b'xmlns:bts="http://www.yokogawa.co.jp/BTS/BTSSchema/1.0"'
+ROOTS: Final = (b"<bts:MeasurementData", b"<bts:MeasurementDetail", b"<bts:WellPlate")
+ANY_ACTION: Final = -1
+"""In place of an action, for a channel whose actions take different planes."""
+ORIGINS: Final = FactOrigins(
+    (
+        FactOrigin("name", "cellvoyager:MeasurementRecord/Row, Column, FieldIndex"),
+        FactOrigin("channels[*].name", "cellvoyager:Channel/Fluorophore"),
+        FactOrigin("channels[*]", "cellvoyager:MeasurementSetting/Channel"),
+        FactOrigin("pixel_size.Z", "cellvoyager:MeasurementRecord/Z"),
+        FactOrigin("pixel_size.Y", "cellvoyager:MeasurementChannel/VerticalPixelDimension"),
+        FactOrigin("pixel_size.X", "cellvoyager:MeasurementChannel/HorizontalPixelDimension"),
+        FactOrigin("objective", "cellvoyager:Channel/Objective"),
+        FactOrigin("time_step", "cellvoyager:MeasurementRecord/Time"),
+        FactOrigin("acquired", "cellvoyager:MeasurementRecord/Time"),
+        FactOrigin("planes", "cellvoyager:MeasurementRecord"),
+        FactOrigin("well", "cellvoyager:MeasurementRecord/Row, Column"),
+    )
+)
+
+
+class _Record(NamedTuple):
+    """One image of the index. A tuple, for an index may list a million."""
+
+    place: tuple[int, int, int]
+    """Row and column of the well, and number of the field, from 1."""
+    channel: int
+    """Number of the channel."""
+    action: int
+    """Number of the action that took it."""
+    time_point: int
+    """Number of the time point."""
+    section: int
+    """Number of the section."""
+    date: str
+    """Date and time."""
+    seconds: float
+    """The same on a clock."""
+    position: tuple[float, float, float]
+    """X, Y and Z in micrometres."""
+    name: str
+    """Name of the file."""
+
+
+def recognises(source: Source, head: bytes, /) -> bool:
+    """Return whether the file is a part of a measurement's description, or the folder has one."""
+    if source.folder:
+        return is_folder_of(source, NAMES)
+    return any(root in head for root in ROOTS)
+
+
+def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
+    """Describe the fields of a measurement.
+
+    Parameters
+    ----------
+    source
+        ``MeasurementData.mlf``, a ``.mrf`` or ``.wpi`` beside it, or their folder.
+    options
+        None applies.
+
+    Returns
+    -------
+    Contents
+        One scene a field, by row, column and number.
+
+    Raises
+    ------
+    CorruptFileError
+        When there is no ``MeasurementData.mlf``, it lists no image, or names files elsewhere.
+    """
+    index = find_measurement(source)
+    text, elements = read_attributes(
+        read_index(index),
+        b"<bts:MeasurementData",
+        b"</bts:MeasurementData>",
+        b"</bts:MeasurementRecord>",
+        DECLARATION,
+    )
+    _, notes = parse_rest(text, "cellvoyager", index.uri)
+    records, failures = _read_records(elements)
+    if not records:
+        raise CorruptFileError.at(index.uri, None, "expected images of type IMG, found none")
+    if failures:
+        message = f"{failures} images failed when they were taken, the microscope notes"
+        notes.append(Diagnostic("cellvoyager-failed-images", message, index.uri))
+    detail, trouble = read_settings(index)
+    channels = _channel_keys(records)
+    times = positions_of({record.time_point for record in records})
+    sections = positions_of({record.section for record in records})
+    exposures = [
+        positive(parse_number(detail.channel(key).get("ExposureTime"))) for key in channels
+    ]
+    fields = _group(records, channels, (times, sections), exposures, detail.plate_name)
+    return build_contents(
+        PlateIndex(
+            source=index,
+            code="cellvoyager",
+            fields=fields,
+            sizes=(len(times), len(channels), len(sections)),
+            channels=tuple(detail.describe_channel(key) for key in channels),
+            pixel_size=detail.pixel_size(channels[0], z_step(fields)),
+            time_step=time_step(fields),
+            acquired=date_of(detail.root.get("BeginTime")),
+            objective=detail.describe_objective(channels[0]),
+            plane_size=detail.plane_size(channels[0]),
+            text=detail.text or text,
+            diagnostics=(*notes, *trouble),
+        )
+    )
+
+
+def _read_records(
+    elements: Iterator[tuple[dict[str, str], str]],
+) -> tuple[list[_Record], int]:
+    """Return the images, and how many others failed."""
+    integer, number, seconds = ParsedIntegers(), ParsedNumbers(), ParsedSeconds()
+    records = []
+    failures = 0
+    for attributes, name in elements:
+        get = attributes.get
+        kind = get("Type", "IMG")
+        if kind == "IMG" and name:
+            place = (integer[get("Row")], integer[get("Column")], integer[get("FieldIndex")])
+            records.append(
+                _Record(
+                    place=place,
+                    channel=integer[get("Ch")],
+                    action=integer[get("ActionIndex")],
+                    time_point=integer[get("TimePoint")],
+                    section=integer[get("ZIndex")],
+                    date=get("Time", ""),
+                    seconds=seconds[get("Time")],
+                    position=(number[get("X")], number[get("Y")], number[get("Z")]),
+                    name=name,
+                )
+            )
+        elif kind == "ERR":
+            failures += 1
+    return records, failures
+
+
+def _channel_keys(records: Sequence[_Record]) -> list[tuple[int, int]]:
+    """Return channel and action of each position of C.
+
+    One action takes all sections of a channel. Where two actions take the same plane of a channel,
+    such as a stack and its projection, both are shown.
+    """
+    actions: dict[int, set[int]] = {}
+    planes: set[tuple[Any, ...]] = set()
+    repeated: set[int] = set()
+    for record in records:
+        actions.setdefault(record.channel, set()).add(record.action)
+        plane = (record.channel, record.time_point, record.section, record.place)
+        if plane in planes:
+            repeated.add(record.channel)
+        planes.add(plane)
+    keys = []
+    for label in sorted(actions):
+        if label in repeated:
+            keys += [(label, action) for action in sorted(actions[label])]
+        else:
+            keys.append((label, ANY_ACTION))
+    return keys
+
+
+def _group(
+    records: Sequence[_Record],
+    channels: Sequence[tuple[int, int]],
+    numbers: tuple[Mapping[int, int], Mapping[int, int]],
+    exposures: Sequence[float | None],
+    plate: str | None,
+) -> list[FieldPlanes]:
+    position_of = {key: position for position, key in enumerate(channels)}
+    times, sections = numbers
+    groups: dict[tuple[int, int, int], list[_Record]] = {}
+    for record in records:
+        groups.setdefault(record.place, []).append(record)
+    fields = []
+    number_in_well: Counter[tuple[int, int]] = Counter()
+    for (row, column, _), members in sorted(groups.items()):
+        well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
+        number_in_well[row, column] += 1
+        entries = []
+        for record in members:
+            channel = position_of.get((record.channel, ANY_ACTION))
+            if channel is None:
+                channel = position_of[record.channel, record.action]
+            exposure = exposures[channel]
+            entries.append(
+                PlaneEntry(
+                    t=times[record.time_point],
+                    c=channel,
+                    z=sections[record.section],
+                    file=record.name,
+                    time=record.seconds,
+                    exposure=NAN if exposure is None else exposure / 1000,
+                    x=record.position[0],
+                    y=record.position[1],
+                    height=record.position[2],
+                )
+            )
+        fields.append(FieldPlanes(None, well, entries, date_of(members[0].date)))
+    return fields
+
+
+# ---------------------------------------------------------------- optional protocols of a format
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:
+    """Describe the plate: its rows, columns and wells."""
+    index = find_measurement(source)
+    attributes: Mapping[str, str] = {}
+    plate = first_parsed(index, list_beside(index, ".wpi"), [])
+    if plate is not None:
+        attributes = plain_attributes(plate)
+    return geometry.describe_plate(
+        contents,
+        name=attributes.get("Name"),
+        rows=parse_integer(attributes.get("Rows")),
+        columns=parse_integer(attributes.get("Columns")),
+        identifier=attributes.get("ProductID"),
+    )
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001
+    """Return the elements of the description."""
+    return ORIGINS

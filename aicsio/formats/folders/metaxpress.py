@@ -1,0 +1,306 @@
+"""Molecular Devices ImageXpress: the ``.HTD`` of MetaXpress, and TIFF files in ``TimePoint_N/ZStep_N``.
+
+Rule kept here: the names of files place them, as the ``.HTD`` names none. Those that the folder has
+are taken; where it cannot be listed, the names of MetaXpress are tried when pixels are read.
+
+Source of the facts: plates in public, and what Bio-Formats' ``MetaxpressTiffReader`` and
+``CellWorxReader`` take from them. A name is that of the plate, the well, ``_s`` with the number of
+the site, ``_w`` with that of the wavelength, and in some exports an identifier of 36 characters;
+``_thumb`` marks a thumbnail. Sites and wavelengths are left out of names where there is one.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+from xml.etree.ElementTree import Element
+
+from aicsio._ome.document import name_row
+from aicsio._ome.elements import parse_integer
+from aicsio.errors import CorruptFileError
+from aicsio.formats import Options
+from aicsio.formats.folders import geometry
+from aicsio.formats.folders.entries import FieldPlanes, PlaneEntry
+from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
+from aicsio.formats.folders.htd_text import count_at, is_true, read_lines, split_values
+from aicsio.formats.folders.listing import find_index, is_folder_of
+from aicsio.records import Channel, Contents, Diagnostic, Source, Well
+from aicsio.records.provenance import FactOrigin, FactOrigins
+
+NAMES: Final = ("*.htd",)
+MARK: Final = b'"HTSInfoFile"'
+MOST_ROWS, MOST_COLUMNS, MOST_SITES = 256, 256, 4096
+MOST_WAVES, MOST_TIMES, MOST_SECTIONS = 256, 100_000, 10_000
+MOST_PLANNED: Final = 1 << 21
+"""Planes of a plate at most, as one of 1536 wells, 9 sites, 5 wavelengths and 30 sections has."""
+ORIGINS: Final = FactOrigins(
+    (
+        FactOrigin("name", "imagexpress:WellsSelection, SiteSelection"),
+        FactOrigin("channels[*].name", "imagexpress:WaveName"),
+        FactOrigin("pixel_size", "imagexpress:PlaneInfo/spatial-calibration-x"),
+        FactOrigin("well", "imagexpress:WellsSelection"),
+    )
+)
+_END = (
+    r"_(?P<row>[A-Z]{1,2})(?P<column>\d{2,3})(?:_s(?P<site>\d+))?(?:_w(?P<wave>\d+))?"
+    r"(?:_t(?P<time>\d+))?(?:_?\[?[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}\]?)?\.tiff?"
+)
+
+
+class _PlatePlan(NamedTuple):
+    """What the text says of the acquisition."""
+
+    wells: list[tuple[int, int]]
+    """Row and column from 0."""
+    sites: int
+    """Sites of a well."""
+    waves: tuple[tuple[int, str], ...]
+    """Number, from 0, and name of each wavelength that was taken."""
+    times: int
+    """Time points."""
+    sections: int
+    """Sections of a stack."""
+    has_waves: bool
+    """Whether names of files have the wavelength."""
+
+
+class _FoundFiles(NamedTuple):
+    """Files of a plate."""
+
+    files: dict[tuple[int, ...], str]
+    """By row, column, site, wavelength, time and section."""
+    sections: int
+    """Sections that they have."""
+    times: int
+    """Time points that they have."""
+    projections: tuple[int, ...]
+    """Wavelengths that have projections alone, beside others with sections."""
+
+
+def recognises(source: Source, head: bytes, /) -> bool:
+    """Return whether the file is an ``.HTD``, or the folder has one."""
+    if source.folder:
+        return is_folder_of(source, NAMES)
+    return head.lstrip(b"\xef\xbb\xbf \r\n").startswith(MARK)
+
+
+def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
+    """Describe the sites of a plate.
+
+    Parameters
+    ----------
+    source
+        The ``.HTD``, or its folder.
+    options
+        None applies.
+
+    Returns
+    -------
+    Contents
+        One scene a site, by row, column and number.
+
+    Raises
+    ------
+    CorruptFileError
+        When the text selects no well, or its counts make no sense.
+    """
+    index = find_index(source, NAMES)
+    values, text = read_lines(index)
+    plan = _parse_plan(values, index.uri)
+    plate = index.uri.rpartition("/")[2].rpartition(".")[0]
+    folder = Folder(index)
+    found = _find_files(folder, plan, plate)
+    diagnostics = _note_differences(plan, found, index.uri)
+    if found.files:
+        plan = plan._replace(sections=found.sections, times=found.times)
+    files = _number_sites(found.files, plan.sites)
+    count = len(plan.wells) * plan.sites * plan.times * len(plan.waves) * plan.sections
+    if count > MOST_PLANNED:
+        raise CorruptFileError.at(index.uri, None, f"expected a plate, found {count} planes")
+    fields = []
+    for row, column in plan.wells:
+        for site in range(plan.sites):
+            well = Well(name_row(row), str(column + 1), site, plate)
+            entries = _list_planes(plan, plate, (row, column, site), files)
+            fields.append(FieldPlanes(None, well, entries))
+    return build_contents(
+        PlateIndex(
+            source=index,
+            code="imagexpress",
+            fields=fields,
+            sizes=(plan.times, len(plan.waves), plan.sections),
+            channels=tuple(Channel(name=name or None) for _, name in plan.waves),
+            text=text,
+            diagnostics=diagnostics,
+        ),
+        folder,
+    )
+
+
+def _parse_plan(values: Mapping[str, str], uri: str) -> _PlatePlan:
+    rows = count_at(values, "YWells", 0, MOST_ROWS, uri)
+    columns = count_at(values, "XWells", 0, MOST_COLUMNS, uri)
+    wells = []
+    for row in range(rows):
+        selected = split_values(values.get(f"WellsSelection{row + 1}", ""))
+        wells += [(row, column) for column in range(columns) if _is_selected(selected, column)]
+    if not wells:
+        raise CorruptFileError.at(uri, None, "expected wells in WellsSelection, found none")
+    wave_count = max(count_at(values, "NWavelengths", 1, MOST_WAVES, uri), 1)
+    # A wavelength of the protocol may be left out of the acquisition.
+    taken = [
+        wave
+        for wave in range(wave_count)
+        if values.get(f"WaveCollect{wave + 1}", "1").strip() != "0"
+    ]
+    waves = [(wave, values.get(f"WaveName{wave + 1}", "").strip().strip('"')) for wave in taken]
+    if not waves:
+        raise CorruptFileError.at(uri, None, "expected wavelengths in WaveCollect, found none")
+    return _PlatePlan(
+        wells=wells,
+        sites=_count_sites(values, uri),
+        waves=tuple(waves),
+        times=max(count_at(values, "TimePoints", 1, MOST_TIMES, uri), 1),
+        sections=max(count_at(values, "ZSteps", 1, MOST_SECTIONS, uri), 1),
+        has_waves=is_true(values.get("Waves")) or wave_count > 1,
+    )
+
+
+def _count_sites(values: Mapping[str, str], uri: str) -> int:
+    across = count_at(values, "XSites", 1, MOST_SITES, uri)
+    down = count_at(values, "YSites", 1, MOST_SITES, uri)
+    # With "Sites" off, the grid of sites is that of another time.
+    if values.get("Sites", "").strip().lower() == "false" or across * down <= 1:
+        return 1
+    count = 0
+    for row in range(down):
+        selected = split_values(values.get(f"SiteSelection{row + 1}", ""))
+        count += sum(_is_selected(selected, column) for column in range(across))
+    return count or 1
+
+
+def _is_selected(values: Sequence[str], position: int) -> bool:
+    return position < len(values) and is_true(values[position])
+
+
+def _find_files(folder: Folder, plan: _PlatePlan, plate: str) -> _FoundFiles:
+    """Find the files of a plate; none in a folder that cannot be listed.
+
+    A folder of a time has files, or folders of sections. Where it has both, the files are
+    projections, as those of ``ZStep_0`` are: they stand for wavelengths without sections.
+    """
+    pattern = re.compile(re.escape(plate) + _END, re.IGNORECASE)
+    files: dict[tuple[int, ...], str] = {}
+    flat: dict[tuple[int, ...], str] = {}
+    top = folder.names()
+    has_times = any(name.startswith("timepoint_") for name in top)
+    times = 1
+    for time in range(plan.times if has_times else 1):
+        below = top.get(f"timepoint_{time + 1}") if has_times else ""
+        if below is None:
+            continue
+        for step, inner in _section_folders(folder, below, plan.sections):
+            for name in folder.names(inner).values():
+                match = pattern.fullmatch(name)
+                if match is None:
+                    continue
+                place = _place_of(match, time)
+                times = max(times, min(place[-1] + 1, plan.times))
+                path = f"{inner}/{name}" if inner else name
+                if step < 0:
+                    flat.setdefault(place, path)
+                else:
+                    files.setdefault((*place, step), path)
+    with_sections = {place[3] for place in files}
+    projections = {place[3] for place in flat} - with_sections
+    for place, path in flat.items():
+        if place[3] in projections:
+            files[*place, 0] = path
+    sections = plan.sections if with_sections else 1
+    return _FoundFiles(files, sections, times, tuple(sorted(projections)))
+
+
+def _section_folders(folder: Folder, below: str, count: int) -> Iterator[tuple[int, str]]:
+    """Yield the folders that hold the files of a time: -1 for those of no section."""
+    yield -1, below
+    names = folder.names(below)
+    for step in range(-1, count):
+        name = names.get(f"zstep_{step + 1}")
+        if name is not None:
+            yield step, f"{below}/{name}" if below else name
+
+
+def _note_differences(plan: _PlatePlan, found: _FoundFiles, uri: str) -> tuple[Diagnostic, ...]:
+    notes = []
+    if found.files and found.times < plan.times:
+        message = f"{plan.times} time points were planned, the folder has {found.times}"
+        notes.append(Diagnostic("imagexpress-stopped", message, uri))
+    if found.projections and found.sections > 1:
+        numbers = ", ".join(f"w{wave + 1}" for wave in found.projections)
+        message = (
+            f"{numbers} have no folders of sections: their one plane is shown as the first section, "
+            "the others are zero"
+        )
+        notes.append(Diagnostic("imagexpress-projections", message, uri))
+    return tuple(notes)
+
+
+def _number_sites(found: dict[tuple[int, ...], str], count: int) -> dict[tuple[int, ...], str]:
+    """Number sites from 0 without gaps: some versions name a site by its place in the grid."""
+    labels = sorted({place[2] for place in found})
+    if not labels or labels[-1] < count or len(labels) > count:
+        return found
+    position_of = {label: position for position, label in enumerate(labels)}
+    return {(*key[:2], position_of[key[2]], *key[3:]): name for key, name in found.items()}
+
+
+def _place_of(match: re.Match[str], time: int) -> tuple[int, ...]:
+    row = 0
+    for letter in match["row"].upper():
+        row = row * 26 + ord(letter) - ord("A") + 1
+    return (
+        row - 1,
+        int(match["column"]) - 1,
+        int(match["site"] or 1) - 1,
+        int(match["wave"] or 1) - 1,
+        int(match["time"] or time + 1) - 1,
+    )
+
+
+def _list_planes(
+    plan: _PlatePlan, plate: str, place: tuple[int, int, int], found: Mapping[tuple[int, ...], str]
+) -> list[PlaneEntry]:
+    row, column, site = place
+    stem = f"{plate}_{name_row(row)}{column + 1:02}"
+    if plan.sites > 1:
+        stem += f"_s{site + 1}"
+    entries = []
+    for time in range(plan.times):
+        for position, (wave, _) in enumerate(plan.waves):
+            for step in range(plan.sections):
+                name = found.get((row, column, site, wave, time, step))
+                if name is None:
+                    name = stem + (f"_w{wave + 1}" if plan.has_waves else "") + ".TIF"
+                    if plan.sections > 1:
+                        name = f"ZStep_{step + 1}/{name}"
+                    name = f"TimePoint_{time + 1}/{name}"
+                entries.append(PlaneEntry(time, position, step, name))
+    return entries
+
+
+# ---------------------------------------------------------------- optional protocols of a format
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:
+    """Describe the plate: its rows, columns and wells."""
+    values, _ = read_lines(find_index(source, NAMES))
+    return geometry.describe_plate(
+        contents,
+        rows=parse_integer(values.get("YWells")),
+        columns=parse_integer(values.get("XWells")),
+        description=values.get("Description", "").strip().strip('"') or None,
+    )
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001
+    """Return the keys of the text."""
+    return ORIGINS

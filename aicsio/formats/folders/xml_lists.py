@@ -1,0 +1,225 @@
+"""Long lists of elements in an XML, a part at a time.
+
+Rule kept here: an index of 100 000 images has 90 MB of XML; parsed as a whole it takes 1 GB. The
+list is cut between two elements, and each part is parsed on its own.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+
+from aicsio._io import readers
+from aicsio._ome.xml import decode_xml, parse_root, refuse_doctype, remove_declaration
+from aicsio.errors import CorruptFileError
+from aicsio.records import Diagnostic, Source
+
+LARGEST_INDEX = 1 << 30
+"""Bytes of an index: a million images of 900 bytes."""
+PART_BYTES = 1 << 21
+"""Bytes of a part: its elements take ten times as many, which still fit the third-level cache."""
+
+__all__ = ["parse_rest", "read_attributes", "read_index", "read_texts", "split_list"]
+
+
+def read_index(source: Source) -> bytes:
+    """Read an index whole.
+
+    Raises
+    ------
+    CorruptFileError
+        When it is longer than ``LARGEST_INDEX``.
+    """
+    size = source.size or 0
+    if size > LARGEST_INDEX:
+        raise CorruptFileError.at(
+            source.uri, None, f"the index has {size} bytes, expected {LARGEST_INDEX} at most"
+        )
+    raw = readers.read_head(source, size)
+    # Tags are looked for as bytes of one character each.
+    is_wide = raw[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    return decode_xml(raw).encode() if is_wide else raw
+
+
+def parse_rest(text: str, code: str, uri: str) -> tuple[Element, list[Diagnostic]]:
+    """Parse what stands around a list; of an index whose end is missing, what is whole.
+
+    Raises
+    ------
+    CorruptFileError
+        When not even the root element begins.
+    """
+    try:
+        return parse_root(text), []
+    except CorruptFileError as error:
+        refuse_doctype(text)
+        root = _parse_start(text)
+        if root is None:
+            raise CorruptFileError.at(uri, None, str(error)) from error
+        message = (
+            f"the index is not well formed: what stands in front of the trouble is shown: {error}"
+        )
+        return root, [Diagnostic(f"{code}-index", message, uri)]
+
+
+def _parse_start(text: str) -> Element | None:
+    """Return the root element with what stands in front of the first trouble."""
+    parser: Any = XMLPullParser(["start"])
+    # Elements in front of the trouble are there, whatever is raised.
+    with contextlib.suppress(ParseError, ValueError, RecursionError):
+        parser.feed(text)
+    with contextlib.suppress(ParseError, ValueError):
+        for _, element in parser.read_events():
+            root: Element = element
+            return root
+    return None
+
+
+def split_list(
+    raw: bytes, opening: bytes, closing: bytes, name: bytes, prefix: bytes = b""
+) -> tuple[str, Iterator[Element]]:
+    """Cut a list out of an XML.
+
+    Parameters
+    ----------
+    raw
+        The XML.
+    opening, closing
+        Begin of the first tag of the list, and its last tag, such as ``<Images`` and ``</Images>``.
+    name
+        The last tag of an element, such as ``</Image>``.
+    prefix
+        Attributes that declare the namespaces of the elements.
+
+    Returns
+    -------
+    text : str
+        The XML without the elements.
+    elements : iterator of Element
+        The elements of the list; empty where the XML has no such list.
+
+    Raises
+    ------
+    CorruptFileError
+        When the XML declares a document type; of the iterator, when a part is not well formed.
+    """
+    text, start, end = _cut(raw, opening, closing, name)
+    return text, _parse_parts(raw, start, end, name, prefix)
+
+
+def read_texts(
+    raw: bytes, opening: bytes, closing: bytes, name: bytes, wanted: Sequence[str]
+) -> tuple[str, Iterator[dict[str, str]]]:
+    """Cut a list out of an XML whose elements hold texts alone.
+
+    Parameters
+    ----------
+    raw, opening, closing, name
+        As in ``split_list``.
+    wanted
+        Names of the children whose texts are wanted.
+
+    Returns
+    -------
+    text : str
+        The XML without the elements.
+    elements : iterator of dict
+        Texts of each element by the name of its child.
+    """
+    text, start, end = _cut(raw, opening, closing, name)
+    # 100 000 images of 14 texts: 0.6 s with this pattern, 1.8 s with the parser.
+    pattern = re.compile(rf"<({'|'.join(wanted)})(?:\s[^<>]*)?>([^<]*)<")
+    return text, _texts_of_parts(raw, start, end, name, pattern)
+
+
+def read_attributes(
+    raw: bytes, opening: bytes, closing: bytes, name: bytes, prefix: bytes
+) -> tuple[str, Iterator[tuple[dict[str, str], str]]]:
+    """Cut a list out of an XML whose elements have attributes and a text.
+
+    Parameters
+    ----------
+    raw, opening, closing, name, prefix
+        As in ``split_list``.
+
+    Returns
+    -------
+    text : str
+        The XML without the elements.
+    elements : iterator of tuple
+        Attributes of each element without their namespace, and its text.
+    """
+    text, start, end = _cut(raw, opening, closing, name)
+    return text, _attributes_of_parts(raw, start, end, name, prefix)
+
+
+def _attributes_of_parts(
+    raw: bytes, start: int, end: int, name: bytes, prefix: bytes
+) -> Iterator[tuple[dict[str, str], str]]:
+    last_tag = name.decode()
+    # 100 000 records of 14 attributes: 0.5 s with this pattern, 1.3 s with the parser.
+    pattern = re.compile(r'(?:\w+:)?(\w+)="([^"]*)"')
+    for part in _parts(raw, start, end, name):
+        text = decode_xml(part)
+        # References, comments and the other quotes need the parser.
+        if "&" in text or "<!" in text or "'" in text:
+            for element in _parse_part(part, prefix):
+                attributes = {key.rpartition("}")[2]: value for key, value in element.items()}
+                yield attributes, (element.text or "").strip()
+            continue
+        for one in text.split(last_tag)[:-1]:
+            tag, _, content = one.rpartition(">")
+            yield dict(pattern.findall(tag)), content.strip()
+
+
+def _cut(raw: bytes, opening: bytes, closing: bytes, name: bytes) -> tuple[str, int, int]:
+    """Return the XML without a list, and where the elements of the list begin and end."""
+    refuse_doctype(remove_declaration(decode_xml(raw[:4096])))
+    start = raw.find(opening)
+    after = raw.find(b">", start) + 1 if start >= 0 else 0
+    # An empty list closes itself: there is nothing to cut out.
+    if start < 0 or after <= 0 or raw[after - 2 : after] == b"/>":
+        return remove_declaration(decode_xml(raw)), 0, 0
+    end = raw.rfind(closing)
+    rest = raw[end:]
+    if end < after:
+        # Writing was stopped: what is whole is shown.
+        last = raw.rfind(name)
+        end, rest = (after if last < 0 else last + len(name)), b""
+    text = remove_declaration(decode_xml(raw[:after] + rest))
+    return text, after, max(end, after)
+
+
+def _parts(raw: bytes, start: int, end: int, name: bytes) -> Iterator[bytes]:
+    """Cut a list between two elements, about every ``PART_BYTES``."""
+    while start < end:
+        stop = raw.find(name, min(start + PART_BYTES, end), end)
+        # The last part ends with the list.
+        stop = end if stop < 0 else stop + len(name)
+        yield raw[start:stop]
+        start = stop
+
+
+def _parse_parts(raw: bytes, start: int, end: int, name: bytes, prefix: bytes) -> Iterator[Element]:
+    for part in _parts(raw, start, end, name):
+        yield from _parse_part(part, prefix)
+
+
+def _parse_part(part: bytes, prefix: bytes) -> Element:
+    return parse_root(decode_xml(b"<list " + prefix + b">" + part + b"</list>"))
+
+
+def _texts_of_parts(
+    raw: bytes, start: int, end: int, name: bytes, pattern: re.Pattern[str]
+) -> Iterator[dict[str, str]]:
+    last_tag = name.decode()
+    for part in _parts(raw, start, end, name):
+        text = decode_xml(part)
+        # References, comments and CDATA need the parser.
+        if "&" in text or "<!" in text:
+            for element in parse_root(f"<list>{text}</list>"):
+                yield {child.tag: child.text for child in element if child.text}
+            continue
+        for one in text.split(last_tag)[:-1]:
+            yield dict(pattern.findall(one))

@@ -1,0 +1,313 @@
+"""A plate or series in a folder: its description, its pixels, and the TIFF files of its planes.
+
+Rule kept here: pixels follow from the description alone, so that a test knows them without a file.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint16]
+
+
+class Place(NamedTuple):
+    """Where one plane belongs."""
+
+    number: int
+    """Number of the plane in the order of well, field, T, C, Z."""
+    row: int
+    """Row of the well, from 0."""
+    column: int
+    """Column of the well, from 0."""
+    field: int
+    """Field in the well, from 0."""
+    t: int
+    """Time point."""
+    c: int
+    """Channel."""
+    z: int
+    """Section."""
+
+
+@attrs.frozen
+class PlateSpec:
+    """Description of a plate."""
+
+    wells: tuple[tuple[int, int], ...] = ((0, 0), (1, 2))
+    """Row and column of each, from 0, in their order."""
+    fields: int = 1
+    """Fields of each well."""
+    T: int = 1
+    """Time points."""
+    C: int = 2
+    """Channels."""
+    Z: int = 1
+    """Sections."""
+    Y: int = 6
+    """Rows of a plane."""
+    X: int = 7
+    """Columns of a plane."""
+    name: str = "plate"
+    """Name of the plate, without blanks."""
+    rows: int = 8
+    """Rows of the plate."""
+    columns: int = 12
+    """Columns of the plate."""
+    missing: tuple[int, ...] = ()
+    """Numbers of planes whose files are not written."""
+    pixel_size: float = 0.325
+    """Micrometres."""
+    z_step: float = 1.5
+    """Micrometres."""
+    time_step: float = 60.0
+    """Seconds."""
+    exposure: float = 0.25
+    """Seconds of channel 0; each further one takes as long again."""
+    magnification: float = 20.0
+    """Of the lens."""
+    aperture: float = 0.75
+    """Of the lens."""
+    seed: int = 0
+    """Of the pixels."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Sizes of T, C and Z."""
+        return self.T, self.C, self.Z
+
+    def channel_name(self, channel: int) -> str:
+        """Return the name of a channel.
+
+        Parameters
+        ----------
+        channel
+            Its position.
+
+        Returns
+        -------
+        str
+            A dye.
+        """
+        return ("DAPI", "GFP", "Cy3", "Cy5")[channel] if channel < 4 else f"Dye{channel}"
+
+    def excitation(self, channel: int) -> int:
+        """Return the wavelength that excites a channel.
+
+        Parameters
+        ----------
+        channel
+            Its position.
+
+        Returns
+        -------
+        int
+            Nanometres.
+        """
+        return 385 + 60 * channel
+
+    def emission(self, channel: int) -> int:
+        """Return the wavelength that a channel emits.
+
+        Parameters
+        ----------
+        channel
+            Its position.
+
+        Returns
+        -------
+        int
+            Nanometres.
+        """
+        return 455 + 60 * channel
+
+    def seconds(self, place: Place) -> float:
+        """Return the time of a plane from the start of the acquisition.
+
+        Parameters
+        ----------
+        place
+            The plane.
+
+        Returns
+        -------
+        float
+            Seconds.
+        """
+        return place.t * self.time_step + place.c + 0.125 * place.z
+
+    def stage(self, place: Place) -> tuple[float, float, float]:
+        """Return the position of a plane.
+
+        Parameters
+        ----------
+        place
+            The plane.
+
+        Returns
+        -------
+        tuple of float
+            X, Y and Z in micrometres.
+        """
+        return 9000.0 * place.column + 100 * place.field, 9000.0 * place.row, self.z_step * place.z
+
+    def places(self) -> Iterator[Place]:
+        """Yield the places of all planes, in order of well, field, T, C, Z."""
+        number = 0
+        for row, column in self.wells:
+            for field in range(self.fields):
+                for t, c, z in np.ndindex(self.T, self.C, self.Z):
+                    yield Place(number, row, column, field, t, c, z)
+                    number += 1
+
+    def plane(self, number: int) -> Pixels:
+        """Return the pixels of a plane as written.
+
+        Parameters
+        ----------
+        number
+            In the order of well, field, T, C, Z.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint16, of shape (Y, X).
+        """
+        count = self.Y * self.X
+        # A prime step: no two planes are alike, and no row of a plane is like the next.
+        start = (number * 7919 + self.seed * 104_729) % 65_521
+        values = (np.arange(count, dtype=np.uint32) * 31 + start) % 65_521
+        return values.astype(np.uint16).reshape(self.Y, self.X)
+
+    def pixels(self) -> Pixels:
+        """Return all pixels, of shape (wells, fields, T, C, Z, Y, X); missing planes are 0."""
+        shape = (len(self.wells), self.fields, *self.shape, self.Y, self.X)
+        pixels = np.zeros((int(np.prod(shape[:-2])), self.Y, self.X), np.uint16)
+        for number in range(len(pixels)):
+            if number not in self.missing:
+                pixels[number] = self.plane(number)
+        return pixels.reshape(shape)
+
+
+def tiff_bytes(planes: Pixels, *, description: bytes = b"", is_stk: bool = False) -> bytes:
+    """Return a TIFF of raw planes.
+
+    Parameters
+    ----------
+    planes
+        Of shape (planes, rows, columns).
+    description
+        Text of each page.
+    is_stk
+        Whether the planes lie behind one directory, as in MetaMorph stacks.
+
+    Returns
+    -------
+    bytes
+        Little-endian, one strip a plane.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing.plates.spec import tiff_bytes
+    >>> open_image(tiff_bytes(np.zeros((1, 4, 5), np.uint16))).shape
+    (4, 5)
+    """
+    count, rows, columns = planes.shape
+    text = description + b"\0"
+    data = b"II*\0" + struct.pack("<I", 8)
+    plane_nbytes = rows * columns * 2
+    for page in range(1 if is_stk else count):
+        tags = [
+            (256, 4, 1, columns),
+            (257, 4, 1, rows),
+            (258, 3, 1, 16),
+            (259, 3, 1, 1),
+            (262, 3, 1, 1),
+            (270, 2, len(text), None),
+            (273, 4, 1, None),
+            (277, 3, 1, 1),
+            (278, 4, 1, rows),
+            (279, 4, 1, plane_nbytes),
+        ]
+        if is_stk:
+            # UIC2: six numbers a plane; UIC1 has no identifiers here, its count is that of planes.
+            tags += [(33628, 4, count, None), (33629, 5, count, None)]
+            # UIC3: a wavelength a plane. UIC4 begins with an item 0, its end; its count is used.
+            tags += [(33630, 5, count, None), (33631, 4, count, None)]
+        start = len(data)
+        text_at = start + 2 + 12 * len(tags) + 4
+        uic_at = text_at + len(text) + len(text) % 2
+        uic1 = struct.pack("<2I", 7, 0) * count if is_stk else b""
+        uic2 = b"".join(struct.pack("<6I", z, 1, 2_459_000, 1000 * z, 0, 0) for z in range(count))
+        uic3 = struct.pack("<2I", 525, 1) * count
+        uic = uic1 + uic2 + uic3 + bytes(4 * count) if is_stk else b""
+        pixels_at = uic_at + len(uic)
+        uic2_at = uic_at + len(uic1)
+        places = {270: text_at, 273: pixels_at, 33628: uic_at, 33629: uic2_at}
+        places |= {33630: uic2_at + len(uic2), 33631: uic2_at + len(uic2) + len(uic3)}
+        directory = struct.pack("<H", len(tags))
+        for code, kind, number, value in tags:
+            directory += struct.pack("<HHII", code, kind, number, places.get(code, value or 0))
+        if _lies_in_the_tag(text):
+            directory = directory.replace(
+                struct.pack("<HHII", 270, 2, len(text), text_at),
+                struct.pack("<HHI", 270, 2, len(text)) + text.ljust(4, b"\0"),
+            )
+        stored = planes if is_stk else planes[page : page + 1]
+        end = pixels_at + stored.nbytes
+        is_last = is_stk or page == count - 1
+        directory += struct.pack("<I", 0 if is_last else end + end % 2)
+        data += directory + text + b"\0" * (len(text) % 2) + uic
+        data += stored.astype("<u2").tobytes() + b"\0" * (end % 2)
+    return data
+
+
+def _lies_in_the_tag(text: bytes) -> bool:
+    """Return whether a text lies in the tag itself: four bytes do (TIFF 6.0, section 2)."""
+    return len(text) <= 4
+
+
+def write_planes(spec: PlateSpec, folder: Path, names: dict[int, str], text: bytes = b"") -> None:
+    """Write one TIFF a plane.
+
+    Parameters
+    ----------
+    spec
+        Description.
+    folder
+        Where the names count from.
+    names
+        Name of each plane by its number; folders in them are made.
+    text
+        Description of each page.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from aicsio.testing.plates.spec import PlateSpec, write_planes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_planes(PlateSpec(), Path(folder), {0: "a.tif", 3: "b/c.tif"})
+    ...     len(list(Path(folder).rglob("*.tif")))
+    2
+    """
+    made: set[Path] = set()
+    head: bytes | None = None
+    for number, name in names.items():
+        if number in spec.missing:
+            continue
+        path = folder / name
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        plane = spec.plane(number)
+        if head is None:
+            # All files begin alike: the pixels are their end.
+            head = tiff_bytes(plane[np.newaxis], description=text)[: -plane.nbytes or None]
+        path.write_bytes(head + plane.astype("<u2").tobytes())
