@@ -10,6 +10,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from aicsio._dims.picks import Picks
 from aicsio._version import __version__ as __version__
 from aicsio.arrays import to_dask, to_numpy, to_xarray
 from aicsio.errors import (
@@ -42,15 +43,25 @@ from aicsio.records import (
     Tiles,
     Well,
 )
-from aicsio.steps import Step, pipe, select_level, select_scene, transpose_to
+from aicsio.steps import (
+    Step,
+    compose,
+    map_scenes,
+    pipe,
+    select_level,
+    select_scene,
+    transpose_to,
+)
 
 if TYPE_CHECKING:
     from aicsio import dask_utils
+    from aicsio._dims.orders import Order
     from aicsio._metadata import (
         OmeXml,
         Provenance,
         Table,
         TimeSteps,
+        map_wells,
         metadata,
         ome_metadata,
         ome_xml,
@@ -101,6 +112,8 @@ __all__ = [
     "MissingDependencyError",
     "Objective",
     "OmeXml",
+    "Order",
+    "Picks",
     "PictureReport",
     "PixelSize",
     "Planes",
@@ -123,11 +136,14 @@ __all__ = [
     "WriteReport",
     "ZarrReport",
     "as_zarr_store",
+    "compose",
     "dask_utils",
     "explain",
     "imread",
     "imread_dask",
     "imwrite",
+    "map_scenes",
+    "map_wells",
     "metadata",
     "ome_metadata",
     "ome_xml",
@@ -166,12 +182,14 @@ __all__ = [
 _LATER = {
     "AICSImage": "aicsio.legacy.image",
     "OmeXml": "aicsio._metadata",
+    "Order": "aicsio._dims.orders",
     "WriteReport": "aicsio.writers",
     "as_zarr_store": "aicsio.references",
     "ZarrReport": "aicsio.writers",
     "imread": "aicsio.legacy.functions",
     "imread_dask": "aicsio.legacy.functions",
     "imwrite": "aicsio.legacy.functions",
+    "map_wells": "aicsio._metadata",
     "metadata": "aicsio._metadata",
     "ome_metadata": "aicsio._metadata",
     "ome_xml": "aicsio._metadata",

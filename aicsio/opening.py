@@ -11,7 +11,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -32,6 +32,7 @@ from aicsio.errors import (
     SourceNotFoundError,
     UnsupportedFormatError,
 )
+from aicsio.formats.names import EngineName, FormatName, ImageSource, Mosaic
 from aicsio.records import (
     Channel,
     Contents,
@@ -71,11 +72,11 @@ class Candidate:
 
 @checked
 def open_image(
-    image: object,
+    image: ImageSource,
     *,
-    format: str | None = None,
-    engine: str | None = None,
-    mosaic: Literal["stitched", "tiles"] = "stitched",
+    format: FormatName | None = None,
+    engine: EngineName | None = None,
+    mosaic: Mosaic = "stitched",
     masks: bool = False,
     dims: str | None = None,
     channel_names: Sequence[str] | None = None,

@@ -7,6 +7,7 @@ read is a difference, and a file of which something is not shown does not agree.
 import importlib.util
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import attrs
 import numpy as np
@@ -17,6 +18,7 @@ from aicsio._checks import checked
 from aicsio._checks.words import count_of
 from aicsio.arrays import to_numpy
 from aicsio.errors import AicsioError, MissingDependencyError, UnsupportedFormatError
+from aicsio.formats.names import EngineName, FormatName, ImageSource
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
 from aicsio.steps import select_scene, transpose_to
@@ -88,7 +90,9 @@ class Verification:
 
 
 @checked
-def verify(image: object, *, format: str | None = None, engine: str | None = None) -> Verification:
+def verify(
+    image: ImageSource, *, format: FormatName | None = None, engine: EngineName | None = None
+) -> Verification:
     """Compare every plane at full resolution, pixel by pixel, through two engines.
 
     Parameters
@@ -142,7 +146,8 @@ def verify(image: object, *, format: str | None = None, engine: str | None = Non
         reason = f"{second} reads files of this machine only: save it to a file and verify that"
         return Verification(uri, engines, 0, (), reason, not_shown)
     try:
-        other = open_image(image, format=native.format, engine=second)
+        name = cast("FormatName", native.format)
+        other = open_image(image, format=name, engine=second)
     # An install line for the caller, not a finding about the file.
     except MissingDependencyError:
         raise
@@ -153,14 +158,15 @@ def verify(image: object, *, format: str | None = None, engine: str | None = Non
     return Verification(uri, engines, planes, tuple(differences), None, not_shown)
 
 
-def _choose_second(row: formats.Format) -> str:
+def _choose_second(row: formats.Format) -> EngineName:
     """Return the second engine of the format if it is installed, else the one for all formats."""
     bridge = formats.BRIDGE.name
     if len(row.engines) < 2:
-        return bridge
+        return "openreadout"
     own = row.engines[1]
     own_is_missing = importlib.util.find_spec(own) is None
-    return bridge if own_is_missing and not formats.BRIDGE.missing() else own
+    chosen = bridge if own_is_missing and not formats.BRIDGE.missing() else own
+    return cast("EngineName", chosen)
 
 
 def _find_not_shown(handle: ImageHandle) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ALSO = (
     "aicsio.arrays.read",
     "aicsio.formats.signatures",
+    "aicsio.legacy.parts",
+    "aicsio.legacy.stacks",
     "aicsio.references.codec",
     "aicsio.references.kerchunk",
     "aicsio.references.serving",
@@ -229,7 +231,7 @@ def test_the_rooms_of_the_issue_are_checked() -> None:
         "aicsio.testing.strategies.zarr.zarr_specs",
         "aicsio.writers.ome_zarr.write_ome_zarr",
         "aicsio.writers.zarr_region.write_region",
-        "aicsio.legacy.image.AICSImage.get_image_data",
+        "aicsio.legacy.parts.PartMethods.get_image_data",
         "aicsio.records.protocols.FormatModule.read_contents",
     }
 

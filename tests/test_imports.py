@@ -56,7 +56,8 @@ def test_reading_an_array_needs_neither_dask_nor_xarray() -> None:
 def test_every_public_name_is_there_and_documented() -> None:
     assert sorted(aicsio.__all__) == aicsio.__all__
     for name in aicsio.__all__:
-        assert getattr(aicsio, name).__doc__, name
+        # An alias of types has no docstring; it has a comment in the reference.
+        assert getattr(aicsio, name).__doc__ or name == "Order", name
 
 
 def test_the_floors_hold() -> None:

@@ -119,7 +119,7 @@ for module in (aicsio, aicsio.attachments, aicsio.dask_utils, aicsio.planes, aic
                aicsio.verify, aicsio.writers):
     for name in module.__all__:
         value = getattr(module, name)
-        if callable(value) and not isinstance(value, type):
+        if callable(value) and not isinstance(value, type) and name != "Order":
             functions[name] = value
 functions["AICSImage"] = AICSImage
 for name, _ in inspect.getmembers(AICSImage, inspect.isfunction):

@@ -101,7 +101,7 @@ class TestChoosing:
             UnsupportedFormatError,
             match=r"no format is called 'jpeg'; there are .*ome-tiff.*imageio",
         ):
-            open_image(path, format="jpeg")
+            open_image(path, format="jpeg")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         "kwargs",
@@ -258,7 +258,7 @@ def test_an_engine_that_the_format_lacks_is_an_error_that_lists_those_it_has() -
     with pytest.raises(
         UnsupportedFormatError, match="ome-tiff has no engine 'bioformats'; there are native"
     ):
-        open_image(content, engine="bioformats")
+        open_image(content, engine="bioformats")  # type: ignore[arg-type]
     assert open_image(content, engine="native").shape == open_image(content).shape
 
 

@@ -145,7 +145,7 @@ class TestChannelsByName:
 
     def test_other_letters_have_no_names(self) -> None:
         with pytest.raises(ArgumentTypeError, match=r"Y='DAPI' is not a pick.*along C only"):
-            transpose_to(self.image("GFP", "DAPI"), "X", C=0, Y="DAPI")
+            transpose_to(self.image("GFP", "DAPI"), "X", C=0, Y="DAPI")  # type: ignore[arg-type]
 
     def test_an_array_of_names_picks_as_a_list_does(self) -> None:
         image = self.image("GFP", "DAPI", "Cy5")
@@ -243,7 +243,7 @@ print(step(aicsio.open_image(numpy.zeros((2, 3, 4)), dims="CYX")).dims)
         with pytest.raises(ArgumentTypeError, match="chunk_size"):
             to_dask(chunk_size=3)  # type: ignore[call-overload]
         with pytest.raises(ArgumentTypeError, match="set, which does not hash"):
-            transpose_to("CYX", C={0, 1})  # type: ignore[call-overload]
+            transpose_to("CYX", C={0, 1})  # type: ignore[arg-type]
 
     def test_a_step_takes_a_handle_and_nothing_else(self, image: ImageHandle) -> None:
         # In tests beartype is faster than the step's own words, "... takes a handle from open_image, not a str".
@@ -288,7 +288,7 @@ def test_verbs_keep_their_face() -> None:
     for each in (select_scene, select_level, transpose_to, to_numpy, to_dask, to_xarray):
         assert (each.__doc__ or "").strip()
         assert pickle.loads(pickle.dumps(each)) is each
-    assert transpose_to.__name__ == "transpose_to"  # type: ignore[attr-defined]
+    assert transpose_to.__name__ == "transpose_to"
 
 
 def test_all_scenes_of_a_plate_are_selected_without_their_names(

@@ -11,13 +11,20 @@ import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from string import ascii_uppercase
-from typing import SupportsIndex, TypeAlias
+from typing import Protocol
 
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
-from aicsio.records import Dims, Pick
+from aicsio.records import Pick
 
-UserPick: TypeAlias = SupportsIndex | str | slice | range | Sequence[SupportsIndex | str]
-"""A pick as a user may write it; ``records.Pick`` is its resolved form."""
+
+class ShownDims(Protocol):
+    """Dims of an image, or what is known of them before it is opened."""
+
+    def __contains__(self, letter: object, /) -> bool:
+        """Whether a letter is there."""
+
+    def items(self) -> tuple[tuple[str, int | None], ...]:
+        """Return pairs of letter and size; the size is ``None`` where it is unknown."""
 
 
 def parse_order(order: str) -> str:
@@ -43,7 +50,7 @@ def parse_order(order: str) -> str:
     raise DimensionError(f"{order!r} names {', '.join(map(repr, twice))} twice")
 
 
-def check_picks(picks: Mapping[str, object], dims: Dims) -> None:
+def check_picks(picks: Mapping[str, object], dims: ShownDims) -> None:
     """Raise for picks of dimensions that are not there.
 
     Raises
@@ -121,7 +128,52 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
     return tuple(_position(position, letter, size) for position in checked)
 
 
-def suggestion(order: str, dims: Dims, picked: Collection[str]) -> str:
+def check_droppable(
+    order: str, letter: str, positions: int, dims: ShownDims, counts: Mapping[str, int | None]
+) -> None:
+    """Raise for a letter that an order leaves out although it has several positions.
+
+    Parameters
+    ----------
+    order
+        The requested letters.
+    letter
+        One that it leaves out.
+    positions
+        How many it has, once picked.
+    dims
+        What the image shows.
+    counts
+        How many positions each pick leaves, by letter.
+
+    Raises
+    ------
+    DimensionError
+        With the pick and the order that would do.
+    """
+    if positions == 1:
+        return
+    dropped = [other for other, count in counts.items() if count == 1]
+    keep = suggestion(order, dims, dropped)
+    raise DimensionError(
+        f"{order!r} would drop {letter!r}, which has {positions} positions: "
+        f"pick one with {letter}=0, or keep it: {keep!r}"
+    )
+
+
+def check_added(letter: str, count: int) -> None:
+    """Raise for several positions of an axis that was added: it has one.
+
+    Raises
+    ------
+    DimensionError
+        When there are several.
+    """
+    if count > 1:
+        raise DimensionError(f"{letter} was added with length 1: it cannot be picked {count} times")
+
+
+def suggestion(order: str, dims: ShownDims, picked: Collection[str]) -> str:
     """Return an order that also keeps the letters ``order`` would drop unpicked, in stored order."""
     kept = "".join(letter for letter in order if letter not in dims)
     for letter, size in dims.items():

@@ -10,8 +10,7 @@ from typing import cast
 import attrs
 
 from aicsio._dims import notation
-from aicsio.errors import DimensionError
-from aicsio.records import Dims, LazyArray, Pick, View
+from aicsio.records import LazyArray, Pick, View
 
 
 def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> LazyArray:
@@ -40,7 +39,10 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
         resolved[letter] = notation.resolve_pick(pick, letter, dims[letter])
     for letter, size in dims.items():
         if letter not in order:
-            _require_droppable(letter, size, resolved, order, dims)
+            positions = _length(resolved[letter]) if letter in resolved else size
+            if positions != 1:
+                counts = {name: _length(pick) for name, pick in resolved.items()}
+                notation.check_droppable(order, letter, positions, dims, counts)
     stored = list(array.view.picks)
     axes = dict(zip(array.view.letters, array.view.axes, strict=True))
     for letter, axis in axes.items():
@@ -50,11 +52,8 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
             if letter in resolved or letter not in order:
                 pick = _pick_of(letter, order, resolved)
                 stored[axis] = compose(stored[axis], pick)
-        elif _length(resolved.get(letter, 0)) > 1:
-            count = _length(resolved[letter])
-            raise DimensionError(
-                f"{letter} was added with length 1: it cannot be picked {count} times"
-            )
+        else:
+            notation.check_added(letter, _length(resolved.get(letter, 0)))
     # A letter that the image lacks has no stored axis: -1 stands for an added one of length 1.
     view = View(order, tuple(axes.get(letter, -1) for letter in order), tuple(stored))
     return LazyArray(array.layout, array.stored, array.dtype, view)
@@ -82,26 +81,12 @@ def _pick_of(letter: str, order: str, resolved: Mapping[str, Pick]) -> Pick:
     if isinstance(pick, int):
         # An int drops its axis; within the order the axis stays, with one position.
         return range(pick, pick + 1) if letter in order else pick
-    # Outside of the order the pick has one position: ``_require_droppable`` has checked it.
+    # Outside of the order the pick has one position: ``check_droppable`` has checked it.
     return pick if letter in order else pick[0]
 
 
 def _length(pick: Pick) -> int:
     return 1 if isinstance(pick, int) else len(pick)
-
-
-def _require_droppable(
-    letter: str, size: int, picks: Mapping[str, Pick], order: str, dims: Dims
-) -> None:
-    positions = _length(picks[letter]) if letter in picks else size
-    if positions == 1:
-        return
-    dropped = [other for other, pick in picks.items() if _length(pick) == 1]
-    keep = notation.suggestion(order, dims, dropped)
-    raise DimensionError(
-        f"{order!r} would drop {letter!r}, which has {positions} positions: "
-        f"pick one with {letter}=0, or keep it: {keep!r}"
-    )
 
 
 def compose(outer: Pick, inner: Pick) -> Pick:

@@ -15,7 +15,7 @@ from aicsio._metadata.ome import OmeXml, ome_metadata, ome_xml
 from aicsio._metadata.origins import Provenance, provenance
 from aicsio._metadata.plane_rows import TimeSteps, plane_table, tile_table, time_steps
 from aicsio._metadata.tables import Table, TableColumn
-from aicsio._metadata.well_rows import select_well, wells
+from aicsio._metadata.well_rows import map_wells, select_well, wells
 
 __all__ = [
     "OmeXml",
@@ -23,6 +23,7 @@ __all__ = [
     "Table",
     "TableColumn",
     "TimeSteps",
+    "map_wells",
     "metadata",
     "ome_metadata",
     "ome_xml",

@@ -4,16 +4,20 @@ Rule kept here: an error lists the wells, fields or plates that are there.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
 from aicsio._metadata.tables import Table, TableColumn
 from aicsio.errors import SceneError
 from aicsio.records import ImageHandle, Well
-from aicsio.steps import select_scene, verb
+from aicsio.steps import Step, select_scene, verb
+from aicsio.steps.verbs import overloaded_verb
 
-__all__ = ["select_well", "wells"]
+__all__ = ["map_wells", "select_well", "wells"]
+
+R = TypeVar("R")
 
 MAX_LISTED = 24
 """Wells that an error lists: two rows of a plate of 96."""
@@ -101,18 +105,7 @@ def select_well(
     >>> select_well(plate, "B4").shape
     (6, 7)
     """
-    placed = list(_placed(handle))
-    if not placed:
-        raise SceneError(
-            f"{handle.source.uri}: no scene lies in a well of a plate; select_scene picks one of "
-            f"{len(handle.scenes)} scenes"
-        )
-    if plate is not None:
-        of_plate = [pair for pair in placed if pair[1].plate == plate]
-        if not of_plate:
-            plates = _listing(repr(well.plate) for _, well in placed)
-            raise SceneError(f"no plate {plate!r}; there are {plates}")
-        placed = of_plate
+    placed = _placed_on(handle, plate)
     wanted = _key(well)
     in_well = [pair for pair in placed if _key(f"{pair[1].row}/{pair[1].column}") == wanted]
     if not in_well:
@@ -128,6 +121,94 @@ def select_well(
             "give plate=, or pick one by its index with select_scene"
         )
     return select_scene(handle, of_field[0][0])
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def map_wells(
+        handle: ImageHandle, /, step: Callable[[ImageHandle], R], *, plate: str | None = None
+    ) -> dict[str, tuple[R, ...]]: ...
+    @overload
+    def map_wells(
+        step: Callable[[ImageHandle], R], *, plate: str | None = None
+    ) -> Step[dict[str, tuple[R, ...]]]: ...
+
+
+@overloaded_verb
+def map_wells(
+    handle: ImageHandle, /, step: Callable[[ImageHandle], Any], *, plate: str | None = None
+) -> dict[str, tuple[Any, ...]]:
+    """Apply a step to each field of view of each well of a plate.
+
+    Parameters
+    ----------
+    handle
+        An opened image. Left out, the call returns a step.
+    step
+        A step, a chain of steps, or another function of a handle. It gets each field in its stored
+        order and at full resolution, as ``select_well`` returns it.
+    plate
+        Name of the plate, where the file has several.
+
+    Returns
+    -------
+    dict
+        By name of the well, in the order of the scenes: one result for each of its fields, in the
+        order of their numbers. Scenes in no well have none; ``map_scenes`` has.
+
+    Raises
+    ------
+    SceneError
+        When no scene lies in a well, there is no such plate, or two plates have such a well.
+    Exception
+        Whatever the step raises.
+
+    Examples
+    --------
+    >>> import attrs
+    >>> import numpy as np
+    >>> from aicsio import Well, map_wells, open_image, to_numpy
+    >>> h = open_image([np.full((4, 5), value) for value in (1, 2, 5)])
+    >>> wells = (Well("A", "1"), Well("A", "1", field=1), Well("B", "2"))
+    >>> scenes = tuple(attrs.evolve(s, well=w) for s, w in zip(h.scenes, wells, strict=True))
+    >>> plate = attrs.evolve(h, contents=attrs.evolve(h.contents, scenes=scenes))
+    >>> map_wells(plate, to_numpy() >> np.max >> int)
+    {'A1': (1, 2), 'B2': (5,)}
+    """
+    fields: dict[str, dict[int, int]] = {}
+    for index, well in _placed_on(handle, plate):
+        scenes = fields.setdefault(well.name, {})
+        if well.field in scenes:
+            plates = _listing(
+                repr(one.plate) for _, one in _placed(handle) if one.name == well.name
+            )
+            raise SceneError(
+                f"field {well.field} of well {well.name!r} is that of several scenes, on plates "
+                f"{plates}: give plate="
+            )
+        scenes[well.field] = index
+    return {
+        name: tuple(step(select_scene(handle, scenes[number])) for number in sorted(scenes))
+        for name, scenes in fields.items()
+    }
+
+
+def _placed_on(handle: ImageHandle, plate: str | None) -> list[tuple[int, Well]]:
+    """List the scenes in wells, of one plate if it is named, and raise if there are none."""
+    placed = list(_placed(handle))
+    if not placed:
+        raise SceneError(
+            f"{handle.source.uri}: no scene lies in a well of a plate; select_scene picks one of "
+            f"{len(handle.scenes)} scenes"
+        )
+    if plate is None:
+        return placed
+    of_plate = [pair for pair in placed if pair[1].plate == plate]
+    if not of_plate:
+        plates = _listing(repr(well.plate) for _, well in placed)
+        raise SceneError(f"no plate {plate!r}; there are {plates}")
+    return of_plate
 
 
 def _placed(handle: ImageHandle) -> Iterable[tuple[int, Well]]:

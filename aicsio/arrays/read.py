@@ -4,7 +4,7 @@ Rule kept here: only the engine reads pixels; this module chooses which part is 
 """
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 import numpy as np
@@ -22,10 +22,13 @@ from aicsio.arrays.outputs import Output
 from aicsio.arrays.tokens import token
 from aicsio.errors import AicsioError
 from aicsio.records import ImageHandle, LazyArray, as_numpy
-from aicsio.steps import verb
+from aicsio.steps.verbs import overloaded_verb
 
 if TYPE_CHECKING:
     import dask.array
+
+    from aicsio.arrays.ranked import DaskPixels, DaskStep, NumpyStep
+    from aicsio.records.shapes import Shape
 
 __all__ = ["read_array", "to_dask", "to_numpy"]
 
@@ -68,7 +71,17 @@ def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]
 as_numpy.register(LazyArray, read_array)
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def to_numpy(
+        handle: ImageHandle[Shape], /, *, out: Output | None = None, workers: int | None = None
+    ) -> np.ndarray[Shape, np.dtype[Any]]: ...
+    @overload
+    def to_numpy(*, out: Output | None = None, workers: int | None = None) -> NumpyStep: ...
+
+
+@overloaded_verb
 def to_numpy(
     handle: ImageHandle,
     /,
@@ -135,7 +148,15 @@ def to_numpy(
     return out
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def to_dask(handle: ImageHandle[Shape], /, *, chunks: Chunks = "auto") -> DaskPixels[Shape]: ...
+    @overload
+    def to_dask(*, chunks: Chunks = "auto") -> DaskStep: ...
+
+
+@overloaded_verb
 def to_dask(handle: ImageHandle, /, *, chunks: Chunks = "auto") -> "dask.array.Array":
     """Show the pixels in focus as a dask array; nothing is read until it is computed.
 

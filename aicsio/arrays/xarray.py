@@ -7,7 +7,7 @@ Rule kept here: names, coordinates and attributes are plain texts and numbers, s
 import os
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import attrs
 import numpy as np
@@ -17,10 +17,13 @@ from aicsio.arrays.chunks import Chunks
 from aicsio.arrays.read import to_dask, to_numpy
 from aicsio.errors import ImageTooLargeError, MissingDependencyError
 from aicsio.records import Coordinate, ImageHandle, Pick
-from aicsio.steps import verb
+from aicsio.steps.verbs import overloaded_verb
 
 if TYPE_CHECKING:
     import xarray
+
+    from aicsio.arrays.ranked import XarrayPixels, XarrayStep
+    from aicsio.records.shapes import Shape
 
 __all__ = ["to_xarray"]
 
@@ -46,7 +49,17 @@ _UNIT_SYMBOLS = {
 """Words that xarray would decode to timedeltas when it loads a file (CF conventions, 4.4)."""
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def to_xarray(
+        handle: ImageHandle[Shape], /, *, lazy: bool = False, chunks: Chunks = "auto"
+    ) -> XarrayPixels[Shape]: ...
+    @overload
+    def to_xarray(*, lazy: bool = False, chunks: Chunks = "auto") -> XarrayStep: ...
+
+
+@overloaded_verb
 def to_xarray(
     handle: ImageHandle, /, *, lazy: bool = False, chunks: Chunks = "auto"
 ) -> "xarray.DataArray":

@@ -15,6 +15,7 @@ from aicsio._checks.words import count_of
 from aicsio._dims.notation import parse_order
 from aicsio._io import urls
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError, SourceError
+from aicsio.formats.names import EngineName, FormatName, Mosaic
 from aicsio.joining import file_names
 from aicsio.joining import files as joined_files
 from aicsio.joining import groups as grids
@@ -36,9 +37,9 @@ def open_many(
     scene: SupportsIndex | str | None = None,
     check: Literal["all", "first"] = "all",
     missing: Literal["error", "fill", "skip"] = "error",
-    format: str | None = None,
-    engine: str | None = None,
-    mosaic: Literal["stitched", "tiles"] = "stitched",
+    format: FormatName | None = None,
+    engine: EngineName | None = None,
+    mosaic: Mosaic = "stitched",
     masks: bool = False,
     dims: str | None = None,
     channel_names: Sequence[str] | None = None,

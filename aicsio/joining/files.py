@@ -5,7 +5,7 @@ Rule kept here: a file is checked when it is opened, or when it is read; none pa
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -15,6 +15,7 @@ from aicsio._dims import views
 from aicsio._io import readers, urls
 from aicsio.arrays import read_array
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
+from aicsio.formats.names import EngineName, FormatName, Mosaic
 from aicsio.joining import layout
 from aicsio.joining.groups import Group
 from aicsio.opening import open_image
@@ -30,8 +31,6 @@ __all__ = [
     "unchecked_levels",
 ]
 
-Mosaic = Literal["stitched", "tiles"]
-
 REMOTE_THREADS = 8
 """Files on a server that are opened at once: each waits for a few requests."""
 
@@ -40,9 +39,9 @@ REMOTE_THREADS = 8
 class FileOptions:
     """Options of ``open_image`` for each file. Not a record: it lives for one call."""
 
-    format: str | None = None
+    format: FormatName | None = None
     """As in ``open_image``."""
-    engine: str | None = None
+    engine: EngineName | None = None
     """As in ``open_image``."""
     mosaic: Mosaic = "stitched"
     """As in ``open_image``."""
@@ -239,8 +238,8 @@ def _open_unchecked(source: Source, request: layout.OpenRequest) -> _OpenedHandl
     mosaic: Mosaic = "tiles" if request.mosaic == "tiles" else "stitched"
     handle = open_image(
         source,
-        format=request.format,
-        engine=request.engine,
+        format=cast("FormatName | None", request.format),
+        engine=cast("EngineName | None", request.engine),
         mosaic=mosaic,
         masks=request.masks,
         dims=request.dims,

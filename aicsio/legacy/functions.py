@@ -7,17 +7,17 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, Unpack
 
-import numpy.typing as npt
-
 from aicsio._checks import checked
+from aicsio.arrays.ranked import DaskPixels5
 from aicsio.legacy import inputs, tczyx, writing
 from aicsio.legacy.image import AICSImage
 from aicsio.records import ImageHandle
+from aicsio.records.shapes import Pixels5
 from aicsio.steps import select_scene
 from aicsio.writers import WriteReport, ZarrReport
 
 if TYPE_CHECKING:
-    import dask.array
+    pass
 
 __all__ = ["imread", "imread_dask", "imwrite"]
 
@@ -27,7 +27,7 @@ def imread(
     image: object,
     scene_id: str | SupportsIndex | None = None,
     **kwargs: Unpack[inputs.ImageOptions],
-) -> npt.NDArray[Any]:
+) -> Pixels5:
     """Read a scene of an image as TCZYX.
 
     Parameters
@@ -140,7 +140,7 @@ def imread_dask(
     image: object,
     scene_id: str | SupportsIndex | None = None,
     **kwargs: Unpack[inputs.ImageOptions],
-) -> "dask.array.Array":
+) -> DaskPixels5:
     """Show a scene of an image as a dask array, TCZYX; it is read when it is computed.
 
     Parameters

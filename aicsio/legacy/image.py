@@ -7,35 +7,29 @@ level changes.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from aicsio._checks import checked
-from aicsio._dims.notation import UserPick
-from aicsio._engine.in_memory import show
-from aicsio.arrays import to_dask
+from aicsio.arrays.ranked import XarrayPixels5
+from aicsio.formats.names import FormatName
 from aicsio.legacy import inputs, metadata, renamed, scenes, tczyx, writing
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
-from aicsio.legacy.reading import read, to_labelled_xarray, use_dask
-from aicsio.legacy.stacks import SceneIds, StackMethods
+from aicsio.legacy.parts import PartMethods
+from aicsio.legacy.reading import to_labelled_xarray, use_dask
+from aicsio.legacy.stacks import SceneIds
 from aicsio.legacy.warning import warn
-from aicsio.opening import open_image
 from aicsio.records import ImageHandle
 from aicsio.steps import select_level
 
 if TYPE_CHECKING:
-    import dask.array
     import ome_types
-    import xarray
-
-Order: TypeAlias = Annotated[str | None, "letters, such as 'ZYX'"]
 
 __all__ = ["AICSImage", "Dimensions", "PhysicalPixelSizes", "use_dask"]
 
 
-class AICSImage(StackMethods):
+class AICSImage(PartMethods):
     """An image of any format as TCZYX, with a scene and a resolution level in focus.
 
     Missing dimensions have length 1. Samples of RGB pixels are channels. Other dimensions longer
@@ -88,7 +82,7 @@ class AICSImage(StackMethods):
     def __init__(
         self,
         image: object,
-        reader: Annotated[str | None, "the name of a format, such as reader='tiff'"] = None,
+        reader: Annotated[FormatName | None, "the name of a format, such as reader='tiff'"] = None,
         reconstruct_mosaic: bool = True,
         fs_kwargs: Mapping[str, Any] | None = None,
         *,
@@ -112,7 +106,7 @@ class AICSImage(StackMethods):
 
     def _focus(self, handle: ImageHandle) -> None:
         self._handle = handle
-        self._data: npt.NDArray[Any] | None = None
+        self._data = None
         dropped = tczyx.dropped_dims(handle.dims)
         if len(dropped):
             warn(
@@ -194,9 +188,9 @@ class AICSImage(StackMethods):
 
     @property
     @checked
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, int, int, int, int]:
         """Sizes of T, C, Z, Y, X."""
-        return self._standard.shape
+        return cast("tuple[int, int, int, int, int]", self._standard.shape)
 
     @property
     @checked
@@ -206,25 +200,7 @@ class AICSImage(StackMethods):
 
     @property
     @checked
-    def data(self) -> npt.NDArray[Any]:
-        """All pixels of the scene as TCZYX; read once, and kept until the scene or level changes.
-
-        Threads of this process read them; with an active ``distributed`` client its workers do,
-        unless ``use_dask(False)``.
-        """
-        if self._data is None:
-            self._data = read(self._standard)
-        return self._data
-
-    @property
-    @checked
-    def dask_data(self) -> "dask.array.Array":
-        """All pixels of the scene as TCZYX; they are read when they are computed."""
-        return to_dask(self._standard, chunks=self._chunks)
-
-    @property
-    @checked
-    def xarray_data(self) -> "xarray.DataArray":
+    def xarray_data(self) -> XarrayPixels5:
         """``data`` with coordinates.
 
         ``attrs`` hold the metadata as text (``unprocessed``) and as an object (``processed``).
@@ -234,76 +210,13 @@ class AICSImage(StackMethods):
 
     @property
     @checked
-    def xarray_dask_data(self) -> "xarray.DataArray":
+    def xarray_dask_data(self) -> XarrayPixels5:
         """``dask_data`` with the coordinates and attributes of ``xarray_data``."""
         # Of the pixels in focus, as `data`.
         array = to_labelled_xarray(self._standard, self._chunks)
         if self._handle.metadata is not None:
             array.attrs |= {"unprocessed": self._handle.metadata, "processed": self.metadata}
-        return array
-
-    @checked
-    def get_image_data(
-        self, dimension_order_out: Order = None, **kwargs: UserPick
-    ) -> npt.NDArray[Any]:
-        """Read only a part of the image, or show the part of ``data`` if it has been read.
-
-        Parameters
-        ----------
-        dimension_order_out
-            Letters of the result; by default TCZYX. A missing letter becomes an axis of length 1,
-            a letter left out is taken at index 0. Other letters of the file may be named, too.
-        **kwargs
-            By letter: an int, a slice, a range, a list or tuple of ints; along C also names.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape and order of ``dimension_order_out``.
-
-        Raises
-        ------
-        DimensionError
-            When a pick is out of range, or picks several positions of a letter that is left out.
-        CorruptFileError, ImageTooLargeError, SourceError
-            As by ``to_numpy``.
-        """
-        # `data` is a property of the whole scene: reading it keeps the pixels.
-        if dimension_order_out is None and not kwargs:
-            return self.data
-        order = dimension_order_out or tczyx.ORDER
-        if self._data is not None and not tczyx.extra_letters(self._handle.dims, order, kwargs):
-            loaded = open_image(self._data, dims=tczyx.ORDER, channel_names=self.channel_names)
-            view = tczyx.pick_legacy(loaded, order, kwargs).array.view
-            return cast("npt.NDArray[Any]", show(self._data, view))
-        return read(self._pick(order, kwargs))
-
-    @checked
-    def get_image_dask_data(
-        self, dimension_order_out: Order = None, **kwargs: UserPick
-    ) -> "dask.array.Array":
-        """Show a part of the image as a dask array; it is read when it is computed.
-
-        Parameters
-        ----------
-        dimension_order_out, **kwargs
-            As in ``get_image_data``, which raises the same errors.
-
-        Returns
-        -------
-        dask.array.Array
-            In the requested order.
-        """
-        order = dimension_order_out or tczyx.ORDER
-        return to_dask(self._pick(order, kwargs), chunks=self._chunks)
-
-    @property
-    def _standard(self) -> ImageHandle:
-        return tczyx.to_tczyx(self._handle)
-
-    def _pick(self, order: str, picks: Mapping[str, UserPick]) -> ImageHandle:
-        letters = tczyx.extra_letters(self._handle.dims, order, picks)
-        return tczyx.pick_legacy(tczyx.to_tczyx(self._handle, letters), order, picks)
+        return cast("XarrayPixels5", array)
 
     @property
     @checked
@@ -323,12 +236,6 @@ class AICSImage(StackMethods):
         A pixel type that OME lacks becomes the nearest one of the same range.
         """
         return metadata.to_ome(self._handle)
-
-    @property
-    @checked
-    def channel_names(self) -> list[str]:
-        """Names along C; ``Channel:<scene>:<index>`` without one, ``<name>:R`` for samples."""
-        return list(self._standard.channel_names)
 
     @property
     @checked

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
-from typing import Annotated, Any, Literal, SupportsFloat, TypeAlias, TypedDict
+from typing import Annotated, Any, SupportsFloat, TypeAlias, TypedDict, cast
 
 import attrs
 import numpy as np
@@ -23,6 +23,7 @@ import numpy.typing as npt
 from aicsio import joining
 from aicsio._ome.units import micrometres_per
 from aicsio.errors import ArgumentTypeError, DimensionError, UnsupportedFormatError
+from aicsio.formats.names import FormatName, ImageSource, Mosaic
 from aicsio.joining import file_names, groups
 from aicsio.joining.files import FileOptions
 from aicsio.opening import open_image
@@ -52,7 +53,7 @@ Sizes: TypeAlias = Annotated[
 class ImageOptions(TypedDict, total=False):
     """Options of ``AICSImage``, which ``imread`` and ``imread_dask`` pass on; each as there."""
 
-    reader: str | None
+    reader: FormatName | None
     reconstruct_mosaic: bool
     fs_kwargs: Mapping[str, Any] | None
     chunk_dims: str | Sequence[str] | None
@@ -60,9 +61,6 @@ class ImageOptions(TypedDict, total=False):
     known_dims: DimOrder
     channel_names: Names
     physical_pixel_sizes: Sizes
-
-
-Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 
 @attrs.frozen(eq=False)
@@ -82,7 +80,7 @@ class _InputArray:
 def open_legacy(
     image: object,
     *,
-    format: str | None,
+    format: FormatName | None,
     tiles: bool,
     storage_options: Mapping[str, Any] | None,
     dims: DimOrder,
@@ -139,7 +137,7 @@ def open_legacy(
     if _is_xarray(image):
         return _open_array(image, _single_order(dims), channel_names, pixel_size)
     return open_image(
-        image,
+        cast("ImageSource", image),  # what is none, open_image refuses
         format=format,
         mosaic=mosaic,
         dims=_single_order(dims),

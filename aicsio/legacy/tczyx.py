@@ -12,10 +12,11 @@ Source of the facts: AICSImageIO 4 (``AICSImage``), which kept S as a sixth dime
 
 from collections.abc import Mapping
 from string import ascii_uppercase
+from typing import cast
 
 import attrs
 
-from aicsio._dims.notation import UserPick
+from aicsio._dims.picks import Picks, UserPick
 from aicsio._dims.samples import fold_samples, sample_channels
 from aicsio.errors import DimensionError
 from aicsio.records import Channel, Dims, ImageHandle, Scene
@@ -111,10 +112,11 @@ def pick_legacy(handle: ImageHandle, order: str, picks: Mapping[str, UserPick]) 
     # Scripts pick S=0 or M=0 of images without them: these become axes of length 1 first.
     absent = "".join(letter for letter in picks if letter not in dims)
     complete = transpose_to(handle, absent + dims.order)
-    return transpose_to(complete, order, **{**_first_positions(dims, order), **picks})
+    chosen = cast("Picks", {**_first_positions(dims, order), **picks})
+    return transpose_to(complete, order, **chosen)
 
 
-def _first_positions(dims: Dims, order: str) -> dict[str, UserPick]:
+def _first_positions(dims: Dims, order: str) -> dict[str, int]:
     """Return picks of index 0 for the letters that an order leaves out."""
     return {letter: 0 for letter in dims if letter not in order}
 

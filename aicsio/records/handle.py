@@ -6,7 +6,7 @@ Rule kept here: nothing of it is open or read; every property follows from its f
 import itertools
 import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import attrs
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from aicsio.records.lazy import LazyArray, Pick
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import DType
 from aicsio.records.scenes import Contents, Diagnostic, Scene
+from aicsio.records.shapes import Shape_co
 from aicsio.records.sources import Source
 
 _NAME_OF = operator.attrgetter("name")  # C: half the time of a comprehension for a plate
@@ -42,10 +43,12 @@ _ELSEWHERE: Mapping[str, str] = {
 @pickled_by_position
 @checked_record
 @attrs.frozen
-class ImageHandle:
+class ImageHandle(Generic[Shape_co]):
     """An opened image: the contents of the file, and the array in focus. It is neither open nor read.
 
     Made by ``open_image``; the verbs (``select_scene``, ``transpose_to``, ...) return new handles.
+    To type checkers ``ImageHandle[tuple[int, int, int]]`` has three axes, and a plain
+    ``ImageHandle`` any number: ``transpose_to`` with a literal order gives the number.
     """
 
     source: Source
@@ -98,9 +101,9 @@ class ImageHandle:
         return self.array.dims
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape_co:
         """Sizes of the array in focus."""
-        return self.array.shape
+        return cast("Shape_co", self.array.shape)
 
     @property
     def ndim(self) -> int:

@@ -85,7 +85,7 @@ def test_verify_refuses_an_engine_that_the_format_lacks(tmp_path: Path) -> None:
     path = write_nd2(Nd2Image(picture(6, 5), "YX"), tmp_path / "a.nd2")
     # A typing error is no finding about the file.
     with pytest.raises(UnsupportedFormatError, match="nd2 has no engine 'openreadouts'"):
-        verify(path, engine="openreadouts")
+        verify(path, engine="openreadouts")  # type: ignore[arg-type]
 
 
 def test_what_it_cannot_read_has_a_reason(tmp_path: Path) -> None:

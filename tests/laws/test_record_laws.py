@@ -130,8 +130,9 @@ def test_every_field_says_what_it_means(record: type) -> None:
     import inspect
     import textwrap
 
-    if record.__module__ == "aicsio.records":  # the public name of classes of that folder
-        folder = Path(aicsio.records.__file__).parent
+    # The public names of classes of these folders.
+    if record.__module__ in {"aicsio.records", "aicsio.steps"}:
+        folder = Path(str(importlib.import_module(record.__module__).__file__)).parent
         text = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
         statements = ast.parse(text).body
     else:

@@ -323,7 +323,7 @@ def test_what_is_read_is_kept_until_the_scene_changes(
         reads.append(handle.dims.order)
         return to_numpy(handle)
 
-    monkeypatch.setattr("aicsio.legacy.image.read", noted)
+    monkeypatch.setattr("aicsio.legacy.parts.read", noted)
     img = AICSImage(my_file)
     assert img.data is img.data
     assert img.get_image_data("YX", T=1, Z=2).base is not None
@@ -439,7 +439,7 @@ def test_a_reader_is_named(my_file: str) -> None:
     assert img.handle.format == "tiff"
     assert isinstance(img.metadata, str)
     with pytest.raises(UnsupportedFormatError, match="no format is called"):
-        AICSImage(my_file, reader="nothing")
+        AICSImage(my_file, reader="nothing")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="reader="):
         AICSImage(my_file, reader=AICSImage)  # type: ignore[arg-type]
 

@@ -25,6 +25,8 @@ VAGUE = r'type is "Any"|-> Any\b|(?<!\*kwargs): Any\b'
 """A value, result or parameter that a type checker knows nothing of."""
 MEANT = {
     "AICSImage.metadata",  # whatever the format has, as it always was
+    "compose",  # of more than twenty parts
+    "pipe",
 }
 
 
@@ -138,7 +140,11 @@ def test_nothing_public_is_any_type(messages: list[re.Match[str]]) -> None:
 
 def test_the_users_file_calls_every_public_function() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("user*.py"))
-    functions = [name for name in aicsio.__all__ if not isinstance(getattr(aicsio, name), type)]
+    functions = [
+        name
+        for name in aicsio.__all__
+        if not isinstance(getattr(aicsio, name), type) and name != "Order"
+    ]
     assert [name for name in functions if not re.search(rf"\b{name}[(.]", text)] == []
 
 

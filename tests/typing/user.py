@@ -4,7 +4,7 @@ Checked by test_typing.py against the installed package, with --strict and witho
 """
 
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, TypeAlias, assert_type
 
 import dask.array as da
 import distributed
@@ -22,6 +22,8 @@ from aicsio import (
     ImageHandle,
     LazyArray,
     OmeXml,
+    Order,
+    Picks,
     PixelSize,
     Provenance,
     Scene,
@@ -32,11 +34,14 @@ from aicsio import (
     WriteReport,
     ZarrReport,
     as_zarr_store,
+    compose,
     dask_utils,
     explain,
     imread,
     imread_dask,
     imwrite,
+    map_scenes,
+    map_wells,
     metadata,
     ome_metadata,
     ome_xml,
@@ -62,7 +67,17 @@ from aicsio import (
     write_region,
     write_scenes,
 )
+from aicsio.arrays.ranked import DaskPixels, DaskStep, NumpyStep
 from aicsio.references.store import HandleStore
+
+Pixels: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
+Pixels2: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Any]]
+Pixels3: TypeAlias = np.ndarray[tuple[int, int, int], np.dtype[Any]]
+Pixels4: TypeAlias = np.ndarray[tuple[int, int, int, int], np.dtype[Any]]
+Pixels5: TypeAlias = np.ndarray[tuple[int, int, int, int, int], np.dtype[Any]]
+Lazy: TypeAlias = DaskPixels[tuple[Any, ...]]
+Lazy3: TypeAlias = DaskPixels[tuple[int, int, int]]
+Image3: TypeAlias = ImageHandle[tuple[int, int, int]]
 
 # ---------------------------------------------------------------- opening
 
@@ -89,7 +104,8 @@ assert_type(handle.scene.name, str)
 assert_type(handle.levels, tuple[LazyArray, ...])
 assert_type(handle.source, Source)
 assert_type(handle.format, str)
-assert_type(handle.shape, tuple[int, ...])
+assert_type(handle.shape, tuple[Any, ...])
+assert_type(transpose_to(handle, "ZYX", C=0).shape, tuple[int, int, int])
 assert_type(handle.nbytes, int)
 assert_type(handle.dtype, np.dtype[Any])
 assert_type(handle.channels, tuple[Channel, ...])
@@ -141,18 +157,19 @@ assert_type(select_scene(handle, 1), ImageHandle)
 assert_type(select_scene(handle, "A1"), ImageHandle)
 assert_type(select_scene(handle, np.int64(1)), ImageHandle)
 assert_type(select_level(handle, -1), ImageHandle)
-assert_type(transpose_to(handle, "ZYX", C=0), ImageHandle)
+assert_type(transpose_to(handle, "ZYX", C=0), Image3)
 assert_type(
     transpose_to(handle, "CZYX", T=-1, C=[0, 2], Z=slice(None, None, 2), Y=range(5), X=(1, 2)),
-    ImageHandle,
+    ImageHandle[tuple[int, int, int, int]],
 )
-assert_type(transpose_to(handle, "CYX", C=np.array([0, 1])), ImageHandle)
-assert_type(to_numpy(handle), npt.NDArray[Any])
-assert_type(to_numpy(handle, workers=2), npt.NDArray[Any])
-assert_type(to_dask(handle), da.Array)
-assert_type(to_dask(handle, chunks="ZYX"), da.Array)
-assert_type(to_dask(handle, chunks={"Z": 1, "Y": -1}), da.Array)
-assert_type(to_dask(handle, chunks=(1, 1, (3, 4))), da.Array)
+assert_type(transpose_to(handle, "CYX", C=np.array([0, 1])), Image3)
+assert_type(to_numpy(handle), Pixels)
+assert_type(to_numpy(handle, workers=2), Pixels)
+assert_type(to_dask(handle), Lazy)
+assert_type(to_dask(handle, chunks="ZYX"), Lazy)
+assert_type(to_dask(handle, chunks={"Z": 1, "Y": -1}), Lazy)
+assert_type(to_dask(handle, chunks=(1, 1, (3, 4))), Lazy)
+plain: da.Array = to_dask(handle)
 assert_type(write_ome_tiff(handle, "out.ome.tiff"), WriteReport)
 assert_type(
     write_ome_tiff(handle, Path("out.ome.tiff"), compression="zstd", overwrite=True), WriteReport
@@ -177,15 +194,17 @@ assert_type(pipe("plate.czi", open_image, write_ome_zarr("out.ome.zarr")), ZarrR
 assert_type(select_scene(1), Step[ImageHandle])
 assert_type(select_scene("A1"), Step[ImageHandle])
 assert_type(select_level(0), Step[ImageHandle])
-assert_type(transpose_to("ZYX", C=0), Step[ImageHandle])
-assert_type(to_numpy(), Step[npt.NDArray[Any]])
-assert_type(to_numpy(workers=2), Step[npt.NDArray[Any]])
-assert_type(to_dask(), Step[da.Array])
-assert_type(to_dask(chunks={"Z": 1}), Step[da.Array])
+assert_type(transpose_to("ZYX", C=0), Step[Image3])
+assert_type(to_numpy(), NumpyStep)
+assert_type(to_numpy(workers=2), NumpyStep)
+assert_type(to_dask(), DaskStep)
+assert_type(to_dask(chunks={"Z": 1}), DaskStep)
+reading: Step[npt.NDArray[Any]] = to_numpy()
 assert_type(write_ome_tiff("out.ome.tiff", overwrite=True), Step[WriteReport])
 
 assert_type(select_scene(1)(handle), ImageHandle)
-assert_type(to_numpy()(handle), npt.NDArray[Any])
+assert_type(to_numpy()(handle), Pixels)
+assert_type(to_numpy()(transpose_to(handle, "YX")), Pixels2)
 assert_type(write_ome_tiff("out.ome.tiff")(handle), WriteReport)
 
 # ---------------------------------------------------------------- pipes
@@ -197,11 +216,11 @@ def brightest(pixels: npt.NDArray[Any]) -> float:
 
 assert_type(pipe(handle), ImageHandle)
 assert_type(pipe(handle, select_scene(1)), ImageHandle)
-assert_type(pipe(handle, to_numpy()), npt.NDArray[Any])
-assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0)), ImageHandle)
-assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0), to_numpy()), npt.NDArray[Any])
+assert_type(pipe(handle, to_numpy()), Pixels)
+assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0)), Image3)
+assert_type(pipe(handle, select_scene(1), transpose_to("ZYX", C=0), to_numpy()), Pixels3)
 assert_type(pipe(handle, select_scene(1), to_numpy(), brightest), float)
-assert_type(pipe(handle, select_scene(1), transpose_to("ZYX"), to_dask()), da.Array)
+assert_type(pipe(handle, select_scene(1), transpose_to("ZYX"), to_dask()), Lazy3)
 assert_type(
     pipe(
         handle,
@@ -236,24 +255,37 @@ steps: list[Step[ImageHandle]] = [select_scene(1), transpose_to("ZYX", C=0)]
 for step in steps:
     handle = step(handle)
 by_name: dict[Step[Any], str] = {select_scene(1): "scene", to_numpy(): "pixels"}
+zyx = transpose_to("ZYX", C=0) >> to_numpy()
+assert_type(zyx, Step[Pixels3])
+assert_type(compose(select_scene(1), transpose_to("CZYX"), to_numpy()), Step[Pixels4])
+assert_type(compose(), Step[ImageHandle])
+assert_type(zyx >> brightest, Step[float])
+assert_type(map_scenes(handle, zyx), tuple[Pixels3, ...])
+assert_type(map_scenes(zyx, scenes=[0, "A1"]), Step[tuple[Pixels3, ...]])
+assert_type(map_wells(handle, zyx >> brightest), dict[str, tuple[float, ...]])
+assert_type(pipe(handle, map_wells(zyx)), dict[str, tuple[Pixels3, ...]])
+order: Order = "CZYX"
+picks: Picks = {"T": 0, "C": ["DAPI"]}
+assert_type(transpose_to(handle, "CZYX", **picks), ImageHandle[tuple[int, int, int, int]])
 
 # ---------------------------------------------------------------- the legacy face
 
 img = AICSImage("my_file.tiff")
-assert_type(img.data, npt.NDArray[Any])
-assert_type(img.dask_data, da.Array)
+assert_type(img.data, Pixels5)
+assert_type(img.dask_data, DaskPixels[tuple[int, int, int, int, int]])
 assert_type(img.dims.X, int)
-assert_type(img.shape, tuple[int, ...])
+assert_type(img.shape, tuple[int, int, int, int, int])
 assert_type(img.scenes, tuple[str, ...])
 assert_type(img.current_scene, str)
 assert_type(img.channel_names, list[str])
-assert_type(img.get_image_data("CZYX", T=0), npt.NDArray[Any])
-assert_type(img.get_image_dask_data("CZYX", T=0, Z=slice(3)), da.Array)
+assert_type(img.get_image_data("CZYX", T=0), Pixels4)
+assert_type(img.get_image_data(), Pixels5)
+assert_type(img.get_image_dask_data("ZYX", T=0, Z=slice(3)), Lazy3)
 assert_type(img.physical_pixel_sizes.Z, float | None)
 img.set_scene(1)
 img.save("out.ome.tiff")
-assert_type(imread("my_file.tiff"), npt.NDArray[Any])
-assert_type(imread_dask("my_file.tiff"), da.Array)
+assert_type(imread("my_file.tiff"), Pixels5)
+assert_type(imread_dask("my_file.tiff"), DaskPixels[tuple[int, int, int, int, int]])
 assert_type(
     imwrite("out.ome.tiff", np.zeros((2, 3)), dim_order="YX", compression="zstd"),
     WriteReport | ZarrReport,

@@ -1,6 +1,6 @@
 """The part of ``user.py`` that needs xarray, which a plain installation does not bring."""
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import xarray as xr
 
@@ -14,13 +14,18 @@ from aicsio import (
     to_xarray,
     transpose_to,
 )
+from aicsio.arrays.ranked import XarrayPixels, XarrayStep
 
 handle = open_image("plate.czi")
 img = AICSImage("my_file.tiff")
-assert_type(to_xarray(handle), xr.DataArray)
-assert_type(to_xarray(handle, lazy=True, chunks="YX"), xr.DataArray)
-assert_type(to_xarray(lazy=True), Step[xr.DataArray])
+assert_type(to_xarray(handle), XarrayPixels[tuple[Any, ...]])
+assert_type(to_xarray(transpose_to(handle, "YX")), XarrayPixels[tuple[int, int]])
+plain: xr.DataArray = to_xarray(handle)
+assert_type(to_xarray(handle, lazy=True, chunks="YX"), XarrayPixels[tuple[Any, ...]])
+assert_type(to_xarray(lazy=True), XarrayStep)
+reading: Step[xr.DataArray] = to_xarray()
 assert_type(
-    pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), to_xarray()), xr.DataArray
+    pipe(handle, select_scene(1), select_level(1), transpose_to("ZYX"), to_xarray()),
+    XarrayPixels[tuple[int, int, int]],
 )
-assert_type(img.xarray_data, xr.DataArray)
+assert_type(img.xarray_data, XarrayPixels[tuple[int, int, int, int, int]])

@@ -95,6 +95,6 @@ text: str = pipe(handle, select_scene(1), to_numpy())  # E: assignment
 # ---------------------------------------------------------------- the legacy face
 img = AICSImage("my_file.tiff")
 img.get_image_data("ZYX", C=0.5)  # E: arg-type
-img.data = np.zeros(3)  # E: misc
+img.data = np.zeros(3)  # E: misc|assignment
 img.dims.W  # E: attr-defined
 imread("my_file.tiff").dims  # E: attr-defined

@@ -1,0 +1,47 @@
+"""Names of formats and engines, and what opens as an image: types of ``open_image``'s arguments.
+
+Rule kept here: names for annotations alone. To a type checker they are the names of the table, which
+a test compares; at run time any text is taken, and ``opening`` words the error about an unknown one.
+
+A name of an external format (entry points) is known at run time alone: ``cast("FormatName", name)``.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy.typing as npt
+
+from aicsio._io.readers import BinaryFile
+from aicsio.records import Source
+
+if TYPE_CHECKING:
+    import dask.array
+
+__all__ = ["EngineName", "FormatName", "ImageSource", "Mosaic"]
+
+Mosaic: TypeAlias = Literal["stitched", "tiles"]
+
+
+if TYPE_CHECKING:
+    FormatName: TypeAlias = Literal[
+        "czi", "imageio", "lif", "mrc", "nd2", "ome-tiff", "ome-zarr", "openreadout", "tiff"
+    ]
+    EngineName: TypeAlias = Literal["native", "aicspylibczi", "readlif", "openreadout"]
+    Array: TypeAlias = npt.NDArray[Any] | dask.array.Array
+    ImageSource: TypeAlias = (
+        str
+        | os.PathLike[str]
+        | bytes
+        | bytearray
+        | memoryview
+        | BinaryFile
+        | Source
+        | Array
+        | Sequence[npt.NDArray[Any]]
+        | Sequence[dask.array.Array]
+    )
+else:
+    FormatName: TypeAlias = str
+    EngineName: TypeAlias = str
+    ImageSource: TypeAlias = object
