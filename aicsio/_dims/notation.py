@@ -11,12 +11,13 @@ import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from string import ascii_uppercase
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
 from aicsio.records import Pick
 
 
+@runtime_checkable
 class ShownDims(Protocol):
     """Dims of an image, or what is known of them before it is opened."""
 

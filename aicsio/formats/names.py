@@ -25,7 +25,16 @@ Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 if TYPE_CHECKING:
     FormatName: TypeAlias = Literal[
-        "czi", "imageio", "lif", "mrc", "nd2", "ome-tiff", "ome-zarr", "openreadout", "tiff"
+        "czi",
+        "imageio",
+        "lif",
+        "mrc",
+        "nd2",
+        "oif",
+        "ome-tiff",
+        "ome-zarr",
+        "openreadout",
+        "tiff",
     ]
     EngineName: TypeAlias = Literal["native", "aicspylibczi", "readlif", "openreadout"]
     Array: TypeAlias = npt.NDArray[Any] | dask.array.Array

@@ -33,6 +33,12 @@ def plugin(version: str) -> "type[Plugin]":
     type
         A subclass of ``mypy.plugin.Plugin``; ``Plugin`` itself, which does nothing, for a version
         that is too old or of another structure.
+
+    Examples
+    --------
+    >>> from aicsio.mypy import plugin
+    >>> plugin("0.990").__name__
+    'Plugin'
     """
     from mypy.plugin import Plugin
 

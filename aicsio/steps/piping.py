@@ -6,7 +6,8 @@ overloads, one for each number of functions, are written by ``tests/typing/overl
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union, get_args, get_origin, overload
 
 from aicsio._checks import checked
 from aicsio.errors import ArgumentTypeError
@@ -219,6 +220,17 @@ def _gives_handle(step: Step[Any]) -> bool:
         step = last
     module, _, name = step.verb.partition(":")
     verb = getattr(importlib.import_module(module), name)
-    hint = verb.__annotations__.get("return", Any)
-    # A verb of a user may return anything that has no plain class: a TypeVar, a union, a text.
-    return not isinstance(hint, type) or issubclass(hint, ImageHandle)
+    return _may_be_handle(verb.__annotations__.get("return", Any))
+
+
+def _may_be_handle(hint: Any) -> bool:
+    """Whether a value of an annotation may be a handle: a verb of a user may have any annotation."""
+    if isinstance(hint, str):
+        return "ImageHandle" in hint or "Any" in hint
+    origin = get_origin(hint) or hint
+    if origin in {Union, UnionType}:
+        return any(map(_may_be_handle, get_args(hint)))
+    # Any is a class from Python 3.11 on; a TypeVar is none.
+    return (
+        origin in {Any, object} or not isinstance(origin, type) or issubclass(origin, ImageHandle)
+    )

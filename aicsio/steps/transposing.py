@@ -4,12 +4,12 @@ Rule kept here: transposing is relative to what the handle shows. ``_dims`` has 
 overloads, which ``tests/typing/overloads.py`` writes, count the letters of a literal order.
 """
 
-from typing import TYPE_CHECKING, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
 from aicsio._dims import notation, views
-from aicsio._dims.picks import Picks, UserPick
+from aicsio._dims.picks import Picks
 from aicsio.records import ImageHandle
 from aicsio.steps.step import Step
 from aicsio.steps.verbs import overloaded_verb
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 
 
 @overloaded_verb
-def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> ImageHandle:
+def transpose_to(handle: ImageHandle, /, order: str, **picks: Any) -> ImageHandle:
     """Put the dimensions in the order of the letters given, and pick positions of them.
 
     Parameters
@@ -133,10 +133,10 @@ def transpose_to(handle: ImageHandle, /, order: str, **picks: UserPick) -> Image
     )
 
 
-def _positions_of_channels(handle: ImageHandle, pick: UserPick) -> UserPick:
+def _positions_of_channels(handle: ImageHandle, pick: object) -> object:
     """Replace names of channels by positions; their names are looked up only for a pick by name."""
     if isinstance(pick, np.ndarray | np.generic):
         pick = pick.tolist()  # an array of names picks as the list does
     if isinstance(pick, str | list | tuple):
-        return cast("UserPick", notation.positions_of_names(pick, handle.channel_names))
+        return notation.positions_of_names(pick, handle.channel_names)
     return pick

@@ -1,0 +1,64 @@
+"""Sixty wrong programs and forty right ones, as each type checker sees them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from checkers import HERE, Lines, copy_programs, mypy, pyright
+
+NAMES = ["mistakes.py", "right.py"]
+EXPECTED = {
+    number: mark[1]
+    for number, line in enumerate((HERE / "mistakes.py").read_text("utf-8").splitlines(), 1)
+    if (mark := re.search(r"  # (types|plug-in|none)(: .*)?$", line))
+}
+"""Who finds the mistake of a line."""
+CHECKERS = ("mypy", "mypy with the plug-in", "pyright", "basedpyright")
+
+
+@pytest.fixture(scope="module", params=CHECKERS)
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lines:
+    """The errors that a checker reports."""
+    folder = tmp_path_factory.mktemp("programs")
+    copy_programs(folder, NAMES)
+    if request.param.startswith("mypy"):
+        return mypy(folder, NAMES, plugin=request.param != "mypy")
+    return pyright(folder, NAMES, program=request.param)
+
+
+def test_the_programs_are_sixty_and_forty() -> None:
+    assert len(EXPECTED) == 60
+    kinds = list(EXPECTED.values())
+    assert kinds.count("types") >= 45
+    assert kinds.count("types") + kinds.count("plug-in") >= 57
+    _, _, programs = (HERE / "right.py").read_text("utf-8").partition("-- programs\n")
+    assert sum(bool(line) for line in programs.splitlines()) == 40
+
+
+def test_each_mistake_is_found_by_whom_it_is_expected(
+    found: Lines, request: pytest.FixtureRequest
+) -> None:
+    kinds = {"types", "plug-in"} if "plug-in" in request.node.callspec.id else {"types"}
+    expected = {number for number, kind in EXPECTED.items() if kind in kinds}
+    assert set(found["mistakes"]) == expected
+
+
+def test_right_programs_pass(found: Lines) -> None:
+    assert dict(found["right"]) == {}
+
+
+def test_errors_are_short_and_name_the_function(found: Lines) -> None:
+    lines = (HERE / "mistakes.py").read_text("utf-8").splitlines()
+    for number, messages in found["mistakes"].items():
+        assert sum(map(len, messages)) < 3000, messages
+        text = "\n".join(messages)
+        assert "__call__" not in text or "Step" in text
+        if lines[number - 1].startswith("transpose_to(h") and EXPECTED[number] == "types":
+            assert "transpose_to" in text or "SupportsIndex" in text, text
+
+
+def test_what_mypy_reports_at_a_mistake_is_read(tmp_path: Path) -> None:
+    """The reader of messages finds an error where there is one."""
+    (tmp_path / "one.py").write_text("number: int = 'text'\n", encoding="utf-8")
+    assert set(mypy(tmp_path, ["one.py"], plugin=False)["one"]) == {1}
