@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     FormatName: TypeAlias = Literal[
         "czi",
         "imageio",
+        "ims",
         "lif",
         "mrc",
         "nd2",
