@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         "mrc",
         "nd2",
         "oif",
+        "oir",
         "ome-tiff",
         "ome-zarr",
         "openreadout",
