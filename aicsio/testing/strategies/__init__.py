@@ -9,8 +9,20 @@ from aicsio.testing.strategies import handles, views
 
 @given(handles(), data())
 def test_it(image, data): ...
+
+Once it is imported, ``from_type(ImageHandle)`` draws handles, too.
 """
 
+from aicsio.errors import MissingDependencyError
+
+try:
+    from hypothesis.strategies import register_type_strategy
+except ImportError as error:
+    raise MissingDependencyError(
+        "aicsio.testing.strategies needs hypothesis: pip install hypothesis"
+    ) from error
+
+from aicsio.records import Dims, ImageHandle
 from aicsio.testing.strategies.files import image_specs, tiff_specs
 from aicsio.testing.strategies.images import (
     Draw,
@@ -51,3 +63,8 @@ __all__ = [
     "xlef_images",
     "zarr_specs",
 ]
+
+# ``from_type(ImageHandle)`` and ``@given(...)`` by annotations draw whole images. Not by an entry
+# point: hypothesis would import aicsio in every test run on a machine.
+register_type_strategy(ImageHandle, handles())
+register_type_strategy(Dims, dims())

@@ -275,6 +275,10 @@ class Image:
     pixels: npt.NDArray[Any]
     """In stored order and native byte order."""
 
+    def __repr__(self) -> str:
+        # A falsifying example is printed whole: the handle shows dims and type, not the pixels.
+        return f"Image({self.handle!r})"
+
 
 @composite
 def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) -> Image:

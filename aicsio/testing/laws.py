@@ -1,0 +1,256 @@
+"""Laws of every image and every step, as functions for tests of formats and of pipelines.
+
+Rule kept here: a law takes what it judges, and raises ``AssertionError`` that names the law and the
+handle. It needs no hypothesis; the strategies draw arguments for it.
+
+    @given(handles())
+    def test_my_step(handle):
+        laws.step_is_a_value(my_step, handle)
+"""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aicsio._checks import checked
+from aicsio.arrays import to_dask, to_numpy
+from aicsio.records import ImageHandle
+from aicsio.steps import compose, select_scene, transpose_to
+from aicsio.testing.model import transpose_array
+
+__all__ = [
+    "chains_are_associative",
+    "dask_computes_what_is_read",
+    "handle_is_a_value",
+    "selecting_is_absolute",
+    "step_is_a_value",
+    "views_show_what_numpy_shows",
+    "windows_are_crops",
+]
+
+
+@checked
+def handle_is_a_value(handle: ImageHandle) -> None:
+    """Law: a handle hashes, and comes back equal from a pickle.
+
+    Parameters
+    ----------
+    handle
+        Any handle.
+
+    Raises
+    ------
+    AssertionError
+        When it does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> laws.handle_is_a_value(open_image(np.zeros((2, 3))))
+    """
+    again = pickle.loads(pickle.dumps(handle))  # noqa: S301 - it was pickled here
+    # An array of the caller compares by identity, so its copy is another image.
+    in_memory = handle.format == "array"
+    _require(in_memory or again == handle, "the handle of a pickle is equal", handle)
+    _require(in_memory or hash(again) == hash(handle), "equal handles have one hash", handle)
+    _require(_same(to_numpy(again), to_numpy(handle)), "a pickle shows the same pixels", handle)
+
+
+@checked
+def views_show_what_numpy_shows(handle: ImageHandle, order: str, **picks: Any) -> None:
+    """Law: pixels seen in an order, through picks, are those that numpy picks from the whole.
+
+    Parameters
+    ----------
+    handle
+        Any handle.
+    order, **picks
+        As for ``transpose_to``.
+
+    Raises
+    ------
+    AssertionError
+        When they differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> laws.views_show_what_numpy_shows(open_image(np.eye(3)), "XY", Y=[2, 0])
+    """
+    expected = transpose_array(to_numpy(handle), handle.dims.order, order, **picks)
+    shown = to_numpy(transpose_to(handle, order, **picks))
+    _require(_same(shown, expected), f"{order!r} with {picks} shows what numpy shows", handle)
+
+
+@checked
+def windows_are_crops(handle: ImageHandle, **picks: Any) -> None:
+    """Law: a part that is read alone is the part of the whole.
+
+    Parameters
+    ----------
+    handle
+        Any handle.
+    **picks
+        Slices or ranges by letter; other letters are whole.
+
+    Raises
+    ------
+    AssertionError
+        When they differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> laws.windows_are_crops(open_image(np.eye(5)), Y=slice(1, 3), X=slice(0, 4, 2))
+    """
+    views_show_what_numpy_shows(handle, handle.dims.order, **picks)
+
+
+@checked
+def dask_computes_what_is_read(handle: ImageHandle, chunks: Any = "auto") -> None:
+    """Law: dask, in chunks of any size, computes the pixels that a read returns.
+
+    Parameters
+    ----------
+    handle
+        Any handle.
+    chunks
+        As for ``to_dask``.
+
+    Raises
+    ------
+    AssertionError
+        When shape, type or pixels differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> laws.dask_computes_what_is_read(open_image(np.eye(5)), chunks=2)
+    """
+    lazy, read = to_dask(handle, chunks=chunks), to_numpy(handle)
+    facts = (lazy.shape, lazy.dtype) == (read.shape, read.dtype)
+    _require(facts, "dask has the shape and the type of a read", handle)
+    computed = np.asarray(lazy.compute(scheduler="sync"))
+    _require(_same(computed, read), f"dask in chunks {chunks!r} computes what is read", handle)
+
+
+@checked
+def selecting_is_absolute(handle: ImageHandle) -> None:
+    """Law: a scene is the same whichever was in focus before, and however it was seen.
+
+    Parameters
+    ----------
+    handle
+        Any handle; each of its scenes is selected.
+
+    Raises
+    ------
+    AssertionError
+        When two ways to a scene differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> laws.selecting_is_absolute(open_image([np.zeros((2, 3)), np.ones((4, 5))]))
+    """
+    with_pixels = [index for index, scene in enumerate(handle.scenes) if scene.levels]
+    for index in with_pixels:
+        direct = select_scene(handle, index)
+        for other in with_pixels[:3]:
+            detour = select_scene(select_scene(handle, other), index)
+            _require(detour == direct, f"scene {index} is the same behind {other}", handle)
+
+
+@checked
+def step_is_a_value(step: Callable[[ImageHandle], Any], handle: ImageHandle) -> None:
+    """Law: a step hashes, comes back equal from a pickle, and gives the same result twice.
+
+    Parameters
+    ----------
+    step
+        A step, or a chain of steps.
+    handle
+        A handle that it takes.
+
+    Raises
+    ------
+    AssertionError
+        When it does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, to_numpy, transpose_to
+    >>> from aicsio.testing import laws
+    >>> laws.step_is_a_value(transpose_to("XY") >> to_numpy(), open_image(np.eye(3)))
+    """
+    again = pickle.loads(pickle.dumps(step))  # noqa: S301 - it was pickled here
+    _require(again == step, f"the pickle of {step!r} is equal", handle)
+    _require(hash(again) == hash(step), f"{step!r} and its pickle have one hash", handle)
+    results = [step(handle), step(handle), again(handle)]
+    _require(all(_same(each, results[0]) for each in results), f"{step!r} is a function", handle)
+
+
+@checked
+def chains_are_associative(
+    first: Callable[[ImageHandle], Any],
+    second: Callable[[Any], Any],
+    third: Callable[[Any], Any],
+    handle: ImageHandle,
+) -> None:
+    """Law: the grouping of a chain changes neither the chain nor its result.
+
+    Parameters
+    ----------
+    first, second, third
+        Steps that follow one another.
+    handle
+        A handle that the first one takes.
+
+    Raises
+    ------
+    AssertionError
+        When two groupings differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image, select_scene, to_numpy, transpose_to
+    >>> from aicsio.testing import laws
+    >>> image = open_image(np.eye(3))
+    >>> laws.chains_are_associative(select_scene(0), transpose_to("XY"), to_numpy(), image)
+    """
+    whole: Any = compose(first, second, third)
+    left: Any = compose(compose(first, second), third)
+    _require(left == whole, f"{left!r} is {whole!r}", handle)
+    one_by_one = third(second(first(handle)))
+    _require(_same(whole(handle), one_by_one), f"{whole!r} runs its parts in turn", handle)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal; arrays in shape, type and every bit, not-a-number included."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return _facts(one) == _facts(other)
+    return bool(np.all(one == other))
+
+
+def _facts(array: npt.NDArray[Any]) -> tuple[object, ...]:
+    return array.shape, array.dtype, array.tobytes()
+
+
+def _require(holds: bool, law: str, handle: ImageHandle) -> None:
+    if not holds:
+        raise AssertionError(f"broken: {law}; {handle!r}")

@@ -1,0 +1,80 @@
+"""Sixty expressions, one a line, of which mypy and pyright find the same types."""
+
+from typing import Any
+
+import numpy as np
+
+from aicsio import *
+
+h = open_image("plate.czi")
+zyx = transpose_to(h, "ZYX", T=0, C=0)
+img = AICSImage("plate.czi")
+name: str = str(h.format)
+picks: Picks = {"T": 0, "C": slice(0, 2)}
+
+
+def mean_of(plane: np.ndarray[tuple[int, int], np.dtype[Any]]) -> float:
+    return float(plane.mean())
+
+
+# ---------------------------------------------------------------- expressions
+reveal_type(h)
+reveal_type(h.shape)
+reveal_type(h.dims)
+reveal_type(h.dims.X)
+reveal_type(h.scenes)
+reveal_type(zyx)
+reveal_type(zyx.shape)
+reveal_type(zyx.array)
+reveal_type(transpose_to(h, "X"))
+reveal_type(transpose_to(h, "YX", Z=0))
+reveal_type(transpose_to(h, "CZYX"))
+reveal_type(transpose_to(h, "TCZYX"))
+reveal_type(transpose_to(h, "TCZYXS"))
+reveal_type(transpose_to(h, "MTCZYX"))
+reveal_type(transpose_to(h, "MTCZYXS"))
+reveal_type(transpose_to(h, "HYX"))
+reveal_type(transpose_to(h, name))
+reveal_type(transpose_to(h, "CYX", **picks))
+reveal_type(transpose_to("ZYX"))
+reveal_type(transpose_to("YX", Z=0)(h))
+reveal_type(transpose_to(name))
+reveal_type(select_scene(zyx, 0))
+reveal_type(select_scene(0))
+reveal_type(select_level(zyx, 1))
+reveal_type(select_level(1))
+reveal_type(to_numpy(h))
+reveal_type(to_numpy(zyx))
+reveal_type(to_numpy())
+reveal_type(to_numpy()(zyx))
+reveal_type(to_dask(zyx))
+reveal_type(to_dask(zyx).compute())
+reveal_type(to_dask(zyx).shape)
+reveal_type(to_dask(h).rechunk())
+reveal_type(to_dask())
+reveal_type(to_dask()(zyx))
+reveal_type(pipe(h))
+reveal_type(pipe(h, select_scene(1)))
+reveal_type(pipe(h, transpose_to("ZYX")))
+reveal_type(pipe(h, transpose_to("ZYX"), to_numpy()))
+reveal_type(pipe(h, select_scene(1), transpose_to("YX"), to_numpy(), mean_of))
+reveal_type(pipe(h, transpose_to("ZYX"), to_dask()))
+reveal_type(pipe(h, transpose_to(name), to_numpy()))
+reveal_type(pipe("a.czi", open_image, transpose_to("YX"), to_numpy(), mean_of, round, float, str))
+reveal_type(compose())
+reveal_type(compose(select_scene(1)))
+reveal_type(compose(transpose_to("ZYX"), to_numpy()))
+reveal_type(compose(select_scene(1), transpose_to("YX"), to_numpy(), mean_of))
+reveal_type(transpose_to("ZYX") >> to_numpy())
+reveal_type(transpose_to("YX") >> to_numpy() >> mean_of)
+reveal_type((transpose_to("ZYX") >> to_numpy())(h))
+reveal_type(map_scenes(h, transpose_to("ZYX") >> to_numpy()))
+reveal_type(map_scenes(transpose_to("ZYX") >> to_numpy()))
+reveal_type(map_wells(h, transpose_to("YX") >> to_numpy() >> mean_of))
+reveal_type(img.data)
+reveal_type(img.shape)
+reveal_type(img.get_image_data())
+reveal_type(img.get_image_data("YX", Z=0))
+reveal_type(img.get_image_data(name))
+reveal_type(img.get_image_dask_data("ZYX"))
+reveal_type(imread("a.tif"))
