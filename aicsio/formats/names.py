@@ -25,10 +25,16 @@ Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 if TYPE_CHECKING:
     FormatName: TypeAlias = Literal[
+        "cellvoyager",
         "czi",
+        "harmony",
         "imageio",
+        "imagexpress",
         "ims",
+        "incell",
         "lif",
+        "metamorph",
+        "micromanager",
         "mrc",
         "nd2",
         "oif",
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
         "ome-zarr",
         "openreadout",
         "tiff",
+        "xlef",
     ]
     EngineName: TypeAlias = Literal["native", "aicspylibczi", "readlif", "openreadout"]
     Array: TypeAlias = npt.NDArray[Any] | dask.array.Array
