@@ -165,6 +165,31 @@ def test_gaps_of_a_mosaic_are_zero_in_used_memory(tmp_path: Path) -> None:
     assert (out == 0).any()
 
 
+@pytest.mark.parametrize("compression", ["raw", "zstd0"])
+def test_later_tiles_of_a_mosaic_cover_earlier_ones(compression: str, tmp_path: Path) -> None:
+    """Tiles that differ where they overlap, at any place; oracle: painted one after the other."""
+    canvas = np.zeros((140, 170), np.uint16)
+    blocks: list[Block] = []
+    corners = [
+        (0, 0),
+        (108, 130),
+        *zip(RNG.integers(0, 108, 40), RNG.integers(0, 130, 40), strict=True),
+    ]
+    for m, (y, x) in enumerate(corners):
+        tile = RNG.integers(1, 4096, (32, 40), np.uint16)
+        canvas[y : y + 32, x : x + 40] = tile
+        where = {"C": 0, "M": m, "Y": int(y), "X": int(x)}
+        blocks.append(Block(tile, where, compression=compression))
+    write_czi(tmp_path / "heap.czi", blocks)
+    handle = transpose_to(open_image(tmp_path / "heap.czi"), "YX")
+    starts = np.stack([RNG.integers(0, 100, 200), RNG.integers(0, 110, 200)], axis=1)
+    assert np.array_equal(read_windows(handle, starts, (40, 60)), cropped(canvas, starts, (40, 60)))
+    shown = canvas[::-1, 1::2]
+    mirrored = transpose_to(handle, "YX", Y=slice(None, None, -1), X=slice(1, None, 2))
+    result = read_windows(mirrored, starts // 2, (40, 20))
+    assert np.array_equal(result, cropped(shown, starts // 2, (40, 20)))
+
+
 @pytest.mark.parametrize(
     ("way", "codec", "count"),
     [

@@ -195,12 +195,16 @@ def _zarr(slide: Slide, starts: Array, window: int, workers: int) -> Reader | No
 
 def _opencodecs(slide: Slide, starts: Array, window: int, workers: int) -> Reader | None:
     opencodecs: Any = importlib.import_module("opencodecs")
+    if slide.path.suffix == ".zarr":
+        array: Any = opencodecs.OmeZarrArray(str(slide.path / "0"))
+        return _one_by_one(lambda y, x: array[y, x], starts, window, workers)
     boxes = [_slices(start, window) for start in starts]
 
     def run() -> object:
         with contextlib.ExitStack() as stack:
             if slide.path.suffix == ".czi":
-                opened: Any = stack.enter_context(opencodecs.open(str(slide.path))).pyramid()
+                reader = importlib.import_module("opencodecs._czi_reader").CziReader
+                opened: Any = opencodecs.CziPyramidReader(reader(str(slide.path)))
             else:
                 opened = stack.enter_context(opencodecs.open_pyramid(str(slide.path)))
             # One batch: a tile of two batches would be decoded twice.

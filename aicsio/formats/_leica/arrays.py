@@ -14,8 +14,9 @@ from aicsio.formats._leica.description import Axis, ChannelDescription, Unreadab
 from aicsio.formats._leica.layout import LifLayout
 from aicsio.records import Dims, LazyArray, Source
 
-BLOCK_BYTES = 2 << 20
-"""Bytes of a block: about the size of a plane, so that one thread reads whole planes."""
+BLOCK_BYTES = 8 << 20
+"""Bytes of a block: a few planes, as of raw TIFF. A block costs 40 us besides its bytes, a quarter of the
+time in which 2 MiB are read."""
 
 
 def lay_out_pixels(

@@ -83,9 +83,20 @@ class Pyramid:
         scratch
             Buffers of this thread.
         """
+        self.add_quarter(position, self.halve(pixels, scratch), box, write, scratch)
+
+    def halve(self, pixels: Array, scratch: Scratch) -> Array:
+        """Return the state of pixels of full resolution at half their size.
+
+        Parameters
+        ----------
+        pixels
+            A tile, or several that lie side by side: (rows, columns, samples), without padding.
+        scratch
+            Buffers of this thread, in which the state lies until they are used again.
+        """
         with np.errstate(all="ignore"):  # infinities and NaN go up as they are
-            quarter = self._pooling.halve(pixels, self._state_type, scratch)
-        self.add_quarter(position, quarter, box, write, scratch)
+            return self._pooling.halve(pixels, self._state_type, scratch)
 
     def add_quarter(
         self, position: TilePosition, quarter: Array, box: int, write: Write, scratch: Scratch
