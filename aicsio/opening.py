@@ -248,7 +248,7 @@ def _choose(source: Source) -> tuple[Source, formats.Format]:
         raise CorruptFileError.at(source.uri, 0, "the file is empty")
     source, head = store_urls.look_behind_page(source, formats.HEAD_BYTES)
     declined: list[str] = []
-    for row in formats.candidates(source):
+    for row in formats.each_candidate(source):
         missing = row.missing()
         if missing:
             declined.append(f"{row.name} (needs {', '.join(missing)})")

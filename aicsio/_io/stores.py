@@ -12,10 +12,9 @@ import functools
 import json
 import os
 import sys
-import zipfile
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -25,13 +24,17 @@ from aicsio._io.requests import retry
 from aicsio.errors import AicsioError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
+if TYPE_CHECKING:  # it takes 10 ms to import, and most images are in no archive
+    import zipfile
+
 FIRST_REQUEST = 4 << 20
 """Bytes of the first request for a value: most chunks are smaller, and so need one request."""
 PARALLEL_VALUES = 8
 """Values that are requested at once."""
 LOCAL_HEADER_NBYTES = 30
 """Bytes of a member's local header before its name (APPNOTE.TXT, 4.3.7)."""
-DEFLATED = zipfile.ZIP_DEFLATED
+STORED, DEFLATED = 0, 8
+"""Compression methods of a member (APPNOTE.TXT, 4.4.5)."""
 
 
 @attrs.frozen
@@ -105,6 +108,8 @@ def read_values(store: Source, keys: Sequence[str], limit: int) -> list[bytes | 
     """Read several values, remote ones at once."""
     if store.local or not store.folder or len(keys) < 2:
         return [read_value(store, key, limit) for key in keys]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(PARALLEL_VALUES, len(keys))) as threads:
         return list(threads.map(lambda key: read_value(store, key, limit), keys))
 
@@ -295,6 +300,8 @@ class _Archive:
     """The members of a ZIP file. Not a record: it lives while the archive is read."""
 
     def __init__(self, store: Source) -> None:
+        import zipfile
+
         try:
             with readers.open_binary(store) as file, zipfile.ZipFile(file) as archive:  # type: ignore[attr-defined]
                 members = archive.infolist()
@@ -307,7 +314,7 @@ class _Archive:
         self.members = {member.filename: member for member in members if not member.is_dir()}
         self.root = _root_of(self.members)
 
-    def find(self, key: str) -> zipfile.ZipInfo | None:
+    def find(self, key: str) -> "zipfile.ZipInfo | None":
         """Return the member of a key."""
         return self.members.get(self.root + key)
 
@@ -323,7 +330,7 @@ class _Archive:
         """Nothing is open."""
 
 
-def _root_of(members: dict[str, zipfile.ZipInfo]) -> str:
+def _root_of(members: "dict[str, zipfile.ZipInfo]") -> str:
     """Return the folder inside the archive that is the store: most archives have none around it."""
     metadata = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
     roots = [name[: -len(end)] for name in members for end in metadata if name.endswith("/" + end)]
@@ -336,7 +343,7 @@ def _archive(store: Source) -> contextlib.AbstractContextManager[_Archive]:
     return readers.borrow(("archive", store), functools.partial(_Archive, store))
 
 
-def _data_offset(store: Source, member: zipfile.ZipInfo) -> int:
+def _data_offset(store: Source, member: "zipfile.ZipInfo") -> int:
     """Return the first byte of a member: its local header has a length of its own."""
     with readers.lend(store) as reader:
         head = reader.read(member.header_offset, LOCAL_HEADER_NBYTES)
@@ -354,7 +361,7 @@ def _locate_member(store: Source, key: str, limit: int) -> Location | None:
         member = archive.find(key)
     if member is None:
         return None
-    if member.compress_type != zipfile.ZIP_STORED:
+    if member.compress_type != STORED:
         _check_length(store, key, member.file_size, limit)
         content = _inflate(store, member, member.file_size)
         source = Source(f"{store.uri}/{key}", size=len(content), content=content, local=False)
@@ -369,14 +376,14 @@ def _read_member(store: Source, key: str, limit: int) -> bytes | None:
     if member is None:
         return None
     _check_length(store, key, member.file_size, limit)
-    if member.compress_type != zipfile.ZIP_STORED:
+    if member.compress_type != STORED:
         return _inflate(store, member, limit)
     offset = _data_offset(store, member)
     with readers.lend(store) as reader:
         return reader.read(offset, member.compress_size)
 
 
-def _inflate(store: Source, member: zipfile.ZipInfo, limit: int) -> bytes:
+def _inflate(store: Source, member: "zipfile.ZipInfo", limit: int) -> bytes:
     where = f"{store.uri}/{member.filename}"
     if member.compress_type != DEFLATED:
         raise CorruptFileError.at(

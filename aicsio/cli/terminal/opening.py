@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aicsio._metadata.well_rows import select_well
 from aicsio.errors import WriteError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
@@ -49,6 +48,9 @@ def opening_options(arguments: argparse.Namespace) -> dict[str, Any]:
 def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
     """Go to the scene of ``--scene`` or ``--well``, and to the level of ``--level``."""
     if arguments.well is not None:
+        # Imported here: tables and documents of metadata take as long as the rest of a command.
+        from aicsio._metadata.well_rows import select_well
+
         handle = select_well(handle, arguments.well, arguments.field)
     # Without --scene, the focus of open_image stays: the first scene that has pixels.
     if arguments.scene is not None:
