@@ -143,6 +143,7 @@ TABLE: tuple[Format, ...] = (
     Format("mrc", (".dv", ".r3d", ".mrc", ".mrcs", ".rec", ".st", ".ali"), "aicsio.formats.mrc"),
     Format("ims", (".ims",), "aicsio.formats.ims", ("h5py",), extra="ims"),
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
+    Format("oir", (".oir",), "aicsio.formats.oir"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
     # An index, and TIFF files that it names.
     Format("harmony", (".idx.xml", "index.xml"), f"{_FOLDERS}.harmony", folders=True),

@@ -64,7 +64,7 @@ _HDF5 = (
     (".mnc", "a MINC 2 file (HDF5)", "the package nibabel reads it"),
 )
 _ZIP = (
-    (".poir", "an Olympus POIR file", "unpack it: the OIR files in it are read by Bio-Formats"),
+    (".poir", "an Olympus POIR file", "unpack it, and open the OIR files in it"),
     (".gci", "a Keyence image group (GCI)", "unpack it: the images in it are TIFF files"),
     (".npz", "an archive of NumPy arrays", "numpy.load reads it"),
     (".jpk-force", "a JPK force map", "the package afmformats reads it"),
@@ -78,7 +78,6 @@ _XML = (
 
 SIGNATURES: tuple[Signature, ...] = (
     # ------------------------------------------------------------ light microscopes
-    Signature(rb"OLYMPUSRAWFORMAT", "an Olympus OIR file (FluoView)"),
     Signature(
         rb"(?:\xff\xfe)?\[\0?(?:F\0?i\0?l\0?e|A\0?c\0?q\0?u\0?i)",
         "a settings file of Olympus FluoView",

@@ -14,7 +14,7 @@ from aicsio._ome.dates import iso_date
 from aicsio._ome.lenses import read_engraving
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats.oif.members import FileSet, Member, read_parts
-from aicsio.formats.oif.planes import AxisSettings, PlaneOrder
+from aicsio.formats.oif.planes import OifAxis, PlaneOrder
 from aicsio.formats.oif.settings import (
     UNSET,
     Section,
@@ -105,7 +105,7 @@ def read_colors(luts: list[Member | None]) -> list[int | None]:
 
 
 def describe_pixel_size(
-    files: FileSet, plane: Settings, planes: PlaneOrder, axes: dict[str, AxisSettings]
+    files: FileSet, plane: Settings, planes: PlaneOrder, axes: dict[str, OifAxis]
 ) -> PixelSize:
     """Return the pixel size: of the first plane, else of the main settings."""
     image = section_of(plane, "Image Parameters")
@@ -126,7 +126,7 @@ def _length(section: Section, key: str, unit_key: str) -> float | None:
     return None if value is None or unit is None else value * unit
 
 
-def _z_step(axis: AxisSettings, size: int) -> float | None:
+def _z_step(axis: OifAxis, size: int) -> float | None:
     unit = micrometres_per(text_of(axis.section, "PixUnit") or text_of(axis.section, "UnitName"))
     if unit is None:
         return None
@@ -139,7 +139,7 @@ def _z_step(axis: AxisSettings, size: int) -> float | None:
 
 
 def describe_time_step(
-    planes: PlaneOrder, axes: dict[str, AxisSettings], first: Settings, last: Settings
+    planes: PlaneOrder, axes: dict[str, OifAxis], first: Settings, last: Settings
 ) -> float | None:
     """Return seconds between time points: as set, or as taken on average.
 
@@ -174,7 +174,7 @@ def describe_time_step(
     return (times[1] - times[0]) / (size - 1)
 
 
-def axis_value(plane: Settings, axis: AxisSettings, unit_of: Any) -> float | None:
+def axis_value(plane: Settings, axis: OifAxis, unit_of: Any) -> float | None:
     """Return the position of a plane along an axis, in seconds or micrometres."""
     section = section_of(plane, f"Axis {axis.number} Parameters")
     value, unit = (
@@ -184,9 +184,7 @@ def axis_value(plane: Settings, axis: AxisSettings, unit_of: Any) -> float | Non
     return None if value is None or unit is None else value * unit
 
 
-def describe_coordinates(
-    planes: PlaneOrder, axes: dict[str, AxisSettings]
-) -> tuple[Coordinate, ...]:
+def describe_coordinates(planes: PlaneOrder, axes: dict[str, OifAxis]) -> tuple[Coordinate, ...]:
     """Return the wavelengths of a lambda scan: where each band begins."""
     axis = axes.get("L")
     if axis is None or "L" not in planes.letters:
@@ -229,9 +227,7 @@ def parse_date(files: FileSet) -> str | None:
     return f"{date}.{int(milliseconds):03d}"
 
 
-def describe_planes(
-    files: FileSet, planes: PlaneOrder, axes: dict[str, AxisSettings]
-) -> Planes | None:
+def describe_planes(files: FileSet, planes: PlaneOrder, axes: dict[str, OifAxis]) -> Planes | None:
     """Return times and Z positions of the planes; reads the settings of each.
 
     Times count from the first plane of the image.

@@ -36,7 +36,7 @@ LARGEST_AXIS: Final = 1 << 20
 
 
 @attrs.frozen
-class AxisSettings:
+class OifAxis:
     """One axis of the main settings."""
 
     letter: str
@@ -68,7 +68,7 @@ class PlaneOrder:
         return self.names.shape
 
 
-def parse_axes(files: FileSet) -> dict[str, AxisSettings]:
+def parse_axes(files: FileSet) -> dict[str, OifAxis]:
     """Return the axes of the main settings by letter."""
     axes = {}
     for number in range(9):
@@ -76,11 +76,11 @@ def parse_axes(files: FileSet) -> dict[str, AxisSettings]:
         letter = text_of(section, "AxisCode") or ""
         size = whole_of(section, "MaxSize") or 0
         if letter in AXES and letter not in axes:
-            axes[letter] = AxisSettings(letter, number, max(size, 0), section)
+            axes[letter] = OifAxis(letter, number, max(size, 0), section)
     return axes
 
 
-def arrange_planes(files: FileSet, axes: dict[str, AxisSettings]) -> PlaneOrder:
+def arrange_planes(files: FileSet, axes: dict[str, OifAxis]) -> PlaneOrder:
     """Give each member that is a plane its place.
 
     Raises
@@ -162,7 +162,7 @@ def parse_name(name: str) -> dict[str, int] | None:
 
 
 def _axis_sizes(
-    letters: list[str], planes: dict[tuple[int, ...], Member], axes: dict[str, AxisSettings]
+    letters: list[str], planes: dict[tuple[int, ...], Member], axes: dict[str, OifAxis]
 ) -> list[int]:
     """Return the sizes of the axes of planes."""
     shown = [max(place[index] for place in planes) for index in range(len(letters))]

@@ -1,8 +1,7 @@
 """Hypothesis strategies for images, views, files and handles. Imports the rest of `testing`.
 
 Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies
-for images, views and handles in memory, ``files``, ``ims``, ``nd2``, ``oif`` and ``zarr`` those for
-descriptions of files.
+for images, views and handles in memory, the others those for descriptions of files.
 
 from hypothesis import given
 from aicsio.testing.strategies import handles, views
@@ -40,6 +39,7 @@ from aicsio.testing.strategies.images import (
 from aicsio.testing.strategies.ims import ims_images
 from aicsio.testing.strategies.nd2 import nd2_images
 from aicsio.testing.strategies.oif import oif_images
+from aicsio.testing.strategies.oir import oir_images
 from aicsio.testing.strategies.xlef import xlef_images
 from aicsio.testing.strategies.zarr import zarr_specs
 
@@ -57,6 +57,7 @@ __all__ = [
     "ims_images",
     "nd2_images",
     "oif_images",
+    "oir_images",
     "picks",
     "tiff_specs",
     "views",
