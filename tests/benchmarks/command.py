@@ -31,6 +31,7 @@ PEERS = (
     "aicspylibczi",
     "liffile",
     "readlif",
+    "oiffile",
     "bioio",
     "openreadout",
     "openslide",
@@ -41,6 +42,7 @@ COLUMNS = {
     "TIFF": ("tifffile", "bioio", "openreadout"),
     "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct", "openreadout"),
     "LIF": ("liffile", "readlif", "bioio", "bioio-direct", "openreadout"),
+    "OIB": ("oiffile",),
     "Zarr": stores.PEERS,
     "Windows": ("out", *windows.PEERS),
 }
@@ -123,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         *microscopes.samples(1, 1, 1, 1),
         *stores.samples(1, 1),
     ]
-    kinds = "or tiff, czi, lif, zarr for all of a kind"
+    kinds = "or tiff, czi, lif, oib, zarr for all of a kind"
     names = ", ".join(["import", *(sample.name for sample in made), "windows", "convert", kinds])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"

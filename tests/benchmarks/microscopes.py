@@ -1,4 +1,4 @@
-"""CZI and LIF: the files, where their pixels lie, and who does what with them.
+"""CZI, LIF and OIB: the files, where their pixels lie, and who does what with them.
 
 Stacks hold the same pixels as those of TIFF. A mosaic of raw tiles shows what a small window costs, and two files of
 very many tiny subblocks (one mosaic; many scenes) show what opening costs.
@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 import aicsio
+from aicsio._codecs.tiff_images import HEAD_NBYTES, find_strips
 from aicsio.testing.czi import Block, blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
+from aicsio.testing.oif import OifImage, write_oif
 from benchmarks import floors
 from benchmarks.contenders import WINDOW, Case, Made, openreadout, picks
 from benchmarks.samples import Ranges, Sample, pixels
@@ -25,6 +27,7 @@ from benchmarks.samples import Ranges, Sample, pixels
 PEERS = {
     "CZI": ("czifile", "aicspylibczi", "bioio", "openreadout"),
     "LIF": ("liffile", "readlif", "bioio", "openreadout"),
+    "OIB": ("oiffile",),
 }
 COMPRESSIONS = {None: "raw", "zstd1": "zstd1-hilo", "jpegxr": "jpegxr"}
 MOSAIC_TILE = 1000
@@ -48,13 +51,16 @@ def samples(planes: int, size: int, mosaic: int, subblocks: int) -> list[Sample]
             "czi scenes", "SMYX", (SCENES, max(subblocks // SCENES, 1), 4, 4), None, container="CZI"
         ),
         Sample("lif raw", "ZYX", (planes, size, size), None, container="LIF"),
+        Sample("oib raw", "ZYX", (planes, size, size), None, container="OIB"),
     ]
 
 
 def write(sample: Sample, folder: Path) -> Path:
     """Write a sample and wait until the disk has it."""
     path = folder / f"{sample.name.replace(' ', '-')}.{sample.container.lower()}"
-    if sample.container == "LIF":
+    if sample.container == "OIB":
+        write_oif(OifImage(pixels(sample), "ZYX"), path)
+    elif sample.container == "LIF":
         write_lif(
             path, [LifImage(pixels(sample), "ZYX", lengths={"X": 1e-4, "Y": 1e-4, "Z": 1e-5})]
         )
@@ -92,6 +98,14 @@ def ranges(sample: Sample, path: Path) -> Ranges:
     layout: Any = aicsio.open_image(path).array.layout
     rows, columns = sample.shape[-2:]
     shape, tile = (sample.planes, rows, columns), (rows, columns)
+    if sample.container == "OIB":
+        # The first strip of each TIFF lies at one place: they have the same tags.
+        starts = [layout.extents(index)[0][0] for index in range(shape[0])]
+        with path.open("rb") as file:
+            file.seek(starts[0])
+            first, nbytes = find_strips(file.read(HEAD_NBYTES))
+        offsets = tuple(start + first for start in starts)
+        return Ranges(path, shape, tile, None, offsets, (nbytes,) * shape[0])
     if sample.container == "LIF":
         nbytes = rows * columns * 2
         offsets = tuple(layout.offsets[0] + index * nbytes for index in range(shape[0]))
@@ -262,6 +276,29 @@ def _readlif(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 
     }
 
 
+def _oiffile(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 - it has no such choice
+    OifFile: Any = importlib.import_module("oiffile").OifFile
+    name = f"Storage00001/s_C001Z{sample.planes // 2 + 1:03}.tif"
+
+    def opened() -> object:
+        with OifFile(path) as file:
+            return file.shape, file.axes
+
+    def read() -> object:
+        with OifFile(path) as file:
+            return file.asarray()
+
+    def plane() -> object:
+        with OifFile(path) as file:
+            return file.asarray(name)
+
+    return {
+        "open": {"oiffile": opened},
+        "read": {"oiffile": read},
+        "plane, open": {"oiffile": plane},
+    }
+
+
 def _open_czifile(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Made:
     """Read a plane of a file that stays open."""
     czifile: Any = importlib.import_module("czifile")
@@ -290,6 +327,7 @@ STACKS: dict[str, Callable[[Sample, Path, int], Made]] = {
     "bioio": _bioio,
     "liffile": _liffile,
     "readlif": _readlif,
+    "oiffile": _oiffile,
 }
 
 

@@ -117,20 +117,20 @@ def read_streams(source: Source) -> dict[str, Stream]:
         entries = _read_directory(reader, source, chains, header)
         runs = chains.follow(header.mini_fat, None)
         mini_fat = np.frombuffer(_read_sectors(reader, runs, header.sector, size), "<u4")
-    root = entries[0]
-    container = _cut(chains.follow(int(root["start"]), None), header.sector, size)
+    container = _cut(chains.follow(int(entries[0]["start"]), None), header.sector, size)
+    container_starts = np.cumsum([0, *(nbytes for _, nbytes in container)])
     minis = _Chains(mini_fat.astype(np.int64), mini_fat.size)
     streams: dict[str, Stream] = {}
-    for entry in entries[entries["kind"] == STREAM]:
-        name = _entry_name(entry)
-        nbytes = int(entry["size"]) & (-1 if header.wide_sizes else 0xFFFFFFFF)
+    for raw_name, name_nbytes, _, start, stated in entries[entries["kind"] == STREAM].tolist():
+        name = _entry_name(raw_name, name_nbytes)
+        nbytes = stated & (-1 if header.wide_sizes else 0xFFFFFFFF)
         if name in streams or nbytes > size:
             continue
-        start = int(entry["start"])
         if nbytes < MINI_CUTOFF:
             runs = minis.follow(start, -(-nbytes // header.mini_sector))
             unit = header.mini_sector
-            extents = _map_into(container, [(at * unit, count * unit) for at, count in runs])
+            inside = [(at * unit, count * unit) for at, count in runs]
+            extents = _map_into(container, container_starts, inside)
         else:
             runs = chains.follow(start, -(-nbytes // header.sector))
             extents = _cut(runs, header.sector, size)
@@ -228,10 +228,9 @@ def _read_directory(
     return entries
 
 
-def _entry_name(entry: Any) -> str:
+def _entry_name(raw: bytes, nbytes: int) -> str:
     """Return the name of an entry: UTF-16, its length counts the final zero."""
-    nbytes = max(min(int(entry["name_nbytes"]), 64) - 2, 0)
-    return bytes(entry["name"])[:nbytes].decode("utf-16-le", "replace")
+    return raw[: max(min(nbytes, 64) - 2, 0)].decode("utf-16-le", "replace")
 
 
 # ---------------------------------------------------------------- chains
@@ -262,11 +261,11 @@ class _Chains:
         left = self.count if limit is None else limit
         at = start
         while 0 <= at < self.count and left > 0:
-            place = int(np.searchsorted(self.ends, at))
+            place = int(self.ends.searchsorted(at))
             last = int(self.ends[place]) if place < self.ends.size else self.count - 1
             number = min(last - at + 1, left)
             taken = self.taken[at : at + number]
-            if taken.any():
+            if taken.argmax() or taken[0]:
                 number = int(taken.argmax())
                 if number:
                     runs.append((at, number))
@@ -302,14 +301,13 @@ def _limit(extents: Extents, nbytes: int) -> Extents:
     return tuple(kept)
 
 
-def _map_into(container: Extents, inside: list[tuple[int, int]]) -> Extents:
+def _map_into(container: Extents, starts: Table, inside: list[tuple[int, int]]) -> Extents:
     """Turn ranges of the mini stream into ranges of the file."""
     mapped: list[tuple[int, int]] = []
-    starts = np.cumsum([0, *(nbytes for _, nbytes in container)])
     for offset, nbytes in inside:
         at, left = offset, nbytes
         while left > 0:
-            part = int(np.searchsorted(starts, at, side="right")) - 1
+            part = int(starts.searchsorted(at, side="right")) - 1
             if part >= len(container):
                 return tuple(mapped)
             skipped = at - int(starts[part])

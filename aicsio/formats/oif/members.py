@@ -91,7 +91,7 @@ class FileSet:
 
     def member(self, name: str) -> Member | None:
         """Return a member by its name, whatever its case: Windows wrote it."""
-        return self.members.get(ntpath.basename(name).lower())
+        return self.members.get(base_name(name).lower())
 
     def read_settings(self, names: Iterable[str]) -> dict[str, Settings]:
         """Read settings texts, all at once; those that the set lacks are left out."""
@@ -101,6 +101,11 @@ class FileSet:
             member.name: parse_settings(decode_settings(data))
             for member, data in zip(found, texts, strict=True)
         }
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path of Windows or of another system."""
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def read_parts(parts: Sequence[tuple[Member, int, int]]) -> list[bytes]:
@@ -128,11 +133,13 @@ def is_oib(source: Source, head: bytes) -> bool:
     """Return whether a file is a compound file with the streams of an OIB."""
     if not is_compound(head):
         return False
+    if source.uri.partition("?")[0].lower().endswith(".oib"):
+        # Where it has no such streams, the error of reading it helps more than "no format".
+        return True
     try:
         return INFO in read_streams(source)
     except CorruptFileError:
-        # Damaged beyond its name: the error of reading it helps more than "no format".
-        return source.uri.partition("?")[0].lower().endswith(".oib")
+        return False
 
 
 def open_set(source: Source) -> FileSet:
@@ -188,7 +195,7 @@ def _name_streams(
         name = text_of(info, key)
         if not key.startswith("Stream") or name is None:
             continue
-        name = ntpath.basename(name)
+        name = base_name(name)
         stream = streams.get(key)
         if stream is None or not stream.is_whole:
             lost.append(name)
@@ -217,9 +224,7 @@ def _open_oif(source: Source) -> FileSet:
     folders = [f"{_file_name(source)}.files"]
     folders += [folder for name in recorded if (folder := ntpath.dirname(name)) not in folders]
     for folder in folders:
-        members = _find_files(
-            source, settings, folder, [ntpath.basename(name) for name in recorded]
-        )
+        members = _find_files(source, settings, folder, [base_name(name) for name in recorded])
         if members:
             return FileSet(source, text, settings, members)
     raise CorruptFileError.at(
@@ -247,7 +252,7 @@ def _find_files(
     names = readers.neighbours(first) or [*recorded, *_expected_names(settings)]
     members = {}
     for name in names[:MOST_REMOTE]:
-        found = first if name == ntpath.basename(first.uri) else readers.sibling(first, name)
+        found = first if name == base_name(first.uri) else readers.sibling(first, name)
         if found is not None and found.size:
             members[name.lower()] = Member(name, found, ((0, found.size),))
     return members
@@ -256,7 +261,7 @@ def _find_files(
 def _expected_names(settings: Settings) -> list[str]:
     """Return the names of planes and their settings that the main settings announce."""
     saved = section_of(settings, "ProfileSaveInfo")
-    template = ntpath.basename(text_of(saved, TEMPLATE) or "")
+    template = base_name(text_of(saved, TEMPLATE) or "")
     stems = [re.sub(r"\.pty$", "", template)]
     for letter in re.findall(r"([A-Z])%0\dd", template):
         count = min(_axis_size(settings, letter), MOST_REMOTE // len(stems) + 1)
@@ -265,7 +270,7 @@ def _expected_names(settings: Settings) -> list[str]:
         stems = [before + form % one + after for before, form, after in parts for one in numbers]
     lut_count = min(whole_of(saved, "LUTCount") or 0, MOST_LUTS)
     luts = [text_of(saved, f"LutFileName{index}") for index in range(lut_count)]
-    others = [ntpath.basename(name) for name in luts if name is not None]
+    others = [base_name(name) for name in luts if name is not None]
     return [*others, *(f"{stem}{suffix}" for stem in stems for suffix in (".tif", ".pty"))]
 
 
