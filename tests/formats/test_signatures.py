@@ -29,7 +29,6 @@ OF_IMAGEIO = {"DICOM", "FITS", "SPE"}
 """Formats that imageio may read, with a plug-in; without it, the error is that of the plug-in."""
 
 SAMPLES = [
-    ("a.oir", b"OLYMPUSRAWFORMAT\x0c\0\0\0", "Olympus OIR"),
     ("a.oif", "\ufeff[FileInformation]\r\n".encode("utf-16-le"), "Olympus OIF"),
     ("a.oif", b"[File Info]\r\n", "Olympus OIF"),
     ("frame_t.ets", b"SIS\0\x40\0\0\0", "Olympus VSI slide"),
