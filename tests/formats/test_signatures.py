@@ -29,8 +29,8 @@ OF_IMAGEIO = {"DICOM", "FITS", "SPE"}
 """Formats that imageio may read, with a plug-in; without it, the error is that of the plug-in."""
 
 SAMPLES = [
-    ("a.oif", "\ufeff[FileInformation]\r\n".encode("utf-16-le"), "Olympus OIF"),
-    ("a.oif", b"[File Info]\r\n", "Olympus OIF"),
+    ("a.oif", "\ufeff[FileInformation]\r\n".encode("utf-16-le"), "settings file of Olympus"),
+    ("a.oif", b"[File Info]\r\n", "settings file of Olympus"),
     ("frame_t.ets", b"SIS\0\x40\0\0\0", "Olympus VSI slide"),
     ("a.sld", b"\x6c\0\x00\x01II", "SlideBook"),
     ("a.sld", b"\x01\xf5\x02\x01MM", "SlideBook"),
@@ -87,7 +87,6 @@ SAMPLES = [
     ("a.mod", b"IMODV1.2", "IMOD"),
     ("a.v", b"MATRIX72v\0", "ECAT"),
     ("a.vtk", b"# vtk DataFile Version 3.0\n", "VTK"),
-    ("a.oib", OLE2, "Olympus OIB"),
     ("a.zvi", OLE2, "Zeiss ZVI"),
     ("a.cxd", OLE2, "SimplePCI"),
     ("unnamed", OLE2, "OLE2 compound document"),
