@@ -53,7 +53,8 @@ def test_errors_are_short_and_name_the_function(found: Lines) -> None:
     for number, messages in found["mistakes"].items():
         assert sum(map(len, messages)) < 3000, messages
         text = "\n".join(messages)
-        assert "__call__" not in text or "Step" in text
+        # The writers' overloads are those of ``Verb``, which has no name of its own.
+        assert "__call__" not in text or "Step" in text or lines[number - 1].startswith("write_")
         if lines[number - 1].startswith("transpose_to(h") and EXPECTED[number] == "types":
             assert "transpose_to" in text or "SupportsIndex" in text, text
 
