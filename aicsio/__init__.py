@@ -31,6 +31,7 @@ from aicsio.opening import Candidate, explain, open_image
 from aicsio.records import (
     Channel,
     Coordinate,
+    Damage,
     Diagnostic,
     Dims,
     ImageHandle,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from aicsio.arrays.projections import project
     from aicsio.arrays.statistics import Statistics, statistics
     from aicsio.arrays.windows import read_windows
+    from aicsio.integrity import CheckReport, check
     from aicsio.joining import open_many
     from aicsio.legacy.functions import imread, imread_dask, imwrite
     from aicsio.legacy.image import AICSImage, use_dask
@@ -101,8 +103,10 @@ __all__ = [
     "ArgumentTypeError",
     "Candidate",
     "Channel",
+    "CheckReport",
     "Coordinate",
     "CorruptFileError",
+    "Damage",
     "Diagnostic",
     "DimensionError",
     "Dims",
@@ -137,6 +141,7 @@ __all__ = [
     "ZarrReport",
     "as_zarr_store",
     "compose",
+    "check",
     "dask_utils",
     "explain",
     "imread",
@@ -181,6 +186,8 @@ __all__ = [
 
 _LATER = {
     "AICSImage": "aicsio.legacy.image",
+    "CheckReport": "aicsio.integrity",
+    "check": "aicsio.integrity",
     "OmeXml": "aicsio._metadata",
     "Order": "aicsio._dims.orders",
     "WriteReport": "aicsio.writers",

@@ -3,7 +3,7 @@
 ``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
 ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
 size, ``masks`` pixels that are not valid. ``image_headers`` reads the declared sizes of images,
-``buffers`` are the memory that decoders write to.
+``lengths`` measures runs of codecs without a checksum, ``buffers`` are the memory that decoders write to.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into

@@ -354,22 +354,36 @@ def _place_nested(todo: Todo[Nested], worker: Worker, fetched: Fetched) -> None:
 # ---------------------------------------------------------------- files that are opened now
 
 
+def open_deferred(piece: Deferred) -> LazyArray | None:
+    """Open the file of a piece; ``None`` if it is missing.
+
+    Raises
+    ------
+    CorruptFileError
+        When the file has pixels of another shape or type than the layout promised.
+    """
+    module, _, name = piece.function.partition(":")
+    open_array = getattr(importlib.import_module(module), name)
+    array: LazyArray | None = open_array(piece.source, piece.key, *piece.arguments)
+    if array is None:
+        return None
+    added = len(piece.shape) - array.ndim
+    # Pixels of another shape or type would be a wrong picture.
+    if (1,) * added + array.shape != piece.shape or array.dtype != piece.dtype:
+        raise CorruptFileError(
+            f"{piece.key!r} of {piece.source.uri}: expected {piece.shape[added:]} pixels of "
+            f"{piece.dtype}, found {array.shape} of {array.dtype}"
+        )
+    return array
+
+
 def _place_deferred(todo: Todo[Deferred], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001
     for placement, dest in todo:
-        piece = placement.piece
-        module, _, name = piece.function.partition(":")
-        open_array = getattr(importlib.import_module(module), name)
-        array: LazyArray | None = open_array(piece.source, piece.key, *piece.arguments)
+        array = open_deferred(placement.piece)
         if array is None:
             dest[...] = 0
             continue
-        added = len(piece.shape) - array.ndim
-        # The layout promised this shape and type: pixels of another would be a wrong picture.
-        if (1,) * added + array.shape != piece.shape or array.dtype != piece.dtype:
-            raise CorruptFileError(
-                f"{piece.key!r} of {piece.source.uri}: expected {piece.shape[added:]} pixels of "
-                f"{piece.dtype}, found {array.shape} of {array.dtype}"
-            )
+        added = len(placement.piece.shape) - array.ndim
         taken = placement.positions()[added:]
         picks: dict[str, range] = {}
         for letter, size, part in zip(array.dims.order, array.shape, taken, strict=True):

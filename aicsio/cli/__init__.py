@@ -3,8 +3,8 @@
 ``convert`` goes to ``batch`` for many images; ``terminal`` has options, text and bars of all commands.
 
 Rule kept here: a mistake of the user is one line on stderr, never a traceback (``--debug`` shows
-it). Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted, 141 the reader of the
-output has gone. Only the module of the requested command is imported.
+it). Exit codes: 0 done, 1 something failed, 2 wrong usage, 4 a checked file is damaged, 130
+interrupted, 141 the reader of the output has gone. Only the module of the requested command is imported.
 """
 
 import argparse
@@ -31,6 +31,7 @@ COMMANDS = {
     "thumbnail": "draw small pictures of images, or a contact sheet",
     "view": "look at images in the browser",
     "export": "write a picture or a movie of an image",
+    "check": "look for damage: truncated copies, holes, bad blocks",
     "verify": "read files through two engines and compare",
     "references": "write where the chunks of an image lie, for readers of Zarr",
     "demo": "make sample files, use them, and check everything",

@@ -3,18 +3,19 @@
 Rule kept here: this module is the door; ``_tiff.dialects`` chooses the dialect.
 """
 
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 import attrs
 
 from aicsio.formats import Options
-from aicsio.formats._tiff import origins
+from aicsio.formats._tiff import origins, soundness
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.dialects.imagej import is_imagej
 from aicsio.formats._tiff.dialects.imagej_metadata import read_imagej_metadata
 from aicsio.formats._tiff.ifd import open_tiff, read_directory, read_variant
 from aicsio.formats._tiff.page_metadata import PageTags, read_all_tags
-from aicsio.records import Contents, Diagnostic, LazyArray, Planes, Scene, Source, Value
+from aicsio.records import Contents, Damage, Diagnostic, LazyArray, Planes, Scene, Source, Value
 from aicsio.records.provenance import FactOrigins
 
 __all__ = ["describe_instrument", "read_contents", "read_planes", "read_tags", "recognises"]
@@ -85,6 +86,11 @@ def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
     from aicsio.formats._tiff import frames
 
     return frames.read_frames(scene, level)
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Walk the directories of a file; see ``ChecksStructure``."""
+    return soundness.find_faults(source)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:

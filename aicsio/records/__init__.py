@@ -41,7 +41,7 @@ from aicsio.records.pieces import (
     Strided,
     Value,
 )
-from aicsio.records.scenes import Contents, Diagnostic, Scene
+from aicsio.records.scenes import Contents, Damage, Diagnostic, Scene
 from aicsio.records.sources import Source
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Contents",
     "Coordinate",
     "DType",
+    "Damage",
     "Deferred",
     "Diagnostic",
     "Dims",
@@ -95,6 +96,7 @@ for _record in (
     Contents,
     Coordinate,
     Deferred,
+    Damage,
     Diagnostic,
     Dims,
     Encoded,

@@ -1,14 +1,13 @@
 """The seam, whole: the functions that a format and a layout must offer, and those that they may offer.
 
-A format is a module. It must have ``recognises`` and ``read_contents`` (``FormatModule``); a layout
-must have ``block_shape`` and ``pieces`` (``Layout``). Everything else here is optional: the package
-asks ``offered(thing, Protocol)`` and does without where the answer is ``None``. Nothing in the
-package asks for the name of a format or the class of a layout.
+A format is a module. It must have ``recognises`` and ``read_contents`` (``FormatModule``); a layout must have
+``block_shape`` and ``pieces`` (``Layout``). Everything else is optional: the package asks ``offered(thing, Protocol)``
+and does without where the answer is ``None``. Nothing asks for the name of a format or the class of a layout.
 
 Rule kept here: every member is a method or a function, so one check per class is enough.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 from xml.etree.ElementTree import Element
 
@@ -20,10 +19,11 @@ from aicsio.records.offering import offered
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Value
 from aicsio.records.provenance import FactOrigins
-from aicsio.records.scenes import Contents, Diagnostic, Scene
+from aicsio.records.scenes import Contents, Damage, Diagnostic, Scene
 from aicsio.records.sources import Source
 
 __all__ = [
+    "ChecksStructure",
     "DescribesInstrument",
     "FormatModule",
     "GroupsBlocks",
@@ -327,6 +327,25 @@ class TracesFacts(Protocol):
         -------
         FactOrigins
             By field, or by record; contradictions between places.
+        """
+
+
+@runtime_checkable
+class ChecksStructure(Protocol):
+    """A format that knows more of the structure of its files than the pieces of its arrays show."""
+
+    def check_structure(self, source: Source, /) -> Iterable[Damage]:
+        """Find what is missing or broken, without decoding pixels.
+
+        Parameters
+        ----------
+        source
+            A file of the scenes; asked once for each.
+
+        Returns
+        -------
+        iterable of Damage
+            Beside pieces outside of the file and the diagnostics of opening.
         """
 
 

@@ -159,6 +159,41 @@ class Diagnostic:
 @pickled_by_position
 @checked_record
 @attrs.frozen
+class Damage:
+    """Something that a check found missing, broken, or at odds with the rest of the file."""
+
+    code: str
+    """Short and stable, such as ``"lost-pixels"``."""
+    message: str
+    """The fault, with the expected content and the found one."""
+    uri: str | None = None
+    """File or URL that has it."""
+    offset: int | None = None
+    """Byte offset of the fault; ``None`` if it has no single place."""
+    scene: int | None = None
+    """Index of the scene whose pixels are lost; ``None`` if the finding concerns no pixels."""
+    level: int | None = None
+    """Resolution level of these pixels."""
+    positions: tuple[tuple[str, range], ...] = ()
+    """Letter and positions of these pixels, along each stored axis."""
+
+    def __str__(self) -> str:
+        if self.scene is None:
+            return f"{self.code}: {self.message}"
+        level = f" level {self.level}" if self.level else ""
+        where = ", ".join(_describe_positions(*each) for each in self.positions)
+        return f"scene {self.scene}{level}, {where}: {self.message}"
+
+
+def _describe_positions(letter: str, positions: range) -> str:
+    if len(positions) == 1:
+        return f"{letter}={positions[0]}"
+    return f"{letter}={positions.start}:{positions.stop}"
+
+
+@pickled_by_position
+@checked_record
+@attrs.frozen
 class Contents:
     """The return value of ``read_contents``: everything a format reads when a source is opened."""
 

@@ -5,12 +5,13 @@ directory is damaged, ``soundness`` for entries that cannot be shown. ``scenes``
 ``grid`` by plane, ``levels`` by resolution, ``canvas`` by place, ``outliers`` leave. ``layout``
 turns them into pieces. ``metadata`` and ``scene_metadata`` read the XML, ``descriptions`` makes the records,
 ``instrument`` the parts of OME beyond them; facts of single subblocks are those of
-``subblock_metadata``. ``libczi_engine`` is the second engine.
+``subblock_metadata``, ``structure`` walks the segments for ``check``. ``libczi_engine`` is the second engine.
 
 Rule kept here: the container is indexed and checked by this package whichever engine reads the pixels.
 """
 
 import importlib.util
+from collections.abc import Iterator
 from typing import cast
 from xml.etree.ElementTree import Element
 
@@ -20,7 +21,7 @@ import numpy as np
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.czi import index as container
-from aicsio.formats.czi import instrument, origins, subblock_metadata
+from aicsio.formats.czi import instrument, origins, structure, subblock_metadata
 from aicsio.formats.czi.attachments import parse_events, read_time_stamps
 from aicsio.formats.czi.columns import Bools, distinct, find_ends, holds_somewhere
 from aicsio.formats.czi.descriptions import describe_scenes, gather_facts
@@ -34,6 +35,7 @@ from aicsio.formats.czi.times import fit_times
 from aicsio.records import (
     Attachment,
     Contents,
+    Damage,
     Diagnostic,
     Event,
     LazyArray,
@@ -274,6 +276,11 @@ def read_subblock_metadata(source: Source, array: LazyArray, /) -> tuple[str, ..
     positions = dict.fromkeys(array.layout.find_shown(array.view.picks))
     texts = subblock_metadata.read_texts(source, tuple(positions))
     return tuple(text.decode("utf-8", "replace") for text in texts)
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Walk the segments of a file; see ``ChecksStructure``."""
+    return structure.find_faults(source)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

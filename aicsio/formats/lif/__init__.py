@@ -8,6 +8,7 @@ others open. Everything else that the project holds is counted in a diagnostic.
 """
 
 import functools
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -34,7 +35,7 @@ from aicsio.formats._leica.description import (
 )
 from aicsio.formats._leica.instrument import describe_instruments
 from aicsio.formats._leica.scenes import describe_scene
-from aicsio.records import Contents, Diagnostic, LazyArray, Source
+from aicsio.records import Contents, Damage, Diagnostic, LazyArray, Source
 from aicsio.records.provenance import FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
@@ -180,6 +181,17 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Me
     # A file that breaks off keeps the images whose blocks are whole.
     available = max((source.size or 0) - block.offset, 0)
     return block if block.size <= available else attrs.evolve(block, size=available)
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Compare every memory block with the end of the file; see ``ChecksStructure``."""
+    if source.size is None:
+        return
+    for name, block in read_container(source).blocks.items():
+        if block.offset + block.size > source.size:
+            text = f"expected {block.size} bytes of memory block {name}, but the file ends at"
+            message = f"{source.uri} at byte {block.offset}: {text} {source.size}"
+            yield Damage("lif-memory", message, source.uri, block.offset)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

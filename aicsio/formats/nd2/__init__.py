@@ -8,6 +8,7 @@ that cannot be decoded costs its facts and gets a diagnostic, never the pixels.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -16,6 +17,7 @@ import numpy as np
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
+from aicsio.formats.nd2 import structure
 from aicsio.formats.nd2.chunks import ChunkMap, ChunkPlace, is_boxed_nd2, is_nd2, read_container
 from aicsio.formats.nd2.experiment import FrameOrder, arrange_frames, parse_loops
 from aicsio.formats.nd2.metadata import (
@@ -35,7 +37,7 @@ from aicsio.formats.nd2.pixels import (
     parse_pixels,
 )
 from aicsio.formats.nd2.variants import MalformedError, Tree, parse
-from aicsio.records import Contents, Diagnostic, Scene, Source
+from aicsio.records import Contents, Damage, Diagnostic, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
@@ -81,6 +83,11 @@ COLUMNS: Final = (
     ("z", ("CustomData|Z", "CustomData|Z1"), 1.0),
 )
 """Facts of planes: the chunk that has one float64 a frame, and the factor to the unit of records."""
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Compare the chunks with the map; see ``ChecksStructure``."""
+    return structure.find_faults(source)
 
 
 def recognises(source: Source, head: bytes, /) -> bool:

@@ -12,6 +12,7 @@ Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specif
 """
 
 import contextlib
+from collections.abc import Iterator
 
 import attrs
 
@@ -22,6 +23,7 @@ from aicsio._ome.origins import ome_origins
 from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
+from aicsio.formats._tiff import soundness
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff, read_variant
 from aicsio.formats._tiff.page import diagnose
@@ -46,7 +48,7 @@ from aicsio.formats.ome_tiff.texts import (
     read_xml_file,
 )
 from aicsio.formats.ome_tiff.unclaimed import find_levels_behind
-from aicsio.records import Contents, Diagnostic, ImagePart, LazyArray, Scene, Source
+from aicsio.records import Contents, Damage, Diagnostic, ImagePart, LazyArray, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 __all__ = ["read_contents", "recognises"]
@@ -238,6 +240,12 @@ def _drop_axis(table: PlaneTable, axis: int) -> PlaneTable:
     return attrs.evolve(
         table, letters=letters, shape=(*table.shape[:axis], *table.shape[axis + 1 :])
     )
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Walk the directories of one file of the set; see ``ChecksStructure``."""
+    # A companion file is XML.
+    return iter(()) if source.uri.endswith(".ome") else soundness.find_faults(source)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

@@ -1,0 +1,184 @@
+"""Lengths of decoded runs, counted without a limit: what a strict check compares with the pixels.
+
+Decoders stop when all pixels are there, and so pass over damage that makes a run longer. LZW and
+PackBits have no checksum, but a flipped bit often changes the length, or makes LZW add a string that
+its table has already.
+
+Rule kept here: a run that cannot be followed has the length -1, and no memory outside of it is read.
+
+Source of the facts: TIFF 6.0 (Adobe, 1992), sections 9 and 13.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from aicsio._codecs.buffers import Data, as_octets
+from aicsio.records import Codec
+from aicsio.records.pieces import DType
+
+_CLEAR: Final = 256
+_END: Final = 257
+_FIRST: Final = 258
+"""First code of the table of strings."""
+_MOST_CODES: Final = 4096 - _FIRST
+"""Strings that a table of 12 bits takes; encoders clear it before it is full."""
+# Section 13: "as soon as we add table entry 511, we switch to 10-bit codes", and so on; each code adds
+# one entry, the first of them 258.
+_WIDTHS: Final = np.repeat(
+    [9, 10, 11, 12], [512 - _FIRST, 512, 1024, _MOST_CODES + 2 - (2048 - _FIRST)]
+).astype(np.int64)
+_STARTS: Final = np.concatenate([[0], np.cumsum(_WIDTHS)])
+"""Bit offsets of the codes of one table, counted from the code behind a clear code."""
+
+
+def measure_lzw(data: Data) -> int | None:
+    """Return the length of a run of LZW, clear code by clear code.
+
+    Parameters
+    ----------
+    data
+        A strip or tile.
+
+    Returns
+    -------
+    int or None
+        Bytes of the decoded run; -1 for codes that no encoder writes.
+        ``None`` for the bit order of writers before TIFF 6.0.
+    """
+    octets = as_octets(data)
+    if len(octets) >= 2 and octets[0] == 0 and octets[1] & 1:
+        return None
+    # Three bytes hold a code of 12 bits at any offset.
+    padded = np.concatenate([octets, np.zeros(3, np.uint8)]).astype(np.int64)
+    words = (padded[:-2] << 16) | (padded[1:-1] << 8) | padded[2:]
+    total, bit, bits = 0, 0, 8 * len(octets)
+    while True:
+        codes = _read_codes(words, bit, bits)
+        stops = np.flatnonzero((codes == _CLEAR) | (codes == _END))
+        # Some writers leave out the end code, or write it a bit too short behind entry 511.
+        stop = int(stops[0]) if len(stops) else len(codes)
+        length = _sum_lengths(codes[:stop])
+        if length is None:
+            return -1
+        total += length
+        if stop == len(codes) or codes[stop] == _END:
+            return total
+        bit += int(_STARTS[stop + 1])
+
+
+def _read_codes(words: npt.NDArray[np.int64], bit: int, bits: int) -> npt.NDArray[np.int64]:
+    """Return the codes from a bit on, as if no clear code came before the table is full."""
+    starts = bit + _STARTS[:-1]
+    inside = starts + _WIDTHS <= bits
+    starts, widths = starts[inside], _WIDTHS[inside]
+    found: npt.NDArray[np.int64] = words[starts >> 3] >> (24 - (starts & 7) - widths)
+    return found & ((1 << widths) - 1)
+
+
+def _sum_lengths(codes: npt.NDArray[np.int64]) -> int | None:
+    """Return the length of all strings of one table; ``None`` if no encoder makes these codes."""
+    count = len(codes)
+    if not count:
+        return 0
+    # String i is code i and one more byte; the code behind it may name it already.
+    if codes[0] >= _CLEAR or np.any(codes - _FIRST >= np.arange(count)):
+        return None
+    is_string = codes >= _FIRST
+    parents = np.where(is_string, codes - _FIRST, np.arange(count))
+    steps = is_string.astype(np.int64)
+    # Each round doubles the way that is walked: twelve rounds reach the end of 4096 strings.
+    while np.any(steps[parents] != 0):
+        steps = steps + np.where(parents != np.arange(count), steps[parents], 0)
+        parents = np.where(parents != np.arange(count), parents[parents], parents)
+    # An encoder takes the longest string that it has: one that adds a string twice does not exist.
+    added = codes[:-1] * 256 + codes[parents[1:]]
+    if len(np.unique(added)) < len(added):
+        return None
+    return count + int(steps.sum())
+
+
+def measure_packbits(data: Data) -> int:
+    """Return the length of a run of PackBits.
+
+    Parameters
+    ----------
+    data
+        A strip or tile.
+
+    Returns
+    -------
+    int
+        Bytes of the decoded run; -1 where the run ends within a packet.
+    """
+    octets: Any = bytes(as_octets(data))
+    total, at, size = 0, 0, len(octets)
+    while at < size:
+        head = octets[at]
+        if head == 128:  # no operation
+            at += 1
+        elif head < 128:
+            total += head + 1
+            at += head + 2
+        else:
+            total += 257 - head
+            at += 2
+    return total if at == size else -1
+
+
+def has_length(codecs: tuple[Codec, ...]) -> bool:
+    """Whether a chain of codecs decodes to as many bytes as its pixels have, and can be measured.
+
+    Parameters
+    ----------
+    codecs
+        Of the piece.
+
+    Returns
+    -------
+    bool
+        False for codecs that check themselves, or that pack bits or leave out samples.
+    """
+    keeping = all(codec.name in ("delta", "floatpred") for codec in codecs[1:])
+    return bool(codecs) and codecs[0].name in _MEASURES and keeping
+
+
+def find_wrong_length(
+    codecs: tuple[Codec, ...], data: Data, shape: tuple[int, ...], dtype: DType
+) -> str | None:
+    """Compare the length of a run with the pixels that it must hold.
+
+    Parameters
+    ----------
+    codecs, shape, dtype
+        Of the piece.
+    data
+        Its bytes.
+
+    Returns
+    -------
+    str or None
+        The fault in words; ``None`` if there is none, or ``has_length`` is false.
+    """
+    if not has_length(codecs):
+        return None
+    measure = _MEASURES[codecs[0].name]
+    expected = math.prod(shape) * dtype.itemsize
+    found = measure(data)
+    # Some writers fill the last strip of a page with whole rows that the page does not have.
+    sizes = [size for size in shape if size > 1]
+    row = math.prod(sizes[1:] if len(sizes) > 1 else sizes) * dtype.itemsize
+    if found is None or found == expected or (found > expected and (found - expected) % row == 0):
+        return None
+    if found < 0:
+        return f"{codecs[0].name} codes that no encoder writes"
+    return f"expected {expected} bytes of decoded {codecs[0].name}, found {found}"
+
+
+_MEASURES: Final[Mapping[str, Callable[[Data], int | None]]] = MappingProxyType(
+    {"lzw": measure_lzw, "packbits": measure_packbits}
+)

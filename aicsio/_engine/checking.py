@@ -1,0 +1,211 @@
+"""Finds the pieces of an array whose bytes are missing or do not decode.
+
+Rule kept here: one bad piece never hides the next. A block is placed at once, as a read does; only
+where that fails are its pieces tried one by one.
+"""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from aicsio._codecs import lengths
+from aicsio._engine import keyed, placing
+from aicsio._engine.placements import Placement, Worker, check_inside
+from aicsio._engine.plan import Task, placements, tasks
+from aicsio._engine.run import run_batches
+from aicsio._io import readers, stores
+from aicsio.errors import AicsioError, CorruptFileError
+from aicsio.records import Deferred, Encoded, Keyed, LazyArray, Nested, Strided
+
+LARGEST_WINDOW: Final = 64 << 20
+"""Bytes of pixels that are decoded at once: larger blocks of raw pixels are read in bands of rows."""
+
+
+@attrs.frozen
+class LostPixels:
+    """Pixels of an array that cannot be read."""
+
+    positions: tuple[range, ...]
+    """Along each stored axis."""
+    error: AicsioError
+    """The reason."""
+
+
+def find_lost(array: LazyArray, *, deep: bool, workers: int | None = None) -> Iterator[LostPixels]:
+    """Yield the parts of an array that cannot be read.
+
+    Parameters
+    ----------
+    array
+        An array as stored, seen through no view.
+    deep
+        Whether everything is read and decoded; if not, only places and headers are checked.
+    workers
+        Threads; ``None`` for one per core.
+
+    Yields
+    ------
+    LostPixels
+        In no particular order.
+    """
+    plan = (part for task in tasks(array) for part in _bands(array, task))
+    count = workers or os.cpu_count() or 1
+    if not deep or array.nbytes < LARGEST_WINDOW:
+        count = 1  # places are looked up under one lock of Python, and little needs no threads
+    found: list[LostPixels] = []
+
+    def work(task: Task, worker: Worker) -> None:
+        found.extend(_check_task(array, task, worker, deep=deep))
+
+    with readers.session():
+        run_batches(work, plan, count)
+    yield from found
+
+
+def _bands(array: LazyArray, task: Task) -> Iterator[Task]:
+    """Cut the window of a large block into bands along its first long axis."""
+    sizes = task.shape
+    nbytes = math.prod(sizes) * array.dtype.itemsize
+    axis = next((axis for axis, size in enumerate(sizes) if size > 1), None)
+    if nbytes <= LARGEST_WINDOW or axis is None:
+        yield task
+        return
+    step = max(1, sizes[axis] * LARGEST_WINDOW // nbytes)
+    window = task.window[axis]
+    for start in range(window.start, window.stop, step):
+        part = slice(start, min(start + step, window.stop))
+        yield attrs.evolve(task, window=(*task.window[:axis], part, *task.window[axis + 1 :]))
+
+
+def _check_task(
+    array: LazyArray, task: Task, worker: Worker, *, deep: bool
+) -> Iterator[LostPixels]:
+    """Check one window of one block, as a whole and then by pieces."""
+    try:
+        placed = list(placements(array, task))
+    except AicsioError as error:
+        everything = tuple(slice(0, size) for size in task.shape)
+        yield LostPixels(_positions(array, task, everything), error)
+        return
+    if not placed:
+        return
+    try:
+        _check_pieces(array, task, placed, worker, deep=deep)
+    except AicsioError as error:
+        if len(placed) == 1:
+            yield from _locate(array, task, placed[0].target, error, worker, deep=deep)
+            return
+    else:
+        return
+    # A second plan: the first one's placements may have been resolved before it failed.
+    for placement in placements(array, task):
+        try:
+            _check_pieces(array, task, [placement], worker, deep=deep)
+        except AicsioError as error:
+            yield LostPixels(_positions(array, task, placement.target), error)
+
+
+def _locate(
+    array: LazyArray,
+    task: Task,
+    target: tuple[slice, ...],
+    error: AicsioError,
+    worker: Worker,
+    *,
+    deep: bool,
+) -> Iterator[LostPixels]:
+    """Yield the planes of a piece of raw pixels that are lost: a cut file may hold the first ones."""
+    planes = [letter not in "YXS" for letter in array.stored.order]
+    many = (axis for axis, size in enumerate(task.shape) if size > 1 and planes[axis])
+    axis = next(many, None)
+    piece = next(iter(array.layout.pieces(task.block, task.window)))
+    if axis is None or not isinstance(piece, Strided):
+        yield LostPixels(_positions(array, task, target), error)
+        return
+    window = task.window[axis]
+    for position in range(window.start, window.stop):
+        part = slice(position, position + 1)
+        single = attrs.evolve(task, window=(*task.window[:axis], part, *task.window[axis + 1 :]))
+        yield from _check_task(array, single, worker, deep=deep)
+
+
+def _positions(array: LazyArray, task: Task, target: tuple[slice, ...]) -> tuple[range, ...]:
+    """Return the stored positions of a part of a window."""
+    blocks = zip(task.block, array.layout.block_shape, task.window, target, strict=True)
+    positions = []
+    for index, size, window, part in blocks:
+        first = index * size + window.start
+        positions.append(range(first + part.start, first + part.stop))
+    return tuple(positions)
+
+
+def _check_pieces(
+    array: LazyArray, task: Task, placed: Sequence[Placement[Any]], worker: Worker, *, deep: bool
+) -> None:
+    """Raise the error of the first piece that cannot be read."""
+    for placement in placed:
+        if isinstance(placement.piece, Deferred):
+            _check_file(placement.piece, deep=deep)
+    if not deep:
+        for placement in placed:
+            _check_place(placement.piece, worker)
+        return
+    window = np.empty(task.shape, array.dtype)
+    placing.place([(each, window[each.target]) for each in placed], worker)
+    for placement in placed:
+        if isinstance(placement.piece, Encoded) and placement.piece.source.local:
+            _check_length(placement.piece, worker)
+
+
+def _check_length(piece: Encoded, worker: Worker) -> None:
+    """Raise where a run decodes to too few or too many bytes, over which decoders pass."""
+    if not lengths.has_length(piece.codecs):
+        return
+    data = worker.reader_of(piece.source).read(piece.offset, piece.nbytes)
+    fault = lengths.find_wrong_length(piece.codecs, data, piece.shape, piece.dtype)
+    if fault is not None:
+        raise CorruptFileError.at(piece.source.uri, piece.offset, fault)
+
+
+def _check_file(piece: Deferred, *, deep: bool) -> None:
+    """Raise unless the file of a piece is there, and its pixels in it."""
+    opened = placing.open_deferred(piece)
+    if opened is None:
+        raise CorruptFileError(f"{piece.source.uri}: the file {piece.key!r} is missing")
+    if not deep:
+        for lost in find_lost(opened, deep=False, workers=1):
+            raise lost.error
+
+
+def _check_place(piece: Any, worker: Worker) -> None:
+    """Raise unless the bytes of a piece are where they should be; nothing is decoded."""
+    if isinstance(piece, Nested):
+        for lost in find_lost(piece.array, deep=False, workers=1):
+            raise lost.error
+    elif isinstance(piece, Keyed):
+        _check_key(piece)
+    elif isinstance(piece, Strided | Encoded):
+        # A local header is a small read, which shows where its pixels are; a remote one is a request.
+        if piece.header is not None and piece.source.local:
+            piece = placing.resolve_header(piece, piece.header, worker)
+        for offset, nbytes in placing.spans(piece):
+            check_inside(piece.source, offset, nbytes)
+        if piece.source.local:
+            worker.reader_of(piece.source)  # raises where the file is missing or was changed
+
+
+def _check_key(piece: Keyed) -> None:
+    """Look a chunk of a store up: the table of its shard is read, and its checksum compared."""
+    if piece.shard is not None:
+        keyed.resolve_entry(piece, piece.shard, raw=False)
+        return
+    location = stores.locate(piece.source, piece.key, keyed.LARGEST_MEMBER)
+    if location is not None and not piece.codecs:
+        expected = math.prod(piece.shape) * piece.dtype.itemsize
+        if location.nbytes != expected:
+            message = f"expected a chunk of {expected} bytes, found {location.nbytes}"
+            raise CorruptFileError.at(f"{piece.source.uri}/{piece.key}", None, message)

@@ -1,0 +1,101 @@
+"""``aicsio check``: look for damage in files.
+
+Rule kept here: exit code 4 is for damage alone, so that a script can tell it from a file that is missing.
+"""
+
+import argparse
+import json
+from typing import Any
+
+from aicsio.cli.terminal.progress import Progress
+from aicsio.cli.terminal.text import escape_controls, print_error
+from aicsio.errors import AicsioError
+from aicsio.integrity import CheckReport, check
+
+DAMAGED = 4
+"""Exit code when a file is damaged."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Look for truncated copies, holes and bad blocks; exit code 4 if there are any."
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
+    parser.add_argument("--deep", action="store_true", help="read and decode every pixel, too")
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON array, one object for each file"
+    )
+    parser.add_argument(
+        "--format", metavar="NAME", help="use this format without looking at the content"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check each file; a file that cannot be opened does not stop the next one."""
+    failed = damaged = False
+    entries: list[dict[str, Any]] = []
+    with Progress("checking", "files") as progress:
+        for index, name in enumerate(arguments.files):
+            progress(index, len(arguments.files))
+            try:
+                report = check(name, deep=arguments.deep, format=arguments.format)
+            except AicsioError as error:
+                if arguments.debug:
+                    raise
+                failed = True
+                print_error(error, name)
+                entries.append({"file": name, "error": str(error)})
+                continue
+            damaged |= not report.whole
+            if arguments.json:
+                entries.append(as_json(name, report))
+            else:
+                print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
+    if arguments.json:
+        print(json.dumps(entries, indent=2))
+    if damaged:
+        return DAMAGED
+    return int(failed)
+
+
+def as_json(name: str, report: CheckReport) -> dict[str, Any]:
+    """Return a report as JSON has it.
+
+    Parameters
+    ----------
+    name
+        The file, as it was given.
+    report
+        Its report.
+
+    Returns
+    -------
+    dict
+        ``lost_planes`` are objects of a scene and the position of a plane.
+    """
+    findings = []
+    for one in report.damage:
+        positions = {letter: [part.start, part.stop] for letter, part in one.positions}
+        findings.append(
+            {
+                "code": one.code,
+                "message": one.message,
+                "file": one.uri,
+                "offset": one.offset,
+                "scene": one.scene,
+                "level": one.level,
+                "positions": positions,
+            }
+        )
+    lost = [{"scene": scene, **dict(plane)} for scene, plane in report.lost_planes]
+    return {
+        "file": name,
+        "format": report.format,
+        "deep": report.deep,
+        "whole": report.whole,
+        "planes": report.planes,
+        "lost_planes": lost,
+        "damage": findings,
+        "unlisted": report.unlisted,
+    }

@@ -1,0 +1,48 @@
+"""Whether the chunks of an ND2 lie where its map has them.
+
+Rule kept here: chunks that opening does not read are looked at too.
+"""
+
+from collections.abc import Iterator
+
+from aicsio._codecs.nd2 import CHUNK_HEAD as HEADER
+from aicsio._codecs.nd2 import CHUNK_MAGIC as MAGIC
+from aicsio._io import readers
+from aicsio.formats.nd2.chunks import ChunkPlace, read_container
+from aicsio.records import Damage, Source
+
+
+def find_faults(source: Source) -> Iterator[Damage]:
+    """Compare the header of every chunk with the map.
+
+    Parameters
+    ----------
+    source
+        An ND2 of chunks. Of a remote one the places are compared with its size alone: each header
+        would be a request.
+
+    Yields
+    ------
+    Damage
+        One for each chunk that is missing or cut off.
+    """
+    container = read_container(source)
+    named = [*container.chunks.items()]
+    named += [(f"ImageDataSeq|{number}", place) for number, place in container.frames.items()]
+    with readers.lend(source) as reader:
+        for name, place in named:
+            head = b"" if reader.remote else reader.read(place.offset, HEADER.size)
+            fault = _find_fault(place, head, container.size)
+            if fault is not None:
+                message = f"{source.uri} at byte {place.offset}: {fault} in chunk {name}"
+                yield Damage("nd2-chunk", message, source.uri, place.offset)
+
+
+def _find_fault(place: ChunkPlace, head: bytes, size: int) -> str | None:
+    end = place.offset + HEADER.size + place.nbytes
+    if head:
+        magic, name_nbytes, nbytes = HEADER.unpack(head)
+        if magic != MAGIC:
+            return f"expected the head of a chunk, found {magic:#x}"
+        end = place.offset + HEADER.size + name_nbytes + nbytes
+    return f"the file ends at {size}, before byte {end}" if end > size else None

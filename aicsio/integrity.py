@@ -1,0 +1,259 @@
+"""Whether a file is whole: truncated copies, holes, bad compressed blocks. Imports `_engine` and `opening`.
+
+``check`` opens a file, looks up every piece of every scene and level, lets the format walk its own
+structure, and lists what is lost.
+
+Rule kept here: a finding names what is lost and where; a file that shows everything has none.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from aicsio import formats
+from aicsio._checks import checked
+from aicsio._checks.words import count_of
+from aicsio._engine.checking import LostPixels, find_lost
+from aicsio.errors import (
+    AicsioError,
+    ImageTooLargeError,
+    MissingDependencyError,
+    SourceNotFoundError,
+    UnsupportedFormatError,
+)
+from aicsio.opening import open_image
+from aicsio.records import Damage, Diagnostic, ImageHandle, Source
+from aicsio.records.protocols import ChecksStructure, offered
+
+__all__ = ["CheckReport", "Damage", "check"]
+
+LOSSES: Final = frozenset(
+    {
+        "corrupt-metadata",
+        "corrupt-time-stamps",
+        "left-out-subblocks",
+        "lif-broken-chain",
+        "lif-no-pixels",
+        "missing-file-parts",
+        "missing-files",
+        "micromanager-map",
+        "mrc-missing-sections",
+        "nd2-map",
+        "nd2-missing-chunks",
+        "nd2-short-frames",
+        "ndtiff-member",
+        "ndtiff-size",
+        "no-pixels",
+        "ome-planes-missing",
+        "ome-xml-broken",
+        "planes-unreadable",
+        "scanned-segments",
+        "shaped-mismatch",
+        "tiff-broken-chain",
+        "tiff-broken-page",
+        "tiff-broken-subifd",
+    }
+)
+"""Codes of the diagnostics of opening that mean a loss; all others report a choice."""
+_PLAIN: Final = (str, bytes, int, float, range, type(None))
+MOST_LISTED: Final = 10_000
+"""Findings that a report holds; the rest is counted. A damaged table of a large file has millions."""
+MOST_LINES: Final = 20
+"""Findings that the text of a report lists: a screen of them."""
+
+
+@attrs.frozen
+class CheckReport:
+    """What was checked, and what is damaged."""
+
+    uri: str
+    """The file."""
+    format: str | None
+    """Its format; ``None`` if it could not be opened."""
+    deep: bool
+    """Whether every pixel was read and decoded."""
+    planes: int
+    """Planes that the file should have, over all scenes, at full resolution."""
+    damage: tuple[Damage, ...] = attrs.field(default=(), repr=False)
+    """Findings, those of the structure first; empty if the file is whole."""
+    unlisted: int = 0
+    """Further findings that are not listed."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was found."""
+        return not self.damage
+
+    @property
+    def lost_planes(self) -> tuple[tuple[int, tuple[tuple[str, int], ...]], ...]:
+        """Planes of full resolution of which pixels are lost, as index of the scene and position."""
+        lost: dict[tuple[int, tuple[tuple[str, int], ...]], None] = {}
+        for one in self.damage:
+            if one.level == 0 and one.scene is not None:
+                for plane in itertools.islice(_planes_of(one), MOST_LISTED):
+                    lost[one.scene, plane] = None
+        return tuple(sorted(lost))
+
+    def __str__(self) -> str:
+        how = "read and decoded" if self.deep else "found in place"
+        if self.whole:
+            return f"{self.uri}: whole: {count_of(self.planes, 'plane', 'are')} {how}"
+        lost = len(self.lost_planes)
+        total = len(self.damage) + self.unlisted
+        lines = [f"{self.uri}: damaged: {count_of(total, 'finding')}"]
+        if lost:
+            lines[0] += f", {count_of(lost, 'plane', 'are', total=self.planes)} not whole"
+        lines += [f"  {one}" for one in self.damage[:MOST_LINES]]
+        if total > MOST_LINES:
+            lines.append(f"  and {total - MOST_LINES} more")
+        return "\n".join(lines)
+
+
+def _planes_of(one: Damage) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Yield the positions of the planes that a finding concerns."""
+    kept = [(letter, positions) for letter, positions in one.positions if letter not in "YXS"]
+    letters = [letter for letter, _ in kept]
+    for position in itertools.product(*(positions for _, positions in kept)):
+        yield tuple(zip(letters, position, strict=True))
+
+
+@checked
+def check(
+    image: object,
+    *,
+    deep: bool = False,
+    format: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> CheckReport:
+    """Check whether a file is whole: truncated copies, holes, bad blocks, counts that disagree.
+
+    Without ``deep`` the structure is read: that every plane of every level has its bytes inside of
+    the file, that the headers in front of them fit, and what the format knows besides (the chain of
+    segments of CZI, the memory blocks of LIF, the directories of TIFF, the map of ND2, the tables of
+    shards). With it, every pixel is read and decoded, too.
+
+    Parameters
+    ----------
+    image
+        A handle, or a path or URL as ``open_image`` takes it.
+    deep
+        Whether everything is read and decoded.
+    format
+        Name of the format, to skip recognition.
+    storage_options
+        For URLs, as in ``open_image``.
+
+    Returns
+    -------
+    CheckReport
+        Its ``whole`` is true if nothing was found; as text it is a report. A file that does not open
+        because it is damaged is a finding, not an error.
+
+    Raises
+    ------
+    SourceNotFoundError
+        When the path or URL names nothing.
+    UnsupportedFormatError
+        When no format opens the file.
+    MissingDependencyError
+        When the format needs a package that is not installed.
+
+    Notes
+    -----
+    Codecs without a checksum (JPEG, JPEG XR, LZW, raw pixels, zstd as most writers use it) may
+    decode changed bytes to other pixels; no reader notices that. See the page about checking.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from aicsio import check
+    >>> from aicsio.testing import ImageSpec, TiffSpec, write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write(TiffSpec((ImageSpec(T=3),)), Path(folder))
+    ...     check(path).whole
+    True
+    """
+    if isinstance(image, ImageHandle):
+        handle = image
+    else:
+        try:
+            handle = open_image(image, format=format, storage_options=storage_options)
+        except (SourceNotFoundError, UnsupportedFormatError, MissingDependencyError):
+            raise
+        except AicsioError as error:
+            return CheckReport(_name(image), None, deep, 0, (_from_error("cannot-open", error),))
+    findings = _find_all(handle, deep=deep)
+    listed = tuple(itertools.islice(findings, MOST_LISTED))
+    unlisted = sum(1 for _ in findings)
+    planes = sum(_count_planes(handle, index) for index in range(len(handle.scenes)))
+    return CheckReport(handle.source.uri, handle.format, deep, planes, listed, unlisted)
+
+
+def _name(image: object) -> str:
+    return str(image) if isinstance(image, str | Path) else f"<{type(image).__name__}>"
+
+
+def _find_all(handle: ImageHandle, *, deep: bool) -> Iterator[Damage]:
+    """Yield the findings of opening, of the structure, and of each array."""
+    for note in handle.diagnostics:
+        if note.code in LOSSES:
+            yield _from_note(note)
+    module = formats.module_of(handle.format)
+    structure = None if module is None else offered(module, ChecksStructure)
+    if structure is not None:
+        for source in _list_sources(handle):
+            try:
+                yield from structure.check_structure(source)
+            except AicsioError as error:
+                yield _from_error("structure", error)
+    for index, scene in enumerate(handle.scenes):
+        for level, array in enumerate(scene.levels):
+            for lost in find_lost(array, deep=deep):
+                yield _describe(lost, array.stored.order, index, level)
+
+
+def _list_sources(handle: ImageHandle) -> list[Source]:
+    """Return the file and the others that its layouts read, each once."""
+    found = {handle.source: None}
+    waiting = [level.layout for scene in handle.scenes for level in scene.levels]
+    seen = set[int]()
+    while waiting:
+        value: Any = waiting.pop()
+        if isinstance(value, Source):
+            found[value] = None
+        elif isinstance(value, tuple):
+            waiting += [item for item in value if not isinstance(item, _PLAIN)]
+        elif attrs.has(type(value)) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += [getattr(value, field.name) for field in attrs.fields(type(value))]
+    return list(found)
+
+
+def _from_note(note: Diagnostic) -> Damage:
+    return Damage(note.code, note.message, note.where)
+
+
+def _from_error(code: str, error: AicsioError) -> Damage:
+    return Damage(code, str(error), getattr(error, "uri", None), getattr(error, "offset", None))
+
+
+def _describe(lost: LostPixels, order: str, scene: int, level: int) -> Damage:
+    if isinstance(lost.error, ImageTooLargeError):
+        code = "too-large"
+    else:
+        code = "lost-pixels"
+    found = _from_error(code, lost.error)
+    positions = tuple(zip(order, lost.positions, strict=True))
+    return attrs.evolve(found, scene=scene, level=level, positions=positions)
+
+
+def _count_planes(handle: ImageHandle, index: int) -> int:
+    scene = handle.scenes[index]
+    if not scene.levels:
+        return 0
+    return math.prod(size for letter, size in scene.levels[0].stored.items() if letter not in "YXS")

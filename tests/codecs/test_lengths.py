@@ -1,0 +1,55 @@
+"""Lengths of LZW and PackBits runs equal what imagecodecs encoded; flipped bits change them."""
+
+from collections.abc import Callable
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from aicsio._codecs.lengths import find_wrong_length, measure_lzw, measure_packbits
+from aicsio.records import Codec
+
+RNG = np.random.default_rng(0)
+KINDS: dict[str, Callable[[int], npt.NDArray[np.uint8]]] = {
+    "noise": lambda count: RNG.integers(0, 256, count, dtype=np.uint8),
+    "zeros": lambda count: np.zeros(count, np.uint8),
+    "few": lambda count: RNG.integers(0, 3, count, dtype=np.uint8),
+    "steps": lambda count: (np.arange(count) // 7).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 2, 5, 253, 254, 255, 256, 1000, 3838, 5000, 100_000])
+def test_the_length_is_that_of_the_encoded_bytes(kind: str, count: int) -> None:
+    data = KINDS[kind](count).tobytes()
+    assert measure_lzw(bytes(imagecodecs.lzw_encode(data))) == count
+    assert measure_packbits(bytes(imagecodecs.packbits_encode(data))) == count
+
+
+def test_most_flipped_bits_are_noticed() -> None:
+    data = KINDS["few"](20_000).tobytes()
+    run = bytes(imagecodecs.lzw_encode(data))
+    unnoticed = 0
+    for _ in range(300):
+        flipped = bytearray(run)
+        flipped[int(RNG.integers(len(run)))] ^= 1 << int(RNG.integers(8))
+        unnoticed += measure_lzw(bytes(flipped)) == len(data)
+    assert unnoticed < 100  # of 300: without the second string there were twice as many
+
+
+def test_old_bit_order_and_empty_runs() -> None:
+    assert measure_lzw(b"\x00\x01\x02") is None
+    assert measure_lzw(b"") == 0
+    assert measure_packbits(b"\x05ab") == -1
+    assert measure_packbits(b"\x80\x80") == 0  # "no operation"
+
+
+def test_a_fault_in_words() -> None:
+    run = bytes(imagecodecs.packbits_encode(bytes(100)))
+    chain = (Codec("packbits"), Codec("delta"))
+    assert find_wrong_length(chain, run, (10, 10), np.dtype(np.uint8)) is None
+    # Ten rows more: a writer filled the strip.
+    assert find_wrong_length(chain, run, (9, 10), np.dtype(np.uint8)) is None
+    fault = find_wrong_length(chain, run, (10, 11), np.dtype(np.uint8))
+    assert fault == "expected 110 bytes of decoded packbits, found 100"
