@@ -25,6 +25,7 @@ from aicsio.errors import (
     SourceNotFoundError,
     UnsupportedFormatError,
 )
+from aicsio.formats.names import FormatName, ImageSource
 from aicsio.opening import open_image
 from aicsio.records import Damage, Diagnostic, ImageHandle, Source
 from aicsio.records.protocols import ChecksStructure, offered
@@ -123,10 +124,10 @@ def _planes_of(one: Damage) -> Iterator[tuple[tuple[str, int], ...]]:
 
 @checked
 def check(
-    image: object,
+    image: ImageHandle | ImageSource,
     *,
     deep: bool = False,
-    format: str | None = None,
+    format: FormatName | None = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> CheckReport:
     """Check whether a file is whole: truncated copies, holes, bad blocks, counts that disagree.

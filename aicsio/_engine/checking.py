@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from aicsio._codecs import lengths
-from aicsio._engine import keyed, placing
+from aicsio._engine import deferred, keyed, placing
 from aicsio._engine.placements import Placement, Worker, check_inside
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._engine.run import run_batches
@@ -173,7 +173,7 @@ def _check_length(piece: Encoded, worker: Worker) -> None:
 
 def _check_file(piece: Deferred, *, deep: bool) -> None:
     """Raise unless the file of a piece is there, and its pixels in it."""
-    opened = placing.open_deferred(piece)
+    opened = deferred.open_array(piece)
     if opened is None:
         raise CorruptFileError(f"{piece.source.uri}: the file {piece.key!r} is missing")
     if not deep:

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from aicsio import _codecs
 from aicsio._dims import views
-from aicsio._engine import keyed, strided
+from aicsio._engine import deferred, keyed, strided
 from aicsio._engine.copying import copy, copy_valid
 from aicsio._engine.placements import Array, Placement, Todo, Worker, check_inside, is_remote
 from aicsio._io import readers
@@ -31,7 +31,6 @@ from aicsio.records import (
     Encoded,
     HeaderRef,
     Keyed,
-    LazyArray,
     Nested,
     Piece,
     Source,
@@ -354,32 +353,9 @@ def _place_nested(todo: Todo[Nested], worker: Worker, fetched: Fetched) -> None:
 # ---------------------------------------------------------------- files that are opened now
 
 
-def open_deferred(piece: Deferred) -> LazyArray | None:
-    """Open the file of a piece; ``None`` if it is missing.
-
-    Raises
-    ------
-    CorruptFileError
-        When the file has pixels of another shape or type than the layout promised.
-    """
-    module, _, name = piece.function.partition(":")
-    open_array = getattr(importlib.import_module(module), name)
-    array: LazyArray | None = open_array(piece.source, piece.key, *piece.arguments)
-    if array is None:
-        return None
-    added = len(piece.shape) - array.ndim
-    # Pixels of another shape or type would be a wrong picture.
-    if (1,) * added + array.shape != piece.shape or array.dtype != piece.dtype:
-        raise CorruptFileError(
-            f"{piece.key!r} of {piece.source.uri}: expected {piece.shape[added:]} pixels of "
-            f"{piece.dtype}, found {array.shape} of {array.dtype}"
-        )
-    return array
-
-
 def _place_deferred(todo: Todo[Deferred], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001
     for placement, dest in todo:
-        array = open_deferred(placement.piece)
+        array = deferred.open_array(placement.piece)
         if array is None:
             dest[...] = 0
             continue

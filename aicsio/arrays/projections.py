@@ -108,7 +108,7 @@ def require_reducible(array: LazyArray, letters: str) -> None:
         raise DimensionError(f"{letters!r} names {names}: there are {dims}")
     if array.dtype.kind == "c":
         raise ArgumentTypeError(
-            f"{array.dtype} pixels have no order: reduce to_dask(handle), or its real or absolute part"
+            f"{array.dtype} pixels have no order: reduce their real, imaginary or absolute part"
         )
     empty = [letter for letter in letters if not dims[letter]]
     if empty:

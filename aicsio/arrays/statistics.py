@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.constructors import checked_record
 from aicsio._codecs import Scratch
 from aicsio.arrays.moments import Moments, merge_moments, slab_moments
 from aicsio.arrays.projections import require_reducible
@@ -33,6 +34,7 @@ PIECE = 1 << 18
 
 
 @pickled_by_position
+@checked_record
 @attrs.frozen
 class Statistics:
     """Statistics of the pixels of one channel."""

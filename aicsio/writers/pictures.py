@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 
 from aicsio._checks import checked
+from aicsio._checks.constructors import checked_record
 from aicsio.errors import ImageTooLargeError, WriteError
 from aicsio.pictures.colors import Picture
 from aicsio.pictures.drawing import thumbnail
@@ -31,6 +32,7 @@ JPEG_QUALITY = 90
 """Artefacts of JPEG show from about 85 downwards on cells before a dark background."""
 
 
+@checked_record
 @attrs.frozen
 class PictureReport:
     """The picture or movie that was written."""
