@@ -1,7 +1,8 @@
 """When, where and how long each plane was taken, as far as only the planes themselves hold it.
 
 Rule kept here: opening a file reads the metadata of the file as a whole. Some formats (CZI) keep more
-with the pixels of each plane, at the cost of a small read per plane: that is done here, on request.
+with the pixels of each plane, at the cost of a small read per plane: that is done here, on request. The table
+of planes is ``_metadata.plane_rows``.
 """
 
 import attrs

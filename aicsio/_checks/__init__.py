@@ -1,6 +1,7 @@
 """Argument checks at the public boundary. The only importer of beartype. Imports `errors`.
 
-``annotations`` compares values with annotations, ``words`` has the messages, ``constructors`` checks
+``annotations`` compares values with annotations, ``words`` describes calls, values and
+annotations, of which ``check_arguments`` makes the message. ``constructors`` checks
 records that users make, ``plain_values`` takes numpy's numbers and texts.
 
 Rule kept here: a wrong argument is refused in the package's own words, which name the function that

@@ -1,4 +1,4 @@
-"""Codecs of Zeiss ZISRAW (CZI): zstd with a header, and samples in another order.
+"""Codecs of Zeiss ZISRAW (CZI): zstd with a header, and samples in another order. JPEG XR is in ``images``.
 
 Rule kept here: a number of a header is checked before it is used.
 """

@@ -1,5 +1,7 @@
 """Codecs of whole images: decoders that find the shape in their bytes.
 
+JPEG, JPEG 2000, JPEG XL, JPEG XR, JPEG-LS, LERC, PNG, WebP, CCITT and others.
+
 Rule kept here: a size that a header declares is compared with the expected one before the decoder
 makes room for it.
 """

@@ -1,6 +1,7 @@
 """The dimension language: order strings and picks.
 
-Rule kept here: every syntax error of the language is raised here, in one wording.
+Rule kept here: every error of an order or a pick is raised here, in one wording: of its syntax, and of
+its fit (a letter dropped, a position out of range).
 
 A letter is one capital A-Z. A pick is an int, a slice, a range, or a list or tuple of ints; negative
 ints count from the end. Along C, names of channels stand for ints. Resolved against a size, a pick

@@ -1,6 +1,7 @@
 """Pure view algebra: views compose, and a view over a block grid becomes a list of block runs.
 
-Rule kept here: no I/O, no arrays, no letters parsed; only positions.
+Rule kept here: no I/O, no arrays, no letters parsed; only positions. ``notation`` decides whether a
+letter may be dropped.
 """
 
 import itertools

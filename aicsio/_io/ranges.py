@@ -1,4 +1,4 @@
-"""Arithmetic of byte ranges. Pure functions.
+"""Joins, splits and checks byte ranges. Pure functions.
 
 Rule kept here: numbers of a damaged file reach neither the system nor the allocator unchecked.
 """

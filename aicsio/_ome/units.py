@@ -1,4 +1,6 @@
-"""Units of length and time: the one table of the package.
+"""Units of length and time: factors to micrometres and seconds, the one table of the package.
+
+``elements.quantity_of`` applies them.
 
 Rule kept here: a unit that is no measure (``pixel``, ``reference frame``) or that nobody defined
 has no factor. It is never taken for the base unit.

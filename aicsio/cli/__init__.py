@@ -1,6 +1,7 @@
 """The command line: one module a command. Imports every other room.
 
-``convert`` goes to ``batch`` for many images; ``terminal`` has options, text and bars of all commands.
+A command is a module with ``add_arguments`` and ``run``, and one row in ``COMMANDS``. ``convert`` goes
+to ``batch`` for many images; ``terminal`` has options, text and bars of all commands.
 
 Rule kept here: a mistake of the user is one line on stderr, never a traceback (``--debug`` shows
 it). Exit codes: 0 done, 1 something failed, 2 wrong usage, 4 a checked file is damaged, 130

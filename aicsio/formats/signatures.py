@@ -1,8 +1,8 @@
 """Names of formats that aicsio does not open, by their first bytes: for the error that names them.
 
 Rule kept here: nothing is opened with this table; it only names files and folders that all formats
-have declined. A row needs bytes that stand for the format alone; a container of several formats
-(HDF5, OLE2, ZIP) is named by the suffix then.
+have declined, so the row of a format that gets a reader goes. A row needs bytes that stand for the
+format alone; a container of several formats (HDF5, OLE2, ZIP) is named by the suffix then.
 
 Source of the facts: the ``isThisType`` methods of Bio-Formats 7.3 and the signatures that its readers
 check; the specifications of DICOM (PS3.10, 7.1), FITS, NIfTI-1, NRRD, MRC2014, ICS and HDF5; the

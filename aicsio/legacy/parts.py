@@ -1,4 +1,4 @@
-"""``get_image_data`` and ``get_image_dask_data``: a part of an ``AICSImage`` in any order.
+"""``data`` of an ``AICSImage``, and ``get_image_data`` and ``get_image_dask_data``: a part in any order.
 
 Rule kept here: ``tczyx`` has the rules of left-out and missing letters; the overloads, which
 ``tests/typing/overloads.py`` writes, count the letters of a literal order.

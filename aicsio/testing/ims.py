@@ -5,7 +5,7 @@ level before at each further one; metadata follow from the description alone.
 
 Source of the structures: "Imaris 5.5 File Format Description" (Bitplane); attributes are arrays of
 single characters, as Imaris writes them. The files made here are read alike by
-``imaris-ims-file-reader``, by OpenReadout and by Bio-Formats.
+``imaris-ims-file-reader`` and by OpenReadout.
 """
 
 import itertools

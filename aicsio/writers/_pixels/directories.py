@@ -1,4 +1,4 @@
-"""The directories of a TIFF.
+"""Builds the directories (IFDs) of a TIFF as bytes; ``ome_tiff`` writes them.
 
 One for each plane, with the tags of OME-TIFF and SubIFDs for smaller levels.
 
