@@ -25,9 +25,9 @@ LARGEST_WINDOW: Final = 64 << 20
 """Bytes of pixels that are decoded at once: larger blocks of raw pixels are read in bands of rows."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class LostPixels:
-    """Pixels of an array that cannot be read."""
+    """Pixels of an array that cannot be read. Not a record: it lives for one check."""
 
     positions: tuple[range, ...]
     """Along each stored axis."""

@@ -36,9 +36,9 @@ MOST_CELLS = 1000
 """Pictures on one sheet: 1 000 cells of 192 x 209 pixels are 40 megapixels."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Drawn:
-    """The picture of one scene of one file, or the reason why there is none."""
+    """The picture of one scene of one file, or the reason why there is none. Not a record: it lives for one call."""
 
     name: str
     """File, and scene where several are drawn."""

@@ -12,7 +12,7 @@ Rule kept here: it never ends a run. What it does not understand is typed as wit
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mypy.plugin import Plugin
+    import mypy.plugin
 
 __all__ = ["plugin"]
 
@@ -20,7 +20,7 @@ OLDEST = (1, 15)
 """The oldest mypy that it is tested with; before 1.12 no TypeVar has a default."""
 
 
-def plugin(version: str) -> "type[Plugin]":
+def plugin(version: str) -> "type[mypy.plugin.Plugin]":
     """Return the plug-in for a version of mypy, which calls this function.
 
     Parameters

@@ -146,9 +146,9 @@ class Answers:
         return Answer(body, "application/octet-stream")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Query:
-    """The numbers of a request."""
+    """The numbers of a request. Not a record: it lives for one request."""
 
     values: Mapping[str, str]
     """As they stand in the address."""

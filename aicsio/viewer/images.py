@@ -28,9 +28,9 @@ MOST_CHANNELS = 64
 """Channels that the page lists; the first ones."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class NamedImage:
-    """An image by its name, and how to open it."""
+    """An image by its name, and how to open it. Not a record: it lives as long as the viewer."""
 
     name: str
     """Shown to the user; without secrets."""

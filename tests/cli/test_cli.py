@@ -425,11 +425,14 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
         (["inof", "a.tif"], "there is no command 'inof': did you mean 'info'?"),
         (
             ["zzz"],
-            "choose from info, metadata, planes, wells, convert, thumbnail, view, export, verify, references, demo",
+            "choose from info, metadata, planes, wells, convert, thumbnail, view, export, check, verify, references, demo",
         ),
         (
             [],
-            "name a command: info, metadata, planes, wells, convert, thumbnail, view, export, verify, references, demo",
+            (
+                "name a command: info, metadata, planes, wells, convert, thumbnail, view, export, check, "
+                "verify, references, demo"
+            ),
         ),
         (["info", "a.tif", "--jsno"], "there is no option '--jsno': did you mean '--json'?"),
         (["info", "a.tif", "--mosiac=tiles"], "did you mean '--mosaic'?"),

@@ -35,9 +35,9 @@ LARGEST_AXIS: Final = 1 << 20
 """Positions of an axis."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class OifAxis:
-    """One axis of the main settings."""
+    """One axis of the main settings. Not a record: it lives for one opening."""
 
     letter: str
     """``AxisCode``."""

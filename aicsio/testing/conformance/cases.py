@@ -90,9 +90,9 @@ def find_row(module: ModuleType | Format | str) -> Format:
     return Format(module.__name__.rpartition(".")[2], (), module.__name__)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Case:
-    """A format and a copy of a file of it, which a law may change."""
+    """A format and a copy of a file of it, which a law may change. Not a record: it lives for one law."""
 
     row: Format
     """The row of the format."""

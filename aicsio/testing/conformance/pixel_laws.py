@@ -104,9 +104,9 @@ def _check_a_window(array: LazyArray, rng: np.random.Generator, where: str) -> N
         _check_selection(piece.selection, piece.shape, extent, f"{where} block {block}")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Planned:
-    """A piece as far as it is checked."""
+    """A piece as far as it is checked. Not a record: it lives for one law."""
 
     selection: Selection
     shape: tuple[int, ...]
