@@ -74,6 +74,9 @@ def test_names_of_channels_and_orders(image: ImageHandle) -> None:
     picked = transpose_to(image, np.str_("ZYX"), C=np.str_("GFP"))
     assert picked == transpose_to(image, "ZYX", C="GFP")
     assert repr(picked.dims) == "Dims(order='ZYX', shape=(3, 64, 64))"
+    named = open_image(np.zeros((3, 4), np.uint8), dims=np.str_("YX"))
+    assert repr(named.dims) == "Dims(order='YX', shape=(3, 4))"
+    assert type(named.array.view.letters) is str
     both = transpose_to(image, "CZYX", C=np.array(["GFP", "DAPI"]))
     assert both == transpose_to(image, "CZYX", C=["GFP", "DAPI"])
 

@@ -249,7 +249,7 @@ print(step(aicsio.open_image(numpy.zeros((2, 3, 4)), dims="CYX")).dims)
         # In tests beartype is faster than the step's own words, "... takes a handle from open_image, not a str".
         with pytest.raises(ArgumentTypeError, match="str"):
             to_numpy()("plate.czi")  # type: ignore[arg-type]
-        with pytest.raises(ArgumentTypeError, match=r"part 2, to_numpy\(\), takes a handle"):
+        with pytest.raises(ArgumentTypeError, match=r"part 2, to_numpy\(\), takes a handle, which"):
             pipe(image, to_numpy(), to_numpy())  # type: ignore[misc]
 
     def test_errors_come_when_the_step_meets_an_image(self, image: ImageHandle) -> None:

@@ -34,8 +34,6 @@ def transpose(array: LazyArray, order: str, picks: Mapping[str, object]) -> Lazy
     dims = array.dims
     notation.parse_order(order)
     notation.check_picks(picks, dims)
-    # A text of numpy is a str, and would be shown as np.str_ by every record that holds it.
-    order = str(order)
     resolved: dict[str, Pick] = {}
     # Every pick is resolved against the sizes that the caller sees, before any axis changes.
     for letter, pick in picks.items():

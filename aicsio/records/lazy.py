@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
+from aicsio.records.conversions import plain_text
 from aicsio.records.dims import Dims, trusted_dims
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Computed, Deferred, DType, Encoded, Keyed, Selection, Strided
@@ -141,7 +142,8 @@ def cut_at_chunks(start: int, stop: int, chunk: int) -> list[tuple[int, int, int
 class View:
     """Which stored positions are shown, in which order."""
 
-    letters: str
+    # A text of numpy is a str: every record with these letters would show it as np.str_.
+    letters: str = attrs.field(converter=plain_text)
     """Letters of the output axes."""
     axes: tuple[int, ...]
     """Stored axis of each output axis; -1 for an added axis of length 1."""

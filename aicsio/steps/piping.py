@@ -228,6 +228,10 @@ def _may_be_handle(hint: Any) -> bool:
     if isinstance(hint, str):
         return "ImageHandle" in hint or "Any" in hint
     origin = get_origin(hint) or hint
+    # The names of types of NumPy 2.5 on Python 3.12 and later: ``NDArray[Any]`` is no class there.
+    alias = getattr(origin, "__value__", None)
+    if alias is not None:
+        return _may_be_handle(alias)
     if origin in {Union, UnionType}:
         return any(map(_may_be_handle, get_args(hint)))
     # Any is a class from Python 3.11 on; a TypeVar is none.

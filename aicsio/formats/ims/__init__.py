@@ -18,7 +18,7 @@ from aicsio.errors import CorruptFileError, SceneError
 from aicsio.formats import Options
 from aicsio.formats.ims import metadata as facts
 from aicsio.formats.ims.hdf5 import TROUBLE, Hdf5File, has_signature, numbered, open_index
-from aicsio.formats.ims.levels import LevelReader, find_extent
+from aicsio.formats.ims.levels import LevelReader, find_extent, parse_count
 from aicsio.formats.ims.origins import trace
 from aicsio.records import Attachment, Contents, Diagnostic, Scene, Source
 from aicsio.records.provenance import FactOrigins
@@ -111,10 +111,10 @@ def _read_info(file: Hdf5File, group: str) -> dict[str, dict[str, str]]:
 def _describe_scene(
     file: Hdf5File, name: str, info: dict[str, dict[str, str]]
 ) -> tuple[Scene, list[Diagnostic]]:
-    extent = find_extent(file, name)
+    extent = find_extent(file, name, info)
     reader = LevelReader(file, name, extent)
     image = info.get("Image", {})
-    levels = reader.read_all(tuple(_whole(image.get(letter)) for letter in "ZYX"))
+    levels = reader.read_all(tuple(parse_count(image.get(letter)) for letter in "ZYX"))
     title = facts.known_text(image, "Name") or ""
     if not levels:
         return Scene(title, ()), reader.diagnostics
@@ -133,11 +133,6 @@ def _describe_scene(
         origin=facts.parse_origin(image, sizes),
     )
     return scene, reader.diagnostics
-
-
-def _whole(text: str | None) -> int:
-    """Return a number of at most nine digits, else 0."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _report_objects(file: Hdf5File) -> list[Diagnostic]:

@@ -5,6 +5,7 @@ missing or cannot be read is zero and counted in a diagnostic.
 """
 
 import itertools
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -36,16 +37,24 @@ class Extent:
     """Channels."""
 
 
-def find_extent(file: Hdf5File, data: str) -> Extent:
-    """Count time points and channels by the groups of the first level."""
+def find_extent(file: Hdf5File, data: str, info: Mapping[str, Mapping[str, str]]) -> Extent:
+    """Count time points and channels: those of the first level, and those that are described."""
     top = f"{data}/ResolutionLevel 0"
     times = numbered(file.names(top), "TimePoint")
-    channels: tuple[int, ...] = ()
+    channels: set[int] = set()
     for t in times:
-        channels = numbered(file.names(f"{top}/TimePoint {t}"), "Channel")
-        if channels:
-            break
-    return Extent(_count(times), _count(channels))
+        channels.update(numbered(file.names(f"{top}/TimePoint {t}"), "Channel"))
+    described = numbered(tuple(info), "Channel")
+    stated = parse_count(info.get("TimeInfo", {}).get("FileTimePoints"))
+    # A number alone may be damage; groups are there.
+    if stated > LARGEST_GAP * (len(times) + 1):
+        stated = 0
+    return Extent(max(_count(times), stated), _count((*channels, *described)))
+
+
+def parse_count(text: str | None) -> int:
+    """Return a number of at most nine digits, else 0: numbers of a damaged file may have any length."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _count(numbers: tuple[int, ...]) -> int:
@@ -123,9 +132,7 @@ class LevelReader:
         texts = self._file.attributes(path)
         sizes = []
         for letter, size, fallback in zip("ZYX", storage.shape, stated, strict=True):
-            text = texts.get(f"ImageSize{letter}", "")
-            # At most nine digits: numbers of a damaged file may have any length.
-            named = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else fallback
+            named = parse_count(texts.get(f"ImageSize{letter}")) or fallback
             sizes.append(named if 0 < named <= size else size)
         return tuple(sizes)
 

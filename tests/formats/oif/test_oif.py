@@ -70,10 +70,9 @@ def test_generated_sets_show_their_pixels_and_others_agree(
     assert handle.dims.order == image.dims
     assert np.array_equal(to_numpy(handle), image.pixels)
     oiffile = pytest.importorskip("oiffile")
-    if "S" in image.dims and oiffile.__version__ >= "2026":
-        return  # it expects planes without samples: "image shape (2, 2, 20, 10, 3) does not match (2, 2, 20, 10)"
     with oiffile.OifFile(path) as file:
-        theirs, order = file.asarray(), file.series[0].axes
+        # OifFile.asarray of 2026 refuses planes of colour, whose samples no axis of the set names.
+        theirs, order = file.series[0].asarray(), file.series[0].axes
     rest = "".join(letter for letter in image.dims if letter not in order)
     assert np.array_equal(theirs, to_numpy(transpose_to(handle, order + rest)))
 
