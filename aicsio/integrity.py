@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from aicsio import formats
+from aicsio import _engine, formats
 from aicsio._checks import checked
 from aicsio._checks.words import count_of
 from aicsio._engine.checking import LostPixels, find_lost
@@ -60,7 +60,6 @@ LOSSES: Final = frozenset(
     }
 )
 """Codes of the diagnostics of opening that mean a loss; all others report a choice."""
-_PLAIN: Final = (str, bytes, int, float, range, type(None))
 MOST_LISTED: Final = 10_000
 """Findings that a report holds; the rest is counted. A damaged table of a large file has millions."""
 MOST_LINES: Final = 20
@@ -219,20 +218,10 @@ def _find_all(handle: ImageHandle, *, deep: bool) -> Iterator[Damage]:
 
 
 def _list_sources(handle: ImageHandle) -> list[Source]:
-    """Return the file and the others that its layouts read, each once."""
-    found = {handle.source: None}
-    waiting = [level.layout for scene in handle.scenes for level in scene.levels]
-    seen = set[int]()
-    while waiting:
-        value: Any = waiting.pop()
-        if isinstance(value, Source):
-            found[value] = None
-        elif isinstance(value, tuple):
-            waiting += [item for item in value if not isinstance(item, _PLAIN)]
-        elif attrs.has(type(value)) and id(value) not in seen:
-            seen.add(id(value))
-            waiting += [getattr(value, field.name) for field in attrs.fields(type(value))]
-    return list(found)
+    """Return the file and the others that its levels read, each once."""
+    levels = (level for scene in handle.scenes for level in scene.levels)
+    found = {source.uri: source for level in levels for source in _engine.sources(level)}
+    return list({handle.source.uri: handle.source, **found}.values())
 
 
 def _from_note(note: Diagnostic) -> Damage:

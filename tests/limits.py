@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -15,11 +16,13 @@ from aicsio import (
     AicsioError,
     ArgumentTypeError,
     ImageHandle,
+    open_image,
     select_level,
     select_scene,
     to_numpy,
     transpose_to,
 )
+from aicsio.attachments import list_attachments, read_attachment
 
 SECONDS = 5.0
 """Processor time for one damaged file: other work on the machine does not count."""
@@ -62,6 +65,18 @@ def read_some(chosen: ImageHandle) -> npt.NDArray[Any]:
         return to_numpy(chosen)
     corner = {letter: slice(0, max(1, min(size, 16))) for letter, size in chosen.dims.items()}
     return to_numpy(transpose_to(chosen, chosen.dims.order, **corner))
+
+
+def try_file(source: bytes | Path) -> int:
+    """Open a damaged file and read its attachments and scenes; returns how many pixels were read."""
+    count = 0
+    with our_errors():
+        handle = open_image(source)
+        for attachment in list_attachments(handle)[:3]:
+            read_attachment(handle, attachment.name)
+        for index in range(len(handle.scenes)):
+            count += read_some(select_scene(handle, index)).size
+    return count
 
 
 @contextmanager

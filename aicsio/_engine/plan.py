@@ -6,6 +6,7 @@ Rule kept here: planning performs no I/O and is lazy: a view of 100 000 blocks i
 import bisect
 import itertools
 import operator
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -14,7 +15,16 @@ import attrs
 from aicsio._dims import views
 from aicsio._engine import strided
 from aicsio._engine.placements import Placement
-from aicsio.records import LazyArray, Nested, Piece, StoredPiece, Strided
+from aicsio.records import (
+    Computed,
+    Deferred,
+    LazyArray,
+    Nested,
+    Piece,
+    Source,
+    StoredPiece,
+    Strided,
+)
 
 
 @attrs.define
@@ -68,6 +78,23 @@ def pieces(array: LazyArray) -> Iterator[StoredPiece]:
                 yield from pieces(placement.piece.array)
             else:
                 yield placement.piece
+
+
+def sources(array: LazyArray) -> set[Source]:
+    """Return the files that a read of the array touches."""
+    return {source for piece in pieces(array) for source in _sources_of(piece)}
+
+
+def _sources_of(piece: StoredPiece) -> list[Source]:
+    if isinstance(piece, Computed):
+        # Functions of engine libraries take their source as an argument: the piece has no field
+        # for it.
+        return [argument for argument in piece.arguments if isinstance(argument, Source)]
+    if isinstance(piece, Deferred):
+        index = piece.source
+        folder = index.uri if index.folder else os.path.dirname(index.uri)
+        return [Source(f"{folder}/{piece.key}", local=index.local)]
+    return [piece.source]
 
 
 def placements(array: LazyArray, task: Task) -> Iterator[Placement[Any]]:

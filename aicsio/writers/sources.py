@@ -8,7 +8,7 @@ from typing import Any
 
 from aicsio import _engine
 from aicsio.errors import ArgumentTypeError, WriteError
-from aicsio.records import Computed, Deferred, ImageHandle, Source, StoredPiece
+from aicsio.records import ImageHandle, Source
 from aicsio.steps import select_scene
 
 
@@ -52,19 +52,4 @@ def refuse_own_source(target: str, handle: ImageHandle) -> None:
 
 def sources_of(handle: ImageHandle) -> set[Source]:
     """Return the files that the pixels in focus come from."""
-    sources = {handle.source}
-    for piece in _engine.pieces(handle.array):
-        sources.update(_sources_of(piece))
-    return sources
-
-
-def _sources_of(piece: StoredPiece) -> list[Source]:
-    if isinstance(piece, Computed):
-        # Functions of engine libraries take their source as an argument: the piece has no field
-        # for it.
-        return [argument for argument in piece.arguments if isinstance(argument, Source)]
-    if isinstance(piece, Deferred):
-        index = piece.source
-        folder = index.uri if index.folder else os.path.dirname(index.uri)
-        return [Source(f"{folder}/{piece.key}", local=index.local)]
-    return [piece.source]
+    return {handle.source, *_engine.sources(handle.array)}

@@ -3,23 +3,18 @@
 Frames in front of the first damaged byte equal the original where the file opens.
 """
 
-import os
 import random
-import resource
-import time
 
 import numpy as np
 import pytest
 
 from aicsio import AicsioError, open_image, select_scene, to_numpy, transpose_to
 from aicsio.testing.nd2 import Nd2Image, build_nd2
+from limits import in_memory, in_time, try_file, variant_count
 from support import Damage, cut_bytes, flip_bytes, wipe_bytes
 
-VARIANTS = int(os.environ.get("AICSIO_DAMAGED_VARIANTS", "240"))
+VARIANTS = variant_count(240)
 """How many damaged files are tried; 2000 in the full run."""
-SECONDS = 5.0
-BYTES = 1 << 30
-MOST_PIXELS = 1 << 24
 
 _PIXELS = np.random.default_rng(1).integers(0, 60000, (2, 3, 2, 2, 9, 11)).astype(np.uint16)
 WHOLE = [
@@ -32,40 +27,19 @@ WHOLE = [
 DAMAGES: list[Damage] = [flip_bytes, flip_bytes, cut_bytes, wipe_bytes]
 
 
-def try_file(data: bytes) -> int:
-    """Open a file and read what it shows; returns how many pixels were read."""
-    count = 0
-    try:
-        handle = open_image(data)
-        for index in range(len(handle.scenes)):
-            scene = select_scene(handle, index)
-            if scene.array.size <= MOST_PIXELS:
-                count += to_numpy(scene).size
-            else:
-                first = {letter: 0 for letter in scene.dims.order if letter not in "YX"}
-                window = transpose_to(scene, "YX", Y=slice(0, 8), X=slice(0, 8), **first)
-                count += to_numpy(window).size
-    except AicsioError:
-        pass
-    return count
-
-
 def test_damaged_files_are_images_or_our_errors() -> None:
     rng = random.Random(7)
     files = [build_nd2(image) for image in WHOLE]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     read = 0
-    for variant in range(VARIANTS):
-        data = bytearray(files[variant % len(files)])
-        # Most bytes are padding: half of the damage goes where metadata and the map lie.
-        used = np.flatnonzero(np.frombuffer(data, np.uint8))
-        at = int(rng.choice(used[-3000:] if rng.random() < 0.5 else used))
-        rng.choice(DAMAGES)(data, at, min(at + 64, len(data)), rng)
-        start = time.process_time()
-        read += try_file(bytes(data)) > 0
-        assert time.process_time() - start < SECONDS, f"variant {variant}"
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < BYTES
+    with in_memory():
+        for variant in range(VARIANTS):
+            data = bytearray(files[variant % len(files)])
+            # Most bytes are padding: half of the damage goes where metadata and the map lie.
+            used = np.flatnonzero(np.frombuffer(data, np.uint8))
+            at = int(rng.choice(used[-3000:] if rng.random() < 0.5 else used))
+            rng.choice(DAMAGES)(data, at, min(at + 64, len(data)), rng)
+            with in_time(f"variant {variant}"):
+                read += try_file(bytes(data)) > 0
     # Damage of this size leaves most files readable: a reader that refused all would pass else.
     assert read > VARIANTS // 2
 

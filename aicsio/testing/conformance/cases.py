@@ -19,6 +19,7 @@ from aicsio.errors import SceneError, UnsupportedFormatError
 from aicsio.formats import HEAD_BYTES, TABLE, Format, by_name, external
 from aicsio.records import Contents, ImageHandle, Source
 from aicsio.records.protocols import FormatModule, Options
+from aicsio.steps import transpose_to
 
 MOST_PIXELS: Final = 1 << 22
 """Pixels that a law reads whole; of larger arrays it reads a corner."""
@@ -211,6 +212,25 @@ def each_level(handle: ImageHandle) -> Iterator[ImageHandle]:
     for index, scene in enumerate(handle.scenes):
         for level, array in enumerate(scene.levels):
             yield attrs.evolve(handle, scene_index=index, level=level, array=array)
+
+
+def take_corner(handle: ImageHandle) -> ImageHandle:
+    """Return the handle, or a corner of one that is too large to be read whole.
+
+    Parameters
+    ----------
+    handle
+        A level; damage makes levels of any size.
+
+    Returns
+    -------
+    ImageHandle
+        At most ``MOST_PIXELS``, or 16 positions along each axis.
+    """
+    if handle.size <= MOST_PIXELS:
+        return handle
+    corner = {letter: slice(0, min(size, 16)) for letter, size in handle.dims.items()}
+    return transpose_to(handle, handle.dims.order, **corner)
 
 
 def describe_level(handle: ImageHandle) -> str:

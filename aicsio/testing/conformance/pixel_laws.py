@@ -13,33 +13,26 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.arrays import to_dask, to_numpy
+from aicsio.arrays import to_numpy
 from aicsio.records import ImageHandle, LazyArray, Nested, Piece, Selection
 from aicsio.steps import transpose_to
-from aicsio.testing.conformance.cases import MOST_PIXELS, Case, describe_level, each_level, require
+from aicsio.testing import laws
+from aicsio.testing.conformance.cases import Case, describe_level, each_level, require, take_corner
 from aicsio.testing.model import transpose_array
 
 _WINDOWS = 6
 """Random windows a level, and random blocks: enough to meet edges, few enough to stay quick."""
 
 
-def _corner(handle: ImageHandle) -> ImageHandle:
-    """Return the handle, or a corner of one that is too large to be read whole."""
-    if handle.size <= MOST_PIXELS:
-        return handle
-    corner = {letter: slice(0, min(size, 16)) for letter, size in handle.dims.items()}
-    return transpose_to(handle, handle.dims.order, **corner)
-
-
 def _read(handle: ImageHandle) -> npt.NDArray[Any]:
-    return to_numpy(_corner(handle))
+    return to_numpy(take_corner(handle))
 
 
 def check_windows(case: Case) -> None:
     """Windows with steps, also backwards, single positions and other orders are crops of the whole."""
     rng = case.random()
     for level in each_level(case.open()):
-        shown = _corner(level)
+        shown = take_corner(level)
         whole = to_numpy(shown)
         require(whole.shape == shown.shape, f"{describe_level(level)} reads as {whole.shape}")
         require(whole.dtype == shown.dtype, f"{describe_level(level)} reads as {whole.dtype}")
@@ -66,9 +59,7 @@ def _draw_pick(rng: np.random.Generator, size: int) -> slice | int:
 def check_dask(case: Case) -> None:
     """A dask array by its chunks has the pixels of the whole."""
     for level in each_level(case.open()):
-        shown = _corner(level)
-        chunked = to_dask(shown).compute(scheduler="sync")
-        require(chunked.tobytes() == to_numpy(shown).tobytes(), f"{describe_level(level)} differs")
+        laws.dask_computes_what_is_read(take_corner(level))
 
 
 def check_threads(case: Case) -> None:
