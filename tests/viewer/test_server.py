@@ -539,17 +539,25 @@ def test_the_command_ends_by_idleness(
 
 @pytest.mark.parametrize("number", [2, 15])
 def test_the_command_ends_by_a_signal(slide: ImageHandle, number: int) -> None:
-    command = [sys.executable, "-m", "aicsio", "view", "--no-browser", slide.source.uri]
+    # A shell in the background has its children ignore Ctrl-C.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from aicsio.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "view", "--no-browser", slide.source.uri]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
-        assert run.stdout is not None
-        assert run.stderr is not None
-        url = run.stdout.readline().strip()
-        with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - it is ours
-            assert page.status == 200
-        run.send_signal(number)
-        assert (run.wait(20), run.stderr.read()) == (0, "")
+        try:
+            assert run.stdout is not None
+            assert run.stderr is not None
+            url = run.stdout.readline().strip()
+            with urllib.request.urlopen(url, timeout=20) as page:  # noqa: S310 - it is ours
+                assert page.status == 200
+            run.send_signal(number)
+            assert (run.wait(20), run.stderr.read()) == (0, "")
+        finally:
+            run.kill()  # else a failure would wait for it without end
 
 
 def test_names_of_files_hide_secrets() -> None:
