@@ -16,7 +16,6 @@ Rule kept here: no piece is of one format only; a format that needs more offers 
 from aicsio._engine.in_memory import as_dask, held_pixels, show
 from aicsio._engine.plan import pieces, sources, tasks
 from aicsio._engine.run import allocate, read, read_into
-from aicsio._engine.windows import read_windows
 
 __all__ = [
     "allocate",
@@ -25,7 +24,6 @@ __all__ = [
     "pieces",
     "read",
     "read_into",
-    "read_windows",
     "show",
     "sources",
     "tasks",

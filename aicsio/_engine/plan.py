@@ -6,7 +6,6 @@ Rule kept here: planning performs no I/O and is lazy: a view of 100 000 blocks i
 import bisect
 import itertools
 import operator
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ import attrs
 from aicsio._dims import views
 from aicsio._engine import strided
 from aicsio._engine.placements import Placement
+from aicsio._io import named_files
 from aicsio.records import (
     Computed,
     Deferred,
@@ -91,9 +91,8 @@ def _sources_of(piece: StoredPiece) -> list[Source]:
         # for it.
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
     if isinstance(piece, Deferred):
-        index = piece.source
-        folder = index.uri if index.folder else os.path.dirname(index.uri)
-        return [Source(f"{folder}/{piece.key}", local=index.local)]
+        folder = named_files.folder_of(piece.source)
+        return [Source(f"{folder}/{piece.key}", local=piece.source.local)]
     return [piece.source]
 
 

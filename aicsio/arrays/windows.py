@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from aicsio import _engine
 from aicsio._dims import notation, views
+from aicsio._engine import windows as engine_windows
 from aicsio.arrays.outputs import Output, check_output, make_output
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import DType, ImageHandle, LazyArray
@@ -128,7 +129,7 @@ def read_windows(
             cut.memory[...] = shown[cut.window]
     else:
         lazy = ((views.narrow(array, cut.window), cut.memory) for cut in cuts)
-        _engine.read_windows(lazy, workers, zero_filled=zero_filled)
+        engine_windows.read_windows(lazy, workers, zero_filled=zero_filled)
     return out
 
 
