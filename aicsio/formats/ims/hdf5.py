@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from aicsio._io import readers
-from aicsio.errors import AicsioError, CorruptFileError
+from aicsio.errors import AicsioError, CorruptFileError, MissingDependencyError
 from aicsio.records import Source
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -36,6 +36,8 @@ TROUBLE: Final = (
     *(MemoryError, IndexError, SystemError, NotImplementedError),
 )
 """What h5py raises for a damaged file, by the function that meets the damage."""
+_HDF5_NEEDED: Final = (1, 14, 4)
+"""Seen in 1.14.2 (h5py 3.11): places of chunks leave out the user block; damaged files end the process."""
 
 
 def has_signature(head: bytes) -> bool:
@@ -185,9 +187,16 @@ def open_index(source: Source) -> Iterator[Hdf5File]:
         When h5py cannot open it.
     SourceError
         When its bytes cannot be read.
+    MissingDependencyError
+        When h5py was built with an HDF5 library older than 1.14.4.
     """
     import h5py
 
+    if h5py.version.hdf5_version_tuple < _HDF5_NEEDED:
+        raise MissingDependencyError(
+            f"Imaris files need HDF5 1.14.4 or newer, and h5py {h5py.__version__} has "
+            f"{h5py.version.hdf5_version}: pip install 'h5py>=3.12.1'"
+        )
     with readers.lend(source) as reader:
         index = _IndexFile(reader, source)
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)

@@ -13,6 +13,7 @@ import pytest
 from aicsio import (
     CorruptFileError,
     ImageHandle,
+    MissingDependencyError,
     PixelSize,
     UnsupportedFormatError,
     explain,
@@ -378,3 +379,14 @@ def test_an_array_that_was_never_written_is_zero(tmp_path: Path) -> None:
     shown = to_numpy(open_image(path))
     assert not shown[0].any()
     assert np.array_equal(shown[1, 0], STACK[0, 0, :2, :4, :5])
+
+
+def test_an_old_hdf5_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """h5py 3.11 (HDF5 1.14.2) returns places of chunks without the 512 bytes of a user block."""
+    path = write_ims(CASES[0], tmp_path / "a.ims")
+    monkeypatch.setattr(h5py.version, "hdf5_version_tuple", (1, 14, 2))
+    monkeypatch.setattr(h5py.version, "hdf5_version", "1.14.2")
+    with pytest.raises(
+        MissingDependencyError, match=r"HDF5 1\.14\.4 or newer.*1\.14\.2: pip install"
+    ):
+        open_image(path)

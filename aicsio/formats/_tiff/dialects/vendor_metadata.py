@@ -160,6 +160,10 @@ def _fluoview(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one si
 def _sis(tif: Any, tags: PageTags) -> VendorScene:
     """Olympus SIS: pixel sizes in metres; date, lens and times of planes; names and colours of bands."""
     info: Mapping[str, Any] = tif.sis_metadata or {}
+    # tifffile leaves texts that are no numbers as a list, on which its series fail since 2026.11.
+    for section, key in (("Time", "TimePos"), ("Z", "ZPos")):
+        if not isinstance((info.get(section) or {}).get(key, ()), np.ndarray):
+            info.get(section, {}).pop(key, None)
     y, x = (positive_float(info.get(f"pixelsize{axis}"), 1e6) for axis in "yx")
     scene = _with_size(tags) if x is None else VendorScene({"pixel_size": PixelSize(None, y, x)})
     bands = [band for band in info.get("Band") or () if isinstance(band, Mapping)]
