@@ -1,6 +1,7 @@
 """Sixty wrong programs, one a line. The comment has who finds it.
 
-``types``: mypy, pyright and basedpyright by the types alone. ``plug-in``: mypy with ``aicsio.mypy``.
+``types``: mypy, pyright and basedpyright by the types alone. ``types, NumPy 2.1``: the same, from that NumPy
+on: before, its stubs give ``ndarray.shape`` any length. ``plug-in``: mypy with ``aicsio.mypy``.
 ``none``: nobody before the program runs; the reason follows.
 """
 
@@ -30,9 +31,9 @@ def stack_of(handle: ImageHandle[tuple[int, int, int]]) -> None: ...
 
 # ---------------------------------------------------------------- ranks
 z, y = zyx.shape  # types
-z, y = to_numpy(zyx).shape  # types
+z, y = to_numpy(zyx).shape  # types, NumPy 2.1
 z, y = to_dask(zyx).shape  # types
-z, y = to_dask(zyx).compute().shape  # types
+z, y = to_dask(zyx).compute().shape  # types, NumPy 2.1
 plane_of(to_numpy(zyx))  # types
 plane_of(pipe(h, transpose_to("CZYX"), to_numpy()))  # types
 stack_of(two)  # types
@@ -43,7 +44,7 @@ transpose_to("ZYX") >> to_numpy() >> plane_of  # types
 plane_of(image.data)  # types
 plane_of(imread("a.tif"))  # types
 plane_of(image.get_image_data("ZYX", C=0))  # types
-z, y, x = image.data.shape  # types
+z, y, x = image.data.shape  # types, NumPy 2.1
 plane: np.ndarray[tuple[int, int], np.dtype[Any]] = map_scenes(h, transpose_to("ZYX") >> to_numpy())[0]  # types
 step: Step[ImageHandle[tuple[int, int]]] = transpose_to("ZYX")  # types
 
