@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+BOUNDARY = "THIS_STRING_SEPARATES"
 NEVER: Callable[[int], str] = lambda _: ""
 
 
@@ -27,6 +28,8 @@ class Site:
     """Contents by name."""
     ranges: bool = True
     """Whether ranges are honoured, or answered with the whole file."""
+    parts: bool = False
+    """Whether several ranges are answered in one, as Apache, nginx and Caddy do and S3 does not."""
     cut: bool = False
     """Whether the connection breaks in the middle of a body."""
     status: int = 0
@@ -52,6 +55,16 @@ class Site:
         self.received.clear()
         self.sent.clear()
         self.connections = 0
+
+
+def multipart(content: bytes, spans: list[tuple[str, str]]) -> bytes:
+    """Return the body of an answer with several ranges (RFC 9110, section 14.6)."""
+    lines = []
+    for low, high in spans:
+        lines.append(f"\r\n--{BOUNDARY}\r\nContent-Type: image/tiff\r\n".encode())
+        lines.append(f"Content-Range: bytes {low}-{high}/{len(content)}\r\n\r\n".encode())
+        lines.append(content[int(low) : int(high) + 1])
+    return b"".join([*lines, f"\r\n--{BOUNDARY}--\r\n".encode()])
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,6 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
                     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
                     f"bytes */{len(content)}",
                 )
+        spans = re.findall(r"(\d+)-(\d+)", self.headers.get("Range", ""))
+        if len(spans) > 1 and site.ranges and site.parts:
+            part, status = multipart(content, spans), HTTPStatus.PARTIAL_CONTENT
+            more["Content-Type"] = f"multipart/byteranges; boundary={BOUNDARY}"
         self.send_response(status)
         self.close_with({
             "Content-Length": str(len(part)), "Accept-Ranges": "bytes" if site.ranges else "none",

@@ -134,6 +134,7 @@ def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
     Compressed chunks that are values of their own stay, since they are read whole.
     """
     resolved: list[tuple[Placement[Any], Array]] = []
+    _read_tables([placement.piece for placement, _ in todo])
     for placement, dest in todo:
         piece = placement.piece
         if isinstance(piece, Keyed):
@@ -154,6 +155,20 @@ def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
             placement.piece = found
         resolved.append((placement, dest))
     return resolved
+
+
+def _read_tables(pieces: Sequence[object]) -> None:
+    """Read the tables of remote shards at once; the session keeps them for the chunks of each."""
+    first_of: dict[str, tuple[Keyed, ShardIndex]] = {}
+    for piece in pieces:
+        if isinstance(piece, Keyed) and piece.shard is not None and not piece.source.local:
+            first_of.setdefault(piece.key, (piece, piece.shard))
+    if len(first_of) < 2:
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(stores.PARALLEL_VALUES, len(first_of))) as threads:
+        list(threads.map(lambda each: resolve_entry(*each, raw=False), first_of.values()))
 
 
 def read_chunks(pieces: Sequence[Keyed]) -> list[bytes | None]:

@@ -23,13 +23,14 @@ import socket
 import ssl
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from aicsio._io import http_connection, pool
+from aicsio._io import http_connection, multipart, pool
 from aicsio._io.http_options import encode_path, http_target, split_url
+from aicsio._io.ranges import Span
 from aicsio._io.requests import (
     RemoteInfo,
     RetryableError,
@@ -68,12 +69,12 @@ class ByteRange:
 
 @attrs.frozen
 class RangeRequest:
-    """One request for a range. Not a record: it lives for one answer."""
+    """One request for a range, or for several. Not a record: it lives for one answer."""
 
-    offset: int
-    """Offset of the first byte."""
+    spans: tuple[Span, ...]
+    """Offset and length of each range; several make a request for parts."""
     nbytes: int
-    """Number of bytes."""
+    """Bytes that the body may have."""
     whole_limit: int
     """Bytes that are accepted if the server sends the whole file."""
     deadline: float
@@ -82,7 +83,7 @@ class RangeRequest:
     @property
     def header(self) -> str:
         """Value of the header Range."""
-        return f"bytes={self.offset}-{self.offset + self.nbytes - 1}"
+        return "bytes=" + ",".join([f"{low}-{low + nbytes - 1}" for low, nbytes in self.spans])
 
 
 class HttpClient:
@@ -92,13 +93,14 @@ class HttpClient:
         self._source = source
         self._target = http_target(source)
         self.timeout = self._target.timeout
+        self._serves_parts = True
 
     def probe(self, nbytes: int, whole_limit: int) -> RemoteInfo:
         """Request the first bytes, and with them size and fingerprint.
 
         A server without ranges sends the whole file, which is read up to ``whole_limit`` bytes.
         """
-        with self._request(0, nbytes, whole_limit) as response:
+        with self._request([(0, nbytes)], whole_limit) as response:
             fingerprint = _fingerprint(response)
             if response.status == 416:  # no byte lies in the range: the file is empty
                 return RemoteInfo(_total_size(response) or 0, fingerprint)
@@ -119,7 +121,7 @@ class HttpClient:
         """Receive bytes from ``offset`` on; returns their number, fewer than fit if the answer
         broke off.
         """
-        with self._request(offset, buffer.nbytes) as response:
+        with self._request([(offset, buffer.nbytes)]) as response:
             check_unchanged(self._source, _total_size(response), _fingerprint(response))
             if response.status == 416:
                 raise changed_error(self._source)
@@ -129,6 +131,26 @@ class HttpClient:
             elif offset or response.length != buffer.nbytes:
                 raise self._no_ranges_error(response.length)
             return self._receive_body(response, buffer, keep_part=True)
+
+    def receive_many(self, buffers: Mapping[Span, memoryview]) -> bool:
+        """Fill buffers with many ranges by one request; return whether the server can do that."""
+        if not self._serves_parts:
+            return False
+        # One try: ranges that do not come this way are requested one by one, by whose answers errors are judged.
+        self._serves_parts = False
+        with (
+            contextlib.suppress(RetryableError, OSError, http.client.HTTPException),
+            self._request(tuple(buffers)) as response,
+        ):
+            boundary = multipart.boundary_of(response.headers.get("Content-Type", ""))
+            if response.status != 206 or boundary is None:
+                return False
+            check_unchanged(self._source, None, _fingerprint(response))
+            size = self._source.size
+            self._serves_parts = multipart.receive_parts(response, boundary, buffers, size)
+            # The last boundary follows; with it the connection serves again.
+            response.read(multipart.PART_OVERHEAD)
+        return self._serves_parts
 
     def close(self) -> None:
         """Connections wait in the pool."""
@@ -195,12 +217,16 @@ class HttpClient:
 
     @contextlib.contextmanager
     def _request(
-        self, offset: int, nbytes: int, whole_limit: int = 0
+        self, spans: Sequence[Span], whole_limit: int = 0
     ) -> Iterator[http.client.HTTPResponse]:
         """Make a request; yield an answer with bytes, or the answer 416: the file has none there."""
         with pool.request_slot():
             deadline = time.monotonic() + self.timeout
-            request = RangeRequest(offset, nbytes, max(nbytes, whole_limit), deadline)
+            nbytes = sum(nbytes for _, nbytes in spans)
+            if len(spans) > 1:
+                nbytes += len(spans) * multipart.PART_OVERHEAD
+            limit = max(nbytes, whole_limit)
+            request = RangeRequest(tuple(spans), nbytes, limit, deadline)
             for _ in range(MAX_REDIRECTS):
                 key = self._connection_key()
                 connection, response = self._exchange(key, request)

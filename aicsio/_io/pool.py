@@ -20,12 +20,12 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 # Files that a session keeps open: macOS allows a process 256 descriptors.
 MAX_OPEN = 64
 # Connections that wait for a next request: as many as requests are made at once.
-MAX_IDLE = 16
+MAX_IDLE = 32
 # Seconds that a connection waits: Apache closes idle ones after 5, nginx after 75, load balancers
 # after 60.
 IDLE_SECONDS = 15.0
-# Requests made at once by the whole process; more only queue at the server.
-MAX_REQUESTS = 16
+# Requests made at once by the whole process; fsspec makes 128, a browser 6 to each host.
+MAX_REQUESTS = 32
 # Seconds that a worker of a cluster keeps a file for its next task.
 LINGER_SECONDS = 2.0
 

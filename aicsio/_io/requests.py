@@ -6,11 +6,12 @@ failure is raised.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar, runtime_checkable
 
 import attrs
 
+from aicsio._io.ranges import Span
 from aicsio.errors import SourceChangedError, SourceError
 from aicsio.records import Source
 
@@ -88,6 +89,21 @@ class RangeClient(Protocol):
 
     def close(self) -> None:
         """Release what is open."""
+
+
+@runtime_checkable
+class PartsClient(Protocol):
+    """What a client offers if its server may send many ranges in one answer."""
+
+    def receive_many(self, buffers: Mapping[Span, memoryview], /) -> bool:
+        """Fill the buffer of each range, given by offset and length, by one request.
+
+        Returns
+        -------
+        bool
+            Whether all buffers are filled; if not, their contents mean nothing, and the ranges are requested one
+            by one, by whose answers errors are judged.
+        """
 
 
 class RetryableError(Exception):

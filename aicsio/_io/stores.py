@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # it takes 10 ms to import, and most images are in no archive
 
 FIRST_REQUEST = 4 << 20
 """Bytes of the first request for a value: most chunks are smaller, and so need one request."""
-PARALLEL_VALUES = 8
+PARALLEL_VALUES = 24
 """Values that are requested at once."""
 LOCAL_HEADER_NBYTES = 30
 """Bytes of a member's local header before its name (APPNOTE.TXT, 4.3.7)."""

@@ -121,6 +121,14 @@ class TestCost:
         np.testing.assert_array_equal(to_numpy(handle), PIXELS[1, [1, 9, 17]])
         assert sum(site.sent) == 3 * PLANE
 
+    @pytest.mark.parametrize("name", ["raw.lif", "raw.czi", "raw.ome.tiff"])
+    def test_uneven_planes_cost_no_bytes_between_them(self, site: Site, name: str) -> None:
+        planes = [1, 2, 7, 12, 21]
+        handle = transpose_to(open_image(site.url + name), "ZYX", C=1, Z=planes[::-1])
+        site.forget()
+        np.testing.assert_array_equal(to_numpy(handle), PIXELS[1, planes[::-1]])
+        assert sum(site.sent) <= 1.02 * 5 * PLANE
+
     def test_explaining_asks_little(self, site: Site) -> None:
         assert [c.format for c in explain(site.url + "zlib.ome.tiff") if c.taken] == ["ome-tiff"]
         assert len(site.asked) <= 3

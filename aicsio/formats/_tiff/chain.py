@@ -19,8 +19,10 @@ from typing import NamedTuple, overload
 import attrs
 import numpy as np
 
+from aicsio._io.readers import Buffer
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.ifd import MAX_TAGS, Directory, OpenTiff, TiffVariant, read_directory
+from aicsio.formats._tiff.lookahead import Lookahead
 from aicsio.records import Diagnostic
 
 GAP = 4096
@@ -177,6 +179,11 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
     builder = _ChainBuilder(struct.calcsize(file.variant.entry_count))
     builder.add(first, directory.raw)
     alike_reader = _AlikeReader(file)
+    lookahead = (
+        Lookahead(file.reader, file.size, file.fetched, first)
+        if reads_ahead and file.reader.remote
+        else None
+    )
     last_offset, distance, steps = first, 0, 0
     while next_offset:
         # A chain that turns back would never end.
@@ -193,6 +200,8 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
                 last_offset, next_offset = run.offsets[-1], run.next_offset
                 continue
         last_offset = next_offset
+        if lookahead is not None:
+            lookahead.reach(next_offset, nbytes)
         alike = alike_reader.read(next_offset, nbytes) if reads_ahead else None
         if alike is not None:
             raw, next_offset, nbytes = alike
@@ -231,7 +240,8 @@ class _AlikeReader:
     def __init__(self, file: OpenTiff) -> None:
         variant = file.variant
         self._read = file.reader.read
-        self._data = b""
+        self._fetched = file.fetched
+        self._data: Buffer = b""
         self._start = -GAP
         self._size = file.size
         self._count = struct.Struct(variant.entry_count)
@@ -245,9 +255,7 @@ class _AlikeReader:
         start = offset - self._start
         data = self._data
         if not 0 <= start <= len(data) - nbytes:
-            is_near = not data or 0 <= start <= GAP
-            nbytes_read = min(GAP, self._size - offset) if is_near else nbytes
-            data = self._data = self._read(offset, max(nbytes_read, nbytes))
+            data = self._data = self._read_more(offset, nbytes, start)
             self._start, start = offset, 0
         (entry_count,) = self._count.unpack_from(data, start)
         entries_end = start + self._count.size + entry_count * self._entry_size
@@ -256,7 +264,16 @@ class _AlikeReader:
         if end > len(data) or not 0 < entry_count <= MAX_TAGS:
             return None
         (next_offset,) = self._pointer.unpack_from(data, entries_end)
-        return data[start + self._count.size : entries_end], next_offset, end - start
+        return bytes(data[start + self._count.size : entries_end]), next_offset, end - start
+
+    def _read_more(self, offset: int, nbytes: int, distance: int) -> Buffer:
+        """Return bytes from an offset on: what a lookahead has fetched, or what a read gives."""
+        data = self._fetched.find(offset, nbytes) if self._fetched.parts else None
+        if data is not None:
+            return data
+        is_near = not self._data or 0 <= distance <= GAP
+        nbytes_read = min(GAP, self._size - offset) if is_near else nbytes
+        return self._read(offset, max(nbytes_read, nbytes))
 
 
 class _EvenRun(NamedTuple):

@@ -15,15 +15,16 @@ NDP.scan and what tifffile reads in them.
 import contextlib
 import functools
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import attrs
 import numpy as np
 
 from aicsio._io import readers
-from aicsio._io.readers import Reader
+from aicsio._io.readers import Buffer, Reader, Span
 from aicsio.errors import CorruptFileError
+from aicsio.formats._tiff.lookahead import FetchedRanges
 from aicsio.formats._tiff.tags import FIELD_SIZES, Tag
 from aicsio.records import Source
 
@@ -185,6 +186,8 @@ class OpenTiff:
     """Its ImageDescription, if that was read whole."""
     value_nbytes: int = 0
     """Bytes of tag values that were read since the file was lent."""
+    fetched: FetchedRanges = attrs.field(factory=FetchedRanges)
+    """Ranges of a remote file that were fetched before they were needed."""
 
     @classmethod
     def borrow(cls, source: Source, head: bytes) -> "OpenTiff":
@@ -213,7 +216,23 @@ class OpenTiff:
         """Return bytes; of a remote file the reader fetches more, for the next calls."""
         if 0 <= offset <= len(self.head) - nbytes:
             return self.head[offset : offset + nbytes]
+        if self.fetched.parts:
+            data = self.fetched.find(offset, nbytes)
+            if data is not None:
+                return bytes(data[:nbytes])
         return self.reader.read(offset, nbytes)
+
+    def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
+        """Return the bytes of many spans."""
+        if not self.fetched.parts:
+            return self.reader.read_spans(spans)
+        found = [self.fetched.find(*span) for span in spans]
+        missing = [span for span, data in zip(spans, found, strict=True) if data is None]
+        read = iter(self.reader.read_spans(missing))
+        return [
+            next(read) if data is None else data[:nbytes]
+            for (_, nbytes), data in zip(spans, found, strict=True)
+        ]
 
     def spend(self, nbytes: int, offset: int) -> None:
         """Count bytes of tag values.

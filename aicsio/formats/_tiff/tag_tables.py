@@ -324,7 +324,7 @@ def _gather(file: OpenTiff, where: Integers, nbytes: int) -> Bytes:
         # Remote spans are joined and requested at once; local ones that lie apart are read one by
         # one, which costs less than reading the gaps.
         spans = [(offset, nbytes) for offset in ordered.tolist()]
-        raw = b"".join(file.reader.read_spans(spans))
+        raw = b"".join(file.read_spans(spans))
         values[order] = np.frombuffer(raw, np.uint8).reshape(values.shape)
         return values
     for run in np.split(np.arange(len(where)), gaps):

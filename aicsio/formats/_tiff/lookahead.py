@@ -1,0 +1,199 @@
+"""Directories that lie between the pixels of a remote TIFF, fetched before the chain reaches them.
+
+Rule kept here: a guess costs bytes and no correctness. Ranges where the next directories should lie are fetched
+ahead; the chain is followed link by link all the same, and finds its directories in them or reads them itself.
+
+Sizes of compressed planes vary little, or in turns if channels alternate: the distances of the directories so far
+show where the next ones are, and how far each may be off. 180 planes of 380 KiB take 9 requests in place of 181.
+"""
+
+import bisect
+import math
+import statistics
+from collections.abc import Sequence
+
+import attrs
+
+from aicsio._io.readers import Buffer, Reader, Span
+
+LEAST_DISTANCE = 16 << 10
+"""Directories closer than this come with the bytes that a remote read fetches ahead anyway."""
+LEAST_KNOWN = 3
+"""Distances that are known before the first guess; a period of several planes needs two more than its length."""
+MOST_KNOWN = 12
+"""Distances that a guess looks back to: sizes drift along a stack."""
+MOST_CHANNELS = 6
+"""The longest period that is tried: planes whose sizes alternate are channels of one position."""
+LEAST_FOR_SLOPE = 8
+"""Distances from which growth is told from chance."""
+FIRST_COUNT, MOST_COUNT, GROWTH = 8, 96, 4
+"""Directories of the first guess and of the largest one; each one that held is followed by one four times as large."""
+SAFETY = 3.0
+"""Standard deviations that a directory may be off."""
+MARGIN_BEFORE, MARGIN_BEHIND = 256, 2048
+"""Bytes around a directory that are fetched with it: its values lie beside it."""
+MOST_SPREAD = 64 << 10
+"""A guess ends where a directory may be off by more: the range would take as long as a request."""
+MOST_GUESSED = 3 << 20
+"""Bytes of one guess."""
+MOST_FETCHED = 16 << 20
+"""Bytes of guesses that are kept, the newest ones."""
+
+
+@attrs.define(eq=False)
+class FetchedRanges:
+    """Ranges of a file that were fetched before they were needed; they live while it is being opened."""
+
+    starts: list[int] = attrs.field(factory=list)
+    """Sorted offsets."""
+    parts: list[Buffer] = attrs.field(factory=list)
+    """Their bytes."""
+    nbytes: int = 0
+    """Bytes of all of them."""
+
+    def find(self, offset: int, nbytes: int) -> Buffer | None:
+        """Return the bytes from an offset to the end of its range, at least ``nbytes``."""
+        index = bisect.bisect_right(self.starts, offset) - 1
+        if index < 0:
+            return None
+        part, start = self.parts[index], offset - self.starts[index]
+        if start + nbytes > len(part):
+            return None
+        return part[start:]
+
+    def fetch(self, reader: Reader, spans: Sequence[Span]) -> None:
+        """Fetch ranges and keep them; the earlier ones go if they are too many."""
+        buffers = reader.read_spans(spans)
+        if self.nbytes > MOST_FETCHED:
+            self.starts, self.parts, self.nbytes = [], [], 0
+        for (offset, nbytes), buffer in zip(spans, buffers, strict=True):
+            index = bisect.bisect_left(self.starts, offset)
+            self.starts.insert(index, offset)
+            self.parts.insert(index, buffer)
+            self.nbytes += nbytes
+
+
+@attrs.define(eq=False)
+class Lookahead:
+    """Guesses where the next directories of a chain lie; lives while the chain is followed."""
+
+    reader: Reader
+    size: int
+    """Bytes of the file."""
+    fetched: FetchedRanges
+    """Where guesses go."""
+    last: int
+    """Offset of the directory that was reached last."""
+    distances: list[int] = attrs.field(factory=list)
+    """Those between the directories so far, the newest last."""
+    count: int = FIRST_COUNT
+    """Directories of the next guess."""
+
+    def reach(self, offset: int, nbytes: int) -> None:
+        """Note that the chain has come to an offset, and fetch what should come next.
+
+        Parameters
+        ----------
+        offset
+            Where the next directory begins.
+        nbytes
+            Bytes that it takes, if it is like the last one.
+        """
+        self.distances.append(offset - self.last)
+        self.last = offset
+        if len(self.distances) > 2 * MOST_KNOWN:
+            del self.distances[:-MOST_KNOWN]
+        if len(self.distances) < LEAST_KNOWN or self.distances[-1] < LEAST_DISTANCE:
+            return
+        if self.fetched.find(offset, nbytes) is not None or not 0 <= offset <= self.size - nbytes:
+            return
+        spans = self._guess(nbytes)
+        # One range more is no request less: the plain way reads the directory itself.
+        if len(spans) > 1:
+            self.fetched.fetch(self.reader, spans)
+            self.count = min(GROWTH * self.count, MOST_COUNT)
+        else:
+            self.count = FIRST_COUNT
+
+    def _guess(self, nbytes: int) -> list[Span]:
+        """Return the range of the directory that was reached, and of those behind it."""
+        rhythm = Rhythm.of(self.distances[-MOST_KNOWN:])
+        spans: list[Span] = []
+        center = float(self.last)
+        end = total = 0
+        for step in range(self.count):
+            spread = SAFETY * rhythm.deviation_after(step)
+            if spread > MOST_SPREAD or total > MOST_GUESSED:
+                break
+            low = max(math.floor(center - spread) - MARGIN_BEFORE, end, 0)
+            high = min(math.ceil(center + spread) + nbytes + MARGIN_BEHIND, self.size)
+            if high - low < nbytes:
+                break
+            spans.append((low, high - low))
+            end, total = high, total + high - low
+            center += rhythm.distance(step)
+        return spans
+
+
+@attrs.define
+class Rhythm:
+    """How distances go on: means that repeat with a period, and a slope. Not a record: it lives for one guess."""
+
+    means: list[float]
+    """Mean distances of the next period, in order, as they were half a history ago."""
+    slope: float
+    """Growth from one distance to the next; 0 where it may be chance."""
+    deviation: float
+    """Standard deviation of one distance."""
+    count: int
+    """Distances that are known."""
+
+    @classmethod
+    def of(cls, distances: Sequence[int]) -> "Rhythm":
+        """Find the period, the means and the slope of distances, at least three of them."""
+        rhythms = [
+            cls._of_period(distances, period)
+            for period in range(1, MOST_CHANNELS + 1)
+            if period == 1 or len(distances) >= period + 2
+        ]
+        best = rhythms[0]
+        for rhythm in rhythms[1:]:
+            # A longer period must be better by far, or it wins by chance.
+            if rhythm.deviation < best.deviation / 2:
+                best = rhythm
+        return best
+
+    @classmethod
+    def _of_period(cls, distances: Sequence[int], period: int) -> "Rhythm":
+        count = len(distances)
+        # The first class is that of the distance that comes next.
+        means = [
+            statistics.fmean(distances[(count + index) % period :: period])
+            for index in range(period)
+        ]
+        rest = [distance - means[(at - count) % period] for at, distance in enumerate(distances)]
+        squares = sum(each * each for each in rest)
+        # Each mean takes one degree of freedom.
+        deviation = math.sqrt(squares / (count - period))
+        if count < LEAST_FOR_SLOPE:
+            return cls(means, 0.0, deviation, count)
+        # Least squares: the slope of values without a mean, and what it leaves.
+        spread = count**3 / 12
+        slope = sum((at - (count - 1) / 2) * each for at, each in enumerate(rest)) / spread
+        left = math.sqrt(max(squares - slope * slope * spread, 0.0) / (count - period))
+        if abs(slope) < SAFETY * left / math.sqrt(spread):
+            return cls(means, 0.0, deviation, count)
+        return cls(means, slope, left, count)
+
+    def distance(self, step: int) -> float:
+        """Return the expected distance behind the directory ``step`` directories ahead."""
+        return self.means[step % len(self.means)] + self.slope * (step + self.count / 2)
+
+    def deviation_after(self, steps: int) -> float:
+        """Return the standard deviation of a place so many directories ahead."""
+        # Distances add up by the root of their number, errors of the mean by the number.
+        variance = steps + steps * steps * len(self.means) / self.count
+        if self.slope:
+            reach = steps * (steps + self.count) / 2
+            variance += 12 * reach * reach / self.count**3
+        return self.deviation * math.sqrt(variance)
