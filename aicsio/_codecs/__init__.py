@@ -45,6 +45,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "base64": compression.decode_base64,
     "behind": raw.cut_payload,
     "bitorder": tiff.reverse_bits,
+    "bmp": images.decode_bmp,
     "bzip2": compression.decode_bzip2,
     "ccitt-rle": images.CcittCodec("ccittrle_decode"),
     "ccitt-t4": images.CcittCodec("ccittfax3_decode"),

@@ -195,7 +195,15 @@ def _jpegxl_length(bits: _LowBitsFirst) -> int:
     return bits.take(JPEGXL_SIZE_BITS[bits.take(2)]) + 1
 
 
-# ---------------------------------------------------------------- WebP, PNG, LERC
+# ---------------------------------------------------------------- BMP, WebP, PNG, LERC
+
+
+def bmp_size(data: bytes) -> tuple[int, int] | None:
+    """Return rows and columns of a BMP image (BITMAPINFOHEADER); rows are negative from the top."""
+    if data[:2] != b"BM" or len(data) < 26:
+        return None
+    columns, rows = struct.unpack_from("<ii", data, 18)
+    return abs(rows), abs(columns)
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """Codecs of whole images: decoders that find the shape in their bytes.
 
-JPEG, JPEG 2000, JPEG XL, JPEG XR, JPEG-LS, LERC, PNG, WebP, CCITT and others.
+BMP, JPEG, JPEG 2000, JPEG XL, JPEG XR, JPEG-LS, LERC, PNG, WebP, CCITT and others.
 
 Rule kept here: a size that a header declares is compared with the expected one before the decoder
 makes room for it.
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aicsio._codecs.buffers import Data, DecodeTarget, as_octets, imagecodecs
 from aicsio._codecs.compression import LARGEST_SURPLUS
 from aicsio._codecs.image_headers import (
+    bmp_size,
     jpeg2000_size,
     jpeg_size,
     jpegxl_size,
@@ -115,6 +116,7 @@ class ImageCodec:
         return fit_image(np.asarray(decode(raw, **fixed, **parameters)), target, sampled)
 
 
+decode_bmp = ImageCodec("BMP", "bmp_decode", bmp_size)
 decode_jpeg2000 = ImageCodec("JPEG 2000", "jpeg2k_decode", jpeg2000_size)
 # An animation has any number of frames; a tile is one image.
 decode_jpegxl = ImageCodec("JPEG XL", "jpegxl_decode", jpegxl_size, index=0)

@@ -126,6 +126,8 @@ TABLE: tuple[Format, ...] = (
         engines=("native", "readlif"),
     ),
     Format("xlef", (".xlef", ".xlcf", ".xlif"), "aicsio.formats.xlef"),
+    # A TIFF, too: it is asked first.
+    Format("vsi", (".vsi", ".ets"), "aicsio.formats.vsi", ("tifffile",)),
     Format(
         "ome-tiff",
         # Not ".ome.tif" alone: many OME-TIFF files are called ".tif".

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         "ome-zarr",
         "openreadout",
         "tiff",
+        "vsi",
         "xlef",
     ]
     EngineName: TypeAlias = Literal["native", "aicspylibczi", "readlif", "openreadout"]

@@ -84,11 +84,6 @@ SIGNATURES: tuple[Signature, ...] = (
         "open the .oif file of its set",
     ),
     Signature(
-        rb"SIS\0",
-        "the pixels of an Olympus VSI slide (ETS)",
-        "open its .vsi file with Bio-Formats",
-    ),
-    Signature(
         rb"(?:[\x6c]\0|\xf5\x01)[\s\S][\x01\x02]II|(?:\0[\x6c]|\x01\xf5)[\x01\x02][\s\S]MM",
         "a 3i SlideBook file (SLD)",
     ),
@@ -341,6 +336,6 @@ _FOLDERS = (
 )
 """Files that only one format has, the name of the format, and advice."""
 _FOLDER_SUFFIXES = (
-    (".ets", "the pixels of an Olympus VSI slide", "open its .vsi file with Bio-Formats"),
+    (".ets", "the pixels of an Olympus VSI slide", "open its .vsi file"),
     (".dcm", "a folder of DICOM files", "the package pydicom reads them"),
 )

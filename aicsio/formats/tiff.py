@@ -6,8 +6,6 @@ Rule kept here: this module is the door; ``_tiff.dialects`` chooses the dialect.
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-import attrs
-
 from aicsio.formats import Options
 from aicsio.formats._tiff import origins, soundness
 from aicsio.formats._tiff.dialects import describe
@@ -15,7 +13,7 @@ from aicsio.formats._tiff.dialects.imagej import is_imagej
 from aicsio.formats._tiff.dialects.imagej_metadata import read_imagej_metadata
 from aicsio.formats._tiff.ifd import open_tiff, read_directory, read_variant
 from aicsio.formats._tiff.page_metadata import PageTags, read_all_tags
-from aicsio.records import Contents, Damage, Diagnostic, LazyArray, Planes, Scene, Source, Value
+from aicsio.records import Contents, Damage, LazyArray, Planes, Scene, Source, Value
 from aicsio.records.provenance import FactOrigins
 
 __all__ = ["describe_instrument", "read_contents", "read_planes", "read_tags", "recognises"]
@@ -37,17 +35,7 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
         When none can be decoded.
     """
     with open_tiff(source) as (file, first):
-        contents = describe(file, first, [])
-    if not source.uri.lower().endswith(".vsi"):
-        return contents
-    # Olympus cellSens writes an overview into the .vsi, and the image beside it: Bio-Formats'
-    # CellSensReader looks for _name_/stack*/frame_*.ets.
-    message = (
-        "a VSI file holds an overview alone; its images are the .ets files in the folder of its "
-        "name beside it, which Bio-Formats reads"
-    )
-    notes = (*contents.diagnostics, Diagnostic("overview-only", message, source.uri))
-    return attrs.evolve(contents, diagnostics=notes)
+        return describe(file, first, [])
 
 
 # ---------------------------------------------------------------- optional protocols of a format

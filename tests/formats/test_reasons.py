@@ -4,24 +4,12 @@ import sys
 from pathlib import Path
 
 import attrs
-import numpy as np
 import pytest
-import tifffile
 
 from aicsio import explain, open_image
 from aicsio.errors import MissingDependencyError, SceneError
 from aicsio.opening import _no_pixels
 from aicsio.records import Contents, Diagnostic, Scene
-
-
-def test_a_vsi_file_is_an_overview(tmp_path: Path) -> None:
-    path = tmp_path / "slide.vsi"
-    tifffile.imwrite(path, np.zeros((4, 5, 3), np.uint8), photometric="rgb")
-    handle = open_image(path)
-    assert handle.dims.order == "YXS"
-    assert [note.code for note in handle.diagnostics] == ["overview-only"]
-    path = path.rename(tmp_path / "slide.tif")
-    assert open_image(path).diagnostics == ()
 
 
 def test_a_file_whose_package_is_missing_names_it(

@@ -31,7 +31,6 @@ OF_IMAGEIO = {"DICOM", "FITS", "SPE"}
 SAMPLES = [
     ("a.oif", "\ufeff[FileInformation]\r\n".encode("utf-16-le"), "settings file of Olympus"),
     ("a.oif", b"[File Info]\r\n", "settings file of Olympus"),
-    ("frame_t.ets", b"SIS\0\x40\0\0\0", "Olympus VSI slide"),
     ("a.sld", b"\x6c\0\x00\x01II", "SlideBook"),
     ("a.sld", b"\x01\xf5\x02\x01MM", "SlideBook"),
     ("a.lei", b"IIII\x01\0\0\0", "Leica LCS"),

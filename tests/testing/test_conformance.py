@@ -22,6 +22,7 @@ from aicsio.testing.nd2 import Nd2Image, write_nd2
 from aicsio.testing.oif import OifImage, write_oif
 from aicsio.testing.oir import OirImage, write_oir
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
+from aicsio.testing.vsi import VsiImage, write_vsi
 from aicsio.testing.xlef import XlefImage, write_xlef
 
 PIXELS = np.random.default_rng(0).integers(0, 60000, (2, 3, 9, 12)).astype(np.uint16)
@@ -82,6 +83,10 @@ def make_oir(folder: Path) -> Path:
     return write_oir(OirImage(PIXELS, "ZCYX"), folder / "made.oir")
 
 
+def make_vsi(folder: Path) -> Path:
+    return write_vsi(VsiImage(PIXELS, "ZCYX", tile=(5, 7), levels=2), folder / "made.vsi")
+
+
 def make_plate(kind: str, folder: Path) -> Path:
     return write_plate(PlateSpec(wells=((0, 0),), Z=2), kind, folder)
 
@@ -98,6 +103,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "ome-zarr": make_zarr,
     "oif": make_oib,
     "oir": make_oir,
+    "vsi": make_vsi,
     **{kind: functools.partial(make_plate, kind) for kind in WRITERS},
 }
 

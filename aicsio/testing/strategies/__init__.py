@@ -40,6 +40,7 @@ from aicsio.testing.strategies.ims import ims_images
 from aicsio.testing.strategies.nd2 import nd2_images
 from aicsio.testing.strategies.oif import oif_images
 from aicsio.testing.strategies.oir import oir_images
+from aicsio.testing.strategies.vsi import vsi_images
 from aicsio.testing.strategies.xlef import xlef_images
 from aicsio.testing.strategies.zarr import zarr_specs
 
@@ -61,6 +62,7 @@ __all__ = [
     "picks",
     "tiff_specs",
     "views",
+    "vsi_images",
     "xlef_images",
     "zarr_specs",
 ]
