@@ -97,7 +97,18 @@ class VsiImage:
         return self.dims[: self.dims.index("Y")]
 
     def level(self, number: int) -> npt.NDArray[Any]:
-        """Return the pixels of a level."""
+        """Return the pixels of a level.
+
+        Parameters
+        ----------
+        number
+            0 is the full resolution.
+
+        Returns
+        -------
+        numpy.ndarray
+            Every second pixel of the level before it.
+        """
         step = 2**number
         lead = (slice(None),) * len(self.axes)
         return self.pixels[(*lead, slice(None, None, step), slice(None, None, step))]
@@ -158,8 +169,8 @@ def build_vsi(images: Sequence[VsiImage]) -> bytes:
     Examples
     --------
     >>> from aicsio.testing.vsi import build_vsi
-    >>> build_vsi([])[:12]
-    b'II*\\x00\\x84\\x00\\x00\\x00\\x18\\x00IS'
+    >>> build_vsi([])[8:12]
+    b'\x18\x00IS'
     """
     stacks = [_stack_tags(image) for image in images]
     collection = tags.nested(2000, tags.VOLUME, [tags.whole(2035, (3 << 16 | 30, 0)), *stacks])
