@@ -1,7 +1,7 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
 ``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
-``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
+``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
 size, ``masks`` pixels that are not valid. ``image_headers`` reads the declared sizes of images,
 ``lengths`` measures runs of codecs without a checksum, ``buffers`` are the memory that decoders write to.
 
@@ -16,7 +16,18 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs import compression, czi, images, masks, raw, resampling, tiff, tiff_images, zarr
+from aicsio._codecs import (
+    compression,
+    czi,
+    dicom,
+    images,
+    masks,
+    raw,
+    resampling,
+    tiff,
+    tiff_images,
+    zarr,
+)
 from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
 from aicsio._codecs.raw import HEADERS, as_strided, check_reach
@@ -53,6 +64,9 @@ CODECS: Mapping[str, CodecFunction] = {
     "complex-int": tiff.widen_complex_integers,
     "deflate": compression.ToPixels("deflate_decode"),
     "delta": tiff.undo_differences,
+    "dicom-fragments": dicom.join_fragments,
+    "dicom-jpeg": dicom.decode_colour_jpeg,
+    "dicom-rle": dicom.decode_rle,
     "eer": images.decode_eer,
     "float24": tiff.widen_float24,
     "floatpred": tiff.undo_float_differences,
@@ -63,6 +77,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "jetraw": images.decode_jetraw,
     "jpeg": images.decode_jpeg,
     "jpeg2k": images.decode_jpeg2000,
+    "jpegls": images.decode_jpegls,
     "jpegxl": images.decode_jpegxl,
     "jpegxr": images.decode_jpegxr,
     "lerc": images.decode_lerc,

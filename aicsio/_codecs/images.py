@@ -118,6 +118,7 @@ class ImageCodec:
 
 decode_bmp = ImageCodec("BMP", "bmp_decode", bmp_size)
 decode_jpeg2000 = ImageCodec("JPEG 2000", "jpeg2k_decode", jpeg2000_size)
+decode_jpegls = ImageCodec("JPEG-LS", "jpegls_decode", jpeg_size)
 # An animation has any number of frames; a tile is one image.
 decode_jpegxl = ImageCodec("JPEG XL", "jpegxl_decode", jpegxl_size, index=0)
 decode_jpegxr = ImageCodec("JPEG XR", "jpegxr_decode", jpegxr_size)

@@ -146,6 +146,7 @@ TABLE: tuple[Format, ...] = (
     Format("ims", (".ims",), "aicsio.formats.ims", ("h5py",), extra="ims"),
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
     Format("oir", (".oir",), "aicsio.formats.oir"),
+    Format("dicom", (".dcm",), "aicsio.formats.dicom", folders=True),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
     # An index, and TIFF files that it names.
     Format("harmony", (".idx.xml", "index.xml"), f"{_FOLDERS}.harmony", folders=True),

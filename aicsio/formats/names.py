@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     FormatName: TypeAlias = Literal[
         "cellvoyager",
         "czi",
+        "dicom",
         "harmony",
         "imageio",
         "imagexpress",

@@ -15,6 +15,7 @@ from aicsio.records import Contents, Piece, Selection, Strided
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.testing.conformance import LAWS, ConformanceError, check_format
 from aicsio.testing.czi import blocks_of, write_czi
+from aicsio.testing.dicom import DicomImage, write_dicom
 from aicsio.testing.ims import ImsImage, write_ims
 from aicsio.testing.lif import LifImage, write_lif
 from aicsio.testing.mrc import MrcImage, write_mrc
@@ -70,6 +71,11 @@ def make_ims(folder: Path) -> Path:
     return write_ims(image, folder / "made.ims")
 
 
+def make_dicom(folder: Path) -> Path:
+    image = DicomImage(PIXELS, "CZYX", tile=(5, 7), levels=2, compression="rle")
+    return write_dicom(image, folder / "made")
+
+
 def make_zarr(folder: Path) -> Path:
     write_ome_zarr(open_image(PIXELS, dims="CZYX"), folder / "made.zarr")
     return folder / "made.zarr"
@@ -100,6 +106,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "nd2": make_nd2,
     "mrc": make_mrc,
     "ims": make_ims,
+    "dicom": make_dicom,
     "ome-zarr": make_zarr,
     "oif": make_oib,
     "oir": make_oir,

@@ -22,6 +22,7 @@ except ImportError as error:
     ) from error
 
 from aicsio.records import Dims, ImageHandle
+from aicsio.testing.strategies.dicom import dicom_images
 from aicsio.testing.strategies.files import image_specs, tiff_specs
 from aicsio.testing.strategies.images import (
     Draw,
@@ -50,6 +51,7 @@ __all__ = [
     "View",
     "arrays",
     "composite",
+    "dicom_images",
     "dims",
     "dtypes",
     "handles",
