@@ -4,9 +4,10 @@ Rule kept here: exit code 4 is for damage alone, so that a script can tell it fr
 """
 
 import argparse
-import json
 from typing import Any
 
+from aicsio.cli.terminal import options
+from aicsio.cli.terminal.documents import describe_error, print_document
 from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.text import escape_controls, print_error
 from aicsio.errors import AicsioError
@@ -23,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
     parser.add_argument("--deep", action="store_true", help="read and decode every pixel, too")
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array, one object for each file"
-    )
+    options.add_json(parser)
     parser.add_argument(
         "--format", metavar="NAME", help="use this format without looking at the content"
     )
@@ -44,16 +43,17 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.debug:
                     raise
                 failed = True
-                print_error(error, name)
-                entries.append({"file": name, "error": str(error)})
+                shown = options.shown_name(name, arguments)
+                print_error(error, shown, command="check")
+                entries.append({"file": shown, "error": describe_error(error, shown, "check")})
                 continue
             damaged |= not report.whole
             if arguments.json:
-                entries.append(as_json(name, report))
+                entries.append(as_json(options.shown_name(name, arguments), report))
             else:
                 print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
     if arguments.json:
-        print(json.dumps(entries, indent=2))
+        print_document("check", {"files": entries})
     if damaged:
         return DAMAGED
     return int(failed)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aicsio.cli.batch import inputs, run_batch
-from aicsio.cli.batch.conversion import ConversionJob, convert_or_raise
+from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert_or_raise
+from aicsio.cli.batch.outcomes import BatchResult, describe_written
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import refuse_to_replace
 from aicsio.cli.terminal.progress import Progress
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_zarr(parser.add_argument_group("OME-Zarr"))
     _add_metadata(parser.add_argument_group("metadata"))
     _add_files(parser.add_argument_group("files"))
+    options.add_json(parser)
 
 
 def _add_part(group: Any) -> None:
@@ -229,14 +231,20 @@ def run(arguments: argparse.Namespace) -> int:
     # Before the source is opened: a slow server should not be asked in vain.
     refuse_other_format(arguments.output, arguments.to)
     refuse_to_replace(arguments.output, arguments)
+    shown = options.shown_name(arguments.inputs[0], arguments)
+    outcome = BatchResult(as_json=arguments.json)
     if arguments.dry_run:
-        print(f"{escape_controls(arguments.output)}: would be written")
+        planned = ConversionResult(os.path.abspath(arguments.output), "")
+        line = f"{escape_controls(arguments.output)}: would be written"
+        outcome.add(line, describe_written(planned, shown, "would be written"))
+        outcome.end_single()
         return 0
     job = ConversionJob(source, arguments.output, arguments, overwrite=arguments.overwrite)
     with Progress(f"writing {os.path.basename(arguments.output)}") as progress:
         result = convert_or_raise(job, progress)
     # stdout has the result, stderr the losses: a script reads one and a user sees both.
-    print(result.summary)
+    outcome.add(result.summary, describe_written(result, shown, "written"))
+    outcome.end_single()
     for loss in result.not_kept:
         print(f"aicsio: not kept: {escape_controls(loss)}", file=sys.stderr)
     if result.not_written:

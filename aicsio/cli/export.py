@@ -9,17 +9,25 @@ import os
 
 from aicsio._io.urls import public_url
 from aicsio.cli.terminal import options
+from aicsio.cli.terminal.documents import print_document
 from aicsio.cli.terminal.opening import (
     focus_as_requested,
     open_as_requested,
     pick_positions,
     refuse_to_replace,
 )
-from aicsio.cli.terminal.pictures import add_drawing, drawing_options
+from aicsio.cli.terminal.pictures import add_drawing, describe_picture, drawing_options
 from aicsio.cli.terminal.progress import Progress
+from aicsio.cli.terminal.standard_streams import STREAM, output_file
 from aicsio.cli.terminal.text import escape_controls, format_size
+from aicsio.errors import WriteError
 from aicsio.writers.movies import MOVIE_SUFFIXES, write_movie
-from aicsio.writers.pictures import PICTURE_FORMATS, suffix_of, write_picture
+from aicsio.writers.pictures import (
+    PICTURE_FORMATS,
+    PictureReport,
+    suffix_of,
+    write_picture,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "channels in their colours, with a scale bar and the time."
     )
     parser.add_argument("file", metavar="FILE", help="path or URL")
-    parser.add_argument("output", metavar="OUT", help=".png, .jpg, .webp, .mp4 or .gif file")
+    parser.add_argument(
+        "output",
+        metavar="OUT",
+        help=".png, .jpg, .webp, .mp4 or .gif file, or - for standard output",
+    )
     parser.add_argument(
         "--size",
         type=options.positive,
@@ -37,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pixels of the longer side; default: those of the image, of a movie at most 1024",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    options.add_choice(
+        parser,
+        "--to",
+        [suffix.removeprefix(".") for suffix in (*PICTURE_FORMATS, *MOVIE_SUFFIXES)],
+        default="png",
+        help="format on standard output; default: png",
+    )
+    options.add_json(parser)
     group = add_drawing(parser)
     group.add_argument(
         "--along", type=options.letter, metavar="T", help="frames of a movie; default: T, else Z"
@@ -62,31 +82,45 @@ def _rate(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw and write."""
-    suffix = suffix_of(arguments.output, [*PICTURE_FORMATS, *MOVIE_SUFFIXES])
+    if arguments.output == STREAM:
+        if arguments.json:
+            raise WriteError(
+                "the picture goes to standard output: leave out --json, or name a file"
+            )
+        with output_file(f".{arguments.to}") as path:
+            _draw(path, arguments)
+        return 0
+    suffix_of(arguments.output, [*PICTURE_FORMATS, *MOVIE_SUFFIXES])
     refuse_to_replace(arguments.output, arguments)
-    handle = focus_as_requested(open_as_requested(arguments.file, arguments), arguments)
-    handle = pick_positions(handle, arguments.pick, None)
-    chosen = {**drawing_options(arguments), "overwrite": arguments.overwrite}
-    label = f"drawing {os.path.basename(public_url(arguments.file))}"
-    if suffix in MOVIE_SUFFIXES:
-        with Progress(label, "frames") as progress:
-            report = write_movie(
-                handle,
-                arguments.output,
-                size=arguments.size,
-                along=arguments.along,
-                frames_per_second=arguments.fps,
-                stamp=not arguments.no_stamp,
-                progress=progress,
-                **chosen,
-            )
-    else:
-        with Progress(label, "bands") as progress:
-            report = write_picture(
-                handle, arguments.output, size=arguments.size, progress=progress, **chosen
-            )
+    report = _draw(arguments.output, arguments)
+    if arguments.json:
+        shown = options.shown_name(arguments.file, arguments)
+        print_document("export", {"pictures": [describe_picture(report, shown)]})
+        return 0
     height, width = report.shape
     frames = f", {report.frames} frames" if report.frames > 1 else ""
     name = escape_controls(arguments.output)
     print(f"{name}: {width} x {height} pixels{frames}, {format_size(report.nbytes)}")
     return 0
+
+
+def _draw(path: str, arguments: argparse.Namespace) -> PictureReport:
+    """Write the picture or movie under a name."""
+    handle = focus_as_requested(open_as_requested(arguments.file, arguments), arguments)
+    handle = pick_positions(handle, arguments.pick, None)
+    chosen = {**drawing_options(arguments), "overwrite": arguments.overwrite}
+    label = f"drawing {os.path.basename(public_url(arguments.file))}"
+    if not path.lower().endswith(tuple(MOVIE_SUFFIXES)):
+        with Progress(label, "bands") as progress:
+            return write_picture(handle, path, size=arguments.size, progress=progress, **chosen)
+    with Progress(label, "frames") as progress:
+        return write_movie(
+            handle,
+            path,
+            size=arguments.size,
+            along=arguments.along,
+            frames_per_second=arguments.fps,
+            stamp=not arguments.no_stamp,
+            progress=progress,
+            **chosen,
+        )

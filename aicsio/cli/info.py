@@ -4,18 +4,14 @@ Rule kept here: one record, ``FileFacts``, is shown as text or as JSON, so that 
 """
 
 import argparse
-import inspect
-import json
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
 from typing import Any
 
-import attrs
-
 from aicsio._checks.words import count_of
-from aicsio._io.folder_size import FolderSize, measure_folder
 from aicsio._io.urls import public_url
+from aicsio.cli.facts import ChannelFacts, FileFacts, SceneFacts, as_json, read_facts
 from aicsio.cli.terminal import options
-from aicsio.cli.terminal.opening import open_as_requested
 from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.text import (
     bold,
@@ -27,10 +23,8 @@ from aicsio.cli.terminal.text import (
     terminal_width,
     wrap,
 )
-from aicsio.cli.terminal.wording import speak_options
-from aicsio.errors import AicsioError
-from aicsio.opening import Candidate, explain
-from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene, Source
+from aicsio.errors import AicsioError, SourceNotFoundError
+from aicsio.records import Diagnostic
 
 MOST_SCENES = 40
 """Scenes in a table, more than fit a screen; JSON has all."""
@@ -40,231 +34,104 @@ HEADER = ("scene", "name", "dims", "dtype", "pixels", "channels", "spacing", "le
 SAMPLE_NAMES = {1: "", 3: " (RGB)", 4: " (RGBA)"}
 """Suffix of a channel's name by its number of samples."""
 
-# argparse has checked the arguments; importing beartype to do it again takes as long as importing
-# aicsio itself (0.17 s each on the machine of the benchmark).
-_explain: Callable[..., tuple[Candidate, ...]] = inspect.unwrap(explain)
-
-
-@attrs.frozen
-class ChannelFacts:
-    """One channel of a scene."""
-
-    name: str
-    """Its name, or ``Channel:N`` if the file has none."""
-    color: str | None
-    """``#rrggbb``; ``None`` if the file has none."""
-    emission_nm: float | None
-    """Nanometres; ``None`` if unknown."""
-    excitation_nm: float | None
-    """Nanometres; ``None`` if unknown."""
-    fluor: str | None
-    """Name of the dye; ``None`` if unknown."""
-    samples: int
-    """Samples of a pixel."""
-
-
-@attrs.frozen
-class SceneFacts:
-    """One scene of a file."""
-
-    index: int
-    """Number of the scene, from 0."""
-    name: str
-    """Its name."""
-    order: str
-    """Letters of the stored dimensions."""
-    dims: Dims
-    """Letters and sizes."""
-    dtype: str | None
-    """Pixel type; ``None`` for a scene without pixels."""
-    bytes: int
-    """Bytes of pixels at full resolution."""
-    channels: tuple[ChannelFacts, ...]
-    """One for each position of C."""
-    pixel_size_um: PixelSize
-    """Micrometres."""
-    time_step_s: float | None
-    """Seconds between time points; ``None`` if unknown."""
-    acquired: str | None
-    """ISO 8601; ``None`` if unknown."""
-    objective: str | None
-    """Name of the objective; ``None`` if unknown."""
-    magnification: float | None
-    """Of the objective; ``None`` if unknown."""
-    levels: tuple[Dims, ...]
-    """Sizes of each resolution level, full resolution first."""
-    in_focus: bool
-    """Whether ``open_image`` shows this scene."""
-
-
-@attrs.frozen
-class FileFacts:
-    """Everything that ``aicsio info`` shows of a file."""
-
-    file: str
-    """Name as the user wrote it, without passwords."""
-    uri: str
-    """Absolute path or URL."""
-    bytes: int | None
-    """Size of the file, or of the first 10 000 files of a folder; ``None`` if unknown."""
-    files: int | None
-    """Number of files that ``bytes`` counts; ``None`` if unknown."""
-    complete: bool
-    """Whether these are all files."""
-    format: str
-    """Format that reads the file."""
-    candidates: tuple[Candidate, ...]
-    """Formats in the order in which they were asked."""
-    scenes: tuple[SceneFacts, ...]
-    """All scenes."""
-    metadata_characters: int | None
-    """Length of the metadata text; ``None`` if there is none."""
-    diagnostics: tuple[Diagnostic, ...]
-    """Damage, guesses and omissions."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.description = "Show the metadata of files. Reads no pixels."
-    parser.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array, one object for each file"
+    parser.description = (
+        "Show the metadata of files, or of all images of a folder. Reads no pixels."
     )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="path, URL, folder or glob")
+    parser.add_argument("--brief", action="store_true", help="one line for each file")
+    parser.add_argument("--recursive", action="store_true", help="include the folders in a folder")
+    options.add_json(parser)
     options.add_opening(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Describe each file on stdout; a file that fails is one line on stderr."""
+    """Describe each file on stdout; a file that fails is a line or two on stderr."""
     entries: list[dict[str, Any]] = []
     failed = False
     printed = 0
+    names, failures = _list_files(arguments)
     with Progress("opening", "files") as progress:
-        for index, name in enumerate(arguments.files):
-            progress(index, len(arguments.files))
+        for index, name in enumerate(names):
+            progress(index, len(names))
             try:
+                if name in failures:
+                    raise failures[name]
                 facts = read_facts(name, arguments)
             except AicsioError as error:
                 if arguments.debug:
                     raise
                 failed = True
-                print_error(error, name)
-                # The array of --json keeps one object for each file, so that scripts can pair them.
-                entries.append(
-                    {
-                        "file": public_url(name),
-                        "error": speak_options(str(error)),
-                        "kind": type(error).__name__,
-                    }
-                )
+                print_error(error, options.shown_name(name, arguments), command="info")
+                # --json keeps one object for each file, so that scripts can pair them.
+                entries.append(_describe_failure(name, error, arguments))
                 continue
             if arguments.json:
                 entries.append(as_json(facts))
                 continue
             # A blank line between two files, none before the first.
-            if printed:
+            if printed and not arguments.brief:
                 print()
             printed += 1
+            lines = [as_line(facts)] if arguments.brief else as_text(facts, terminal_width())
             # Flushed at once: opening the next file may take long.
-            print(*as_text(facts, terminal_width()), sep="\n", flush=True)
+            print(*lines, sep="\n", flush=True)
     if arguments.json:
-        print(json.dumps(entries, indent=2))
+        from aicsio.cli.terminal.documents import print_document
+
+        print_document("info", {"files": entries})
     return int(failed)
 
 
-# ---------------------------------------------------------------- facts
+def _describe_failure(
+    name: str, error: AicsioError, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    if not arguments.json:
+        return {}
+    from aicsio.cli.terminal.documents import describe_error
+
+    shown = options.shown_name(name, arguments)
+    return {"file": shown, "error": describe_error(error, shown, "info")}
 
 
-def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
-    """Open a file and gather its metadata."""
-    handle = open_as_requested(name, arguments)
-    size = _measure(handle.source)
-    return FileFacts(
-        file=public_url(name),
-        uri=handle.source.uri,
-        bytes=None if size is None else size.nbytes,
-        files=None if size is None else size.file_count,
-        complete=size is not None and size.complete,
-        format=handle.format,
-        candidates=_list_candidates(name, arguments),
-        scenes=tuple(
-            _describe_scene(handle, index, scene) for index, scene in enumerate(handle.scenes)
-        ),
-        metadata_characters=None if handle.metadata is None else len(handle.metadata),
-        diagnostics=tuple(map(_reword, handle.diagnostics)),
-    )
+def _list_files(arguments: argparse.Namespace) -> tuple[list[str], dict[str, AicsioError]]:
+    """List the files to open, and the names that hold none with their errors."""
+    names: list[str] = []
+    failures: dict[str, AicsioError] = {}
+    for name in arguments.files:
+        # The usual case, a file, imports nothing of what lists folders.
+        if not _names_many(name):
+            names.append(name)
+            continue
+        try:
+            names += _list_images(name, arguments)
+        except AicsioError as error:
+            names.append(name)
+            failures[name] = error
+    return names, failures
 
 
-def _measure(source: Source) -> FolderSize | None:
-    """Size of a file or a folder; ``None`` for what a server does not report."""
-    if source.folder and source.local:
-        return measure_folder(source.uri)
-    return None if source.size is None else FolderSize(source.size, 1, complete=True)
+def _names_many(name: str) -> bool:
+    return os.path.isdir(name) or any(wildcard in name for wildcard in "*?[")
 
 
-def _reword(diagnostic: Diagnostic) -> Diagnostic:
-    return attrs.evolve(diagnostic, message=speak_options(diagnostic.message))
+def _list_images(name: str, arguments: argparse.Namespace) -> Iterator[str]:
+    from aicsio.cli.batch import inputs
 
-
-def _list_candidates(name: str, arguments: argparse.Namespace) -> tuple[Candidate, ...]:
-    """List the formats that were asked, in order, with their answers."""
-    if arguments.format is not None:
-        return (Candidate(arguments.format, taken=True, reason="--format requests it"),)
-    return _explain(name, storage_options=arguments.storage_options)
-
-
-def _describe_scene(handle: ImageHandle, index: int, scene: Scene) -> SceneFacts:
-    # A scene without levels has metadata only, such as an image whose recording failed.
-    dtype, nbytes = None, 0
-    if scene.levels:
-        dtype, nbytes = str(scene.levels[0].dtype), scene.levels[0].nbytes
-    objective_name = magnification = None
-    if scene.objective is not None:
-        objective_name = scene.objective.name
-        magnification = scene.objective.magnification
-    return SceneFacts(
-        index=index,
-        name=scene.name,
-        order=scene.dims.order,
-        dims=scene.dims,
-        dtype=dtype,
-        bytes=nbytes,
-        channels=tuple(
-            _describe_channel(channel, number) for number, channel in enumerate(scene.channels)
-        ),
-        pixel_size_um=scene.pixel_size,
-        time_step_s=scene.time_step,
-        acquired=scene.acquired,
-        objective=objective_name,
-        magnification=magnification,
-        levels=tuple(level.dims for level in scene.levels),
-        in_focus=index == handle.scene_index,
-    )
-
-
-def _describe_channel(channel: Channel, number: int) -> ChannelFacts:
-    return ChannelFacts(
-        name=channel.name or f"Channel:{number}",
-        # RGBA: screens and web pages take colours without alpha.
-        color=None if channel.color is None else f"#{channel.color >> 8:06x}",
-        emission_nm=channel.emission,
-        excitation_nm=channel.excitation,
-        fluor=channel.fluor,
-        samples=channel.samples,
-    )
-
-
-def as_json(facts: FileFacts) -> dict[str, Any]:
-    """Turn facts into plain dicts, lists, numbers and strings."""
-    return attrs.asdict(facts, value_serializer=_dims_as_dicts)
-
-
-def _dims_as_dicts(record: object, field: object, value: Any) -> Any:  # noqa: ARG001
-    """Write dims as ``{"T": 3, "Y": 512}``; attrs alone would write their two fields."""
-    if isinstance(value, Dims):
-        return dict(value.items())
-    if isinstance(value, tuple) and value and isinstance(value[0], Dims):
-        return [dict(dims.items()) for dims in value]
-    return value
+    found = False
+    for source, _ in inputs.list_sources(
+        name,
+        "",
+        recursive=arguments.recursive,
+        storage_options=arguments.storage_options,
+        pictures=True,
+    ):
+        found = True
+        yield source
+    if not found:
+        raise SourceNotFoundError(f"there is no image in {public_url(name)!r}")
 
 
 # ---------------------------------------------------------------- text
@@ -285,6 +152,18 @@ def as_text(facts: FileFacts, width: int | None) -> list[str]:
             f"... {count_of(hidden, 'more note')} (--json lists {_them(hidden)})", width
         )
     return lines
+
+
+def as_line(facts: FileFacts) -> str:
+    """Lay the facts out as one line, the name at its end as in ``ls -l``."""
+    (scene,) = [scene for scene in facts.scenes if scene.in_focus]
+    dims = " ".join(f"{letter}={size}" for letter, size in scene.dims.items())
+    name = escape_controls(facts.file)
+    others = len(facts.scenes) - 1
+    if others:
+        name += f" (and {count_of(others, 'more scene')})"
+    size = format_size(scene.bytes)
+    return f"{size:>7}  {scene.dtype or '-':<7}  {facts.format:<8}  {dims:<24}  {name}"
 
 
 def _describe_size(facts: FileFacts) -> str:

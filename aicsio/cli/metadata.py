@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from aicsio._metadata import ome_metadata, ome_xml, raw_metadata
 from aicsio.cli.terminal import options
+from aicsio.cli.terminal.documents import print_document
 from aicsio.cli.terminal.opening import open_as_requested
 from aicsio.cli.terminal.text import escape_controls
 from aicsio.errors import UnsupportedFormatError
@@ -42,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(_raw_text(handle))
     elif arguments.json:
         ome = ome_metadata(handle, planes=not arguments.no_planes)
-        print(ome.model_dump_json(indent=2, exclude_unset=True))
+        name = options.shown_name(arguments.file, arguments)
+        content = ome.model_dump(mode="json", exclude_unset=True)
+        print_document("metadata", {"file": name, "ome": content})
     else:
         _print_ome(handle, planes=not arguments.no_planes)
     return 0

@@ -9,12 +9,14 @@ from typing import Any
 
 from aicsio._checks.words import count_of
 from aicsio.cli.terminal import options
+from aicsio.cli.terminal.documents import print_document
 from aicsio.cli.terminal.opening import (
     focus_as_requested,
     open_as_requested,
     pick_positions,
     refuse_to_replace,
 )
+from aicsio.cli.terminal.standard_streams import STREAM
 from aicsio.cli.terminal.text import escape_controls
 from aicsio.errors import WriteError
 from aicsio.references import to_references
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "others open through fsspec: no pixels are copied."
     )
     parser.add_argument("file", metavar="FILE", help="path or URL")
-    parser.add_argument("output", metavar="OUT.json")
+    parser.add_argument("output", metavar="OUT.json", help="file, or - for standard output")
     parser.add_argument(
         "--levels", action="store_true", help="all levels of the scene, as an OME-Zarr"
     )
@@ -36,19 +38,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", metavar="URL", help="folder in which readers find the file; default: its own"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing OUT.json")
-    parser.add_argument("--json", action="store_true", help="print the summary as a JSON object")
+    options.add_json(parser)
     options.add_opening(parser)
     options.add_focus(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Find the chunks and write their addresses."""
-    if not arguments.output.lower().endswith(".json"):
-        raise WriteError(f"{arguments.output!r} does not end in .json: references are JSON files")
-    refuse_to_replace(arguments.output, arguments)
+    to_stdout = arguments.output == STREAM
+    if to_stdout and arguments.json:
+        raise WriteError("the references go to standard output: leave out --json, or name a file")
+    if not to_stdout:
+        if not arguments.output.lower().endswith(".json"):
+            raise WriteError(
+                f"{arguments.output!r} does not end in .json: references are JSON files"
+            )
+        refuse_to_replace(arguments.output, arguments)
     handle = focus_as_requested(open_as_requested(arguments.file, arguments), arguments)
     handle = pick_positions(handle, arguments.pick, None)
     references = to_references(handle, levels=arguments.levels, base=arguments.base)
+    if to_stdout:
+        print(json.dumps(references))
+        return 0
     save(references, arguments.output, overwrite=arguments.overwrite)
     refs = references["refs"].values()
     chunks = sum(isinstance(value, list) for value in refs)
@@ -59,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         "codecs": sorted(_codecs_of(references)),
     }
     if arguments.json:
-        print(json.dumps(summary, indent=2))
+        print_document("references", summary)
         return 0
     decoded = ", ".join(summary["codecs"]) or "none"
     line = f"{arguments.output}: {count_of(chunks, 'chunk')} of {handle.scene.name!r}, codecs: {decoded}"

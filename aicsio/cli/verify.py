@@ -4,11 +4,14 @@ Rule kept here: a file that fails does not stop the next one.
 """
 
 import argparse
+from typing import Any
 
+from aicsio.cli.terminal import options
+from aicsio.cli.terminal.documents import describe_error, print_document
 from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.text import escape_controls, print_error
 from aicsio.errors import AicsioError
-from aicsio.verify import verify
+from aicsio.verify import Difference, Verification, verify
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the second engine: openreadout for any format, or that of the format",
     )
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify each file; the exit code is 0 when both engines agree on all of them."""
     failed = False
+    entries: list[dict[str, Any]] = []
     with Progress("verifying", "files") as progress:
         for index, name in enumerate(arguments.files):
             progress(index, len(arguments.files))
@@ -38,9 +43,41 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.debug:
                     raise
                 failed = True
-                print_error(error, name)
+                shown = options.shown_name(name, arguments)
+                print_error(error, shown, command="verify")
+                entries.append({"file": shown, "error": describe_error(error, shown, "verify")})
                 continue
             # A difference fails the run like an error, so that a script can rely on the exit code.
             failed |= not report.agrees
-            print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
+            if arguments.json:
+                entries.append(as_json(options.shown_name(name, arguments), report))
+            else:
+                print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
+    if arguments.json:
+        print_document("verify", {"files": entries})
     return int(failed)
+
+
+def as_json(name: str, report: Verification) -> dict[str, Any]:
+    """Return a report as JSON has it.
+
+    Parameters
+    ----------
+    name
+        The file, as it was given.
+    report
+        Its report.
+    """
+    return {
+        "file": name,
+        "engines": list(report.engines),
+        "planes": report.planes,
+        "agrees": report.agrees,
+        "differences": [_describe_difference(one) for one in report.differences],
+        "not_verified": report.unread,
+        "not_shown": list(report.not_shown),
+    }
+
+
+def _describe_difference(one: Difference) -> dict[str, Any]:
+    return {"scene": one.scene, "plane": dict(one.plane), "message": one.what}

@@ -166,7 +166,16 @@ BRIDGE = Format(
     folders=True,
 )
 """Opens what it is asked for by name, of every format: no candidate of its own."""
-FALLBACK = Format("imageio", (), "aicsio.formats.imageio", ("imageio",))
+FALLBACK = Format(
+    "imageio",
+    # Those of pictures and movies that people keep in folders; the content decides, as always.
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jp2", ".jxl", ".webp", ".avif", ".heic", ".heif"),
+        *(".gif", ".bmp", ".tga", ".avi", ".mov", ".mp4", ".mkv", ".webm"),
+    ),
+    "aicsio.formats.imageio",
+    ("imageio",),
+)
 
 
 @functools.cache

@@ -217,7 +217,7 @@ def test_nothing_to_do_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for inputs in ("empty", "no*.tif"):
         code, out, err = run(tmp_path / inputs, f"{tmp_path}/out/")
-        assert (code, out, len(err.splitlines())) == (1, "", 1)
+        assert (code, out, len(err.splitlines())) == (1, "", 2)
     image(tmp_path, "a.tif")
     (tmp_path / "file").write_bytes(b"")
     code, _, err = run(tmp_path / "a.tif", tmp_path / "a.tif", tmp_path / "file")

@@ -20,7 +20,6 @@ from PIL import Image
 
 from aicsio import (
     Diagnostic,
-    PixelSize,
     cli,
     open_image,
     select_scene,
@@ -32,53 +31,26 @@ from aicsio import (
 from aicsio._checks.words import count_of
 from aicsio._io import folder_size
 from aicsio.cli import demo_steps, info
+from aicsio.cli import facts as facts_of
 from aicsio.cli.terminal import progress as progress_bars
 from aicsio.cli.terminal import text as terminal_text
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import ImageHandle
-from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from aicsio.testing import TiffSpec, pixels, write
+from command_line import OVERVIEW, SLIDE, Run, caller, write_slide
 from http_server import serving
 
 Array = npt.NDArray[Any]
-Run = Callable[..., tuple[int, str, str]]
-
-SLIDE = ImageSpec(
-    T=2,
-    C=2,
-    Z=3,
-    Y=70,
-    X=90,
-    levels=3,
-    name="slide",
-    channel_names=("DAPI", "GFP"),
-    pixel_size=PixelSize(1.5, 0.25, 0.25),
-    time_step=2.0,
-)
-OVERVIEW = ImageSpec(Y=20, X=30, dtype="uint8", name="over\tview", seed=4)
 
 
 @pytest.fixture
 def slide(tmp_path: Path) -> Path:
-    """A file of two scenes, the first with three levels."""
-    return write(
-        TiffSpec((SLIDE, OVERVIEW), tile=(16, 32), compression="zlib"), tmp_path, "slide.ome.tif"
-    )
+    return write_slide(tmp_path)
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line; returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
+    return caller(capsys)
 
 
 # ---------------------------------------------------------------- info
@@ -126,13 +98,13 @@ def test_info_measures_a_folder(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     nbytes = sum(path.stat().st_size for path in files)
     (store / "link").symlink_to(tmp_path)  # a link is no part of the store, and may lead anywhere
     link = (store / "link").lstat().st_size
-    told = json.loads(run("info", "--json", store)[1])[0]
+    told = json.loads(run("info", "--json", store)[1])["files"][0]
     assert (told["bytes"], told["files"], told["complete"]) == (nbytes + link, len(files) + 1, True)
     first_line = run("info", store)[1].splitlines()[0]
     assert first_line.endswith(f"kB in {len(files) + 1} files")
     monkeypatch.setattr(folder_size, "MOST_FILES", 2)
     assert "more than" in run("info", store)[1].splitlines()[0]
-    told = json.loads(run("info", "--json", store)[1])[0]
+    told = json.loads(run("info", "--json", store)[1])["files"][0]
     assert (told["files"], told["complete"]) == (2, False)
 
 
@@ -145,7 +117,7 @@ def test_one_thing_is_not_many(run: Run, slide: Path, tmp_path: Path) -> None:
     assert "1 chunk of" in run("references", target, tmp_path / "one.json")[1]
     code, _, err = run("references", target, tmp_path / "one.tif")
     assert (code, "does not end in .json" in err) == (1, True)
-    facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
+    facts = facts_of.read_facts(str(slide), cli.parse(["info", str(slide)]))
     scenes = facts.scenes[:1] * (info.MOST_SCENES + 1)
     notes = (Diagnostic("code", "note"),) * (info.MOST_DIAGNOSTICS + 1)
     text = "\n".join(info.as_text(attrs.evolve(facts, scenes=scenes, diagnostics=notes), None))
@@ -171,7 +143,7 @@ def test_counts_in_words(number: int, total: int | None, text: str) -> None:
 def test_info_as_json_says_what_the_handle_says(run: Run, slide: Path) -> None:
     code, out, _ = run("info", "--json", slide, slide)
     assert code == 0
-    told, again = json.loads(out)
+    told, again = json.loads(out)["files"]
     assert told == again
     handle = open_image(slide)
     assert told["format"] == handle.format
@@ -196,13 +168,16 @@ def test_info_goes_on_after_a_file_that_fails(run: Run, slide: Path, tmp_path: P
     code, out, err = run("info", tmp_path / "nothing.tif", text, slide)
     assert code == 1
     assert out.startswith(str(slide))
-    missing, unread = err.splitlines()
+    missing, list_folder, unread, explain = err.splitlines()
     assert "nothing.tif" in missing
     assert "no format opens" in unread
+    assert list_folder == f"  try: ls {tmp_path}"
+    assert explain == f"  try: aicsio explain {text}"
     code, out, err = run("info", "--json", text, slide)
     assert code == 1
-    assert json.loads(out)[0]["kind"] == "UnsupportedFormatError"
-    assert json.loads(out)[1]["format"] == "ome-tiff"
+    unread_file, opened = json.loads(out)["files"]
+    assert unread_file["error"]["kind"] == "UnsupportedFormatError"
+    assert opened["format"] == "ome-tiff"
 
 
 def test_info_reads_no_pixels(run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +199,7 @@ def test_info_shows_no_control_characters_of_a_file(run: Run, tmp_path: Path) ->
 
 def test_info_of_many_scenes_and_notes_is_cut(slide: Path) -> None:
     arguments = cli.parse(["info", str(slide)])
-    facts = info.read_facts(str(slide), arguments)
+    facts = facts_of.read_facts(str(slide), arguments)
     facts = attrs.evolve(
         facts,
         scenes=facts.scenes * 60,
@@ -237,7 +212,7 @@ def test_info_of_many_scenes_and_notes_is_cut(slide: Path) -> None:
 
 
 def test_guesses_are_shown_before_other_notes(slide: Path) -> None:
-    facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
+    facts = facts_of.read_facts(str(slide), cli.parse(["info", str(slide)]))
     notes = [Diagnostic("other", f"number {n}") for n in range(9)]
     facts = attrs.evolve(facts, diagnostics=(*notes, Diagnostic("guessed-axes", "Q=7 is a guess")))
     lines = info.as_text(facts, None)[-6:-1]
@@ -247,7 +222,7 @@ def test_guesses_are_shown_before_other_notes(slide: Path) -> None:
 
 @pytest.mark.parametrize("width", [30, 50, 70, 80, 100, 120, 200])
 def test_info_fits_the_terminal(slide: Path, width: int) -> None:
-    facts = info.read_facts(str(slide), cli.parse(["info", str(slide)]))
+    facts = facts_of.read_facts(str(slide), cli.parse(["info", str(slide)]))
     facts = attrs.evolve(facts, file="slide.ome.tif")
     assert max(map(terminal_text.display_width, info.as_text(facts, width))) <= width
 
@@ -384,14 +359,17 @@ def test_convert_replaces_nothing_unless_told(run: Run, slide: Path, tmp_path: P
         (["--tile", "20"], "--tile none for strips"),
     ],
 )
-def test_what_a_user_did_wrong_is_one_line(
+def test_what_a_user_did_wrong_is_one_line_and_what_to_type(
     run: Run, slide: Path, tmp_path: Path, arguments: list[str], told: str
 ) -> None:
     code, out, err = run("convert", *arguments, slide, tmp_path / "out.ome.tiff")
     assert (code, out) == (1, "")
-    assert len(err.splitlines()) == 1
-    assert err.startswith("aicsio: ")
-    assert told in err
+    message, *advice = err.splitlines()
+    assert message.startswith("aicsio: ")
+    assert told in message
+    # A message with an option in it is its own advice.
+    assert len(advice) == ("--" not in message)
+    assert all(line.startswith("  try: aicsio ") for line in advice)
     assert not (tmp_path / "out.ome.tiff").exists()
 
 
@@ -425,14 +403,7 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
         (["inof", "a.tif"], "there is no command 'inof': did you mean 'info'?"),
         (
             ["zzz"],
-            "choose from info, metadata, planes, wells, convert, thumbnail, view, export, check, verify, references, demo",
-        ),
-        (
-            [],
-            (
-                "name a command: info, metadata, planes, wells, convert, thumbnail, view, export, check, "
-                "verify, references, demo"
-            ),
+            f"choose from {', '.join(cli.COMMANDS)}",
         ),
         (["info", "a.tif", "--jsno"], "there is no option '--jsno': did you mean '--json'?"),
         (["info", "a.tif", "--mosiac=tiles"], "did you mean '--mosaic'?"),
@@ -473,6 +444,7 @@ def test_a_message_is_not_hidden_by_its_usage(run: Run) -> None:
     assert err.splitlines() == [
         "usage: aicsio convert [options] IN [IN ...] OUT",
         "aicsio convert: error: the following arguments are required: OUT",
+        "  try: aicsio convert --help",
     ]
 
 
@@ -488,7 +460,7 @@ def test_help_is_shown_at_any_width(
 
 
 def test_the_json_of_a_file_is_made_of_plain_values(slide: Path) -> None:
-    facts = info.as_json(info.read_facts(str(slide), cli.parse(["info", str(slide)])))
+    facts = facts_of.as_json(facts_of.read_facts(str(slide), cli.parse(["info", str(slide)])))
     assert facts["candidates"][0] == {
         "format": "ome-tiff",
         "taken": True,
@@ -536,7 +508,7 @@ def test_thumbnail_is_a_picture_of_the_size_asked_for(
     code, _, err = run("thumbnail", slide, tmp_path / "out.bmp")
     assert (code, "end it in .png, .jpg, .jpeg, .webp" in err) == (1, True)
     code, _, err = run("thumbnail", slide, tmp_path / "no" / "out.png")
-    assert (code, len(err.splitlines())) == (1, 1)
+    assert (code, len(err.splitlines())) == (1, 2)
 
 
 # ---------------------------------------------------------------- demo
@@ -622,7 +594,7 @@ def test_names_that_are_no_text_are_told(slide: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"\udcff\udcfe.tif" in done.stdout
     done = subprocess.run([*command, "--json"], capture_output=True, env=environment, check=True)
-    assert json.loads(done.stdout)[0]["file"] == path
+    assert json.loads(done.stdout)["files"][0]["file"] == path
 
 
 class Terminal(io.StringIO):

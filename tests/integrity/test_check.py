@@ -233,7 +233,7 @@ def test_exit_codes_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["check", str(tmp_path / "none.czi")]) == 1
     capsys.readouterr()
     assert main(["check", "--json", "--deep", str(good), str(bad)]) == 4
-    whole, damaged = json.loads(capsys.readouterr().out)
+    whole, damaged = json.loads(capsys.readouterr().out)["files"]
     assert whole["whole"]
     assert whole["planes"] == 6
     assert not damaged["whole"]

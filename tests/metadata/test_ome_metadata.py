@@ -273,6 +273,6 @@ def test_the_command_prints_ome_json_or_the_text(
     assert cli.main(["metadata", path]) == 0
     assert ome_types.from_xml(capsys.readouterr().out.encode()) == ome_metadata(open_image(path))
     assert cli.main(["metadata", "--json", path]) == 0
-    assert json.loads(capsys.readouterr().out)["images"][0]["pixels"]["size_z"] == 3
+    assert json.loads(capsys.readouterr().out)["ome"]["images"][0]["pixels"]["size_z"] == 3
     assert cli.main(["metadata", "--raw", path]) == 0
     assert capsys.readouterr().out.strip() == (open_image(path).metadata or "").strip()

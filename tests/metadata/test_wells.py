@@ -151,7 +151,7 @@ def test_wells_on_the_command_line(plate_file: str, capsys: pytest.CaptureFixtur
         ["1", "C/4/0"],
     ]
     assert main(["wells", "--json", plate_file]) == 0
-    assert [row["well"] for row in json.loads(capsys.readouterr().out)] == ["B3", "C4"]
+    assert [row["well"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["B3", "C4"]
     assert main(["wells", "--csv", plate_file]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["column"] for row in rows] == ["3", "4"]
@@ -161,7 +161,7 @@ def test_planes_of_a_well_on_the_command_line(
     plate_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["planes", "--well", "C4", "--json", plate_file]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(capsys.readouterr().out)["rows"]
     assert [(row["Z"], row["time"]) for row in rows] == [(0, None), (1, None)]
     assert main(["planes", "--well", "A1", plate_file]) == 1
     assert "no well 'A1'; there are B3, C4" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Conversion of many images into a folder. Imports `cli.terminal` and the public verbs.
 
 ``inputs`` finds files and names outputs, ``journal`` knows those that are done, ``conversion`` converts
-one image, ``processes`` and ``dask_cluster`` run many, ``read_back`` verifies.
+one image, ``processes`` and ``dask_cluster`` run many, ``read_back`` verifies, ``outcomes`` prints.
 
 Rule kept here: this module decides which images are converted and prints the results; a runner
 (this process, several processes, a cluster) only yields results.
@@ -11,27 +11,23 @@ import argparse
 import contextlib
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
-from aicsio._checks.words import count_of
 from aicsio._io import readers, store_urls
 from aicsio._io.urls import public_url
 from aicsio.cli.batch import inputs
 from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert
 from aicsio.cli.batch.inputs import InputImage
-from aicsio.cli.batch.journal import NAME as JOURNAL_NAME
 from aicsio.cli.batch.journal import Fingerprint, Journal, TargetState, take_fingerprint
+from aicsio.cli.batch.outcomes import BatchResult, describe_written, print_losses_and_failures
 from aicsio.cli.terminal.progress import BatchProgress
 from aicsio.cli.terminal.text import (
     escape_controls,
     format_seconds,
-    format_size,
-    print_error,
 )
 from aicsio.errors import AicsioError, WriteError
 from aicsio.joining import file_names, groups
@@ -43,44 +39,23 @@ _WITHOUT_EFFECT = frozenset(
         "dry_run",
         "inputs",
         "jobs",
+        "json",
         "no_sync",
         "output",
         "overwrite",
         "recursive",
         "scheduler",
+        "spooled",
         "update",
         "verify",
     }
 )
 """Arguments that do not change the content of a written file."""
-MOST_FAILURES = 50
-"""Names in the summary, one screen; each failure was printed when it happened."""
-
 FinishedJob: TypeAlias = tuple[ConversionJob, ConversionResult]
 Runner: TypeAlias = Callable[
     [Iterator[ConversionJob], argparse.Namespace, BatchProgress],
     Generator[FinishedJob, None, None],
 ]
-
-
-@attrs.define
-class BatchResult:
-    """Counts of a batch so far. Not a record: it lives for one run."""
-
-    written: int = 0
-    """Images."""
-    skipped: int = 0
-    """Images that an earlier run wrote."""
-    pixels: int = 0
-    """Bytes of pixels."""
-    nbytes: int = 0
-    """Bytes of the written files."""
-    not_kept: int = 0
-    """Images that lost metadata."""
-    not_written: int = 0
-    """Images with scenes that were not requested."""
-    failed: list[str] = attrs.Factory(list)
-    """Sources, in the order in which they failed."""
 
 
 def run_batch(arguments: argparse.Namespace) -> int:
@@ -107,13 +82,16 @@ def run_batch(arguments: argparse.Namespace) -> int:
         ours=journal.targets(),
         suffix=inputs.SUFFIXES[arguments.to or "ome-tiff"],
     )
-    result, start = BatchResult(), time.perf_counter()
+    result, start = BatchResult(as_json=arguments.json), time.perf_counter()
     planned = _plan_jobs(images, journal, arguments, result)
     if arguments.dry_run:
         for job, _ in planned:
-            source = escape_controls(job.name)
-            print(f"{escape_controls(job.target)}: would be written from {source}")
-        print(_summarize(result, len(images), f"{len(planned)} to do"))
+            line = (
+                f"{escape_controls(job.target)}: would be written from {escape_controls(job.name)}"
+            )
+            planned_one = ConversionResult(job.target, "")
+            result.add(line, describe_written(planned_one, job.name, "would be written"))
+        result.end(len(images), f"{len(planned)} to do")
         return int(bool(result.failed))
     _make_folder(folder, arguments.output)
     try:
@@ -121,11 +99,11 @@ def run_batch(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         # The summary shows the user where the next run will go on.
         open_count = len(images) - result.written - result.skipped - len(result.failed)
-        print(_summarize(result, len(images), f"{open_count} not done"), flush=True)
+        result.end(len(images), f"{open_count} not done")
         raise
     elapsed = format_seconds(time.perf_counter() - start)
-    print(_summarize(result, len(images), elapsed))
-    _print_losses_and_failures(result)
+    result.end(len(images), elapsed)
+    print_losses_and_failures(result)
     return int(bool(result.failed))
 
 
@@ -157,12 +135,12 @@ def _plan_jobs(
         except AicsioError as error:
             if arguments.debug:
                 raise
-            print_error(error, image.name)
-            result.failed.append(image.name)
+            result.add_failure(error, image.name, target)
             continue
         # Printed even so, so that stdout lists every image of the batch.
         if state == "done" and not arguments.overwrite:
-            print(f"{escape_controls(target)}: done before")
+            before = describe_written(ConversionResult(target, ""), image.name, "done before")
+            result.add(f"{escape_controls(target)}: done before", before)
             result.skipped += 1
             continue
         job = ConversionJob(
@@ -268,48 +246,13 @@ def _record(
 ) -> None:
     """Print, count and note in the journal the outcome of one image."""
     if outcome.error is not None:
-        print_error(outcome.error, job.name)
-        result.failed.append(job.name)
+        result.add_failure(outcome.error, job.name, job.target)
         return
     # The journal first: after Ctrl-C between the two lines, the file still counts as done.
     journal.end(job.target, fingerprint, not_kept=outcome.not_kept)
-    print(outcome.summary, flush=True)
+    result.add(outcome.summary, describe_written(outcome, job.name, "written"))
     result.written += 1
     result.pixels += outcome.pixels
     result.nbytes += outcome.nbytes
     result.not_kept += bool(outcome.not_kept)
     result.not_written += bool(outcome.not_written)
-
-
-def _summarize(result: BatchResult, total: int, last: str) -> str:
-    parts = []
-    if result.written:
-        sizes = f"{format_size(result.pixels)} of pixels in {format_size(result.nbytes)}"
-        parts.append(f"{result.written} written ({sizes})")
-    elif not result.skipped:
-        parts.append("0 written")
-    if result.skipped:
-        parts.append(f"{result.skipped} done before")
-    if result.failed:
-        parts.append(f"{len(result.failed)} failed")
-    return f"{count_of(total, 'image')}: {', '.join([*parts, last])}"
-
-
-def _print_losses_and_failures(result: BatchResult) -> None:
-    lines = []
-    if result.not_kept:
-        lines.append(
-            f"{count_of(result.not_kept, 'image')} with content that could not be kept: "
-            f"{JOURNAL_NAME} in the output folder lists it"
-        )
-    if result.not_written:
-        lines.append(
-            f"{count_of(result.not_written, 'image')} with more scenes than were written: "
-            "--scene all writes all"
-        )
-    lines += [f"failed: {escape_controls(name)}" for name in result.failed[:MOST_FAILURES]]
-    if len(result.failed) > MOST_FAILURES:
-        hidden = len(result.failed) - MOST_FAILURES
-        lines.append(f"failed: {hidden} more, each with its reason above")
-    for line in lines:
-        print(f"aicsio: {line}", file=sys.stderr)

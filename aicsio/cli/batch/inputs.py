@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from aicsio import formats
+from aicsio._io import store_urls
 from aicsio._io.urls import public_url, split_chain
 from aicsio.errors import SourceNotFoundError, WriteError
 from aicsio.joining import file_names
@@ -105,11 +106,23 @@ def list_images(
 
 
 def list_sources(
-    name: str, output: str, *, recursive: bool, storage_options: Mapping[str, Any] | None
+    name: str,
+    output: str,
+    *,
+    recursive: bool,
+    storage_options: Mapping[str, Any] | None,
+    pictures: bool = False,
 ) -> Iterator[tuple[str, str]]:
-    """Sources of one input, and their names relative to it."""
+    """Sources of one input, and their names relative to it.
+
+    ``pictures`` includes PNG, JPEG and what else imageio reads, which are copies more often than images:
+    a batch of conversions leaves them out.
+    """
     if os.path.isdir(name) and not _is_image_folder(name):
-        yield from _walk_folder(name, output, recursive=recursive)
+        suffixes = set(_known_suffixes())
+        if pictures:
+            suffixes |= _picture_suffixes()
+        yield from _walk_folder(name, output, tuple(suffixes), recursive=recursive)
     elif not file_names.is_pattern(name) and file_names.is_glob(name):
         for path in file_names.find_files(name, storage_options):
             yield path, _base_name(path)
@@ -117,9 +130,10 @@ def list_sources(
         yield name, _base_name(name)
 
 
-def _walk_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[str, str]]:
-    """Files with the suffix of a format, without hidden files and the output folder."""
-    suffixes = tuple(_known_suffixes())
+def _walk_folder(
+    name: str, output: str, suffixes: tuple[str, ...], *, recursive: bool
+) -> Iterator[tuple[str, str]]:
+    """Files with a suffix of a format, without hidden files and the output."""
     # os.walk does not follow links to folders, so it ends.
     for folder, subfolders, files in os.walk(name):
         entered = []
@@ -130,26 +144,30 @@ def _walk_folder(name: str, output: str, *, recursive: bool) -> Iterator[tuple[s
         # os.walk enters the folders that this list names, in its order.
         subfolders[:] = sorted(entered, key=file_names.natural_key)
         for file in sorted(files, key=file_names.natural_key):
+            path = os.path.join(folder, file)
+            if os.path.abspath(path) == output:
+                continue
             if file.lower().endswith(suffixes) and not file.startswith("."):
-                path = os.path.join(folder, file)
                 yield path, os.path.relpath(path, name)
         if not recursive:
             return
 
 
 def _is_image_folder(path: str) -> bool:
-    """Whether a folder is itself one image, such as a Zarr, not a folder of images."""
-    from aicsio.formats import signatures
-
-    try:
-        return not signatures.ZARR_MARKERS.isdisjoint(os.listdir(path))
-    except OSError:
-        return False
+    """Whether a folder is itself one image, such as a Zarr or a plate, not a folder of images."""
+    source = store_urls.identify_image(path, None)
+    # A format that lacks its library here could not open the folder either.
+    able = [row for row in formats.candidates(source) if not row.missing()]
+    return any(row.load().recognises(source, b"") for row in able)
 
 
 def _known_suffixes() -> Iterator[str]:
     for row in (*formats.TABLE, *formats.external()):
         yield from row.suffixes
+
+
+def _picture_suffixes() -> set[str]:
+    return set(formats.FALLBACK.suffixes)
 
 
 def _make_absolute(name: str) -> str:

@@ -51,6 +51,23 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--json``."""
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, as the schema of `aicsio schema` has it"
+    )
+
+
+def shown_name(name: str, arguments: argparse.Namespace) -> str:
+    """Return the name of a file as the user wrote it, without passwords; ``-`` for the standard input."""
+    if name == arguments.spooled:
+        return "-"
+    # Imported here: options alone are read without it.
+    from aicsio._io.urls import public_url
+
+    return public_url(name)
+
+
 def add_focus(
     parser: argparse.ArgumentParser, scenes: str = "index or name; default: the first with pixels"
 ) -> None:

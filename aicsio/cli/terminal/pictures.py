@@ -9,6 +9,7 @@ from typing import Any
 
 from aicsio.cli.terminal import options
 from aicsio.pictures.composing import PROJECTIONS
+from aicsio.writers.pictures import PictureReport
 
 
 def add_drawing(parser: argparse.ArgumentParser) -> Any:
@@ -45,6 +46,19 @@ def drawing_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "project": arguments.project,
         "scale_bar": not arguments.no_scale_bar,
         "legend": arguments.legend,
+    }
+
+
+def describe_picture(report: PictureReport, source: str) -> dict[str, Any]:
+    """Return a written picture or movie as the documents of ``--json`` have it."""
+    height, width = report.shape
+    return {
+        "file": source,
+        "output": report.path,
+        "width": width,
+        "height": height,
+        "frames": report.frames,
+        "bytes": report.nbytes,
     }
 
 

@@ -6,13 +6,14 @@ leaves out those without a value.
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from aicsio._metadata import Table
+from aicsio.cli.terminal import options
+from aicsio.cli.terminal.documents import print_document
 from aicsio.cli.terminal.text import escape_controls
 
 BATCH = 10_000
@@ -23,14 +24,17 @@ def add_forms(parser: argparse.ArgumentParser) -> None:
     """Add the options ``--csv`` and ``--json``."""
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--csv", action="store_true", help="comma-separated values, all columns")
-    forms.add_argument("--json", action="store_true", help="a list of objects, all columns")
+    forms.add_argument(
+        "--json", action="store_true", help="JSON, all columns; `aicsio schema` describes it"
+    )
 
 
 def print_table(table: Table, arguments: argparse.Namespace) -> None:
     """Print a table in the requested form."""
     if arguments.json:
         rows = [{name: _plain(value) for name, value in row.items()} for row in table.rows()]
-        print(json.dumps(rows, indent=2))
+        name = options.shown_name(arguments.file, arguments)
+        print_document(arguments.command, {"file": name, "rows": rows})
     elif arguments.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(table.names)

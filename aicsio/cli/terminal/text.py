@@ -107,13 +107,22 @@ def _longest_prefix(text: str, width: int) -> int:
 
 
 def layout_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int | None,
+    *,
+    plain: bool = False,
 ) -> list[str] | None:
-    """Lay out rows under a header; ``None`` if they do not fit into ``width`` columns."""
+    """Lay out rows under a header; ``None`` if they do not fit into ``width`` columns.
+
+    ``plain`` takes the header for a row as the others.
+    """
     widths = _column_widths([header, *rows], width)
     if widths is None:
         return None
-    lines = [bold(line) for line in _layout_row(header, widths)]
+    lines = _layout_row(header, widths)
+    if not plain:
+        lines = [bold(line) for line in lines]
     for row in rows:
         lines += _layout_row(row, widths)
     return lines
@@ -160,11 +169,29 @@ def layout_entries(header: Sequence[str], row: Sequence[str], width: int | None)
     return lines
 
 
-def print_error(error: AicsioError, about: str = "") -> None:
-    """Print an error as one line on stderr, with the name of the file it is about."""
+def print_error(error: AicsioError, about: str = "", *, file: str = "", command: str = "") -> None:
+    """Print an error as one line on stderr, and a second one with the next thing to type.
+
+    Parameters
+    ----------
+    error
+        The error.
+    about
+        Name of the file, which the line begins with.
+    file
+        Name of the file for the next thing to type; by default ``about``.
+    command
+        Name of the command that failed.
+    """
+    # Imported here: a command that succeeds needs no advice.
+    from aicsio.cli.terminal.advice import next_step
+
     message = escape_controls(speak_options(str(error)))
     # Most errors name their file; naming it twice would hide the reason.
     name = escape_controls(about)
     if name and name not in message:
         message = f"{name}: {message}"
     print(f"aicsio: {message}", file=sys.stderr)
+    advice = next_step(error, file or about, command)
+    if advice:
+        print(f"  try: {escape_controls(advice)}", file=sys.stderr)

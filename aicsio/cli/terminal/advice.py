@@ -1,0 +1,144 @@
+"""The next thing to type after an error or a diagnostic.
+
+Rule kept here: an advice is a whole command, with the name of the file in it, ready to be copied. A
+message that has an option or a command in it already gets none.
+"""
+
+import os
+import re
+import shlex
+
+from aicsio._io.urls import is_url, public_url
+from aicsio.cli.terminal.wording import speak_options
+from aicsio.errors import (
+    AicsioError,
+    CorruptFileError,
+    DimensionError,
+    ImageTooLargeError,
+    SceneError,
+    SourceChangedError,
+    SourceError,
+    SourceNotFoundError,
+    UnsupportedFormatError,
+)
+
+_ADVISED = re.compile(r"(?<![\w-])--[a-z]|pip install |\baicsio [a-z]")
+"""An option or a command in a message."""
+
+_BY_ERROR: tuple[tuple[type[AicsioError], str], ...] = (
+    (UnsupportedFormatError, "aicsio explain {file}"),
+    (CorruptFileError, "aicsio check {file}"),
+    (ImageTooLargeError, "aicsio info {file}"),
+    (SceneError, "aicsio info {file}"),
+    (DimensionError, "aicsio info {file}"),
+    (SourceChangedError, "aicsio info {file}"),
+    (SourceError, "ls -l {file}"),
+)
+"""Asked in this order: the first class that fits decides."""
+
+_TAKE_FILES = frozenset(
+    {"check", "explain", "info", "metadata", "planes", "verify", "view", "wells"}
+)
+"""Commands that run on the name of a file alone."""
+
+_BY_CODE: tuple[tuple[str, str], ...] = (
+    (r"guess|guessed-axes|renamed-axes|unknown-dimension", "aicsio info {file} --dims LETTERS"),
+    (
+        r"print-resolution|unusable-size|scale-without-unit|imagej-calibration|imagej-sizes",
+        "aicsio convert {file} OUT.ome.tiff --pixel-size Z=1,Y=0.5,X=0.5",
+    ),
+    (r"subblock-masks", "aicsio info {file} --masks"),
+    (r"second-engine|library-.*|reader-limit|lif-readlif-declines", "aicsio verify {file}"),
+    (r".*-stopped|.*missing-(frames|planes)|ome-planes-missing", "aicsio planes {file}"),
+    (r".*missing-(files|members|file-parts)|files-differ|unchecked-files", "ls {folder}"),
+    (
+        r"contradiction|ome-.*|channel-color|metadata-encoding|.*-repaired-xml|.*-metadata|document-date",
+        "aicsio metadata --raw {file}",
+    ),
+)
+"""What to type for codes of diagnostics; for the others, a check shows whether pixels are lost."""
+
+
+def next_step(error: AicsioError, name: str = "", command: str = "") -> str | None:
+    """Return the command to type after an error.
+
+    Parameters
+    ----------
+    error
+        The error.
+    name
+        File that it is about, as the user wrote it; empty if there is none.
+    command
+        Name of the command that failed.
+
+    Returns
+    -------
+    str or None
+        ``None`` if the message has an advice itself.
+
+    Examples
+    --------
+    >>> from aicsio.cli.terminal.advice import next_step
+    >>> from aicsio.errors import UnsupportedFormatError
+    >>> next_step(UnsupportedFormatError("no format opens it"), "my notes.txt")
+    "aicsio explain 'my notes.txt'"
+    """
+    if _ADVISED.search(speak_options(str(error))):
+        return None
+    if name and isinstance(error, SourceNotFoundError):
+        return _find_instead(name, command or "info")
+    if name:
+        for kind, advice in _BY_ERROR:
+            if isinstance(error, kind):
+                return advice.format(file=_quote(name))
+    return " ".join(filter(None, ["aicsio", command, "--help"]))
+
+
+def next_step_of_code(code: str, name: str) -> str:
+    """Return the command to type about a diagnostic.
+
+    Parameters
+    ----------
+    code
+        Code of the diagnostic.
+    name
+        The file, as the user wrote it.
+
+    Examples
+    --------
+    >>> from aicsio.cli.terminal.advice import next_step_of_code
+    >>> next_step_of_code("guessed-axes", "a.tif"), next_step_of_code("tiff-broken-page", "a.tif")
+    ('aicsio info a.tif --dims LETTERS', 'aicsio check --deep a.tif')
+    """
+    advice = "aicsio check --deep {file}"
+    for pattern, fitting in _BY_CODE:
+        if re.fullmatch(pattern, code):
+            advice = fitting
+            break
+    folder = os.path.dirname(name) or os.curdir
+    return advice.format(file=_quote(name), folder=_quote(folder))
+
+
+def _find_instead(name: str, command: str) -> str:
+    """Return the command with the closest name beside a missing file, or else list its folder."""
+    if is_url(name):
+        return f"curl -I {_quote(name)}"
+    folder, base = os.path.split(os.path.expanduser(name))
+    try:
+        names = os.listdir(folder or os.curdir)
+    except OSError:
+        names = []
+    # Imported here: few errors need it.
+    import difflib
+
+    close = difflib.get_close_matches(base, names, n=1)
+    # Commands that write have another argument: the name of the file alone would not run.
+    if close and command in _TAKE_FILES:
+        return f"aicsio {command} {_quote(os.path.join(folder, close[0]))}"
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return f"ls {_quote(folder or os.curdir)}"
+
+
+def _quote(name: str) -> str:
+    return shlex.quote(public_url(name))

@@ -1,0 +1,46 @@
+"""Calls of the command line in a test, and a file to call it with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aicsio import PixelSize, cli
+from aicsio.testing import ImageSpec, TiffSpec, write
+
+Run = Callable[..., tuple[int, str, str]]
+
+SLIDE = ImageSpec(
+    T=2,
+    C=2,
+    Z=3,
+    Y=70,
+    X=90,
+    levels=3,
+    name="slide",
+    channel_names=("DAPI", "GFP"),
+    pixel_size=PixelSize(1.5, 0.25, 0.25),
+    time_step=2.0,
+)
+OVERVIEW = ImageSpec(Y=20, X=30, dtype="uint8", name="over\tview", seed=4)
+
+
+def write_slide(folder: Path) -> Path:
+    """Write a file of two scenes, the first with three levels."""
+    spec = TiffSpec((SLIDE, OVERVIEW), tile=(16, 32), compression="zlib")
+    return write(spec, folder, "slide.ome.tif")
+
+
+def caller(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Make a function that calls the command line; it returns exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
