@@ -143,9 +143,9 @@ def build_nd2(image: Nd2Image) -> bytes:
     out += bytes(-len(out) % ALIGNMENT)
     suffix = "LV" if image.version == "3.0" else ""
     frames = _frames(image)
-    add(f"ImageMetadata{suffix}", _encode(image, "SLxExperiment", _experiment(image)))
-    add(f"ImageMetadataSeq{suffix}|0", _encode(image, "SLxPictureMetadata", _sequence(image)))
-    times = _times(image)
+    add(f"ImageMetadata{suffix}", _encode(image, "SLxExperiment", experiment_tree(image)))
+    add(f"ImageMetadataSeq{suffix}|0", _encode(image, "SLxPictureMetadata", sequence_tree(image)))
+    times = frame_times(image)
     for number, frame in enumerate(frames):
         if number in image.missing:
             continue
@@ -210,7 +210,7 @@ def _row_nbytes(image: Nd2Image) -> int:
     return used + image.row_padding
 
 
-def _times(image: Nd2Image) -> list[float]:
+def frame_times(image: Nd2Image) -> list[float]:
     """Return the time of each frame in milliseconds: periods of T, and 10 ms a frame within one."""
     sizes = image.sizes()
     times = []
@@ -244,13 +244,13 @@ def _attributes(image: Nd2Image) -> dict[str, Any]:
     }
 
 
-def _experiment(image: Nd2Image) -> dict[str, Any]:
+def experiment_tree(image: Nd2Image) -> dict[str, Any]:
     experiment: dict[str, Any] = {"eType": 0, "uLoopPars": {}}
     for letter in reversed(image.loops):
         inner = experiment
         experiment = {
             "eType": LOOP_KINDS[letter],
-            "uLoopPars": _loop_parameters(image, letter),
+            "uLoopPars": loop_parameters(image, letter),
             "pItemValid": bytes([1] * image.sizes()[letter]) if letter == "P" else b"",
         }
         if inner["eType"]:
@@ -259,7 +259,7 @@ def _experiment(image: Nd2Image) -> dict[str, Any]:
     return experiment
 
 
-def _loop_parameters(image: Nd2Image, letter: str) -> dict[str, Any]:
+def loop_parameters(image: Nd2Image, letter: str) -> dict[str, Any]:
     count = image.sizes()[letter]
     if letter == "T":
         period = image.period * 1000
@@ -293,12 +293,12 @@ def _loop_parameters(image: Nd2Image, letter: str) -> dict[str, Any]:
     return {"uiCount": count}
 
 
-def _sequence(image: Nd2Image) -> dict[str, Any]:
+def sequence_tree(image: Nd2Image) -> dict[str, Any]:
     samples = image.sizes().get("S", 1)
     count = image.sizes().get("C", 1)
     planes = {f"a{index}": _plane(image, index, samples) for index in range(count)}
     return {
-        "dTimeMSec": _times(image)[0] if _times(image) else 0.0,
+        "dTimeMSec": frame_times(image)[0] if frame_times(image) else 0.0,
         "dTimeAbsolute": JULIAN_1970 + image.start / 86400,
         "dXPos": 10.0,
         "dYPos": -20.0,

@@ -10,6 +10,7 @@ import pytest
 
 from aicsio import AicsioError, open_image, select_scene, to_numpy, transpose_to
 from aicsio.testing.nd2 import Nd2Image, build_nd2
+from aicsio.testing.nd2_boxes import build_boxed_nd2
 from limits import in_memory, in_time, try_file, variant_count
 from support import Damage, cut_bytes, flip_bytes, wipe_bytes
 
@@ -42,6 +43,25 @@ def test_damaged_files_are_images_or_our_errors() -> None:
                 read += try_file(bytes(data)) > 0
     # Damage of this size leaves most files readable: a reader that refused all would pass else.
     assert read > VARIANTS // 2
+
+
+def test_damaged_files_of_boxes_are_images_or_our_errors() -> None:
+    rng = random.Random(8)
+    pixels = np.random.default_rng(1).integers(0, 60000, (2, 3, 2, 19, 21)).astype(np.uint16)
+    colour = np.repeat(pixels[0, :, 0, :, :, None] // 256, 3, axis=-1).astype(np.uint8)
+    images = [Nd2Image(pixels, "PTCYX"), Nd2Image(colour, "TYXS"), Nd2Image(pixels[0], "ZCYX")]
+    files = [build_boxed_nd2(image) for image in images]
+    read = 0
+    with in_memory():
+        for variant in range(VARIANTS):
+            data = bytearray(files[variant % len(files)])
+            start = len(data) - int.from_bytes(data[-8:], "little")
+            # Half of the damage goes to the map and the signature behind it.
+            at = rng.randrange(start if rng.random() < 0.5 else 0, len(data))
+            rng.choice(DAMAGES)(data, at, min(at + 64, len(data)), rng)
+            with in_time(f"variant {variant}"):
+                read += try_file(bytes(data)) > 0
+    assert read > VARIANTS // 3
 
 
 @pytest.mark.parametrize("number", [0, 5, 11])

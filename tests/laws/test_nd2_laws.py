@@ -4,6 +4,7 @@ import pickle
 import tempfile
 from pathlib import Path
 
+import attrs
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from aicsio import open_image, select_scene, to_dask, to_numpy, transpose_to
 from aicsio._io.readers import open_count
 from aicsio.testing.model import transpose_array
 from aicsio.testing.nd2 import Nd2Image, write_nd2
+from aicsio.testing.nd2_boxes import build_boxed_nd2
 from aicsio.testing.strategies import nd2_images, picks
 
 
@@ -46,3 +48,20 @@ def test_a_file_shows_what_was_described(image: Nd2Image, data: st.DataObject) -
         if "Z" in image.dims:
             assert image.z_step == handle.pixel_size.Z
     assert open_count() == 0
+
+
+@given(nd2_images())
+def test_a_file_of_boxes_shows_what_was_described(image: Nd2Image) -> None:
+    kind = np.uint8 if image.pixels.dtype.itemsize == 1 else np.uint16
+    # Codestreams follow each other: a frame in the middle cannot be missing.
+    image = attrs.evolve(image, pixels=image.pixels.astype(kind), missing=())
+    handle = open_image(build_boxed_nd2(image))
+    assert handle.diagnostics == ()
+    dims = image.dims.replace("P", "")
+    for position in range(image.sizes().get("P", 1)):
+        expected = image.pixels
+        if "P" in image.dims:
+            expected = expected.take(position, image.dims.index("P"))
+        scene = select_scene(handle, position)
+        picked = {} if "C" in dims else {"C": 0}
+        assert np.array_equal(to_numpy(transpose_to(scene, dims, **picked)), expected)

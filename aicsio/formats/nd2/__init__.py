@@ -2,6 +2,7 @@
 
 ``chunks`` finds the chunks of the container, ``variants`` decodes their metadata, ``experiment``
 gives frames their places, ``pixels`` and ``layout`` place pixels, ``metadata`` makes records.
+``boxes`` and ``legacy`` read the files of JPEG 2000 boxes that NIS-Elements wrote before version 3.
 
 Rule kept here: a frame that the file lacks is zero and counted in a diagnostic; a chunk of metadata
 that cannot be decoded costs its facts and gets a diagnostic, never the pixels.
@@ -15,9 +16,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from aicsio._io import readers
-from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
-from aicsio.formats.nd2 import structure
+from aicsio.formats.nd2 import legacy, structure
 from aicsio.formats.nd2.chunks import ChunkMap, ChunkPlace, is_boxed_nd2, is_nd2, read_container
 from aicsio.formats.nd2.experiment import FrameOrder, arrange_frames, parse_loops
 from aicsio.formats.nd2.metadata import (
@@ -37,7 +38,7 @@ from aicsio.formats.nd2.pixels import (
     parse_pixels,
 )
 from aicsio.formats.nd2.variants import MalformedError, Tree, parse
-from aicsio.records import Contents, Damage, Diagnostic, Scene, Source
+from aicsio.records import Contents, Damage, Diagnostic, LazyArray, Planes, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
@@ -87,7 +88,17 @@ COLUMNS: Final = (
 
 def check_structure(source: Source, /) -> Iterator[Damage]:
     """Compare the chunks with the map; see ``ChecksStructure``."""
+    if not is_nd2(readers.read_head(source, 4)):
+        return iter(())
     return structure.find_faults(source)
+
+
+def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
+    """Return facts of planes; those of boxes are read from the metadata of each frame."""
+    layout = level.layout
+    if isinstance(layout, legacy.BoxedLayout):
+        return legacy.read_planes(layout, legacy.frame_order_of(level))
+    return scene.planes
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -117,10 +128,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         When the pixels are stored in a way that is not read.
     """
     if not is_nd2(readers.read_head(source, 4)):
-        raise UnsupportedFormatError(
-            f"{source.uri} is an ND2 file of NIS-Elements 2 (JPEG 2000), which is not read; the "
-            "package nd2 reads it"
-        )
+        return legacy.read_boxed(source)
     container = read_container(source)
     diagnostics = list(container.diagnostics)
     metadata = _Metadata(container)

@@ -297,13 +297,6 @@ def test_handles_are_small(tmp_path: Path) -> None:
     assert attrs.evolve(handle) == handle
 
 
-def test_files_of_jpeg_2000_boxes_are_named() -> None:
-    # As a JP2 file they would show their first frame alone.
-    data = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100)
-    data += b"LABORATORY IMAGING ND BOX MAP 00" + bytes(8)
-    refusing(data, UnsupportedFormatError, "NIS-Elements 2")
-
-
 def test_a_remote_file_opens_with_four_requests() -> None:
     image = Nd2Image(picture(120, 2, 40, 50), "TCYX")
     with serving(a__nd2=build_nd2(image)) as site:
