@@ -44,6 +44,7 @@ from aicsio.records import (
     Tiles,
     Well,
 )
+from aicsio.records.printing import as_html
 from aicsio.steps import (
     Step,
     compose,
@@ -245,6 +246,13 @@ if not TYPE_CHECKING:
             )
         value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
         return value
+
+
+@as_html.register(object)
+def _draw_record(record: object, /) -> str | None:
+    """Draw a record in a notebook, by a room that is imported when it is first asked."""
+    drawn: str | None = importlib.import_module("aicsio.notebook").draw(record)
+    return drawn
 
 
 def __dir__() -> list[str]:

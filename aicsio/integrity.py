@@ -28,6 +28,7 @@ from aicsio.errors import (
 from aicsio.formats.names import FormatName, ImageSource
 from aicsio.opening import open_image
 from aicsio.records import Damage, Diagnostic, ImageHandle, Source
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.records.protocols import ChecksStructure, offered
 
 __all__ = ["CheckReport", "Damage", "check"]
@@ -66,6 +67,7 @@ MOST_LINES: Final = 20
 """Findings that the text of a report lists: a screen of them."""
 
 
+@drawn_in_notebooks
 @attrs.frozen
 class CheckReport:
     """What was checked, and what is damaged."""

@@ -21,6 +21,7 @@ from aicsio.errors import AicsioError, MissingDependencyError, UnsupportedFormat
 from aicsio.formats.names import EngineName, FormatName, ImageSource
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.steps import select_scene, transpose_to
 
 __all__ = ["Difference", "Verification", "verify"]
@@ -50,6 +51,7 @@ class Difference:
     """Description of the difference."""
 
 
+@drawn_in_notebooks
 @attrs.frozen
 class Verification:
     """Result of reading a file twice."""

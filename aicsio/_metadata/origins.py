@@ -16,6 +16,7 @@ from aicsio.errors import AicsioError
 from aicsio.formats import Options
 from aicsio.records import Diagnostic, ImageHandle
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.records.protocols import FormatModule, TracesFacts, offered
 from aicsio.records.provenance import FactOrigin, FactOrigins
 from aicsio.steps import verb
@@ -28,6 +29,7 @@ DEFAULT_NAME = re.compile(r"Image:\d+")
 """Name of a scene that the file does not name."""
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

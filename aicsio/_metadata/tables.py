@@ -14,6 +14,7 @@ import numpy.typing as npt
 from aicsio._checks.constructors import checked_record
 from aicsio.errors import DimensionError
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import drawn_in_notebooks
 
 __all__ = ["Table", "TableColumn"]
 
@@ -92,6 +93,7 @@ class TableColumn:
         return absent
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

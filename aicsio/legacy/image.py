@@ -21,6 +21,7 @@ from aicsio.legacy.reading import to_labelled_xarray, use_dask
 from aicsio.legacy.stacks import SceneIds
 from aicsio.legacy.warning import warn
 from aicsio.records import ImageHandle
+from aicsio.records.printing import as_html
 from aicsio.steps import select_level
 
 if TYPE_CHECKING:
@@ -286,3 +287,6 @@ class AICSImage(PartMethods):
         scene = f"scene {handle.scene_index + 1}/{len(handle.scenes)} {self.current_scene!r}"
         image = f"{handle.source.uri} ({handle.format}) {scene}"
         return f"<AICSImage {image}, in memory: {self._data is not None}>"
+
+    def _repr_html_(self) -> str | None:
+        return as_html(self._handle)

@@ -3,7 +3,7 @@
 Rule kept here: always RGB. The frame is read at the smallest sufficient level; nothing is drawn on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -37,6 +37,8 @@ class PictureFrame:
     """One of ``PROJECTIONS``."""
     limits: tuple[Limits, ...] | None = None
     """Black and full colour of each channel; ``None`` to take them from the pixels of the frame."""
+    whole_nbytes: int | None = None
+    """Planes up to this size are read whole, of larger ones rows; ``None`` for 64 MiB."""
 
 
 def pick_channels(handle: ImageHandle, channels: Channels) -> ImageHandle:
@@ -164,6 +166,40 @@ def _read_channel(
     array: LazyArray, channel: int, frame: PictureFrame, *, smooth: bool, report: Report | None
 ) -> Array:
     """Read one channel, projected along Z, at the size of the frame."""
+    planes = _planes_of(array, channel, frame, smooth=smooth)
+    projected: Array | None = None
+    for index, plane in enumerate(planes):
+        share = share_of(report, index, len(planes))
+        pixels = reading.read_plane(
+            plane, frame.size, smooth=smooth, report=share, whole_nbytes=frame.whole_nbytes
+        )
+        projected = _project(projected, pixels, frame.project, len(planes))
+    assert projected is not None  # noqa: S101 - there is at least one section
+    return projected
+
+
+def planned_windows(handle: ImageHandle, frame: PictureFrame) -> Iterator[LazyArray]:
+    """Yield the parts of the image that ``draw`` reads, one a call of the engine.
+
+    Parameters
+    ----------
+    handle, frame
+        As ``draw`` takes them.
+    """
+    array = reading.select_level_for(handle, frame.size)
+    smooth = colors.palette_of(handle) is None
+    for channel in range(array.dims.get("C", 1)):
+        for plane in _planes_of(array, channel, frame, smooth=smooth):
+            step = reading.sampling_step(
+                plane, frame.size, smooth=smooth, whole_nbytes=frame.whole_nbytes
+            )
+            yield from reading.windows_of(plane, step)
+
+
+def _planes_of(
+    array: LazyArray, channel: int, frame: PictureFrame, *, smooth: bool
+) -> list[LazyArray]:
+    """Return the planes of a channel that are projected: one, or up to 32."""
     dims = array.dims
     drawn = reading.plane_letters(dims)
     picks: dict[str, Any] = {letter: 0 for letter in dims if letter not in drawn}
@@ -174,21 +210,15 @@ def _read_channel(
     if dims.get("S", 1) > 2:
         order += "S"
         picks.pop("S")
-    sections = [0]
-    if "Z" in picks:
-        # The brightest of white tissue is white everywhere: pixels of colour are not projected.
-        is_plain = smooth and "S" not in order
-        sections = _sections(dims["Z"], frame.project if is_plain else "middle")
-    projected: Array | None = None
-    for index, section in enumerate(sections):
-        if "Z" in picks:
-            picks["Z"] = section
-        plane = views.transpose(array, order, picks)
-        share = share_of(report, index, len(sections))
-        pixels = reading.read_plane(plane, frame.size, smooth=smooth, report=share)
-        projected = _project(projected, pixels, frame.project, len(sections))
-    assert projected is not None  # noqa: S101 - there is at least one section
-    return projected
+    if "Z" not in picks:
+        return [views.transpose(array, order, picks)]
+    # The brightest of white tissue is white everywhere: pixels of colour are not projected.
+    is_plain = smooth and "S" not in order
+    planes = []
+    for section in _sections(dims["Z"], frame.project if is_plain else "middle"):
+        picks["Z"] = section
+        planes.append(views.transpose(array, order, picks))
+    return planes
 
 
 def _sections(count: int, project: str) -> list[int]:

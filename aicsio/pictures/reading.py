@@ -100,7 +100,14 @@ def longest_side(dims: Dims) -> int:
     return max(dims.get(letter, 1) for letter in plane_letters(dims))
 
 
-def read_plane(array: LazyArray, size: int, *, smooth: bool, report: Report | None) -> Array:
+def read_plane(
+    array: LazyArray,
+    size: int,
+    *,
+    smooth: bool,
+    report: Report | None,
+    whole_nbytes: int | None = None,
+) -> Array:
     """Read one plane, at most twice as large as the picture, and shrink it.
 
     Without ``smooth``, pixels are sampled, not averaged: the mean of two palette indices is a third
@@ -116,6 +123,8 @@ def read_plane(array: LazyArray, size: int, *, smooth: bool, report: Report | No
         Whether pixels are averaged.
     report
         Called with the number of bands read and their total.
+    whole_nbytes
+        Planes up to this size are read whole; ``None`` for ``WHOLE_BYTES``.
 
     Returns
     -------
@@ -123,13 +132,34 @@ def read_plane(array: LazyArray, size: int, *, smooth: bool, report: Report | No
         Shape (Y, X) or (Y, X, S), the type of the array (float32 for complex pixels).
     """
     longest = max(array.shape[:2])
+    step = sampling_step(array, size, smooth=smooth, whole_nbytes=whole_nbytes)
     if not smooth:
-        return sample_rows(array, max(1, -(-longest // size)), report)
-    if array.nbytes <= WHOLE_BYTES:
-        pixels = read_array(array)
-    else:
-        pixels = sample_rows(array, max(1, longest // (2 * size)), report)
+        return sample_rows(array, step, report)
+    pixels = read_array(array) if step == 0 else sample_rows(array, step, report)
     return shrink(pixels, min(size, longest))
+
+
+def sampling_step(
+    array: LazyArray, size: int, *, smooth: bool, whole_nbytes: int | None = None
+) -> int:
+    """Return the distance of the rows and columns that ``read_plane`` reads; 0 for the whole at once."""
+    longest = max(array.shape[:2])
+    if not smooth:
+        return max(1, -(-longest // size))
+    if array.nbytes <= (WHOLE_BYTES if whole_nbytes is None else whole_nbytes):
+        return 0
+    return max(1, longest // (2 * size))
+
+
+def windows_of(array: LazyArray, step: int) -> Iterator[LazyArray]:
+    """Yield the parts of a plane that ``read_plane`` reads, one a call of the engine."""
+    if step == 0:
+        yield array
+        return
+    y, x = tuple(array.dims)[:2]
+    for band in _split_rows(array, step):
+        picks = {y: band, x: slice(None, None, step)}
+        yield views.transpose(array, array.dims.order, picks)
 
 
 def sample_rows(

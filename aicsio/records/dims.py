@@ -13,8 +13,10 @@ from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, DimensionError
 from aicsio.records.conversions import plain_sizes, plain_text
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import drawn_in_notebooks
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

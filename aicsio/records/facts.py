@@ -23,6 +23,7 @@ from aicsio.records.conversions import (
 )
 from aicsio.records.dims import Dims
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import drawn_in_notebooks
 
 
 def _require_size(size: object, field: Any, value: float | None) -> None:
@@ -133,6 +134,7 @@ def _pair_of_floats(values: Iterable[SupportsFloat] | None) -> tuple[float, floa
     return numbers[0], numbers[1]
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen
@@ -195,6 +197,7 @@ class Objective:
     """Of the medium that was used."""
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen
@@ -258,6 +261,7 @@ class PlanePlaces:
     """Little-endian int64: byte offset; -1 if unknown."""
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

@@ -19,6 +19,7 @@ from aicsio.records.facts import Channel, PixelSize
 from aicsio.records.lazy import LazyArray, Pick
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import DType
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.records.scenes import Contents, Diagnostic, Scene
 from aicsio.records.shapes import Shape_co
 from aicsio.records.sources import Source
@@ -40,6 +41,7 @@ _ELSEWHERE: Mapping[str, str] = {
 """Names that other libraries give to an image, and the calls of this one."""
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

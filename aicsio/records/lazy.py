@@ -20,6 +20,7 @@ from aicsio.records.conversions import plain_text
 from aicsio.records.dims import Dims, trusted_dims
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Computed, Deferred, DType, Encoded, Keyed, Selection, Strided
+from aicsio.records.printing import drawn_in_notebooks
 
 Pick: TypeAlias = int | range | tuple[int, ...]
 
@@ -152,6 +153,7 @@ class View:
     """Per stored axis: an int drops the axis, a range or a tuple of ints keeps these positions."""
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

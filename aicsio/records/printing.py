@@ -1,8 +1,10 @@
-"""Reprs of records that hold tables: one or two lines.
+"""Reprs of records: one or two lines on a terminal, a drawing in a notebook.
 
 Rule kept here: a repr names the class and its fields, and ends where two lines of a terminal do.
+``as_html`` is an open function that the package fills in, so that no record imports a higher room.
 """
 
+import functools
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -39,3 +41,54 @@ def printed_short(record: type[T]) -> type[T]:
 
     record.__repr__ = show  # type: ignore[method-assign]
     return record
+
+
+def drawn_in_notebooks(record: type[T]) -> type[T]:
+    """Give a class the method that notebooks ask for a drawing. A decorator, above that of attrs.
+
+    Parameters
+    ----------
+    record
+        A class of which the room of notebooks knows how to draw it.
+
+    Returns
+    -------
+    type
+        The same class.
+
+    Examples
+    --------
+    >>> from aicsio import Dims
+    >>> Dims("YX", (64, 80))._repr_html_().startswith("<div")
+    True
+    """
+
+    def draw(self: object) -> str | None:
+        return as_html(self)
+
+    record._repr_html_ = draw  # type: ignore[attr-defined]
+    return record
+
+
+@functools.singledispatch
+def as_html(record: object, /) -> str | None:
+    """Draw a record for a notebook; the package registers the implementation.
+
+    Parameters
+    ----------
+    record
+        Of a class with ``drawn_in_notebooks``.
+
+    Returns
+    -------
+    str or None
+        HTML; ``None`` where there is no drawing, so that the notebook shows the text.
+
+    Examples
+    --------
+    >>> from aicsio.records.printing import as_html
+    >>> as_html(object()) is None
+    True
+    """
+    del record
+    return None

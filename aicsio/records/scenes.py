@@ -27,6 +27,7 @@ from aicsio.records.facts import (
 )
 from aicsio.records.lazy import LazyArray
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import drawn_in_notebooks
 
 _NO_SIZE: Final = PixelSize()
 _NO_ORIGIN: Final = Origin()
@@ -64,6 +65,7 @@ def distinguish_scenes(names: Sequence[str | None]) -> list[str]:
     return distinct
 
 
+@drawn_in_notebooks
 @pickled_by_position
 @checked_record
 @attrs.frozen

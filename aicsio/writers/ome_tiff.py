@@ -17,6 +17,7 @@ from aicsio._checks.words import count_of
 from aicsio._version import __version__
 from aicsio.errors import WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.steps import verb
 from aicsio.writers import _atomic_file, target_names
 from aicsio.writers._metadata import image_description
@@ -29,6 +30,7 @@ from aicsio.writers.sources import refuse_own_source, requested_scenes
 __all__ = ["WriteReport", "write_ome_tiff", "write_scenes"]
 
 
+@drawn_in_notebooks
 @checked_record
 @attrs.frozen
 class WriteReport:

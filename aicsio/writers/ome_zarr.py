@@ -23,6 +23,7 @@ from aicsio._version import __version__
 from aicsio.arrays.tokens import token
 from aicsio.errors import AicsioError, ArgumentTypeError, WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.steps import Step, verb
 from aicsio.writers._metadata import image_description
 from aicsio.writers._metadata.overrides import parse_overrides
@@ -42,6 +43,7 @@ __all__ = ["ZarrReport", "write_ome_zarr"]
 Scenes = Literal["all"] | Sequence[SupportsIndex | str] | None
 
 
+@drawn_in_notebooks
 @checked_record
 @attrs.frozen
 class ZarrReport:

@@ -20,6 +20,7 @@ from aicsio.pictures.colors import Picture
 from aicsio.pictures.drawing import thumbnail
 from aicsio.pictures.reading import longest_side
 from aicsio.records import ImageHandle
+from aicsio.records.printing import drawn_in_notebooks
 from aicsio.writers import _atomic_file
 
 __all__ = ["PictureReport", "write_picture"]
@@ -32,6 +33,7 @@ JPEG_QUALITY = 90
 """Artefacts of JPEG show from about 85 downwards on cells before a dark background."""
 
 
+@drawn_in_notebooks
 @checked_record
 @attrs.frozen
 class PictureReport:
