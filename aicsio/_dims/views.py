@@ -194,5 +194,7 @@ def _split_positions(pick: Sequence[int], block_size: int) -> Iterator[BlockRun]
         in_block = [pick[target] - index * block_size for target in targets]
         low = min(in_block)
         in_window = tuple(position - low for position in in_block)
-        window_positions = None if len(in_window) == 1 else in_window
-        yield BlockRun(index, low, max(in_block) + 1, window_positions, tuple(targets))
+        if len(targets) == 1:  # a whole place in the output, which needs no buffer
+            yield BlockRun(index, low, low + 1, None, slice(targets[0], targets[0] + 1))
+        else:
+            yield BlockRun(index, low, max(in_block) + 1, in_window, tuple(targets))

@@ -17,9 +17,12 @@ from benchmarks import (
     against,
     contenders,
     conversion,
+    cores,
     microscopes,
+    remote,
     report,
     samples,
+    scale,
     stores,
     timing,
     windows,
@@ -55,6 +58,8 @@ LIBRARIES = ("aicsio", "numpy", "dask", "imagecodecs", *PEERS)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks that the command line names."""
     options = _parser().parse_args(arguments)
+    if options.cores and not options.files:
+        options.files = ["cores"]
     if options.against:
         return _compare_trees(options)
     console = Console(width=None if sys.stdout.isatty() else 200, stderr=options.json)
@@ -93,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lines += _window_lines(Path(folder), peers, options, console)
         if not options.files or "convert" in options.files:
             _convert(Path(folder), options, console)
+        _tables(Path(folder), options, console)
     about = _about(options.workers) | {"clock": options.clock}
     if options.json:
         print(report.as_json(lines, about))
@@ -108,6 +114,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.show_goals(lines, console)
     console.print(", ".join(f"{name} {value}" for name, value in about.items()))
     return 0
+
+
+def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None:
+    """Print the tables of what is measured only if it is named: it takes minutes, or needs a quiet machine."""
+    if "remote" in options.files:
+        rows = remote.measure(folder, options.planes, options.size, options.rounds)
+        remote.show(rows, console)
+    if "scale" in options.files:
+        scale.show(scale.measure(folder, options.subblocks), console)
+    if options.cores:
+        counts = cores.thread_counts(options.cores)
+        found = cores.measure(folder, options.planes, options.size, counts, options.rounds)
+        cores.show(found, counts, console)
 
 
 def _is_chosen(sample: samples.Sample, names: Sequence[str]) -> bool:
@@ -126,7 +145,17 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, zarr for all of a kind"
-    names = ", ".join(["import", *(sample.name for sample in made), "windows", "convert", kinds])
+    names = ", ".join(
+        [
+            "import",
+            *(sample.name for sample in made),
+            "windows",
+            "convert",
+            kinds,
+            "remote",
+            "scale",
+        ]
+    )
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"
     )
@@ -172,6 +201,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--window", type=int, default=256, help="their height and width (default: 256)"
+    )
+    parser.add_argument(
+        "--cores",
+        type=int,
+        metavar="N",
+        help="how reading, decoding and writing scale from 1 to N threads",
     )
     parser.add_argument(
         "--clock", choices=timing.CLOCKS, default="wall", help="what is counted (default: wall)"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aicsio import open_image, to_numpy
-from benchmarks import conversion, floors, microscopes, stores
+from benchmarks import conversion, cores, floors, microscopes, stores
 from benchmarks.samples import pixels, samples, write
 
 FOLDER = Path(__file__).resolve().parent
@@ -82,6 +82,30 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
     assert found == {(slide, "windows") for slide in slides}
     assert {"ours", "out", "floor"} <= set(rows[0]["seconds"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
+    command += ["remote", "scale", "--cores", "2", "--peers"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for name in (
+        "between.ome.tif",
+        "raw.lif",
+        "shards.ome.zarr",
+        "subblocks.czi",
+        "write zstd, levels",
+    ):
+        assert name in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_serial_part_is_that_of_amdahl() -> None:
+    counts = cores.thread_counts(12)
+    assert counts == [1, 2, 4, 8, 12]
+    for part in (0.0, 0.25, 1.0):
+        seconds = [3 * (part + (1 - part) / count) for count in counts]
+        assert abs(cores.serial_part(counts, seconds) - part) < 1e-9
+    assert cores.serial_part([1], [2.0]) == 0.0
 
 
 def test_two_trees_are_compared_in_turns(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_segments_touch_only_blocks_that_are_needed() -> None:
     assert split_by_block(range(12, 18), 10) == [BlockRun(1, 2, 8, None, slice(0, 6))]
 
 
+def test_single_positions_have_a_place_in_the_output_of_their_own() -> None:
+    assert split_by_block((7, 30, 12), 1) == [
+        BlockRun(7, 0, 1, None, slice(0, 1)),
+        BlockRun(12, 0, 1, None, slice(2, 3)),
+        BlockRun(30, 0, 1, None, slice(1, 2)),
+    ]
+
+
 def test_a_window_is_no_wider_than_its_positions() -> None:
     (part,) = split_by_block(range(17, 11, -2), 100)
     assert (part.start, part.stop) == (13, 18)
