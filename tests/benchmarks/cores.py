@@ -10,9 +10,11 @@ import sysconfig
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
@@ -43,7 +45,8 @@ def measure(folder: Path, planes: int, size: int, counts: Sequence[int], rounds:
     image = aicsio.open_image(stack, dims="ZYX")
     out = np.empty_like(stack)
     work: dict[str, Callable[[int], object]] = {}
-    for way in (None, "zlib", "zstd"):
+    ways: tuple[Any, ...] = (None, "zlib", "zstd")
+    for way in ways:
         path = folder / f"{way or 'raw'}.ome.tiff"
         aicsio.write_ome_tiff(image, path, compression=way, tile=256, sync=False)
         work[f"read {way or 'raw'}"] = _reader(path, out)
@@ -52,14 +55,14 @@ def measure(folder: Path, planes: int, size: int, counts: Sequence[int], rounds:
     return [Row(name, _least(call, counts, rounds)) for name, call in work.items()]
 
 
-def _reader(path: Path, out: np.ndarray) -> Callable[[int], object]:
+def _reader(path: Path, out: npt.NDArray[np.uint16]) -> Callable[[int], object]:
     handle = aicsio.open_image(path)
     shown = out.reshape(handle.dims.shape)
     return lambda workers: aicsio.to_numpy(handle, workers=workers, out=shown)
 
 
 def _writer(
-    image: aicsio.ImageHandle, path: Path, way: str | None, levels: int | str
+    image: aicsio.ImageHandle, path: Path, way: Any, levels: Any
 ) -> Callable[[int], object]:
     def write(workers: int) -> None:
         aicsio.write_ome_tiff(

@@ -6,6 +6,7 @@ bytes without a wait, and one wait: bytes and one round trip.
 
 import contextlib
 import http.client
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -168,7 +169,7 @@ def _peer(name: str, chosen: list[int]) -> Any:
     """Return the reading by tifffile over fsspec, if both are there and the file is a TIFF."""
     if "tif" not in name or importlib.util.find_spec("aiohttp") is None:
         return None
-    import fsspec
+    fsspec: Any = importlib.import_module("fsspec")
 
     def read(url: str) -> None:
         with fsspec.open(url, "rb") as file, tifffile.TiffFile(file) as tiff:
