@@ -117,6 +117,7 @@ _TIFF_SUFFIXES = (
     *(".lsm", ".stk", ".svs", ".scn", ".ndpi", ".qptiff", ".flex"),  # dialects
 )
 _FOLDERS = "aicsio.formats.folders"
+_RAW_BLOCKS = "aicsio.formats.raw_blocks"
 TABLE: tuple[Format, ...] = (
     Format("czi", (".czi",), "aicsio.formats.czi", engines=("native", "aicspylibczi")),
     Format(
@@ -147,6 +148,10 @@ TABLE: tuple[Format, ...] = (
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
     Format("oir", (".oir",), "aicsio.formats.oir"),
     Format("dicom", (".dcm",), "aicsio.formats.dicom", folders=True),
+    # A block of pixels behind a header.
+    Format("ics", (".ics", ".ids"), f"{_RAW_BLOCKS}.ics"),
+    Format("nrrd", (".nrrd", ".nhdr"), f"{_RAW_BLOCKS}.nrrd"),
+    Format("biorad-pic", (".pic",), f"{_RAW_BLOCKS}.pic"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
     # An index, and TIFF files that it names.
     Format("harmony", (".idx.xml", "index.xml"), f"{_FOLDERS}.harmony", folders=True),

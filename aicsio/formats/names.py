@@ -25,10 +25,12 @@ Mosaic: TypeAlias = Literal["stitched", "tiles"]
 
 if TYPE_CHECKING:
     FormatName: TypeAlias = Literal[
+        "biorad-pic",
         "cellvoyager",
         "czi",
         "dicom",
         "harmony",
+        "ics",
         "imageio",
         "imagexpress",
         "ims",
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         "micromanager",
         "mrc",
         "nd2",
+        "nrrd",
         "oif",
         "oir",
         "ome-tiff",

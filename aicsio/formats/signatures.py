@@ -99,7 +99,6 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"Andor Technology", "an Andor SIF file", "the package sif-parser reads it"),
     Signature(rb"DCIMG", "a Hamamatsu DCIMG file", "the package dcimg reads it"),
     Signature(rb"gE#\x01", "a Princeton Instruments SPE file", offset=2996),
-    Signature(rb"\x39\x30", "a Bio-Rad PIC file", offset=54),
     Signature(rb"\[Virtual Microscope Specimen\]", "a Hamamatsu VMS slide", "OpenSlide reads it"),
     Signature(rb"\[Uncompressed Virtual Microscope", "a Hamamatsu VMU slide", "OpenSlide reads it"),
     Signature(
@@ -166,7 +165,6 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\x88\x1b\x03[\x6f-\x71]", "a Zygo MetroPro file", "Gwyddion reads it"),
     # ------------------------------------------------------------ volumes and medicine
     Signature(rb"DICM", "a DICOM file", "the package pydicom reads it", 128),
-    Signature(rb"NRRD000", "an NRRD file", "the package pynrrd reads it"),
     Signature(rb"(?:n\+1|ni1)\0", "a NIfTI-1 file", "the package nibabel reads it", 344),
     Signature(rb"n\+2\0\r\n\x1a\n", "a NIfTI-2 file", "the package nibabel reads it", 4),
     Signature(
@@ -177,7 +175,6 @@ SIGNATURES: tuple[Signature, ...] = (
         "a MetaImage file (MHA, MHD)",
         "the package SimpleITK reads it",
     ),
-    Signature(rb"[\s\S]{2}ics_version", "an ICS file (Image Cytometry Standard)"),
     Signature(rb"SIMPLE  =", "a FITS file", "the package astropy reads it"),
     Signature(rb"CDF[\x01\x02\x05]", "a netCDF or MINC file", "the package xarray reads it"),
     Signature(rb"# (?:AmiraMesh|Avizo|HyperMesh)", "an AmiraMesh file"),

@@ -23,6 +23,7 @@ from aicsio.testing.nd2 import Nd2Image, write_nd2
 from aicsio.testing.oif import OifImage, write_oif
 from aicsio.testing.oir import OirImage, write_oir
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
+from aicsio.testing.raw_blocks import RawBlockImage, write_raw_block
 from aicsio.testing.vsi import VsiImage, write_vsi
 from aicsio.testing.xlef import XlefImage, write_xlef
 
@@ -76,6 +77,11 @@ def make_dicom(folder: Path) -> Path:
     return write_dicom(image, folder / "made")
 
 
+def make_raw_block(name: str, folder: Path) -> Path:
+    image = RawBlockImage(PIXELS[0], "ZYX")
+    return write_raw_block(image, folder / name)
+
+
 def make_zarr(folder: Path) -> Path:
     write_ome_zarr(open_image(PIXELS, dims="CZYX"), folder / "made.zarr")
     return folder / "made.zarr"
@@ -107,6 +113,9 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "mrc": make_mrc,
     "ims": make_ims,
     "dicom": make_dicom,
+    "ics": functools.partial(make_raw_block, "made.ics"),
+    "nrrd": functools.partial(make_raw_block, "made.nrrd"),
+    "biorad-pic": functools.partial(make_raw_block, "made.pic"),
     "ome-zarr": make_zarr,
     "oif": make_oib,
     "oir": make_oir,

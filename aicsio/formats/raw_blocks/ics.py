@@ -1,0 +1,254 @@
+"""Image Cytometry Standard (ICS, IDS).
+
+Rule kept here: the header is text; the pixels lie behind it (version 2), in the file that it names,
+or in the ``.ids`` file of its name (version 1).
+
+Source of the facts: Dean, Mascio, Ow, Sudar and Mullikin, "Proposed standard for image cytometry data
+files", Cytometry 11 (1990) 561-569; "ICS version 2" of the documentation of libics.
+"""
+
+import re
+from typing import Final
+
+import numpy as np
+
+from aicsio._io import readers
+from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats import Options
+from aicsio.formats.raw_blocks.blocks import lay_out
+from aicsio.records import Channel, Contents, Diagnostic, DType, PixelSize, Scene, Source
+from aicsio.records.provenance import FactOrigin, FactOrigins
+
+MARK: Final = re.compile(rb"[\s\S]{2,3}ics_version")
+LARGEST_HEADER: Final = 1 << 22
+"""Bytes of the text; histories of programs have some kilobytes."""
+LETTERS: Final = {
+    "x": "X",
+    "y": "Y",
+    "z": "Z",
+    "t": "T",
+    "time": "T",
+    "ch": "C",
+    "channel": "C",
+    "c": "C",
+    "p": "C",
+    "probe": "C",
+    "s": "S",
+    "rgb": "S",
+    "lambda": "L",
+    "m": "T",
+    "micro-time": "H",
+}
+"""Letters by the names of axes."""
+SPARE: Final = "QABDEFGIJKNOPRUVW"
+"""Letters of axes with other names."""
+ORIGINS: Final = (
+    ("pixel_size", "ics:parameter/scale"),
+    ("time_step", "ics:parameter/scale"),
+    ("channels[*].name", "ics:sensor/s_params"),
+    ("channels", "ics:sensor/s_params"),
+    ("name", "guess"),
+)
+
+
+def recognises(source: Source, head: bytes, /) -> bool:
+    """Return whether the file is an ICS header, or the ``.ids`` file of one."""
+    if MARK.match(head):
+        return True
+    return source.uri.lower().endswith(".ids") and _header_of(source) is not None
+
+
+def _header_of(source: Source) -> Source | None:
+    """Return the header of a file of pixels."""
+    if source.content is not None:
+        return None
+    stem = re.split(r"[/\\]", source.uri.partition("?")[0])[-1][:-4]
+    for suffix in (".ics", ".ICS"):
+        found = readers.sibling(source, stem + suffix)
+        if found is not None and MARK.match(readers.read_head(found, 64)):
+            return found
+    return None
+
+
+class _IcsHeader:
+    """Fields of the text by category and name. It lives for one opening."""
+
+    def __init__(self, source: Source) -> None:
+        head = readers.read_head(source, 1 << 16)
+        end = re.search(rb"[\r\n]end[\s]?[\r\n]", head)
+        if end is None:
+            head = readers.read_head(source, LARGEST_HEADER)
+            end = re.search(rb"[\r\n]end[\s]?[\r\n]", head)
+        self.stop = len(head) if end is None else end.end()
+        self.text = head[: self.stop].decode("utf_8", "replace")
+        self.fields: dict[tuple[str, str], list[str]] = {}
+        separator = self.text[:1]
+        for line in re.split(r"[\r\n]+", self.text[2:]):
+            words = line.split(separator)
+            category, name, values = words[0].strip().lower(), "", words[1:]
+            if category in {"source", "layout", "representation", "parameter", "sensor", "history"}:
+                name, values = (words[1].strip() if len(words) > 1 else "").lower(), words[2:]
+            # Writers end a line with a separator, or pad with several.
+            values = [value.strip() for value in values]
+            while values and not values[-1]:
+                values.pop()
+            self.fields.setdefault((category, name), values)
+
+    def words(self, category: str, name: str = "") -> list[str]:
+        return self.fields.get((category, name), [])
+
+    def word(self, category: str, name: str = "") -> str:
+        return next(iter(self.words(category, name)), "")
+
+
+def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
+    """Describe the image of an ICS file.
+
+    Parameters
+    ----------
+    source
+        The header, or the ``.ids`` file beside it.
+    options
+        None applies.
+
+    Returns
+    -------
+    One scene.
+
+    Raises
+    ------
+    CorruptFileError
+        When the header makes no sense, or the pixels are missing.
+    UnsupportedFormatError
+        For types and compressions that are not read.
+    """
+    described = source
+    if not MARK.match(readers.read_head(source, 64)):
+        described = _header_of(source) or source
+    header = _IcsHeader(described)
+    names, sizes = _read_axes(described, header)
+    dtype = _read_type(described, header)
+    pixels, offset = _find_pixels(described, header)
+    compression = header.word("representation", "compression").lower() or "uncompressed"
+    if compression not in {"uncompressed", "gzip"}:
+        raise UnsupportedFormatError(
+            f"{described.uri}: its compression {compression!r} is not read; gzip is"
+        )
+    letters = _letter_axes(names)
+    array, diagnostics = lay_out(
+        pixels,
+        offset,
+        letters[::-1],
+        sizes[::-1],
+        dtype,
+        compression="gzip" if compression == "gzip" else "raw",
+    )
+    steps, trouble = _read_steps(header, letters, described)
+    scene = Scene(
+        name="Image:0",
+        levels=(array,),
+        channels=tuple(Channel() for _ in range(array.dims.shape[letters[::-1].index("C")]))
+        if "C" in letters
+        else (),
+        pixel_size=PixelSize(steps.get("Z"), steps.get("Y"), steps.get("X")),
+        time_step=steps.get("T"),
+    )
+    return Contents((scene,), header.text, (*diagnostics, *trouble))
+
+
+def _read_axes(source: Source, header: _IcsHeader) -> tuple[list[str], list[int]]:
+    """Return names and sizes of axes, the fastest first, without that of bits."""
+    names = [name.lower() for name in header.words("layout", "order")]
+    try:
+        sizes = [int(size) for size in header.words("layout", "sizes")]
+    except ValueError:
+        sizes = []
+    if len(names) != len(sizes) or "bits" not in names or not 1 < len(names) < 12:
+        raise CorruptFileError.at(
+            source.uri, None, f"expected names and sizes of axes, found {names} and {sizes}"
+        )
+    bits = names.index("bits")
+    return names[:bits] + names[bits + 1 :], sizes[:bits] + sizes[bits + 1 :]
+
+
+def _read_type(source: Source, header: _IcsHeader) -> DType:
+    names = [name.lower() for name in header.words("layout", "order")]
+    bits = header.words("layout", "sizes")[names.index("bits")]
+    kind = header.word("representation", "format").lower() or "integer"
+    sign = header.word("representation", "sign").lower()
+    letter = {"integer": "i" if sign == "signed" else "u", "real": "f", "complex": "c"}.get(kind)
+    order = header.words("representation", "byte_order")
+    try:
+        dtype = np.dtype(f"{letter}{int(bits) // 8}")
+    except (TypeError, ValueError):
+        dtype = None
+    if dtype is None or int(bits) % 8 or dtype.kind not in "iufc":
+        raise UnsupportedFormatError(f"{source.uri} has {kind} pixels of {bits} bits")
+    # "1 2" names the place of each byte, the lowest first: little-endian.
+    is_little = not order or order[0] == "1"
+    return dtype.newbyteorder("<" if is_little else ">")
+
+
+def _find_pixels(source: Source, header: _IcsHeader) -> tuple[Source, int]:
+    named = header.word("source", "file")
+    version = header.word("ics_version")
+    if not named and version.startswith("2"):
+        return source, header.stop
+    if named:
+        offset = header.word("source", "offset") or "0"
+        name = re.split(r"[/\\]", named)[-1]
+        found = readers.sibling(source, name)
+        if found is None or not offset.isdigit():
+            raise CorruptFileError.at(source.uri, None, f"expected its pixels in {name!r}")
+        return found, int(offset)
+    stem = re.split(r"[/\\]", source.uri.partition("?")[0])[-1].rpartition(".")[0]
+    for suffix in (".ids", ".IDS"):
+        found = readers.sibling(source, stem + suffix) if stem else None
+        if found is not None:
+            return found, 0
+    raise CorruptFileError.at(source.uri, None, f"expected its pixels in {stem + '.ids'!r}")
+
+
+def _letter_axes(names: list[str]) -> str:
+    letters = ""
+    for name in names:
+        letter = LETTERS.get(name, "")
+        if not letter or letter in letters:
+            letter = next(one for one in SPARE if one not in letters)
+        letters += letter
+    # Samples of a colour run fastest; elsewhere they are channels.
+    return letters.replace("S", "C") if "S" in letters[1:] and "C" not in letters else letters
+
+
+def _read_steps(
+    header: _IcsHeader, letters: str, source: Source
+) -> tuple[dict[str, float], list[Diagnostic]]:
+    """Return micrometres, or seconds, between positions of axes."""
+    names = [name.lower() for name in header.words("layout", "order")]
+    scales, units = header.words("parameter", "scale"), header.words("parameter", "units")
+    bits = names.index("bits")
+    steps: dict[str, float] = {}
+    diagnostics = []
+    for index, letter in enumerate(letters):
+        place = index + (index >= bits)
+        if place >= len(scales) or letter not in "XYZT":
+            continue
+        unit = units[place].lower() if place < len(units) else ""
+        factor = seconds_per(unit or None) if letter == "T" else micrometres_per(unit or None)
+        try:
+            step = float(scales[place])
+        except ValueError:
+            continue
+        if factor is None:
+            if unit not in {"", "undefined", "relative", "pixels"}:
+                text = f"the unit {unit!r} of {letter} is not known: its step {step:g} is left out"
+                diagnostics.append(Diagnostic("ics-unit", text, source.uri))
+        elif 0 < step * factor < 1e9:
+            steps[letter] = step * factor
+    return steps, diagnostics
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the fields of the header."""
+    return FactOrigins(tuple(FactOrigin(path, origin) for path, origin in ORIGINS))

@@ -1,0 +1,246 @@
+"""NRRD, with its pixels behind the header or in a file of their own.
+
+Rule kept here: the header is text that ends with an empty line; what it does not state stays ``None``.
+
+Source of the facts: "Definition of NRRD File Format" (Kindlmann, teem.sourceforge.net/nrrd).
+"""
+
+import math
+import re
+from typing import Final
+
+from aicsio._io import readers
+from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.formats import Options
+from aicsio.formats.raw_blocks.blocks import MOST_AXES, lay_out, read_type
+from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
+from aicsio.records.provenance import FactOrigin, FactOrigins
+
+MAGIC: Final = b"NRRD000"
+LARGEST_HEADER: Final = 1 << 22
+"""Bytes of the text; keys and values of programs have some kilobytes."""
+TYPES: Final = {
+    "signed char": "i1", "int8": "i1", "int8_t": "i1",
+    "uchar": "u1", "unsigned char": "u1", "uint8": "u1", "uint8_t": "u1",
+    "short": "i2", "short int": "i2", "signed short": "i2", "signed short int": "i2",
+    "int16": "i2", "int16_t": "i2",
+    "ushort": "u2", "unsigned short": "u2", "unsigned short int": "u2", "uint16": "u2",
+    "uint16_t": "u2",
+    "int": "i4", "signed int": "i4", "int32": "i4", "int32_t": "i4",
+    "uint": "u4", "unsigned int": "u4", "uint32": "u4", "uint32_t": "u4",
+    "longlong": "i8", "long long": "i8", "long long int": "i8", "signed long long": "i8",
+    "signed long long int": "i8", "int64": "i8", "int64_t": "i8",
+    "ulonglong": "u8", "unsigned long long": "u8", "unsigned long long int": "u8",
+    "uint64": "u8", "uint64_t": "u8",
+    "float": "f4", "double": "f8",
+}  # fmt: skip
+ENCODINGS: Final = {"raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+COLOURS: Final = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
+"""Kinds of axes whose positions are samples of a colour, and their number."""
+NO_SPACE: Final = frozenset({"list", "vector", "point", "normal", "3-vector", "4-vector"})
+SPARE: Final = "QABDEFGHIJKLMNOPRUVW"
+ORIGINS: Final = (
+    ("pixel_size", "nrrd:spacings"),
+    ("time_step", "nrrd:spacings"),
+    ("name", "nrrd:content"),
+)
+
+
+def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - part of the protocol
+    """Return whether the file is an NRRD header."""
+    return head.startswith(MAGIC)
+
+
+def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
+    """Describe the image of an NRRD file.
+
+    Parameters
+    ----------
+    source
+        The file, or a header whose pixels lie beside it.
+    options
+        None applies.
+
+    Returns
+    -------
+    One scene.
+
+    Raises
+    ------
+    CorruptFileError
+        When the header makes no sense, or the pixels are missing.
+    UnsupportedFormatError
+        For types and encodings that are not read, and pixels in several files.
+    """
+    text, stop = _read_text(source)
+    fields = _parse(text)
+    sizes = _integers(fields.get("sizes", ""))
+    count = _integers(fields.get("dimension", ""))
+    if not sizes or count != [len(sizes)] or len(sizes) > MOST_AXES:
+        raise CorruptFileError.at(source.uri, None, f"expected sizes of axes, found {sizes}")
+    order = "<" if fields.get("endian", "little").lower() != "big" else ">"
+    dtype = read_type(TYPES.get(fields.get("type", "").lower(), "none"), order)
+    encoding = ENCODINGS.get(fields.get("encoding", "").lower())
+    if dtype is None or encoding is None:
+        raise UnsupportedFormatError(
+            f"{source.uri} has pixels of type {fields.get('type')!r}, encoded as "
+            f"{fields.get('encoding')!r}: numbers are read, raw, gzip and bzip2"
+        )
+    pixels, offset = _find_pixels(source, fields, stop)
+    skip = _integers(fields.get("byteskip", "0"))
+    nbytes = math.prod(sizes) * dtype.itemsize
+    if skip == [-1] and encoding == "raw":
+        # The pixels end the file, behind a header of any length.
+        offset = max((pixels.size or 0) - nbytes, 0)
+    elif skip not in ([], [0]) or fields.get("lineskip", "0") not in {"", "0"}:
+        if encoding != "raw" or "lineskip" in fields or skip[0] < 0:
+            raise UnsupportedFormatError(f"{source.uri} skips lines or compressed bytes")
+        offset += skip[0]
+    letters = _letter_axes(fields, sizes)
+    array, diagnostics = lay_out(
+        pixels, offset, letters[::-1], sizes[::-1], dtype, compression=encoding
+    )
+    steps, trouble = _read_steps(fields, letters, source)
+    scene = Scene(
+        name=fields.get("content") or "Image:0",
+        levels=(array,),
+        channels=_list_channels(letters, sizes),
+        pixel_size=PixelSize(steps.get("Z"), steps.get("Y"), steps.get("X")),
+        time_step=steps.get("T"),
+    )
+    return Contents((scene,), text, (*diagnostics, *trouble))
+
+
+def _read_text(source: Source) -> tuple[str, int]:
+    """Return the header, and where it ends."""
+    for nbytes in (1 << 14, LARGEST_HEADER):
+        head = readers.read_head(source, nbytes)
+        end = re.search(rb"\r?\n\r?\n", head)
+        if end is not None:
+            return head[: end.start()].decode("utf_8", "replace"), end.end()
+        if source.size is not None and len(head) >= source.size:
+            break
+    # A header of its own may end with the file.
+    return head.decode("utf_8", "replace"), len(head)
+
+
+def _parse(text: str) -> dict[str, str]:
+    """Return fields by name, without blanks in the names; keys of programs are left out."""
+    fields: dict[str, str] = {}
+    for line in re.split(r"\r?\n", text)[1:]:
+        name, colon, value = line.partition(": ")
+        if line.startswith("#") or not colon or ":=" in name:
+            continue
+        fields.setdefault(name.replace(" ", "").lower(), value.strip())
+    return fields
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split()]
+    except ValueError:
+        return []
+
+
+def _find_pixels(source: Source, fields: dict[str, str], stop: int) -> tuple[Source, int]:
+    name = fields.get("datafile") or fields.get("data_file")
+    if name is None:
+        return source, stop
+    if name.startswith("LIST") or "%" in name:
+        raise UnsupportedFormatError(
+            f"{source.uri} has its pixels in several files, which is not read: pynrrd joins them"
+        )
+    found = readers.sibling(source, name.removeprefix("./"))
+    if found is None:
+        raise CorruptFileError.at(source.uri, None, f"expected its pixels in {name!r}")
+    return found, 0
+
+
+def _words(fields: dict[str, str], *names: str) -> list[str]:
+    """Return one word an axis, of the first field that is there; texts may be quoted."""
+    for name in names:
+        if name in fields:
+            quoted = re.findall(r'"([^"]*)"', fields[name])
+            return quoted or fields[name].split()
+    return []
+
+
+def _letter_axes(fields: dict[str, str], sizes: list[int]) -> str:
+    """Return a letter for each axis, the fastest first."""
+    kinds = [kind.lower() for kind in _words(fields, "kinds")]
+    labels = [label.lower() for label in _words(fields, "labels")]
+    letters = ""
+    for index, size in enumerate(sizes):
+        kind = kinds[index] if index < len(kinds) else ""
+        label = labels[index] if index < len(labels) else ""
+        letter = {"x": "X", "y": "Y", "z": "Z", "t": "T", "c": "C"}.get(
+            label[:1] if len(label) == 1 else "", ""
+        )
+        if index == 0 and COLOURS.get(kind) == size:
+            letter = "S"
+        elif not letter and kind == "time":
+            letter = "T"
+        elif not letter and kind in NO_SPACE:
+            letter = "C"
+        letters += letter if letter and letter not in letters else "?"
+    free = [one for one in "XYZTC" if one not in letters] + list(SPARE)
+    for one in free:
+        letters = letters.replace("?", one, 1)
+    return letters
+
+
+def _list_channels(letters: str, sizes: list[int]) -> tuple[Channel, ...]:
+    samples = sizes[0] if letters.startswith("S") else 1
+    count = sizes[letters.index("C")] if "C" in letters else 1
+    if count > 10_000 or (count == 1 and samples == 1):
+        return ()
+    return tuple(Channel(samples=samples) for _ in range(count))
+
+
+def _read_steps(
+    fields: dict[str, str], letters: str, source: Source
+) -> tuple[dict[str, float], list[Diagnostic]]:
+    """Return micrometres, or seconds, between positions of axes."""
+    spacings: list[float | None] = [_number(word) for word in _words(fields, "spacings")]
+    units = _words(fields, "units")
+    if not spacings and "spacedirections" in fields:
+        vectors = re.findall(r"none|\([^)]*\)", fields["spacedirections"])
+        spacings = [_length(vector) for vector in vectors]
+        in_space = _words(fields, "spaceunits")
+        places = iter(in_space)
+        units = ["" if one == "none" else next(places, "") for one in vectors]
+    steps: dict[str, float] = {}
+    bare = []
+    for index, letter in enumerate(letters):
+        step = spacings[index] if index < len(spacings) else None
+        if step is None or letter not in "XYZT":
+            continue
+        unit = units[index] if index < len(units) else ""
+        factor = seconds_per(unit or None) if letter == "T" else micrometres_per(unit or None)
+        if factor is None:
+            bare.append(f"{letter}={step:g} {unit}".strip())
+        elif 0 < step * factor < 1e12:
+            steps[letter] = step * factor
+    if not bare:
+        return steps, []
+    text = f"spacings without a known unit are left out: {', '.join(bare)}"
+    return steps, [Diagnostic("nrrd-unit", text, source.uri)]
+
+
+def _number(word: str) -> float | None:
+    try:
+        number = abs(float(word))
+    except ValueError:
+        return None
+    return number if 0 < number < math.inf else None
+
+
+def _length(vector: str) -> float | None:
+    numbers = [_number(word) or 0.0 for word in vector.strip("()").split(",")]
+    return math.hypot(*numbers) or None
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the fields of the header."""
+    return FactOrigins(tuple(FactOrigin(path, origin) for path, origin in ORIGINS))

@@ -1,0 +1,143 @@
+"""ICS, NRRD and Bio-Rad PIC against pynrrd, SimpleITK and recorded values of Bio-Formats."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from aicsio import CorruptFileError, UnsupportedFormatError, open_image, to_numpy, transpose_to
+from aicsio.testing.raw_blocks import RawBlockImage, write_raw_block
+from support import corpus_file, facts
+
+_RNG = np.random.default_rng(0)
+TCZYX = _RNG.integers(0, 60000, (2, 3, 4, 5, 6)).astype("u2")
+
+
+def make(image: RawBlockImage, suffix: str, folder: Path) -> Path:
+    return write_raw_block(image, folder / f"made.{suffix}")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "u4", "f4", "f8", "u8"])
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
+def test_nrrd_is_that_of_pynrrd(dtype: str, encoding: Any, tmp_path: Path) -> None:
+    nrrd = pytest.importorskip("nrrd")
+    for apart in (False, True):
+        image = RawBlockImage(
+            TCZYX[0, 0].astype(dtype), "ZYX", encoding, ">" if apart else "<", apart
+        )
+        path = make(image, "nhdr" if apart else "nrrd", tmp_path)
+        truth, header = nrrd.read(str(path), index_order="C")
+        handle = open_image(path)
+        assert handle.format == "nrrd"
+        assert np.array_equal(to_numpy(handle), truth)
+        assert list(handle.pixel_size)[::-1] == header["spacings"].tolist()
+
+
+def test_nrrd_of_pynrrd_is_read(tmp_path: Path) -> None:
+    nrrd = pytest.importorskip("nrrd")
+    header = {
+        "space dimension": 3,
+        "space directions": [[0.0, 0.25, 0.0], [0.25, 0.0, 0.0], [0.0, 0.0, 1.5]],
+        "space units": ["um", "um", "um"],
+        "labels": ["x", "y", "z"],
+    }
+    nrrd.write(str(tmp_path / "a.nrrd"), TCZYX[0, 0], header, index_order="C")
+    handle = open_image(tmp_path / "a.nrrd")
+    assert np.array_equal(to_numpy(handle), TCZYX[0, 0])
+    assert tuple(handle.pixel_size) == (1.5, 0.25, 0.25)
+    nrrd.write(str(tmp_path / "b.nrrd"), TCZYX[0, 0], {"spacings": [1, 2, 3]}, index_order="C")
+    bare = open_image(tmp_path / "b.nrrd")
+    assert (tuple(bare.pixel_size), bare.diagnostics[0].code) == ((None, None, None), "nrrd-unit")
+
+
+def test_colours_and_channels_of_nrrd(tmp_path: Path) -> None:
+    colour = _RNG.integers(0, 255, (4, 5, 3)).astype("u1")
+    handle = open_image(make(RawBlockImage(colour, "YXS"), "nrrd", tmp_path))
+    assert (handle.dims.order, handle.channels[0].samples) == ("YXS", 3)
+    assert np.array_equal(to_numpy(handle), colour)
+    handle = open_image(make(RawBlockImage(TCZYX, "TCZYX"), "nrrd", tmp_path))
+    assert (handle.dims.order, handle.time_step) == ("TCZYX", 2.0)
+    assert np.array_equal(to_numpy(handle), TCZYX)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip"])
+def test_ics_of_both_versions(encoding: Any, tmp_path: Path) -> None:
+    for apart in (False, True):
+        image = RawBlockImage(TCZYX, "TCZYX", encoding, apart=apart)
+        path = make(image, "ics", tmp_path)
+        handle = open_image(path)
+        assert (handle.format, handle.dims.order) == ("ics", "TCZYX")
+        assert np.array_equal(to_numpy(handle), TCZYX)
+        assert (tuple(handle.pixel_size), handle.time_step) == ((0.5, 0.25, 0.25), 2.0)
+    assert np.array_equal(to_numpy(open_image(tmp_path / "made.ids")), TCZYX)
+
+
+def test_ics_of_other_types(tmp_path: Path) -> None:
+    for dtype in ("i1", "u1", "i4", "f4", "f8", "c8"):
+        for order in ("<", ">"):
+            pixels = TCZYX[0].astype("i2").astype(dtype)
+            path = make(RawBlockImage(pixels, "CZYX", byte_order=order), "ics", tmp_path)
+            handle = open_image(path)
+            assert handle.dtype == np.dtype(dtype)
+            assert np.array_equal(to_numpy(handle), pixels)
+
+
+def test_a_real_ics_has_the_recorded_planes() -> None:
+    name = "generated/bioformats/bf_ics_ids.ics"
+    path = corpus_file(name)
+    [series] = facts("generated")[name]["series"]
+    handle = open_image(path)
+    pixels = to_numpy(transpose_to(handle, "TCZYX"))
+    assert series["psx"] == handle.pixel_size.X
+    assert series["psz"] == handle.pixel_size.Z
+    for plane in series["planes"]:
+        z, c, t = plane["zct"]
+        assert hashlib.md5(pixels[t, c, z].tobytes()).hexdigest() == plane["md5"]  # noqa: S324
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_pic(dtype: str, tmp_path: Path) -> None:
+    pixels: npt.NDArray[Any] = TCZYX[0, 0].astype(dtype)
+    path = make(RawBlockImage(pixels, "ZYX"), "pic", tmp_path)
+    handle = open_image(path)
+    assert (handle.format, handle.dims.order) == ("biorad-pic", "ZYX")
+    assert np.array_equal(to_numpy(handle), pixels)
+    assert tuple(handle.pixel_size) == (0.5, 0.25, 0.25)
+    assert handle.contents.scenes[0].objective is not None
+    assert handle.contents.scenes[0].objective.magnification == 20
+
+
+def test_pic_is_that_of_simpleitk(tmp_path: Path) -> None:
+    itk = pytest.importorskip("SimpleITK")
+    path = make(RawBlockImage(TCZYX[0, 0].astype("u1"), "ZYX"), "pic", tmp_path)
+    shown = itk.GetArrayFromImage(itk.ReadImage(str(path)))
+    assert np.array_equal(to_numpy(open_image(path)), shown)
+
+
+@pytest.mark.parametrize("suffix", ["ics", "nrrd", "pic"])
+def test_a_raw_block_that_ends_early_shows_whole_positions(suffix: str, tmp_path: Path) -> None:
+    path = make(RawBlockImage(TCZYX[0, 0], "ZYX"), suffix, tmp_path)
+    data = path.read_bytes()
+    start = data.index(TCZYX[0, 0].tobytes())
+    path.write_bytes(data[: start + 2 * 60 + 7])
+    handle = open_image(path)
+    assert np.array_equal(to_numpy(handle), TCZYX[0, 0, :2])
+    assert [one.code for one in handle.diagnostics] == ["truncated-block"]
+
+
+def test_what_is_missing_or_not_read_is_named(tmp_path: Path) -> None:
+    path = make(RawBlockImage(TCZYX, "TCZYX", apart=True), "ics", tmp_path)
+    path.with_suffix(".ids").unlink()
+    with pytest.raises(CorruptFileError, match=r"expected its pixels in 'made\.ids'"):
+        open_image(path)
+    path = make(RawBlockImage(TCZYX, "TCZYX"), "nrrd", tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"encoding: raw", b"encoding: hex"))
+    with pytest.raises(UnsupportedFormatError, match="'hex'"):
+        open_image(path)
+    path.write_bytes(b"NRRD0005\ntype: uint8\ndimension: 1\nsizes: 3\nencoding: raw\n"
+                     b"data file: ../x.raw\n\n")  # fmt: skip
+    with pytest.raises(CorruptFileError, match="not a plain name"):
+        open_image(path)
