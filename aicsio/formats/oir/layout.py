@@ -8,7 +8,7 @@ needs, along with the tags between them, which are 0.6 % of it; else each chunk 
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 import numpy as np
@@ -28,9 +28,12 @@ from aicsio.records.packed import PackedIntegers
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 
-MOST_WASTE: Final = 0.25
-"""Share of the bytes of a window that may be read along with it. Channels take turns in the file:
-one of two is half of what lies between its first chunk and its last."""
+Chunk: TypeAlias = tuple[int, int, int, int]
+"""Number of its file, byte offset, first byte of the plane, and bytes."""
+MOST_WASTE: Final = 1.25
+"""Share of the bytes of a window that may be read along with it. Channels take turns in the file: of
+two, a plane is half of what lies between its first chunk and its last. 16 planes of 1024 x 1024 of such a
+file take 16 ms by one read each, 44 ms by one a chunk; remote chunks so near share a request anyway."""
 
 
 @printed_short
@@ -118,13 +121,8 @@ class _PlaneWindow:
 
     def pieces(self, plane: int) -> Iterator[Piece]:
         """Yield one piece for all chunks that the rows need, or one for each."""
-        layout = self.layout
         low, high = self.row * self.row_nbytes, (self.row + self.rows) * self.row_nbytes
-        needed = []
-        for chunk in layout.chunks_of(plane):
-            start = layout.starts.at(chunk)
-            if start < high and start + layout.lengths.at(chunk) > low:
-                needed.append(chunk)
+        needed = self._needed(plane, low, high)
         joined = self._joined(needed, low, high)
         if joined is not None:
             yield joined
@@ -132,14 +130,27 @@ class _PlaneWindow:
         for chunk in needed:
             yield from self._of_chunk(chunk, low, high)
 
-    def _joined(self, chunks: list[int], low: int, high: int) -> Piece | None:
+    def _needed(self, plane: int, low: int, high: int) -> list[Chunk]:
+        """Return the chunks that hold some of the bytes of a plane.
+
+        Columns are read at once: 150 chunks take 0.1 ms, one by one 0.5 ms.
+        """
+        layout = self.layout
+        numbers = np.array(layout.chunks_of(plane), np.int64)
+        starts, lengths = layout.starts.take(numbers), layout.lengths.take(numbers)
+        kept = (starts < high) & (starts + lengths > low)
+        columns = (layout.files.take(numbers), layout.offsets.take(numbers), starts, lengths)
+        rows = zip(*(column[kept].tolist() for column in columns), strict=True)
+        return list(rows)
+
+    def _joined(self, chunks: list[Chunk], low: int, high: int) -> Piece | None:
         """Return one piece for chunks that follow each other closely and have all of the rows."""
         layout = self.layout
-        if len(chunks) < 2 or len({layout.files.at(chunk) for chunk in chunks}) > 1:
+        if len(chunks) < 2 or len({file for file, _, _, _ in chunks}) > 1:
             return None
-        spans = [(layout.offsets.at(chunk), layout.lengths.at(chunk)) for chunk in chunks]
-        starts = [layout.starts.at(chunk) for chunk in chunks]
-        ends = [start + nbytes for start, (_, nbytes) in zip(starts, spans, strict=True)]
+        spans = [(offset, nbytes) for _, offset, _, nbytes in chunks]
+        starts = [start for _, _, start, _ in chunks]
+        ends = [start + nbytes for _, _, start, nbytes in chunks]
         if starts[0] > low or ends[-1] < high or starts[1:] != ends[:-1]:
             return None
         first = min(offset for offset, _ in spans)
@@ -153,15 +164,15 @@ class _PlaneWindow:
             Codec("gather", (("ranges", ranges),)),
             Codec("strided", (("offset", low - starts[0]), ("strides", strides))),
         )
-        source = layout.sources[layout.files.at(chunks[0])]
+        source = layout.sources[chunks[0][0]]
         return Encoded(source, first, nbytes, chain, shape, layout.dtype, selection)
 
-    def _of_chunk(self, chunk: int, low: int, high: int) -> Iterator[Piece]:
+    def _of_chunk(self, chunk: Chunk, low: int, high: int) -> Iterator[Piece]:
         """Yield the rows of one chunk: whole ones, and parts of the first and the last."""
         layout = self.layout
-        source = layout.sources[layout.files.at(chunk)]
-        start, offset = layout.starts.at(chunk), layout.offsets.at(chunk)
-        end = min(start + layout.lengths.at(chunk), high)
+        file, offset, start, nbytes = chunk
+        source = layout.sources[file]
+        end = min(start + nbytes, high)
         at = max(start, low)
         while at < end:
             row, inside = divmod(at, self.row_nbytes)
