@@ -122,7 +122,7 @@ TABLE: tuple[Format, ...] = (
     Format("czi", (".czi",), "aicsio.formats.czi", engines=("native", "aicspylibczi")),
     Format(
         "lif",
-        (".lif", ".lof"),
+        (".lif", ".lof", ".lifext"),
         "aicsio.formats.lif",
         engines=("native", "readlif"),
     ),

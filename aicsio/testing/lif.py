@@ -235,7 +235,7 @@ def _add_settings(root: ET.Element, image: LifImage) -> None:
             ET.SubElement(scan, "MultiBand", {"Channel": channel, "DyeName": dye, **band})
 
 
-def _text(characters: str) -> bytes:
+def text_chunk(characters: str) -> bytes:
     """Make a chunk of text: 0x70, its length, and a field of UTF-16 characters."""
     raw = characters.encode("utf-16-le")
     return struct.pack("<IIcI", MAGIC, len(raw) + 5, FIELD, len(raw) // 2) + raw
@@ -278,7 +278,7 @@ def build_lif(
         # The XML names the block all the same.
         if image.memory != "missing":
             blocks.append(_block(identifier, memory_of(image), version))
-    return _text(ET.tostring(root, encoding="unicode")) + b"".join(blocks)
+    return text_chunk(ET.tostring(root, encoding="unicode")) + b"".join(blocks)
 
 
 def _folder(folders: dict[str, ET.Element], path: str) -> ET.Element:
@@ -323,8 +323,8 @@ def build_lof(image: LifImage) -> bytes:
     root.append(element_of(image, "MemBlock_1"))
     # Two version numbers, then the length of the memory.
     head = struct.pack("<cIcIcQ", FIELD, 2, FIELD, 0, FIELD, len(memory))
-    description = _text(ET.tostring(root, encoding="unicode"))
-    return _text("LMS_Object_File") + head + memory + description
+    description = text_chunk(ET.tostring(root, encoding="unicode"))
+    return text_chunk("LMS_Object_File") + head + memory + description
 
 
 def write_lif(path: str | Path, images: Sequence[LifImage], *, version: Literal[1, 2] = 2) -> Path:

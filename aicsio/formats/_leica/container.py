@@ -7,12 +7,13 @@ container: chunks that begin with 0x70, a length, and 0x2A before each field; bl
 four bytes in version 1 and eight in version 2.
 """
 
+import re
 import struct
 
 import attrs
 
 from aicsio._io import readers
-from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, Source
 
 MAGIC, FIELD = 0x70, 0x2A
@@ -25,6 +26,10 @@ XML_STARTS = (
     b"<\0?\0x\0m\0l\0",
 )
 """First bytes of XML files: UTF-16 and UTF-8, with and without a byte order mark."""
+CHILDREN = "<ChildrenOf", "</ChildrenOf>"
+"""Around the annexes of one image in a LIFEXT."""
+PARENT = re.compile(r'\sMemoryBlockID="([^"<>]*)"')
+"""Memory block of that image."""
 LONGEST_NAME = 4096
 """Characters of a memory block's identifier.
 
@@ -78,8 +83,6 @@ def read_container(source: Source) -> Container:
     ------
     CorruptFileError
         When a chunk lacks its marks, or is longer than the file.
-    UnsupportedFormatError
-        For LIFEXT files, which hold no images of their own.
     """
     with readers.lend(source) as reader:
         size = source.size if source.size is not None else 0
@@ -87,11 +90,33 @@ def read_container(source: Source) -> Container:
         if text == "LMS_Object_File":
             return _read_lof(reader, source, end, size)
         if text.startswith("<LMSDataContainerEnhancedHeader"):
-            raise UnsupportedFormatError(
-                f"{source.uri} is a LIFEXT file, an annex: open the .lif file that it belongs to"
-            )
+            text = _as_project(text)
         blocks, diagnostics = _read_blocks(reader, source, end, size)
         return Container(text, blocks, diagnostics)
+
+
+def _as_project(text: str) -> str:
+    """Return the XML of a LIFEXT as that of a LIF: a folder for each image of the LIF it belongs to.
+
+    Pyramids, previews and results lie below ``ChildrenOf``, which has the memory block of their
+    image. The blocks behind the XML are those of a LIF of version 2 (learnt from ``liffile``).
+    """
+    first, last = CHILDREN
+    folders = []
+    start = text.find(first)
+    while start >= 0:
+        head_end, end = text.find(">", start), text.find(last, start)
+        # A part without its end is that of a file that was cut: what stands before is shown.
+        if not 0 <= head_end < end:
+            break
+        name = PARENT.search(text, start, head_end)
+        folder = f'<Element Name="{"" if name is None else name[1]}"><Children>'
+        folders.append(f"{folder}{text[head_end + 1 : end]}</Children></Element>")
+        start = text.find(first, end)
+    return (
+        '<LMSDataContainerHeader Version="2"><Element Name="LIFEXT"><Children>'
+        f"{''.join(folders)}</Children></Element></LMSDataContainerHeader>"
+    )
 
 
 def _read_text(reader: readers.Reader, source: Source, offset: int, size: int) -> tuple[str, int]:
