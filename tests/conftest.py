@@ -44,18 +44,23 @@ settings.load_profile(os.environ.get("AICSIO_HYPOTHESIS", "ci"))
 
 
 OPTIONAL = (
+    "bioio",
+    "bioio_base",
     "aiohttp",
     "h5netcdf",
     "moto",
+    "napari",
     "netCDF4",
     "numcodecs",
     "obstore",
+    "pint",
     "pylibCZIrw",
+    "qtpy",
     "s3fs",
     "xarray",
     "zarr",
 )
-"""Packages of the extra ``servers``, which the README's test command does not install."""
+"""Packages of the extras ``servers`` and ``plugins``, which the README's test command does not install."""
 
 
 def _messages(error: BaseException | None) -> str:
@@ -82,7 +87,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:  
         for name in OPTIONAL:
             named = re.search(rf"\b{name}\b", _messages(error))
             if named and importlib.util.find_spec(name) is None:
-                pytest.skip(f"needs {name}: pip install '.[test,servers]'")
+                pytest.skip(f"needs {name}: pip install '.[test,servers,plugins]'")
         raise
 
 

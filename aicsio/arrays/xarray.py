@@ -111,14 +111,14 @@ def to_xarray(
         raise MissingDependencyError("to_xarray needs xarray: pip install xarray") from error
     data: Any = to_dask(handle, chunks=chunks) if lazy else to_numpy(handle)
     coords = {}
-    for axis in _axis_coordinates(handle):
+    for axis in axis_coordinates(handle):
         coords[axis.letter] = (axis.letter, axis.values, axis.attributes)
     shown = xr.DataArray(
         data,
         dims=tuple(handle.dims),
         coords=coords,
-        attrs=_attributes(handle),
-        name=_variable_name(handle.scene.name),
+        attrs=attributes_of(handle),
+        name=variable_name(handle.scene.name),
     )
     if handle.dtype == np.float16:
         # netCDF-4 lacks the type; float32 holds the same values. Arithmetic drops the encoding.
@@ -126,7 +126,8 @@ def to_xarray(
     return shown
 
 
-def _attributes(handle: ImageHandle) -> dict[str, Attribute]:
+def attributes_of(handle: ImageHandle) -> dict[str, Attribute]:
+    """Return the attributes of ``to_xarray``: texts and numbers."""
     attributes: dict[str, Attribute] = {
         # A path may hold bytes that are no UTF-8; Python keeps them as surrogates.
         "source": os.fsencode(handle.source.uri).decode(errors="replace"),
@@ -145,7 +146,7 @@ def _attributes(handle: ImageHandle) -> dict[str, Attribute]:
     return attributes
 
 
-def _variable_name(scene_name: str) -> str | None:
+def variable_name(scene_name: str) -> str | None:
     """Return a name that netCDF and Zarr store as one variable; ``None`` for an empty one."""
     name = _NOT_IN_NAMES.sub("_", _encodable(scene_name)).strip()
     name = name.encode()[:MOST_NAME_BYTES].decode(errors="ignore").strip()
@@ -164,7 +165,7 @@ def _encodable(text: str) -> str:
 
 
 @attrs.frozen(eq=False)
-class _AxisCoordinates:
+class AxisCoordinates:
     """Coordinates of one axis of the result. Not a record: it lives for one call."""
 
     letter: str
@@ -175,7 +176,8 @@ class _AxisCoordinates:
     """The unit, if there is one."""
 
 
-def _axis_coordinates(handle: ImageHandle) -> list[_AxisCoordinates]:
+def axis_coordinates(handle: ImageHandle) -> list[AxisCoordinates]:
+    """Return the coordinates of the axes that have some; see ``to_xarray``."""
     array = handle.array
     axes = []
     for letter, axis in zip(array.view.letters, array.view.axes, strict=True):
@@ -187,20 +189,20 @@ def _axis_coordinates(handle: ImageHandle) -> list[_AxisCoordinates]:
     return axes
 
 
-def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> _AxisCoordinates | None:
+def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> AxisCoordinates | None:
     """Return the coordinates of stored positions along one axis; ``None`` if none are known."""
     if letter == "C":
-        return _AxisCoordinates("C", _texts(map(_encodable, handle.channel_names)))
+        return AxisCoordinates("C", _texts(map(_encodable, handle.channel_names)))
     if letter == "S":
         names = _sample_names(_positions(letter, pick).tolist(), handle.array.stored["S"])
-        return _AxisCoordinates("S", _texts(names))
+        return AxisCoordinates("S", _texts(names))
     times = _times_of_planes(handle) if letter == "T" else None
     if times is not None:
-        return _AxisCoordinates(letter, times[_positions(letter, pick)], {"units": "s"})
+        return AxisCoordinates(letter, times[_positions(letter, pick)], {"units": "s"})
     explicit = _explicit_coordinate(handle, letter)
     if explicit is not None:
         values = np.array(explicit.values, np.float64)[_positions(letter, pick)]
-        return _AxisCoordinates(letter, values, _units(explicit.unit))
+        return AxisCoordinates(letter, values, _units(explicit.unit))
     spacing = dict(zip("ZYX", handle.scene.pixel_size, strict=True)) | {"T": handle.scene.time_step}
     step = spacing.get(letter)
     if step is None:
@@ -211,12 +213,12 @@ def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> _AxisCoordi
     if handle.level and spacing_of_level is not None:
         start = _stated_start(handle, letter, step)
         centres = positions * spacing_of_level + start
-        return _AxisCoordinates(letter, centres, {"units": unit})
+        return AxisCoordinates(letter, centres, {"units": unit})
     factor = _reduction(handle, letter)
     # A pixel of a smaller level covers `factor` pixels of full resolution: its centre lies half a
     # pixel of its own behind its edge, and level 0 counts from the centre of its first pixel.
     covered = (positions + 0.5) * factor - 0.5
-    return _AxisCoordinates(letter, covered * step, {"units": unit})
+    return AxisCoordinates(letter, covered * step, {"units": unit})
 
 
 def _stated_start(handle: ImageHandle, letter: str, step: float) -> float:
