@@ -5,6 +5,7 @@ whose metadata have their handles; a scene that is picked replaces the layers of
 with their contrast and colours.
 """
 
+import os
 from typing import Any, TypeAlias
 
 from aicsio.errors import AicsioError
@@ -157,6 +158,9 @@ class ScenePicker:
         self.adds = QtWidgets.QCheckBox("keep the scenes that are shown")
         self.message = QtWidgets.QLabel()
         self.message.setWordWrap(True)
+        self.files.setSizeAdjustPolicy(
+            QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         layout = QtWidgets.QFormLayout(self.widget)
         for label, part in (
             ("file", self.files),
@@ -168,6 +172,7 @@ class ScenePicker:
             ("", self.message),
         ):
             layout.addRow(label, part)
+        self._of_wells = [layout.labelForField(self.wells), layout.labelForField(self.fields)]
         self._handles: list[ImageHandle] = []
         self.files.currentIndexChanged.connect(lambda _: self.fill())
         self.filter.textChanged.connect(lambda _: self.fill_scenes())
@@ -193,7 +198,8 @@ class ScenePicker:
         self.files.blockSignals(True)
         self.files.clear()
         for handle in handles:
-            self.files.addItem(handle.source.uri)
+            self.files.addItem(os.path.basename(handle.source.uri.rstrip("/")))
+            self.files.setItemData(self.files.count() - 1, handle.source.uri, _TOOLTIP_ROLE)
         self.files.setCurrentIndex(max(0, self.files.findText(before)))
         self.files.blockSignals(False)
         self.fill()
@@ -209,8 +215,8 @@ class ScenePicker:
         self.fill_scenes()
         placed = self._placed()
         rows, columns = _plate_axes([well for _, well in placed])
-        self.wells.setVisible(bool(placed))
-        self.fields.setVisible(bool(placed))
+        for part in (self.wells, self.fields, *self._of_wells):
+            part.setVisible(bool(placed))
         self.wells.setRowCount(len(rows))
         self.wells.setColumnCount(len(columns))
         self.wells.setVerticalHeaderLabels(rows)
@@ -295,8 +301,8 @@ class ScenePicker:
             self.message.setText(str(error))
 
 
-_USER_ROLE = 0x100
-"""``Qt.ItemDataRole.UserRole``, which PyQt and PySide spell differently."""
+_USER_ROLE, _TOOLTIP_ROLE = 0x100, 3
+"""``Qt.ItemDataRole``, whose members PyQt and PySide pass differently."""
 
 
 def _plate_axes(wells: list[Well]) -> tuple[list[str], list[str]]:
