@@ -86,9 +86,9 @@ def select_level_for(handle: ImageHandle, size: int) -> LazyArray:
 
 def plane_letters(dims: Dims) -> str:
     """Y and X; for an image without them, its two longest axes."""
-    if "Y" in dims and "X" in dims:
-        return "YX"
     axes = [letter for letter in dims if letter not in "CS"]
+    if ("Y" in dims and "X" in dims) or set(axes) <= {"Y", "X"}:
+        return "YX"
     longest = sorted(axes, key=lambda letter: -dims[letter])[:2]
     chosen = "".join(letter for letter in dims if letter in longest)
     # An image with fewer axes gets Y and X of length 1.

@@ -9,6 +9,8 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aicsio import (
     ImageHandle,
@@ -142,6 +144,18 @@ def test_colours_of_the_file_are_colour_maps() -> None:
     channels = (Channel("a", color=0xFF8000FF), Channel("b", color=0x0080FFFF))
     layers = to_layers(with_scene(handle, channels=channels))
     assert [arguments["colormap"] for _, arguments, _ in layers] == ["#ff8000", "#0080ff"]
+
+
+@given(st.from_type(ImageHandle))
+def test_layers_of_any_image_have_all_its_pixels(handle: ImageHandle) -> None:
+    count = 0
+    for data, arguments, _ in to_layers(handle):
+        full = np.asarray(data[0] if isinstance(data, list) else data)
+        count += full.size
+        axes = full.ndim - bool(arguments.get("rgb"))
+        for name in ("scale", "translate", "units", "axis_labels"):
+            assert len(arguments[name]) == axes
+    assert count == handle.size
 
 
 # ---------------------------------------------------------------- places
