@@ -54,7 +54,7 @@ def add_opening(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add the option ``--json``."""
     parser.add_argument(
-        "--json", action="store_true", help="print JSON, as the schema of `aicsio schema` has it"
+        "--json", action="store_true", help="print JSON; aicsio schema prints its schema"
     )
 
 

@@ -25,7 +25,7 @@ def add_forms(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--csv", action="store_true", help="comma-separated values, all columns")
     forms.add_argument(
-        "--json", action="store_true", help="JSON, all columns; `aicsio schema` describes it"
+        "--json", action="store_true", help="JSON, all columns; aicsio schema prints its schema"
     )
 
 
