@@ -21,6 +21,7 @@ from aicsio import cli, errors, open_image, write_ome_zarr
 from aicsio._codecs import has_library
 from aicsio.cli import doctor
 from aicsio.cli.terminal import advice, standard_streams
+from aicsio.testing.plates import PlateSpec, write_plate
 from command_line import Run, caller, write_slide
 from support import ROOT
 
@@ -86,6 +87,18 @@ def test_a_folder_that_is_an_image_is_shown_as_one(run: Run, tmp_path: Path) -> 
     code, out, err = run("info", tmp_path / "empty")
     assert (code, out) == (1, "")
     assert err.splitlines()[0] == f"aicsio: there is no image in '{tmp_path}/empty'"
+
+
+@pytest.mark.parametrize("format", ["harmony", "incell"])
+def test_a_plate_in_a_folder_is_one_image(run: Run, tmp_path: Path, format: str) -> None:
+    write_plate(PlateSpec(), format, tmp_path / "plate")
+    assert f"read by {format}" in run("info", tmp_path / "plate")[1]
+    code, out, err = run("thumbnail", tmp_path / "plate", tmp_path / "plate.png")
+    assert (code, err) == (0, "")
+    assert f"pixels of {tmp_path}/plate" in out
+    # A batch would convert each of its TIFF files.
+    code, _, err = run("convert", tmp_path / "plate", tmp_path / "field.ome.tiff")
+    assert (code, open_image(tmp_path / "field.ome.tiff").format) == (0, "ome-tiff")
 
 
 def test_thumbnails_of_a_folder_include_pictures(run: Run, folder: Path) -> None:
