@@ -193,6 +193,9 @@ def test_links_in_a_store_and_members_of_a_set_stay_inside(
     with pytest.raises(SourceError, match="is a link out of"):
         access.resolve("a.ome.zarr")
     (store / "0" / "chunk").unlink()
+    (folder / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(SourceError, match="is not below"):
+        access.resolve("link")
     monkeypatch.setattr(access_of, "MOST_ENTRIES", 1)
     with pytest.raises(SourceError, match="entries"):
         access.resolve("a.ome.zarr")
