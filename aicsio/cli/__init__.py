@@ -50,7 +50,7 @@ GROUPS = {
         "demo": "make sample files, use them, and check everything",
         "schema": "print the JSON schema of what --json prints",
         "completion": "print a script for the completion of a shell",
-        "mcp": "serve images to agents (Model Context Protocol)",
+        "mcp": "serve images to agents over the Model Context Protocol",
     },
 }
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
