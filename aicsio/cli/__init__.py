@@ -1,7 +1,8 @@
 """The command line: one module a command. Imports every other room.
 
-A command is a module with ``add_arguments`` and ``run``, and one row in ``COMMANDS``. ``convert`` goes
-to ``batch`` for many images; ``terminal`` has options, text and bars of all commands.
+A command is a module with ``add_arguments`` and ``run``, and one row in ``GROUPS``. ``convert`` goes
+to ``batch`` for many images, ``mcp`` to ``agents``; ``facts`` has what ``info`` shows, ``terminal`` the
+options, text, documents and bars of all commands.
 
 argparse stays: `aicsio --help` takes 0.46 s of processor time (on a busy machine), of which `import aicsio` takes
 nearly all and argparse 0.01 s; importing click would take 0.07 s.
