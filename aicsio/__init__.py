@@ -56,7 +56,14 @@ from aicsio.steps import (
 )
 
 if TYPE_CHECKING:
+    # Names of AICSImageIO, which are no names of ours: a checker sees them by these aliases.
     from aicsio import dask_utils
+    from aicsio import dimensions as dimensions
+    from aicsio import exceptions as exceptions
+    from aicsio import readers as readers
+    from aicsio import transforms as transforms
+    from aicsio import types as types
+    from aicsio import utils as utils
     from aicsio._dims.orders import Order
     from aicsio._metadata import (
         OmeXml,
@@ -80,7 +87,13 @@ if TYPE_CHECKING:
     from aicsio.arrays.windows import read_windows
     from aicsio.integrity import CheckReport, check
     from aicsio.joining import open_many
-    from aicsio.legacy.functions import imread, imread_dask, imwrite
+    from aicsio.legacy.functions import (
+        imread,
+        imread_dask,
+        imread_xarray,
+        imread_xarray_dask,
+        imwrite,
+    )
     from aicsio.legacy.image import AICSImage, use_dask
     from aicsio.pictures.contrast import suggest_contrast
     from aicsio.pictures.drawing import thumbnail
@@ -147,6 +160,8 @@ __all__ = [
     "explain",
     "imread",
     "imread_dask",
+    "imread_xarray",
+    "imread_xarray_dask",
     "imwrite",
     "map_scenes",
     "map_wells",
@@ -196,6 +211,8 @@ _LATER = {
     "ZarrReport": "aicsio.writers",
     "imread": "aicsio.legacy.functions",
     "imread_dask": "aicsio.legacy.functions",
+    "imread_xarray": "aicsio.legacy.functions",
+    "imread_xarray_dask": "aicsio.legacy.functions",
     "imwrite": "aicsio.legacy.functions",
     "map_wells": "aicsio._metadata",
     "metadata": "aicsio._metadata",
@@ -232,12 +249,15 @@ _LATER = {
 }
 """Modules of names that are imported when they are first asked for: most scripts need few of them."""
 
+_MODULES = {"dask_utils", "dimensions", "exceptions", "readers", "transforms", "types", "utils"}
+"""Modules that scripts of AICSImageIO name as attributes, without an import of their own."""
+
 
 if not TYPE_CHECKING:
     # To a type checker it would make every misspelt name of the package an Any.
     def __getattr__(name: str) -> Any:
-        if name == "dask_utils":
-            return importlib.import_module("aicsio.dask_utils")
+        if name in _MODULES:
+            return importlib.import_module(f"aicsio.{name}")
         if name not in _LATER:
             # Names of AICSImageIO are answered with what gives the same.
             renamed = importlib.import_module("aicsio.legacy.renamed")

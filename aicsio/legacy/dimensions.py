@@ -5,14 +5,14 @@ Rule kept here: names, order and types are those that scripts unpack.
 Source of the facts: AICSImageIO 4 (``dimensions.Dimensions``, ``types.PhysicalPixelSizes``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
 from aicsio.errors import ArgumentTypeError, DimensionError
 
-__all__ = ["Dimensions", "PhysicalPixelSizes"]
+__all__ = ["DimensionNames", "Dimensions", "PhysicalPixelSizes"]
 
 
 class PhysicalPixelSizes(NamedTuple):
@@ -23,14 +23,45 @@ class PhysicalPixelSizes(NamedTuple):
     X: float | None
 
 
+class DimensionNames:
+    """Letters of dimensions by name."""
+
+    Time = "T"
+    Channel = "C"
+    SpatialZ = "Z"
+    SpatialY = "Y"
+    SpatialX = "X"
+    Samples = "S"
+    MosaicTile = "M"
+
+
+def _join_letters(dims: Collection[str]) -> str:
+    longer = [name for name in dims if len(name) != 1]
+    if longer:
+        raise DimensionError(f"{longer} are no single letters: give letters, such as 'CYX'")
+    return "".join(dims)
+
+
+def _tuple_of_sizes(shape: Iterable[int]) -> tuple[int, ...]:
+    return tuple(shape)
+
+
 @attrs.frozen
 class Dimensions:
     """Letters and sizes: ``dims.X`` is a number, ``dims["X"]`` a tuple of one."""
 
-    order: str
+    # ``dims`` is the keyword of AICSImageIO: Dimensions(dims="CYX", shape=(2, 3, 4)).
+    order: str = attrs.field(alias="dims", converter=_join_letters)
     """Letters, slowest first."""
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = attrs.field(converter=_tuple_of_sizes)
     """Size of each."""
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.order) != len(self.shape):
+            raise DimensionError(
+                f"{self.order!r} names {len(self.order)} axes, and {self.shape} has "
+                f"{len(self.shape)}"
+            )
 
     @property
     def T(self) -> int:

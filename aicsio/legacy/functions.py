@@ -1,14 +1,14 @@
-"""``imread``, ``imread_dask``, ``imwrite``: the functions of the legacy face.
+"""``imread`` in four kinds, and ``imwrite``: the functions of the legacy face.
 
 Rule kept here: each function is one call of an ``AICSImage`` or of the writer.
 """
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, Unpack
+from typing import Annotated, Any, SupportsIndex, Unpack
 
 from aicsio._checks import checked
-from aicsio.arrays.ranked import DaskPixels5
+from aicsio.arrays.ranked import DaskPixels5, XarrayPixels5
 from aicsio.legacy import inputs, tczyx, writing
 from aicsio.legacy.image import AICSImage
 from aicsio.records import ImageHandle
@@ -16,10 +16,7 @@ from aicsio.records.shapes import Pixels5
 from aicsio.steps import select_scene
 from aicsio.writers import WriteReport, ZarrReport
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["imread", "imread_dask", "imwrite"]
+__all__ = ["imread", "imread_dask", "imread_xarray", "imread_xarray_dask", "imwrite"]
 
 
 @checked
@@ -168,6 +165,80 @@ def imread_dask(
     np.float64(6000.0)
     """
     return _open_scene(image, scene_id, kwargs).dask_data
+
+
+@checked
+def imread_xarray(
+    image: object,
+    scene_id: str | SupportsIndex | None = None,
+    **kwargs: Unpack[inputs.ImageOptions],
+) -> XarrayPixels5:
+    """Read a scene of an image as TCZYX with coordinates.
+
+    Parameters
+    ----------
+    image, scene_id, **kwargs
+        As in ``imread``.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``AICSImage.xarray_data`` of the scene.
+
+    Raises
+    ------
+    SceneError
+        When there is no such scene.
+    SourceNotFoundError, UnsupportedFormatError, CorruptFileError, DimensionError
+        As by ``AICSImage``.
+    MissingDependencyError
+        When xarray is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import imread_xarray
+    >>> imread_xarray(np.ones((2, 40, 50)), dim_order="CYX", channel_names=["a", "b"]).C.values.tolist()
+    ['a', 'b']
+    """
+    return _open_scene(image, scene_id, kwargs).xarray_data
+
+
+@checked
+def imread_xarray_dask(
+    image: object,
+    scene_id: str | SupportsIndex | None = None,
+    **kwargs: Unpack[inputs.ImageOptions],
+) -> XarrayPixels5:
+    """Show a scene of an image as TCZYX with coordinates; it is read when it is computed.
+
+    Parameters
+    ----------
+    image, scene_id, **kwargs
+        As in ``imread``.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``AICSImage.xarray_dask_data`` of the scene.
+
+    Raises
+    ------
+    SceneError
+        When there is no such scene.
+    SourceNotFoundError, UnsupportedFormatError, CorruptFileError, DimensionError
+        As by ``AICSImage``.
+    MissingDependencyError
+        When xarray is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import imread_xarray_dask
+    >>> imread_xarray_dask(np.ones((2, 40, 50)), dim_order="CYX", channel_names=["a", "b"]).C.values.tolist()
+    ['a', 'b']
+    """
+    return _open_scene(image, scene_id, kwargs).xarray_dask_data
 
 
 def _open_scene(

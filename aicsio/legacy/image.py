@@ -7,25 +7,20 @@ level changes.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, SupportsIndex, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from aicsio._checks import checked
 from aicsio.arrays.ranked import XarrayPixels5
 from aicsio.formats.names import FormatName
-from aicsio.legacy import inputs, metadata, renamed, scenes, tczyx, writing
+from aicsio.legacy import inputs, mosaics, readers, renamed, scenes, tczyx, writing
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
 from aicsio.legacy.parts import PartMethods
-from aicsio.legacy.reading import to_labelled_xarray, use_dask
+from aicsio.legacy.reader import LegacyReader
+from aicsio.legacy.reading import use_dask
 from aicsio.legacy.stacks import SceneIds
 from aicsio.legacy.warning import warn
 from aicsio.records import ImageHandle
 from aicsio.records.printing import as_html
-from aicsio.steps import select_level
-
-if TYPE_CHECKING:
-    import ome_types
 
 __all__ = ["AICSImage", "Dimensions", "PhysicalPixelSizes", "use_dask"]
 
@@ -35,7 +30,7 @@ class AICSImage(PartMethods):
 
     Missing dimensions have length 1. Samples of RGB pixels are channels. Other dimensions longer
     than 1 (H, V, I, tiles M, ...) are cut to their first position, with a warning; to read them,
-    name them in ``get_image_data``, or use ``transpose_to`` with ``handle``.
+    use ``reader``, name them in ``get_image_data``, or use ``transpose_to`` with ``handle``.
 
     Parameters
     ----------
@@ -44,7 +39,7 @@ class AICSImage(PartMethods):
         list of files, or a glob such as ``"*.tif"``, is one image: four numbers in each name are
         scene, T, C and Z; other files are joined along T (``open_many``).
     reader
-        Name of a format, to skip recognition.
+        Name of a format, or a class of ``aicsio.readers``, to skip recognition.
     reconstruct_mosaic
         Whether tiles are stitched; if not, they are positions along M.
     fs_kwargs
@@ -65,7 +60,7 @@ class AICSImage(PartMethods):
     DimensionError
         When options do not fit the image, or one another.
     ArgumentTypeError
-        When ``reader`` is no text, or a list is empty.
+        When ``reader`` is neither text nor a reader class, or a list is empty.
 
     Examples
     --------
@@ -77,13 +72,22 @@ class AICSImage(PartMethods):
     <Dimensions [T: 1, C: 1, Z: 7, Y: 40, X: 50]>
     >>> img.get_image_data("ZYX", T=0, Z=slice(2, 4)).shape
     (2, 40, 50)
+    >>> img.reader.dims
+    <Dimensions [Z: 7, Y: 40, X: 50]>
     """
+
+    _reader: LegacyReader | None = None
+
+    SUPPORTED_READERS: ClassVar[tuple[type[LegacyReader], ...]] = readers.CLASSES
+    """LegacyReader classes of ``aicsio.readers``."""
 
     @checked
     def __init__(
         self,
         image: object,
-        reader: Annotated[FormatName | None, "the name of a format, such as reader='tiff'"] = None,
+        reader: Annotated[
+            FormatName | type[LegacyReader] | None, "the name of a format, such as reader='tiff'"
+        ] = None,
         reconstruct_mosaic: bool = True,
         fs_kwargs: Mapping[str, Any] | None = None,
         *,
@@ -95,7 +99,7 @@ class AICSImage(PartMethods):
     ) -> None:
         handle = inputs.open_legacy(
             image,
-            format=reader,
+            format=readers.format_of(reader),
             tiles=not reconstruct_mosaic,
             storage_options=fs_kwargs,
             dims=known_dims if dim_order is None else dim_order,
@@ -106,98 +110,62 @@ class AICSImage(PartMethods):
         self._focus(handle)
 
     def _focus(self, handle: ImageHandle) -> None:
-        self._handle = handle
-        self._data = None
+        super()._focus(handle)
+        self._reader = None
         dropped = tczyx.dropped_dims(handle.dims)
         if len(dropped):
             warn(
                 f"AICSImage shows TCZYX: of {dropped} only the first position is read. "
                 f"All positions: transpose_to(img.handle, {tczyx.full_order(handle.dims)!r}), "
-                "or name the letters in get_image_data"
+                "or img.reader, or name the letters in get_image_data"
             )
 
-    @property
-    @checked
-    def handle(self) -> ImageHandle:
-        """The scene and level in focus as a handle, in stored order."""
-        return self._handle
+    @staticmethod
+    def _arrange(handle: ImageHandle) -> ImageHandle:
+        return tczyx.to_tczyx(handle)
 
-    @property
+    @staticmethod
     @checked
-    def scenes(self) -> tuple[str, ...]:
-        """Unique names: those of the file, or ``Image:<index>`` in OME-TIFF and for equal names."""
-        return scenes.scene_names(self._handle)
-
-    @property
-    @checked
-    def current_scene(self) -> str:
-        """Name of the scene in focus, as in ``scenes``."""
-        return self.scenes[self._handle.scene_index]
-
-    @property
-    @checked
-    def current_scene_index(self) -> int:
-        """Index of the scene in focus."""
-        return self._handle.scene_index
-
-    @checked
-    def set_scene(self, scene_id: str | SupportsIndex) -> None:
-        """Focus on another scene at full resolution, and forget the pixels of ``data``.
+    def determine_reader(
+        image: object, fs_kwargs: Mapping[str, Any] | None = None
+    ) -> type[LegacyReader]:
+        """Return the reader class of an image.
 
         Parameters
         ----------
-        scene_id
-            Index, one of ``scenes``, the name in the file, or ``"Image:<index>"``; ``SceneError``
-            is raised for others.
-        """
-        self._focus(scenes.focus_scene(self._handle, scene_id))
+        image, fs_kwargs
+            As in ``AICSImage``.
 
-    @property
-    @checked
-    def resolution_levels(self) -> tuple[int, ...]:
-        """Indices of the resolution levels of the scene in focus; 0 is full resolution."""
-        return tuple(range(len(self._handle.levels)))
-
-    @property
-    @checked
-    def current_resolution_level(self) -> int:
-        """Index of the resolution level in focus."""
-        return self._handle.level
-
-    @checked
-    def set_resolution_level(self, resolution_level: SupportsIndex) -> None:
-        """Focus on one of ``resolution_levels``, and forget the pixels of ``data``.
-
-        Parameters
-        ----------
-        resolution_level
-            Number of the level; 0 is full resolution.
+        Returns
+        -------
+        type of LegacyReader
+            A class of ``aicsio.readers``; ``LegacyReader`` for a format that has none of its own.
 
         Raises
         ------
-        SceneError
-            When the scene has no such level.
+        UnsupportedFormatError, SourceNotFoundError, SourceError
+            As by ``open_image``.
         """
-        self._focus(select_level(self._handle, resolution_level))
+        return readers.class_of(image, fs_kwargs)
 
     @property
     @checked
-    def dims(self) -> Dimensions:
-        """Letters and sizes of the five dimensions."""
-        dims = self._standard.dims
-        return Dimensions(dims.order, dims.shape)
+    def reader(self) -> LegacyReader:
+        """The scene in focus in its stored dimensions: tiles M, samples S, H, V and all others.
+
+        Each scene and level has a reader of its own: to change it changes no ``AICSImage``.
+        """
+        if self._reader is None:
+            # Tiles apart, as the readers of AICSImageIO showed a mosaic.
+            handle = mosaics.show_mosaic(self._handle, "tiles")
+            self._reader = readers.class_of_format(handle.format).of(handle, self._chunk_letters)
+        return self._reader
 
     @property
     @checked
     def shape(self) -> tuple[int, int, int, int, int]:
         """Sizes of T, C, Z, Y, X."""
         return cast("tuple[int, int, int, int, int]", self._standard.shape)
-
-    @property
-    @checked
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels, in native byte order."""
-        return self._handle.dtype
 
     @property
     @checked
@@ -213,36 +181,7 @@ class AICSImage(PartMethods):
     @checked
     def xarray_dask_data(self) -> XarrayPixels5:
         """``dask_data`` with the coordinates and attributes of ``xarray_data``."""
-        # Of the pixels in focus, as `data`.
-        array = to_labelled_xarray(self._standard, self._chunks)
-        if self._handle.metadata is not None:
-            array.attrs |= {"unprocessed": self._handle.metadata, "processed": self.metadata}
-        return cast("XarrayPixels5", array)
-
-    @property
-    @checked
-    def metadata(self) -> Any:
-        """Metadata of the file.
-
-        ``ome_types.OME`` for OME-TIFF, the root element of other XML (CZI, LIF), else the text, or
-        ``None``.
-        """
-        return metadata.parse_metadata(self._handle)
-
-    @property
-    @checked
-    def ome_metadata(self) -> "ome_types.OME":
-        """The metadata as OME; for other formats made from the records of all scenes.
-
-        A pixel type that OME lacks becomes the nearest one of the same range.
-        """
-        return metadata.to_ome(self._handle)
-
-    @property
-    @checked
-    def physical_pixel_sizes(self) -> PhysicalPixelSizes:
-        """Micrometres along Z, Y, X at the level in focus."""
-        return PhysicalPixelSizes(*self._handle.pixel_size)
+        return cast("XarrayPixels5", self._label())
 
     @checked
     def save(

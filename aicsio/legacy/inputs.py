@@ -29,7 +29,15 @@ from aicsio.joining.files import FileOptions
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
 
-__all__ = ["DimOrder", "ImageOptions", "Names", "Sizes", "open_legacy"]
+__all__ = [
+    "DimOrder",
+    "ImageOptions",
+    "Names",
+    "Sizes",
+    "file_names_of",
+    "is_of_arrays",
+    "open_legacy",
+]
 
 # Each with the words of the message that refuses another value. Tuples, arrays of numpy and indices
 # of pandas are iterables of texts alike.
@@ -53,7 +61,7 @@ Sizes: TypeAlias = Annotated[
 class ImageOptions(TypedDict, total=False):
     """Options of ``AICSImage``, which ``imread`` and ``imread_dask`` pass on; each as there."""
 
-    reader: FormatName | None
+    reader: FormatName | type[Any] | None
     reconstruct_mosaic: bool
     fs_kwargs: Mapping[str, Any] | None
     chunk_dims: str | Sequence[str] | None
@@ -115,7 +123,7 @@ def open_legacy(
     """
     pixel_size = _pixel_size(sizes)
     mosaic: Mosaic = "tiles" if tiles else "stitched"
-    files = _file_names_of(image, storage_options)
+    files = file_names_of(image, storage_options)
     if files is not None:
         options = FileOptions(
             format=format,
@@ -128,7 +136,7 @@ def open_legacy(
         return joining.join_files(
             grids, image, options, channel_names=_scene_names(names, 0, 1), pixel_size=pixel_size
         )
-    if format is not None and (isinstance(image, list | tuple) or hasattr(image, "__array__")):
+    if format is not None and is_of_arrays(image):
         raise UnsupportedFormatError(f"reader={format!r} is for files: an array is opened as it is")
     # A list of files was one image; any other list is one scene per item.
     if isinstance(image, list | tuple):
@@ -173,7 +181,14 @@ def _open_scenes(
     return attrs.evolve(handles[0], contents=contents)
 
 
-def _file_names_of(image: object, storage_options: Mapping[str, Any] | None) -> list[str] | None:
+def is_of_arrays(image: object) -> bool:
+    """Return whether an image is an array or a list of arrays, and no file."""
+    first = image[0] if isinstance(image, list | tuple) and image else image
+    # xarrays and dask arrays have it, too; records and texts do not.
+    return hasattr(first, "__array__")
+
+
+def file_names_of(image: object, storage_options: Mapping[str, Any] | None) -> list[str] | None:
     """Return the names of a list of paths, or of a glob; ``None`` for other images."""
     if isinstance(image, list | tuple):
         names = [os.fspath(each) for each in image if isinstance(each, str | os.PathLike)]

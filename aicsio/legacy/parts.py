@@ -37,8 +37,6 @@ __all__ = ["PartMethods"]
 class PartMethods(StackMethods):
     """Methods that read or show a part, for ``AICSImage`` alone."""
 
-    _data: npt.NDArray[Any] | None
-
     @property
     @checked
     def channel_names(self) -> list[str]:
@@ -181,10 +179,6 @@ class PartMethods(StackMethods):
         """
         order = dimension_order_out or tczyx.ORDER
         return to_dask(self._pick(order, kwargs), chunks=self._chunks)
-
-    @property
-    def _standard(self) -> ImageHandle:
-        return tczyx.to_tczyx(self._handle)
 
     def _pick(self, order: str, picks: Mapping[str, UserPick]) -> ImageHandle:
         letters = tczyx.extra_letters(self._handle.dims, order, picks)

@@ -16,8 +16,7 @@ from aicsio._checks import checked
 from aicsio._dims.samples import unfold_samples
 from aicsio._engine import memory
 from aicsio.arrays import Chunks, to_dask, to_numpy, to_xarray
-from aicsio.errors import DimensionError
-from aicsio.legacy import tczyx
+from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import ImageHandle
 
 if TYPE_CHECKING:
@@ -46,16 +45,19 @@ def read(handle: ImageHandle) -> npt.NDArray[Any]:
 
 
 def to_labelled_xarray(handle: ImageHandle, chunks: Chunks) -> "xarray.DataArray":
-    """Show a handle lazily with coordinates, names along C even if the file lacks C.
+    """Show a handle lazily with coordinates, and with a name at each position of C.
 
     Parameters
     ----------
     handle
-        As TCZYX.
+        As TCZYX, or as stored.
     chunks
         As in ``to_dask``.
     """
-    return to_xarray(handle, lazy=True, chunks=chunks).assign_coords(
+    array = to_xarray(handle, lazy=True, chunks=chunks)
+    if "C" not in handle.dims:
+        return array
+    return array.assign_coords(
         # Texts of any length, as in `to_xarray`.
         C=np.array(handle.channel_names, object)
     )
@@ -119,7 +121,7 @@ class SceneStack:
     """Scenes of one shape and type along a new first axis."""
 
     handles: tuple[ImageHandle, ...]
-    """Each as TCZYX."""
+    """Each as ``data`` shows it."""
     letter: str
     """Letter of the new axis."""
     names: tuple[str, ...] | None
@@ -174,24 +176,27 @@ def stack_scenes(
     Parameters
     ----------
     handles, names
-        The selected scenes as TCZYX, and their names.
+        The selected scenes as ``data`` shows them, and their names.
     drop_non_matching_scenes, scene_character, scene_coord_values
         As in ``AICSImage.get_stack``.
 
     Raises
     ------
     DimensionError
-        When no scene is selected, scenes differ, or the letter is one of TCZYX.
+        When no scene is selected, shapes differ, or the letter is one of theirs.
+    ArgumentTypeError
+        When scenes of one shape have pixels of different types.
     """
     if not handles:
         raise DimensionError(
             "no scenes are selected: give names or indices, or leave select_scenes out"
         )
-    if len(scene_character) != 1 or scene_character in tczyx.ORDER:
-        raise DimensionError(
-            f"scene_character={scene_character!r}: give one letter that is none of TCZYX"
-        )
     first = handles[0]
+    if len(scene_character) != 1 or scene_character in first.dims:
+        raise DimensionError(
+            f"scene_character={scene_character!r}: give one letter that is none of "
+            f"{first.dims.order}"
+        )
     matching: list[ImageHandle] = []
     matching_names: list[str] = []
     for handle, name in zip(handles, names, strict=True):
@@ -199,7 +204,9 @@ def stack_scenes(
             matching.append(handle)
             matching_names.append(name)
         elif not drop_non_matching_scenes:
-            raise DimensionError(
+            # As in AICSImageIO: another type is a TypeError, another shape is none.
+            error = ArgumentTypeError if handle.shape == first.shape else DimensionError
+            raise error(
                 f"scene {handle.scene.name!r} ({handle.dims}, {handle.dtype}) does not stack on "
                 f"{first.scene.name!r} ({first.dims}, {first.dtype}): "
                 "select_scenes=[...] selects those that do, "

@@ -9,18 +9,11 @@ from collections.abc import Mapping
 
 __all__ = ["advise_function", "advise_member"]
 
-_TILES = "img.handle.scene.tiles has rows and columns of all tiles, as bytes of int32"
-
 MEMBERS: Mapping[str, str] = {
     "close": "no file stays open, so there is nothing to close",
-    "determine_reader": "aicsio.explain(path) lists the formats that were asked",
     "get_channel_names": "it is the list img.channel_names",
-    "get_mosaic_tile_position": _TILES,
-    "get_mosaic_tile_positions": _TILES,
     "get_physical_pixel_size": "it is the tuple img.physical_pixel_sizes",
     "known_dims": "the letters are img.dims.order",
-    "mosaic_tile_dims": _TILES,
-    "reader": "the format is img.handle.format, and aicsio.explain(path) gives the reasons",
     "size": "it is img.shape, and img.dims.X for one letter",
     "size_c": "it is img.dims.C",
     "size_s": "it is len(img.scenes)",
@@ -28,16 +21,12 @@ MEMBERS: Mapping[str, str] = {
     "size_x": "it is img.dims.X",
     "size_y": "it is img.dims.Y",
     "size_z": "it is img.dims.Z",
-    "time_interval": "it is img.handle.time_step, in seconds",
     "view_napari": "viewer.add_image(img.dask_data) shows it",
-    "SUPPORTED_READERS": "aicsio.explain(path) lists the formats",
 }
 """Members of ``AICSImage``."""
 
 FUNCTIONS: Mapping[str, str] = {
     "OmeTiffWriter": "imwrite('a.ome.tiff', array, dim_order=...) writes an array",
-    "imread_xarray": "it is AICSImage(path).xarray_data",
-    "imread_xarray_dask": "it is AICSImage(path).xarray_dask_data",
 }
 """Names of the package."""
 

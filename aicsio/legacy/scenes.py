@@ -10,7 +10,6 @@ from typing import SupportsIndex
 
 from aicsio.arrays import Chunks
 from aicsio.errors import ArgumentTypeError, DimensionError
-from aicsio.legacy.tczyx import ORDER
 from aicsio.records import Dims, ImageHandle
 from aicsio.steps import select_scene
 
@@ -99,8 +98,16 @@ def chunk_letters(chunk_dims: str | Sequence[str] | None, dims: Dims) -> str | N
     return letters
 
 
-def chunks_of_letters(letters: str | None) -> Chunks:
-    """Return chunks of a TCZYX image: -1, the whole dimension, for the letters, 1 for others."""
+def chunks_of_letters(letters: str | None, order: str) -> Chunks:
+    """Return chunks of an image: -1, the whole dimension, for the letters, 1 for others.
+
+    Parameters
+    ----------
+    letters
+        Of ``chunk_letters``.
+    order
+        Letters of the image.
+    """
     if letters is None:
         return "auto"
-    return {letter: -1 if letter in letters else 1 for letter in ORDER}
+    return {letter: -1 if letter in letters else 1 for letter in order}

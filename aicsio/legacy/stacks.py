@@ -18,10 +18,9 @@ from typing import (
 import numpy.typing as npt
 
 from aicsio._checks import checked
-from aicsio.arrays import Chunks
-from aicsio.legacy import scenes, tczyx
+from aicsio.legacy import scenes
+from aicsio.legacy.focus import FocusMethods
 from aicsio.legacy.reading import SceneStack, stack_scenes
-from aicsio.records import ImageHandle
 
 if TYPE_CHECKING:
     import dask.array
@@ -46,15 +45,8 @@ class StackOptions(TypedDict, total=False):
     """For the xarray stacks: with ``"names"`` the scenes' names are coordinates."""
 
 
-class StackMethods:
-    """Methods that stack scenes, for ``AICSImage`` alone."""
-
-    _handle: ImageHandle
-    _chunk_letters: str | None
-
-    @property
-    def _chunks(self) -> Chunks:
-        return scenes.chunks_of_letters(self._chunk_letters)
+class StackMethods(FocusMethods):
+    """Methods that stack scenes, for ``AICSImage`` and the readers."""
 
     @checked
     def get_stack(self, **kwargs: Unpack[StackOptions]) -> npt.NDArray[Any]:
@@ -74,12 +66,14 @@ class StackMethods:
         Returns
         -------
         numpy.ndarray
-            The selected scenes in their order, each as TCZYX. The scene in focus stays.
+            The selected scenes in their order, each as ``data`` shows it. The scene in focus stays.
 
         Raises
         ------
         DimensionError
-            When scenes differ, or none is selected.
+            When shapes differ, or no scene is selected.
+        ArgumentTypeError
+            When scenes of one shape have pixels of different types.
         SceneError
             When there is no such scene.
         ImageTooLargeError
@@ -139,7 +133,7 @@ class StackMethods:
 
     def _stack(self, *, select_scenes: SceneIds = None, **kwargs: Any) -> SceneStack:
         selected = scenes.select_scenes(self._handle, select_scenes)
-        handles = list(map(tczyx.to_tczyx, selected))
+        handles = list(map(self._arrange, selected))
         names = scenes.scene_names(self._handle)
         of_handles = [names[handle.scene_index] for handle in handles]
         return stack_scenes(handles, of_handles, **kwargs)

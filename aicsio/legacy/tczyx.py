@@ -28,6 +28,7 @@ __all__ = [
     "extra_letters",
     "full_order",
     "pick_legacy",
+    "to_native",
     "to_tczyx",
     "to_tczyxs",
 ]
@@ -49,10 +50,7 @@ def to_tczyx(handle: ImageHandle, keep: str = "") -> ImageHandle:
     scene = _with_channel_names(handle.scene, handle.scene_index)
     if "S" not in keep and handle.dims.get("S", 1) > 1:
         scene = _with_folded_samples(scene)
-    index = handle.scene_index
-    scenes = (*handle.scenes[:index], scene, *handle.scenes[index + 1 :])
-    contents = attrs.evolve(handle.contents, scenes=scenes)
-    focused = attrs.evolve(handle, contents=contents, array=scene.levels[handle.level])
+    focused = _with_scene(handle, scene)
     # Each letter once, in the order of the request; S is last by the rules of the package.
     front = "".join(dict.fromkeys(keep)).translate(_WITHOUT_STANDARD)
     order = front + ORDER
@@ -64,6 +62,20 @@ def to_tczyx(handle: ImageHandle, keep: str = "") -> ImageHandle:
 def to_tczyxs(handle: ImageHandle) -> ImageHandle:
     """Show the scene and level in focus as TCZYX, with S last if a pixel has several samples."""
     return to_tczyx(handle, _samples_letter(handle.dims))
+
+
+def to_native(handle: ImageHandle) -> ImageHandle:
+    """Show the scene and level in focus in its stored dims, with a name for every channel."""
+    scene = _with_channel_names(handle.scene, handle.scene_index)
+    return _with_scene(handle, scene)
+
+
+def _with_scene(handle: ImageHandle, scene: Scene) -> ImageHandle:
+    """Return a handle with another record of the scene in focus, and its level in focus."""
+    index = handle.scene_index
+    scenes = (*handle.scenes[:index], scene, *handle.scenes[index + 1 :])
+    contents = attrs.evolve(handle.contents, scenes=scenes)
+    return attrs.evolve(handle, contents=contents, array=scene.levels[handle.level])
 
 
 def dropped_dims(dims: Dims) -> Dims:

@@ -607,10 +607,15 @@ def test_stacks_of_scenes() -> None:
     assert img.current_scene_index == 0
 
 
-@pytest.mark.parametrize("other", [counted((3, 4, 6)), counted((3, 4, 5), "int32")])
-def test_scenes_that_differ_do_not_stack_unless_they_are_dropped(other: npt.NDArray[Any]) -> None:
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [(counted((3, 4, 6)), DimensionError), (counted((3, 4, 5), "int32"), ArgumentTypeError)],
+)
+def test_scenes_that_differ_do_not_stack_unless_they_are_dropped(
+    other: npt.NDArray[Any], error: type[Exception]
+) -> None:
     img = AICSImage([counted((3, 4, 5)), other, counted((3, 4, 5))])
-    with pytest.raises(DimensionError, match="does not stack on"):
+    with pytest.raises(error, match="does not stack on"):
         img.get_stack()
     assert img.get_stack(drop_non_matching_scenes=True).shape == (2, 1, 1, 3, 4, 5)
     labelled = img.get_xarray_stack(drop_non_matching_scenes=True, scene_coord_values="names")

@@ -54,7 +54,7 @@ def test_other_names_get_the_words_of_python(img: AICSImage) -> None:
         _ = img.dat  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"^module 'aicsio' has no attribute 'open_imge'$"):
         _ = aicsio.open_imge  # type: ignore[attr-defined]
-    assert not hasattr(img, "reader")
+    assert not hasattr(img, "known_dims")
 
 
 def test_copies_and_pickles_are_as_before(img: AICSImage) -> None:

@@ -1,0 +1,192 @@
+"""``img.reader`` and the reader classes: stored dimensions, and mosaics by tile and stitched."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import aicsio
+from aicsio import (
+    AICSImage,
+    ArgumentTypeError,
+    DimensionError,
+    SourceNotFoundError,
+    UnsupportedFormatError,
+    imread,
+    imwrite,
+    open_image,
+    to_numpy,
+)
+from aicsio.legacy.readers import CLASSES
+from aicsio.readers import (
+    ArrayLikeReader,
+    CziReader,
+    DefaultReader,
+    LifReader,
+    OmeTiffReader,
+    Reader,
+    TiffGlobReader,
+    TiffReader,
+)
+from aicsio.testing.czi import blocks_of, write_czi
+from support import corpus_file
+
+PIXELS = np.arange(2 * 60 * 90, dtype=np.uint16).reshape(2, 60, 90)
+PLACES = [(y, x) for y in (0, 20, 40) for x in (0, 30, 60)]
+
+
+@pytest.fixture
+def mosaic(tmp_path: Path) -> Path:
+    """Nine tiles of two channels; the origin of the stage lies elsewhere."""
+    path = tmp_path / "mosaic.czi"
+    write_czi(path, blocks_of(PIXELS, "CYX", tile=(20, 30), origin=(-7, 11)))
+    return path
+
+
+def test_a_reader_shows_tiles_and_stitches_them(mosaic: Path) -> None:
+    reader = CziReader(mosaic)
+    assert (reader.dims.order, reader.shape) == ("MCYX", (9, 2, 20, 30))
+    for index, (y, x) in enumerate(PLACES):
+        part = PIXELS[:, y : y + 20, x : x + 30]
+        np.testing.assert_array_equal(reader.data[index], part)
+        np.testing.assert_array_equal(reader.get_image_data("YX", M=index, C=1), part[1])
+    for stitched in (
+        reader.mosaic_data,
+        reader.mosaic_dask_data.compute(),
+        reader.mosaic_xarray_data.values,
+        reader.mosaic_xarray_dask_data.values,
+    ):
+        np.testing.assert_array_equal(stitched, PIXELS)
+
+
+@pytest.mark.parametrize("opener", [AICSImage, CziReader])
+def test_places_of_tiles_are_indices_into_the_stitched_image(mosaic: Path, opener: Any) -> None:
+    image = opener(mosaic)
+    assert image.get_mosaic_tile_positions() == PLACES
+    assert image.get_mosaic_tile_positions(C=1) == PLACES
+    assert image.get_mosaic_tile_positions(M=4) == [(20, 30)]
+    assert image.get_mosaic_tile_position(4) == image.get_mosaic_tile_position(4, C=0) == (20, 30)
+    assert image.mosaic_tile_dims == aicsio.dimensions.Dimensions("YX", (20, 30))
+    with pytest.raises(IndexError, match="no tile 9: there are 9, 0 to 8"):
+        image.get_mosaic_tile_position(9)
+    with pytest.raises(IndexError, match="C=2"):
+        image.get_mosaic_tile_positions(C=2)
+
+
+def test_an_image_has_five_dimensions_and_its_reader_all(mosaic: Path) -> None:
+    stitched = AICSImage(mosaic)
+    assert stitched.shape == (1, 2, 1, 60, 90)
+    assert stitched.reader.shape == (9, 2, 20, 30)
+    assert stitched.reader is stitched.reader
+    with pytest.warns(UserWarning, match="img.reader"):
+        apart = AICSImage(mosaic, reconstruct_mosaic=False, channel_names=["a", "b"])
+    assert apart.shape == (1, 2, 1, 20, 30)
+    assert apart.reader.shape == (9, 2, 20, 30)
+    assert apart.reader.channel_names == ["a", "b"]
+    # What the caller named holds for the reader that is opened anew.
+    named = AICSImage(mosaic, channel_names=["a", "b"], physical_pixel_sizes=(None, 2.0, 3.0))
+    assert named.reader.channel_names == ["a", "b"]
+    assert named.reader.physical_pixel_sizes == (None, 2.0, 3.0)
+
+
+def test_an_image_that_is_no_mosaic_has_no_tiles() -> None:
+    reader = ArrayLikeReader(np.zeros((2, 3)))
+    assert reader.mosaic_tile_dims is None
+    for call in (lambda: reader.mosaic_data, reader.get_mosaic_tile_positions):
+        with pytest.raises(DimensionError, match="is no mosaic"):
+            call()
+
+
+def test_samples_and_other_letters_stay(tmp_path: Path) -> None:
+    picture = np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)
+    imwrite(tmp_path / "rgb.ome.tiff", picture)
+    img = AICSImage(tmp_path / "rgb.ome.tiff")
+    assert img.shape == (1, 3, 1, 5, 6)
+    assert img.reader.dims.order == "TCZYXS"
+    np.testing.assert_array_equal(img.reader.data[0, 0, 0], picture)
+    array = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    reader = ArrayLikeReader(array, dim_order="VHYX")
+    np.testing.assert_array_equal(reader.get_image_data("XYV", H=2), array[:, 2].transpose(2, 1, 0))
+    np.testing.assert_array_equal(reader.get_image_dask_data("HYX", V=1).compute(), array[1])
+    assert reader.channel_names is None
+    assert "C" not in reader.xarray_data.coords
+
+
+def test_a_reader_follows_the_scene_of_its_image() -> None:
+    img = AICSImage([np.zeros((3, 4, 5)), np.ones((2, 4, 5))], dim_order="CYX")
+    first = img.reader
+    img.set_scene(1)
+    assert img.reader.shape == (2, 4, 5)
+    assert img.reader.channel_names == ["Channel:1:0", "Channel:1:1"]
+    assert (first.shape, first.current_scene) == ((3, 4, 5), "Image:0")
+    img.reader.set_scene(0)
+    assert img.current_scene == "Image:1"
+    assert first.get_stack(select_scenes=[0, 0]).shape == (2, 3, 4, 5)
+
+
+def test_chunks_of_letters_that_the_five_lack() -> None:
+    reader = ArrayLikeReader(np.zeros((2, 3, 4, 5)), dim_order="VHYX", chunk_dims="H")
+    assert reader.dask_data.numblocks == (2, 1, 1, 1)
+
+
+def test_readers_pickle_with_what_they_have_read(mosaic: Path) -> None:
+    reader = CziReader(mosaic)
+    assert pickle.loads(pickle.dumps(reader)).data.sum() == reader.data.sum()
+    again = pickle.loads(pickle.dumps(reader))
+    assert again._data is not None
+    assert "CziReader" in repr(again)
+
+
+@pytest.mark.parametrize("reader", ["czi", CziReader])
+def test_an_image_takes_a_format_or_its_class(mosaic: Path, reader: Any) -> None:
+    img = AICSImage(mosaic, reader=reader)
+    assert type(img.reader) is CziReader
+    assert imread(mosaic, reader=reader).shape == (1, 2, 1, 60, 90)
+
+
+def test_classes_are_chosen_by_content(mosaic: Path, tmp_path: Path) -> None:
+    imwrite(tmp_path / "a.czi.ome.tiff", PIXELS)
+    renamed = tmp_path / "lies.tiff"
+    renamed.write_bytes(mosaic.read_bytes())
+    assert AICSImage.determine_reader(renamed) is CziReader
+    assert CziReader.is_supported_image(renamed)
+    assert not TiffReader.is_supported_image(renamed)
+    assert Reader.is_supported_image(renamed)
+    assert AICSImage.determine_reader(tmp_path / "a.czi.ome.tiff") is OmeTiffReader
+    assert AICSImage.determine_reader(str(tmp_path / "*.tiff")) is TiffGlobReader
+    assert AICSImage.determine_reader(PIXELS) is ArrayLikeReader
+    assert ArrayLikeReader.is_supported_image([PIXELS])
+    assert not CziReader.is_supported_image(PIXELS)
+    assert not ArrayLikeReader.is_supported_image(renamed)
+    assert set(AICSImage.SUPPORTED_READERS) == set(CLASSES)
+
+
+def test_an_image_that_a_class_does_not_open_is_refused(mosaic: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFormatError, match="is for files"):
+        CziReader(PIXELS)
+    with pytest.raises(UnsupportedFormatError, match="ArrayLikeReader opens arrays"):
+        ArrayLikeReader(mosaic)
+    with pytest.raises((UnsupportedFormatError, OSError)):
+        LifReader(mosaic)
+    with pytest.raises(SourceNotFoundError):
+        DefaultReader.is_supported_image(tmp_path / "missing.png")
+    with pytest.raises(ArgumentTypeError, match="reader"):
+        AICSImage(mosaic, reader=dict)  # type: ignore[arg-type]
+    text = tmp_path / "a.txt"
+    text.write_text("no image")
+    with pytest.raises(UnsupportedFormatError, match="no image of the formats that were asked"):
+        AICSImage.determine_reader(text)
+
+
+def test_a_real_mosaic_as_its_handle_shows_it() -> None:
+    path = corpus_file("lif/tiled.lif")
+    reader = LifReader(path)
+    handle = open_image(path, mosaic="tiles")
+    assert reader.dims.order == handle.dims.order
+    first: npt.NDArray[Any] = reader.get_image_data("YX", M=1)
+    y, x = reader.get_mosaic_tile_position(1)
+    stitched = to_numpy(open_image(path))
+    assert first.shape == stitched[..., y : y + first.shape[0], x : x + first.shape[1]].shape[-2:]
