@@ -64,39 +64,61 @@ class Dimensions:
             )
 
     @property
+    def M(self) -> int:
+        """Tiles of a mosaic."""
+        return self._size("M")
+
+    @property
+    def S(self) -> int:
+        """Samples of a pixel."""
+        return self._size("S")
+
+    @property
     def T(self) -> int:
         """Time points."""
-        return self["T"][0]
+        return self._size("T")
 
     @property
     def C(self) -> int:
         """Channels; samples of RGB pixels count."""
-        return self["C"][0]
+        return self._size("C")
 
     @property
     def Z(self) -> int:
         """Sections."""
-        return self["Z"][0]
+        return self._size("Z")
 
     @property
     def Y(self) -> int:
         """Rows."""
-        return self["Y"][0]
+        return self._size("Y")
 
     @property
     def X(self) -> int:
         """Columns."""
-        return self["X"][0]
+        return self._size("X")
+
+    @property
+    def _dims_shape(self) -> dict[str, int]:
+        # Not public in AICSImageIO either, but scripts take a size by its letter from it.
+        return dict(self.items())
 
     def items(self) -> tuple[tuple[str, int], ...]:
         """Return pairs of letter and size, in order."""
         return tuple(zip(self.order, self.shape, strict=True))
 
+    def _size(self, letter: str) -> int:
+        # No DimensionError: scripts ask getattr(dims, "T", None) of images without T.
+        if letter not in self:
+            raise AttributeError(f"no dimension {letter!r} here; there are {self.order}")
+        return dict(self.items())[letter]
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> int:
+            # H, V, I and what else a format has.
             if len(name) == 1 and name.isascii() and name.isupper():
-                raise AttributeError(f"no dimension {name!r} here; there are {self.order}")
+                return self._size(name)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __contains__(self, letter: object) -> bool:

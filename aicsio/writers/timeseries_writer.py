@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 from aicsio._checks import checked
 from aicsio.opening import open_image
 from aicsio.writers.movies import write_movie
-from aicsio.writers.writer import Writer, require_local, to_frame_order
+from aicsio.writers.writer import ArrayWriter, require_local, to_frame_order
 
 __all__ = ["TimeseriesWriter"]
 
 
-class TimeseriesWriter(Writer):
+class TimeseriesWriter(ArrayWriter):
     """Writes gray and colour arrays as movies: MP4 or GIF."""
 
     DIM_ORDERS: ClassVar[Mapping[int, str]] = {3: "TYX", 4: "TYXS"}

@@ -12,12 +12,12 @@ import numpy as np
 from aicsio._checks import checked
 from aicsio.errors import AicsioError, WriteError
 from aicsio.writers import _atomic_file
-from aicsio.writers.writer import Writer, require_local, to_frame_order
+from aicsio.writers.writer import ArrayWriter, require_local, to_frame_order
 
 __all__ = ["TwoDWriter"]
 
 
-class TwoDWriter(Writer):
+class TwoDWriter(ArrayWriter):
     """Writes gray and colour arrays as PNG, BMP, JPEG and all else that imageio writes."""
 
     DIM_ORDERS: ClassVar[Mapping[int, str]] = {2: "YX", 3: "YXS"}

@@ -18,10 +18,10 @@ from aicsio.errors import DimensionError, WriteError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
 
-__all__ = ["Writer"]
+__all__ = ["ArrayWriter", "Writer"]
 
 
-class Writer(ABC):
+class ArrayWriter(ABC):
     """Base of the writer classes."""
 
     @staticmethod
@@ -38,6 +38,10 @@ class Writer(ABC):
         dim_order
             Letters of the axes.
         """
+
+
+Writer = ArrayWriter
+"""The name that scripts know."""
 
 
 def open_scene(

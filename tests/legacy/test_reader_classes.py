@@ -115,6 +115,17 @@ def test_samples_and_other_letters_stay(tmp_path: Path) -> None:
     assert "C" not in reader.xarray_data.coords
 
 
+def test_dims_have_the_letters_of_the_image(mosaic: Path) -> None:
+    dims = CziReader(mosaic).dims
+    assert (dims.M, dims.C, dims["M"]) == (9, 2, (9,))
+    assert ArrayLikeReader(np.zeros((2, 3, 4)), dim_order="HYX").dims.H == 2  # type: ignore[attr-defined]
+    for letter in "TSH":
+        assert getattr(dims, letter, None) is None
+        with pytest.raises(AttributeError, match=f"no dimension '{letter}' here; there are MCYX"):
+            getattr(dims, letter)
+    assert pickle.loads(pickle.dumps(dims)) == dims
+
+
 def test_a_reader_follows_the_scene_of_its_image() -> None:
     img = AICSImage([np.zeros((3, 4, 5)), np.ones((2, 4, 5))], dim_order="CYX")
     first = img.reader

@@ -18,7 +18,7 @@ from aicsio.records import ImageHandle
 from aicsio.steps import transpose_to
 from aicsio.writers.ome_tiff import write_scenes
 from aicsio.writers.writer import (
-    Writer,
+    ArrayWriter,
     for_each,
     is_colors,
     open_scene,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["OmeTiffWriter"]
 
 
-class OmeTiffWriter(Writer):
+class OmeTiffWriter(ArrayWriter):
     """Writes arrays as OME-TIFF. ``imwrite`` does it with fewer words."""
 
     @staticmethod
