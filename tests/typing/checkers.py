@@ -1,5 +1,6 @@
 """Runs type checkers on copies of programs, as a user of the installed package does."""
 
+import fcntl
 import json
 import os
 import re
@@ -32,18 +33,38 @@ def run(folder: Path, command: list[str]) -> str:
     return done.stdout
 
 
-def mypy(folder: Path, names: list[str], *, plugin: bool, kind: str = "error") -> Lines:
-    """Return what a strict mypy reports."""
+def mypy_output(folder: Path, names: list[str], *, plugin: bool) -> str:
+    """Return the output of a strict mypy, with the codes of errors.
+
+    Reading aicsio and the packages below it takes 12 s, a program on top of that 1 s. So all runs of
+    a test session share one cache, those of other workers too, which wait for the first one. The
+    plug-in's results need a cache of their own.
+    """
     pytest.importorskip("mypy")
     settings = "[mypy]\nstrict = True\nshow_traceback = True\npretty = False\n"
+    settings += (
+        "hide_error_context = True\nerror_summary = False\nenable_error_code = truthy-bool\n"
+    )
     if plugin:
         settings += "plugins = aicsio.mypy\n"
     (folder / "settings.ini").write_text(settings, encoding="utf-8")
-    # The plug-in's results are others: each has a cache of its own.
-    cache = f"--cache-dir=cache-{plugin}"
-    command = [sys.executable, "-m", "mypy", "--config-file=settings.ini", cache, *names]
+    cache = session_folder(folder) / f"mypy-{plugin}"
+    command = [sys.executable, "-m", "mypy", "--config-file=settings.ini", f"--cache-dir={cache}"]
+    with cache.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run(folder, [*command, *names])
+
+
+def session_folder(folder: Path) -> Path:
+    """Return the folder of a test session, above those of its workers and tests."""
+    folders = [each for each in folder.parents if re.fullmatch(r"pytest-\d+", each.name)]
+    return folders[0] if folders else folder.parent
+
+
+def mypy(folder: Path, names: list[str], *, plugin: bool, kind: str = "error") -> Lines:
+    """Return what a strict mypy reports."""
     found: Lines = defaultdict(lambda: defaultdict(list))
-    for line in run(folder, command).splitlines():
+    for line in mypy_output(folder, names, plugin=plugin).splitlines():
         message = MESSAGE.match(line)
         if message is not None and message["kind"] == kind:
             found[message["file"]][int(message["line"])].append(message["text"])

@@ -2,11 +2,8 @@
 
 import importlib.util
 import inspect
-import os
 import re
 import shutil
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import attrs
 import pytest
 
 import aicsio
+from checkers import mypy_output
 
 HERE = Path(__file__).parent
 XARRAY = importlib.util.find_spec("xarray") is not None
@@ -64,7 +62,6 @@ def reveal_all() -> str:
 @pytest.fixture(scope="module")
 def messages(tmp_path_factory: pytest.TempPathFactory) -> list[re.Match[str]]:
     """What mypy says of the user's files, outside the project and with none of its settings."""
-    pytest.importorskip("mypy")
     if tuple(map(int, version("dask").split(".")[:2])) < (2025, 5):
         pytest.skip("dask exports the types of its arrays from 2025.5 on")
     folder = tmp_path_factory.mktemp("user")
@@ -72,27 +69,8 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> list[re.Match[str]]:
     for name in names:
         shutil.copy(HERE / name, folder)
     (folder / "revealed.py").write_text(reveal_all(), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file=",
-        "--hide-error-context",
-        "--no-error-summary",
-    ]
-    command += ["--no-pretty", "--show-error-codes", "--enable-error-code=truthy-bool"]
-    env = {key: value for key, value in os.environ.items() if key not in {"MYPYPATH", "PYTHONPATH"}}
-    run = subprocess.run(
-        [*command, *names, "revealed.py"],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not run.stderr, run.stderr
-    return [found for line in run.stdout.splitlines() if (found := MESSAGE.match(line))]
+    output = mypy_output(folder, [*names, "revealed.py"], plugin=False)
+    return [found for line in output.splitlines() if (found := MESSAGE.match(line))]
 
 
 def errors(messages: list[re.Match[str]], name: str) -> dict[int, list[str]]:
