@@ -41,6 +41,7 @@ from aicsio.testing.strategies.ims import ims_images
 from aicsio.testing.strategies.nd2 import nd2_images
 from aicsio.testing.strategies.oif import oif_images
 from aicsio.testing.strategies.oir import oir_images
+from aicsio.testing.strategies.plates import plate_specs
 from aicsio.testing.strategies.vsi import vsi_images
 from aicsio.testing.strategies.xlef import xlef_images
 from aicsio.testing.strategies.zarr import zarr_specs
@@ -62,6 +63,7 @@ __all__ = [
     "oif_images",
     "oir_images",
     "picks",
+    "plate_specs",
     "tiff_specs",
     "views",
     "vsi_images",
