@@ -282,7 +282,7 @@ def by_name(name: str) -> Format | None:
     --------
     >>> from aicsio.formats import by_name
     >>> by_name("lif").suffixes
-    ('.lif', '.lof')
+    ('.lif', '.lof', '.lifext')
     """
     return next((row for row in (*TABLE, FALLBACK, BRIDGE, *external()) if row.name == name), None)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import aicsio
@@ -17,8 +16,6 @@ from aicsio import (
     UnsupportedFormatError,
     imread,
     imwrite,
-    open_image,
-    to_numpy,
 )
 from aicsio.legacy.readers import CLASSES
 from aicsio.readers import (
@@ -192,12 +189,22 @@ def test_an_image_that_a_class_does_not_open_is_refused(mosaic: Path, tmp_path: 
         AICSImage.determine_reader(text)
 
 
-def test_a_real_mosaic_as_its_handle_shows_it() -> None:
-    path = corpus_file("lif/tiled.lif")
-    reader = LifReader(path)
-    handle = open_image(path, mosaic="tiles")
-    assert reader.dims.order == handle.dims.order
-    first: npt.NDArray[Any] = reader.get_image_data("YX", M=1)
-    y, x = reader.get_mosaic_tile_position(1)
-    stitched = to_numpy(open_image(path))
-    assert first.shape == stitched[..., y : y + first.shape[0], x : x + first.shape[1]].shape[-2:]
+@pytest.mark.parametrize("name", ["czi/S=2_3x3_CH=2.czi", "czi/tiles.czi"])
+def test_places_of_real_tiles_are_those_of_another_reader(name: str) -> None:
+    aicspylibczi: Any = pytest.importorskip("aicspylibczi")
+    path = corpus_file(name)
+    reader = CziReader(path)
+    with path.open("rb") as file:
+        other = aicspylibczi.CziFile(file)
+        scene = {"S": 0} if "S" in other.dims else {}
+        places = other.get_all_mosaic_tile_bounding_boxes(C=0, **scene)
+        boxes = {tile.m_index: (box.y, box.x) for tile, box in places.items()}
+    # aicspylibczi counts from the origin of the stage.
+    y0, x0 = np.min(list(boxes.values()), axis=0)
+    assert len(boxes) == reader.dims.M
+    for index, (y, x) in boxes.items():
+        assert reader.get_mosaic_tile_position(index) == (y - y0, x - x0)
+    # The last tile lies on top of the others.
+    top, (y, x) = reader.get_image_data("YX", M=-1), reader.get_mosaic_tile_positions()[-1]
+    stitched = AICSImage(path).get_image_data("YX")
+    np.testing.assert_array_equal(top, stitched[y : y + top.shape[0], x : x + top.shape[1]])

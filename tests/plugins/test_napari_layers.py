@@ -323,7 +323,7 @@ def test_the_manifest_lists_the_suffixes_of_the_table() -> None:
     expected = {
         f"*{suffix}" if suffix.startswith(".") else f"*?{suffix[1:]}" for suffix in all_suffixes()
     }
-    assert set(reader["filename_patterns"]) == expected
+    assert expected <= set(reader["filename_patterns"])
     assert set(COMMON) < set(all_suffixes())
 
 

@@ -7,6 +7,8 @@ import xarray as xr
 from aicsio import (
     AICSImage,
     Step,
+    imread_xarray,
+    imread_xarray_dask,
     open_image,
     pipe,
     select_level,
@@ -29,3 +31,5 @@ assert_type(
     XarrayPixels[tuple[int, int, int]],
 )
 assert_type(img.xarray_data, XarrayPixels[tuple[int, int, int, int, int]])
+assert_type(imread_xarray("my_file.tiff"), XarrayPixels[tuple[int, int, int, int, int]])
+assert_type(imread_xarray_dask("my_file.tiff", 1), XarrayPixels[tuple[int, int, int, int, int]])
