@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from aicsio import open_image, select_level, select_scene, to_numpy, transpose_to
 from aicsio.testing.czi import Block, blocks_of, metadata_xml, write_czi
+from aicsio.testing.strategies import CziScenes, czi_scenes
 from aicsio.verify import verify
+from support import check_a_view
 
 Pixels = npt.NDArray[Any]
 LAW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -185,3 +187,20 @@ def test_levels_are_what_was_stored(height: int, width: int, levels: int, tiled:
         assert np.array_equal(
             to_numpy(select_level(handle, level)), pixels[:, :: 2**level, :: 2**level]
         )
+
+
+@given(czi_scenes(), st.data())
+def test_a_file_shows_what_was_described(drawn: CziScenes, data: st.DataObject) -> None:
+    file = io.BytesIO()
+    write_czi(file, drawn.blocks)
+    handle = open_image(file.getvalue())
+    assert len(handle.scenes) == len(drawn.images)
+    for index, image in enumerate(drawn.images):
+        scene = select_scene(handle, index)
+        assert scene.dims.order == drawn.dims
+        assert len(scene.levels) == drawn.levels
+        for level in range(drawn.levels):
+            factor = 2**level
+            step = [slice(None, None, factor if letter in "YX" else None) for letter in drawn.dims]
+            assert np.array_equal(to_numpy(select_level(scene, level)), image[tuple(step)])
+        check_a_view(scene, image, data)

@@ -22,6 +22,7 @@ except ImportError as error:
     ) from error
 
 from aicsio.records import Dims, ImageHandle
+from aicsio.testing.strategies.czi import CziScenes, czi_scenes
 from aicsio.testing.strategies.dicom import dicom_images
 from aicsio.testing.strategies.files import image_specs, tiff_specs
 from aicsio.testing.strategies.images import (
@@ -38,20 +39,25 @@ from aicsio.testing.strategies.images import (
     views,
 )
 from aicsio.testing.strategies.ims import ims_images
+from aicsio.testing.strategies.lif import lif_images
+from aicsio.testing.strategies.mrc import mrc_images
 from aicsio.testing.strategies.nd2 import nd2_images
 from aicsio.testing.strategies.oif import oif_images
 from aicsio.testing.strategies.oir import oir_images
 from aicsio.testing.strategies.plates import plate_specs
+from aicsio.testing.strategies.raw_blocks import raw_block_images
 from aicsio.testing.strategies.vsi import vsi_images
 from aicsio.testing.strategies.xlef import xlef_images
 from aicsio.testing.strategies.zarr import zarr_specs
 
 __all__ = [
+    "CziScenes",
     "Draw",
     "Image",
     "View",
     "arrays",
     "composite",
+    "czi_scenes",
     "dicom_images",
     "dims",
     "dtypes",
@@ -59,11 +65,14 @@ __all__ = [
     "image_specs",
     "images",
     "ims_images",
+    "lif_images",
+    "mrc_images",
     "nd2_images",
     "oif_images",
     "oir_images",
     "picks",
     "plate_specs",
+    "raw_block_images",
     "tiff_specs",
     "views",
     "vsi_images",
