@@ -11,8 +11,13 @@ import pytest
 
 import aicsio
 
-NEEDS = {"aicsio.arrays.xarray": "xarray", "aicsio.references.serving": "zarr"}
-"""Packages of the extra ``servers`` that examples import."""
+NEEDS = {
+    "aicsio.arrays.xarray": "xarray",
+    "aicsio.legacy.functions": "xarray",
+    "aicsio.plugins.napari.writing": "pint",
+    "aicsio.references.serving": "zarr",
+}
+"""Packages of the extras ``servers`` and ``plugins`` that examples import."""
 
 
 def modules() -> Iterator[str]:

@@ -27,6 +27,7 @@ EXTRAS: Mapping[str, str] = {
     "remote": "fast reading from http, S3 and other servers",
     "zarr": "as_zarr_store",
     "napari": "images in napari",
+    "bioio": "images in bioio",
     "completion": "aicsio completion",
     "mcp": "aicsio mcp, for agents",
 }

@@ -39,9 +39,9 @@ LONGEST_VALUE = 60
 """Characters of a value beside its origin: a line of a terminal."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class FileExplanation:
-    """All that ``aicsio explain`` shows of a file."""
+    """All that ``aicsio explain`` shows of a file. Not a record: it lives for one call."""
 
     file: str
     """Name as the user wrote it, without passwords."""

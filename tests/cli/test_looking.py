@@ -168,6 +168,7 @@ def test_an_engine_that_was_requested_is_named(run: Run, tmp_path: Path) -> None
 def test_the_doctor_knows_each_extra_of_users() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     work = {"all", "test", "servers", "tables", "zarr-judges", "browser", "checkers", "docs", "dev"}
+    work |= {"plugins"}
     assert set(doctor.EXTRAS) == set(project["optional-dependencies"]) - work - {"bench"}
 
 

@@ -1,6 +1,7 @@
 """Every record hashes, compares by value and pickles, because it holds nothing that does not."""
 
 import copy
+import datetime as dt
 import importlib
 import pickle
 import pkgutil
@@ -32,7 +33,7 @@ from aicsio import (
 from aicsio.records import Contents, DType, Layout
 from aicsio.testing.strategies import handles, image_specs, tiff_specs, views
 
-PLAIN = (str, int, float, bool, bytes, types.NoneType, range)
+PLAIN = (str, int, float, bool, bytes, types.NoneType, range, dt.datetime, dt.timedelta)
 FREE = {
     # What a user wrote as arguments, or a format wrote for its own function: held to the rule by value, below.
     ("aicsio.steps.Step", "arguments"),
@@ -48,6 +49,10 @@ FREE = {
 }
 
 
+FOREIGN = {"bioio_base", "numcodecs", "xarray", "zarr"}
+"""Libraries whose classes some modules extend; the modules are left out where these are not installed."""
+
+
 def modules() -> list[types.ModuleType]:
     found = [aicsio]
     for info in pkgutil.walk_packages(aicsio.__path__, "aicsio."):
@@ -55,7 +60,7 @@ def modules() -> list[types.ModuleType]:
             found.append(importlib.import_module(info.name))
         except ModuleNotFoundError as error:
             # Stores and codecs of other libraries are classes of theirs, and no records.
-            if (error.name or "").partition(".")[0] not in {"numcodecs", "zarr"}:
+            if (error.name or "").partition(".")[0] not in FOREIGN:
                 raise
     return found
 
