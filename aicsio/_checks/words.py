@@ -116,7 +116,8 @@ def name_of(function: Callable[..., Any], args: Sequence[Any] = ()) -> str:
     class_name, _, method = name.rpartition(".")
     if not class_name:
         return name
-    if args:
+    # The first argument of a static method is no object of the class.
+    if args and any(kind.__name__ == class_name for kind in type(args[0]).__mro__):
         class_name = type(args[0]).__name__
     return class_name if method == "__init__" else f"{class_name}.{method}"
 
