@@ -35,6 +35,8 @@ PEERS = (
     "liffile",
     "readlif",
     "oiffile",
+    "nd2",
+    "h5py",
     "bioio",
     "openreadout",
     "openslide",
@@ -46,6 +48,9 @@ COLUMNS = {
     "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct", "openreadout"),
     "LIF": ("liffile", "readlif", "bioio", "bioio-direct", "openreadout"),
     "OIB": ("oiffile",),
+    "ND2": ("nd2", "openreadout"),
+    "IMS": ("h5py", "openreadout"),
+    "LOF": ("liffile",),
     "Zarr": stores.PEERS,
     "Windows": ("out", *windows.PEERS),
 }
@@ -144,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         *microscopes.samples(1, 1, 1, 1),
         *stores.samples(1, 1),
     ]
-    kinds = "or tiff, czi, lif, oib, zarr for all of a kind"
+    kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
     names = ", ".join(
         [
             "import",

@@ -1,4 +1,4 @@
-"""CZI, LIF and OIB: the files, where their pixels lie, and who does what with them.
+"""CZI, LIF, OIB and those of `indexed`: the files, where their pixels lie, and who does what with them.
 
 Stacks hold the same pixels as those of TIFF. A mosaic of raw tiles shows what a small window costs, and two files of
 very many tiny subblocks (one mosaic; many scenes) show what opening costs.
@@ -20,7 +20,7 @@ from aicsio._codecs.tiff_images import HEAD_NBYTES, find_strips
 from aicsio.testing.czi import Block, blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
 from aicsio.testing.oif import OifImage, write_oif
-from benchmarks import floors
+from benchmarks import floors, indexed
 from benchmarks.contenders import WINDOW, Case, Made, openreadout, picks
 from benchmarks.samples import Ranges, Sample, pixels
 
@@ -28,6 +28,7 @@ PEERS = {
     "CZI": ("czifile", "aicspylibczi", "bioio", "openreadout"),
     "LIF": ("liffile", "readlif", "bioio", "openreadout"),
     "OIB": ("oiffile",),
+    **indexed.PEERS,
 }
 COMPRESSIONS = {None: "raw", "zstd1": "zstd1-hilo", "jpegxr": "jpegxr"}
 MOSAIC_TILE = 1000
@@ -52,13 +53,16 @@ def samples(planes: int, size: int, mosaic: int, subblocks: int) -> list[Sample]
         ),
         Sample("lif raw", "ZYX", (planes, size, size), None, container="LIF"),
         Sample("oib raw", "ZYX", (planes, size, size), None, container="OIB"),
+        *indexed.samples(planes, size),
     ]
 
 
 def write(sample: Sample, folder: Path) -> Path:
     """Write a sample and wait until the disk has it."""
     path = folder / f"{sample.name.replace(' ', '-')}.{sample.container.lower()}"
-    if sample.container == "OIB":
+    if sample.container in indexed.PEERS:
+        indexed.write(sample, path)
+    elif sample.container == "OIB":
         write_oif(OifImage(pixels(sample), "ZYX"), path)
     elif sample.container == "LIF":
         write_lif(
@@ -95,6 +99,8 @@ def _blocks(sample: Sample) -> Iterator[Block]:
 
 def ranges(sample: Sample, path: Path) -> Ranges:
     """Say where the pixels lie."""
+    if sample.container in {"ND2", "IMS"}:
+        return indexed.ranges(sample, path)
     layout: Any = aicsio.open_image(path).array.layout
     rows, columns = sample.shape[-2:]
     shape, tile = (sample.planes, rows, columns), (rows, columns)
@@ -106,7 +112,7 @@ def ranges(sample: Sample, path: Path) -> Ranges:
             first, nbytes = find_strips(file.read(HEAD_NBYTES))
         offsets = tuple(start + first for start in starts)
         return Ranges(path, shape, tile, None, offsets, (nbytes,) * shape[0])
-    if sample.container == "LIF":
+    if sample.container in {"LIF", "LOF"}:
         nbytes = rows * columns * 2
         offsets = tuple(layout.offsets[0] + index * nbytes for index in range(shape[0]))
         return Ranges(path, shape, tile, None, offsets, (nbytes,) * shape[0])
@@ -319,6 +325,7 @@ def _open_liffile(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Ma
 OPEN: dict[str, Callable[[Sample, Path, contextlib.ExitStack], Made]] = {
     "czifile": _open_czifile,
     "liffile": _open_liffile,
+    **indexed.OPEN,
 }
 """Who reads planes of a file that stays open."""
 STACKS: dict[str, Callable[[Sample, Path, int], Made]] = {
@@ -328,6 +335,7 @@ STACKS: dict[str, Callable[[Sample, Path, int], Made]] = {
     "liffile": _liffile,
     "readlif": _readlif,
     "oiffile": _oiffile,
+    **indexed.STACKS,
 }
 
 

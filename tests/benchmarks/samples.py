@@ -32,7 +32,7 @@ class Sample:
     """Name that tifffile or CZI has for it; ``None`` for raw pixels."""
     tile: int | None = None
     """Height and width of tiles; ``None`` for one strip a plane."""
-    container: Literal["TIFF", "CZI", "LIF", "OIB", "Zarr"] = "TIFF"
+    container: Literal["TIFF", "CZI", "LIF", "OIB", "ND2", "IMS", "LOF", "Zarr"] = "TIFF"
     """Kind of file."""
 
     @property

@@ -56,9 +56,18 @@ def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path
 
 
 def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
-    rows = measured(tmp_path, "czi", "lif", "oib", "--peers", "--clock", "cpu")
+    rows = measured(tmp_path, "czi", "lif", "oib", "nd2", "ims", "lof", "--peers", "--clock", "cpu")
     found = {(row["file"], row["case"]) for row in rows}
-    stacks = ("czi raw", "czi zstd1", "czi jpegxr", "lif raw", "oib raw")
+    stacks = (
+        "czi raw",
+        "czi zstd1",
+        "czi jpegxr",
+        "lif raw",
+        "oib raw",
+        "nd2 raw",
+        "ims zlib",
+        "lof raw",
+    )
     assert {
         (file, case)
         for file in stacks
