@@ -119,7 +119,7 @@ def _h5py(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 - i
             return file[name][...]
 
     def plane() -> object:
-        with File(path) as file:
+        with File(path, rdcc_nbytes=0) as file:
             return file[name][sample.planes // 2]
 
     # It knows no metadata of Imaris, so that its opening would compare with nothing.
@@ -134,7 +134,9 @@ def _open_nd2(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Made:
 
 def _open_h5py(sample: Sample, path: Path, stack: contextlib.ExitStack) -> Made:
     """Read a plane of a file that stays open."""
-    file = stack.enter_context(importlib.import_module("h5py").File(path))
+    # HDF5 shares what a process has open: with its cache of chunks nothing would be decoded twice, not even
+    # by the case that opens the file.
+    file = stack.enter_context(importlib.import_module("h5py").File(path, rdcc_nbytes=0))
     data = file["DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data"]
     return {"plane": {"h5py": lambda: data[sample.planes // 2]}}
 
