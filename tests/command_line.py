@@ -9,6 +9,7 @@ from aicsio import PixelSize, cli
 from aicsio.testing import ImageSpec, TiffSpec, write
 
 Run = Callable[..., tuple[int, str, str]]
+"""Calls the command line; returns exit code, stdout and stderr."""
 
 SLIDE = ImageSpec(
     T=2,

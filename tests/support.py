@@ -13,15 +13,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import strategies as st
 
-from aicsio import ImageHandle, cli, to_dask, to_numpy, transpose_to
+from aicsio import ImageHandle, to_dask, to_numpy, transpose_to
 from aicsio.testing.model import transpose_array
 from aicsio.testing.strategies import views
 
 ROOT = Path(__file__).resolve().parent.parent
 Damage = Callable[[bytearray, int, int, random.Random], None]
 """Changes bytes between two places of a file."""
-Run = Callable[..., tuple[int, str, str]]
-"""Calls the command line; returns exit code, stdout and stderr."""
 
 
 def data_folder() -> Path | None:
@@ -85,21 +83,6 @@ def wipe_bytes(data: bytearray, low: int, high: int, rng: random.Random) -> None
     length = rng.choice([4, 16, 128, 4096])
     at = rng.randrange(low, high)
     data[at : at + length] = bytes(len(data[at : at + length]))
-
-
-def run_convert(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Make a call of ``aicsio convert`` that returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = cli.main(["convert", *map(str, arguments)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        streams = capsys.readouterr()
-        return code, streams.out, streams.err
-
-    return call
 
 
 def check_a_view(image: ImageHandle, pixels: npt.NDArray[Any], data: st.DataObject) -> None:

@@ -7,10 +7,7 @@ import argparse
 from typing import Any
 
 from aicsio.cli.terminal import options
-from aicsio.cli.terminal.documents import describe_error, print_document
-from aicsio.cli.terminal.progress import Progress
-from aicsio.cli.terminal.text import escape_controls, print_error
-from aicsio.errors import AicsioError
+from aicsio.cli.terminal.reports import print_reports
 from aicsio.integrity import CheckReport, check
 
 DAMAGED = 4
@@ -32,29 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check each file; a file that cannot be opened does not stop the next one."""
-    failed = damaged = False
-    entries: list[dict[str, Any]] = []
-    with Progress("checking", "files") as progress:
-        for index, name in enumerate(arguments.files):
-            progress(index, len(arguments.files))
-            try:
-                report = check(name, deep=arguments.deep, format=arguments.format)
-            except AicsioError as error:
-                if arguments.debug:
-                    raise
-                failed = True
-                shown = options.shown_name(name, arguments)
-                print_error(error, shown, command="check")
-                entries.append({"file": shown, "error": describe_error(error, shown, "check")})
-                continue
-            damaged |= not report.whole
-            if arguments.json:
-                entries.append(as_json(options.shown_name(name, arguments), report))
-            else:
-                print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
-    if arguments.json:
-        print_document("check", {"files": entries})
-    if damaged:
+
+    def make(name: str) -> CheckReport:
+        return check(name, deep=arguments.deep, format=arguments.format)
+
+    reports, failed = print_reports("check", "checking", arguments, make, as_json)
+    if not all(report.whole for report in reports):
         return DAMAGED
     return int(failed)
 

@@ -1,16 +1,13 @@
 """``aicsio verify``: compare every plane of a file as two engines read it.
 
-Rule kept here: a file that fails does not stop the next one.
+Rule kept here: both engines read the whole file, and differences are reported plane by plane.
 """
 
 import argparse
 from typing import Any
 
 from aicsio.cli.terminal import options
-from aicsio.cli.terminal.documents import describe_error, print_document
-from aicsio.cli.terminal.progress import Progress
-from aicsio.cli.terminal.text import escape_controls, print_error
-from aicsio.errors import AicsioError
+from aicsio.cli.terminal.reports import print_reports
 from aicsio.verify import Difference, Verification, verify
 
 
@@ -31,31 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify each file; the exit code is 0 when both engines agree on all of them."""
-    failed = False
-    entries: list[dict[str, Any]] = []
-    with Progress("verifying", "files") as progress:
-        for index, name in enumerate(arguments.files):
-            progress(index, len(arguments.files))
-            # beartype is not avoided here: reading all planes takes longer than its import.
-            try:
-                report = verify(name, format=arguments.format, engine=arguments.engine)
-            except AicsioError as error:
-                if arguments.debug:
-                    raise
-                failed = True
-                shown = options.shown_name(name, arguments)
-                print_error(error, shown, command="verify")
-                entries.append({"file": shown, "error": describe_error(error, shown, "verify")})
-                continue
-            # A difference fails the run like an error, so that a script can rely on the exit code.
-            failed |= not report.agrees
-            if arguments.json:
-                entries.append(as_json(options.shown_name(name, arguments), report))
-            else:
-                print(*map(escape_controls, str(report).splitlines()), sep="\n", flush=True)
-    if arguments.json:
-        print_document("verify", {"files": entries})
-    return int(failed)
+
+    def make(name: str) -> Verification:
+        # beartype is not avoided here: reading all planes takes longer than its import.
+        return verify(name, format=arguments.format, engine=arguments.engine)
+
+    reports, failed = print_reports("verify", "verifying", arguments, make, as_json)
+    # A difference fails the run like an error, so that a script can rely on the exit code.
+    return int(failed or not all(report.agrees for report in reports))
 
 
 def as_json(name: str, report: Verification) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """``aicsio convert`` of many images: names, what is skipped, what fails, processes, clusters, Ctrl-C."""
 
+import functools
 import json
 import os
 import re
@@ -22,8 +23,8 @@ from aicsio import open_image, to_numpy, transpose_to
 from aicsio.cli.batch.journal import NAME, Journal
 from aicsio.cli.terminal import progress
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from command_line import Run, caller
 from dask_clusters import Outside, outside_cluster
-from support import Run, run_convert
 
 Array = npt.NDArray[Any]
 SMALL = ImageSpec(C=2, Y=20, X=30)
@@ -47,8 +48,8 @@ def shown(path: Path) -> Array:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line; returns exit code, stdout and stderr."""
-    return run_convert(capsys)
+    """Call ``aicsio convert``; returns exit code, stdout and stderr."""
+    return functools.partial(caller(capsys), "convert")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """``aicsio convert`` to OME-Zarr, and ``--verify`` for both formats."""
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from aicsio import open_image, write_ome_tiff, write_scenes
 from aicsio.cli.batch import read_back
-from support import Run, run_convert
+from command_line import Run, caller
 from zarr_stores import judges
 
 Array = npt.NDArray[Any]
@@ -19,8 +20,8 @@ Array = npt.NDArray[Any]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Call the command line; returns exit code, stdout and stderr."""
-    return run_convert(capsys)
+    """Call ``aicsio convert``; returns exit code, stdout and stderr."""
+    return functools.partial(caller(capsys), "convert")
 
 
 @pytest.fixture

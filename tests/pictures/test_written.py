@@ -1,7 +1,6 @@
 """Pictures and movies as files, read back by imageio and Pillow; the commands that write them."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from aicsio import (
     PixelSize,
     Planes,
     WriteError,
-    cli,
     open_image,
     thumbnail,
     transpose_to,
@@ -29,23 +27,14 @@ from aicsio import (
 )
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.writers import movies, pictures
+from command_line import Run, caller
 
 Array = npt.NDArray[Any]
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        try:
-            code = cli.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return call
+    return caller(capsys)
 
 
 @pytest.fixture

@@ -87,6 +87,12 @@ def composite(function: Callable[Concatenate[Draw, P], R]) -> Callable[P, st.Sea
     return st.composite(with_random_state_kept)
 
 
+def spacings() -> st.SearchStrategy[tuple[float, float, float]]:
+    """Draw three distances of pixels that float32 holds exactly."""
+    step = st.integers(1, 400).map(lambda count: count / 64)
+    return st.tuples(step, step, step)
+
+
 @composite
 def dims(draw: Draw, max_axes: int = 5, max_size: int = 6, min_size: int = 1) -> Dims:
     """Draw letters in any order, and their sizes.

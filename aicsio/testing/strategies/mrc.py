@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from aicsio.testing.mrc import DELTAVISION_MODES, MRC_MODES, MrcImage
-from aicsio.testing.strategies.images import Draw, composite
+from aicsio.testing.strategies.images import Draw, composite, spacings
 
 __all__ = ["mrc_images"]
 
@@ -40,10 +40,6 @@ def mrc_images(draw: Draw) -> MrcImage:
         dims,
         kind="mrc" if is_mrc else "deltavision",
         byte_order=draw(st.sampled_from(["<", ">"])),
-        spacing=(
-            draw(st.integers(1, 400)) / 64,
-            draw(st.integers(1, 400)) / 64,
-            draw(st.integers(1, 400)) / 64,
-        ),
+        spacing=draw(spacings()),
         extended=draw(st.booleans()),
     )

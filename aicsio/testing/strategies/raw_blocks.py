@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from aicsio.testing.raw_blocks import RawBlockImage
-from aicsio.testing.strategies.images import Draw, composite
+from aicsio.testing.strategies.images import Draw, composite, spacings
 
 __all__ = ["raw_block_images"]
 
@@ -50,9 +50,5 @@ def raw_block_images(draw: Draw, suffix: Literal["ics", "nrrd", "pic"]) -> RawBl
         draw(st.sampled_from(ENCODINGS[suffix])),
         "<" if suffix == "pic" else draw(st.sampled_from(["<", ">"])),
         apart=suffix != "pic" and draw(st.booleans()),
-        spacing=(
-            draw(st.integers(1, 400)) / 64,
-            draw(st.integers(1, 400)) / 64,
-            draw(st.integers(1, 400)) / 64,
-        ),
+        spacing=draw(spacings()),
     )
