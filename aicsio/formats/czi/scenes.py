@@ -27,6 +27,7 @@ from aicsio.formats.czi.columns import (
     find_ends,
     holds_everywhere,
     holds_somewhere,
+    is_among,
     split_runs,
 )
 from aicsio.formats.czi.directory import Subblocks
@@ -311,18 +312,18 @@ def _select_levels(
         if not (own & ~shown).any():
             selections.append(np.zeros(len(blocks), np.bool_))
             continue
-        planes = np.unique(keys[own])
-        missing = selected & ~np.isin(keys, planes)
+        planes = distinct(keys[own])
+        missing = selected & ~is_among(keys, planes)
         parts = find_lacking_parts(blocks, keys, selected & ~missing, own)
         if parts.any():
             message = (
                 f"{name}: the level of factor {factor:g} lacks parts of "
-                f"{len(np.unique(keys[parts]))} of its {len(planes)} planes; they are reduced from "
+                f"{len(distinct(keys[parts]))} of its {len(planes)} planes; they are reduced from "
                 "the next finer level"
             )
             context.notes.append(Diagnostic("levels-of-some-parts", message))
         if missing.any():
-            count = len(np.unique(keys[missing]))
+            count = len(distinct(keys[missing]))
             message = (
                 f"{name}: the level of factor {factor:g} is missing for {count} of "
                 f"{len(planes) + count} planes; they are reduced from the next finer level"
@@ -333,7 +334,7 @@ def _select_levels(
         shown |= selected
     if resampled_planes:
         message = (
-            f"{name}: {resampled_planes} of {len(np.unique(keys))} planes are stored, in whole or in "
+            f"{name}: {resampled_planes} of {len(distinct(keys))} planes are stored, in whole or in "
             "part, at another resolution only; they are scaled into their rectangles"
         )
         context.notes.append(Diagnostic("scaled-planes", message, context.source.uri))
@@ -352,10 +353,10 @@ def _select_base(
 ) -> tuple[Bools, int]:
     """Choose the subblocks of level 0, and count the planes and tiles that must be scaled."""
     full = factors == base
-    plane_has_full = np.isin(keys, np.unique(keys[full]))
+    plane_has_full = is_among(keys, distinct(keys[full]))
     selected = full.copy()
     orphans = np.flatnonzero(~plane_has_full)
-    count = len(np.unique(keys[orphans]))
+    count = len(distinct(keys[orphans]))
     if len(orphans):
         # Distance in octaves from full resolution. A subblock whose factors along Y and X differ
         # counts by its area.

@@ -50,3 +50,8 @@ def test_groups_of_rows(table: Any) -> None:
 def test_letters_as_unsigned_numbers_are_grouped() -> None:
     letters = np.array([[88, 89, 88, 88], [89, 88, 89, 1 << 31]], np.uint32)
     assert columns.group_rows(list(letters))[1].tolist() == [0, 2, 0, 1]
+
+
+@given(COLUMN, st.lists(INTEGERS, min_size=1, max_size=4))
+def test_rows_among_some_values(values: Any, known: list[int]) -> None:
+    assert columns.is_among(values, known).tolist() == [value in known for value in values.tolist()]
