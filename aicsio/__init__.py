@@ -10,9 +10,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from aicsio._dims.picks import Picks
 from aicsio._version import __version__ as __version__
-from aicsio.arrays import to_dask, to_numpy, to_xarray
 from aicsio.errors import (
     AicsioError,
     ArgumentTypeError,
@@ -45,15 +43,6 @@ from aicsio.records import (
     Well,
 )
 from aicsio.records.printing import as_html
-from aicsio.steps import (
-    Step,
-    compose,
-    map_scenes,
-    pipe,
-    select_level,
-    select_scene,
-    transpose_to,
-)
 
 if TYPE_CHECKING:
     # Names of AICSImageIO, which are no names of ours: a checker sees them by these aliases.
@@ -65,6 +54,7 @@ if TYPE_CHECKING:
     from aicsio import types as types
     from aicsio import utils as utils
     from aicsio._dims.orders import Order
+    from aicsio._dims.picks import Picks
     from aicsio._metadata import (
         OmeXml,
         Provenance,
@@ -82,6 +72,7 @@ if TYPE_CHECKING:
         time_steps,
         wells,
     )
+    from aicsio.arrays import to_dask, to_numpy, to_xarray
     from aicsio.arrays.projections import project
     from aicsio.arrays.statistics import Statistics, statistics
     from aicsio.arrays.windows import read_windows
@@ -98,6 +89,15 @@ if TYPE_CHECKING:
     from aicsio.pictures.contrast import suggest_contrast
     from aicsio.pictures.drawing import thumbnail
     from aicsio.references import as_zarr_store, to_references
+    from aicsio.steps import (
+        Step,
+        compose,
+        map_scenes,
+        pipe,
+        select_level,
+        select_scene,
+        transpose_to,
+    )
     from aicsio.viewer.session import Viewer, view
     from aicsio.writers import (
         PictureReport,
@@ -206,19 +206,24 @@ _LATER = {
     "check": "aicsio.integrity",
     "OmeXml": "aicsio._metadata",
     "Order": "aicsio._dims.orders",
+    "Picks": "aicsio._dims.picks",
+    "Step": "aicsio.steps",
     "WriteReport": "aicsio.writers",
     "as_zarr_store": "aicsio.references",
+    "compose": "aicsio.steps",
     "ZarrReport": "aicsio.writers",
     "imread": "aicsio.legacy.functions",
     "imread_dask": "aicsio.legacy.functions",
     "imread_xarray": "aicsio.legacy.functions",
     "imread_xarray_dask": "aicsio.legacy.functions",
     "imwrite": "aicsio.legacy.functions",
+    "map_scenes": "aicsio.steps",
     "map_wells": "aicsio._metadata",
     "metadata": "aicsio._metadata",
     "ome_metadata": "aicsio._metadata",
     "ome_xml": "aicsio._metadata",
     "open_many": "aicsio.joining",
+    "pipe": "aicsio.steps",
     "raw_metadata": "aicsio._metadata",
     "project": "aicsio.arrays.projections",
     "read_windows": "aicsio.arrays.windows",
@@ -228,12 +233,18 @@ _LATER = {
     "provenance": "aicsio._metadata",
     "Provenance": "aicsio._metadata",
     "wells": "aicsio._metadata",
+    "select_level": "aicsio.steps",
+    "select_scene": "aicsio.steps",
     "select_well": "aicsio._metadata",
     "tile_table": "aicsio._metadata",
     "plane_table": "aicsio._metadata",
     "TimeSteps": "aicsio._metadata",
     "Table": "aicsio._metadata",
+    "to_dask": "aicsio.arrays",
+    "to_numpy": "aicsio.arrays",
     "to_references": "aicsio.references",
+    "to_xarray": "aicsio.arrays",
+    "transpose_to": "aicsio.steps",
     "suggest_contrast": "aicsio.pictures.contrast",
     "thumbnail": "aicsio.pictures.drawing",
     "Viewer": "aicsio.viewer.session",

@@ -9,7 +9,7 @@ error reaches the caller.
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Annotated, Any, TypeAlias
 
@@ -172,8 +172,7 @@ def open_image(
             contents = _with_dims(contents, dims)
     # The caller's facts come last: they outrank those of every format.
     contents = with_overrides(contents, channel_names, pixel_size)
-    # A file may list scenes whose pixels lie elsewhere; the handle begins with one that can be
-    # read.
+    # A file may list scenes whose pixels lie elsewhere: the handle begins with one that can be read.
     first = next((index for index, scene in enumerate(contents.scenes) if scene.levels), None)
     if first is None:
         raise _no_pixels(source.uri, contents)
@@ -221,25 +220,26 @@ def explain(
     >>> [candidate.format for candidate in explain(b"no image") if candidate.taken]
     []
     """
-    listed: list[Candidate] = []
+    return tuple(each_answer(image, storage_options))
+
+
+def each_answer(
+    image: object, storage_options: Mapping[str, Any] | None
+) -> Generator[Candidate, None, None]:
+    """Yield what ``explain`` lists; who stops at the one that is taken spares 20 ms, those of entry points."""
     taken = False
     with readers.session():
         source = store_urls.identify_image(image, storage_options)
         source, head = store_urls.look_behind_page(source, formats.HEAD_BYTES)
-        for row in formats.candidates(source):
-            if taken:
-                reason = "not asked: another format took the file"
-                listed.append(Candidate(row.name, False, reason))
-                continue
-            missing = row.missing()
-            if missing:
+        for row in formats.each_candidate(source):
+            reason = "not asked: another format took the file"
+            asked = not taken
+            if asked and (missing := row.missing()):
                 reason = f"needs {', '.join(missing)}, which is not installed"
-                listed.append(Candidate(row.name, False, reason))
-                continue
-            taken = row.load().recognises(source, head)
-            verb = "is" if taken else "is not"
-            listed.append(Candidate(row.name, taken, f"its content {verb} {row.name}"))
-    return tuple(listed)
+            elif asked:
+                taken = row.load().recognises(source, head)
+                reason = f"its content {'is' if taken else 'is not'} {row.name}"
+            yield Candidate(row.name, asked and taken, reason)
 
 
 def _choose(source: Source) -> tuple[Source, formats.Format]:

@@ -7,7 +7,6 @@ Source of the structures: libCZI documentation, "Valid-Pixel Mask Concept" (Carl
 """
 
 import struct
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +19,7 @@ from aicsio._codecs.resampling import Decode, ResampledAxis, decode_stored
 
 Valid = npt.NDArray[np.bool_]
 
-MASK_GUID = uuid.UUID("CBE3EA67-5BFC-492B-A16A-ECE378031448").bytes_le
+MASK_GUID = bytes.fromhex("67eae3cb fc5b 2b49 a16a ece378031448")
 """Kind of the chunk that holds a mask, as its bytes lie in the file."""
 CHUNK_HEAD_NBYTES = 20
 """Kind and size of a chunk."""

@@ -4,7 +4,6 @@ Rule kept here: every request ends. It is repeated a few times with growing paus
 failure is raised.
 """
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar, runtime_checkable
@@ -134,6 +133,8 @@ def retry(request: Callable[[], T], uri: str) -> T:
                     f"cannot read {uri!r}: {error} (tried {MAX_TRIES} times)"
                 ) from error.__cause__
             # Workers that failed at the same moment must not retry at the same moment.
+            import random  # takes 2 ms, and few requests are repeated
+
             jitter = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
             pause = FIRST_PAUSE * 2 ** (number - 1) * jitter
             time.sleep(min(max(pause, error.pause or 0.0), MAX_PAUSE))

@@ -4,8 +4,7 @@ Rule kept here: gathered once, from the handle; text, JSON and the tools of agen
 """
 
 import argparse
-import inspect
-from collections.abc import Callable
+import contextlib
 from typing import Any
 
 import attrs
@@ -14,12 +13,8 @@ from aicsio._io.folder_size import FolderSize, measure_folder
 from aicsio.cli.terminal.opening import open_as_requested
 from aicsio.cli.terminal.options import shown_name
 from aicsio.cli.terminal.wording import speak_options
-from aicsio.opening import Candidate, explain
+from aicsio.opening import Candidate, each_answer
 from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene, Source
-
-# argparse has checked the arguments; importing beartype to do it again takes as long as importing
-# aicsio itself (0.17 s each on the machine of the benchmark).
-_explain: Callable[..., tuple[Candidate, ...]] = inspect.unwrap(explain)
 
 
 @attrs.frozen
@@ -100,8 +95,10 @@ class FileFacts:
     """Damage, guesses and omissions."""
 
 
-def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
-    """Open a file and gather its metadata."""
+def read_facts(
+    name: str, arguments: argparse.Namespace, *, all_candidates: bool = True
+) -> FileFacts:
+    """Open a file and gather its metadata, without the formats that were not asked if so requested."""
     handle = open_as_requested(name, arguments)
     size = _measure(handle.source)
     return FileFacts(
@@ -111,7 +108,7 @@ def read_facts(name: str, arguments: argparse.Namespace) -> FileFacts:
         files=None if size is None else size.file_count,
         complete=size is not None and size.complete,
         format=handle.format,
-        candidates=list_candidates(name, arguments),
+        candidates=list_candidates(name, arguments, unasked=all_candidates),
         scenes=tuple(
             _describe_scene(handle, index, scene) for index, scene in enumerate(handle.scenes)
         ),
@@ -131,11 +128,19 @@ def _reword(diagnostic: Diagnostic) -> Diagnostic:
     return attrs.evolve(diagnostic, message=speak_options(diagnostic.message))
 
 
-def list_candidates(name: str, arguments: argparse.Namespace) -> tuple[Candidate, ...]:
-    """List the formats that were asked, in order, with their answers."""
+def list_candidates(
+    name: str, arguments: argparse.Namespace, *, unasked: bool = True
+) -> tuple[Candidate, ...]:
+    """List the formats in the order in which they are asked, with their answers."""
     if arguments.format is not None:
         return (Candidate(arguments.format, taken=True, reason="--format requests it"),)
-    return _explain(name, storage_options=arguments.storage_options)
+    listed: list[Candidate] = []
+    with contextlib.closing(each_answer(name, arguments.storage_options)) as answers:
+        for candidate in answers:
+            listed.append(candidate)
+            if candidate.taken and not unasked:
+                break
+    return tuple(listed)
 
 
 def _describe_scene(handle: ImageHandle, index: int, scene: Scene) -> SceneFacts:

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 if name in failures:
                     raise failures[name]
-                facts = read_facts(name, arguments)
+                facts = read_facts(name, arguments, all_candidates=arguments.json)
             except AicsioError as error:
                 if arguments.debug:
                     raise

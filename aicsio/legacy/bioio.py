@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
-from aicsio._metadata import time_steps
 from aicsio.legacy import metadata
 from aicsio.records import ImageHandle
 
@@ -128,6 +127,8 @@ def standard_metadata(handle: ImageHandle) -> StandardMetadata:
     times = dims.get("T", 1)
     interval = time_interval(handle)
     if interval is None and times > 1:
+        from aicsio._metadata import time_steps
+
         measured = time_steps(handle).median
         interval = None if measured is None else dt.timedelta(seconds=measured)
     acquired = None if scene.acquired is None else dt.datetime.fromisoformat(scene.acquired)

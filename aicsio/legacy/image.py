@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 from aicsio._checks import checked
 from aicsio.arrays.ranked import XarrayPixels5
 from aicsio.formats.names import FormatName
-from aicsio.legacy import inputs, mosaics, readers, renamed, scenes, tczyx, writing
+from aicsio.legacy import inputs, mosaics, readers, renamed, scenes, tczyx
 from aicsio.legacy.dimensions import Dimensions, PhysicalPixelSizes
 from aicsio.legacy.parts import PartMethods
 from aicsio.legacy.reader import LegacyReader
@@ -209,6 +209,8 @@ class AICSImage(PartMethods):
         WriteError
             When it cannot be written, or its name is that of another format.
         """
+        from aicsio.legacy import writing  # 40 ms with the writers, as long as importing numpy
+
         handles = list(map(tczyx.to_tczyxs, scenes.select_scenes(self._handle, select_scenes)))
         options = {"overwrite": True, **kwargs}
         writing.write_as_named(handles, uri, options, "AICSImage.save")

@@ -7,8 +7,6 @@ replacement.
 from typing import TYPE_CHECKING, Any
 
 from aicsio import formats
-from aicsio._metadata import documents, metadata
-from aicsio._metadata.ome import ome_objects
 from aicsio.errors import AicsioError
 from aicsio.legacy.warning import warn
 from aicsio.records import ImageHandle
@@ -28,6 +26,10 @@ def parse_metadata(handle: ImageHandle) -> Any:
     # Of a format whose metadata are tags, the text is a description alone.
     if not is_xml or offered(formats.module_of(handle.format), ReadsTags) is not None:
         return text
+    # Imported here: few scripts that read pixels ask for metadata, too, and it takes 6 ms.
+    from aicsio._metadata import documents, metadata
+    from aicsio._metadata.ome import ome_objects
+
     if handle.format != "ome-tiff":
         try:
             return metadata(handle)
@@ -47,6 +49,9 @@ def parse_metadata(handle: ImageHandle) -> Any:
 
 def to_ome(handle: ImageHandle) -> "ome_types.OME":
     """Return OME metadata: the file's own where it has some, else made of its records."""
+    from aicsio._metadata import documents
+    from aicsio._metadata.ome import ome_objects
+
     tree = documents.make_tree(handle, planes=False)
     for note in tree.diagnostics:
         if note.code == "ome-unusable":

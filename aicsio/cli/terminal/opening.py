@@ -13,7 +13,6 @@ from typing import Any
 from aicsio.errors import WriteError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle
-from aicsio.steps import select_level, select_scene, transpose_to
 
 # argparse has checked the arguments; importing beartype to do it again takes as long as importing
 # aicsio itself (0.17 s each on the machine of the benchmark).
@@ -47,6 +46,8 @@ def opening_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> ImageHandle:
     """Go to the scene of ``--scene`` or ``--well``, and to the level of ``--level``."""
+    from aicsio import steps  # `info`, which opens only, does without
+
     if arguments.well is not None:
         # Imported here: tables and documents of metadata take as long as the rest of a command.
         from aicsio._metadata.well_rows import select_well
@@ -54,9 +55,9 @@ def focus_as_requested(handle: ImageHandle, arguments: argparse.Namespace) -> Im
         handle = select_well(handle, arguments.well, arguments.field)
     # Without --scene, the focus of open_image stays: the first scene that has pixels.
     if arguments.scene is not None:
-        handle = select_scene(handle, _parse_scene(arguments.scene, handle))
+        handle = steps.select_scene(handle, _parse_scene(arguments.scene, handle))
     if arguments.level is not None:
-        handle = select_level(handle, arguments.level)
+        handle = steps.select_level(handle, arguments.level)
     return handle
 
 
@@ -64,11 +65,13 @@ def focus_each_scene(handle: ImageHandle, arguments: argparse.Namespace) -> list
     """Go to the scene of ``--scene``, or to each scene for ``all`` if no scene has that name."""
     if arguments.scene != "all" or "all" in handle.scene_names:
         return [focus_as_requested(handle, arguments)]
+    from aicsio import steps  # `info`, which opens only, does without
+
     focused = []
     for index in range(len(handle.scenes)):
-        scene = select_scene(handle, index)
+        scene = steps.select_scene(handle, index)
         if arguments.level is not None:
-            scene = select_level(scene, arguments.level)
+            scene = steps.select_level(scene, arguments.level)
         focused.append(scene)
     return focused
 
@@ -102,7 +105,9 @@ def pick_positions(
             letter for letter in handle.dims if not isinstance(by_letter.get(letter), int | str)
         ]
         order = "".join(kept) or handle.dims.order
-    return transpose_to(handle, order, **by_letter)
+    from aicsio import steps
+
+    return steps.transpose_to(handle, order, **by_letter)
 
 
 def _join_name(pick: Any, names: Sequence[str]) -> Any:

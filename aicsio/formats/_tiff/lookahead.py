@@ -9,7 +9,6 @@ show where the next ones are, and how far each may be off. 180 planes of 380 KiB
 
 import bisect
 import math
-import statistics
 from collections.abc import Sequence
 
 import attrs
@@ -167,10 +166,10 @@ class Rhythm:
     def _of_period(cls, distances: Sequence[int], period: int) -> "Rhythm":
         count = len(distances)
         # The first class is that of the distance that comes next.
-        means = [
-            statistics.fmean(distances[(count + index) % period :: period])
-            for index in range(period)
-        ]
+        means = []
+        for index in range(period):
+            of_class = distances[(count + index) % period :: period]
+            means.append(math.fsum(of_class) / len(of_class))
         rest = [distance - means[(at - count) % period] for at, distance in enumerate(distances)]
         squares = sum(each * each for each in rest)
         # Each mean takes one degree of freedom.

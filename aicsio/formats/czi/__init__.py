@@ -21,7 +21,7 @@ import numpy as np
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.czi import index as container
-from aicsio.formats.czi import instrument, origins, structure, subblock_metadata
+from aicsio.formats.czi import subblock_metadata
 from aicsio.formats.czi.attachments import parse_events, read_time_stamps
 from aicsio.formats.czi.columns import Bools, distinct, find_ends, holds_somewhere
 from aicsio.formats.czi.descriptions import describe_scenes, gather_facts
@@ -258,6 +258,8 @@ def list_events(source: Source, /) -> tuple[Event, ...]:
 
 def describe_instrument(source: Source, contents: Contents, /) -> Element | None:  # noqa: ARG001
     """Return the parts of OME that the XML has and the records lack."""
+    from aicsio.formats.czi import instrument  # with its rooms of OME 10 ms, for few callers
+
     return instrument.describe_instrument(contents.metadata, contents.scenes)
 
 
@@ -280,9 +282,13 @@ def read_subblock_metadata(source: Source, array: LazyArray, /) -> tuple[str, ..
 
 def check_structure(source: Source, /) -> Iterator[Damage]:
     """Walk the segments of a file; see ``ChecksStructure``."""
+    from aicsio.formats.czi import structure
+
     return structure.find_faults(source)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
     """Return the places of the XML, the attachments and the directory."""
+    from aicsio.formats.czi import origins
+
     return origins.trace(contents, scene)

@@ -8,7 +8,6 @@ and the SampleHolder of the experiment.
 
 import re
 from collections.abc import Sequence
-from html import unescape
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.elements import parse_integer, parse_number
@@ -77,7 +76,11 @@ def plate_name(text: str) -> str | None:
     """Return the name of the sample holder in the XML of a file, without parsing all of it."""
     start = text.find("<SampleHolder>")
     match = _TEMPLATE.search(text, start) if start >= 0 else None
-    return unescape(match[1]).strip() or None if match else None
+    if match is None:
+        return None
+    from html import unescape  # its table of entities takes 1.5 ms
+
+    return unescape(match[1]).strip() or None
 
 
 def _count(template: Element | None, path: str) -> str | None:

@@ -24,8 +24,7 @@ from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._tiff import soundness
-from aicsio.formats._tiff.dialects import describe
-from aicsio.formats._tiff.ifd import open_tiff, read_variant
+from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_variant
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_tables import open_page_table
 from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
@@ -88,13 +87,19 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
             document = parse_ome(text)
         except CorruptFileError as error:
             broken = Diagnostic("ome-xml-broken", f"read as plain TIFF: {error}", source.uri)
-            return describe(file, first, [broken])
+            return _describe_as_tiff(file, first, broken)
         if document.metadata_file is None:
             return _SetReader(Metadata(source, text, document, page_table)).read(diagnostics)
         metadata = find_metadata(source, document)
         if isinstance(metadata, Diagnostic):
-            return describe(file, first, [metadata])
+            return _describe_as_tiff(file, first, metadata)
     return _SetReader(metadata).read([])
+
+
+def _describe_as_tiff(file: OpenTiff, first: int, reason: Diagnostic) -> Contents:
+    from aicsio.formats._tiff.dialects import describe  # 10 ms, and most OME-TIFF do without
+
+    return describe(file, first, [reason])
 
 
 def _read_document(source: Source) -> Contents:

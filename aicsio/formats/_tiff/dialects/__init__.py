@@ -23,8 +23,8 @@ from aicsio.formats._tiff.dialects import (
     scanimage,
     tifffile_shaped,
 )
-from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
+from aicsio.formats._tiff.makers import is_metaseries
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import open_page_table
 from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
@@ -73,8 +73,10 @@ def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
     page_table, diagnostics = open_page_table(file, first)
     scenes, more = series.plain_scenes(file, page_table)
     # MetaXpress writes each site and wavelength as a plain TIFF with XML.
-    fields = metaseries_fields(tags.description)
-    if fields and scenes[0].levels:
+    if scenes[0].levels and is_metaseries(tags.description):
+        from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
+
+        fields = metaseries_fields(tags.description)
         scenes[0] = attrs.evolve(scenes[0], **fit_to_scene(fields, scenes[0].levels[0].stored))
     return Contents(tuple(scenes), tags.description or None, (*diagnostics, *more))
 
