@@ -133,9 +133,12 @@ def resolve_header(
     except (CorruptFileError, ValueError) as error:
         raise CorruptFileError.at(piece.source.uri, header.offset, str(error)) from error
     offset = header.offset + start + piece.offset
-    if isinstance(piece, Encoded):
-        return attrs.evolve(piece, offset=offset, nbytes=nbytes, header=None)
-    return attrs.evolve(piece, offset=offset, header=None)
+    # The constructors themselves: ``evolve`` takes 8 us, and a frame of 2 MiB is copied in 150.
+    source, shape, dtype, selection = piece.source, piece.shape, piece.dtype, piece.selection
+    if isinstance(piece, Strided):
+        return Strided(source, offset, shape, piece.strides, dtype, selection)
+    codecs, partial = piece.codecs, piece.partial
+    return Encoded(source, offset, nbytes, codecs, shape, dtype, selection, partial=partial)
 
 
 def _fetch_remote(pieces: Sequence[Piece], worker: Worker) -> Fetched:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _codecs
-from aicsio._engine import in_memory, memory
+from aicsio._engine import aligned, in_memory, memory
 from aicsio._engine.placements import Placement, Worker, is_remote
 from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
@@ -84,9 +84,11 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
     graph = in_memory.as_dask(array)
     if graph is not None:
         return np.asarray(graph.compute())
-    out, zero_filled = allocate(array)
-    if out.size:
-        read_into(array, out, workers, zero_filled=zero_filled)
+    # The file stays open between looking for its bytes and reading them.
+    with readers.session():
+        out, zero_filled = allocate(array)
+        if out.size:
+            read_into(array, out, workers, zero_filled=zero_filled)
     return out
 
 
@@ -105,11 +107,12 @@ def allocate(array: LazyArray) -> tuple[Array, bool]:
     # Zeros that come with the memory cost nothing. Other memory is zeroed only where no piece is
     # sure to cover it.
     zero_filled = nbytes > RECYCLED
-    make = np.zeros if zero_filled else np.empty
+    offset = aligned.find_offset(array) if nbytes >= aligned.WORTHWHILE else None
     try:
-        return make(shape, array.dtype), zero_filled
+        out = aligned.make_array(shape, array.dtype, offset, zero_filled=zero_filled)
     except (MemoryError, ValueError) as error:  # ValueError: more bytes than an address can count
         raise memory.too_large(array, "this process cannot get as many") from error
+    return out, zero_filled
 
 
 def read_into(
