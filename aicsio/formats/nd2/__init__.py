@@ -19,7 +19,7 @@ from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats.nd2 import legacy, structure
-from aicsio.formats.nd2.chunks import ChunkMap, ChunkPlace, is_boxed_nd2, is_nd2, read_container
+from aicsio.formats.nd2.chunks import ChunkMap, FrameTable, is_boxed_nd2, is_nd2, read_container
 from aicsio.formats.nd2.experiment import FrameOrder, arrange_frames, parse_loops
 from aicsio.formats.nd2.metadata import (
     Column,
@@ -139,15 +139,16 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     table, trouble = check_frames(container, pixels)
     diagnostics += trouble
     experiment = metadata.decode("ImageMetadata", skip=SKIPPED)
-    frames, trouble = arrange_frames(parse_loops(experiment), max(table) + 1)
+    frames, trouble = arrange_frames(parse_loops(experiment), int(table.numbers[-1]) + 1)
     diagnostics += trouble
     sequence = metadata.decode("ImageMetadataSeq|0", skip=SKIPPED)
     sequence = sequence.get("SLxPictureMetadata", sequence)
-    missing = frames.numbers.size - sum(number < frames.numbers.size for number in table)
+    count = frames.numbers.size
+    missing = count - int(np.searchsorted(table.numbers, count))
     if missing:
-        text = f"{missing} of {frames.numbers.size} frames are not in the file: they are zero"
+        text = f"{missing} of {count} frames are not in the file: they are zero"
         diagnostics.append(Diagnostic("nd2-missing-frames", text))
-    columns = metadata.read_columns(frames.numbers.size)
+    columns = metadata.read_columns(count)
     scenes = _describe_scenes(container, pixels, frames, sequence, table, columns)
     raw = _write_raw(metadata.decode("ImageTextInfo"))
     return Contents(scenes, raw, (*diagnostics, *metadata.diagnostics))
@@ -238,7 +239,7 @@ def _describe_scenes(
     pixels: Pixels,
     frames: FrameOrder,
     sequence: Tree,
-    table: dict[int, ChunkPlace],
+    table: FrameTable,
     columns: dict[str, Column],
 ) -> tuple[Scene, ...]:
     pictures = find_planes(sequence)

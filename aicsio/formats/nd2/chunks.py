@@ -9,12 +9,13 @@ name field and the length of its data, all little-endian; the field is padded so
 chunk begins at a multiple of 4096. The last 40 bytes of the file name the map and its offset.
 """
 
-import re
 import struct
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import attrs
+import numpy as np
+import numpy.typing as npt
 
 from aicsio._codecs.nd2 import CHUNK_HEAD as HEADER
 from aicsio._codecs.nd2 import CHUNK_MAGIC as MAGIC
@@ -29,8 +30,8 @@ MAP_END: Final = b"ND2 CHUNK MAP SIGNATURE 0000001!"
 """Last entry of the map, and the begin of the last 40 bytes of the file."""
 TAIL: Final = struct.Struct("<32sQ")
 """The last 40 bytes: a name and the offset of the map."""
-ENTRY: Final = re.compile(rb"([^!]*)!(.{16})", re.DOTALL)
-"""An entry of the map: a name that ends with ``!``, an offset and a length of eight bytes each."""
+PLACE_NBYTES: Final = 16
+"""An entry of the map is a name that ends with ``!``, an offset and a length of eight bytes each."""
 ALIGNMENT: Final = 4096
 """Chunks begin at multiples of this."""
 FRAME: Final = b"ImageDataSeq|"
@@ -43,18 +44,67 @@ BOX_MAP_END: Final = b"LABORATORY IMAGING ND BOX MAP 00"
 """The begin of the last 40 bytes of an ND2 file of JPEG 2000 boxes."""
 LONGEST_PADDED_NAME: Final = ALIGNMENT + 64
 """Bytes that a name and its padding take: up to the next multiple of the alignment."""
+NO_PLACES: Final = np.empty((0, 2), np.uint64)
 TAIL_NBYTES: Final = 1 << 16
 """Bytes that are read from the end of the file at once: the map of some thousand frames lies
 there, and a remote file costs one request."""
 
 
+Integers: TypeAlias = npt.NDArray[np.int64]
+MOST: Final = 1 << 62
+"""Lengths of a damaged map may exceed 63 bits: they are cut to this."""
+
+
 class ChunkPlace(NamedTuple):
-    """Where a chunk lies. A tuple, for a file may have a million."""
+    """Where a chunk lies."""
 
     offset: int
     """Byte offset of its header."""
     nbytes: int
     """Length of its data in bytes, as the map gives it."""
+
+
+@attrs.frozen(eq=False)
+class FrameTable:
+    """Chunks with pixels, in columns: a file may have a million. Not a record."""
+
+    numbers: Integers
+    """Numbers of frames, rising."""
+    offsets: Integers
+    """Byte offset of the header of each."""
+    nbytes: Integers
+    """Length of the data of each in bytes, as the map gives it."""
+
+    @classmethod
+    def collect(cls, numbers: Sequence[int], places: npt.NDArray[np.uint64]) -> "FrameTable":
+        """Sort frames by their number; of several with one number the last counts.
+
+        Parameters
+        ----------
+        numbers
+            One a frame.
+        places
+            Offset and length of each.
+        """
+        order = np.array(numbers, np.int64)
+        columns = np.minimum(places, MOST).astype(np.int64).T
+        if not (order[1:] > order[:-1]).all():
+            rows = np.argsort(order, kind="stable")
+            order = order[rows]
+            last = np.append(order[1:] != order[:-1], True)
+            order, columns = order[last], columns[:, rows[last]]
+        return cls(order, columns[0], columns[1])
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "FrameTable":
+        """Return some of the frames."""
+        return FrameTable(self.numbers[rows], self.offsets[rows], self.nbytes[rows])
+
+    def find(self, numbers: Integers) -> tuple[Integers, Integers]:
+        """Return the offset and the length of frames; -1 and 0 of those that the file lacks."""
+        rows = np.searchsorted(self.numbers, numbers)
+        rows[rows == self.numbers.size] = 0
+        found = self.numbers[rows] == numbers
+        return np.where(found, self.offsets[rows], -1), np.where(found, self.nbytes[rows], 0)
 
 
 @attrs.frozen(eq=False)
@@ -67,7 +117,7 @@ class ChunkMap:
     """Its length in bytes."""
     chunks: dict[str, ChunkPlace]
     """By name, without the final ``!``; frames are not among them."""
-    frames: dict[int, ChunkPlace]
+    frames: FrameTable
     """By number of the frame."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """Trouble with the map."""
@@ -125,11 +175,11 @@ def read_container(source: Source) -> ChunkMap:
         except CorruptFileError as error:
             # Walking takes a read a chunk, and a remote read is a request.
             is_near = source.local or source.content is not None
-            chunks, frames = _walk(reader, size) if is_near else ({}, {})
-            if not frames:
+            chunks, frames = _walk(reader, size) if is_near else _sort_out([], NO_PLACES)
+            if not frames.numbers.size:
                 raise
             text = (
-                f"the map of its chunks is damaged ({error}): {len(frames)} frames were found by "
+                f"the map of its chunks is damaged ({error}): {frames.numbers.size} frames were found by "
                 "walking from chunk to chunk"
             )
             return ChunkMap(source, size, chunks, frames, (Diagnostic("nd2-map", text),))
@@ -175,32 +225,50 @@ def _cut_data(chunk: bytes) -> bytes | None:
     return chunk[start : start + nbytes] if is_whole else None
 
 
-def _parse_map(data: bytes, size: int) -> tuple[dict[str, ChunkPlace], dict[int, ChunkPlace], int]:
+def _parse_map(data: bytes, size: int) -> tuple[dict[str, ChunkPlace], FrameTable, int]:
     """Return the chunks, the frames, and how many lie beyond the end of the file."""
-    chunks: dict[str, ChunkPlace] = {}
-    frames: dict[int, ChunkPlace] = {}
-    beyond = 0
-    end_name = MAP_END[:-1]
-    prefix = len(FRAME)
-    for match in ENTRY.finditer(data):
-        name = match[1]
-        if name == end_name:
+    names: list[bytes] = []
+    raw: list[bytes] = []
+    end_name, at = MAP_END[:-1], 0
+    while True:
+        end = data.find(b"!", at)
+        place = data[end + 1 : end + 1 + PLACE_NBYTES]
+        name = data[at:end]
+        if end < 0 or name == end_name or len(place) < PLACE_NBYTES:
             break
-        offset, nbytes = struct.unpack("<QQ", match[2])
-        if offset + HEADER.size > size:
-            beyond += 1
-        elif name[:prefix] == FRAME:
-            number = name[prefix:]
-            if number.isdigit() and len(number) < 12:
-                frames[int(number)] = ChunkPlace(offset, nbytes)
-        else:
-            chunks[name.decode("latin-1")] = ChunkPlace(offset, nbytes)
-    return chunks, frames, beyond
+        names.append(name)
+        raw.append(place)
+        at = end + 1 + PLACE_NBYTES
+    places = np.frombuffer(b"".join(raw), "<u8").reshape(-1, 2)
+    inside = places[:, 0] <= size - HEADER.size
+    beyond = len(names) - int(np.count_nonzero(inside))
+    if beyond:
+        names = [name for name, is_inside in zip(names, inside.tolist(), strict=True) if is_inside]
+        places = places[inside]
+    return *_sort_out(names, places), beyond
 
 
-def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], dict[int, ChunkPlace]]:
+def _sort_out(
+    names: list[bytes], places: npt.NDArray[np.uint64]
+) -> tuple[dict[str, ChunkPlace], FrameTable]:
+    """Return chunks of metadata by name, and the frames."""
+    chunks: dict[str, ChunkPlace] = {}
+    numbers: list[int] = []
+    rows: list[int] = []
+    prefix = len(FRAME)
+    for row, name in enumerate(names):
+        if name[:prefix] != FRAME:
+            chunks[name.decode("latin-1")] = ChunkPlace(*places[row].tolist())
+        elif name[prefix:].isdigit() and len(name) < prefix + 12:
+            numbers.append(int(name[prefix:]))
+            rows.append(row)
+    return chunks, FrameTable.collect(numbers, places[rows])
+
+
+def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], FrameTable]:
     """Find chunks by their headers, from the start of the file to the first that is none."""
-    entries: list[tuple[bytes, ChunkPlace]] = []
+    names: list[bytes] = []
+    places: list[tuple[int, int]] = []
     offset = 0
     while offset + HEADER.size <= size:
         magic, name_nbytes, nbytes = HEADER.unpack(reader.read(offset, HEADER.size))
@@ -210,15 +278,8 @@ def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], dic
         end = offset + HEADER.size + name_nbytes + nbytes
         if end > size:  # cut off: its pixels are not whole
             break
-        entries.append((field.split(b"!", 1)[0], ChunkPlace(offset, nbytes)))
+        names.append(field.split(b"!", 1)[0])
+        places.append((offset, nbytes))
         # The next chunk begins at a multiple of the alignment.
         offset = -(-end // ALIGNMENT) * ALIGNMENT
-    chunks: dict[str, ChunkPlace] = {}
-    frames: dict[int, ChunkPlace] = {}
-    for name, chunk in entries:
-        number = name[len(FRAME) :]
-        if name.startswith(FRAME) and number.isdigit() and len(number) < 12:
-            frames[int(number)] = chunk
-        else:
-            chunks[name.decode("latin-1")] = chunk
-    return chunks, frames
+    return _sort_out(names, np.array(places, np.uint64).reshape(-1, 2))

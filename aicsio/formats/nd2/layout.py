@@ -7,11 +7,11 @@ bytes, and its rows; each pixel holds the samples of all channels one after the 
 a colour image in the order blue, green, red.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
 import attrs
-import numpy as np
 
 from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
 from aicsio.records.lazy import window_in_array
@@ -54,12 +54,13 @@ class Nd2Layout:
         """Pieces for a window of a block; see ``Layout``."""
         starts, counts = window_in_array(block, self.block_shape, window)
         lead = self.frame_ndim
-        frames_shape = self.shape[:lead]
         shape = (1,) * lead + self.shape[lead:]
         strides = (0,) * lead + self.strides
-        for inside in np.ndindex(*counts[:lead]):
-            place = tuple(start + step for start, step in zip(starts, inside, strict=False))
-            row = int(np.ravel_multi_index(place, frames_shape)) if lead else 0
+        for inside in itertools.product(*map(range, counts[:lead])):
+            row = 0
+            # In Python: ravel_multi_index takes 5 us of the 20 that a frame takes here.
+            for start, step, size in zip(starts, inside, self.shape, strict=False):
+                row = row * size + start + step
             offset = self.offsets.at(row)
             if offset < 0:
                 continue

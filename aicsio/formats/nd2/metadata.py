@@ -191,8 +191,10 @@ def describe_planes(
     found: dict[str, Column] = {}
     for name, column in columns.items():
         # FrameOrder that were planned and not taken have no value.
-        inside = numbers < column.size
-        if column.size:
+        if column.size > numbers.max(initial=0):
+            found[name] = column[numbers]
+        elif column.size:
+            inside = numbers < column.size
             found[name] = np.where(inside, column[np.where(inside, numbers, 0)], np.nan)
     if "x" not in found:
         for name, value in _stage_position(frames, position, sequence).items():
@@ -204,7 +206,8 @@ def describe_planes(
     if exposures and not _agree(found.get("exposure"), exposures):
         # The column is that of a camera: a scanner's frames take longer than its samples.
         dims = Dims(frames.letters + "C", (*numbers.shape, len(exposures)))
-        found = {name: np.repeat(column, len(exposures)) for name, column in found.items()}
+        if len(exposures) > 1:
+            found = {name: np.repeat(column, len(exposures)) for name, column in found.items()}
         found["exposure"] = np.tile(np.array(exposures), numbers.size)
     kept = {
         name: np.ascontiguousarray(column, "<f8").tobytes()

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.formats.nd2.chunks import ChunkMap, ChunkPlace
+from aicsio.formats.nd2.chunks import ChunkMap, FrameTable
 from aicsio.formats.nd2.experiment import FrameOrder
 from aicsio.formats.nd2.layout import Nd2Layout
 from aicsio.formats.nd2.variants import Tree
@@ -113,9 +113,7 @@ def _parse_type(uri: str, bits: int, kind: Any) -> DType:
     return np.dtype(name)
 
 
-def check_frames(
-    container: ChunkMap, pixels: Pixels
-) -> tuple[dict[int, ChunkPlace], list[Diagnostic]]:
+def check_frames(container: ChunkMap, pixels: Pixels) -> tuple[FrameTable, list[Diagnostic]]:
     """Return the frames that hold all their pixels, and trouble with the others.
 
     Raises
@@ -124,21 +122,20 @@ def check_frames(
         When no frame does.
     """
     needed = 8 + (1 if pixels.compression == "lossless" else pixels.frame_nbytes)
-    good: dict[int, ChunkPlace] = {}
-    for number, chunk in container.frames.items():
-        # Some maps give the offset in place of the length; the header of the chunk has it.
-        fits = chunk.nbytes >= needed or chunk.nbytes == chunk.offset
-        if fits and chunk.offset + needed <= container.size:
-            good[number] = chunk
-    lost = len(container.frames) - len(good)
-    if not good:
+    frames = container.frames
+    # Some maps give the offset in place of the length; the header of the chunk has it.
+    fits = (frames.nbytes >= needed) | (frames.nbytes == frames.offsets)
+    fits &= frames.offsets <= container.size - needed
+    count = frames.numbers.size
+    lost = count - int(np.count_nonzero(fits))
+    if lost == count:
         raise CorruptFileError.at(
             container.source.uri, None, f"expected frames of {needed} bytes, found none"
         )
     if not lost:
-        return good, []
-    text = f"{lost} of {len(container.frames)} frames are shorter than their pixels: they are zero"
-    return good, [Diagnostic("nd2-short-frames", text)]
+        return frames, []
+    text = f"{lost} of {count} frames are shorter than their pixels: they are zero"
+    return frames.take(fits), [Diagnostic("nd2-short-frames", text)]
 
 
 def lay_out_scene(
@@ -147,7 +144,7 @@ def lay_out_scene(
     frames: FrameOrder,
     position: int,
     samples: int,
-    table: dict[int, ChunkPlace],
+    table: FrameTable,
 ) -> LazyArray:
     """Return the array of one position of the stage.
 
@@ -167,10 +164,7 @@ def lay_out_scene(
         The frames that hold their pixels.
     """
     numbers = frames.numbers[position]
-    missing = ChunkPlace(-1, 0)
-    chunks = [table.get(number, missing) for number in numbers.reshape(-1).tolist()]
-    offsets = np.array([chunk.offset for chunk in chunks], np.int64)
-    sizes = np.array([chunk.nbytes for chunk in chunks], np.int64)
+    offsets, sizes = table.find(numbers.reshape(-1))
     largest = 8 + pixels.frame_nbytes
     spans = np.minimum(np.minimum(sizes, 2 * largest) + NAME_PADDING, container.size - offsets)
     itemsize = pixels.dtype.itemsize

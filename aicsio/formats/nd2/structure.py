@@ -28,7 +28,10 @@ def find_faults(source: Source) -> Iterator[Damage]:
     """
     container = read_container(source)
     named = [*container.chunks.items()]
-    named += [(f"ImageDataSeq|{number}", place) for number, place in container.frames.items()]
+    frames = container.frames
+    columns = (frames.numbers.tolist(), frames.offsets.tolist(), frames.nbytes.tolist())
+    for number, offset, nbytes in zip(*columns, strict=True):
+        named.append((f"ImageDataSeq|{number}", ChunkPlace(offset, nbytes)))
     with readers.lend(source) as reader:
         for name, place in named:
             head = b"" if reader.remote else reader.read(place.offset, HEADER.size)

@@ -1,0 +1,51 @@
+"""Frames of an ND2 by number, as the map of chunks lists them."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from aicsio.formats.nd2.chunks import MAP_END, FrameTable, _parse_map
+
+
+def entry(name: bytes, offset: int, nbytes: int) -> bytes:
+    return name + b"!" + struct.pack("<QQ", offset, nbytes)
+
+
+def frame(number: int, offset: int, nbytes: int = 50) -> bytes:
+    return entry(b"ImageDataSeq|%d" % number, offset, nbytes)
+
+
+def test_of_frames_with_one_number_the_last_counts() -> None:
+    places = np.array([[10, 1], [20, 2], [30, 3], [40, 4]], np.uint64)
+    table = FrameTable.collect([5, 1, 5, 3], places)
+    assert table.numbers.tolist() == [1, 3, 5]
+    assert table.offsets.tolist() == [20, 40, 30]
+    offsets, nbytes = table.find(np.array([[5, 0], [3, 9]]))
+    assert offsets.tolist() == [[30, -1], [40, -1]]
+    assert nbytes.tolist() == [[3, 0], [4, 0]]
+
+
+def test_map_is_read_up_to_its_end() -> None:
+    data = frame(1, 4096) + entry(b"CustomData|X", 8192, 8) + frame(0, 12288, 2**64 - 1)
+    # Offsets and lengths may hold the mark that ends a name.
+    data += frame(2, 0x21212121, 0x21) + MAP_END + frame(7, 4096)
+    chunks, frames, beyond = _parse_map(data, 20_000)
+    assert chunks == {"CustomData|X": (8192, 8)}
+    assert frames.numbers.tolist() == [0, 1]
+    assert frames.offsets.tolist() == [12288, 4096]
+    assert frames.nbytes.tolist() == [2**62, 50]
+    assert beyond == 1
+
+
+@pytest.mark.parametrize(
+    "name", [b"ImageDataSeq|", b"ImageDataSeq|x", b"ImageDataSeq|123456789012"]
+)
+def test_frames_without_a_number_are_left_out(name: bytes) -> None:
+    chunks, frames, _ = _parse_map(entry(name, 4096, 8) + frame(3, 4096), 20_000)
+    assert (chunks, frames.numbers.tolist()) == ({}, [3])
+
+
+def test_data_without_an_entry_is_an_empty_map() -> None:
+    chunks, frames, beyond = _parse_map(bytes(1 << 20), 20_000)
+    assert (chunks, frames.numbers.size, beyond) == ({}, 0, 0)
