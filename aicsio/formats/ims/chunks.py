@@ -4,10 +4,14 @@ Rule kept here: a chunk counts only if it lies in the array and in the file; an 
 chunks, or larger ones, than any microscope writes is not read.
 """
 
+import array
+import math
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
+from aicsio.formats.ims.btree import list_chunks
 from aicsio.formats.ims.filters import UnknownFilterError, read_filters
 from aicsio.formats.ims.hdf5 import TROUBLE, Hdf5File
 from aicsio.formats.ims.layout import ArrayStorage, ChunkTable
@@ -19,6 +23,8 @@ MOST_CHUNKS: Final = 1 << 22
 LARGEST_SIZE: Final = 1 << 31
 """Positions of an axis."""
 ITEM_KINDS: Final = "uif"
+NUMBERS_PER_CHUNK: Final = 6
+"""Position along three axes, filter mask, offset and size."""
 
 
 class UnreadableArrayError(Exception):
@@ -79,33 +85,43 @@ def _tabulate_contiguous(file: Hdf5File, dataset: Any, storage: ArrayStorage) ->
 
 def _tabulate_chunks(file: Hdf5File, dataset: Any, storage: ArrayStorage) -> ChunkTable:
     grid = storage.grid
-    count = int(np.prod(grid, dtype=object))
+    count = math.prod(grid)
     if count > MOST_CHUNKS:
         raise UnreadableArrayError(f"it has {count} chunks")
-    rows: list[tuple[Any, ...]] = []
-
-    def take(chunk: Any) -> int | None:
-        rows.append((*chunk.chunk_offset, chunk.filter_mask, chunk.byte_offset, chunk.size))
-        # Any value but None ends the walk.
-        return 1 if len(rows) > count else None
-
-    dataset.chunk_iter(take)
+    columns = list_chunks(file, dataset, storage.chunk, storage.dtype.itemsize, count)
+    if columns is None:
+        columns = _list_by_h5py(dataset, count)
     table = np.full((3, count), -1, np.int64)
     table[1:] = 0
     damaged = 0
-    if rows:
-        # Numbers of a damaged index may exceed 64 signed bits.
-        columns = np.array(rows, np.uint64).astype(np.int64)
-        starts, rest = columns[:, :3], columns[:, 3:]
+    if columns.size:
+        starts, (mask, offset, size) = columns[:, :3], columns[:, 3:].T
         at = starts // np.array(storage.chunk)
         end = file.source.size or 0
-        mask, offset, size = rest.T
         good = (offset > 0) & (size > 0) & (offset < end) & (size <= end) & (offset <= end - size)
         good &= ((at >= 0) & (at < np.array(grid))).all(axis=1)
         if not storage.filters:
             # Raw chunks that are shorter than their pixels would show what lies behind them.
-            good &= size >= int(np.prod(storage.chunk, dtype=object)) * storage.dtype.itemsize
+            good &= size >= math.prod(storage.chunk) * storage.dtype.itemsize
         cells = np.ravel_multi_index(tuple(at[good].T), grid)
         table[:, cells] = np.stack([offset[good], size[good], mask[good]])
         damaged = int(np.count_nonzero(~good))
     return ChunkTable(storage, table[0], table[1], table[2], damaged)
+
+
+def _list_by_h5py(dataset: Any, most: int) -> npt.NDArray[np.int64]:
+    """Return a row a chunk: its position, filter mask, offset and bytes."""
+    # Numbers of a damaged index may exceed 63 bits.
+    numbers = array.array("Q")
+
+    def take(chunk: Any) -> int | None:
+        position, *rest = chunk
+        numbers.extend(position)
+        numbers.extend(rest)
+        # Any value but None ends the walk.
+        return 1 if len(numbers) > NUMBERS_PER_CHUNK * most else None
+
+    dataset.chunk_iter(take)
+    if not numbers:
+        return np.empty((0, NUMBERS_PER_CHUNK), np.int64)
+    return np.frombuffer(numbers, np.uint64).reshape(-1, NUMBERS_PER_CHUNK).astype(np.int64)

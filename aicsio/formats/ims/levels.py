@@ -19,6 +19,8 @@ from aicsio.records import Diagnostic, Dims, LazyArray
 from aicsio.records.packed import PackedIntegers
 
 LETTERS: Final = "TCZYX"
+SIZE_NAMES: Final = frozenset({"ImageSizeZ", "ImageSizeY", "ImageSizeX"})
+"""Attributes of an array; beside them stands its histogram."""
 MOST_LEVELS: Final = 32
 """Levels: each halves the one before, so that no image has more."""
 MOST_CELLS: Final = 1 << 23
@@ -129,7 +131,7 @@ class LevelReader:
         self, path: str, storage: ArrayStorage, stated: tuple[int, ...]
     ) -> tuple[int, ...]:
         """Return Z, Y, X of the image, without the padding of its last chunks."""
-        texts = self._file.attributes(path)
+        texts = self._file.attributes(path, SIZE_NAMES)
         sizes = []
         for letter, size, fallback in zip("ZYX", storage.shape, stated, strict=True):
             named = parse_count(texts.get(f"ImageSize{letter}")) or fallback
