@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from aicsio import _codecs
 from aicsio._dims import views
@@ -228,10 +227,8 @@ def _place_strided(todo: Todo[Strided], worker: Worker, fetched: Fetched) -> Non
             if raw is None:
                 raw = worker.scratch.take("raw", plan.nbytes)
                 worker.reader_of(piece.source).read_into(low, [raw.data])
-            pixels = np.frombuffer(raw, np.uint8)[
-                plan.start : plan.start + piece.dtype.itemsize
-            ].view(piece.dtype)
-            copy(as_strided(pixels, plan.shape, plan.strides), part)
+            # Not as_strided: it takes 6 us, half of the time of a tile of 128 KiB beside its bytes.
+            copy(np.ndarray(plan.shape, piece.dtype, raw, plan.start, plan.strides), part)
     queue.flush()
 
 

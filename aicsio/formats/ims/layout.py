@@ -6,6 +6,7 @@ Chunks are stored whole; what lies behind the edge of the image is never shown.
 
 import itertools
 import math
+import operator
 from collections.abc import Iterator
 
 import attrs
@@ -83,30 +84,33 @@ class ImsLayout:
     ) -> Iterator[Piece]:
         """Pieces for a window of one array."""
         shape = (1, 1, *storage.chunk)
-        itemsize = storage.dtype.itemsize
+        strides = c_strides(shape, storage.dtype.itemsize)
         _, grid_height, grid_width = storage.grid
         first = self.first.at(row)
         axes = zip(starts, counts, storage.shape, storage.chunk, strict=True)
         # An array that is smaller than the image leaves the rest zero.
         runs = [cut_at_chunks(start, min(start + n, end), step) for start, n, end, step in axes]
-        for parts in itertools.product(*runs):
-            z, y, x = (part[0] for part in parts)
+        t, c = target
+        # Written out: a generator for each of the three tuples takes 3 us of the 15 of a chunk.
+        for (z, z0, depth, tz), (y, y0, height, ty), (x, x0, width, tx) in itertools.product(*runs):
             cell = first + (z * grid_height + y) * grid_width + x
             offset = self.offsets.at(cell)
             if offset < 0:
                 continue
             selection = Selection(
-                source_start=(0, 0, *(part[1] for part in parts)),
-                shape=(1, 1, *(part[2] for part in parts)),
-                target_start=(*target, *(part[3] for part in parts)),
+                (0, 0, z0, y0, x0), (1, 1, depth, height, width), (t, c, tz, ty, tx)
             )
-            codecs = decoders(storage.filters, self.masks.at(cell))
+            codecs = storage.filters and decoders(storage.filters, self.masks.at(cell))
             if codecs:
                 size = self.sizes.at(cell)
                 yield Encoded(self.source, offset, size, codecs, shape, storage.dtype, selection)
             else:
-                strides = tuple(math.prod(shape[axis + 1 :]) * itemsize for axis in range(5))
                 yield Strided(self.source, offset, shape, strides, storage.dtype, selection)
+
+
+def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return the bytes from one position to the next along each axis, in C order."""
+    return tuple(itertools.accumulate((itemsize, *shape[:0:-1]), operator.mul))[::-1]
 
 
 RAW_BYTES = 2 << 20
