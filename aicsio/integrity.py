@@ -43,6 +43,8 @@ LOSSES: Final = frozenset(
         "missing-file-parts",
         "missing-files",
         "micromanager-map",
+        "mirax-empty-level",
+        "mirax-missing-images",
         "mrc-missing-sections",
         "nd2-map",
         "nd2-missing-chunks",

@@ -243,9 +243,6 @@ def each_answer(
 
 
 def _choose(source: Source) -> tuple[Source, formats.Format]:
-    # Without this, the fallback would call an empty file one of an unknown format.
-    if source.size == 0:
-        raise CorruptFileError.at(source.uri, 0, "the file is empty")
     source, head = store_urls.look_behind_page(source, formats.HEAD_BYTES)
     declined: list[str] = []
     for row in formats.each_candidate(source):
@@ -261,6 +258,9 @@ def _choose(source: Source) -> tuple[Source, formats.Format]:
 
 def _unsupported(source: Source, head: bytes, declined: Sequence[str]) -> AicsioError:
     """Make the error for a source that every format declined; known formats are named."""
+    # The file of a MIRAX slide may be empty: its pixels lie elsewhere.
+    if source.size == 0:
+        return CorruptFileError.at(source.uri, 0, "the file is empty")
     # Imported here: its tables are needed for no file that opens.
     from aicsio.formats import signatures
 

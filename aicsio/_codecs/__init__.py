@@ -2,8 +2,9 @@
 
 ``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
 ``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
-size, ``masks`` pixels that are not valid. ``image_headers`` reads the declared sizes of images,
-``lengths`` measures runs of codecs without a checksum, ``buffers`` are the memory that decoders write to.
+size, ``masks`` pixels that are not valid, ``parts`` parts of an image that lie elsewhere. ``image_headers``
+reads the declared sizes of images, ``lengths`` measures runs of codecs without a checksum, ``buffers`` are
+the memory that decoders write to.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into
@@ -22,6 +23,7 @@ from aicsio._codecs import (
     dicom,
     images,
     masks,
+    parts,
     raw,
     resampling,
     tiff,
@@ -85,6 +87,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "lzw": compression.decode_lzw,
     "packbits": compression.ToPixels("packbits_decode"),
     "packints": tiff.unpack_integers,
+    "parts": lambda data, target, **options: parts.move_parts(decode, data, target, **options),
     "png": images.decode_png,
     "resample": lambda data, target, **options: resampling.decode_stored(
         decode, data, target, **options

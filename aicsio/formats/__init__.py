@@ -148,6 +148,7 @@ TABLE: tuple[Format, ...] = (
     Format("oif", (".oif", ".oib"), "aicsio.formats.oif"),
     Format("oir", (".oir",), "aicsio.formats.oir"),
     Format("dicom", (".dcm",), "aicsio.formats.dicom", folders=True),
+    Format("mirax", (".mrxs", "slidedat.ini"), "aicsio.formats.mirax", folders=True),
     # A block of pixels behind a header.
     Format("ics", (".ics", ".ids"), f"{_RAW_BLOCKS}.ics"),
     Format("nrrd", (".nrrd", ".nhdr"), f"{_RAW_BLOCKS}.nrrd"),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         "lif",
         "metamorph",
         "micromanager",
+        "mirax",
         "mrc",
         "nd2",
         "nrrd",

@@ -107,12 +107,9 @@ SIGNATURES: tuple[Signature, ...] = (
         "give one of its NDPI files",
     ),
     Signature(
-        rb"01\.0[0-9]", "the index of a 3DHISTECH MIRAX slide", "OpenSlide reads its .mrxs file"
-    ),
-    Signature(
-        rb"(?:\xef\xbb\xbf)?\[GENERAL\]\s+SLIDE_VERSION",
-        "the description of a 3DHISTECH MIRAX slide",
-        "OpenSlide reads its .mrxs file",
+        rb"01\.0[0-9]",
+        "the index or a data file of a 3DHISTECH MIRAX slide",
+        "open its Slidedat.ini, or the .mrxs file beside the folder",
     ),
     Signature(
         rb"<DataObject ObjectType=\"DPUfsImport\"",
@@ -326,7 +323,6 @@ ZARR_MARKERS = frozenset(
 """Files of a folder that is one image, not a folder of images."""
 _FOLDERS = (
     ("attributes.json", "an N5 container", "the package zarr (version 2) reads it"),
-    ("Slidedat.ini", "a 3DHISTECH MIRAX slide", "OpenSlide reads its .mrxs file"),
     ("DICOMDIR", "a DICOM file set", "the package pydicom reads it"),
     ("NDTiff.index", "an NDTiff data set of Micro-Manager", "give one of its TIFF files"),
     ("acqp", "a Bruker ParaVision scan", ""),

@@ -18,6 +18,7 @@ from aicsio.testing.czi import blocks_of, write_czi
 from aicsio.testing.dicom import DicomImage, write_dicom
 from aicsio.testing.ims import ImsImage, write_ims
 from aicsio.testing.lif import LifImage, write_lif
+from aicsio.testing.mirax import MiraxImage, write_mirax
 from aicsio.testing.mrc import MrcImage, write_mrc
 from aicsio.testing.nd2 import Nd2Image, write_nd2
 from aicsio.testing.oif import OifImage, write_oif
@@ -99,6 +100,12 @@ def make_vsi(folder: Path) -> Path:
     return write_vsi(VsiImage(PIXELS, "ZCYX", tile=(5, 7), levels=2), folder / "made.vsi")
 
 
+def make_mirax(folder: Path) -> Path:
+    photos = np.random.default_rng(0).integers(0, 250, (2, 2, 12, 16, 3)).astype(np.uint8)
+    image = MiraxImage(photos, overlap=(2, 4), levels=3, pictures=("label",))
+    return write_mirax(image, folder / "made.mrxs")
+
+
 def make_plate(kind: str, folder: Path) -> Path:
     return write_plate(PlateSpec(wells=((0, 0),), Z=2), kind, folder)
 
@@ -117,6 +124,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "nrrd": functools.partial(make_raw_block, "made.nrrd"),
     "biorad-pic": functools.partial(make_raw_block, "made.pic"),
     "ome-zarr": make_zarr,
+    "mirax": make_mirax,
     "oif": make_oib,
     "oir": make_oir,
     "vsi": make_vsi,

@@ -40,6 +40,7 @@ from aicsio.testing.strategies.images import (
 )
 from aicsio.testing.strategies.ims import ims_images
 from aicsio.testing.strategies.lif import lif_images
+from aicsio.testing.strategies.mirax import mirax_images
 from aicsio.testing.strategies.mrc import mrc_images
 from aicsio.testing.strategies.nd2 import nd2_images
 from aicsio.testing.strategies.oif import oif_images
@@ -66,6 +67,7 @@ __all__ = [
     "images",
     "ims_images",
     "lif_images",
+    "mirax_images",
     "mrc_images",
     "nd2_images",
     "oif_images",
