@@ -33,18 +33,34 @@ from aicsio.records.protocols import ChecksStructure, offered
 
 __all__ = ["CheckReport", "Damage", "check"]
 
+PLATES: Final = (
+    "cellvoyager",
+    "harmony",
+    "imagexpress",
+    "incell",
+    "metamorph",
+    "micromanager",
+)
+"""Formats of an index and the files that it names, whose diagnostics are alike."""
 LOSSES: Final = frozenset(
     {
+        "cellvoyager-settings",
         "corrupt-metadata",
         "corrupt-time-stamps",
+        "dicom-frames",
+        "dicom-instance",
+        "ims-damaged-chunks",
+        "ims-missing-arrays",
+        "ims-unreadable-arrays",
         "left-out-subblocks",
         "lif-broken-chain",
         "lif-no-pixels",
-        "missing-file-parts",
-        "missing-files",
+        "micromanager-cut",
         "micromanager-map",
         "mirax-empty-level",
         "mirax-missing-images",
+        "missing-file-parts",
+        "missing-files",
         "mrc-missing-sections",
         "nd2-map",
         "nd2-missing-chunks",
@@ -52,6 +68,13 @@ LOSSES: Final = frozenset(
         "ndtiff-member",
         "ndtiff-size",
         "no-pixels",
+        "oif-missing-planes",
+        "oif-streams",
+        "oir-chunk-places",
+        "oir-chunks",
+        "oir-index",
+        "oir-missing-planes",
+        "oir-partial-planes",
         "ome-planes-missing",
         "ome-xml-broken",
         "planes-unreadable",
@@ -60,6 +83,20 @@ LOSSES: Final = frozenset(
         "tiff-broken-chain",
         "tiff-broken-page",
         "tiff-broken-subifd",
+        "truncated-block",
+        "vsi-lost-tiles",
+        "vsi-missing-ets",
+        "vsi-overview",
+        "vsi-tags",
+        "vsi-unreadable-ets",
+        "xlef-damaged-files",
+        "xlef-missing-files",
+        "xlef-missing-members",
+        *(
+            f"{plate}-{what}"
+            for plate in PLATES
+            for what in ("broken-file", "index", "missing-files")
+        ),
     }
 )
 """Codes of the diagnostics of opening that mean a loss; all others report a choice."""

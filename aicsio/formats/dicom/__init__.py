@@ -12,6 +12,7 @@ Other images in DICOM go to imageio, which reads them with pydicom.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -19,10 +20,11 @@ import attrs
 
 from aicsio.formats import Options
 from aicsio.formats.dicom import metadata, pictures
-from aicsio.formats.dicom.header import is_slide
-from aicsio.formats.dicom.instances import Instance
+from aicsio.formats.dicom.frames import find_open_end
+from aicsio.formats.dicom.header import is_slide, read_header
+from aicsio.formats.dicom.instances import Instance, read_instance
 from aicsio.formats.dicom.series import build_levels, group_pyramids, holds_slides, read_series
-from aicsio.records import Attachment, Contents, Diagnostic, Scene, Source
+from aicsio.records import Attachment, Contents, Damage, Diagnostic, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
@@ -126,6 +128,15 @@ def read_attachment(source: Source, attachment: Attachment, /) -> bytes:
         When the series lacks it, or its frame is damaged.
     """
     return pictures.read_picture(source, attachment)
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Look for the end of the frames; see ``ChecksStructure``."""
+    if not source.folder:
+        header = read_header(source)
+        fault = find_open_end(header, read_instance(header).offsets)
+        if fault is not None:
+            yield Damage("dicom-open-end", f"{source.uri}: {fault}", source.uri, source.size)
 
 
 def describe_instrument(source: Source, contents: Contents, /) -> Element | None:

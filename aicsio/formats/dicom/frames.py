@@ -84,6 +84,20 @@ def locate_encapsulated(header: SlideHeader, count: int) -> tuple[Integers, Inte
         return _walk(reader, first, end, count)
 
 
+def find_open_end(header: SlideHeader, offsets: Integers) -> str | None:
+    """Return what is missing behind the last frame of a file; ``None`` if it ends as it should.
+
+    PS3.5, A.4: a sequence of fragments ends with a delimiter, so a cut within the last frame shows.
+    """
+    if not header.encapsulated or not len(offsets):
+        return None
+    with readers.lend(header.source) as reader:
+        places = _fragments(reader, int(offsets[-1]), _end_of(header.source), MOST_FRAMES)
+    if places and not places[-1][1]:
+        return None
+    return "expected the delimiter of the fragments behind the last frame"
+
+
 def _end_of(source: Source) -> int:
     return source.size if source.size is not None else 1 << 62
 

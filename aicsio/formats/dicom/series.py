@@ -26,6 +26,8 @@ from aicsio.records.packed import PackedIntegers
 
 MOST_FILES: Final = 10_000
 """Files of a folder that are looked at, 0.1 ms each; slides have about ten."""
+SERIES_TAG: Final = b"\x20\0\x0e\0"
+"""Tag of the identifier of the series, as it stands in a file."""
 LOOKED_AT: Final = 16
 """Files of a folder whose first bytes decide whether it is one of slides."""
 MOST_TILES: Final = 1 << 24
@@ -99,7 +101,10 @@ def _siblings(source: Source) -> list[Source]:
 
 def _may_belong(head: bytes, series: str | None) -> bool:
     """Whether the first 64 KiB name the series, or do not reach as far as its identifier."""
-    return series is None or len(head) >= FIRST_NBYTES or series.encode() in head
+    if series is None or len(head) >= FIRST_NBYTES or series.encode() in head:
+        return True
+    # A file that breaks off in front of the identifier is damaged, whatever it belongs to.
+    return SERIES_TAG not in head
 
 
 # ---------------------------------------------------------------- levels

@@ -4,14 +4,14 @@ Rule kept here: a line that is none is left out; counts are checked where they a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from aicsio._io import readers
 from aicsio._ome.elements import parse_integer
 from aicsio.errors import CorruptFileError
-from aicsio.records import Source
+from aicsio.records import Damage, Source
 
-__all__ = ["count_at", "is_true", "read_lines", "split_values"]
+__all__ = ["count_at", "find_missing_end", "is_true", "read_lines", "split_values"]
 
 LARGEST = 1 << 24
 """Bytes of such a text: those of 1536 wells have 40 kB."""
@@ -39,6 +39,14 @@ def read_lines(source: Source) -> tuple[dict[str, str], str]:
         if match is not None:
             values.setdefault(match[1].strip(), match[2])
     return values, text
+
+
+def find_missing_end(source: Source) -> Iterator[Damage]:
+    """Yield a finding where the last line, ``"EndFile"``, is missing: such a text is cut."""
+    values, _ = read_lines(source)
+    if "EndFile" not in values:
+        message = f'{source.uri}: expected "EndFile" as its last line: planes may be missing'
+        yield Damage("index-cut", message, source.uri, source.size)
 
 
 def is_true(text: str | None) -> bool:

@@ -9,7 +9,7 @@ in ``.STK`` in version 1 and ``.TIF`` in version 2.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -20,9 +20,9 @@ from aicsio.formats import Options
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import FieldPlanes, PlaneEntry, positive
 from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
-from aicsio.formats.folders.htd_text import count_at, is_true, read_lines
+from aicsio.formats.folders.htd_text import count_at, find_missing_end, is_true, read_lines
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Source, Well
+from aicsio.records import Channel, Contents, Damage, Diagnostic, PixelSize, Source, Well
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAMES: Final = ("*.nd",)
@@ -234,6 +234,13 @@ def _with_suffix(folder: Folder, name: str, *, is_stack: bool) -> str:
 def describe_instrument(source: Source, contents: Contents, /) -> Element | None:  # noqa: ARG001
     """Describe the plate, where stage labels are wells."""
     return geometry.describe_plate(contents)
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Look for the end of the index; see ``ChecksStructure``."""
+    # Members are asked for, too.
+    if source.folder or source.uri.lower().endswith(".nd"):
+        yield from find_missing_end(find_index(source, NAMES))
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001

@@ -21,9 +21,15 @@ from aicsio.formats import Options
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import FieldPlanes, PlaneEntry
 from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
-from aicsio.formats.folders.htd_text import count_at, is_true, read_lines, split_values
+from aicsio.formats.folders.htd_text import (
+    count_at,
+    find_missing_end,
+    is_true,
+    read_lines,
+    split_values,
+)
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.records import Channel, Contents, Diagnostic, Source, Well
+from aicsio.records import Channel, Contents, Damage, Diagnostic, Source, Well
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAMES: Final = ("*.htd",)
@@ -299,6 +305,13 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
         columns=parse_integer(values.get("XWells")),
         description=values.get("Description", "").strip().strip('"') or None,
     )
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Look for the end of the index; see ``ChecksStructure``."""
+    # Members are asked for, too.
+    if source.folder or source.uri.lower().endswith(".htd"):
+        yield from find_missing_end(find_index(source, NAMES))
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001

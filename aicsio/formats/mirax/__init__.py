@@ -12,7 +12,7 @@ with what both show. No code of either was taken. A slide is ``NAME.mrxs``, a pr
 ``NAME`` beside it with ``Slidedat.ini``, ``Index.dat`` and data files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aicsio.errors import CorruptFileError
@@ -20,12 +20,20 @@ from aicsio.formats import Options
 from aicsio.formats.mirax import metadata
 from aicsio.formats.mirax.levels import LevelSettings, lay_out, list_levels, place_photos
 from aicsio.formats.mirax.settings import looks_like_settings
-from aicsio.formats.mirax.slide import Slide, find_settings, is_named_slide, open_slide
-from aicsio.records import Attachment, Contents, Diagnostic, Scene, Source, Value
+from aicsio.formats.mirax.slide import (
+    Slide,
+    find_settings,
+    is_named_slide,
+    open_slide,
+    read_preview_ends,
+)
+from aicsio.records import Attachment, Contents, Damage, Diagnostic, Scene, Source, Value
 from aicsio.records.facts import LevelPlace
 from aicsio.records.provenance import FactOrigin, FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
+JPEG_START: Final = b"\xff\xd8"
+JPEG_END: Final = b"\xff\xd9"
 TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIGINS: Final = (
     ("name", "slidedat:GENERAL/SLIDE_NAME"),
@@ -129,6 +137,24 @@ def read_attachment(source: Source, attachment: Attachment, /) -> bytes:
         if found.name == attachment.name:
             return slide.read_record(record)
     raise CorruptFileError.at(source.uri, None, f"expected {attachment.name!r}")
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Look at the records beside the levels, and the preview; see ``ChecksStructure``."""
+    if find_settings(source) is None:
+        # A data file that the levels name.
+        return
+    slide = open_slide(source)
+    for record in slide.layers("NONHIER", ""):
+        try:
+            slide.find_bytes(record)
+        except CorruptFileError as error:
+            yield Damage("mirax-record", str(error), slide.index.source.uri)
+    if is_named_slide(source) and source.size:
+        head, tail = read_preview_ends(source)
+        if head == JPEG_START and JPEG_END not in tail:
+            text = f"{source.uri}: expected the end of a JPEG, the preview is cut"
+            yield Damage("mirax-preview", text, source.uri, source.size)
 
 
 def read_tags(source: Source, /) -> Mapping[str, Value]:

@@ -159,6 +159,13 @@ def is_named_slide(source: Source) -> bool:
     return source.content is None and name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX)
 
 
+def read_preview_ends(source: Source) -> tuple[bytes, bytes]:
+    """Return the first two and the last 64 bytes of a preview."""
+    size = source.size or 0
+    with readers.lend(source) as reader:
+        return reader.read(0, min(2, size)), reader.read(max(size - 64, 0), min(64, size))
+
+
 def _file_name(source: Source) -> str:
     return re.split(r"[/\\]", source.uri.partition("?")[0])[-1]
 

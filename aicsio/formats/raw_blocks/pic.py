@@ -17,7 +17,7 @@ from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats.raw_blocks.blocks import lay_out
-from aicsio.records import Contents, Objective, PixelSize, Scene, Source
+from aicsio.records import Contents, Damage, Objective, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 HEADER_NBYTES: Final = 76
@@ -124,6 +124,25 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if 0 < number < 1e9 else None
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Look for notes that are announced and not there; see ``ChecksStructure``."""
+    head = readers.read_head(source, HEADER_NBYTES)
+    width, height, count = struct.unpack_from("<3h", head)
+    at = HEADER_NBYTES + width * height * count * (1 if head[14:16] == b"\1\0" else 2)
+    is_announced = head[10:14] != bytes(4)
+    size = source.size or 0
+    with readers.lend(source) as reader:
+        for _ in range(MOST_NOTES):
+            if not is_announced:
+                return
+            if at + NOTE_NBYTES > size:
+                text = f"{source.uri} at byte {at}: expected a note, the file ends at {size}"
+                yield Damage("pic-notes", text, source.uri, at)
+                return
+            is_announced = reader.read(at + 2, 4) != bytes(4)
+            at += NOTE_NBYTES
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

@@ -1,8 +1,8 @@
 """Leica projects of many files: XLEF, XLCF and XLIF. Imports `_io`, `_ome` and `records`.
 
 ``project`` follows the tree from the project file over collections to images, ``paths`` finds the
-files that they name, ``memory`` gives each image its pixels, ``layout`` and ``members`` read them.
-The XML of an image is that of a LIF: ``formats._leica`` reads it.
+files that they name, ``memory`` gives each image its pixels, ``layout`` and ``members`` read them,
+``faults`` checks them. The XML of an image is that of a LIF: ``formats._leica`` reads it.
 
 Rule kept here: a scene is named by its path in the project. Pixels whose file is missing are zero
 and counted in a diagnostic.
@@ -11,6 +11,7 @@ Source of the facts: "Leica Image File Formats - LIF, XLEF, XLLF, LOF" 3.2 (Leic
 """
 
 import functools
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from aicsio.errors import CorruptFileError
@@ -20,10 +21,11 @@ from aicsio.formats._leica.container import is_leica_xml
 from aicsio.formats._leica.description import find_images, parse_xml, walk_elements
 from aicsio.formats._leica.instrument import describe_instruments
 from aicsio.formats._leica.scenes import describe_scene
-from aicsio.formats.xlef.memory import MemoryReader
+from aicsio.formats.xlef.faults import find_faults
+from aicsio.formats.xlef.memory import MemoryReader, list_files
 from aicsio.formats.xlef.paths import ProjectFolder
 from aicsio.formats.xlef.project import ProjectTree
-from aicsio.records import Contents, Source
+from aicsio.records import Contents, Damage, Source
 from aicsio.records.provenance import FactOrigins
 from aicsio.records.scenes import distinguish_scenes
 
@@ -79,6 +81,17 @@ def describe_instrument(source: Source, contents: Contents, /) -> ET.Element | N
         return None
     root, _ = parse_xml(contents.metadata, source)
     return describe_instruments([element for _, element in find_images(walk_elements(root))])
+
+
+def check_structure(source: Source, /) -> Iterator[Damage]:
+    """Look at every file that holds pixels; see ``ChecksStructure``."""
+    folder = ProjectFolder(source)
+    images, _ = ProjectTree(folder).read()
+    for image in images:
+        for path in list_files(folder, image):
+            member = folder.open(path)
+            if member is not None:
+                yield from find_faults(member, path)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

@@ -110,6 +110,17 @@ class MemoryReader:
         return found
 
 
+def list_files(folder: ProjectFolder, image: ProjectImage) -> list[str]:
+    """Return the paths of the files of an image that are there."""
+    memory = image.element.find("Memory")
+    try:
+        parts = () if memory is None else _parse_parts(memory)
+    except Unreadable:
+        return []
+    paths = (folder.resolve(image.file, part.name) for part in parts)
+    return [path for path in dict.fromkeys(paths) if path is not None]
+
+
 def _parse_parts(memory: ET.Element) -> tuple[MemoryPart, ...]:
     """Return the files of a memory: Block, Frame, OMETiffBlock and others alike."""
     parts = []
