@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from aicsio.legacy.image import AICSImage, use_dask
     from aicsio.pictures.contrast import suggest_contrast
     from aicsio.pictures.drawing import thumbnail
+    from aicsio.progress import ProgressBar
     from aicsio.references import as_zarr_store, to_references
     from aicsio.steps import (
         Step,
@@ -135,6 +136,7 @@ __all__ = [
     "PictureReport",
     "PixelSize",
     "Planes",
+    "ProgressBar",
     "Provenance",
     "Scene",
     "SceneError",
@@ -247,6 +249,7 @@ _LATER = {
     "transpose_to": "aicsio.steps",
     "suggest_contrast": "aicsio.pictures.contrast",
     "thumbnail": "aicsio.pictures.drawing",
+    "ProgressBar": "aicsio.progress",
     "Viewer": "aicsio.viewer.session",
     "view": "aicsio.viewer.session",
     "PictureReport": "aicsio.writers",

@@ -8,7 +8,7 @@ Rule kept here: a finding names what is lost and where; a file that shows everyt
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -169,6 +169,7 @@ def check(
     deep: bool = False,
     format: FormatName | None = None,
     storage_options: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> CheckReport:
     """Check whether a file is whole: truncated copies, holes, bad blocks, counts that disagree.
 
@@ -187,6 +188,9 @@ def check(
         Name of the format, to skip recognition.
     storage_options
         For URLs, as in ``open_image``.
+    progress
+        Called with bytes of pixels done and bytes in total, of all scenes and levels, in one thread at
+        a time. ``ProgressBar`` shows it.
 
     Returns
     -------
@@ -228,7 +232,7 @@ def check(
             raise
         except AicsioError as error:
             return CheckReport(_name(image), None, deep, 0, (_from_error("cannot-open", error),))
-    findings = _find_all(handle, deep=deep)
+    findings = _find_all(handle, deep=deep, progress=progress)
     listed = tuple(itertools.islice(findings, MOST_LISTED))
     unlisted = sum(1 for _ in findings)
     planes = sum(_count_planes(handle, index) for index in range(len(handle.scenes)))
@@ -239,7 +243,9 @@ def _name(image: object) -> str:
     return str(image) if isinstance(image, str | Path) else f"<{type(image).__name__}>"
 
 
-def _find_all(handle: ImageHandle, *, deep: bool) -> Iterator[Damage]:
+def _find_all(
+    handle: ImageHandle, *, deep: bool, progress: Callable[[int, int], object] | None
+) -> Iterator[Damage]:
     """Yield the findings of opening, of the structure, and of each array."""
     for note in handle.diagnostics:
         if note.code in LOSSES:
@@ -252,10 +258,32 @@ def _find_all(handle: ImageHandle, *, deep: bool) -> Iterator[Damage]:
                 yield from structure.check_structure(source)
             except AicsioError as error:
                 yield _from_error("structure", error)
+    report = None if progress is None else _ByteCount(handle, progress)
     for index, scene in enumerate(handle.scenes):
         for level, array in enumerate(scene.levels):
-            for lost in find_lost(array, deep=deep):
+            for lost in find_lost(array, deep=deep, report=report):
                 yield _describe(lost, array.stored.order, index, level)
+    if report is not None:
+        report.end()
+
+
+class _ByteCount:
+    """Counts the pixels of all arrays of a file. Not a record: it counts."""
+
+    def __init__(self, handle: ImageHandle, progress: Callable[[int, int], object]) -> None:
+        levels = (level for scene in handle.scenes for level in scene.levels)
+        self._total = sum(level.nbytes for level in levels)
+        self._done = 0
+        self._progress = progress
+
+    def __call__(self, nbytes: int) -> None:
+        """Report what was done before the next bytes."""
+        self._progress(min(self._done, self._total), self._total)
+        self._done += nbytes
+
+    def end(self) -> None:
+        """Report the end."""
+        self._progress(self._total, self._total)
 
 
 def _list_sources(handle: ImageHandle) -> list[Source]:

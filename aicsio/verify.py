@@ -6,7 +6,7 @@ read is a difference, and a file of which something is not shown does not agree.
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import attrs
@@ -93,7 +93,11 @@ class Verification:
 
 @checked
 def verify(
-    image: ImageSource, *, format: FormatName | None = None, engine: EngineName | None = None
+    image: ImageSource,
+    *,
+    format: FormatName | None = None,
+    engine: EngineName | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Verification:
     """Compare every plane at full resolution, pixel by pixel, through two engines.
 
@@ -106,6 +110,8 @@ def verify(
     engine
         Name of the second engine: ``"openreadout"`` for files of any format, or the second one of
         the format. By default the latter where the format has it and it is installed.
+    progress
+        Called with bytes of pixels compared and bytes in total. ``ProgressBar`` shows it.
 
     Returns
     -------
@@ -155,7 +161,7 @@ def verify(
         raise
     except AicsioError as error:
         return Verification(uri, engines, 0, (), str(error), not_shown)
-    planes, differences = _compare_images(native, other, second)
+    planes, differences = _compare_images(native, other, second, progress)
     not_shown = tuple(dict.fromkeys((*not_shown, *_find_not_shown(other))))
     return Verification(uri, engines, planes, tuple(differences), None, not_shown)
 
@@ -176,10 +182,14 @@ def _find_not_shown(handle: ImageHandle) -> tuple[str, ...]:
 
 
 def _compare_images(
-    native: ImageHandle, other: ImageHandle, second: str
+    native: ImageHandle,
+    other: ImageHandle,
+    second: str,
+    progress: Callable[[int, int], object] | None,
 ) -> tuple[int, list[Difference]]:
     """Compare all scenes: number of compared planes, and differences."""
-    planes = 0
+    planes, done = 0, 0
+    total = sum(scene.levels[0].nbytes for scene in native.scenes if scene.levels)
     differences: list[Difference] = []
     if len(native.scenes) != len(other.scenes):
         message = f"{count_of(len(native.scenes), 'scene')} natively, {len(other.scenes)} through {second}"
@@ -194,11 +204,16 @@ def _compare_images(
             )
             differences.append(Difference(mine.scene.name, (), message))
             continue
+        plane_bytes = math.prod(mine.dims.get(letter, 1) for letter in "YXS") * mine.dtype.itemsize
         for plane in _plane_positions(mine):
-            planes += 1
+            if progress is not None:
+                progress(min(done, total), total)
+            planes, done = planes + 1, done + plane_bytes
             message_or_none = _compare_plane(mine, theirs, dict(plane))
             if message_or_none is not None:
                 differences.append(Difference(mine.scene.name, plane, message_or_none))
+    if progress is not None:
+        progress(total, total)
     return planes, differences
 
 

@@ -6,7 +6,7 @@ where that fails are its pieces tried one by one.
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import attrs
@@ -35,7 +35,13 @@ class LostPixels:
     """The reason."""
 
 
-def find_lost(array: LazyArray, *, deep: bool, workers: int | None = None) -> Iterator[LostPixels]:
+def find_lost(
+    array: LazyArray,
+    *,
+    deep: bool,
+    workers: int | None = None,
+    report: Callable[[int], object] | None = None,
+) -> Iterator[LostPixels]:
     """Yield the parts of an array that cannot be read.
 
     Parameters
@@ -46,13 +52,15 @@ def find_lost(array: LazyArray, *, deep: bool, workers: int | None = None) -> It
         Whether everything is read and decoded; if not, only places and headers are checked.
     workers
         Threads; ``None`` for one per core.
+    report
+        Called with the bytes of pixels that are taken next, in one thread at a time.
 
     Yields
     ------
     LostPixels
         In no particular order.
     """
-    plan = (part for task in tasks(array) for part in _bands(array, task))
+    plan = _plan(array, report)
     count = workers or os.cpu_count() or 1
     if not deep or array.nbytes < LARGEST_WINDOW:
         count = 1  # places are looked up under one lock of Python, and little needs no threads
@@ -64,6 +72,14 @@ def find_lost(array: LazyArray, *, deep: bool, workers: int | None = None) -> It
     with readers.session():
         run_batches(work, plan, count)
     yield from found
+
+
+def _plan(array: LazyArray, report: Callable[[int], object] | None) -> Iterator[Task]:
+    for task in tasks(array):
+        for part in _bands(array, task):
+            if report is not None:
+                report(math.prod(part.shape) * array.dtype.itemsize)
+            yield part
 
 
 def _bands(array: LazyArray, task: Task) -> Iterator[Task]:

@@ -27,6 +27,8 @@ from aicsio.records import Deferred, Encoded, Keyed, LazyArray, Piece, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 B = TypeVar("B")
+Progress: TypeAlias = Callable[[int, int], object]
+"""Takes bytes done and bytes in total."""
 
 MOST_WORKERS = 8
 """Threads at most: disks and memory are saturated by fewer, and each thread keeps buffers."""
@@ -57,7 +59,7 @@ class Target:
     """Whether it holds zeros; if not, they are written where pieces may leave gaps."""
 
 
-def read(array: LazyArray, workers: int | None = None) -> Array:
+def read(array: LazyArray, workers: int | None = None, progress: Progress | None = None) -> Array:
     """Read the pixels that the array shows into a fresh array.
 
     Parameters
@@ -66,6 +68,8 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
         The array to read. A dask array of the caller is computed in one go, by dask.
     workers
         Threads; ``None`` for one per core, up to ``MOST_WORKERS``.
+    progress
+        Called with the bytes that are done and their total, in one thread at a time.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def read(array: LazyArray, workers: int | None = None) -> Array:
     with readers.session():
         out, zero_filled = allocate(array)
         if out.size:
-            read_into(array, out, workers, zero_filled=zero_filled)
+            read_into(array, out, workers, zero_filled=zero_filled, progress=progress)
     return out
 
 
@@ -116,7 +120,12 @@ def allocate(array: LazyArray) -> tuple[Array, bool]:
 
 
 def read_into(
-    array: LazyArray, out: Array, workers: int | None = None, *, zero_filled: bool = False
+    array: LazyArray,
+    out: Array,
+    workers: int | None = None,
+    *,
+    zero_filled: bool = False,
+    progress: Progress | None = None,
 ) -> None:
     """Read the pixels that the array shows into ``out``.
 
@@ -130,6 +139,8 @@ def read_into(
         Threads; ``None`` for one per core, up to ``MOST_WORKERS``.
     zero_filled
         Whether ``out`` holds zeros.
+    progress
+        Called with the bytes that are done and their total, in one thread at a time.
 
     Raises
     ------
@@ -154,6 +165,8 @@ def read_into(
         count = choose_worker_count(array.nbytes, workers, sample, remote=remote)
         batch_bytes = _batch_bytes(array.nbytes, count, remote=remote)
         batches = _batches(itertools.chain(first, plan), array.dtype.itemsize, batch_bytes)
+        if progress is not None:
+            batches = _report(batches, array, progress)
         run_batches(functools.partial(_run_batch, target), batches, count)
 
 
@@ -193,6 +206,18 @@ def _batches(plan: Iterable[Task], itemsize: int, most: int) -> Iterator[list[Ta
             batch, nbytes = [], 0
     if batch:
         yield batch
+
+
+def _report(
+    batches: Iterable[list[Task]], array: LazyArray, progress: Progress
+) -> Iterator[list[Task]]:
+    """Report the batches that were taken before each one; the last threads may still work on theirs."""
+    done, total = 0, array.nbytes
+    for batch in batches:
+        progress(min(done, total), total)
+        yield batch
+        done += sum(math.prod(task.shape) for task in batch) * array.dtype.itemsize
+    progress(total, total)
 
 
 def with_stored_axes(array: LazyArray, out: Array) -> Array:

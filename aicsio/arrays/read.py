@@ -13,6 +13,7 @@ import numpy.typing as npt
 from aicsio import _engine
 from aicsio._dims import views
 from aicsio._engine import memory
+from aicsio._engine.run import Progress
 from aicsio._io import readers
 from aicsio._tracebacks import short_traceback
 from aicsio.arrays import chunks as chunk_sizes
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["read_array", "to_dask", "to_numpy"]
 
 
-def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]:
+def read_array(
+    array: LazyArray, workers: int | None = None, progress: Progress | None = None
+) -> npt.NDArray[Any]:
     """Read the pixels that a lazy array shows; dask computes a dask array of the caller.
 
     Parameters
@@ -42,6 +45,8 @@ def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]
         The array to read.
     workers
         Threads; ``None`` for one per core, up to 8.
+    progress
+        Called with the bytes that are done and their total, in one thread at a time.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def read_array(array: LazyArray, workers: int | None = None) -> npt.NDArray[Any]
     >>> read_array(open_image(np.eye(2), dims="YX").levels[0]).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return _engine.read(array, workers)
+    return _engine.read(array, workers, progress)
 
 
 as_numpy.register(LazyArray, read_array)
@@ -75,10 +80,17 @@ if TYPE_CHECKING:
 
     @overload
     def to_numpy(
-        handle: ImageHandle[Shape], /, *, out: Output | None = None, workers: int | None = None
+        handle: ImageHandle[Shape],
+        /,
+        *,
+        out: Output | None = None,
+        workers: int | None = None,
+        progress: Progress | None = None,
     ) -> np.ndarray[Shape, np.dtype[Any]]: ...
     @overload
-    def to_numpy(*, out: Output | None = None, workers: int | None = None) -> NumpyStep: ...
+    def to_numpy(
+        *, out: Output | None = None, workers: int | None = None, progress: Progress | None = None
+    ) -> NumpyStep: ...
 
 
 @overloaded_verb
@@ -88,6 +100,7 @@ def to_numpy(
     *,
     out: Output | None = None,
     workers: int | None = None,
+    progress: Progress | None = None,
 ) -> npt.NDArray[Any]:
     """Read the pixels in focus, and only those, into a new array or into memory of the caller.
 
@@ -101,6 +114,9 @@ def to_numpy(
         read.
     workers
         Threads; by default one per core, up to 8.
+    progress
+        Called with bytes done and bytes in total while blocks are read, in one thread at a time; not for
+        a single block, nor for a dask array. ``ProgressBar`` shows it.
 
     Returns
     -------
@@ -137,14 +153,14 @@ def to_numpy(
     True
     """
     if out is None:
-        return read_array(handle.array, workers)
+        return read_array(handle.array, workers, progress)
     array = handle.array
     outputs.check_output(out, array.shape, array)
     graph = _engine.as_dask(array)
     if graph is not None:
         out[...] = graph.compute()
     elif out.size:
-        _engine.read_into(array, out, workers)
+        _engine.read_into(array, out, workers, progress=progress)
     return out
 
 

@@ -156,11 +156,12 @@ def _report(error: AicsioError, arguments: argparse.Namespace) -> None:
     for several in ("files", "inputs"):
         named = named or next(iter(getattr(arguments, several, [])), None)
     name = options.shown_name(named, arguments) if named else ""
-    print_error(error, file=name, command=arguments.command)
+    print_error(error, file=name, command=arguments.command, spooled=arguments.spooled)
     if getattr(arguments, "json", False):
         from aicsio.cli.terminal.documents import describe_error, print_document
 
-        print_document(arguments.command, {"error": describe_error(error, name, arguments.command)})
+        described = describe_error(error, name, arguments.command)
+        print_document(arguments.command, {"error": options.show_dash(described, arguments)})
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -9,6 +9,7 @@ from typing import Any
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.reports import print_reports
 from aicsio.integrity import CheckReport, check
+from aicsio.progress import ProgressBar
 
 DAMAGED = 4
 """Exit code when a file is damaged."""
@@ -30,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check each file; a file that cannot be opened does not stop the next one."""
 
-    def make(name: str) -> CheckReport:
-        return check(name, deep=arguments.deep, format=arguments.format)
+    def make(name: str, bar: ProgressBar) -> CheckReport:
+        return check(name, deep=arguments.deep, format=arguments.format, progress=bar)
 
     reports, failed = print_reports("check", "checking", arguments, make, as_json)
     if not all(report.whole for report in reports):

@@ -1,6 +1,7 @@
 """``aicsio convert``: scenes, or parts of them, as OME-TIFF or OME-Zarr; one image or many.
 
-Rule kept here: this module chooses between one image and a batch; it neither opens nor writes.
+Rule kept here: this module chooses between one image, the standard output and a batch; it neither
+opens nor writes.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from aicsio.cli.batch.conversion import ConversionJob, ConversionResult, convert
 from aicsio.cli.batch.outcomes import BatchResult, describe_written
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.opening import refuse_to_replace
-from aicsio.cli.terminal.progress import Progress
+from aicsio.cli.terminal.standard_streams import STREAM, output_file
 from aicsio.cli.terminal.text import escape_controls
 from aicsio.errors import WriteError
 from aicsio.joining import file_names
+from aicsio.progress import ProgressBar
 from aicsio.writers import target_names
 
 
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "output",
         metavar="OUT",
-        help="file.ome.tiff, image.ome.zarr, or a folder for many images",
+        help="file.ome.tiff, image.ome.zarr, a folder for many images, or - (standard output)",
     )
     options.add_opening(parser)
     options.add_focus(parser, "index or name, or all; default: the first with pixels")
@@ -184,7 +186,7 @@ def _add_files(group: Any) -> None:
         "--to",
         options.FORMATS,
         default=None,
-        help="format of many images; one image has that of the name of OUT",
+        help="format of many images and of standard output; else the name of OUT decides",
     )
     group.add_argument(
         "--verify", action="store_true", help="read each image back and compare every plane"
@@ -215,13 +217,13 @@ def _add_files(group: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert one image or a batch, and print a line for each."""
+    if arguments.output == STREAM:
+        return _run_to_stream(arguments)
     # --along makes one image of all inputs, so OUT is a file even for many of them.
     if arguments.along is None and inputs.is_batch(arguments.inputs, arguments.output):
         _refuse_folder_name(arguments.output)
         return run_batch(arguments)
-    source: str | tuple[str, ...] = arguments.inputs[0]
-    if arguments.along is not None or len(arguments.inputs) > 1:
-        source = _expand_inputs(arguments.inputs, arguments.storage_options)
+    source = _single_source(arguments)
     # One image has no parts that a cluster could share; each image of a batch is one task.
     if arguments.scheduler is not None:
         folder = os.path.join(os.path.dirname(arguments.output) or os.curdir, "")
@@ -240,16 +242,57 @@ def run(arguments: argparse.Namespace) -> int:
         outcome.end_single()
         return 0
     job = ConversionJob(source, arguments.output, arguments, overwrite=arguments.overwrite)
-    with Progress(f"writing {os.path.basename(arguments.output)}") as progress:
+    with ProgressBar(f"writing {os.path.basename(arguments.output)}") as progress:
         result = convert_or_raise(job, progress)
     # stdout has the result, stderr the losses: a script reads one and a user sees both.
     outcome.add(result.summary, describe_written(result, shown, "written"))
     outcome.end_single()
+    _print_losses(result)
+    return 0
+
+
+def _run_to_stream(arguments: argparse.Namespace) -> int:
+    """Convert one image to the standard output.
+
+    The writers of TIFF and zip go back to fill in offsets and sizes, and a pipe cannot: the image
+    is first a temporary file.
+    """
+    for flag, given in (
+        ("--json", arguments.json),
+        ("--dry-run", arguments.dry_run),
+        ("--update", arguments.update),
+        ("--scheduler", arguments.scheduler),
+    ):
+        if given:
+            raise WriteError(f"the image goes to standard output: leave out {flag}, or name a file")
+    if arguments.along is None and inputs.is_batch(arguments.inputs, "one.ome.tiff"):
+        raise WriteError(
+            "the standard output takes one image: name one file, or join the files by --along T"
+        )
+    suffix = ".ozx" if arguments.to == "ome-zarr" else ".ome.tiff"
+    # Nobody needs the temporary file after a power cut.
+    arguments.no_sync = True
+    with output_file(suffix) as path:
+        job = ConversionJob(_single_source(arguments), path, arguments)
+        with ProgressBar("writing the standard output") as progress:
+            result = convert_or_raise(job, progress)
+        _print_losses(result)
+    return 0
+
+
+def _single_source(arguments: argparse.Namespace) -> str | tuple[str, ...]:
+    """Return the one input, or all files that become one image."""
+    if arguments.along is not None or len(arguments.inputs) > 1:
+        return _expand_inputs(arguments.inputs, arguments.storage_options)
+    name: str = arguments.inputs[0]
+    return name
+
+
+def _print_losses(result: ConversionResult) -> None:
     for loss in result.not_kept:
         print(f"aicsio: not kept: {escape_controls(loss)}", file=sys.stderr)
     if result.not_written:
         print(f"aicsio: {result.not_written}", file=sys.stderr)
-    return 0
 
 
 def refuse_other_format(path: str, requested: str | None = None) -> None:

@@ -79,14 +79,15 @@ def run(arguments: argparse.Namespace) -> int:
     for number, name in enumerate(arguments.files):
         explanation, error = explain_file(name, arguments)
         if arguments.json:
-            entries.append(as_json(explanation, error))
+            entries.append(options.show_dash(as_json(explanation, error), arguments))
         else:
             # A blank line between two files, none before the first.
             lines = [""] * bool(number) + as_text(explanation, terminal_width())
+            lines = options.show_dash(lines, arguments)
             print(*lines, sep="\n", flush=True)
         if error is not None:
             failed = True
-            print_error(error, explanation.file, command="explain")
+            print_error(error, explanation.file, command="explain", spooled=arguments.spooled)
     if arguments.json:
         from aicsio.cli.terminal.documents import print_document
 

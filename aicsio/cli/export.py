@@ -17,10 +17,10 @@ from aicsio.cli.terminal.opening import (
     refuse_to_replace,
 )
 from aicsio.cli.terminal.pictures import add_drawing, describe_picture, drawing_options
-from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.standard_streams import STREAM, output_file
 from aicsio.cli.terminal.text import escape_controls, format_size
 from aicsio.errors import WriteError
+from aicsio.progress import ProgressBar
 from aicsio.writers.movies import MOVIE_SUFFIXES, write_movie
 from aicsio.writers.pictures import (
     PICTURE_FORMATS,
@@ -111,9 +111,9 @@ def _draw(path: str, arguments: argparse.Namespace) -> PictureReport:
     chosen = {**drawing_options(arguments), "overwrite": arguments.overwrite}
     label = f"drawing {os.path.basename(public_url(arguments.file))}"
     if not path.lower().endswith(tuple(MOVIE_SUFFIXES)):
-        with Progress(label, "bands") as progress:
+        with ProgressBar(label, unit="bands") as progress:
             return write_picture(handle, path, size=arguments.size, progress=progress, **chosen)
-    with Progress(label, "frames") as progress:
+    with ProgressBar(label, unit="frames") as progress:
         return write_movie(
             handle,
             path,

@@ -12,7 +12,6 @@ from aicsio._checks.words import count_of
 from aicsio._io.urls import public_url
 from aicsio.cli.facts import ChannelFacts, FileFacts, SceneFacts, as_json, read_facts
 from aicsio.cli.terminal import options
-from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.text import (
     bold,
     escape_controls,
@@ -24,6 +23,7 @@ from aicsio.cli.terminal.text import (
     wrap,
 )
 from aicsio.errors import AicsioError, SourceNotFoundError
+from aicsio.progress import ProgressBar
 from aicsio.records import Diagnostic
 
 MOST_SCENES = 40
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     failed = False
     printed = 0
     names, failures = _list_files(arguments)
-    with Progress("opening", "files") as progress:
+    with ProgressBar("opening", unit="files") as progress:
         for index, name in enumerate(names):
             progress(index, len(names))
             try:
@@ -64,18 +64,22 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.debug:
                     raise
                 failed = True
-                print_error(error, options.shown_name(name, arguments), command="info")
+                shown = options.shown_name(name, arguments)
+                print_error(error, shown, command="info", spooled=arguments.spooled)
                 # --json keeps one object for each file, so that scripts can pair them.
-                entries.append(_describe_failure(name, error, arguments))
+                entries.append(
+                    options.show_dash(_describe_failure(name, error, arguments), arguments)
+                )
                 continue
             if arguments.json:
-                entries.append(as_json(facts))
+                entries.append(options.show_dash(as_json(facts), arguments))
                 continue
             # A blank line between two files, none before the first.
             if printed and not arguments.brief:
                 print()
             printed += 1
             lines = [as_line(facts)] if arguments.brief else as_text(facts, terminal_width())
+            lines = options.show_dash(lines, arguments)
             # Flushed at once: opening the next file may take long.
             print(*lines, sep="\n", flush=True)
     if arguments.json:

@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Find the chunks and write their addresses."""
+    if arguments.file == arguments.spooled:
+        raise WriteError(
+            "references name the bytes of a file, and those of the standard input are gone afterwards: "
+            "save them to a file"
+        )
     to_stdout = arguments.output == STREAM
     if to_stdout and arguments.json:
         raise WriteError("the references go to standard output: leave out --json, or name a file")

@@ -23,12 +23,12 @@ from aicsio.cli.terminal.opening import (
     refuse_to_replace,
 )
 from aicsio.cli.terminal.pictures import add_drawing, describe_picture, drawing_options
-from aicsio.cli.terminal.progress import Progress
 from aicsio.cli.terminal.standard_streams import STREAM, refuse_terminal, write_output
 from aicsio.cli.terminal.text import escape_controls, print_error
 from aicsio.errors import AicsioError, SourceNotFoundError, WriteError
 from aicsio.pictures.drawing import thumbnail
 from aicsio.pictures.sheets import contact_sheet
+from aicsio.progress import ProgressBar
 from aicsio.records import ImageHandle
 from aicsio.writers.pictures import (
     PICTURE_FORMATS,
@@ -251,7 +251,7 @@ def _draw_all(
             for handle, scene in _focus(source, arguments):
                 shown = f"{name} {scene!r}" if scene else name
                 label = f"reading {os.path.basename(name)}"
-                with Progress(label, "bands") as progress:
+                with ProgressBar(label, unit="bands") as progress:
                     picture = thumbnail(
                         handle, size, progress=progress, **drawing_options(arguments)
                     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from aicsio.cli.terminal import options
 from aicsio.cli.terminal.reports import print_reports
+from aicsio.progress import ProgressBar
 from aicsio.verify import Difference, Verification, verify
 
 
@@ -29,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify each file; the exit code is 0 when both engines agree on all of them."""
 
-    def make(name: str) -> Verification:
+    def make(name: str, bar: ProgressBar) -> Verification:
         # beartype is not avoided here: reading all planes takes longer than its import.
-        return verify(name, format=arguments.format, engine=arguments.engine)
+        return verify(name, format=arguments.format, engine=arguments.engine, progress=bar)
 
     reports, failed = print_reports("verify", "verifying", arguments, make, as_json)
     # A difference fails the run like an error, so that a script can rely on the exit code.

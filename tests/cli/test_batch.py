@@ -19,9 +19,8 @@ import numpy.typing as npt
 import psutil
 import pytest
 
-from aicsio import open_image, to_numpy, transpose_to
+from aicsio import open_image, progress, to_numpy, transpose_to
 from aicsio.cli.batch.journal import NAME, Journal
-from aicsio.cli.terminal import progress
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from command_line import Run, caller
 from dask_clusters import Outside, outside_cluster

@@ -28,11 +28,11 @@ from aicsio import (
     write_ome_tiff,
     write_ome_zarr,
 )
+from aicsio import progress as progress_bars
 from aicsio._checks.words import count_of
 from aicsio._io import folder_size
 from aicsio.cli import demo_steps, info
 from aicsio.cli import facts as facts_of
-from aicsio.cli.terminal import progress as progress_bars
 from aicsio.cli.terminal import text as terminal_text
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import ImageHandle
@@ -612,7 +612,7 @@ def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch: pytest.Monk
     ):
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setattr(progress_bars, "PATIENCE", patience)
-        with progress_bars.Progress("writing [x]") as progress:
+        with progress_bars.ProgressBar("writing [x]") as progress:
             progress(10, 100)
             progress(60, 100)
         assert ("writing [x]" in stream.getvalue()) == shown

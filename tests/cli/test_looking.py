@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aicsio import cli, errors, open_image, write_ome_zarr
+from aicsio import cli, errors, open_image, select_scene, to_numpy, write_ome_zarr
 from aicsio._codecs import has_library
 from aicsio.cli import doctor
 from aicsio.cli.terminal import advice, standard_streams
@@ -285,6 +285,26 @@ def test_the_standard_input_is_a_file(
     assert [name for name in os.listdir(tmp_path) if name.startswith("aicsio-")] == []
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("command", ["check", "explain", "info", "planes", "verify", "wells"])
+def test_the_standard_input_is_called_a_dash(
+    run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch, command: str, form: str
+) -> None:
+    for content in (slide.read_bytes(), slide.read_bytes()[:-4000], b"no image"):
+        monkeypatch.setattr(sys, "stdin", Piped(content))
+        _, out, err = run(command, "-", *(["--json"] if form == "json" else []))
+        assert "-" in out + err
+        assert "/stdin" not in out + err
+
+
+def test_references_to_the_standard_input_would_lead_nowhere(
+    run: Run, slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Piped(slide.read_bytes()))
+    code, _, err = run("references", "-", tmp_path / "out.json")
+    assert (code, "save them to a file" in err) == (1, True)
+
+
 def test_a_terminal_is_no_image_and_takes_none(
     run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,6 +334,65 @@ def test_pictures_go_through_a_pipe(slide: Path, arguments: list[str], kind: str
         done = subprocess.run(command, stdin=file, capture_output=True, check=True)
     with Image.open(io.BytesIO(done.stdout)) as picture:
         assert picture.format == kind
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix"),
+    [([], ".ome.tiff"), (["--to", "ome-zarr", "--scene", "1"], ".ozx")],
+)
+def test_images_go_through_two_pipes(
+    slide: Path, tmp_path: Path, options: list[str], suffix: str
+) -> None:
+    convert = [sys.executable, "-m", "aicsio", "convert", "-", "-", *options]
+    info = [sys.executable, "-m", "aicsio", "info", "-", "--json"]
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    surroundings = {**os.environ, "TMPDIR": str(folder)}
+    with slide.open("rb") as file:
+        first = subprocess.run(convert, stdin=file, capture_output=True, check=True, env=surroundings)  # fmt: skip
+    second = subprocess.run(info, input=first.stdout, capture_output=True, check=True)
+    assert json.loads(second.stdout)["files"][0]["file"] == "-"
+    copy = tmp_path / f"copy{suffix}"
+    copy.write_bytes(first.stdout)
+    expected = select_scene(open_image(slide), len(options) // 4)
+    assert (to_numpy(open_image(copy)) == to_numpy(expected)).all()
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["SLIDE", "-", "--json"], "leave out --json"),
+        (["SLIDE", "-", "--dry-run"], "leave out --dry-run"),
+        (["SLIDE", "SLIDE", "-"], "takes one image"),
+        (["FOLDER", "-"], "takes one image"),
+        (["SLIDE", "-", "--compression", "blosc"], "is for OME-Zarr"),
+    ],
+)
+def test_what_the_standard_output_cannot_take(
+    run: Run, slide: Path, arguments: list[str], words: str
+) -> None:
+    names = {"SLIDE": str(slide), "FOLDER": str(slide.parent)}
+    code, out, err = run("convert", *(names.get(word, word) for word in arguments))
+    assert (code, words in err) == (1, True)
+    # With --json the error is a document.
+    assert not out or "error" in json.loads(out)
+
+
+def test_files_of_one_image_are_joined_to_the_standard_output(slide: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "aicsio",
+        "convert",
+        str(slide),
+        str(slide),
+        "-",
+        "--along",
+        "T",
+    ]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert open_image(done.stdout).dims["T"] == 4
 
 
 def test_references_go_through_a_pipe(run: Run, slide: Path) -> None:

@@ -68,6 +68,20 @@ def shown_name(name: str, arguments: argparse.Namespace) -> str:
     return public_url(name)
 
 
+def show_dash(value: Any, arguments: argparse.Namespace) -> Any:
+    """Write ``-`` for the temporary file of the standard input, in a text or in all texts of a document."""
+    if arguments.spooled is None:
+        return value
+    if isinstance(value, str):
+        # A path in a message may be quoted by repr.
+        return value.replace(arguments.spooled, "-")
+    if isinstance(value, dict):
+        return {key: show_dash(one, arguments) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [show_dash(one, arguments) for one in value]
+    return value
+
+
 def add_focus(
     parser: argparse.ArgumentParser, scenes: str = "index or name; default: the first with pixels"
 ) -> None:

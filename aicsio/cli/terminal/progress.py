@@ -1,98 +1,18 @@
-"""Progress bars on stderr: only on a terminal, and only after a second of work.
+"""Progress bars of a batch on stderr; that of one file is ``aicsio.progress.ProgressBar``.
 
 Rule kept here: stdout gets the same lines with and without bars.
 """
 
-import contextlib
 import functools
 import os
 import sys
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-PATIENCE = 1.0
-"""Seconds before a bar appears: below that, a bar is a flash, and rich takes 0.2 s to import."""
-ECHO_WIDTH = 3
-"""Columns left free for the ``^C`` that a terminal echoes: a line that wraps breaks the bars."""
+from aicsio.progress import Bars, make_console
 
 
-def _make_console() -> Any:
-    from rich.console import Console, ConsoleDimensions
-
-    class Narrower(Console):
-        @property  # type: ignore[misc]  # nobody sets it
-        def size(self) -> ConsoleDimensions:
-            width, height = super().size
-            return ConsoleDimensions(max(20, width - ECHO_WIDTH), height)
-
-    return Narrower(stderr=True)
-
-
-class _Bars:
-    """Bars that appear when patience ends and disappear with the block."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            # stderr may be gone, as in "aicsio ... |& head".
-            with contextlib.suppress(BrokenPipeError):
-                self._bar.stop()
-
-    def _is_due(self) -> bool:
-        # rich would write plain lines to a file; logs should have none.
-        return sys.stderr.isatty() and time.monotonic() - self._start >= PATIENCE
-
-
-class Progress(_Bars):
-    """One bar: call it with the amount done and the total, as often as you like."""
-
-    def __init__(self, label: str, unit: str = "bytes") -> None:
-        self._label, self._unit = label, unit
-        super().__init__()
-        self._task: Any = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show the progress."""
-        if self._bar is None:
-            # A bar that would start full is of no use.
-            if done >= total or not self._is_due():
-                return
-            self._bar = self._make()
-            self._task = self._bar.add_task(self._label, total=total)
-            self._bar.start()
-        self._bar.update(self._task, completed=done, total=total)
-
-    def _make(self) -> Any:
-        from rich import progress
-
-        count: Any = progress.MofNCompleteColumn()
-        if self._unit == "bytes":
-            count = progress.DownloadColumn()
-        return progress.Progress(
-            # A file name is not rich's markup, even if it holds [brackets].
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(),
-            count,
-            progress.TimeRemainingColumn(),
-            console=_make_console(),
-            transient=True,
-        )
-
-
-class BatchProgress(_Bars):
+class BatchProgress(Bars):
     """Bars of a batch: one for all images, and one for each image in work."""
 
     def __init__(self, total: int, done: int = 0) -> None:
@@ -159,7 +79,7 @@ class BatchProgress(_Bars):
             progress.BarColumn(None, table_column=Column(ratio=2, min_width=4)),
             progress.TextColumn("{task.fields[count]}", markup=False, table_column=one_line),
             progress.TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-            console=_make_console(),
+            console=make_console(),
             transient=True,
             expand=True,
             # rich would send lines for a redirected stdout to the terminal.

@@ -33,25 +33,27 @@ def print_table(table: Table, arguments: argparse.Namespace) -> None:
     """Print a table in the requested form."""
     if arguments.json:
         rows = [{name: _plain(value) for name, value in row.items()} for row in table.rows()]
+        rows = options.show_dash(rows, arguments)
         name = options.shown_name(arguments.file, arguments)
         print_document(arguments.command, {"file": name, "rows": rows})
     elif arguments.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(table.names)
-        writer.writerows([map(_plain, row.values()) for row in table.rows()])
+        for row in table.rows():
+            writer.writerow(options.show_dash([_plain(one) for one in row.values()], arguments))
     else:
-        _print_text(table)
+        _print_text(table, arguments)
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _print_text(table: Table) -> None:
+def _print_text(table: Table, arguments: argparse.Namespace) -> None:
     names = [column.name for column in table.columns if not column.missing.all()]
     batch: list[list[str]] = [names]
     for row in table.rows():
-        batch.append([_cell(row[name]) for name in names])
+        batch.append([_cell(options.show_dash(row[name], arguments)) for name in names])
         if len(batch) >= BATCH:
             _print_aligned(batch)
             batch = []

@@ -169,7 +169,14 @@ def layout_entries(header: Sequence[str], row: Sequence[str], width: int | None)
     return lines
 
 
-def print_error(error: AicsioError, about: str = "", *, file: str = "", command: str = "") -> None:
+def print_error(
+    error: AicsioError,
+    about: str = "",
+    *,
+    file: str = "",
+    command: str = "",
+    spooled: str | None = None,
+) -> None:
     """Print an error as one line on stderr, and a second one with the next thing to type.
 
     Parameters
@@ -182,11 +189,15 @@ def print_error(error: AicsioError, about: str = "", *, file: str = "", command:
         Name of the file for the next thing to type; by default ``about``.
     command
         Name of the command that failed.
+    spooled
+        Temporary file of the standard input, which is called ``-`` in messages.
     """
     # Imported here: a command that succeeds needs no advice.
     from aicsio.cli.terminal.advice import next_step
 
     message = escape_controls(speak_options(str(error)))
+    if spooled is not None:
+        message = message.replace(spooled, "-")
     # Most errors name their file; naming it twice would hide the reason.
     name = escape_controls(about)
     if name and name not in message:
