@@ -17,7 +17,7 @@ import attrs
 from aicsio import _engine, formats
 from aicsio._checks import checked
 from aicsio._checks.words import count_of
-from aicsio._engine.checking import LostPixels, find_lost
+from aicsio._engine.checking import LostPixels, find_blank, find_lost
 from aicsio.errors import (
     AicsioError,
     ImageTooLargeError,
@@ -27,7 +27,7 @@ from aicsio.errors import (
 )
 from aicsio.formats.names import FormatName, ImageSource
 from aicsio.opening import open_image
-from aicsio.records import Damage, Diagnostic, ImageHandle, Source
+from aicsio.records import Damage, Diagnostic, ImageHandle, LazyArray, Source
 from aicsio.records.printing import drawn_in_notebooks
 from aicsio.records.protocols import ChecksStructure, offered
 
@@ -236,7 +236,10 @@ def check(
     listed = tuple(itertools.islice(findings, MOST_LISTED))
     unlisted = sum(1 for _ in findings)
     planes = sum(_count_planes(handle, index) for index in range(len(handle.scenes)))
-    return CheckReport(handle.source.uri, handle.format, deep, planes, listed, unlisted)
+    report = CheckReport(handle.source.uri, handle.format, deep, planes, listed, unlisted)
+    # A scene that has lost everything may be listed without levels; its planes belong to the file.
+    lost = sum(not handle.scenes[scene].levels for scene, _ in report.lost_planes)
+    return attrs.evolve(report, planes=planes + lost)
 
 
 def _name(image: object) -> str:
@@ -247,9 +250,8 @@ def _find_all(
     handle: ImageHandle, *, deep: bool, progress: Callable[[int, int], object] | None
 ) -> Iterator[Damage]:
     """Yield the findings of opening, of the structure, and of each array."""
-    for note in handle.diagnostics:
-        if note.code in LOSSES:
-            yield _from_note(note)
+    losses = [note for note in handle.diagnostics if note.code in LOSSES]
+    yield from map(_from_note, losses)
     module = formats.module_of(handle.format)
     structure = None if module is None else offered(module, ChecksStructure)
     if structure is not None:
@@ -263,8 +265,25 @@ def _find_all(
         for level, array in enumerate(scene.levels):
             for lost in find_lost(array, deep=deep, report=report):
                 yield _describe(lost, array.stored.order, index, level)
+    # A plane without bytes is legal in a sparse image; beside a loss it is part of the loss.
+    if losses:
+        for index, scene in enumerate(handle.scenes):
+            for array in scene.levels[:1]:
+                yield from _describe_blank(array, index, losses[0])
     if report is not None:
         report.end()
+
+
+def _describe_blank(array: LazyArray, scene: int, loss: Diagnostic) -> Iterator[Damage]:
+    for positions in find_blank(array):
+        yield Damage(
+            "blank-plane",
+            f"none of its pixels is in the file ({loss.code})",
+            loss.where,
+            scene=scene,
+            level=0,
+            positions=tuple(zip(array.stored.order, positions, strict=True)),
+        )
 
 
 class _ByteCount:

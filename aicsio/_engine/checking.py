@@ -4,6 +4,7 @@ Rule kept here: one bad piece never hides the next. A block is placed at once, a
 where that fails are its pieces tried one by one.
 """
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,9 @@ from aicsio.records import Deferred, Encoded, Keyed, LazyArray, Nested, Strided
 
 LARGEST_WINDOW: Final = 64 << 20
 """Bytes of pixels that are decoded at once: larger blocks of raw pixels are read in bands of rows."""
+
+MOST_PLANES: Final = 10_000_000
+"""Planes of an array of which blank ones are looked for: a damaged table may claim any number."""
 
 
 @attrs.frozen(eq=False)
@@ -72,6 +76,42 @@ def find_lost(
     with readers.session():
         run_batches(work, plan, count)
     yield from found
+
+
+def find_blank(array: LazyArray) -> Iterator[tuple[range, ...]]:
+    """Yield the planes of an array of which no pixel lies in the file.
+
+    They read as the fill value. In a sparse image that is how it was made; where opening found a loss,
+    it is what the loss took away.
+
+    Parameters
+    ----------
+    array
+        An array as stored, seen through no view.
+
+    Yields
+    ------
+    tuple of range
+        Positions of a plane along each stored axis.
+    """
+    stored = array.stored
+    axes = [axis for axis, letter in enumerate(stored.order) if letter not in "YXS"]
+    shape = [stored.shape[axis] for axis in axes]
+    if math.prod(shape) > MOST_PLANES:
+        return
+    present = np.zeros(shape, bool)
+    with readers.session():
+        for task in tasks(array):
+            # What cannot be looked up is there, but damaged; find_lost reports it.
+            with contextlib.suppress(AicsioError):
+                for placement in placements(array, task):
+                    held = _positions(array, task, placement.target)
+                    present[tuple(slice(held[axis].start, held[axis].stop) for axis in axes)] = True
+    for place in np.argwhere(~present):
+        positions = [range(size) for size in stored.shape]
+        for axis, index in zip(axes, place.tolist(), strict=True):
+            positions[axis] = range(index, index + 1)
+        yield tuple(positions)
 
 
 def _plan(array: LazyArray, report: Callable[[int], object] | None) -> Iterator[Task]:

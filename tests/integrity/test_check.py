@@ -6,7 +6,7 @@ tifffile and the file's own tables decide.
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 
 from aicsio import (
     AicsioError,
+    CorruptFileError,
     Dims,
     ImageHandle,
     LazyArray,
@@ -23,6 +24,9 @@ from aicsio import (
     UnsupportedFormatError,
     check,
     open_image,
+    select_scene,
+    to_numpy,
+    transpose_to,
     write_ome_tiff,
     write_ome_zarr,
 )
@@ -84,6 +88,58 @@ def test_every_cut_is_found(name: str, tmp_path: Path) -> None:
         path.write_bytes(data[: len(data) - cut])
         report = check(path)
         assert not report.whole, f"{cut} bytes less"
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_cut_names_the_planes_that_cannot_be_read_as_before(name: str, tmp_path: Path) -> None:
+    path = MAKERS[name](tmp_path / name)
+    data = path.read_bytes()
+    whole = open_image(data)
+    named = 0
+    for cut in random.Random(5).sample(range(len(data) // 4, len(data)), 30):
+        path.write_bytes(data[:cut])
+        report = check(path)
+        if report.format is None:
+            continue  # what describes the planes lay behind the cut
+        opened = open_image(path)
+        for index in range(len(opened.scenes)):
+            expected = select_scene(whole, index)
+            lost = {position for scene, position in report.lost_planes if scene == index}
+            assert lost == set(changed_planes(opened, expected, index)), (cut, index)
+            named += len(lost)
+    # The directory of ND2 stands behind its planes: without it nothing is known of them.
+    assert named or name == "a.nd2"
+
+
+def changed_planes(
+    opened: ImageHandle, whole: ImageHandle, scene: int
+) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Positions that do not read as they did."""
+    shown = whole
+    if opened.scenes[scene].levels:
+        shown = select_scene(opened, scene)
+    letters = [letter for letter in shown.dims if letter not in "YX"]
+    for indices in np.ndindex(*(shown.dims[letter] for letter in letters)):
+        position = dict(zip(letters, indices, strict=True))
+        picks = {letter: index for letter, index in position.items() if letter in whole.dims}
+        before = to_numpy(transpose_to(whole, "YX", **picks))
+        try:
+            after = to_numpy(transpose_to(select_scene(opened, scene), "YX", **picks))
+        except AicsioError:
+            after = np.zeros_like(before)
+        if not np.array_equal(after, before):
+            yield tuple(position.items())
+
+
+def test_the_planes_before_a_cut_of_a_lif_are_read(tmp_path: Path) -> None:
+    path = write_lif(tmp_path / "a.lif", [LifImage(PIXELS, "CZYX", "a")])
+    path.write_bytes(path.read_bytes()[: -2 * 40 * 48 - 1])
+    handle = open_image(path)
+    assert [note.code for note in handle.diagnostics] == ["lif-cut-memory"]
+    np.testing.assert_array_equal(to_numpy(transpose_to(handle, "ZYX", C=0)), PIXELS[0])
+    with pytest.raises(CorruptFileError):
+        to_numpy(transpose_to(handle, "YX", C=1, Z=2))
+    assert check(path).lost_planes == ((0, (("C", 1), ("Z", 1))), (0, (("C", 1), ("Z", 2))))
 
 
 def test_a_file_with_fewer_planes_than_its_metadata_is_not_whole(tmp_path: Path) -> None:
@@ -237,7 +293,8 @@ def test_exit_codes_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert whole["whole"]
     assert whole["planes"] == 6
     assert not damaged["whole"]
-    assert {one["code"] for one in damaged["damage"]} == {"lif-memory", "lif-no-pixels"}
+    assert {one["code"] for one in damaged["damage"]} == {"lif-memory", "lost-pixels"}
+    assert damaged["lost_planes"] == [{"scene": 1, "Z": 2}]
 
 
 # ---------------------------------------------------------------- real files

@@ -4,9 +4,11 @@ Most tests take the model of the viewer, which needs no screen; the last ones dr
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +173,29 @@ print("edges", *edges)
 """
 
 
-@pytest.mark.skipif("DISPLAY" not in os.environ, reason="drawing needs a screen, such as Xvfb")
-def test_an_edge_is_drawn_at_one_place_at_each_level(tmp_path: Path) -> None:
+@pytest.fixture
+def display() -> Iterator[str]:
+    """The screen of this machine, or one of our own in memory (Xvfb) for the time of the test."""
+    if "DISPLAY" in os.environ:
+        yield os.environ["DISPLAY"]
+        return
+    program = shutil.which("Xvfb")
+    if program is None:
+        pytest.skip("drawing needs a screen: neither DISPLAY nor Xvfb is there")
+    # The server chooses a free number and writes it; no TCP, so that nobody else sees it.
+    command = [program, "-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        try:
+            number = server.stdout.readline().decode().strip()
+            if not number:
+                pytest.skip("drawing needs a screen: Xvfb ended at once")
+            yield f":{number}"
+        finally:
+            server.terminate()
+
+
+def test_an_edge_is_drawn_at_one_place_at_each_level(tmp_path: Path, display: str) -> None:
     """In a process of its own: Qt takes one application, with one platform, a process."""
     pytest.importorskip("napari")
     pixels = np.zeros((256, 256), np.uint16)
@@ -182,7 +205,7 @@ def test_an_edge_is_drawn_at_one_place_at_each_level(tmp_path: Path) -> None:
     write_czi(path, blocks_of(pixels, "YX", levels=3), xml)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(DRAW), os.fspath(path)],
-        env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
+        env={**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": display},
         capture_output=True,
         text=True,
         check=False,

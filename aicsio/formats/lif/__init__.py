@@ -8,10 +8,9 @@ others open. Everything else that the project holds is counted in a diagnostic.
 """
 
 import functools
+import sys
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
-
-import attrs
 
 from aicsio._checks.words import count_of
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
@@ -29,7 +28,10 @@ from aicsio.formats._leica.description import (
     ChannelDescription,
     Unreadable,
     describe_other_elements,
+    find_all,
     find_images,
+    parse_axes,
+    parse_channels,
     parse_xml,
     walk_elements,
 )
@@ -88,6 +90,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         scene, remarks = describe_scene(name, element, lay_out, source, keep_apart=keep_apart)
         scenes.append(scene)
         diagnostics.extend(remarks)
+        diagnostics.extend(_report_cut(source, container, element, name))
     if not any(scene.levels for scene in scenes):
         _refuse(source, images=bool(images), diagnostics=diagnostics)
     contents = Contents(tuple(scenes), container.text, tuple(diagnostics))
@@ -166,32 +169,68 @@ def _lay_out(
 
 
 def _find_block(container: Container, element: ET.Element, source: Source) -> MemoryBlock:
-    """Return the memory block of an image, as far as the file holds it.
+    """Return the memory block of an image; its end may lie behind that of the file.
 
     Raises
     ------
     Unreadable
-        When the file lacks the block.
+        When the file lacks the block, or all of its bytes.
     """
-    memory = element.find("Memory")
-    identifier = "" if memory is None else memory.get("MemoryBlockID", "")
+    identifier = _block_name(element)
     block = container.blocks.get("") or container.blocks.get(identifier)
-    if block is None:
+    if block is None or (block.size and block.offset >= (source.size or 0)):
         raise Unreadable(f"its memory block {identifier!r} is not in the file")
-    # A file that breaks off keeps the images whose blocks are whole.
-    available = max((source.size or 0) - block.offset, 0)
-    return block if block.size <= available else attrs.evolve(block, size=available)
+    return block
+
+
+def _block_name(element: ET.Element) -> str:
+    memory = element.find("Memory")
+    return "" if memory is None else memory.get("MemoryBlockID", "")
+
+
+def _report_cut(
+    source: Source, container: Container, element: ET.Element, name: str
+) -> Iterator[Diagnostic]:
+    """Report an image of whose block the file holds the beginning: its first planes can be read."""
+    block = container.blocks.get(_block_name(element))
+    size = source.size or 0
+    if block is not None and block.offset < size < block.offset + block.size:
+        missing = block.offset + block.size - size
+        text = f"{name!r}: the file ends {missing} bytes before its memory block does; those pixels are lost"
+        yield Diagnostic("lif-cut-memory", text, name)
 
 
 def check_structure(source: Source, /) -> Iterator[Damage]:
     """Compare every memory block with the end of the file; see ``ChecksStructure``."""
     if source.size is None:
         return
-    for name, block in read_container(source).blocks.items():
+    container = read_container(source)
+    yield from _find_lost_images(source, container)
+    for name, block in container.blocks.items():
         if block.offset + block.size > source.size:
             text = f"expected {block.size} bytes of memory block {name}, but the file ends at"
             message = f"{source.uri} at byte {block.offset}: {text} {source.size}"
             yield Damage("lif-memory", message, source.uri, block.offset)
+
+
+def _find_lost_images(source: Source, container: Container) -> Iterator[Damage]:
+    """Yield the planes of images whose memory blocks are not in the file at all."""
+    root, _ = parse_xml(container.text, source)
+    for scene, (_, element) in enumerate(_find_or_wrap_images(root, tuple(walk_elements(root)))):
+        try:
+            _find_block(container, element, source)
+        except Unreadable as reason:
+            try:
+                # As large as it may be: this asks for the axes, not for the pixels.
+                anywhere = MemoryBlock(source.size or 0, sys.maxsize)
+                image = find_all(element, "Data", "Image")[0]
+                axes, _ = parse_axes(image)
+                array = lay_out_pixels(source, anywhere, axes, parse_channels(image))
+            except Unreadable:
+                continue  # its axes are not known either
+            positions = tuple((letter, range(size)) for letter, size in array.stored.items())
+            text = f"{source.uri}: {reason}"
+            yield Damage("lost-pixels", text, source.uri, scene=scene, level=0, positions=positions)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
