@@ -15,6 +15,8 @@ from typing import Any
 import attrs
 
 BOUNDARY = "THIS_STRING_SEPARATES"
+PACKET = 1 << 16
+"""Bytes that a line of limited rate sends at once."""
 NEVER: Callable[[int], str] = lambda _: ""
 
 
@@ -28,12 +30,20 @@ class Site:
     """Contents by name."""
     ranges: bool = True
     """Whether ranges are honoured, or answered with the whole file."""
+    suffixes: bool = True
+    """Whether ranges may count from the end, which Azure refuses."""
     parts: bool = False
     """Whether several ranges are answered in one, as Apache, nginx and Caddy do and S3 does not."""
     cut: bool = False
     """Whether the connection breaks in the middle of a body."""
     status: int = 0
     """Answer everything with this status; 0 for none."""
+    rate: float = 0.0
+    """Bytes a second of all bodies together; 0 for as many as the machine sends."""
+    free: float = 0.0
+    """Moment at which the line has sent what was sent so far."""
+    line: threading.Lock = attrs.Factory(threading.Lock)
+    """Held while a body books its time."""
     delay: float = 0.0
     """Seconds before each answer."""
     trouble: Callable[[int], str] = NEVER
@@ -48,6 +58,15 @@ class Site:
     """Length of each body."""
     connections: int = 0
     """How many were made."""
+
+    def wait_for_line(self, nbytes: int) -> None:
+        """Wait until the line has sent so many bytes behind those of other answers."""
+        if not self.rate:
+            return
+        with self.line:
+            self.free = max(self.free, time.monotonic()) + nbytes / self.rate
+            pause = self.free - time.monotonic()
+        time.sleep(max(pause, 0.0))
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -111,6 +130,11 @@ class _Handler(BaseHTTPRequestHandler):
                     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
                     f"bytes */{len(content)}",
                 )
+        wanted = re.fullmatch(r"bytes=-(\d+)", self.headers.get("Range", ""))
+        if wanted and site.ranges and site.suffixes:
+            low = max(len(content) - int(wanted[1]), 0)
+            part, status = content[low:], HTTPStatus.PARTIAL_CONTENT
+            more["Content-Range"] = f"bytes {low}-{len(content) - 1}/{len(content)}"
         spans = re.findall(r"(\d+)-(\d+)", self.headers.get("Range", ""))
         if len(spans) > 1 and site.ranges and site.parts:
             part, status = multipart(content, spans), HTTPStatus.PARTIAL_CONTENT
@@ -141,7 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(0.02 if trouble == "slow" else 2.0)
                 view = view[len(view) // 3 :]
-            self.wfile.write(view)
+            for start in range(0, len(view), PACKET if site.rate else max(len(view), 1)):
+                packet = view[start : start + PACKET] if site.rate else view
+                site.wait_for_line(len(packet))
+                self.wfile.write(packet)
 
 
 class _Server(ThreadingHTTPServer):

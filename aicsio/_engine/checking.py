@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from aicsio._codecs import lengths
-from aicsio._engine import deferred, keyed, placing
+from aicsio._engine import deferred, fetching, keyed, placing
 from aicsio._engine.placements import Placement, Worker, check_inside
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._engine.run import run_batches
@@ -248,7 +248,7 @@ def _check_place(piece: Any, worker: Worker) -> None:
         # A local header is a small read, which shows where its pixels are; a remote one is a request.
         if piece.header is not None and piece.source.local:
             piece = placing.resolve_header(piece, piece.header, worker)
-        for offset, nbytes in placing.spans(piece):
+        for offset, nbytes in fetching.spans(piece):
             check_inside(piece.source, offset, nbytes)
         if piece.source.local:
             worker.reader_of(piece.source)  # raises where the file is missing or was changed

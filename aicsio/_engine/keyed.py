@@ -8,7 +8,7 @@ an entry of two 64-bit numbers that are all ones is an empty inner chunk.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,7 +45,8 @@ class _Shard:
     """A shard and its table. Not a record: it lives for one plan."""
 
     def __init__(self, store: Source, key: str, index: ShardIndex, limit: int) -> None:
-        self.location = stores.locate(store, key, limit)
+        end_nbytes = index.nbytes if index.at_end else 0
+        self.location = stores.locate(store, key, limit, end_nbytes)
         self.entries: list[tuple[int, int]] = []
         if self.location is not None:
             self.entries = self._read_entries(self.location, index)
@@ -171,8 +172,8 @@ def _read_tables(pieces: Sequence[object]) -> None:
         list(threads.map(lambda each: resolve_entry(*each, raw=False), first_of.values()))
 
 
-def read_chunks(pieces: Sequence[Keyed]) -> list[bytes | None]:
-    """Read whole values, remote ones at once; all pieces are of one store."""
+def read_chunks(pieces: Sequence[Keyed]) -> Iterator[bytes | None]:
+    """Yield whole values in order, remote ones requested at once; all pieces are of one store."""
     limit = max(map(longest_value, pieces))
     return stores.read_values(pieces[0].source, [piece.key for piece in pieces], limit)
 

@@ -10,8 +10,8 @@ because the first touch of fresh memory costs a page fault per 4 KiB.
 import importlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import attrs
 import numpy as np
@@ -20,8 +20,8 @@ from aicsio import _codecs
 from aicsio._dims import views
 from aicsio._engine import deferred, keyed, strided
 from aicsio._engine.copying import copy, copy_valid
+from aicsio._engine.fetching import Fetched, fetch_remote
 from aicsio._engine.placements import Array, Placement, Todo, Worker, check_inside, is_remote
-from aicsio._io import readers
 from aicsio.errors import AicsioError, CorruptFileError
 from aicsio.records import (
     Codec,
@@ -31,12 +31,9 @@ from aicsio.records import (
     HeaderRef,
     Keyed,
     Nested,
-    Piece,
     Source,
     Strided,
 )
-
-Fetched: TypeAlias = dict[tuple[Source, readers.Span], readers.Buffer]
 
 NEAR = 4096
 """Local ranges closer than this share one call: a ``preadv`` of 64 bytes takes 0.61 us, one of 4096
@@ -76,25 +73,13 @@ def place(todo: Todo[Any], worker: Worker) -> None:
     if has_keys:
         todo = keyed.resolve_keys(todo)
     # Remote bytes of the whole batch come first, by few requests; local ones are read piece by piece.
-    fetched = _fetch_remote([placement.piece for placement, _ in todo], worker)
+    fetched = fetch_remote([placement.piece for placement, _ in todo], worker)
     # Runs of one kind, not all of a kind: the order of pieces decides which pixels stay on top.
     for kind, group in itertools.groupby(todo, key=lambda each: type(each[0].piece)):
         PLACE[kind](list(group), worker, fetched)
 
 
-# ---------------------------------------------------------------- fetch
-
-
-def spans(piece: Piece) -> list[readers.Span]:
-    """Return the byte ranges that a piece reads; none for a ``Computed`` one, whose library decides."""
-    if isinstance(piece, Strided | Encoded) and piece.header is not None:
-        return [(piece.header.offset, piece.header.nbytes)]
-    if isinstance(piece, Strided):
-        if not all(piece.selection.shape):
-            return []
-        plan = strided.plan_reads(piece)
-        return [(low, plan.nbytes) for low, _ in plan.each()]
-    return [(piece.offset, piece.nbytes)] if isinstance(piece, Encoded) else []
+# ---------------------------------------------------------------- headers
 
 
 def resolve_header(
@@ -138,22 +123,6 @@ def resolve_header(
         return Strided(source, offset, shape, piece.strides, dtype, selection)
     codecs, partial = piece.codecs, piece.partial
     return Encoded(source, offset, nbytes, codecs, shape, dtype, selection, partial=partial)
-
-
-def _fetch_remote(pieces: Sequence[Piece], worker: Worker) -> Fetched:
-    """Fetch the spans of all remote pieces, one request list per source."""
-    spans_of: dict[Source, list[readers.Span]] = {}
-    for piece in pieces:
-        if isinstance(piece, Strided | Encoded) and is_remote(piece):
-            spans_of.setdefault(piece.source, []).extend(spans(piece))
-    fetched: Fetched = {}
-    for source, ranges in spans_of.items():
-        for offset, nbytes in ranges:
-            check_inside(source, offset, nbytes)
-        buffers = worker.reader_of(source).read_spans(ranges)
-        for span, buffer in zip(ranges, buffers, strict=True):
-            fetched[source, span] = buffer
-    return fetched
 
 
 # ---------------------------------------------------------------- raw pixels
@@ -312,7 +281,7 @@ def _decode(
 
 
 def _place_keyed(todo: Todo[Keyed], worker: Worker, fetched: Fetched) -> None:  # noqa: ARG001
-    # Remote values are requested together, local ones read one after the other to save memory.
+    # Remote values are requested together and decoded as they come, local ones read one after the other to save memory.
     step = len(todo) if not todo[0][0].piece.source.local else 1
     for start in range(0, len(todo), step):
         part = todo[start : start + step]

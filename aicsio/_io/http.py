@@ -16,9 +16,7 @@ codes).
 """
 
 import contextlib
-import email.utils
 import http.client
-import re
 import socket
 import ssl
 import time
@@ -29,6 +27,7 @@ from typing import Any
 import attrs
 
 from aicsio._io import http_connection, multipart, pool
+from aicsio._io import http_headers as headers
 from aicsio._io.http_options import encode_path, http_target, split_url
 from aicsio._io.ranges import Span
 from aicsio._io.requests import (
@@ -51,28 +50,13 @@ MAX_SMALL_BODY = 1 << 16
 # Seconds that such a body may take: a new connection takes less.
 SMALL_BODY_SECONDS = 0.5
 
-# No more than 18 digits, so that sizes fit into 64 bits.
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-
-
-@attrs.frozen
-class ByteRange:
-    """The Content-Range of an answer. Not a record: it lives for one answer."""
-
-    start: int
-    """Offset of the first byte."""
-    stop: int
-    """Offset behind the last byte."""
-    total: int | None
-    """Size of the file in bytes; ``None`` when the server does not know it."""
-
 
 @attrs.frozen
 class RangeRequest:
     """One request for a range, or for several. Not a record: it lives for one answer."""
 
     spans: tuple[Span, ...]
-    """Offset and length of each range; several make a request for parts."""
+    """Offset and length of each range; several make a request for parts. A negative offset asks for the end."""
     nbytes: int
     """Bytes that the body may have."""
     whole_limit: int
@@ -83,7 +67,11 @@ class RangeRequest:
     @property
     def header(self) -> str:
         """Value of the header Range."""
-        return "bytes=" + ",".join([f"{low}-{low + nbytes - 1}" for low, nbytes in self.spans])
+        # "suffix-range = "-" suffix-length" (RFC 9110, section 14.1.1): the last bytes of a file of any size.
+        ranges = [
+            f"-{nbytes}" if low < 0 else f"{low}-{low + nbytes - 1}" for low, nbytes in self.spans
+        ]
+        return "bytes=" + ",".join(ranges)
 
 
 class HttpClient:
@@ -101,9 +89,9 @@ class HttpClient:
         A server without ranges sends the whole file, which is read up to ``whole_limit`` bytes.
         """
         with self._request([(0, nbytes)], whole_limit) as response:
-            fingerprint = _fingerprint(response)
+            fingerprint = headers.fingerprint(response)
             if response.status == 416:  # no byte lies in the range: the file is empty
-                return RemoteInfo(_total_size(response) or 0, fingerprint)
+                return RemoteInfo(headers.total_size(response) or 0, fingerprint)
             if response.status == 206:
                 part = self._content_range(response, 0, nbytes)
                 head = self._read_body(response, part.stop)
@@ -117,12 +105,28 @@ class HttpClient:
                 raise self._no_ranges_error(None)
             return RemoteInfo(len(head), fingerprint, head, whole=True)
 
+    def probe_end(self, nbytes: int) -> RemoteInfo | None:
+        """Request the last bytes, and with them size and fingerprint.
+
+        ``None`` if the server does not count from the end.
+        """
+        with self._request([(-1, nbytes)]) as response:
+            _, part = headers.content_range(response)
+            if response.status != 206 or part is None or part.total is None or not part.is_inside:
+                return None
+            if part.stop != part.total or part.stop - part.start > nbytes:
+                return None
+            end = self._read_body(response, part.stop - part.start)
+            return RemoteInfo(part.total, headers.fingerprint(response), end)
+
     def receive(self, offset: int, buffer: memoryview) -> int:
         """Receive bytes from ``offset`` on; returns their number, fewer than fit if the answer
         broke off.
         """
         with self._request([(offset, buffer.nbytes)]) as response:
-            check_unchanged(self._source, _total_size(response), _fingerprint(response))
+            check_unchanged(
+                self._source, headers.total_size(response), headers.fingerprint(response)
+            )
             if response.status == 416:
                 raise changed_error(self._source)
             if response.status == 206:
@@ -145,7 +149,7 @@ class HttpClient:
             boundary = multipart.boundary_of(response.headers.get("Content-Type", ""))
             if response.status != 206 or boundary is None:
                 return False
-            check_unchanged(self._source, None, _fingerprint(response))
+            check_unchanged(self._source, None, headers.fingerprint(response))
             size = self._source.size
             self._serves_parts = multipart.receive_parts(response, boundary, buffers, size)
             # The last boundary follows; with it the connection serves again.
@@ -159,18 +163,15 @@ class HttpClient:
 
     def _content_range(
         self, response: http.client.HTTPResponse, offset: int, nbytes: int
-    ) -> ByteRange:
+    ) -> headers.ByteRange:
         """Read the range of an answer and compare it with the requested one."""
-        text = response.headers.get("Content-Range", "").strip()
-        match = _CONTENT_RANGE.fullmatch(text)
-        if match is None:
+        text, part = headers.content_range(response)
+        if part is None:
             raise SourceError(
                 f"cannot read {self._source.uri!r}: the server sends a part without its range"
             )
-        total = None if match[3] == "*" else int(match[3])
-        part = ByteRange(int(match[1]), int(match[2]) + 1, total)
-        inside = part.start < part.stop and (total is None or part.stop <= total)
-        if not inside or part.start != offset or part.stop > offset + nbytes:
+        is_wanted = part.start == offset and part.stop <= offset + nbytes
+        if not part.is_inside or not is_wanted:
             raise SourceError(
                 f"cannot read {self._source.uri!r}: the server sends {text!r} where {nbytes} bytes "
                 f"from {offset} on were asked for"
@@ -289,14 +290,14 @@ class HttpClient:
 
     def _send(self, connection: http.client.HTTPConnection, range_header: str) -> None:
         target = self._target
-        headers = {**dict(target.headers), "Range": range_header, "Accept-Encoding": "identity"}
+        fields = {**dict(target.headers), "Range": range_header, "Accept-Encoding": "identity"}
         path = target.path
         if target.proxy is not None and not target.secure:
             # A proxy for plain http is given the whole URL (RFC 9112, section 3.2.2).
             path = target.url
             if target.proxy.authorization is not None:
-                headers["Proxy-Authorization"] = target.proxy.authorization
-        connection.request("GET", path, headers=headers)
+                fields["Proxy-Authorization"] = target.proxy.authorization
+        connection.request("GET", path, headers=fields)
 
     def _failure(self, error: Exception) -> Exception:
         """Make the error for a request without an answer: one that lasts, or one that may be over
@@ -361,7 +362,7 @@ class HttpClient:
             )
         reason = f"the server answers {status} {response.reason[:100]}".strip()
         if status in RETRYABLE_STATUS:
-            return RetryableError(reason, _retry_after(response.headers.get("Retry-After")))
+            return RetryableError(reason, headers.retry_after(response.headers.get("Retry-After")))
         advice = ""
         if status in {401, 403}:
             advice = ": give storage_options={'headers': {'Authorization': ...}}"
@@ -371,29 +372,3 @@ class HttpClient:
 def _close(connection: http.client.HTTPConnection | None) -> None:
     if connection is not None:
         connection.close()
-
-
-def _fingerprint(response: http.client.HTTPResponse) -> str | None:
-    tag = response.headers.get("ETag") or response.headers.get("Last-Modified")
-    # A server that compresses on the way marks the tag of the same bytes as weak.
-    return tag.removeprefix("W/") if tag else None
-
-
-def _total_size(response: http.client.HTTPResponse) -> int | None:
-    match = re.search(r"/([0-9]{1,18})$", response.headers.get("Content-Range", ""))
-    if match:
-        return int(match[1])
-    return response.length if response.status == 200 else None
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Return the seconds of a Retry-After, which is a number or a date (RFC 9110, section
-    10.2.3).
-    """
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
-        return float(text)
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        return email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-    return None

@@ -82,27 +82,39 @@ class ObjectStoreClient:
     def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - object stores support ranges
         """Request the first bytes, and with them size and ETag."""
         try:
-            answer = self._get(0, nbytes)
+            answer = self._get((0, nbytes))
         except _EmptyRangeError:
             # The object has no byte, so no range of it can be sent.
             return RemoteInfo(0, self._head().get("e_tag"))
         except SourceError as error:
             if not self._move_to_region(error):
                 raise
-            answer = self._get(0, nbytes)
+            answer = self._get((0, nbytes))
         meta = answer.meta
         return RemoteInfo(meta["size"], _fingerprint(meta), bytes(self._body(answer)))
 
+    def probe_end(self, nbytes: int, /) -> RemoteInfo | None:
+        """Request the last bytes, and with them size and ETag; Azure does not count from the end."""
+        try:
+            answer = self._get({"suffix": nbytes})
+        except _EmptyRangeError:
+            return None
+        size = answer.meta["size"]
+        if answer.range != (max(size - nbytes, 0), size):
+            return None
+        return RemoteInfo(size, _fingerprint(answer.meta), bytes(self._body(answer)))
+
     def receive(self, offset: int, buffer: memoryview, /) -> int:
         """Receive bytes."""
+        span = offset, offset + buffer.nbytes
         try:
-            answer = self._get(offset, buffer.nbytes)
+            answer = self._get(span)
         except _EmptyRangeError:
             raise changed_error(self._source) from None
         except SourceError as error:
             if not self._move_to_region(error):
                 raise
-            answer = self._get(offset, buffer.nbytes)
+            answer = self._get(span)
         if self._source.size not in {None, answer.meta["size"]}:
             raise changed_error(self._source)
         data = self._body(answer)
@@ -132,8 +144,8 @@ class ObjectStoreClient:
     def close(self) -> None:
         """Obstore keeps its own connections."""
 
-    def _get(self, offset: int, nbytes: int) -> Any:
-        options: dict[str, Any] = {"range": (offset, offset + nbytes)}
+    def _get(self, span: tuple[int, int] | dict[str, int]) -> Any:
+        options: dict[str, Any] = {"range": span}
         fingerprint = self._source.fingerprint
         if fingerprint is not None and fingerprint.startswith('"'):
             options["if_match"] = fingerprint

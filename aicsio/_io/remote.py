@@ -25,13 +25,15 @@ from aicsio._io.ranges import (
 from aicsio._io.requests import (
     MAX_TRIES,
     MIN_BYTES_PER_SECOND,
+    EndClient,
     PartsClient,
     RangeClient,
     RemoteInfo,
+    RetryableError,
     retry,
 )
 from aicsio._io.urls import split_chain
-from aicsio.errors import SourceError
+from aicsio.errors import SourceError, SourceNotFoundError
 from aicsio.records import Source
 
 # Requests that one reading thread has under way; servers serve one connection more slowly than the line is. 20 planes
@@ -137,6 +139,34 @@ def first_look(source: Source) -> tuple[Source, "RemoteReader | None"]:
     return known, RemoteReader(known, head=info.head)
 
 
+def look_at_end(source: Source, nbytes: int) -> tuple[Source, "RemoteReader | None"]:
+    """Ask for size and fingerprint of a source by a request for its last bytes.
+
+    Returns
+    -------
+    source, reader
+        As ``first_look`` returns them; the reader has the last bytes, or the first ones of a server that does not
+        count from the end.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError, MissingDependencyError
+        As ``first_look`` does.
+    """
+    client = open_client(source)
+    if isinstance(client, EndClient):
+        try:
+            info = client.probe_end(nbytes)
+        except SourceNotFoundError:
+            raise
+        except (RetryableError, SourceError):
+            info = None  # one try: errors that last are raised by the first look
+        if info is not None and info.size is not None:
+            known = attrs.evolve(source, size=info.size, fingerprint=info.fingerprint)
+            return known, RemoteReader(known, info.head, info.size - len(info.head))
+    return first_look(source)
+
+
 class RemoteReader:
     """Reads a remote source by ranges; safe to share between threads. Not a record: it lives while
     it is open.
@@ -148,15 +178,17 @@ class RemoteReader:
     head
         First bytes, perhaps none, if the file is being opened: then bytes are fetched ahead and
         cached.
+    head_offset
+        Where these bytes lie, if they are not the first.
     """
 
     remote = True
 
-    def __init__(self, source: Source, head: bytes | None = None) -> None:
+    def __init__(self, source: Source, head: bytes | None = None, head_offset: int = 0) -> None:
         self._source = source
         self._client = open_client(source)
         self._opening = head is not None
-        self._cache: tuple[tuple[int, Buffer], ...] = ((0, head),) if head else ()
+        self._cache: tuple[tuple[int, Buffer], ...] = ((head_offset, head),) if head else ()
         """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees
         a whole one."""
         self._read_ahead = HEAD

@@ -91,6 +91,20 @@ class RangeClient(Protocol):
 
 
 @runtime_checkable
+class EndClient(Protocol):
+    """What a client offers if it can ask for the end of a file before it knows the size."""
+
+    def probe_end(self, nbytes: int, /) -> RemoteInfo | None:
+        """Ask for the last ``nbytes`` bytes, the size and the version.
+
+        Returns
+        -------
+        RemoteInfo or None
+            Its ``head`` are the last bytes, all of a shorter file; ``None`` if the server does not do that.
+        """
+
+
+@runtime_checkable
 class PartsClient(Protocol):
     """What a client offers if its server may send many ranges in one answer."""
 

@@ -13,15 +13,16 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aicsio._io import pool, readers, remote, urls
+from aicsio._io.archives import Archive
 from aicsio._io.local_files import open_descriptor
 from aicsio._io.requests import retry
-from aicsio.errors import AicsioError, CorruptFileError, SourceError, SourceNotFoundError
+from aicsio.errors import CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
 if TYPE_CHECKING:  # it takes 10 ms to import, and most images are in no archive
@@ -29,8 +30,8 @@ if TYPE_CHECKING:  # it takes 10 ms to import, and most images are in no archive
 
 FIRST_REQUEST = 4 << 20
 """Bytes of the first request for a value: most chunks are smaller, and so need one request."""
-PARALLEL_VALUES = 24
-"""Values that are requested at once."""
+PARALLEL_VALUES = 48
+"""Values that one reading thread requests at once."""
 LOCAL_HEADER_NBYTES = 30
 """Bytes of a member's local header before its name (APPNOTE.TXT, 4.3.7)."""
 STORED, DEFLATED = 0, 8
@@ -104,17 +105,23 @@ def read_value(store: Source, key: str, limit: int) -> bytes | None:
     return _read_file(store, key, limit) if store.local else _read_object(store, key, limit)
 
 
-def read_values(store: Source, keys: Sequence[str], limit: int) -> list[bytes | None]:
-    """Read several values, remote ones at once."""
+def read_values(store: Source, keys: Sequence[str], limit: int) -> Iterator[bytes | None]:
+    """Yield several values in order, remote ones requested at once: the first is there before the last."""
     if store.local or not store.folder or len(keys) < 2:
-        return [read_value(store, key, limit) for key in keys]
+        for key in keys:
+            yield read_value(store, key, limit)
+        return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(min(PARALLEL_VALUES, len(keys))) as threads:
-        return list(threads.map(lambda key: read_value(store, key, limit), keys))
+        try:
+            yield from threads.map(lambda key: read_value(store, key, limit), keys)
+        finally:
+            # After an error of one, requests that have not begun are not made.
+            threads.shutdown(cancel_futures=True)
 
 
-def locate(store: Source, key: str, limit: int) -> Location | None:
+def locate(store: Source, key: str, limit: int, end_nbytes: int = 0) -> Location | None:
     """Find a value, of which parts will be read.
 
     Parameters
@@ -125,6 +132,8 @@ def locate(store: Source, key: str, limit: int) -> Location | None:
         Parts with ``/`` between them.
     limit
         Bytes that a compressed member of an archive may take: it is decoded whole.
+    end_nbytes
+        Last bytes of the value that will be read first: one request brings them and the size.
 
     Returns
     -------
@@ -142,8 +151,12 @@ def locate(store: Source, key: str, limit: int) -> Location | None:
         return _locate_member(store, key, limit)
     if store.local:
         return _locate_file(store, key)
+    value = _object(store, key)
     try:
-        source, reader = remote.first_look(_object(store, key))
+        if 0 < end_nbytes <= FIRST_REQUEST:
+            source, reader = remote.look_at_end(value, end_nbytes)
+        else:
+            source, reader = remote.first_look(value)
     except SourceNotFoundError:
         return None
     if reader is not None:
@@ -296,51 +309,8 @@ def _read_object(store: Source, key: str, limit: int) -> bytes | None:
 # ---------------------------------------------------------------- members of an archive
 
 
-class _Archive:
-    """The members of a ZIP file. Not a record: it lives while the archive is read."""
-
-    def __init__(self, store: Source) -> None:
-        import zipfile
-
-        try:
-            with readers.open_binary(store) as file, zipfile.ZipFile(file) as archive:  # type: ignore[attr-defined]
-                members = archive.infolist()
-        except AicsioError:
-            raise
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise CorruptFileError.at(
-                store.uri, None, f"no readable ZIP archive: {error}"
-            ) from error
-        self.members = {member.filename: member for member in members if not member.is_dir()}
-        self.root = _root_of(self.members)
-
-    def find(self, key: str) -> "zipfile.ZipInfo | None":
-        """Return the member of a key."""
-        return self.members.get(self.root + key)
-
-    def names_below(self, folder: str) -> list[str]:
-        """Return the names directly below a folder."""
-        prefix = self.root + (folder + "/" if folder else "")
-        names = {
-            name[len(prefix) :].split("/")[0] for name in self.members if name.startswith(prefix)
-        }
-        return sorted(names)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def _root_of(members: "dict[str, zipfile.ZipInfo]") -> str:
-    """Return the folder inside the archive that is the store: most archives have none around it."""
-    metadata = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-    roots = [name[: -len(end)] for name in members for end in metadata if name.endswith("/" + end)]
-    if any(name in members for name in metadata) or not roots:
-        return ""
-    return min(roots, key=lambda root: (root.count("/"), root))
-
-
-def _archive(store: Source) -> contextlib.AbstractContextManager[_Archive]:
-    return readers.borrow(("archive", store), functools.partial(_Archive, store))
+def _archive(store: Source) -> contextlib.AbstractContextManager[Archive]:
+    return readers.borrow(("archive", store), functools.partial(Archive, store))
 
 
 def _data_offset(store: Source, member: "zipfile.ZipInfo") -> int:

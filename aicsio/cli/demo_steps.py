@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _engine
-from aicsio._engine import placing
+from aicsio._engine import fetching
 from aicsio._io import readers
 from aicsio.arrays import to_dask, to_numpy
 from aicsio.cli.terminal.text import format_seconds, format_size
@@ -104,7 +104,7 @@ def draw_cells(shape: tuple[int, int, int, int, int] = SHAPE) -> Array:
 def count_read_bytes(handle: ImageHandle) -> int:
     """Count the bytes of the file that a read of the handle touches."""
     # A set: pieces of one block may share their bytes.
-    spans = {span for piece in _engine.pieces(handle.array) for span in placing.spans(piece)}
+    spans = {span for piece in _engine.pieces(handle.array) for span in fetching.spans(piece)}
     return sum(nbytes for _, nbytes in readers.coalesce(sorted(spans), gap=0))
 
 

@@ -88,7 +88,7 @@ def folder(tmp_path: Path) -> Source:
 )
 def test_values_of_a_folder(folder: Source, key: str, value: bytes | None) -> None:
     assert read_value(folder, key, 6) == value
-    assert read_values(folder, [key, "nothing"], 6) == [value, None]
+    assert list(read_values(folder, [key, "nothing"], 6)) == [value, None]
     place = locate(folder, key, 6)
     assert (place is None) == (value is None)
     if place is not None:

@@ -1,5 +1,6 @@
 """Stores behind URLs: names that do not show a store, servers with pages, S3, chains of fsspec."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,53 @@ def test_s3_plate(s3: dict[str, Any]) -> None:
         "A1", "A1", "C12",
     ]  # fmt: skip
     assert np.array_equal(to_numpy(select_scene(h, 2)), PIXELS[0] + 2)
+
+
+# ---------------------------------------------------------------- requests
+
+
+@pytest.mark.parametrize("suffixes", [True, False])
+def test_the_table_of_a_shard_takes_one_request(
+    site: Site, tmp_path: Path, *, suffixes: bool
+) -> None:
+    pixels = np.random.default_rng(3).integers(0, 60000, (1, 1, 1024, 512)).astype(np.uint16)
+    store = tmp_path / "a.zarr"
+    write_ome_zarr(
+        open_image(pixels, dims="CZYX"), store, chunks=256, shards=512, levels=1, compression="zstd"
+    )
+    site.files = files_of(store, "a.zarr")
+    site.suffixes = suffixes
+    h = open_image(f"{site.url}a.zarr")
+    site.forget()
+    assert np.array_equal(to_numpy(h), pixels)
+    shard = [
+        fields["Range"]
+        for (_, path), fields in zip(site.asked, site.received, strict=True)
+        if path.endswith("/c/0/0/0/0")
+    ]
+    size = len(site.files["a.zarr/0/c/0/0/0/0"])
+    table = 4 * 16 + 4
+    if suffixes:
+        # The table with the size of the shard, then its chunks, which lie side by side.
+        assert shard == [f"bytes=-{table}", f"bytes=0-{size - table - 1}"]
+    else:
+        assert shard[:2] == [f"bytes=-{table}", "bytes=0-65535"]
+
+
+def test_chunks_are_requested_at_once(site: Site, tmp_path: Path) -> None:
+    # Each answer waits until all requests are there: one after the other, none would come.
+    pixels = np.random.default_rng(3).integers(0, 60000, (1, 40, 128, 128)).astype(np.uint16)
+    write_ome_zarr(
+        open_image(pixels, dims="CZYX"), tmp_path / "a.zarr", chunks=128, shards=None, levels=1
+    )
+    site.files = files_of(tmp_path / "a.zarr", "a.zarr")
+    h = open_image(f"{site.url}a.zarr")
+    all_there = threading.Barrier(40)
+
+    def wait(number: int) -> str:
+        del number
+        all_there.wait(20)
+        return ""
+
+    site.trouble = wait
+    assert np.array_equal(to_numpy(h), pixels)
