@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from aicsio._io import readers
 from aicsio.errors import AicsioError, CorruptFileError, MissingDependencyError
+from aicsio.formats.ims.pages import Pages
 from aicsio.records import Source
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -28,9 +29,6 @@ MOST_ATTRIBUTES: Final = 20_000
 """Attributes of a group that are read: the group of times has one a time point."""
 INDEX_PER_FILE: Final = 4
 """How many times the bytes of the file an index may take to read: a loop of nodes takes more."""
-
-PAGE: Final = 1 << 16
-"""Bytes of a remote file that are fetched and kept together. HDF5 reads nodes of some 500 bytes."""
 TROUBLE: Final = (
     *(OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError),
     *(MemoryError, IndexError, SystemError, NotImplementedError),
@@ -48,14 +46,15 @@ def has_signature(head: bytes) -> bool:
 class _IndexFile(io.RawIOBase):
     """The file as h5py sees it. Not a record: it lives for one opening."""
 
-    def __init__(self, reader: readers.Reader, source: Source) -> None:
+    def __init__(self, reader: readers.Reader, source: Source, pages: Pages | None) -> None:
         super().__init__()
         self._reader = reader
         self._source = source
         self._size = source.size or 0
         self._position = 0
         self._left = INDEX_PER_FILE * self._size + (1 << 20)
-        self._pages: dict[int, bytes] = {}
+        self._pages = pages
+        """Fetched pages of a remote file; ``None`` of a local one."""
         self.trouble: AicsioError | None = None
         """The error of ours that h5py turned into one of its own."""
 
@@ -86,28 +85,18 @@ class _IndexFile(io.RawIOBase):
                 raise CorruptFileError.at(
                     self._source.uri, self._position, "expected an index without loops"
                 )
-            if self._reader.remote and into.nbytes <= PAGE:
-                into[:] = self._read_paged(self._position, into.nbytes)
-            else:
-                into[:] = self._reader.read(self._position, into.nbytes)
+            into[:] = self._read(self._position, into.nbytes)
         except AicsioError as error:
             self.trouble = error
             raise
         self._position += into.nbytes
         return into.nbytes
 
-    def _read_paged(self, offset: int, nbytes: int) -> bytes:
-        """Return bytes from pages that are kept: HDF5 comes back to its nodes in any order."""
-        numbers = range(offset // PAGE, (offset + nbytes - 1) // PAGE + 1)
-        for number in numbers:
-            if number not in self._pages:
-                start = number * PAGE
-                count = max(min(PAGE, self._size - start), 0)
-                self._pages[number] = self._reader.read(start, count)
-        start = offset - numbers.start * PAGE
-        data = b"".join(self._pages[number] for number in numbers)[start : start + nbytes]
+    def _read(self, offset: int, nbytes: int) -> bytes:
         # Behind the end of the file the reader raises.
-        return data if len(data) == nbytes else self._reader.read(offset, nbytes)
+        if self._pages is None or not 0 < nbytes <= self._size - offset:
+            return self._reader.read(offset, nbytes)
+        return self._pages.read(offset, nbytes)
 
 
 class Hdf5File:
@@ -208,6 +197,12 @@ class Hdf5File:
         raise trouble from error
 
 
+def _user_block(reader: readers.Reader, source: Source) -> int:
+    """Return the bytes in front of the signature."""
+    head = reader.read(0, min(USER_BLOCKS[-1] + len(SIGNATURE), source.size or 0))
+    return next((start for start in USER_BLOCKS if head.startswith(SIGNATURE, start)), 0)
+
+
 @contextlib.contextmanager
 def open_index(source: Source) -> Iterator[Hdf5File]:
     """Open a file for the length of a ``with`` block.
@@ -229,7 +224,10 @@ def open_index(source: Source) -> Iterator[Hdf5File]:
             f"{h5py.version.hdf5_version}: pip install 'h5py>=3.12.1'"
         )
     with readers.lend(source) as reader:
-        index = _IndexFile(reader, source)
+        pages = None
+        if reader.remote:
+            pages = Pages(reader, source.size or 0, _user_block(reader, source))
+        index = _IndexFile(reader, source, pages)
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         # Closing the file closes whatever h5py still holds of it.
         access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)

@@ -290,6 +290,44 @@ def test_handles_are_small(tmp_path: Path) -> None:
     assert attrs.evolve(handle) == handle
 
 
+def test_the_index_of_many_remote_arrays_takes_few_requests(tmp_path: Path) -> None:
+    # 48 arrays whose headers and B-trees lie between chunks that gzip does not shorten.
+    pixels = np.random.default_rng(2).integers(0, 1 << 16, (12, 2, 4, 128, 128), np.uint16)
+    image = ImsImage(pixels, "TCZYX", levels=2, chunk=(2, 64, 64))
+    path = write_ims(image, tmp_path / "a.ims")
+    assert path.stat().st_size > 3 << 20
+    with serving(a__ims=path.read_bytes()) as site:
+        site.parts = True
+        h = open_image(site.url + "a.ims")
+        assert len(site.asked) <= 8
+        assert not h.diagnostics
+        site.forget()
+        plane = to_numpy(transpose_to(h, "YX", T=3, C=1, Z=2))
+        assert len(site.asked) == 1
+    assert np.array_equal(plane, pixels[3, 1, 2])
+    assert h.levels[1].layout.offsets == open_image(path).levels[1].layout.offsets  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("user_block", [0, 512, 2048])
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_remote_files_of_any_version_of_the_index(
+    tmp_path: Path, user_block: int, libver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = h5py.File
+
+    def file(path: Path, mode: str, **options: Any) -> Any:
+        return make(path, mode, libver=libver, **options)
+
+    image = ImsImage(picture(5, 2, 4, 64, 64), "TCZYX", levels=2, user_block=user_block)
+    with monkeypatch.context() as patched:
+        patched.setattr(h5py, "File", file)
+        path = write_ims(image, tmp_path / "a.ims")
+    with serving(a__ims=path.read_bytes()) as site:
+        h = open_image(site.url + "a.ims")
+        assert h.dims == open_image(path).dims
+        assert np.array_equal(to_numpy(select_level(h, 1)), image.level(1))
+
+
 def test_a_remote_file_is_read_by_ranges(tmp_path: Path) -> None:
     image = ImsImage(picture(1, 2, 16, 128, 128), "TCZYX", levels=2, chunk=(4, 64, 64))
     path = write_ims(image, tmp_path / "a.ims")
