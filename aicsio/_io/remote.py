@@ -39,6 +39,8 @@ from aicsio.records import Source
 # Requests that one reading thread has under way; servers serve one connection more slowly than the line is. 20 planes
 # over a line of 20 ms take one round trip so, and three with 8.
 PARALLEL_REQUESTS = 24
+# The same while a file is being opened, by one thread: directories between the pixels of 96 planes take one round trip.
+PARALLEL_DIRECTORIES = 96
 # Bytes of the first request: header, directory and metadata of most files.
 HEAD = 64 * 1024
 # Bytes; files up to this size are fetched whole from servers without ranges.
@@ -315,7 +317,7 @@ class RemoteReader:
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        workers = min(PARALLEL_REQUESTS, count)
+        workers = min(PARALLEL_DIRECTORIES if self._opening else PARALLEL_REQUESTS, count)
         with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
             futures = [threads.submit(self._receive_all, *request) for request in requests_to_make]
             for future in futures:
