@@ -26,8 +26,8 @@ from typing import Any
 
 import attrs
 
+from aicsio._io import answer_headers as headers
 from aicsio._io import http_connection, multipart, pool
-from aicsio._io import http_headers as headers
 from aicsio._io.http_options import encode_path, http_target, split_url
 from aicsio._io.ranges import Span
 from aicsio._io.requests import (

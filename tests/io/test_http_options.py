@@ -12,8 +12,8 @@ import pytest
 
 from aicsio import ArgumentTypeError, SourceError, open_image, to_numpy
 from aicsio._io import pool, requests
+from aicsio._io.answer_headers import ByteRange
 from aicsio._io.http import HttpClient
-from aicsio._io.http_headers import ByteRange
 from aicsio._io.http_options import HttpTarget, http_target
 from aicsio._io.urls import split_chain
 from aicsio.records import Source

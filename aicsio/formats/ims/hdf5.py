@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aicsio._io import readers
 from aicsio.errors import AicsioError, CorruptFileError, MissingDependencyError
-from aicsio.formats.ims.pages import Pages
+from aicsio.formats.ims.pages import FetchedPages
 from aicsio.records import Source
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -46,7 +46,7 @@ def has_signature(head: bytes) -> bool:
 class _IndexFile(io.RawIOBase):
     """The file as h5py sees it. Not a record: it lives for one opening."""
 
-    def __init__(self, reader: readers.Reader, source: Source, pages: Pages | None) -> None:
+    def __init__(self, reader: readers.Reader, source: Source, pages: FetchedPages | None) -> None:
         super().__init__()
         self._reader = reader
         self._source = source
@@ -226,7 +226,7 @@ def open_index(source: Source) -> Iterator[Hdf5File]:
     with readers.lend(source) as reader:
         pages = None
         if reader.remote:
-            pages = Pages(reader, source.size or 0, _user_block(reader, source))
+            pages = FetchedPages(reader, source.size or 0, _user_block(reader, source))
         index = _IndexFile(reader, source, pages)
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         # Closing the file closes whatever h5py still holds of it.

@@ -28,9 +28,9 @@ FEW: Final = 4
 WIDE: Final = 1 << 18
 """Bytes that are fetched then: at 100 Mbit/s they take 20 ms, as long as another request."""
 MOST_PARTS: Final = 128
-"""Pages of one call: a request for parts has as many."""
+"""FetchedPages of one call: a request for parts has as many."""
 MOST_PAGES: Final = 1 << 13
-"""Pages that are fetched ahead: 64 MiB, in at most two steps."""
+"""FetchedPages that are fetched ahead: 64 MiB, in at most two steps."""
 MOST_STEPS: Final = 64
 """How often fetched pages are followed: a path of five groups has some 15 nodes."""
 
@@ -46,7 +46,7 @@ _MORE: Final = re.compile(rb"\x10\x00\x10\x00.\x00{3}(.{8})", re.DOTALL)
 _GROUP: Final = re.compile(rb"\x11\x00\x10\x00.\x00{3}(.{8})(.{8})", re.DOTALL)
 
 
-class Pages:
+class FetchedPages:
     """The fetched pages of one file. Not a record: they live for one opening."""
 
     def __init__(self, reader: readers.Reader, size: int, base: int) -> None:
