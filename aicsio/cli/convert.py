@@ -101,8 +101,9 @@ def _add_storage(group: Any) -> None:
     group.add_argument(
         "--pyramid",
         type=options.levels,
-        metavar="N|auto",
-        help="resolution levels to make; default: 1 for OME-TIFF, auto for OME-Zarr",
+        metavar="N|auto|source",
+        help="resolution levels to make, or those of the source as they are; "
+        "default: 1 for OME-TIFF, auto for OME-Zarr",
     )
     options.add_choice(
         group,

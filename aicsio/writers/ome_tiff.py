@@ -5,6 +5,7 @@ directories, rename. The other modules of the folder do each step. Metadata that
 hold is listed in the report.
 """
 
+import itertools
 import os
 from collections.abc import Sequence
 from typing import Literal, SupportsIndex, Unpack
@@ -24,6 +25,7 @@ from aicsio.writers._metadata import image_description
 from aicsio.writers._metadata.overrides import parse_overrides
 from aicsio.writers._pixels import directories, plan, stream, tiff
 from aicsio.writers._pixels.jobs import ImageJob
+from aicsio.writers._pixels.tiff_levels import with_pixel_size
 from aicsio.writers.options import WriteOptions, takes_options
 from aicsio.writers.sources import refuse_own_source, requested_scenes
 
@@ -200,7 +202,7 @@ def _write(
     )
     # The caller may have overridden the pixel size, which TIFF's resolution tags repeat.
     jobs = [
-        plan.with_pixel_size(job, image.pixel_size)
+        with_pixel_size(job, image.pixel_size)
         for job, image in zip(jobs, described.images, strict=True)
     ]
     with _atomic_file.replacing(
@@ -216,7 +218,7 @@ def _write(
         dtype=first.pages.dtype,
         bigtiff=big,
         not_kept=described.not_kept,
-        levels=len(first.levels),
+        levels=len(first.all_levels),
         reader_limits=tuple(plan.reader_limits(handles, jobs)),
     )
 
@@ -226,7 +228,7 @@ def _planned_image(job: ImageJob) -> image_description.PlannedImage:
         array=job.array,
         type_name=job.pages.dtype.name,
         plane_count=job.pages.count,
-        level_count=len(job.levels),
+        level_count=len(job.all_levels),
         keeps_color_map=job.pages.color_map is not None,
     )
 
@@ -244,11 +246,14 @@ def _write_file(
 
     Return the length, and whether it is BigTIFF.
     """
-    pages = [level for job in jobs for level in job.levels]
+    pages = [level for job in jobs for level in job.all_levels]
     limit = _classic_limit(jobs, pages, description, options["bigtiff"])
-    tables = stream.write_pixels(
-        jobs, output, workers=options["workers"], limit=limit, progress=options["progress"]
+    # Levels of the source are streamed like images, each behind its full resolution.
+    streamed = [part for job in jobs for part in (job, *job.source_levels)]
+    streamed_tables = stream.write_pixels(
+        streamed, output, workers=options["workers"], limit=limit, progress=options["progress"]
     )
+    tables = _by_image(jobs, streamed_tables)
     pixels_end = max(_segments_end(table) for image_tables in tables for table in image_tables)
     # The choice is made when the true size of compressed pixels is known.
     big = options["bigtiff"]
@@ -258,7 +263,7 @@ def _write_file(
     # offsets as well.
     directories_start = pixels_end + -pixels_end % 8
     levels_with_tables = [
-        list(zip(job.levels, image_tables, strict=True))
+        list(zip(job.all_levels, image_tables, strict=True))
         for job, image_tables in zip(jobs, tables, strict=True)
     ]
     data, first_directory = directories.build_directories(
@@ -268,6 +273,17 @@ def _write_file(
     # The header is last: it has the offset of the first directory.
     output.write_at(0, tiff.header(first_directory, big=big))
     return directories_start + len(data), big
+
+
+def _by_image(
+    jobs: Sequence[ImageJob], tables: Sequence[Sequence[tiff.SegmentTable]]
+) -> list[list[tiff.SegmentTable]]:
+    """Put the tables of each image and of its levels from the source together."""
+    remaining = iter(tables)
+    return [
+        list(itertools.chain.from_iterable(itertools.islice(remaining, 1 + len(job.source_levels))))
+        for job in jobs
+    ]
 
 
 def _segments_end(table: tiff.SegmentTable) -> int:

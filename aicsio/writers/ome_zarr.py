@@ -217,7 +217,7 @@ def _write(
     labels = _plan_labels(handles, options)
     described, not_kept = _describe(handles, plans, options)
     contents = _contents(target, handles, plans, labels, described, plate, options)
-    everything = [*plans, *labels.values()]
+    everything = [part for plan in (*plans, *labels.values()) for part in plan.streamed()]
     # Documents are made twice: archives keep space by the first, with placeholders; the windows of
     # the second come from the pixels, so these are stored before.
     with open_target(
@@ -234,7 +234,7 @@ def _write(
         nbytes=store.nbytes,
         dims=plans[0].array.dims,
         dtype=first.dtype,
-        levels=len(plans[0].levels),
+        levels=len(plans[0].all_levels),
         chunks=first.chunks,
         shards=first.shards,
         not_kept=not_kept,
@@ -308,7 +308,7 @@ def _describe(
                 array=array,
                 type_name=name,
                 plane_count=array.size // (array.dims.Y * array.dims.X * array.dims.get("S", 1)),
-                level_count=len(plan.levels),
+                level_count=len(plan.all_levels),
                 keeps_color_map=False,
             )
         )

@@ -137,10 +137,12 @@ class WriteOptions(SharedOptions, total=False):
     """Side of square tiles in pixels, or (height, width), multiples of 16. ``None`` for strips.
     ``"auto"`` (default): 512 for pyramids and for compressed planes larger than this, else
     strips."""
-    levels: int | Literal["auto"]
+    levels: int | Literal["auto", "source"]
     """Number of resolution levels, the full one included (default 1); each has half the height and
-    width of the one before, rounded up. ``"auto"``: until one fits into a tile. Levels are computed
-    while the pixels are written, whatever levels the source has, and stored as SubIFDs."""
+    width of the one before, rounded up. ``"auto"``: until one fits into a tile. These are computed
+    while the pixels are written, whatever levels the source has. ``"source"``: those of the source
+    below the level in focus, read and written as they are; the handle shows whole planes. Stored as
+    SubIFDs."""
     modulo: ModuloChoice
     """Where dimensions without a place in OME go: ``{"H": "T"}`` folds H into T, as its faster
     part, and adds a Modulo annotation; one each into T, C and Z. ``"auto"`` chooses. By default

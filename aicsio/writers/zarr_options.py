@@ -28,10 +28,12 @@ class ZarrOptions(SharedOptions, total=False):
     shards: Sizes | Literal["auto"] | None
     """Pixels of a file, in the forms of ``chunks``, multiples of a chunk. ``"auto"`` (default):
     up to 16 MiB. ``None``: each chunk is a file. Version 0.4 has none."""
-    levels: int | Literal["auto"]
+    levels: int | Literal["auto", "source"]
     """Number of resolution levels, the full one included; each has half the height and width of the
     one before, rounded up. ``"auto"`` (default): until one fits into a chunk of 512 x 512, or into
-    a larger one."""
+    a larger one. ``"source"``: those of the source below the level in focus, read and written as they
+    are, in the sizes and places that the source gives them; the handle shows whole planes. Labels
+    without such levels get computed ones."""
     compression: Literal["blosc", "lz4", "zstd", "gzip"] | None
     """``"blosc"`` (default): bits shuffled, then zstd, in blosc's container. ``"lz4"``: the same
     container with lz4, the fastest to read. ``"zstd"``, ``"gzip"``: without the container. ``None``

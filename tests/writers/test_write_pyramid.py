@@ -26,7 +26,7 @@ from aicsio import (
 from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers._pixels import boxes, directories, downsampling, plan, stream
+from aicsio.writers._pixels import boxes, directories, downsampling, stream, tiff_levels
 from aicsio.writers._pixels import tiff as tiff_structure
 
 Array = npt.NDArray[Any]
@@ -375,7 +375,7 @@ def test_the_bound_of_directories_holds(count: int, big: bool) -> None:
     full = tiff_structure.Pages(
         count, 90, 70, 1, np.dtype("<u1"), grid, 8, 2, (0.1, 0.2), color_map=bytes(1536)
     )
-    levels = [full, *(plan._smaller_level(full, level) for level in range(1, 6))]
+    levels = [full, *tiff_levels.computed_levels(full, 6)]
     for images in ([levels], [levels, [full], levels]):
         flat = [pages for image in images for pages in image]
         placed = [[(pages, pages.raw_segments()) for pages in image] for image in images]

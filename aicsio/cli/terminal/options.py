@@ -262,8 +262,8 @@ def sizes(text: str) -> int | dict[str, int] | str | None:
 
 
 def levels(text: str) -> int | str:
-    """Read ``4`` or ``auto``."""
-    return text if text == "auto" else positive(text)
+    """Read ``4``, ``auto`` or ``source``."""
+    return text if text in {"auto", "source"} else positive(text)
 
 
 def names(text: str) -> list[str]:

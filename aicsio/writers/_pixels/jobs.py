@@ -34,11 +34,18 @@ class ImageJob:
     lossy: bool = False
     """Whether compression changes pixels; padding then repeats edge pixels, so that it disturbs
     them little."""
+    source_levels: tuple["ImageJob", ...] = ()
+    """Smaller levels that are read from the source instead, largest first: images of one level each."""
 
     @property
     def levels(self) -> tuple[Pages, ...]:
-        """The planes of all levels, full resolution first."""
+        """The planes that are made of the array: full resolution, and the levels computed of it."""
         return (self.pages, *self.smaller)
+
+    @property
+    def all_levels(self) -> tuple[Pages, ...]:
+        """The planes of all levels in the file, full resolution first."""
+        return (*self.levels, *(level.pages for level in self.source_levels))
 
 
 @attrs.frozen

@@ -22,6 +22,13 @@ from aicsio.errors import DimensionError, WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle, LazyArray, PixelSize
 from aicsio.writers._pixels import downsampling, encoders, tiff
 from aicsio.writers._pixels.jobs import ImageJob
+from aicsio.writers._pixels.source_levels import refuse_downsample, source_levels
+from aicsio.writers._pixels.tiff_levels import (
+    TILE_UNIT,
+    computed_levels,
+    shrink_tile,
+    source_level_jobs,
+)
 from aicsio.writers.options import WriteOptions
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -30,8 +37,6 @@ TILE = 512
 """Default height and width of tiles: 512 x 512 pixels of uint16 are 512 KiB before compression."""
 LARGEST_TILE = 1 << 28
 """Pixels of a tile, 512 MiB of uint16; a plane of 16 000 x 16 000 pixels fits into one."""
-TILE_UNIT = 16
-"""TIFF 6.0, section 15: TileWidth and TileLength are multiples of 16."""
 _JPEG_UNIT = 16
 """Rows of the blocks of JPEG at half chroma resolution (8 at full): strips hold whole blocks."""
 
@@ -204,8 +209,10 @@ def _plan(handle: ImageHandle, array: LazyArray, options: WriteOptions) -> Image
     stored = _stored_type(array.dtype, options["dtype"])
     # Tiles depend on the compression and on the levels, so these are decided before.
     encoder = _encoder(options, stored, samples)
-    level_count = _level_count(height, width, options)
-    tile = _tile_size((height, width), options, encoder, pyramid=level_count > 1)
+    of_source = _levels_of_source(handle, options)
+    level_count = 1 if of_source else _level_count(height, width, options)
+    pyramid = level_count > 1 or bool(of_source)
+    tile = _tile_size((height, width), options, encoder, pyramid=pyramid)
     if tile is None:
         grid = _strips(height, width, samples * stored.itemsize, encoder)
     else:
@@ -231,16 +238,22 @@ def _plan(handle: ImageHandle, array: LazyArray, options: WriteOptions) -> Image
             options["downsample"], array.dtype, indexed=color_map is not None
         )
         job.pooling = downsampling.POOLINGS[pooling]
-        job.smaller = _smaller_levels(job.pages, level_count)
+        job.smaller = computed_levels(job.pages, level_count)
+    job.source_levels = source_level_jobs(job, of_source)
     return job
 
 
-def with_pixel_size(job: ImageJob, size: PixelSize) -> ImageJob:
-    """Give the planes of all levels another physical size, that of the full resolution."""
-    if job.pages.pixel_size == (size.X, size.Y):
-        return job
-    full = attrs.evolve(job.pages, pixel_size=(size.X, size.Y))
-    return attrs.evolve(job, pages=full, smaller=_smaller_levels(full, len(job.levels)))
+def _levels_of_source(
+    handle: ImageHandle, options: WriteOptions
+) -> list[tuple[LazyArray, PixelSize]]:
+    """Return the levels that are written as they are, in the order of the file, and their sizes."""
+    if options["levels"] != "source":
+        return []
+    refuse_downsample(options["downsample"])
+    return [
+        (in_file_order(level, options["modulo"]), level.pixel_size)
+        for level in source_levels(handle)
+    ]
 
 
 def _encoder(options: WriteOptions, stored: DType, samples: int) -> encoders.Encoder | None:
@@ -278,7 +291,7 @@ def _tile_size(
     tile = options["tile"]
     if isinstance(tile, str):
         large = encoder is not None and max(size) > TILE
-        return _shrink_tile(size, (TILE, TILE)) if pyramid or large else None
+        return shrink_tile(size, (TILE, TILE)) if pyramid or large else None
     if tile is None:
         if pyramid:
             raise WriteError(
@@ -310,18 +323,6 @@ def _strips(
     return tiff.strips(height, width, width * pixel_bytes, tiff.CODED_STRIP_BYTES, unit=unit)
 
 
-def _shrink_tile(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
-    """Shrink a tile along an axis that is shorter than it.
-
-    The one tile there would be mostly padding.
-    """
-    height, width = (
-        min(side, -(-length // TILE_UNIT) * TILE_UNIT)
-        for length, side in zip(size, tile, strict=True)
-    )
-    return height, width
-
-
 def _level_count(height: int, width: int, options: WriteOptions) -> int:
     most = downsampling.most_levels(height, width)
     levels = options["levels"]
@@ -339,29 +340,6 @@ def _level_count(height: int, width: int, options: WriteOptions) -> int:
             f"{most}; levels='auto' chooses"
         )
     return levels
-
-
-def _smaller_levels(full: tiff.Pages, level_count: int) -> tuple[tiff.Pages, ...]:
-    return tuple(_smaller_level(full, level) for level in range(1, level_count))
-
-
-def _smaller_level(full: tiff.Pages, level: int) -> tiff.Pages:
-    height = downsampling.size_at(level, full.height)
-    width = downsampling.size_at(level, full.width)
-    tile = _shrink_tile((height, width), (full.grid.height, full.grid.width))
-    x, y = full.pixel_size
-    return attrs.evolve(
-        full,
-        height=height,
-        width=width,
-        grid=tiff.tiles(height, width, tile),
-        # The level covers the same field with fewer pixels, also where the size is rounded up.
-        pixel_size=(
-            None if x is None else x * full.width / width,
-            None if y is None else y * full.height / height,
-        ),
-        reduced=True,
-    )
 
 
 def _color_map(

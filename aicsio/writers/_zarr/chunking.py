@@ -139,9 +139,9 @@ def _multiple(size: int, part: int) -> int:
 
 
 def level_count(
-    levels: int | Literal["auto"], height: int, width: int, chunk: tuple[int, int]
+    levels: int | Literal["auto", "source"], height: int, width: int, chunk: tuple[int, int]
 ) -> int:
-    """Return the number of resolution levels, the full one included.
+    """Return the number of resolution levels to compute, the full one included.
 
     Raises
     ------
@@ -149,6 +149,8 @@ def level_count(
         When the image has not so many.
     """
     most = downsampling.most_levels(height, width)
+    if levels == "source":
+        return 1
     if isinstance(levels, str):
         # A level below one chunk would save a reader no request.
         largest = max(chunk[0], CHUNK), max(chunk[1], CHUNK)

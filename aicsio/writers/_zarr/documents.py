@@ -51,7 +51,7 @@ def documents(contents: StoreContents) -> dict[str, bytes]:
     """Return the metadata files of a store by key, the root's last."""
     files: dict[str, bytes] = {}
     for stored in (*contents.labels, *contents.images):
-        for level in stored.plan.levels:
+        for level in stored.plan.all_levels:
             files |= level.metadata()
     groups = {stored.plan.path: _image_group(stored) for stored in contents.images}
     # The root waits until all others are listed: with its document a store counts as whole.

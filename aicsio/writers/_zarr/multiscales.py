@@ -22,7 +22,7 @@ from aicsio._ome.model import OmeImage
 from aicsio._ome.ngff import AxisTransform, ContrastWindow, Json
 from aicsio.errors import WriteError
 from aicsio.writers._zarr.arrays import ArrayPlan
-from aicsio.writers._zarr.plan import ImagePlan
+from aicsio.writers._zarr.plan import ImagePlan, SourceLevel
 
 # Leading zeros are left out: B02 and B2 are one well.
 _WELL = re.compile(r"([A-Za-z]+)[/ -]?0*([0-9]+)")
@@ -55,16 +55,23 @@ def image_attributes(
         Whether the channels were samples of a pixel.
     """
     name = image.name or ""
+    known = ngff.known_spacings(image.pixel_size, image.time_step)
     levels = {
-        level.path.rpartition("/")[2]: _transforms(number, plan.levels[0], level, image)
+        level.path.rpartition("/")[2]: _transforms(number, plan.levels[0], level, known)
         for number, level in enumerate(plan.levels)
     }
+    for level in plan.source_levels:
+        number = level.plan.path.rpartition("/")[2]
+        levels[number] = _source_transforms(level, plan.array.dims.order, known)
     axes = ngff.axes(plan.array.dims.order, image.pixel_size, image.time_step)
     multiscale = ngff.multiscale(name, axes, levels)
     if len(plan.levels) > 1:
         # write_region reads the type back: a new region gets its levels by the same rule.
         multiscale["type"] = plan.pooling
         multiscale["metadata"] = {"description": _METHODS[plan.pooling], "method": "aicsio"}
+    elif plan.source_levels:
+        # The rule by which the source made them is unknown, so it has no type.
+        multiscale["metadata"] = {"description": "levels of the source, as they were"}
     attributes: Json = {"multiscales": [multiscale]}
     if windows:
         attributes["omero"] = ngff.omero(
@@ -74,15 +81,24 @@ def image_attributes(
 
 
 def _transforms(
-    number: int, full: ArrayPlan, level: ArrayPlan, image: OmeImage
+    number: int, full: ArrayPlan, level: ArrayPlan, known: Mapping[str, float]
 ) -> list[AxisTransform]:
-    known = ngff.known_spacings(image.pixel_size, image.time_step)
     transforms = []
     for letter, whole, size in zip(full.letters, full.shape, level.shape, strict=True):
         # Z, C and T are as long at every level: a pixel covers one position there.
         factor = factor_of(number, whole, size) if letter in "YX" else 1.0
         # NGFF wants a scale for each axis: an unknown size counts as 1, and its axis has no unit.
         transforms.append(AxisTransform.of_level(known.get(letter, 1.0), factor))
+    return transforms
+
+
+def _source_transforms(
+    level: SourceLevel, letters: str, known: Mapping[str, float]
+) -> list[AxisTransform]:
+    transforms = []
+    for letter, place in zip(letters, level.places, strict=True):
+        spacing = known.get(letter, 1.0)
+        transforms.append(AxisTransform(spacing * place.scale, spacing * place.translation))
     return transforms
 
 

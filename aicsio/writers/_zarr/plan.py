@@ -13,11 +13,17 @@ import attrs
 import numpy as np
 
 from aicsio._dims import views
+from aicsio._ome.ngff import AxisTransform
 from aicsio.errors import DimensionError, WriteError
 from aicsio.records import Diagnostic, DType, ImageHandle, LazyArray
 from aicsio.writers._pixels import tiff
 from aicsio.writers._pixels.boxes import costly_block
 from aicsio.writers._pixels.downsampling import choose_pooling, size_at
+from aicsio.writers._pixels.source_levels import (
+    place_source_level,
+    refuse_downsample,
+    source_levels,
+)
 from aicsio.writers._pixels.tiff import Pages
 from aicsio.writers._zarr import chunking
 from aicsio.writers._zarr.arrays import ArrayPlan
@@ -45,6 +51,17 @@ class ImagePlan:
     """Height and width of what is whole files and whole tiles."""
     pooling: str
     """Key of ``POOLINGS``."""
+    source_levels: "tuple[SourceLevel, ...]" = ()
+    """Smaller levels that are read from the source, in place of computed ones."""
+
+    @property
+    def all_levels(self) -> tuple[ArrayPlan, ...]:
+        """Arrays of all levels, full resolution first; ``levels`` are those made of ``array``."""
+        return (*self.levels, *(level.plan.levels[0] for level in self.source_levels))
+
+    def streamed(self) -> "tuple[ImagePlan, ...]":
+        """Return the image, and each level of the source as an image of one level."""
+        return (self, *(level.plan for level in self.source_levels))
 
     def pages(self) -> tuple[Pages, ...]:
         """Return the planes of each level, cut into tiles, for the pyramid."""
@@ -55,6 +72,16 @@ class ImagePlan:
             grid = tiff.tiles(height, width, self.tile)
             pages.append(Pages(count, height, width, 1, level.dtype, grid))
         return tuple(pages)
+
+
+@attrs.frozen
+class SourceLevel:
+    """A level of the source that is written as it is."""
+
+    plan: ImagePlan
+    """It as an image of one level, whose path is that of its array."""
+    places: tuple[AxisTransform, ...]
+    """Where its pixels lie, per axis, counted in pixels of the full resolution."""
 
 
 def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePlan:
@@ -100,7 +127,26 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
     )
     # The sizes before they are cut to level 0: all levels share one grid of tiles and cells.
     files = shard or chunk
-    return ImagePlan(path, array, tuple(levels), *tiles_of(chunk, files), pooling)
+    image = ImagePlan(path, array, tuple(levels), *tiles_of(chunk, files), pooling)
+    if options["levels"] != "source":
+        return image
+    refuse_downsample(options["downsample"])
+    return attrs.evolve(image, source_levels=_plan_source_levels(handle, image, chunk, shard))
+
+
+def _plan_source_levels(
+    handle: ImageHandle, image: ImagePlan, chunk: tuple[int, ...], shard: tuple[int, ...] | None
+) -> tuple[SourceLevel, ...]:
+    full, levels = image.levels[0], []
+    for number, shown in enumerate(source_levels(handle), 1):
+        array = in_store_order(shown)
+        chunks, shards = chunking.cut_to(array.shape, chunk, shard)
+        name = f"{image.path}/{number}".lstrip("/")
+        stored = attrs.evolve(full, path=name, shape=array.shape, chunks=chunks, shards=shards)
+        # The path of the array: the journal tells the units of a level from those of the others.
+        plan = attrs.evolve(image, path=name, array=array, levels=(stored,))
+        levels.append(SourceLevel(plan, place_source_level(handle, shown, full.letters)))
+    return tuple(levels)
 
 
 def tiles_of(
@@ -125,13 +171,23 @@ def plan_labels(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePl
         )
     # The mean of two labels would be the label of a third object.
     downsample = "nearest" if options["downsample"] == "nearest" else "mode"
+    levels = options["levels"]
+    if levels == "source":
+        levels, downsample = ("source", "auto") if _has_levels(handle) else ("auto", downsample)
     # dtype= and the mean are for the image: labels keep their type and their values.
     # NGFF wants labels of an integer type; a mask is the label 1.
     dtype = "uint8" if handle.dtype.kind == "b" else None
-    own: Any = {**options, "downsample": downsample, "dtype": dtype}
+    own: Any = {**options, "downsample": downsample, "dtype": dtype, "levels": levels}
     for name in ("chunks", "shards"):
         own[name] = _for_axes(own[name], handle)
     return plan_image(handle, path, own)
+
+
+def _has_levels(handle: ImageHandle) -> bool:
+    try:
+        return bool(source_levels(handle))
+    except WriteError:
+        return False
 
 
 def _for_axes(sizes: Any, handle: ImageHandle) -> Any:

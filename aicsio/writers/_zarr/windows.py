@@ -24,7 +24,7 @@ FILES = 4
 
 def channel_windows(plan: ImagePlan, target: StoreTarget) -> list[ContrastWindow]:
     """Return a window for each channel."""
-    smallest = plan.levels[-1]
+    smallest = plan.all_levels[-1]
     count = smallest.shape[smallest.letters.index("C")] if "C" in smallest.letters else 1
     return [_window(_sample(smallest, channel, target), smallest.dtype) for channel in range(count)]
 
