@@ -26,7 +26,7 @@ from aicsio import (
 from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers._pixels import boxes, directories, downsampling, stream, tiff_levels
+from aicsio.writers._pixels import box_writer, boxes, directories, downsampling, tiff_levels
 from aicsio.writers._pixels import tiff as tiff_structure
 
 Array = npt.NDArray[Any]
@@ -319,7 +319,7 @@ def test_few_tiles_are_open_however_wide_the_image(monkeypatch: pytest.MonkeyPat
             most.append(len(self._open))
             return super().take_finished(box)
 
-    monkeypatch.setattr(stream, "Pyramid", Counted)
+    monkeypatch.setattr(box_writer, "Pyramid", Counted)
     monkeypatch.setattr(boxes, "BOX_BYTES", 4 * 32 * 32)
     found = []
     for width in (1024, 4096):

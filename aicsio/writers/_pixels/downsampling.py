@@ -86,14 +86,14 @@ class Pooling:
 
     A tile is passed from level to level as a state, such as sums, from which its pixels are
     computed. The results of ``halve`` and ``finish`` are valid until the thread calls the function
-    again.
+    again with the same buffers.
     """
 
     state: Callable[[DType, int], DType]
     """Type of the state, for a type of pixels and a number of smaller levels."""
-    halve: Callable[[Array, DType, Scratch], Array]
-    """State of half the height and width from pixels or from the state before; its type may be
-    narrower."""
+    halve: Callable[[Array, DType, int, Scratch], Array]
+    """State of a level, of half the height and width, from pixels or from the state before; its
+    type may be narrower than that of the state."""
     finish: Callable[[Array, DType, Coverage, Scratch], Array]
     """Pixels of a state."""
 
@@ -119,18 +119,20 @@ def _allocate(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: DType)
     return pixels
 
 
-def _sums(block: Array, wide: DType, scratch: Scratch) -> Array:
+def _sums(block: Array, wide: DType, level: int, scratch: Scratch) -> Array:
     """Add up squares of two by two pixels; missing pixels at an odd edge add nothing."""
     block = _make_even(block, "constant")
-    narrow = block.dtype.kind == "u" and block.dtype.itemsize < wide.itemsize
-    if narrow and block.max() <= np.iinfo(block.dtype).max // 4:
-        # Cameras of 12 bits: sums of four still fit 16 bits and take half the time.
+    widens = block.dtype.kind == "u" and block.dtype.itemsize < wide.itemsize
+    if widens and block.shape[2] == 1 and level <= _MOST_WORD_LEVEL:
+        plane = block[..., 0]
+        if plane.strides[1] == plane.itemsize:
+            sums = _sum_narrow(plane, level, scratch)
+            return (_sum_words(plane, scratch) if sums is None else sums)[..., None]
+    if widens and int(block.max()) <= _largest_narrow(block.dtype, level):
         wide = block.dtype
     height, width, samples = block.shape
     row_sums = _allocate(scratch, "rows", (height // 2, width, samples), wide)
     np.add(block[0::2], block[1::2], out=row_sums, dtype=wide)
-    if samples == 1 and wide == np.uint16:
-        return _sum_pairs(row_sums, scratch)
     sums = _allocate(scratch, "sums", (height // 2, width // 2, samples), wide)
     # numpy's inner loop would run over the samples, three at a time; sample by sample it runs over
     # a row.
@@ -139,18 +141,68 @@ def _sums(block: Array, wide: DType, scratch: Scratch) -> Array:
     return sums
 
 
-def _sum_pairs(row_sums: Array, scratch: Scratch) -> Array:
-    """Add up pairs of neighbours as halves of 32-bit words, either half first.
+_MOST_WORD_LEVEL = 7
+"""Sums of four bytes in 16 bits leave room for half of 4**7, which rounding adds."""
+_STRIP_BYTES = 256 << 10
+"""Rows that are summed at once: with two buffers of their size they fit a cache of 1 MiB."""
 
-    Whole words take 0.4 ns a pair, every second of 16 bits takes 0.9.
+
+def _largest_narrow(dtype: DType, level: int) -> int:
+    """Return the largest value of which four, and what rounding adds, fit the same type."""
+    half: int = 1 << 2 * level - 1
+    return (int(np.iinfo(dtype).max) - half) // 4
+
+
+def _sum_narrow(block: Array, level: int, scratch: Scratch) -> Array | None:
+    """Add up squares of (rows, columns) in the type of the pixels; ``None`` where a sum may not fit it.
+
+    Cameras of 12 bits: sums of four fit 16 bits. Pairs of neighbours are words: times 2**bits + 1, their
+    upper half is the sum of both halves. Two passes over words take 0.1 ns a pair, every second pixel
+    of 16 bits 0.9.
     """
-    height, width, _ = row_sums.shape
-    words = row_sums.reshape(height, width).view(np.uint32)
-    sums = _allocate(scratch, "sums", words.shape, np.dtype(np.uint32))
-    np.bitwise_and(words, np.uint32(0xFFFF), out=sums)
-    np.right_shift(words, np.uint32(16), out=words)
-    np.add(sums, words, out=sums)
-    return sums[..., None]
+    height, width = block.shape
+    limit, bits, word = _largest_narrow(block.dtype, level), 8 * block.itemsize, _word_of(block)
+    sums = _allocate(scratch, "sums", (height // 2, width // 2), block.dtype)
+    rows = _strip_rows(block)
+    row_sums = _allocate(scratch, "rows", (min(rows, height) // 2, width), block.dtype)
+    for top in range(0, height, rows):
+        strip = block[top : top + rows]
+        if int(strip.max()) > limit:
+            return None
+        part = row_sums[: len(strip) // 2]
+        np.add(strip[0::2], strip[1::2], out=part)
+        words = part.view(word)
+        np.multiply(words, word.type((1 << bits) + 1), out=words)
+        out = sums[top // 2 : (top + rows) // 2]
+        np.right_shift(words, word.type(bits), out=out, casting="unsafe")
+    return sums
+
+
+def _sum_words(block: Array, scratch: Scratch) -> Array:
+    """Add up squares of (rows, columns) in words of twice the bits, either half of a word first."""
+    height, width = block.shape
+    bits, word, rows = 8 * block.itemsize, _word_of(block), _strip_rows(block)
+    sums = _allocate(scratch, "sums", (height // 2, width // 2), word)
+    shape = min(rows, height), width // 2
+    lower, upper = (_allocate(scratch, name, shape, word) for name in ("rows", "upper"))
+    for top in range(0, height, rows):
+        words = block[top : top + rows].view(word)
+        pairs, others = lower[: len(words)], upper[: len(words)]
+        np.bitwise_and(words, word.type((1 << bits) - 1), out=pairs)
+        np.right_shift(words, word.type(bits), out=others)
+        np.add(pairs, others, out=pairs)
+        np.add(pairs[0::2], pairs[1::2], out=sums[top // 2 : (top + rows) // 2])
+    return sums
+
+
+def _word_of(block: Array) -> DType:
+    """Return the unsigned type of two pixels."""
+    return np.dtype(f"u{2 * block.itemsize}")
+
+
+def _strip_rows(block: Array) -> int:
+    """Return an even number of rows."""
+    return max(1, _STRIP_BYTES // block[0].nbytes // 2) * 2
 
 
 def _mean(sums: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Array:
@@ -159,14 +211,24 @@ def _mean(sums: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Ar
     if dtype.kind not in "iu":
         means: Array = sums / (4.0**coverage.level if counts is None else counts)
         return means.astype(dtype)
+    pixels = _shift_rounded(sums, dtype, 2 * coverage.level, scratch)
     if counts is None:
-        return _shift_rounded(sums, dtype, 2 * coverage.level, scratch)
-    counts = counts.astype(sums.dtype)
-    quotient, remainder = np.divmod(sums, counts)
+        return pixels
+    counts = np.broadcast_to(counts, sums.shape)
+    # Sizes of levels are rounded up: all but the last row and the last column cover full squares.
+    whole, last = slice(None), slice(-1, None)
+    for edge in ((last, whole), (whole, last)):
+        pixels[edge] = _divide_rounded(sums[edge], counts[edge])
+    return pixels
+
+
+def _divide_rounded(sums: Array, counts: Array) -> Array:
+    wide = np.dtype(f"{sums.dtype.kind}8")
+    quotient, remainder = np.divmod(sums.astype(wide), counts.astype(wide))
     remainder += remainder  # it is below 2**32, so twice it fits 64 bits
     is_half = remainder == counts
     quotient += (remainder > counts) | (is_half & (quotient & 1).astype(bool))
-    return quotient.astype(dtype)
+    return quotient
 
 
 def _shift_rounded(sums: Array, dtype: DType, bits: int, scratch: Scratch) -> Array:
@@ -174,14 +236,19 @@ def _shift_rounded(sums: Array, dtype: DType, bits: int, scratch: Scratch) -> Ar
 
     Add half less one, and one more where the quotient is odd.
     """
-    shift = sums.dtype.type(bits)
-    rounded = _allocate(scratch, "rounded", sums.shape, sums.dtype)
-    np.right_shift(sums, shift, out=rounded)
-    rounded &= sums.dtype.type(1)
-    rounded += sums
-    rounded += sums.dtype.type((1 << bits - 1) - 1)
+    shift, one = sums.dtype.type(bits), sums.dtype.type(1)
+    half_less_one = sums.dtype.type((1 << bits - 1) - 1)
     pixels = _allocate(scratch, "pixels", sums.shape, dtype)
-    np.right_shift(rounded, shift, out=pixels, casting="unsafe")
+    rows = max(1, _STRIP_BYTES // sums[0].nbytes)
+    buffer = _allocate(scratch, "rounded", sums[:rows].shape, sums.dtype)
+    for top in range(0, len(sums), rows):
+        strip = sums[top : top + rows]
+        rounded = buffer[: len(strip)]
+        np.right_shift(strip, shift, out=rounded)
+        rounded &= one
+        rounded += strip
+        rounded += half_less_one
+        np.right_shift(rounded, shift, out=pixels[top : top + rows], casting="unsafe")
     return pixels
 
 
@@ -192,11 +259,11 @@ def _same_type(dtype: DType, smaller_levels: int) -> DType:  # noqa: ARG001 - on
     return dtype
 
 
-def _first(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG001
+def _first(block: Array, wide: DType, level: int, scratch: Scratch) -> Array:  # noqa: ARG001
     return block[0::2, 0::2].copy()
 
 
-def _most_frequent(block: Array, wide: DType, scratch: Scratch) -> Array:  # noqa: ARG001
+def _most_frequent(block: Array, wide: DType, level: int, scratch: Scratch) -> Array:  # noqa: ARG001
     """Return the most frequent value of two by two.
 
     Of equally frequent ones, and at an odd edge, the first.

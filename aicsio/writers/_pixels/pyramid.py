@@ -2,9 +2,9 @@
 
 Rule kept here: the source is read once, and no level is held as a whole. Each tile passes a quarter
 of its size to the tile above it, which is open from the first of its four quarters until the last;
-then it is written, passes its own quarter up, and its memory is used again. Any thread may complete
-a tile; it is written with the last box, in file order, that overlaps it, so output is
-deterministic.
+then it is written, passes its own quarter up, and its memory is used again. A block of many tiles
+makes all levels of which it covers whole tiles at once, without open ones. Any thread may complete a
+tile; it is written with the last box, in file order, that overlaps it, so output is deterministic.
 """
 
 import collections
@@ -23,7 +23,9 @@ from aicsio.writers._pixels.jobs import EncodedSegment, TilePosition
 from aicsio.writers._pixels.tiff import Pages
 
 Array: TypeAlias = npt.NDArray[Any]
-Write: TypeAlias = Callable[[TilePosition, Array], EncodedSegment | None]
+Write: TypeAlias = Callable[[TilePosition, Array], Sequence[EncodedSegment] | None]
+"""Takes whole tiles that lie side by side, by the position of the first, and returns compressed ones."""
+Buffers: TypeAlias = Callable[[int], Scratch]
 Carry: TypeAlias = Callable[[TilePosition, Array], None]
 
 MAX_SPARE_BUFFERS = 16
@@ -78,25 +80,88 @@ class Pyramid:
         box
             Number of its box in file order.
         write
-            Called with position and pixels of each smaller tile that is complete; ``take_finished``
-            returns its results.
+            Called with position and pixels of each smaller tile that is complete, or of several in one
+            block; ``take_finished`` returns its results.
         scratch
             Buffers of this thread.
         """
-        self.add_quarter(position, self.halve(pixels, scratch), box, write, scratch)
+        with np.errstate(all="ignore"):  # infinities and NaN go up as they are
+            quarter = self._pooling.halve(pixels, self._state_type, position.level + 1, scratch)
+        self.add_quarter(position, quarter, box, write, scratch)
 
-    def halve(self, pixels: Array, scratch: Scratch) -> Array:
-        """Return the state of pixels of full resolution at half their size.
+    def add_block(
+        self, first: TilePosition, block: Array, box: int, write: Write, buffers: Buffers
+    ) -> None:
+        """Add the tiles of a part of a plane.
+
+        Of tiles of 256 x 256, calls of numpy take as long as sums.
 
         Parameters
         ----------
-        pixels
-            A tile, or several that lie side by side: (rows, columns, samples), without padding.
-        scratch
-            Buffers of this thread, in which the state lies until they are used again.
+        first
+            The upper left tile of full resolution.
+        block
+            Pixels, (rows, columns, samples), without padding: whole tiles, cut at the edges of the
+            image.
+        box, write
+            As in ``add_tile``.
+        buffers
+            Buffers of this thread for each level; those of level 0 are used by tiles that are
+            completed.
         """
-        with np.errstate(all="ignore"):  # infinities and NaN go up as they are
-            return self._pooling.halve(pixels, self._state_type, scratch)
+        below, state = first, block
+        while below.level + 1 < len(self._levels):
+            level = below.level + 1
+            with np.errstate(all="ignore"):
+                halves = self._pooling.halve(state, self._state_type, level, buffers(level))
+            if not self._covers_tiles(level, first, block.shape):
+                self._add_quarters(below, state.shape, halves, box, write, buffers(0))
+                return
+            above = TilePosition(level, first.plane, below.row // 2, below.column // 2)
+            with np.errstate(all="ignore"):
+                made = self._pooling.finish(
+                    halves, self._levels[0].dtype, self._coverage(above), buffers(level)
+                )
+            segments = write(above, made)
+            if segments:
+                with self._lock:
+                    self._finished[box].extend(segments)
+            below, state = above, halves
+
+    def _covers_tiles(self, level: int, first: TilePosition, shape: tuple[int, ...]) -> bool:
+        """Whether a block of full resolution covers whole tiles of a level."""
+        full, grid = self._levels[0], self._levels[level].grid
+        axes = (
+            (first.row * full.grid.height, shape[0], full.height, grid.rows, grid.height),
+            (first.column * full.grid.width, shape[1], full.width, grid.columns, grid.width),
+        )
+        for start, length, size, count, side in axes:
+            if start == 0 and length == size:
+                continue
+            # A single tile may be smaller than those of full resolution: it takes the whole axis.
+            unit, end = side << level, start + length
+            if count == 1 or start % unit or (end % unit and end != size):
+                return False
+        return True
+
+    def _add_quarters(
+        self,
+        first: TilePosition,
+        shape: tuple[int, ...],
+        halves: Array,
+        box: int,
+        write: Write,
+        scratch: Scratch,
+    ) -> None:
+        """Add each tile of a block of some level, of a shape, by its part of the halved block."""
+        grid = self._levels[first.level].grid
+        for top in range(0, shape[0], grid.height):
+            for left in range(0, shape[1], grid.width):
+                row, column = first.row + top // grid.height, first.column + left // grid.width
+                position = TilePosition(first.level, first.plane, row, column)
+                bottom, right = top + grid.height, left + grid.width
+                quarter = halves[top // 2 : bottom // 2, left // 2 : right // 2]
+                self.add_quarter(position, quarter, box, write, scratch)
 
     def add_quarter(
         self, position: TilePosition, quarter: Array, box: int, write: Write, scratch: Scratch
@@ -128,7 +193,9 @@ class Pyramid:
                     complete.state, self._levels[0].dtype, self._coverage(above), scratch
                 )
                 if above.level + 1 < len(self._levels):
-                    quarter = self._pooling.halve(complete.state, self._state_type, scratch)
+                    quarter = self._pooling.halve(
+                        complete.state, self._state_type, above.level + 1, scratch
+                    )
             # Written before the tile above takes its quarter: compression runs without the lock.
             self._close(complete, write(above, made))
             position, box = above, complete.last_box
@@ -139,10 +206,10 @@ class Pyramid:
             segments = self._finished.pop(box, [])
         return sorted(segments, key=_file_order)
 
-    def _close(self, tile: _OpenTile, segment: EncodedSegment | None) -> None:
+    def _close(self, tile: _OpenTile, segments: Sequence[EncodedSegment] | None) -> None:
         with self._lock:
-            if segment is not None:
-                self._finished[tile.last_box].append(segment)
+            if segments:
+                self._finished[tile.last_box].extend(segments)
             if len(self._spare) < MAX_SPARE_BUFFERS:
                 self._spare.append(tile.state)
 

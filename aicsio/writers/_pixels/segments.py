@@ -57,7 +57,7 @@ def in_memory(window: LazyArray) -> Array | None:
 
 
 def split_into_segments(
-    block: Array, grid: WrittenGrid, corner: tuple[int, ...], plane: int
+    block: Array, grid: WrittenGrid, first: TilePosition
 ) -> Iterator[tuple[TilePosition, Array]]:
     """Cut a part of a plane into the segments that it covers.
 
@@ -67,17 +67,15 @@ def split_into_segments(
         Pixels, (rows, columns, samples).
     grid
         Segments of the plane.
-    corner
-        First row and column of the block in the plane, multiples of the segment size.
-    plane
-        Number of the plane.
+    first
+        The upper left segment.
     """
     for top in range(0, block.shape[0], grid.height):
-        row = (corner[0] + top) // grid.height
+        row = first.row + top // grid.height
         for left in range(0, block.shape[1], grid.width):
-            column = (corner[1] + left) // grid.width
+            column = first.column + left // grid.width
             segment = block[top : top + grid.height, left : left + grid.width]
-            yield TilePosition(0, plane, row, column), segment
+            yield TilePosition(first.level, first.plane, row, column), segment
 
 
 def pad_tile(segment: Array, grid: WrittenGrid, *, lossy: bool) -> Array:

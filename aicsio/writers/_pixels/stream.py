@@ -1,6 +1,6 @@
 """Pixels on their way out.
 
-Boxes are read in file order, cut into segments, compressed, written once.
+Boxes are read in file order, on threads; ``box_writer`` cuts them into segments and compresses these.
 
 Rule kept here: memory is bounded by ``IN_FLIGHT`` (or by one block of the source, where that is
 larger), whatever the size and number of images. Threads read and compress boxes; compressed
@@ -10,34 +10,22 @@ segments are put into the file in order, so the same pixels always give the same
 import contextlib
 import math
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
-from aicsio import _codecs, _engine
 from aicsio._io import readers as file_readers
 from aicsio.errors import WriteError
-from aicsio.records import LazyArray
 from aicsio.writers._atomic_file import Output
 from aicsio.writers._pixels import dask_chunks, tiff
+from aicsio.writers._pixels.box_writer import BoxWriter
 from aicsio.writers._pixels.boxes import box_shape, cut_into_boxes
-from aicsio.writers._pixels.jobs import Box, EncodedSegment, ImageJob, TilePosition
-from aicsio.writers._pixels.pyramid import Pyramid
-from aicsio.writers._pixels.segments import (
-    as_stored,
-    in_memory,
-    pad_tile,
-    split_into_segments,
-    window_of,
-)
+from aicsio.writers._pixels.jobs import Box, EncodedSegment, ImageJob
+from aicsio.writers._pixels.segments import window_of
 
-Array: TypeAlias = npt.NDArray[Any]
 Progress: TypeAlias = Callable[[int, int], object]
 
 IN_FLIGHT = 256 << 20
@@ -200,7 +188,7 @@ def _encode_boxes(
     clusters = [dask_chunks.cluster_of(job.array) for job in jobs]
     schedule = _schedule(jobs, clusters, workers)
     writers = [
-        _BoxWriter(job, output, image_tables, schedule.readers)
+        BoxWriter(job, output, image_tables, schedule.readers)
         for job, image_tables in zip(jobs, tables, strict=True)
     ]
     tasks = _number_boxes(jobs)
@@ -208,8 +196,8 @@ def _encode_boxes(
     if schedule.threads == 1 and not any(clusters):
         for task in tasks:
             writer = writers[task.image]
-            segments = writer.process(task)
-            yield task.image, task.box, segments + writer.take_finished(task)
+            segments = writer.process(task.number, task.box)
+            yield task.image, task.box, segments + writer.take_finished(task.number)
         return
     waiting: deque[_Pending] = deque()
     with ThreadPoolExecutor(schedule.threads, thread_name_prefix="aicsio") as pool:
@@ -219,7 +207,8 @@ def _encode_boxes(
                 chunk = None
                 if cluster is not None:
                     chunk = cluster.start(window_of(jobs[task.image].array, task.box))
-                waiting.append(_Pending(task, pool.submit(writer.process, task, chunk), chunk))
+                future = pool.submit(writer.process, task.number, task.box, chunk)
+                waiting.append(_Pending(task, future, chunk))
                 if len(waiting) > schedule.boxes_ahead:
                     yield _finish(waiting.popleft(), writers)
             while waiting:
@@ -239,138 +228,9 @@ def _number_boxes(jobs: Sequence[ImageJob]) -> Iterator[_Task]:
 
 
 def _finish(
-    pending: _Pending, writers: "Sequence[_BoxWriter]"
+    pending: _Pending, writers: Sequence[BoxWriter]
 ) -> tuple[int, Box, list[EncodedSegment]]:
     """Wait for a box; return it with the smaller tiles that are complete by then."""
     task = pending.task
     segments = pending.segments.result()
-    return task.image, task.box, segments + writers[task.image].take_finished(task)
-
-
-class _BoxWriter:
-    """Reads the boxes of one image, writes or compresses their segments, adds tiles to the pyramid.
-
-    Threads call ``process`` concurrently.
-    """
-
-    def __init__(
-        self, job: ImageJob, output: Output, tables: Sequence[tiff.SegmentTable], readers: int
-    ) -> None:
-        self._job, self._output, self._tables, self._readers = job, output, tables, readers
-        self._pyramid = None if job.pooling is None else Pyramid(job.levels, job.pooling)
-        self._local = threading.local()  # each thread has its own buffers
-
-    def process(
-        self, task: _Task, chunk: "dask_chunks.Chunk | None" = None
-    ) -> list[EncodedSegment]:
-        """Read a box; write its segments if they are raw, else return them."""
-        job, box = self._job, task.box
-        window = window_of(job.array, box) if chunk is None else chunk.window()
-        row = job.array.view.letters.index("Y")
-        planes = _plane_numbers(job, box)
-        stored = as_stored(self._read(window), job.pages.dtype).reshape(
-            len(planes), *box.shape[row : row + 2], job.pages.samples
-        )
-        corner = box.start[row : row + 2]
-        if job.encode is None and not job.pages.grid.tiled:
-            self._write_strips(stored, planes, corner)
-            return []
-        encoded: list[EncodedSegment] = []
-        for plane, block in zip(planes.tolist(), stored, strict=True):
-            segments = list(split_into_segments(block, job.pages.grid, corner, plane))
-            for position, pixels in segments:
-                segment = self._put(position, pixels)
-                if segment is not None:
-                    encoded.append(segment)
-            if self._pyramid is not None:
-                self._add_to_pyramid(self._pyramid, segments, block, task.number)
-        return encoded
-
-    def _add_to_pyramid(
-        self,
-        pyramid: Pyramid,
-        segments: Sequence[tuple[TilePosition, Array]],
-        block: Array,
-        box: int,
-    ) -> None:
-        """Pass the tiles of a block to the level above."""
-        # All of them in one call: of tiles of 256 x 256, calls took as long as sums. The state lies
-        # in buffers of its own, since completing the tiles above uses those of the thread.
-        halves = pyramid.halve(block, self._halving_scratch())
-        grid = self._job.pages.grid
-        first, _ = segments[0]
-        for position, pixels in segments:
-            top = (position.row - first.row) * grid.height // 2
-            left = (position.column - first.column) * grid.width // 2
-            rows, columns = -(-pixels.shape[0] // 2), -(-pixels.shape[1] // 2)
-            quarter = halves[top : top + rows, left : left + columns]
-            pyramid.add_quarter(position, quarter, box, self._put, self._scratch())
-
-    def take_finished(self, task: _Task) -> list[EncodedSegment]:
-        """Return the segments of smaller levels that follow those of a box in the file."""
-        return [] if self._pyramid is None else self._pyramid.take_finished(task.number)
-
-    def _read(self, window: LazyArray) -> Array:
-        pixels = in_memory(window)
-        if pixels is not None:
-            return pixels
-        buffer = self._scratch().take("box", window.nbytes)
-        pixels = buffer.view(window.dtype).reshape(window.shape)
-        _engine.read_into(window, pixels, self._readers)
-        return pixels
-
-    def _scratch(self) -> _codecs.Scratch:
-        return self._buffers("scratch")
-
-    def _halving_scratch(self) -> _codecs.Scratch:
-        return self._buffers("halving")
-
-    def _buffers(self, name: str) -> _codecs.Scratch:
-        buffers: _codecs.Scratch | None = getattr(self._local, name, None)
-        if buffers is None:
-            buffers = _codecs.Scratch()
-            setattr(self._local, name, buffers)
-        return buffers
-
-    def _put(self, position: TilePosition, pixels: Array) -> EncodedSegment | None:
-        """Write a raw segment to its place; return a compressed one, which is written in order."""
-        grid = self._job.levels[position.level].grid
-        segment = pad_tile(pixels, grid, lossy=self._job.lossy)
-        # A tile is a window of the box; codecs and `pwrite` take one run of bytes.
-        if not segment.flags.c_contiguous:
-            buffer = self._scratch().take("tile", segment.nbytes)
-            copy = buffer.view(segment.dtype).reshape(segment.shape)
-            np.copyto(copy, segment)
-            segment = copy
-        if self._job.encode is not None:
-            return EncodedSegment(position, self._job.encode(segment))
-        number = position.row * grid.columns + position.column
-        offsets, _ = self._tables[position.level]
-        self._output.write_at(int(offsets[position.plane, number]), segment)
-        return None
-
-    def _write_strips(
-        self, stored: Array, planes: npt.NDArray[np.intp], corner: tuple[int, ...]
-    ) -> None:
-        """Write raw strips.
-
-        Those of consecutive whole planes follow each other in the file, in one call.
-        """
-        pages = self._job.pages
-        offsets, _ = self._tables[0]
-        if stored.shape[1] == pages.height:
-            breaks = np.flatnonzero(np.diff(planes) != 1) + 1
-        else:
-            breaks = np.arange(1, len(planes))
-        strip = corner[0] // pages.grid.height
-        for run, pixels in zip(np.split(planes, breaks), np.split(stored, breaks), strict=True):
-            self._output.write_at(int(offsets[run[0], strip]), pixels)
-
-
-def _plane_numbers(job: ImageJob, box: Box) -> npt.NDArray[np.intp]:
-    """Return the numbers of the planes in a box, in file order."""
-    row = job.array.view.letters.index("Y")
-    start = np.array(box.start[:row])[:, None]
-    positions = np.indices(box.shape[:row]).reshape(row, -1) + start
-    numbers: npt.NDArray[np.intp] = np.ravel_multi_index(tuple(positions), job.array.shape[:row])
-    return numbers
+    return task.image, task.box, segments + writers[task.image].take_finished(task.number)
