@@ -149,8 +149,9 @@ _STRIP_BYTES = 256 << 10
 
 def _largest_narrow(dtype: DType, level: int) -> int:
     """Return the largest value of which four, and what rounding adds, fit the same type."""
-    half: int = 1 << 2 * level - 1
-    return (int(np.iinfo(dtype).max) - half) // 4
+    half = 4**level // 2
+    largest: int = (int(np.iinfo(dtype).max) - half) // 4
+    return largest
 
 
 def _sum_narrow(block: Array, level: int, scratch: Scratch) -> Array | None:
@@ -202,7 +203,8 @@ def _word_of(block: Array) -> DType:
 
 def _strip_rows(block: Array) -> int:
     """Return an even number of rows."""
-    return max(1, _STRIP_BYTES // block[0].nbytes // 2) * 2
+    row_bytes: int = block[0].nbytes
+    return max(1, _STRIP_BYTES // row_bytes // 2) * 2
 
 
 def _mean(sums: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Array:
