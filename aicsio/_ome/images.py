@@ -36,7 +36,7 @@ LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class References:
     """Elements of a document that images refer to by ID; lives while it is read."""
 
@@ -50,7 +50,7 @@ class References:
     """How many rows of plane columns may still be made."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _ImageElement:
     """An Image element with its children sorted; lives while its Pixels are read."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ome_types
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ChildField:
     """The field of a model that holds child elements of one name."""
 
@@ -35,7 +35,7 @@ class ChildField:
     """Decoder of a text that stands for bytes."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ModelFields:
     """Where the parts of an element go in a model of ome_types."""
 

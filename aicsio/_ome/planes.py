@@ -35,7 +35,7 @@ The default of a position is ``reference frame``, which is no length.
 """
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneBudget:
     """Rows of columns that may still be made. Not a record: it lives while a document is read."""
 
@@ -51,7 +51,7 @@ class PlaneBudget:
         return True
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneColumns:
     """The planes of one image; lives while a document is read."""
 

@@ -254,13 +254,11 @@ def each_candidate(source: Source) -> Iterator[Format]:
     'czi'
     """
     name = source.uri.lower()
-    fitting: list[Format] = []
-    others: list[Format] = []
-    for row in TABLE:
-        (fitting if name.endswith(row.suffixes) else others).append(row)
-    for row in (*fitting, *others):
-        if row.folders or not source.folder:
-            yield row
+    # The first that fits takes most files: the other names are compared once it has declined.
+    for fits in (True, False):
+        for row in TABLE:
+            if name.endswith(row.suffixes) is fits and (row.folders or not source.folder):
+                yield row
     for row in (*external(), FALLBACK):
         if row.folders or not source.folder:
             yield row

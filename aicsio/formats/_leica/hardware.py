@@ -54,7 +54,7 @@ _EMPTY_FILTERS = ("empty", "mirror", "substrate", "---", "park", "normal", "cent
 """Words of positions of a wheel that hold no filter."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _PartList:
     """Parts that are found while the scans of an image are read, in their order."""
 

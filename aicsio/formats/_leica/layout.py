@@ -217,7 +217,7 @@ class StitchedLayout:
         return Strided(piece.source, offset, shape, strides, piece.dtype, selection)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Overlap:
     """Overlap of each tile with a window along one axis. Not a record: it lives for one call."""
 

@@ -40,7 +40,7 @@ FARTHEST_STAGE = 1e9
 """Metres. Positions are cut to it, so that their sums and products stay finite."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class HardwareSettings:
     """The hardware settings of an image. Not a record: it lives for one image.
 

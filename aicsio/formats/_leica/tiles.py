@@ -54,7 +54,7 @@ class Mosaic:
     """Tiles without a place."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Placement:
     """Pixel positions of the tiles that have one. Not a record: it lives for one opening."""
 

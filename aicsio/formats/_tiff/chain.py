@@ -44,7 +44,7 @@ class DirectoryRun(NamedTuple):
     """Their entries, one after the other."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Chain(Sequence[Directory]):
     """All directories of a chain, in few pieces; it lives while a file is being opened."""
 

@@ -162,7 +162,7 @@ def read_variant(head: bytes) -> tuple[TiffVariant, int] | None:
     return None
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class OpenTiff:
     """An open TIFF. The session of opening keeps it, as several formats look at one file."""
 

@@ -39,7 +39,7 @@ MOST_FETCHED = 16 << 20
 """Bytes of guesses that are kept, the newest ones."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FetchedRanges:
     """Ranges of a file that were fetched before they were needed; they live while it is being opened."""
 
@@ -72,7 +72,7 @@ class FetchedRanges:
             self.nbytes += nbytes
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Lookahead:
     """Guesses where the next directories of a chain lie; lives while the chain is followed."""
 

@@ -32,7 +32,7 @@ _GUESSED_LETTERS = "ZCTRHVBUDFGJKNO"
 """Letters for axes without a name, in the order in which they are given."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PageTags:
     """Tags of one page, read on demand; lives while a file is being opened."""
 

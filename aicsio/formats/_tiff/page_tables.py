@@ -26,7 +26,7 @@ from aicsio.records import Diagnostic, Source
 Integers = npt.NDArray[np.int64]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SegmentTable:
     """Strips or tiles of all pages of one kind."""
 
@@ -38,7 +38,7 @@ class SegmentTable:
     """(pages, segments)."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PageTable:
     """All pages of one file; lives while files are being opened."""
 

@@ -22,7 +22,7 @@ from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneMap:
     """Which pages make an array: the step between tables and a ``LazyArray``."""
 

@@ -35,7 +35,7 @@ MOST_OWNERS = 64
 """Images near a reduced page that are compared with it: 4000 pages of different sizes stay linear."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PageSeries:
     """Pages that look alike; lives while a file is being opened."""
 

@@ -53,7 +53,7 @@ _CONCERNS = np.zeros(1 << 16, bool)
 _CONCERNS[list(CONCERNS)] = True
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PageGroup:
     """Pages with equal structure; lives while a file is being opened."""
 
@@ -169,7 +169,7 @@ def _look_alike(file: OpenTiff, raw: bytes, width: int, columns: _Columns) -> bo
     if len(raw) == width:
         return True
     words = np.frombuffer(raw, np.uint32).reshape(-1, width // 4)
-    differing = np.logical_or.reduce(words != words[0], axis=0).nonzero()[0]
+    differing = (words != words[0]).any(axis=0).nonzero()[0]
     entry_words = file.variant.entry_dtype.itemsize // 4
     value_word = entry_words - file.variant.value_size // 4
     for number in differing.tolist():

@@ -19,7 +19,7 @@ from aicsio.records import Source, Tiles
 from aicsio.records.packed import PackedIntegers
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Canvas:
     """Rectangles of the subblocks of a level, and their canvas. Not a record."""
 
@@ -149,7 +149,7 @@ def _share(
 # ---------------------------------------------------------------- rows of a level
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class LevelRows:
     """Subblocks of one level, by plane and in the order in which they cover each other."""
 

@@ -21,7 +21,7 @@ UNKNOWN_SCENE = SceneMetadata()
 UNKNOWN_CHANNEL = Channel()
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class CziFacts:
     """Facts that all scenes share. Not a record: it holds arrays."""
 

@@ -68,7 +68,7 @@ _DIMENSION = np.dtype(
 )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Subblocks:
     """Columns of the subblock directory, one row per subblock.
 

@@ -40,7 +40,7 @@ MAX_PLANES = 1 << 40
 """Planes of a scene. A table of their indices is never made, but its products must fit 64 bits."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneGrid:
     """The plane axes of a scene. Not a record: it lives while a file is opened."""
 
@@ -195,7 +195,7 @@ def check_plane_count(grid: PlaneGrid, blocks: Subblocks, uri: str) -> None:
 # ---------------------------------------------------------------- several planes in a subblock
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneRows:
     """Subblocks, one row per plane. Not a record: it lives while a file is opened."""
 

@@ -40,7 +40,7 @@ ATTACHMENT_ENTRY_SIZE = 128
 """Bytes of an entry of the attachment directory (section 3.4)."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Index:
     """Contents of a container. Not a record: it lives while a file is opened."""
 

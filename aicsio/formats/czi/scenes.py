@@ -49,7 +49,7 @@ from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
 from aicsio.records.packed import PackedIntegers
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class SceneData:
     """Pixels of one scene, as the directory describes them. Not a record: it holds arrays."""
 
@@ -68,7 +68,7 @@ class SceneData:
     stored."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FileContext:
     """Facts that all scenes share. Not a record: it lives while a file is opened."""
 

@@ -23,7 +23,7 @@ from aicsio.records import Diagnostic, Source
 _SPECIFIED = frozenset(SPECIFIED_LETTERS)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class LeftOut:
     """Counts the subblocks that are not shown, by reason. Not a record: it lives for one opening."""
 

@@ -17,7 +17,7 @@ EVEN_STEPS = 0.01
 """Relative difference of steps that still counts as even: stamps are taken by software and jitter."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class FileTimes:
     """Seconds of time points. Not a record: it holds an array."""
 

@@ -31,7 +31,7 @@ PLANES_PER_PAGE = 64
 """Planes for each page or TiffData element beyond that: sets lack most of their files at times."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneAllowance:
     """Planes that images may still have. Not a record: it lives while a file is being opened."""
 
@@ -56,7 +56,7 @@ class PlaneAllowance:
         self.used += planes
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class PlaneTable:
     """Which page each plane of one image is; lives while a file is being opened."""
 

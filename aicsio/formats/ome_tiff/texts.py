@@ -30,7 +30,7 @@ FOLDERS_UP = 3
 _ROOT_UUID = re.compile(r"<(?:\w+:)?OME\b[^>]*\bUUID\s*=\s*[\"']([^\"']+)")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Metadata:
     """The OME-XML of a set, and where it was; lives while the set is being opened."""
 

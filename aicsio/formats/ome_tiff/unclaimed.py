@@ -77,9 +77,13 @@ def _claimed_pages(
     for table in tables:
         if not table.page_tables:
             continue
-        firsts = np.array([first_of[id(one)] for one in table.page_tables], np.int64)
         table_of, page_of = table.table_of, table.page_of
         present = page_of >= 0
+        if len(page_tables) == 1:
+            # One file, as most are: its pages need no place among those of others.
+            claimed[page_of[present]] = True
+            continue
+        firsts = np.array([first_of[id(one)] for one in table.page_tables], np.int64)
         if np.count_nonzero(present) < len(present):
             table_of, page_of = table_of[present], page_of[present]
         claimed[firsts[table_of] + page_of] = True

@@ -28,7 +28,7 @@ def count_channels(contents: Contents) -> int:
     return len(scene.channels) or scene.dims.get("C", 1)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class ImageParts:
     """Elements that grow while the settings of a file are read. Not a record."""
 
