@@ -46,6 +46,12 @@ class ReadPlan:
                 low += offset
             yield low, tuple(index)
 
+    def extent(self) -> tuple[int, int]:
+        """Return the lowest byte of all reads, and the bytes from there to the end of the highest."""
+        below = sum(min(offsets[0], offsets[-1]) for _, offsets in self.loops)
+        above = sum(max(offsets[0], offsets[-1]) for _, offsets in self.loops)
+        return self.low + below, above - below + self.nbytes
+
 
 def plan_reads(piece: Strided, call_nbytes: int = 0) -> ReadPlan:
     """Cut a piece into reads: the fewest that cost at most twice what the cheapest way costs.
