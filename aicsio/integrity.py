@@ -65,6 +65,7 @@ LOSSES: Final = frozenset(
         "nd2-map",
         "nd2-missing-chunks",
         "nd2-short-frames",
+        "nd2-stray-frames",
         "ndtiff-member",
         "ndtiff-size",
         "no-pixels",

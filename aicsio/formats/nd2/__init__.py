@@ -35,6 +35,7 @@ from aicsio.formats.nd2.pixels import (
     check_frames,
     count_samples,
     lay_out_scene,
+    leave_out_strays,
     parse_pixels,
 )
 from aicsio.formats.nd2.variants import MalformedError, Tree, parse
@@ -139,7 +140,10 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     table, trouble = check_frames(container, pixels)
     diagnostics += trouble
     experiment = metadata.decode("ImageMetadata", skip=SKIPPED)
-    frames, trouble = arrange_frames(parse_loops(experiment), int(table.numbers[-1]) + 1)
+    loops = parse_loops(experiment)
+    table, trouble = leave_out_strays(container, table, loops)
+    diagnostics += trouble
+    frames, trouble = arrange_frames(loops, int(table.numbers[-1]) + 1)
     diagnostics += trouble
     sequence = metadata.decode("ImageMetadataSeq|0", skip=SKIPPED)
     sequence = sequence.get("SLxPictureMetadata", sequence)

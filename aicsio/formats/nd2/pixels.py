@@ -5,6 +5,7 @@ Rule kept here: sizes are checked against the frames before a layout is made of 
 Source of the facts: as for ``chunks``, chunk ``ImageAttributes``.
 """
 
+import math
 from typing import Any, Final
 
 import attrs
@@ -12,7 +13,7 @@ import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.nd2.chunks import ChunkMap, FrameTable
-from aicsio.formats.nd2.experiment import FrameOrder
+from aicsio.formats.nd2.experiment import MOST_FRAMES, FrameOrder, Loop
 from aicsio.formats.nd2.layout import Nd2Layout
 from aicsio.formats.nd2.variants import Tree
 from aicsio.records import Diagnostic, Dims, DType, LazyArray
@@ -34,6 +35,10 @@ TYPES: Final = {
 """By kind and bits of a sample."""
 BLOCK_BYTES: Final = 1 << 24
 """Raw frames are cut into blocks of rows of about this size: 16 MiB read in 3 ms here."""
+MOST_UNPROMISED: Final = 1 << 16
+"""Frames whose numbers may have any gaps: their table takes 1 MiB."""
+LARGEST_GAP: Final = 16
+"""How many times more numbers than frames there may be beyond: the numbers of a damaged map lie."""
 NAME_PADDING: Final = 16 + 4096 + 32
 """Most bytes between the offset of a frame and its data: its header and its padded name."""
 
@@ -136,6 +141,32 @@ def check_frames(container: ChunkMap, pixels: Pixels) -> tuple[FrameTable, list[
         return frames, []
     text = f"{lost} of {count} frames are shorter than their pixels: they are zero"
     return frames.take(fits), [Diagnostic("nd2-short-frames", text)]
+
+
+def leave_out_strays(
+    container: ChunkMap, table: FrameTable, loops: tuple[Loop, ...]
+) -> tuple[FrameTable, list[Diagnostic]]:
+    """Leave out frames whose number is damaged: every number below takes a place of its own.
+
+    Raises
+    ------
+    CorruptFileError
+        When no other frame is there.
+    """
+    promised = math.prod(loop.count for loop in loops)
+    count = table.numbers.size
+    # A number counts among those that the loops promise, or where a good part of those below is there.
+    limit = max(MOST_UNPROMISED, LARGEST_GAP * count, min(promised, MOST_FRAMES))
+    sound = int(np.searchsorted(table.numbers, limit))
+    if sound == count:
+        return table, []
+    if not sound:
+        raise CorruptFileError.at(
+            container.source.uri, None, f"expected frames of numbers below {limit}, found none"
+        )
+    text = f"{count - sound} of {count} frames have numbers above {limit}: they are left out"
+    kept = table.take(np.arange(count) < sound)
+    return kept, [Diagnostic("nd2-stray-frames", text)]
 
 
 def lay_out_scene(

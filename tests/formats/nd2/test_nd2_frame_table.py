@@ -5,7 +5,10 @@ import struct
 import numpy as np
 import pytest
 
-from aicsio.formats.nd2.chunks import MAP_END, FrameTable, _parse_map
+from aicsio import CorruptFileError, open_image, to_numpy
+from aicsio._codecs.nd2 import CHUNK_HEAD as HEADER
+from aicsio.formats.nd2.chunks import MAP_END, TAIL, FrameTable, _parse_map
+from aicsio.testing.nd2 import Nd2Image, build_nd2
 
 
 def entry(name: bytes, offset: int, nbytes: int) -> bytes:
@@ -49,3 +52,36 @@ def test_frames_without_a_number_are_left_out(name: bytes) -> None:
 def test_data_without_an_entry_is_an_empty_map() -> None:
     chunks, frames, beyond = _parse_map(bytes(1 << 20), 20_000)
     assert (chunks, frames.numbers.size, beyond) == ({}, 0, 0)
+
+
+def renumbered(content: bytes, number: int, other: int) -> bytes:
+    """Give a frame another number in the map."""
+    _, offset = TAIL.unpack(content[-TAIL.size :])
+    magic, name_nbytes, nbytes = HEADER.unpack_from(content, offset)
+    start = offset + HEADER.size + name_nbytes
+    listed = content[start : start + nbytes]
+    listed = listed.replace(b"ImageDataSeq|%d!" % number, b"ImageDataSeq|%d!" % other)
+    head = HEADER.pack(magic, name_nbytes, len(listed)) + content[offset + HEADER.size : start]
+    return content[:offset] + head + listed + content[start + nbytes :]
+
+
+@pytest.mark.parametrize("other", [99_999_999_999, 2**26 + 1, 70_000])
+def test_a_damaged_number_costs_its_frame_and_no_memory(other: int) -> None:
+    pixels = np.random.default_rng(1).integers(1, 99, (3, 8, 9), np.uint16)
+    handle = open_image(renumbered(build_nd2(Nd2Image(pixels, "TYX")), 2, other))
+    assert handle.diagnostics[0].code == "nd2-stray-frames"
+    assert "1 of 3 frames have numbers above 65536" in handle.diagnostics[0].message
+    np.testing.assert_array_equal(to_numpy(handle).squeeze(), pixels[:2])
+
+
+def test_a_single_frame_of_a_damaged_number_is_no_image() -> None:
+    content = build_nd2(Nd2Image(np.ones((8, 9), np.uint16), "YX"))
+    with pytest.raises(CorruptFileError, match="numbers below 65536"):
+        open_image(renumbered(content, 0, 10**9))
+
+
+def test_a_number_that_takes_little_memory_is_believed() -> None:
+    content = renumbered(build_nd2(Nd2Image(np.ones((2, 4, 4), np.uint8), "TYX")), 1, 900)
+    handle = open_image(content)
+    assert handle.dims["T"] == 901
+    assert not [one for one in handle.diagnostics if one.code == "nd2-stray-frames"]
