@@ -69,6 +69,18 @@ def is_slide(head: bytes) -> bool:
     return at > 0 and name in SLIDE_CLASSES
 
 
+def breaks_off(head: bytes) -> bool:
+    """Return whether a file is DICOM and ends within its file meta information (PS3.10, 7.1)."""
+    start = PREFIX_OFFSET + 4
+    if head[PREFIX_OFFSET:start] != PREFIX or len(head) >= FIRST_NBYTES:
+        return False
+    # The first element, group length, counts the bytes behind it.
+    group = head[start : start + 12]
+    if group[:4] != b"\2\0\0\0" or len(group) < 12:
+        return len(group) < 12
+    return start + 12 + int.from_bytes(group[8:], "little") > len(head)
+
+
 class _Growing:
     """The first bytes of a file, more of them whenever an element needs them."""
 

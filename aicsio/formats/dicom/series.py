@@ -18,7 +18,7 @@ from aicsio._io import readers
 from aicsio._io.named_files import list_folder
 from aicsio._io.sources import neighbours
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
-from aicsio.formats.dicom.header import FIRST_NBYTES, is_slide, read_header
+from aicsio.formats.dicom.header import FIRST_NBYTES, breaks_off, is_slide, read_header
 from aicsio.formats.dicom.instances import SERIES_UID, Instance, read_instance
 from aicsio.formats.dicom.layout import DicomLayout
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
@@ -74,6 +74,9 @@ def read_series(source: Source) -> tuple[list[list[Instance]], list[Diagnostic]]
         sources = _siblings(source) if wanted else []
     for one in sources:
         head = readers.read_head(one, FIRST_NBYTES)
+        if breaks_off(head):
+            text = f"{one.uri}: it breaks off within its first elements"
+            diagnostics.append(Diagnostic("dicom-instance", text, one.uri))
         if not is_slide(head) or not _may_belong(head, wanted):
             continue
         try:
