@@ -52,7 +52,9 @@ def whole(number: int, values: Sequence[int]) -> bytes:
 
 def volume(fields: Sequence[bytes]) -> bytes:
     """Return a volume of fields."""
-    out = bytearray(struct.pack("<HHIqII", 24, 21321, 1, 24, len(fields), 0))
+    # A volume without fields has no first one.
+    first = 24 if fields else 0
+    out = bytearray(struct.pack("<HHIqII", 24, 21321, 1, first, len(fields), 0))
     for place, one in enumerate(fields):
         start = len(out)
         out += one

@@ -76,6 +76,8 @@ class VsiImage:
     """Microseconds, one a channel."""
     pixel_size: float = 0.25
     """Micrometres."""
+    has_heights: bool = True
+    """Whether the focus position of each plane is stored."""
     z_start: float = 10.0
     """Micrometres."""
     z_step: float = 0.5
@@ -214,6 +216,8 @@ def _stack_tags(image: VsiImage) -> bytes:
     for index, letter in enumerate(letters):
         positions = _dimension_tags(image, letter)
         fields.append(tags.nested(2007, tags.VOLUME, positions, index))
+    # cellSens lists a slot behind the dimensions that holds none.
+    fields.append(tags.nested(2007, tags.VOLUME, [], len(letters)))
     fields.append(tags.nested(2005, tags.PROPERTIES, _property_tags(image)))
     return tags.nested(2001, tags.VOLUME, fields, image.stack)
 
@@ -223,9 +227,10 @@ def _plane_tags(image: VsiImage, number: int) -> list[bytes]:
     place = {}
     for letter in image.axes[::-1]:
         number, place[letter] = divmod(number, sizes[letter])
-    fields = [
-        tags.quantity(2014, image.z_start + image.z_step * place.get("Z", 0), tags.MICROMETRES)
-    ]
+    fields = []
+    if image.has_heights:
+        height = image.z_start + image.z_step * place.get("Z", 0)
+        fields.append(tags.quantity(2014, height, tags.MICROMETRES))
     if "T" in place:
         fields.append(tags.quantity(2017, 1000 * image.period * place["T"], tags.MILLISECONDS))
     return fields
@@ -268,7 +273,16 @@ def _property_tags(image: VsiImage) -> list[bytes]:
         tags.inline(120064, 1),
         tags.real(120079, 1.0),
     ]
-    device = tags.nested(3, tags.PROPERTIES, [tags.nested(120114, tags.PROPERTIES, lens)])
+    nosepiece = tags.nested(3, tags.PROPERTIES, [tags.nested(120114, tags.PROPERTIES, lens)])
+    # Its list of settings is empty, as that of real cameras may be.
+    camera = [tags.nested(120114, tags.PROPERTIES, []), tags.inline(120130, 0)]
+    camera += [tags.text(120132, "Camera 1"), tags.text(120133, "Hamamatsu")]
+    stand = [tags.inline(120130, 40500), tags.text(120132, "IX83")]
+    devices = [
+        tags.nested(1, tags.PROPERTIES, camera),
+        tags.nested(2, tags.PROPERTIES, stand),
+        nosepiece,
+    ]
     size = struct.pack("<2d", image.pixel_size, image.pixel_size)
     return [
         tags.text(2030, image.name),
@@ -277,7 +291,7 @@ def _property_tags(image: VsiImage) -> list[bytes]:
         tags.field(2018, tags.DOUBLE_PAIR, struct.pack("<2d", *image.position)),
         tags.field(2019, tags.DOUBLE_PAIR, size),
         tags.text(2020, tags.MICROMETRES),
-        tags.nested(2043, tags.QUANTITY, [device]),
+        tags.nested(2043, tags.QUANTITY, devices),
     ]
 
 

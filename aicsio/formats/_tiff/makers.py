@@ -136,7 +136,9 @@ def _olympus_sis(tags: PageTags) -> PixelSize | None:
             if kind == 1:
                 block = _read_inside(tags, block_offset, _SIS_GENERAL.size)
                 exponent, x, y = _SIS_GENERAL.unpack(block)
-                # The exponent is bounded: files hold -9 (nanometres) to -3.
+                # Files hold -9 (nanometres) to -3. cellSens writes 1 metre where it knows no size.
+                if exponent >= 0:
+                    return None
                 metres = 10.0 ** max(min(exponent, 9), -18)
                 return PixelSize(
                     None, positive_float(y, metres * _METRE), positive_float(x, metres * _METRE)

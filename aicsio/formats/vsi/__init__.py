@@ -1,7 +1,8 @@
 """Olympus and Evident VSI with its ETS files (cellSens, VS120, VS200). Imports `_io` and `records`.
 
-``tree`` reads the tags of the VSI, ``metadata`` makes records of them, ``files`` finds the ETS files
-of the stacks, ``ets`` reads their headers and tables, ``pixels`` and ``layout`` place tiles.
+``tree`` reads the tags of the VSI, ``metadata`` makes records of them, ``devices`` describes stand and
+camera, ``files`` finds the ETS files of the stacks, ``ets`` reads their headers and tables, ``pixels`` and
+``layout`` place tiles.
 
 Rule kept here: an ETS file that is missing or damaged costs its scene and is reported; tags that
 cannot be read cost their facts, never the pixels.
@@ -12,6 +13,7 @@ Source of the facts: see ``tree`` and ``ets``. A stack has its file in ``_NAME_/
 
 from collections.abc import Iterator, Mapping
 from typing import Final
+from xml.etree.ElementTree import Element
 
 import attrs
 
@@ -20,6 +22,7 @@ from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.ifd import open_tiff
 from aicsio.formats.vsi import files
+from aicsio.formats.vsi.devices import describe_devices
 from aicsio.formats.vsi.ets import is_ets, read_ets
 from aicsio.formats.vsi.metadata import (
     StackTags,
@@ -200,6 +203,15 @@ def _walk_paths(tag: VsiTag, path: str) -> Iterator[tuple[str, VsiTag]]:
         below = f"{path}/{child.number}{index}" if path else f"{child.number}{index}"
         yield below, child
         yield from _walk_paths(child, below)
+
+
+def describe_instrument(source: Source, contents: Contents, /) -> Element | None:
+    """Describe stands and cameras, as parts of OME."""
+    vsi = files.find_index(source) if files.is_pixel_file(source) else source
+    if vsi is None:
+        return None
+    by_name = {image.name: image for image in list_images(read_tree(vsi).root)}
+    return describe_devices([(by_name.get(scene.name), scene) for scene in contents.scenes])
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

@@ -29,7 +29,7 @@ BOUNDARY, HAS_FILE, CORNER = 2053, 20005, 2410
 NAME, CREATED, ORIGIN, SCALE, SCALE_UNIT, MICROSCOPE = 2030, 2015, 2018, 2019, 2020, 2043
 """Of a stack; places are those of the stage."""
 MEANING, DIMENSION_NAME, CHANNEL_NAME, EMISSION = 2023, 2021, 2419, 2417
-Z_STEP, TIME_STEP, Z_VALUE, TIME_VALUE = 2013, 2016, 2014, 2017
+Z_START, Z_STEP, TIME_STEP, Z_VALUE, TIME_VALUE = 2012, 2013, 2016, 2014, 2017
 LOOKUP_TABLE, COLOR = 2004, 2008
 UNIT, VALUE = 0x10000000, 0x10000002
 EXPOSURE, MAGNIFICATION, APERTURE, WORKING_DISTANCE = 100002, 120060, 120061, 120062
@@ -312,6 +312,8 @@ def describe_planes(
         height = _micrometres(properties.first(Z_VALUE))
         columns["time"][place] = np.nan if seconds is None else seconds
         columns["z"][place] = np.nan if height is None else height
+    if not np.isfinite(columns["z"]).any():
+        _fill_heights(image, dims, columns["z"])
     times = columns["time"]
     if np.isfinite(times).any():
         columns["time"] = np.round(times - np.nanmin(times), 9)
@@ -331,8 +333,10 @@ def _frames(image: StackTags, dims: Dims) -> Iterator[tuple[tuple[int, ...], Vsi
     """Yield the place of each frame among the stored axes, and its properties."""
     sizes = image.sizes()
     names = ["" if tag is None else _meaning(tag) for tag in image.dimensions()]
-    if len(sizes) != len(names):
+    # Files of cellSens list slots behind their dimensions that hold none.
+    if len(names) < len(sizes) or any(names[len(sizes) :]):
         return
+    names = names[: len(sizes)]
     for frame in image.tag.all(FRAME):
         properties = frame.first(FRAME_PROPERTIES)
         number = frame.index
@@ -345,6 +349,17 @@ def _frames(image: StackTags, dims: Dims) -> Iterator[tuple[tuple[int, ...], Vsi
         # A series that was stopped has properties of fewer planes than announced.
         if all(at < size for at, size in zip(place, dims.shape, strict=True)):
             yield place, properties
+
+
+def _fill_heights(image: StackTags, dims: Dims, column: npt.NDArray[np.float64]) -> None:
+    """Set focus positions of stacks whose frames have none: the first one, and the step."""
+    start = _micrometres(_first_of(image, "Z", Z_START))
+    step = _micrometres(_first_of(image, "Z", Z_STEP))
+    if start is None or step is None or "Z" not in dims.order:
+        return
+    axis = dims.order.index("Z")
+    shape = [count if place == axis else 1 for place, count in enumerate(dims.shape)]
+    column[...] = np.round(start + step * np.arange(dims.shape[axis]), 9).reshape(shape)
 
 
 def _fill_exposures(image: StackTags, dims: Dims, column: npt.NDArray[np.float64]) -> None:

@@ -185,6 +185,9 @@ class _TreeParser:
             raise self._damage(start, f"expected a volume of tags, found {header[:4]!r}")
         *_, first, count, _ = VOLUME.unpack(header)
         end = start + VOLUME.size
+        if not count & COUNT_MASK:
+            # A volume without fields has no first one.
+            return end
         at = start + first
         if not end <= at <= self.size:
             raise self._damage(start, f"its first field lies at {at}")

@@ -18,6 +18,7 @@ from aicsio import (
     PixelSize,
     UnsupportedFormatError,
     metadata,
+    ome_metadata,
     open_image,
     plane_table,
     select_level,
@@ -104,6 +105,27 @@ def test_bioformats_reads_the_same_pixels(image: VsiImage, tmp_path: Path) -> No
     assert np.array_equal(
         to_numpy(transpose_to(theirs, order, **_first_of(theirs, order))), image.pixels
     )
+
+
+def test_focus_follows_from_start_and_step_where_planes_have_none(tmp_path: Path) -> None:
+    image = VsiImage(picture(2, 3, 9, 11), "CZYX", has_heights=False, z_start=100.0, z_step=-1.5)
+    table = plane_table(open_image(write_vsi(image, tmp_path / "a.vsi")))
+    assert table["z"].tolist() == [100.0, 98.5, 97.0] * 2
+
+
+def test_stand_and_camera_are_parts_of_ome(tmp_path: Path) -> None:
+    image = VsiImage(picture(2, 3, 9, 11), "CZYX")
+    ome = ome_metadata(open_image(write_vsi(image, tmp_path / "a.vsi")))
+    [instrument] = ome.instruments
+    assert instrument.microscope is not None
+    assert instrument.microscope.model == "IX83"
+    assert (instrument.detectors[0].manufacturer, instrument.detectors[0].model) == (
+        "Hamamatsu",
+        "Camera 1",
+    )
+    assert instrument.objectives[0].nominal_magnification == 20
+    settings = [one.detector_settings for one in ome.images[0].pixels.channels]
+    assert [one.id for one in settings if one is not None] == [instrument.detectors[0].id] * 2
 
 
 def test_records_are_those_of_the_description(tmp_path: Path) -> None:
