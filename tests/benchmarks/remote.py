@@ -1,7 +1,9 @@
 """Images on a web server that is some milliseconds away: opening them, and 20 planes drawn at random.
 
-The server is a process of its own on this machine and waits before each answer. The floor is one download of as many
-bytes without a wait, and one wait: bytes and one round trip.
+The servers are processes of their own on this machine and wait before each answer. The floor is one download of as
+many bytes without a wait, and one wait: bytes and one round trip. Measured without a limit of the rate, where
+decoding and Python's server take longer than the bytes, and over a line of 1 Gbit/s. A server that waits 1 s shows
+how many round trips follow one another, whatever else the machine does.
 """
 
 import contextlib
@@ -31,8 +33,14 @@ from http_server import serving
 
 DELAY = 0.02
 """Seconds before each answer: a server in the same country."""
+RATE = 125e6
+"""Bytes a second of the line: 1 Gbit/s."""
+FAR = 1.0
+"""Seconds before each answer of the server that counts round trips."""
 PLANES = 20
-SERVE = "from benchmarks.remote import serve; serve({folder!r}, {delay})"
+SERVE = "from benchmarks.remote import serve; serve({folder!r}, {delay}, {rate})"
+SINGLE = ", single ranges"
+"""Behind the name of a file that is served one range a request, as S3 does."""
 
 
 @attrs.frozen
@@ -41,13 +49,20 @@ class Row:
 
     name: str
     open_requests: int
+    open_trips: int
+    """Round trips that follow one another."""
     open_seconds: float
     planes_requests: int
+    planes_trips: int
     planes_nbytes: int
     planes_seconds: float
     """Of the open file."""
     floor_seconds: float
     """Bytes and one round trip."""
+    line_seconds: float
+    """The planes over the line of limited rate."""
+    line_floor_seconds: float
+    """Its bytes and one round trip."""
     peer_seconds: float | None
     """tifffile over fsspec: opening and the planes."""
 
@@ -58,14 +73,28 @@ def measure(folder: Path, planes: int, size: int, rounds: int) -> list[Row]:
     names = write(folder, stack)
     picks = sorted(np.random.default_rng(5).choice(planes, min(PLANES, planes), replace=False))
     chosen = [int(at) for at in picks]
-    with serving() as counting, far(folder, DELAY) as slow, far(folder, 0.0) as fast:
-        counting.parts = True
+    rows: list[Row] = []
+    with (
+        serving() as counting,
+        far(folder, DELAY) as slow,
+        far(folder, 0.0) as fast,
+        far(folder, DELAY, RATE) as line,
+        far(folder, 0.0, RATE) as line_alone,
+        far(folder, FAR) as trips,
+    ):
         counting.files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in folder.rglob("*")
             if path.is_file()
         }
-        return [_row(name, chosen, counting, slow, fast, rounds) for name in names]
+        counting.parts = True
+        for name in names:
+            query = "?single" if name.endswith(SINGLE) else ""
+            file = name.removesuffix(SINGLE)
+            urls = (slow, fast, line, line_alone, trips)
+            row = _row(file + query, chosen, counting, urls, rounds)
+            rows.append(attrs.evolve(row, name=name))
+    return rows
 
 
 def write(folder: Path, stack: Any) -> list[str]:
@@ -84,20 +113,29 @@ def write(folder: Path, stack: Any) -> list[str]:
     write_lif(folder / "raw.lif", [LifImage(stack, "ZYX")])
     aicsio.write_ome_zarr(image, folder / "chunks.ome.zarr", shards=None)
     aicsio.write_ome_zarr(image, folder / "shards.ome.zarr")
-    return [
+    names = [
         "tiles.ome.tiff",
         "between.ome.tif",
+        "between.ome.tif" + SINGLE,
         "raw.czi",
         "raw.lif",
         "chunks.ome.zarr",
         "shards.ome.zarr",
     ]
+    if importlib.util.find_spec("h5py") is not None:
+        from aicsio.testing.ims import ImsImage, write_ims
+
+        depth = min(4, len(stack))
+        volumes = stack[: len(stack) // depth * depth].reshape(-1, 1, depth, *stack.shape[1:])
+        write_ims(ImsImage(volumes, "TCZYX", levels=3, chunk=(4, 256, 256)), folder / "times.ims")
+        names.append("times.ims")
+    return names
 
 
 @contextlib.contextmanager
-def far(folder: Path, delay: float) -> Iterator[str]:
+def far(folder: Path, delay: float, rate: float = 0.0) -> Iterator[str]:
     """Serve a folder from a process of its own; yield the address."""
-    code = SERVE.format(folder=str(folder), delay=delay)
+    code = SERVE.format(folder=str(folder), delay=delay, rate=rate)
     tests = Path(__file__).resolve().parent.parent
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -112,38 +150,44 @@ def far(folder: Path, delay: float) -> Iterator[str]:
         process.stdin.close()
 
 
-def serve(folder: str, delay: float) -> None:
+def serve(folder: str, delay: float, rate: float) -> None:
     """Serve the files of a folder until standard input ends."""
     with serving() as site:
         root = Path(folder)
         paths = [path for path in root.rglob("*") if path.is_file()]
         site.files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-        site.delay, site.parts = delay, True
+        site.delay, site.rate, site.parts = delay, rate, True
         print(site.url, flush=True)
         sys.stdin.read()
 
 
-def _row(name: str, chosen: list[int], counting: Any, slow: str, fast: str, rounds: int) -> Row:
+def _row(name: str, chosen: list[int], counting: Any, urls: tuple[str, ...], rounds: int) -> Row:
+    slow, fast, line, line_alone, trips = urls
     counting.forget()
-    aicsio.open_image(counting.url + name)
-    open_requests = len(counting.asked)
     handle = aicsio.open_image(counting.url + name)
+    open_requests = len(counting.asked)
     counting.forget()
     _planes(handle, chosen)
     requests, nbytes = len(counting.asked), sum(counting.sent)
+    open_trips = int(_seconds(lambda: aicsio.open_image(trips + name)) // FAR)
+    planes_trips = int(_seconds(partial(_planes, aicsio.open_image(trips + name), chosen)) // FAR)
     largest = max(counting.files, key=lambda each: len(counting.files[each]))
-    open_times, plane_times, floors, peers = [], [], [], []
     peer = _peer(name, chosen)
+    calls = {
+        "open": lambda: aicsio.open_image(slow + name),
+        "planes": partial(_planes, aicsio.open_image(slow + name), chosen),
+        "floor": lambda: _download(fast + largest, nbytes),
+        "line": partial(_planes, aicsio.open_image(line + name), chosen),
+        "line floor": lambda: _download(line_alone + largest, nbytes),
+        **({} if peer is None else {"peer": partial(peer, slow + name)}),
+    }
+    best = dict.fromkeys(calls, float("inf"))
     for _ in range(rounds):
-        open_times.append(_seconds(lambda: aicsio.open_image(slow + name)))
-        handle = aicsio.open_image(slow + name)
-        plane_times.append(_seconds(partial(_planes, handle, chosen)))
-        floors.append(_seconds(lambda: _download(fast + largest, nbytes)) + DELAY)
-        if peer is not None:
-            peers.append(_seconds(partial(peer, slow + name)))
+        for key, call in calls.items():
+            best[key] = min(best[key], _seconds(call))
     return Row(
-        name, open_requests, min(open_times), requests, nbytes, min(plane_times), min(floors),
-        min(peers, default=None),
+        name, open_requests, open_trips, best["open"], requests, planes_trips, nbytes, best["planes"],
+        best["floor"] + DELAY, best["line"], best["line floor"] + DELAY, best.get("peer"),
     )  # fmt: skip
 
 
@@ -154,7 +198,14 @@ def _seconds(call: Any) -> float:
 
 
 def _planes(handle: Any, chosen: list[int]) -> None:
-    aicsio.to_numpy(aicsio.transpose_to(handle, "ZYX", Z=chosen))
+    """Read planes of a stack; of a series of volumes, the times that hold them."""
+    if handle.dims["Z"] > max(chosen):
+        aicsio.to_numpy(aicsio.transpose_to(handle, "ZYX", Z=chosen))
+        return
+    times = sorted(
+        {at // handle.dims["Z"] for at in chosen if at // handle.dims["Z"] < handle.dims["T"]}
+    )
+    aicsio.to_numpy(aicsio.transpose_to(handle, "TYX", T=times, Z=0))
 
 
 def _download(url: str, nbytes: int) -> None:
@@ -184,10 +235,15 @@ def show(rows: list[Row], console: Console) -> None:
     for heading in (
         "file",
         "open: requests",
+        "round trips",
         "ms",
         f"{PLANES} planes: requests",
+        "round trips",
         "MB",
         "ms",
+        "bytes + 1 trip",
+        "ratio",
+        "1 Gbit/s: ms",
         "bytes + 1 trip",
         "ratio",
     ):
@@ -200,8 +256,13 @@ def show(rows: list[Row], console: Console) -> None:
         if row.peer_seconds is not None:
             peer = (f"{row.peer_seconds * 1e3:.0f}", f"{ours / row.peer_seconds:.2f}")
         table.add_row(
-            row.name, str(row.open_requests), f"{row.open_seconds * 1e3:.0f}", str(row.planes_requests),
-            f"{row.planes_nbytes / 1e6:.1f}", f"{row.planes_seconds * 1e3:.0f}", f"{row.floor_seconds * 1e3:.0f}",
-            f"{row.planes_seconds / row.floor_seconds:.2f}", *peer,
+            row.name, str(row.open_requests), str(row.open_trips), f"{row.open_seconds * 1e3:.0f}",
+            str(row.planes_requests), str(row.planes_trips), f"{row.planes_nbytes / 1e6:.1f}",
+            *_beside(row.planes_seconds, row.floor_seconds),
+            *_beside(row.line_seconds, row.line_floor_seconds), *peer,
         )  # fmt: skip
     console.print(table)
+
+
+def _beside(seconds: float, floor: float) -> tuple[str, str, str]:
+    return f"{seconds * 1e3:.0f}", f"{floor * 1e3:.0f}", f"{seconds / floor:.2f}"
