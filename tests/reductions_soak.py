@@ -1,6 +1,6 @@
 """Memory and time of ``project`` and ``statistics`` of an image of many GiB, by a command.
 
-    PYTHONPATH=tests python tests/reductions_soak.py 8
+    python tests/reductions_soak.py 8
 
 The image is an MRC stack of 4096 x 4096 uint16 whose pixels are a hole in the file, so that it takes no disk. Each
 reduction runs in a process of its own, whose largest memory is compared with that before the reduction.
