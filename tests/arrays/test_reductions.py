@@ -233,3 +233,14 @@ def test_the_parts_of_a_result_cover_it_once(monkeypatch: pytest.MonkeyPatch) ->
 
     streaming.reduce(array, "Z", moments.moments_of(array.dtype), finish)
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("largest", [1, 2114, 2115, 65535])
+def test_sums_at_the_edge_of_16_bits(largest: int) -> None:
+    # One slab of 31 positions: 31 times 2114 is the last sum that 16 bits hold.
+    pixels = np.random.default_rng(largest).integers(0, largest + 1, (31, 64, 64), np.uint16)
+    pixels[:, 3, 5] = largest
+    handle = open_image(pixels, dims="ZYX")
+    for how in ("sum", "mean"):
+        expected = getattr(pixels, how)(axis=0)
+        assert np.array_equal(project(handle, how=how), expected)
