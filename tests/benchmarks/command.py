@@ -26,6 +26,7 @@ from benchmarks import (
     stores,
     timing,
     windows,
+    writing,
 )
 
 PEERS = (
@@ -123,9 +124,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None:
     """Print the tables of what is measured only if it is named: it takes minutes, or needs a quiet machine."""
+    sizes = options.planes, options.size, options.rounds
     if "remote" in options.files:
-        rows = remote.measure(folder, options.planes, options.size, options.rounds)
-        remote.show(rows, console)
+        remote.show(remote.measure(folder, *sizes), console)
+    if "writing" in options.files:
+        writing.show(writing.measure(folder, *sizes), console)
     if "scale" in options.files:
         scale.show(scale.measure(folder, options.subblocks), console)
     if options.cores:
@@ -150,17 +153,8 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    names = ", ".join(
-        [
-            "import",
-            *(sample.name for sample in made),
-            "windows",
-            "convert",
-            kinds,
-            "remote",
-            "scale",
-        ]
-    )
+    others = ("windows", "convert", kinds, "remote", "scale", "writing")
+    names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"
     )

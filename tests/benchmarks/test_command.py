@@ -95,7 +95,7 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
 
 def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
-    command += ["remote", "scale", "--cores", "2", "--peers"]
+    command += ["remote", "scale", "writing", "--cores", "2", "--peers"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
         "between.ome.tif",
@@ -103,6 +103,8 @@ def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
         "shards.ome.zarr",
         "subblocks.czi",
         "write zstd, levels",
+        "raw tiles, 4 levels, 12 bits",
+        "zlib tiles, default level",
     ):
         assert name in shown
     assert list(tmp_path.iterdir()) == []
