@@ -17,7 +17,8 @@ from aicsio.pictures import colors
 from aicsio.records import ImageHandle
 from aicsio.viewer import images as described
 from aicsio.viewer.images import Images
-from aicsio.viewer.pyramid import TileReader
+from aicsio.viewer.pyramid import TileReader, plane_of
+from aicsio.viewer.rough import read_rough, rough_shapes
 
 PAGE = {
     "": ("index.html", "text/html; charset=utf-8"),
@@ -26,7 +27,7 @@ PAGE = {
     "LICENSES.txt": ("LICENSES.txt", "text/plain; charset=utf-8"),
 }
 """Files of the page, and their types."""
-READS_PIXELS = frozenset({"api/tile", "api/contrast", "api/values"})
+READS_PIXELS = frozenset({"api/tile", "api/rough", "api/contrast", "api/values"})
 """Requests that wait for a core."""
 
 
@@ -77,6 +78,7 @@ class Answers:
             "api/contrast": self._contrast,
             "api/values": self._values,
             "api/tile": self._tile,
+            "api/rough": self._rough,
             "api/alive": lambda query, stop: Answer.of_json({}),  # noqa: ARG005
         }
 
@@ -140,10 +142,24 @@ class Answers:
             query.number("x", -(-level.width // level.tile)),
         )
         picks = {**query.picks(handle), "C": query.number("c", handle.dims.get("C", 1))}
-        smooth = colors.palette_of(handle) is None and handle.dtype.kind != "b"
-        pixels = self._tiles.read(level, corner, picks, smooth=smooth, stop=stop)
+        pixels = self._tiles.read(level, corner, picks, smooth=_is_smooth(handle), stop=stop)
         body = described.encode_pixels(pixels, handle)
         return Answer(body, "application/octet-stream")
+
+    def _rough(self, query: "Query", stop: Callable[[], None]) -> Answer:
+        handle = query.handle()
+        levels = self._images.levels(query.file(), query.scene())
+        shapes = rough_shapes(levels)
+        shape = shapes[query.number("pass", len(shapes))]
+        picks = {**query.picks(handle), "C": query.number("c", handle.dims.get("C", 1))}
+        plane = plane_of(levels[-1].array, picks)
+        pixels = read_rough(plane, shape, stop, smooth=_is_smooth(handle))
+        return Answer(described.encode_pixels(pixels, handle), "application/octet-stream")
+
+
+def _is_smooth(handle: ImageHandle) -> bool:
+    """Whether pixels may be averaged; the mean of two indices of a palette is a third colour."""
+    return colors.palette_of(handle) is None and handle.dtype.kind != "b"
 
 
 @attrs.frozen(eq=False)

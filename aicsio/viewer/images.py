@@ -19,6 +19,7 @@ from aicsio.pictures.reading import focus_levels, plane_letters
 from aicsio.records import ImageHandle
 from aicsio.steps import select_scene
 from aicsio.viewer.pyramid import ViewLevel, plane_of, view_levels
+from aicsio.viewer.rough import rough_shapes
 
 MOST_TEXT = 1 << 20
 """Characters of the metadata text that the page shows: a browser lays out a megabyte in a second."""
@@ -131,6 +132,7 @@ def describe_scene(handle: ImageHandle, levels: tuple[ViewLevel, ...]) -> dict[s
             {"height": one.height, "width": one.width, "scale": one.scale, "tile": one.tile}
             for one in levels
         ],
+        "rough": rough_shapes(levels),
         "pixelSize": {"Z": pixel_size.Z, "Y": pixel_size.Y, "X": pixel_size.X},
         "origin": _describe_origin(handle),
         "timeStep": handle.time_step,

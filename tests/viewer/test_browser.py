@@ -459,3 +459,44 @@ def test_the_page_of_another_origin_reads_nothing(page: Any, viewer: Viewer, bro
     code = "url => fetch(url).then(r => r.text(), e => 'refused')"
     assert other.evaluate(code, f"{viewer.url}api/files") == "refused"
     context.close()
+
+
+def test_a_rough_picture_stands_until_the_tiles_come(
+    page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aicsio.viewer import rough
+
+    monkeypatch.setattr(rough, "LEAST_BYTES", 1)
+    monkeypatch.setattr(rough, "is_raw", lambda array: array is None)
+    released = threading.Event()
+    read = TileReader.read
+
+    def slow(self: TileReader, *args: Any, **options: Any) -> Any:
+        released.wait(20)
+        return read(self, *args, **options)
+
+    monkeypatch.setattr(TileReader, "read", slow)
+    array = np.zeros((4096, 4096), np.uint8)
+    array[:2048] = 200
+    array[1000:1300, 1500:1520] = 0  # between the spots
+    with view(open_image(array, dims="YX"), browser=False) as running:
+        page.goto(f"{running.url}#c=1:ffffff:0:200")
+        try:
+            # Not wait_for_function, which the page's own policy of scripts forbids.
+            for _ in range(100):
+                names = "performance.getEntriesByType('resource').map((one) => one.name)"
+                if sum("api/rough" in name for name in page.evaluate(names)) == 2:
+                    break
+                page.wait_for_timeout(100)
+            page.wait_for_timeout(300)
+            early = stage(page)
+        finally:
+            released.set()
+        settle(page)
+        late = stage(page)
+    height, width = early.shape[:2]
+    for pixels in (early, late):
+        assert pixels[height // 4, width // 2].tolist() == [255] * 3
+        assert pixels[3 * height // 4, width // 2].tolist() == [0] * 3
+    assert (early != late).any()
+    assert page.problems == []

@@ -15,6 +15,7 @@ export interface SceneFacts {
   palette: boolean;
   channels: ChannelFacts[];
   levels: Level[];
+  rough: [rows: number, columns: number][];  // pictures that come sooner than the tiles of the coarsest level
   pixelSize: Record<string, number | null>;
   origin: Record<string, number | null>;
   timeStep: number | null;

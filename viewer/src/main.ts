@@ -91,7 +91,7 @@ class Viewer {
     this.tiles = new Tiles(this.gpu, facts, where, () => this.redraw(), (message) => this.report(message));
     this.sliders.show(facts, picks);
     // The sliders take height from the image, and the first picture fits into what is left.
-    this.resize();
+    this.measureStage();
     this.rows = channels.map((channel, index) => new ChannelRow(channel, index, facts, where,
       () => this.view.picks, () => this.redraw(), (message) => this.report(message)));
     byId("channels").replaceChildren(...this.rows.map((row) => row.element));
@@ -136,12 +136,17 @@ class Viewer {
   }
 
   private resize(): void {
+    this.measureStage();
+    this.draw();
+  }
+
+  // Not drawn before the place is known: tiles of another one would be asked for, and occupy the reader.
+  private measureStage(): void {
     const box = this.canvas.parentElement!.getBoundingClientRect();
     for (const canvas of [this.canvas, this.overlay]) {
       canvas.width = Math.max(1, Math.round(box.width * devicePixelRatio));
       canvas.height = Math.max(1, Math.round(box.height * devicePixelRatio));
     }
-    this.draw();
   }
 
   private fit(): void {

@@ -56,9 +56,12 @@ export class Tiles {
       bottom: Math.min(height, top + canvas.height / view.zoom),
     };
     const wanted: Wanted[] = [];
+    const { rough } = this.facts;
     const last = this.facts.levels.length - 1;
     const shownChannels = view.channels.map((channel, index) => ({ channel, index })).filter((one) => one.channel.on);
     for (const { channel, index } of shownChannels) {
+      // Far in, the tiles on the screen need few blocks, and come sooner than a picture of the whole.
+      if (level >= last - 2) rough.forEach((_, pass) => this.wantRough(pass, index, view, wanted));
       // The coarsest level first: one tile of it shows where everything is.
       if (level < last) this.want(last, index, view, seen, wanted, -1e6);
       this.want(level, index, view, seen, wanted, 0);
@@ -81,6 +84,19 @@ export class Tiles {
 
   private key(level: number, channel: number, picks: Picks, row: number, column: number): string {
     return `${level}/${channel}/${Object.entries(picks).join(";")}/${row}/${column}`;
+  }
+
+  // Rough pictures of the whole plane come before everything else, the roughest first.
+  private wantRough(pass: number, channel: number, view: View, wanted: Wanted[]): void {
+    const key = this.roughKey(pass, channel, view.picks);
+    if (this.loaded.has(key) || this.failed.has(key)) return;
+    const [height, width] = this.facts.rough[pass];
+    const query = { ...this.base, ...view.picks, c: channel, pass };
+    wanted.push({ key, url: address("rough", query), rank: -1e9 + pass, width, height });
+  }
+
+  private roughKey(pass: number, channel: number, picks: Picks): string {
+    return `rough ${this.key(pass, channel, picks, 0, 0)}`;
   }
 
   private want(level: number, channel: number, view: View, seen: Rectangle, wanted: Wanted[], base: number): void {
@@ -108,6 +124,7 @@ export class Tiles {
     drawn: Channel, current: boolean,
   ): void {
     if (level >= this.facts.levels.length) {
+      if (this.coverRoughly(channel, picks, region, view, drawn)) return;
       // While the tiles of another plane are on their way, those of the last one stay.
       if (current && this.shownPicks && Object.entries(picks).join() !== Object.entries(this.shownPicks).join()) {
         this.cover(this.levelFor(view.zoom), channel, this.shownPicks, region, seen, view, drawn, false);
@@ -144,6 +161,19 @@ export class Tiles {
         }
       }
     }
+  }
+
+  private coverRoughly(channel: number, picks: Picks, region: Rectangle, view: View, drawn: Channel): boolean {
+    for (let pass = this.facts.rough.length - 1; pass >= 0; pass--) {
+      const tile = this.loaded.get(this.roughKey(pass, channel, picks));
+      if (!tile) continue;
+      const { height, width } = this.facts;
+      const place = this.toScreen({ left: 0, top: 0, right: width, bottom: height }, view, (value) => value);
+      const clip = this.toScreen(region, view, Math.round);
+      if (clip.right > clip.left && clip.bottom > clip.top) this.gpu.draw(tile, place, clip, this.facts, drawn);
+      return true;
+    }
+    return false;
   }
 
   private toScreen(area: Rectangle, view: View, round: (value: number) => number): Rectangle {
