@@ -358,3 +358,35 @@ def test_samples_open(name: str) -> None:
     for data, _, _ in layers:
         smallest = data[-1] if isinstance(data, list) else data
         assert np.asarray(smallest).any()
+
+
+@pytest.mark.parametrize("kind", ["zarr", "tiff"])
+def test_the_place_of_a_layer_is_saved(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("pint")
+    from aicsio import plane_table
+    from aicsio.plugins.napari.writing import save_ome_tiff, save_ome_zarr
+
+    place = {
+        "scale": (2.0, 0.5, 0.25),
+        "units": ("um", "um", "nm"),
+        "translate": (10.0, -20.0, 3e4),
+    }
+    layer = (np.zeros((3, 700, 600), np.uint8), {"name": "DAPI", **place}, "image")
+    if kind == "tiff":
+        (path,) = save_ome_tiff(str(tmp_path / "a.ome.tif"), [layer])
+        rows = list(plane_table(open_image(path)).rows())
+        assert [(row["x"], row["y"], row["z"]) for row in rows] == [
+            (30.0, -20.0, 10.0), (30.0, -20.0, 12.0), (30.0, -20.0, 14.0)
+        ]  # fmt: skip
+        return
+    (path,) = save_ome_zarr(str(tmp_path / "a.ome.zarr"), [layer])
+    saved = open_image(path)
+    assert tuple(saved.scene.origin) == (10.0, -20.0, 30.0)
+    assert len(saved.levels) > 1
+    back = to_layers(saved)[0][1]
+    assert back["translate"] == pytest.approx((10.0, -20.0, 30.0))
+    # A part lies where it lay, and the edges of smaller levels on those of the full one.
+    write_ome_zarr(transpose_to(saved, "ZYX", Y=slice(100, 400)), tmp_path / "part.ome.zarr")
+    assert open_image(tmp_path / "part.ome.zarr").scene.origin.Y == 30.0
+    small = to_layers(select_level(saved, 1))[0][1]
+    assert small["translate"] == pytest.approx((10.0, -20.0 + 0.25, 30.0 + 0.000125))

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import attrs
+import numpy as np
 
 from aicsio.errors import WriteError
 from aicsio.opening import open_image
 from aicsio.plugins.napari.layers import LayerTuple
-from aicsio.records import Channel, ImageHandle, PixelSize
+from aicsio.records import Channel, Dims, ImageHandle, Origin, PixelSize, Planes
 from aicsio.writers import write_ome_tiff, write_ome_zarr, write_scenes
 
 __all__ = ["save_ome_tiff", "save_ome_zarr", "to_handles"]
@@ -235,11 +236,14 @@ def _handle_of(group: list[tuple[_LayerFrame, Pixels, dict[str, Any]]]) -> Image
         pixels = da.stack([da.asarray(data) for _, data, _ in group])
         letters = "C" + letters
     handle = open_image(pixels, dims=letters, pixel_size=_pixel_size(frame))
+    origin = _origin_of(frame)
     scene = attrs.evolve(
         handle.scene,
         name=str(first.get("name") or handle.scene.name),
         channels=channels,
         time_step=_step_of(frame, "T", "second"),
+        origin=origin,
+        planes=_places_of(origin, handle),
     )
     return attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=(scene,)))
 
@@ -275,18 +279,58 @@ def _pixel_size(frame: _LayerFrame) -> PixelSize:
     return PixelSize(**sizes)
 
 
+def _origin_of(frame: _LayerFrame) -> Origin:
+    """Return the centre of the first pixel, where the layer has been moved from the origin."""
+    places = {letter: _length_of(frame, letter, frame.start) for letter in "ZYX"}
+    if not any(places.values()):
+        return Origin()
+    return Origin(**places)
+
+
+def _places_of(origin: Origin, handle: ImageHandle) -> Planes | None:
+    """Return the place of each plane, which OME has for stages; ``None`` where nothing was moved."""
+    if not any(origin):
+        return None
+    letters = [letter for letter in handle.dims if letter not in "YXS"]
+    dims = Dims("".join(letters), tuple(handle.dims[letter] for letter in letters))
+    columns: dict[str, bytes] = {}
+    for letter in "ZYX":
+        first = getattr(origin, letter)
+        if first is None:
+            continue
+        values = np.full(dims.shape, first, "<f8")
+        if letter == "Z" and "Z" in letters:
+            after = [1] * (len(letters) - 1 - letters.index("Z"))
+            sections = np.arange(handle.dims["Z"]) * (handle.pixel_size.Z or 0.0)
+            values = values + sections.reshape(-1, *after)
+        columns[letter.lower()] = values.astype("<f8").tobytes()
+    return Planes(dims, x=columns.get("x"), y=columns.get("y"), z=columns.get("z"))
+
+
 def _step_of(frame: _LayerFrame, letter: str, unit: str) -> float | None:
     """Return the step along an axis in a unit of pint; ``None`` where the layer counts pixels."""
     index = frame.letters.find(letter)
-    if index < 0:
+    if index < 0 or frame.place[index][0] == 0:
         return None
     step, word = frame.place[index]
-    if word == "pixel" or step == 0:
+    return _convert(abs(step), word, unit)
+
+
+def _length_of(frame: _LayerFrame, letter: str, lengths: Sequence[float]) -> float | None:
+    """Return a length along an axis in micrometres; ``None`` where the layer counts pixels."""
+    index = frame.letters.find(letter)
+    if index < 0:
+        return None
+    return _convert(lengths[index], frame.place[index][1], "micrometer")
+
+
+def _convert(value: float, word: str, unit: str) -> float | None:
+    if word == "pixel":
         return None
     import pint  # every napari with units has it
 
     try:
-        converted = pint.get_application_registry().Quantity(abs(step), word).to(unit)
+        converted = pint.get_application_registry().Quantity(value, word).to(unit)
     except pint.PintError:
         return None
     return float(converted.magnitude)

@@ -63,7 +63,9 @@ def image_attributes(
     for level in plan.source_levels:
         number = level.plan.path.rpartition("/")[2]
         levels[number] = _source_transforms(level, plan.array.dims.order, known)
-    axes = ngff.axes(plan.array.dims.order, image.pixel_size, image.time_step)
+    letters = plan.array.dims.order
+    levels = {name: _moved(one, letters, dict(plan.start)) for name, one in levels.items()}
+    axes = ngff.axes(letters, image.pixel_size, image.time_step)
     multiscale = ngff.multiscale(name, axes, levels)
     if len(plan.levels) > 1:
         # write_region reads the type back: a new region gets its levels by the same rule.
@@ -90,6 +92,16 @@ def _transforms(
         # NGFF wants a scale for each axis: an unknown size counts as 1, and its axis has no unit.
         transforms.append(AxisTransform.of_level(known.get(letter, 1.0), factor))
     return transforms
+
+
+def _moved(
+    transforms: Sequence[AxisTransform], letters: str, start: Mapping[str, float]
+) -> list[AxisTransform]:
+    """Move a level by the place of the first pixel of full resolution."""
+    return [
+        attrs.evolve(transform, translation=transform.translation + start.get(letter, 0.0))
+        for letter, transform in zip(letters, transforms, strict=True)
+    ]
 
 
 def _source_transforms(

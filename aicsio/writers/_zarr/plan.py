@@ -14,6 +14,7 @@ import numpy as np
 
 from aicsio._dims import views
 from aicsio._ome.ngff import AxisTransform
+from aicsio.arrays.xarray import axis_coordinates
 from aicsio.errors import DimensionError, WriteError
 from aicsio.records import Diagnostic, DType, ImageHandle, LazyArray
 from aicsio.writers._pixels import tiff
@@ -53,6 +54,8 @@ class ImagePlan:
     """Key of ``POOLINGS``."""
     source_levels: "tuple[SourceLevel, ...]" = ()
     """Smaller levels that are read from the source, in place of computed ones."""
+    start: tuple[tuple[str, float], ...] = ()
+    """Letter and place of the first pixel in micrometres, along axes where the source states it."""
 
     @property
     def all_levels(self) -> tuple[ArrayPlan, ...]:
@@ -127,11 +130,28 @@ def plan_image(handle: ImageHandle, path: str, options: ZarrOptions) -> ImagePla
     )
     # The sizes before they are cut to level 0: all levels share one grid of tiles and cells.
     files = shard or chunk
-    image = ImagePlan(path, array, tuple(levels), *tiles_of(chunk, files), pooling)
+    image = ImagePlan(
+        path,
+        array,
+        tuple(levels),
+        *tiles_of(chunk, files),
+        pooling,
+        start=_find_start(handle),
+    )
     if options["levels"] != "source":
         return image
     refuse_downsample(options["downsample"])
     return attrs.evolve(image, source_levels=_plan_source_levels(handle, image, chunk, shard))
+
+
+def _find_start(handle: ImageHandle) -> tuple[tuple[str, float], ...]:
+    """Return where the first pixel that is shown lies, along axes whose origin the source states."""
+    start = []
+    for axis in axis_coordinates(handle):
+        origin = getattr(handle.scene.origin, axis.letter) if axis.letter in "ZYX" else None
+        if origin is not None and axis.attributes.get("units") == "um":
+            start.append((axis.letter, origin + float(axis.values[0])))
+    return tuple(start)
 
 
 def _plan_source_levels(
