@@ -122,9 +122,23 @@ decode_jpegls = ImageCodec("JPEG-LS", "jpegls_decode", jpeg_size)
 # An animation has any number of frames; a tile is one image.
 decode_jpegxl = ImageCodec("JPEG XL", "jpegxl_decode", jpegxl_size, index=0)
 decode_jpegxr = ImageCodec("JPEG XR", "jpegxr_decode", jpegxr_size)
-decode_lerc = ImageCodec("LERC", "lerc_decode", lerc_size)
 decode_png = ImageCodec("PNG", "png_decode", png_size)
 decode_webp = ImageCodec("WebP", "webp_decode", webp_size)
+
+
+def decode_lerc(data: Data, target: DecodeTarget, *, sampled: bool) -> Data:
+    """Decode a LERC image; floats that its mask excludes are NaN.
+
+    LERC has no NaN: libtiff (``tif_lerc.c``), GDAL and imagecodecs encode it as a masked pixel.
+    libtiff and GDAL decode it to NaN again, imagecodecs to 0 with the mask beside it.
+    """
+    raw = bytes(as_octets(data))
+    check_declared_size(lerc_size(raw), target, sampled, "LERC")
+    image, valid = imagecodecs().lerc_decode(raw, masks=True)
+    if valid is not None and image.dtype.kind == "f":
+        # A mask of two axes holds for all samples of a pixel.
+        image[~valid] = np.nan
+    return fit_image(image, target, sampled)
 
 
 def decode_jpeg(

@@ -89,6 +89,19 @@ def test_compressions(
         assert part.tobytes() == np.ascontiguousarray(expected[13:41, 30:37]).tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("photometric", "shape"), [("minisblack", (50, 40)), ("rgb", (50, 40, 3))])
+def test_nan_in_lerc_is_nan(
+    tmp_path: Path, dtype: str, photometric: str, shape: tuple[int, ...]
+) -> None:
+    # GDAL 3.12 reads these pixels as NaN in files of tifffile, of libtiff and of its own.
+    pixels = np.random.default_rng(7).normal(size=shape).astype(dtype)
+    pixels[10:20, 5:30] = np.nan
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, compression="lerc", metadata=None, photometric=photometric)
+    assert np.array_equal(to_numpy(open_image(path)), pixels, equal_nan=True)
+
+
 @pytest.mark.parametrize("compression", ["zlib", "lzw", "zstd"])
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "f4", "f8"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
