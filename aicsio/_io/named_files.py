@@ -4,6 +4,7 @@ Rule kept here: a name is refused before anything is looked at, and only the ans
 file" makes a file missing; every other trouble raises.
 """
 
+import errno
 import functools
 import os
 
@@ -83,4 +84,7 @@ def list_folder(index: Source, folder: str = "") -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
+        # A link to itself leads nowhere, as one to a missing folder.
+        if error.errno == errno.ELOOP:
+            return []
         raise SourceError(f"cannot list {path!r}: {error.strerror}") from error

@@ -70,6 +70,26 @@ def test_info_lists_the_images_of_a_folder(run: Run, folder: Path) -> None:
     assert run("info", folder)[1] == "\n".join(alone)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes links for administrators only")
+def test_a_folder_that_cannot_be_entered_hides_nothing_beside_it(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "loop").symlink_to("loop")
+    assert names_of(run("info", folder, "--brief")[1])[-1] == "slide.ome.tif"
+    locked = str(folder / "locked")
+    os.mkdir(locked)
+    list_any = os.listdir
+
+    def list_unlocked(path: Any = ".") -> list[str]:
+        # The superuser, as whom tests may run, enters every folder.
+        if os.fspath(path) == locked:
+            raise PermissionError(13, "Permission denied", locked)
+        return list_any(path)
+
+    monkeypatch.setattr(os, "listdir", list_unlocked)
+    assert names_of(run("info", folder, "--brief")[1])[-1] == "slide.ome.tif"
+
+
 def test_info_takes_globs_and_names_with_brackets(run: Run, folder: Path) -> None:
     (folder / "d[1].png").write_bytes((folder / "a.png").read_bytes())
     assert names_of(run("info", f"{folder}/*.png", "--brief")[1]) == ["a.png", "d[1].png"]
@@ -238,6 +258,17 @@ def test_a_misspelt_file_is_answered_with_the_closest(run: Run, slide: Path) -> 
     wrong = slide.with_name("slied.ome.tif")
     assert run("info", wrong)[2].splitlines()[1] == f"  try: aicsio info {slide}"
     assert run("convert", wrong, "x.ome.tiff")[2].splitlines()[1] == f"  try: ls {slide.parent}"
+
+
+def test_the_advice_is_another_call(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("info", tmp_path / "empty")[2].splitlines()[1] == f"  try: ls {tmp_path}/empty"
+    (tmp_path / "dangling.tif").symlink_to("nowhere")
+    advised = run("info", tmp_path / "dangling.tif")[2].splitlines()[1]
+    assert advised == f"  try: ls {tmp_path}"
+    # The standard input has no name to list.
+    for error in (errors.SourceError("it is empty"), errors.SourceNotFoundError("it is empty")):
+        assert advice.next_step(error, "-", "info") == "aicsio info --help"
 
 
 def test_the_advice_runs(run: Run, tmp_path: Path) -> None:

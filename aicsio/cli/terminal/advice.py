@@ -85,9 +85,10 @@ def next_step(error: AicsioError, name: str = "", command: str = "") -> str | No
     """
     if _ADVISED.search(speak_options(str(error))):
         return None
-    if name and isinstance(error, SourceNotFoundError):
+    # "-" is the standard input: no command finds or lists it.
+    if name and name != "-" and isinstance(error, SourceNotFoundError):
         return _find_instead(name, command or "info")
-    if name:
+    if name and name != "-":
         for kind, advice in _BY_ERROR:
             if isinstance(error, kind):
                 return advice.format(file=_quote(name))
@@ -128,6 +129,8 @@ def _find_instead(name: str, command: str) -> str:
         names = os.listdir(folder or os.curdir)
     except OSError:
         names = []
+    # The name itself is there when it is a folder without images, or a link to nothing.
+    names = [other for other in names if other != base]
     # Imported here: few errors need it.
     import difflib
 
@@ -135,6 +138,8 @@ def _find_instead(name: str, command: str) -> str:
     # Commands that write have another argument: the name of the file alone would not run.
     if close and command in _TAKE_FILES:
         return f"aicsio {command} {_quote(os.path.join(folder, close[0]))}"
+    if os.path.isdir(os.path.expanduser(name)):
+        return f"ls {_quote(name)}"
     while folder and not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return f"ls {_quote(folder or os.curdir)}"

@@ -21,7 +21,7 @@ from aicsio._io import readers
 from aicsio._io.named_files import list_folder
 from aicsio._ome.dates import iso_date
 from aicsio._ome.units import finite_number
-from aicsio.errors import CorruptFileError, UnsupportedFormatError
+from aicsio.errors import CorruptFileError, SourceError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import (
@@ -86,7 +86,7 @@ def recognises(source: Source, head: bytes, /) -> bool:
     if source.folder:
         if is_folder_of(source, (NAME,)):
             return True
-        return bool(_position_folders(source))
+        return any(_is_position(source, name) for name in list_folder(source))
     is_named = source.uri.rpartition("?")[0] or source.uri
     return is_named.lower().endswith(NAME) and _START.match(head.decode("latin-1")) is not None
 
@@ -160,14 +160,21 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
 
 def _position_folders(source: Source) -> list[str]:
     """Return the folders below that have metadata, in the order of their numbers."""
-    found = []
-    for name in list_folder(source):
-        # Thousands of images beside each other are no folders, and not looked into.
-        if "." in name and name.lower().endswith((".tif", ".tiff", ".txt", ".json", ".xml")):
-            continue
-        if NAME in list_folder(source, name):
-            found.append(name)
-    return sorted(found, key=_natural_key)
+    folders = filter(_may_be_folder, list_folder(source))
+    return sorted([name for name in folders if NAME in list_folder(source, name)], key=_natural_key)
+
+
+def _is_position(source: Source, name: str) -> bool:
+    try:
+        return _may_be_folder(name) and NAME in list_folder(source, name)
+    except SourceError:
+        # A folder that the system locks hides no format: what lies beside it is still recognised.
+        return False
+
+
+def _may_be_folder(name: str) -> bool:
+    # Thousands of images beside each other are no folders, and not looked into.
+    return not name.lower().endswith((".tif", ".tiff", ".txt", ".json", ".xml"))
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
