@@ -18,7 +18,7 @@ knows their letters.
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar, cast, no_type_check
+from typing import Any, TypeVar, cast, no_type_check
 
 from aicsio._checks import words
 from aicsio._checks.annotations import fast_check, fits, signature_of
@@ -28,14 +28,15 @@ from aicsio.errors import AicsioError, ArgumentTypeError
 
 __all__ = ["SECRET_OPTIONS", "call_checked", "check_arguments", "checked"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
+# Not Callable[P, R]: mypy joins R with itself, which makes an Any of its own of a handle of any rank.
+F = TypeVar("F", bound=Callable[..., Any])
 
 SECRET_OPTIONS = frozenset({"fs_kwargs", "storage_options"})
 """Parameters that may hold credentials: their values are not shown."""
 
 
-def checked(function: Callable[P, R]) -> Callable[P, R]:
+def checked(function: F) -> F:
     """Check the arguments of ``function``, and show its errors without the frames inside.
 
     Parameters
@@ -52,14 +53,14 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @no_type_check  # to beartype's import hook in tests, which would look through the wrapper and answer first
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return call_checked(function, args, kwargs)
         except AicsioError as error:
             # AICSIO_FULL_TRACEBACK=1 in the environment shows the frames that are left out here.
             raise without_frames(error)  # noqa: B904
 
-    return cast("Callable[P, R]", wrapper)
+    return cast("F", wrapper)
 
 
 def call_checked(function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:

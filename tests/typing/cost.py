@@ -1,13 +1,15 @@
 """Measures what the overloads cost: mypy's time on a project of 2 000 lines, with them and without.
 
-``python tests/typing/cost.py --rounds 5`` checks both in turns and prints the least CPU time of each.
+``python tests/typing/cost.py --rounds 5`` checks all in turns and prints the least CPU time of each.
 
 What a user waits for is measured: the packages below the project come from mypy's cache, its own
-modules have changed. Without overloads, ``transpose_to`` is a plain verb whose order is a ``str``
-and whose picks are ``Any``; ``pipe`` and ``compose`` take and return ``Any``.
+modules have changed. Two projects are without: one whose ``transpose_to`` has its two forms, with
+``str`` for an order and ``Picks`` for picks, and whose ``pipe`` infers what comes out; one that types
+nothing of it, with ``Any`` for picks, and ``pipe`` from ``Any`` to ``Any``.
 """
 
 import argparse
+import re
 import resource
 import shutil
 import subprocess
@@ -18,6 +20,11 @@ from pathlib import Path
 import aicsio
 from overloads import BEGIN, END, REGIONS
 
+KINDS = {
+    "ranks": "with the overloads for each number of axes",
+    "forms": "with two overloads, for a handle and for a step",
+    "any": "without overloads, picks and pipes are Any",
+}
 MODULES, FUNCTIONS = 10, 14
 STACKS = ("ZYX", "XYZ", "CZYX", "TCZYX")
 # A reader of images as it is often written: a call with a handle, a chain of three steps, plain Python around them.
@@ -47,20 +54,33 @@ def write_project(folder: Path, change: int) -> list[str]:
     return names
 
 
-def copy_package(folder: Path, *, overloads: bool) -> None:
-    """Copy the package, on request without the regions that ``overloads.py`` writes."""
+def copy_package(folder: Path, kind: str) -> None:
+    """Copy the package, with those of the regions that ``overloads.py`` writes which a kind has."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(aicsio.__file__).parent, folder / "aicsio", ignore=ignored)
-    if overloads:
+    if kind == "ranks":
         return
     for name, makers in REGIONS.items():
         path = folder / name
         text = path.read_text(encoding="utf-8")
         for make in makers:
             before, _, rest = text.partition(BEGIN.format(make.__name__))
-            text = before + rest.partition(END)[2]
-        text = text.replace("@overloaded_verb", "@verb")
-        path.write_text(text.replace("import overloaded_verb", "import verb"), encoding="utf-8")
+            region, _, after = rest.partition(END)
+            text = before + (without_ranks(region) if kind == "forms" else "") + after
+        if kind == "any":
+            text = text.replace("@overloaded_verb", "@verb")
+            text = text.replace("import overloaded_verb", "import verb")
+        path.write_text(text, encoding="utf-8")
+
+
+def without_ranks(region: str) -> str:
+    """Leave out the overloads for a number of axes, and those that shorten messages."""
+    head, *items = re.split(r"(?m)^(?= *@overload$)", region)
+    kept = [item for item in items if not re.search(r"Order\d|PickByLetter", item)]
+    # A method has one overload left, which is none.
+    if len(kept) == 1:
+        return ""
+    return head + "".join(kept)
 
 
 def cpu_seconds(command: list[str], folder: Path) -> float:
@@ -72,20 +92,20 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(folder: Path, rounds: int) -> dict[bool, float]:
-    """Return the least time with overloads and without; the first round fills the caches."""
-    least: dict[bool, float] = {}
+def measure(folder: Path, rounds: int) -> dict[str, float]:
+    """Return the least time of each kind; the first round fills the caches."""
+    least: dict[str, float] = {}
     for change in range(rounds + 1):
-        for overloads in (True, False):
-            place = folder / f"overloads-{overloads}"
+        for kind in KINDS:
+            place = folder / kind
             if not change:
-                copy_package(place, overloads=overloads)
+                copy_package(place, kind)
             names = write_project(place, change)
             # As installed packages are: their own mistakes are silent.
             settings = ["--config-file=", "--strict", "--follow-imports=silent"]
             spent = cpu_seconds([sys.executable, "-m", "mypy", *settings, *names], place)
             if change:
-                least[overloads] = min(spent, least.get(overloads, spent))
+                least[kind] = min(spent, least.get(kind, spent))
     return least
 
 
@@ -95,8 +115,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         least = measure(Path(folder), options.rounds)
-    print(f"with overloads {least[True]:.2f} s, without {least[False]:.2f} s: ", end="")
-    print(f"{least[True] / least[False]:.2f}x")
+    for kind, words in KINDS.items():
+        print(f"{words}: {least[kind]:.2f} s, {least['ranks'] / least[kind]:.2f}x")
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ transpose_to("ZYX", Z=["a"])  # types
 picks: Picks = {"Time": 0}  # types
 picks = {"T": 1.5}  # types
 image.get_image_data("ZYX", T=0.5)  # types
-transpose_to(h, "ZYX", T=True)  # plug-in
-transpose_to(h, "ZYX", T=flag)  # plug-in
+transpose_to(h, "ZYX", T=True)  # types
+transpose_to(h, "ZYX", T=flag)  # types
 
 # ---------------------------------------------------------------- names
 open_image("a.czi", format="czii")  # types

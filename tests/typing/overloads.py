@@ -14,6 +14,8 @@ WIDTH = 99
 BLOCK = "if TYPE_CHECKING:"
 LETTERS = "TCZYX"
 RANKS = range(1, 8)
+COMMON_FIRST = (3, 2, 4, 5, 1, 6, 7)
+"""Ranks in the order of their overloads: mypy tries one after the other, and YX, ZYX and CZYX are written most."""
 MOST_PARTS = 20
 """Functions of ``pipe`` and ``compose`` whose types are inferred."""
 
@@ -72,7 +74,7 @@ def overload(name: str, parameters: Sequence[str], result: str) -> list[str]:
 def transpose_to() -> list[str]:
     lines = [BLOCK]
     handle, picks = "handle: ImageHandle", "**picks: Unpack[Picks]"
-    for rank in RANKS:
+    for rank in COMMON_FIRST:
         result = f"ImageHandle[{shape(rank)}]"
         order = f"order: Order{rank}"
         lines += overload("transpose_to", [handle, "/", order, picks], result)
@@ -132,7 +134,7 @@ def parts_of_image(name: str, kind: str) -> list[str]:
     """Overloads of a method of ``AICSImage``: without an order it has five dimensions."""
     lines = [BLOCK]
     picks = "**kwargs: Unpack[Picks]"
-    for rank in RANKS:
+    for rank in COMMON_FIRST:
         order = f"dimension_order_out: Order{rank}"
         if rank == 5:
             order += " | None = None"

@@ -1,5 +1,6 @@
 """Forty right programs, one a line: no checker finds anything in them."""
 
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ image = AICSImage("plate.czi")
 order: str = str(h.dims.order)
 number: int = h.dims.T - 1
 ORDER: Final = "ZYX"
+Dye = IntEnum("Dye", ["DAPI"], start=0)
 order_of_module = "ZYX"
 
 
@@ -42,7 +44,7 @@ transpose_to(h, "CZYX", C=["DAPI", 1], T=np.int64(0))
 transpose_to(h, "ZYX", C="DAPI")
 transpose_to(h, "ZYX", Z=slice(None, None, 2), Y=range(5), X=(1, 2), C=0)
 transpose_to(h, "CYX", C=np.array([0, 1]), Z=0)
-transpose_to(h, "TCZYX", C=0)
+transpose_to(h, "TCZYX", C=Dye.DAPI, T=[np.int64(0), number])
 transpose_to(h, "HYX", H=0, V=0)
 transpose_to(h, ORDER, C=0)
 transpose_to(h, order_of_module, C=0)
