@@ -263,8 +263,18 @@ _LATER = {
 }
 """Modules of names that are imported when they are first asked for: most scripts need few of them."""
 
-_MODULES = {"dask_utils", "dimensions", "exceptions", "readers", "transforms", "types", "utils"}
-"""Modules that scripts of AICSImageIO name as attributes, without an import of their own."""
+_MODULES = {
+    "arrays",
+    "dask_utils",
+    "dimensions",
+    "exceptions",
+    "readers",
+    "steps",
+    "transforms",
+    "types",
+    "utils",
+}
+"""Modules that scripts name as attributes, without an import of their own: those of AICSImageIO and of verbs."""
 
 
 if not TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aicsio import _codecs, open_image, to_numpy, write_ome_tiff
-from aicsio.writers._pixels import boxes, segments, stream
+from aicsio.writers._pixels import box_writer, boxes, segments
 
 STACK = np.random.default_rng(4).integers(0, 4096, (8, 512, 512), np.uint16)
 SECONDS = 30
@@ -47,7 +47,7 @@ def test_two_threads_decode_at_once(
 
 def test_two_threads_encode_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pad, met = meeting(segments.pad_tile)
-    monkeypatch.setattr(stream, "pad_tile", pad)
+    monkeypatch.setattr(box_writer, "pad_tile", pad)
     monkeypatch.setattr(boxes, "BOX_BYTES", 1 << 20)
     write_ome_tiff(open_image(STACK, dims="ZYX"), tmp_path / "a.ome.tiff", tile=128, workers=2)
     assert len(met) == 2
