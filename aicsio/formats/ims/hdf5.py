@@ -242,6 +242,10 @@ def open_index(source: Source) -> Iterator[Hdf5File]:
             raise CorruptFileError.at(
                 source.uri, None, f"expected an Imaris 5.5 file (HDF5): {error}"
             ) from error
+        finally:
+            # A list that the traceback of an error keeps until Python has ended would be freed by HDF5 on
+            # leaving, with a call of Python that ends the process (seen in h5py 3.12 to 3.16).
+            access.close()
         try:
             yield Hdf5File(file, index, source)
         finally:

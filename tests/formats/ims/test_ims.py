@@ -1,7 +1,10 @@
 """Imaris: generated files against h5py, OpenReadout, imaris-ims-file-reader and their own arrays."""
 
 import itertools
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -387,6 +390,19 @@ def test_a_file_cut_off_is_refused_with_its_reason(tmp_path: Path) -> None:
     for nbytes in (9, 70, 3000, len(data) - 1):
         with pytest.raises(CorruptFileError, match=r"the file ends at|an Imaris 5\.5 file"):
             open_image(data[:nbytes], format="ims")
+
+
+def test_an_error_that_is_kept_does_not_end_the_process() -> None:
+    script = """
+import builtins
+from aicsio import open_image
+try:
+    open_image(b"\\x89HDF\\r\\n\\x1a\\n" + bytes(1), format="ims")
+except Exception as error:
+    builtins.kept = error
+"""
+    environment = {**os.environ, "AICSIO_FULL_TRACEBACK": "1"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
 
 
 def test_chunks_outside_of_the_file_are_zero_and_counted(tmp_path: Path) -> None:
