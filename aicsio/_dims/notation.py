@@ -110,7 +110,7 @@ def resolve_pick(pick: object, letter: str, size: int) -> Pick:
         kept = range(size)[checked]
         if not kept:
             raise DimensionError(
-                f"{letter}={checked!r} selects nothing: there are {_positions(letter, size)}"
+                f"{letter}={checked!r} selects nothing: {_there_are(letter, size)}"
             )
         return kept
     if not len(checked):
@@ -155,11 +155,14 @@ def check_droppable(
     """
     if positions == 1:
         return
+    advice = f"pick one with {letter}=0"
     dropped = [other for other, count in counts.items() if count == 1]
     keep = suggestion(order, dims, dropped)
+    # A letter of length 1 that is picked twice is kept by no order: it was added.
+    if letter in keep:
+        advice += f", or keep it: {keep!r}"
     raise DimensionError(
-        f"{order!r} would drop {letter!r}, which has {positions} positions: "
-        f"pick one with {letter}=0, or keep it: {keep!r}"
+        f"{order!r} would drop {letter!r}, which has {positions} positions: {advice}"
     )
 
 
@@ -265,9 +268,7 @@ def _index(value: object, letter: str) -> int:
 
 def _position(position: int, letter: str, size: int) -> int:
     if not -size <= position < size:
-        raise DimensionError(
-            f"{letter}={position} is out of range: there are {_positions(letter, size)}"
-        )
+        raise DimensionError(f"{letter}={position} is out of range: {_there_are(letter, size)}")
     return position + size if position < 0 else position
 
 
@@ -275,3 +276,9 @@ def _positions(letter: str, size: int) -> str:
     if size < 2:
         return f"1 position of {letter} (0)" if size else f"no positions of {letter}"
     return f"{size} positions of {letter} (0 to {size - 1})"
+
+
+def _there_are(letter: str, size: int) -> str:
+    if size == 1:
+        return f"there is {_positions(letter, size)}"
+    return f"there are {_positions(letter, size)}"

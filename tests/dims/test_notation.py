@@ -115,7 +115,7 @@ def test_what_is_no_pick_is_a_type_error(pick: Any) -> None:
 
 
 def test_sizes_are_counted_in_words_that_fit() -> None:
-    with pytest.raises(DimensionError, match=r"1 position of C \(0\)"):
+    with pytest.raises(DimensionError, match=r"there is 1 position of C \(0\)"):
         resolve_pick(1, "C", 1)
     with pytest.raises(DimensionError, match="no positions of C"):
         resolve_pick(0, "C", 0)
