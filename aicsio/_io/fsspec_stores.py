@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aicsio._io import missing, pool
-from aicsio._io.requests import (
+from aicsio._io.retrying import (
     TIMEOUT,
     RemoteInfo,
     RetryableError,

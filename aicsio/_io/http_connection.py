@@ -21,7 +21,7 @@ import time
 from typing import Any
 
 from aicsio._io.http_options import HttpTarget, Proxy
-from aicsio._io.requests import MIN_BYTES_PER_SECOND
+from aicsio._io.retrying import MIN_BYTES_PER_SECOND
 from aicsio.errors import SourceError
 
 # Bytes of all headers of an answer, interim ones included. Servers send up to 16 KiB; nginx refuses

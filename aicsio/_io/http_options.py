@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from aicsio._io.requests import TIMEOUT
+from aicsio._io.retrying import TIMEOUT
 from aicsio._io.urls import client_options, public_url, requested_url
 from aicsio.errors import ArgumentTypeError, SourceError
 from aicsio.records import Source

@@ -11,7 +11,7 @@ from typing import Any
 
 from aicsio._io import pool
 from aicsio._io.fsspec_stores import file_system, translated_errors
-from aicsio._io.requests import RetryableError
+from aicsio._io.retrying import RetryableError
 from aicsio._io.urls import URL_KEY, public_url, split_chain
 from aicsio.errors import SourceError, SourceNotFoundError
 from aicsio.records import Source

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from aicsio._io.ranges import Buffer, Span, check_inside
-from aicsio._io.requests import changed_error
+from aicsio._io.retrying import changed_error
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 

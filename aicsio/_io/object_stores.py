@@ -23,7 +23,7 @@ from typing import Any
 from aicsio._io import pool
 from aicsio._io.fsspec_stores import FsspecClient
 from aicsio._io.object_store_options import StoreConfig, store_config
-from aicsio._io.requests import (
+from aicsio._io.retrying import (
     MIN_BYTES_PER_SECOND,
     TIMEOUT,
     RangeClient,

@@ -16,7 +16,7 @@ from aicsio._io.pool import LINGER_SECONDS, Loanable, borrow, open_count, sessio
 from aicsio._io.ranges import Buffer, Span, check_inside, coalesce
 from aicsio._io.remote import RemoteReader, serves_many
 from aicsio._io.remote_file import RemoteFile
-from aicsio._io.requests import changed_error
+from aicsio._io.retrying import changed_error
 from aicsio._io.sources import file_below, folder_error, identify, neighbours, sibling
 from aicsio.errors import AicsioError
 from aicsio.records import Source

@@ -22,7 +22,7 @@ from aicsio._io.ranges import (
     past_end_error,
     split_request,
 )
-from aicsio._io.requests import (
+from aicsio._io.retrying import (
     MAX_TRIES,
     MIN_BYTES_PER_SECOND,
     EndClient,

@@ -21,7 +21,7 @@ import attrs
 from aicsio._io import pool, readers, remote, urls
 from aicsio._io.archives import Archive
 from aicsio._io.local_files import open_descriptor
-from aicsio._io.requests import retry
+from aicsio._io.retrying import retry
 from aicsio.errors import CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 

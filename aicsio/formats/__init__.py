@@ -1,7 +1,8 @@
 """The table of formats, one file or folder each. Imports `_io`, `_codecs`, `_ome`, `_dims`.
 
-One folder or module a format, by its name. This module has the rows of the table, their order and
-their loading. The seam, all that a format and its layouts must and may offer, is
+One folder or module a format, by its name, and ``arrays`` for those of the caller; ``_tiff`` and
+``_leica`` are shared by several. This module has the rows of the table, their order and their loading,
+``names`` their names as types. The seam, all that a format and its layouts must and may offer, is
 ``aicsio/records/protocols.py``. ``aicsio/opening.py`` asks the candidates and words the error where
 all decline; ``signatures`` names files of formats that no row opens.
 
@@ -158,7 +159,7 @@ TABLE: tuple[Format, ...] = (
     Format("harmony", (".idx.xml", "index.xml"), f"{_FOLDERS}.harmony", folders=True),
     Format("cellvoyager", (".mlf", ".mrf", ".wpi"), f"{_FOLDERS}.cellvoyager", folders=True),
     Format("incell", (".xdce",), f"{_FOLDERS}.incell", folders=True),
-    Format("imagexpress", (".htd",), f"{_FOLDERS}.metaxpress", folders=True),
+    Format("imagexpress", (".htd",), f"{_FOLDERS}.imagexpress", folders=True),
     Format("metamorph", (".nd",), f"{_FOLDERS}.metamorph", folders=True),
     Format("micromanager", ("metadata.txt",), f"{_FOLDERS}.micromanager", folders=True),
 )

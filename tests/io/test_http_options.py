@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aicsio import ArgumentTypeError, SourceError, open_image, to_numpy
-from aicsio._io import pool, requests
+from aicsio._io import pool, retrying
 from aicsio._io.answer_headers import ByteRange
 from aicsio._io.http import HttpClient
 from aicsio._io.http_options import HttpTarget, http_target
@@ -25,7 +25,7 @@ from http_server import Site, serving
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
     for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -102,7 +102,7 @@ def test_wrong_options_are_refused_by_name(options: dict[str, Any], named: str) 
 def test_large_timeouts_are_cut_to_what_systems_take() -> None:
     assert target("http://host/a", timeout=1e300).timeout == 24 * 3600
     assert target("http://host/a", timeout=2).timeout == 2.0
-    assert target("http://host/a").timeout == requests.TIMEOUT
+    assert target("http://host/a").timeout == retrying.TIMEOUT
 
 
 # ---------------------------------------------------------------- proxies

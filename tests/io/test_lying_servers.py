@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aicsio import AicsioError, SourceError, open_image
-from aicsio._io import http_connection, pool, requests
+from aicsio._io import http_connection, pool, retrying
 
 Answer = Callable[[socket.socket], None]
 TIMEOUT = 0.4
@@ -203,7 +203,7 @@ LIES: dict[str, Answer] = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
     yield
     pool.close_connections()
 

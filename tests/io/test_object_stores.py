@@ -21,7 +21,7 @@ from aicsio import (
     to_numpy,
     transpose_to,
 )
-from aicsio._io import object_stores, requests
+from aicsio._io import object_stores, retrying
 from aicsio._io.object_store_options import store_config
 from aicsio.records import Source
 from aicsio.testing.lif import LifImage, build_lif
@@ -35,7 +35,7 @@ SECRETS = ("SEKRET", "TOPSECRET")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Wait little between tries, and read no file of the person who runs the tests."""
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in os.environ:
         if name.startswith(("AWS_", "GOOGLE_", "AZURE_", "CLOUDSDK_")):
@@ -121,7 +121,7 @@ def test_a_lasting_fault_ends_as_an_error(site: Site) -> None:
     site.status = 503
     with pytest.raises(SourceError, match=r"answers 503 \(tried 5 times\)"):
         open_image(url, storage_options=options)
-    assert len(site.asked) == requests.MAX_TRIES
+    assert len(site.asked) == retrying.MAX_TRIES
 
 
 def test_a_bucket_in_another_region_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from aicsio import open_image, to_numpy, to_xarray
 from aicsio._io import pool as file_pool
-from aicsio._io import readers, requests
+from aicsio._io import readers, retrying
 from aicsio._io.readers import (
     coalesce,
     identify,
@@ -55,7 +55,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture
@@ -712,7 +712,7 @@ import os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads: that is what is tried here
 import numpy as np
 from aicsio import open_image, to_numpy
-from aicsio._io import pool, readers, requests
+from aicsio._io import pool, readers, retrying
 handle = open_image({str(path)!r})
 expected = to_numpy(handle)
 stop, wrong = threading.Event(), []

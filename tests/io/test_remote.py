@@ -26,7 +26,7 @@ from aicsio import (
     transpose_to,
     write_ome_tiff,
 )
-from aicsio._io import pool, requests
+from aicsio._io import pool, retrying
 from aicsio._io.ranges import coalesce
 from aicsio._io.readers import identify, lend, open_binary
 from aicsio._io.remote import RemoteReader
@@ -43,7 +43,7 @@ NAMES = ("raw.czi", "zstd.czi", "raw.lif", "raw.ome.tiff", "zlib.ome.tiff", "pla
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Wait little between tries, and leave no connection to the next test."""
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
     yield
     pool.close_connections()
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from aicsio import AicsioError, ImageHandle, open_image, to_dask, to_numpy, transpose_to
-from aicsio._io import pool, requests
+from aicsio._io import pool, retrying
 from aicsio.testing import ImageSpec, TiffSpec, build
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, build_lif
@@ -136,7 +136,7 @@ def trials(count: int, folder: Path, seed: int = 0) -> list[Tried]:
 
 
 def test_random_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
     tried = trials(int(os.environ.get("AICSIO_FAULTS", "40")), tmp_path)
     bad = [
         each for each in tried if not (each.outcome == "right" or each.outcome.endswith("Error"))
@@ -154,7 +154,7 @@ def test_random_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 if __name__ == "__main__":
     import tempfile
 
-    requests.FIRST_PAUSE = 0.002
+    retrying.FIRST_PAUSE = 0.002
     with tempfile.TemporaryDirectory() as made:
         results = trials(int(sys.argv[1]), Path(made), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
     outcomes = collections.Counter(each.outcome for each in results)

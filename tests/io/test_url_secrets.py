@@ -32,7 +32,7 @@ from aicsio import (
     write_ome_tiff,
     write_ome_zarr,
 )
-from aicsio._io import pool, requests
+from aicsio._io import pool, retrying
 from aicsio._io.urls import hide_secrets, public_url, requested_url
 from aicsio.cli import main
 from aicsio.testing import ImageSpec, TiffSpec, build
@@ -44,7 +44,7 @@ SECRETS = ("SEKRET", "T0KEN", "us3r")
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
     with serving() as site:
         site.files.update({"a_1.ome.tif": CONTENT, "a_2.ome.tif": CONTENT})
         yield site

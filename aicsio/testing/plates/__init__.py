@@ -1,7 +1,9 @@
 """Legal plates and series in folders, of any dims: an index and TIFF files. Imports `testing`.
 
-``spec`` has the description and its pixels; one module a format writes it. Rule kept here: what is
-written follows from the description alone.
+``spec`` has the description and its pixels; one module a format writes it: ``cellvoyager``, ``harmony``,
+``imagexpress``, ``incell``, ``metamorph``, ``micromanager``.
+
+Rule kept here: what is written follows from the description alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,9 +11,9 @@ from pathlib import Path
 
 from aicsio.testing.plates.cellvoyager import write_cellvoyager
 from aicsio.testing.plates.harmony import write_harmony
+from aicsio.testing.plates.imagexpress import write_imagexpress
 from aicsio.testing.plates.incell import write_incell
 from aicsio.testing.plates.metamorph import write_metamorph
-from aicsio.testing.plates.metaxpress import write_imagexpress
 from aicsio.testing.plates.micromanager import write_micromanager
 from aicsio.testing.plates.spec import PlateSpec
 

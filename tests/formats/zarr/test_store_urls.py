@@ -19,7 +19,7 @@ from aicsio import (
     transpose_to,
     write_ome_zarr,
 )
-from aicsio._io import requests
+from aicsio._io import retrying
 from http_server import Site, serving
 from s3_server import serving_s3
 
@@ -30,7 +30,7 @@ OPTIONS: Any = {"chunks": 32, "levels": 2}
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait little between tries."""
-    monkeypatch.setattr(requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Repeating requests: how often, how long apart, and what is raised in the end."""
 
+import random
+
 import pytest
 
 from aicsio import SourceChangedError, SourceError, SourceNotFoundError
-from aicsio._io import requests
-from aicsio._io.requests import RetryableError, check_unchanged, describe_error, retry
+from aicsio._io import retrying
+from aicsio._io.retrying import RetryableError, check_unchanged, describe_error, retry
 from aicsio.records import Source
 
 
@@ -12,8 +14,8 @@ from aicsio.records import Source
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that were waited, without waiting."""
     waited: list[float] = []
-    monkeypatch.setattr(requests.time, "sleep", waited.append)  # type: ignore[attr-defined]
-    monkeypatch.setattr(requests.random, "uniform", lambda low, high: (low + high) / 2)  # type: ignore[attr-defined]
+    monkeypatch.setattr(retrying.time, "sleep", waited.append)  # type: ignore[attr-defined]
+    monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     return waited
 
 
@@ -39,7 +41,7 @@ def run(outcomes: "list[object]") -> object:
         (4, None, [0.1, 0.2, 0.4, 0.8]),
         (2, 3.0, [3.0, 3.0]),  # a server may ask for more
         (2, 0.0, [0.1, 0.2]),  # not for less
-        (1, 3600.0, [requests.MAX_PAUSE]),  # and not for hours
+        (1, 3600.0, [retrying.MAX_PAUSE]),  # and not for hours
     ],
 )
 def test_pauses_double_up_to_a_limit(
@@ -52,7 +54,7 @@ def test_pauses_double_up_to_a_limit(
 def test_the_last_failure_is_raised(pauses: list[float]) -> None:
     with pytest.raises(SourceError, match=r"'http://host/a\.tif': failure 5 \(tried 5 times\)"):
         run([*failing(5), "answer"])
-    assert len(pauses) == requests.MAX_TRIES - 1
+    assert len(pauses) == retrying.MAX_TRIES - 1
 
 
 def test_lasting_errors_are_raised_at_once(pauses: list[float]) -> None:
