@@ -1,7 +1,8 @@
 """From any name of an image to a handle: ``open_image`` and ``explain``. Imports `formats`, `_io` and `_dims`.
 
-The candidates and their order come from `formats`; here they are asked, and here is the message
-that lists those that declined.
+An opening in order: ``_io.store_urls.identify_image`` (by ``_io.sources``) makes the ``Source``; here the
+candidates of ``formats`` are asked, and the message lists those that decline; ``read_contents`` of the one
+in ``formats/<format>`` describes scenes; the caller's facts outrank them; ``records.ImageHandle`` holds all.
 
 Rule kept here: nothing is swallowed while choosing. A format either declines by its content, or its
 error reaches the caller.
@@ -391,8 +392,7 @@ def _with_names(scene: Scene, names: Sequence[str]) -> Scene:
             f"{count_of(len(names), 'channel name')} {list(names)} for {count_of(count, 'channel')} "
             f"of {scene.name!r}"
         )
-    # Other facts of the channels stay, unless their number shows that they describe something
-    # else.
+    # Other facts of the channels stay, unless their number shows that they are of others.
     known = scene.channels if len(scene.channels) == count else (Channel(),) * count
     renamed = tuple(
         attrs.evolve(channel, name=name) for channel, name in zip(known, names, strict=True)

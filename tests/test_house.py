@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 import os
 import re
 import tomllib
@@ -256,6 +257,118 @@ def test_a_new_reader_finds_the_file_by_docstrings(question: str) -> None:
         path = PACKAGE / room / f"{module}.py"
         docstring = ast.get_docstring(ast.parse(read(path))) or ""
     assert answer in " ".join(docstring.split())
+
+
+def names_of(room: Path) -> set[str]:
+    """Modules and folders of a room."""
+    modules = {path.stem for path in room.glob("*.py")} - {"__init__"}
+    return modules | {path.name for path in room.iterdir() if path.is_dir()} - {"__pycache__"}
+
+
+ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+MODULES = {name for room in ROOMS for name in names_of(room)}
+
+
+@functools.cache
+def definitions(path: Path) -> set[str]:
+    """Functions, classes, fields and constants of a module: no locals, and no names that it imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(read(path))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        for statement in node.body if isinstance(node, ast.Module | ast.ClassDef) else ():
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+def defined_in(room: Path) -> set[str]:
+    return set().union(*map(definitions, room.rglob("*.py")))
+
+
+def leads_somewhere(name: str, room: Path) -> bool:
+    """Whether a path, or a dotted name, is that of a module, seen from a room or one above it."""
+    target = re.sub(r"^aicsio[./]|\.py$", "", name).replace(".", "/")
+    above = [folder for folder in (room, *room.parents) if folder.is_relative_to(PACKAGE)]
+    return any((base / target).is_dir() or (base / f"{target}.py").is_file() for base in above)
+
+
+FOREIGN = {"except", "li", "oiffile", "pread", "preadv", "pixel", "pt", "px", "ua"}
+"""Bare names in docstrings of rooms that are none of this package: Python's, libraries', units."""
+
+
+def astray(docstring: str, room: Path) -> list[str]:
+    """Names in backticks that are no module where they seem to be one.
+
+    A bare name is a module of the room itself, or something that code defines: in the room if a
+    module elsewhere has the same name. A room is named from any room below the one that holds it.
+    """
+    wrong = []
+    for marks, name in re.findall(r"(``?)([a-z_][\w./]*)\1", docstring):
+        first = re.split(r"[./]", name)[0]
+        if marks == "`" or first == "aicsio" or first[0] == "_" or first in names_of(PACKAGE):
+            found = name in names_of(room) | {"aicsio"} or leads_somewhere(name, room)
+        elif name in MODULES:
+            found = name in names_of(room) | defined_in(room)
+        else:
+            # A dotted name that begins with no room is another library's.
+            found = not name.isidentifier() or name in defined_in(PACKAGE) | FOREIGN
+        if not found:
+            wrong.append(name)
+    return wrong
+
+
+def docstring_of(room: Path) -> str:
+    return ast.get_docstring(ast.parse(read(room / "__init__.py"))) or ""
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_modules_that_a_room_names_are_where_it_has_them(room: Path) -> None:
+    assert astray(docstring_of(room), room) == []
+
+
+@pytest.mark.parametrize(
+    ("docstring", "wrong"),
+    [
+        ("``from_records`` describes the image", ["from_records"]),  # a module of another room
+        ("``metaxpress``", ["metaxpress"]),  # of no room
+        ("Imports `_oem`, ``_ome.bilder``", ["_oem", "_ome.bilder"]),
+        ("Imports `_ome`: ``overrides``, ``_ome.builder``, ``aicsio/_io``, ``np.ndarray``", []),
+    ],
+)
+def test_names_that_lead_astray_are_found(docstring: str, wrong: list[str]) -> None:
+    assert astray(docstring, PACKAGE / "writers" / "_metadata") == wrong
+
+
+LISTED = {PACKAGE, PACKAGE / "metadata", PACKAGE / "readers"}
+"""Rooms that do not name their modules: CONTRIBUTING.md has the table of rooms, the others hold
+import names of AICSImageIO alone."""
+
+
+def unnamed(docstring: str, room: Path) -> set[str]:
+    """Modules of a room that neither its docstring names nor a row of its tables."""
+    code = ast.parse(read(room / "__init__.py")).body[1:]
+    rows = {
+        word
+        for statement in code
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in re.findall(r"\w+", node.value)
+    }
+    return names_of(room) - rows - set(re.findall(r"``(\w+)``", docstring))
+
+
+@pytest.mark.parametrize(
+    "room", sorted(set(ROOMS) - LISTED), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_each_module_is_named_by_its_room(room: Path) -> None:
+    assert unnamed(docstring_of(room), room) == set()
+
+
+def test_a_module_that_a_room_does_not_name_is_found() -> None:
+    room = PACKAGE / "formats" / "folders"
+    shorter = docstring_of(room).replace("``listing``", "a module")
+    assert unnamed(shorter, room) == {"listing"}
 
 
 def test_the_table_of_faults_names_tests_that_exist() -> None:

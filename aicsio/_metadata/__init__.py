@@ -1,11 +1,13 @@
 """Metadata of any format as OME, as the file's own text, or parsed. Imports `formats`, `_ome` and `steps`.
 
-``ome`` makes the OME document: of the file where it holds one, else of the records
-(``documents``, ``from_records``, ``folding``, ``plane_facts``) and of the parts that a format describes
-besides. ``for_writers`` serves those who write it. ``native`` gives the text of the file, and the
-document that it is. ``plane_rows`` has planes and tiles in ``tables`` that data frames take through
-``arrow``, ``well_rows`` those of plates; ``origins`` has the places that facts come from. The room
-has no public name because ``aicsio.metadata`` is one of its verbs.
+``ome`` makes the OME document: of the file where it holds one, else of the records (``documents``,
+``from_records``, ``folding``, ``plane_facts``) and of the parts that a format describes besides.
+``for_writers`` serves those who write it. ``native`` gives the text of the file, and the document
+that it is. ``plane_rows`` has planes and tiles in ``tables`` that data frames take through
+``arrow``, ``well_rows`` those of plates; ``origins`` has the places that facts come from.
+``pixel_types`` has OME's names of types, ``plates`` those of the document, ``split_images`` the
+images that are several scenes, ``stage`` the labels of the stage. The room has no public name
+because ``aicsio.metadata`` is one of its verbs.
 
 Rule kept here: nothing of this is made when an image is opened.
 """

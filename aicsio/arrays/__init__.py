@@ -4,7 +4,7 @@
 ``to_xarray``, ``projections`` has ``project``, and ``statistics`` the function of that name.
 ``streaming`` feeds both slab by slab, ``moments`` merges their deviations. ``outputs`` checks memory of
 the caller. ``chunks`` decides on the chunks of a dask array, ``dask_graph`` builds its graph,
-``tokens`` names it.
+``tokens`` names it. ``ranked`` has the types of results by their number of axes.
 
 Rule kept here: the engine reads; this room decides only on shapes, chunks and coordinates.
 """

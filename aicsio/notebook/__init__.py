@@ -1,12 +1,13 @@
 """Records as HTML, for notebooks. Imports `pictures`, `_metadata` and `formats`.
 
 ``draw`` chooses the function of a record's class: ``images`` draws handles, scenes and arrays,
-``tables`` columns of planes, tiles and wells, ``reports`` what checks and writers return. ``drawings``
-draws dims and tiles as SVG, ``previews`` a thumbnail where it costs little, ``origins`` finds where facts
-come from; ``markup`` escapes and nests, ``styles`` has the sheet.
+``tables`` columns of planes, tiles and wells, ``reports`` what checks and writers return.
+``drawings`` draws dims and tiles as SVG, ``previews`` a thumbnail where it costs little,
+``origins`` finds where facts come from; ``markup`` escapes and nests, ``words`` prints numbers with
+units, ``styles`` has the sheet.
 
-Rule kept here: HTML without scripts, identifiers and addresses of other servers; every text of a file
-is escaped; what is read is bounded before it is read; nothing raises.
+Rule kept here: HTML without scripts, identifiers and addresses of other servers; every text of a
+file is escaped; what is read is bounded before it is read; nothing raises.
 """
 
 import warnings

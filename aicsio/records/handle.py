@@ -1,5 +1,7 @@
 """The handle: an opened image as the user holds it.
 
+A channel without a name is ``Channel:<index>`` in ``channel_names``; its record has none.
+
 Rule kept here: nothing of it is open or read; every property follows from its fields.
 """
 

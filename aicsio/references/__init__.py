@@ -2,8 +2,9 @@
 `_engine`, `_ome`, `arrays` and `steps`.
 
 ``kerchunk`` has ``to_references``, by the chunks as they lie in files (``stored``) and their codecs
-(``coding``, ``codec``, ``zarr_codec``). ``serving`` has ``as_zarr_store``, by the keys and values of
-``tree``. ``documents`` writes the metadata of both.
+(``coding``, ``codec``, ``zarr_codec``). ``serving`` has ``as_zarr_store``, by the keys and values
+of ``tree`` (``requested``: which scenes; ``collection`` of several, ``image`` of one, in
+``chunks``), which ``store`` offers to zarr-python. ``documents`` writes the metadata of both.
 
 Rule kept here: no pixel is copied before it is requested.
 """

@@ -1,5 +1,8 @@
 """``transpose_to``: dimensions in another order, positions picked.
 
+Names in a pick of C become positions by ``positions_of_names`` of ``_dims.notation``, which raises for
+names that are missing or stand twice.
+
 Rule kept here: transposing is relative to what the handle shows. ``_dims`` has the rules; the
 overloads, which ``tests/typing/overloads.py`` writes, count the letters of a literal order.
 """

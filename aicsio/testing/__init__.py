@@ -1,9 +1,17 @@
 """Legal image files of any shape and their pixels. Imports `_codecs`, `_io`, `_metadata`, `opening`, `steps`.
 
 Rule kept here: needs nothing beyond aicsio; only ``strategies`` imports hypothesis. ``ome_tiff``,
-``czi``, ``ims``, ``lif``, ``mrc``, ``nd2`` and ``xlef`` make files, ``layouts`` makes images without a file,
-``model`` is the reference of the dimension language, ``strategies`` draws all of these,
-``conformance`` holds formats to laws.
+``czi``, ``dicom``, ``ims``, ``lif``, ``mirax``, ``mrc``, ``nd2``, ``oif``, ``oir``, ``plates``,
+``raw_blocks``, ``vsi``, ``xlef`` and ``zarr`` make files, ``layouts`` makes images without a file,
+of ``patterns``. ``model`` is the reference of the dimension language, ``strategies`` draws all of
+these, ``conformance`` holds formats to laws, which ``laws`` has as functions; ``pytest_plugin`` has
+fixtures.
+
+Parts of files: ``tiff_spec`` describes TIFF, ``tiff_bytes`` and ``segments`` write it,
+``plane_tiff`` one plane; ``czi_encoders`` compress subblocks, ``lifext`` is the annex of a LIF,
+``nd2_boxes`` and ``nd2_variants`` are the old container and the metadata of ND2, ``compound_file``
+is that of OIB, ``_dicom_elements``, ``_dicom_frames``, ``_oir_documents`` and ``_vsi_tags`` are
+bytes of these formats.
 
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 

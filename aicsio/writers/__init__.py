@@ -1,12 +1,12 @@
 """Writers: images to files. Imports everything below the writers.
 
 ``ome_tiff``, ``ome_zarr`` and ``zarr_region`` have the public functions, ``options`` and
-``zarr_options`` their options, ``target_names`` the suffixes that are refused. ``_pixels`` makes
-segments, pyramids and directories and computes dask arrays (``dask_chunks``), ``_zarr`` makes chunks,
-shards and stores, ``_metadata`` the OME-XML. ``pictures`` and ``movies`` write what
-``aicsio.pictures`` draws. ``_atomic_file`` replaces a file at once or not at all. ``writer``,
-``ome_tiff_writer``, ``ome_zarr_writer``, ``two_d_writer`` and ``timeseries_writer`` have the classes of
-AICSImageIO, each a call of these functions.
+``zarr_options`` their options, ``sources`` the handles that they are given, ``target_names`` the
+suffixes that are refused. ``_pixels`` makes segments, pyramids and directories and computes dask
+arrays (``_pixels.dask_chunks``), ``_zarr`` makes chunks, shards and stores, ``_metadata`` the
+OME-XML. ``pictures`` and ``movies`` write what ``aicsio.pictures`` draws. ``_atomic_file`` replaces
+a file at once or not at all. ``writer``, ``ome_tiff_writer``, ``ome_zarr_writer``, ``two_d_writer``
+and ``timeseries_writer`` have the classes of AICSImageIO, each a call of these functions.
 
 Rule kept here: formats and readers never import this room.
 """

@@ -5,7 +5,8 @@ channels, ``arrays`` and ``layout`` place pixels, ``scenes`` puts an image toget
 decides on names, colours and times; the hardware settings that it consults are read by ``settings``
 and ``modes``.
 ``tiles`` places mosaics, ``times`` fits time stamps. ``hardware`` reads what an image was taken with
-into the records of ``equipment``, which ``instrument`` turns into parts of OME.
+into the records of ``equipment``, which ``instrument`` turns into parts of OME; ``origins`` has the
+places of facts.
 
 Rule kept here: nothing here asks in which file an image lies.
 """

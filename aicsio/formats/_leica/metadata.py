@@ -1,6 +1,7 @@
 """Leica's XML to the metadata records of a scene: channels, plane times, coordinates.
 
-The name of a channel is decided in ``describe_channels``.
+The name of a channel is decided in ``describe_channels``; one without a name becomes
+``Channel:<index>`` in ``records.handle``.
 
 Rule kept here: a name comes from a dye or a detector. The name of a lookup table is a colour and
 no name.

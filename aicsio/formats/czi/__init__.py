@@ -1,13 +1,21 @@
 """Zeiss CZI, native or by aicspylibczi. Imports `_io`, `_codecs` and `records`.
 
 ``index`` reads the container: ``segments``, ``directory``, ``file_parts``, ``recovery`` where the
-directory is damaged, ``soundness`` for entries that cannot be shown. ``scenes`` groups subblocks:
-``grid`` by plane, ``levels`` by resolution, ``canvas`` by place, ``outliers`` leave. ``layout``
-turns them into pieces. ``metadata`` and ``scene_metadata`` read the XML, ``descriptions`` makes the records,
-``instrument`` the parts of OME beyond them; facts of single subblocks are those of
-``subblock_metadata``, ``structure`` walks the segments for ``check``. ``libczi_engine`` is the second engine.
+directory is damaged, ``soundness`` for entries that cannot be shown; ``attachments`` reads time
+stamps and events. ``scenes`` groups subblocks: ``grid`` by plane, ``levels`` by resolution
+(``level_coverage``: the regions that one covers), ``canvas`` by place, ``outliers`` leave.
+``layout`` turns them into pieces, ``pixels`` has types and codecs, ``columns`` asks whole columns
+of numbers.
 
-Rule kept here: the container is indexed and checked by this package whichever engine reads the pixels.
+``metadata`` and ``scene_metadata`` read the XML, of which ``xml_sections`` cuts out what is needed;
+``times`` gives time stamps to planes, ``descriptions`` makes the records, ``origins`` has the
+places of facts. ``instrument`` (``devices``) and ``plates`` make the parts of OME beyond them;
+facts of single subblocks are those of ``subblock_metadata``, ``structure`` walks the segments for
+``integrity``. ``libczi_engine`` is the second engine, after ``segment_checks`` of every subblock
+head.
+
+Rule kept here: the container is indexed and checked by this package whichever engine reads the
+pixels.
 """
 
 import importlib.util

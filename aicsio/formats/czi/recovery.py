@@ -1,5 +1,8 @@
 """The subblocks of a CZI whose directory is unusable, found by walking its segments.
 
+``recover_by_scanning`` is the last resort for a damaged directory, and the last refusal: without a whole
+subblock it raises the fault of the directory. Remote files are never scanned: all of it would travel.
+
 Rule kept here: one invalid subblock must not invalidate the rest; each one that is not whole is
 counted.
 """

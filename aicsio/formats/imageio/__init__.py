@@ -1,9 +1,11 @@
 """Everyday images and movies, by imagecodecs, pillow, PyAV and imageio. Imports `_io`, `_codecs`.
 
-Each engine is a module: ``imagecodecs_engine``, ``rasters``, ``heif_engine`` and ``pillow_engine`` for pictures,
-``apng`` and ``pillow_engine`` for animations, ``movie_engine`` for movies, ``plugin_engine`` for
-other plug-ins. ``stored_depth`` decides whether pillow would narrow a file, ``cursors`` lets
-threads share a decoder that runs forwards.
+Each engine is a module: ``imagecodecs_engine``, ``rasters``, ``heif_engine`` and ``pillow_engine``
+for pictures, ``apng`` and ``pillow_engine`` for animations, ``movie_engine`` for movies,
+``plugin_engine`` for other plug-ins. ``frames`` has the records that they share. ``stored_depth``
+decides whether pillow would narrow a file, ``cursors`` lets threads share a decoder that runs
+forwards; ``gif_timing`` walks the blocks of GIF, ``h264_header`` shows whether a stream is gray,
+``movie_pixels`` how frames are read.
 
 Rule kept here: a file is recognised by its first bytes. Only formats without a usable signature
 go by their suffix, and then pillow must take the header too. TIFF and the formats built on it are

@@ -1,8 +1,10 @@
 """Nikon ND2. Imports `_io`, `_codecs`, `_ome` and `records`.
 
 ``chunks`` finds the chunks of the container, ``variants`` decodes their metadata, ``experiment``
-gives frames their places, ``pixels`` and ``layout`` place pixels, ``metadata`` makes records.
-``boxes`` and ``legacy`` read the files of JPEG 2000 boxes that NIS-Elements wrote before version 3.
+gives frames their places, ``pixels`` and ``layout`` place pixels, ``metadata`` makes records
+(``fields`` checks values, ``modes`` names how a channel was taken), ``instrument`` parts of OME.
+``structure`` compares chunks and map for ``integrity``. ``boxes`` and ``legacy`` read the files of
+JPEG 2000 boxes that NIS-Elements wrote before version 3.
 
 Rule kept here: a frame that the file lacks is zero and counted in a diagnostic; a chunk of metadata
 that cannot be decoded costs its facts and gets a diagnostic, never the pixels.

@@ -1,8 +1,8 @@
 """Olympus and Evident OIR (FluoView of FV3000 and FV4000). Imports `_io`, `_ome` and `records`.
 
 ``blocks`` finds the blocks of the container, ``planes`` gives chunks of pixels their planes,
-``layout`` reads them, ``documents`` splits and searches the XML, ``metadata`` and ``instrument``
-make records of it.
+``pixels`` makes arrays of them, ``layout`` reads these, ``documents`` splits and searches the XML,
+``metadata`` and ``instrument`` make records of it.
 
 Rule kept here: pixels that the file lacks are zero and counted in a diagnostic; documents that
 cannot be parsed cost their facts, never the pixels.

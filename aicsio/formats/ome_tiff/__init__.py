@@ -1,9 +1,9 @@
 """OME-TIFF: OME-XML that describes pages of one or many files. Imports `_tiff`, `_ome`, `_io`.
 
-``texts`` finds the XML, which ``aicsio/_ome`` parses. ``members`` opens the files of a set,
-``planes`` assigns pages to planes, ``levels`` makes arrays of them, ``scenes`` decides on names
-and channels. ``mixed`` splits images whose channels differ, ``unclaimed`` looks at pages of no image,
-``bin_data`` has pixels inside the XML.
+``texts`` finds the XML, which ``aicsio/_ome`` parses. ``members`` opens the files of a set
+(``names`` reads what the XML calls them), ``planes`` assigns pages to planes, ``levels`` makes
+arrays of them, ``scenes`` decides on names and channels. ``mixed`` splits images whose channels
+differ, ``unclaimed`` looks at pages of no image, ``bin_data`` has pixels inside the XML.
 
 Rule kept here: a set is entered by any of its files and is the same set. Faults of the XML become a
 ``Diagnostic``; a file whose XML cannot be read at all is read as the TIFF that it is.

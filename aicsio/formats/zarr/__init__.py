@@ -1,9 +1,10 @@
 """OME-Zarr and plain Zarr, versions 2 and 3. Imports `_io`, `_codecs`, `_ome` and `records`.
 
 ``documents`` reads the JSON of groups and arrays, ``arrays`` checks that of one array, ``chains``
-makes the codec chain of its chunks, ``layout`` finds the chunks of a window. ``images`` makes scenes
-of NGFF, ``axes`` their letters, sizes and positions; ``collections`` has plates and series.
-Indexes of shards are read by ``_engine.keyed`` when chunks are, those of nested shards by ``_codecs.zarr``.
+makes the codec chain of its chunks, ``layout`` finds the chunks of a window. ``images`` makes
+scenes of NGFF, ``axes`` their letters, sizes and positions; ``collections`` has plates and series,
+``ome_xml`` the document beside them. Indexes of shards are read by ``_engine.keyed`` when chunks
+are, those of nested shards by ``_codecs.zarr``.
 
 Rule kept here: the store's own lists decide which images there are. Nothing outside of the store is
 read, and opening reads documents and no chunks.

@@ -1,7 +1,9 @@
 """Hypothesis strategies for images, views, files and handles. Imports the rest of `testing`.
 
-Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies
-for images, views and handles in memory, the others those for descriptions of files.
+Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies for
+images, views and handles in memory, the others those for descriptions of files: ``files`` of TIFF,
+``plates`` and ``zarr`` of folders, ``czi``, ``dicom``, ``ims``, ``lif``, ``mirax``, ``mrc``,
+``nd2``, ``oif``, ``oir``, ``raw_blocks``, ``vsi`` and ``xlef`` of these formats.
 
 from hypothesis import given
 from aicsio.testing.strategies import handles, views

@@ -1,6 +1,8 @@
 """Instruments of the dialects of TIFF, as parts of OME. Imports the rest of `_tiff`.
 
-``parts`` builds the elements; each other module reads the settings of one maker.
+``parts`` builds the elements; each other module reads the settings of one maker or kind: ``cameras``,
+``electron`` microscopes, ``imagej``, ``lsm``, ``metamorph``, ``micromanager``, ``olympus_sis``,
+``scanimage``, scanners of ``slides``.
 
 Rule kept here: read on request, never when a file is opened. A dialect describes the first scene of
 its file; a setting that cannot be read costs itself.

@@ -1,6 +1,7 @@
 """Where a store goes: a folder, one archive, or the objects of a server. Imports `_io`.
 
-``folder``, ``archive`` and ``remote`` are one target each; ``swapping`` exchanges two folders.
+``folder``, ``archive`` and ``remote`` are one target each; ``swapping`` exchanges two folders,
+``syncing`` brings files to the disk.
 
 Rule kept here: under its name a store is whole, or it is marked as unfinished.
 """
