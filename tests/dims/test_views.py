@@ -142,7 +142,7 @@ def test_an_added_axis_has_one_position(image: ImageHandle) -> None:
         transpose_to(grown, "TCZYX", T=[0, 0])
     with pytest.raises(DimensionError, match="1 position of T"):
         transpose_to(grown, "TCZYX", T=1)
-    with pytest.raises(DimensionError, match="which has 2 positions: pick one with T=0$"):
+    with pytest.raises(DimensionError, match=r"which has 2 positions: pick one with T=0$"):
         transpose_to(grown, "CZYX", T=[0, 0])
 
 
