@@ -5,16 +5,27 @@ Rule kept here: label and preview images never become scenes; they open as image
 open_image(read_attachment(handle, "Label"))
 """
 
+from typing import TYPE_CHECKING, overload
+
 from aicsio import formats
 from aicsio.errors import SceneError, UnsupportedFormatError
 from aicsio.records import Attachment, Event, ImageHandle
 from aicsio.records.protocols import ListsEvents, ReadsAttachments, offered
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["Attachment", "Event", "list_attachments", "list_events", "read_attachment"]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]: ...
+    @overload
+    def list_attachments() -> Step[tuple[Attachment, ...]]: ...
+
+
+@overloaded_verb
 def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
     """List the attachments of the file.
 
@@ -52,7 +63,15 @@ def list_attachments(handle: ImageHandle, /) -> tuple[Attachment, ...]:
     return () if reader is None else reader.list_attachments(handle.source)
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def read_attachment(handle: ImageHandle, /, name: str) -> bytes: ...
+    @overload
+    def read_attachment(name: str) -> Step[bytes]: ...
+
+
+@overloaded_verb
 def read_attachment(handle: ImageHandle, /, name: str) -> bytes:
     """Read the content of one attachment.
 
@@ -98,7 +117,15 @@ def read_attachment(handle: ImageHandle, /, name: str) -> bytes:
     raise SceneError(f"no attachment {name!r} in {handle.source.uri}; there are: {names}")
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def list_events(handle: ImageHandle, /) -> tuple[Event, ...]: ...
+    @overload
+    def list_events() -> Step[tuple[Event, ...]]: ...
+
+
+@overloaded_verb
 def list_events(handle: ImageHandle, /) -> tuple[Event, ...]:
     """Read the list of events that the microscope recorded during the acquisition.
 

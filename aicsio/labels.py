@@ -4,16 +4,27 @@ Rule kept here: a label image is an image of its own and never a scene of the fi
 its axes may differ from those of the image, so the verbs treat it like any other handle.
 """
 
+from typing import TYPE_CHECKING, overload
+
 from aicsio import formats
 from aicsio.errors import SceneError
 from aicsio.records import Contents, ImageHandle
 from aicsio.records.protocols import ReadsLabels, offered
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["list_labels", "select_label"]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def list_labels(handle: ImageHandle, /) -> tuple[str, ...]: ...
+    @overload
+    def list_labels() -> Step[tuple[str, ...]]: ...
+
+
+@overloaded_verb
 def list_labels(handle: ImageHandle, /) -> tuple[str, ...]:
     """List the label images of the scene in focus.
 
@@ -50,7 +61,15 @@ def list_labels(handle: ImageHandle, /) -> tuple[str, ...]:
     return () if reader is None else reader.list_labels(handle.source, handle.scene)
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def select_label(handle: ImageHandle, /, name: str) -> ImageHandle: ...
+    @overload
+    def select_label(name: str) -> Step[ImageHandle]: ...
+
+
+@overloaded_verb
 def select_label(handle: ImageHandle, /, name: str) -> ImageHandle:
     """Show a label image of the scene in focus: its scenes are this one alone.
 

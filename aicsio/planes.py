@@ -5,6 +5,8 @@ with the pixels of each plane, at the cost of a small read per plane: that is do
 of planes is ``_metadata.plane_rows``.
 """
 
+from typing import TYPE_CHECKING, overload
+
 import attrs
 
 from aicsio import formats
@@ -12,12 +14,21 @@ from aicsio._metadata.plane_rows import planes_of
 from aicsio.errors import UnsupportedFormatError
 from aicsio.records import ImageHandle, Planes
 from aicsio.records.protocols import ReadsSubblockMetadata, offered
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["read_planes", "read_subblock_metadata", "with_planes"]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def read_planes(handle: ImageHandle, /) -> Planes | None: ...
+    @overload
+    def read_planes() -> Step[Planes | None]: ...
+
+
+@overloaded_verb
 def read_planes(handle: ImageHandle, /) -> Planes | None:
     """Read times, exposures and stage positions of all planes of the scene in focus.
 
@@ -59,7 +70,15 @@ def read_planes(handle: ImageHandle, /) -> Planes | None:
     return planes_of(handle)
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def with_planes(handle: ImageHandle, /) -> ImageHandle: ...
+    @overload
+    def with_planes() -> Step[ImageHandle]: ...
+
+
+@overloaded_verb
 def with_planes(handle: ImageHandle, /) -> ImageHandle:
     """Put the metadata that ``read_planes`` reads into the scene in focus, so that writers keep them.
 
@@ -100,7 +119,15 @@ def with_planes(handle: ImageHandle, /) -> ImageHandle:
     return attrs.evolve(handle, contents=attrs.evolve(handle.contents, scenes=tuple(scenes)))
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]: ...
+    @overload
+    def read_subblock_metadata() -> Step[tuple[str, ...]]: ...
+
+
+@overloaded_verb
 def read_subblock_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     """Read the metadata texts of the blocks that hold the pixels in focus: XML of CZI subblocks.
 

@@ -5,7 +5,7 @@ Rule kept here: nothing is interpreted. XML is parsed by the one guarded parser 
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from xml.etree.ElementTree import Element
 
 from aicsio import formats
@@ -13,12 +13,21 @@ from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
 from aicsio.records import ImageHandle
 from aicsio.records.protocols import ReadsTags, offered
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 NativeDocument: TypeAlias = Element | Mapping[str, Any] | list[Any] | str | None
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def raw_metadata(handle: ImageHandle, /) -> str | None: ...
+    @overload
+    def raw_metadata() -> Step[str | None]: ...
+
+
+@overloaded_verb
 def raw_metadata(handle: ImageHandle, /) -> str | None:
     """Return the metadata text of the file, as stored.
 
@@ -43,7 +52,15 @@ def raw_metadata(handle: ImageHandle, /) -> str | None:
     return handle.metadata
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def metadata(handle: ImageHandle, /) -> NativeDocument: ...
+    @overload
+    def metadata() -> Step[NativeDocument]: ...
+
+
+@overloaded_verb
 def metadata(handle: ImageHandle, /) -> NativeDocument:
     """Return the metadata of the file as the document that they are, in the file's own terms.
 

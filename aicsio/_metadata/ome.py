@@ -4,7 +4,7 @@ Rule kept here: the images of the document are the scenes of the handle, all of 
 valid against the schema 2016-06. Damage is repaired and reported, not passed on.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import attrs
 
@@ -14,7 +14,8 @@ from aicsio._metadata.documents import OmeTree
 from aicsio._metadata.plane_facts import plane_objects
 from aicsio._ome.objects import to_objects
 from aicsio.records import Diagnostic, ImageHandle
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 if TYPE_CHECKING:
     import ome_types
@@ -34,7 +35,15 @@ class OmeXml:
         return self.text
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def ome_metadata(handle: ImageHandle, /, *, planes: bool = True) -> "ome_types.OME": ...
+    @overload
+    def ome_metadata(*, planes: bool = True) -> "Step[ome_types.OME]": ...
+
+
+@overloaded_verb
 def ome_metadata(handle: ImageHandle, /, *, planes: bool = True) -> "ome_types.OME":
     """Return the metadata of the file as OME, whatever its format.
 
@@ -76,7 +85,15 @@ def ome_metadata(handle: ImageHandle, /, *, planes: bool = True) -> "ome_types.O
     return ome_objects(documents.make_tree(handle, planes=planes))
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def ome_xml(handle: ImageHandle, /, *, planes: bool = True) -> OmeXml: ...
+    @overload
+    def ome_xml(*, planes: bool = True) -> Step[OmeXml]: ...
+
+
+@overloaded_verb
 def ome_xml(handle: ImageHandle, /, *, planes: bool = True) -> OmeXml:
     """Return the metadata of the file as the text of OME-XML, with the repairs that it took.
 

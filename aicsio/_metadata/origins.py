@@ -6,7 +6,7 @@ asked. A field whose value is not that of the file was given by the caller.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 
@@ -19,7 +19,8 @@ from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import drawn_in_notebooks
 from aicsio.records.protocols import FormatModule, TracesFacts, offered
 from aicsio.records.provenance import FactOrigin, FactOrigins
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["Provenance", "provenance"]
 
@@ -62,7 +63,15 @@ class Provenance:
         return FactOrigins(self.facts)[path]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def provenance(handle: ImageHandle, /) -> Provenance: ...
+    @overload
+    def provenance() -> Step[Provenance]: ...
+
+
+@overloaded_verb
 def provenance(handle: ImageHandle, /) -> Provenance:
     """Return where each fact of the scene in focus comes from.
 

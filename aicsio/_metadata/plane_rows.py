@@ -6,7 +6,7 @@ repeated; one whose size fits no axis of the image is missing, never guessed.
 
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 import numpy as np
@@ -18,7 +18,8 @@ from aicsio._metadata.tables import Table, TableColumn
 from aicsio.records import Dims, ImageHandle, Planes, Scene, Tiles
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.protocols import LocatesPlanes, ReadsPlanes, offered
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["TimeSteps", "plane_table", "tile_table", "time_steps"]
 
@@ -56,7 +57,15 @@ class TimeSteps:
 # ---------------------------------------------------------------- public tables
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def plane_table(handle: ImageHandle, /) -> Table: ...
+    @overload
+    def plane_table() -> Step[Table]: ...
+
+
+@overloaded_verb
 def plane_table(handle: ImageHandle, /) -> Table:
     """Return a row for each plane in focus: position, time, exposure, place, file and byte offset.
 
@@ -119,7 +128,15 @@ def plane_table(handle: ImageHandle, /) -> Table:
     return Table((*columns, *_places(handle, dims, rows)))
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def tile_table(handle: ImageHandle, /) -> Table: ...
+    @overload
+    def tile_table() -> Step[Table]: ...
+
+
+@overloaded_verb
 def tile_table(handle: ImageHandle, /) -> Table:
     """Return a row for each tile of a mosaic: its place on the canvas and on the stage.
 
@@ -151,7 +168,15 @@ def tile_table(handle: ImageHandle, /) -> Table:
     return Table(tuple(columns))
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def time_steps(handle: ImageHandle, /) -> TimeSteps: ...
+    @overload
+    def time_steps() -> Step[TimeSteps]: ...
+
+
+@overloaded_verb
 def time_steps(handle: ImageHandle, /) -> TimeSteps:
     """Measure the step between time points: the median difference at fixed channel and section.
 

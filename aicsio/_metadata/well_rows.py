@@ -12,7 +12,7 @@ import numpy as np
 from aicsio._metadata.tables import Table, TableColumn
 from aicsio.errors import SceneError
 from aicsio.records import ImageHandle, Well
-from aicsio.steps import Step, select_scene, verb
+from aicsio.steps import Step, select_scene
 from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["map_wells", "select_well", "wells"]
@@ -24,7 +24,15 @@ MAX_LISTED = 24
 _NAME = re.compile(r"([A-Za-z]+)[/ ]?(\d+)")
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def wells(handle: ImageHandle, /) -> Table: ...
+    @overload
+    def wells() -> Step[Table]: ...
+
+
+@overloaded_verb
 def wells(handle: ImageHandle, /) -> Table:
     """Return a row for each scene that was taken in a well of a plate.
 
@@ -66,7 +74,19 @@ def wells(handle: ImageHandle, /) -> Table:
     return Table((scene, *columns, TableColumn.of_numbers("field", fields)))
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def select_well(
+        handle: ImageHandle, /, well: str, field: int = 0, *, plate: str | None = None
+    ) -> ImageHandle: ...
+    @overload
+    def select_well(
+        well: str, field: int = 0, *, plate: str | None = None
+    ) -> Step[ImageHandle]: ...
+
+
+@overloaded_verb
 def select_well(
     handle: ImageHandle, /, well: str, field: int = 0, *, plate: str | None = None
 ) -> ImageHandle:

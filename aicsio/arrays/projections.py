@@ -6,7 +6,7 @@ Rule kept here: one pass, and results as exact as a pass over all pixels in memo
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import attrs
 import numpy as np
@@ -19,7 +19,8 @@ from aicsio.arrays.outputs import make_output
 from aicsio.arrays.streaming import Box, Reduction, reduce
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import DType, ImageHandle, LazyArray
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["project"]
 
@@ -27,7 +28,19 @@ Array: TypeAlias = npt.NDArray[Any]
 How: TypeAlias = Literal["max", "mean", "min", "sum", "std"]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def project(
+        handle: ImageHandle, /, letters: str = "Z", *, how: How = "max", workers: int | None = None
+    ) -> npt.NDArray[Any]: ...
+    @overload
+    def project(
+        letters: str = "Z", *, how: How = "max", workers: int | None = None
+    ) -> Step[npt.NDArray[Any]]: ...
+
+
+@overloaded_verb
 def project(
     handle: ImageHandle, /, letters: str = "Z", *, how: How = "max", workers: int | None = None
 ) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ part in a thousand of the value for wider ones.
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import attrs
 import numpy as np
@@ -20,7 +20,8 @@ from aicsio.arrays.streaming import Box, Reduction, reduce
 from aicsio.errors import DimensionError
 from aicsio.records import DType, ImageHandle
 from aicsio.records.pickling import pickled_by_position
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["Statistics", "statistics"]
 
@@ -57,7 +58,27 @@ class Statistics:
     """Percent and value, as requested; interpolated linearly between two ranks, as numpy does."""
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def statistics(
+        handle: ImageHandle,
+        /,
+        *,
+        along: str = "C",
+        percentiles: Sequence[float] = (0.1, 1, 50, 99, 99.9),
+        workers: int | None = None,
+    ) -> tuple[Statistics, ...]: ...
+    @overload
+    def statistics(
+        *,
+        along: str = "C",
+        percentiles: Sequence[float] = (0.1, 1, 50, 99, 99.9),
+        workers: int | None = None,
+    ) -> Step[tuple[Statistics, ...]]: ...
+
+
+@overloaded_verb
 def statistics(
     handle: ImageHandle,
     /,

@@ -6,7 +6,7 @@ Rule kept here: this module turns arguments into windows; the engine reads them 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
 
 import attrs
 import numpy as np
@@ -18,7 +18,8 @@ from aicsio._engine import windows as engine_windows
 from aicsio.arrays.outputs import Output, check_output, make_output
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import DType, ImageHandle, LazyArray
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["Windows", "read_windows"]
 
@@ -33,7 +34,35 @@ DASK_BYTES = 64 << 20
 """Windows of a dask array are computed together up to this size, so that they share its chunks."""
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def read_windows(
+        handle: ImageHandle,
+        /,
+        windows: Windows,
+        size: int | Sequence[int] | None = None,
+        *,
+        along: str = "YX",
+        out: Output | None = None,
+        outside: Literal["error", "pad"] = "error",
+        fill: float = 0,
+        workers: int | None = None,
+    ) -> npt.NDArray[Any]: ...
+    @overload
+    def read_windows(
+        windows: Windows,
+        size: int | Sequence[int] | None = None,
+        *,
+        along: str = "YX",
+        out: Output | None = None,
+        outside: Literal["error", "pad"] = "error",
+        fill: float = 0,
+        workers: int | None = None,
+    ) -> Step[npt.NDArray[Any]]: ...
+
+
+@overloaded_verb
 def read_windows(
     handle: ImageHandle,
     /,

@@ -8,7 +8,7 @@ Source of the format: https://fsspec.github.io/kerchunk/spec.html, version 1.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
 import attrs
 
@@ -23,14 +23,37 @@ from aicsio.references.chunks import RegularGrid
 from aicsio.references.image import ShownImage, image_of
 from aicsio.references.requested import LABEL_SOURCE, require_label, stored_scenes
 from aicsio.references.stored import StoredChunks, StoredCoding, find_chunks
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["to_references"]
 
 References: TypeAlias = dict[str, Any]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def to_references(
+        handle: ImageHandle,
+        /,
+        *,
+        scenes: Sequence[SupportsIndex | str] | Literal["all"] | None = None,
+        labels: Mapping[str, ImageHandle] | None = None,
+        levels: bool = False,
+        base: str | None = None,
+    ) -> References: ...
+    @overload
+    def to_references(
+        *,
+        scenes: Sequence[SupportsIndex | str] | Literal["all"] | None = None,
+        labels: Mapping[str, ImageHandle] | None = None,
+        levels: bool = False,
+        base: str | None = None,
+    ) -> Step[References]: ...
+
+
+@overloaded_verb
 def to_references(
     handle: ImageHandle,
     /,

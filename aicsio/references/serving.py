@@ -4,7 +4,7 @@ Rule kept here: nothing is read when the store is made. zarr is imported on the 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 from aicsio.errors import MissingDependencyError
 from aicsio.records import ImageHandle
@@ -13,7 +13,8 @@ from aicsio.references.collection import CollectionTree, are_all
 from aicsio.references.image import ShownImage, image_of, with_levels_of
 from aicsio.references.requested import require_label, stored_scenes
 from aicsio.references.tree import GriddedImage, make_tree
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 if TYPE_CHECKING:
     from aicsio.references.store import HandleStore
@@ -24,7 +25,29 @@ MEASURED_SCENES = 16
 """Scenes whose contrast is read when the root's document is requested: 2 ms a channel each."""
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def as_zarr_store(
+        handle: ImageHandle,
+        /,
+        *,
+        scenes: Sequence[SupportsIndex | str] | Literal["all"] | None = None,
+        labels: Mapping[str, ImageHandle] | None = None,
+        chunks: Mapping[str, int] | Literal["auto"] = "auto",
+        contrast: Literal["auto", "pixels", "type"] = "auto",
+    ) -> "HandleStore": ...
+    @overload
+    def as_zarr_store(
+        *,
+        scenes: Sequence[SupportsIndex | str] | Literal["all"] | None = None,
+        labels: Mapping[str, ImageHandle] | None = None,
+        chunks: Mapping[str, int] | Literal["auto"] = "auto",
+        contrast: Literal["auto", "pixels", "type"] = "auto",
+    ) -> "Step[HandleStore]": ...
+
+
+@overloaded_verb
 def as_zarr_store(
     handle: ImageHandle,
     /,

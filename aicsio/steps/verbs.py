@@ -88,7 +88,8 @@ def verb(function: Callable[Concatenate[ImageHandle, P], R]) -> Verb[P, R]:
 def overloaded_verb(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a verb of a function whose two forms stand above it as overloads.
 
-    Errors of type checkers then name the function; those of ``verb`` name ``Verb.__call__``.
+    All verbs of the package are made by it: errors of type checkers then name the function. Those of
+    ``verb``, which needs no overloads, name ``Verb.__call__``.
 
     Parameters
     ----------

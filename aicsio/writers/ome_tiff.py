@@ -8,7 +8,7 @@ hold is listed in the report.
 import itertools
 import os
 from collections.abc import Sequence
-from typing import Literal, SupportsIndex, Unpack
+from typing import TYPE_CHECKING, Literal, SupportsIndex, Unpack, overload
 
 import attrs
 
@@ -19,7 +19,8 @@ from aicsio._version import __version__
 from aicsio.errors import WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
 from aicsio.records.printing import drawn_in_notebooks
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 from aicsio.writers import _atomic_file, target_names
 from aicsio.writers._metadata import image_description
 from aicsio.writers._metadata.overrides import parse_overrides
@@ -64,7 +65,27 @@ class WriteReport:
         )
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def write_ome_tiff(
+        handle: ImageHandle,
+        /,
+        path: str | os.PathLike[str],
+        *,
+        scenes: Literal["all"] | Sequence[SupportsIndex | str] | None = None,
+        **options: Unpack[WriteOptions],
+    ) -> WriteReport: ...
+    @overload
+    def write_ome_tiff(
+        path: str | os.PathLike[str],
+        *,
+        scenes: Literal["all"] | Sequence[SupportsIndex | str] | None = None,
+        **options: Unpack[WriteOptions],
+    ) -> Step[WriteReport]: ...
+
+
+@overloaded_verb
 @takes_options
 def write_ome_tiff(
     handle: ImageHandle,

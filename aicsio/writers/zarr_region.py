@@ -9,14 +9,15 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 import numpy as np
 
 from aicsio.errors import DimensionError, WriteError
 from aicsio.records import ImageHandle
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 from aicsio.writers._pixels.downsampling import POOLINGS, size_at
 from aicsio.writers._zarr import growth, stream
 from aicsio.writers._zarr.arrays import ArrayPlan
@@ -28,7 +29,33 @@ from aicsio.writers.ome_zarr import ZarrReport
 __all__ = ["write_region"]
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def write_region(
+        handle: ImageHandle,
+        /,
+        target: str | os.PathLike[str],
+        *,
+        image: str = "",
+        grow: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+        **region: int | slice | range,
+    ) -> ZarrReport: ...
+    @overload
+    def write_region(
+        target: str | os.PathLike[str],
+        *,
+        image: str = "",
+        grow: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+        **region: int | slice | range,
+    ) -> Step[ZarrReport]: ...
+
+
+@overloaded_verb
 def write_region(
     handle: ImageHandle,
     /,

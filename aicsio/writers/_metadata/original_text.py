@@ -6,6 +6,7 @@ kept for people and programs that know its format; nothing here interprets it.
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
 
 import attrs
 
@@ -14,7 +15,8 @@ from aicsio._ome.references import clean_attribute, clean_text, name_of
 from aicsio._ome.schema import Tree, tag
 from aicsio.errors import CorruptFileError
 from aicsio.records import Diagnostic, ImageHandle
-from aicsio.steps import verb
+from aicsio.steps import Step
+from aicsio.steps.verbs import overloaded_verb
 
 __all__ = ["original_metadata"]
 
@@ -126,7 +128,15 @@ def _comment(text: str, format_name: str, not_kept: list[Diagnostic]) -> str:
     return legal
 
 
-@verb
+if TYPE_CHECKING:
+
+    @overload
+    def original_metadata(handle: ImageHandle, /) -> tuple[str, ...]: ...
+    @overload
+    def original_metadata() -> Step[tuple[str, ...]]: ...
+
+
+@overloaded_verb
 def original_metadata(handle: ImageHandle, /) -> tuple[str, ...]:
     """Return the metadata texts of the sources that an OME-TIFF was written from.
 
