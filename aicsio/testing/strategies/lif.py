@@ -14,12 +14,12 @@ __all__ = ["lif_images"]
 
 @composite
 def lif_images(draw: Draw) -> LifImage:
-    """Draw descriptions of one image of a LIF with random pixels.
+    """Draw descriptions of one image of a LIF, a LOF or a LIFEXT with random pixels.
 
     Returns
     -------
     SearchStrategy of LifImage
-        Any letters in any order of memory, channels of different depth, colour, padded rows.
+        Any letters in any order of memory, channels of different depth or colour, padded rows.
 
     Examples
     --------
@@ -36,7 +36,8 @@ def lif_images(draw: Draw) -> LifImage:
     shape = [draw(st.integers(least.get(one, 2), most.get(one, 6))) for one in dims]
     dtype = draw(st.sampled_from(["uint8", "uint16", "float32"]))
     depths: tuple[str, ...] = ()
-    if dtype == "uint16" and "C" in dims and draw(st.booleans()):
+    # The samples of a pixel are of one depth: red, green and blue are known by lying side by side.
+    if dtype == "uint16" and "C" in dims and "S" not in dims and draw(st.booleans()):
         channels = shape[dims.index("C")]
         depths = (dtype, *(draw(st.sampled_from(["uint8", dtype])) for _ in range(channels - 1)))
     seed = draw(st.integers(0, 2**32 - 1))
