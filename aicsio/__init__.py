@@ -42,6 +42,7 @@ from aicsio.records import (
     Tiles,
     Well,
 )
+from aicsio.records.lazy import as_numpy
 from aicsio.records.printing import as_html
 
 if TYPE_CHECKING:
@@ -264,15 +265,8 @@ _LATER = {
 """Modules of names that are imported when they are first asked for: most scripts need few of them."""
 
 _MODULES = {
-    "arrays",
-    "dask_utils",
-    "dimensions",
-    "exceptions",
-    "readers",
-    "steps",
-    "transforms",
-    "types",
-    "utils",
+    *("aics_image", "arrays", "attachments", "dask_utils", "dimensions", "exceptions", "joining"),
+    *("planes", "readers", "steps", "testing", "transforms", "types", "utils", "verify", "writers"),
 }
 """Modules that scripts name as attributes, without an import of their own: those of AICSImageIO and of verbs."""
 
@@ -290,6 +284,13 @@ if not TYPE_CHECKING:
             )
         value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
         return value
+
+
+@as_numpy.register(LazyArray)
+def _read_array(array: LazyArray, /) -> Any:
+    """Read pixels, by a room that is imported when the first are read, and registers itself."""
+    importlib.import_module("aicsio.arrays.read")
+    return as_numpy(array)
 
 
 @as_html.register(object)

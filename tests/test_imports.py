@@ -53,6 +53,25 @@ def test_reading_an_array_needs_neither_dask_nor_xarray() -> None:
     assert not loaded_after(code) & (set(HEAVY) - {"beartype"})
 
 
+def test_numpy_reads_a_handle_before_any_verb_is_imported() -> None:
+    script = """
+import pickle
+import numpy as np
+from aicsio import open_image
+handle = pickle.loads(pickle.dumps(open_image(np.eye(2), dims="YX")))
+print(np.asarray(handle).tolist(), np.asarray(handle.array, np.uint8).tolist())
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "[[1.0, 0.0], [0.0, 1.0]] [[1, 0], [0, 1]]\n"
+
+
+@pytest.mark.parametrize("name", ["arrays", "steps", "writers", "planes", "verify", "aics_image"])
+def test_modules_are_attributes_of_the_package(name: str) -> None:
+    script = f"import aicsio; print(aicsio.{name}.__name__)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == f"aicsio.{name}\n"
+
+
 def test_every_public_name_is_there_and_documented() -> None:
     assert sorted(aicsio.__all__) == aicsio.__all__
     for name in aicsio.__all__:

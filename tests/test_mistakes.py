@@ -56,7 +56,7 @@ MISTAKES = {
     "transpose_to('CZYX', C={'GFP'})": "a step cannot keep a set, which does not hash: give a list, ['GFP']",
     "transpose_to(h, C=0)": "transpose_to: order missing; it takes (handle, order, **picks)",
     "to_numpy(h, C=0)": "to_numpy picks no positions: transpose_to(handle, order, C=...) does",
-    "to_numpy(h, 'ZYX')": "to_numpy: 'ZYX' is one argument too many; it takes (handle, out=..., workers=...)",
+    "to_numpy(h, 'ZYX')": "to_numpy: 'ZYX' is one argument too many; it takes (handle, out=..., workers=..., progress=...)",
     "to_numpy('cells.ome.tiff')": "not str: open_image makes one of a path, a URL, bytes or an array",
     "to_numpy(transpose_to('ZYX', C=0))": "give the step a handle first, or use pipe(handle, step, ...)",
     "pipe('cells.ome.tiff', to_numpy())": "to_numpy() takes a handle from open_image, not str",

@@ -220,9 +220,9 @@ class TestToDask:
         read: list[tuple[int, ...]] = []
         whole = _engine.read
 
-        def counting(array: Any, workers: Any = None) -> Any:
+        def counting(array: Any, *options: Any) -> Any:
             read.append(array.shape)
-            return whole(array, workers)
+            return whole(array, *options)
 
         monkeypatch.setattr(_engine, "read", counting)
         found = to_dask(image, chunks="YX")[1, 2, 5:7, ::10].compute(scheduler="sync")

@@ -563,7 +563,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_is_130(run: Run, slide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> ImageHandle:
+    def interrupted(*_: object, **__: object) -> ImageHandle:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(info, "read_facts", interrupted)
