@@ -12,6 +12,7 @@ import secrets
 import select
 import socket
 import threading
+import time
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -58,7 +59,7 @@ class ViewerServer(http.server.ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         # Reads take all cores by themselves: more at once would only share them.
         self.reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
-        self.last_request = threading.Event()
+        self.last_request = time.monotonic()
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._guard = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
@@ -127,7 +128,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if refusal is not None:
             self._send(Answer.of_text(refusal, status=403))
             return
-        self.server.last_request.set()
+        self.server.last_request = time.monotonic()
         path, query = self._split()
         try:
             answer = self._answer(path, query)

@@ -6,6 +6,7 @@ socket outlives it.
 
 import sys
 import threading
+import time
 import weakref
 import webbrowser
 from types import TracebackType
@@ -18,6 +19,9 @@ from aicsio.viewer.images import NamedImage, name_file
 from aicsio.viewer.server import ViewerServer
 
 __all__ = ["Viewer", "view"]
+
+LOOK_SECONDS = 0.2
+"""How long a waiting program takes to see that its viewer was closed."""
 
 
 class Viewer:
@@ -63,11 +67,17 @@ class Viewer:
         idle_seconds
             Seconds; an open page asks every 20 seconds. ``None`` to wait forever.
         """
+        start = time.monotonic()
         while self.is_open:
-            requested = self._server.last_request.wait(idle_seconds)
-            if not requested:
+            # Asleep, not waiting for an event: Ctrl-C inside of one may keep its lock, for which the
+            # threads of requests would wait.
+            left = LOOK_SECONDS
+            if idle_seconds is not None:
+                idle = time.monotonic() - max(start, self._server.last_request)
+                left = min(left, idle_seconds - idle)
+            if left <= 0:
                 return
-            self._server.last_request.clear()
+            time.sleep(left)
 
     def __enter__(self) -> Self:
         return self
