@@ -34,7 +34,8 @@ def xlef_images(draw: Draw) -> XlefImage:
     lead = draw(st.permutations(draw(st.lists(st.sampled_from("TZCLE"), unique=True, max_size=3))))
     plane = "YXS" if "C" not in lead and draw(st.booleans()) else "YX"
     letters = "".join(lead) + plane
-    sizes = {letter: draw(st.integers(1, 3)) for letter in lead}
+    # The files of a single channel have no dimension of channels.
+    sizes = {letter: draw(st.integers(1 + (letter == "C"), 3)) for letter in lead}
     sizes |= {"Y": draw(st.integers(1, 9)), "X": draw(st.integers(1, 9)), "S": 3}
     stored = draw(st.sampled_from(["lof", "tif", "tif", "png"]))
     kinds = ["u1", "u2"] if stored == "png" or plane == "YXS" else ["u1", "u2", "u4", "f4"]
