@@ -46,6 +46,9 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._stop()
 
     def _stop(self) -> None:
@@ -121,12 +124,7 @@ class ProgressBar(Bars):
             else:
                 self._draw_line(done, total)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         with self._lock:
             self._stop()
             if self._display is not None:
