@@ -55,7 +55,7 @@ def test_the_signature_lists_the_options(function: Any, defaults: dict[str, Any]
         ({"compresion": "zstd"}, "write_ome_tiff has no parameter 'compresion': did you mean 'compression'?"),
         ({"pyramid": 3}, "write_ome_tiff has no parameter 'pyramid'"),
         ({"compression": "gif"}, "compression='gif' does not fit: give 'zlib', 'zstd'"),
-        ({"levels": 2.5}, "levels=2.5 does not fit: give an int"),
+        ({"levels": 2.5}, "levels=2.5 does not fit: give an int, 'auto' or 'source'"),
         ({"overwrite": 1}, "overwrite=1 does not fit: give True or False"),
     ],
 )  # fmt: skip
