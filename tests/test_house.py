@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,87 @@ FACE = {"__init__", "__main__", "aics_image", "dask_utils"}
 
 def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+@attrs.frozen
+class Outline:
+    """What the tests below ask of a module; its tree of 2 000 nodes is walked once and not kept."""
+
+    docstring: str
+    lines: int
+    """Of code."""
+    classes: tuple[str, ...]
+    functions: tuple[tuple[str, int], ...]
+    """Names, and lines from the first statement to the last, without docstrings."""
+    names: frozenset[str]
+    """Functions, classes, fields and constants: no locals, and no names that it imports."""
+    strings: tuple[str, ...]
+    """Those that look like the name of a module of this package, or of something in one."""
+    choices: int
+    comprehensions: int
+    imports_by_name: bool
+
+
+COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+MODULE_NAME = re.compile(r"aicsio\.(\w+)[\w.]*(:\w+)?")
+
+
+@functools.cache
+def outline(path: Path) -> Outline:
+    tree = ast.parse(read(path))
+    nodes = list(ast.walk(tree))
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    texts = [value for value in values if isinstance(value, str)]
+    return Outline(
+        docstring=ast.get_docstring(tree) or "",
+        lines=code_lines(path, nodes),
+        classes=tuple(node.name for node in classes),
+        functions=tuple((node.name, length(node)) for node in functions),
+        names=frozenset(defined(tree, classes, functions)),
+        strings=tuple(text for text in texts if MODULE_NAME.fullmatch(text)),
+        choices=sum(isinstance(node, ast.IfExp) for node in nodes),
+        comprehensions=sum(isinstance(node, COMPREHENSIONS) for node in nodes),
+        imports_by_name=any(map(names_import_module, nodes)),
+    )
+
+
+def code_lines(path: Path, nodes: list[ast.AST]) -> int:
+    """Lines that are neither blank, nor a comment, nor in a docstring."""
+    described: set[int] = set()
+    for node in nodes:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            described.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(read(path).splitlines(), 1)
+    return sum(
+        bool(line.strip()) and not line.lstrip().startswith("#") and number not in described
+        for number, line in lines
+    )
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = node.body[min(ast.get_docstring(node) is not None, len(node.body) - 1)]
+    return (node.body[-1].end_lineno or 0) - first.lineno
+
+
+def defined(
+    tree: ast.Module,
+    classes: list[ast.ClassDef],
+    functions: list[ast.FunctionDef | ast.AsyncFunctionDef],
+) -> Iterator[str]:
+    yield from (node.name for node in classes)
+    yield from (node.name for node in functions if isinstance(node, ast.FunctionDef))
+    for holder in (tree, *classes):
+        for statement in holder.body:
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def names_import_module(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr == "import_module"
+    return isinstance(node, ast.Name) and node.id == "import_module"
 
 
 def room_of(path: Path) -> str:
@@ -48,8 +130,7 @@ def rooms_table() -> str:
         for room in sorted(rooms):
             folder = PACKAGE / room
             path = folder / "__init__.py" if folder.is_dir() else PACKAGE / f"{room}.py"
-            docstring = ast.get_docstring(ast.parse(read(path))) or ""
-            contents = " ".join(docstring.split("\n\n")[0].split())
+            contents = " ".join(outline(path).docstring.split("\n\n")[0].split())
             rows.append(f"| {height} | `{room}` | {contents} |")
     return "\n".join(rows)
 
@@ -83,16 +164,14 @@ def test_no_folder_has_three_modules_of_one_prefix() -> None:
 def test_a_class_name_has_one_home() -> None:
     homes = defaultdict(list)
     for path in SOURCES:
-        for node in ast.walk(ast.parse(read(path))):
-            if isinstance(node, ast.ClassDef):
-                homes[node.name].append(path.relative_to(ROOT).as_posix())
+        for name in outline(path).classes:
+            homes[name].append(path.relative_to(ROOT).as_posix())
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 
 def test_every_package_says_what_is_in_it_and_what_it_imports() -> None:
     for path in PACKAGE.rglob("__init__.py"):
-        docstring = ast.get_docstring(ast.parse(read(path))) or ""
-        first = docstring.split("\n\n")[0]
+        first = outline(path).docstring.split("\n\n")[0]
         assert path.parent == PACKAGE or "Imports" in first, path
 
 
@@ -102,7 +181,7 @@ DOORS = {"__init__", "__main__", "_version", "aics_image"}
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_module_states_its_rule(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(read(path))) or ""
+    docstring = outline(path).docstring
     is_door = path.parent == PACKAGE and path.stem in DOORS
     assert docstring
     assert is_door or "Rule kept here: " in " ".join(docstring.split())
@@ -111,26 +190,7 @@ def test_every_module_states_its_rule(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_functions_are_short(path: Path) -> None:
     """Bodies of at most 50 lines, without their docstrings."""
-    long = []
-    for node in ast.walk(ast.parse(read(path))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[min(ast.get_docstring(node) is not None, len(node.body) - 1)]
-            if (node.body[-1].end_lineno or 0) - first.lineno >= 50:
-                long.append(node.name)
-    assert long == []
-
-
-def code_lines(path: Path) -> int:
-    """Lines that are neither blank, nor a comment, nor in a docstring."""
-    described: set[int] = set()
-    for node in ast.walk(ast.parse(read(path))):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            described.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    lines = enumerate(read(path).splitlines(), 1)
-    return sum(
-        bool(line.strip()) and not line.lstrip().startswith("#") and number not in described
-        for number, line in lines
-    )
+    assert [name for name, lines in outline(path).functions if lines >= 50] == []
 
 
 def test_lines_and_expressions_are_plain() -> None:
@@ -138,13 +198,10 @@ def test_lines_and_expressions_are_plain() -> None:
     lines = code = long = choices = comprehensions = 0
     for path in SOURCES:
         text = [line for line in read(path).splitlines() if line.strip()]
-        lines, code = lines + len(text), code + code_lines(path)
+        lines, code = lines + len(text), code + outline(path).lines
         long += sum(len(line) > 100 for line in text)
-        for node in ast.walk(ast.parse(read(path))):
-            choices += isinstance(node, ast.IfExp)
-            comprehensions += isinstance(
-                node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-            )
+        choices += outline(path).choices
+        comprehensions += outline(path).comprehensions
     assert 100 * long <= lines
     assert 100 * choices <= 3 * code
     assert 100 * comprehensions <= 4 * code
@@ -159,13 +216,10 @@ def floor_of(room: str, floors: list[set[str]]) -> int:
 def named_modules() -> Iterator[tuple[Path, str]]:
     """Modules of the package that strings name: ``"aicsio.x"`` and ``"aicsio.x:name"``."""
     for path in SOURCES:
-        for node in ast.walk(ast.parse(read(path))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                named = re.fullmatch(r"aicsio\.(\w+)[\w.]*(:\w+)?", node.value)
-                if named and (
-                    (PACKAGE / named[1]).is_dir() or (PACKAGE / f"{named[1]}.py").exists()
-                ):
-                    yield path, named[1]
+        for text in outline(path).strings:
+            room = text.split(":")[0].split(".")[1]
+            if (PACKAGE / room).is_dir() or (PACKAGE / f"{room}.py").exists():
+                yield path, room
 
 
 def test_no_string_names_a_module_of_a_higher_floor() -> None:
@@ -186,11 +240,7 @@ def test_modules_are_imported_by_name_only_from_tables_and_steps() -> None:
     users = {
         path.relative_to(PACKAGE).as_posix()
         for path in SOURCES
-        if any(
-            isinstance(node, ast.Attribute | ast.Name)
-            and "import_module" in (getattr(node, "attr", ""), getattr(node, "id", ""))
-            for node in ast.walk(ast.parse(read(path)))
-        )
+        if outline(path).imports_by_name
     }
     assert users <= {
         "__init__.py",  # names of the public face that most scripts do not need
@@ -251,11 +301,11 @@ def test_a_new_reader_finds_the_file_by_docstrings(question: str) -> None:
     path = PACKAGE / f"{room}.py"
     if (PACKAGE / room).is_dir():
         path = PACKAGE / room / "__init__.py"
-    docstring = ast.get_docstring(ast.parse(read(path))) or ""
+    docstring = outline(path).docstring
     if module:
         assert f"``{module}``" in docstring, f"the room {room} does not name {module}"
         path = PACKAGE / room / f"{module}.py"
-        docstring = ast.get_docstring(ast.parse(read(path))) or ""
+        docstring = outline(path).docstring
     assert answer in " ".join(docstring.split())
 
 
@@ -270,20 +320,9 @@ MODULES = {name for room in ROOMS for name in names_of(room)}
 
 
 @functools.cache
-def definitions(path: Path) -> set[str]:
-    """Functions, classes, fields and constants of a module: no locals, and no names that it imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(read(path))):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        for statement in node.body if isinstance(node, ast.Module | ast.ClassDef) else ():
-            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-            names |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return names
-
-
 def defined_in(room: Path) -> set[str]:
-    return set().union(*map(definitions, room.rglob("*.py")))
+    """Functions, classes, fields and constants of all its modules."""
+    return {name for path in SOURCES if path.is_relative_to(room) for name in outline(path).names}
 
 
 def leads_somewhere(name: str, room: Path) -> bool:
@@ -319,7 +358,7 @@ def astray(docstring: str, room: Path) -> list[str]:
 
 
 def docstring_of(room: Path) -> str:
-    return ast.get_docstring(ast.parse(read(room / "__init__.py"))) or ""
+    return outline(room / "__init__.py").docstring
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.relative_to(ROOT).as_posix())

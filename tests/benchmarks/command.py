@@ -126,7 +126,7 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
     """Print the tables of what is measured only if it is named: it takes minutes, or needs a quiet machine."""
     sizes = options.planes, options.size, options.rounds
     if "remote" in options.files:
-        remote.show(remote.measure(folder, *sizes), console)
+        remote.show(remote.measure(folder, *sizes, options.distance), console)
     if "writing" in options.files:
         writing.show(writing.measure(folder, *sizes), console)
     if "scale" in options.files:
@@ -200,6 +200,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--window", type=int, default=256, help="their height and width (default: 256)"
+    )
+    parser.add_argument(
+        "--distance",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="wait of the server that counts round trips: longer than anything else takes (default: 1)",
     )
     parser.add_argument(
         "--cores",

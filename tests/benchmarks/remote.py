@@ -1,8 +1,8 @@
 """Images on a web server that is some milliseconds away: opening them, and 20 planes drawn at random.
 
-The servers are processes of their own on this machine and wait before each answer. The floor is one download of as
+The servers share a process of their own on this machine, one is used at a time, and they wait before each answer. The floor is one download of as
 many bytes without a wait, and one wait: bytes and one round trip. Measured without a limit of the rate, where
-decoding and Python's server take longer than the bytes, and over a line of 1 Gbit/s. A server that waits 1 s shows
+decoding and Python's server take longer than the bytes, and over a line of 1 Gbit/s. A server that waits a second shows
 how many round trips follow one another, whatever else the machine does.
 """
 
@@ -35,10 +35,8 @@ DELAY = 0.02
 """Seconds before each answer: a server in the same country."""
 RATE = 125e6
 """Bytes a second of the line: 1 Gbit/s."""
-FAR = 1.0
-"""Seconds before each answer of the server that counts round trips."""
 PLANES = 20
-SERVE = "from benchmarks.remote import serve; serve({folder!r}, {delay}, {rate})"
+SERVE = "from benchmarks.remote import serve; serve({folder!r}, {lines!r})"
 SINGLE = ", single ranges"
 """Behind the name of a file that is served one range a request, as S3 does."""
 
@@ -67,21 +65,18 @@ class Row:
     """tifffile over fsspec: opening and the planes."""
 
 
-def measure(folder: Path, planes: int, size: int, rounds: int) -> list[Row]:
-    """Write the files, serve them, and read each of them."""
+def measure(folder: Path, planes: int, size: int, rounds: int, distance: float) -> list[Row]:
+    """Write the files, serve them, and read each of them.
+
+    A server that waits ``distance`` seconds before each answer counts round trips.
+    """
     stack = pixels(Sample("remote", "ZYX", (planes, size, size), None))
     names = write(folder, stack)
     picks = sorted(np.random.default_rng(5).choice(planes, min(PLANES, planes), replace=False))
     chosen = [int(at) for at in picks]
     rows: list[Row] = []
-    with (
-        serving() as counting,
-        far(folder, DELAY) as slow,
-        far(folder, 0.0) as fast,
-        far(folder, DELAY, RATE) as line,
-        far(folder, 0.0, RATE) as line_alone,
-        far(folder, FAR) as trips,
-    ):
+    lines = [(DELAY, 0.0), (0.0, 0.0), (DELAY, RATE), (0.0, RATE), (distance, 0.0)]
+    with serving() as counting, far(folder, lines) as urls:
         counting.files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in folder.rglob("*")
@@ -91,8 +86,7 @@ def measure(folder: Path, planes: int, size: int, rounds: int) -> list[Row]:
         for name in names:
             query = "?single" if name.endswith(SINGLE) else ""
             file = name.removesuffix(SINGLE)
-            urls = (slow, fast, line, line_alone, trips)
-            row = _row(file + query, chosen, counting, urls, rounds)
+            row = _row(file + query, chosen, counting, urls, rounds, distance)
             rows.append(attrs.evolve(row, name=name))
     return rows
 
@@ -133,9 +127,9 @@ def write(folder: Path, stack: Any) -> list[str]:
 
 
 @contextlib.contextmanager
-def far(folder: Path, delay: float, rate: float = 0.0) -> Iterator[str]:
-    """Serve a folder from a process of its own; yield the address."""
-    code = SERVE.format(folder=str(folder), delay=delay, rate=rate)
+def far(folder: Path, lines: list[tuple[float, float]]) -> Iterator[list[str]]:
+    """Serve a folder from another process, once for each delay and rate; yield the addresses."""
+    code = SERVE.format(folder=str(folder), lines=lines)
     tests = Path(__file__).resolve().parent.parent
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -146,22 +140,28 @@ def far(folder: Path, delay: float, rate: float = 0.0) -> Iterator[str]:
     ) as process:
         assert process.stdout is not None
         assert process.stdin is not None
-        yield process.stdout.readline().strip()
+        yield process.stdout.readline().split()
         process.stdin.close()
 
 
-def serve(folder: str, delay: float, rate: float) -> None:
-    """Serve the files of a folder until standard input ends."""
-    with serving() as site:
-        root = Path(folder)
-        paths = [path for path in root.rglob("*") if path.is_file()]
-        site.files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-        site.delay, site.rate, site.parts = delay, rate, True
-        print(site.url, flush=True)
+def serve(folder: str, lines: list[tuple[float, float]]) -> None:
+    """Serve the files of a folder over each line until standard input ends."""
+    root = Path(folder)
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    with contextlib.ExitStack() as stack:
+        urls: list[str] = []
+        for delay, rate in lines:
+            site = stack.enter_context(serving())
+            site.files, site.delay, site.rate, site.parts = files, delay, rate, True
+            urls.append(site.url)
+        print(*urls, flush=True)
         sys.stdin.read()
 
 
-def _row(name: str, chosen: list[int], counting: Any, urls: tuple[str, ...], rounds: int) -> Row:
+def _row(
+    name: str, chosen: list[int], counting: Any, urls: list[str], rounds: int, distance: float
+) -> Row:
     slow, fast, line, line_alone, trips = urls
     counting.forget()
     handle = aicsio.open_image(counting.url + name)
@@ -169,8 +169,8 @@ def _row(name: str, chosen: list[int], counting: Any, urls: tuple[str, ...], rou
     counting.forget()
     _planes(handle, chosen)
     requests, nbytes = len(counting.asked), sum(counting.sent)
-    open_trips = int(_seconds(lambda: aicsio.open_image(trips + name)) // FAR)
-    planes_trips = int(_seconds(partial(_planes, aicsio.open_image(trips + name), chosen)) // FAR)
+    open_trips = int(_seconds(lambda: aicsio.open_image(trips + name)) // distance)
+    planes_trips = int(_seconds(partial(_planes, aicsio.open_image(trips + name), chosen)) // distance)
     largest = max(counting.files, key=lambda each: len(counting.files[each]))
     peer = _peer(name, chosen)
     calls = {

@@ -95,7 +95,7 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
 
 def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
-    command += ["remote", "scale", "writing", "--cores", "2", "--peers"]
+    command += ["remote", "scale", "writing", "--cores", "2", "--peers", "--distance=0.05"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
         "between.ome.tif",

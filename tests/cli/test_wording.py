@@ -45,16 +45,16 @@ def messages() -> Iterator[str]:
         if PYTHON_ONLY & set(path.relative_to(ROOT / "aicsio").parts):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        inner = {
-            id(part)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.JoinedStr)
-            for part in node.values
-        }
-        for node in ast.walk(tree):
+        other: set[int] = set()
+        for node in ast.walk(tree):  # which yields a node before what is in it
+            if isinstance(node, ast.Expr):
+                other.add(id(node.value))
+            elif isinstance(node, ast.JoinedStr):
+                other.update(map(id, node.values))
+            elif not isinstance(node, ast.Constant):
+                continue
             text = rendered(node)
-            if text and " " in text and id(node) not in described | inner:
+            if text and " " in text and id(node) not in other:
                 yield text
 
 
