@@ -3,7 +3,9 @@
 import importlib.util
 import os
 import re
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Iterator
 
@@ -42,6 +44,25 @@ settings.register_profile("quick", derandomize=True, deadline=None, max_examples
 settings.register_profile("ci", settings.get_profile("quick"), max_examples=60)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("AICSIO_HYPOTHESIS", "quick"))
+
+
+# Tests start 200 processes. Where the environment keeps Python from writing compiled modules beside the sources, as
+# images of Docker do, each of them would compile numpy, dask and aicsio, 3 s of it: they share a folder of their own.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+COMPILED = os.path.join(tempfile.gettempdir(), f"aicsio-compiled-{RUN}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give processes that tests start a folder for their compiled modules, where they could write none."""
+    starts_workers = bool(getattr(config.option, "numprocesses", None))
+    if os.environ.get("PYTHONDONTWRITEBYTECODE") and not starts_workers:
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ["PYTHONPYCACHEPREFIX"] = COMPILED
+
+
+def pytest_unconfigure() -> None:
+    """Remove the folder; another worker's processes that go on make what they need."""
+    shutil.rmtree(COMPILED, ignore_errors=True)
 
 
 OPTIONAL = (

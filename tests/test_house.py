@@ -238,9 +238,7 @@ def test_no_string_names_a_module_of_a_higher_floor() -> None:
 def test_modules_are_imported_by_name_only_from_tables_and_steps() -> None:
     """``import_module`` takes a name from data there; anywhere else it would hide an import."""
     users = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in SOURCES
-        if outline(path).imports_by_name
+        path.relative_to(PACKAGE).as_posix() for path in SOURCES if outline(path).imports_by_name
     }
     assert users <= {
         "__init__.py",  # names of the public face that most scripts do not need

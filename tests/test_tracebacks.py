@@ -123,8 +123,18 @@ def run(code: str, folder: Path, **environment: str) -> str:
     return finished.stdout
 
 
-def test_a_traceback_has_the_line_of_the_caller_and_one_frame(tmp_path: Path) -> None:
-    counts = json.loads(run(f"CALLS = {CALLS!r}\n{SETUP}\n{COUNT}", tmp_path))
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What one script prints: the frames of all calls, and the three parts below."""
+    parts = [COUNT, PIPED, HANDLED, COMPUTED]
+    code = f"CALLS = {CALLS!r}\n{SETUP}\n" + "\nprint('----')\n".join(parts)
+    printed = run(code, tmp_path_factory.mktemp("script")).split("----\n")
+    assert len(printed) == len(parts)
+    return printed
+
+
+def test_a_traceback_has_the_line_of_the_caller_and_one_frame(outputs: list[str]) -> None:
+    counts = json.loads(outputs[0])
     assert set(counts) == set(CALLS)
     # The frame of this script's loop calls eval, whose frame is the line of the caller.
     too_long = {call: frames for call, frames in counts.items() if frames[0] > 3}
@@ -142,20 +152,19 @@ def test_the_variable_brings_all_frames_back(tmp_path: Path) -> None:
     assert counts["open_image('nope.tif')"][1] > 0
 
 
-def test_functions_of_the_caller_stay_in_the_traceback(tmp_path: Path) -> None:
-    code = """
-import traceback
+PIPED = """
 try:
     pipe(h, own)
 except DimensionError as error:
     print([frame.name for frame in traceback.extract_tb(error.__traceback__)])
 """
-    assert run(SETUP + code, tmp_path).strip() == "['<module>', 'wrapper', 'own']"
 
 
-def test_an_exception_that_the_caller_handles_stays_whole(tmp_path: Path) -> None:
-    code = """
-import traceback
+def test_functions_of_the_caller_stay_in_the_traceback(outputs: list[str]) -> None:
+    assert outputs[1].strip() == "['<module>', 'wrapper', 'own']"
+
+
+HANDLED = """
 def first():
     raise KeyError("mine")
 try:
@@ -168,14 +177,15 @@ except SourceNotFoundError as error:
     print(type(cause).__name__, type(cause.__context__).__name__)
     print([frame.name for frame in traceback.extract_tb(cause.__context__.__traceback__)])
 """
-    lines = run(SETUP + code, tmp_path).split("\n")
+
+
+def test_an_exception_that_the_caller_handles_stays_whole(outputs: list[str]) -> None:
+    lines = outputs[2].split("\n")
     assert lines[:2] == ["FileNotFoundError KeyError", "['<module>', 'first']"]
 
 
-def test_the_tasks_of_dask_show_one_frame_of_aicsio(tmp_path: Path) -> None:
-    code = """
-import os, traceback
-import aicsio
+COMPUTED = """
+import os
 try:
     part.compute()
 except SourceChangedError as error:
@@ -184,7 +194,10 @@ except SourceChangedError as error:
     inside = os.path.join(os.path.dirname(aicsio.__file__), "")
     print(sum(name.startswith(inside) for name in files))
 """
-    assert run(SETUP + code, tmp_path).strip() == "1"
+
+
+def test_the_tasks_of_dask_show_one_frame_of_aicsio(outputs: list[str]) -> None:
+    assert outputs[3].strip() == "1"
 
 
 NOTEBOOK = """

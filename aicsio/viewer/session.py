@@ -21,7 +21,7 @@ from aicsio.viewer.server import ViewerServer
 __all__ = ["Viewer", "view"]
 
 LOOK_SECONDS = 0.2
-"""How long a waiting program takes to see that its viewer was closed."""
+"""How long a waiting program takes to see that its viewer was closed, and a server that it is to end."""
 
 
 class Viewer:
@@ -39,7 +39,7 @@ class Viewer:
             ) from error
         self._height = height
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.2,), name="aicsio-view", daemon=True
+            target=self._server.serve_forever, args=(LOOK_SECONDS,), name="aicsio-view", daemon=True
         )
         self._thread.start()
         # The finalizer also runs when the program ends.

@@ -1,9 +1,10 @@
 """Images on a web server that is some milliseconds away: opening them, and 20 planes drawn at random.
 
-The servers share a process of their own on this machine, one is used at a time, and they wait before each answer. The floor is one download of as
-many bytes without a wait, and one wait: bytes and one round trip. Measured without a limit of the rate, where
-decoding and Python's server take longer than the bytes, and over a line of 1 Gbit/s. A server that waits a second shows
-how many round trips follow one another, whatever else the machine does.
+The servers share a process of their own on this machine, where one at a time has work, and wait
+before each answer. The floor is one download of as many bytes without a wait, and one wait: bytes
+and one round trip. Measured without a limit of the rate, where decoding and Python's server take
+longer than the bytes, and over a line of 1 Gbit/s. A server that waits a second shows how many
+round trips follow one another, whatever else the machine does.
 """
 
 import contextlib
@@ -170,7 +171,9 @@ def _row(
     _planes(handle, chosen)
     requests, nbytes = len(counting.asked), sum(counting.sent)
     open_trips = int(_seconds(lambda: aicsio.open_image(trips + name)) // distance)
-    planes_trips = int(_seconds(partial(_planes, aicsio.open_image(trips + name), chosen)) // distance)
+    planes_trips = int(
+        _seconds(partial(_planes, aicsio.open_image(trips + name), chosen)) // distance
+    )
     largest = max(counting.files, key=lambda each: len(counting.files[each]))
     peer = _peer(name, chosen)
     calls = {

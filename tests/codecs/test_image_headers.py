@@ -113,14 +113,14 @@ def test_images_of_many_samples_are_no_giants(name: str) -> None:
     assert np.array_equal(decoded, pixels)
 
 
-GIANTS: dict[str, tuple[str, bytes]] = {
-    "JPEG": ("jpeg", encoded("jpeg", np.zeros((2000, 2000), np.uint8))),
-    "JPEG 2000": ("jpeg2k", encoded("jpeg2k", np.zeros((2000, 2000), np.uint8))),
-    "JPEG XL": ("jpegxl", encoded("jpegxl", np.zeros((2000, 2000), np.uint8))),
-    "JPEG XR": ("jpegxr", encoded("jpegxr", np.zeros((2000, 2000), np.uint8))),
-    "LERC": ("lerc", encoded("lerc", np.zeros((2000, 2000), np.uint8))),
-    "PNG": ("png", encoded("png", np.zeros((2000, 2000), np.uint8))),
-    "WebP": ("webp", encoded("webp", np.zeros((2000, 2000, 3), np.uint8))),
+GIANTS = {
+    "JPEG": "jpeg",
+    "JPEG 2000": "jpeg2k",
+    "JPEG XL": "jpegxl",
+    "JPEG XR": "jpegxr",
+    "LERC": "lerc",
+    "PNG": "png",
+    "WebP": "webp",
 }
 
 
@@ -128,11 +128,12 @@ GIANTS: dict[str, tuple[str, bytes]] = {
 def test_an_image_larger_than_its_tile_is_refused_before_decoding(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    codec, data = GIANTS[name]
+    codec = GIANTS[name]
+    data = encoded(codec, np.zeros((700, 700, 3)[: 3 if codec == "webp" else 2], np.uint8))
     target = DecodeTarget((64, 64), np.dtype("u1"), Scratch())
     function = {"jpeg2k": "jpeg2k_decode"}.get(codec, f"{codec}_decode")
     monkeypatch.setattr(imagecodecs(), function, lambda *_, **__: pytest.fail("it was decoded"))
-    with pytest.raises(ValueError, match=f"its {name} header claims 2000 x 2000"):
+    with pytest.raises(ValueError, match=f"its {name} header claims 700 x 700"):
         decode((Codec(codec, (("sampled", False),)),), data, target)
 
 

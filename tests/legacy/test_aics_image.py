@@ -1,6 +1,7 @@
 """The legacy face: what scripts written for AICSImageIO do, and that it only passes on what the functions say."""
 
 import io
+import json
 import pickle
 import subprocess
 import sys
@@ -1056,98 +1057,119 @@ def test_chunk_dims_name_what_is_there() -> None:
 # ---------------------------------------------------------------- arguments
 
 
-PLAIN = "from aicsio import AICSImage, imread, imwrite; import numpy as np; img = AICSImage(np.ones((2, 3, 4)))"
+REFUSE = """
+import json, sys
+import numpy as np
+from aicsio import AICSImage, ArgumentTypeError, imread, imwrite
+
+img = AICSImage(np.ones((2, 3, 4)))
+answers = {}
+for call in json.loads(sys.argv[1]):
+    try:
+        answers[call] = repr(eval(call))
+    except ArgumentTypeError as error:
+        answers[call] = str(error)
+print(json.dumps(answers))
+"""
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            "AICSImage(np.ones((2, 3)), dim_order=5)",
-            "AICSImage: dim_order=5 does not fit: give letters such as 'CZYX', or a list of them",
-        ),
-        (
-            "AICSImage([np.ones((2, 3))], dim_order=[5])",
-            "AICSImage: dim_order=[5] does not fit: give letters",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), channel_names=5)",
-            "AICSImage: channel_names=5 does not fit: give a list of names",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), channel_names=[5])",
-            "AICSImage: channel_names=[5] does not fit: give a list of names",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), physical_pixel_sizes=5)",
-            "AICSImage: physical_pixel_sizes=5 does not fit: give three numbers",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), physical_pixel_sizes=('a', 1, 2))",
-            "AICSImage: physical_pixel_sizes=('a', 1, 2) does not fit: give three numbers",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), chunk_dims=5)",
-            "AICSImage: chunk_dims=5 does not fit: give letters, such as 'ZYX'",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), chunk_dims=[5])",
-            "AICSImage: chunk_dims=[5] does not fit: give letters",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), reader=5)",
-            "AICSImage: reader=5 does not fit: give the name of a format, such as reader='tiff'",
-        ),
-        (
-            "AICSImage(np.ones((2, 3)), fs_kwargs='key=SECRET')",
-            "AICSImage: fs_kwargs of class str does not fit: give a mapping or None",
-        ),
-        (
-            "img.get_image_data(5)",
-            "AICSImage.get_image_data: dimension_order_out=5 does not fit: give letters, such as 'ZYX'",
-        ),
-        (
-            "img.get_image_dask_data(5)",
-            "AICSImage.get_image_dask_data: dimension_order_out=5 does not fit: give letters",
-        ),
-        (
-            "img.get_stack(select_scenes=0)",
-            "AICSImage.get_stack: select_scenes=0 does not fit: give a list of names or indices",
-        ),
-        (
-            "img.get_stack(foo=0)",
-            "AICSImage.get_stack has no parameter 'foo': it has select_scenes, drop_non_matching_scenes",
-        ),
-        ("img.save('a.ome.tiff', 'Image:0')", "select_scenes='Image:0': give a list"),
-        (
-            "img.save('a.ome.tiff', compresion='zlib')",
-            "AICSImage.save has no parameter 'compresion'",
-        ),
-        ("imread(np.ones((2, 3)), dims='YX')", "imread has no parameter 'dims': did you mean"),
-        ("imwrite(np.ones((2, 3)), 'a.ome.tiff')", "imwrite: uri=<numpy.ndarray> does not fit"),
-        (
-            "imwrite('a.ome.tiff', np.ones((2, 3)), colours=5)",
-            "imwrite has no parameter 'colours'",
-        ),
-        (
-            "imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=5)",
-            "imwrite: channel_colors=5 does not fit: give a list, one colour per channel",
-        ),
-        (
-            "imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=[('a', 0, 0)])",
-            "('a', 0, 0) is no colour: give (red, green, blue) from 0 to 255",
-        ),
-        ("imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=[3.5])", "3.5 is no colour"),
-    ],
-)
-def test_arguments_of_other_types_are_refused_in_our_words(call: str, message: str) -> None:
-    # In a process of its own: the checks of types in tests would answer first.
-    code = (
-        f"{PLAIN}\nfrom aicsio import ArgumentTypeError\n"
-        f"try: {call}\nexcept ArgumentTypeError as error: print(error)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.startswith(message), run.stdout
+REFUSALS = [
+    (
+        "AICSImage(np.ones((2, 3)), dim_order=5)",
+        "AICSImage: dim_order=5 does not fit: give letters such as 'CZYX', or a list of them",
+    ),
+    (
+        "AICSImage([np.ones((2, 3))], dim_order=[5])",
+        "AICSImage: dim_order=[5] does not fit: give letters",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), channel_names=5)",
+        "AICSImage: channel_names=5 does not fit: give a list of names",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), channel_names=[5])",
+        "AICSImage: channel_names=[5] does not fit: give a list of names",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), physical_pixel_sizes=5)",
+        "AICSImage: physical_pixel_sizes=5 does not fit: give three numbers",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), physical_pixel_sizes=('a', 1, 2))",
+        "AICSImage: physical_pixel_sizes=('a', 1, 2) does not fit: give three numbers",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), chunk_dims=5)",
+        "AICSImage: chunk_dims=5 does not fit: give letters, such as 'ZYX'",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), chunk_dims=[5])",
+        "AICSImage: chunk_dims=[5] does not fit: give letters",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), reader=5)",
+        "AICSImage: reader=5 does not fit: give the name of a format, such as reader='tiff'",
+    ),
+    (
+        "AICSImage(np.ones((2, 3)), fs_kwargs='key=SECRET')",
+        "AICSImage: fs_kwargs of class str does not fit: give a mapping or None",
+    ),
+    (
+        "img.get_image_data(5)",
+        "AICSImage.get_image_data: dimension_order_out=5 does not fit: give letters, such as 'ZYX'",
+    ),
+    (
+        "img.get_image_dask_data(5)",
+        "AICSImage.get_image_dask_data: dimension_order_out=5 does not fit: give letters",
+    ),
+    (
+        "img.get_stack(select_scenes=0)",
+        "AICSImage.get_stack: select_scenes=0 does not fit: give a list of names or indices",
+    ),
+    (
+        "img.get_stack(foo=0)",
+        "AICSImage.get_stack has no parameter 'foo': it has select_scenes, drop_non_matching_scenes",
+    ),
+    ("img.save('a.ome.tiff', 'Image:0')", "select_scenes='Image:0': give a list"),
+    (
+        "img.save('a.ome.tiff', compresion='zlib')",
+        "AICSImage.save has no parameter 'compresion'",
+    ),
+    ("imread(np.ones((2, 3)), dims='YX')", "imread has no parameter 'dims': did you mean"),
+    ("imwrite(np.ones((2, 3)), 'a.ome.tiff')", "imwrite: uri=<numpy.ndarray> does not fit"),
+    (
+        "imwrite('a.ome.tiff', np.ones((2, 3)), colours=5)",
+        "imwrite has no parameter 'colours'",
+    ),
+    (
+        "imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=5)",
+        "imwrite: channel_colors=5 does not fit: give a list, one colour per channel",
+    ),
+    (
+        "imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=[('a', 0, 0)])",
+        "('a', 0, 0) is no colour: give (red, green, blue) from 0 to 255",
+    ),
+    ("imwrite('a.ome.tiff', np.ones((2, 3)), channel_colors=[3.5])", "3.5 is no colour"),
+]
+"""Calls, and how the message of their error begins."""
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each call answers in a process of its own: the checks of types in tests would answer first."""
+    command = [sys.executable, "-c", REFUSE, json.dumps([call for call, _ in REFUSALS])]
+    folder = tmp_path_factory.mktemp("refused")
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    answers: dict[str, str] = json.loads(run.stdout)
+    assert not list(folder.iterdir())
+    return answers
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSALS)
+def test_arguments_of_other_types_are_refused_in_our_words(
+    call: str, message: str, refusals: dict[str, str]
+) -> None:
+    assert refusals[call].startswith(message)
 
 
 def test_numpy_numbers_are_numbers(tmp_path: Path) -> None:

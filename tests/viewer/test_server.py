@@ -40,7 +40,7 @@ from aicsio.arrays import read_array
 from aicsio.pictures import reading
 from aicsio.records.facts import Origin
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
-from aicsio.viewer import pyramid, server
+from aicsio.viewer import pyramid, server, session
 from aicsio.viewer.pyramid import TileReader, plane_of, view_levels
 from support import ROOT
 
@@ -51,6 +51,12 @@ SLIDE = ImageSpec(
     pixel_size=PixelSize(1.5, 0.25, 0.25), time_step=2.0,
 )  # fmt: skip
 OTHER = ImageSpec(Y=20, X=30, dtype="uint8", name="other", seed=4)
+
+
+@pytest.fixture(autouse=True)
+def ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let servers look more often whether they are to end: 30 tests would wait 0.2 s for each of theirs."""
+    monkeypatch.setattr(session, "LOOK_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
