@@ -27,8 +27,8 @@ from dask_clusters import Outside, outside_cluster
 
 Array = npt.NDArray[Any]
 SMALL = ImageSpec(C=2, Y=20, X=30)
-SLOW = ImageSpec(Z=12, Y=512, X=512)
-"""Takes seconds to compress as JPEG 2000."""
+SLOW = ImageSpec(Z=6, Y=512, X=512)
+"""Takes a second to compress as JPEG 2000."""
 
 
 def image(folder: Path, name: str, spec: ImageSpec = SMALL, **facts: Any) -> Array:

@@ -1,6 +1,5 @@
 """Damaged plates give an image or one of our errors: quickly, and in little memory."""
 
-import os
 import random
 import resource
 import time
@@ -10,9 +9,10 @@ import pytest
 
 from aicsio import AicsioError, ome_xml, open_image, select_scene, to_numpy, transpose_to
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
+from limits import variant_count
 from support import Damage, cut_bytes, flip_bytes, wipe_bytes
 
-VARIANTS = int(os.environ.get("AICSIO_DAMAGED_VARIANTS", "120")) // 6
+VARIANTS = variant_count(120) // 6
 """Damaged folders of each format; 2000 in all in the full run."""
 SECONDS = 5.0
 BYTES = 1 << 30

@@ -1,6 +1,6 @@
 """Damaged OME-Zarr gives images or our errors, quickly and in little memory; what is whole stays equal.
 
-``AICSIO_DAMAGED_VARIANTS=1000`` tries a thousand stores; without it 200.
+``AICSIO_DAMAGED_VARIANTS=1000`` tries a thousand stores; without it 100.
 """
 
 import collections

@@ -15,7 +15,7 @@ from aicsio.testing.vsi import VsiImage, write_vsi
 from format_makers import MAKERS
 from limits import variant_count
 
-CUTS = variant_count(6)
+CUTS = variant_count(12)
 """Cuts of each format; 500 in all with 20."""
 _COLOUR = np.random.default_rng(0).integers(0, 250, (64, 80, 3)).astype(np.uint8)
 
