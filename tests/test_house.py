@@ -95,7 +95,8 @@ def defined(
 ) -> Iterator[str]:
     yield from (node.name for node in classes)
     yield from (node.name for node in functions if isinstance(node, ast.FunctionDef))
-    for holder in (tree, *classes):
+    holders: list[ast.Module | ast.ClassDef] = [tree, *classes]
+    for holder in holders:
         for statement in holder.body:
             targets = getattr(statement, "targets", [getattr(statement, "target", None)])
             yield from (target.id for target in targets if isinstance(target, ast.Name))
