@@ -159,8 +159,12 @@ def _even_step(numbers: npt.NDArray[Any]) -> int | None:
     if max(first, last) > _RANGES["<i8"][1]:
         return None
     # Differences of unsigned numbers wrap around; those of signed ones are negative where they
-    # fall.
-    signed = numbers.astype(np.int64, copy=False)
+    # fall. Both ends are below 2^63, so numbers beyond are negative here and no even ones.
+    signed = (
+        numbers.view(np.int64)
+        if numbers.dtype == np.uint64
+        else numbers.astype(np.int64, copy=False)
+    )
     is_even = np.count_nonzero(signed[1:] - signed[:-1] == step) == steps
     return step if is_even else None
 

@@ -136,10 +136,7 @@ def tabulate(file: OpenTiff, chain: Chain) -> tuple[list[PageGroup], list[Diagno
         pages = _pages(runs)
         raw = runs[0].raw if len(runs) == 1 else b"".join([run.raw for run in runs])
         columns = _Columns.of(file, raw[:width])
-        is_inside = not any(
-            np.count_nonzero(_places(file, raw, width, columns, code)[1])
-            for code in columns.distant
-        )
+        is_inside = all(_lie_inside(file, raw, width, columns, code) for code in columns.distant)
         # The usual case: all pages are equal but for their offsets, and nothing is sorted.
         if is_inside and _look_alike(file, raw, width, columns):
             alike.setdefault(columns.looks(), []).append(_Part(pages, raw, width, columns))
@@ -235,15 +232,30 @@ def joined(tables: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.concatenate(tables)
 
 
+def _offsets(
+    file: OpenTiff, raw: bytes, width: int, columns: _Columns, code: int
+) -> tuple[npt.NDArray[Any], int]:
+    """Return the offset of the value of a tag, page by page as the entries have it, and its bytes."""
+    variant, column = file.variant, columns.distant[code]
+    _, kind, count, _ = columns.first[column]
+    start = (column + 1) * variant.entry_dtype.itemsize - variant.value_size
+    offsets = np.ndarray(len(raw) // width, variant.pointer, raw, start, width)
+    return offsets, FIELD_SIZES[kind] * count
+
+
+def _lie_inside(file: OpenTiff, raw: bytes, width: int, columns: _Columns, code: int) -> bool:
+    """Whether the values of a tag lie in the file, those of all pages; takes a third of ``_places``."""
+    offsets, nbytes = _offsets(file, raw, width, columns, code)
+    first, last = offsets[offsets.argmin()], offsets[offsets.argmax()]
+    return int(first) >= 8 and int(last) <= file.size - nbytes
+
+
 def _places(
     file: OpenTiff, raw: bytes, width: int, columns: _Columns, code: int
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """Return the offset of the value of a tag, page by page, and which do not lie in the file."""
-    variant, column = file.variant, columns.distant[code]
-    _, kind, count, _ = columns.first[column]
-    start = (column + 1) * variant.entry_dtype.itemsize - variant.value_size
-    where = np.ndarray(len(raw) // width, variant.pointer, raw, start, width).astype(np.uint64)
-    nbytes = FIELD_SIZES[kind] * count
+    offsets, nbytes = _offsets(file, raw, width, columns, code)
+    where = offsets.astype(np.uint64)
     return where, (where < 8) | (where > max(file.size - nbytes, 0)) | (nbytes > file.size)
 
 

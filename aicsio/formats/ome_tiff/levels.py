@@ -97,7 +97,7 @@ def _make_level(table: PlaneTable, level: int) -> tuple[LazyArray | None, list[D
             return None, diagnostics
         small_tables.append(small)
         page_of[planes] = np.arange(len(planes))
-    smaller = attrs.evolve(table, page_tables=tuple(small_tables), page_of=page_of)
+    smaller = attrs.evolve(table, page_tables=tuple(small_tables), page_of=page_of, pages=None)
     kind = first_structure(smaller)
     if kind is None or table.kind is None:
         return None, diagnostics

@@ -121,6 +121,7 @@ def _take_positions(
         shape=shape,
         table_of=table.table_of[planes],
         page_of=table.page_of[planes],
+        pages=None,
     )
     channels = image.channels
     if letter == "C":

@@ -40,8 +40,11 @@ def find_levels_behind(
     """
     if not page_tables:
         return {}, []
+    # The usual case: the planes of one image are all pages of one file, in order.
+    if len(tables) == len(page_tables) == 1 and tables[0].pages == range(len(page_tables[0])):
+        return {}, []
     claimed = _claimed_pages(page_tables, tables)
-    if np.count_nonzero(claimed) == len(claimed):  # the usual case
+    if np.count_nonzero(claimed) == len(claimed):
         return {}, []
     ends = np.cumsum([len(page_table) for page_table in page_tables])
     usable = np.concatenate([table.segment_table_of >= 0 for table in page_tables])
@@ -128,6 +131,6 @@ def _owners(series: PageSeries, tables: Sequence[PlaneTable]) -> dict[int, Plane
     level_pages[np.argsort(planes, kind="stable")] = series.pages
     ends = np.cumsum(list(map(len, plane_pages)))[:-1]
     return {
-        index: attrs.evolve(tables[index], page_of=pages, kind=series.structure)
+        index: attrs.evolve(tables[index], page_of=pages, kind=series.structure, pages=None)
         for index, pages in zip(candidates, np.split(level_pages, ends), strict=True)
     }
