@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -266,7 +267,7 @@ print(lazy.name, int(lazy.sum().compute(scheduler="sync")))
                 capture_output=True,
                 text=True,
                 check=True,
-                env={"PYTHONHASHSEED": seed},
+                env={**os.environ, "PYTHONHASHSEED": seed},
             ).stdout
             for seed in ("1", "2")
         }

@@ -595,7 +595,7 @@ def test_a_scheduler_that_is_not_there_is_told(
 ) -> None:
     from aicsio.cli.batch import dask_cluster
 
-    monkeypatch.setattr(dask_cluster, "TIMEOUT", "1s")
+    monkeypatch.setattr(dask_cluster, "TIMEOUT", "200ms")
     image(tmp_path / "in", "a.tif")
     code, out, err = run(tmp_path / "in", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:9")
     assert (code, out) == (1, "")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from aicsio import ImageHandle, _engine, to_dask, to_numpy, transpose_to
 from aicsio._engine import run, strided
+from aicsio._io import retrying
 from aicsio._io.readers import identify, open_count
 from aicsio.errors import CorruptFileError, ImageTooLargeError, SourceError
 from aicsio.records import (
@@ -433,7 +434,8 @@ class TestRemote:
                 )
                 assert np.array_equal(to_dask(handle).compute(), pixels)
 
-    def test_a_server_that_fails_half_way(self) -> None:
+    def test_a_server_that_fails_half_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
         array = store_array(np.ones((4, 100, 100), "u1"), "ZYX", (1, 100, 100))
         with serving(pixels__bin=read_content(array)) as site:
             handle = make_handle(relocate(array, site.url + "pixels.bin"))

@@ -1,6 +1,7 @@
 """Any metadata that records hold and OME has a place for: written, and read back the same."""
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,8 @@ def test_there_is_one_clock(handle: ImageHandle) -> None:
         if plane.delta_t is not None:
             assert plane.delta_t == table[plane.the_t, plane.the_c, plane.the_z] + start
     first = np.array([np.nan if np.isnan(one).all() else np.nanmin(one) for one in table])
+    if find_spec("xarray") is None:
+        return  # the gate ``servers`` has it
     shown = to_xarray(handle).coords
     if "T" in shown and not np.isnan(first).any():
         assert np.array_equal(shown["T"].values, first)

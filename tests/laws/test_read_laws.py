@@ -1,10 +1,12 @@
 """Pixels do not depend on how they are cut: by blocks, by chunks, by threads, by dask."""
 
 import pickle
+from importlib.util import find_spec
 from typing import Any
 
 import dask.array as da
 import numpy as np
+import pytest
 from dask.base import tokenize
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +130,10 @@ def test_the_graph_has_the_same_size_for_any_number_of_chunks(handle: ImageHandl
     assert len(pickle.dumps(many)) < len(pickle.dumps(one)) + 20 * sum(handle.shape) + 200
 
 
+# Before any example: hypothesis would look for the smallest one that cannot import it, for 4 s.
+@pytest.mark.skipif(
+    find_spec("xarray") is None, reason="needs xarray: pip install '.[test,xarray]'"
+)
 @given(handles())
 def test_xarray_shows_the_pixels_under_the_letters(handle: ImageHandle) -> None:
     shown, lazy = to_xarray(handle), to_xarray(handle, lazy=True)
