@@ -1,13 +1,14 @@
 """Runs a plan of pieces: fetch bytes, decode, place pixels. Imports `_io`, `_codecs` and `_dims`.
 
 ``run`` is the entry of every read: it takes the tasks of ``plan``, one stored block each, and lets
-threads execute their pieces; ``windows`` does so for many windows that share pieces (``cover``).
-``placing`` executes one: bytes from ``aicsio/_io``, codecs from ``aicsio/_codecs``, pixels into the
-result (``placements``, ``copying``). ``strided`` plans the ``preadv`` calls of raw pixels, ``rows``
-makes those of single rows, ``aligned`` has large results lie as the bytes of the file do, ``keyed``
-finds chunks of stores, ``deferred`` opens files that an index names, ``memory`` refuses results
-that are too large, ``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels,
-``fetching`` requests the bytes of remote pieces in batches.
+threads execute their pieces, or ``single`` if one run of raw bytes is the result; ``windows`` does
+so for many windows that share pieces (``cover``). ``placing`` executes one: bytes from
+``aicsio/_io``, codecs from ``aicsio/_codecs``, pixels into the result (``placements``,
+``copying``). ``strided`` plans the ``preadv`` calls of raw pixels, ``rows`` makes those of single
+rows, ``aligned`` has large results lie as the bytes of the file do, ``keyed`` finds chunks of
+stores, ``deferred`` opens files that an index names, ``memory`` refuses results that are too large,
+``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels, ``fetching`` requests
+the bytes of remote pieces in batches.
 
 A read in order: ``arrays.read``, ``run``, ``plan`` (views of ``_dims``, ``pieces`` of the layout),
 ``placing``, ``_io.readers``, ``_io.pool``, and ``_io.local_files`` (``preadv``) or ``_io.remote``.

@@ -4,6 +4,7 @@ Rule kept here: blocks run in parallel, the pieces of one block in order. No thr
 and no buffer outlive a call.
 """
 
+import contextlib
 import functools
 import itertools
 import math
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _codecs
-from aicsio._engine import aligned, in_memory, memory
+from aicsio._engine import aligned, in_memory, memory, single
 from aicsio._engine.placements import Placement, Worker, is_remote
 from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
@@ -88,8 +89,9 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
     graph = in_memory.as_dask(array)
     if graph is not None:
         return np.asarray(graph.compute())
-    # The file stays open between looking for its bytes and reading them.
-    with readers.session():
+    # The file stays open between looking for its bytes, which large results need, and reading them.
+    large = array.nbytes >= aligned.WORTHWHILE
+    with readers.session() if large else contextlib.nullcontext():
         out, zero_filled = allocate(array)
         if out.size:
             read_into(array, out, workers, zero_filled=zero_filled, progress=progress)
@@ -152,6 +154,10 @@ def read_into(
     # A dtype of objects would read bytes of a file as addresses of Python objects.
     if array.dtype.hasobject:
         raise CorruptFileError("pixels cannot be Python objects")
+    run = single.find_run(array) if out.flags.c_contiguous else None
+    if run is not None:
+        single.fill(run, out)
+        return
     target = Target(array, with_stored_axes(array, out), zero_filled)
     plan = tasks(array)
     with readers.session():

@@ -61,7 +61,7 @@ def plan_reads(piece: Strided, call_nbytes: int = 0) -> ReadPlan:
     ``call_nbytes`` for the call.
     """
     shape, strides, item = piece.selection.shape, piece.strides, piece.dtype.itemsize
-    first = piece.offset + sum(map(operator.mul, piece.selection.source_start, strides))
+    first = first_byte(piece)
     if is_dense(shape, strides, item):
         return ReadPlan(first, math.prod(shape) * item, 0, (), shape, strides, dense=True)
     axes = [axis for axis, size in enumerate(shape) if size > 1 and strides[axis]]
@@ -83,6 +83,12 @@ def plan_reads(piece: Strided, call_nbytes: int = 0) -> ReadPlan:
     least = min(total for total, _ in ways)
     # Each way has more reads than the one before: the first that fits has the fewest.
     return next(way for total, way in ways if total <= 2 * least)
+
+
+def first_byte(piece: Strided) -> int:
+    """Return the byte offset of the first pixel that is selected."""
+    steps: Iterator[int] = map(operator.mul, piece.selection.source_start, piece.strides)
+    return piece.offset + sum(steps)
 
 
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
