@@ -3,7 +3,8 @@
 ``index`` reads the container: ``segments``, ``directory``, ``file_parts``, ``recovery`` where the
 directory is damaged, ``soundness`` for entries that cannot be shown; ``attachments`` reads time
 stamps and events. ``scenes`` groups subblocks: ``grid`` by plane, ``levels`` by resolution
-(``level_coverage``: the regions that one covers), ``canvas`` by place, ``outliers`` leave.
+(``level_coverage``: the regions that one covers), ``canvas`` by place, ``outliers`` leave;
+``stacks`` describes those that need none of it.
 ``layout`` turns them into pieces, ``pixels`` has types and codecs, ``columns`` asks whole columns
 of numbers.
 
@@ -39,6 +40,7 @@ from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.metadata import parse_metadata
 from aicsio.formats.czi.pixels import explain_undecodable
 from aicsio.formats.czi.scenes import SceneData, build_scenes
+from aicsio.formats.czi.stacks import build_stack
 from aicsio.formats.czi.times import fit_times
 from aicsio.records import (
     Attachment,
@@ -83,7 +85,11 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         reason = undecodable[1]
         blocks = index.left_out.drop(blocks, undecodable[0], reason)
     tiles = options.mosaic == "tiles"
-    data, scene_notes = build_scenes(source, blocks, index.left_out, tiles=tiles)
+    stack = build_stack(source, blocks)
+    if stack is None:
+        data, scene_notes = build_scenes(source, blocks, index.left_out, tiles=tiles)
+    else:
+        data, scene_notes = (stack,), ()
     if options.masks and engine == "native":
         data = _apply_masks(data)
     elif options.masks:
