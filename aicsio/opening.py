@@ -8,7 +8,6 @@ Rule kept here: nothing is swallowed while choosing. A format either declines by
 error reaches the caller.
 """
 
-import difflib
 import os
 from collections.abc import Generator, Mapping, Sequence
 from string import ascii_uppercase
@@ -296,6 +295,8 @@ def _named(name: str) -> formats.Format:
         known = ", ".join(
             row.name for row in (*formats.TABLE, formats.FALLBACK, *formats.external())
         )
+        import difflib  # for an error alone
+
         near = difflib.get_close_matches(name.lower(), known.split(", "), 1)
         advice = f"; did you mean {near[0]!r}?" if near else ""
         raise UnsupportedFormatError(f"no format is called {name!r}; there are {known}{advice}")

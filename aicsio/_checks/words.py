@@ -4,7 +4,6 @@ Rule kept here: the same mistake gets the same words in every function, and each
 the call or the value that works.
 """
 
-import difflib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -191,6 +190,8 @@ def _describe_name(name: str, signature: inspect.Signature, *, picks: bool) -> s
         return f" has no parameter {name!r}: it has none"
     # A letter of the other case shares no character with the right one.
     nearest = [each for each in names if each.lower() == name.lower()]
+    import difflib  # for an error alone
+
     nearest = nearest or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     advice = f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(names)}"
     return f" has no parameter {name!r}: {advice}"

@@ -29,11 +29,10 @@ import attrs
 from aicsio._io import answer_headers as headers
 from aicsio._io import http_connection, multipart, pool
 from aicsio._io.http_options import encode_path, http_target, split_url
-from aicsio._io.ranges import Span
+from aicsio._io.ranges import Span, changed_error
 from aicsio._io.retrying import (
     RemoteInfo,
     RetryableError,
-    changed_error,
     check_unchanged,
     describe_error,
 )

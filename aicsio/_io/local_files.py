@@ -14,8 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from aicsio._io.ranges import Buffer, Span, check_inside
-from aicsio._io.retrying import changed_error
+from aicsio._io.ranges import Buffer, Span, changed_error, check_inside
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 

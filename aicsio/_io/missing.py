@@ -3,7 +3,6 @@
 Rule kept here: only an error runs this; it lists one folder, up to a limit.
 """
 
-import difflib
 import itertools
 import os
 import re
@@ -71,6 +70,8 @@ def _near_names(folder: str, name: str) -> list[str]:
         return []
     alike = sorted(each for each in names if each.casefold() == name.casefold())
     # 0.8: one or two letters of a short name; "t1.tif" for "t2.tif" would be a guess.
+    import difflib  # for an error alone
+
     close = alike[:2] or difflib.get_close_matches(name, names, 2, 0.8)
     return [each for each in close if _digits(each) == _digits(name)]
 
@@ -89,6 +90,8 @@ def advise_scheme(scheme: str, known: list[str]) -> str:
     known
         All protocols of fsspec.
     """
+    import difflib  # for an error alone
+
     near = difflib.get_close_matches(scheme.lower(), [*READY, *EXTRA, *known], 1)
     meant = f"did you mean {near[0]}://? " if near else ""
     return (

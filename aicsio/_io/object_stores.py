@@ -23,13 +23,13 @@ from typing import Any
 from aicsio._io import pool
 from aicsio._io.fsspec_stores import FsspecClient
 from aicsio._io.object_store_options import StoreConfig, store_config
+from aicsio._io.ranges import changed_error
 from aicsio._io.retrying import (
     MIN_BYTES_PER_SECOND,
     TIMEOUT,
     RangeClient,
     RemoteInfo,
     RetryableError,
-    changed_error,
 )
 from aicsio._io.urls import hide_secrets
 from aicsio.errors import MissingDependencyError, SourceError, SourceNotFoundError

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from aicsio.errors import CorruptFileError
+from aicsio.errors import CorruptFileError, SourceChangedError
 from aicsio.records import Source
 
 # Bytes; ranges closer than this share a request. At 100 Mbit/s these bytes take 5 ms, a request 20
@@ -72,4 +72,11 @@ def past_end_error(source: Source, offset: int, nbytes: int) -> CorruptFileError
     """Make the error for a range that ends behind the end of the file."""
     return CorruptFileError.at(
         source.uri, offset, f"expected {nbytes} bytes, but the file ends at {source.size}"
+    )
+
+
+def changed_error(source: Source) -> SourceChangedError:
+    """Make the error for a file that was replaced or rewritten after it was opened."""
+    return SourceChangedError(
+        f"{source.uri!r} changed since it was opened: call open_image on it again"
     )

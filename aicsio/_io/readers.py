@@ -13,10 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from aicsio._io.local_files import LocalReader, SeekingReader, WatchedFile, open_local
 from aicsio._io.pool import LINGER_SECONDS, Loanable, borrow, open_count, session, take
-from aicsio._io.ranges import Buffer, Span, check_inside, coalesce
-from aicsio._io.remote import RemoteReader, serves_many
-from aicsio._io.remote_file import RemoteFile
-from aicsio._io.retrying import changed_error
+from aicsio._io.ranges import Buffer, Span, changed_error, check_inside, coalesce
 from aicsio._io.sources import file_below, folder_error, identify, neighbours, sibling
 from aicsio.errors import AicsioError
 from aicsio.records import Source
@@ -126,10 +123,20 @@ def _open_reader(source: Source) -> Reader:
     if source.content is not None:
         return _BytesReader(source)
     if not source.local:
+        # Imported here, as below: six modules that local files do not need.
+        from aicsio._io.remote import RemoteReader
+
         return RemoteReader(source)
     if hasattr(os, "preadv"):
         return LocalReader(source)
     return SeekingReader(source, open_local(source))
+
+
+def serves_many(source: Source) -> bool:
+    """Whether several requests at once are faster, of a remote source."""
+    from aicsio._io import remote
+
+    return remote.serves_many(source)
 
 
 def open_binary(source: Source) -> BinaryFile:
@@ -163,6 +170,8 @@ def open_binary(source: Source) -> BinaryFile:
     if source.content is not None:
         return io.BytesIO(source.content)
     if not source.local:
+        from aicsio._io.remote_file import RemoteFile
+
         return io.BufferedReader(RemoteFile(source), 1 << 16)
     return io.BufferedReader(WatchedFile(source))
 

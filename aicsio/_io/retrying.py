@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from aicsio._io.ranges import Span
-from aicsio.errors import SourceChangedError, SourceError
+from aicsio._io.ranges import Span, changed_error
+from aicsio.errors import SourceError
 from aicsio.records import Source
 
 # Times that a failing request is made. With the pauses below the last one starts after 1.5 s on
@@ -158,13 +158,6 @@ def retry(request: Callable[[], T], uri: str) -> T:
 def describe_error(error: BaseException) -> str:
     """Class and message of an exception of another library."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def changed_error(source: Source) -> SourceChangedError:
-    """Make the error for a file that was replaced or rewritten after it was opened."""
-    return SourceChangedError(
-        f"{source.uri!r} changed since it was opened: call open_image on it again"
-    )
 
 
 def check_unchanged(source: Source, size: int | None, fingerprint: str | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from aicsio._io import missing, pool, remote, urls
+from aicsio._io import missing, pool, urls
 from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -230,6 +230,8 @@ def folder_url(url: str, storage_options: Mapping[str, Any]) -> Source:
 
 
 def _from_url(url: str, storage_options: Mapping[str, Any]) -> Source:
+    from aicsio._io import remote
+
     source, reader = remote.first_look(_unseen(url, storage_options))
     if reader is not None:
         # The caller goes on reading with the bytes that came with the first answer.

@@ -6,7 +6,7 @@ Rule kept here: only a URL that is no file costs more requests, one or two.
 from collections.abc import Mapping
 from typing import Any
 
-from aicsio._io import readers, stores, urls
+from aicsio._io import readers, urls
 from aicsio._io.sources import folder_url
 from aicsio.errors import AicsioError, SourceNotFoundError
 from aicsio.records import Source
@@ -56,6 +56,8 @@ def look_behind_page(source: Source, nbytes: int) -> tuple[Source, bytes]:
 
 
 def _store_at(url: str, options: Mapping[str, Any]) -> Source | None:
+    from aicsio._io import stores
+
     folder = folder_url(url, options)
     for key in DOCUMENTS:
         try:

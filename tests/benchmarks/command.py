@@ -23,6 +23,7 @@ from benchmarks import (
     report,
     samples,
     scale,
+    start,
     stores,
     timing,
     windows,
@@ -129,6 +130,8 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
         remote.show(remote.measure(folder, *sizes, options.distance), console)
     if "writing" in options.files:
         writing.show(writing.measure(folder, *sizes), console)
+    if "start" in options.files:
+        start.show(start.measure(folder, options.rounds), console)
     if "scale" in options.files:
         scale.show(scale.measure(folder, options.subblocks), console)
     if options.cores:
@@ -153,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    others = ("windows", "convert", kinds, "remote", "scale", "writing")
+    others = ("windows", "convert", kinds, "remote", "scale", "start", "writing")
     names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"

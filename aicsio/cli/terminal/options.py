@@ -5,7 +5,6 @@ Rule kept here: argparse and nothing else, so that ``--help`` and wrong usage ar
 """
 
 import argparse
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -123,6 +122,8 @@ def add_choice(
 
 def unknown(kind: str, word: str, candidates: Sequence[str]) -> str:
     """Write the message for a command, option or value that does not exist."""
+    import difflib  # for an error alone
+
     # The default cutoff of 0.6 finds one or two wrong letters and does not guess beyond.
     close = difflib.get_close_matches(word, candidates, n=1)
     if close:

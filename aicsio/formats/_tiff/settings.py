@@ -3,7 +3,6 @@
 Rule kept here: pure reading of texts. A tag that is missing, too long or no text gives an empty one.
 """
 
-import html
 import re
 
 from aicsio.formats._tiff.page_metadata import PageTags
@@ -45,6 +44,8 @@ def xml_attribute(element: str, name: str) -> str | None:
     match = re.search(rf"""\s{re.escape(name)}\s*=\s*(?:"([^"]*)"|'([^']*)')""", element)
     if match is None:
         return None
+    import html  # its table of entities takes 1 ms, for few files
+
     return html.unescape(match[1] if match[1] is not None else match[2])
 
 
