@@ -25,6 +25,12 @@ LINE = 64
 WORTHWHILE = 1 << 24
 """Bytes of the least result that is aligned. Smaller ones are made in memory that the processor's cache
 holds: 8 MiB take 0.5 ms either way, 30 MiB take 3.8 ms and before 4.6."""
+PAGE = 4096
+"""Bytes modulo which the processor compares addresses of what it reads and writes."""
+SLOW_REACH = 16
+"""Bytes beyond the source, modulo ``PAGE``, below which memory is filled at a seventh of the speed."""
+SMALLEST_SLOW = 1 << 14
+"""Bytes of the least result that is looked at: less is copied in the time of the look, 1 us."""
 
 
 def find_offset(array: LazyArray) -> int | None:
@@ -64,3 +70,22 @@ def make_array(
     room = make(nbytes + LINE, np.uint8)
     start = (offset - room.__array_interface__["data"][0]) % LINE
     return room[start : start + nbytes].view(dtype).reshape(shape)
+
+
+def make_apart(shape: tuple[int, ...], dtype: DType, offset: int) -> Array:
+    """Return memory into which the bytes from ``offset`` of a file on are copied fast, of any alignment.
+
+    2 MiB take 87 us, and 650 where the address is 1 to 15 bytes beyond the offset modulo 4096. Memory
+    of NumPy begins 16 bytes behind a page if it is fresh, and the pixels of many TIFF files at byte 8.
+    """
+    out: Array = np.empty(shape, dtype)
+    if out.nbytes < SMALLEST_SLOW or not _is_slow(out, offset):
+        return out
+    room = np.empty(out.nbytes + SLOW_REACH, np.uint8)
+    start = SLOW_REACH if _is_slow(room, offset) else 0
+    return room[start : start + out.nbytes].view(dtype).reshape(shape)
+
+
+def _is_slow(memory: Array, offset: int) -> bool:
+    address: int = memory.__array_interface__["data"][0]
+    return 0 < (address - offset) % PAGE < SLOW_REACH

@@ -4,7 +4,6 @@ Rule kept here: blocks run in parallel, the pieces of one block in order. No thr
 and no buffer outlive a call.
 """
 
-import contextlib
 import functools
 import itertools
 import math
@@ -89,9 +88,11 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
     graph = in_memory.as_dask(array)
     if graph is not None:
         return np.asarray(graph.compute())
-    # The file stays open between looking for its bytes, which large results need, and reading them.
-    large = array.nbytes >= aligned.WORTHWHILE
-    with readers.session() if large else contextlib.nullcontext():
+    run = single.find_run(array) if array.nbytes < aligned.WORTHWHILE else None
+    if run is not None:
+        return single.read(run, array)
+    # The file stays open between looking for its bytes and reading them.
+    with readers.session():
         out, zero_filled = allocate(array)
         if out.size:
             read_into(array, out, workers, zero_filled=zero_filled, progress=progress)

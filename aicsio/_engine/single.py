@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from aicsio._engine import strided
+from aicsio._engine import aligned, strided
 from aicsio._engine.placements import Array, check_inside, is_remote
 from aicsio._engine.placing import read_header
 from aicsio._io import readers
@@ -33,8 +33,10 @@ def find_run(array: LazyArray) -> SingleRun | None:
     Parameters
     ----------
     array
-        What is shown; it has pixels, and is no dask array of the caller.
+        What is shown; no dask array of the caller.
     """
+    if array.dtype.hasobject:
+        return None
     view = array.view
     shown = [axis for axis in view.axes if axis >= 0]
     # The result then has the axes in their stored order.
@@ -71,6 +73,21 @@ def find_run(array: LazyArray) -> SingleRun | None:
     return SingleRun(piece, swap)
 
 
+def read(run: SingleRun, array: LazyArray) -> Array:
+    """Read a run into fresh memory of the shape of an array.
+
+    Raises
+    ------
+    CorruptFileError, SourceError
+        As by ``fill``.
+    """
+    with readers.lend(run.piece.source) as reader:
+        low = _find_first_byte(run.piece, array.nbytes, reader)
+        out = aligned.make_apart(array.shape, array.dtype, low)
+        _copy(run, low, out, reader)
+    return out
+
+
 def fill(run: SingleRun, out: Array) -> None:
     """Read a run into contiguous memory of its size.
 
@@ -81,13 +98,20 @@ def fill(run: SingleRun, out: Array) -> None:
     SourceError
         When the bytes cannot be read.
     """
-    piece = run.piece
+    with readers.lend(run.piece.source) as reader:
+        _copy(run, _find_first_byte(run.piece, out.nbytes, reader), out, reader)
+
+
+def _find_first_byte(piece: Strided, nbytes: int, reader: readers.Reader) -> int:
+    low = strided.first_byte(piece)
+    if piece.header is not None:
+        low += read_header(piece, piece.header, reader)[0] - piece.offset
+    check_inside(piece.source, low, nbytes)
+    return low
+
+
+def _copy(run: SingleRun, low: int, out: Array, reader: readers.Reader) -> None:
     memory: Any = out.reshape(-1).view(np.uint8).data
-    with readers.lend(piece.source) as reader:
-        low = strided.first_byte(piece)
-        if piece.header is not None:
-            low += read_header(piece, piece.header, reader)[0] - piece.offset
-        check_inside(piece.source, low, memory.nbytes)
-        reader.read_into(low, (memory,))
+    reader.read_into(low, (memory,))
     if run.swap:
         out.byteswap(inplace=True)

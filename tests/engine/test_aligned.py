@@ -79,3 +79,20 @@ def test_pixels_that_are_decoded_have_no_offset(tmp_path: Path) -> None:
     handle = aicsio.open_image(path)
     assert aligned.find_offset(handle.array) is None
     np.testing.assert_array_equal(aicsio.to_numpy(handle).squeeze(), PIXELS)
+
+
+def test_memory_is_never_a_few_bytes_beyond_its_offset_where_copies_are_slow() -> None:
+    moved = 0
+    for offset in range(0, 2 * aligned.PAGE, 8):
+        made = aligned.make_apart((128, 128), np.dtype("<u2"), offset)
+        assert (made.shape, made.dtype.str, made.flags.c_contiguous) == ((128, 128), "<u2", True)
+        assert made.flags.aligned
+        assert not 0 < (_address(made) - offset) % aligned.PAGE < aligned.SLOW_REACH
+        moved += made.base is not None
+    # NumPy's own memory is at some address: of all offsets, some do not suit it.
+    assert 0 < moved < 2 * aligned.PAGE // 8
+
+
+def test_small_memory_is_taken_as_it_comes() -> None:
+    for offset in range(0, aligned.PAGE, 8):
+        assert aligned.make_apart((8, 8), np.dtype("<u2"), offset).base is None
