@@ -8,11 +8,20 @@ import struct
 
 import numpy as np
 
-from aicsio._codecs.buffers import Data, DecodeTarget, Octets, as_octets, imagecodecs
+from aicsio._codecs.buffers import Data, DecodeTarget, Octets, as_octets, has_library, imagecodecs
 from aicsio.errors import CorruptFileError
 
 PAYLOAD_HEAD_NBYTES = 80
 """Segment header, sizes and dimension count of a subblock, in bytes."""
+BLOSC_HEAD = struct.Struct("<4B5i")
+"""Blosc 1, README_CHUNK_FORMAT.rst: version of the format, version of the codec, flags, bytes of an item;
+bytes of the content, of a block, of the chunk; where its only block begins, and the bytes of that."""
+HALVES_FLAGS = 0x01 | 0x10 | 4 << 5
+"""Bytes of an item lie apart, blocks are not split, zstd. A block as long as its content is stored as it is."""
+LEAST_BLOSC = 1 << 12
+"""Bytes below which numpy is as fast."""
+MOST_BLOSC = (1 << 31) - 64
+"""Bytes that the head can count."""
 
 
 def decode_zstd1(data: Data, target: DecodeTarget) -> Data:
@@ -34,23 +43,40 @@ def decode_zstd1(data: Data, target: DecodeTarget) -> Data:
     if header_nbytes == 1 or not raw[2] & 1:
         result: Data = imagecodecs().zstd_decode(frame, out=target.empty_output(target.nbytes))
         return result
-    halves = imagecodecs().zstd_decode(frame, out=target.scratch.take("hi-lo", target.nbytes))
+    memory = target.scratch.take("hi-lo", BLOSC_HEAD.size + target.nbytes)
+    halves = imagecodecs().zstd_decode(frame, out=memory[BLOSC_HEAD.size :])
     if len(halves) != target.nbytes or target.nbytes % 2:
         raise ValueError(
             f"it holds {len(halves)} bytes, where shape {target.shape} needs {target.nbytes}"
         )
-    return _interleave(np.frombuffer(halves, np.uint8), target)
+    return _join_halves(memory, target)
 
 
-def _interleave(halves: Octets, target: DecodeTarget) -> Data:
-    """Join the first half (low bytes) and the second half (high bytes) to 16-bit words."""
-    words = target.empty_output(target.nbytes).view("<u2")
-    half = target.nbytes // 2
-    # 2 MiB of words take 0.31 ms; words of two multiplied types 0.39, two strided copies of bytes 0.59.
-    words[...] = halves[half:]
+def _join_halves(memory: Octets, target: DecodeTarget) -> Data:
+    """Join the low bytes, which come first, and the high bytes to 16-bit words.
+
+    Parameters
+    ----------
+    memory
+        Room for the head of a chunk of Blosc, then both halves.
+    target
+        Where the words go.
+    """
+    nbytes, head_nbytes = target.nbytes, BLOSC_HEAD.size
+    out = target.empty_output(nbytes)
+    # 2 MiB take Blosc 0.09 ms, which has instructions for it, and the three passes of numpy 0.18.
+    if LEAST_BLOSC <= nbytes <= MOST_BLOSC and has_library("blosc"):
+        sizes = nbytes, nbytes, head_nbytes + nbytes, head_nbytes - 4, nbytes
+        BLOSC_HEAD.pack_into(memory.data, 0, 2, 1, HALVES_FLAGS, 2, *sizes)
+        result: Data = imagecodecs().blosc_decode(memory, numthreads=1, out=out)
+        return result
+    low, high = np.split(memory[head_nbytes:], 2)
+    words = out.view("<u2")
+    # Words of two multiplied types take 0.39 ms, two strided copies of bytes 0.59.
+    words[...] = high
     np.left_shift(words, 8, out=words)
-    np.bitwise_or(words, halves[:half], out=words)
-    return words.view(np.uint8)
+    np.bitwise_or(words, low, out=words)
+    return out
 
 
 def reorder_samples(

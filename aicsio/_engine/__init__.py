@@ -5,8 +5,9 @@ threads execute their pieces, or ``single`` if one run of raw bytes is the resul
 so for many windows that share pieces (``cover``). ``placing`` executes one: bytes from
 ``aicsio/_io``, codecs from ``aicsio/_codecs``, pixels into the result (``placements``,
 ``copying``). ``strided`` plans the ``preadv`` calls of raw pixels, ``rows`` makes those of single
-rows, ``aligned`` has large results lie as the bytes of the file do, ``keyed`` finds chunks of
-stores, ``deferred`` opens files that an index names, ``memory`` refuses results that are too large,
+rows, ``aligned`` has large results lie as the bytes of the file do, ``fresh_pages`` orders the
+first writes to their memory, ``keyed`` finds chunks of stores, ``deferred`` opens files that an
+index names, ``memory`` refuses results that are too large,
 ``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels, ``fetching`` requests
 the bytes of remote pieces in batches.
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from aicsio import _codecs
 from aicsio._engine import aligned, in_memory, memory, single
+from aicsio._engine.fresh_pages import FreshPages, is_worthwhile
 from aicsio._engine.placements import Placement, Worker, is_remote
 from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
@@ -57,6 +58,8 @@ class Target:
     """The output, with the axes of the stored array."""
     zero_filled: bool
     """Whether it holds zeros; if not, they are written where pieces may leave gaps."""
+    pages: FreshPages | None = None
+    """Its pages, if it is fresh and its blocks are large."""
 
 
 def read(array: LazyArray, workers: int | None = None, progress: Progress | None = None) -> Array:
@@ -95,7 +98,10 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
     with readers.session():
         out, zero_filled = allocate(array)
         if out.size:
-            read_into(array, out, workers, zero_filled=zero_filled, progress=progress)
+            # Large memory that holds zeros comes from the system, which hands out its pages one by one.
+            read_into(
+                array, out, workers, zero_filled=zero_filled, progress=progress, fresh=zero_filled
+            )
     return out
 
 
@@ -129,6 +135,7 @@ def read_into(
     *,
     zero_filled: bool = False,
     progress: Progress | None = None,
+    fresh: bool = False,
 ) -> None:
     """Read the pixels that the array shows into ``out``.
 
@@ -144,6 +151,8 @@ def read_into(
         Whether ``out`` holds zeros.
     progress
         Called with the bytes that are done and their total, in one thread at a time.
+    fresh
+        Whether ``out`` is contiguous, holds zeros, and was not written to since it came from the system.
 
     Raises
     ------
@@ -164,6 +173,8 @@ def read_into(
     with readers.session():
         # One block needs no threads, and a plan of it no batches.
         first = list(itertools.islice(plan, 2))
+        if fresh and not first[0].scattered and is_worthwhile(_part(target, first[0])):
+            target.pages = FreshPages(out)
         if len(first) == 1:
             run_batches(functools.partial(_run_batch, target), iter([first]), 1)
             return
@@ -322,13 +333,17 @@ def _run_batch(target: Target, batch: Sequence[Task], worker: Worker) -> None:
     for task in batch:
         if task.scattered:
             window = np.zeros(task.shape, array.dtype)
+            if target.pages is not None:
+                target.pages.touch(out)
             scattered.append((task, window))
             todo += [(placement, window[placement.target]) for placement in placements(array, task)]
             continue
-        part = out[cast("tuple[slice, ...]", task.target)]
+        part = _part(target, task)
         in_block = [(placement, part[placement.target]) for placement in placements(array, task)]
         if not target.zero_filled and not _covers(in_block, part):
             part[...] = 0
+        if target.pages is not None and in_block:
+            target.pages.touch(part)
         todo += in_block
     place(todo, worker)
     for task, window in scattered:
@@ -337,6 +352,11 @@ def _run_batch(target: Target, batch: Sequence[Task], worker: Worker) -> None:
             for positions in task.window_positions or (None,) * window.ndim
         ]
         out[_grid(task.target, out.shape)] = window[_grid(shown, window.shape)]
+
+
+def _part(target: Target, task: Task) -> Array:
+    """Return the part of the output that a task fills, if it is not scattered."""
+    return target.out[cast("tuple[slice, ...]", task.target)]
 
 
 def _covers(in_block: Sequence[tuple[Placement[Any], Array]], part: Array) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicsio._codecs import DecodeTarget, Scratch, decode, imagecodecs
+from aicsio._codecs import DecodeTarget, Scratch, czi, decode, imagecodecs
 from aicsio._codecs.czi import cut_subblock, find_subblock_payload, find_whole_subblock
 from aicsio._codecs.masks import fit_mask, read_mask
 from aicsio._codecs.tiff import convert_ycbcr, unpack_integers, unpack_words, widen_float24
@@ -98,6 +98,27 @@ def test_the_header_of_zstd1(header: bytes, stored: bytes) -> None:
     frame = bytes(imagecodecs().zstd_encode(stored))
     pixels = decoded("zstd1", header + frame, target((2,), "<u2"))
     assert pixels.tolist() == [0x0201, 0x0403]
+
+
+@pytest.mark.parametrize("library", ["blosc", "none"])
+@pytest.mark.parametrize("count", [1, 2047, 2048, 5001])
+def test_low_and_high_bytes_are_joined(
+    count: int, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Blosc, where imagecodecs has it, and by numpy."""
+    monkeypatch.setattr(czi, "has_library", lambda name: name == library)
+    words = np.random.default_rng(count).integers(0, 1 << 16, count).astype("<u2")
+    halves = words.view(np.uint8).reshape(-1, 2).T.tobytes()
+    coded = b"\3\1\1" + bytes(imagecodecs().zstd_encode(halves))
+    np.testing.assert_array_equal(decoded("zstd1", coded, target((count,), "<u2")), words)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 4096])
+def test_a_frame_of_another_length_cannot_be_joined(lost: int) -> None:
+    halves = bytes(2 * 2048 - lost)
+    coded = b"\3\1\1" + bytes(imagecodecs().zstd_encode(halves))
+    with pytest.raises(ValueError, match=f"it holds {len(halves)} bytes"):
+        decoded("zstd1", coded, target((2048,), "<u2"))
 
 
 @pytest.mark.parametrize("header", [b"", b"\0", b"\2\1", b"\3\2\1", b"\4\1\1\0"])
