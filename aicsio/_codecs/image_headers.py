@@ -63,6 +63,15 @@ def jpegxr_size(data: bytes) -> tuple[int, int]:
     return rows, columns
 
 
+def jpegxr_type(data: bytes) -> str | None:
+    """Return the NumPy type of whole numbers that a JPEG XR file holds; ``None`` for other samples.
+
+    ITU-T T.832, 8.3: OUTPUT_BITDEPTH follows OUTPUT_CLR_FMT; 1 is BD8, 2 is BD16.
+    """
+    start = data.find(b"WMPHOTO\0")
+    return {1: "u1", 2: "u2"}.get(data[start + 11] & 15) if start >= 0 else None
+
+
 def jpegxr_nbytes(data: bytes) -> int:
     """Return the bytes that the image of a JPEG XR file needs, from the start of the file.
 

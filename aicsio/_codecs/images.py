@@ -6,6 +6,7 @@ Rule kept here: a size that a header declares is compared with the expected one 
 makes room for it.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from aicsio._codecs.image_headers import (
     jpeg_size,
     jpegxl_size,
     jpegxr_size,
+    jpegxr_type,
     lerc_size,
     png_size,
     webp_size,
@@ -95,20 +97,35 @@ class ImageCodec:
     """Codec that finds the shape in its bytes, with the reader of its header."""
 
     def __init__(
-        self, name: str, function: str, declared_size: SizeReader | None = None, **fixed: Any
+        self,
+        name: str,
+        function: str,
+        declared_size: SizeReader | None = None,
+        *,
+        declared_type: Callable[[bytes], str | None] | None = None,
+        **fixed: Any,
     ) -> None:
         self._name = name
         self._function = function
         self._declared_size = declared_size
+        self._declared_type = declared_type
         self._fixed = fixed
 
     def __call__(
         self, data: Data, target: DecodeTarget, *, sampled: bool, **parameters: Any
     ) -> Data:
         raw = bytes(as_octets(data))
+        size = None
         if self._declared_size is not None:
-            check_declared_size(self._declared_size(raw), target, sampled, self._name)
+            size = self._declared_size(raw)
+            check_declared_size(size, target, sampled, self._name)
         decode = getattr(imagecodecs(), self._function)
+        # The decoder itself compares no more than the bytes of a sample.
+        is_same_type = (
+            self._declared_type is not None and self._declared_type(raw) == target.dtype.str[1:]
+        )
+        if is_same_type and target.dtype.isnative and size == target.frame(sampled)[:2]:
+            decode = functools.partial(_decode_to_place, decode, target, sampled)
         fixed = self._fixed
         if sampled and target.shape[-1] > MOST_INTERLEAVED:
             # imagecodecs stores more samples as further channels, which an index would take apart.
@@ -116,12 +133,24 @@ class ImageCodec:
         return fit_image(np.asarray(decode(raw, **fixed, **parameters)), target, sampled)
 
 
+def _decode_to_place(
+    decode: Callable[..., Any], target: DecodeTarget, sampled: bool, raw: bytes
+) -> Any:
+    """Decode straight into the output: a plane of 2 MiB saves a copy of 0.3 ms."""
+    rows, columns, samples = target.frame(sampled)
+    shape = (rows, columns, samples) if samples > 1 else (rows, columns)
+    try:
+        return decode(raw, out=target.empty_pixels().reshape(shape))
+    except ValueError:  # it has other samples
+        return decode(raw)
+
+
 decode_bmp = ImageCodec("BMP", "bmp_decode", bmp_size)
 decode_jpeg2000 = ImageCodec("JPEG 2000", "jpeg2k_decode", jpeg2000_size)
 decode_jpegls = ImageCodec("JPEG-LS", "jpegls_decode", jpeg_size)
 # An animation has any number of frames; a tile is one image.
 decode_jpegxl = ImageCodec("JPEG XL", "jpegxl_decode", jpegxl_size, index=0)
-decode_jpegxr = ImageCodec("JPEG XR", "jpegxr_decode", jpegxr_size)
+decode_jpegxr = ImageCodec("JPEG XR", "jpegxr_decode", jpegxr_size, declared_type=jpegxr_type)
 decode_png = ImageCodec("PNG", "png_decode", png_size)
 decode_webp = ImageCodec("WebP", "webp_decode", webp_size)
 

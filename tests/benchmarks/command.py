@@ -34,6 +34,7 @@ PEERS = (
     "tifffile",
     "czifile",
     "aicspylibczi",
+    "pylibCZIrw",
     "liffile",
     "readlif",
     "oiffile",
@@ -47,7 +48,16 @@ PEERS = (
 )
 COLUMNS = {
     "TIFF": ("tifffile", "bioio", "openreadout"),
-    "CZI": ("czifile", "aicspylibczi", "bioio", "bioio-direct", "openreadout"),
+    "CZI": (
+        "decoder",
+        "opencodecs",
+        "pylibCZIrw",
+        "czifile",
+        "aicspylibczi",
+        "bioio",
+        "bioio-direct",
+        "openreadout",
+    ),
     "LIF": ("liffile", "readlif", "bioio", "bioio-direct", "openreadout"),
     "OIB": ("oiffile",),
     "ND2": ("nd2", "openreadout"),
@@ -116,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own = [line for line in lines if line.sample in names]
         if own:
             console.print(container, style="bold")
-            asked = {"out", *peers}
+            asked = {"out", "decoder", *peers}
             report.show(own, [name for name in columns if name.partition("-")[0] in asked], console)
     report.show_goals(lines, console)
     console.print(", ".join(f"{name} {value}" for name, value in about.items()))

@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 
 import aicsio
-from benchmarks import floors
+from benchmarks import floors, reads
 from benchmarks.samples import Ranges, Sample
 
 WINDOW = 64
@@ -66,6 +66,7 @@ def cases(
         made = [
             _ours(sample, where, index, start, folder, workers),
             _floor(where, index, start, folder, workers),
+            reads.reused(aicsio.open_image(where.path), workers),
         ]
         if "tifffile" in peers:
             made.append(_tifffile(sample, where, index, start, folder, workers, stack))

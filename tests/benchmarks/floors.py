@@ -18,7 +18,14 @@ import numpy.typing as npt
 from benchmarks.samples import Ranges
 
 Array = npt.NDArray[Any]
-DECODERS: dict[str, Callable[..., Any]] = {
+
+
+def _copy(coded: Array, *, out: Array) -> None:
+    out[...] = coded
+
+
+DECODERS: dict[str | None, Callable[..., Any]] = {
+    None: _copy,
     "zlib": imagecodecs.deflate_decode,
     "zstd": imagecodecs.zstd_decode,
 }
@@ -28,7 +35,11 @@ def read(where: Ranges, workers: int) -> Array:
     """Read all planes."""
     if where.compression in PLANE_DECODERS:
         return read_planes(where, workers)
-    return read_raw(where, workers) if where.compression is None else read_coded(where, workers)
+    return read_raw(where, workers) if _is_raw_plane(where) else read_coded(where, workers)
+
+
+def _is_raw_plane(where: Ranges) -> bool:
+    return where.compression is None and where.tile == where.shape[1:]
 
 
 def read_raw(where: Ranges, workers: int) -> Array:
@@ -79,7 +90,7 @@ def decode_planes(
     fd: int, where: Ranges, out: Array, numbers: Iterable[int], first: int = 0
 ) -> None:
     """Read and decode some planes."""
-    decode = PLANE_DECODERS[where.compression or ""]
+    decode = PLANE_DECODERS[where.compression]
     coded = np.empty(max(where.counts), np.uint8)
     scratch = np.empty(out[0].nbytes, np.uint8)
     for number in numbers:
@@ -106,6 +117,13 @@ PLANE_DECODERS: dict[str | None, Callable[[Array, Array, Array], None]] = {
 }
 
 
+BARE_DECODERS: dict[str | None, Callable[[bytes, Array], object]] = {
+    "zstd1": lambda coded, plane: DECODERS["zstd"](coded[3:], out=plane.reshape(-1).view(np.uint8)),
+    "jpegxr": lambda coded, plane: imagecodecs.jpegxr_decode(coded, out=plane),
+}
+"""Nothing but the decoder; bytes of zstd1 stay apart."""
+
+
 def read_coded(where: Ranges, workers: int) -> Array:
     """Read, decode and place tiles."""
     out = np.empty(where.shape, np.uint16)
@@ -119,7 +137,7 @@ def tiles(fd: int, where: Ranges, out: Array, numbers: Iterable[int], first_plan
     """Read, decode and place some tiles."""
     height, width = where.tile
     rows, columns = where.shape[1] // height, where.shape[2] // width
-    decode = DECODERS[where.compression or ""]
+    decode = DECODERS[where.compression]
     coded = np.empty(max(where.counts), np.uint8)
     memory = coded.data
     decoded = np.empty(height * width * 2, np.uint8)
@@ -139,7 +157,7 @@ def plane(where: Ranges, index: int) -> Array:
     fd = os.open(where.path, os.O_RDONLY)
     if where.compression in PLANE_DECODERS:
         decode_planes(fd, where, out, [index], index)
-    elif where.compression is None:
+    elif _is_raw_plane(where):
         fill(fd, out, 0, out.nbytes, where.offsets[index])
     else:
         per = len(where.offsets) // where.shape[0]
@@ -150,7 +168,7 @@ def plane(where: Ranges, index: int) -> Array:
 
 def window(where: Ranges, index: int, start: int, size: int) -> Array | None:
     """Read a square of one raw plane, row by row; ``None`` for compressed planes, which have no such floor."""
-    if where.compression is not None:
+    if not _is_raw_plane(where):
         return None
     out = np.empty((size, size), np.uint16)
     pitch = where.shape[2] * 2

@@ -34,6 +34,7 @@ def samples(planes: int, size: int) -> list[Sample]:
         Sample("nd2 raw", "ZYX", shape, None, container="ND2"),
         Sample("nd2 zlib", "ZYX", shape, "zlib", container="ND2"),
         Sample("ims zlib", "ZYX", shape, "zlib", min(TILE, size), container="IMS"),
+        Sample("ims raw", "ZYX", shape, None, min(TILE, size), container="IMS"),
         Sample("lof raw", "ZYX", shape, None, container="LOF"),
     ]
 
@@ -44,10 +45,9 @@ def write(sample: Sample, path: Path) -> None:
         write_nd2(Nd2Image(pixels(sample), "ZYX", compressed=sample.compression is not None), path)
     elif sample.container == "IMS":
         side = min(TILE, sample.shape[-1])
-        write_ims(
-            ImsImage(pixels(sample)[None, None], "TCZYX", chunk=(1, side, side), filters=("gzip",)),
-            path,
-        )
+        filters = ("gzip",) if sample.compression else ()
+        stack = pixels(sample)[None, None]
+        write_ims(ImsImage(stack, "TCZYX", chunk=(1, side, side), filters=filters), path)
     else:
         lengths = {"X": 1e-4, "Y": 1e-4, "Z": 1e-5}
         path.write_bytes(build_lof(LifImage(pixels(sample), "ZYX", lengths=lengths)))
@@ -58,7 +58,7 @@ def ranges(sample: Sample, path: Path) -> Ranges:
     layout: Any = aicsio.open_image(path).array.layout
     rows, columns = sample.shape[-2:]
     side = min(TILE, rows) if sample.container == "IMS" else rows
-    size = rows * columns * 2
+    size = rows * columns * 2 if sample.container == "ND2" else side * side * 2
     found = []
     blocks = [-(-n // extent) for n, extent in zip(layout.shape, layout.block_shape, strict=True)]
     for block in np.ndindex(*blocks):
@@ -80,7 +80,7 @@ def ranges(sample: Sample, path: Path) -> Ranges:
     )
 
 
-def _place(path: Path, piece: Encoded | Strided, plane_nbytes: int) -> tuple[int, int]:
+def _place(path: Path, piece: Encoded | Strided, raw_nbytes: int) -> tuple[int, int]:
     """Return where the pixels of a piece begin, and how many bytes they take."""
     if piece.header is not None:
         # A chunk of ND2 has a head, whose length the head gives.
@@ -88,7 +88,7 @@ def _place(path: Path, piece: Encoded | Strided, plane_nbytes: int) -> tuple[int
             file.seek(piece.header.offset)
             behind, count = find_frame_pixels(file.read(CHUNK_HEAD.size))
         return piece.header.offset + behind, count
-    return piece.offset, piece.nbytes if isinstance(piece, Encoded) else plane_nbytes
+    return piece.offset, piece.nbytes if isinstance(piece, Encoded) else raw_nbytes
 
 
 def _nd2(sample: Sample, path: Path, workers: int) -> Made:  # noqa: ARG001 - it has no such choice

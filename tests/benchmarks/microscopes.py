@@ -20,12 +20,12 @@ from aicsio._codecs.tiff_images import HEAD_NBYTES, find_strips
 from aicsio.testing.czi import Block, blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
 from aicsio.testing.oif import OifImage, write_oif
-from benchmarks import floors, indexed
+from benchmarks import floors, indexed, reads
 from benchmarks.contenders import WINDOW, Case, Made, openreadout, picks
 from benchmarks.samples import Ranges, Sample, pixels
 
 PEERS = {
-    "CZI": ("czifile", "aicspylibczi", "bioio", "openreadout"),
+    "CZI": ("czifile", "aicspylibczi", "pylibCZIrw", "bioio", "openreadout", "opencodecs"),
     "LIF": ("liffile", "readlif", "bioio", "openreadout"),
     "OIB": ("oiffile",),
     **indexed.PEERS,
@@ -136,7 +136,8 @@ def cases(sample: Sample, path: Path, workers: int, peers: tuple[str, ...]) -> I
             made = [_opening(path, peers)]
         else:
             where = ranges(sample, path)
-            made = [_ours(sample, path, workers), _floor(where, workers)]
+            made = [_ours(sample, path, workers), _floor(where, workers), reads.decoder(where)]
+            made.append(reads.reused(aicsio.open_image(path), workers))
             made += [STACKS[peer](sample, path, workers) for peer in peers if peer in STACKS]
             if "openreadout" in peers:
                 made.append(openreadout(sample, path, stack))
@@ -335,6 +336,8 @@ STACKS: dict[str, Callable[[Sample, Path, int], Made]] = {
     "liffile": _liffile,
     "readlif": _readlif,
     "oiffile": _oiffile,
+    "opencodecs": reads.opencodecs,
+    "pylibCZIrw": reads.pylibczirw,
     **indexed.STACKS,
 }
 

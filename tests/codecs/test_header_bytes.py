@@ -14,6 +14,7 @@ from aicsio._codecs.image_headers import (
     jpegxl_size,
     jpegxr_nbytes,
     jpegxr_size,
+    jpegxr_type,
     lerc_size,
     png_size,
     webp_size,
@@ -77,6 +78,18 @@ def test_jpeg_xr_stores_columns_and_rows_less_one(flags: int, sizes: bytes) -> N
 def test_other_bytes_never_reach_the_library_of_jpeg_xr(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         jpegxr_size(data)
+
+
+@pytest.mark.parametrize(
+    ("depth", "dtype"), [(1, "u1"), (2, "u2"), (3, None), (4, None), (7, None)]
+)
+def test_depth_of_jpeg_xr(depth: int, dtype: str | None) -> None:
+    """OUTPUT_BITDEPTH (ITU-T T.832, 8.3): BD8, BD16, BD16S, BD16F, BD32F; a grey image is OUTPUT_CLR_FMT 0."""
+    data = bytearray(jpegxr(0x80, bytes(4)))
+    data[data.index(b"WMPHOTO") + 11] = depth
+    assert jpegxr_type(bytes(data)) == dtype
+    data[data.index(b"WMPHOTO") + 11] |= 0x70
+    assert jpegxr_type(bytes(data)) == dtype
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,30 @@ def test_rubbish_declares_nothing_and_raises_no_other_error(reader: Any) -> None
             assert reader is image_headers.jpegxr_size
 
 
+@pytest.mark.parametrize("stored", ["u1", "u2", "f2", "f4"])
+@pytest.mark.parametrize("shown", ["u1", "<u2", ">u2", "<f2", "<f4"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_images_of_jpeg_xr_go_straight_to_their_place_where_the_types_agree(
+    samples: int, shown: str, stored: str
+) -> None:
+    pixels = np.arange(40 * 30 * samples).reshape(40, 30, samples).astype(stored) % 99
+    data = encoded("jpegxr", pixels.squeeze(), level=1.0)
+    dtype = np.dtype(shown)
+    memory = np.zeros(pixels.size * dtype.itemsize, np.uint8)
+    target = DecodeTarget(pixels.shape, dtype, Scratch(), memory)
+    found = decode((Codec("jpegxr", (("sampled", True),)),), data, target)
+    np.testing.assert_array_equal(found, pixels.astype(dtype))
+    is_direct = dtype == pixels.dtype and dtype.kind == "u"
+    assert np.may_share_memory(found, memory) == is_direct
+
+
+def test_images_of_jpeg_xr_with_other_samples_are_no_pixels_of_the_target() -> None:
+    data = encoded("jpegxr", image((40, 30, 3)))
+    target = DecodeTarget((40, 30), np.dtype("u1"), Scratch())
+    with pytest.raises(ValueError, match="3 samples a pixel, expected 1"):
+        decode((Codec("jpegxr", (("sampled", False),)),), data, target)
+
+
 def test_jpeg_2000_header_has_depth_sign_and_components() -> None:
     pixels = image((12, 10, 3), "u2")
     header = image_headers.jpeg2000_header(encoded("jpeg2k", pixels, bitspersample=12))
