@@ -191,7 +191,8 @@ class RemoteReader:
     def __init__(self, source: Source, head: bytes | None = None, head_offset: int = 0) -> None:
         self._source = source
         self._client = open_client(source)
-        self._opening = head is not None
+        self.caches = head is not None
+        """Whether bytes are fetched ahead and cached."""
         self._cache: tuple[tuple[int, Buffer], ...] = ((head_offset, head),) if head else ()
         """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees
         a whole one."""
@@ -262,7 +263,7 @@ class RemoteReader:
         """
         for offset, nbytes in spans:
             check_inside(self._source, offset, nbytes)
-        if not self._opening:
+        if not self.caches:
             return self._fetch(spans)
         cached = [self._cached(*span) for span in spans]
         missing = [span for span, data in zip(spans, cached, strict=True) if data is None]
@@ -283,7 +284,7 @@ class RemoteReader:
         joined = coalesce([span for span in spans if span[1]])
         parts = self._receive_together(joined)
         if parts is None:
-            if self._opening and len(joined) >= MIN_PARTS:
+            if self.caches and len(joined) >= MIN_PARTS:
                 wide = coalesce(joined, WIDE_GAP)
                 if len(wide) * LEAST_SAVED <= len(joined):
                     joined = wide
@@ -291,7 +292,7 @@ class RemoteReader:
             self._receive_parts([offset for offset, _ in joined], parts)
         starts = [offset for offset, _ in joined]
         total = sum(part.nbytes for part in parts)
-        if self._opening and len(joined) <= MAX_CACHED_RANGES and total <= MAX_CACHE:
+        if self.caches and len(joined) <= MAX_CACHED_RANGES and total <= MAX_CACHE:
             for start, part in zip(starts, parts, strict=True):
                 self._store(start, part)
         result: list[Buffer] = []
@@ -317,7 +318,7 @@ class RemoteReader:
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        workers = min(PARALLEL_DIRECTORIES if self._opening else PARALLEL_REQUESTS, count)
+        workers = min(PARALLEL_DIRECTORIES if self.caches else PARALLEL_REQUESTS, count)
         with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
             futures = [threads.submit(self._receive_all, *request) for request in requests_to_make]
             for future in futures:
@@ -327,7 +328,7 @@ class RemoteReader:
         """Receive many small ranges by one request during opening, if the server can."""
         client = self._client
         total = sum(nbytes for _, nbytes in spans)
-        is_suited = self._opening and MIN_PARTS <= len(spans) <= MAX_PARTS and total <= MAX_CACHE
+        is_suited = self.caches and MIN_PARTS <= len(spans) <= MAX_PARTS and total <= MAX_CACHE
         # Pixels travel by several requests at once: one connection is slower than the line.
         if not is_suited or not isinstance(client, PartsClient):
             return None

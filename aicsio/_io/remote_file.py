@@ -4,9 +4,11 @@ Rule kept here: a read of such a library goes through ``RemoteReader``, so it is
 like any other read.
 """
 
+import contextlib
 import io
 from typing import Any
 
+from aicsio._io import pool
 from aicsio._io.remote import RemoteReader
 from aicsio.errors import SourceError
 from aicsio.records import Source
@@ -21,9 +23,22 @@ class RemoteFile(io.RawIOBase):
         super().__init__()
         if source.size is None:
             raise SourceError(f"cannot read {source.uri!r}: the server does not report its size")
-        self._reader = RemoteReader(source, head=b"")
+        self._closing = contextlib.ExitStack()
+        self._reader = self._find_reader(source)
         self._size = source.size
         self._position = 0
+
+    def _find_reader(self, source: Source) -> RemoteReader:
+        """Share the reader of a file that is being opened, which has what formats looked at, or make one."""
+        loan = pool.take(("reader", source), lambda: RemoteReader(source))
+        reader: RemoteReader = loan.resource
+        if reader.caches:
+            self._closing.callback(loan.give_back)
+            return reader
+        loan.give_back()
+        own = RemoteReader(source, head=b"")
+        self._closing.callback(own.close)
+        return own
 
     def readable(self) -> bool:
         """Return True."""
@@ -58,5 +73,5 @@ class RemoteFile(io.RawIOBase):
     def close(self) -> None:
         """Close the file."""
         if not self.closed:
-            self._reader.close()
+            self._closing.close()
         super().close()
