@@ -57,8 +57,19 @@ class Site:
     """Headers of each request."""
     sent: list[int] = attrs.Factory(list)
     """Length of each body."""
+    moments: list[tuple[float, float]] = attrs.Factory(list)
+    """When each request came and when the body of its answer began."""
     connections: int = 0
     """How many were made."""
+
+    @property
+    def round_trips(self) -> int:
+        """Return how many of the requests waited for one another: apart from these, they ran side by side."""
+        count, end = 0, 0.0
+        for arrival, answered in sorted(self.moments, key=lambda moment: moment[1]):
+            if arrival >= end:
+                count, end = count + 1, answered
+        return count
 
     def wait_for_line(self, nbytes: int) -> None:
         """Wait until the line has sent so many bytes behind those of other answers."""
@@ -74,6 +85,7 @@ class Site:
         self.asked.clear()
         self.received.clear()
         self.sent.clear()
+        self.moments.clear()
         self.connections = 0
 
 
@@ -107,7 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         trouble = site.trouble(len(site.asked))
         site.asked.append((self.command, self.path))
         site.received.append(dict(self.headers.items()))
+        arrival = time.monotonic()
         time.sleep(site.delay)
+        site.moments.append((arrival, time.monotonic()))
         if trouble == "reset":
             # With no time to linger, closing resets.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -14,7 +14,14 @@ from typing import Protocol, runtime_checkable
 from aicsio._io.local_files import LocalReader, SeekingReader, WatchedFile, open_local
 from aicsio._io.pool import LINGER_SECONDS, Loanable, borrow, open_count, session, take
 from aicsio._io.ranges import Buffer, Span, changed_error, check_inside, coalesce
-from aicsio._io.sources import file_below, folder_error, identify, neighbours, sibling
+from aicsio._io.sources import (
+    file_below,
+    find_at_once,
+    folder_error,
+    identify,
+    neighbours,
+    sibling,
+)
 from aicsio.errors import AicsioError
 from aicsio.records import Source
 
@@ -28,6 +35,7 @@ __all__ = [
     "borrow",
     "coalesce",
     "file_below",
+    "find_at_once",
     "identify",
     "lend",
     "neighbours",

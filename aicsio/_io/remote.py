@@ -48,6 +48,8 @@ MAX_WHOLE = 4 * 1024 * 1024
 # Bytes that a read during opening fetches: twice as many each time that it continues where the last
 # one ended.
 MIN_READ_AHEAD, MAX_READ_AHEAD = 8 * 1024, 1024 * 1024
+# Bytes in front of the end of a file: a read there fetches all bytes of the end.
+TAIL = 16 * 1024
 # Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its
 # pixels.
 JUMPS_BEFORE_LESS = 4
@@ -116,8 +118,8 @@ def serves_many(source: Source) -> bool:
     return _direct_client(source) is not None or bool(file_system(source)[0].async_impl)
 
 
-def first_look(source: Source) -> tuple[Source, "RemoteReader | None"]:
-    """Ask for size and fingerprint of a source.
+def first_look(source: Source, head_nbytes: int = HEAD) -> tuple[Source, "RemoteReader | None"]:
+    """Ask for size and fingerprint of a source, and for its first bytes.
 
     Returns
     -------
@@ -136,7 +138,7 @@ def first_look(source: Source) -> tuple[Source, "RemoteReader | None"]:
         When the package for the protocol is not installed.
     """
     client = open_client(source)
-    info: RemoteInfo = retry(lambda: client.probe(HEAD, MAX_WHOLE), source.uri)
+    info: RemoteInfo = retry(lambda: client.probe(head_nbytes, MAX_WHOLE), source.uri)
     known = attrs.evolve(source, size=info.size, fingerprint=info.fingerprint)
     if info.whole:
         return attrs.evolve(known, content=info.head), None
@@ -196,7 +198,7 @@ class RemoteReader:
         self._cache: tuple[tuple[int, Buffer], ...] = ((head_offset, head),) if head else ()
         """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees
         a whole one."""
-        self._read_ahead = HEAD
+        self._read_ahead, self._read_before = HEAD, 2 * HEAD
         self._jumps = 0
 
     def read(self, offset: int, nbytes: int) -> bytes:
@@ -216,9 +218,14 @@ class RemoteReader:
         for cached_offset, _ in self._cache:
             # Some readers go through a table from its end to its start: fetch what lies before the
             # cached bytes.
-            if cached_offset - HEAD <= offset < cached_offset:
-                start = max(offset - HEAD, 0)
+            if offset < cached_offset <= offset + nbytes + self._read_before:
+                start = max(offset - self._read_before, 0)
+                self._read_before = min(2 * self._read_before, MAX_READ_AHEAD)
                 return start, max(offset + nbytes, cached_offset) - start
+        if offset + nbytes >= self._source.size - TAIL:
+            # Tables at the end of a file lie behind one another, and the last one is read first.
+            start = min(offset, max(self._source.size - HEAD, 0))
+            return start, self._source.size - start
         last_offset, last_data = self._cache[0] if self._cache else (0, b"")
         distance = offset - last_offset - len(last_data)
         if 0 <= distance <= self._read_ahead:

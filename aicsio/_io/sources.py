@@ -7,7 +7,7 @@ import io
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -78,8 +78,42 @@ def folder_error(path: str) -> SourceError:
     return SourceError(f"{path!r} is a folder: give one of the files in it")
 
 
-def sibling(source: Source, name: str) -> Source | None:
+def find_at_once(
+    find: Callable[[str], Source | None], names: Sequence[str], beside: Source
+) -> list[Source | None]:
+    """Look for many files by their names: those of a server at once, as each takes a round trip.
+
+    Parameters
+    ----------
+    find
+        Returns the file of a name, or ``None``.
+    names
+        What is looked for.
+    beside
+        A file of the same disk or server.
+    """
+    if beside.local or beside.content is not None or len(names) < 2:
+        return [find(name) for name in names]
+    from concurrent.futures import ThreadPoolExecutor
+
+    from aicsio._io import remote
+
+    workers = min(remote.PARALLEL_DIRECTORIES, len(names))
+    with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
+        return list(threads.map(find, names))
+
+
+def sibling(source: Source, name: str, *, head_nbytes: int | None = None) -> Source | None:
     """Return the file ``name`` in the folder of ``source``, or ``None`` if there is no such file.
+
+    Parameters
+    ----------
+    source
+        A file.
+    name
+        A plain name.
+    head_nbytes
+        Bytes of a remote file that come with the first answer; ``None`` for those of any file.
 
     Raises
     ------
@@ -100,7 +134,7 @@ def sibling(source: Source, name: str) -> Source | None:
             path = os.path.join(os.path.dirname(source.uri), plain)
             return _from_path(path) if os.path.isfile(path) else None
         sibling_url = urls.sibling_url(urls.requested_url(source), plain)
-        return _from_url(sibling_url, urls.client_options(source))
+        return _from_url(sibling_url, urls.client_options(source), head_nbytes)
     except SourceNotFoundError:
         return None
 
@@ -229,10 +263,14 @@ def folder_url(url: str, storage_options: Mapping[str, Any]) -> Source:
     return attrs.evolve(source, folder=True)
 
 
-def _from_url(url: str, storage_options: Mapping[str, Any]) -> Source:
+def _from_url(
+    url: str, storage_options: Mapping[str, Any], head_nbytes: int | None = None
+) -> Source:
     from aicsio._io import remote
 
-    source, reader = remote.first_look(_unseen(url, storage_options))
+    if head_nbytes is None:
+        head_nbytes = remote.HEAD
+    source, reader = remote.first_look(_unseen(url, storage_options), head_nbytes)
     if reader is not None:
         # The caller goes on reading with the bytes that came with the first answer.
         pool.offer(("reader", source), reader)

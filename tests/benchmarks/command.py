@@ -21,6 +21,7 @@ from benchmarks import (
     microscopes,
     remote,
     report,
+    requests,
     samples,
     scale,
     start,
@@ -138,6 +139,8 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
     sizes = options.planes, options.size, options.rounds
     if "remote" in options.files:
         remote.show(remote.measure(folder, *sizes, options.distance), console)
+    if "requests" in options.files:
+        requests.show(requests.measure(folder), console)
     if "writing" in options.files:
         writing.show(writing.measure(folder, *sizes), console)
     if "start" in options.files:
@@ -166,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    others = ("windows", "convert", kinds, "remote", "scale", "start", "writing")
+    others = ("windows", "convert", kinds, "remote", "requests", "scale", "start", "writing")
     names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"

@@ -95,12 +95,14 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
 
 def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
-    command += ["remote", "scale", "writing", "--cores", "2", "--peers", "--distance=0.05"]
+    command += ["remote", "requests", "scale", "writing", "--cores", "2", "--peers"]
+    command.append("--distance=0.05")
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
         "between.ome.tif",
         "raw.lif",
         "shards.ome.zarr",
+        "oif",
         "subblocks.czi",
         "write zstd, levels",
         "raw tiles, 4 levels, 12 bits",

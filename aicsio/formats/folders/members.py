@@ -51,7 +51,7 @@ class _OpenedFile:
     """The planes of a file. Not a record: it lives for one read."""
 
     def __init__(self, index: Source, key: str) -> None:
-        source = find_named(index, key)
+        source = self.source = find_named(index, key)
         self.is_missing = source is None
         self.pages: PageTable | None = None
         self.stack: LazyArray | None = None
@@ -183,10 +183,9 @@ def _learn(index: Source, key: str) -> Sample | None:
         return None
     plane = opened.plane(0)
     scene = None
-    source = find_named(index, key)
-    if source is not None:
+    if opened.source is not None:
         try:
-            with open_tiff(source) as (file, first):
+            with open_tiff(opened.source) as (file, first):
                 scene = describe(file, first, []).scenes[0]
         except AicsioError:
             scene = None  # its pixels can be read all the same

@@ -203,9 +203,10 @@ def open_slide(source: Source) -> Slide:
         key = "CameraImageDivisionsPerSide"
         divisions = settings.count("GENERAL", key, 1, min(rows, columns, MOST_DIVISIONS))
     count = settings.count("DATAFILE", "FILE_COUNT", 1, MOST_FILES)
-    names = [settings.get("DATAFILE", f"FILE_{number}") for number in range(count)]
-    files = tuple(None if name is None else _find_beside(file, name) for name in names)
-    return Slide(settings, read_index(index, identity), files, (rows, columns), divisions)
+    names = [settings.get("DATAFILE", f"FILE_{number}") or "" for number in range(count)]
+    settings_file = file
+    files = readers.find_at_once(lambda name: _find_beside(settings_file, name), names, file)
+    return Slide(settings, read_index(index, identity), tuple(files), (rows, columns), divisions)
 
 
 def _find_beside(settings: Source, name: str) -> Source | None:

@@ -43,6 +43,10 @@ MOST_LUTS: Final = 64
 """Lookup tables that are looked for: one a channel."""
 MOST_REMOTE: Final = 1 << 16
 """Members of a remote OIF that are looked for by name: each is a request."""
+PLANE_HEAD: Final = 512
+"""Bytes that come with the answer of whether a plane of a remote OIF is there."""
+OTHER_HEAD: Final = 8192
+"""The same of other members: settings of a plane take some 4 KiB."""
 
 
 @attrs.frozen
@@ -250,9 +254,18 @@ def _find_files(
         return {}
     # The folder of a URL cannot be listed: the settings give the names.
     names = readers.neighbours(first) or [*recorded, *_expected_names(settings)]
+    own_name, beside = base_name(first.uri), first
+
+    def find(name: str) -> Source | None:
+        if name == own_name:
+            return beside
+        # Of planes, which are many, only one shows what all are like.
+        is_plane = name.lower().endswith(".tif")
+        return readers.sibling(beside, name, head_nbytes=PLANE_HEAD if is_plane else OTHER_HEAD)
+
+    names = list(dict.fromkeys(names[:MOST_REMOTE]))
     members = {}
-    for name in names[:MOST_REMOTE]:
-        found = first if name == base_name(first.uri) else readers.sibling(first, name)
+    for name, found in zip(names, readers.find_at_once(find, names, first), strict=True):
         if found is not None and found.size:
             members[name.lower()] = Member(name, found, ((0, found.size),))
     return members
