@@ -6,7 +6,7 @@ readers open. ``local_files`` reads by ``pread`` and ``preadv``; ``remote`` join
 (``ranges``) and sends them to a client by the protocol in ``retrying``, which repeats what fails:
 ``http``, ``object_stores`` or ``fsspec_stores``. ``http`` has its connections from
 ``http_connection``, its options from ``http_options``, headers from ``answer_headers``, many ranges
-in one answer from ``multipart``; ``object_store_options`` translates those of s3fs, gcsfs and
+in one answer from ``multipart``, errors from ``refusals``; ``object_store_options`` translates those of s3fs, gcsfs and
 adlfs. ``remote_file`` is a file object for libraries.
 
 ``stores`` reads values of a folder, an archive (``archives``) or a URL by key, ``store_urls`` finds

@@ -2,7 +2,8 @@
 
 Rule kept here: pure functions of the headers; nothing is believed that is not compared by the caller.
 
-Source of the facts: RFC 9110, sections 8.8 (validators), 10.2.3 (Retry-After) and 14.4 (Content-Range).
+Source of the facts: RFC 9110, sections 8.4 (Content-Encoding), 8.8 (validators), 10.2.3 (Retry-After) and 14.4
+(Content-Range); RFC 9112, section 6 (message bodies).
 """
 
 import contextlib
@@ -14,7 +15,8 @@ import time
 import attrs
 
 # No more than 18 digits, so that sizes fit into 64 bits.
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+# "Range units ... are case-insensitive" (section 14.1); some servers write "bytes=".
+_CONTENT_RANGE = re.compile(r"(?i:bytes)[ =]([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
 @attrs.frozen
@@ -42,6 +44,35 @@ def content_range(response: http.client.HTTPResponse) -> tuple[str, ByteRange | 
         return text, None
     total = None if match[3] == "*" else int(match[3])
     return text, ByteRange(int(match[1]), int(match[2]) + 1, total)
+
+
+def framing_fault(response: http.client.HTTPResponse) -> str | None:
+    """Return why the end of a body cannot be known; ``None`` if it can.
+
+    A body in another coding would be taken for the bytes of the file.
+    """
+    codings = [
+        coding.strip().lower()
+        for line in response.headers.get_all("Transfer-Encoding", [])
+        for coding in line.split(",")
+    ]
+    if codings not in ([], ["chunked"], ["identity"]):
+        return f"the server sends it encoded as {', '.join(codings)[:40]!r}"
+    # RFC 9112, section 6.3: a message with lengths that differ has no end that a recipient may trust.
+    lengths = response.headers.get_all("Content-Length", [])
+    if len({length.strip() for length in lengths}) > 1:
+        return f"the server states {len(lengths)} different lengths"
+    return None
+
+
+def content_codings(response: http.client.HTTPResponse) -> list[str]:
+    """Return the codings in which the file itself is sent, none for its own bytes."""
+    text = ",".join(response.headers.get_all("Content-Encoding", []))
+    codings = [coding.strip() for coding in text.split(",")]
+    # "aws-chunked" is how the file was sent to the store, not how it comes (Amazon S3, "Signature calculations ...
+    # multiple chunks").
+    plain = {"", "identity", "aws-chunked"}
+    return [coding for coding in codings if coding.lower() not in plain]
 
 
 def fingerprint(response: http.client.HTTPResponse) -> str | None:

@@ -17,8 +17,6 @@ codes).
 
 import contextlib
 import http.client
-import socket
-import ssl
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +26,15 @@ import attrs
 
 from aicsio._io import answer_headers as headers
 from aicsio._io import http_connection, multipart, pool
+from aicsio._io.http_connection import RangeRequest
 from aicsio._io.http_options import encode_path, http_target, split_url
 from aicsio._io.ranges import Span, changed_error
+from aicsio._io.refusals import (
+    CROWDED_STATUS,
+    no_ranges_error,
+    refusal,
+    request_failure,
+)
 from aicsio._io.retrying import (
     RemoteInfo,
     RetryableError,
@@ -37,40 +42,18 @@ from aicsio._io.retrying import (
     describe_error,
 )
 from aicsio._io.urls import public_url
-from aicsio.errors import AicsioError, SourceError, SourceNotFoundError
+from aicsio.errors import AicsioError, SourceError
 from aicsio.records import Source
 
 # As many as RFC 2068 recommended; browsers follow 20, but here each one stays on the same path.
 MAX_REDIRECTS = 5
 REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
-RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Answers to a signature whose time is over: S3 sends 403, others 400 or 401.
+EXPIRED_STATUS = frozenset({400, 401, 403})
 # Bytes; a body of a refusal up to this size is read, so that the connection can serve again.
 MAX_SMALL_BODY = 1 << 16
 # Seconds that such a body may take: a new connection takes less.
 SMALL_BODY_SECONDS = 0.5
-
-
-@attrs.frozen
-class RangeRequest:
-    """One request for a range, or for several. Not a record: it lives for one answer."""
-
-    spans: tuple[Span, ...]
-    """Offset and length of each range; several make a request for parts. A negative offset asks for the end."""
-    nbytes: int
-    """Bytes that the body may have."""
-    whole_limit: int
-    """Bytes that are accepted if the server sends the whole file."""
-    deadline: float
-    """Moment on the monotonic clock at which the headers must have come."""
-
-    @property
-    def header(self) -> str:
-        """Value of the header Range."""
-        # "suffix-range = "-" suffix-length" (RFC 9110, section 14.1.1): the last bytes of a file of any size.
-        ranges = [
-            f"-{nbytes}" if low < 0 else f"{low}-{low + nbytes - 1}" for low, nbytes in self.spans
-        ]
-        return "bytes=" + ",".join(ranges)
 
 
 class HttpClient:
@@ -78,7 +61,7 @@ class HttpClient:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._target = http_target(source)
+        self._target = self._first_target = http_target(source)
         self.timeout = self._target.timeout
         self._serves_parts = True
 
@@ -89,20 +72,52 @@ class HttpClient:
         """
         with self._request([(0, nbytes)], whole_limit) as response:
             fingerprint = headers.fingerprint(response)
-            if response.status == 416:  # no byte lies in the range: the file is empty
-                return RemoteInfo(headers.total_size(response) or 0, fingerprint)
+            total = headers.total_size(response)
             if response.status == 206:
                 part = self._content_range(response, 0, nbytes)
                 head = self._read_body(response, part.stop)
-                return RemoteInfo(part.total, fingerprint, head)
+                if part.total is not None:
+                    return RemoteInfo(part.total, fingerprint, head)
+            elif response.status == 200:
+                return self._read_whole(response, whole_limit)
+            elif total == 0:
+                return RemoteInfo(0, fingerprint)
+        if total:  # some servers refuse a range that ends behind the end of the file
+            return self._probe_start(min(nbytes, total))
+        return self._probe_size(whole_limit)
+
+    def _probe_start(self, nbytes: int) -> RemoteInfo:
+        """Request the first bytes, which are there."""
+        with self._request([(0, nbytes)]) as response:
+            if response.status == 206:
+                part = self._content_range(response, 0, nbytes)
+                head = self._read_body(response, part.stop)
+                return RemoteInfo(part.total, headers.fingerprint(response), head)
+            raise no_ranges_error(self._source.uri, response.length)
+
+    def _probe_size(self, whole_limit: int) -> RemoteInfo:
+        """Request the file without a range: its length stands in no answer to one."""
+        with self._request((), whole_limit) as response:
             length = response.length
-            if length is not None and length > whole_limit:
-                raise self._no_ranges_error(length)
-            # One byte more shows that a body of unknown length is too long.
-            head = self._read_body(response, whole_limit + 1 if length is None else length)
-            if len(head) > whole_limit:
-                raise self._no_ranges_error(None)
-            return RemoteInfo(len(head), fingerprint, head, whole=True)
+            if response.status != 200 or length is None:
+                raise SourceError(
+                    f"cannot read {self._source.uri!r}: the server does not tell the size of the file: "
+                    f"download it, or open 'simplecache::{self._source.uri}'"
+                )
+            if length <= whole_limit:
+                return self._read_whole(response, whole_limit)
+            return RemoteInfo(length, headers.fingerprint(response))
+
+    def _read_whole(self, response: http.client.HTTPResponse, whole_limit: int) -> RemoteInfo:
+        """Read the body of an answer that is the whole file."""
+        length = response.length
+        if length is not None and length > whole_limit:
+            raise no_ranges_error(self._source.uri, length)
+        # One byte more shows that a body of unknown length is too long.
+        head = self._read_body(response, whole_limit + 1 if length is None else length)
+        if len(head) > whole_limit:
+            raise no_ranges_error(self._source.uri, None)
+        return RemoteInfo(len(head), headers.fingerprint(response), head, whole=True)
 
     def probe_end(self, nbytes: int) -> RemoteInfo | None:
         """Request the last bytes, and with them size and fingerprint.
@@ -132,12 +147,13 @@ class HttpClient:
                 part = self._content_range(response, offset, buffer.nbytes)
                 buffer = buffer[: part.stop - part.start]
             elif offset or response.length != buffer.nbytes:
-                raise self._no_ranges_error(response.length)
+                raise no_ranges_error(self._source.uri, response.length)
             return self._receive_body(response, buffer, keep_part=True)
 
     def receive_many(self, buffers: Mapping[Span, memoryview]) -> bool:
         """Fill buffers with many ranges by one request; return whether the server can do that."""
-        if not self._serves_parts:
+        server = pool.server_of(self._connection_key())
+        if not (self._serves_parts and server.serves_parts):
             return False
         # One try: ranges that do not come this way are requested one by one, by whose answers errors are judged.
         self._serves_parts = False
@@ -147,6 +163,8 @@ class HttpClient:
         ):
             boundary = multipart.boundary_of(response.headers.get("Content-Type", ""))
             if response.status != 206 or boundary is None:
+                # So it answers for other files, too.
+                server.serves_parts = False
                 return False
             check_unchanged(self._source, None, headers.fingerprint(response))
             size = self._source.size
@@ -177,19 +195,12 @@ class HttpClient:
             )
         return part
 
-    def _no_ranges_error(self, length: int | None) -> SourceError:
-        # A length may have thousands of digits; no file has 10^18 bytes.
-        is_known = length is not None and length < 10**18
-        size = f"of {length:,} bytes" if is_known else "of unknown size"
-        return SourceError(
-            f"{self._source.uri!r}: the server sends the whole file ({size}) where a part was asked for: "
-            f"download it, or open 'simplecache::{self._source.uri}'"
-        )
-
     def _read_body(self, response: http.client.HTTPResponse, nbytes: int) -> bytes:
         buffer = bytearray(nbytes)
         count = self._receive_body(response, memoryview(buffer), keep_part=False)
-        if response.length:  # bytes that Content-Length announced and that did not come
+        if (
+            response.length and count < nbytes
+        ):  # bytes that Content-Length announced and that did not come
             raise RetryableError(f"the connection broke after {count} of {nbytes} bytes")
         return bytes(buffer[:count])
 
@@ -220,13 +231,15 @@ class HttpClient:
         self, spans: Sequence[Span], whole_limit: int = 0
     ) -> Iterator[http.client.HTTPResponse]:
         """Make a request; yield an answer with bytes, or the answer 416: the file has none there."""
-        with pool.request_slot():
+        server = pool.server_of(self._connection_key())
+        with server, pool.request_slot():
             deadline = time.monotonic() + self.timeout
             nbytes = sum(nbytes for _, nbytes in spans)
             if len(spans) > 1:
                 nbytes += len(spans) * multipart.PART_OVERHEAD
             limit = max(nbytes, whole_limit)
             request = RangeRequest(tuple(spans), nbytes, limit, deadline)
+            is_renewed = False
             for _ in range(MAX_REDIRECTS):
                 key = self._connection_key()
                 connection, response = self._exchange(key, request)
@@ -235,7 +248,7 @@ class HttpClient:
                     closing.callback(response.close)
                     succeeded = response.status in {200, 206, 416}
                     if succeeded:
-                        self._check_encoding(response)
+                        self._check_body(response)
                         yield response
                     if response.status not in {200, 206}:
                         self._drain(connection, response)
@@ -245,9 +258,15 @@ class HttpClient:
                         pool.return_connection(key, connection)
                 if succeeded:
                     return
-                if response.status not in REDIRECT_STATUS:
-                    raise self._refusal(response)
-                self._follow(response)
+                if response.status in REDIRECT_STATUS:
+                    self._follow(response)
+                elif self._can_renew(response) and not is_renewed:
+                    # A redirect led to a signed URL whose time is over; the next one leads to a new one.
+                    self._target, is_renewed = self._first_target, True
+                else:
+                    crowded = response.status in CROWDED_STATUS and server.narrow()
+                    path = self._target.path
+                    raise refusal(self._source.uri, path, response, is_crowded=crowded)
         raise SourceError(
             f"cannot read {self._source.uri!r}: {MAX_REDIRECTS} redirects lead nowhere"
         )
@@ -284,12 +303,14 @@ class HttpClient:
                 _close(connection)
                 if idle is not None and not isinstance(error, TimeoutError):
                     continue  # the server had closed it meanwhile, as it may
-                raise self._failure(error) from error
+                raise request_failure(self._source.uri, error) from error
             return connection, response
 
-    def _send(self, connection: http.client.HTTPConnection, range_header: str) -> None:
+    def _send(self, connection: http.client.HTTPConnection, range_header: str | None) -> None:
         target = self._target
-        fields = {**dict(target.headers), "Range": range_header, "Accept-Encoding": "identity"}
+        fields = {**dict(target.headers), "Accept-Encoding": "identity"}
+        if range_header is not None:
+            fields["Range"] = range_header
         path = target.path
         if target.proxy is not None and not target.secure:
             # A proxy for plain http is given the whole URL (RFC 9112, section 3.2.2).
@@ -297,16 +318,6 @@ class HttpClient:
             if target.proxy.authorization is not None:
                 fields["Proxy-Authorization"] = target.proxy.authorization
         connection.request("GET", path, headers=fields)
-
-    def _failure(self, error: Exception) -> Exception:
-        """Make the error for a request without an answer: one that lasts, or one that may be over
-        soon.
-        """
-        wrong_name = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
-        # UnicodeError: a part of the host name is longer than 63 characters or empty (IDNA).
-        if wrong_name or isinstance(error, ssl.SSLCertVerificationError | ValueError):
-            return SourceError(f"cannot read {self._source.uri!r}: {describe_error(error)}")
-        return RetryableError(describe_error(error))
 
     def _drain(
         self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
@@ -346,26 +357,17 @@ class HttpClient:
             )
         self._target = attrs.evolve(target, secure=secure, path=encode_path(parts))
 
-    def _check_encoding(self, response: http.client.HTTPResponse) -> None:
-        encoding = response.headers.get("Content-Encoding", "identity")
-        if encoding != "identity":
-            raise SourceError(
-                f"cannot read {self._source.uri!r}: the server sends it encoded as {encoding[:40]!r}"
-            )
+    def _can_renew(self, response: http.client.HTTPResponse) -> bool:
+        return self._target is not self._first_target and response.status in EXPIRED_STATUS
 
-    def _refusal(self, response: http.client.HTTPResponse) -> Exception:
-        status = response.status
-        if status in {404, 410}:
-            return SourceNotFoundError(
-                f"there is nothing at {self._source.uri!r}: the server answers {status}"
-            )
-        reason = f"the server answers {status} {response.reason[:100]}".strip()
-        if status in RETRYABLE_STATUS:
-            return RetryableError(reason, headers.retry_after(response.headers.get("Retry-After")))
-        advice = ""
-        if status in {401, 403}:
-            advice = ": give storage_options={'headers': {'Authorization': ...}}"
-        return SourceError(f"cannot read {self._source.uri!r}: {reason}{advice}")
+    def _check_body(self, response: http.client.HTTPResponse) -> None:
+        """Refuse a body that is not the bytes of the file."""
+        codings = headers.content_codings(response)
+        fault = headers.framing_fault(response)
+        if codings:
+            fault = f"the server sends it encoded as {', '.join(codings)[:40]!r}"
+        if fault is not None:
+            raise SourceError(f"cannot read {self._source.uri!r}: {fault}")
 
 
 def _close(connection: http.client.HTTPConnection | None) -> None:

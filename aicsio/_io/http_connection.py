@@ -20,13 +20,42 @@ import ssl
 import time
 from typing import Any
 
+import attrs
+
 from aicsio._io.http_options import HttpTarget, Proxy
+from aicsio._io.ranges import Span
 from aicsio._io.retrying import MIN_BYTES_PER_SECOND
 from aicsio.errors import SourceError
 
 # Bytes of all headers of an answer, interim ones included. Servers send up to 16 KiB; nginx refuses
 # to pass on more than 32 KiB.
 MAX_HEADER_BYTES = 256 * 1024
+
+
+@attrs.frozen
+class RangeRequest:
+    """One request for a range, or for several. Not a record: it lives for one answer."""
+
+    spans: tuple[Span, ...]
+    """Offset and length of each range; several make a request for parts, none one for the whole file. A negative
+    offset asks for the end."""
+    nbytes: int
+    """Bytes that the body may have."""
+    whole_limit: int
+    """Bytes that are accepted if the server sends the whole file."""
+    deadline: float
+    """Moment on the monotonic clock at which the headers must have come."""
+
+    @property
+    def header(self) -> str | None:
+        """Value of the header Range; ``None`` without one."""
+        if not self.spans:
+            return None
+        # "suffix-range = "-" suffix-length" (RFC 9110, section 14.1.1): the last bytes of a file of any size.
+        ranges = [
+            f"-{nbytes}" if low < 0 else f"{low}-{low + nbytes - 1}" for low, nbytes in self.spans
+        ]
+        return "bytes=" + ",".join(ranges)
 
 
 class TimedSocket:
@@ -130,6 +159,21 @@ class TimedSocket:
         self._socket.close()
 
 
+class FinalResponse(http.client.HTTPResponse):
+    """An answer behind all interim ones; ``http.client`` skips ``100 Continue`` alone. Not a record: it lives while
+    it is read.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            # "A client MUST be able to parse one or more 1xx responses" (RFC 9110, section 15.2). 100 is skipped by the
+            # caller, 101 is not asked for.
+            if not 101 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
 class _TimedStream(io.RawIOBase):
     """What arrives at a ``TimedSocket``. Not a record: it lives for one answer."""
 
@@ -178,6 +222,7 @@ def connect(target: HttpTarget, uri: str, deadline: float) -> http.client.HTTPCo
     # A connection made here is used for as long as it lasts; http.client must not make another one
     # by its own rules.
     connection.auto_open = 0
+    connection.response_class = FinalResponse
     connection.sock = TimedSocket(sock, uri)
     return connection
 

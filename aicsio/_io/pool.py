@@ -27,6 +27,9 @@ IDLE_SECONDS = 15.0
 # Requests made at once by the whole process: 80 chunks of 20 planes take one round trip so, three with 32. fsspec
 # makes 128, zarr-python 64, browsers 100 on one connection.
 MAX_REQUESTS = 96
+# Seconds after the last request for which a server is remembered: how many requests it takes at once, and whether it
+# answers many ranges together.
+SERVER_SECONDS = 300.0
 # Seconds that a worker of a cluster keeps a file for its next task.
 LINGER_SECONDS = 2.0
 
@@ -54,6 +57,51 @@ class Loanable:
         self.pool.give_back(self)
 
 
+class Server:
+    """What the requests to a server have shown of it. Not a record: it lives while they are made.
+
+    It is a context manager: the block is one request, which waits until the server takes one more.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._most = MAX_REQUESTS
+        self._active = 0
+        self.last_use = time.monotonic()
+        self.serves_parts = True
+        """Whether it may answer many ranges together; False once it has not."""
+
+    def __enter__(self) -> None:
+        with self._condition:
+            while self._active >= self._most:
+                self._condition.wait()
+            self._active += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._condition:
+            self._active -= 1
+            self.last_use = time.monotonic()
+            self._condition.notify()
+
+    def is_forgotten(self) -> bool:
+        """Whether its last request is long ago: it may take more by now."""
+        return not self._active and time.monotonic() - self.last_use > SERVER_SECONDS
+
+    def narrow(self) -> bool:
+        """Note, within a request, that it was refused for there are too many.
+
+        Returns
+        -------
+        bool
+            Whether others were under way: then fewer are made at once from now on. Each of a burst takes one
+            off, so that as many stay as the server took.
+        """
+        with self._condition:
+            is_crowded = self._active > 1
+            self._most = max(1, min(self._most, self._active - 1))
+            return is_crowded
+
+
 class _Pool:
     """Everything open in this process. Not a record: it is the state."""
 
@@ -63,6 +111,7 @@ class _Pool:
         self.sessions = 0
         self.request_slots = threading.BoundedSemaphore(MAX_REQUESTS)
         self.idle_connections: list[tuple[Hashable, Any, float]] = []
+        self.servers: OrderedDict[Hashable, Server] = OrderedDict()
         self.last_checks: OrderedDict[Hashable, float] = OrderedDict()
         self.sweeper: threading.Timer | None = None
         self.linger_end = 0.0
@@ -252,6 +301,19 @@ def request_slot() -> contextlib.AbstractContextManager[object]:
     return _pool.request_slots
 
 
+def server_of(key: Hashable) -> Server:
+    """Return what is known of the server of connections with a key."""
+    pool = _pool
+    with pool.lock:
+        server = pool.servers.get(key)
+        if server is None or server.is_forgotten():
+            server = pool.servers[key] = Server()
+        pool.servers.move_to_end(key)
+        while len(pool.servers) > MAX_OPEN:
+            pool.servers.popitem(last=False)
+    return server
+
+
 def take_connection(key: Hashable) -> Any:
     """Take the idle connection of a key that was used last; ``None`` if there is none. Close those
     that are too old.
@@ -283,9 +345,10 @@ def return_connection(key: Hashable, connection: _Closable) -> None:
 
 
 def close_connections() -> None:
-    """Close the idle connections."""
+    """Close the idle connections, and forget what they have shown of servers."""
     pool = _pool
     with pool.lock:
+        pool.servers.clear()
         idle, pool.idle_connections = pool.idle_connections, []
     _close_all([connection for _, connection, _ in idle])
 

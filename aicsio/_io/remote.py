@@ -6,6 +6,7 @@ request. While a file is being opened, each read fetches more than was requested
 cached until opening ends.
 """
 
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +56,8 @@ TAIL = 16 * 1024
 JUMPS_BEFORE_LESS = 4
 # Answers that may break off before a range is given up.
 MAX_BROKEN_ANSWERS = 64
+# Bytes of an answer that does not count as broken, whatever was requested: proxies send 64 KiB to 4 MiB at a time.
+LEAST_ANSWER = 32 * 1024
 # Ranges that are requested together during opening: fewer are as quick side by side, and Apache serves 200.
 MIN_PARTS, MAX_PARTS = 4, 128
 # Bytes; ranges of such a list that are closer share a request if the server does not: at 100 Mbit/s these bytes
@@ -326,10 +329,19 @@ class RemoteReader:
         from concurrent.futures import ThreadPoolExecutor
 
         workers = min(PARALLEL_DIRECTORIES if self.caches else PARALLEL_REQUESTS, count)
+        failed = threading.Event()
         with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
-            futures = [threads.submit(self._receive_all, *request) for request in requests_to_make]
-            for future in futures:
-                future.result()
+            futures = [
+                threads.submit(self._receive_all, *request, failed) for request in requests_to_make
+            ]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                # The others need no further tries.
+                failed.set()
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _receive_together(self, spans: Sequence[Span]) -> list[memoryview] | None:
         """Receive many small ranges by one request during opening, if the server can."""
@@ -342,20 +354,32 @@ class RemoteReader:
         buffers = {span: memoryview(bytearray(span[1])) for span in spans}
         return list(buffers.values()) if client.receive_many(buffers) else None
 
-    def _receive_all(self, offset: int, buffer: memoryview) -> None:
-        """Receive a whole range; an answer that breaks off is continued by the next request."""
+    def _receive_all(
+        self, offset: int, buffer: memoryview, failed: threading.Event | None = None
+    ) -> None:
+        """Receive a whole range; an answer that breaks off is continued by the next request.
+
+        ``failed`` is set when another range of the same read has failed: then no try follows.
+        """
         uri = self._source.uri
         received = answers = 0
         seconds = 0.0
         while received < buffer.nbytes:
             position, rest = offset + received, buffer[received:]
             start = time.monotonic()
-            count = retry(lambda at=position, into=rest: self._client.receive(at, into), uri)  # type: ignore[misc]
+
+            def receive(at: int = position, into: memoryview = rest) -> int:
+                if failed is not None and failed.is_set():
+                    raise SourceError(f"cannot read {uri!r}: another range failed")
+                return self._client.receive(at, into)
+
+            count = retry(receive, uri)
             seconds += time.monotonic() - start
             if not count:
                 raise past_end_error(self._source, offset, buffer.nbytes)
             received += count
-            answers += 1
+            # A server may send less at a time than was requested: such an answer is whole, if it is not tiny.
+            answers += count < LEAST_ANSWER
             if received == buffer.nbytes:
                 return
             if answers > MAX_BROKEN_ANSWERS:

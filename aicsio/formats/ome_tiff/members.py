@@ -7,6 +7,8 @@ Source of the facts: https://docs.openmicroscopy.org/ome-model/ (OME-TIFF specif
 TiffData element"): FileName is relative to the folder of the file with the metadata.
 """
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 
 from aicsio._io import readers
@@ -22,6 +24,8 @@ OME_SUFFIXES = (".ome.tif", ".ome.tiff", ".ome.btf", ".ome.tf2", ".ome.tf8")
 """Files that are looked at first of those."""
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 """Files that are looked at: sets are renamed to these."""
+MOST_AHEAD = 24
+"""Files of a server that are opened at once."""
 MOST_NEIGHBOURS = 10_000
 """How many of them are looked at: 0.2 ms each on a local disk."""
 
@@ -54,14 +58,18 @@ class Members:
             self._number_of_uri[metadata.page_table.source.uri] = 0
         self._source_of_uuid: dict[str, Source] | None = None
         # Most sets name a few files in thousands of elements: each name is looked for once.
-        references = {
+        references = dict.fromkeys(
             (entry.uuid, entry.file_name)
             for image in self.document.images
             for entry in image.tiff_data
             if entry.uuid is not None or entry.file_name
-        }
+        )
         self._is_alone = len(references) <= 1
-        self._paths = {split_name(name) for _, name in references if name} - {None}
+        paths = [split_name(name) for _, name in references if name]
+        self._paths = {*paths} - {None}
+        self._expected = {} if self.base.local else dict.fromkeys(filter(None, paths))
+        self._found: dict[tuple[str, ...], Source | None] = {}
+        self._tables: dict[str, tuple[PageTable, list[Diagnostic]]] = {}
         # How many different paths end alike: such an end means none of them.
         self._tail_count: dict[tuple[str, ...], int] = {}
         for path in self._paths:
@@ -148,8 +156,12 @@ class Members:
         own_name = file_name_of(self.base)
         if self._own is not None and len(path) == 1 and relative.lower() == own_name.lower():
             yield self.base
+        self._look_ahead(path)
         for parents in range(self._folders_up, -1, -1):
-            source = readers.file_below(self.base, relative, parents=parents)
+            if parents == self._folders_up and path in self._found:
+                source = self._found.pop(path)
+            else:
+                source = readers.file_below(self.base, relative, parents=parents)
             if source is not None:
                 yield source
         # A member in a folder of its own that led to metadata above it has its siblings there.
@@ -157,6 +169,27 @@ class Members:
             source = readers.file_below(self._member, relative)
             if source is not None:
                 yield source
+
+    def _look_ahead(self, path: tuple[str, ...]) -> None:
+        """Open files of a server beside the one that is looked for, which each take some round trips."""
+        if path not in self._expected:
+            return
+        own_name = None if self._own is None else file_name_of(self.base).lower()
+        batch: dict[str, tuple[str, ...]] = {}
+        for each in [path, *itertools.islice(self._expected, MOST_AHEAD)]:
+            self._expected.pop(each, None)
+            if each[-1].lower() != own_name:
+                batch["/".join(each)] = each
+        found = readers.find_at_once(self._find_and_load, list(batch), self.base)
+        self._found |= dict(zip(batch.values(), found, strict=True))
+
+    def _find_and_load(self, relative: str) -> Source | None:
+        source = readers.file_below(self.base, relative, parents=self._folders_up)
+        if source is not None and source.uri not in self._number_of_uri:
+            # A file that cannot be read is read again where its error is noted.
+            with contextlib.suppress(CorruptFileError, SourceError):
+                self._tables[source.uri] = self._load(source)
+        return source
 
     # ------------------------------------------------------------ by UUID
 
@@ -195,14 +228,19 @@ class Members:
 
     def _read(self, source: Source) -> int | None:
         try:
-            with open_tiff(source) as (file, first):
-                page_table, diagnostics = open_page_table(file, first)
+            if source.uri not in self._tables:
+                self._tables[source.uri] = self._load(source)
+            page_table, diagnostics = self._tables.pop(source.uri)
         except (CorruptFileError, SourceError) as error:
             self._note("ome-member-broken", f"its planes are blank: {error}", source.uri)
             return None
         self.diagnostics += diagnostics
         self.page_tables.append(page_table)
         return len(self.page_tables) - 1
+
+    def _load(self, source: Source) -> tuple[PageTable, list[Diagnostic]]:
+        with open_tiff(source) as (file, first):
+            return open_page_table(file, first)
 
     def _note(self, code: str, message: str, where: str | None = None) -> None:
         self.diagnostics.append(Diagnostic(code, message, where or self.base.uri))

@@ -4,14 +4,18 @@ Rule kept here: no file outside of the folder of the project is looked at. Names
 regard to case, since projects are written on Windows and copied elsewhere.
 """
 
+import itertools
 import os
 import posixpath
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
 from aicsio._io import readers
 from aicsio.records import Source
 
+MOST_AHEAD: Final = 32
+"""Files of a server that are asked for at once."""
 MOST_PARENTS: Final = 2
 """Folders above that of the opened file in which its project file is looked for."""
 PROJECT_SUFFIX: Final = ".xlef"
@@ -28,6 +32,8 @@ class ProjectFolder:
         self.own = _own_path(source, self.parents)
         """Path of the opened file below the folder of the project."""
         self._listed: dict[str, dict[str, str]] = {}
+        self._expected: dict[str, None] = {}
+        self._opened: dict[str, Source | None] = {}
 
     def resolve(self, referrer: str, name: str) -> str | None:
         """Return the path of a file that another names, below the folder of the project.
@@ -60,6 +66,22 @@ class ProjectFolder:
 
     def open(self, path: str) -> Source | None:
         """Return the file at a path of ``resolve``."""
+        if self._expected and path not in self._opened:
+            # The others of a server are asked for at the same time.
+            ahead = list(itertools.islice(self._expected, MOST_AHEAD))
+            batch = list(dict.fromkeys([path, *ahead]))
+            for each in batch:
+                self._expected.pop(each, None)
+            found = readers.find_at_once(self._find, batch, self.source)
+            self._opened |= dict(zip(batch, found, strict=True))
+        return self._opened.pop(path) if path in self._opened else self._find(path)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Note that these paths will be opened."""
+        if not self.source.local:
+            self._expected |= dict.fromkeys(paths)
+
+    def _find(self, path: str) -> Source | None:
         return readers.file_below(self.source, path, parents=self.parents)
 
     def _as_stored(self, path: str) -> str | None:

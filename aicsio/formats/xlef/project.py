@@ -90,6 +90,9 @@ class ProjectTree:
         """Yield the images of a file and of those that it names."""
         # The name of the project is that of its file: it is no folder of the paths.
         is_project = file.lower().endswith(".xlef")
+        names = [reference.get("File", "") for reference in root.iter("Reference")]
+        paths = [self._folder.resolve(file, name) for name in names[:MOST_FILES]]
+        self._folder.expect([path for path in paths if path is not None and path not in self._seen])
         for path, element in find_images(walk_elements(root)):
             yield ProjectImage(_join(prefix, path), element, file)
         for element in root.findall("Element"):
