@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._codecs.buffers import Data, as_octets
+from aicsio._codecs.buffers import Data, as_octets, imagecodecs
 from aicsio.records import Codec
 from aicsio.records.pieces import DType
 
@@ -131,7 +131,7 @@ def measure_packbits(data: Data) -> int:
 
 
 def has_length(codecs: tuple[Codec, ...]) -> bool:
-    """Whether a chain of codecs decodes to as many bytes as its pixels have, and can be measured.
+    """Whether a chain of codecs begins with one whose length can be measured and is known.
 
     Parameters
     ----------
@@ -141,10 +141,10 @@ def has_length(codecs: tuple[Codec, ...]) -> bool:
     Returns
     -------
     bool
-        False for codecs that check themselves, or that pack bits or leave out samples.
+        False for codecs that check themselves.
     """
-    keeping = all(codec.name in ("delta", "floatpred") for codec in codecs[1:])
-    return bool(codecs) and codecs[0].name in _MEASURES and keeping
+    chain = _skip_bit_order(codecs)
+    return bool(chain) and chain[0].name in _MEASURES and _KEPT.issuperset(_names(chain[1:]))
 
 
 def find_wrong_length(
@@ -166,19 +166,50 @@ def find_wrong_length(
     """
     if not has_length(codecs):
         return None
-    measure = _MEASURES[codecs[0].name]
-    expected = math.prod(shape) * dtype.itemsize
-    found = measure(data)
+    chain = _skip_bit_order(codecs)
+    if len(chain) < len(codecs):
+        data = imagecodecs().bitorder_decode(as_octets(data))
+    expected, row = _count_stored(chain[1:], shape, dtype)
+    found = _MEASURES[chain[0].name](data)
     # Some writers fill the last strip of a page with whole rows that the page does not have.
-    sizes = [size for size in shape if size > 1]
-    row = math.prod(sizes[1:] if len(sizes) > 1 else sizes) * dtype.itemsize
     if found is None or found == expected or (found > expected and (found - expected) % row == 0):
         return None
     if found < 0:
-        return f"{codecs[0].name} codes that no encoder writes"
-    return f"expected {expected} bytes of decoded {codecs[0].name}, found {found}"
+        return f"{chain[0].name} codes that no encoder writes"
+    return f"expected {expected} bytes of decoded {chain[0].name}, found {found}"
 
 
+def _skip_bit_order(codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+    return codecs[1:] if codecs and codecs[0].name == "bitorder" else codecs
+
+
+def _names(codecs: tuple[Codec, ...]) -> set[str]:
+    return {codec.name for codec in codecs}
+
+
+def _count_stored(
+    codecs: tuple[Codec, ...], shape: tuple[int, ...], dtype: DType
+) -> tuple[int, int]:
+    """Return the bytes of a run before these codecs, and those of one row of pixels."""
+    count = math.prod(shape)
+    sizes = [size for size in shape if size > 1]
+    in_row = math.prod(sizes[1:] if len(sizes) > 1 else sizes)
+    for codec in codecs:
+        options: dict[str, Any] = dict(codec.parameters)
+        if codec.name == "packints":
+            # Each row begins with a new byte.
+            row = -(-options["run"] * options["bits"] // 8)
+            return count // options["run"] * row, row
+        if codec.name == "ycbcr":
+            columns, rows = options["subsampling"]
+            height, width = shape[-3:-1]
+            row = -(-width // columns) * (columns * rows + 2)
+            return -(-height // rows) * row, row
+    return count * dtype.itemsize, in_row * dtype.itemsize
+
+
+_KEPT: Final = frozenset({"delta", "floatpred", "packints", "ycbcr"})
+"""Codecs behind a run that need a known number of its bytes."""
 _MEASURES: Final[Mapping[str, Callable[[Data], int | None]]] = MappingProxyType(
     {"lzw": measure_lzw, "packbits": measure_packbits}
 )

@@ -53,3 +53,32 @@ def test_a_fault_in_words() -> None:
     assert find_wrong_length(chain, run, (9, 10), np.dtype(np.uint8)) is None
     fault = find_wrong_length(chain, run, (10, 11), np.dtype(np.uint8))
     assert fault == "expected 110 bytes of decoded packbits, found 100"
+
+
+PACKED = Codec("packints", (("bits", 12), ("run", 30)))
+YCBCR = Codec("ycbcr", (("subsampling", (2, 2)),))
+STORED = [
+    # 20 rows of 30 samples of 12 bits: 45 bytes each.
+    ("packbits", PACKED, (20, 30), "u2", 20 * 45),
+    ("lzw", PACKED, (20, 30), "u2", 20 * 45),
+    # 7 x 5 pixels in blocks of 2 x 2: 4 x 3 blocks of four luma and two chroma samples.
+    ("lzw", YCBCR, (7, 5, 3), "u1", 12 * 6),
+]
+
+
+@pytest.mark.parametrize(("name", "packing", "shape", "dtype", "nbytes"), STORED)
+@pytest.mark.parametrize("reversed_bits", [False, True])
+def test_the_length_of_packed_pixels_is_that_of_their_rows(
+    name: str, packing: Codec, shape: tuple[int, ...], dtype: str, nbytes: int, reversed_bits: bool
+) -> None:
+    encode = getattr(imagecodecs, f"{name}_encode")
+    chain: tuple[Codec, ...] = (Codec(name), packing)
+    if reversed_bits:
+        chain = (Codec("bitorder"), *chain)
+    faults = []
+    for count in (nbytes, nbytes - 1):
+        run = bytes(encode(KINDS["noise"](count).tobytes()))
+        if reversed_bits:
+            run = bytes(imagecodecs.bitorder_encode(run))
+        faults.append(find_wrong_length(chain, run, shape, np.dtype(dtype)))
+    assert faults == [None, f"expected {nbytes} bytes of decoded {name}, found {nbytes - 1}"]
