@@ -66,7 +66,11 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Put the pictures in place of the mark."""
+    """Put the pictures in place of the mark; let links of CONTRIBUTING.md lead to pages."""
+    if page.file.src_uri == "contributing.md":
+        # As a file of the repository, its links begin at the root.
+        root = Path(config["config_file_path"]).parent
+        return (root / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("](docs/", "](")
     if page.file.src_uri != PAGE:
         return markdown
     return markdown.replace(
