@@ -65,6 +65,9 @@ def _differences(source: ImageHandle, read: ImageHandle) -> Iterator[tuple[str, 
     for axis in source.scene.coordinates:
         if axis.letter != "T" and axis not in read.scene.coordinates:
             yield f"coordinates along {axis.letter}", (f"values along {axis.letter}",)
+    places = zip(source.scene.origin, read.scene.origin, strict=True)
+    if any(mine not in (None, 0, theirs) for mine, theirs in places):
+        yield "place of the first pixel", ("the place of the first pixel",)
     if source.scene.tiles is not None:
         yield "tiles", ("mosaic tiles",)
     colors = source.scene.color_map

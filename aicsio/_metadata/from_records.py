@@ -33,7 +33,7 @@ def describe(
     *,
     level_count: int = 1,
     keeps_color_map: bool = False,
-    keeps_windows: bool = False,
+    beside_ngff: bool = False,
 ) -> tuple[OmeImage, tuple[Diagnostic, ...]]:
     """Describe the image in focus.
 
@@ -49,8 +49,9 @@ def describe(
         Number of resolution levels that are written.
     keeps_color_map
         Whether the colour map is written.
-    keeps_windows
-        Whether the windows of channels are written beside the text.
+    beside_ngff
+        Whether NGFF metadata stand beside the text: windows of channels and the place of the first
+        pixel are written there.
 
     Returns
     -------
@@ -81,7 +82,9 @@ def describe(
         modulo=folding.annotations(handle, array, source_modulo),
     )
     dropped = _without_place(handle, array, level_count, keeps_color_map=keeps_color_map)
-    dropped += _channel_fields_without_place(handle, keeps_windows=keeps_windows)
+    dropped += _quantities_without_place(handle)
+    if not beside_ngff:
+        dropped += _fields_of_ngff(handle)
     return image, (*without_place, *dropped)
 
 
@@ -227,17 +230,27 @@ def _without_place(
     return [_not_kept(handle, message) for message in messages]
 
 
-def _channel_fields_without_place(handle: ImageHandle, *, keeps_windows: bool) -> list[Diagnostic]:
-    """Report fields of channels for which the schema of OME has no attribute."""
+def _quantities_without_place(handle: ImageHandle) -> list[Diagnostic]:
+    """Report quantities of channels: the schema of OME has no attribute for them."""
     channels = handle.channels
-    messages = []
     quantities = [channel.quantity for channel in channels if channel.quantity is not None]
-    if quantities:
-        shown = ", ".join(dict.fromkeys(quantities))[:200]
-        messages.append(f"measured quantities of {len(quantities)} channels: {shown}")
-    windows = sum(channel.window is not None for channel in channels)
-    if windows and not keeps_windows:
+    if not quantities:
+        return []
+    shown = ", ".join(dict.fromkeys(quantities))[:200]
+    return [_not_kept(handle, f"measured quantities of {len(quantities)} channels: {shown}")]
+
+
+def _fields_of_ngff(handle: ImageHandle) -> list[Diagnostic]:
+    """Report fields for which NGFF has a place and OME-XML has none."""
+    messages = []
+    windows = sum(channel.window is not None for channel in handle.channels)
+    if windows:
         messages.append(f"windows of displayed values of {windows} channels")
+    # Plane@PositionX is where the stage stood (OME 2016-06), not where a pixel lies.
+    places = zip("ZYX", handle.scene.origin, strict=True)
+    stated = [f"{letter}={place:g}" for letter, place in places if place]
+    if stated:
+        messages.append(f"the place of the first pixel: {', '.join(stated)} micrometres")
     return [_not_kept(handle, message) for message in messages]
 
 

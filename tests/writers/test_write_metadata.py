@@ -32,10 +32,12 @@ from aicsio import (
     to_numpy,
     transpose_to,
     write_ome_tiff,
+    write_ome_zarr,
     write_scenes,
 )
 from aicsio._ome.document import parse_ome
 from aicsio._ome.parts import ENUMERATIONS
+from aicsio.records import Origin
 from aicsio.testing.strategies import Draw, composite, views
 from aicsio.writers import original_metadata
 from round_trip import differences
@@ -420,6 +422,7 @@ def known(draw: Draw) -> ImageHandle:
         name=draw(name),
         channels=tuple(draw(channel) for _ in range(opened.dims.get("C", 1))),
         pixel_size=PixelSize(draw(some), draw(some), draw(some)),
+        origin=Origin(draw(st.none() | real), draw(st.none() | real), draw(st.none() | real)),
         time_step=draw(some),
         acquired=draw(
             st.none() | st.datetimes().map(lambda at: at.isoformat()) | st.just("yesterday")
@@ -453,3 +456,18 @@ def test_each_field_of_the_records_is_kept_or_named(
         report = write_ome_tiff(part, Path(folder) / "b.ome.tiff", sync=False)
         valid(open_image(report.path))
         assert differences(part, open_image(report.path), report.not_kept) == []
+
+
+def test_the_place_of_the_first_pixel_is_kept_by_ome_zarr_and_reported_of_ome_tiff(
+    tmp_path: Path,
+) -> None:
+    # OME 2016-06: Plane@PositionX is "the X position of the stage"; NGFF has a translation.
+    origin = Origin(0.0, -10.5, 100.0)
+    placed = handle("ZYX", PIXELS[0, 0], pixel_size=PixelSize(1, 1, 1), origin=origin)
+    report = write_ome_tiff(placed, tmp_path / "a.ome.tiff")
+    assert [note.message for note in report.not_kept] == [
+        "the place of the first pixel: Y=-10.5, X=100 micrometres"
+    ]
+    stored = write_ome_zarr(placed, tmp_path / "a.ome.zarr")
+    assert stored.not_kept == ()
+    assert open_image(stored.path).scene.origin == origin

@@ -88,8 +88,7 @@ def describe_images(
             first_plane,
             level_count=plan.level_count,
             keeps_color_map=plan.keeps_color_map,
-            # NGFF has windows of channels in its own metadata; OME-XML has none.
-            keeps_windows=not lists_planes,
+            beside_ngff=not lists_planes,
         )
         if not lists_planes:
             image = attrs.evolve(image, tiff_data=())
