@@ -106,12 +106,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["info", "missing.tif"])
     1
     """
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        if "--debug" in words:
+            raise
+        # No traceback: the user knows where the interruption came from.
+        print("aicsio: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names may hold bytes that are no text, and a terminal may lack the micro sign.
             stream.reconfigure(errors="backslashreplace")
     # Outside of the try block: argparse ends the process itself, with its own message.
-    arguments = parse(sys.argv[1:] if argv is None else argv)
+    arguments = parse(argv)
     if arguments.debug:
         # In the environment, so that the processes of --jobs show all frames, too.
         os.environ[FULL_TRACEBACK] = "1"
@@ -125,12 +137,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
-    except KeyboardInterrupt:
-        if arguments.debug:
-            raise
-        # No traceback: the user knows where the interruption came from.
-        print("aicsio: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except AicsioError as error:
         if arguments.debug:
             raise
