@@ -6,6 +6,7 @@ structure, and lists what is lost.
 Rule kept here: a finding names what is lost and where; a file that shows everything has none.
 """
 
+import errno
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from aicsio.errors import (
     AicsioError,
     ImageTooLargeError,
     MissingDependencyError,
+    SourceError,
     SourceNotFoundError,
     UnsupportedFormatError,
 )
@@ -207,6 +209,8 @@ def check(
         When no format opens the file.
     MissingDependencyError
         When the format needs a package that is not installed.
+    SourceError
+        When the bytes cannot be had: a folder, no permission, a server that does not answer.
 
     Notes
     -----
@@ -229,9 +233,10 @@ def check(
     else:
         try:
             handle = open_image(image, format=format, storage_options=storage_options)
-        except (SourceNotFoundError, UnsupportedFormatError, MissingDependencyError):
+        except (SourceNotFoundError, UnsupportedFormatError):
             raise
         except AicsioError as error:
+            _require_damage(error)
             return CheckReport(_name(image), None, deep, 0, (_from_error("cannot-open", error),))
     findings = _find_all(handle, deep=deep, progress=progress)
     listed = tuple(itertools.islice(findings, MOST_LISTED))
@@ -260,11 +265,13 @@ def _find_all(
             try:
                 yield from structure.check_structure(source)
             except AicsioError as error:
+                _require_damage(error)
                 yield _from_error("structure", error)
     report = None if progress is None else _ByteCount(handle, progress)
     for index, scene in enumerate(handle.scenes):
         for level, array in enumerate(scene.levels):
             for lost in find_lost(array, deep=deep, report=report):
+                _require_damage(lost.error)
                 yield _describe(lost, array.stored.order, index, level)
     # A plane without bytes is legal in a sparse image; beside a loss it is part of the loss.
     if losses:
@@ -273,6 +280,19 @@ def _find_all(
                 yield from _describe_blank(array, index, losses[0])
     if report is not None:
         report.end()
+
+
+def _require_damage(error: AicsioError) -> None:
+    """Raise an error that says that bytes could not be had, not that they are wrong.
+
+    A member of a set that is missing is a loss, and so is a bad block of a local disk.
+    """
+    if isinstance(error, MissingDependencyError):
+        raise error
+    if isinstance(error, SourceError) and not isinstance(error, SourceNotFoundError):
+        cause = error.__cause__
+        if not (isinstance(cause, OSError) and cause.errno == errno.EIO):
+            raise error
 
 
 def _describe_blank(array: LazyArray, scene: int, loss: Diagnostic) -> Iterator[Damage]:

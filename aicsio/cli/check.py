@@ -7,6 +7,7 @@ import argparse
 from typing import Any
 
 from aicsio.cli.terminal import options
+from aicsio.cli.terminal.files import list_files
 from aicsio.cli.terminal.reports import print_reports
 from aicsio.integrity import CheckReport, check
 from aicsio.progress import ProgressBar
@@ -20,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Look for truncated copies, holes and bad blocks; exit code 4 if there are any."
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="path or URL")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="path, URL, folder or glob")
+    parser.add_argument("--recursive", action="store_true", help="include the folders in a folder")
     parser.add_argument("--deep", action="store_true", help="read and decode every pixel, too")
     options.add_json(parser)
     parser.add_argument(
@@ -29,9 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check each file; a file that cannot be opened does not stop the next one."""
+    """Check each file; a file that cannot be read does not stop the next one."""
+    arguments.files, failures = list_files(arguments)
 
     def make(name: str, bar: ProgressBar) -> CheckReport:
+        if name in failures:
+            raise failures[name]
         return check(name, deep=arguments.deep, format=arguments.format, progress=bar)
 
     reports, failed = print_reports("check", "checking", arguments, make, as_json)

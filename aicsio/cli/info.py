@@ -4,14 +4,12 @@ Rule kept here: one record, ``FileFacts``, is shown as text or as JSON, so that 
 """
 
 import argparse
-import os
-from collections.abc import Iterator
 from typing import Any
 
 from aicsio._checks.words import count_of
-from aicsio._io.urls import public_url
 from aicsio.cli.facts import ChannelFacts, FileFacts, SceneFacts, as_json, read_facts
 from aicsio.cli.terminal import options
+from aicsio.cli.terminal.files import list_files
 from aicsio.cli.terminal.text import (
     bold,
     escape_controls,
@@ -22,7 +20,7 @@ from aicsio.cli.terminal.text import (
     terminal_width,
     wrap,
 )
-from aicsio.errors import AicsioError, SourceNotFoundError
+from aicsio.errors import AicsioError
 from aicsio.progress import ProgressBar
 from aicsio.records import Diagnostic
 
@@ -52,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     entries: list[dict[str, Any]] = []
     failed = False
     printed = 0
-    names, failures = _list_files(arguments)
+    names, failures = list_files(arguments)
     with ProgressBar("opening", unit="files") as progress:
         for index, name in enumerate(names):
             progress(index, len(names))
@@ -98,44 +96,6 @@ def _describe_failure(
 
     shown = options.shown_name(name, arguments)
     return {"file": shown, "error": describe_error(error, shown, "info")}
-
-
-def _list_files(arguments: argparse.Namespace) -> tuple[list[str], dict[str, AicsioError]]:
-    """List the files to open, and the names that hold none with their errors."""
-    names: list[str] = []
-    failures: dict[str, AicsioError] = {}
-    for name in arguments.files:
-        # The usual case, a file, imports nothing of what lists folders.
-        if not _names_many(name):
-            names.append(name)
-            continue
-        try:
-            names += _list_images(name, arguments)
-        except AicsioError as error:
-            names.append(name)
-            failures[name] = error
-    return names, failures
-
-
-def _names_many(name: str) -> bool:
-    return os.path.isdir(name) or any(wildcard in name for wildcard in "*?[")
-
-
-def _list_images(name: str, arguments: argparse.Namespace) -> Iterator[str]:
-    from aicsio.cli.batch import inputs
-
-    found = False
-    for source, _ in inputs.list_sources(
-        name,
-        "",
-        recursive=arguments.recursive,
-        storage_options=arguments.storage_options,
-        pictures=True,
-    ):
-        found = True
-        yield source
-    if not found:
-        raise SourceNotFoundError(f"there is no image in {public_url(name)!r}")
 
 
 # ---------------------------------------------------------------- text

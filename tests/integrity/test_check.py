@@ -4,6 +4,7 @@ What is lost is known here because the tests take it away; where a cut takes byt
 tifffile and the file's own tables decide.
 """
 
+import errno
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -20,9 +21,11 @@ from aicsio import (
     LazyArray,
     Scene,
     Source,
+    SourceError,
     SourceNotFoundError,
     UnsupportedFormatError,
     check,
+    integrity,
     open_image,
     select_scene,
     to_numpy,
@@ -30,6 +33,7 @@ from aicsio import (
     write_ome_tiff,
     write_ome_zarr,
 )
+from aicsio._engine.checking import LostPixels
 from aicsio.cli import main
 from aicsio.integrity import LOSSES
 from aicsio.records import Contents
@@ -362,3 +366,35 @@ def test_a_written_file_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "w.ome.tiff"
     write_ome_tiff(open_image(PIXELS, dims="CZYX"), path)
     assert check(path, deep=True).whole
+
+
+def test_bytes_that_cannot_be_had_are_an_error_and_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a folder"):
+        check(tmp_path)
+    assert main(["check", str(make_tiff(tmp_path / "a.ome.tif")), "--format", "czi"]) == 4
+    assert main(["check", str(tmp_path)]) == 0
+    (tmp_path / "empty").mkdir()
+    assert main(["check", str(tmp_path / "empty"), str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ECONNREFUSED])
+@pytest.mark.parametrize("name", ["open_image", "find_lost"])
+def test_a_bad_block_of_a_disk_is_damage_and_a_closed_door_is_none(
+    number: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_tiff(tmp_path / "a.ome.tif")
+    failure = SourceError("cannot read")
+    failure.__cause__ = OSError(number, "reason")
+
+    def fail(*_: object, **__: object) -> list[LostPixels]:
+        if name == "open_image":
+            raise failure
+        sizes = open_image(path).levels[0].stored.shape
+        return [LostPixels(tuple(map(range, sizes)), failure)]
+
+    monkeypatch.setattr(integrity, name, fail)
+    if number == errno.EIO:
+        assert {one.message for one in check(path).damage} == {"cannot read"}
+    else:
+        with pytest.raises(SourceError, match="cannot read"):
+            check(path)
