@@ -35,74 +35,6 @@ from aicsio.records.protocols import ChecksStructure, offered
 
 __all__ = ["CheckReport", "Damage", "check"]
 
-PLATES: Final = (
-    "cellvoyager",
-    "harmony",
-    "imagexpress",
-    "incell",
-    "metamorph",
-    "micromanager",
-)
-"""Formats of an index and the files that it names, whose diagnostics are alike."""
-LOSSES: Final = frozenset(
-    {
-        "cellvoyager-settings",
-        "corrupt-metadata",
-        "corrupt-time-stamps",
-        "dicom-frames",
-        "dicom-instance",
-        "ims-damaged-chunks",
-        "ims-missing-arrays",
-        "ims-unreadable-arrays",
-        "left-out-subblocks",
-        "lif-broken-chain",
-        "lif-no-pixels",
-        "micromanager-cut",
-        "micromanager-map",
-        "mirax-empty-level",
-        "mirax-missing-images",
-        "missing-file-parts",
-        "missing-files",
-        "mrc-missing-sections",
-        "nd2-map",
-        "nd2-missing-chunks",
-        "nd2-short-frames",
-        "nd2-stray-frames",
-        "ndtiff-member",
-        "ndtiff-size",
-        "no-pixels",
-        "oif-missing-planes",
-        "oif-streams",
-        "oir-chunk-places",
-        "oir-chunks",
-        "oir-index",
-        "oir-missing-planes",
-        "oir-partial-planes",
-        "ome-planes-missing",
-        "ome-xml-broken",
-        "planes-unreadable",
-        "scanned-segments",
-        "shaped-mismatch",
-        "tiff-broken-chain",
-        "tiff-broken-page",
-        "tiff-broken-subifd",
-        "truncated-block",
-        "vsi-lost-tiles",
-        "vsi-missing-ets",
-        "vsi-overview",
-        "vsi-tags",
-        "vsi-unreadable-ets",
-        "xlef-damaged-files",
-        "xlef-missing-files",
-        "xlef-missing-members",
-        *(
-            f"{plate}-{what}"
-            for plate in PLATES
-            for what in ("broken-file", "index", "missing-files")
-        ),
-    }
-)
-"""Codes of the diagnostics of opening that mean a loss; all others report a choice."""
 MOST_LISTED: Final = 10_000
 """Findings that a report holds; the rest is counted. A damaged table of a large file has millions."""
 MOST_LINES: Final = 20
@@ -256,7 +188,7 @@ def _find_all(
     handle: ImageHandle, *, deep: bool, progress: Callable[[int, int], object] | None
 ) -> Iterator[Damage]:
     """Yield the findings of opening, of the structure, and of each array."""
-    losses = [note for note in handle.diagnostics if note.code in LOSSES]
+    losses = [note for note in handle.diagnostics if note.loss]
     yield from map(_from_note, losses)
     module = formats.module_of(handle.format)
     structure = None if module is None else offered(module, ChecksStructure)

@@ -269,7 +269,7 @@ def _without(order: str, picks: dict[str, Any]) -> str:
 
 def _describe_without_pixels(scene: Scene, notes: list[Diagnostic]) -> OmeImage:
     message = "the scene has no pixels in this file: its Image has one pixel, as the schema wants"
-    notes.append(Diagnostic("no-pixels", message, scene.name))
+    notes.append(Diagnostic("no-pixels", message, scene.name, loss=True))
     channels = scene.channels or (Channel(),)
     sizes = (1, sum(channel.samples for channel in channels), 1, 1, 1)
     return OmeImage(

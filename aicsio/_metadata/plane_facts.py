@@ -30,7 +30,7 @@ def with_planes_read(reader: ReadsPlanes, scene: Scene, notes: list[Diagnostic])
     try:
         planes = reader.read_planes(scene, scene.levels[0])
     except AicsioError as error:
-        notes.append(Diagnostic("planes-unreadable", str(error), scene.name))
+        notes.append(Diagnostic("planes-unreadable", str(error), scene.name, loss=True))
         return scene
     return attrs.evolve(scene, planes=planes)
 

@@ -63,7 +63,7 @@ def join_contents(
             f"{count_of(len(group.missing), 'file', 'are', total=len(group.files))} missing, with 0 for pixels: "
             f"{abbreviate(group.missing)}"
         )
-        diagnostics.append(Diagnostic("missing-files", message))
+        diagnostics.append(Diagnostic("missing-files", message, loss=True))
     selected = _select_scenes(group, present, scene)
     scenes: list[Scene] = []
     for number in range(len(selected[present[0][0]])):

@@ -156,6 +156,8 @@ class Diagnostic:
     """The trouble, and how it was handled."""
     where: str | None = None
     """File, page or element."""
+    loss: bool = attrs.field(default=False, repr=False)
+    """Whether pixels or metadata of the file are lost: ``check`` lists such, others report a choice."""
 
 
 @pickled_by_position

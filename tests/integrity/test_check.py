@@ -6,16 +6,20 @@ tifffile and the file's own tables decide.
 
 import errno
 import json
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 
 from aicsio import (
     AicsioError,
     CorruptFileError,
+    Damage,
+    Diagnostic,
     Dims,
     ImageHandle,
     LazyArray,
@@ -35,7 +39,6 @@ from aicsio import (
 )
 from aicsio._engine.checking import LostPixels
 from aicsio.cli import main
-from aicsio.integrity import LOSSES
 from aicsio.records import Contents
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.testing.czi import blocks_of, write_czi
@@ -245,6 +248,21 @@ def test_shards_and_chunks_of_stores(tmp_path: Path) -> None:
     assert check(store).whole
 
 
+def test_a_level_that_a_store_lists_and_lacks_is_a_loss(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    write_ome_zarr(open_image(PIXELS, dims="CZYX"), store, levels=2)
+    (store / "1" / "zarr.json").unlink()
+    assert [one.code for one in check(store).damage] == ["missing-level"]
+
+
+def test_diagnostics_say_themselves_whether_they_are_losses(tmp_path: Path) -> None:
+    handle = open_image(make_lif(tmp_path / "a.lif"))
+    notes = (Diagnostic("choice", "a guess"), Diagnostic("own-code", "gone", "log", loss=True))
+    noted = attrs.evolve(handle, contents=attrs.evolve(handle.contents, diagnostics=notes))
+    assert check(noted).damage == (Damage("own-code", "gone", "log"),)
+    assert pickle.loads(pickle.dumps(notes)) == notes
+
+
 def test_remote_files_are_checked_by_few_requests(tmp_path: Path) -> None:
     import fsspec
 
@@ -265,7 +283,9 @@ def test_a_missing_member_of_a_set_is_a_loss(tmp_path: Path) -> None:
     other.unlink()
     report = check(path)
     assert not report.whole
-    assert {one.code for one in report.damage} & LOSSES
+    losses = {note.code for note in open_image(path).diagnostics if note.loss}
+    assert losses == {"ome-member-missing", "ome-planes-missing"}
+    assert losses <= {one.code for one in report.damage}
 
 
 def test_a_handle_is_checked_as_it_was_opened(tmp_path: Path) -> None:

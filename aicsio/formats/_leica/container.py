@@ -170,7 +170,7 @@ def _read_blocks(
         header = _parse_block_header(head)
         if header is None:
             text = f"expected a memory block at byte {offset}; those behind it are not found"
-            return blocks, (Diagnostic("lif-broken-chain", text, source.uri),)
+            return blocks, (Diagnostic("lif-broken-chain", text, source.uri, loss=True),)
         nbytes, characters, start = header
         if start + 2 * characters > len(head):
             head = reader.read(offset, min(start + 2 * characters, size - offset))

@@ -64,7 +64,7 @@ def describe_scene(
     except Unreadable as reason:
         # Listed all the same, so that the numbers of the scenes stay those of the project.
         text = f"{name!r} is listed without pixels: {reason}"
-        return Scene(name, ()), [Diagnostic("lif-no-pixels", text, name)]
+        return Scene(name, ()), [Diagnostic("lif-no-pixels", text, name, loss=True)]
     diagnostics = [_diagnose("lif-dimensions", name, remark) for remark in remarks]
     mosaic = Mosaic(array, None, [])
     if "M" in array.stored:

@@ -212,7 +212,9 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
         # What was read so far is shown: a broken link must not hide the pages before it.
         except CorruptFileError as error:
             text = f"the chain of pages breaks after page {builder.count - 1}: {error}"
-            return builder.chain(), [Diagnostic("tiff-broken-chain", text, file.source.uri)]
+            return builder.chain(), [
+                Diagnostic("tiff-broken-chain", text, file.source.uri, loss=True)
+            ]
         builder.add(directory.offset, directory.raw)
     return builder.chain(), []
 

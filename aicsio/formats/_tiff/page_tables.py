@@ -89,14 +89,16 @@ def read_page_table_at(
         try:
             directories.append(read_directory(file, offset)[0])
         except CorruptFileError as error:
-            diagnostics.append(Diagnostic("tiff-broken-subifd", str(error), file.source.uri))
+            diagnostics.append(
+                Diagnostic("tiff-broken-subifd", str(error), file.source.uri, loss=True)
+            )
     # A level needs the SubIFD of each page: with one missing, planes would shift.
     if len(directories) < len(offsets) or not directories:
         return None, diagnostics
     try:
         page_table, more = build_page_table(file, Chain.of(directories))
     except CorruptFileError as error:
-        return None, [Diagnostic("tiff-broken-subifd", str(error), file.source.uri)]
+        return None, [Diagnostic("tiff-broken-subifd", str(error), file.source.uri, loss=True)]
     return page_table, [*diagnostics, *more]
 
 
@@ -128,7 +130,7 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
                 f"{int(group.pages[0])}: {error}"
             )
             # One broken page must not take the others with it.
-            diagnostics.append(Diagnostic("tiff-broken-page", text, f"byte {where}"))
+            diagnostics.append(Diagnostic("tiff-broken-page", text, f"byte {where}", loss=True))
             continue
         diagnostics += notes
         # Technical Note 2 withdrew section 22: streams whose tables lie elsewhere are not decoded.

@@ -100,7 +100,7 @@ def read_time_stamps(index: Index) -> tuple[tuple[float, ...], tuple[Diagnostic,
         raw = read_attachment_data(index.source, attachment)
         return parse_time_stamps(raw, index.source), ()
     except CorruptFileError as error:
-        return (), (Diagnostic("corrupt-time-stamps", str(error)),)
+        return (), (Diagnostic("corrupt-time-stamps", str(error), loss=True),)
 
 
 def find_time_stamps(attachments: tuple[Attachment, ...]) -> Attachment | None:

@@ -68,7 +68,7 @@ def drop_other_file_parts(
             f"{int(elsewhere.sum())} of {left_out.total} subblocks lie in other files of the set "
             f"(parts {parts[:8]}): they read as zero"
         )
-        notes.append(Diagnostic("missing-file-parts", message, source.uri))
+        notes.append(Diagnostic("missing-file-parts", message, source.uri, loss=True))
     return blocks.take(~elsewhere) if elsewhere.any() else blocks
 
 

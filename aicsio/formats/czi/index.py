@@ -130,7 +130,7 @@ def _read_or_recover(
             f"the subblock directory is unusable ({error}); "
             f"a scan of the segments found {len(subblocks)} subblocks"
         )
-        notes.append(Diagnostic("scanned-segments", message))
+        notes.append(Diagnostic("scanned-segments", message, loss=True))
         return subblocks, left_out, True
 
 
@@ -139,7 +139,7 @@ def _or_diagnostic(notes: list[Diagnostic], part: str, read: Callable[[], T]) ->
     try:
         return read()
     except CorruptFileError as error:
-        notes.append(Diagnostic(f"corrupt-{part}", str(error)))
+        notes.append(Diagnostic(f"corrupt-{part}", str(error), loss=True))
         return None
 
 

@@ -70,10 +70,10 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         metadata = parse_sections(text)
     except (ET.ParseError, ValueError) as error:
         message = f"the XML cannot be parsed: {error}"
-        return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
+        return CziMetadata(), (Diagnostic("corrupt-metadata", message, loss=True),)
     if metadata is None:
         message = "expected ImageDocument/Metadata in the XML"
-        return CziMetadata(), (Diagnostic("corrupt-metadata", message),)
+        return CziMetadata(), (Diagnostic("corrupt-metadata", message, loss=True),)
     image = metadata.find("Information/Image")
     axes = None if image is None else image.find("Dimensions")
     times, sections = (None if axes is None else axes.find(letter) for letter in "TZ")

@@ -61,6 +61,7 @@ class LeftOut:
                 f"{count_of(count, 'subblock', 'are', total=self.total)} left out: {count} with {reason} "
                 f"(first entry at byte {position})",
                 self.uri,
+                loss=True,
             )
             for reason, count, position in self.reasons
         )

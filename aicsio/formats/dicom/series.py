@@ -76,7 +76,7 @@ def read_series(source: Source) -> tuple[list[list[Instance]], list[Diagnostic]]
         head = readers.read_head(one, FIRST_NBYTES)
         if breaks_off(head):
             text = f"{one.uri}: it breaks off within its first elements"
-            diagnostics.append(Diagnostic("dicom-instance", text, one.uri))
+            diagnostics.append(Diagnostic("dicom-instance", text, one.uri, loss=True))
         if not is_slide(head) or not _may_belong(head, wanted):
             continue
         try:
@@ -85,7 +85,7 @@ def read_series(source: Source) -> tuple[list[list[Instance]], list[Diagnostic]]
             if wanted is None or series == wanted:
                 by_series.setdefault(series, []).append(read_instance(header))
         except (CorruptFileError, UnsupportedFormatError) as error:
-            diagnostics.append(Diagnostic("dicom-instance", str(error), one.uri))
+            diagnostics.append(Diagnostic("dicom-instance", str(error), one.uri, loss=True))
     if not by_series:
         reasons = "; ".join(one.message for one in diagnostics[:3]) or "no file is one of a slide"
         raise CorruptFileError.at(source.uri, None, f"expected whole-slide images: {reasons}")
@@ -175,7 +175,7 @@ def _build_level(instances: list[Instance]) -> tuple[Level, list[Diagnostic]]:
             kept.append(one)
             continue
         text = f"tiles of {one.tile} pixels do not fit those of {first.tile}: they are not shown"
-        diagnostics.append(Diagnostic("dicom-instance", text, one.source.uri))
+        diagnostics.append(Diagnostic("dicom-instance", text, one.source.uri, loss=True))
     paths = tuple(dict.fromkeys(path for one in kept for path in one.paths))
     depths = np.unique(np.concatenate([one.places.depth for one in kept]))
     level = Level(kept, paths, tuple(depths.tolist()) or (0.0,))
@@ -216,7 +216,7 @@ def _place(level: Level) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], li
     uri = first.source.uri
     size = f"{first.matrix[1]} x {first.matrix[0]}"
     diagnostics = [
-        Diagnostic("dicom-frames", f"level {size}: {n} frames {what} are not shown", uri)
+        Diagnostic("dicom-frames", f"level {size}: {n} frames {what} are not shown", uri, loss=True)
         for what, n in trouble.items()
         if n
     ]

@@ -171,5 +171,5 @@ def _parse_beside(
         text = remove_declaration(decode_xml(raw)).rstrip().replace(">>", ">")
         return parse_root(text), text
     except CorruptFileError as error:
-        diagnostics.append(Diagnostic("cellvoyager-settings", str(error), name))
+        diagnostics.append(Diagnostic("cellvoyager-settings", str(error), name, loss=True))
         return None

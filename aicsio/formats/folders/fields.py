@@ -218,6 +218,7 @@ class _Builder:
                 f"{code}-missing-files",
                 f"{len(self.missing)} files of the index are not in its folder, the first is "
                 f"{self.missing[0]!r}: their planes are zero",
+                loss=True,
             )
         if self.unlisted_count:
             size = " x ".join(map(str, self.plate.sizes))
@@ -233,8 +234,8 @@ class _Builder:
                 f"is {self.repeated[0]!r}: they are left out",
             )
 
-    def _note(self, code: str, message: str) -> None:
-        self.diagnostics.append(Diagnostic(code, message, self.plate.source.uri))
+    def _note(self, code: str, message: str, *, loss: bool = False) -> None:
+        self.diagnostics.append(Diagnostic(code, message, self.plate.source.uri, loss=loss))
 
     # ------------------------------------------------------------ size and type
 

@@ -168,7 +168,7 @@ def learn_from_file(
             sample = _learn(index, key)
         except (CorruptFileError, SourceNotFoundError) as error:
             first_error = first_error or error
-            diagnostics.append(Diagnostic(f"{code}-broken-file", str(error), key))
+            diagnostics.append(Diagnostic(f"{code}-broken-file", str(error), key, loss=True))
             continue
         if sample is not None:
             return sample, diagnostics

@@ -226,7 +226,7 @@ def _parse(index: Source) -> tuple[dict[str, Any], list[Diagnostic]]:
             break
         if note:
             message = f"the metadata lack {note}: what is whole is shown"
-            return tree, [Diagnostic("micromanager-cut", message, index.uri)]
+            return tree, [Diagnostic("micromanager-cut", message, index.uri, loss=True)]
         return tree, []
     raise CorruptFileError.at(index.uri, None, "expected a JSON object")
 

@@ -60,7 +60,7 @@ def parse_rest(text: str, code: str, uri: str) -> tuple[Element, list[Diagnostic
         message = (
             f"the index is not well formed: what stands in front of the trouble is shown: {error}"
         )
-        return root, [Diagnostic(f"{code}-index", message, uri)]
+        return root, [Diagnostic(f"{code}-index", message, uri, loss=True)]
 
 
 def _parse_start(text: str) -> Element | None:

@@ -168,14 +168,16 @@ class LevelReader:
         absent = sum(table is None for table in tables) - len(reasons)
         if absent:
             text = f"{where}: {absent} of {total} arrays are not in the file: they are zero"
-            self.diagnostics.append(Diagnostic("ims-missing-arrays", text, self._data))
+            self.diagnostics.append(Diagnostic("ims-missing-arrays", text, self._data, loss=True))
         if reasons:
             text = f"{where}: {count_of(len(reasons), 'array')} cannot be read: {reasons[0]}"
-            self.diagnostics.append(Diagnostic("ims-unreadable-arrays", text, self._data))
+            self.diagnostics.append(
+                Diagnostic("ims-unreadable-arrays", text, self._data, loss=True)
+            )
         damaged = sum(table.damaged for table in tables if table is not None)
         if damaged:
             text = f"{where}: {count_of(damaged, 'chunk')} outside of array or file: they are zero"
-            self.diagnostics.append(Diagnostic("ims-damaged-chunks", text, self._data))
+            self.diagnostics.append(Diagnostic("ims-damaged-chunks", text, self._data, loss=True))
 
 
 def _may_follow(first: LazyArray, array: LazyArray) -> bool:

@@ -101,7 +101,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             raise CorruptFileError.at(slide.index.source.uri, None, "it has no image to show")
         else:
             text = f"{level.section} has no images and is left out"
-            notes.append(Diagnostic("mirax-empty-level", text, slide.index.source.uri))
+            notes.append(Diagnostic("mirax-empty-level", text, slide.index.source.uri, loss=True))
     scene = Scene(
         name=distinguish_scenes([slide.settings.get("GENERAL", "SLIDE_NAME")])[0],
         levels=tuple(levels),

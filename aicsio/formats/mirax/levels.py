@@ -219,7 +219,9 @@ def lay_out(
         text = (
             f"{np.count_nonzero(~is_there)} of {len(items)} images of {level.section} are not there"
         )
-        notes.append(Diagnostic("mirax-missing-images", f"{text}: they show the fill colour", uri))
+        notes.append(
+            Diagnostic("mirax-missing-images", f"{text}: they show the fill colour", uri, loss=True)
+        )
     if not is_there.any():
         return None, notes
     items, files = items[is_there], files[is_there]

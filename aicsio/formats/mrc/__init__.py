@@ -147,7 +147,7 @@ def _fit_sections(source: Source, header: MrcHeader) -> tuple[MrcHeader, list[Di
         f"{letters} has the sizes {shape[:-2]}"
     )
     fitted = attrs.evolve(header, letters=letters, shape=tuple(shape))
-    return fitted, [Diagnostic("mrc-missing-sections", text)]
+    return fitted, [Diagnostic("mrc-missing-sections", text, loss=True)]
 
 
 def _size(value: float) -> float | None:

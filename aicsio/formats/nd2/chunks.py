@@ -182,12 +182,12 @@ def read_container(source: Source) -> ChunkMap:
                 f"the map of its chunks is damaged ({error}): {frames.numbers.size} frames were found by "
                 "walking from chunk to chunk"
             )
-            return ChunkMap(source, size, chunks, frames, (Diagnostic("nd2-map", text),))
+            return ChunkMap(source, size, chunks, frames, (Diagnostic("nd2-map", text, loss=True),))
     chunks, frames, beyond = _parse_map(data, size)
     diagnostics: tuple[Diagnostic, ...] = ()
     if beyond:
         text = f"{beyond} chunks of its map lie beyond the end of the file at {size}: left out"
-        diagnostics = (Diagnostic("nd2-missing-chunks", text),)
+        diagnostics = (Diagnostic("nd2-missing-chunks", text, loss=True),)
     return ChunkMap(source, size, chunks, frames, diagnostics)
 
 

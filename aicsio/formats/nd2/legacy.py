@@ -134,7 +134,7 @@ def read_boxed(source: Source) -> Contents:
     notes: list[Diagnostic] = []
     if boxes.lost:
         message = f"{boxes.lost} boxes of its map lie beyond the end of the file: left out"
-        notes.append(Diagnostic("nd2-missing-chunks", message, source.uri))
+        notes.append(Diagnostic("nd2-missing-chunks", message, source.uri, loss=True))
     size, samples, dtype = _read_size(boxes)
     sequence = _read_tree(boxes, "VIMD", notes)
     planes = [_named(plane) for plane in find_planes(sequence)]

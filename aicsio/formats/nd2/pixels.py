@@ -140,7 +140,7 @@ def check_frames(container: ChunkMap, pixels: Pixels) -> tuple[FrameTable, list[
     if not lost:
         return frames, []
     text = f"{lost} of {count} frames are shorter than their pixels: they are zero"
-    return frames.take(fits), [Diagnostic("nd2-short-frames", text)]
+    return frames.take(fits), [Diagnostic("nd2-short-frames", text, loss=True)]
 
 
 def leave_out_strays(
@@ -166,7 +166,7 @@ def leave_out_strays(
         )
     text = f"{count - sound} of {count} frames have numbers above {limit}: they are left out"
     kept = table.take(np.arange(count) < sound)
-    return kept, [Diagnostic("nd2-stray-frames", text)]
+    return kept, [Diagnostic("nd2-stray-frames", text, loss=True)]
 
 
 def lay_out_scene(

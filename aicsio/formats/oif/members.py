@@ -209,7 +209,7 @@ def _name_streams(
     if not lost:
         return members, ()
     text = f"{len(lost)} of its streams are not whole in the file, the first is {lost[0]!r}"
-    return members, (Diagnostic("oif-streams", text),)
+    return members, (Diagnostic("oif-streams", text, loss=True),)
 
 
 # ---------------------------------------------------------------- OIF

@@ -109,7 +109,7 @@ def arrange_planes(files: FileSet, axes: dict[str, OifAxis]) -> PlaneOrder:
     missing = names.size - len(planes)
     if missing:
         text = f"{missing} of {names.size} planes are not in the set: they are zero"
-        diagnostics.append(Diagnostic("oif-missing-planes", text))
+        diagnostics.append(Diagnostic("oif-missing-planes", text, loss=True))
     return PlaneOrder("".join(letters), _row_letter(order, own), names, tuple(diagnostics))
 
 

@@ -95,7 +95,7 @@ def read_blocks(source: Source) -> OirFile:
         offsets = _read_index(reader, index_offset, end, count)
         if offsets is None:
             text = "its index of blocks is damaged: they are found one after the other"
-            diagnostics.append(Diagnostic("oir-index", text, source.uri))
+            diagnostics.append(Diagnostic("oir-index", text, source.uri, loss=True))
             is_near = source.local or source.content is not None
             # Walking takes a read a block, and a remote read is a request.
             offsets = _walk(reader, size) if is_near else None
@@ -104,7 +104,7 @@ def read_blocks(source: Source) -> OirFile:
         blocks = _classify(reader, offsets)
     if blocks.lost:
         text = f"{blocks.lost} chunks of pixels are damaged: their pixels are zero"
-        diagnostics.append(Diagnostic("oir-chunks", text, source.uri))
+        diagnostics.append(Diagnostic("oir-chunks", text, source.uri, loss=True))
     return OirFile(
         source=source,
         producer=producer.rstrip(b"\0 ").decode("ascii", "replace"),

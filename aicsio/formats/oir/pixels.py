@@ -136,10 +136,10 @@ def _check_chunks(
     diagnostics = []
     if lost:
         text = f"{lost} chunks lie outside of their planes: they are not shown"
-        diagnostics.append(Diagnostic("oir-chunk-places", text))
+        diagnostics.append(Diagnostic("oir-chunk-places", text, loss=True))
     if partial:
         text = f"{partial} planes are not whole: the rest of them is zero"
-        diagnostics.append(Diagnostic("oir-partial-planes", text))
+        diagnostics.append(Diagnostic("oir-partial-planes", text, loss=True))
     return kept, diagnostics
 
 

@@ -105,7 +105,7 @@ def arrange_chunks(files: list[OirFile], described: list[str]) -> OirPlanes:
     missing = sum(not chunks for chunks in planes)
     if missing:
         text = f"{missing} of {len(planes)} planes are not in the file: they are zero"
-        diagnostics.append(Diagnostic("oir-missing-planes", text))
+        diagnostics.append(Diagnostic("oir-missing-planes", text, loss=True))
     return OirPlanes(
         letters="".join(AXES[axis].upper() for axis in used),
         shape=shape,

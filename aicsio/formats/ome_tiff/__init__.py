@@ -88,7 +88,7 @@ def _read_tiff(source: Source, file: OpenTiff, first: int) -> Contents:
     try:
         document = parse_ome(text)
     except CorruptFileError as error:
-        broken = Diagnostic("ome-xml-broken", f"read as plain TIFF: {error}", source.uri)
+        broken = Diagnostic("ome-xml-broken", f"read as plain TIFF: {error}", source.uri, loss=True)
         return _describe_as_tiff(file, first, broken)
     if document.metadata_file is None:
         return _SetReader(Metadata(source, text, document, page_table)).read(diagnostics)
@@ -232,7 +232,7 @@ class _SetReader:
         self, code: str, error: AicsioError, image: OmeImage, message: str | None = None
     ) -> None:
         self.first_error = self.first_error or error
-        self.diagnostics.append(Diagnostic(code, message or str(error), image.name))
+        self.diagnostics.append(Diagnostic(code, message or str(error), image.name, loss=True))
         self._add_scene(image, (), None)
 
     def _add_scene(

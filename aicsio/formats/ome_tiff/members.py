@@ -126,7 +126,8 @@ class Members:
             message = f"{file_name or uuid!r} is found by its UUID"
             self._note("ome-renamed", message, renamed.uri)
             return self._open(renamed)
-        self._note("ome-member-missing", f"{file_name or uuid!r} is missing: its planes are blank")
+        message = f"{file_name or uuid!r} is missing: its planes are blank"
+        self._note("ome-member-missing", message, loss=True)
         return None
 
     # ------------------------------------------------------------ by name
@@ -232,7 +233,8 @@ class Members:
                 self._tables[source.uri] = self._load(source)
             page_table, diagnostics = self._tables.pop(source.uri)
         except (CorruptFileError, SourceError) as error:
-            self._note("ome-member-broken", f"its planes are blank: {error}", source.uri)
+            message = f"its planes are blank: {error}"
+            self._note("ome-member-broken", message, source.uri, loss=True)
             return None
         self.diagnostics += diagnostics
         self.page_tables.append(page_table)
@@ -242,5 +244,7 @@ class Members:
         with open_tiff(source) as (file, first):
             return open_page_table(file, first)
 
-    def _note(self, code: str, message: str, where: str | None = None) -> None:
-        self.diagnostics.append(Diagnostic(code, message, where or self.base.uri))
+    def _note(
+        self, code: str, message: str, where: str | None = None, *, loss: bool = False
+    ) -> None:
+        self.diagnostics.append(Diagnostic(code, message, where or self.base.uri, loss=loss))

@@ -142,7 +142,7 @@ def locate_planes(
         message = (
             f"{count_of(missing, 'plane', 'are', total=len(table.page_of))} in no file and blank"
         )
-        diagnostics.append(Diagnostic("ome-planes-missing", message, image.name))
+        diagnostics.append(Diagnostic("ome-planes-missing", message, image.name, loss=True))
     return table, diagnostics
 
 

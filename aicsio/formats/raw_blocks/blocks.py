@@ -73,7 +73,7 @@ def lay_out(
         if not whole:
             raise CorruptFileError.at(source.uri, offset, text)
         text += f": {letters[0]} has {whole} of {shape[0]} positions"
-        diagnostics.append(Diagnostic("truncated-block", text, source.uri))
+        diagnostics.append(Diagnostic("truncated-block", text, source.uri, loss=True))
         shape = (whole, *shape[1:])
     codecs = CODECS.get(compression, ())
     layout = RawBlockLayout(source, offset, held, shape, dtype, codecs)

@@ -94,7 +94,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     notes = []
     if tree.trouble is not None:
         text = f"the tags break off, what stands behind is not known: {tree.trouble}"
-        notes.append(Diagnostic("vsi-tags", text, source.uri))
+        notes.append(Diagnostic("vsi-tags", text, source.uri, loss=True))
     images = list_images(tree.root)
     found = files.find_files(source, images)
     notes += found.diagnostics
@@ -106,14 +106,16 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         except (CorruptFileError, UnsupportedFormatError) as error:
             first_error = first_error or error
             text = f"a file of pixels cannot be read, its image is left out: {error}"
-            notes.append(Diagnostic("vsi-unreadable-ets", text, file.uri))
+            notes.append(Diagnostic("vsi-unreadable-ets", text, file.uri, loss=True))
             continue
         named.append((scene.name or None, scene))
         notes += trouble
     try:
         named += [("Overview", scene) for scene in _read_overview(source, notes)]
     except AicsioError as error:
-        notes.append(Diagnostic("vsi-overview", f"its overview is left out: {error}", source.uri))
+        notes.append(
+            Diagnostic("vsi-overview", f"its overview is left out: {error}", source.uri, loss=True)
+        )
         first_error = first_error or error
     if not named:
         raise first_error or CorruptFileError.at(source.uri, None, "expected an image")

@@ -125,7 +125,7 @@ def _report_missing(folders: Sequence[str], source: Source) -> tuple[Diagnostic,
         f"{len(folders)} images have no ETS file and are not shown: expected frame_t*.ets in {shown}"
         f"{more} of the folder _{stem}_ beside the file"
     )
-    return (Diagnostic("vsi-missing-ets", text, source.uri),)
+    return (Diagnostic("vsi-missing-ets", text, source.uri, loss=True),)
 
 
 def _folder_of(image: StackTags) -> str:

@@ -95,7 +95,7 @@ def lay_out(ets: EtsFile, stack: StackGeometry) -> tuple[tuple[LazyArray, ...], 
         raise CorruptFileError.at(ets.source.uri, None, "it has no tile of its image")
     if lost:
         text = f"{lost} tiles lie outside of the image or the file: they are not shown"
-        notes.append(Diagnostic("vsi-lost-tiles", text, ets.source.uri))
+        notes.append(Diagnostic("vsi-lost-tiles", text, ets.source.uri, loss=True))
     planes = math.prod(dims.sizes)
     if planes_of_first < planes:
         text = f"{planes - planes_of_first} of {planes} planes have no tiles: they are empty"

@@ -106,7 +106,7 @@ class MemoryReader:
                 f"{scene!r} lacks {count_of(len(missing), 'file', total=len(parts))}, the first is "
                 f"{missing[0]!r}: their pixels are zero"
             )
-            self.diagnostics.append(Diagnostic("xlef-missing-members", text, scene))
+            self.diagnostics.append(Diagnostic("xlef-missing-members", text, scene, loss=True))
         return found
 
 

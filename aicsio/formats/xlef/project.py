@@ -67,10 +67,10 @@ class ProjectTree:
         found = []
         if self._missing:
             text = f"{count_of(len(self._missing), 'file')} of the project missing: {_list(self._missing)}"
-            found.append(Diagnostic("xlef-missing-files", text))
+            found.append(Diagnostic("xlef-missing-files", text, loss=True))
         if self._damaged:
             text = f"{count_of(len(self._damaged), 'file')} of the project not read: {_list(self._damaged)}"
-            found.append(Diagnostic("xlef-damaged-files", text))
+            found.append(Diagnostic("xlef-damaged-files", text, loss=True))
         if self._repaired:
             text = "its XML holds characters that XML forbids: they are left out, and & is read as itself"
             found.append(Diagnostic("lif-repaired-xml", text))

@@ -50,10 +50,10 @@ def _read_listed(reader: ImageReader, path: str, name: str) -> list[Scene]:
     try:
         node = reader.documents.node(path)
     except CorruptFileError as error:
-        reader.note("unreadable-image", str(error), path)
+        reader.note_loss("unreadable-image", str(error), path)
         return [Scene(name, ())]
     if node is None or not multiscales_of(node):
-        reader.note("missing-image", "the image that the collection lists is missing", path)
+        reader.note_loss("missing-image", "the image that the collection lists is missing", path)
         return [Scene(name, ())]
     return read_group(reader, node, name)
 
@@ -114,11 +114,11 @@ def _fields_of(reader: ImageReader, path: str) -> list[str]:
     try:
         node = reader.documents.node(path)
     except CorruptFileError as error:
-        reader.note("unreadable-well", str(error), path)
+        reader.note_loss("unreadable-well", str(error), path)
         return []
     well = node.ngff.get("well") if node is not None else None
     if not isinstance(well, dict):
-        reader.note("missing-well", "the well that the plate lists is missing", path)
+        reader.note_loss("missing-well", "the well that the plate lists is missing", path)
         return []
     images = objects_of(well, "images")
     fields = [image["path"] for image in images if isinstance(image.get("path"), str)]
@@ -156,7 +156,7 @@ def read_series(reader: ImageReader, node: Node) -> tuple[list[Scene], str | Non
     try:
         document = parse_ome(text)
     except CorruptFileError as error:
-        reader.note("ome-xml-broken", str(error), f"{ome_path}/METADATA.ome.xml")
+        reader.note_loss("ome-xml-broken", str(error), f"{ome_path}/METADATA.ome.xml")
         return scenes, text
     reader.diagnostics += document.diagnostics
     return _with_ome(reader, scenes, document, ome_path), text
@@ -167,7 +167,7 @@ def _series_paths(reader: ImageReader, node: Node, ome_path: str) -> list[str]:
     try:
         ome = reader.documents.node(ome_path)
     except CorruptFileError as error:
-        reader.note("unreadable-series", str(error), ome_path)
+        reader.note_loss("unreadable-series", str(error), ome_path)
         ome = None
     listed = ome.ngff.get("series") if ome is not None else None
     # The list gives the order of the images in METADATA.ome.xml, which the names need not follow.
@@ -274,5 +274,5 @@ def _plain_node(reader: ImageReader, path: str) -> Node | None:
     try:
         return reader.documents.node(path)
     except CorruptFileError as error:
-        reader.note("unreadable-image", str(error), path)
+        reader.note_loss("unreadable-image", str(error), path)
         return None

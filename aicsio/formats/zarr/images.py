@@ -46,6 +46,10 @@ class ImageReader:
         """Add a diagnostic."""
         self.diagnostics.append(Diagnostic(code, message, where or "/"))
 
+    def note_loss(self, code: str, message: str, where: str) -> None:
+        """Add a diagnostic of pixels or metadata that are lost."""
+        self.diagnostics.append(Diagnostic(code, message, where or "/", loss=True))
+
     def read_image(self, node: Node, image: Json, name: str) -> Scene:
         """Make the scene of one object of ``multiscales``.
 
@@ -74,7 +78,9 @@ class ImageReader:
         own_name = image.get("name")
         scene_name = own_name if isinstance(own_name, str) and own_name else name
         if not described:
-            self.note("no-pixels", f"image {scene_name!r} has no level that can be read", node.path)
+            self.note_loss(
+                "no-pixels", f"image {scene_name!r} has no level that can be read", node.path
+            )
             return Scene(scene_name, ())
         # The first level that can be read stands for the image: its rank and type are those of all.
         first = described[0][0]
@@ -108,9 +114,9 @@ class ImageReader:
             node = self.documents.node(path)
             if node is not None:
                 return describe_array(node)
-            self.note("missing-level", "the array is missing", path)
+            self.note_loss("missing-level", "the array is missing", path)
         except (CorruptFileError, UnsupportedFormatError) as error:
-            self.note("unreadable-level", str(error), path)
+            self.note_loss("unreadable-level", str(error), path)
         return None
 
     def _report_axes(self, axes: list[NgffAxis], *, guessed: bool, where: str) -> None:
@@ -132,7 +138,7 @@ class ImageReader:
         fitting: list[tuple[ArrayDescription, Json]] = []
         for array, dataset in described:
             if len(array.shape) != len(first.shape) or array.dtype != first.dtype:
-                self.note(
+                self.note_loss(
                     "unreadable-level",
                     f"it has {len(array.shape)} axes of {array.dtype}, the first level "
                     f"{len(first.shape)} of {first.dtype}",

@@ -53,7 +53,9 @@ def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnos
     """Describe a multipage stack by its index map."""
     table = _read_map(file)
     if isinstance(table, str):
-        return Diagnostic("micromanager-map", f"{table}: read as plain TIFF", file.source.uri)
+        return Diagnostic(
+            "micromanager-map", f"{table}: read as plain TIFF", file.source.uri, loss=True
+        )
     # Positions may begin at any number: files of a split acquisition go on counting.
     offsets, columns = table[:, 4].tolist(), table[:, :4] - table[:, :4].min(axis=0)
     sizes = (columns.max(axis=0) + 1).tolist()
@@ -62,13 +64,13 @@ def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnos
     # A map of few planes at distant positions is damage.
     if math.prod(shape) > max(64 * len(table), FEWEST_SLOTS):
         text = f"{len(table)} planes in {shape}: read as plain TIFF"
-        return Diagnostic("micromanager-map", text, file.source.uri)
+        return Diagnostic("micromanager-map", text, file.source.uri, loss=True)
     try:
         directories = Chain.of([read_directory(file, offset)[0] for offset in offsets])
         page_table, notes = build_page_table(file, directories)
     except CorruptFileError as error:
         text = f"read as plain TIFF: {error}"
-        return Diagnostic("micromanager-map", text, file.source.uri)
+        return Diagnostic("micromanager-map", text, file.source.uri, loss=True)
     slots = np.ravel_multi_index(tuple(columns[:, column] for column in order), shape)
     page_of = np.full(math.prod(shape), -1, np.int64)
     page_of[slots] = np.arange(len(table))

@@ -237,14 +237,14 @@ def _find_planes(file: OpenTiff, first: int, entries: Sequence[Entry]) -> _Found
                 source, structure = _first_page_of(file.source, name)
         except (CorruptFileError, SourceError) as error:
             text = f"{name!r}: {count_of(len(rows), 'plane', 'are')} blank: {error}"
-            found.notes.append(Diagnostic("ndtiff-member", text, file.source.uri))
+            found.notes.append(Diagnostic("ndtiff-member", text, file.source.uri, loss=True))
             continue
         # All planes of an array have one size; others are blank and reported.
         size = (structure.length, structure.width)
         fitting = [row for row in rows if (entries[row].length, entries[row].width) == size]
         if len(fitting) < len(rows):
             text = f"{count_of(len(rows) - len(fitting), 'plane')} of another size: blank"
-            found.notes.append(Diagnostic("ndtiff-size", text, name))
+            found.notes.append(Diagnostic("ndtiff-size", text, name, loss=True))
         found.table_of[fitting] = len(found.page_tables)
         found.page_of[fitting] = np.arange(len(fitting))
         offsets = np.array([entries[row].offset for row in fitting], np.uint64).reshape(-1, 1)

@@ -106,7 +106,7 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
         series = _series_of(page_table, run)
         if series is None:
             text = f"page {first_page} cannot be used"
-            return Diagnostic("shaped-mismatch", text, file.source.uri)
+            return Diagnostic("shaped-mismatch", text, file.source.uri, loss=True)
         owner = _find_owner(series, run.metadata, tops)
         if owner is not None:
             level = _level_array(series, scenes[owner].levels[0])
@@ -289,7 +289,7 @@ def _array(
         if found is not None:
             return found
     text = f"{_shape_text(shape)} does not fit {len(pages)} pages of {structure.shape}"
-    notes = [Diagnostic("shaped-mismatch", text, file.source.uri)] if shape else []
+    notes = [Diagnostic("shaped-mismatch", text, file.source.uri, loss=True)] if shape else []
     letters, sizes = ("Z", (len(pages),)) if len(pages) > 1 else ("", ())
     if letters:
         notes.append(guessed(letters, sizes, file.source.uri))
