@@ -70,7 +70,7 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
 
 
 def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
-    """Return times, exposures and positions that ScanImage and Micro-Manager keep with each page."""
+    """Return times, exposures and positions that ScanImage, Micro-Manager and MetaMorph keep with each page."""
     from aicsio.formats._tiff import frames
 
     return frames.read_frames(scene, level)

@@ -11,7 +11,7 @@ something; ``layout`` and ``segments`` turn windows into pieces.
 
 ``physical_size`` decides on the pixel size (a print resolution is none), by ``makers`` and
 ``electron_microscopes``; ``page_metadata`` and ``acquisition`` have the other facts of a page,
-``frames`` time and place of each, ``settings`` the private tags, ``origins`` the places of facts.
+``frames`` and ``metamorph`` time and place of each, ``settings`` the private tags, ``origins`` the places of facts.
 ``dialects`` are the programs that write TIFF, ``instruments`` their settings as OME.
 
 Rule kept here: the pages decide; descriptions and tags propose.

@@ -1,11 +1,11 @@
-"""When, where and how long each page was taken, as ScanImage and Micro-Manager keep it with the page.
+"""When, where and how long each page was taken, as ScanImage, Micro-Manager and MetaMorph keep it.
 
 Rule kept here: read on request, since 100 000 pages have as many texts. A plane is known by the offset
 of its first strip or tile, whatever file of a set holds it; a page without facts is NaN.
 
 Source of the facts: https://docs.scanimage.org (``frameTimestamps_sec`` in the description of each
 page); https://micro-manager.org/Micro-Manager_File_Formats (tag 51123: ``ElapsedTime-ms``,
-``Exposure-ms`` or ``Exposure``, ``XPositionUm``).
+``Exposure-ms`` or ``Exposure``, ``XPositionUm``); ``metamorph`` for the XML of MetaMorph.
 """
 
 import re
@@ -21,6 +21,8 @@ from aicsio.formats._tiff.chain import read_chain
 from aicsio.formats._tiff.dialects.scanimage import is_scanimage
 from aicsio.formats._tiff.ifd import open_tiff, read_directory
 from aicsio.formats._tiff.instruments.micromanager import read_plane_properties
+from aicsio.formats._tiff.makers import is_metaseries
+from aicsio.formats._tiff.metamorph import read_metaseries
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Dims, Encoded, LazyArray, Planes, Scene, Source, Strided
@@ -29,7 +31,7 @@ PageFacts: TypeAlias = Mapping[str, float]
 """Seconds and micrometres by the column of ``Planes``."""
 _STAMP = re.compile(r"^\s*frameTimestamps_sec\s*=\s*([-+\d.eE]+)", re.MULTILINE)
 _OLD_STAMP = re.compile(r"^\s*Frame Timestamp\(s\)\s*=\s*([-+\d.eE]+)", re.MULTILINE)
-_COLUMNS = ("time", "exposure", "x", "y", "z")
+_COLUMNS = ("time", "exposure", "x", "y", "z", "focus")
 
 
 def read_frames(scene: Scene, level: LazyArray) -> Planes | None:
@@ -107,7 +109,13 @@ def _first_offset(tags: PageTags) -> int | None:
 def _reader_of(tags: PageTags) -> Callable[[PageTags], PageFacts] | None:
     if Tag.MICRO_MANAGER_METADATA in tags.tags:
         return _read_micromanager
+    if is_metaseries(tags.description):
+        return _read_metamorph
     return _read_scanimage if is_scanimage(tags) else None
+
+
+def _read_metamorph(tags: PageTags) -> PageFacts:
+    return read_metaseries(tags.description)
 
 
 def _read_scanimage(tags: PageTags) -> PageFacts:
@@ -162,4 +170,5 @@ def _as_planes(facts: list[PageFacts], dims: Dims, known: Planes | None) -> Plan
         x=packed.get("x"),
         y=packed.get("y"),
         z=packed.get("z"),
+        focus=packed.get("focus"),
     )

@@ -32,6 +32,7 @@ from aicsio.formats.folders.entries import (
     ParsedSeconds,
     PlaneEntry,
     date_of,
+    delay_of_first,
     positions_of,
     positive,
     time_step,
@@ -245,7 +246,8 @@ def _group(
                     height=record.position[2],
                 )
             )
-        fields.append(FieldPlanes(None, well, entries, date_of(members[0].date)))
+        taken = date_of(members[0].date)
+        fields.append(FieldPlanes(None, well, entries, taken, delay_of_first(entries)))
     return fields
 
 

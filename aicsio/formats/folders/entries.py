@@ -76,6 +76,14 @@ def even_step(values: Iterable[float]) -> float | None:
     return positive((distinct[-1] - distinct[0]) / (len(distinct) - 1))
 
 
+def delay_of_first(entries: Sequence[PlaneEntry]) -> float | None:
+    """Return the seconds from the first listed plane to the earliest, which need not be the same."""
+    times = [one.time for one in entries if math.isfinite(one.time)]
+    if not times or not math.isfinite(entries[0].time):
+        return None
+    return min(times) - entries[0].time
+
+
 def z_step(fields: Sequence[FieldPlanes]) -> float | None:
     """Return the distance of sections: of the heights of one stack in the first field that has some."""
     for field in fields:

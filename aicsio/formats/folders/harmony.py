@@ -22,6 +22,7 @@ from aicsio.formats.folders.entries import (
     ParsedNumbers,
     PlaneEntry,
     date_of,
+    delay_of_first,
     positive,
     time_step,
     z_step,
@@ -182,7 +183,8 @@ def _group(
         well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
         number_in_well[row, column] += 1
         entries = [_entry(image, numbers, shared, parsed) for image in members]
-        fields.append(FieldPlanes(None, well, entries, date_of(members[0].get("AbsTime"))))
+        taken = date_of(members[0].get("AbsTime"))
+        fields.append(FieldPlanes(None, well, entries, taken, delay_of_first(entries)))
     return fields
 
 

@@ -29,7 +29,18 @@ from aicsio.formats.folders.htd_text import (
     split_values,
 )
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.records import Channel, Contents, Damage, Diagnostic, Source, Well
+from aicsio.formats.folders.member_facts import read_member_planes
+from aicsio.records import (
+    Channel,
+    Contents,
+    Damage,
+    Diagnostic,
+    LazyArray,
+    Planes,
+    Scene,
+    Source,
+    Well,
+)
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAMES: Final = ("*.htd",)
@@ -43,6 +54,9 @@ ORIGINS: Final = FactOrigins(
         FactOrigin("name", "imagexpress:WellsSelection, SiteSelection"),
         FactOrigin("channels[*].name", "imagexpress:WaveName"),
         FactOrigin("pixel_size", "imagexpress:PlaneInfo/spatial-calibration-x"),
+        FactOrigin("planes.time", "imagexpress:PlaneInfo/acquisition-time-local"),
+        FactOrigin("planes.exposure", "imagexpress:PlaneInfo/Exposure Time, Description"),
+        FactOrigin("planes", "imagexpress:PlaneInfo/stage-position-x"),
         FactOrigin("well", "imagexpress:WellsSelection"),
     )
 )
@@ -294,6 +308,11 @@ def _list_planes(
 
 
 # ---------------------------------------------------------------- optional protocols of a format
+
+
+def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
+    """Read times, exposures and positions of the planes of a field from its files."""
+    return read_member_planes(scene, level)
 
 
 def describe_instrument(source: Source, contents: Contents, /) -> Element | None:

@@ -13,16 +13,28 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
-from aicsio._ome.dates import iso_date
 from aicsio._ome.elements import parse_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
+from aicsio.formats._tiff.metamorph import metamorph_date
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import FieldPlanes, PlaneEntry, positive
 from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
 from aicsio.formats.folders.htd_text import count_at, find_missing_end, is_true, read_lines
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.records import Channel, Contents, Damage, Diagnostic, PixelSize, Source, Well
+from aicsio.formats.folders.member_facts import read_member_planes
+from aicsio.records import (
+    Channel,
+    Contents,
+    Damage,
+    Diagnostic,
+    LazyArray,
+    PixelSize,
+    Planes,
+    Scene,
+    Source,
+    Well,
+)
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAMES: Final = ("*.nd",)
@@ -38,10 +50,10 @@ ORIGINS: Final = FactOrigins(
         FactOrigin("pixel_size.Z", "metamorph:ZStepSize"),
         FactOrigin("pixel_size", "metamorph:UIC1 of the first file"),
         FactOrigin("acquired", "metamorph:StartTime1"),
+        FactOrigin("planes", "metamorph:UIC2, UIC4 or PlaneInfo of each file"),
         FactOrigin("well", "metamorph:Stage"),
     )
 )
-_DATE = re.compile(r"(\d{4})(\d\d)(\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*")
 _WELL = re.compile(r"(?P<row>[A-Z]{1,2})(?P<column>\d{1,2})(?:[-_ ].*)?", re.IGNORECASE)
 
 
@@ -108,7 +120,6 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     if count > MOST_PLANNED:
         raise CorruptFileError.at(index.uri, None, f"expected a series, found {count} planes")
     wells = _find_wells(plan.stages)
-    date = _DATE.match(values.get("StartTime1", "").strip().strip('"'))
     fields = []
     for stage in range(max(len(plan.stages), 1)):
         name = plan.stages[stage] if plan.stages else None
@@ -122,10 +133,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             fields=fields,
             sizes=(max(plan.times, 1), len(plan.waves), plan.sections),
             channels=tuple(Channel(name=name or None) for name in plan.waves),
-            pixel_size=PixelSize(
-                positive(parse_number(values.get("ZStepSize", "").strip().strip('"')))
-            ),
-            acquired=iso_date(f"{date[1]}-{date[2]}-{date[3]}T{date[4]}") if date else None,
+            pixel_size=PixelSize(_step_of(values)),
+            acquired=metamorph_date(_text_at(values, "StartTime1")),
             text=text,
             diagnostics=diagnostics,
         ),
@@ -171,6 +180,11 @@ def _count_times(plan: _SeriesPlan, folder: Folder, stem: str) -> int:
     matches = (pattern.fullmatch(name) for name in folder.names().values())
     last = max((int(match[1]) for match in matches if match is not None), default=plan.times)
     return min(max(last, 1), plan.times)
+
+
+def _step_of(values: Mapping[str, str]) -> float | None:
+    # Systems whose language has a decimal comma write "2,00".
+    return positive(parse_number(_text_at(values, "ZStepSize").replace(",", ".")))
 
 
 def _text_at(values: Mapping[str, str], key: str) -> str:
@@ -229,6 +243,11 @@ def _with_suffix(folder: Folder, name: str, *, is_stack: bool) -> str:
 
 
 # ---------------------------------------------------------------- optional protocols of a format
+
+
+def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
+    """Read times, exposures and positions of the planes of a field from its files."""
+    return read_member_planes(scene, level)
 
 
 def describe_instrument(source: Source, contents: Contents, /) -> Element | None:  # noqa: ARG001

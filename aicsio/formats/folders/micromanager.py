@@ -9,6 +9,7 @@ lengths are in micrometres, times in milliseconds. Files of a series lie beside 
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -286,7 +287,10 @@ def _describe_position(position: _Position) -> FieldPlanes:
     well = None
     if match is not None:
         well = Well(match["row"], match["column"], int(match["site"]))
-    return FieldPlanes(name, well, entries)
+    # Times count from the start of the acquisition, of which only the summary has the date.
+    has_start = "StartTime" in position.summary
+    start = min((one.time for one in entries if math.isfinite(one.time)), default=None)
+    return FieldPlanes(name, well, entries, start=start if has_start else None)
 
 
 def _describe_channels(

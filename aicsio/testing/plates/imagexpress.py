@@ -5,7 +5,7 @@ Rule kept here: names of files leave out the site and the wavelength where there
 
 from pathlib import Path
 
-from aicsio.testing.plates.spec import PlateSpec, write_planes
+from aicsio.testing.plates.spec import Place, PlateSpec, metamorph_time, write_planes
 
 
 def write_imagexpress(spec: PlateSpec, folder: Path, identifier: str = "") -> Path:
@@ -37,6 +37,7 @@ def write_imagexpress(spec: PlateSpec, folder: Path, identifier: str = "") -> Pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[int, str] = {}
+    places: dict[int, Place] = {}
     for place in spec.places():
         name = f"{spec.name}_{chr(ord('A') + place.row)}{place.column + 1:02}"
         if spec.fields > 1:
@@ -46,10 +47,11 @@ def write_imagexpress(spec: PlateSpec, folder: Path, identifier: str = "") -> Pa
         folders = f"TimePoint_{place.t + 1}/"
         if spec.Z > 1:
             folders += f"ZStep_{place.z + 1}/"
+        places[place.number] = place
         names[place.number] = f"{folders}{name}{identifier}.TIF"
     index = folder / f"{spec.name}.HTD"
     index.write_text("\r\n".join(_lines(spec)))
-    write_planes(spec, folder, names, _description(spec))
+    write_planes(spec, folder, names, lambda number: _description(spec, places[number]))
     return index
 
 
@@ -74,13 +76,20 @@ def _flag(value: bool) -> str:
     return "TRUE" if value else "FALSE"
 
 
-def _description(spec: PlateSpec) -> bytes:
+def _description(spec: PlateSpec, place: Place) -> bytes:
+    x, y, z = spec.stage(place)
+    milliseconds = round(1000 * spec.exposure * (place.c + 1))
     return (
-        '<MetaData><prop id="Description" type="string" value=""/>'
+        '<MetaData><prop id="Description" type="string" '
+        f'value="Acquired from a camera&#13;&#10;Exposure: {milliseconds:6d} ms&#13;&#10;"/>'
         "<MetaDataVersion>1</MetaDataVersion><PlaneInfo>"
         '<prop id="spatial-calibration-state" type="bool" value="on"/>'
         f'<prop id="spatial-calibration-x" type="float" value="{spec.pixel_size:g}"/>'
         f'<prop id="spatial-calibration-y" type="float" value="{spec.pixel_size:g}"/>'
         '<prop id="spatial-calibration-units" type="string" value="um"/>'
+        f'<prop id="acquisition-time-local" type="time" value="{metamorph_time(spec, place)}"/>'
+        f'<prop id="stage-position-x" type="float" value="{x:12.3f}"/>'
+        f'<prop id="stage-position-y" type="float" value="{y:12.3f}"/>'
+        f'<prop id="z-position" type="float" value="{z:12.3f}"/>'
         '</PlaneInfo><SetInfo><prop id="number-of-planes" type="int" value="1"/></SetInfo></MetaData>'
     ).encode()

@@ -3,11 +3,20 @@
 Rule kept here: positions of the stage are the wells and fields of the description.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
-from aicsio.testing.plates.spec import PlateSpec, tiff_bytes
+from aicsio.testing.plates.spec import (
+    START,
+    START_DAY,
+    Place,
+    PlaneFacts,
+    PlateSpec,
+    metamorph_time,
+    tiff_bytes,
+)
 
 
 def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
@@ -15,27 +24,28 @@ def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
 
     Parameters
     ----------
-    spec
-        Description.
-    folder
-        Where the files go.
-    version
-        1, whose stacks are STK files, or 2, with TIFF files of several pages.
+        spec
+            Description.
+        folder
+            Where the files go.
+        version
+            1, whose stacks are STK files, or 2, with TIFF files of several pages.
 
     Returns
     -------
-    Path
-        The ``.nd``; a file is missing where its first plane is.
+        Path
+            The ``.nd``; a file is missing where its first plane is.
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from aicsio import open_image
-    >>> from aicsio.testing.plates import PlateSpec, write_metamorph
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     open_image(write_metamorph(PlateSpec(), Path(folder))).format
-    'metamorph'
+        >>> import tempfile
+        >>> from datetime import timedelta
+    from pathlib import Path
+        >>> from aicsio import open_image
+        >>> from aicsio.testing.plates import PlateSpec, write_metamorph
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     open_image(write_metamorph(PlateSpec(), Path(folder))).format
+        'metamorph'
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_stk = version == 1 and spec.Z > 1
@@ -53,12 +63,42 @@ def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
         name += f"_s{stage + 1}"
         if spec.T > 1:
             name += f"_t{place.t + 1}"
-        planes = np.stack([spec.plane(place.number + z) for z in range(spec.Z)])
+        sections = [place._replace(number=place.number + z, z=z) for z in range(spec.Z)]
+        planes = np.stack([spec.plane(section.number) for section in sections])
+        data = tiff_bytes(
+            planes,
+            description=[_describe(spec, section, is_stk=is_stk) for section in sections],
+            is_stk=is_stk,
+            facts=[_facts_of(spec, section) for section in sections],
+        )
         path = folder / f"{name}.{'STK' if is_stk else 'TIF'}"
-        path.write_bytes(tiff_bytes(planes, description=b"MetaMorph", is_stk=is_stk))
+        path.write_bytes(data)
     index = folder / f"{spec.name}.nd"
     index.write_text("\r\n".join(_lines(spec, version)))
     return index
+
+
+def _describe(spec: PlateSpec, place: Place, *, is_stk: bool) -> bytes:
+    milliseconds = 1000 * spec.exposure * (place.c + 1)
+    if is_stk:
+        return b"MetaMorph\r\nExposure: %d ms\r\n" % milliseconds
+    x, y, z = spec.stage(place)
+    return (
+        "<MetaData><PlaneInfo>"
+        f'<prop id="acquisition-time-local" type="time" value="{metamorph_time(spec, place)}"/>'
+        f'<prop id="stage-position-x" type="float" value="{x:g}"/>'
+        f'<prop id="stage-position-y" type="float" value="{y:g}"/>'
+        f'<prop id="z-position" type="float" value="{z:g}"/>'
+        f'<custom-prop id="Exposure Time" type="string" value="{milliseconds:g} ms"/>'
+        "</PlaneInfo></MetaData>"
+    ).encode()
+
+
+def _facts_of(spec: PlateSpec, place: Place) -> PlaneFacts:
+    moment = START + timedelta(seconds=spec.seconds(place))
+    midnight = START.replace(hour=0, minute=0, second=0)
+    days, rest = divmod(moment - midnight, timedelta(days=1))
+    return PlaneFacts(START_DAY + days, round(rest / timedelta(milliseconds=1)), *spec.stage(place))
 
 
 def _lines(spec: PlateSpec, version: int) -> list[str]:

@@ -31,7 +31,9 @@ from aicsio import (
     write_ome_tiff,
     write_ome_zarr,
 )
+from aicsio.formats._tiff.metamorph import metamorph_date
 from aicsio.formats.folders.names import PackedNames
+from aicsio.planes import read_planes
 from aicsio.testing.conformance import check_format
 from aicsio.testing.plates import (
     WRITERS,
@@ -202,6 +204,97 @@ def check_planes(planes: Any) -> None:
     assert np.allclose(planes.column("x"), 18_100)
     assert np.allclose(planes.column("y"), 9000)
     assert np.allclose(planes.column("z"), 1.5 * z)
+
+
+@pytest.mark.parametrize("kind", ["imagexpress", "metamorph", "metamorph-2"])
+def test_files_have_the_facts_that_the_index_lacks(kind: str, tmp_path: Path) -> None:
+    if kind == "imagexpress":
+        index = write_imagexpress(FULL, tmp_path)
+    else:
+        index = write_metamorph(FULL, tmp_path, 2 if kind == "metamorph-2" else 1)
+    handle = select_well(open_image(index), "B3", 1)
+    assert handle.scene.planes is None
+    check_planes(read_planes(handle))
+    table = plane_table(transpose_to(handle, "YX", T=1, C=1, Z=2))
+    assert (table["time"].tolist(), table["z"].tolist()) == ([61.25], [3.0])
+    dates = ["NaT"] if kind == "imagexpress" else ["2020-01-02T03:05:06.250000"]
+    assert table["acquired"].astype(str).tolist() == dates
+
+
+def test_only_the_files_of_a_field_are_opened_for_its_facts(tmp_path: Path) -> None:
+    index = write_imagexpress(attrs.evolve(FULL, missing=(1,)), tmp_path)
+    for path in tmp_path.rglob("*_B03*.TIF"):
+        path.write_bytes(b"no TIFF")
+    handle = open_image(index)
+    planes = read_planes(select_well(handle, "A1", 0))
+    assert planes is not None
+    times = planes.column("time")
+    assert times is not None
+    assert np.isnan(times).ravel().tolist() == [number == 1 for number in range(12)]
+    with pytest.raises(CorruptFileError, match=r"B03_s1_w1\.TIF"):
+        read_planes(select_well(handle, "B3", 0))
+
+
+def test_files_without_facts_are_not_opened_to_the_last(tmp_path: Path) -> None:
+    spec = attrs.evolve(FULL, wells=((0, 0),), fields=1)
+    index = write_imagexpress(spec, tmp_path)
+    paths = sorted(tmp_path.rglob("*.TIF"))
+    for path in paths:
+        path.write_bytes(path.read_bytes().replace(b"<MetaData>", b"<NetaData>"))
+    paths[-1].write_bytes(b"no TIFF")
+    assert len(paths) > 8
+    assert read_planes(open_image(index)) is None
+
+
+def test_a_file_of_metaxpress_has_its_facts_when_it_is_opened_alone(tmp_path: Path) -> None:
+    write_imagexpress(FULL, tmp_path)
+    [path] = tmp_path.glob("TimePoint_2/ZStep_3/*_B03_s2_w2.TIF")
+    handle = open_image(path)
+    assert handle.scene.acquired == "2020-01-02T03:05:06.250"
+    planes = read_planes(handle)
+    assert planes is not None
+    columns = [planes.column(name) for name in ("time", "exposure", "x", "y", "z")]
+    values = [float(column.item()) for column in columns if column is not None]
+    assert values == [0.0, 0.5, 18_100.0, 9000.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("20240816 09:49:42.978", "2024-08-16T09:49:42.978"),
+        ("20120802 11:06:33.66", "2012-08-02T11:06:33.066"),
+        ("20200102 3:04:05", "2020-01-02T03:04:05"),
+        ("20200230 03:04:05", None),
+        ("06212007 3:32:45.123", None),
+    ],
+)
+def test_dates_of_metamorph(text: str, date: str | None) -> None:
+    """Behind the dot stands a count of milliseconds: Bio-Formats' ``DateTools`` and scripts of users agree."""
+    assert metamorph_date(text) == date
+
+
+@pytest.mark.parametrize(("text", "size"), [("2,00", 2.0), ("0.5", 0.5), ("two", None)])
+def test_steps_with_a_decimal_comma(text: str, size: float | None, tmp_path: Path) -> None:
+    """As in ``decimal_comma_zstepsize.nd`` of the package ``metamorph-mda-parser``."""
+    index = write_metamorph(FULL, tmp_path)
+    index.write_text(index.read_text().replace('"ZStepSize", 1.5', f'"ZStepSize", {text}'))
+    assert size == open_image(index).pixel_size.Z
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        ("harmony", "2020-01-02T02:04:00"),
+        ("cellvoyager", "2020-01-01T18:00:00"),
+        ("micromanager", "2020-01-02T02:04:05.123"),
+    ],
+)
+def test_dates_of_planes_are_those_of_the_index(
+    plates: dict[str, Path], kind: str, first: str
+) -> None:
+    table = plane_table(open_image(plates[kind]))
+    assert table["acquired"][0] == np.datetime64(first)
+    assert table["acquired"][-1] - table["acquired"][0] == np.timedelta64(61_250, "ms")
 
 
 def test_fields_of_an_incell_lie_around_the_centre_of_their_well(plates: dict[str, Path]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats._tiff.dialects.lsm import read_lsm_fields
 from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
+from aicsio.formats._tiff.metamorph import exposure_of, metamorph_date
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
 from aicsio.formats._tiff.physical_size import read_pixel_size
 from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Planes
@@ -52,6 +53,7 @@ def fit_to_scene(fields: SceneFields, stored: Dims) -> SceneFields:
     sizes = dict(stored.items())
     if fitted.get("channels") and len(fitted["channels"]) != sizes.get("C", 1):
         del fitted["channels"]
+    start = fitted.pop("planes_start", None)
     times = fitted.pop("times_of_t", None)
     if times is not None and len(times) == sizes.get("T", 1):
         fitted["planes"] = Planes(Dims("T", (len(times),)), time=times.astype("<f8").tobytes())
@@ -65,7 +67,7 @@ def fit_to_scene(fields: SceneFields, stored: Dims) -> SceneFields:
             if len(values) == math.prod(shape) and np.isfinite(values).any()
         }
         if kept:
-            fitted["planes"] = Planes(Dims(letters, shape), **kept)
+            fitted["planes"] = Planes(Dims(letters, shape), **kept, start=start)
     return fitted
 
 
@@ -94,13 +96,28 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
     columns = _stk_columns(info)
     if columns:
         scene.fields["plane_columns"] = columns
+    first = _first_date(info)
     created = info.get("CreateTime")
-    if isinstance(created, dt.datetime):
+    if not isinstance(created, dt.datetime):
+        created = first
+    if created is not None:
         date = created.isoformat(timespec="milliseconds")
         # UIC1 has milliseconds, DateTime has none.
         if iso_date(date) is not None:
             scene.fields["acquired"] = date.removesuffix(".000")
+            if first is not None:
+                scene.fields["planes_start"] = (first - created).total_seconds()
     return scene
+
+
+def _first_date(info: Mapping[str, Any]) -> dt.datetime | None:
+    """Return the date of the first plane, of UIC2; of a stack of one plane that of UIC1."""
+    dates = info.get("DatetimeCreated")
+    if dates is not None and len(dates):
+        first = np.asarray(dates).astype("datetime64[us]")[0].item()
+    else:
+        first = info.get("CreateTime")
+    return first if isinstance(first, dt.datetime) else None
 
 
 def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,19 +143,10 @@ def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
     # (0, 0) for all planes means that the stage was not connected.
     if positions.ndim == 2 and positions.shape[1] == 2 and positions.any():
         columns["x"], columns["y"] = positions[:, 0], positions[:, 1]
-    exposures = [_exposure(text) for text in info.get("PlaneDescriptions", ())]
+    exposures = [exposure_of(str(text)) for text in info.get("PlaneDescriptions", ())]
     if any(exposure is not None for exposure in exposures):
         columns["exposure"] = np.array(exposures, np.float64)
     return columns
-
-
-def _exposure(text: object) -> float | None:
-    """Return the seconds of ``Exposure: 100 ms`` in the description of a plane."""
-    match = re.search(r"Exposure:\s*([\d.]+)\s*(\w+)", str(text))
-    factor = seconds_per(match[2]) if match else None
-    if match and factor:
-        return positive_float(match[1], factor)
-    return None
 
 
 def _fluoview(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
@@ -238,7 +246,8 @@ def metaseries_fields(text: str) -> SceneFields:
     name = metaseries_property(text, "image-name")
     if name:
         fields["channels"] = (Channel(name),)
-    date = iso_date(metaseries_property(text, "acquisition-time-local") or "")
+    stated = metaseries_property(text, "acquisition-time-local") or ""
+    date = metamorph_date(stated) or iso_date(stated)
     if date is not None:
         fields["acquired"] = date
     return fields
