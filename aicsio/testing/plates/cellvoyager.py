@@ -5,7 +5,8 @@ Rule kept here: names of files are those of the CV7000.
 
 from pathlib import Path
 
-from aicsio.testing.plates.spec import Place, PlateSpec, write_planes
+from aicsio.testing.plates.plane_files import write_planes
+from aicsio.testing.plates.spec import Place, PlateSpec
 
 NAMESPACE = 'xmlns:bts="http://www.yokogawa.co.jp/BTS/BTSSchema/1.0" bts:Version="1.0"'
 XML = '<?xml version="1.0" encoding="utf-8"?>\n'

@@ -5,7 +5,8 @@ Rule kept here: version 6 keeps what channels share in ``Maps``, version 3 in ea
 
 from pathlib import Path
 
-from aicsio.testing.plates.spec import Place, PlateSpec, write_planes
+from aicsio.testing.plates.plane_files import write_planes
+from aicsio.testing.plates.spec import Place, PlateSpec
 
 VERSIONS = ("V3", "V6")
 

@@ -5,7 +5,8 @@ Rule kept here: names of files leave out the site and the wavelength where there
 
 from pathlib import Path
 
-from aicsio.testing.plates.spec import Place, PlateSpec, metamorph_time, write_planes
+from aicsio.testing.plates.plane_files import metamorph_time, write_planes
+from aicsio.testing.plates.spec import Place, PlateSpec
 
 
 def write_imagexpress(spec: PlateSpec, folder: Path, identifier: str = "") -> Path:

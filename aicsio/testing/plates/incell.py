@@ -5,7 +5,8 @@ Rule kept here: wells are counted from 1, the indices of an image from 0.
 
 from pathlib import Path
 
-from aicsio.testing.plates.spec import Place, PlateSpec, write_planes
+from aicsio.testing.plates.plane_files import write_planes
+from aicsio.testing.plates.spec import Place, PlateSpec
 
 
 def write_incell(spec: PlateSpec, folder: Path) -> Path:

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from aicsio.testing.plates.spec import (
+from aicsio.testing.plates.plane_files import (
     START,
     START_DAY,
-    Place,
     PlaneFacts,
-    PlateSpec,
     metamorph_time,
     tiff_bytes,
 )
+from aicsio.testing.plates.spec import Place, PlateSpec
 
 
 def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aicsio.testing.plates.spec import Place, PlateSpec, write_planes
+from aicsio.testing.plates.plane_files import write_planes
+from aicsio.testing.plates.spec import Place, PlateSpec
 
 
 def write_micromanager(spec: PlateSpec, folder: Path, version: float = 2.0) -> Path:
