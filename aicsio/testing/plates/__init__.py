@@ -1,7 +1,7 @@
 """Legal plates and series in folders, of any dims: an index and TIFF files. Imports `testing`.
 
-``spec`` has the description and its pixels, ``plane_files`` the files of planes; one module a format writes it: ``cellvoyager``, ``harmony``,
-``imagexpress``, ``incell``, ``metamorph``, ``micromanager``.
+``spec`` has the description and its pixels, ``plane_files`` the files of planes; one module a format
+writes it: ``cellvoyager``, ``harmony``, ``imagexpress``, ``incell``, ``metamorph``, ``micromanager``.
 
 Rule kept here: what is written follows from the description alone.
 """

@@ -38,8 +38,7 @@ def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
     Examples
     --------
         >>> import tempfile
-        >>> from datetime import timedelta
-    from pathlib import Path
+        >>> from pathlib import Path
         >>> from aicsio import open_image
         >>> from aicsio.testing.plates import PlateSpec, write_metamorph
         >>> with tempfile.TemporaryDirectory() as folder:
