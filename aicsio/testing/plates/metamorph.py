@@ -23,27 +23,27 @@ def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
 
     Parameters
     ----------
-        spec
-            Description.
-        folder
-            Where the files go.
-        version
-            1, whose stacks are STK files, or 2, with TIFF files of several pages.
+    spec
+        Description.
+    folder
+        Where the files go.
+    version
+        1, whose stacks are STK files, or 2, with TIFF files of several pages.
 
     Returns
     -------
-        Path
-            The ``.nd``; a file is missing where its first plane is.
+    Path
+        The ``.nd``; a file is missing where its first plane is.
 
     Examples
     --------
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from aicsio import open_image
-        >>> from aicsio.testing.plates import PlateSpec, write_metamorph
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     open_image(write_metamorph(PlateSpec(), Path(folder))).format
-        'metamorph'
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from aicsio import open_image
+    >>> from aicsio.testing.plates import PlateSpec, write_metamorph
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     open_image(write_metamorph(PlateSpec(), Path(folder))).format
+    'metamorph'
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_stk = version == 1 and spec.Z > 1
