@@ -1,7 +1,8 @@
 """DeltaVision (DV, R3D) and MRC. Imports `_io` and `records`.
 
 ``header`` reads the first 1024 bytes, ``sections`` the facts of each section that DeltaVision
-keeps behind them, ``layout`` places pixels, ``tags`` lists the fields of the header.
+keeps behind them, ``fei`` those of electron microscopes, ``layout`` places pixels, ``tags`` lists the
+fields of the header.
 
 Rule kept here: rows are shown in the order of the file, as the packages mrc and mrcfile do.
 Bio-Formats turns each plane upside down, since the origin of the format is the lower left corner.
@@ -16,7 +17,7 @@ import attrs
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
-from aicsio.formats.mrc import tags
+from aicsio.formats.mrc import fei, tags
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader, find_byte_order, read_header
 from aicsio.formats.mrc.layout import SectionLayout
 from aicsio.formats.mrc.sections import describe_channels, describe_planes, read_sections
@@ -67,13 +68,24 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         dtype=header.dtype,
     )
     x, y, z = (_size(value) for value in header.spacing)
+    records = fei.read_records(source, header)
+    planes = None
+    if table is not None:
+        planes = describe_planes(header, table)
+    elif records is not None:
+        planes = fei.describe_planes(header, records)
     scene = Scene(
         name="Image:0",
         levels=(LazyArray.whole(layout, dims, header.dtype),),
         channels=describe_channels(header, table),
         pixel_size=PixelSize(z, y, x),
-        planes=None if table is None else describe_planes(header, table),
+        acquired=None if records is None else fei.date_of(records),
+        planes=planes,
     )
+    if header.map_axes != (1, 2, 3):
+        shown = ", ".join("XYZ"[axis - 1] for axis in header.map_axes)
+        text = f"columns, rows and sections run along {shown} of the map; they are shown as X, Y, Z"
+        diagnostics.append(Diagnostic("mrc-axes", text, source.uri))
     return Contents((scene,), "\n".join(header.titles) or None, tuple(diagnostics))
 
 
@@ -95,16 +107,18 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
     head = readers.read_head(source, HEADER_NBYTES)
     header, _ = _fit_sections(source, read_header(source, head))
     table = read_sections(source, header) if header.is_deltavision else None
-    return tags.describe(tags.read_fields(head, header), header, table)
+    records = fei.read_records(source, header)
+    settings = [] if records is None else fei.list_settings(records)
+    return tags.describe(tags.read_fields(head, header), header, table, settings)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:
     """Return the fields of the header and of the extended header."""
     header = read_header(source, readers.read_head(source, HEADER_NBYTES))
-    has_sections = contents.scenes[scene].planes is not None
+    has_sections = header.is_deltavision and contents.scenes[scene].planes is not None
     emission = "dv:section/emission" if has_sections else "dv:header/wave"
     facts = [
-        ("pixel_size", "dv:header/xlen" if header.is_deltavision else "mrc:header/cella"),
+        ("pixel_size", "dv:header/xlen"),
         ("channels[*].emission", emission),
         ("channels[*].excitation", "dv:section/excitation"),
         ("planes.dims", "dv:header/imgSequence"),
@@ -112,6 +126,15 @@ def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigin
         ("planes.exposure", "dv:section/exposure"),
         ("planes", "dv:section/stage"),
     ]
+    if not header.is_deltavision:
+        facts = [
+            ("pixel_size", "mrc:header/cella"),
+            ("acquired", "mrc:FEI/Timestamp"),
+            ("planes.dims", "mrc:header/nz"),
+            ("planes.time", "mrc:FEI/Timestamp"),
+            ("planes.exposure", "mrc:FEI/Integration time"),
+            ("planes", "mrc:FEI/X-Stage, Y-Stage, Z-Stage"),
+        ]
     return FactOrigins(tuple(FactOrigin(path, place) for path, place in facts))
 
 

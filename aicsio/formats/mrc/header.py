@@ -59,6 +59,10 @@ class MrcHeader:
     """Nanometres, one a channel of DeltaVision; 0 where unknown."""
     titles: tuple[str, ...] = ()
     """Lines of text."""
+    extended_type: str = ""
+    """Kind of the extended header of MRC, such as ``FEI1``."""
+    map_axes: tuple[int, int, int] = (1, 2, 3)
+    """Axis of the map along columns, rows and sections of MRC: 1 is X, 3 is Z."""
 
     @property
     def offset(self) -> int:
@@ -169,16 +173,28 @@ def _read_mrc(
     intervals = struct.unpack_from(f"{order}3i", head, 28)
     lengths = struct.unpack_from(f"{order}3f", head, 40)
     # Lengths of the cell are in angstroms.
-    spacing = tuple(
+    of_map = [
         length / count / 1e4 if count > 0 else 0.0
         for length, count in zip(lengths, intervals, strict=True)
-    )
+    ]
+    axes = struct.unpack_from(f"{order}3i", head, 64)
+    if sorted(axes) != [1, 2, 3]:
+        axes = (1, 2, 3)
+    # MRC2014: the cell and its intervals belong to X, Y and Z, which columns need not run along.
+    spacing = tuple(of_map[axis - 1] for axis in axes)
     letters, shape = "Z", [sections]
     (space_group,) = struct.unpack_from(f"{order}i", head, 88)
-    depth = intervals[2]
+    depth = intervals[axes[2] - 1]
     if space_group >= VOLUME_STACK and depth > 0 and sections % depth == 0:
         letters, shape = "QZ", [sections // depth, depth]
-    return MrcHeader(letters=letters, shape=(*shape, rows, columns), spacing=spacing, **common)  # type: ignore[arg-type]
+    return MrcHeader(
+        letters=letters,
+        shape=(*shape, rows, columns),
+        spacing=spacing,
+        extended_type=head[104:108].decode("latin-1").strip("\0 "),
+        map_axes=axes,
+        **common,  # type: ignore[arg-type]
+    )
 
 
 def _read_titles(head: bytes, order: str) -> tuple[str, ...]:

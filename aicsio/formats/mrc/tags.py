@@ -7,7 +7,7 @@ Sources of the facts: "IVE/Priism image file format" (Agard and Sedat labs, UCSF
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -69,9 +69,15 @@ def read_fields(head: bytes, header: MrcHeader) -> dict[str, Value]:
     return fields
 
 
-def describe(fields: Mapping[str, Value], header: MrcHeader, table: Table | None) -> Element | None:
+def describe(
+    fields: Mapping[str, Value],
+    header: MrcHeader,
+    table: Table | None,
+    settings: Sequence[tuple[str, str]] = (),
+) -> Element | None:
     """Return what the records lack, as a map annotation; ``None`` where there is nothing."""
     pairs = [(name, str(value)) for name, value in _settings(fields, header).items()]
+    pairs += settings
     if table is not None:
         pairs += _section_settings(header, table)
     titles = "\n".join(header.titles).strip()

@@ -39,6 +39,10 @@ ENCODINGS: Final = {"raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2"
 COLOURS: Final = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 """Kinds of axes whose positions are samples of a colour, and their number."""
 NO_SPACE: Final = frozenset({"list", "vector", "point", "normal", "3-vector", "4-vector"})
+SEVERAL_FILES: Final = re.compile(
+    r"LIST(?:\s+\d+)?|.*%\d*[di].*?(?:\s+-?\d+){3,4}", re.IGNORECASE | re.DOTALL
+)
+"""``LIST [<axes>]``, or a name with a number in it, then first, last, step and perhaps axes."""
 SPARE: Final = "QABDEFGHIJKLMNOPRUVW"
 ORIGINS: Final = (
     ("pixel_size", "nrrd:spacings"),
@@ -147,7 +151,7 @@ def _find_pixels(source: Source, fields: dict[str, str], stop: int) -> tuple[Sou
     name = fields.get("datafile") or fields.get("data_file")
     if name is None:
         return source, stop
-    if name.startswith("LIST") or "%" in name:
+    if SEVERAL_FILES.fullmatch(name):
         raise UnsupportedFormatError(
             f"{source.uri} has its pixels in several files, which is not read: pynrrd joins them"
         )

@@ -176,3 +176,26 @@ def test_what_is_missing_or_not_read_is_named(tmp_path: Path) -> None:
                      b"data file: ../x.raw\n\n")  # fmt: skip
     with pytest.raises(CorruptFileError, match="not a plain name"):
         open_image(path)
+
+
+HEADER = "NRRD0004\ntype: uint8\ndimension: 2\nsizes: 3 2\nencoding: raw\ndata file: {name}\n\n"
+
+
+@pytest.mark.parametrize("name", ["100%.raw", "a%20b.raw", "a%d.raw", "LISTING.raw", "list 1.raw"])
+def test_a_plain_name_of_pixels_is_one_file(name: str, tmp_path: Path) -> None:
+    """The definition of NRRD: several files are ``LIST`` or a format with first, last and step."""
+    (tmp_path / "a.nhdr").write_text(HEADER.format(name=name))
+    (tmp_path / name).write_bytes(bytes(range(6)))
+    assert to_numpy(open_image(tmp_path / "a.nhdr")).ravel().tolist() == list(range(6))
+    (tmp_path / name).unlink()
+    with pytest.raises(CorruptFileError, match="expected its pixels in"):
+        open_image(tmp_path / "a.nhdr")
+
+
+@pytest.mark.parametrize(
+    "name", ["LIST", "LIST 2", "a%03d.raw 1 3 1", "a%d.raw 3 1 -1 2", "%i 0 9 1"]
+)
+def test_pixels_in_several_files_are_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.nhdr").write_text(HEADER.format(name=name))
+    with pytest.raises(UnsupportedFormatError, match="several files"):
+        open_image(tmp_path / "a.nhdr")
