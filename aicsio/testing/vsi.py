@@ -72,6 +72,8 @@ class VsiImage:
     """Red, green, blue, one a channel; white if left out."""
     emissions: tuple[float, ...] = ()
     """Nanometres, one a channel."""
+    camera: tuple[int, ...] = ()
+    """Binning along X and Y, bit depth, gain and offset of the camera, or the first of them."""
     exposures: tuple[int, ...] = ()
     """Microseconds, one a channel."""
     pixel_size: float = 0.25
@@ -274,8 +276,12 @@ def _property_tags(image: VsiImage) -> list[bytes]:
         tags.real(120079, 1.0),
     ]
     nosepiece = tags.nested(3, tags.PROPERTIES, [tags.nested(120114, tags.PROPERTIES, lens)])
-    # Its list of settings is empty, as that of real cameras may be.
-    camera = [tags.nested(120114, tags.PROPERTIES, []), tags.inline(120130, 0)]
+    # The list of settings is empty, as that of real cameras may be.
+    numbers = (100015, 100016, 100049, 100003, 100004)
+    settings = [
+        tags.inline(number, value) for number, value in zip(numbers, image.camera, strict=False)
+    ]
+    camera = [tags.nested(120114, tags.PROPERTIES, settings), tags.inline(120130, 0)]
     camera += [tags.text(120132, "Camera 1"), tags.text(120133, "Hamamatsu")]
     stand = [tags.inline(120130, 40500), tags.text(120132, "IX83")]
     devices = [

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from aicsio import AicsioError, ome_xml, open_image, select_scene, to_numpy, transpose_to
+from aicsio import (
+    AicsioError,
+    ome_xml,
+    open_image,
+    plane_table,
+    select_scene,
+    to_numpy,
+    transpose_to,
+)
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
 from limits import variant_count
 from support import Damage, cut_bytes, flip_bytes, wipe_bytes
@@ -40,6 +48,7 @@ def try_plate(path: Path) -> int:
             if scene.array.size > MOST_PIXELS:
                 scene = transpose_to(scene, "YX", T=0, C=0, Z=0, Y=slice(0, 8), X=slice(0, 8))
             count += to_numpy(scene).size
+            plane_table(scene)
     except AicsioError:
         pass
     return count

@@ -1,21 +1,30 @@
-"""Devices of a stack -> parts of OME: the stand and the camera.
+"""Devices of a stack -> parts of OME: the stand, the camera and its settings.
 
 Rule kept here: a device is what its kind names; a kind that is not known is passed over.
 
 Source of the facts: as for ``tree``, and a file of cellSens 3.1 (Zenodo 6094961), whose camera is of kind 0 and
 whose stand, an IX83, of kind 40500. Bio-Formats calls the number of a device its serial number; those of
-drives and stands are no numbers that a maker prints, so it is left out.
+drives and stands are no numbers that a maker prints, so it is left out. Its camera has binning and bit depth
+among its settings; gain and offset have the numbers that Bio-Formats reads.
 """
 
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from aicsio._ome.parts import add_part, add_quantity
-from aicsio.formats.vsi.metadata import MICROSCOPE, PROPERTIES, StackTags, text_of, whole_of
+from aicsio._ome.parts import add_part, add_quantity, schema_word
+from aicsio.formats.vsi.metadata import (
+    MICROSCOPE,
+    PROPERTIES,
+    StackTags,
+    numbers_of,
+    text_of,
+    whole_of,
+)
 from aicsio.formats.vsi.tree import VsiTag
 from aicsio.records import Objective, Scene
 
-DEVICE_KIND, DEVICE_MODEL, DEVICE_MAKER = 120130, 120132, 120133
+DEVICE_SETTINGS, DEVICE_KIND, DEVICE_MODEL, DEVICE_MAKER = 120114, 120130, 120132, 120133
+GAIN, OFFSET, BINNING_X, BINNING_Y, BIT_DEPTH = 100003, 100004, 100015, 100016, 100049
 CAMERA, STAND = 0, 40500
 """Kinds of devices."""
 
@@ -38,7 +47,8 @@ def describe_devices(images: Sequence[tuple[StackTags | None, Scene]]) -> Elemen
     for number, (image, scene) in enumerate(images):
         entry = Element("Image")
         entries.append(entry)
-        stand, camera = (_find_device(image, kind) for kind in (STAND, CAMERA))
+        stand_tag, camera_tag = (_find_device(image, kind) for kind in (STAND, CAMERA))
+        stand, camera = _describe(stand_tag), _describe(camera_tag)
         found = found or stand is not None or camera is not None
         if stand is None and camera is None and scene.objective is None:
             add_part(entry, "Pixels")
@@ -52,9 +62,10 @@ def describe_devices(images: Sequence[tuple[StackTags | None, Scene]]) -> Elemen
             add_part(instrument, "Detector", {"ID": detector, **camera})
         if scene.objective is not None:
             _add_lens(instrument, entry, f"Objective:{number}:0", scene.objective)
-        pixels = add_part(entry, "Pixels")
+        pixels = add_part(entry, "Pixels", {"SignificantBits": _bit_depth(camera_tag)})
+        settings = {"ID": detector, **_camera_settings(camera_tag)}
         for _ in scene.channels if camera is not None else ():
-            add_part(add_part(pixels, "Channel"), "DetectorSettings", {"ID": detector})
+            add_part(add_part(pixels, "Channel"), "DetectorSettings", settings)
     ome.extend(entries)
     return ome if found else None
 
@@ -72,12 +83,42 @@ def _add_lens(instrument: Element, entry: Element, identity: str, lens: Objectiv
     add_part(entry, "ObjectiveSettings", settings)
 
 
-def _find_device(image: StackTags | None, kind: int) -> dict[str, str | float | bool | None] | None:
-    """Return maker and model of the first device of a kind."""
+def _find_device(image: StackTags | None, kind: int) -> VsiTag | None:
+    """Return the first device of a kind that has a model."""
     microscope = None if image is None else image.tag.first(PROPERTIES, MICROSCOPE)
     devices: tuple[VsiTag, ...] = () if microscope is None else microscope.children
     for device in devices:
-        model = text_of(device.first(DEVICE_MODEL))
-        if model is not None and whole_of(device.first(DEVICE_KIND)) == kind:
-            return {"Manufacturer": text_of(device.first(DEVICE_MAKER)), "Model": model}
+        has_model = text_of(device.first(DEVICE_MODEL)) is not None
+        if has_model and whole_of(device.first(DEVICE_KIND)) == kind:
+            return device
     return None
+
+
+def _describe(device: VsiTag | None) -> dict[str, str | float | bool | None] | None:
+    """Return maker and model of a device."""
+    if device is None:
+        return None
+    return {
+        "Manufacturer": text_of(device.first(DEVICE_MAKER)),
+        "Model": text_of(device.first(DEVICE_MODEL)),
+    }
+
+
+def _camera_settings(camera: VsiTag | None) -> dict[str, str | float | bool | None]:
+    """Return binning, gain and offset of a camera as far as it states them."""
+    if camera is None:
+        return {}
+    sides = [whole_of(camera.first(DEVICE_SETTINGS, number)) for number in (BINNING_X, BINNING_Y)]
+    binning = None
+    if None not in sides:
+        binning = schema_word("Binning", f"{sides[0]}x{sides[1]}")
+    gain, offset = (
+        next(iter(numbers_of(camera.first(DEVICE_SETTINGS, number))), None)
+        for number in (GAIN, OFFSET)
+    )
+    return {"Binning": binning, "Gain": gain, "Offset": offset}
+
+
+def _bit_depth(camera: VsiTag | None) -> str | None:
+    depth = None if camera is None else whole_of(camera.first(DEVICE_SETTINGS, BIT_DEPTH))
+    return str(depth) if depth is not None and 0 < depth <= 64 else None

@@ -128,6 +128,32 @@ def test_stand_and_camera_are_parts_of_ome(tmp_path: Path) -> None:
     assert [one.id for one in settings if one is not None] == [instrument.detectors[0].id] * 2
 
 
+@pytest.mark.parametrize(
+    ("camera", "binning", "gain", "bits"),
+    [
+        ((), None, None, None),
+        ((1, 1, 16), "1x1", None, 16),  # as an ORCA-Fusion of cellSens 3.1 has them
+        ((2, 2, 12, 4, 100), "2x2", 4.0, 12),
+        ((3, 1, 99), "Other", None, None),
+    ],
+)
+def test_settings_of_the_camera(
+    camera: tuple[int, ...],
+    binning: str | None,
+    gain: float | None,
+    bits: int | None,
+    tmp_path: Path,
+) -> None:
+    image = VsiImage(picture(2, 3, 9, 11), "CZYX", camera=camera)
+    shown = ome_metadata(open_image(write_vsi(image, tmp_path / "a.vsi"))).images[0]
+    assert shown.pixels.significant_bits == bits
+    for channel in shown.pixels.channels:
+        settings = channel.detector_settings
+        assert settings is not None
+        assert (settings.binning and settings.binning.value) == binning
+        assert (settings.gain, settings.offset) == (gain, 100.0 if gain else None)
+
+
 def test_records_are_those_of_the_description(tmp_path: Path) -> None:
     image = VsiImage(
         picture(3, 2, 4, 30, 40),
