@@ -34,6 +34,11 @@ def inline(number: int, value: int) -> bytes:
     return struct.pack("<IiIi", INT | INLINE, number, 0, value)
 
 
+def inline_all(numbers: Sequence[int], values: Sequence[int]) -> list[bytes]:
+    """Return fields with whole numbers, as many as there are values."""
+    return [inline(number, value) for number, value in zip(numbers, values, strict=False)]
+
+
 def text(number: int, value: str) -> bytes:
     """Return a field with a text."""
     return field(number, TEXT, (value + "\0").encode("utf-16-le"))

@@ -269,18 +269,14 @@ def _dimension_tags(image: VsiImage, letter: str) -> list[bytes]:
 
 def _property_tags(image: VsiImage) -> list[bytes]:
     lens = [
-        tags.real(120060, 20.0),
-        tags.real(120061, 0.75),
+        *(tags.real(120060, 20.0), tags.real(120061, 0.75)),
         tags.text(120063, "UPLSAPO20X"),
         tags.inline(120064, 1),
         tags.real(120079, 1.0),
     ]
     nosepiece = tags.nested(3, tags.PROPERTIES, [tags.nested(120114, tags.PROPERTIES, lens)])
     # The list of settings is empty, as that of real cameras may be.
-    numbers = (100015, 100016, 100049, 100003, 100004)
-    settings = [
-        tags.inline(number, value) for number, value in zip(numbers, image.camera, strict=False)
-    ]
+    settings = tags.inline_all((100015, 100016, 100049, 100003, 100004), image.camera)
     camera = [tags.nested(120114, tags.PROPERTIES, settings), tags.inline(120130, 0)]
     camera += [tags.text(120132, "Camera 1"), tags.text(120133, "Hamamatsu")]
     stand = [tags.inline(120130, 40500), tags.text(120132, "IX83")]
