@@ -231,6 +231,21 @@ def test_everything_in_the_reference_is_checked() -> None:
     assert unchecked == []
 
 
+def test_each_generator_of_files_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "testing.md").read_text(encoding="utf-8")
+    makers = {
+        f"{module}.{name}"
+        for module in public_modules()
+        if re.fullmatch(r"aicsio\.testing\.[a-z]\w*", module)
+        for name in getattr(importlib.import_module(module), "__all__", ())
+        if name.startswith(("build", "write"))
+    }
+    assert len(makers) > 25
+    assert [
+        each for each in sorted(makers) if not re.search(rf"\b{each.split('.')[-1]}\b", page)
+    ] == []
+
+
 def test_the_rooms_of_the_issue_are_checked() -> None:
     """Names that were easily forgotten, by the module that defines them."""
     checked = {public.name for module in public_modules() for public in public_functions(module)}
