@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import strategies as st
 
 from aicsio import ImageHandle, to_dask, to_numpy, transpose_to
+from aicsio.testing import laws
 from aicsio.testing.model import transpose_array
 from aicsio.testing.strategies import views
 
@@ -98,3 +100,19 @@ def check_a_view(image: ImageHandle, pixels: npt.NDArray[Any], data: st.DataObje
     travelled = pickle.loads(pickle.dumps(viewed))
     assert travelled == viewed
     assert to_numpy(travelled).tobytes() == expected
+    check_windows(viewed, data)
+
+
+def check_windows(image: ImageHandle, data: st.DataObject) -> None:
+    """Draw windows of an image, also beyond its edges and twice the same: they are crops of the whole."""
+    if not image.shape or not image.array.size:
+        return
+    letters = st.lists(st.sampled_from(list(image.dims)), min_size=1, max_size=3, unique=True)
+    along = "".join(data.draw(letters, label="along"))
+    lengths = [image.dims[letter] for letter in along]
+    size = [data.draw(st.integers(1, length + 2)) for length in lengths]
+    first = st.tuples(*(st.integers(-2, length + 1) for length in lengths))
+    starts = data.draw(st.lists(first, max_size=5), label="starts")
+    laws.many_windows_are_crops(
+        image, np.array(starts, np.int64).reshape(-1, len(along)), size, along
+    )

@@ -2,12 +2,12 @@
 
 ``run`` is the entry of every read: it takes the tasks of ``plan``, one stored block each, and lets
 threads execute their pieces, or ``single`` if one run of raw bytes is the result; ``windows`` does
-so for many windows that share pieces (``cover``). ``placing`` executes one: bytes from
-``aicsio/_io``, codecs from ``aicsio/_codecs``, pixels into the result (``placements``,
-``copying``). ``strided`` plans the ``preadv`` calls of raw pixels, ``rows`` makes those of single
-rows, ``aligned`` has large results lie as the bytes of the file do, ``fresh_pages`` orders the
-first writes to their memory, ``keyed`` finds chunks of stores, ``deferred`` opens files that an
-index names, ``memory`` refuses results that are too large,
+so for many windows that share pieces (``cover``), and ``boxes`` where the layout plans all windows
+at once. ``placing`` executes one: bytes from ``aicsio/_io``, codecs from ``aicsio/_codecs``, pixels
+into the result (``placements``, ``copying``). ``strided`` plans the ``preadv`` calls of raw pixels,
+``rows`` makes those of single rows, ``aligned`` has large results lie as the bytes of the file do,
+``fresh_pages`` orders the first writes to their memory, ``keyed`` finds chunks of stores,
+``deferred`` opens files that an index names, ``memory`` refuses results that are too large,
 ``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels, ``fetching`` requests
 the bytes of remote pieces in batches.
 

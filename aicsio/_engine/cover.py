@@ -56,7 +56,7 @@ def visible(todo: Uses, out: Array) -> tuple[Uses | None, bool]:
         return todo, filled == out.size
     shown: Uses = []
     for index, (placement, _) in enumerate(todo):
-        for box in _uncovered(boxes[index], boxes[index + 1 :]):
+        for box in uncovered(boxes[index], boxes[index + 1 :]):
             shown.append((_cut(placement, box), out[box]))
     return shown, sum(dest.size for _, dest in shown) == out.size
 
@@ -75,7 +75,8 @@ def _meet(one: Box, other: Box) -> bool:
     return all(a.start < b.stop and b.start < a.stop for a, b in axes)
 
 
-def _uncovered(box: Box, covers: Sequence[Box]) -> list[Box]:
+def uncovered(box: Box, covers: Sequence[Box]) -> list[Box]:
+    """Return the parts of a box that lie outside of some others."""
     left = [box]
     for other in covers:
         left = list(itertools.chain.from_iterable(_subtract(each, other) for each in left))

@@ -238,14 +238,20 @@ def _report(
     progress(total, total)
 
 
-def with_stored_axes(array: LazyArray, out: Array) -> Array:
-    """Show ``out`` with the axes of the stored array; axes that the view drops have length 1."""
+def with_stored_axes(array: LazyArray, out: Array, lead: int = 0) -> Array:
+    """Show ``out`` with the axes of the stored array; axes that the view drops have length 1.
+
+    ``lead`` axes in front of those of the view stay there.
+    """
     view = array.view
     kept = [axis for axis in view.axes if axis >= 0]
+    before = (slice(None),) * lead
     # With the ellipsis it stays a view if every axis is an added one; else numpy copies a scalar.
-    shown = out[(*(0 if axis < 0 else slice(None) for axis in view.axes), ...)]
-    ordered = shown.transpose([kept.index(axis) for axis in sorted(kept)])
-    return ordered[tuple(slice(None) if axis in kept else None for axis in range(len(view.picks)))]
+    shown = out[(*before, *(0 if axis < 0 else slice(None) for axis in view.axes), ...)]
+    order = [lead + kept.index(axis) for axis in sorted(kept)]
+    ordered = shown.transpose([*range(lead), *order])
+    added = tuple(slice(None) if axis in kept else None for axis in range(len(view.picks)))
+    return ordered[(*before, *added)]
 
 
 def _read_nested(array: LazyArray) -> Array:

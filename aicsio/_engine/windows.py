@@ -13,8 +13,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
+import numpy as np
 
+from aicsio._dims import views
 from aicsio._engine import cover
+from aicsio._engine.boxes import (
+    CALL_NBYTES,
+    LOCAL_BATCH,
+    MOST_PARTS,
+    Boxes,
+    read_boxes,
+)
 from aicsio._engine.placements import Array, Placement, Worker, is_remote
 from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
@@ -27,19 +36,48 @@ from aicsio._engine.run import (
 )
 from aicsio._io import readers
 from aicsio.records import Computed, Encoded, Keyed, LazyArray, Nested, Piece
+from aicsio.records.boxes import Integers
 
 Window: TypeAlias = tuple[LazyArray, Array]
 """What is shown, and memory of its shape and type."""
+Cut: TypeAlias = tuple[tuple[slice, ...], Array]
+"""Positions of the shown array, and their memory."""
 Shared: TypeAlias = Encoded | Keyed | Computed
 """Pieces that cost the same for any part of their pixels."""
 
-MOST_PARTS = 1 << 16
-"""Parts of windows that are planned at once: a planned part takes 1 kB."""
-LOCAL_BATCH = 1 << 20
-"""Decoded bytes of a batch: they stay in the second-level cache until they are copied."""
-CALL_NBYTES = 16 << 10
-"""Unwanted bytes that cost as much as one more call: reading a row of a raw tile on its own takes
-3 us, in which 16 kB are copied from the cache of the system."""
+
+@attrs.frozen(eq=False)
+class Cuts:
+    """Windows of the shown array as columns, a row each. Not a record: they live for one read."""
+
+    axes: tuple[int, ...]
+    """Axes that the windows cut."""
+    out: Array
+    """Memory of all windows of the call."""
+    number: Integers
+    """Index of each window along its first axis."""
+    low: Integers
+    """First positions in the image, shape (windows, ``axes``)."""
+    high: Integers
+    """One past the last positions, likewise."""
+    place: Integers
+    """First position in the memory of the window, likewise."""
+
+    def each(self, shape: tuple[int, ...]) -> Iterator[Cut]:
+        """Yield the windows of an array of some shape."""
+        whole = [slice(0, size) for size in shape]
+        for number, low, high, first in zip(
+            self.number.tolist(),
+            self.low.tolist(),
+            self.high.tolist(),
+            self.place.tolist(),
+            strict=True,
+        ):
+            window, target = list(whole), [slice(None)] * len(shape)
+            for axis, start, stop, at in zip(self.axes, low, high, first, strict=True):
+                window[axis] = slice(start, stop)
+                target[axis] = slice(at, at + stop - start)
+            yield tuple(window), self.out[number][tuple(target)]
 
 
 @attrs.define
@@ -67,14 +105,16 @@ class _Job:
 
 
 def read_windows(
-    windows: Iterable[Window], workers: int | None = None, *, zero_filled: bool = False
+    array: LazyArray, cuts: Cuts, workers: int | None = None, *, zero_filled: bool = False
 ) -> None:
     """Read windows of one array, each into its memory.
 
     Parameters
     ----------
-    windows
-        Best in the order of the stored blocks; they may overlap. Their memory may not.
+    array
+        What is shown.
+    cuts
+        The windows, best in the order of the stored blocks; they may overlap, their memory may not.
     workers
         Threads; ``None`` for one per core, up to 8.
     zero_filled
@@ -87,8 +127,12 @@ def read_windows(
     SourceError
         When the bytes cannot be read.
     """
-    remaining = iter(windows)
     with readers.session():
+        boxes, done = _as_boxes(array, cuts), 0
+        if boxes is not None:
+            done = read_boxes(array, boxes, workers, zero_filled=zero_filled)
+        windows = itertools.islice(cuts.each(array.shape), done, None)
+        remaining = ((views.narrow(array, window), memory) for window, memory in windows)
         while parts := _take_parts(remaining, workers):
             parts.sort(key=lambda part: part.task.block)
             jobs = _jobs(parts, zero_filled=zero_filled)
@@ -101,6 +145,31 @@ def read_windows(
             most = REMOTE_BATCH if remote else LOCAL_BATCH
             batches = _batches(itertools.chain([first], jobs), most)
             run_batches(_run_batch, batches, count, call_nbytes=CALL_NBYTES)
+
+
+def _as_boxes(array: LazyArray, cuts: Cuts) -> Boxes | None:
+    """Show windows as boxes of the stored array; ``None`` if the view steps, or an added axis is cut."""
+    view = array.view
+    shape = (len(cuts.number), len(view.picks))
+    starts, stops, place = (
+        np.zeros(shape, np.int64),
+        np.ones(shape, np.int64),
+        np.zeros(shape, np.int64),
+    )
+    for axis, pick in enumerate(view.picks):
+        if isinstance(pick, tuple) or (isinstance(pick, range) and pick.step != 1):
+            return None
+        first = pick if isinstance(pick, int) else pick.start
+        starts[:, axis], stops[:, axis] = first, first + (1 if isinstance(pick, int) else len(pick))
+    for column, axis in enumerate(cuts.axes):
+        stored = view.axes[axis]
+        if stored < 0:
+            return None
+        stops[:, stored] = starts[:, stored] + cuts.high[:, column]
+        starts[:, stored] += cuts.low[:, column]
+        place[:, stored] = cuts.place[:, column]
+    memory = with_stored_axes(array, cuts.out, lead=1)
+    return Boxes(starts, stops, memory, cuts.number, place)
 
 
 def _take_parts(windows: Iterator[Window], workers: int | None) -> list[_Share]:

@@ -4,7 +4,6 @@ Rule kept here: this module turns arguments into windows; the engine reads them 
 """
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio import _engine
-from aicsio._dims import notation, views
+from aicsio._dims import notation
 from aicsio._engine import windows as engine_windows
 from aicsio.arrays.outputs import Output, check_output, make_output
 from aicsio.errors import ArgumentTypeError, DimensionError
@@ -151,14 +150,13 @@ def read_windows(
     cuts = _cut(request, array, out, padding, zero_filled=zero_filled)
     graph, held = _engine.as_dask(array), _engine.held_pixels(array)
     if graph is not None:
-        _compute(graph, cuts)
+        _compute(graph, cuts.each(array.shape))
     elif held is not None:
         shown = _engine.show(held, array.view)
-        for cut in cuts:
-            cut.memory[...] = shown[cut.window]
+        for window, memory in cuts.each(array.shape):
+            memory[...] = shown[window]
     else:
-        lazy = ((views.narrow(array, cut.window), cut.memory) for cut in cuts)
-        engine_windows.read_windows(lazy, workers, zero_filled=zero_filled)
+        engine_windows.read_windows(array, cuts, workers, zero_filled=zero_filled)
     return out
 
 
@@ -296,16 +294,6 @@ def _padding(fill: Any, dtype: DType) -> Any:
 # ---------------------------------------------------------------- windows
 
 
-@attrs.define(eq=False)
-class _Cut:
-    """The part of one window that lies in the image. Not a record: it lives for one read."""
-
-    window: tuple[slice, ...]
-    """Positions of the shown array."""
-    memory: npt.NDArray[Any]
-    """Where they go."""
-
-
 def _cut(
     request: _Request,
     array: LazyArray,
@@ -313,26 +301,19 @@ def _cut(
     padding: Any,
     *,
     zero_filled: bool,
-) -> Iterator[_Cut]:
-    """Yield windows in the order of the stored blocks; pad what lies outside of the image."""
-    whole = [slice(0, size) for size in array.shape]
-    for number in _stored_order(request, array).tolist():
-        window, place = list(whole), list(whole)
-        outside = False
-        starts = request.starts[number].tolist()
-        for axis, start, length in zip(request.axes, starts, request.size, strict=True):
-            low, high = max(start, 0), min(start + length, array.shape[axis])
-            window[axis] = slice(low, high)
-            place[axis] = slice(low - start, high - start)
-            outside = outside or high - low < length
-        memory = out[number]
-        if outside:
-            if not zero_filled:
-                memory[...] = padding
-            if any(part.stop <= part.start for part in window):
-                continue
-            memory = memory[tuple(place)]
-        yield _Cut(tuple(window), memory)
+) -> engine_windows.Cuts:
+    """Cut windows in the order of the stored blocks to the image; pad what lies outside of it."""
+    order = _stored_order(request, array)
+    starts = request.starts[order]
+    low = np.maximum(starts, 0)
+    high = np.minimum(starts + request.size, [array.shape[axis] for axis in request.axes])
+    if padding is not None and not zero_filled:
+        for number in order[(high - low < request.size).any(axis=1)].tolist():
+            out[number] = padding
+    inside = (high > low).all(axis=1)
+    if not inside.all():
+        order, starts, low, high = order[inside], starts[inside], low[inside], high[inside]
+    return engine_windows.Cuts(request.axes, out, order, low, high, low - starts)
 
 
 def _stored_order(request: _Request, array: LazyArray) -> Integers:
@@ -353,16 +334,16 @@ def _stored_order(request: _Request, array: LazyArray) -> Integers:
     return np.lexsort(keys[::-1])
 
 
-def _compute(graph: Any, cuts: Iterator[_Cut]) -> None:
+def _compute(graph: Any, cuts: Iterator[engine_windows.Cut]) -> None:
     """Compute windows of a dask array, many at once, so that they share chunks."""
     import dask.base
 
     first = next(cuts, None)
     if first is None:
         return
-    count = max(DASK_BYTES // max(math.prod(first.memory.shape) * graph.dtype.itemsize, 1), 1)
+    count = max(DASK_BYTES // max(first[1].size * graph.dtype.itemsize, 1), 1)
     remaining = itertools.chain([first], cuts)
     while group := list(itertools.islice(remaining, count)):
-        results: Any = dask.base.compute(*(graph[cut.window] for cut in group))
-        for cut, pixels in zip(group, results, strict=True):
-            cut.memory[...] = pixels
+        results: Any = dask.base.compute(*(graph[window] for window, _ in group))
+        for (_, memory), pixels in zip(group, results, strict=True):
+            memory[...] = pixels

@@ -1,10 +1,10 @@
 """The frozen records that users and the engine hold. Imports `_checks` and `errors`.
 
 ``protocols`` is the seam: read it to add a format. ``pieces`` and ``lazy`` describe pixels,
-``dims`` axes, ``facts`` and ``scenes`` metadata, ``handle`` the opened image, ``sources`` where its
-bytes are, ``provenance`` where facts come from. ``packed`` and ``pickling`` keep tables and pickles
-small, ``conversions`` makes numpy's values Python's, ``printing`` has reprs, ``shapes`` the types
-of shapes, ``offering`` which optional protocols something offers.
+``boxes`` many windows at once, ``dims`` axes, ``facts`` and ``scenes`` metadata, ``handle`` the
+opened image, ``sources`` where its bytes are, ``provenance`` where facts come from. ``packed`` and
+``pickling`` keep tables and pickles small, ``conversions`` makes numpy's values Python's,
+``printing`` has reprs, ``shapes`` the types of shapes, ``offering`` which optional protocols something offers.
 
 Rule kept here: a record holds only str, int, float, bytes, None, range, numpy dtypes, tuples of
 these, or other records. So each one is immutable, hashes, compares by value and pickles; none holds

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 import attrs
 
+from aicsio.records.boxes import PlansBoxes
 from aicsio.records.facts import Attachment, Event, PlanePlaces, Planes
 from aicsio.records.lazy import Layout, LazyArray
 from aicsio.records.offering import offered
@@ -32,6 +33,7 @@ __all__ = [
     "ListsEvents",
     "LocatesPlanes",
     "Options",
+    "PlansBoxes",
     "ReadsAttachments",
     "ReadsLabels",
     "ReadsOme",
@@ -160,10 +162,8 @@ class ReadsPlanes(Protocol):
 
         Parameters
         ----------
-        scene
-            The scene.
-        level
-            Its stored array of full resolution.
+        scene, level
+            The scene, and its stored array of full resolution.
 
         Returns
         -------

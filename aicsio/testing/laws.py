@@ -9,7 +9,7 @@ handle. It needs no hypothesis; the strategies draw arguments for it.
 """
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from aicsio._checks import checked
 from aicsio.arrays import to_dask, to_numpy
+from aicsio.arrays.windows import read_windows
 from aicsio.records import ImageHandle
 from aicsio.steps import compose, select_scene, transpose_to
 from aicsio.testing.model import transpose_array
@@ -25,6 +26,7 @@ __all__ = [
     "chains_are_associative",
     "dask_computes_what_is_read",
     "handle_is_a_value",
+    "many_windows_are_crops",
     "selecting_is_absolute",
     "step_is_a_value",
     "views_show_what_numpy_shows",
@@ -113,6 +115,60 @@ def windows_are_crops(handle: ImageHandle, **picks: Any) -> None:
     >>> laws.windows_are_crops(open_image(np.eye(5)), Y=slice(1, 3), X=slice(0, 4, 2))
     """
     views_show_what_numpy_shows(handle, handle.dims.order, **picks)
+
+
+@checked
+def many_windows_are_crops(
+    handle: ImageHandle, starts: npt.NDArray[np.int64], size: Sequence[int], along: str
+) -> None:
+    """Law: windows of one call, in fresh memory and in used memory, are parts of the whole.
+
+    Parameters
+    ----------
+    handle
+        Any handle.
+    starts
+        First positions of each window, shape (N, letters); windows may reach beyond the image.
+    size
+        Positions of a window along each letter.
+    along
+        The letters that windows cut.
+
+    Raises
+    ------
+    AssertionError
+        When pixels differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> image = open_image(np.eye(5))
+    >>> laws.many_windows_are_crops(image, np.array([[0, 1], [-1, 3]]), (2, 3), "YX")
+    """
+    whole = to_numpy(handle)
+    axes = [handle.dims.order.index(letter) for letter in along]
+    shape = list(whole.shape)
+    for axis, length in zip(axes, size, strict=True):
+        shape[axis] = length
+    expected = np.zeros((len(starts), *shape), whole.dtype)
+    for number, start in enumerate(starts.tolist()):
+        shown, place = [slice(None)] * whole.ndim, [slice(None)] * whole.ndim
+        for axis, first, length in zip(axes, start, size, strict=True):
+            low = max(first, 0)
+            high = max(min(first + length, whole.shape[axis]), low)
+            shown[axis], place[axis] = slice(low, high), slice(low - first, high - first)
+        part = whole[tuple(shown)]
+        if part.size:
+            expected[number][tuple(place)] = part
+    found = read_windows(handle, starts, tuple(size), along=along, outside="pad")
+    same = found.tobytes() == expected.tobytes()
+    law = f"windows of {tuple(size)} along {along} from {starts.tolist()} are crops"
+    _require(same, law, handle)
+    used = np.full_like(expected, 1)
+    read_windows(handle, starts, tuple(size), along=along, outside="pad", out=used)
+    _require(used.tobytes() == expected.tobytes(), f"{law} in used memory", handle)
 
 
 @checked

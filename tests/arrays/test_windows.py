@@ -1,7 +1,9 @@
 """Many windows at once: equal to crops of the pixels that were written, whatever stores them."""
 
+import itertools
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import attrs
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 
 from aicsio import (
     ArgumentTypeError,
@@ -25,7 +28,7 @@ from aicsio import (
     write_ome_tiff,
     write_ome_zarr,
 )
-from aicsio._engine import memory, windows
+from aicsio._engine import boxes, memory, windows
 from aicsio.records import LazyArray
 from aicsio.testing.czi import Block, blocks_of, write_czi
 from aicsio.testing.layouts import make_handle, store_array
@@ -227,6 +230,7 @@ def test_each_stored_block_is_decoded_once(
 
 def test_many_windows_are_planned_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "MOST_PARTS", 7)
+    monkeypatch.setattr(boxes, "MOST_PARTS", 7)
     for way in (tiff, mosaic):
         assert np.array_equal(read_windows(way(tmp_path), STARTS, SIZE), cropped(PIXELS))
 
@@ -241,6 +245,65 @@ def test_remote_windows_share_requests(overlap: int, tmp_path: Path) -> None:
         assert np.array_equal(read_windows(handle, STARTS, SIZE), cropped(PIXELS))
         # 120 and more tiles lie near each other in the file.
         assert len(site.asked) <= 12
+
+
+PLANNED: list[Callable[[Path], ImageHandle]] = [
+    tiff,
+    lambda folder: tiff(folder, None),
+    lambda folder: tiff(folder, "zlib", None),
+    mosaic,
+    lambda folder: mosaic(folder, "raw", 0),
+    zarr,
+]
+
+
+@pytest.mark.parametrize("way", PLANNED)
+def test_windows_of_slides_are_planned_all_at_once(
+    way: Callable[[Path], ImageHandle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan window by window, which all layouts have, is not asked."""
+    monkeypatch.setattr(windows, "_take_parts", lambda *_: [])
+    plane = transpose_to(way(tmp_path), "YX", C=1, Z=2)
+    assert np.array_equal(read_windows(plane, STARTS, SIZE), cropped(PIXELS[1, 2]))
+
+
+@pytest.mark.parametrize("planned", [0, 2])
+def test_what_is_not_planned_at_once_is_planned_one_by_one(
+    planned: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layout may refuse some windows: those that follow are read as well."""
+    handle = mosaic(tmp_path)
+    layout: Any = type(handle.array.layout)
+    plan, calls = layout.plan_boxes, itertools.count()
+    monkeypatch.setattr(boxes, "MOST_PARTS", 7)
+    monkeypatch.setattr(
+        layout, "plan_boxes", lambda *each: plan(*each) if next(calls) < planned else None
+    )
+    assert np.array_equal(read_windows(handle, STARTS, SIZE), cropped(PIXELS))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_four_threads_at_once(way: Callable[[Path], ImageHandle], tmp_path: Path) -> None:
+    handle = way(tmp_path)
+    expected = cropped(PIXELS).tobytes()
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda _: read_windows(handle, STARTS, SIZE).tobytes(), range(4))
+    assert all(pixels == expected for pixels in found)
+
+
+def test_planes_that_are_stored_in_two_ways_are_planned_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    planes = rng.integers(0, 250, (2, 50, 60), np.uint16)
+    ways: list[dict[str, Any]] = [{"rowsperstrip": 7}, {"tile": (16, 32)}]
+    with tifffile.TiffWriter(tmp_path / "two.tif", byteorder=">") as file:
+        for plane, options in zip(planes, ways, strict=True):
+            file.write(plane, compression="zlib", metadata=None, **options)
+    handle = transpose_to(open_image(tmp_path / "two.tif", dims="ZYX"), "ZYX")
+    layout: Any = handle.array.layout
+    assert len(layout.groups) == 2
+    starts = [(0, 0), (31, 40), (0, 0), (19, 3)]
+    size = (19, 20)
+    assert np.array_equal(read_windows(handle, starts, size), cropped(planes, starts, size))
 
 
 def test_threads_and_order_do_not_matter(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def floor(slide: Slide, starts: Array, window: int, workers: int) -> None:
                 continue
             coded = os.pread(fd, place.nbytes, place.offset)
             if slide.codec == "jpeg":
-                imagecodecs.jpeg_decode(coded)
+                imagecodecs.jpeg_decode(coded, out=raw.reshape(slide.tile, slide.tile, 3))
             else:
                 imagecodecs.zstd_decode(coded, out=raw)
         if fd >= 0:

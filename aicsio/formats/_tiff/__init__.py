@@ -7,7 +7,7 @@ for ``integrity`` whether all of it lies inside of the file.
 ``page`` decides how a page is stored, by ``structure``, ``compressions`` and ``tags``; ``jpeg2000``
 whether its components are YCbCr. ``series`` groups pages to scenes, ``plane_map`` and ``axes`` to
 arrays, ``contiguous`` finds planes without gaps between them, ``partial_levels`` levels that lack
-something; ``layout`` and ``segments`` turn windows into pieces.
+something; ``layout``, ``groups`` and ``segments`` turn windows into pieces, ``boxes`` many at once.
 
 ``physical_size`` decides on the pixel size (a print resolution is none), by ``makers`` and
 ``electron_microscopes``; ``page_metadata`` and ``acquisition`` have the other facts of a page,

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 import attrs
 import numpy as np
 
+from aicsio.formats._tiff import boxes
+from aicsio.formats._tiff.groups import PlaneGroup
 from aicsio.formats._tiff.segments import (
     Four,
     Integers,
@@ -22,47 +24,10 @@ from aicsio.formats._tiff.segments import (
     even_runs,
     segment_windows,
 )
-from aicsio.records import Codec, DType, Encoded, Piece, PlanePlaces, Selection, Source, Strided
-from aicsio.records.packed import PackedIntegers
+from aicsio.records import Encoded, Piece, PlanePlaces, Selection, Strided
+from aicsio.records.boxes import BoxParts
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
-
-
-@printed_short
-@pickled_by_position
-@attrs.frozen
-class PlaneGroup:
-    """Planes that are stored alike, in one file."""
-
-    source: Source
-    """The file."""
-    grid: SegmentGrid
-    """How each plane is cut into strips or tiles."""
-    dtype: DType
-    """Type of the decoded pixels, with byte order."""
-    codecs: tuple[Codec, ...]
-    """From bytes to pixels; none if they are raw."""
-    offsets: PackedIntegers
-    """Byte offset, (planes, segments); 0 where nothing is stored."""
-    counts: PackedIntegers
-    """Byte count, (planes, segments)."""
-
-    def strides(self, shape: Four) -> Four:
-        """Bytes between the samples of a raw segment, along depth, rows, columns and samples."""
-        _, length, width, samples = shape
-        itemsize = self.dtype.itemsize
-        row = width * samples * itemsize
-        return length * row, row, samples * itemsize, itemsize
-
-    def segment_offsets(self, rows: Integers, segment: int) -> Integers:
-        """Return the offsets of one segment of some planes; 0 for row -1, a missing plane."""
-        if segment >= self.grid.width:
-            return np.zeros(rows.shape, np.int64)
-        present = np.asarray(np.maximum(rows, 0) * self.grid.width + segment)
-        offsets = self.offsets.take(present)
-        if rows.min(initial=0) >= 0:
-            return offsets
-        return np.where(rows < 0, 0, offsets)
 
 
 @printed_short
@@ -112,6 +77,14 @@ class TiffLayout:
         for number in np.unique(groups).tolist():
             group_rows = np.where(groups == number, rows, -1)
             yield from self._pieces_of_group(self.groups[number], group_rows, first, extent)
+
+    def plan_boxes(self, starts: Integers, stops: Integers) -> BoxParts | None:
+        """Strips and tiles of many boxes; see ``PlansBoxes``."""
+        return boxes.plan_boxes(self, starts, stops)
+
+    def make_pieces(self, numbers: Integers) -> Iterator[Piece]:
+        """Whole strips and tiles; see ``PlansBoxes``."""
+        return boxes.make_pieces(self, numbers)
 
     def unfolded(self, axis: int, size: int) -> "TiffLayout":
         """Split an axis along which planes are counted in two, the second of which runs faster."""

@@ -10,7 +10,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
+from aicsio.formats._tiff.groups import PlaneGroup
+from aicsio.formats._tiff.layout import TiffLayout
 from aicsio.formats._tiff.page_tables import Integers
 from aicsio.formats._tiff.segments import Four
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene

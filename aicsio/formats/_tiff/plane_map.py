@@ -12,7 +12,8 @@ import numpy as np
 
 from aicsio._checks.words import count_of
 from aicsio.errors import CorruptFileError
-from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
+from aicsio.formats._tiff.groups import PlaneGroup
+from aicsio.formats._tiff.layout import TiffLayout
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_tables import Integers, PageTable, SegmentTable, widened
 from aicsio.formats._tiff.segments import Four, SegmentGrid, block_shape

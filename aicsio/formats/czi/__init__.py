@@ -5,8 +5,8 @@ directory is damaged, ``soundness`` for entries that cannot be shown; ``attachme
 stamps and events. ``scenes`` groups subblocks: ``grid`` by plane, ``levels`` by resolution
 (``level_coverage``: the regions that one covers), ``canvas`` by place, ``outliers`` leave;
 ``stacks`` describes those that need none of it.
-``layout`` turns them into pieces, ``pixels`` has types and codecs, ``columns`` asks whole columns
-of numbers.
+``layout`` turns them into pieces, ``boxes`` for many windows at once, ``pixels`` has types and
+codecs, ``columns`` asks whole columns of numbers.
 
 ``metadata`` and ``scene_metadata`` read the XML, of which ``xml_sections`` cuts out what is needed;
 ``times`` gives time stamps to planes, ``descriptions`` makes the records, ``origins`` has the

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from aicsio._ome.model import OmeImage
-from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
+from aicsio.formats._tiff.groups import PlaneGroup
+from aicsio.formats._tiff.layout import TiffLayout
 from aicsio.formats._tiff.segments import Four, SegmentGrid, block_shape
 from aicsio.records import Codec, Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers

@@ -6,12 +6,15 @@ like one of ten.
 
 import itertools
 import math
+import operator
 from collections.abc import Iterator
 
 import attrs
+import numpy as np
 
 from aicsio.formats.zarr.arrays import ArrayDescription
 from aicsio.records import Codec, DType, Keyed, Selection, ShardIndex, Source
+from aicsio.records.boxes import BoxParts, Integers, cut_boxes
 from aicsio.records.lazy import cut_at_chunks
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
@@ -48,6 +51,8 @@ class ChunkGrid:
     """One pixel of a chunk that is missing."""
     index: ShardIndex | None = None
     """The table of a shard; ``None`` for chunks under keys of their own."""
+    grid: tuple[int, ...] = ()
+    """Values along each axis; empty where there are more than a number of 63 bits counts."""
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...]) -> Iterator[Keyed]:
         """Yield a piece for each chunk of the window."""
@@ -63,17 +68,49 @@ class ChunkGrid:
                 shape=tuple(part[2] for part in parts),
                 target_start=tuple(part[3] for part in parts),
             )
-            yield Keyed(
-                self.store,
-                key,
-                self.codecs,
-                self.chunk,
-                self.dtype,
-                selection,
-                self.fill,
-                self.index,
-                entry,
-            )
+            yield self._piece(key, entry, selection)
+
+    def plan_boxes(self, starts: Integers, stops: Integers) -> BoxParts | None:
+        """Chunks of many boxes; see ``PlansBoxes``. Those of a shard have numbers that follow each other."""
+        if self.grid == () and self.chunk:
+            return None
+        cuts = cut_boxes(starts, stops, self.chunk)
+        number, entry = np.zeros((2, len(cuts.box)), np.int64)
+        for axis, (outer, inner, values) in enumerate(
+            zip(self.outer, self.chunk, self.grid, strict=True)
+        ):
+            per_value = outer // inner
+            value, within = np.divmod(cuts.cell[:, axis], per_value)
+            number = number * values + value
+            entry = entry * per_value + within
+        numbers = number * self._entry_count() + entry
+        return BoxParts(cuts.box, numbers, cuts.source_start, cuts.shape, cuts.target_start)
+
+    def make_pieces(self, numbers: Integers) -> Iterator[Keyed]:
+        """Whole chunks; see ``PlansBoxes``."""
+        none = (0,) * len(self.chunk)
+        selection = Selection(none, self.chunk, none)
+        values, entries = np.divmod(numbers, self._entry_count())
+        index = np.stack(np.unravel_index(values, self.grid), axis=-1).tolist()
+        for place, entry in zip(index, entries.tolist(), strict=True):
+            yield self._piece(self._key(place), entry, selection)
+
+    def _entry_count(self) -> int:
+        """Return the chunks of a value."""
+        return math.prod(map(operator.floordiv, self.outer, self.chunk))
+
+    def _piece(self, key: str, entry: int, selection: Selection) -> Keyed:
+        return Keyed(
+            self.store,
+            key,
+            self.codecs,
+            self.chunk,
+            self.dtype,
+            selection,
+            self.fill,
+            self.index,
+            entry,
+        )
 
     def group_shape(self) -> tuple[int, ...]:
         """Return the shape of a shard; of a block where there are none."""
@@ -115,7 +152,22 @@ def make_grid(store: Source, array: ArrayDescription, image: str) -> ChunkGrid:
         codecs=chain.codecs,
         fill=array.fill,
         index=chain.index,
+        grid=_values(array),
     )
+
+
+def _values(array: ArrayDescription) -> tuple[int, ...]:
+    """Return the values along each axis; nothing where their chunks are too many to be numbered."""
+    values = tuple(map(_ceiling, array.shape, array.outer))
+    chunk_count = math.prod(map(_ceiling, array.shape, array.chain.chunk))
+    most = math.prod(map(_ceiling, array.outer, array.chain.chunk))
+    if chunk_count * most >= 1 << 62 or 0 in values:
+        return ()
+    return values
+
+
+def _ceiling(size: int, part: int) -> int:
+    return -(-size // part)
 
 
 def _block_shape(array: ArrayDescription) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ LAWS: Final[Mapping[str, Law]] = MappingProxyType(
         "has metadata as OME, one image a scene": record_laws.check_ome,
         "plans pieces without the file": pixel_laws.check_pieces,
         "any window is a crop of the whole": pixel_laws.check_windows,
+        "many windows at once are crops of the whole": pixel_laws.check_many_windows,
         "dask reads what numpy reads": pixel_laws.check_dask,
         "four threads read what one reads": pixel_laws.check_threads,
         "reads from memory what it reads from disk": file_laws.check_bytes,

@@ -56,6 +56,22 @@ def _draw_pick(rng: np.random.Generator, size: int) -> slice | int:
     return slice(start, stop, int(rng.integers(1, 4)))
 
 
+def check_many_windows(case: Case) -> None:
+    """Windows of one call, also beyond the edges and twice the same, are crops of the whole."""
+    rng = case.random()
+    for level in each_level(case.open()):
+        shown = take_corner(level)
+        cut = [letter for letter, size in shown.dims.items() if size][-3:]
+        if not shown.array.size:
+            continue
+        along = "".join(rng.permutation(cut)[: int(rng.integers(1, len(cut) + 1))])
+        lengths = [shown.dims[letter] for letter in along]
+        sizes = [int(rng.integers(1, length + 2)) for length in lengths]
+        starts = rng.integers(-2, np.array(lengths) + 2, (_WINDOWS, len(along)))
+        starts = np.concatenate([starts, starts[:2]])
+        laws.many_windows_are_crops(shown, starts, sizes, along)
+
+
 def check_dask(case: Case) -> None:
     """A dask array by its chunks has the pixels of the whole."""
     for level in each_level(case.open()):

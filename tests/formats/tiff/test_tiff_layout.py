@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aicsio import Source
-from aicsio.formats._tiff.layout import PlaneGroup, TiffLayout
+from aicsio.formats._tiff.groups import PlaneGroup
+from aicsio.formats._tiff.layout import TiffLayout
 from aicsio.formats._tiff.segments import (
     BLOCK_BYTES,
     RAW_BLOCK_BYTES,
