@@ -93,9 +93,9 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
+def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
-    command += ["remote", "requests", "scale", "writing", "--cores", "2", "--peers"]
+    command += ["remote", "requests", "scale", "start", "writing", "--cores", "2", "--peers"]
     command.append("--distance=0.05")
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
@@ -107,6 +107,7 @@ def test_distance_scale_and_threads_have_tables(tmp_path: Path) -> None:
         "write zstd, levels",
         "raw tiles, 4 levels, 12 bits",
         "zlib tiles, default level",
+        "aicsio info, CZI",
     ):
         assert name in shown
     assert list(tmp_path.iterdir()) == []
