@@ -156,22 +156,24 @@ class HttpClient:
         if not (self._serves_parts and server.serves_parts):
             return False
         # One try: ranges that do not come this way are requested one by one, by whose answers errors are judged.
-        self._serves_parts = False
+        is_filled = False
         with (
             contextlib.suppress(RetryableError, OSError, http.client.HTTPException),
             self._request(tuple(buffers)) as response,
         ):
             boundary = multipart.boundary_of(response.headers.get("Content-Type", ""))
-            if response.status != 206 or boundary is None:
+            if response.status == 206 and boundary is not None:
+                check_unchanged(self._source, None, headers.fingerprint(response))
+                size = self._source.size
+                is_filled = multipart.receive_parts(response, boundary, buffers, size)
+                # The last boundary follows; with it the connection serves again.
+                response.read(multipart.PART_OVERHEAD)
+            else:
                 # So it answers for other files, too.
                 server.serves_parts = False
-                return False
-            check_unchanged(self._source, None, headers.fingerprint(response))
-            size = self._source.size
-            self._serves_parts = multipart.receive_parts(response, boundary, buffers, size)
-            # The last boundary follows; with it the connection serves again.
-            response.read(multipart.PART_OVERHEAD)
-        return self._serves_parts
+        if not is_filled:
+            self._serves_parts = False
+        return is_filled
 
     def close(self) -> None:
         """Connections wait in the pool."""

@@ -6,8 +6,6 @@ request. While a file is being opened, each read fetches more than was requested
 cached until opening ends.
 """
 
-import threading
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 
@@ -20,19 +18,15 @@ from aicsio._io.ranges import (
     check_inside,
     coalesce,
     find_in_windows,
-    past_end_error,
-    split_request,
 )
 from aicsio._io.retrying import (
-    MAX_TRIES,
-    MIN_BYTES_PER_SECOND,
     EndClient,
-    PartsClient,
     RangeClient,
     RemoteInfo,
     RetryableError,
     retry,
 )
+from aicsio._io.transfers import receive_side_by_side, receive_together, receive_whole
 from aicsio._io.urls import split_chain
 from aicsio.errors import SourceError, SourceNotFoundError
 from aicsio.records import Source
@@ -49,17 +43,15 @@ MAX_WHOLE = 4 * 1024 * 1024
 # Bytes that a read during opening fetches: twice as many each time that it continues where the last
 # one ended.
 MIN_READ_AHEAD, MAX_READ_AHEAD = 8 * 1024, 1024 * 1024
+# Bytes; of a file up to this size all are fetched by the second read: they take less time than a third.
+SMALL = 256 * 1024
 # Bytes in front of the end of a file: a read there fetches all bytes of the end.
 TAIL = 16 * 1024
 # Reads elsewhere after which less is fetched ahead: such a file keeps its directories between its
 # pixels.
 JUMPS_BEFORE_LESS = 4
-# Answers that may break off before a range is given up.
-MAX_BROKEN_ANSWERS = 64
-# Bytes of an answer that does not count as broken, whatever was requested: proxies send 64 KiB to 4 MiB at a time.
-LEAST_ANSWER = 32 * 1024
-# Ranges that are requested together during opening: fewer are as quick side by side, and Apache serves 200.
-MIN_PARTS, MAX_PARTS = 4, 128
+# Ranges that are requested together during opening: fewer are as quick side by side.
+MIN_PARTS = 4
 # Bytes; ranges of such a list that are closer share a request if the server does not: at 100 Mbit/s these bytes
 # take 10 ms.
 WIDE_GAP = 128 * 1024
@@ -218,6 +210,8 @@ class RemoteReader:
         """Return the range to fetch for a read of ``nbytes`` at ``offset`` during opening."""
         if self._source.size is None:
             return offset, nbytes
+        if self._source.size <= SMALL:
+            return 0, self._source.size
         for cached_offset, _ in self._cache:
             # Some readers go through a table from its end to its start: fetch what lies before the
             # cached bytes.
@@ -260,7 +254,7 @@ class RemoteReader:
         total = sum(buffer.nbytes for buffer in buffers)
         check_inside(self._source, offset, total)
         if len(buffers) == 1:
-            self._receive_all(offset, buffers[0].cast("B"))
+            receive_whole(self._client, self._source, offset, buffers[0].cast("B"))
         elif total:
             data = memoryview(self.read_spans([(offset, total)])[0])
             for buffer in buffers:
@@ -292,14 +286,17 @@ class RemoteReader:
 
     def _fetch(self, spans: Sequence[Span]) -> list[Buffer]:
         joined = coalesce([span for span in spans if span[1]])
-        parts = self._receive_together(joined)
+        # Pixels travel by several requests at once: one connection is slower than the line.
+        is_suited = self.caches and len(joined) >= MIN_PARTS
+        parts = receive_together(self._client, self._source, joined) if is_suited else None
         if parts is None:
-            if self.caches and len(joined) >= MIN_PARTS:
+            if is_suited:
                 wide = coalesce(joined, WIDE_GAP)
                 if len(wide) * LEAST_SAVED <= len(joined):
                     joined = wide
             parts = [memoryview(bytearray(nbytes)) for _, nbytes in joined]
-            self._receive_parts([offset for offset, _ in joined], parts)
+            workers = PARALLEL_DIRECTORIES if self.caches else PARALLEL_REQUESTS
+            receive_side_by_side(self._client, self._source, joined, parts, workers)
         starts = [offset for offset, _ in joined]
         total = sum(part.nbytes for part in parts)
         if self.caches and len(joined) <= MAX_CACHED_RANGES and total <= MAX_CACHE:
@@ -316,79 +313,6 @@ class RemoteReader:
             part_start = offset - starts[index]
             result.append(parts[index][part_start : part_start + nbytes])
         return result
-
-    def _receive_parts(self, starts: Sequence[int], parts: Sequence[memoryview]) -> None:
-        requests_to_make: list[tuple[int, memoryview]] = []
-        for start, part in zip(starts, parts, strict=True):
-            requests_to_make += split_request(start, part)
-        count = len(requests_to_make)
-        if count <= 1 or isinstance(self._client, FsspecFileClient):
-            for request in requests_to_make:
-                self._receive_all(*request)
-            return
-        from concurrent.futures import ThreadPoolExecutor
-
-        workers = min(PARALLEL_DIRECTORIES if self.caches else PARALLEL_REQUESTS, count)
-        failed = threading.Event()
-        with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
-            futures = [
-                threads.submit(self._receive_all, *request, failed) for request in requests_to_make
-            ]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                # The others need no further tries.
-                failed.set()
-                threads.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _receive_together(self, spans: Sequence[Span]) -> list[memoryview] | None:
-        """Receive many small ranges by one request during opening, if the server can."""
-        client = self._client
-        total = sum(nbytes for _, nbytes in spans)
-        is_suited = self.caches and MIN_PARTS <= len(spans) <= MAX_PARTS and total <= MAX_CACHE
-        # Pixels travel by several requests at once: one connection is slower than the line.
-        if not is_suited or not isinstance(client, PartsClient):
-            return None
-        buffers = {span: memoryview(bytearray(span[1])) for span in spans}
-        return list(buffers.values()) if client.receive_many(buffers) else None
-
-    def _receive_all(
-        self, offset: int, buffer: memoryview, failed: threading.Event | None = None
-    ) -> None:
-        """Receive a whole range; an answer that breaks off is continued by the next request.
-
-        ``failed`` is set when another range of the same read has failed: then no try follows.
-        """
-        uri = self._source.uri
-        received = answers = 0
-        seconds = 0.0
-        while received < buffer.nbytes:
-            position, rest = offset + received, buffer[received:]
-            start = time.monotonic()
-
-            def receive(at: int = position, into: memoryview = rest) -> int:
-                if failed is not None and failed.is_set():
-                    raise SourceError(f"cannot read {uri!r}: another range failed")
-                return self._client.receive(at, into)
-
-            count = retry(receive, uri)
-            seconds += time.monotonic() - start
-            if not count:
-                raise past_end_error(self._source, offset, buffer.nbytes)
-            received += count
-            # A server may send less at a time than was requested: such an answer is whole, if it is not tiny.
-            answers += count < LEAST_ANSWER
-            if received == buffer.nbytes:
-                return
-            if answers > MAX_BROKEN_ANSWERS:
-                raise SourceError(f"cannot read {uri!r}: {answers} answers in turn broke off")
-            patience = MAX_TRIES * self._client.timeout + received / MIN_BYTES_PER_SECOND
-            if seconds > patience:
-                raise SourceError(
-                    f"cannot read {uri!r}: {received} bytes arrived in {seconds:.0f} s, in {answers} answers"
-                )
 
     def is_same(self) -> bool:
         """Return True: each answer is compared with the file that was opened."""

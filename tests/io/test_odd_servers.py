@@ -18,6 +18,7 @@ from aicsio import SourceChangedError, SourceError, open_image, to_numpy, transp
 from aicsio._io import pool, remote, retrying
 from aicsio._io.readers import identify, lend
 from aicsio.testing.lif import LifImage, build_lif
+from http_server import serving
 from odd_servers import (
     CLOSE,
     ETAG,
@@ -344,3 +345,21 @@ def test_a_server_of_single_ranges_is_asked_for_many_once() -> None:
             parts = reader.read_spans([(at * 100_000, 8) for at in range(5, 30)])
             assert bytes(parts[0]) == BYTES[500_000:500_008]
     assert len(several) == 1
+
+
+def test_more_ranges_than_one_request_may_ask_for() -> None:
+    content = np.random.default_rng(0).integers(0, 255, 24 << 20, np.uint8).tobytes()
+    near = [(at * 70_000, 8) for at in range(100, 330)]
+    far = (15_000_000 + 9_000_000, 1_000_000)
+    spans = [(0, 5 << 20), *near, far]
+    with serving(a__bin=content) as site:
+        site.parts = True
+        reader = remote.RemoteReader(identify(site.url + "a.bin"), head=b"")
+        site.forget()
+        parts = reader.read_spans(spans)
+        assert [bytes(part) for part in parts] == [content[at : at + size] for at, size in spans]
+        # 128 ranges and 4 MiB at most in each.
+        assert len(site.asked) == 3
+        site.forget()
+        parts = reader.read_spans(near)
+        assert len(site.asked) == 2

@@ -27,8 +27,6 @@ FEW: Final = 4
 """Up to so many missing pages are fetched with the bytes around them: nodes of one group lie together."""
 WIDE: Final = 1 << 18
 """Bytes that are fetched then: at 100 Mbit/s they take 20 ms, as long as another request."""
-MOST_PARTS: Final = 128
-"""FetchedPages of one call: a request for parts has as many."""
 MOST_PAGES: Final = 1 << 13
 """FetchedPages that are fetched ahead: 64 MiB, in at most two steps."""
 MOST_STEPS: Final = 64
@@ -82,11 +80,9 @@ class FetchedPages:
         return number not in self._pages and 0 <= number * PAGE < self._size
 
     def _fetch(self, numbers: list[int]) -> None:
-        for start in range(0, len(numbers), MOST_PARTS):
-            part = numbers[start : start + MOST_PARTS]
-            spans = [(at * PAGE, min(PAGE, self._size - at * PAGE)) for at in part]
-            for number, data in zip(part, self._reader.read_spans(spans), strict=True):
-                self._pages[number] = bytes(data)
+        spans = [(at * PAGE, min(PAGE, self._size - at * PAGE)) for at in numbers]
+        for number, data in zip(numbers, self._reader.read_spans(spans), strict=True):
+            self._pages[number] = bytes(data)
 
     def _addresses(self, number: int) -> Iterator[int]:
         """Yield the places in the file that a page points to."""
