@@ -4,18 +4,21 @@ Rule kept here: the frame comes from ``composing``, what is written on it from `
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from aicsio._checks import checked
-from aicsio.errors import DimensionError
+from aicsio.errors import DimensionError, ImageTooLargeError
 from aicsio.pictures import colors, composing
 from aicsio.pictures.annotations import annotate
 from aicsio.pictures.colors import Picture
 from aicsio.pictures.composing import PictureFrame
-from aicsio.pictures.reading import enlarge, plane_letters
+from aicsio.pictures.reading import enlarge, longest_side, plane_letters
 from aicsio.records import ImageHandle
 
 __all__ = ["thumbnail"]
+
+MOST_PIXELS: Final = 1 << 27
+"""Pixels of a picture: 128 megapixels take 384 MiB while they are drawn and encoded."""
 
 
 @checked
@@ -70,6 +73,8 @@ def thumbnail(
         ``contrast`` is not below the high one.
     SceneError
         When no channel has a requested name.
+    ImageTooLargeError
+        When the picture would have more than 128 megapixels.
     CorruptFileError
         When the pixels cannot be decoded.
     SourceError
@@ -88,10 +93,35 @@ def thumbnail(
     """
     if size < 1:
         raise DimensionError(f"size={size}: give the pixels of the longer side, such as size=512")
+    require_size(handle, size)
     handle = composing.pick_channels(handle, channels)
     limits = composing.requested_limits(handle, contrast)
     picture = composing.draw(handle, PictureFrame(size, project, limits), progress)
     return finish(picture, handle, size, scale_bar=scale_bar, legend=legend)
+
+
+def require_size(handle: ImageHandle, size: int) -> None:
+    """Raise when a picture of this size would take too much memory.
+
+    Parameters
+    ----------
+    handle
+        The image.
+    size
+        Pixels of the longer side.
+
+    Raises
+    ------
+    ImageTooLargeError
+        When it would have more than ``MOST_PIXELS``.
+    """
+    longest = max(1, longest_side(handle.dims))
+    shorter = handle.dims.get("Y", 1) * handle.dims.get("X", 1) / longest
+    if size * max(1.0, shorter * size / longest) > MOST_PIXELS:
+        raise ImageTooLargeError(
+            f"a picture of {size} pixels along its longer side has more than "
+            f"{MOST_PIXELS >> 20} megapixels: give size=4096, or pick a part with transpose_to"
+        )
 
 
 def finish(

@@ -22,7 +22,7 @@ from aicsio.pictures.annotations import format_length, format_time
 from aicsio.pictures.colors import Picture
 from aicsio.pictures.composing import PictureFrame
 from aicsio.pictures.contrast import suggest_contrast
-from aicsio.pictures.drawing import finish
+from aicsio.pictures.drawing import finish, require_size
 from aicsio.pictures.reading import longest_side
 from aicsio.records import ImageHandle
 from aicsio.steps import transpose_to
@@ -129,6 +129,7 @@ def write_movie(
     if size is not None and size < 2:
         raise DimensionError(f"size={size}: give the pixels of the longer side, such as size=512")
     side = size or min(MOVIE_SIDE, max(2, longest_side(handle.dims)))
+    require_size(handle, side)
     handle = composing.pick_channels(handle, channels)
     limits = composing.requested_limits(handle, contrast) or suggest_contrast(handle)
     stamps = tuple(_stamps(handle, letter)) if stamp else None

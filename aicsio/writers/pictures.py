@@ -15,7 +15,7 @@ import numpy as np
 
 from aicsio._checks import checked
 from aicsio._checks.constructors import checked_record
-from aicsio.errors import ImageTooLargeError, WriteError
+from aicsio.errors import WriteError
 from aicsio.pictures.colors import Picture
 from aicsio.pictures.drawing import thumbnail
 from aicsio.pictures.reading import longest_side
@@ -27,8 +27,8 @@ __all__ = ["PictureReport", "write_picture"]
 
 PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """Pillow's name of the format of each suffix."""
-MOST_PIXELS = 1 << 27
-"""Pixels of a picture: 128 megapixels take 384 MiB while they are drawn and encoded."""
+LARGEST_SIDES = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""Pixels of a side at most, by suffix: libjpeg stops before the 65 535 of JPEG."""
 JPEG_QUALITY = 90
 """Artefacts of JPEG show from about 85 downwards on cells before a dark background."""
 
@@ -78,6 +78,13 @@ def encode_picture(picture: Picture, suffix: str) -> bytes:
     """
     from PIL import Image
 
+    height, width = picture.shape[:2]
+    most = LARGEST_SIDES.get(suffix)
+    if most is not None and max(height, width) > most:
+        raise WriteError(
+            f"{width} x {height} pixels do not fit into {suffix}, which has {most} a side at most: "
+            "name it .png, or give a smaller size="
+        )
     encoded = io.BytesIO()
     options: dict[str, Any] = {}
     if suffix in {".jpg", ".jpeg"}:
@@ -94,8 +101,6 @@ def encode_picture(picture: Picture, suffix: str) -> bytes:
     try:
         Image.fromarray(shown).save(encoded, PICTURE_FORMATS[suffix], **options)
     except (OSError, ValueError) as error:
-        # 65 535 pixels a side in JPEG, 16 383 in WebP.
-        height, width = picture.shape[:2]
         raise WriteError(f"{width} x {height} pixels do not fit into {suffix}: {error}") from error
     return encoded.getvalue()
 
@@ -174,7 +179,6 @@ def write_picture(
     suffix_of(path, PICTURE_FORMATS)
     _atomic_file.check_target(path, overwrite=overwrite)
     size = size or longest_side(handle.dims)
-    _require_size(handle, size)
     picture = thumbnail(
         handle,
         size,
@@ -186,14 +190,3 @@ def write_picture(
         progress=progress,
     )
     return save_picture(picture, path, overwrite=overwrite)
-
-
-def _require_size(handle: ImageHandle, size: int) -> None:
-    """Raise when a picture of this size would take too much memory."""
-    longest = max(1, longest_side(handle.dims))
-    shorter = handle.dims.get("Y", 1) * handle.dims.get("X", 1) / longest
-    if size * max(1.0, shorter * size / longest) > MOST_PIXELS:
-        raise ImageTooLargeError(
-            f"a picture of {size} pixels along its longer side has more than "
-            f"{MOST_PIXELS >> 20} megapixels: give size=4096, or pick a part with transpose_to"
-        )

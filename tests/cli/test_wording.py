@@ -115,6 +115,21 @@ def test_no_message_of_the_package_speaks_python_in_a_shell() -> None:
             "'ZYX' would drop 'C', which has 2 positions: pick one with C=0, or keep it: 'CZYX'",
             "'ZYX' would drop 'C', which has 2 positions: give --pick C=0, or --order CZYX",
         ),
+        (
+            "T=1, Y=4, X=4 has no series of frames: write_picture draws one picture",
+            "T=1, Y=4, X=4 has no series of frames: a name with .png draws one picture",
+        ),
+        ("no scene; select_scene picks one of 3 scenes", "no scene; --scene picks one of 3 scenes"),
+        (
+            "give plate=, or pick one by its index with select_scene",
+            "pick one by its index with --scene",
+        ),
+        (
+            "megapixels: give size=4096, or pick a part with transpose_to",
+            "megapixels: give --size 4096, or take a part with --pick",
+        ),
+        ("name it .png, or give a smaller size=", "name it .png, or give a smaller --size"),
+        ("broken; raw_metadata gives the text", "broken; --raw gives the text"),
         ("time_step=-1.0 is not a", "--time-step -1.0 is not a"),
         ("pixel_size: X=0.0 is not a", "--pixel-size: X=0.0 is not a"),
         ("no keyword: T=0, C=3 and a==b", "no keyword: T=0, C=3 and a==b"),

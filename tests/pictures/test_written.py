@@ -98,6 +98,14 @@ def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
         write_picture(series(), tmp_path / "a.png", size=20_000)
     with pytest.raises(WriteError, match=r"do not fit into \.webp"):
         write_picture(open_image(np.zeros((1, 4)), dims="YX"), tmp_path / "a.webp", size=20_000)
+    long = open_image(np.zeros((65_501, 1), np.uint8), dims="YX")
+    with pytest.raises(WriteError, match=r"\.jpg, which has 65500 a side at most: name it \.png"):
+        write_picture(long, tmp_path / "a.jpg")
+    with pytest.raises(ImageTooLargeError, match="size=4096"):
+        write_movie(series(), tmp_path / "a.gif", size=20_000)
+    # A small image is enlarged: 4 x 4 pixels would take 24 GB.
+    with pytest.raises(ImageTooLargeError, match="size=4096"):
+        thumbnail(open_image(np.zeros((4, 4)), dims="YX"), 100_000)
     assert os.listdir(tmp_path) == []
 
 

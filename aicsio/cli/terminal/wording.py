@@ -111,6 +111,18 @@ _PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"pass (?=overwrite=)", "give "),
     (r"convert the array yourself and open it with open_image, or write (?=dtype=)", "give "),
     (r"PixelSize\(\.\.\.\)", "..."),
+    (r"write_picture draws one picture", "a name with .png draws one picture"),
+    (r"select_scene picks one", "--scene picks one"),
+    (
+        r"give plate=, or pick one by its index with select_scene",
+        "pick one by its index with --scene",
+    ),
+    (r"give size=4096, or pick a part", "give --size 4096, or pick a part"),
+    (r"pick a part with transpose_to", "take a part with --pick"),
+    (r", or give a smaller size=", ", or give a smaller --size"),
+    (r"; raw_metadata gives the text", "; --raw gives the text"),
+    (r": convert the array yourself and open it with open_image", ": give another --dtype"),
+    (r"write_ome_zarr keeps them", "an output .ome.zarr keeps them"),
 )
 """Patterns of whole phrases, and their replacements; tried in this order, before the keywords."""
 
