@@ -15,11 +15,11 @@ import re
 from collections import Counter
 from typing import Final
 
-from aicsio.errors import CorruptFileError, SceneError
+from aicsio.errors import CorruptFileError, SceneError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.ims import metadata as facts
 from aicsio.formats.ims.hdf5 import TROUBLE, Hdf5File, has_signature, numbered, open_index
-from aicsio.formats.ims.levels import LevelReader, find_extent, parse_count
+from aicsio.formats.ims.levels import UNSUPPORTED, LevelReader, find_extent, parse_count
 from aicsio.formats.ims.origins import trace
 from aicsio.records import Attachment, Contents, Diagnostic, Scene, Source
 from aicsio.records.provenance import FactOrigins
@@ -68,6 +68,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     ------
     CorruptFileError
         When the index is damaged, or no array has pixels.
+    UnsupportedFormatError
+        When its arrays are whole, and coded by a filter that is not read.
     """
     with open_index(source) as file:
         diagnostics: list[Diagnostic] = []
@@ -82,6 +84,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         diagnostics += _report_objects(file)
     if not any(scene.levels for scene in scenes):
         reasons = "; ".join(one.message for one in diagnostics[:3]) or "it has no 'DataSet'"
+        if diagnostics and {note.code for note in diagnostics if note.loss} == {UNSUPPORTED}:
+            raise UnsupportedFormatError(f"{source.uri} has no pixels that are read: {reasons}")
         raise CorruptFileError.at(source.uri, None, f"expected an image with pixels: {reasons}")
     distinct = distinguish_scenes([scene.name for scene in scenes])
     named = [_renamed(scene, name) for scene, name in zip(scenes, distinct, strict=True)]

@@ -31,13 +31,17 @@ class UnreadableArrayError(Exception):
     """An array that cannot be read, with the reason."""
 
 
+class UnsupportedArrayError(UnreadableArrayError):
+    """An array that is whole, of a kind that is not read."""
+
+
 def read_table(file: Hdf5File, path: str) -> ChunkTable | None:
     """Return the chunks of a dataset of three axes; ``None`` where the file lacks it.
 
     Raises
     ------
     UnreadableArrayError
-        When it is of another kind, damaged, or coded by an unknown filter.
+        When it is damaged; ``UnsupportedArrayError`` for other kinds and unknown filters.
     """
     dataset = file.dataset(path)
     if dataset is None:
@@ -45,7 +49,7 @@ def read_table(file: Hdf5File, path: str) -> ChunkTable | None:
     try:
         return _tabulate(file, dataset)
     except UnknownFilterError as error:
-        raise UnreadableArrayError(f"it is coded by {error}, which is not read") from error
+        raise UnsupportedArrayError(f"it is coded by {error}, which is not read") from error
     except TROUBLE as error:
         file.raise_trouble(error)
         raise UnreadableArrayError(f"it is damaged: {error}") from error
@@ -58,7 +62,7 @@ def _tabulate(file: Hdf5File, dataset: Any) -> ChunkTable:
     if len(shape) != 3 or not all(0 < size < LARGEST_SIZE for size in shape):
         raise UnreadableArrayError(f"its shape is {shape}")
     if dtype.kind not in ITEM_KINDS or dtype.itemsize > 8:
-        raise UnreadableArrayError(f"its type is {dtype}")
+        raise UnsupportedArrayError(f"its type is {dtype}")
     plist = dataset.get_create_plist()
     kind = plist.get_layout()
     if kind == h5py.h5d.CONTIGUOUS and not plist.get_external_count():

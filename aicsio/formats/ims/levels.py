@@ -12,13 +12,15 @@ import attrs
 import numpy as np
 
 from aicsio._checks.words import count_of
-from aicsio.formats.ims.chunks import UnreadableArrayError, read_table
+from aicsio.formats.ims.chunks import UnreadableArrayError, UnsupportedArrayError, read_table
 from aicsio.formats.ims.hdf5 import Hdf5File, numbered
 from aicsio.formats.ims.layout import ArrayStorage, ChunkTable, ImsLayout, block_shape_of
 from aicsio.records import Diagnostic, Dims, LazyArray
 from aicsio.records.packed import PackedIntegers
 
 LETTERS: Final = "TCZYX"
+UNSUPPORTED: Final = "ims-unsupported-arrays"
+"""Code of the diagnostic of arrays that are whole, of a kind that is not read."""
 SIZE_NAMES: Final = frozenset({"ImageSizeZ", "ImageSizeY", "ImageSizeX"})
 """Attributes of an array; beside them stands its histogram."""
 MOST_LEVELS: Final = 32
@@ -100,7 +102,7 @@ class LevelReader:
     def _read_level(self, number: int, stated: tuple[int, ...]) -> LazyArray | None:
         extent, top = self._extent, f"{self._data}/ResolutionLevel {number}"
         tables: list[ChunkTable | None] = []
-        reasons: list[str] = []
+        reasons: list[UnreadableArrayError] = []
         sizes: tuple[int, ...] | None = None
         for t, c in itertools.product(range(extent.times), range(extent.channels)):
             path = f"{top}/TimePoint {t}/Channel {c}"
@@ -114,16 +116,17 @@ class LevelReader:
             return None
         return self._lay_out(tables, found, (extent.times, extent.channels, *sizes))
 
-    def _read_array(self, path: str, reasons: list[str]) -> ChunkTable | None:
+    def _read_array(self, path: str, reasons: list[UnreadableArrayError]) -> ChunkTable | None:
         try:
             table = read_table(self._file, path)
         except UnreadableArrayError as error:
-            reasons.append(f"{path}: {error}")
+            reasons.append(type(error)(f"{path}: {error}"))
             return None
         if table is not None:
             self._cells += table.offsets.size
             if self._cells > MOST_CELLS:
-                reasons.append(f"{path}: the file has more than {MOST_CELLS} chunks")
+                text = f"{path}: the file has more than {MOST_CELLS} chunks"
+                reasons.append(UnreadableArrayError(text))
                 return None
         return table
 
@@ -163,7 +166,9 @@ class LevelReader:
         dtype = np.result_type(*(storage.dtype for storage in storages))
         return LazyArray.whole(layout, Dims(LETTERS, shape), dtype)
 
-    def _report(self, number: int, tables: list[ChunkTable | None], reasons: list[str]) -> None:
+    def _report(
+        self, number: int, tables: list[ChunkTable | None], reasons: list[UnreadableArrayError]
+    ) -> None:
         where, total = f"{self._data}, level {number}", len(tables)
         absent = sum(table is None for table in tables) - len(reasons)
         if absent:
@@ -171,9 +176,9 @@ class LevelReader:
             self.diagnostics.append(Diagnostic("ims-missing-arrays", text, self._data, loss=True))
         if reasons:
             text = f"{where}: {count_of(len(reasons), 'array')} cannot be read: {reasons[0]}"
-            self.diagnostics.append(
-                Diagnostic("ims-unreadable-arrays", text, self._data, loss=True)
-            )
+            is_whole = all(isinstance(reason, UnsupportedArrayError) for reason in reasons)
+            code = UNSUPPORTED if is_whole else "ims-unreadable-arrays"
+            self.diagnostics.append(Diagnostic(code, text, self._data, loss=True))
         damaged = sum(table.damaged for table in tables if table is not None)
         if damaged:
             text = f"{where}: {count_of(damaged, 'chunk')} outside of array or file: they are zero"

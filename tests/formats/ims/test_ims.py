@@ -364,7 +364,7 @@ def test_a_filter_that_is_not_read_is_named(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         group = file.create_group("DataSet/ResolutionLevel 0/TimePoint 0/Channel 0")
         group.create_dataset("Data", data=STACK[0, 0], chunks=(2, 8, 8), scaleoffset=0)
-    with pytest.raises(CorruptFileError, match="scale-offset, which is not read"):
+    with pytest.raises(UnsupportedFormatError, match="scale-offset, which is not read"):
         open_image(path)
 
 
