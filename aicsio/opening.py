@@ -292,12 +292,11 @@ def _unsupported(source: Source, head: bytes, declined: Sequence[str]) -> Aicsio
 def _named(name: str) -> formats.Format:
     row = formats.by_name(name)
     if row is None:
-        known = ", ".join(
-            row.name for row in (*formats.TABLE, formats.FALLBACK, *formats.external())
-        )
-        import difflib  # for an error alone
+        rows = (*formats.TABLE, formats.FALLBACK, *formats.external())
+        known = ", ".join(each.name for each in rows)
+        from difflib import get_close_matches  # for an error alone
 
-        near = difflib.get_close_matches(name.lower(), known.split(", "), 1)
+        near = get_close_matches(name.lower(), known.split(", "), 1)
         advice = f"; did you mean {near[0]!r}?" if near else ""
         raise UnsupportedFormatError(f"no format is called {name!r}; there are {known}{advice}")
     return row

@@ -39,8 +39,8 @@ from aicsio.formats.czi.index import Index, read_index
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.metadata import parse_metadata
 from aicsio.formats.czi.pixels import explain_undecodable
-from aicsio.formats.czi.scenes import SceneData, build_scenes
-from aicsio.formats.czi.stacks import build_stack
+from aicsio.formats.czi.scenes import SceneData
+from aicsio.formats.czi.stacks import describe_directory
 from aicsio.formats.czi.times import fit_times
 from aicsio.records import (
     Attachment,
@@ -85,11 +85,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         reason = undecodable[1]
         blocks = index.left_out.drop(blocks, undecodable[0], reason)
     tiles = options.mosaic == "tiles"
-    stack = build_stack(source, blocks)
-    if stack is None:
-        data, scene_notes = build_scenes(source, blocks, index.left_out, tiles=tiles)
-    else:
-        data, scene_notes = (stack,), ()
+    data, scene_notes = describe_directory(source, blocks, index.left_out, tiles=tiles)
     if options.masks and engine == "native":
         data = _apply_masks(data)
     elif options.masks:

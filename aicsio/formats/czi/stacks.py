@@ -13,9 +13,20 @@ from aicsio.formats.czi.grid import NOT_PLANE_LETTERS, SHORT_AXIS
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.outliers import BIGGEST_CANVAS
 from aicsio.formats.czi.pixels import PIXEL_TYPES
-from aicsio.formats.czi.scenes import SceneData
-from aicsio.records import Dims, LazyArray, Source
+from aicsio.formats.czi.scenes import SceneData, build_scenes
+from aicsio.formats.czi.soundness import LeftOut
+from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
+
+
+def describe_directory(
+    source: Source, blocks: Subblocks, left_out: LeftOut, *, tiles: bool
+) -> tuple[tuple[SceneData, ...], tuple[Diagnostic, ...]]:
+    """Describe the subblocks as a stack, else as ``scenes.build_scenes`` does, with its parameters."""
+    stack = build_stack(source, blocks)
+    if stack is not None:
+        return (stack,), ()
+    return build_scenes(source, blocks, left_out, tiles=tiles)
 
 
 def build_stack(source: Source, blocks: Subblocks) -> SceneData | None:
