@@ -4,8 +4,7 @@ An opening in order: ``_io.store_urls.identify_image`` (by ``_io.sources``) make
 candidates of ``formats`` are asked, and the message lists those that decline; ``read_contents`` of the one
 in ``formats/<format>`` describes scenes; the caller's facts outrank them; ``records.ImageHandle`` holds all.
 
-Rule kept here: nothing is swallowed while choosing. A format either declines by its content, or its
-error reaches the caller.
+Rule kept here: a format declines by its content, or its error reaches the caller; nothing is swallowed.
 """
 
 import os

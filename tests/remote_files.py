@@ -22,7 +22,7 @@ from aicsio.testing.nd2 import Nd2Image, build_nd2
 from aicsio.testing.oif import OifImage, build_oib, write_oif
 from aicsio.testing.oir import OirImage, build_oir
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
-from aicsio.testing.plates.spec import tiff_bytes
+from aicsio.testing.plates.plane_files import tiff_bytes
 from aicsio.testing.raw_blocks import RawBlockImage, write_raw_block
 from aicsio.testing.vsi import VsiImage, write_vsi
 from aicsio.testing.xlef import XlefImage, write_xlef
