@@ -1,4 +1,4 @@
-"""``python -m aicsio``, and the program ``aicsio``: Ctrl-C and the end of the process, around ``aicsio.cli``."""
+"""The program ``aicsio``, also by ``python -m aicsio``: it starts ``aicsio.cli`` and ends the process."""
 
 import gc
 import os
