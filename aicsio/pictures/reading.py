@@ -4,6 +4,7 @@ Rule kept here: memory is bounded. The smallest sufficient level is read; from p
 large, only the rows and columns that are shown, band by band.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -129,7 +130,8 @@ def read_plane(
     Returns
     -------
     numpy.ndarray
-        Shape (Y, X) or (Y, X, S), the type of the array (float32 for complex pixels).
+        Shape (Y, X) or (Y, X, S), the type of the array; float32 where gray or complex pixels were
+        shrunk.
     """
     longest = max(array.shape[:2])
     step = sampling_step(array, size, smooth=smooth, whole_nbytes=whole_nbytes)
@@ -217,7 +219,10 @@ def is_raw(array: LazyArray) -> bool:
 
 
 def shrink(pixels: Array, size: int) -> Array:
-    """Shrink to ``size`` along the longer side; each pixel is the mean of those that it covers."""
+    """Shrink to ``size`` along the longer side; each pixel is the mean of those that it covers.
+
+    Means of gray pixels are float32: rounded, the mean of some photons or of a thin mask would be 0.
+    """
     height, width = pixels.shape[:2]
     if max(height, width) <= size:
         return pixels
@@ -226,7 +231,8 @@ def shrink(pixels: Array, size: int) -> Array:
         return shrink(np.abs(pixels), size)
     rows = _mean_of_runs(pixels.astype(np.float32), 0, max(1, round(height * scale)))
     small = _mean_of_runs(rows, 1, max(1, round(width * scale)))
-    return as_type(small, pixels.dtype)
+    # Values of colour have a meaning of their own: 255 is white.
+    return small if pixels.ndim == 2 else as_type(small, pixels.dtype)
 
 
 def as_type(means: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Array:
@@ -235,7 +241,14 @@ def as_type(means: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Array:
         return means
     if dtype.kind == "b":
         return np.rint(means).astype(np.uint8)
-    return np.rint(means).astype(dtype)
+    info = np.iinfo(dtype)
+    highest = float(info.max)
+    if int(highest) > info.max:
+        # 2 ** 64 - 1 is no float64: the next one below fits.
+        highest = math.nextafter(highest, 0)
+    # The largest uint32 is no float32, either: its mean would be one more than fits.
+    rounded = np.rint(means.astype(np.float64))
+    return np.clip(rounded, info.min, highest).astype(dtype)
 
 
 def _mean_of_runs(pixels: Array, axis: int, count: int) -> Array:

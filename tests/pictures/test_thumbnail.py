@@ -210,6 +210,25 @@ def test_shrinking_takes_means() -> None:
     np.testing.assert_allclose(plane[:, 5:], 3.5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["?", "u1", "u2", "i4", "f4"])
+def test_sparse_counts_do_not_vanish_when_they_are_averaged(dtype: str) -> None:
+    # One photon in 16 x 16 pixels: the mean, 1/256, is no integer but 0.
+    array = np.zeros((256, 256), dtype)
+    array[5:128:16, 5::16] = 1
+    picture = gray(draw(array, "YX", 16))
+    assert picture[:8].min() > picture[8:].max()
+
+
+@pytest.mark.parametrize("dtype", ["u4", "u8", "i8", "i4", "u2"])
+def test_means_of_the_largest_integers_fit_into_their_type(dtype: str) -> None:
+    info = np.iinfo(dtype)
+    for value in (info.max, info.min):
+        means = np.full((2, 2), value, np.float32)
+        # The nearest value with the digits of a float32: 24 bits.
+        error = abs(int(reading.as_type(means, np.dtype(dtype))[0, 0]) - int(value))
+        assert error <= max(0, 2 ** (info.bits - 24))
+
+
 @pytest.mark.parametrize("tile", [None, (16, 32)])
 def test_large_planes_are_read_in_bands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int] | None
