@@ -23,6 +23,7 @@ from aicsio.errors import (
     AicsioError,
     ImageTooLargeError,
     MissingDependencyError,
+    SourceChangedError,
     SourceError,
     SourceNotFoundError,
     UnsupportedFormatError,
@@ -217,11 +218,13 @@ def _find_all(
 def _require_damage(error: AicsioError) -> None:
     """Raise an error that says that bytes could not be had, not that they are wrong.
 
-    A member of a set that is missing is a loss, and so is a bad block of a local disk.
+    A member of a set that is missing is a loss, and so are a file that is no longer the one that was
+    opened and a bad block of a local disk.
     """
     if isinstance(error, MissingDependencyError):
         raise error
-    if isinstance(error, SourceError) and not isinstance(error, SourceNotFoundError):
+    is_loss = isinstance(error, SourceNotFoundError | SourceChangedError)
+    if isinstance(error, SourceError) and not is_loss:
         cause = error.__cause__
         if not (isinstance(cause, OSError) and cause.errno == errno.EIO):
             raise error
