@@ -50,7 +50,7 @@ def preview(handle: ImageHandle) -> tuple[Markup, int]:
     for frame in _frames():
         cost = picture_cost(shown, frame, MOST_PIXEL_BYTES, MOST_SECONDS)
         if cost.fits(MOST_PIXEL_BYTES, MOST_SECONDS):
-            return _figure(shown, frame), cost.nbytes
+            return _figure(shown, frame, handle.dims.get("C", 1)), cost.nbytes
     reason = "A picture would read more than 1.5 MiB, or take longer than 0.1 s:"
     call = tag("code", text("thumbnail(h)"))
     line = join([muted(reason), call, muted("draws one.")], " ")
@@ -66,7 +66,7 @@ def _frames() -> Iterator[PictureFrame]:
         size = size * 2 // 3
 
 
-def _figure(handle: ImageHandle, frame: PictureFrame) -> Markup:
+def _figure(handle: ImageHandle, frame: PictureFrame, channel_count: int) -> Markup:
     # Pillow takes 60 ms to import.
     from PIL import Image
 
@@ -76,7 +76,7 @@ def _figure(handle: ImageHandle, frame: PictureFrame) -> Markup:
     Image.fromarray(picture).save(encoded, "PNG")
     data = base64.b64encode(encoded.getvalue()).decode("ascii")
     height, width = picture.shape[:2]
-    caption = _describe(handle)
+    caption = _describe(handle, channel_count)
     image = tag(
         "img",
         src=f"data:image/png;base64,{data}",
@@ -87,7 +87,7 @@ def _figure(handle: ImageHandle, frame: PictureFrame) -> Markup:
     return tag("figure", image, tag("figcaption", text(caption)))
 
 
-def _describe(handle: ImageHandle) -> str:
+def _describe(handle: ImageHandle, channel_count: int) -> str:
     """Name the plane that is shown: the middle one along Z, the first along other axes."""
     plane = plane_letters(handle.dims)
     parts = []
@@ -98,7 +98,9 @@ def _describe(handle: ImageHandle) -> str:
         parts.append(f"{letter}={shown} of {size:,}")
     channels = handle.dims.get("C", 1)
     if channels > 1:
-        parts.append(count_of(channels, "channel"))
+        # A picture has up to seven channels, the first ones.
+        total = channel_count if channel_count > channels else None
+        parts.append(count_of(channels, "channel", total=total))
     return ", ".join(parts) or "the image"
 
 

@@ -160,6 +160,12 @@ def test_a_picture_that_costs_much_is_not_drawn(tmp_path: Path) -> None:
     assert "thumbnail(h)" in root.text_content()
 
 
+@pytest.mark.parametrize(("count", "caption"), [(2, "2 channels"), (30, "7 of 30 channels")])
+def test_a_picture_says_how_many_channels_it_shows(count: int, caption: str) -> None:
+    handle = aicsio.open_image(np.ones((count, 4, 5), np.uint8), dims="CYX")
+    assert f"<figcaption>{caption}</figcaption>" in (as_html(handle) or "")
+
+
 def test_a_large_raw_plane_is_drawn_from_some_rows(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (4000, 4000), np.uint8)
     path = tmp_path / "a.ome.tiff"
