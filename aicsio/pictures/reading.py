@@ -130,7 +130,7 @@ def read_plane(
     Returns
     -------
     numpy.ndarray
-        Shape (Y, X) or (Y, X, S), the type of the array; float32 where gray or complex pixels were
+        Shape (Y, X) or (Y, X, S), the type of the array; floats where gray or complex pixels were
         shrunk.
     """
     longest = max(array.shape[:2])
@@ -221,7 +221,7 @@ def is_raw(array: LazyArray) -> bool:
 def shrink(pixels: Array, size: int) -> Array:
     """Shrink to ``size`` along the longer side; each pixel is the mean of those that it covers.
 
-    Means of gray pixels are float32: rounded, the mean of some photons or of a thin mask would be 0.
+    Means of gray pixels are floats: rounded, the mean of some photons or of a thin mask would be 0.
     """
     height, width = pixels.shape[:2]
     if max(height, width) <= size:
@@ -229,25 +229,28 @@ def shrink(pixels: Array, size: int) -> Array:
     scale = size / max(height, width)
     if pixels.dtype.kind == "c":
         return shrink(np.abs(pixels), size)
-    rows = _mean_of_runs(pixels.astype(np.float32), 0, max(1, round(height * scale)))
+    # A float64 may lie outside of the range of float32.
+    wide = np.float64 if pixels.dtype == np.float64 else np.float32
+    rows = _mean_of_runs(pixels.astype(wide), 0, max(1, round(height * scale)))
     small = _mean_of_runs(rows, 1, max(1, round(width * scale)))
     # Values of colour have a meaning of their own: 255 is white.
     return small if pixels.ndim == 2 else as_type(small, pixels.dtype)
 
 
-def as_type(means: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Array:
+def as_type(means: Array, dtype: np.dtype[Any]) -> Array:
     """Turn means back into the type of the pixels; those of booleans into 0 and 1 of uint8."""
     if dtype.kind == "f":
         return means
     if dtype.kind == "b":
-        return np.rint(means).astype(np.uint8)
+        bits: Array = np.rint(means).astype(np.uint8)
+        return bits
     info = np.iinfo(dtype)
     highest = float(info.max)
     if int(highest) > info.max:
         # 2 ** 64 - 1 is no float64: the next one below fits.
         highest = math.nextafter(highest, 0)
     # The largest uint32 is no float32, either: its mean would be one more than fits.
-    rounded = np.rint(means.astype(np.float64))
+    rounded: Array = np.rint(means.astype(np.float64))
     return np.clip(rounded, info.min, highest).astype(dtype)
 
 
@@ -258,7 +261,7 @@ def _mean_of_runs(pixels: Array, axis: int, count: int) -> Array:
     sums = np.add.reduceat(pixels, edges[:-1], axis=axis, dtype=np.float64)
     shape = [1] * pixels.ndim
     shape[axis] = count
-    return (sums / np.diff(edges).reshape(shape)).astype(np.float32)
+    return (sums / np.diff(edges).reshape(shape)).astype(pixels.dtype)
 
 
 def enlarge(picture: Array, size: int) -> Array:

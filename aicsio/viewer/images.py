@@ -184,7 +184,9 @@ def encode_pixels(pixels: Any, handle: ImageHandle) -> bytes:
         pixels = pixels[..., :3]
     if pixels.dtype.kind == "c":
         pixels = np.abs(pixels)
-    return np.ascontiguousarray(pixels, "<" + pixel_kind(handle)).tobytes()
+    # Graphics cards have no float64: what is too large for 32 bits is shown as infinite.
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(pixels, "<" + pixel_kind(handle)).tobytes()
 
 
 def describe_contrast(

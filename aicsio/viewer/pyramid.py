@@ -211,7 +211,8 @@ def halve(pixels: Array) -> Array:
         pixels = np.abs(pixels)
     height, width = pixels.shape[:2]
     rest = ((0, height % 2), (0, width % 2), (0, 0))[: pixels.ndim]
-    even = np.pad(pixels, rest, "edge").astype(np.float32)
+    with np.errstate(over="ignore"):  # as in tiles: larger float64 are infinite
+        even = np.pad(pixels, rest, "edge").astype(np.float32)
     sums: npt.NDArray[np.float32] = (
         even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
     )
@@ -226,7 +227,8 @@ def average_columns(pixels: Array, step: int) -> Array:
     counts = np.diff(np.append(starts, pixels.shape[1]))
     sums = np.add.reduceat(pixels, starts, axis=1, dtype=np.float64)
     means = sums / counts.reshape((1, -1) + (1,) * (pixels.ndim - 2))
-    return as_type(means.astype(np.float32), pixels.dtype)
+    with np.errstate(over="ignore"):
+        return as_type(means.astype(np.float32), pixels.dtype)
 
 
 def _decodes_whole(plane: LazyArray, side: int) -> bool:

@@ -219,6 +219,13 @@ def test_sparse_counts_do_not_vanish_when_they_are_averaged(dtype: str) -> None:
     assert picture[:8].min() > picture[8:].max()
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_values_that_float32_lacks_are_averaged(scale: float) -> None:
+    ramp = np.linspace(-1, 1, 64) * scale
+    picture = gray(draw(np.tile(ramp, (64, 1)), "YX", 16))
+    assert list(picture[0]) == sorted(set(picture[0]))
+
+
 @pytest.mark.parametrize("dtype", ["u4", "u8", "i8", "i4", "u2"])
 def test_means_of_the_largest_integers_fit_into_their_type(dtype: str) -> None:
     info = np.iinfo(dtype)
