@@ -24,23 +24,30 @@ LOCKS = 16
 """Locks that pages share: two threads seldom wait for one without need."""
 
 
-def is_worthwhile(part: Array) -> bool:
-    """Return whether the blocks of a read, of which one fills ``part``, are large and lie together."""
-    return part.nbytes >= LEAST_BLOCK and _extent(part) <= max(FARTHEST, part.nbytes)
-
-
 class FreshPages:
     """The huge pages of a result that holds zeros. Not a record: it lives for one read."""
 
-    __slots__ = ("_address", "_ends", "_locks", "_octets", "_touched")
+    __slots__ = ("_address", "_ends", "_locks", "_out", "_touched", "_worthwhile")
 
     def __init__(self, out: Array) -> None:
-        self._octets = out.reshape(-1).view("u1")
+        self._out = out
         self._address = _address(out) // PAGE * PAGE
         first = self._address + PAGE - _address(out)
         self._ends = range(first, out.nbytes + PAGE, PAGE)
         self._touched = bytearray(len(self._ends))
         self._locks = [threading.Lock() for _ in range(LOCKS)]
+        self._worthwhile: bool | None = None
+
+    def are_worthwhile(self, part: Array) -> bool:
+        """Return whether the blocks, of which one fills ``part``, are large and lie together.
+
+        The first block decides for all: some threads may not leave their pages to chance while others write zeros.
+        """
+        with self._locks[0]:
+            if self._worthwhile is None:
+                together = _extent(part) <= max(FARTHEST, part.nbytes)
+                self._worthwhile = together and part.nbytes >= LEAST_BLOCK
+            return self._worthwhile
 
     def touch(self, part: Array) -> None:
         """Write to the pages of ``part`` that are new; threads that share one wait for each other."""
@@ -54,9 +61,10 @@ class FreshPages:
 
     def _write_zeros(self, page: int) -> None:
         # The memory may end within its last page.
-        end = min(self._ends[page], self._octets.nbytes)
+        octets = self._out.reshape(-1).view("u1")
+        end = min(self._ends[page], octets.nbytes)
         start = max(end - TOUCHED, self._ends[page] - PAGE, 0)
-        self._octets[start:end] = 0
+        octets[start:end] = 0
 
 
 def _address(array: Array) -> int:

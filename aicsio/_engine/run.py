@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from aicsio import _codecs
 from aicsio._engine import aligned, in_memory, memory, single
-from aicsio._engine.fresh_pages import FreshPages, is_worthwhile
+from aicsio._engine.fresh_pages import FreshPages
 from aicsio._engine.placements import Placement, Worker, is_remote
 from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
@@ -99,9 +99,8 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
         out, zero_filled = allocate(array)
         if out.size:
             # Large memory that holds zeros comes from the system, which hands out its pages one by one.
-            read_into(
-                array, out, workers, zero_filled=zero_filled, progress=progress, fresh=zero_filled
-            )
+            pages = FreshPages(out) if zero_filled else None
+            read_into(array, out, workers, zero_filled=zero_filled, progress=progress, pages=pages)
     return out
 
 
@@ -135,7 +134,7 @@ def read_into(
     *,
     zero_filled: bool = False,
     progress: Progress | None = None,
-    fresh: bool = False,
+    pages: FreshPages | None = None,
 ) -> None:
     """Read the pixels that the array shows into ``out``.
 
@@ -151,8 +150,9 @@ def read_into(
         Whether ``out`` holds zeros.
     progress
         Called with the bytes that are done and their total, in one thread at a time.
-    fresh
-        Whether ``out`` is contiguous, holds zeros, and was not written to since it came from the system.
+    pages
+        Those of a contiguous result that holds ``out`` and was not written to since it came from the
+        system, except by reads that know these pages.
 
     Raises
     ------
@@ -166,6 +166,8 @@ def read_into(
         raise CorruptFileError("pixels cannot be Python objects")
     run = single.find_run(array) if out.flags.c_contiguous else None
     if run is not None:
+        if pages is not None and pages.are_worthwhile(out):
+            pages.touch(out)
         single.fill(run, out)
         return
     target = Target(array, with_stored_axes(array, out), zero_filled)
@@ -173,8 +175,8 @@ def read_into(
     with readers.session():
         # One block needs no threads, and a plan of it no batches.
         first = list(itertools.islice(plan, 2))
-        if fresh and not first[0].scattered and is_worthwhile(_part(target, first[0])):
-            target.pages = FreshPages(out)
+        if pages is not None and pages.are_worthwhile(_example(target, first[0])):
+            target.pages = pages
         if len(first) == 1:
             run_batches(functools.partial(_run_batch, target), iter([first]), 1)
             return
@@ -358,6 +360,11 @@ def _run_batch(target: Target, batch: Sequence[Task], worker: Worker) -> None:
             for positions in task.window_positions or (None,) * window.ndim
         ]
         out[_grid(task.target, out.shape)] = window[_grid(shown, window.shape)]
+
+
+def _example(target: Target, task: Task) -> Array:
+    """Return a part of the output as large as a task, or all of it if the task is scattered."""
+    return target.out if task.scattered else _part(target, task)
 
 
 def _part(target: Target, task: Task) -> Array:

@@ -21,6 +21,7 @@ from dask.base import compute, get_scheduler
 from dask.blockwise import BlockwiseDep, blockwise
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
+from aicsio._engine.fresh_pages import FreshPages
 from aicsio._tracebacks import short_traceback
 from aicsio.arrays.chunks import ChunkSizes
 from aicsio.errors import AicsioError
@@ -60,8 +61,8 @@ class PixelSource(Protocol):
     def allocate(self) -> tuple[Pixels, bool]:
         """Return memory for the whole, and whether it holds zeros."""
 
-    def read_into(self, key: Slicing, out: Pixels, *, zero_filled: bool) -> None:
-        """Read a part into memory of its shape; ``zero_filled`` if it holds zeros."""
+    def read_into(self, key: Slicing, out: Pixels, pages: FreshPages | None) -> None:
+        """Read a part into memory of its shape, which holds zeros if it has ``pages``."""
 
 
 @pickled_by_position
@@ -125,8 +126,8 @@ class _OutputFiller:
     """The pixels."""
     out: Pixels
     """The result."""
-    zero_filled: bool
-    """Whether ``out`` holds zeros."""
+    pages: FreshPages | None
+    """The pages of ``out``, if it holds zeros."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -144,7 +145,7 @@ class _OutputFiller:
         index: Any = (*key, ...)  # with the ellipsis a part is a view, even one without axes
         part: Pixels = self.out[index]
         if part.size:
-            self.source.read_into(key, part, zero_filled=self.zero_filled)
+            self.source.read_into(key, part, self.pages)
         return part
 
 
@@ -180,7 +181,8 @@ class ImageChunks(da.Array):
         # caller's.
         name = f"{self.name}-{uuid.uuid4().hex}"
         axes = tuple(map(AxisChunks.of, self.chunks))
-        filler = _OutputFiller(self.source, out, zero_filled)
+        pages = FreshPages(out) if zero_filled else None
+        filler = _OutputFiller(self.source, out, pages)
         filled = _build(_OutputChunks, filler, name, self.chunks, axes)
         compute(filled, traverse=False, **kwargs)
         return out

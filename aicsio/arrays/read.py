@@ -13,6 +13,7 @@ import numpy.typing as npt
 from aicsio import _engine
 from aicsio._dims import views
 from aicsio._engine import memory
+from aicsio._engine.fresh_pages import FreshPages
 from aicsio._engine.run import Progress
 from aicsio._io import readers
 from aicsio._tracebacks import short_traceback
@@ -266,12 +267,12 @@ class SliceReader:
         return _engine.allocate(self.array)
 
     def read_into(
-        self, key: tuple[slice, ...], out: npt.NDArray[Any], *, zero_filled: bool
+        self, key: tuple[slice, ...], out: npt.NDArray[Any], pages: FreshPages | None
     ) -> None:
-        """Read a part into memory of its shape; ``zero_filled`` if it holds zeros."""
+        """Read a part into memory of its shape, which holds zeros if it has ``pages``."""
         order = self.array.dims.order
         part = views.transpose(self.array, order, dict(zip(order, key, strict=True)))
-        _engine.read_into(part, out, 1, zero_filled=zero_filled)
+        _engine.read_into(part, out, 1, zero_filled=pages is not None, pages=pages)
 
     def _read(self, key: Any) -> npt.NDArray[Any]:
         dims = self.array.dims

@@ -10,7 +10,7 @@ import pytest
 
 import aicsio
 from aicsio._engine import fresh_pages, run
-from aicsio._engine.fresh_pages import FreshPages, is_worthwhile
+from aicsio._engine.fresh_pages import FreshPages
 from aicsio.testing.nd2 import Nd2Image, write_nd2
 
 PIXELS = np.random.default_rng(8).integers(1, 60_000, (7, 96, 80), np.uint16)
@@ -113,8 +113,33 @@ def test_small_blocks_and_those_that_are_spread_are_left_alone(
     monkeypatch.setattr(fresh_pages, "LEAST_BLOCK", 100)
     monkeypatch.setattr(fresh_pages, "FARTHEST", 1000)
     out: npt.NDArray[np.uint8] = np.zeros((20, 100), np.uint8)
-    assert not is_worthwhile(out[0, :99])
-    assert is_worthwhile(out[0])
-    assert is_worthwhile(out[:10, :50])
-    assert not is_worthwhile(out[:11, :50])
-    assert is_worthwhile(out)
+
+    def are_worthwhile(part: npt.NDArray[np.uint8]) -> bool:
+        return FreshPages(out).are_worthwhile(part)
+
+    assert not are_worthwhile(out[0, :99])
+    assert are_worthwhile(out[0])
+    assert are_worthwhile(out[:10, :50])
+    assert not are_worthwhile(out[:11, :50])
+    assert are_worthwhile(out)
+
+
+def test_the_first_block_decides_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fresh_pages, "LEAST_BLOCK", 100)
+    out: npt.NDArray[np.uint8] = np.zeros((20, 100), np.uint8)
+    pages = FreshPages(out)
+    assert not pages.are_worthwhile(out[0, :99])
+    assert not pages.are_worthwhile(out)
+    pages = FreshPages(out)
+    assert pages.are_worthwhile(out)
+    assert pages.are_worthwhile(out[0, :99])
+
+
+@pytest.mark.parametrize("chunks", [{"Z": 2}, {"Y": 40, "X": 30}])
+def test_tasks_of_dask_share_the_pages(
+    chunks: dict[str, int], touched: list[int], tmp_path: Path
+) -> None:
+    handle = aicsio.open_image(write_nd2(Nd2Image(PIXELS, "ZYX"), tmp_path / "stack.nd2"))
+    lazy = aicsio.to_dask(handle, chunks=chunks)
+    np.testing.assert_array_equal(lazy.compute(num_workers=3).squeeze(), PIXELS)
+    assert len(touched) == len(set(touched)) >= PIXELS.nbytes // PAGE
