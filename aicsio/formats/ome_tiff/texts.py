@@ -16,10 +16,11 @@ from aicsio._ome.document import parse_ome
 from aicsio._ome.model import OmeDocument
 from aicsio._ome.xml import decode_xml
 from aicsio.errors import CorruptFileError, SourceError
-from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_directory, read_variant
+from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_variant
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, open_page_table
 from aicsio.formats._tiff.tags import Tag
+from aicsio.formats.ome_tiff.first_description import description_start
 from aicsio.formats.ome_tiff.names import MOST_TAILS, file_name_of, split_name, tails_of
 from aicsio.records import Diagnostic, Source
 
@@ -44,33 +45,6 @@ class Metadata:
     """Pages of ``source`` if it is a TIFF."""
     member: Source | None = None
     """File that led here, if it is another one."""
-
-
-def description_start(source: Source, head: bytes = b"", nbytes: int = 1 << 14) -> str:
-    """Return the beginning of the first description of a TIFF, empty if it has none.
-
-    Parameters
-    ----------
-    source, head
-        As ``open_tiff`` takes them.
-    nbytes
-        Most bytes of the description.
-
-    Raises
-    ------
-    CorruptFileError
-        When the first directory cannot be read.
-    """
-    with open_tiff(source, head) as (file, first):
-        tag = PageTags.of(file, read_directory(file, first)[0]).tags.get(Tag.IMAGE_DESCRIPTION)
-        # BYTE, ASCII and UNDEFINED are text here; TIFF 6.0, section 2, "Types".
-        if tag is None or tag.type not in {1, 2, 7} or tag.offset + tag.length > file.size:
-            return ""
-        raw = file.read(tag.offset, min(tag.length, nbytes))
-        if tag.length <= nbytes:
-            # Opening reads it again a moment later.
-            file.description = raw
-        return decode_xml(raw)
 
 
 def read_root_uuid(source: Source) -> str | None:
