@@ -46,14 +46,22 @@ from aicsio.records.lazy import as_numpy
 from aicsio.records.printing import as_html
 
 if TYPE_CHECKING:
-    # Names of AICSImageIO, which are no names of ours: a checker sees them by these aliases.
+    # Modules that scripts name as attributes, which are no names of ours: a checker sees them by these aliases.
+    from aicsio import aics_image as aics_image
+    from aicsio import arrays as arrays
+    from aicsio import attachments as attachments
     from aicsio import dask_utils
     from aicsio import dimensions as dimensions
     from aicsio import exceptions as exceptions
+    from aicsio import joining as joining
+    from aicsio import planes as planes
     from aicsio import readers as readers
+    from aicsio import steps as steps
     from aicsio import transforms as transforms
     from aicsio import types as types
     from aicsio import utils as utils
+    from aicsio import verify as verify
+    from aicsio import writers as writers
     from aicsio._dims.orders import Order
     from aicsio._dims.picks import Picks
     from aicsio._metadata import (

@@ -117,11 +117,16 @@ def _value_of_type(of_type: Type) -> Any:
     if isinstance(proper, Instance):
         if proper.last_known_value is not None:
             return proper.last_known_value.value
-        # A bool is an int to mypy; as a pick the runtime refuses it, whatever its value.
+        # Bools are ints to mypy, and bytes sequences of ints; the runtime refuses them, whatever they hold.
         if proper.type.fullname == "builtins.bool":
             return True
+        if proper.type.fullname in {"builtins.bytes", "builtins.bytearray"}:
+            return b"..."
         if proper.type.fullname in {"builtins.int", "builtins.str"}:
             return ANY_INT
     if isinstance(proper, LiteralType):
+        # Of a member of an enum it has the name, which says nothing of its value.
+        if proper.is_enum_literal():
+            return UNKNOWN
         return proper.value
     return UNKNOWN
