@@ -116,7 +116,7 @@ def _value_of_type(of_type: Type) -> Any:
     proper = get_proper_type(of_type)
     if isinstance(proper, Instance):
         if proper.last_known_value is not None:
-            return proper.last_known_value.value
+            return _value_of_type(proper.last_known_value)
         # Bools are ints to mypy, and bytes sequences of ints; the runtime refuses them, whatever they hold.
         if proper.type.fullname == "builtins.bool":
             return True
@@ -128,5 +128,8 @@ def _value_of_type(of_type: Type) -> Any:
         # Of a member of an enum it has the name, which says nothing of its value.
         if proper.is_enum_literal():
             return UNKNOWN
+        # mypy keeps the text of bytes.
+        if proper.fallback.type.fullname == "builtins.bytes":
+            return str(proper.value).encode()
         return proper.value
     return UNKNOWN

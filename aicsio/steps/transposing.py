@@ -73,16 +73,10 @@ if TYPE_CHECKING:
     @overload
     def transpose_to(order: str, **picks: Unpack[Picks]) -> Step[ImageHandle]: ...
     @overload
-    def transpose_to(handle: ImageHandle, /, order: str, *picks_by_name: PickByLetter[str],
-        **picks: PickByLetter[str]) -> ImageHandle: ...
-    @overload
-    def transpose_to(order: str, *picks_by_name: PickByLetter[str], **picks:
-        PickByLetter[str]) -> Step[ImageHandle]: ...
-    @overload
-    def transpose_to(handle: ImageHandle, /, order: OrderOfLetters[str], *picks_by_name:
+    def transpose_to(handle: ImageHandle, /, order: str | OrderOfLetters[str], *picks_by_name:
         PickByLetter[str], **picks: PickByLetter[str]) -> ImageHandle: ...
     @overload
-    def transpose_to(order: OrderOfLetters[str], *picks_by_name: PickByLetter[str], **picks:
+    def transpose_to(order: str | OrderOfLetters[str], *picks_by_name: PickByLetter[str], **picks:
         PickByLetter[str]) -> Step[ImageHandle]: ...
 # fmt: on
 # end of overloads

@@ -1,25 +1,31 @@
-"""Measures what the overloads cost: mypy's time on a project of 2 000 lines, with them and without.
+"""Measures what the overloads cost: the time of checkers on a project of 2 000 lines, with them and without.
 
-``python tests/typing/cost.py --rounds 5`` checks all in turns and prints the least CPU time of each.
+``python tests/typing/cost.py --rounds 5`` checks all in turns and prints the least CPU time of each;
+``--checkers mypy plug-in cold pyright basedpyright`` names those that are measured.
 
-What a user waits for is measured: the packages below the project come from mypy's cache, its own
-modules have changed. Two projects are without: one whose ``transpose_to`` has its two forms, with
+``mypy`` and ``plug-in`` are what a user waits for: the packages below the project come from mypy's
+cache, its own modules have changed. ``cold`` is mypy without a cache, as its first run and as the two
+others, which keep none. Two projects are without: one whose ``transpose_to`` has its two forms, with
 ``str`` for an order and ``Picks`` for picks, and whose ``pipe`` infers what comes out; one that types
 nothing of it, with ``Any`` for picks, and ``pipe`` from ``Any`` to ``Any``.
 """
 
 import argparse
+import itertools
+import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import aicsio
 from overloads import BEGIN, END, REGIONS
 
+CHECKERS = ("mypy", "plug-in", "cold", "pyright", "basedpyright")
 KINDS = {
     "ranks": "with the overloads for each number of axes",
     "forms": "with two overloads, for a handle and for a step",
@@ -92,31 +98,47 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(folder: Path, rounds: int) -> dict[str, float]:
-    """Return the least time of each kind; the first round fills the caches."""
-    least: dict[str, float] = {}
+def command_of(checker: str, kind: str, place: Path) -> list[str]:
+    """Return the command of a checker; the projects without overloads have no plug-in."""
+    if checker.endswith("pyright"):
+        return [sys.executable, "-m", checker, f"--pythonpath={sys.executable}"]
+    # As installed packages are: their own mistakes are silent.
+    settings = "[mypy]\nstrict = True\nfollow_imports = silent\n"
+    if checker == "plug-in" and kind == "ranks":
+        settings += "plugins = aicsio.mypy\n"
+    (place / f"{checker}.ini").write_text(settings, encoding="utf-8")
+    cache = os.devnull if checker == "cold" else f".cache-{checker}"
+    command = [sys.executable, "-m", "mypy", f"--config-file={checker}.ini"]
+    return [*command, f"--cache-dir={cache}"]
+
+
+def measure(folder: Path, rounds: int, checkers: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Return the least time of each checker and kind; the first round fills the caches."""
+    least: dict[tuple[str, str], float] = {}
     for change in range(rounds + 1):
-        for kind in KINDS:
+        for checker, kind in itertools.product(checkers, KINDS):
             place = folder / kind
-            if not change:
+            if not place.exists():
                 copy_package(place, kind)
             names = write_project(place, change)
-            # As installed packages are: their own mistakes are silent.
-            settings = ["--config-file=", "--strict", "--follow-imports=silent"]
-            spent = cpu_seconds([sys.executable, "-m", "mypy", *settings, *names], place)
+            if not change and checker not in {"mypy", "plug-in"}:
+                continue
+            spent = cpu_seconds([*command_of(checker, kind, place), *names], place)
             if change:
-                least[kind] = min(spent, least.get(kind, spent))
+                least[checker, kind] = min(spent, least.get((checker, kind), spent))
     return least
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--checkers", nargs="+", choices=CHECKERS, default=["mypy"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        least = measure(Path(folder), options.rounds)
-    for kind, words in KINDS.items():
-        print(f"{words}: {least[kind]:.2f} s, {least['ranks'] / least[kind]:.2f}x")
+        least = measure(Path(folder), options.rounds, options.checkers)
+    for checker, (kind, words) in itertools.product(options.checkers, KINDS.items()):
+        ratio = least[checker, "ranks"] / least[checker, kind]
+        print(f"{checker}, {words}: {least[checker, kind]:.2f} s, {ratio:.2f}x")
 
 
 if __name__ == "__main__":

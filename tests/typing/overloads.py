@@ -85,9 +85,9 @@ def transpose_to() -> list[str]:
     # mypy lists all overloads, 30 kB, where none fits, unless one of them nearly does: no value is a
     # PickByLetter, but each has the method of one. The error is then about one argument.
     wrong = ["*picks_by_name: PickByLetter[str]", "**picks: PickByLetter[str]"]
-    for order in ("order: str", "order: OrderOfLetters[str]"):
-        lines += overload("transpose_to", [handle, "/", order, *wrong], "ImageHandle")
-        lines += overload("transpose_to", [order, *wrong], "Step[ImageHandle]")
+    order = "order: str | OrderOfLetters[str]"
+    lines += overload("transpose_to", [handle, "/", order, *wrong], "ImageHandle")
+    lines += overload("transpose_to", [order, *wrong], "Step[ImageHandle]")
     return lines
 
 
