@@ -25,6 +25,8 @@ __all__ = ["TimeSteps", "plane_table", "tile_table", "time_steps"]
 
 Column = npt.NDArray[np.float64]
 
+LONGEST_DELAY = 3.2e11
+"""Seconds between two dates at most: those of 9999 years."""
 EVEN_STEPS = 0.01
 """Relative difference of steps that still counts as even: software takes the times, and jitters."""
 FACTS = (("exposure", "s"), ("x", "um"), ("y", "um"), ("z", "um"), ("focus", "um"))
@@ -317,8 +319,11 @@ def _dates(
     zone = None
     if moment.tzinfo is not None:
         moment, zone = moment.astimezone(UTC).replace(tzinfo=None), "UTC"
-    known = np.isfinite(seconds)
-    microseconds = np.rint((np.where(known, seconds, 0) + start) * 1e6).astype("<m8[us]")
+    with np.errstate(over="ignore"):
+        total = seconds + start
+    # Damaged numbers lead out of the years 1 to 9999, and some out of 64 bits.
+    known = np.abs(total) < LONGEST_DELAY
+    microseconds = np.rint(np.where(known, total, 0) * 1e6).astype("<m8[us]")
     return np.where(known, np.datetime64(moment, "us") + microseconds, nothing), zone
 
 

@@ -350,3 +350,13 @@ def test_sections_of_zen_black_are_the_recorded_ones(name: str) -> None:
             np.flatnonzero((table["Z"] == plane["zct"][0]) & (table["C"] == plane["zct"][1]))[0]
         )
         assert table["z"][row] == pytest.approx(plane["pos"][2], abs=1e-6)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e300, -1e300])
+def test_seconds_beyond_the_calendar_have_no_date(start: float) -> None:
+    """As a digit that is damaged makes of an offset; numpy would warn, and return any date."""
+    values = np.array([0.0, 1.5, 4e11, 2e300, 1.7e308, np.nan])
+    planes = Planes(Dims("T", (6,)), time=values.tobytes(), start=start)
+    handle = open_image(np.zeros((6, 4, 5), np.uint8), dims="TYX")
+    dates = plane_table(with_facts(handle, planes, "2024-05-06T07:08:09"))["acquired"]
+    assert np.isnat(dates).tolist() == ([False] * 2 if not start else [True] * 2) + [True] * 4
