@@ -1,10 +1,10 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
 ``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
-``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``resampling`` pixels of another
-size, ``masks`` pixels that are not valid, ``parts`` parts of an image that lie elsewhere. ``image_headers``
-reads the declared sizes of images, ``lengths`` measures runs of codecs without a checksum, ``buffers`` are
-the memory that decoders write to.
+``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``text`` numbers as text,
+``resampling`` pixels of another size, ``masks`` pixels that are not valid, ``parts`` parts of an image that
+lie elsewhere. ``image_headers`` reads the declared sizes of images, ``lengths`` measures runs of codecs
+without a checksum, ``buffers`` are the memory that decoders write to.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into
@@ -26,6 +26,7 @@ from aicsio._codecs import (
     parts,
     raw,
     resampling,
+    text,
     tiff,
     tiff_images,
     zarr,
@@ -95,6 +96,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "rgb565": tiff.unpack_words,
     "samples": czi.reorder_samples,
     "strided": raw.show_strided,
+    "text-numbers": text.decode_numbers,
     "tiff-image": lambda data, target, **options: tiff_images.decode_image(
         decode, data, target, **options
     ),

@@ -16,6 +16,7 @@ from aicsio.records import Codec, Diagnostic, Dims, DType, LazyArray, Source
 CODECS: Final = {
     "gzip": (Codec("zarr-gzip", (("sized", True),)),),
     "bzip2": (Codec("zarr-bz2", (("sized", True),)),),
+    "ascii": (Codec("text-numbers"),),
 }
 """By the names of NRRD; ICS has the first."""
 MOST_AXES: Final = 16

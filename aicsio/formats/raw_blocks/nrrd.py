@@ -35,7 +35,10 @@ TYPES: Final = {
     "uint64": "u8", "uint64_t": "u8",
     "float": "f4", "double": "f8",
 }  # fmt: skip
-ENCODINGS: Final = {"raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+ENCODINGS: Final = {
+    "raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2",
+    "ascii": "ascii", "text": "ascii", "txt": "ascii",
+}  # fmt: skip
 COLOURS: Final = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 """Kinds of axes whose positions are samples of a colour, and their number."""
 NO_SPACE: Final = frozenset({"list", "vector", "point", "normal", "3-vector", "4-vector"})
@@ -89,7 +92,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     if dtype is None or encoding is None:
         raise UnsupportedFormatError(
             f"{source.uri} has pixels of type {fields.get('type')!r}, encoded as "
-            f"{fields.get('encoding')!r}: numbers are read, raw, gzip and bzip2"
+            f"{fields.get('encoding')!r}: numbers are read, raw, gzip, bzip2 and ascii"
         )
     pixels, offset = _find_pixels(source, fields, stop)
     skip = _integers(fields.get("byteskip", "0"))

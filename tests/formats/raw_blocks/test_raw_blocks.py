@@ -199,3 +199,47 @@ def test_pixels_in_several_files_are_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "a.nhdr").write_text(HEADER.format(name=name))
     with pytest.raises(UnsupportedFormatError, match="several files"):
         open_image(tmp_path / "a.nhdr")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i4", "u8", "i8", "f4", "f8"])
+@pytest.mark.parametrize("encoding", ["ascii", "text", "txt"])
+def test_numbers_as_text_are_those_of_pynrrd(dtype: str, encoding: str, tmp_path: Path) -> None:
+    """``text`` is the word of files inside of the npm package nrrd-js."""
+    nrrd: Any = pytest.importorskip("nrrd")
+    path = tmp_path / "a.nrrd"
+    kind = np.dtype(dtype)
+    limits = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)
+    pixels = np.arange(24).astype(kind).reshape(2, 3, 4)
+    pixels[0, 0, :2] = limits.min, limits.max
+    if kind.itemsize == 8 and kind.kind in "iu":
+        # pynrrd writes 17 digits.
+        pixels[0, 0, :2] = 0, 2**56
+    nrrd.write(str(path), pixels, {"encoding": "ascii"}, index_order="C")
+    path.write_bytes(
+        path.read_bytes().replace(b"encoding: ascii", f"encoding: {encoding}".encode())
+    )
+    handle = open_image(path)
+    assert handle.dtype == kind
+    assert np.array_equal(to_numpy(handle), pixels)
+    assert np.array_equal(
+        to_numpy(transpose_to(handle, "YX", Z=1, X=slice(1, 3))), pixels[1, :, 1:3]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 2 3 4 5", "expected 6 numbers, found"),
+        ("1 2 3          4 5", "expected 6 numbers, found 5"),
+        ("1 2 3 4 5 256", "numbers of uint8"),
+        ("1 2 3 4 5 -1", "numbers of uint8"),
+        ("1 2 3 4 5 x", "numbers of uint8"),
+        ("1 2 3 4 5 0.5", "numbers of uint8"),
+    ],
+)
+def test_numbers_that_are_none_raise(text: str, message: str) -> None:
+    header = "NRRD0004\ntype: uint8\ndimension: 2\nsizes: 3 2\nencoding: ascii\n\n"
+    whole = open_image((header + "1 2\n3,4,5\t 6\n7").encode())
+    assert to_numpy(whole).tolist() == [[1, 2, 3], [4, 5, 6]]
+    with pytest.raises(CorruptFileError, match=message):
+        to_numpy(open_image((header + text).encode()))
