@@ -150,8 +150,8 @@ def _even_step(numbers: npt.NDArray[Any]) -> int | None:
     """Return the step of numbers that grow evenly, ``None`` for others and for numbers beyond int64."""
     if not numbers.size:
         return None
-    first, last, steps = int(numbers[0]), int(numbers[-1]), numbers.size - 1
-    step = int(numbers[1]) - first if steps else 0
+    first, last, steps = numbers.item(0), numbers.item(-1), numbers.size - 1
+    step = numbers.item(1) - first if steps else 0
     # The ends alone rule out nearly every uneven column.
     if last - first != step * steps:
         return None

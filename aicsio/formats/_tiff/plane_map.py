@@ -237,9 +237,9 @@ def strips_touch(structure: PageStructure, offsets: Counts) -> bool:
 
     TIFF 6.0 section 3 allows strips in any order and anywhere; most writers append them.
     """
-    strip_count = math.prod(structure.grid)
     if offsets.shape[1] != structure.segments or np.count_nonzero(offsets) < offsets.size:
         return False
+    strip_count = math.prod(structure.grid)
     if strip_count == 1:
         return True
     strips = offsets.reshape(len(offsets), -1, strip_count)

@@ -119,7 +119,7 @@ def locate_planes(
     kind = _first_kind(members.page_tables, entries, numbers)
     channel_count = _count_channels(image, entries, 1 if kind is None else kind.samples)
     letters = image.order[:-2]
-    sizes = {"Z": image.sizes.Z, "C": channel_count, "T": image.sizes.T}
+    sizes = dict(image.sizes.items()) | {"C": channel_count}
     shape = tuple(sizes[letter] for letter in letters)
     page_count = 0
     for number in set(numbers):

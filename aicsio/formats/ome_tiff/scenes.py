@@ -72,7 +72,7 @@ def compare_with_pages(image: OmeImage, kind: PageStructure) -> list[Diagnostic]
     """Report sizes and types of the XML that contradict those of the pages, which decide."""
     diagnostics = []
     # Pixels can only be decoded by the tags of their page.
-    written = (image.sizes.Y, image.sizes.X)
+    written = image.sizes.shape[-2:]  # every DimensionOrder ends with YX
     if written != (kind.length, kind.width):
         message = (
             f"SizeY x SizeX are {written[0]} x {written[1]}, "
