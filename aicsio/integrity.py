@@ -45,7 +45,7 @@ MOST_LINES: Final = 20
 @drawn_in_notebooks
 @attrs.frozen
 class CheckReport:
-    """What was checked, and what is damaged."""
+    """Parts of a file that were checked, and its damage."""
 
     uri: str
     """The file."""

@@ -190,9 +190,9 @@ class _Drawing:
     """One state of a bar in a notebook."""
 
     label: str
-    """What is being done."""
+    """Name of the task."""
     unit: str
-    """What is counted."""
+    """Unit of the counts."""
     amount: tuple[int, int]
     """Done, and in total."""
     seconds: float

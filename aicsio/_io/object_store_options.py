@@ -56,7 +56,7 @@ AZURE_OPTIONS: Mapping[str, str] = {
 
 @attrs.frozen
 class StoreConfig:
-    """What is needed to reach one object. Not a record: it lives for one client."""
+    """Bucket, key and credentials of one object. Not a record: it lives for one client."""
 
     kind: str
     """``"s3"``, ``"gs"`` or ``"az"``."""

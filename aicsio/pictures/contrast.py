@@ -1,4 +1,4 @@
-"""What is shown as black and what in full colour, suggested from few pixels.
+"""Intensities shown as black and in full colour, suggested from few pixels.
 
 Rule kept here: the whole image is never read: the smallest level, or blocks spread over a large plane,
 of a few planes. A few hot pixels and the empty corners of a mosaic do not decide.

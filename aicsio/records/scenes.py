@@ -102,7 +102,7 @@ class Scene:
     well: Well | None = None
     """The well, for scenes of a plate."""
     part: ImagePart | None = None
-    """What it shows of an image in the metadata, in files that have an image split into scenes."""
+    """Part of an image of the metadata; ``None`` where the scene is a whole image."""
 
     @property
     def dims(self) -> Dims:

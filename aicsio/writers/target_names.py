@@ -32,7 +32,7 @@ class OtherFormat:
     suffix: str
     """The suffix that names it, as typed: ``".png"``."""
     format: str
-    """What it names, with its article: ``"a picture"``."""
+    """Kind of file that the suffix stands for, with its article: ``"a picture"``."""
     tiff_name: str
     """The same path with the suffix of OME-TIFF."""
     alternative: str

@@ -43,7 +43,7 @@ def plain_attributes(element: Element) -> dict[str, str]:
 
 
 class MeasurementSettings:
-    """What the other files say. Not a record: it lives for one opening."""
+    """Metadata of the other files. Not a record: it lives for one opening."""
 
     def __init__(self) -> None:
         self.text: str | None = None

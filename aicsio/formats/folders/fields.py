@@ -42,7 +42,7 @@ COLUMNS: Final = ("time", "exposure", "x", "y", "z")
 
 @attrs.frozen(eq=False)
 class PlateIndex:
-    """What an index says. Not a record: it lives for one opening."""
+    """Metadata of an index file. Not a record: it lives for one opening."""
 
     source: Source
     """The index, in whose folder the files lie, or the folder itself."""
@@ -55,7 +55,7 @@ class PlateIndex:
     channels: tuple[Channel, ...] = ()
     """One a position of C; empty if the index has none."""
     pixel_size: PixelSize = attrs.Factory(PixelSize)
-    """What the index lacks of it comes from the first file."""
+    """Axes that the index lacks come from the first file."""
     time_step: float | None = None
     """Seconds."""
     acquired: str | None = None

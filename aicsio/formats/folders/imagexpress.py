@@ -67,7 +67,7 @@ _END = (
 
 
 class _PlatePlan(NamedTuple):
-    """What the text says of the acquisition."""
+    """Metadata of the acquisition in the text."""
 
     wells: list[tuple[int, int]]
     """Row and column from 0."""

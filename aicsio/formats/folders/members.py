@@ -31,7 +31,7 @@ MOST_TRIED = 8
 
 @attrs.frozen(eq=False)
 class Sample:
-    """What one file is like. Not a record: it lives for one opening."""
+    """Properties of one file. Not a record: it lives for one opening."""
 
     name: str
     """Its name."""
@@ -44,7 +44,7 @@ class Sample:
     planes: int
     """Planes of the file."""
     scene: Scene | None
-    """What the file itself says of its image; ``None`` where that cannot be read."""
+    """Metadata that the file itself has of its image; ``None`` where that cannot be read."""
 
 
 class _OpenedFile:

@@ -58,7 +58,7 @@ _WELL = re.compile(r"(?P<row>[A-Z]{1,2})(?P<column>\d{1,2})(?:[-_ ].*)?", re.IGN
 
 
 class _SeriesPlan(NamedTuple):
-    """What the text says of the acquisition."""
+    """Metadata of the acquisition in the text."""
 
     waves: list[str]
     """Names of channels."""

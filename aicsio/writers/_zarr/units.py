@@ -29,7 +29,7 @@ Window: TypeAlias = Callable[[LazyArray, Box], LazyArray]
 
 @attrs.frozen(eq=False)
 class Carry:
-    """What goes up from a unit: the state of a tile of its highest level, at half the size."""
+    """Contribution of a unit to higher levels: the state of a tile of its highest level, at half the size."""
 
     position: TilePosition
     """The tile."""
@@ -38,7 +38,7 @@ class Carry:
 
 
 class _Carries:
-    """What goes up from a unit. Threads add to it concurrently.
+    """Contribution of a unit to higher levels. Threads add to it concurrently.
 
     It knows nothing of the unit: a unit that its own pyramid refers to would keep its pixels until
     Python looks for cycles, which a worker of a cluster seldom does.
@@ -75,7 +75,7 @@ class UnitWork:
 
     @property
     def carries(self) -> list[Carry]:
-        """What goes up from the unit, once all boxes are processed."""
+        """Contribution of the unit to higher levels, once all boxes are processed."""
         return self._carries.all
 
     def process(self, box: Box, scratch: _codecs.Scratch, readers: int) -> bool:
