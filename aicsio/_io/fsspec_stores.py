@@ -8,17 +8,23 @@ every ``CHECK_SECONDS``.
 
 import contextlib
 import errno
+import io
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
+
 from aicsio._io import missing, pool
+from aicsio._io.refusals import RETRYABLE_STATUS
 from aicsio._io.retrying import (
     TIMEOUT,
     RemoteInfo,
     RetryableError,
     check_unchanged,
     describe_error,
+    retry,
 )
 from aicsio._io.urls import (
     client_options,
@@ -32,6 +38,8 @@ from aicsio.records import Source
 
 # Seconds between two requests for size and version of a file whose answers do not hold them.
 CHECK_SECONDS = 10.0
+# Seconds that the download of a whole file into a cache may take: 100 GB at 100 Mbit/s take three hours.
+LONGEST_DOWNLOAD = 6 * 3600.0
 # Packages that the extra ``remote`` installs.
 REMOTE_EXTRA = ("aiohttp", "s3fs", "gcsfs", "requests")
 # Keys of ``info()`` that change with the content, by file system; the first one present is taken.
@@ -78,6 +86,13 @@ def file_system(source: Source) -> tuple[Any, str]:
         name = link.partition("://")[0]
         if name in {"http", "https"}:
             options.setdefault(name, {})["get_client"] = _web_session
+    # Some file systems make requests while they are constructed: an archive reads its table.
+    return retry(lambda: _construct(source, url, options), source.uri)
+
+
+def _construct(source: Source, url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    import fsspec
+
     try:
         system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
@@ -89,7 +104,10 @@ def file_system(source: Source) -> tuple[Any, str]:
             f"{source.uri!r}: the file system needs a package that is not installed: "
             f"pip install {package}"
         ) from error
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
+        if isinstance(error, FileNotFoundError):
+            with translated_errors(source):
+                raise
         # fsspec and its file systems raise whatever an option makes their constructors raise.
         reason = hide_secrets(describe_error(error))
         raise SourceError(f"cannot read {source.uri!r}: {reason}") from _public_cause(error)
@@ -134,6 +152,9 @@ async def _web_session(**options: Any) -> Any:
             )
 
     trace.on_request_redirect.append(check_redirect)
+    # aiohttp ends every request after 300 s, however fast it is, and waits as long for a silent server.
+    limits = {"total": LONGEST_DOWNLOAD, "sock_connect": TIMEOUT, "sock_read": TIMEOUT}
+    options.setdefault("timeout", aiohttp.ClientTimeout(**limits))
     return aiohttp.ClientSession(trace_configs=[trace], **options)
 
 
@@ -150,7 +171,10 @@ def translated_errors(source: Source) -> Iterator[None]:
             raise error.__cause__ from None
         status = getattr(error.__cause__, "status", 404)
         if status not in {404, 410}:
-            raise RetryableError(f"the server answers {status}") from _public_cause(error)
+            reason = f"the server answers {status}"
+            if _is_refusal(status):
+                raise SourceError(f"cannot read {source.uri!r}: {reason}") from _public_cause(error)
+            raise RetryableError(reason) from _public_cause(error)
         raise SourceNotFoundError(f"there is nothing at {source.uri!r}") from _public_cause(error)
     except IsADirectoryError as error:
         raise _folder_error(source) from _public_cause(error)
@@ -167,13 +191,17 @@ def _is_lasting(error: Exception) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
     number = error.errno if isinstance(error, OSError) else None
     status = getattr(error, "status", None)
-    refused = isinstance(status, int) and 400 <= status < 500
+    refused = isinstance(status, int) and _is_refusal(status)
     return bool(
         names & _LASTING_ERRORS
         or number in _LASTING_NUMBERS
         or isinstance(error, PermissionError)
         or refused
     )
+
+
+def _is_refusal(status: int) -> bool:
+    return 400 <= status < 500 and status not in RETRYABLE_STATUS
 
 
 def _folder_error(source: Source) -> SourceNotFoundError:
@@ -190,6 +218,31 @@ def _file_info(source: Source, system: Any, path: str) -> RemoteInfo:
     return RemoteInfo(info.get("size"), fingerprint)
 
 
+def _probe(source: Source, system: Any, path: str) -> RemoteInfo:
+    """Ask for size and version; a cache tells the size of its copy if the server does not."""
+    info = _file_info(source, system, path)
+    if info.size is None and _is_cache(system):
+        with translated_errors(source), system.open(path, "rb") as file:
+            info = attrs.evolve(info, size=file.seek(0, io.SEEK_END))
+    return info
+
+
+def _is_cache(system: Any) -> bool:
+    """Whether a file system keeps whole copies of the files of another."""
+    return bool(getattr(system, "storage", None))
+
+
+def _discard_copy(source: Source, system: Any, path: str, end: int) -> RetryableError:
+    """Take a copy that ends early out of its cache; make the error, so that the next try makes a new one.
+
+    fsspec leaves it there when a download breaks off, and takes it for the file from then on.
+    """
+    copy = os.path.join(system.storage[-1], system._mapper(path))  # noqa: SLF001 - no public name
+    with contextlib.suppress(OSError):
+        os.remove(copy)
+    return RetryableError(f"its copy ends at {end} of {source.size} bytes: the download broke off")
+
+
 class FsspecClient:
     """Ranges of a file system that serves many requests at once. Not a record: it lives while the
     file is open.
@@ -203,7 +256,7 @@ class FsspecClient:
 
     def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - fsspec returns no headers with bytes
         """Request size and version."""
-        return _file_info(self._source, self._system, self._path)
+        return _probe(self._source, self._system, self._path)
 
     def receive(self, offset: int, buffer: memoryview, /) -> int:
         """Receive bytes."""
@@ -214,6 +267,8 @@ class FsspecClient:
             raise SourceError(
                 f"{self._source.uri!r}: the server sends the whole file where a part was asked for"
             )
+        if len(data) < buffer.nbytes and _is_cache(self._system):
+            raise _discard_copy(self._source, self._system, self._path, offset + len(data))
         buffer[: len(data)] = data
         return len(data)
 
@@ -238,22 +293,33 @@ class FsspecFileClient:
 
     def probe(self, nbytes: int, whole_limit: int, /) -> RemoteInfo:  # noqa: ARG002 - the first bytes need another request
         """Request size and version."""
-        return _file_info(self._source, self._system, self._path)
+        return _probe(self._source, self._system, self._path)
 
     def receive(self, offset: int, buffer: memoryview, /) -> int:
         """Receive bytes."""
         with self._lock, translated_errors(self._source):
             if self._file is None:
                 _check_now_and_then(self._source, self._system, self._path)
-                self._file = self._system.open(self._path, "rb")
+                self._file = self._open()
             try:
                 self._file.seek(offset)
                 data = self._file.read(buffer.nbytes)
             except Exception:
                 self.close()
                 raise
+            if len(data) < buffer.nbytes and _is_cache(self._system):
+                self.close()
+                raise _discard_copy(self._source, self._system, self._path, offset + len(data))
         buffer[: len(data)] = data
         return len(data)
+
+    def _open(self) -> Any:
+        try:
+            return self._system.open(self._path, "rb")
+        except FileNotFoundError:
+            # A cache calls every refusal so; asking for the file itself tells which one it was.
+            _file_info(self._source, self._system, self._path)
+            raise
 
     def close(self) -> None:
         """Close the file."""

@@ -31,7 +31,7 @@ __all__ = [
     "unchecked_levels",
 ]
 
-REMOTE_THREADS = 8
+REMOTE_THREADS = 24
 """Files on a server that are opened at once: each waits for a few requests."""
 
 
