@@ -30,6 +30,8 @@ MAX_REQUESTS = 96
 # Seconds after the last request for which a server is remembered: how many requests it takes at once, and whether it
 # answers many ranges together.
 SERVER_SECONDS = 300.0
+# Requests that each place of a server that refused some must serve before there is one place more.
+TRIAL = 8
 # Seconds that a worker of a cluster keeps a file for its next task.
 LINGER_SECONDS = 2.0
 
@@ -66,7 +68,7 @@ class Server:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._most = MAX_REQUESTS
-        self._active = 0
+        self._active = self._successes = 0
         self.last_use = time.monotonic()
         self.serves_parts = True
         """Whether it may answer many ranges together; False once it has not."""
@@ -77,9 +79,15 @@ class Server:
                 self._condition.wait()
             self._active += 1
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         with self._condition:
             self._active -= 1
+            self._successes += kind is None
+            if self._most < MAX_REQUESTS and self._successes >= TRIAL * self._most:
+                # It may have been busy with others: a refusal costs one request of so many.
+                self._most += 1
+                self._successes = 0
+                self._condition.notify()
             self.last_use = time.monotonic()
             self._condition.notify()
 
@@ -97,9 +105,11 @@ class Server:
             off, so that as many stay as the server took.
         """
         with self._condition:
-            is_crowded = self._active > 1
-            self._most = max(1, min(self._most, self._active - 1))
-            return is_crowded
+            self._successes = 0
+            if self._active <= 1:
+                return False
+            self._most = min(self._most, self._active - 1)
+            return True
 
 
 class _Pool:
