@@ -27,26 +27,11 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 __all__ = [
-    "ChecksStructure",
-    "DescribesInstrument",
-    "FormatModule",
-    "GroupsBlocks",
-    "InMemory",
-    "Layout",
-    "ListsEvents",
-    "LocatesPlanes",
-    "Options",
-    "PlansBoxes",
-    "ReadsAttachments",
-    "ReadsLabels",
-    "ReadsOme",
-    "ReadsPlanes",
-    "ReadsSubblockMetadata",
-    "ReadsTags",
-    "TracesFacts",
-    "Unfoldable",
+    "ChecksStructure", "DescribesInstrument", "FormatModule", "GroupsBlocks", "InMemory", "Layout",
+    "ListsEvents", "LocatesPlanes", "Options", "PlansBoxes", "ReadsAttachments", "ReadsLabels",
+    "ReadsOme", "ReadsPlanes", "ReadsSubblockMetadata", "ReadsTags", "TracesFacts", "Unfoldable",
     "offered",
-]
+]  # fmt: skip
 
 
 @pickled_by_position
