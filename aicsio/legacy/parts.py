@@ -65,11 +65,11 @@ class PartMethods(StackMethods):
     # fmt: off
     if TYPE_CHECKING:
         @overload
-        def get_image_data(self, dimension_order_out: Order3, **kwargs:
-            Unpack[Picks]) -> np.ndarray[tuple[int, int, int], np.dtype[Any]]: ...
-        @overload
         def get_image_data(self, dimension_order_out: Order2, **kwargs:
             Unpack[Picks]) -> np.ndarray[tuple[int, int], np.dtype[Any]]: ...
+        @overload
+        def get_image_data(self, dimension_order_out: Order3, **kwargs:
+            Unpack[Picks]) -> np.ndarray[tuple[int, int, int], np.dtype[Any]]: ...
         @overload
         def get_image_data(self, dimension_order_out: Order4, **kwargs:
             Unpack[Picks]) -> np.ndarray[tuple[int, int, int, int], np.dtype[Any]]: ...
@@ -132,11 +132,11 @@ class PartMethods(StackMethods):
     # fmt: off
     if TYPE_CHECKING:
         @overload
-        def get_image_dask_data(self, dimension_order_out: Order3, **kwargs:
-            Unpack[Picks]) -> DaskPixels[tuple[int, int, int]]: ...
-        @overload
         def get_image_dask_data(self, dimension_order_out: Order2, **kwargs:
             Unpack[Picks]) -> DaskPixels[tuple[int, int]]: ...
+        @overload
+        def get_image_dask_data(self, dimension_order_out: Order3, **kwargs:
+            Unpack[Picks]) -> DaskPixels[tuple[int, int, int]]: ...
         @overload
         def get_image_dask_data(self, dimension_order_out: Order4, **kwargs:
             Unpack[Picks]) -> DaskPixels[tuple[int, int, int, int]]: ...

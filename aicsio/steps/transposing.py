@@ -27,17 +27,17 @@ __all__ = ["transpose_to"]
 # fmt: off
 if TYPE_CHECKING:
     @overload
-    def transpose_to(handle: ImageHandle, /, order: Order3, **picks:
-        Unpack[Picks]) -> ImageHandle[tuple[int, int, int]]: ...
-    @overload
-    def transpose_to(order: Order3, **picks:
-        Unpack[Picks]) -> Step[ImageHandle[tuple[int, int, int]]]: ...
-    @overload
     def transpose_to(handle: ImageHandle, /, order: Order2, **picks:
         Unpack[Picks]) -> ImageHandle[tuple[int, int]]: ...
     @overload
     def transpose_to(order: Order2, **picks:
         Unpack[Picks]) -> Step[ImageHandle[tuple[int, int]]]: ...
+    @overload
+    def transpose_to(handle: ImageHandle, /, order: Order3, **picks:
+        Unpack[Picks]) -> ImageHandle[tuple[int, int, int]]: ...
+    @overload
+    def transpose_to(order: Order3, **picks:
+        Unpack[Picks]) -> Step[ImageHandle[tuple[int, int, int]]]: ...
     @overload
     def transpose_to(handle: ImageHandle, /, order: Order4, **picks:
         Unpack[Picks]) -> ImageHandle[tuple[int, int, int, int]]: ...
