@@ -9,7 +9,7 @@ into the result (``placements``, ``copying``). ``strided`` plans the ``preadv`` 
 ``fresh_pages`` orders the first writes to their memory, ``keyed`` finds chunks of stores,
 ``deferred`` opens files that an index names, ``memory`` refuses results that are too large,
 ``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels, ``fetching`` requests
-the bytes of remote pieces in batches.
+the bytes of remote pieces in batches, ``raw_runs`` walks through raw pixels with one small buffer.
 
 A read in order: ``arrays.read``, ``run``, ``plan`` (views of ``_dims``, ``pieces`` of the layout),
 ``placing``, ``_io.readers``, ``_io.pool``, and ``_io.local_files`` (``preadv``) or ``_io.remote``.

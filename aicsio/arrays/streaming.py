@@ -22,10 +22,11 @@ from aicsio import _engine
 from aicsio._codecs import Scratch
 from aicsio._dims import views
 from aicsio._engine.placements import Worker, is_remote
+from aicsio._engine.raw_runs import STEP_BYTES, find_runs, read_runs
 from aicsio._engine.run import choose_worker_count, run_batches
 from aicsio._io import readers
 from aicsio.arrays import chunks
-from aicsio.records import LazyArray
+from aicsio.records import LazyArray, Strided
 
 Array: TypeAlias = npt.NDArray[Any]
 Box: TypeAlias = tuple[slice, ...]
@@ -57,6 +58,9 @@ class Reduction(Generic[P]):
     """Two partial results of neighbouring stretches."""
     state_nbytes: int
     """Bytes of a partial result for each pixel of the tile."""
+    by_runs: bool = False
+    """Whether few positions at a time are as good as many: raw pixels then come through a buffer that
+    stays in the cache."""
 
 
 @attrs.define
@@ -98,7 +102,9 @@ def reduce(
     """
     kept = [axis for axis, letter in enumerate(array.view.letters) if letter not in letters]
     dropped = [axis for axis, letter in enumerate(array.view.letters) if letter in letters]
-    tiles, slabs = _cut(array, kept, dropped, reduction.state_nbytes)
+    sample = next(_engine.pieces(array), None)
+    by_runs = reduction.by_runs and isinstance(sample, Strided)
+    tiles, slabs = _cut(array, kept, dropped, reduction.state_nbytes, by_runs=by_runs)
     stretches = _stretches(array, (dropped, kept), tiles, slabs, reduction.state_nbytes)
     partial: dict[int, dict[int, P]] = {}
     lock = threading.Lock()
@@ -115,7 +121,6 @@ def reduce(
             ordered = [parts[number] for number in range(stretch.count)]
             finish(tiles[stretch.tile], functools.reduce(reduction.merge, ordered))
 
-    sample = next(_engine.pieces(array), None)
     remote = sample is not None and is_remote(sample)
     count = choose_worker_count(array.nbytes, workers, sample, remote=remote)
     with readers.session():
@@ -123,10 +128,10 @@ def reduce(
 
 
 def _cut(
-    array: LazyArray, kept: list[int], dropped: list[int], state_nbytes: int
+    array: LazyArray, kept: list[int], dropped: list[int], state_nbytes: int, *, by_runs: bool
 ) -> tuple[list[Box], list[Box]]:
     """Return the tiles of the result, and the slabs of reduced positions behind each."""
-    unit, firsts = chunks.whole_blocks(array, SLAB_BYTES)
+    unit, firsts = chunks.whole_blocks(array, STEP_BYTES if by_runs else SLAB_BYTES)
     size = list(unit)
     itemsize = array.dtype.itemsize
     # The fastest axes of the file first, so that reads are long.
@@ -172,7 +177,8 @@ def _stretch_count(tile: Box, tile_count: int, slab_count: int, state_nbytes: in
     if tile_count >= STRETCHES:
         return 1
     pixel_count: int = math.prod(part.stop - part.start for part in tile)
-    return max(min(STRETCHES, slab_count, STATE_BYTES // (state_nbytes * pixel_count)), 1)
+    wanted = -(-STRETCHES // tile_count)
+    return max(min(wanted, slab_count, STATE_BYTES // (state_nbytes * pixel_count)), 1)
 
 
 def _box(array: LazyArray, axes: tuple[list[int], list[int]], tile: Box, slab: Box) -> Box:
@@ -197,6 +203,12 @@ def _run(
     for box in stretch.slabs:
         part = views.narrow(array, box)
         shape = part.shape
+        runs = find_runs(part, dropped, worker) if reduction.by_runs else None
+        if runs is not None:
+            tile = tuple(shape[axis] for axis in kept)
+            for pixels in read_runs(runs, tile, array, worker):
+                result = reduction.add(result, pixels, worker.scratch)
+            continue
         buffer = worker.scratch.take("slab", math.prod(shape) * array.dtype.itemsize)
         pixels = buffer.view(array.dtype).reshape(shape)
         _engine.read_into(part, pixels, 1)

@@ -25,6 +25,7 @@ from benchmarks import (
     samples,
     scale,
     start,
+    stacks,
     stores,
     timing,
     windows,
@@ -145,6 +146,8 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
         writing.show(writing.measure(folder, *sizes), console)
     if "start" in options.files:
         start.show(start.measure(folder, options.rounds), console)
+    if "stacks" in options.files:
+        stacks.show(stacks.measure(folder, *sizes), console)
     if "scale" in options.files:
         scale.show(scale.measure(folder, options.subblocks), console)
     if options.cores:
@@ -169,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    others = ("windows", "convert", kinds, "remote", "requests", "scale", "start", "writing")
+    apart = ("remote", "requests", "scale", "stacks", "start", "writing")
+    others = ("windows", "convert", kinds, *apart)
     names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help=f"which of: {names} (default: all)"
