@@ -244,3 +244,21 @@ def test_sums_at_the_edge_of_16_bits(largest: int) -> None:
     for how in ("sum", "mean"):
         expected = getattr(pixels, how)(axis=0)
         assert np.array_equal(project(handle, how=how), expected)
+
+
+@pytest.mark.parametrize("most", [300, 1 << 13, 1 << 16])
+@pytest.mark.parametrize("container", ["tiff", "czi"])
+def test_raw_planes_come_one_by_one(container: str, most: int, tmp_path: Path) -> None:
+    """Oracle: numpy, of planes that are large enough for a call each; sums leave 16 bits and 32."""
+    pixels = np.random.default_rng(most).integers(0, most, (2, 9, 200, 260), np.uint16)
+    path = tmp_path / ("cells.czi" if container == "czi" else "cells.ome.tiff")
+    if container == "czi":
+        write_czi(path, blocks_of(pixels, "CZYX", tile=(200, 260), compression="raw"))
+    else:
+        write_ome_tiff(open_image(pixels, dims="CZYX"), path, compression=None)
+    handle = transpose_to(open_image(path), "CZYX")
+    for letters, axes in (("Z", (1,)), ("CZ", (0, 1)), ("ZY", (1, 2))):
+        assert np.array_equal(project(handle, letters), pixels.max(axis=axes))
+        assert np.array_equal(project(handle, letters, how="min"), pixels.min(axis=axes))
+        expected = pixels.sum(axis=axes, dtype=np.uint64)
+        assert np.array_equal(project(handle, letters, how="sum"), expected)
