@@ -121,6 +121,23 @@ def read_values(store: Source, keys: Sequence[str], limit: int) -> Iterator[byte
             threads.shutdown(cancel_futures=True)
 
 
+def try_values(store: Source, keys: Sequence[str], limit: int) -> list[bytes | SourceError | None]:
+    """Return a few values, or the errors of those that cannot be read; remote ones are requested at once."""
+
+    def read(key: str) -> bytes | SourceError | None:
+        try:
+            return read_value(store, key, limit)
+        except SourceError as error:
+            return error
+
+    if store.local or not store.folder:
+        return [read(key) for key in keys]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max(len(keys), 1)) as threads:
+        return list(threads.map(read, keys))
+
+
 def locate(store: Source, key: str, limit: int, end_nbytes: int = 0) -> Location | None:
     """Find a value, of which parts will be read.
 

@@ -8,13 +8,21 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 import pytest
 
-from aicsio import SourceChangedError, SourceError, open_image, to_numpy, transpose_to
+from aicsio import (
+    SourceChangedError,
+    SourceError,
+    open_image,
+    to_numpy,
+    transpose_to,
+    write_ome_zarr,
+)
 from aicsio._io import pool, remote, retrying
 from aicsio._io.readers import identify, lend
 from aicsio.testing.lif import LifImage, build_lif
@@ -397,3 +405,29 @@ def test_more_ranges_than_one_request_may_ask_for() -> None:
         site.forget()
         parts = reader.read_spans(near)
         assert len(site.asked) == 2
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_zarr_whose_server_refuses_names_that_it_lacks(tmp_path: Path, status: int) -> None:
+    """As S3 does where nobody may list the names (Amazon S3, GetObject: "s3:ListBucket")."""
+    write_ome_zarr(open_image(PIXELS, dims="ZYX"), tmp_path / "a.ome.zarr")
+    files = {
+        each.relative_to(tmp_path).as_posix(): each.read_bytes()
+        for each in tmp_path.rglob("*")
+        if each.is_file()
+    }
+
+    def answer(request: Request) -> bytes:
+        content = files.get(request.path.lstrip("/"))
+        if content is None:
+            return refusal(f"{status} No")
+        low = re.fullmatch(r"bytes=-(\d+)", request.headers.get("range", ""))
+        first = 0 if low is None else max(len(content) - int(low[1]), 0)
+        asked = request.headers.get("range", "") if low is None else f"bytes={first}-{len(content)}"
+        return part_of(attrs.evolve(request, content=content, headers={"range": asked}))
+
+    with odd_server(answer, b"") as url:
+        handle = open_image(url + "a.ome.zarr")
+        np.testing.assert_array_equal(to_numpy(handle).squeeze(), PIXELS)
+        with pytest.raises(SourceError, match=str(status)):
+            open_image(url + "b.ome.zarr")

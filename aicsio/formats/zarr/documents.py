@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from aicsio._io import stores
-from aicsio.errors import CorruptFileError
+from aicsio.errors import CorruptFileError, SourceError
 from aicsio.records import Source
 
 Json: TypeAlias = dict[str, Any]
@@ -56,7 +56,7 @@ class Documents:
 
     def __init__(self, store: Source) -> None:
         self.store = store
-        self._values: dict[str, bytes | None] = {}
+        self._values: dict[str, bytes | SourceError | None] = {}
         self._consolidated: dict[str, Json] = {}
         self._consolidated_paths: set[str] = set()
         self.version: int | None = None
@@ -73,9 +73,18 @@ class Documents:
                 continue
             keys = [stores.join(path, name) for name in self._names()]
             missing += [key for key in keys if key not in self._values]
-        if missing:
+        if missing and self.version is None and len(paths) == 1:
+            self._try(missing)
+        elif missing:
             values = stores.read_values(self.store, missing, LARGEST_DOCUMENT)
             self._values.update(zip(missing, values, strict=True))
+
+    def _try(self, keys: list[str]) -> None:
+        """Read the names of all versions. Those of the other one may be refused: S3 answers 403 to names that it does
+        not have where nobody may list them. An error is raised when its value is needed.
+        """
+        values = stores.try_values(self.store, keys, LARGEST_DOCUMENT)
+        self._values.update(zip(keys, values, strict=True))
 
     def _names(self) -> tuple[str, ...]:
         if self.version is not None:
@@ -145,6 +154,8 @@ class Documents:
             raw = self._values[key]
         else:
             raw = self._values[key] = stores.read_value(self.store, key, LARGEST_DOCUMENT)
+        if isinstance(raw, SourceError):
+            raise raw
         if raw is None:
             return "", None
         if raw.count(b"[") + raw.count(b"{") > MOST_CONTAINERS:
@@ -164,9 +175,14 @@ class Documents:
         """Return whether the store has a document of its own, be it damaged."""
         keys = [*NAMES[3], *NAMES[2]]
         missing = [key for key in keys if key not in self._values]
-        values = stores.read_values(self.store, missing, LARGEST_DOCUMENT)
-        self._values.update(zip(missing, values, strict=True))
-        return any(self._values[key] is not None for key in keys)
+        self._try(missing)
+        values = [self._values[key] for key in keys]
+        if any(isinstance(value, bytes) for value in values):
+            return True
+        for value in values:
+            if isinstance(value, SourceError):
+                raise value
+        return False
 
     def close(self) -> None:
         """Nothing is open."""
