@@ -119,6 +119,7 @@ def test_chunk_beyond_the_file_is_zero_and_counted(tmp_path: Path) -> None:
                 "ims-damaged-chunks",
                 "DataSet, level 0: 1 chunk outside of array or file: they are zero",
                 "DataSet",
+                loss=True,
             )
         ]
         after = to_numpy(handle)
