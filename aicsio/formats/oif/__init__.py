@@ -157,6 +157,7 @@ def _lay_out(files: FileSet, planes: PlaneOrder, image: TiffImage) -> LazyArray:
     names = planes.names.reshape(-1).tolist()
     sources: dict[Source, int] = {}
     source_of: list[int] = []
+    # The runs of plane i are those from first_extent[i] to first_extent[i + 1].
     first_extent = [0]
     extents: list[tuple[int, int]] = []
     for name in names:
@@ -227,6 +228,7 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
     scene = contents.scenes[0]
     names = planes.names
     if "C" in planes.letters:
+        # Channels first: the reshape below makes one row of names for each.
         names = np.moveaxis(names, planes.letters.index("C"), 0)
     firsts = []
     for channel in names.reshape(len(scene.channels), -1).tolist():

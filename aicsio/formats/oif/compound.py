@@ -115,15 +115,19 @@ def read_streams(source: Source) -> dict[str, Stream]:
         fat = _read_fat(reader, source, header)
         chains = _Chains(fat, (size - 1) // header.sector)
         entries = _read_directory(reader, source, chains, header)
+        # The header alone locates the mini FAT: the directory has no entry of it.
         runs = chains.follow(header.mini_fat, None)
         mini_fat = np.frombuffer(_read_sectors(reader, runs, header.sector, size), "<u4")
+    # [MS-CFB] 2.6.2: the root entry has the first sector of the mini stream.
     container = _cut(chains.follow(int(entries[0]["start"]), None), header.sector, size)
     container_starts = np.cumsum([0, *(nbytes for _, nbytes in container)])
     minis = _Chains(mini_fat.astype(np.int64), mini_fat.size)
     streams: dict[str, Stream] = {}
     for raw_name, name_nbytes, _, start, stated in entries[entries["kind"] == STREAM].tolist():
         name = _entry_name(raw_name, name_nbytes)
+        # [MS-CFB] 2.6.1: older writers of version 3 left the upper 32 bits uninitialised.
         nbytes = stated & (-1 if header.wide_sizes else 0xFFFFFFFF)
+        # No stream is longer than its file: such a size is damage.
         if name in streams or nbytes > size:
             continue
         if nbytes < MINI_CUTOFF:
@@ -149,6 +153,7 @@ def _parse_header(source: Source, head: bytes) -> _Header:
     fields = HEADER.unpack_from(head)
     _, version, order, shift, mini_shift, _, fat_count = fields[:7]
     directory, _, cutoff, mini_fat, _, difat, _ = fields[7:]
+    # [MS-CFB] 2.2 fixes the byte order mark at 0xFFFE, little-endian.
     # [MS-CFB] 2.2: version 3 has sectors of 2^9 bytes, version 4 of 2^12; mini sectors have 2^6.
     legal = (version, shift) in {(3, 9), (4, 12)} and order == 0xFFFE
     if not legal or mini_shift != 6 or cutoff != MINI_CUTOFF:
@@ -158,6 +163,7 @@ def _parse_header(source: Source, head: bytes) -> _Header:
             "expected sectors of 2^9 bytes of version 3 or 2^12 of version 4 and mini sectors of 2^6, "
             f"found 2^{shift} of version {version} and 2^{mini_shift}",
         )
+    # The header has the first 109 entries of the DIFAT; 0xFFFFFFFF marks a free one.
     listed = np.frombuffer(head, "<u4", 109, HEADER_DIFAT)[:fat_count]
     return _Header(
         sector=1 << shift,
@@ -176,6 +182,7 @@ def _read_fat(reader: Reader, source: Source, header: _Header) -> Table:
     sector_count = (size - 1) // header.sector  # the header takes one, the last may be short
     numbers = list(header.fat_sectors)
     difat, seen = header.difat, set[int]()
+    # A DIFAT that leads back to itself would never end.
     while difat < sector_count and difat not in seen:
         seen.add(difat)
         listed = np.frombuffer(
@@ -204,6 +211,7 @@ def _read_sectors(reader: Reader, runs: list[tuple[int, int]], sector: int, size
     """Return runs of sectors joined; what lies behind the end of the file is zero."""
     spans = []
     for number, count in runs:
+        # Sector 0 follows the header, which takes the room of one sector.
         offset = (number + 1) * sector
         spans.append((offset, max(min(count * sector, size - offset), 0)))
     parts = reader.read_spans(spans)
@@ -261,10 +269,12 @@ class _Chains:
         left = self.count if limit is None else limit
         at = start
         while 0 <= at < self.count and left > 0:
+            # The run that holds ``at`` stops at the nearest end from there on.
             place = int(self.ends.searchsorted(at))
             last = int(self.ends[place]) if place < self.ends.size else self.count - 1
             number = min(last - at + 1, left)
             taken = self.taken[at : at + number]
+            # argmax of booleans is the first True, but 0 also where there is none: hence taken[0].
             if taken.argmax() or taken[0]:
                 number = int(taken.argmax())
                 if number:
@@ -308,6 +318,7 @@ def _map_into(container: Extents, starts: Table, inside: list[tuple[int, int]]) 
         at, left = offset, nbytes
         while left > 0:
             part = int(starts.searchsorted(at, side="right")) - 1
+            # The last of the starts is the end of the mini stream: nothing lies behind it.
             if part >= len(container):
                 return tuple(mapped)
             skipped = at - int(starts[part])

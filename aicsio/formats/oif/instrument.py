@@ -189,6 +189,7 @@ class _LightPath:
         if diameter is not None and text_of(self.section, "Confocal") == "ON":
             # Nanometres: 100000 is the Airy disk of a 40x lens here.
             add_quantity(channel, "PinholeSize", diameter / 1000, "µm", positive=True)
+        # No laser has the wavelength 0, which stands for an unknown one.
         wavelength = positive_of(self.section, "ExcitationWavelength") or 0.0
         if wavelength in lasers:
             source = add_part(channel, "LightSourceSettings", {"ID": lasers[wavelength]})

@@ -78,6 +78,7 @@ class OifLayout:
         """Return where the TIFF of each plane begins."""
         planes = np.arange(math.prod(self.shape[: self.plane_ndim]))
         files = self.source_of.take(planes)
+        # A plane without a file has no run: row 0 stands in, and its offset becomes -1.
         rows = np.where(files < 0, 0, self.first_extent.take(planes))
         offsets = np.where(files < 0, -1, self.offsets.take(rows))
         uris = tuple(source.uri for source in self.sources)
@@ -93,6 +94,7 @@ class OifLayout:
             number = self.source_of.at(plane)
             if number < 0:
                 continue
+            # A piece is one plane, of one position along each leading axis.
             selection = Selection(
                 (0,) * lead + starts[lead:],
                 (1,) * lead + counts[lead:],
@@ -104,8 +106,10 @@ class OifLayout:
         shape = self.block_shape
         if self.raw and len(extents) == 1:
             strides = [self.dtype.itemsize]
+            # C order: the stride of an axis is that of the next one times its size.
             for size in shape[:0:-1]:
                 strides.insert(0, strides[0] * size)
+            # The header ends where the pixels begin, so they start at offset 0 behind it.
             header = HeaderRef(HEADER, *extents[0])
             return Strided(source, 0, shape, tuple(strides), self.dtype, selection, header=header)
         decode = Codec("tiff-image", (("sampled", len(shape) > self.plane_ndim + 2),))
@@ -117,6 +121,7 @@ class OifLayout:
             return Computed(function, arguments, shape, self.dtype, selection)
         chain: tuple[Codec, ...] = (decode,)
         if len(extents) > 1:
+            # Offsets of the fragments count from the first byte that is read.
             ranges = tuple(
                 number for offset, nbytes in extents for number in (offset - low, nbytes)
             )

@@ -69,11 +69,13 @@ class Member:
         """Return the ranges of the source that hold a range of the member."""
         found = []
         for offset, length in self.extents:
+            # A lookup table of fewer bytes than one colour is asked for with a start below 0.
             first = max(start, 0)
             count = min(length - first, nbytes)
             if count > 0:
                 found.append((offset + first, count))
                 nbytes -= count
+            # From here on the start counts from that of the next run.
             start = max(start - length, 0)
         return found
 
@@ -127,6 +129,7 @@ def read_parts(parts: Sequence[tuple[Member, int, int]]) -> list[bytes]:
     for source, wanted in spans.items():
         with readers.lend(source) as reader:
             buffers[source] = iter(reader.read_spans(wanted))
+    # Buffers come in the order of their spans: each member takes the next ones of its source.
     return [
         b"".join(bytes(next(buffers[member.source])) for _ in range(count))
         for (member, _, _), count in zip(parts, counts, strict=True)
@@ -141,6 +144,7 @@ def is_oib(source: Source, head: bytes) -> bool:
         # Where it has no such streams, the error of reading it helps more than "no format".
         return True
     try:
+        # Many programs write compound files: only an OIB has this stream.
         return INFO in read_streams(source)
     except CorruptFileError:
         return False
@@ -226,6 +230,7 @@ def _open_oif(source: Source) -> FileSet:
     saved = section_of(settings, "ProfileSaveInfo")
     recorded = [name for key in RECORDED if (name := text_of(saved, key)) is not None]
     folders = [f"{_file_name(source)}.files"]
+    # A renamed index leaves its folder under the name that the settings recorded.
     folders += [folder for name in recorded if (folder := ntpath.dirname(name)) not in folders]
     for folder in folders:
         members = _find_files(source, settings, folder, [base_name(name) for name in recorded])
@@ -238,6 +243,7 @@ def _open_oif(source: Source) -> FileSet:
 
 def _file_name(source: Source) -> str:
     name = re.split(r"[/\\]", source.uri.partition("?")[0])[-1]
+    # A name on a disk may hold a percent sign of its own; in a URL it begins an escape.
     return name if source.local else unquote(name)
 
 
@@ -275,8 +281,10 @@ def _expected_names(settings: Settings) -> list[str]:
     """Return the names of planes and their settings that the main settings announce."""
     saved = section_of(settings, "ProfileSaveInfo")
     template = base_name(text_of(saved, TEMPLATE) or "")
+    # The template names settings, ``s_C%03dZ%03d.pty``; the TIFF of a plane shares the stem.
     stems = [re.sub(r"\.pty$", "", template)]
     for letter in re.findall(r"([A-Z])%0\dd", template):
+        # Sizes are damaged at times: no more names are made than will be looked for.
         count = min(_axis_size(settings, letter), MOST_REMOTE // len(stems) + 1)
         parts = [re.split(r"(%0\dd)", stem, maxsplit=1) for stem in stems]
         numbers = range(1, count + 1)

@@ -95,6 +95,7 @@ def read_colors(luts: list[Member | None]) -> list[int | None]:
     colors: list[int | None] = []
     for lut in luts:
         end = b"" if lut is None else next(ends)
+        # The file has blue, green, red: the slice turns the first three bytes round.
         color = int.from_bytes(end[2::-1], "big") if len(end) == LUT_ENTRY else 0
         # A table that ends in black shows nothing of the channel's colour.
         colors.append(color << 8 | 0xFF if color else None)
@@ -134,7 +135,9 @@ def _z_step(axis: OifAxis, size: int) -> float | None:
     if step is None and size > 1:
         first, last = (number_of(axis.section, f"{end}Position") for end in ("Start", "End"))
         if first is not None and last is not None and first != last:
+            # Between ``size`` sections lie ``size - 1`` steps; a stack may run downwards.
             step = abs(last - first) / (size - 1)
+    # Nine digits of a micrometre: below them lies only the noise of the arithmetic.
     return None if step is None else round(step * unit, 9)
 
 
@@ -234,6 +237,7 @@ def describe_planes(files: FileSet, planes: PlaneOrder, axes: dict[str, OifAxis]
     """
     names = planes.names.reshape(-1).tolist()
     read = files.read_settings(plane_settings_name(name) for name in names if name)
+    # Members keep the case of their names, the table of planes has lower case.
     read = {name.lower(): settings for name, settings in read.items()}
     columns: dict[str, Any] = {}
     for column, letter, unit_of in (("time", "T", seconds_per), ("z", "Z", micrometres_per)):
@@ -247,6 +251,7 @@ def describe_planes(files: FileSet, planes: PlaneOrder, axes: dict[str, OifAxis]
                 values[index] = found
         columns[column] = values
     if "time" in columns:
+        # The earliest known time is the zero: the settings of the first plane may be missing.
         known = columns["time"][np.isfinite(columns["time"])]
         columns["time"] = columns["time"] - (known.min() if known.size else 0.0)
     kept: dict[str, Any] = {

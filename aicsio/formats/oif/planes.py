@@ -92,6 +92,7 @@ def arrange_planes(files: FileSet, axes: dict[str, OifAxis]) -> PlaneOrder:
     order = "".join(dict.fromkeys(letter for letter in order if letter in AXES))
     chosen, diagnostics = _choose_planes(files, order)
     # Slowest first; axes that the settings do not list are the slowest.
+    # All places of a series have the same letters, so the first one serves.
     own = {letter for letter, _ in next(iter(chosen))}
     letters = sorted(own - set(order)) + [letter for letter in reversed(order) if letter in own]
     planes = {}
@@ -105,6 +106,7 @@ def arrange_planes(files: FileSet, axes: dict[str, OifAxis]) -> PlaneOrder:
         )
     names = np.full(sizes, "", object)
     for position, member in planes.items():
+        # Numbers in names count from 1.
         names[tuple(number - 1 for number in position)] = member.name.lower()
     missing = names.size - len(planes)
     if missing:
@@ -125,6 +127,7 @@ def _choose_planes(files: FileSet, order: str) -> tuple[dict[Place, Member], lis
         raise CorruptFileError.at(files.base.uri, None, "expected planes such as 's_C001.tif'")
     # The series of names with the most files is the image: others are left over from another.
     announced = "".join(sorted(set(order) - {"X", "Y"}))
+    # Of two series of one length, that of the announced axes wins.
     best = max(groups, key=lambda letters: (len(groups[letters]), letters == announced))
     others = sum(map(len, groups.values())) - len(groups[best])
     if not others:
@@ -149,6 +152,7 @@ def parse_name(name: str) -> dict[str, int] | None:
     >>> parse_name("s_C001Z012.tif"), parse_name("s_C001-R001.tif"), parse_name("s_Thumb.bmp")
     ({'C': 1, 'Z': 12}, None, None)
     """
+    # The second group is the suffix of reference images, ``-R001``.
     match = NAME.fullmatch(name)
     if match is None or match[2] is not None:
         return None

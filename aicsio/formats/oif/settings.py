@@ -26,8 +26,10 @@ _NO_SECTION: Final[Section] = {}
 
 def decode_settings(data: bytes) -> str:
     """Return the text of a settings file, with line ends as in Unix."""
+    # The bytes of a lookup table behind this line would decode to rubbish.
     table = data.find("[ColorLUTData]".encode("utf-16-le"))
     data = data[:LARGEST_TEXT] if table < 0 else data[:table]
+    # Without a byte order mark, the zero behind the first bracket betrays UTF-16.
     if data[:2] == b"\xff\xfe" or data[1:2] == b"\0":
         text = data.decode("utf-16-le", "replace")
     else:
@@ -37,6 +39,7 @@ def decode_settings(data: bytes) -> str:
 
 def looks_like_settings(head: bytes) -> bool:
     """Return whether a file begins as a settings text does: with the name of a section."""
+    # The argument of lstrip is a set of bytes: those of the marks of UTF-16 and UTF-8.
     return head.lstrip(b"\xff\xfe\xef\xbb\xbf")[:1] == b"["
 
 

@@ -128,6 +128,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     axes = parse_axes(description)
     array, trouble = lay_out(files, table, (height, width), dtype, axes, is_colour=is_colour)
     diagnostics += [*table.diagnostics, *trouble, *find_unfinished(table, axes)]
+    # Without samples, the last two letters are those of rows and columns.
     rows = array.stored.order.replace("S", "")[-2]
     samples = len(table.channels) if is_colour else 1
     size = describe_pixel_size(description, axes, rows)
@@ -156,6 +157,7 @@ def _open_files(source: Source) -> tuple[list[OirFile], list[Diagnostic]]:
     if not dot or suffix.lower() != "oir":
         return files, diagnostics
     for number in range(1, MOST_FILES):
+        # Files that continue one have no suffix.
         found = readers.sibling(source, f"{stem}_{number:05d}")
         if found is None:
             break
@@ -194,6 +196,7 @@ def _parse_frames(file: OirFile, places: tuple[Span, ...]) -> list[Element | Non
         buffers = [bytes(buffer) for buffer in reader.read_spans(spans)]
     frames = []
     for buffer in buffers:
+        # A frame whose payload holds no XML has no properties.
         document = next(split_documents(buffer), OirDocument("", None))
         frames.append(parse_document(document.text))
     return frames
@@ -203,6 +206,7 @@ def _with_z_step(size: PixelSize, files: list[OirFile], table: OirPlanes) -> Pix
     """Fill in the Z step from the positions of the first two sections."""
     if size.Z is not None or table.letters[-1:] != "Z" or table.shape[-1] < 2:
         return size
+    # Z is the fastest axis of frames: the second frame is the next section.
     first, second = (frame_positions(_read_frame(files, number)).get("Z") for number in (0, 1))
     if first is None or second is None or first == second:
         return size
@@ -212,6 +216,7 @@ def _with_z_step(size: PixelSize, files: list[OirFile], table: OirPlanes) -> Pix
 def _time_step(files: list[OirFile], table: OirPlanes, axes: dict[str, OirAxis]) -> float | None:
     """Return seconds between time points: of the first two, else as set."""
     if table.letters[:1] == "T" and table.shape[0] > 1:
+        # Frames are in C order: the second time point follows all frames of the first.
         later = math.prod(table.shape[1:])
         first, second = (
             frame_positions(_read_frame(files, number)).get("T") for number in (0, later)
@@ -233,6 +238,7 @@ def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
         return scene.planes
     files = [read_blocks(source) for source in layout.sources]
     frames = [frame for file in files for frame in _parse_frames(file, file.frames)]
+    # A frame holds all channels, so its properties belong to the other axes.
     letters = "".join(one for one in level.stored.order[: layout.lead] if one != "C")
     return describe_planes(frames, letters, tuple(level.stored[letter] for letter in letters))
 

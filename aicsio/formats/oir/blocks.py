@@ -91,6 +91,7 @@ def read_blocks(source: Source) -> OirFile:
             )
         declared, index_offset, count, producer = HEADER.unpack(head)
         diagnostics = []
+        # A cut file is shorter than it declares; a declared length of 0 counts as unknown.
         end = min(declared, size) or size
         offsets = _read_index(reader, index_offset, end, count)
         if offsets is None:
@@ -99,6 +100,7 @@ def read_blocks(source: Source) -> OirFile:
             is_near = source.local or source.content is not None
             # Walking takes a read a block, and a remote read is a request.
             offsets = _walk(reader, size) if is_near else None
+            # The last offset is the end of the last block: two make one block.
             if offsets is None or offsets.size < 2:
                 raise CorruptFileError.at(source.uri, index_offset, "expected the index of blocks")
         blocks = _classify(reader, offsets)
@@ -126,8 +128,10 @@ def _read_index(reader: Reader, offset: int, end: int, count: int) -> Offsets | 
     data = reader.read(offset, min(end - offset, 4 + 8 * count))
     (marker,) = struct.unpack_from("<I", data)
     listed = np.frombuffer(data, "<u8", (len(data) - 4) // 8, 4)
+    # All blocks lie in front of their index.
     if marker != INDEX_MARKER or not listed.size or int(listed.max()) >= offset:
         return None
+    # The offset of the index is the end of the last block.
     offsets = np.append(listed.astype(np.int64), offset)
     ascending = offsets[0] >= HEADER_NBYTES and (np.diff(offsets) >= BLOCK.size).all()
     return offsets if ascending else None
@@ -167,6 +171,7 @@ def _classify(reader: Reader, offsets: Offsets) -> _Blocks:
     """Read the tags of chunks, and the kinds of other blocks; no pixels."""
     blocks = _Blocks()
     starts, sizes = offsets[:-1].tolist(), np.diff(offsets).tolist()
+    # Tags are short: only short blocks are read whole, of others the head is enough.
     short = [index for index, size in enumerate(sizes) if size <= LONGEST_TAG]
     heads = reader.read_spans([(starts[index], sizes[index]) for index in short])
     tagged = set()

@@ -49,6 +49,7 @@ def split_documents(data: bytes) -> Iterator[OirDocument]:
     while at >= 0:
         following = data.find(START, at + len(START))
         end = following if following >= 0 else len(data)
+        # The length in front of a document counts where it ends before the next document.
         stated = struct.unpack_from("<I", data, at - 4)[0] if at >= 4 else 0
         if 0 < stated <= end - at:
             end = at + stated
@@ -59,6 +60,7 @@ def split_documents(data: bytes) -> Iterator[OirDocument]:
 
 def _identifier(data: bytes, at: int) -> str | None:
     """Return the identifier in front of the length of a document."""
+    # The identifier has its own length in front, also of four bytes.
     first = at - 4 - IDENTIFIER_NBYTES
     if first < 4 or struct.unpack_from("<I", data, first - 4)[0] != IDENTIFIER_NBYTES:
         return None
@@ -67,6 +69,7 @@ def _identifier(data: bytes, at: int) -> str | None:
 
 def root_name(text: str) -> str:
     """Return the local name of the root element, without parsing the document."""
+    # Position 0 is that of the XML declaration.
     at = text.find("<", 1)
     while at >= 0 and text[at + 1 : at + 2] in {"?", "!"}:
         at = text.find("<", at + 1)

@@ -70,10 +70,12 @@ class OirLayout:
 
     def locate_planes(self) -> PlanePlaces | None:
         """Return where the first samples of each plane lie."""
+        # Each sample of a colour is a plane of its own in the file: a pixel has no single place.
         if self.sampled:
             return None
         planes = np.arange(math.prod(self.shape[: self.lead]))
         first, after = self.first_chunk.take(planes), self.first_chunk.take(planes + 1)
+        # A plane without a chunk looks up row 0 here and gets -1 below.
         rows = np.where(after > first, first, 0)
         files = np.where(after > first, self.files.take(rows), -1)
         offsets = np.where(after > first, self.offsets.take(rows), -1)
@@ -151,6 +153,7 @@ class _PlaneWindow:
         spans = [(offset, nbytes) for _, offset, _, nbytes in chunks]
         starts = [start for _, _, start, _ in chunks]
         ends = [start + nbytes for _, _, start, nbytes in chunks]
+        # A piece places all of its rows, so the chunks must fill them without a gap.
         if starts[0] > low or ends[-1] < high or starts[1:] != ends[:-1]:
             return None
         first = min(offset for offset, _ in spans)
@@ -208,6 +211,7 @@ class _PlaneWindow:
         """Return shape, strides and selection of whole rows that begin at a row of the window."""
         lead, itemsize = self.layout.lead, self.layout.dtype.itemsize
         shape = (*(1,) * lead, rows, self.width, *self._last(1))
+        # Leading axes have one position each, so their stride is never used.
         strides = (*(0,) * lead, self.row_nbytes, itemsize, *self._last(itemsize))
         selection = Selection(
             (*(0,) * lead, 0, self.column, *self._last(0)),

@@ -31,6 +31,7 @@ def read_geometry(
     """Return columns, rows, type of samples, and whether channels are those of a colour."""
     root = description.image if frame is None else frame
     width, height = whole_of(root, "width"), whole_of(root, "height")
+    # The depth counts the bytes of a sample, not its bits.
     depth = whole_of(root, "depth") or whole_of(description.image, "depth")
     if width is None or height is None or not (0 < width < 2**31 and 0 < height < 2**31):
         raise CorruptFileError.at(
@@ -75,6 +76,7 @@ def lay_out(
     height, width = size
     height = max(height, _count_held_rows(table, width * dtype.itemsize))
     kept, diagnostics = _check_chunks(table, height * width * dtype.itemsize, dtype.itemsize)
+    # A single line over time: its rows are the time points, and no chunk has a number along T.
     is_timed = "T" in axes and axes["T"].size == height and "T" not in table.letters
     rows = "T" if is_timed else "Y"
     channels = len(table.channels)
@@ -85,6 +87,7 @@ def lay_out(
         letters = table.letters + "C" + rows + "X"
         shape = [*table.shape, channels, height, width]
     chunks = [one for plane in kept for one in plane]
+    # The chunks of plane i are those from ends[i] to ends[i + 1].
     ends = np.cumsum([0, *(len(plane) for plane in kept)])
 
     def column(values: list[int]) -> PackedIntegers:
@@ -111,6 +114,7 @@ def _count_held_rows(table: OirPlanes, row_nbytes: int) -> int:
     """
     held = max(sum(one.chunk.nbytes for one in plane) for plane in table.planes)
     reach = max(one.chunk.start + one.chunk.nbytes for plane in table.planes for one in plane)
+    # Chunks with gaps between them do not show how long a plane is.
     return held // row_nbytes if held == reach else 0
 
 
@@ -120,6 +124,7 @@ def _check_chunks(
     """Return the chunks that lie in their planes and do not overlap, and report others."""
     kept, lost, partial = [], 0, 0
     for plane in table.planes:
+        # Chunks are sorted by their place: an overlap shows against the end of the last good one.
         good: list[ChunkOfFile] = []
         end = 0
         for one in plane:

@@ -83,10 +83,13 @@ def arrange_chunks(files: list[OirFile], described: list[str]) -> OirPlanes:
         diagnostics.append(Diagnostic("oir-names", text))
     columns = list(zip(*places, strict=True))[: len(AXES)]
     numbers = [sorted(int(number) for number in set(column)) for column in columns]
+    # Numbers that no name has get planes too, so that a lost section shows as missing.
     extents = [range(each[0], each[-1] + 1) if each else range(1) for each in numbers]
+    # An axis that no name has is all zeros: range(0, 1) equals range(1).
     used = [axis for axis, extent in enumerate(extents) if extent != range(1)]
     present = {place[-1] for place in places}
     channels = [one for one in described if one in present]
+    # Channels that the metadata do not list come last.
     channels += sorted(present - set(channels))
     shape = tuple(len(extents[axis]) for axis in used)
     count = math.prod(shape) * len(channels)
@@ -124,6 +127,7 @@ def _sort_chunks(files: list[OirFile]) -> tuple[dict[Place, ByStart], dict[str, 
     for number, file in enumerate(files):
         for chunk in file.chunks:
             if chunk.name.startswith(REFERENCE):
+                # Without its last part, the number of the chunk, a name is that of a whole image.
                 of_channel = references.setdefault(chunk.name.rpartition("_")[0], {})
                 of_channel[chunk.start] = ChunkOfFile(number, chunk)
                 continue
@@ -153,6 +157,7 @@ def parse_name(name: str) -> Place | None:
         return None
     numbers = dict.fromkeys(AXES, 0)
     for letter, digits in NUMBERED.findall(match[1]):
+        # Names count from 1: 0 is kept for an axis that a name lacks.
         if letter not in numbers or numbers[letter] or not int(digits):
             return None
         numbers[letter] = int(digits)
