@@ -77,6 +77,7 @@ def lay_out_pixels(
         strides[channel_axis] = channel_steps.pop()
     if even and sample_axis >= 0:
         strides[sample_axis] = sample_steps.pop()
+    # Channels of different types share an array of the type that numpy promotes them to.
     widest = dtypes[0] if len(set(dtypes)) == 1 else np.result_type(*dtypes)
     layout = LifLayout(
         source=source,

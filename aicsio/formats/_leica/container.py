@@ -87,6 +87,7 @@ def read_container(source: Source) -> Container:
     with readers.lend(source) as reader:
         size = source.size if source.size is not None else 0
         text, end = _read_text(reader, source, 0, size)
+        # The first chunk of a LOF names its kind, that of a LIF is the XML.
         if text == "LMS_Object_File":
             return _read_lof(reader, source, end, size)
         if text.startswith("<LMSDataContainerEnhancedHeader"):
@@ -188,9 +189,11 @@ def _parse_block_header(head: bytes) -> tuple[int, int, int] | None:
     # The place of the second mark gives the width of the size: the version of the container
     # stands in the XML alone.
     if len(head) >= 22 and head[17] == FIELD:
+        # Version 2: size at 9, mark at 17, number of characters at 18.
         nbytes, _, characters = struct.unpack_from("<QBI", head, 9)
         name_start = 22
     elif len(head) >= 18 and head[13] == FIELD:
+        # Version 1: size at 9, mark at 13, number of characters at 14.
         nbytes, _, characters = struct.unpack_from("<IBI", head, 9)
         name_start = 18
     else:

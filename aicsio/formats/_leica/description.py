@@ -139,6 +139,7 @@ def walk_elements(root: ET.Element) -> Iterator[tuple[str, ET.Element]]:
     """Yield path in the project tree and element of everything in the project, in file order."""
     projects = [child for child in root if child.tag == "Element"]
     project_ids = set(map(id, projects))
+    # The last of a stack is taken first: reversed, the order of the file stays.
     stack = [(project, "") for project in reversed(projects)]
     while stack:
         element, folder = stack.pop()
@@ -298,6 +299,7 @@ def parse_channels(image: ET.Element) -> tuple[ChannelDescription, ...]:
 def _parse_channel(description: ET.Element) -> ChannelDescription:
     bits, data_type = _integer(description, "Resolution"), _integer(description, "DataType")
     offset = _integer(description, "BytesInc")
+    # Depths between whole bytes, such as 12 bits, lie in the next larger type.
     nbytes = next((size for size in (1, 2, 4, 8) if 0 < bits <= 8 * size), None)
     # DataType: 0 whole numbers, 1 floats, of which the smallest has 16 bits.
     plausible = nbytes is not None and (data_type == 0 or (data_type == 1 and nbytes > 1))

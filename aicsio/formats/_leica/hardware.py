@@ -103,6 +103,7 @@ def _swept_axes(image: ET.Element) -> str:
     """Return the letters of wavelengths that are an axis: the settings have where they ended."""
     letters = ""
     for axis in find_all(image, "ImageDescription", "Dimensions", "DimensionDescription"):
+        # Leica's numbers of the emission and the excitation wavelength; see LETTERS.
         letter = {"5": "L", "9": "E"}.get(axis.get("DimID", ""), "")
         if (finite_number(axis.get("NumberOfElements")) or 0) > 1:
             letters += letter

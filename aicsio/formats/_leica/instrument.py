@@ -34,11 +34,13 @@ def describe_instruments(elements: Iterable[ET.Element]) -> ET.Element:
     """
     ome = ET.Element("OME")
     images = [_describe_image(element) for element in elements]
+    # Instruments are frozen records: those with equal parts are one key.
     numbers: dict[Instrument, int] = {}
     for description in images:
         numbers.setdefault(description.hardware.instrument, len(numbers))
     for instrument, number in numbers.items():
         _add_instrument(ome, instrument, number)
+    # The schema has annotations behind all images.
     annotations = ET.Element("StructuredAnnotations")
     for index, description in enumerate(images):
         hardware = description.hardware

@@ -51,6 +51,7 @@ class LifLayout:
 
     def locate_planes(self) -> PlanePlaces:
         """Return where the first pixel of each plane lies."""
+        # Without samples, the last two axes are those of a plane.
         axes = [axis for axis in range(len(self.shape)) if axis != self.sample][:-2]
         sample_count = self._count(self.shape, self.sample)
         offsets = np.full((1,) * len(axes), self.offsets[0], np.int64)
@@ -58,6 +59,7 @@ class LifLayout:
             along = np.arange(self.shape[axis], dtype=np.int64) * self.strides[axis]
             if axis == self.channel and not self.even:
                 along = np.array(self.offsets[::sample_count], np.int64) - self.offsets[0]
+            # Broadcasting adds the distances along all axes: the sum has the shape of the planes.
             offsets = offsets + along.reshape([-1 if n == place else 1 for n in range(len(axes))])
         files = np.zeros(offsets.size, "<i4")
         return PlanePlaces((self.source.uri,), files.tobytes(), offsets.astype("<i8").tobytes())
@@ -212,6 +214,7 @@ class StitchedLayout:
         if isinstance(piece, Computed):
             return Computed(piece.function, piece.arguments, shape, piece.dtype, selection)
         tile = piece.selection.source_start[tile_axis]
+        # Without the axis of tiles, the place of the tile becomes part of the offset.
         offset = piece.offset + tile * piece.strides[tile_axis]
         strides = drop(piece.strides)
         return Strided(piece.source, offset, shape, strides, piece.dtype, selection)
@@ -230,6 +233,7 @@ class _Overlap:
 
 
 def _overlap(tile_starts: bytes, tile_size: int, window_start: int, window_size: int) -> _Overlap:
+    # The sum of a start and a size may exceed 32 bits.
     starts = np.frombuffer(tile_starts, "<i4").astype(np.int64)
     low = np.maximum(starts, window_start)
     high = np.minimum(starts + tile_size, window_start + window_size)

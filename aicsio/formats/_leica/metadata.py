@@ -178,6 +178,7 @@ def _with_exposures(planes: Planes, exposures: tuple[float, ...]) -> Planes:
             name: None if column is None else column[..., np.newaxis]
             for name, column in columns.items()
         }
+    # Size 1 but along C: the exposures are the same for all frames.
     along = [len(exposures) if letter == "C" else 1 for letter in dims]
     columns["exposure"] = np.reshape(exposures, along)
     spread = {

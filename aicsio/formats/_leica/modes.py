@@ -41,6 +41,7 @@ def mode_of_scan(scan: ET.Element, system: ET.Element) -> str:
 
 def detects_transmitted(detector: ET.Element) -> bool:
     """Whether a detector stands behind the specimen."""
+    # TLD is the transmitted light detector.
     return detector.get("ScanType") == "TLD"
 
 

@@ -132,6 +132,7 @@ def _confocal_channels(setting: ET.Element, system: ET.Element) -> Iterator[Chan
 
 
 def _middle(low: float | None, high: float | None) -> float | None:
+    # Halves first: the sum of two huge floats is infinite.
     return low / 2 + high / 2 if low and high else None
 
 

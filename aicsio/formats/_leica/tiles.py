@@ -163,6 +163,7 @@ def _place_by_stage(
             placed.append((m, tile.x, tile.y))
     if not pixel_x or not pixel_y or not placed:
         return None
+    # The numbers of tiles become floats on the way, which hold them exactly.
     numbers, x, y = np.array(placed).T
     if len(placed) > 1 and not np.ptp(x) and not np.ptp(y):
         return None  # all at one place: the scan recorded no positions
@@ -183,6 +184,7 @@ def _to_pixels(stage: npt.NDArray[np.float64], pixel: float) -> npt.NDArray[np.i
 
 def _place_by_field(positions: tuple[TileScanPosition, ...], stored: Dims) -> _Placement:
     fields = np.array([(tile.row, tile.column) for tile in positions], np.int64)
+    # Shape (tiles, 2): rows and columns of the grid, times the size of a tile.
     top, left = ((fields - fields.min(axis=0)) * (stored["Y"], stored["X"])).T
     # A missing position becomes NaN.
     stage = np.array([(tile.x, tile.y) for tile in positions], np.float64)
@@ -207,6 +209,7 @@ def _canvas_size(
 
 def _tabulate(placement: _Placement, stored: Dims) -> Tiles:
     def column(values: object) -> bytes:
+        # One number for all tiles, such as their height, becomes a column.
         return np.broadcast_to(np.asarray(values), placement.m.shape).astype("<i4").tobytes()
 
     return Tiles(

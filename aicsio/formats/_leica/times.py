@@ -50,6 +50,7 @@ def parse_time_stamps(image: ET.Element) -> Stamps:
 
 
 def _ticks_of(element: ET.Element) -> int:
+    # A FILETIME in two halves of 32 bits.
     return int(element.get("HighInteger", "0")) << 32 | int(element.get("LowInteger", "0"))
 
 
@@ -99,6 +100,7 @@ def fit_times(
     for dims in candidates:
         if stamps.size == _count(dims):
             return dims, _seconds(stamps), None
+    # A list may have one stamp for each time point, which all of its sections share.
     if "T" in frames and stamps.size == frames.T > 1:
         return Dims("T", (frames.T,)), _seconds(stamps), None
     # A series that was stopped has times for the frames that were taken before.
@@ -118,7 +120,9 @@ def _count(dims: Dims) -> int:
 def _seconds(stamps: Stamps) -> Seconds:
     """Return seconds since the first stamp that was taken."""
     taken = _was_taken(stamps)
+    # argmax of booleans is the first True; fit_times has made sure that there is one.
     first = stamps[np.argmax(taken)]
     # Differences are taken in whole ticks: a stamp has more digits than a float.
+    # Unsigned differences of earlier stamps wrap round; as int64 they are negative again.
     differences: npt.NDArray[Any] = (stamps - first).astype("<i8") / TICKS_PER_SECOND
     return np.where(taken, differences, np.nan)

@@ -178,6 +178,7 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Me
     """
     identifier = _block_name(element)
     block = container.blocks.get("") or container.blocks.get(identifier)
+    # A block without bytes may lie at the very end of the file.
     if block is None or (block.size and block.offset >= (source.size or 0)):
         raise Unreadable(f"its memory block {identifier!r} is not in the file")
     return block

@@ -59,6 +59,7 @@ class ReadlifLayout:
         """One call for the plane of the block; see ``Layout``."""
         starts = tuple(part.start for part in window)
         extent = tuple(part.stop - part.start for part in window)
+        # A block is one plane: its numbers are positions along the other axes.
         yield self._plane(block[:-2], Selection(starts, extent, (0,) * len(extent)))
 
     def cut(self, starts: tuple[int, ...], extent: tuple[int, ...]) -> Iterator[Computed]:
@@ -212,6 +213,7 @@ def _replace_layout(
     if isinstance(inner, StitchedLayout):
         stitched, inner = inner, inner.inner
         tile_axis = stitched.axes[0]
+        # The canvas lacks the axis of tiles that the layout inside of it has.
         letters = letters[:tile_axis] + "M" + letters[tile_axis:]
     if not isinstance(inner, LifLayout):
         raise TypeError("the native engine lays out raw memory")

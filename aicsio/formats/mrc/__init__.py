@@ -162,6 +162,7 @@ def _fit_sections(source: Source, header: MrcHeader) -> tuple[MrcHeader, list[Di
     if held >= inner:
         shape[slowest] = held // inner
     else:
+        # Not even one position of the slowest axis is whole: sections are counted along Z.
         letters, shape = "CTZ", [1, 1, held, *header.shape[-2:]]
         if not header.is_deltavision:
             letters, shape = "Z", shape[2:]
@@ -174,4 +175,5 @@ def _fit_sections(source: Source, header: MrcHeader) -> tuple[MrcHeader, list[Di
 
 
 def _size(value: float) -> float | None:
+    # NaN fails the comparison too.
     return float(value) if 0 < value < math.inf else None

@@ -34,6 +34,7 @@ FIELDS: Final = np.dtype(
             *("<f8",) * 9,
             *("<f8", "<u4", "<f8"),
         ],
+        # Byte offsets in a record; the fields between these are not read.
         "offsets": [
             *(0, 8, 12, 20, 36, 52, 68),
             *(84, 92, 100, 108, 116, 124, 132, 220, 236),
@@ -72,11 +73,13 @@ def read_records(source: Source, header: MrcHeader) -> Records | None:
         data = reader.read(HEADER_NBYTES, header.extended_nbytes)
     if len(data) < SHORTEST:
         return None
+    # The first field of a record is its size in bytes.
     step = int.from_bytes(data[:4], "little")
     count = header.section_count
     # Records may grow with the version of the format: each states its size, the same for all.
     if not SHORTEST <= step <= LONGEST or (count - 1) * step + SHORTEST > len(data):
         return None
+    # A view with the stated step: the fields beyond SHORTEST are passed over.
     rows = np.ndarray((count,), FIELDS, bytes(data), strides=(step,))
     return None if (rows["nbytes"] != step).any() else rows
 
@@ -84,6 +87,7 @@ def read_records(source: Source, header: MrcHeader) -> Records | None:
 def describe_planes(header: MrcHeader, records: Records) -> Planes | None:
     """Return times (seconds from the first section), exposures and positions of the stage."""
     days = _column(records, "timestamp")
+    # Timestamps are in days, positions of the stage in metres.
     columns = {
         "time": (days - days[0]) * 86_400,
         "exposure": _positive(_column(records, "exposure")),
@@ -134,6 +138,7 @@ def _column(records: Records, field: str) -> npt.NDArray[np.float64]:
     """Return the numbers of a field; NaN where it was not set."""
     with np.errstate(invalid="ignore"):  # floats of damaged files may be signalling NaN
         values = records[field].astype(np.float64)
+    # No field comes near 1e12; the comparison also fails for NaN and infinities.
     is_number = _is_set(records, field) & (np.abs(values) < 1e12)
     return np.where(is_number, values, np.nan)
 

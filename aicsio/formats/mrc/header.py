@@ -91,8 +91,10 @@ def find_byte_order(head: bytes, size: int | None) -> tuple[bool, str] | None:
         if struct.unpack_from(f"{order}h", head, 96)[0] == DELTAVISION:
             # Two bytes are a weak signature: the sizes decide.
             return (True, order) if _is_plausible(head, order, DELTAVISION_TYPES, size) else None
+    # MRC2014: the word ``MAP`` at byte 208, the machine stamp at 212.
     if head[208:211] == b"MAP":
         stamped = MACHINE_STAMPS.get(head[212:214])
+        # An unknown stamp is passed over: the order in which the sizes make sense counts.
         for order in (stamped,) if stamped else ("<", ">"):
             if _is_plausible(head, order, MRC_TYPES, size):
                 return False, order
@@ -100,6 +102,7 @@ def find_byte_order(head: bytes, size: int | None) -> tuple[bool, str] | None:
 
 
 def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | None) -> bool:
+    # Both specifications: nx, ny, nz and mode from byte 0, the extended header's length at 92.
     columns, rows, sections, kind = struct.unpack_from(f"{order}4i", head, 0)
     extended = struct.unpack_from(f"{order}i", head, 92)[0]
     if min(columns, rows, sections) <= 0 or extended < 0:
@@ -146,6 +149,7 @@ def _read_deltavision(
     head: bytes, order: str, sizes: tuple[int, int, int], common: dict[str, object]
 ) -> MrcHeader:
     sections, rows, columns = sizes
+    # nTimes and imgSequence; at 196 nWaves and the five wavelengths.
     times, sequence = struct.unpack_from(f"{order}2h", head, 180)
     channels, *wavelengths = struct.unpack_from(f"{order}6h", head, 196)
     counts = {"T": max(times, 1), "C": max(channels, 1)}
@@ -154,7 +158,9 @@ def _read_deltavision(
         counts = {"T": 1, "C": 1}
     counts["Z"] = sections // (counts["T"] * counts["C"])
     letters = SEQUENCES.get(sequence, "CTZ")
+    # nint and nreal: integers and floats of each section in the extended header.
     integers, floats = struct.unpack_from(f"{order}2h", head, 128)
+    # At byte 40 DeltaVision has the pixel size itself, MRC the lengths of the cell.
     return MrcHeader(
         letters=letters,
         shape=(*(counts[letter] for letter in letters), rows, columns),
@@ -170,6 +176,7 @@ def _read_mrc(
     head: bytes, order: str, sizes: tuple[int, int, int], common: dict[str, object]
 ) -> MrcHeader:
     sections, rows, columns = sizes
+    # mx, my, mz at 28; the lengths of the cell at 40.
     intervals = struct.unpack_from(f"{order}3i", head, 28)
     lengths = struct.unpack_from(f"{order}3f", head, 40)
     # Lengths of the cell are in angstroms.
@@ -177,6 +184,7 @@ def _read_mrc(
         length / count / 1e4 if count > 0 else 0.0
         for length, count in zip(lengths, intervals, strict=True)
     ]
+    # mapc, mapr, maps: anything but a permutation of 1, 2, 3 counts as the usual order.
     axes = struct.unpack_from(f"{order}3i", head, 64)
     if sorted(axes) != [1, 2, 3]:
         axes = (1, 2, 3)
@@ -184,6 +192,7 @@ def _read_mrc(
     spacing = tuple(of_map[axis - 1] for axis in axes)
     letters, shape = "Z", [sections]
     (space_group,) = struct.unpack_from(f"{order}i", head, 88)
+    # Intervals along the axis of sections: those of one volume of a stack.
     depth = intervals[axes[2] - 1]
     if space_group >= VOLUME_STACK and depth > 0 and sections % depth == 0:
         letters, shape = "QZ", [sections // depth, depth]
@@ -198,6 +207,7 @@ def _read_mrc(
 
 
 def _read_titles(head: bytes, order: str) -> tuple[str, ...]:
+    # The number of titles at 220, then ten lines of 80 characters.
     (count,) = struct.unpack_from(f"{order}i", head, 220)
     lines = [head[224 + 80 * i : 304 + 80 * i] for i in range(min(max(count, 0), 10))]
     texts = [line.split(b"\0")[0].decode("latin-1").strip() for line in lines]

@@ -34,6 +34,7 @@ class SectionLayout:
         """Pieces for a window of a block; see ``Layout``."""
         starts, counts = window_in_array(block, self.block_shape, window)
         strides = [self.dtype.itemsize]
+        # C order: the stride of an axis is that of the next one times its size.
         for size in self.shape[:0:-1]:
             strides.insert(0, strides[0] * size)
         selection = Selection(starts, counts, (0,) * len(counts))

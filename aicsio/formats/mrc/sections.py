@@ -17,6 +17,7 @@ from aicsio._io import readers
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader
 from aicsio.records import Channel, Dims, Planes, Source
 
+# Columns of the floats; those between them have no record.
 TIME, X, Y, Z, EXPOSURE, EXCITATION, EMISSION = 1, 2, 3, 4, 8, 10, 11
 FEWEST_FLOATS: Final = 12
 """Floats that reach to the emission."""
@@ -34,6 +35,7 @@ def read_sections(source: Source, header: MrcHeader) -> Table | None:
         return None
     with readers.lend(source) as reader:
         data = reader.read(HEADER_NBYTES, width * 4 * count)
+    # Integers have four bytes too: they are viewed as floats here, and cut off below.
     rows = np.frombuffer(data, np.dtype(f"{header.order}f4")).reshape(count, width)
     with np.errstate(invalid="ignore"):  # floats of damaged files may be signalling NaN
         table: Table = rows[:, header.integers :].astype(np.float64)
@@ -73,6 +75,7 @@ def describe_channels(header: MrcHeader, table: Table | None) -> tuple[Channel, 
     if table is None:
         return channels
     numbers = np.arange(header.section_count).reshape(header.shape[:-2])
+    # Shape (channels, other sections): column 0 has the first section of each channel.
     firsts = np.moveaxis(numbers, axis, 0).reshape(count, -1)[:, 0].tolist()
     return tuple(
         attrs.evolve(

@@ -150,6 +150,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     sequence = metadata.decode("ImageMetadataSeq|0", skip=SKIPPED)
     sequence = sequence.get("SLxPictureMetadata", sequence)
     count = frames.numbers.size
+    # Numbers rise: searchsorted counts the frames that have a place.
     missing = count - int(np.searchsorted(table.numbers, count))
     if missing:
         text = f"{missing} of {count} frames are not in the file: they are zero"
@@ -277,4 +278,5 @@ def _describe_scenes(
 def _write_raw(text_info: Tree) -> str | None:
     """Write the texts of the file as JSON; they hold what the user and the microscope noted."""
     tree = text_info.get("SLxImageTextInfo", text_info)
+    # A tree may hold bytes, which JSON lacks.
     return json.dumps(tree, default=repr, ensure_ascii=False) if tree else None

@@ -66,6 +66,7 @@ def read_boxes(source: Source) -> BoxMap:
         if not 0 < start <= size - TAIL.size - 4:
             raise CorruptFileError.at(source.uri, size - 8, f"its map of boxes begins at {start}")
         data = reader.read(start, size - TAIL.size - start)
+    # The count is big-endian, the default of from_bytes, but the offsets are little-endian.
     count = int.from_bytes(data[:4])
     if 4 + count * ENTRY.size > len(data):
         raise CorruptFileError.at(source.uri, start, f"its map has {count} boxes, and is shorter")
@@ -81,6 +82,7 @@ def _place_boxes(source: Source, entries: list[tuple[bytes, bytes, int]], end: i
     tagged: dict[str, list[Span]] = {}
     lost = 0
     for kind, tag, offset in entries:
+        # An offset behind the map has no entry here: its length comes out negative.
         nbytes = following.get(offset, 0) - offset - BOX_HEAD_NBYTES
         if nbytes <= 0:
             lost += 1

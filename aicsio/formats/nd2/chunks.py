@@ -89,6 +89,7 @@ class FrameTable:
         order = np.array(numbers, np.int64)
         columns = np.minimum(places, MOST).astype(np.int64).T
         if not (order[1:] > order[:-1]).all():
+            # Stable: frames of one number keep the order of the map, so the last of them is known.
             rows = np.argsort(order, kind="stable")
             order = order[rows]
             last = np.append(order[1:] != order[:-1], True)
@@ -102,6 +103,7 @@ class FrameTable:
     def find(self, numbers: Integers) -> tuple[Integers, Integers]:
         """Return the offset and the length of frames; -1 and 0 of those that the file lacks."""
         rows = np.searchsorted(self.numbers, numbers)
+        # A number above all others has no row; row 0 then fails the comparison below.
         rows[rows == self.numbers.size] = 0
         found = self.numbers[rows] == numbers
         return np.where(found, self.offsets[rows], -1), np.where(found, self.nbytes[rows], 0)
@@ -202,9 +204,11 @@ def _read_map(reader: readers.Reader, source: Source, size: int) -> bytes:
             source.uri, size - TAIL.size, f"expected {MAP_END!r}, found {name!r}"
         )
     if offset >= start:
+        # The whole map lies in the bytes that were read already.
         data = _cut_data(last[offset - start :])
     else:
         head = reader.read(offset, HEADER.size) if offset + HEADER.size <= size else b""
+        # The name field and the data follow the header.
         nbytes = sum(HEADER.unpack(head)[1:]) if len(head) == HEADER.size else 0
         whole = nbytes <= size - offset - HEADER.size
         data = _cut_data(head + reader.read(offset + HEADER.size, nbytes)) if whole else None
@@ -229,6 +233,7 @@ def _parse_map(data: bytes, size: int) -> tuple[dict[str, ChunkPlace], FrameTabl
     """Return the chunks, the frames, and how many lie beyond the end of the file."""
     names: list[bytes] = []
     raw: list[bytes] = []
+    # Names are cut in front of their final ``!``, so that of the end is too.
     end_name, at = MAP_END[:-1], 0
     while True:
         end = data.find(b"!", at)
@@ -274,6 +279,7 @@ def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], Fra
         magic, name_nbytes, nbytes = HEADER.unpack(reader.read(offset, HEADER.size))
         if magic != MAGIC or name_nbytes > LONGEST_NAME_FIELD:
             break
+        # Names are short, and padding fills the rest of the field.
         field = reader.read(offset + HEADER.size, min(name_nbytes, 64, size - offset - HEADER.size))
         end = offset + HEADER.size + name_nbytes + nbytes
         if end > size:  # cut off: its pixels are not whole

@@ -165,6 +165,7 @@ def _z_step(parameters: Tree, count: int) -> float | None:
 
 
 def _parse_points(parameters: Tree, valid: Any) -> tuple[Point, ...]:
+    # Relative positions count from a reference; False makes its shift 0.
     is_relative = bool(parameters.get("bRelativeXY"))
     x_shift = is_relative * (number(parameters.get("dReferenceX")) or 0.0)
     y_shift = is_relative * (number(parameters.get("dReferenceY")) or 0.0)
@@ -184,6 +185,7 @@ def _parse_points(parameters: Tree, valid: Any) -> tuple[Point, ...]:
 
 
 def _flags(valid: Any) -> list[Any]:
+    # Flags are a list, or bytes of which each is one flag.
     return list(valid) if isinstance(valid, bytes) else values(valid)
 
 
@@ -208,6 +210,7 @@ def arrange_frames(
     """
     diagnostics = []
     promised = math.prod(loop.count for loop in loops)
+    # Loops that promise too few frames, or an absurd number, order none of them.
     if promised < frame_count or promised > MOST_FRAMES:
         if loops:
             text = (
@@ -219,6 +222,7 @@ def arrange_frames(
     elif promised > frame_count and loops[0].letter == "T":
         # An acquisition that was stopped: time points without any frame are not shown.
         inner = promised // loops[0].count
+        # Rounded up: a time point that was begun is shown.
         count = max(-(-frame_count // inner), 1)
         if count < loops[0].count:
             text = f"{loops[0].count} time points were planned, {count} have frames"
@@ -229,11 +233,13 @@ def arrange_frames(
 
 def _arrange(loops: tuple[Loop, ...]) -> FrameOrder:
     counts = [loop.count for loop in loops]
+    # The innermost loop runs fastest: frames are numbered in C order over the loops.
     numbers = np.arange(math.prod(counts), dtype=np.int64).reshape(counts)
     order = [loop.letter for loop in loops]
     letters = [letter for letter in "TQZ" if letter in order]
     # Loops of one letter, such as two of time, make one axis.
     axes = [index for letter in ("P", *letters) for index, one in enumerate(order) if one == letter]
+    # Without a loop of positions the product is empty, 1: the first axis is always there.
     shape = [
         math.prod(loop.count for loop in loops if loop.letter == letter)
         for letter in ("P", *letters)

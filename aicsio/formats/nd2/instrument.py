@@ -59,6 +59,7 @@ def describe_instrument(sequence: Tree, texts: Tree, contents: Contents) -> Elem
     _add_microscope(instrument, level(first, "pDeviceSetting"))
     scanned = _DETECTOR.findall(text(first.get("sSpecSettings")) or "")
     planes = find_planes(sequence)
+    # Rows of the text name no channel: they count only where there is one for each plane.
     fits = len(scanned) == len(planes)
     lasers = _add_lasers(instrument, scanned if fits else [], note)
     _add_detectors(instrument, samples, [row[0] for row in scanned] if fits else [])
@@ -180,6 +181,7 @@ def _add_filters(instrument: Element, note: str) -> list[tuple[str, str]]:
             reference = "DichroicRef" if kind == "Dichroic" else "EmissionFilterRef"
             if kind == "Dichroic" or wheel.startswith("EM"):
                 identities.append((reference, identity))
+    # Sorted, DichroicRef precedes EmissionFilterRef, as the schema orders a light path.
     return sorted(identities)
 
 
@@ -196,6 +198,7 @@ def _add_channel(
     channel = add_part(pixels, "Channel")
     if scanned is not None and number < len(lasers):
         percent = finite_number(scanned[2])
+        # The text has the percent of the light that passes, the schema the share that does not.
         share = None if percent is None else min(max(1 - percent / 100, 0.0), 1.0)
         add_part(channel, "LightSourceSettings", {"ID": lasers[number], "Attenuation": share})
     elif scanned is None and len(lasers) == 1:

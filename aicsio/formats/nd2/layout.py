@@ -69,6 +69,7 @@ class Nd2Layout:
                 (1,) * lead + counts[lead:],
                 inside + (0,) * (len(counts) - lead),
             )
+            # Pixels begin behind a name field of a length that the header of the chunk alone has.
             header = HeaderRef(HEADER, offset, self.spans.at(row))
             if self.compressed:
                 chain = (

@@ -140,6 +140,7 @@ def read_boxed(source: Source) -> Contents:
     planes = [_named(plane) for plane in find_planes(sequence)]
     frame_count = len(boxes.tagged.get("VCAL", ())) or len(boxes.tagged.get("VIMD", ()))
     channels = len(planes) or max(len(boxes.codestreams) // max(frame_count, 1), 1)
+    # Rounded up: an acquisition may have stopped between the channels of a frame.
     held = -(-len(boxes.codestreams) // channels)
     frames, trouble = arrange_frames(_find_loops(boxes, notes), held)
     notes += trouble
@@ -200,6 +201,7 @@ def _lay_out(
     """Return the array of the frames of one position of the stage."""
     rows, columns, samples = plane
     flat = numbers.reshape(-1, 1)
+    # Shape (frames, channels), flattened: codestreams follow each other in this order.
     streams = (flat * channels + np.arange(channels)).reshape(-1)
     facts = boxes.tagged.get("VIMD", ())
     shape = (*numbers.shape, channels, rows, columns, *((samples,) if samples > 1 else ()))
@@ -219,6 +221,7 @@ def _lay_out(
 
 def _column(spans: tuple[tuple[int, int], ...], rows: Numbers, part: int) -> PackedIntegers:
     """Return offsets or lengths of some boxes; -1 for those that the file lacks."""
+    # The last row stands for every box that the file lacks.
     table = np.array([*spans, (-1, 0)], np.int64)
     return PackedIntegers.pack(table[np.minimum(rows, len(spans)), part])
 

@@ -194,6 +194,7 @@ def describe_planes(
         if column.size > numbers.max(initial=0):
             found[name] = column[numbers]
         elif column.size:
+            # np.where computes both sides: places beyond the column look up row 0, then become NaN.
             inside = numbers < column.size
             found[name] = np.where(inside, column[np.where(inside, numbers, 0)], np.nan)
     if "x" not in found:
@@ -207,6 +208,7 @@ def describe_planes(
         # The column is that of a camera: a scanner's frames take longer than its samples.
         dims = Dims(frames.letters + "C", (*numbers.shape, len(exposures)))
         if len(exposures) > 1:
+            # Times and positions are those of a frame: each of its channels repeats them.
             found = {name: np.repeat(column, len(exposures)) for name, column in found.items()}
         found["exposure"] = np.tile(np.array(exposures), numbers.size)
     kept = {

@@ -42,5 +42,6 @@ def read_mask(mask: object) -> dict[str, str]:
         ("illumination_type", _ILLUMINATIONS),
         ("contrast_method", _CONTRASTS),
     ):
+        # Each table holds both bits of LIGHT, one of which is set here: a word is always found.
         fields[name] = next(word for bit, word in table if mask & bit)
     return fields

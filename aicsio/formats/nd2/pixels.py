@@ -126,6 +126,7 @@ def check_frames(container: ChunkMap, pixels: Pixels) -> tuple[FrameTable, list[
     CorruptFileError
         When no frame does.
     """
+    # The time of the capture takes eight bytes; a zlib stream has no least length.
     needed = 8 + (1 if pixels.compression == "lossless" else pixels.frame_nbytes)
     frames = container.frames
     # Some maps give the offset in place of the length; the header of the chunk has it.
@@ -197,6 +198,7 @@ def lay_out_scene(
     numbers = frames.numbers[position]
     offsets, sizes = table.find(numbers.reshape(-1))
     largest = 8 + pixels.frame_nbytes
+    # A map may overstate lengths: no more than twice the raw pixels is read of a frame.
     spans = np.minimum(np.minimum(sizes, 2 * largest) + NAME_PADDING, container.size - offsets)
     itemsize = pixels.dtype.itemsize
     channels = pixels.components // samples
@@ -229,6 +231,7 @@ def lay_out_scene(
 def _block_shape(pixels: Pixels, frame_ndim: int, shape: list[int]) -> tuple[int, ...]:
     frame = shape[frame_ndim:]
     rows = pixels.height
+    # A zlib stream cannot be entered at a row, so compressed frames stay whole blocks.
     if pixels.compression == "none":
         rows = max(1, min(rows, BLOCK_BYTES // pixels.row_nbytes))
     return (*(1,) * frame_ndim, frame[0], rows, *frame[2:])

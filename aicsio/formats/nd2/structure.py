@@ -42,10 +42,12 @@ def find_faults(source: Source) -> Iterator[Damage]:
 
 
 def _find_fault(place: ChunkPlace, head: bytes, size: int) -> str | None:
+    # As the map has it, without the name field, whose length the header alone has.
     end = place.offset + HEADER.size + place.nbytes
     if head:
         magic, name_nbytes, nbytes = HEADER.unpack(head)
         if magic != MAGIC:
             return f"expected the head of a chunk, found {magic:#x}"
+        # The header outranks the map, which in some files has the offset in place of the length.
         end = place.offset + HEADER.size + name_nbytes + nbytes
     return f"the file ends at {size}, before byte {end}" if end > size else None

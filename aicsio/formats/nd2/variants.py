@@ -66,6 +66,7 @@ def parse(data: bytes, skip: frozenset[str] = frozenset()) -> Tree:
     MalformedError
         When the data ends early, nests too deep, or is of no known type.
     """
+    # XML may follow a byte order mark or blanks; no type of a variant is the byte ``<``.
     if data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \r\n\t")[:1] == b"<":
         return _parse_xml(data)
     try:
@@ -94,6 +95,7 @@ class _Lite:
             left -= 1
             kind, characters = data[start], data[start + 1]
             if kind == COMPRESSED:
+                # Two bytes of type and name length, then the ten in front of the stream.
                 return self._inflate(start + 12, stop, depth)
             at = start + 2 + 2 * characters
             if at > stop:
@@ -126,6 +128,7 @@ class _Lite:
             count, nbytes = _COUNT_AND_LENGTH.unpack_from(self.data, at)
             end = begin + nbytes
             first = at + _COUNT_AND_LENGTH.size
+            # The offsets of the items, eight bytes each, are passed over: items are read in order.
             after = end + 8 * count
             if not first <= end <= stop or after > stop:
                 raise MalformedError(f"the level {name!r} is longer than the level around it")
@@ -149,6 +152,7 @@ class _Lite:
             end = self.data.find(b"\0\0", end, stop)
             if end < 0:
                 raise MalformedError("a text of its metadata has no end")
+            # Characters take two bytes: zeros at an odd distance belong to two neighbours.
             if (end - at) % 2 == 0:
                 return end
             end += 1

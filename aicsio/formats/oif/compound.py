@@ -115,7 +115,7 @@ def read_streams(source: Source) -> dict[str, Stream]:
         fat = _read_fat(reader, source, header)
         chains = _Chains(fat, (size - 1) // header.sector)
         entries = _read_directory(reader, source, chains, header)
-        # The header alone locates the mini FAT: the directory has no entry of it.
+        # The header alone locates the mini FAT: the directory has no entry for it.
         runs = chains.follow(header.mini_fat, None)
         mini_fat = np.frombuffer(_read_sectors(reader, runs, header.sector, size), "<u4")
     # [MS-CFB] 2.6.2: the root entry has the first sector of the mini stream.
@@ -127,7 +127,6 @@ def read_streams(source: Source) -> dict[str, Stream]:
         name = _entry_name(raw_name, name_nbytes)
         # [MS-CFB] 2.6.1: older writers of version 3 left the upper 32 bits uninitialised.
         nbytes = stated & (-1 if header.wide_sizes else 0xFFFFFFFF)
-        # No stream is longer than its file: such a size is damage.
         if name in streams or nbytes > size:
             continue
         if nbytes < MINI_CUTOFF:

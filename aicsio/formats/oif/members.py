@@ -69,13 +69,13 @@ class Member:
         """Return the ranges of the source that hold a range of the member."""
         found = []
         for offset, length in self.extents:
-            # A lookup table of fewer bytes than one colour is asked for with a start below 0.
+            # For a lookup table shorter than one colour, the start is below 0.
             first = max(start, 0)
             count = min(length - first, nbytes)
             if count > 0:
                 found.append((offset + first, count))
                 nbytes -= count
-            # From here on the start counts from that of the next run.
+            # The start now counts from the first byte of the next run.
             start = max(start - length, 0)
         return found
 
@@ -284,7 +284,7 @@ def _expected_names(settings: Settings) -> list[str]:
     # The template names settings, ``s_C%03dZ%03d.pty``; the TIFF of a plane shares the stem.
     stems = [re.sub(r"\.pty$", "", template)]
     for letter in re.findall(r"([A-Z])%0\dd", template):
-        # Sizes are damaged at times: no more names are made than will be looked for.
+        # A damaged size must not make many more names than will be looked for.
         count = min(_axis_size(settings, letter), MOST_REMOTE // len(stems) + 1)
         parts = [re.split(r"(%0\dd)", stem, maxsplit=1) for stem in stems]
         numbers = range(1, count + 1)

@@ -92,7 +92,6 @@ def arrange_planes(files: FileSet, axes: dict[str, OifAxis]) -> PlaneOrder:
     order = "".join(dict.fromkeys(letter for letter in order if letter in AXES))
     chosen, diagnostics = _choose_planes(files, order)
     # Slowest first; axes that the settings do not list are the slowest.
-    # All places of a series have the same letters, so the first one serves.
     own = {letter for letter, _ in next(iter(chosen))}
     letters = sorted(own - set(order)) + [letter for letter in reversed(order) if letter in own]
     planes = {}

@@ -26,10 +26,10 @@ _NO_SECTION: Final[Section] = {}
 
 def decode_settings(data: bytes) -> str:
     """Return the text of a settings file, with line ends as in Unix."""
-    # The bytes of a lookup table behind this line would decode to rubbish.
+    # The bytes of the lookup table behind this line are no text.
     table = data.find("[ColorLUTData]".encode("utf-16-le"))
     data = data[:LARGEST_TEXT] if table < 0 else data[:table]
-    # Without a byte order mark, the zero behind the first bracket betrays UTF-16.
+    # Without a byte order mark, a zero behind the first bracket marks UTF-16.
     if data[:2] == b"\xff\xfe" or data[1:2] == b"\0":
         text = data.decode("utf-16-le", "replace")
     else:

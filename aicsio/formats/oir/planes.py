@@ -89,7 +89,6 @@ def arrange_chunks(files: list[OirFile], described: list[str]) -> OirPlanes:
     used = [axis for axis, extent in enumerate(extents) if extent != range(1)]
     present = {place[-1] for place in places}
     channels = [one for one in described if one in present]
-    # Channels that the metadata do not list come last.
     channels += sorted(present - set(channels))
     shape = tuple(len(extents[axis]) for axis in used)
     count = math.prod(shape) * len(channels)

@@ -71,6 +71,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     if not any(scene.levels for scene in scenes):
         reasons = "; ".join(one.message for one in diagnostics[:3]) or "it names none"
         raise CorruptFileError.at(source.uri, None, f"expected an image with pixels: {reasons}")
+    # The metadata are one XML, as those of a LIF: describe_instrument parses it again.
     text = ET.tostring(whole, encoding="unicode")
     return Contents(tuple(scenes), text, tuple(diagnostics))
 

@@ -66,6 +66,7 @@ class MemoryFilesLayout:
         begins = np.frombuffer(self.starts, "<i8")
         for part in self.memory.cut(starts, extent):
             chosen, axes = part.selection, range(len(extent))
+            # A file holds a plane: along all other axes each position is a piece of its own.
             counts = [1 if axis in self.plane else chosen.shape[axis] for axis in axes]
             shape = tuple(part.shape[axis] if axis in self.plane else 1 for axis in axes)
             strides = tuple(part.strides[axis] if axis in self.plane else 0 for axis in axes)
@@ -74,7 +75,9 @@ class MemoryFilesLayout:
                 for axis in axes:
                     if axis not in self.plane:
                         offset += (chosen.source_start[axis] + inside[axis]) * part.strides[axis]
+                # The last file that begins at or before this byte of the memory.
                 number = int(np.searchsorted(begins, offset, "right")) - 1
+                # Between two files lies the part of one that is missing.
                 if number < 0 or offset >= int(begins[number]) + self.sizes.at(number):
                     continue
                 nbytes = self.sizes.at(number)

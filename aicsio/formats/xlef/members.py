@@ -61,6 +61,7 @@ def read_frame(
     if source is None:
         raise SourceNotFoundError(f"there is no file {path!r} any more, below {opened.uri!r}")
     kind = np.dtype(dtype)
+    # Bytes from the first sample of the plane to the start of its last one.
     last = sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
     nbytes = last + kind.itemsize
     suffix = path.lower().rpartition(".")[2]
@@ -104,6 +105,7 @@ def _read_page(tiff: Any, source: Source, part_nbytes: int, offset: int) -> Arra
             )
         page = first if number == 0 else tiff.pages[number]
         pixels = page.asarray(maxworkers=1)
+    # The memory is little-endian; a TIFF may be of either byte order.
     if pixels.dtype.byteorder == ">":
         pixels = pixels.astype(pixels.dtype.newbyteorder("<"))
     return _octets(pixels, part_nbytes)[inside:]
@@ -136,6 +138,7 @@ def _check_picture(data: bytes, source: Source) -> None:
 
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "BMP")) as picture:
         width, height = picture.size
+        # Samples of these formats have two bytes at most.
         if width * height * len(picture.getbands()) * 2 > LARGEST_PICTURE:
             raise CorruptFileError.at(source.uri, None, f"a picture of {width} x {height} pixels")
 

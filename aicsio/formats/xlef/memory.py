@@ -64,6 +64,7 @@ class MemoryReader:
         if memory is None or not parts:
             raise Unreadable("its XML names no file with pixels")
         found = self._find(scene, image, parts)
+        # A LOF that holds the whole memory is read by byte ranges, as a LIF.
         only = found[0] if len(found) == len(parts) == 1 else None
         if only is not None and only[0].lower().endswith(".lof"):
             return self._lay_out_lof(only[0], axes, channels)

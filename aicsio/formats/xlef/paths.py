@@ -51,9 +51,11 @@ class ProjectFolder:
         The path as the file system has it; ``None`` if it leads out of the project, or if there is
         no such file.
         """
+        # As written first: a percent sign may belong to the name of the file.
         candidates = dict.fromkeys((name, unquote(name)))
         for candidate in candidates:
             plain = candidate.replace("\\", "/")
+            # A colon is that of a drive or of a URL: both lead out of the folder.
             if "\0" in plain or ":" in plain or plain.startswith("/"):
                 continue
             path = posixpath.normpath(posixpath.join(posixpath.dirname(referrer), plain))
@@ -104,6 +106,7 @@ class ProjectFolder:
         """Return the names in a folder by themselves and by their lower case; it is listed once."""
         if folder not in self._listed:
             try:
+                # Sorted: of names that differ by case alone, the same one wins on each system.
                 names = sorted(os.listdir(folder))
             except OSError:
                 names = []

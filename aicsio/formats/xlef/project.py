@@ -102,6 +102,7 @@ class ProjectTree:
             children = element.find("Children")
             for reference in find_all(element, "Children", "Reference"):
                 if children is not None:
+                    # In the whole XML, the images of the file take the place of the reference.
                     children.remove(reference)
                     yield from self._follow(reference.get("File", ""), file, inner, children)
 
@@ -109,6 +110,7 @@ class ProjectTree:
         self, name: str, referrer: str, prefix: str, parent: ET.Element
     ) -> Iterator[ProjectImage]:
         path = self._folder.resolve(referrer, name)
+        # A second reference to a file adds nothing, and may close a circle.
         if path is not None and (path in self._seen or len(self._seen) >= MOST_FILES):
             return
         source = None if path is None else self._folder.open(path)
