@@ -73,6 +73,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     """
     with open_index(source) as file:
         diagnostics: list[Diagnostic] = []
+        # The first data set has no number; further ones are numbered from 1.
         names = ["DataSet", *(f"DataSet{n}" for n in _further_data_sets(file))]
         scenes, raw = [], {}
         for name in names:
@@ -84,6 +85,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         diagnostics += _report_objects(file)
     if not any(scene.levels for scene in scenes):
         reasons = "; ".join(one.message for one in diagnostics[:3]) or "it has no 'DataSet'"
+        # An array of a kind that is not read is no damage; a damaged array makes the file corrupt.
         if diagnostics and {note.code for note in diagnostics if note.loss} == {UNSUPPORTED}:
             raise UnsupportedFormatError(f"{source.uri} has no pixels that are read: {reasons}")
         raise CorruptFileError.at(source.uri, None, f"expected an image with pixels: {reasons}")
@@ -119,9 +121,11 @@ def _describe_scene(
     extent = find_extent(file, name, info)
     reader = LevelReader(file, name, extent)
     image = info.get("Image", {})
+    # Attributes X, Y and Z of the group ``Image``: pixels of full resolution.
     levels = reader.read_all(tuple(parse_count(image.get(letter)) for letter in "ZYX"))
     title = facts.known_text(image, "Name") or ""
     if not levels:
+        # A scene without levels keeps the index of the data sets behind it.
         return Scene(title, ()), reader.diagnostics
     sizes = levels[0].stored
     dates = facts.parse_dates(info.get("TimeInfo", {}), extent.times)
@@ -147,6 +151,7 @@ def _report_objects(file: Hdf5File) -> list[Diagnostic]:
         # h5py takes 40 us to report that a group is missing.
         if group.partition("/")[0] not in present:
             continue
+        # "Points0" and "Points1" are two objects of one kind.
         kinds = Counter(name.rstrip("0123456789") for name in file.names(group))
         if kinds:
             listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())[:20])
@@ -162,6 +167,7 @@ def list_attachments(source: Source, /) -> tuple[Attachment, ...]:
     """List the thumbnail."""
     with open_index(source) as file:
         dataset = file.dataset(f"{THUMBNAIL}/Data")
+        # h5py has an offset for contiguous datasets alone; a chunked thumbnail gets 0.
         offset = None if dataset is None else dataset.get_offset()
         return () if dataset is None else (Attachment(THUMBNAIL, "PNG", offset or 0),)
 
@@ -185,7 +191,9 @@ def read_attachment(source: Source, attachment: Attachment, /) -> bytes:
             raise SceneError(f"{source.uri} has no {attachment.name!r}")
         try:
             shape, dtype = dataset.shape, dataset.dtype
+            # The axes are rows, and four bytes for each column: 256 x 1024 in files of Imaris.
             is_rgba = len(shape) == 2 and shape[1] % 4 == 0 and dtype == np.uint8
+            # A product of floats does not overflow, whatever shape a damaged file declares.
             if not is_rgba or not 0 < np.prod(shape, dtype=float) <= LARGEST_THUMBNAIL:
                 raise CorruptFileError.at(
                     source.uri, None, f"expected rows of RGBA, found {dtype} of shape {shape}"

@@ -72,6 +72,8 @@ def list_chunks(
     # A tree without any chunk has no node.
     if address == 2**64 - 1:
         return np.empty((0, len(chunk) + 3), np.int64)
+    # Key of a chunk (III.A.1): stored bytes, filter mask, offset along each axis, and one
+    # within an element, which is always 0.
     entry = np.dtype(
         [
             ("size", "<u4"),
@@ -96,6 +98,7 @@ def _find_object(dataset: Any) -> int:
 
     # Not h5o.get_info: it also measures the trees of the object, and so follows loops of damaged ones.
     low, high = h5py.h5g.get_objinfo(dataset, b".").objno
+    # ``objno`` is the address in two C longs: of 32 bits on Windows, of 64 elsewhere.
     return int(low) | int(high) << 8 * struct.calcsize("l") if high else int(low)
 
 
@@ -105,6 +108,7 @@ def _find_tree(file: Hdf5File, address: int, dims: tuple[int, ...]) -> int | Non
     if len(head) < HEADER.size:
         return None
     version, _, _, nbytes = HEADER.unpack(head)
+    # A header of version 2 begins with "OHDR", not with its number: h5py lists its chunks.
     if version != 1 or nbytes > LARGEST_HEADER:
         return None
     messages = file.read_at(address + HEADER.size, nbytes)
@@ -114,6 +118,7 @@ def _find_tree(file: Hdf5File, address: int, dims: tuple[int, ...]) -> int | Non
         at += MESSAGE.size
         if kind == LAYOUT and not flags & 2:  # else the message is shared: it lies elsewhere
             return _parse_layout(messages[at : at + size], dims)
+        # The size of a message includes its padding to eight bytes.
         at += size
     return None
 
@@ -126,12 +131,14 @@ def _parse_layout(message: bytes, dims: tuple[int, ...]) -> int | None:
     *kind, axes, address = CHUNKED.unpack_from(message)
     if tuple(kind) != LAYOUT_3_CHUNKED or axes != len(dims):
         return None
+    # Behind the address: the sizes of a chunk, then the bytes of an element.
     return int(address) if sizes.unpack_from(message, CHUNKED.size) == dims else None
 
 
 def _walk(file: Hdf5File, address: int, entry: np.dtype[Any], most: int) -> npt.NDArray[Any]:
     """Return the entries of the leaves, level by level from the root."""
     level, nodes = _read_node(file, address, None, entry.itemsize)
+    # Levels count from the leaves, which have 0.
     while level:
         level -= 1
         addresses = np.frombuffer(nodes, entry)["child"].tolist()
@@ -156,6 +163,7 @@ def _read_node(
     signature, kind, found, used, _, _ = NODE.unpack_from(data)
     if signature != b"TREE" or kind != RAW_DATA or (level is not None and found != level):
         raise ValueError(f"expected a node of its tree at {address}, level {level}")
+    # Each child follows its key. The one key behind the last child is a bound, and not read.
     end = NODE.size + used * entry_nbytes
     if used > USUAL_ENTRIES:
         data = file.read_at(address, end)

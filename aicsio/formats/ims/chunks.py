@@ -65,11 +65,13 @@ def _tabulate(file: Hdf5File, dataset: Any) -> ChunkTable:
         raise UnsupportedArrayError(f"its type is {dtype}")
     plist = dataset.get_create_plist()
     kind = plist.get_layout()
+    # A contiguous dataset may lie in external files, which are never opened.
     if kind == h5py.h5d.CONTIGUOUS and not plist.get_external_count():
         return _tabulate_contiguous(file, dataset, ArrayStorage(shape, shape, dtype, ()))
     if kind != h5py.h5d.CHUNKED:
         raise UnreadableArrayError("it is stored compact, virtual or in another file")
     storage = ArrayStorage(shape, plist.get_chunk(), dtype, read_filters(plist))
+    # Raw chunks are read in part, so that no limit holds for them.
     if storage.filters and np.prod(storage.chunk, dtype=float) * dtype.itemsize > LARGEST_CHUNK:
         raise UnreadableArrayError(f"its chunks are {storage.chunk}")
     return _tabulate_chunks(file, dataset, storage)
@@ -79,7 +81,9 @@ def _tabulate_contiguous(file: Hdf5File, dataset: Any, storage: ArrayStorage) ->
     import h5py
 
     offset = -1
+    # Python integers: the product of three damaged sizes may exceed 63 bits.
     nbytes = int(np.prod(storage.shape, dtype=object)) * storage.dtype.itemsize
+    # HDF5 may allocate late: an array that was never written has no bytes, and is zero.
     if dataset.get_space_status() == h5py.h5d.SPACE_STATUS_ALLOCATED:
         offset = dataset.get_offset()
         if offset is None or offset + nbytes > (file.source.size or 0):
@@ -95,18 +99,22 @@ def _tabulate_chunks(file: Hdf5File, dataset: Any, storage: ArrayStorage) -> Chu
     columns = list_chunks(file, dataset, storage.chunk, storage.dtype.itemsize, count)
     if columns is None:
         columns = _list_by_h5py(dataset, count)
+    # Rows: offset, size, mask. A chunk that is not listed keeps the offset -1, and is zero.
     table = np.full((3, count), -1, np.int64)
     table[1:] = 0
     damaged = 0
     if columns.size:
+        # Columns of the list: first position along Z, Y and X, filter mask, offset, size.
         starts, (mask, offset, size) = columns[:, :3], columns[:, 3:].T
         at = starts // np.array(storage.chunk)
         end = file.source.size or 0
+        # The sum of a damaged offset and a damaged size could overflow; ``end - size`` cannot.
         good = (offset > 0) & (size > 0) & (offset < end) & (size <= end) & (offset <= end - size)
         good &= ((at >= 0) & (at < np.array(grid))).all(axis=1)
         if not storage.filters:
             # Raw chunks that are shorter than their pixels would show what lies behind them.
             good &= size >= math.prod(storage.chunk) * storage.dtype.itemsize
+        # Cell of a chunk: its place in the grid in C order.
         cells = np.ravel_multi_index(tuple(at[good].T), grid)
         table[:, cells] = np.stack([offset[good], size[good], mask[good]])
         damaged = int(np.count_nonzero(~good))
@@ -119,6 +127,7 @@ def _list_by_h5py(dataset: Any, most: int) -> npt.NDArray[np.int64]:
     numbers = array.array("Q")
 
     def take(chunk: Any) -> int | None:
+        # StoreInfo of h5py: offset along each axis, filter mask, byte offset, stored bytes.
         position, *rest = chunk
         numbers.extend(position)
         numbers.extend(rest)

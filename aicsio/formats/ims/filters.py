@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aicsio.records import Codec, Value
 
+# Filters of the HDF5 library itself (section IV.A.2.l), which has the numbers up to 255.
 GZIP, SHUFFLE, FLETCHER32 = 1, 2, 3
 NAMES: Final = {
     4: "SZIP", 5: "N-bit", 6: "scale-offset", 307: "bzip2", 32008: "bitshuffle", 32013: "ZFP",
@@ -42,6 +43,7 @@ def read_filters(plist: Any) -> tuple[Codec, ...]:
     if count > MOST_FILTERS:
         raise UnknownFilterError(f"a row of {count} filters")
     for number in range(count):
+        # Number, flags, client values and name of a filter.
         code, _, values, _ = plist.get_filter(number)
         # The result of a compressor has the size of the pixels, unless the bytes that it was given
         # had another: those of a compressor before it, or with a checksum.
@@ -52,9 +54,11 @@ def read_filters(plist: Any) -> tuple[Codec, ...]:
 
 def _undo(code: int, values: Sequence[int], *, sized: bool) -> Codec:
     if code == SHUFFLE:
+        # The only client value of shuffle: bytes of an element.
         size = values[0] if values else 1
         return Codec("zarr-shuffle", (("size", max(int(size), 1)),))
     if code == FLETCHER32:
+        # HDF5 appends the checksum, four bytes, to the data.
         parameters: tuple[tuple[str, Value], ...] = (("name", "fletcher32"), ("at_end", True))
         return Codec("zarr-checksum", parameters)
     if code == GZIP:

@@ -131,6 +131,7 @@ class Hdf5File:
 
         with self._damage_ignored():
             group = h5py.h5o.open(self._file, path.encode())
+            # In a damaged file a path may lead to a dataset, which has no names in it.
             if isinstance(group, h5py.h5g.GroupID):
                 group.links.iterate(take)
         return tuple(found)
@@ -271,6 +272,7 @@ def _read_text(attribute: Any) -> str | None:
         attribute.read(characters, mtype=kind)
         return characters.tobytes().split(b"\0")[0].decode("utf-8", "replace")
     dtype = attribute.dtype
+    # Texts of variable length (object) and compounds (void) are left out.
     if not is_text and dtype.kind not in "iufb":
         return None
     values = np.empty(attribute.shape, dtype)

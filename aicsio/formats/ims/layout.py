@@ -83,6 +83,7 @@ class ImsLayout:
         counts: tuple[int, ...],
     ) -> Iterator[Piece]:
         """Pieces for a window of one array."""
+        # A chunk as T, C, Z, Y, X.
         shape = (1, 1, *storage.chunk)
         strides = c_strides(shape, storage.dtype.itemsize)
         _, grid_height, grid_width = storage.grid
@@ -100,6 +101,7 @@ class ImsLayout:
             selection = Selection(
                 (0, 0, z0, y0, x0), (1, 1, depth, height, width), (t, c, tz, ty, tx)
             )
+            # A mask may skip every filter of a chunk, whose bytes are raw then.
             codecs = storage.filters and decoders(storage.filters, self.masks.at(cell))
             if codecs:
                 size = self.sizes.at(cell)
@@ -110,6 +112,7 @@ class ImsLayout:
 
 def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     """Return the bytes from one position to the next along each axis, in C order."""
+    # Running products of the sizes from the last axis to the second are the strides.
     return tuple(itertools.accumulate((itemsize, *shape[:0:-1]), operator.mul))[::-1]
 
 
@@ -126,11 +129,13 @@ def block_shape_of(storage: ArrayStorage, shape: tuple[int, ...]) -> tuple[int, 
     block = list(shape[2:]) if is_contiguous else list(storage.chunk)
     itemsize = storage.dtype.itemsize
     if is_contiguous:
+        # Blocks are cut between planes; where one plane is too large between rows, then columns.
         for axis in range(3):
             rest = math.prod(block[axis + 1 :]) * itemsize
             block[axis] = max(1, min(block[axis], RAW_BYTES // max(rest, 1)))
         return (1, 1, *block)
     most = CODED_BYTES if storage.filters else RAW_BYTES
+    # Chunks join along X, and along Y and Z once the block holds all of the axes behind.
     for axis in (2, 1, 0):
         room = max(most // (math.prod(block) * itemsize), 1)
         count = -(-shape[2 + axis] // block[axis])

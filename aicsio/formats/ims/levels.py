@@ -87,6 +87,7 @@ class LevelReader:
         """
         levels: list[LazyArray] = []
         present = set(numbered(self._file.names(self._data), "ResolutionLevel"))
+        # Levels count from 0 without gaps: one behind a gap is not shown.
         for number in itertools.takewhile(present.__contains__, range(MOST_LEVELS)):
             stated = info_sizes if number == 0 else (0, 0, 0)
             array = self._read_level(number, stated)
@@ -104,6 +105,7 @@ class LevelReader:
         tables: list[ChunkTable | None] = []
         reasons: list[UnreadableArrayError] = []
         sizes: tuple[int, ...] | None = None
+        # C order of time points and channels, by which ``ImsLayout.kind`` counts.
         for t, c in itertools.product(range(extent.times), range(extent.channels)):
             path = f"{top}/TimePoint {t}/Channel {c}"
             table = self._read_array(f"{path}/Data", reasons)
@@ -137,6 +139,7 @@ class LevelReader:
         texts = self._file.attributes(path, SIZE_NAMES)
         sizes = []
         for letter, size, fallback in zip("ZYX", storage.shape, stated, strict=True):
+            # Arrays are padded to whole chunks. A size that exceeds the array is damage.
             named = parse_count(texts.get(f"ImageSize{letter}")) or fallback
             sizes.append(named if 0 < named <= size else size)
         return tuple(sizes)
@@ -148,6 +151,7 @@ class LevelReader:
         kinds, firsts, row = [], [], 0
         for table in tables:
             kinds.append(-1 if table is None else storages.index(table.storage))
+            # A missing array has no chunks: the next one begins at the same row.
             firsts.append(row)
             row += 0 if table is None else table.offsets.size
         columns = [
@@ -170,6 +174,7 @@ class LevelReader:
         self, number: int, tables: list[ChunkTable | None], reasons: list[UnreadableArrayError]
     ) -> None:
         where, total = f"{self._data}, level {number}", len(tables)
+        # An unreadable array is ``None``, too, and has a reason.
         absent = sum(table is None for table in tables) - len(reasons)
         if absent:
             text = f"{where}: {absent} of {total} arrays are not in the file: they are zero"

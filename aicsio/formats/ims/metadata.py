@@ -144,6 +144,7 @@ def describe_times(dates: list[datetime | None]) -> tuple[float | None, Planes |
         return None, None
     planes = Planes(Dims("T", (len(dates),)), seconds.astype("<f8").tobytes())
     steps = np.diff(seconds)
+    # A missing date makes the mean NaN, which is not above 0: the step stays unknown.
     step = float(steps.mean())
     is_even = step > 0 and bool(np.all(np.abs(steps - step) <= max(EVEN * step, 0.001)))
     return (round(step, 6) if is_even else None), planes

@@ -34,8 +34,11 @@ MOST_STEPS: Final = 64
 
 _ENTRY: Final = struct.Struct("<QI4xQQ")
 """Header of the object, what the scratch space holds (1: the next two), the B-tree of a group, its heap."""
+# Offset of the name (8 bytes), then ``_ENTRY`` with 16 bytes of scratch space.
 _ENTRY_NBYTES: Final = 40
+# Symbol table node: signature, version 1, a reserved byte, number of entries.
 _SYMBOLS: Final = re.compile(rb"SNOD\x01\x00(..)", re.DOTALL)
+# B-tree node: signature, type (0 groups, 1 chunks), level, used entries, two siblings.
 _TREE: Final = re.compile(rb"TREE([\x00\x01])(.)(..).{16}", re.DOTALL)
 # Type 8, size, flags, three reserved bytes; version 3, class 2 (chunked), dimensionality, address of the B-tree.
 _CHUNKED: Final = re.compile(rb"\x08\x00..[\x00-\x07]\x00{3}\x03\x02[\x02-\x21](.{8})", re.DOTALL)
@@ -135,6 +138,7 @@ def _of_tree(raw: bytes, match: "re.Match[bytes]") -> Iterator[int]:
     # A key of a group is one number; one of an array of three axes two half numbers and four numbers.
     key_nbytes = 8 if kind == 0 else 40
     for row in range(used):
+        # Keys and children alternate, a key first.
         start = match.end() + key_nbytes + row * (key_nbytes + 8)
         if start + 8 > len(raw):
             return
@@ -143,6 +147,7 @@ def _of_tree(raw: bytes, match: "re.Match[bytes]") -> Iterator[int]:
 
 def _of_superblock(raw: bytes) -> Iterator[int]:
     """Yield what the entry of the root points to, in versions 0 and 1 of the superblock."""
+    # The root entry stands at byte 56, in version 1 at 60; 8 bytes for its name come first.
     start = {0: 64, 1: 68}.get(raw[8] if len(raw) > 100 else 2)
     if start is not None:
         yield from _of_entry(raw, start)
