@@ -65,16 +65,23 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x89PNG\r\n\x1a\n", "pillow", "PNG"),
     (rb"\xff\xd8\xff", "pillow", "JPEG"),
     (rb"GIF8[79]a", "pillow", "GIF"),
+    # BMP: bytes 14 to 17 are the length of the information header, 12 to 124.
     (rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", "pillow", "BMP"),
     (rb"RIFF.{4}WEBP", "pillow", "WEBP"),
+    # ISO base media files: length and type of the first box, then the major brand.
     (rb".{4}ftypavi[fs]", "pillow", "AVIF"),
     (rb".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "pillow", "HEIF"),
+    # A bare codestream (markers SOC and SIZ), or the signature box of a JP2 file.
     (rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n", "pillow", "JPEG2000"),
+    # netpbm: magic, width and height, with comments between them.
     (rb"P(?:[1-6fF]|0CMYK|yRGBA)\s(?:\s|#[^\n]*\n)*\d+\s(?:\s|#[^\n]*\n)*\d+\s", "pillow", "PPM"),
     (rb"P7\n", "rasters", "PAM"),
+    # SGI: magic 474, storage, bytes a sample, dimensions.
     (rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]", "pillow", "SGI"),
+    # PSD is version 1; version 2 is PSB.
     (rb"8BPS\0\x01", "pillow", "PSD"),
     (rb"qoif", "pillow", "QOI"),
+    # The name is followed by the length of the header, 124.
     (rb"DDS \x7c\0\0\0", "pillow", "DDS"),
     (rb"icns", "pillow", "ICNS"),
     (rb"SIMPLE  = {20}T", "pillow", "FITS"),
@@ -85,20 +92,28 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"II\xbc\x01", "imagecodecs", "JPEGXR"),
     (rb"#\?(?:RADIANCE|RGBE)\n", "imagecodecs", "RGBE"),
     (rb"\0.{3}(?:ftyp|moov|wide|free|skip)|.{4}mdat", "movie", "mov"),
+    # Matroska: the identifier of the EBML header.
     (rb"\x1a\x45\xdf\xa3", "movie", "matroska"),
     (rb"RIFF.{4}AVI[ X\x19]", "movie", "avi"),
+    # ASF: the GUID of its header object.
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", "movie", "asf"),
     (rb"FLV\x01", "movie", "flv"),
     (rb"OggS\0", "movie", "ogg"),
+    # Start codes of MPEG: a pack header (0xBA), a sequence header (0xB3).
     (rb"\0\0\x01\xba", "movie", "mpeg"),
     (rb"\0\0\x01\xb3", "movie", "mpegvideo"),
+    # A start code, and a unit of type 7: the sequence parameter set of H.264.
     (rb"\0\0\0?\x01[\x67\x27]", "movie", "h264"),
+    # MPEG-TS: packets of 188 bytes, each of which begins with the sync byte.
     (rb"\x47.{187}\x47.{187}\x47", "movie", "mpegts"),
+    # MXF: the key of a header partition pack.
     (rb"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02", "movie", "mxf"),
     (rb"nut/multimedia container\0", "movie", "nut"),
     (rb"DKIF\0\0", "movie", "ivf"),
     (rb"YUV4MPEG2 ", "movie", "yuv4mpegpipe"),
+    # A preamble of 128 bytes stands before the prefix (DICOM PS3.10, 7.1).
     (rb".{128}DICM", "plugin", "pydicom"),
+    # The magic number of OpenEXR.
     (rb"\x76\x2f\x31\x01", "plugin", "opencv"),
 )
 """First bytes as a regular expression, engine, and the engine's name; the first match counts."""
@@ -259,6 +274,7 @@ def read_contents(source: Source, _options: Options, /) -> Contents:
     MissingDependencyError
         When the one that would is not installed.
     """
+    # Nothing identifies a file whose format the caller forced: every plug-in may try it.
     engine, kind = _identify(source, readers.read_head(source, HEAD_BYTES)) or ("plugin", "")
     # pillow narrows some formats to 8 bits: another engine keeps their depth.
     if engine == "pillow":

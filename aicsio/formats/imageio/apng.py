@@ -98,6 +98,7 @@ def scan_chunks(file: BinaryFile) -> ApngFile:
         length, kind = int.from_bytes(head[:4]), head[4:]
         start = offset + 8
         if kind in {b"IHDR", b"PLTE", b"tRNS", b"acTL", b"fcTL"}:
+            # The longest of these is PLTE with 768 bytes; a longer one is damage.
             _read_chunk(found, kind, file.read(min(length, 1 << 16)))
         elif kind == b"IDAT":
             _add_data(found, start, length)
@@ -125,6 +126,7 @@ def _add_data(found: ApngFile, start: int, length: int) -> None:
     if found.frames:
         found.frames[-1].data.append((start, length))
     else:
+        # Data before the first fcTL are the default image, which then is no frame.
         found.has_default_image = True
 
 
@@ -156,6 +158,7 @@ def describe(source: Source, _kind: str) -> Description:
         if not frames:
             # An image all the same: viewers show the data that no frame owns.
             return imagecodecs_engine.describe(source, "PNG")
+        # Samples and depth are known once a frame is decoded; one sample of 8 bits is the least.
         check_size(source, "PNG", found.canvas, np.dtype(np.uint8))
         first = decode_frame(file, found, frames[0])
         metadata, notes = pillow_engine.read_metadata(pillow_engine.open_pillow("PNG", file))
@@ -169,6 +172,7 @@ def describe(source: Source, _kind: str) -> Description:
         scene = FrameScene("Image:0", described, moving=False)
     else:
         delays = np.array([frame.delay for frame in frames])
+        # A frame begins when the delays of all before it are over.
         seconds = np.concatenate([[0.0], np.cumsum(delays)[:-1]]).astype("<f8").tobytes()
         even = np.ptp(delays) == 0 and delays[0] > 0
         step = float(delays[0]) if even else None
@@ -201,6 +205,7 @@ def decode_frame(file: BinaryFile, found: ApngFile, frame: ApngFrame) -> Array:
     size = struct.pack(">II", frame.width, frame.height)
     png = (
         b"\x89PNG\r\n\x1a\n"
+        # Depth, colour type, compression, filter and interlace hold for all frames.
         + make_chunk(b"IHDR", size + found.header[8:13])
         + found.shared
         + make_chunk(b"IDAT", b"".join(parts))
@@ -228,6 +233,7 @@ class _ApngCursor:
             self._file = file
             self._open = stack.pop_all()
         self._frames = [frame for frame in self._found.frames if frame.data]
+        # The canvas begins as transparent black.
         self._canvas = np.zeros(frames.shape, frames.dtype)
 
     def read(self, start: int, stop: int) -> Array:
@@ -281,10 +287,12 @@ def compose_over(pixels: Array, canvas: Array) -> Array:
     # Products of two 16-bit samples and a third fit 64 bits.
     alpha = pixels[..., -1:].astype(np.uint64)
     canvas_alpha = canvas[..., -1:].astype(np.uint64)
+    # The alpha of the result, times ``largest``, is the sum of both weights.
     weight, canvas_weight = alpha * largest, (largest - alpha) * canvas_alpha
     total = weight + canvas_weight
     colors = pixels[..., :-1] * weight + canvas[..., :-1] * canvas_weight
     composed = np.empty_like(pixels)
+    # Where both are transparent the sum is 0, and so is the colour.
     composed[..., :-1] = colors // np.maximum(total, 1)
     composed[..., -1:] = total // largest
     return composed

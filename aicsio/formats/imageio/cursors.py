@@ -66,6 +66,7 @@ class Cursors:
     def _take(self, start: int, stop: int, entry: int) -> Cursor:
         with self._changed:
             awaited = start in self._targets
+            # Added before any wait, so that a request that begins at ``stop`` waits for this one.
             self._targets.append(stop)
             # Another thread is decoding the frames before: its cursor will stand here.
             if awaited:
@@ -113,6 +114,7 @@ class Cursors:
     def _release(self, cursor: Cursor | None, lent: bool, stop: int) -> None:
         with self._changed:
             self._targets.remove(stop)
+            # A bool counts as 0 or 1.
             self._lent -= lent
             if cursor is not None:
                 self._idle.append(cursor)

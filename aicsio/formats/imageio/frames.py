@@ -161,6 +161,7 @@ def open_checked(source: Source) -> BinaryFile:
     SourceNotFoundError, SourceError
         When it cannot be opened.
     """
+    # The pool compares a file with its index when it lends a reader.
     with readers.lend(source):
         return readers.open_binary(source)
 

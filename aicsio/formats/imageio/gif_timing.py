@@ -33,6 +33,7 @@ class GifBlocks:
 def scan_blocks(file: BinaryFile) -> GifBlocks:
     """Walk the blocks; a file that breaks off ends there."""
     file.seek(0)
+    # A signature of 6 bytes, and the logical screen descriptor of 7 (sections 17 and 18).
     screen = file.read(13)
     width, height = _word(screen, 6), _word(screen, 8)
     _skip_palette(file, screen[10])
@@ -43,6 +44,7 @@ def scan_blocks(file: BinaryFile) -> GifBlocks:
         if label == EXTENSION:
             delay = _read_extension(file, delay)
         elif label == IMAGE:
+            # Left, top, width and height of 16 bits each, and flags (section 20).
             descriptor = file.read(9)
             if len(descriptor) < 9:
                 break
@@ -52,6 +54,7 @@ def scan_blocks(file: BinaryFile) -> GifBlocks:
             if not file.read(1):  # the size of the first code
                 break
             delays.append(delay)
+            # A graphic control extension holds for one image.
             delay = 0
             while _read_sub_block(file):
                 pass
@@ -66,6 +69,7 @@ def _skip_palette(file: BinaryFile, flags: int) -> bool:
     """Skip a palette; return whether there is one."""
     if not flags & 0x80:
         return False
+    # Three bytes for each of 2 ** (n + 1) colours; n stands in the lowest three bits.
     file.seek(3 << (flags & 7) + 1, 1)
     return True
 
@@ -74,6 +78,7 @@ def _read_extension(file: BinaryFile, delay: int) -> int:
     """Skip an extension; return the delay of the next frame, or ``delay`` where it has none."""
     label, block = file.read(1), _read_sub_block(file)
     if label == GRAPHIC_CONTROL and block and len(block) >= 3:
+        # Byte 0 has flags, bytes 1 and 2 the delay, byte 3 the transparent index.
         delay = _word(block, 1)
     # An extension of any kind is a chain of sub-blocks that an empty one ends.
     while block:

@@ -39,6 +39,7 @@ def _find_parameter_set(extradata: bytes) -> bytes:
         nbytes = int.from_bytes(extradata[6:8])
         unit = extradata[8 : 8 + nbytes]
         return unit if unit and unit[0] & 0x1F == SEQUENCE_PARAMETER_SET else b""
+    # The lowest five bits of the first byte are nal_unit_type (7.3.1).
     for unit in re.split(rb"\0\0\x01", extradata)[1:]:
         if unit and unit[0] & 0x1F == SEQUENCE_PARAMETER_SET:
             return unit
@@ -49,11 +50,13 @@ class _Bits:
     """Takes bits from the highest on. Not a record: it lives for one header."""
 
     def __init__(self, data: bytes) -> None:
+        # chroma_format_idc stands behind an identifier of at most 31, of 11 bits.
         self._digits = "".join(f"{byte:08b}" for byte in data[:16])
 
     def take_exp_golomb(self) -> int | None:
         """Return an unsigned Exp-Golomb code; ``None`` at the end of the data."""
         zeros = len(self._digits) - len(self._digits.lstrip("0"))
+        # n zeros, then n + 1 bits: their number less one.
         code = self._digits[zeros : 2 * zeros + 1]
         self._digits = self._digits[2 * zeros + 1 :]
         return int(code, 2) - 1 if len(code) == zeros + 1 else None

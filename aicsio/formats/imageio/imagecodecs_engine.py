@@ -93,9 +93,11 @@ def describe(source: Source, kind: str) -> Description:
             pillow_metadata, notes = _pillow_metadata(source, kind, file)
             metadata |= pillow_metadata
         all_shape = _shape_of_all(kind, data)
+        # ``all_shape`` counts samples; those of AVIF have at most two bytes.
         if kind not in BY_INDEX and math.prod(all_shape) > LARGEST_SEQUENCE // 2:
             raise UnsupportedFormatError(f"{source.uri!r} has too many frames to decode at once")
         pixels = _decode(kind, data, 0, 1)[0]
+    # The shape of a still image has no axis of frames in front.
     count = all_shape[0] if all_shape[1:] == pixels.shape else 1
     shape = pixels.shape
     if len(shape) not in {2, 3}:

@@ -109,6 +109,7 @@ def read_luma(frame: Any, dtype: np.dtype[Any]) -> Array:
         When the frame has another depth than the stream.
     """
     depth = frame.format.components[0].bits
+    # Samples of 9 to 16 bits lie in two bytes.
     if -(-depth // 8) != dtype.itemsize:
         raise ValueError(f"a frame has samples of {depth} bits, the movie {8 * dtype.itemsize}")
     if depth == 1:
@@ -124,6 +125,7 @@ def _read_bits(frame: Any) -> Array:
     """Return a bitmap as 0 and 255: monow has white for 0, monob black."""
     plane = frame.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    # Eight pixels a byte, the first in the highest bit.
     bits = np.unpackbits(rows[: frame.height], axis=1)[:, : frame.width]
     white = 0 if frame.format.name == "monow" else 1
     return np.where(bits == white, np.uint8(255), np.uint8(0))

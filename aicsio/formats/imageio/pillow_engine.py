@@ -67,6 +67,7 @@ def open_pillow(kind: str, file: BinaryFile) -> Any:
         Image.init()  # imports every reader that pillow has
     if kind not in Image.OPEN:
         raise MissingDependencyError(f"this pillow does not read {kind}: pip install -U pillow")
+    # An entry holds the factory, and a test of the first bytes, which is not used here.
     factory: Any = Image.OPEN[kind][0]
     file.seek(0)
     return factory(file, "")
@@ -156,6 +157,7 @@ def _target(image: Any) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
     if mode == "I" and image.format in {"PNG", "PPM"}:
         # Both formats end at 16 bits; pillow widens them to 32.
         return mode, (), np.dtype(np.uint16)
+    # One new pixel shows the samples and the type that pillow gives to a mode.
     pixel = np.asarray(Image.new(mode, (1, 1)))
     return mode, pixel.shape[2:], pixel.dtype.newbyteorder("=")
 

@@ -109,6 +109,7 @@ def _describe(source: Source, plugin: str) -> Description:
         # Properties and pixels must be asked with the same options, or their shapes differ.
         options = OPTIONS.get(plugin, {})
         first = handle.properties(index=0, **options)
+        # An ellipsis asks imageio for all images as one batch.
         count = int(handle.properties(index=..., **options).n_images or 1)
         shape, dtype = tuple(int(n) for n in first.shape), np.dtype(first.dtype).newbyteorder("=")
         # Volumes and lists of bands have no letters here.

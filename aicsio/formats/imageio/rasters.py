@@ -40,6 +40,7 @@ LONGEST_NUMBER = 16
 """Characters of a number in a text raster: five digits, and some zeros before them."""
 FITS_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """Types by BITPIX (FITS 4.0, section 4.4.1.1)."""
+# Magic, width, height, largest value or scale; one blank ends the header.
 _PNM_HEADER = re.compile(
     rb"(P[2356fF])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+"
     rb"([-+.\deE]+)(?:\s*#[^\n]*)?\s"
@@ -180,6 +181,7 @@ def _with_more_images(file: BinaryFile, header: RasterHeader) -> RasterHeader:
     file.seek(count * stride)
     rest = file.read(3)
     notes: tuple[Note, ...] = ()
+    # A further image begins with P, a digit and a blank.
     if len(rest) == 3 and rest[:1] == b"P" and rest[2:].isspace():
         notes = (("more-images", f"images of another header follow the first {count}: not shown"),)
     return attrs.evolve(header, count=count, gap=header.offset, notes=notes)
@@ -213,6 +215,7 @@ def _parse_sgi(file: BinaryFile) -> RasterHeader:
     head = file.read(512)
     if len(head) < 512 or head[:2] != b"\x01\xda" or head[3] != 2:
         raise ValueError("it has no header of a 16-bit SGI image")
+    # XSIZE, YSIZE and ZSIZE.
     columns, rows, channels = (int.from_bytes(head[at : at + 2]) for at in (6, 8, 10))
     # All numbers of an SGI header are big-endian.
     dimensions = int.from_bytes(head[4:6])
@@ -232,6 +235,7 @@ def _decode_runs(file: BinaryFile, header: RasterHeader, _start: int, _stop: int
     rows, columns = header.shape[:2]
     line_count = rows * (header.shape[2] if len(header.shape) == 3 else 1)
     file.seek(header.offset)
+    # Two tables of 32-bit numbers: offsets of all rows, then their lengths in bytes.
     tables = np.frombuffer(file.read(8 * line_count), ">u4")
     if tables.size < 2 * line_count:
         raise ValueError("the table of its rows breaks off")
@@ -248,6 +252,8 @@ def _decode_runs(file: BinaryFile, header: RasterHeader, _start: int, _stop: int
 def _decode_row(words: Array, row: Array) -> None:
     column = index = 0
     while index < len(words) and column < len(row):
+        # The low seven bits count the samples of a run; 0 ends the row. In images of 16 bits
+        # a count is a word, too.
         count = int(words[index]) & 0x7F
         if not count:
             break
@@ -319,6 +325,7 @@ def _read_raw(file: BinaryFile, header: RasterHeader, start: int, stop: int) -> 
     nbytes = math.prod(header.shape) * header.stored.itemsize
     stride = nbytes + header.gap
     file.seek(header.offset + start * stride)
+    # No header stands behind the last frame.
     wanted = (stop - start) * stride - header.gap
     data = file.read(wanted)
     if len(data) < wanted:

@@ -42,6 +42,7 @@ def _is_apng(head: bytes) -> bool:
 
 def _is_deep_png(head: bytes) -> bool:
     """PNG specification, 11.2.1: bit depth at byte 24, colour type at 25 (0 gray, 3 palette)."""
+    # RGB, gray and alpha, RGBA; pillow keeps the 16 bits of plain gray.
     return len(head) > 25 and head[24] == 16 and head[25] in {2, 4, 6}
 
 
@@ -56,6 +57,7 @@ def _is_deep_jpeg2000(head: bytes) -> bool:
 def _is_deep_avif(head: bytes) -> bool:
     """AV1 codec configuration (AV1 in ISOBMFF, 2.3.3): high_bitdepth and monochrome."""
     configuration = re.search(rb"av1C\x81.(.)", head, re.DOTALL)
+    # Bits from the highest: tier, high_bitdepth, twelve_bit, monochrome.
     return configuration is not None and bool(configuration[1][0] & 0x50)
 
 
@@ -73,6 +75,7 @@ def jpeg_frame(head: bytes) -> tuple[int, int] | None:
     offset = 2
     while offset + 5 <= len(head) and head[offset] == 0xFF:
         marker = head[offset + 1]
+        # DHT, JPG and DAC lie among the markers of frames.
         is_frame = 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}
         if is_frame or marker == JPEG_LS:
             return marker, head[offset + 4]
@@ -133,6 +136,7 @@ def report_loss(kind: str, file: BinaryFile) -> list[Note]:
     file.seek(0)
     head = file.read(HEADER_NBYTES)
     bits = 0
+    # The four characters stand at byte 84; DXGI_FORMAT follows 4 + 124 bytes of header.
     if kind == "DDS" and head[84:88] == b"DX10":
         bits = 16 if int.from_bytes(head[128:132], "little") in BC6H_FORMATS else 0
     if bits <= PILLOW_DEPTH:

@@ -41,6 +41,7 @@ from aicsio.records.provenance import FactOrigin, FactOrigins
 
 __all__ = ["list_labels", "read_contents", "read_label", "recognises"]
 
+# Signature of the header of a member (APPNOTE.TXT, section 4.3.7).
 ZIP = b"PK\x03\x04"
 ARCHIVES = (".ozx", ".zarr.zip", ".zarr")
 """Suffixes of archives that hold nothing but a Zarr (RFC-9 of NGFF: ``.ozx``)."""
@@ -112,6 +113,7 @@ def _read_scenes(reader: ImageReader, root: Node) -> tuple[list[Scene], str | No
     if root.array is not None:
         scene = reader.read_plain(root)
         return ([] if scene is None else [scene]), None
+    # Before the series: a plate of bioformats2raw has a group ``OME``, too.
     plate = root.ngff.get("plate")
     if isinstance(plate, dict):
         return read_plate(reader, root, plate), None
@@ -157,6 +159,7 @@ def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
     ``ome_metadata``.
     """
     layout = level.layout
+    # Only an image at the root of the store (path "") has the document beside it.
     if scene.planes is not None or not isinstance(layout, ChunkGrid) or layout.image:
         return scene.planes
     text = ome_xml.read_text(_documents(layout.store))

@@ -109,6 +109,7 @@ def _describe_2(node: Node, document: Json) -> ArrayDescription:
     # A list describes the fields of a structure, such as coordinates and a weight.
     if not isinstance(document["dtype"], str):
         raise UnsupportedFormatError(f"elements of type {document['dtype']!r} are no pixels")
+    # A type of NumPy with its byte order, such as "<u2".
     dtype = np.dtype(document["dtype"])
     shape = _sizes(document["shape"], "shape", 0)
     chunk = _sizes(document["chunks"], "chunks", 1)
@@ -153,11 +154,13 @@ def _describe_3(node: Node, document: Json) -> ArrayDescription:
     grid, parameters = extension_of(document["chunk_grid"])
     if grid != "regular":
         raise UnsupportedFormatError(f"its grid of chunks is {grid!r}, not regular")
+    # An axis may have no positions; a chunk may not.
     chunk = _sizes(parameters["chunk_shape"], "chunk_shape", 1)
     _check_chunk(chunk, shape, dtype)
     # They move or change values before a reader sees them, so that no key would be right.
     if document.get("storage_transformers"):
         raise UnsupportedFormatError("it has storage transformers, which are not read")
+    # The specification demands a fill_value; an array without one is filled with 0.
     fill = _fill_3(document.get("fill_value", 0), dtype)
     prefix, separator = _keys_3(document["chunk_key_encoding"])
     return ArrayDescription(
@@ -225,7 +228,9 @@ def _complex(parts: list[Any], dtype: DType) -> bytes:
 
 def _number(value: Any, dtype: DType) -> bytes:
     if isinstance(value, str):
+        # "NaN", "Infinity" and "-Infinity", which JSON lacks as numbers.
         value = float(value)
+    # NumPy 2 raises OverflowError for an integer beyond the type: ``describe_array`` catches it.
     raw = np.array(value, dtype).tobytes()
     if len(raw) != dtype.itemsize:
         raise CorruptFileError(f"fill_value is {str(value)[:80]!r}, expected one number")

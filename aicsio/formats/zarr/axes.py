@@ -49,6 +49,7 @@ class Transform:
 
     def then(self, other: "Transform") -> "Transform":
         """Apply another transform after this one."""
+        # Of p: other.scale * (scale * p + translation) + other.translation.
         scale = tuple(a * b for a, b in zip(self.scale, other.scale, strict=True))
         moved = zip(self.translation, other.scale, other.translation, strict=True)
         return Transform(scale, tuple(a * b + c for a, b, c in moved))
@@ -77,11 +78,13 @@ def find_axes(image: Json, rank: int, names: Sequence[str | None]) -> tuple[list
         entries = _intrinsic(image, systems).get("axes")
     if isinstance(entries, list) and len(entries) == rank:
         return _lettered([_described(entry) for entry in entries]), False
+    # Names of the array itself (dimension_names, _ARRAY_DIMENSIONS) rank below NGFF.
     if names and all(names):
         return _lettered([(str(name), None, None) for name in names]), False
     if image and rank == len(FIVE):
         return _lettered([(name, None, None) for name in FIVE]), False
     if rank > len(FIVE):
+        # The last five axes are taken for tczyx; those before them get spare letters.
         spare = [letter.lower() for letter in SPARE[: rank - len(FIVE)]]
         return _lettered([(name, None, None) for name in (*spare, *FIVE)]), True
     return _lettered([(name, None, None) for name in FIVE[len(FIVE) - rank :]]), True
@@ -118,6 +121,7 @@ def _lettered(described: Sequence[tuple[str, str | None, str | None]]) -> list[N
         letters.append(letter if is_letter and letter not in letters else None)
     for index, (name, kind, _) in enumerate(described):
         if letters[index] is None:
+            # By preference: the letter of the type, the first of the name, a spare one, any.
             wanted = [MEANINGS.get(kind or "", ""), name[:1].upper(), *SPARE]
             letters[index] = next(
                 letter
@@ -139,6 +143,7 @@ def read_transform(content: Any, rank: int) -> Transform | None:
         part = _read_step(step, rank)
         if part is None:
             return None
+        # NGFF applies transformations in the order of the list.
         result = result.then(part)
     return result
 
@@ -206,9 +211,11 @@ def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
                 positions[axis.letter] = translation * factor
         else:
             continue
+        # A scale of 1 or 0 carries no size, so that nothing is lost with it.
         if factor is None and scale not in {0.0, 1.0}:
             places.unitless.append(axis.name)
     places.pixel_size = PixelSize(**sizes)
+    # Without a translation all positions are 0: the place is unknown.
     if any(positions.values()):
         places.origin = Origin(**positions)
     return places

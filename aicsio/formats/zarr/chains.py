@@ -20,6 +20,7 @@ from aicsio.records import Codec, DType, ShardIndex, Value
 
 Parameters: TypeAlias = tuple[tuple[str, Value], ...]
 
+# An offset and a length, of 8 bytes each.
 INDEX_ENTRY_NBYTES = 16
 MOST_CODECS = 16
 """Codecs of one chunk: the longest chain of the documentation of numcodecs has four."""
@@ -50,6 +51,7 @@ def _type_name(parameters: Json, name: str, default: str) -> str:
 
 def _delta(parameters: Json, dtype: DType) -> Parameters:
     name = _type_name(parameters, "dtype", dtype.str)
+    # ``dtype`` is the decoded type, ``astype`` the stored one; without it both are the same.
     return (("dtype", name), ("stored", _type_name(parameters, "astype", name)))
 
 
@@ -225,9 +227,11 @@ def version_3_chain(codecs: Any, chunk: tuple[int, ...], dtype: DType, fill: byt
         if name == "transpose" and not has_bytes:
             order = _next_order(order, parameters.get("order"))
         elif name == "bytes" and not has_bytes:
+            # ``endian`` is absent for types of one byte, which have no order.
             dtype = dtype.newbyteorder(">" if parameters.get("endian") == "big" else "<")
             has_bytes = True
         elif name == "sharding_indexed" and not has_bytes:
+            # A shard behind ``transpose`` has the transposed shape, which its chunks divide.
             stored_chunk = tuple(chunk[axis] for axis in order)
             shard = _shard_chain(parameters, stored_chunk, dtype, fill)
             has_bytes = True
@@ -269,6 +273,7 @@ def _next_order(order: list[int], axes: Any) -> list[int]:
         return order[::-1]
     if not isinstance(axes, list) or sorted(map(str, axes)) != sorted(map(str, range(len(order)))):
         raise UnsupportedFormatError(f"a chunk of {len(order)} axes is transposed by {axes!r}")
+    # Two transpositions in a row are one: the second picks from the axes of the first.
     return [order[axis] for axis in axes]
 
 
@@ -294,6 +299,7 @@ def _shard_chain(
 
 def _index(parameters: Json, count: int) -> ShardIndex:
     stages = parameters.get("index_codecs") or []
+    # The table has one row a chunk: offset and length, both uint64.
     chain = version_3_chain(stages, (count, 2), np.dtype("u8"), bytes(8))
     # A reader must know the length of the table before it has the table, so the specification
     # allows no codec whose result has a variable size.
@@ -301,6 +307,7 @@ def _index(parameters: Json, count: int) -> ShardIndex:
     for codec in chain.codecs:
         if codec.name != "zarr-checksum":
             raise UnsupportedFormatError("the table of its shards is compressed")
+        # Every checksum takes four bytes.
         nbytes += 4
     return ShardIndex(
         entry_count=count,

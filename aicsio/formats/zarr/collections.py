@@ -85,6 +85,7 @@ def read_plate(reader: ImageReader, node: Node, plate: Json) -> list[Scene]:
             reader.note("too-many-images", f"only the first {len(scenes)} are shown", node.path)
             break
         row, column = _row_and_column(well, rows, columns)
+        # A field is numbered by its place in the well: its path may be any name.
         for index, field in enumerate(names):
             scene_name = stores.join(well["path"], field)
             where = Well(row, column, index, plate_name)
@@ -253,6 +254,7 @@ def read_plain_group(reader: ImageReader, node: Node) -> list[Scene]:
         path, depth = waiting.pop(0)
         for name in stores.list_names(reader.documents.store, path):
             child = stores.join(path, name)
+            # Documents such as ``.zarray`` and hidden files are no children.
             found = None if name.startswith((".", "zarr.json")) else _plain_node(reader, child)
             if found is None:
                 continue

@@ -121,6 +121,7 @@ class Documents:
     def _node_2(self, path: str) -> Node | None:
         text, attributes = self._document(stores.join(path, ".zattrs"))
         _, array = self._document(stores.join(path, ".zarray"))
+        # ``.zattrs`` alone stands for a group, too.
         if array is None and attributes is None:
             _, group = self._document(stores.join(path, ".zgroup"))
             if group is None:
@@ -158,6 +159,7 @@ class Documents:
             raise raw
         if raw is None:
             return "", None
+        # Brackets within texts count as well: a bound that needs no parsing.
         if raw.count(b"[") + raw.count(b"{") > MOST_CONTAINERS:
             raise self.corrupt(key, f"it has more than {MOST_CONTAINERS:,} lists and objects")
         try:

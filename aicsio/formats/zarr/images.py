@@ -184,6 +184,7 @@ class ImageReader:
                     node.path,
                 )
                 return []
+            # Transformations of ``multiscales`` come behind those of each level.
             transforms.append(level.then(common))
         return transforms
 

@@ -61,6 +61,7 @@ class ChunkGrid:
             cut_at_chunks(at * size + part.start, at * size + part.stop, chunk)
             for at, size, chunk, part in axes
         ]
+        # A part, of one axis: index of the chunk, first position in it, count, place in the window.
         for parts in itertools.product(*runs):
             key, entry = self._address([part[0] for part in parts])
             selection = Selection(
@@ -75,6 +76,7 @@ class ChunkGrid:
         if self.grid == () and self.chunk:
             return None
         cuts = cut_boxes(starts, stops, self.chunk)
+        # One a cut: the number of its value, and of its chunk in the value, both in C order.
         number, entry = np.zeros((2, len(cuts.box)), np.int64)
         for axis, (outer, inner, values) in enumerate(
             zip(self.outer, self.chunk, self.grid, strict=True)
@@ -90,7 +92,9 @@ class ChunkGrid:
         """Whole chunks; see ``PlansBoxes``."""
         none = (0,) * len(self.chunk)
         selection = Selection(none, self.chunk, none)
+        # ``plan_boxes`` makes a number of the value times its entries, plus the entry.
         values, entries = np.divmod(numbers, self._entry_count())
+        # Shape (pieces, axes).
         index = np.stack(np.unravel_index(values, self.grid), axis=-1).tolist()
         for place, entry in zip(index, entries.tolist(), strict=True):
             yield self._piece(self._key(place), entry, selection)
@@ -136,6 +140,7 @@ class ChunkGrid:
 def make_grid(store: Source, array: ArrayDescription, image: str) -> ChunkGrid:
     """Lay out the chunks of an array."""
     separator = array.separator
+    # A key of Zarr v3 is "path/c/0/1", or "path/c.0.1" with the other separator.
     prefix = f"{array.path}/" if array.path else ""
     if array.prefix:
         prefix += "".join(f"{part}{separator}" for part in array.prefix)
@@ -161,6 +166,7 @@ def _values(array: ArrayDescription) -> tuple[int, ...]:
     values = tuple(map(_ceiling, array.shape, array.outer))
     chunk_count = math.prod(map(_ceiling, array.shape, array.chain.chunk))
     most = math.prod(map(_ceiling, array.outer, array.chain.chunk))
+    # Shards at an edge count all of their entries: numbers exceed the chunks, not this product.
     if chunk_count * most >= 1 << 62 or 0 in values:
         return ()
     return values

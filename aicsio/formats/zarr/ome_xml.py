@@ -94,6 +94,7 @@ def pick_images(text: str, numbers: Sequence[int]) -> str:
     images = root.findall("{*}Image")
     if max(numbers, default=0) >= len(images):
         raise CorruptFileError(f"{KEY} has {len(images)} images, one Image for several Pixels")
+    # The schema orders the elements of OME: images go back to the place of the first.
     place = root.index(images[0]) if images else 0
     for image in images:
         root.remove(image)
