@@ -125,6 +125,7 @@ def read_arrays(image: Any, dims: str | None) -> tuple[Source, Contents]:
     ArgumentTypeError
         When the pixels are no numbers.
     """
+    # Arrays of numpy, dask and xarray are no ``Sequence``; lists and tuples of them are.
     arrays = image if isinstance(image, Sequence) else [image]
     scenes, diagnostics = [], []
     for index, array in enumerate(arrays):

@@ -98,6 +98,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\0L\xa1\x0c", "a Bitplane Imaris 3 file"),
     Signature(rb"Andor Technology", "an Andor SIF file", "the package sif-parser reads it"),
     Signature(rb"DCIMG", "a Hamamatsu DCIMG file", "the package dcimg reads it"),
+    # WinView_id at byte 2996: 0x01234567, little-endian.
     Signature(rb"gE#\x01", "a Princeton Instruments SPE file", offset=2996),
     Signature(rb"\[Virtual Microscope Specimen\]", "a Hamamatsu VMS slide", "OpenSlide reads it"),
     Signature(rb"\[Uncompressed Virtual Microscope", "a Hamamatsu VMU slide", "OpenSlide reads it"),
@@ -162,8 +163,10 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\x88\x1b\x03[\x6f-\x71]", "a Zygo MetroPro file", "Gwyddion reads it"),
     # ------------------------------------------------------------ volumes and medicine
     Signature(rb"DICM", "a DICOM file", "the package pydicom reads it", 128),
+    # NIfTI-1: the header has 348 bytes, as that of Analyze, and ends with the magic: it is tried before.
     Signature(rb"(?:n\+1|ni1)\0", "a NIfTI-1 file", "the package nibabel reads it", 344),
     Signature(rb"n\+2\0\r\n\x1a\n", "a NIfTI-2 file", "the package nibabel reads it", 4),
+    # Analyze: the length of the header, 348, in either byte order.
     Signature(
         rb"\x5c\x01\0\0|\0\0\x01\x5c", "an Analyze 7.5 header", "the package nibabel reads it"
     ),
@@ -173,6 +176,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "the package SimpleITK reads it",
     ),
     Signature(rb"SIMPLE  =", "a FITS file", "the package astropy reads it"),
+    # netCDF: classic, 64-bit offsets, 64-bit data.
     Signature(rb"CDF[\x01\x02\x05]", "a netCDF or MINC file", "the package xarray reads it"),
     Signature(rb"# (?:AmiraMesh|Avizo|HyperMesh)", "an AmiraMesh file"),
     Signature(rb"AIMDATA_V030|[\s\S]{20}\0{4}AIM", "a Scanco AIM file"),
@@ -205,6 +209,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it"),
     Signature(rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
     Signature(rb"Rar!\x1a\x07", "a RAR archive", "unpack it"),
+    # tar: the field ``magic`` of the first header.
     Signature(rb"ustar", "a tar archive", "unpack it", 257),
     Signature(rb"%PDF-", "a PDF document", NOTHING),
     Signature(
@@ -266,8 +271,10 @@ def describe_content(head: bytes, name: str) -> str | None:
     >>> describe_content(b"something else", "cells.zvi") is None
     True
     """
+    # A URL may have a query behind its suffix.
     lowered = name.partition("?")[0].lower()
     for signature in SIGNATURES:
+        # A compiled pattern matches from an offset, ``re.match`` from the start alone.
         if not re.compile(signature.pattern).match(head, signature.offset):
             continue
         if signature.suffixes is _XML:

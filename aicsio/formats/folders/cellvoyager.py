@@ -44,6 +44,7 @@ from aicsio.formats.folders.xml_lists import parse_rest, read_attributes, read_i
 from aicsio.records import Contents, Diagnostic, Source, Well
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
+# Parts of the list are parsed without the root, which declares the prefix.
 DECLARATION: Final = b'xmlns:bts="http://www.yokogawa.co.jp/BTS/BTSSchema/1.0"'
 ROOTS: Final = (b"<bts:MeasurementData", b"<bts:MeasurementDetail", b"<bts:WellPlate")
 ANY_ACTION: Final = -1
@@ -165,6 +166,7 @@ def _read_records(
     failures = 0
     for attributes, name in elements:
         get = attributes.get
+        # ``Type`` is IMG for an image, ERR for one that failed.
         kind = get("Type", "IMG")
         if kind == "IMG" and name:
             place = (integer[get("Row")], integer[get("Column")], integer[get("FieldIndex")])
@@ -224,11 +226,13 @@ def _group(
         groups.setdefault(record.place, []).append(record)
     fields = []
     number_in_well: Counter[tuple[int, int]] = Counter()
+    # Places differ, so that sorting never compares the lists behind them.
     for (row, column, _), members in sorted(groups.items()):
         well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
         number_in_well[row, column] += 1
         entries = []
         for record in members:
+            # A channel without repeated planes stands for all of its actions.
             channel = position_of.get((record.channel, ANY_ACTION))
             if channel is None:
                 channel = position_of[record.channel, record.action]

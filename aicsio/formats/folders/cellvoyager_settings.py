@@ -62,6 +62,7 @@ class MeasurementSettings:
         texts = self.channel(key)
         named = (texts.get("Fluorophore") or "").strip() or (texts.get("Target") or "").strip()
         name = named or f"C{key[0]:02}"
+        # A negative number (``ANY_ACTION``) stands for all actions of the channel.
         if key[1] >= 0:
             name += f" action {key[1]}"
         emission = None
@@ -124,6 +125,7 @@ def read_settings(index: Source) -> tuple[MeasurementSettings, list[Diagnostic]]
         if local_name(child) == "MeasurementChannel":
             texts = plain_attributes(child)
             found.cameras[(parse_integer(texts.get("Ch")) or 0)] = texts
+    # The settings that the detail names come first; the name may be missing, or its file lost.
     names = [found.root.get("MeasurementSettingFileName"), *list_beside(index, ".mes")]
     settings = first_parsed(index, names, diagnostics)
     if settings is not None:
@@ -131,6 +133,7 @@ def read_settings(index: Source) -> tuple[MeasurementSettings, list[Diagnostic]]
             if local_name(child) == "Channel":
                 texts = plain_attributes(child)
                 for part in child:
+                    # A fact of a channel is an attribute or a child element; attributes come first.
                     texts.setdefault(local_name(part), (part.text or "").strip())
                 found.settings[(parse_integer(texts.get("Ch")) or 0)] = texts
             elif (

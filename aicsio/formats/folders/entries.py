@@ -70,6 +70,7 @@ def or_nan(value: float | None) -> float:
 
 def even_step(values: Iterable[float]) -> float | None:
     """Return the mean distance of sorted different values; ``None`` of fewer than two."""
+    # Rounded to microseconds or picometres, below which floats of one value may differ.
     distinct = sorted({round(value, 6) for value in values if math.isfinite(value)})
     if len(distinct) < 2:
         return None
@@ -153,6 +154,7 @@ class ParsedSeconds(dict[str | None, float]):
 
     def __missing__(self, text: str | None) -> float:
         try:
+            # A date without a zone is taken for local time: differences alone are used.
             seconds = datetime.fromisoformat(shorten_fraction(text or "")).timestamp()
         except (ValueError, OverflowError):
             seconds = NAN

@@ -180,6 +180,7 @@ class _Builder:
             t, c, z = entry.t, entry.c, entry.z
             if not (0 <= t < size_t and 0 <= c < size_c and 0 <= z < size_z):
                 continue
+            # Number of the plane in C order of T, C, Z; the first plane of a number counts.
             number = (t * size_c + c) * size_z + z
             if number in numbers:
                 self.repeated.append(entry.file)
@@ -192,6 +193,7 @@ class _Builder:
         self.unlisted_count += count - len(numbers)
         facts = np.full((count, len(COLUMNS)), NAN)
         if numbers:
+            # Fields of an entry from ``time`` on, in the order of ``COLUMNS``.
             facts[list(numbers)] = [entry[5:] for entry in numbers.values()]
         columns = dict(zip(COLUMNS, facts.T, strict=True))
         return _FieldTable(list(names), file_of, page_of, columns)
@@ -244,6 +246,7 @@ class _Builder:
         stated = self.plate.plane_size
         if stated is not None and self.plate.dtype is not None:
             return Sample("", "YX", stated, self.plate.dtype, 1, None)
+        # One file a field: the files of a damaged well are one attempt, not all of them.
         keys = [table.names[0] for table in tables if table.names]
         sample, notes = learn_from_file(self.plate.source, keys, self.plate.code)
         self.diagnostics += notes
@@ -263,6 +266,7 @@ class _Builder:
         plate = self.plate
         channels = plate.channels
         if sample is not None and sample.letters.endswith("S"):
+            # A colour image has S behind every position of C: each channel has its samples.
             own = channels or (Channel(),) * plate.sizes[1]
             channels = tuple(attrs.evolve(channel, samples=sample.shape[-1]) for channel in own)
         learnt = None if sample is None else sample.scene

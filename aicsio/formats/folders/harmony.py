@@ -176,9 +176,11 @@ def _group(
     for texts, members in groups.items():
         row, column, label = (parse_integer(text) or 0 for text in texts)
         named.append(((row, column, label), members))
+    # Lengths from metres to micrometres, and numbers as they are.
     parsed = (ParsedNumbers(1e6), ParsedNumbers())
     fields = []
     number_in_well: Counter[tuple[int, int]] = Counter()
+    # By place alone: equal places ("1" and "01") would leave dicts to compare.
     for (row, column, _), members in sorted(named, key=lambda pair: pair[0]):
         well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
         number_in_well[row, column] += 1

@@ -15,6 +15,7 @@ __all__ = ["count_at", "find_missing_end", "is_true", "read_lines", "split_value
 
 LARGEST = 1 << 24
 """Bytes of such a text: those of 1536 wells have 40 kB."""
+# Key in quotes, comma, values; the last line, "EndFile", is a key alone.
 _LINE = re.compile(r'\s*"([^"]*)"\s*,?\s*(.*?)\s*$')
 
 
@@ -32,6 +33,7 @@ def read_lines(source: Source) -> tuple[dict[str, str], str]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
+        # Latin-1 takes any byte: another code page costs letters of names, not the file.
         text = raw.decode("latin-1")
     values: dict[str, str] = {}
     for line in text.splitlines():

@@ -60,6 +60,7 @@ ORIGINS: Final = FactOrigins(
         FactOrigin("well", "imagexpress:WellsSelection"),
     )
 )
+# Well, site, wavelength, time, and an identifier (8-4-4-4-12 digits), with or without brackets.
 _END = (
     r"_(?P<row>[A-Z]{1,2})(?P<column>\d{2,3})(?:_s(?P<site>\d+))?(?:_w(?P<wave>\d+))?"
     r"(?:_t(?P<time>\d+))?(?:_?\[?[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}\]?)?\.tiff?"
@@ -234,6 +235,7 @@ def _find_files(folder: Folder, plan: _PlatePlan, plate: str) -> _FoundFiles:
     projections = {place[3] for place in flat} - with_sections
     for place, path in flat.items():
         if place[3] in projections:
+            # A wavelength without folders of sections has one plane, shown as the first section.
             files[*place, 0] = path
     sections = plan.sections if with_sections else 1
     return _FoundFiles(files, sections, times, tuple(sorted(projections)))
@@ -243,6 +245,7 @@ def _section_folders(folder: Folder, below: str, count: int) -> Iterator[tuple[i
     """Yield the folders that hold the files of a time: -1 for those of no section."""
     yield -1, below
     names = folder.names(below)
+    # ``ZStep_0`` holds projections: it counts as -1, no section.
     for step in range(-1, count):
         name = names.get(f"zstep_{step + 1}")
         if name is not None:
@@ -276,6 +279,7 @@ def _number_sites(found: dict[tuple[int, ...], str], count: int) -> dict[tuple[i
 def _place_of(match: re.Match[str], time: int) -> tuple[int, ...]:
     row = 0
     for letter in match["row"].upper():
+        # Letters are digits of base 26 without a zero: AA follows Z.
         row = row * 26 + ord(letter) - ord("A") + 1
     return (
         row - 1,

@@ -58,6 +58,7 @@ def recognises(source: Source, head: bytes, /) -> bool:
     """Return whether the file is an index of an InCell, or the folder has one."""
     if source.folder:
         return is_folder_of(source, NAMES)
+    # The name of the root is common: the suffix or the maker must fit, too.
     is_named = source.uri.lower().endswith(".xdce")
     return b"<ImageStack" in head and (is_named or b"IN Cell" in head or b"InCell" in head)
 
@@ -150,6 +151,7 @@ def _group(
     groups: dict[tuple[int, int, int], list[PlaneEntry]] = {}
     for image in images:
         place = (image.get("Row", 0), image.get("Column", 0), image["field_index"])
+        # An image without a position of its own has that of its field in the well.
         x, y = offsets.get(image["field_index"], (NAN, NAN))
         entry = PlaneEntry(
             t=numbers["time_index"][image["time_index"]],
@@ -165,6 +167,7 @@ def _group(
         groups.setdefault(place, []).append(entry)
     fields = []
     number_in_well: Counter[tuple[int, int]] = Counter()
+    # Places differ, so that sorting never compares the lists behind them.
     for (row, column, _), entries in sorted(groups.items()):
         well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
         number_in_well[row, column] += 1

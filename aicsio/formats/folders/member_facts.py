@@ -61,6 +61,7 @@ def read_member_planes(scene: Scene, level: LazyArray) -> Planes | None:
             if silent == MOST_SILENT and not np.isfinite(table).any():
                 break
             continue
+        # Numbers of the planes that lie in this file; each takes the row of its page.
         rows = np.flatnonzero((files == file) & (pages < len(facts)))
         table[rows] = facts[pages[rows]]
     return _as_planes(scene, table, layout.lead)

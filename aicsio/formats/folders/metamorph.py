@@ -168,6 +168,7 @@ def _parse_plan(values: Mapping[str, str], uri: str) -> _SeriesPlan:
         sections=sections,
         has_waves=has_waves,
         names_waves=is_true(values.get("WaveInFileName", "TRUE")),
+        # ``NDInfoFile`` is "Version 1.0" or "Version 2.0".
         is_version_1="2.0" not in values.get("NDInfoFile", ""),
     )
 
@@ -178,6 +179,7 @@ def _count_times(plan: _SeriesPlan, folder: Folder, stem: str) -> int:
         return plan.times
     pattern = re.compile(re.escape(stem) + r"_.*t(\d{1,9})\.(?:stk|tiff?)", re.IGNORECASE)
     matches = (pattern.fullmatch(name) for name in folder.names().values())
+    # Where no name has a time, the planned number stays.
     last = max((int(match[1]) for match in matches if match is not None), default=plan.times)
     return min(max(last, 1), plan.times)
 

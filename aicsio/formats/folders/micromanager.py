@@ -142,6 +142,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             sizes=sizes,
             channels=_describe_channels(summary, frames, sizes[1]),
             pixel_size=PixelSize(
+                # The step is negative for a stack in the other direction.
                 positive(abs(_number(summary, "z-step_um") or 0)) or z_step(fields),
                 positive(size),
                 positive(size),
@@ -179,6 +180,7 @@ def _may_be_folder(name: str) -> bool:
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
+    # The group keeps numbers among the parts: Pos10 sorts behind Pos9.
     return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
