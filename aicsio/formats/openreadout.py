@@ -69,7 +69,6 @@ class BridgedLayout:
         # A rectangle of a plane: x, y, width, height, as the library takes it.
         region = (starts[4], starts[3], counts[4], counts[3])
         shape = (1, 1, 1, *counts[3:5], *self.shape[5:])
-        # One piece for each T, C and Z of the window: the library reads one plane a call.
         for inside in np.ndindex(*counts[:3]):
             place = tuple(start + step for start, step in zip(starts, inside, strict=False))
             selection = Selection(

@@ -163,7 +163,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\x88\x1b\x03[\x6f-\x71]", "a Zygo MetroPro file", "Gwyddion reads it"),
     # ------------------------------------------------------------ volumes and medicine
     Signature(rb"DICM", "a DICOM file", "the package pydicom reads it", 128),
-    # NIfTI-1: the header has 348 bytes, as that of Analyze, and ends with the magic: it is tried before.
+    # NIfTI-1 before Analyze: both headers have 348 bytes, and this one ends with the magic.
     Signature(rb"(?:n\+1|ni1)\0", "a NIfTI-1 file", "the package nibabel reads it", 344),
     Signature(rb"n\+2\0\r\n\x1a\n", "a NIfTI-2 file", "the package nibabel reads it", 4),
     # Analyze: the length of the header, 348, in either byte order.

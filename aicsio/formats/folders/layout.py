@@ -50,7 +50,6 @@ class PlaneFilesLayout:
         """Pieces for a window of a block; see ``Layout``."""
         starts, counts = window_in_array(block, self.block_shape, window)
         number = 0
-        # A block is one plane: its first indices are T, C and Z.
         for size, index in zip(self.lead, block, strict=False):
             number = number * size + index
         file = self.file_of.at(number)

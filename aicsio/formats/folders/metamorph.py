@@ -179,7 +179,6 @@ def _count_times(plan: _SeriesPlan, folder: Folder, stem: str) -> int:
         return plan.times
     pattern = re.compile(re.escape(stem) + r"_.*t(\d{1,9})\.(?:stk|tiff?)", re.IGNORECASE)
     matches = (pattern.fullmatch(name) for name in folder.names().values())
-    # Where no name has a time, the planned number stays.
     last = max((int(match[1]) for match in matches if match is not None), default=plan.times)
     return min(max(last, 1), plan.times)
 

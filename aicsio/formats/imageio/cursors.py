@@ -114,7 +114,6 @@ class Cursors:
     def _release(self, cursor: Cursor | None, lent: bool, stop: int) -> None:
         with self._changed:
             self._targets.remove(stop)
-            # A bool counts as 0 or 1.
             self._lent -= lent
             if cursor is not None:
                 self._idle.append(cursor)
