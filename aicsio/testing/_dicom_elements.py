@@ -40,11 +40,14 @@ class Writer:
 
     def element(self, tag: int, vr: str, value: bytes, *, undefined: bool = False) -> bytes:
         """Return one element; an undefined length is that of encapsulated pixels."""
+        # A tag is two numbers, its group first: in little-endian order that is no single uint32.
         head = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
         nbytes = UNDEFINED if undefined else len(value)
         if not self.explicit:
+            # PS3.5, 7.1.3: implicit elements have a length of four bytes and no representation.
             return head + struct.pack("<I", nbytes) + value
         if vr in LONG:
+            # PS3.5, 7.1.2: two reserved bytes and a length of four.
             return head + vr.encode() + bytes(2) + struct.pack("<I", nbytes) + value
         return head + vr.encode() + struct.pack("<H", nbytes) + value
 
@@ -53,15 +56,18 @@ class Writer:
         for item in items:
             data = self.data_set(item)
             if self.undefined:
+                # PS3.5, 7.5: Item (E000), Item Delimitation (E00D), both of group FFFE.
                 parts += [_delimiter(0xE000, UNDEFINED), data, _delimiter(0xE00D, 0)]
             else:
                 parts += [_delimiter(0xE000, len(data)), data]
         if self.undefined:
+            # Sequence Delimitation.
             parts.append(_delimiter(0xE0DD, 0))
         return self.element(tag, "SQ", b"".join(parts), undefined=self.undefined)
 
 
 def _delimiter(element: int, nbytes: int) -> bytes:
+    # Items and delimiters have no representation in explicit files either (PS3.5, 7.5).
     return struct.pack("<HHI", 0xFFFE, element, nbytes)
 
 

@@ -69,6 +69,7 @@ def frame_document(image: Any, place: tuple[int, ...]) -> str:
     """
     at = dict(zip(image.axes, place, strict=True))
     positions = {
+        # Milliseconds of T, nanometres of L, micrometres of Z.
         "T": at.get("T", 0) * image.period * 1000,
         "L": image.lambda_start + at.get("L", 0) * image.lambda_step,
         "Z": 100.0 + at.get("Z", 0) * image.z_step,
@@ -88,6 +89,7 @@ def frame_document(image: Any, place: tuple[int, ...]) -> str:
         "<commonframe:imageDefinition>"
         f"<base:width>{sizes['X']}</base:width><base:height>{sizes[image.rows]}</base:height>"
         f"<base:depth>{image.pixels.dtype.itemsize}</base:depth>"
+        # depth counts bytes, bitCounts the bits in use.
         f"<base:bitCounts>{min(8 * image.pixels.dtype.itemsize, 12)}</base:bitCounts>"
         f"<base:colorType>{colour}</base:colorType>"
         f"</commonframe:imageDefinition>{values}"
@@ -166,6 +168,7 @@ def _lasers(image: Any) -> tuple[str, str]:
 
 
 def _axis(image: Any, letter: str, size: int) -> str:
+    # The axis of time is in seconds here, while frames state milliseconds.
     starts = {"T": 0.0, "L": image.lambda_start, "Z": 100.0}
     steps = {"T": image.period, "L": image.lambda_step, "Z": image.z_step}
     start, step = starts[letter], steps[letter]

@@ -116,19 +116,23 @@ class _Allocation:
         self.sectors += self._split(struct.pack(f"<{len(fat)}I", *fat))
         beyond = fat_sectors[HEADER_DIFAT_COUNT:]
         for index, number in enumerate(difat_sectors):
+            # The last number of a DIFAT sector is that of the next one.
             listed = beyond[index * (per_sector - 1) : (index + 1) * (per_sector - 1)]
             listed += [FREE] * (per_sector - 1 - len(listed))
             following = number + 1 if index + 1 < difat_count else END
             self.sectors.append(struct.pack(f"<{per_sector}I", *listed, following))
         header = struct.pack(
             "<8s16xHHHHH6xIIIIIIIII",
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",  # signature
+            # Minor and major version, byte order mark, sector sizes as powers of two.
             *(0x3E, version, 0xFFFE, self.sector.bit_length() - 1, MINI_SECTOR.bit_length() - 1),
+            # [MS-CFB] 2.2: the sectors of the directory are counted in version 4 alone.
             len(self.chains["\0directory"]) if version == 4 else 0,
-            fat_count,
-            places["\0directory"],
-            0,
+            fat_count,  # sectors of the FAT
+            places["\0directory"],  # first sector of the directory
+            0,  # transaction signature
             MINI_CUTOFF,
+            # First sector and number of sectors of the mini FAT, then of the DIFAT.
             places.get("\0minifat", END),
             -(-mini_fat_nbytes // self.sector),
             difat_sectors[0] if difat_sectors else END,
@@ -137,6 +141,7 @@ class _Allocation:
         listed = fat_sectors[:HEADER_DIFAT_COUNT]
         listed += [FREE] * (HEADER_DIFAT_COUNT - len(listed))
         header += struct.pack(f"<{HEADER_DIFAT_COUNT}I", *listed)
+        # The header takes a whole sector in version 4 too; sector 0 is the one behind it.
         return header.ljust(self.sector, b"\0") + b"".join(self.sectors)
 
 
@@ -150,6 +155,7 @@ def _pack_minis(streams: Mapping[str, bytes]) -> tuple[list[int], bytes, dict[st
             continue
         count = -(-len(data) // MINI_SECTOR)
         starts[name] = len(fat) if count else END
+        # Mini sectors of a stream follow each other, so each entry is the next number.
         fat += [*range(len(fat) + 1, len(fat) + count), END][:count]
         packed += data.ljust(count * MINI_SECTOR, b"\0")
     return fat, bytes(packed), starts
@@ -181,12 +187,17 @@ def _directory(
         links[parent][2] = _link(ordered, number, links)
     packed = b""
     for path, kind in entries:
+        # The length of a name counts its bytes, the final zero among them.
         name = (_plain(path) or "Root Entry").encode("utf-16-le") + b"\0\0"
+        # The root entry holds the mini stream: its first sector and its length.
         start, size = (0, 0) if kind == STORAGE else root
         if kind == STREAM:
             start, size = starts[path], len(streams[path])
         packed += name.ljust(64, b"\0")
+        # Colour 1 is black; left and right sibling and child follow, then 36 bytes of
+        # class, state and times, which are 0.
         packed += struct.pack("<HBBIII36xIQ", len(name), kind, 1, *links[path], start, size)
+    # An unused entry is zero, but for its three links.
     empty = bytes(68) + struct.pack("<III", FREE, FREE, FREE) + bytes(48)
     count = -len(packed) % sector // 128
     return packed + empty * count

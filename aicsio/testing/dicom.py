@@ -36,28 +36,29 @@ ROOT = "1.2.826.0.1.3680043.10.999"
 """Root of the identifiers."""
 
 FIXED: Elements = {
-    0x00080005: ("CS", "ISO_IR 192"),
-    0x00080020: ("DA", "20260102"),
-    0x00080023: ("DA", "20260102"),
-    0x00080030: ("TM", "030405"),
-    0x00080033: ("TM", "030405"),
-    0x00080050: ("SH", ""),
-    0x0008002A: ("DT", "20260102030405.25"),
-    0x00080060: ("CS", "SM"),
-    0x00080070: ("LO", "aicsio"),
-    0x00080090: ("PN", ""),
-    0x00081090: ("LO", "Generator µ"),
-    0x00100010: ("PN", "Doe^Jane"),
-    0x00100020: ("LO", "1"),
-    0x00100030: ("DA", ""),
-    0x00100040: ("CS", ""),
-    0x00181000: ("LO", "7"),
-    0x00181020: ("LO", "1"),
-    0x00200010: ("SH", ""),
-    0x00200011: ("IS", "1"),
-    0x00280103: ("US", 0),
-    0x00280301: ("CS", "NO"),
-    0x00400512: ("LO", "Slide 12"),
+    0x00080005: ("CS", "ISO_IR 192"),  # SpecificCharacterSet: UTF-8
+    0x00080020: ("DA", "20260102"),  # StudyDate
+    0x00080023: ("DA", "20260102"),  # ContentDate
+    0x00080030: ("TM", "030405"),  # StudyTime
+    0x00080033: ("TM", "030405"),  # ContentTime
+    0x00080050: ("SH", ""),  # AccessionNumber, present without a value
+    0x0008002A: ("DT", "20260102030405.25"),  # AcquisitionDateTime
+    0x00080060: ("CS", "SM"),  # Modality: slide microscopy
+    0x00080070: ("LO", "aicsio"),  # Manufacturer
+    0x00080090: ("PN", ""),  # ReferringPhysicianName
+    0x00081090: ("LO", "Generator µ"),  # ManufacturerModelName, with a letter beyond ASCII
+    0x00100010: ("PN", "Doe^Jane"),  # PatientName: family name, then given name
+    0x00100020: ("LO", "1"),  # PatientID
+    0x00100030: ("DA", ""),  # PatientBirthDate
+    0x00100040: ("CS", ""),  # PatientSex
+    0x00181000: ("LO", "7"),  # DeviceSerialNumber
+    0x00181020: ("LO", "1"),  # SoftwareVersions
+    0x00200010: ("SH", ""),  # StudyID
+    0x00200011: ("IS", "1"),  # SeriesNumber
+    0x00280103: ("US", 0),  # PixelRepresentation: unsigned
+    0x00280301: ("CS", "NO"),  # BurnedInAnnotation
+    0x00400512: ("LO", "Slide 12"),  # ContainerIdentifier, that of the slide
+    # ImageOrientationSlide: cosines of rows, then of columns.
     0x00480102: ("DS", "0\\-1\\0\\-1\\0\\0"),
 }
 """Elements that all files have alike."""
@@ -213,6 +214,7 @@ def _list_files(image: DicomImage) -> Iterator[_File]:
                 )  # fmt: skip
     for kind in image.pictures:
         shown = image.whole()[:1, :1, : image.tile[0], : image.tile[1]]
+        # Other pictures are one tile of the first path and plane.
         yield _File(image, shown, kind, 0, next(numbers), (0,), (0,), (0,))
 
 
@@ -231,6 +233,7 @@ def _tile_of(file: _File, number: int) -> tuple[tuple[int, int, int, int], Pixel
     c, z = divmod(plane, file.pixels.shape[1])
     y, x = tile // across * rows, tile % across * columns
     part = file.pixels[c, z, y : y + rows, x : x + columns]
+    # Frames have one size: a tile at the edge is filled up to it.
     full = np.zeros((rows, columns, part.shape[2]), part.dtype)
     full[: part.shape[0], : part.shape[1]] = part
     return (file.paths[c], file.planes[z], y, x), full
@@ -247,25 +250,31 @@ def _build(file: _File) -> bytes:
     writer = Writer(explicit=image.compression != "implicit", undefined=image.undefined)
     body = _describe(file)
     if image.tiling == "sparse" and file.kind == "VOLUME":
+        # PerFrameFunctionalGroupsSequence: one item a frame, in the order of the frames.
         body[0x52009230] = ("SQ", [_place_frame(file, place) for place, _ in placed])
     pixels = b"".join(frames)
     is_raw = image.compression in {"none", "implicit"}
     if not is_raw:
         pixels, offsets, lengths = encapsulate(frames, image.offsets, image.fragments)
         if offsets:
+            # ExtendedOffsetTable and ExtendedOffsetTableLengths, of eight bytes a frame.
             body |= {0x7FE00001: ("OV", offsets), 0x7FE00002: ("OV", lengths)}
+    # PS3.5, A.4: encapsulated pixels are OB, with an undefined length.
     vr = "OW" if is_raw and file.pixels.dtype.itemsize > 1 else "OB"
     tail = writer.element(0x7FE00010, vr, pixels + bytes(len(pixels) % 2), undefined=not is_raw)
     meta = Writer(explicit=True).data_set(
         {
-            0x00020001: ("OB", b"\0\1"),
-            0x00020002: ("UI", SLIDE_CLASS),
-            0x00020003: ("UI", f"{ROOT}.3.{file.number}"),
-            0x00020010: ("UI", syntax),
-            0x00020012: ("UI", f"{ROOT}.1"),
+            0x00020001: ("OB", b"\0\1"),  # FileMetaInformationVersion
+            0x00020002: ("UI", SLIDE_CLASS),  # MediaStorageSOPClassUID
+            0x00020003: ("UI", f"{ROOT}.3.{file.number}"),  # MediaStorageSOPInstanceUID
+            0x00020010: ("UI", syntax),  # TransferSyntaxUID
+            0x00020012: ("UI", f"{ROOT}.1"),  # ImplementationClassUID
         }
     )
+    # FileMetaInformationGroupLength counts the bytes of the group behind itself.
     length = Writer(explicit=True).element(0x00020000, "UL", struct.pack("<I", len(meta)))
+    # PS3.10, 7.1: a preamble of 128 bytes, the prefix DICM, then group 0002.
+    # Group 0002 is always explicit and little-endian, whatever the transfer syntax.
     return bytes(128) + b"DICM" + length + meta + writer.data_set(body) + tail
 
 
@@ -273,46 +282,51 @@ def _describe(file: _File) -> Elements:
     image, pixels = file.image, file.pixels
     rows, columns = image.tile
     samples, bits = pixels.shape[4], 8 * pixels.dtype.itemsize
+    # PixelSpacing is in millimetres, and doubles with each level.
     spacing = image.pixel_size / 1000 * (1 << file.level)
     derived = "ORIGINAL\\PRIMARY" if not file.level else "DERIVED\\PRIMARY"
     described: Elements = FIXED | {
+        # ImageType.
         0x00080008: ("CS", f"{derived}\\{file.kind}\\{'RESAMPLED' if file.level else 'NONE'}"),
-        0x00080016: ("UI", SLIDE_CLASS),
-        0x00080018: ("UI", f"{ROOT}.3.{file.number}"),
-        0x0020000D: ("UI", f"{ROOT}.2"),
-        0x0020000E: ("UI", f"{ROOT}.4"),
-        0x00200013: ("IS", str(file.number + 1)),
-        0x00200052: ("UI", f"{ROOT}.5"),
-        0x00280002: ("US", samples),
-        0x00280004: ("CS", _photometric(image, samples)),
-        0x00280008: ("IS", str(len(file.frames))),
-        0x00280010: ("US", rows),
-        0x00280011: ("US", columns),
-        0x00280100: ("US", bits),
-        0x00280101: ("US", bits),
-        0x00280102: ("US", bits - 1),
-        0x00282110: ("CS", "01" if image.compression == "jpeg" else "00"),
-        0x00480001: ("FL", pixels.shape[3] * spacing),
-        0x00480002: ("FL", pixels.shape[2] * spacing),
-        0x00480003: ("FL", image.z_step),
-        0x00480006: ("UL", pixels.shape[3]),
-        0x00480007: ("UL", pixels.shape[2]),
-        0x00480008: ("SQ", [_origin(image, file.planes[0])]),
-        0x00480010: ("CS", "YES" if file.kind == "LABEL" else "NO"),
+        0x00080016: ("UI", SLIDE_CLASS),  # SOPClassUID
+        0x00080018: ("UI", f"{ROOT}.3.{file.number}"),  # SOPInstanceUID
+        0x0020000D: ("UI", f"{ROOT}.2"),  # StudyInstanceUID
+        0x0020000E: ("UI", f"{ROOT}.4"),  # SeriesInstanceUID
+        0x00200013: ("IS", str(file.number + 1)),  # InstanceNumber
+        0x00200052: ("UI", f"{ROOT}.5"),  # FrameOfReferenceUID
+        0x00280002: ("US", samples),  # SamplesPerPixel
+        0x00280004: ("CS", _photometric(image, samples)),  # PhotometricInterpretation
+        0x00280008: ("IS", str(len(file.frames))),  # NumberOfFrames
+        0x00280010: ("US", rows),  # Rows, of one tile
+        0x00280011: ("US", columns),  # Columns, of one tile
+        0x00280100: ("US", bits),  # BitsAllocated
+        0x00280101: ("US", bits),  # BitsStored
+        0x00280102: ("US", bits - 1),  # HighBit
+        0x00282110: ("CS", "01" if image.compression == "jpeg" else "00"),  # LossyImageCompression
+        0x00480001: ("FL", pixels.shape[3] * spacing),  # ImagedVolumeWidth, in millimetres
+        0x00480002: ("FL", pixels.shape[2] * spacing),  # ImagedVolumeHeight, in millimetres
+        0x00480003: ("FL", image.z_step),  # ImagedVolumeDepth, in micrometres
+        0x00480006: ("UL", pixels.shape[3]),  # TotalPixelMatrixColumns
+        0x00480007: ("UL", pixels.shape[2]),  # TotalPixelMatrixRows
+        0x00480008: ("SQ", [_origin(image, file.planes[0])]),  # TotalPixelMatrixOriginSequence
+        0x00480010: ("CS", "YES" if file.kind == "LABEL" else "NO"),  # SpecimenLabelInImage
+        # OpticalPathSequence.
         0x00480105: ("SQ", [_optical_path(image, number) for number in file.paths]),
-        0x00480302: ("UL", len(file.paths)),
-        0x00480303: ("UL", len(file.planes)),
-        0x52009229: ("SQ", [_shared_groups(file, spacing)]),
+        0x00480302: ("UL", len(file.paths)),  # NumberOfOpticalPaths
+        0x00480303: ("UL", len(file.planes)),  # TotalPixelMatrixFocalPlanes
+        0x52009229: ("SQ", [_shared_groups(file, spacing)]),  # SharedFunctionalGroupsSequence
     }
     if samples > 1:
+        # PlanarConfiguration stands only where a pixel has several samples.
         described[0x00280006] = ("US", int(image.planar))
     if file.kind == "VOLUME":
+        # DimensionOrganizationType: TILED_FULL or TILED_SPARSE.
         described[0x00209311] = ("CS", f"TILED_{image.tiling.upper()}")
     if file.part:
         described |= {
-            0x00209161: ("UI", f"{ROOT}.6.{file.level}"),
-            0x00209162: ("US", file.part),
-            0x00209228: ("UL", file.first),
+            0x00209161: ("UI", f"{ROOT}.6.{file.level}"),  # ConcatenationUID
+            0x00209162: ("US", file.part),  # InConcatenationNumber, from 1
+            0x00209228: ("UL", file.first),  # ConcatenationFrameOffsetNumber, from 0
         }
     return described
 
@@ -320,40 +334,46 @@ def _describe(file: _File) -> Elements:
 def _photometric(image: DicomImage, samples: int) -> str:
     if samples == 1:
         return "MONOCHROME2"
+    # PS3.5, 8.2: names are those of the colours in the codestream, not of the decoded pixels.
     return {"jpeg": "YBR_FULL_422", "jpeg2k": "YBR_RCT"}.get(image.compression, "RGB")
 
 
 def _origin(image: DicomImage, plane: int) -> Elements:
     return {
-        0x0040072A: ("DS", "20"),
-        0x0040073A: ("DS", "40"),
-        0x0040074A: ("DS", f"{plane * image.z_step:.10g}"),
+        0x0040072A: ("DS", "20"),  # XOffsetInSlideCoordinateSystem, in millimetres
+        0x0040073A: ("DS", "40"),  # YOffset..., in millimetres
+        0x0040074A: ("DS", f"{plane * image.z_step:.10g}"),  # ZOffset..., in micrometres
     }
 
 
 def _optical_path(image: DicomImage, number: int) -> Elements:
     names = dict(enumerate(image.channels))
     return {
+        # IlluminationTypeCodeSequence.
         0x00220016: ("SQ", [_code("111744", "Brightfield illumination")]),
-        0x00220055: ("FL", 550.0 + number),
-        0x00480106: ("SH", str(number)),
-        0x00480107: ("ST", names.get(number, f"Path {number}")),
-        0x00480112: ("DS", f"{image.power:g}"),
-        0x00480113: ("DS", "0.75"),
+        0x00220055: ("FL", 550.0 + number),  # IlluminationWaveLength, in nanometres
+        0x00480106: ("SH", str(number)),  # OpticalPathIdentifier
+        0x00480107: ("ST", names.get(number, f"Path {number}")),  # OpticalPathDescription
+        0x00480112: ("DS", f"{image.power:g}"),  # ObjectiveLensPower
+        0x00480113: ("DS", "0.75"),  # ObjectiveLensNumericalAperture
     }
 
 
 def _code(value: str, meaning: str) -> Elements:
+    # CodeValue, CodingSchemeDesignator and CodeMeaning; DCM names codes of PS3.16.
     return {0x00080100: ("SH", value), 0x00080102: ("SH", "DCM"), 0x00080104: ("LO", meaning)}
 
 
 def _shared_groups(file: _File, spacing: float) -> Elements:
+    # Measures are in millimetres, as PixelSpacing is.
     depth = f"{file.image.z_step / 1000:.10g}"
     measures: Elements = {
-        0x00180050: ("DS", depth),
-        0x00180088: ("DS", depth),
+        0x00180050: ("DS", depth),  # SliceThickness
+        0x00180088: ("DS", depth),  # SpacingBetweenSlices
+        # PixelSpacing: distance between rows, then columns.
         0x00280030: ("DS", f"{spacing:.10g}\\{spacing:.10g}"),
     }
+    # PixelMeasuresSequence.
     return {0x00289110: ("SQ", [measures])}
 
 
@@ -363,10 +383,10 @@ def _place_frame(file: _File, place: tuple[int, int, int, int]) -> Elements:
         0x0040072A: ("DS", "20"),
         0x0040073A: ("DS", "40"),
         0x0040074A: ("DS", f"{plane * file.image.z_step:.10g}"),
-        0x0048021E: ("SL", x + 1),
-        0x0048021F: ("SL", y + 1),
+        0x0048021E: ("SL", x + 1),  # ColumnPositionInTotalImagePixelMatrix, from 1
+        0x0048021F: ("SL", y + 1),  # RowPositionInTotalImagePixelMatrix, from 1
     }
     return {
-        0x0048021A: ("SQ", [position]),
-        0x00480207: ("SQ", [{0x00480106: ("SH", str(path))}]),
+        0x0048021A: ("SQ", [position]),  # PlanePositionSlideSequence
+        0x00480207: ("SQ", [{0x00480106: ("SH", str(path))}]),  # OpticalPathIdentificationSequence
     }

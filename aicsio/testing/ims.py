@@ -134,6 +134,7 @@ def write_ims(image: ImsImage, path: Path) -> Path:
         _write_attributes(
             file,
             {
+                # Attributes of the root name the groups below it.
                 "DataSetDirectoryName": "DataSet",
                 "DataSetInfoDirectoryName": "DataSetInfo",
                 "ImarisDataSet": "ImarisDataSet",
@@ -161,6 +162,7 @@ def _write_attributes(group: Any, texts: Mapping[str, str]) -> None:
 
 
 def _write_thumbnail(file: Any) -> None:
+    # Stored in two dimensions: the four bytes of the pixels of a row lie side by side.
     rgba = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE, 4), np.uint8)
     rgba[..., 0] = np.arange(THUMBNAIL_SIDE) * 8
     rgba[..., 3] = 255
@@ -178,8 +180,10 @@ def _write_level(group: Any, image: ImsImage, number: int) -> None:
         channel = group.create_group(f"TimePoint {t}/Channel {c}")
         volume = pixels[t, c]
         sizes = dict(zip("ZYX", volume.shape, strict=True))
+        # Sizes of the image; the array may be larger, filled up to whole chunks.
         _write_attributes(channel, {f"ImageSize{a}": str(n) for a, n in sizes.items()})
         _write_attributes(channel, {"HistogramMin": "0.000", "HistogramMax": "255.000"})
+        # Every channel of every level has a histogram, which is no image.
         channel.create_dataset("Histogram", data=np.zeros(256, np.uint64))
         _write_volume(channel, image, volume)
 
@@ -199,6 +203,7 @@ def _write_volume(group: Any, image: ImsImage, volume: npt.NDArray[Any]) -> None
         shape = volume.shape
     padded = np.zeros(whole, volume.dtype)
     padded[tuple(map(slice, volume.shape))] = volume
+    # The low-level interface takes filters that h5py lacks, and chunks that are encoded already.
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk(steps)
     for name in image.filters:
@@ -216,6 +221,7 @@ def _write_volume(group: Any, image: ImsImage, volume: npt.NDArray[Any]) -> None
 
 
 def _add_filter(plist: Any, name: str, itemsize: int, chunk_size: int) -> None:
+    # Client data: level of gzip, bytes of an item, and for LZF versions and bytes of a chunk.
     parameters = {"gzip": (2,), "shuffle": (itemsize,), "lzf": (4, 262, chunk_size * itemsize)}
     plist.set_filter(FILTERS[name], OPTIONAL, parameters.get(name, ()))
 
@@ -227,9 +233,11 @@ def _encode(part: npt.NDArray[Any], filters: tuple[str, ...]) -> tuple[bytes, in
     raw, mask = part.tobytes(), 0
     for number, name in enumerate(filters):
         if name == "shuffle":
+            # HDF5 shuffle: all first bytes of the items, then all second ones, and so on.
             octets = np.frombuffer(raw, np.uint8)
             raw = np.ascontiguousarray(octets.reshape(-1, part.dtype.itemsize).T).tobytes()
         elif name == "fletcher32":
+            # The checksum stands behind the bytes that it covers.
             total = int(imagecodecs.h5checksum_fletcher32(raw))
             raw += total.to_bytes(4, "little")
         else:
@@ -237,6 +245,7 @@ def _encode(part: npt.NDArray[Any], filters: tuple[str, ...]) -> tuple[bytes, in
             coded = bytes(getattr(imagecodecs, f"{codec}_encode")(raw))
             # LZF of HDF5 gives up where a chunk would grow, and the filter is skipped.
             if name == "lzf" and len(coded) >= len(raw):
+                # Bit n of the filter mask of a chunk: filter n of the pipeline was skipped.
                 mask |= 1 << number
                 continue
             raw = coded
@@ -253,6 +262,7 @@ def _describe(image: ImsImage) -> dict[str, dict[str, str]]:
     rows = zip("XYZ", corners, spacings, lengths, strict=True)
     for axis, (letter, corner, spacing, length) in enumerate(rows):
         texts[letter] = str(length)
+        # Extents are outer edges of pixels, so their distance is the size times the spacing.
         texts[f"ExtMin{axis}"] = repr(corner)
         texts[f"ExtMax{axis}"] = repr(corner + spacing * length)
     first = datetime.fromtimestamp(image.start, UTC).replace(tzinfo=None)
@@ -260,6 +270,7 @@ def _describe(image: ImsImage) -> dict[str, dict[str, str]]:
     texts["RecordingDate"] = _date(first)
     texts["LensPower"] = "20x"
     texts["Description"] = "generated"
+    # Here time points count from 1; the groups of pixels count them from 0.
     times_of = {f"TimePoint{t + 1}": _date(time) for t, time in enumerate(times)}
     described = {
         "Image": texts,
@@ -283,6 +294,7 @@ def _describe_channel(image: ImsImage, number: int) -> dict[str, str]:
     rgb = [colors[number] >> shift & 0xFF for shift in (16, 8, 0)]
     texts = {
         "Name": names[number],
+        # Red, green and blue as fractions of 1.
         "Color": " ".join(f"{part / 255:.3f}" for part in rgb),
         "ColorMode": "BaseColor",
         "ColorOpacity": "1.000",

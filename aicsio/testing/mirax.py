@@ -124,6 +124,7 @@ class MiraxImage:
                 (rows, columns), (height, width), self.overlap, strict=True
             )
         ]
+        # Later photos overwrite earlier ones, so an overlap shows the one further down and right.
         canvas = np.empty((full[0] // step, full[1] // step, 3), np.uint8)
         canvas[...] = self.fill
         # Images of a photo lie in the order of cells: rows of photos side by side take turns.
@@ -137,6 +138,7 @@ class MiraxImage:
                 _paint(canvas, part, y + inner_row * size[0], x + inner * size[1])
         if not self.filters:
             return canvas
+        # Filters are numbered from blue to red, samples from red to blue.
         return canvas.transpose(2, 0, 1)[[2 - number for number in range(len(self.filters))]]
 
 
@@ -163,6 +165,7 @@ class _DataFiles:
         return offset, len(data), len(self.files) - 1
 
     def _head(self, number: int) -> bytearray:
+        # A data file begins with version, identity of the slide, and its number in three digits.
         head = f"{INDEX_VERSION}{IDENTITY}{number:03}"
         return bytearray(head.encode() + bytes(PADDING))
 
@@ -237,11 +240,13 @@ def _images(image: MiraxImage, level: int) -> Iterator[tuple[int, Pixels]]:
     stored = image.photos.copy()
     for row, column in image.missing:
         stored[row, column] = image.fill
+    # Rows, height, columns, width, samples: photos side by side, without their overlaps.
     glued = stored.swapaxes(1, 2).reshape(rows * height, columns * width, 3)
     glued = glued[:: 1 << level, :: 1 << level]
     size, step = image.image_size, image.first_step << level
     for y in range(0, rows * image.divisions, step):
         for x in range(0, columns * image.divisions, step):
+            # Photos that the image shows a part of; it is stored if one of them is.
             covered = {
                 ((y + down) // image.divisions, (x + across) // image.divisions)
                 for down in range(min(step, rows * image.divisions - y))
@@ -252,6 +257,7 @@ def _images(image: MiraxImage, level: int) -> Iterator[tuple[int, Pixels]]:
                 part = glued[start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
                 full = np.full((*size, 3), image.fill, np.uint8)
                 full[: len(part), : part.shape[1]] = part
+                # An image has the number of its first cell, counted row by row through the grid.
                 yield y * columns * image.divisions + x, full
 
 
@@ -266,6 +272,7 @@ def _records(image: MiraxImage) -> Iterator[tuple[str, str, str, bytes]]:
     rows, columns = image.photos.shape[:2]
     data = b""
     for row, column in np.ndindex(rows, columns):
+        # Nine bytes a photo, not aligned: flag, x, y; those of a missing photo are 0.
         is_there = (row, column) not in image.missing
         y, x = image.place(row, column) if is_there else (0, 0)
         data += struct.pack("<Bii", is_there and image.flags, x, y)
@@ -286,6 +293,7 @@ def _describe(image: MiraxImage, records: list[Any], file_count: int) -> Section
         "SLIDE_NAME": "Slide µ",
         "CURRENT_SLIDE_VERSION": "2.2",
         "SLIDE_TYPE": "SLIDE_TYPE_FLUORESCENCE" if image.filters else "SLIDE_TYPE_BRIGHTFIELD",
+        # Day, month and year, in this order.
         "SLIDE_CREATIONDATETIME": "02/01/2026 03:04:05",
         "IMAGENUMBER_X": str(columns * image.divisions),
         "IMAGENUMBER_Y": str(rows * image.divisions),
@@ -328,6 +336,7 @@ def _describe(image: MiraxImage, records: list[Any], file_count: int) -> Section
 def _describe_level(image: MiraxImage, level: int) -> dict[str, str]:
     first = image.first_step.bit_length() - 1
     size = image.pixel_size * (1 << level)
+    # OVERLAP counts pixels as if full resolution were stored at a step of 1.
     shared = [pixels * image.first_step for pixels in image.overlap]
     red, green, blue = image.fill
     return {
@@ -339,6 +348,7 @@ def _describe_level(image: MiraxImage, level: int) -> dict[str, str]:
         "IMAGE_FILL_COLOR_BGR": str(blue << 16 | green << 8 | red),
         "DIGITIZER_WIDTH": str(image.image_size[1]),
         "DIGITIZER_HEIGHT": str(image.image_size[0]),
+        # Exponents of two that add up from level to level.
         "IMAGE_CONCAT_FACTOR": "1" if level else str(first),
     }
 
@@ -347,12 +357,16 @@ def _index(levels: list[Any], records: list[tuple[int, int, int]], page: int) ->
     """Return the index: two tables of pointers, then lists of pages."""
     data = bytearray(f"{INDEX_VERSION}{IDENTITY}".encode())
     roots = len(data)
+    # Pointers of levels, then those of other records, each of four bytes.
     tables = (roots + 8, roots + 8 + 4 * len(levels))
     data += struct.pack("<ii", *tables) + bytes(4 * (len(levels) + len(records)))
+    # An image: its cell, offset, length, number of the data file.
     lists = [[struct.pack("<4i", *item) for item in items] for items in levels]
+    # Another record has two numbers, 0 in most files, in place of the cell.
     lists += [[struct.pack("<5i", 0, 0, *place)] for place in records]
     for number, items in enumerate(lists):
         struct.pack_into("<i", data, tables[0] + 4 * number, len(data))
+        # The first page of a list has no items, and leads to the second.
         data += struct.pack("<ii", 0, len(data) + 8)
         for start in range(0, len(items), page):
             part = items[start : start + page]

@@ -104,8 +104,11 @@ def build_mrc(image: MrcImage) -> bytes:
     head = bytearray(1024)
     name = image.pixels.dtype.str[1:]
     modes = DELTAVISION_MODES if image.kind == "deltavision" else MRC_MODES
+    # NX, NY, NZ and MODE; NZ counts all sections, of every channel and time point.
     struct.pack_into(f"{order}4i", head, 0, columns, rows, count, modes[name])
+    # MAPC, MAPR, MAPS: columns run along X, rows along Y, sections along Z.
     struct.pack_into(f"{order}3i", head, 64, 1, 2, 3)
+    # NLABL, the number of labels of 80 bytes from byte 224 on.
     struct.pack_into(f"{order}i", head, 220, 1)
     head[224:233] = b"generated"
     extended = b""
@@ -122,14 +125,20 @@ def _fill_deltavision(image: MrcImage, head: bytearray, count: int) -> bytes:
     """Fill the header in; returns the extended header."""
     order = image.byte_order
     sizes = dict(zip(image.dims, image.pixels.shape, strict=True))
+    # The header has room for the wavelengths of five channels.
     waves = (*image.emissions, 0, 0, 0, 0, 0)[:5]
+    # With one interval along each axis, the lengths of the cell are pixel sizes in micrometres.
     struct.pack_into(f"{order}3i", head, 28, 1, 1, 1)
     struct.pack_into(f"{order}3f", head, 40, *image.spacing)
+    # DVID, the signature of DeltaVision.
     struct.pack_into(f"{order}h", head, 96, -16224)
+    # Number of time points, and order of the sections.
     struct.pack_into(f"{order}2h", head, 180, sizes["T"], SEQUENCES[image.dims[:3]])
+    # Number of channels, and their emissions in nanometres.
     struct.pack_into(f"{order}6h", head, 196, sizes["C"], *waves)
     if not image.extended:
         return b""
+    # Integers and floats of a section in the extended header; the integers come first.
     struct.pack_into(f"{order}2h", head, 128, INTEGERS, FLOATS)
     width = 4 * (INTEGERS + FLOATS)
     extended = bytearray(-(-count * width // 1024) * 1024)
@@ -138,11 +147,14 @@ def _fill_deltavision(image: MrcImage, head: bytearray, count: int) -> bytes:
         floats = [0.0] * 14
         # Time points are 5 s apart, sections follow each other in half a second.
         floats[1] = 100.0 + 5.0 * at["T"] + 0.5 * at["Z"]
+        # X, Y and Z of the stage, in micrometres.
         floats[2:5] = [1000.0, -500.0, 20.0 + image.spacing[2] * at["Z"]]
+        # Exposure in seconds; 10 and 11 are excitation and emission in nanometres.
         floats[8] = 0.25
         floats[10] = (*image.excitations, *(0,) * 9)[at["C"]]
         floats[11] = (*image.emissions, *(0,) * 9)[at["C"]]
         struct.pack_into(f"{order}14f", extended, number * width + 4 * INTEGERS, *floats)
+    # Bytes of the extended header, between byte 1024 and the pixels.
     struct.pack_into(f"{order}i", head, 92, len(extended))
     return bytes(extended)
 
@@ -151,12 +163,17 @@ def _fill_mrc(image: MrcImage, head: bytearray) -> None:
     order = image.byte_order
     *_, depth, rows, columns = image.pixels.shape
     counts = (columns, rows, depth)
+    # MX, MY, MZ: MZ is the sections of one volume, NZ those of all volumes of a stack.
     struct.pack_into(f"{order}3i", head, 28, *counts)
     # Lengths of the cell in angstroms.
     cell = [count * step * 1e4 for count, step in zip(counts, image.spacing, strict=True)]
     struct.pack_into(f"{order}3f", head, 40, *cell)
+    # CELLB, the angles of the cell in degrees.
     struct.pack_into(f"{order}3f", head, 52, 90.0, 90.0, 90.0)
+    # ISPGRP: 1 for a volume; 401 for a stack of volumes.
     struct.pack_into(f"{order}i", head, 88, 401 if image.dims == "QZYX" else 1)
+    # NVERSION: year and minor version of MRC2014, 2014 and 0.
     struct.pack_into(f"{order}i", head, 108, 20140)
     head[208:212] = b"MAP "
+    # MACHST, the stamp of the byte order.
     head[212:216] = b"\x44\x44\0\0" if order == "<" else b"\x11\x11\0\0"

@@ -29,6 +29,7 @@ ALIGNMENT = 4096
 NAME_FIELD = 20
 """Least bytes behind the header of a chunk that its name takes."""
 FRAME_LETTERS = "CYXS"
+# Values of eType.
 LOOP_KINDS = {"T": 1, "P": 2, "Z": 4, "Q": 7}
 JULIAN_1970 = 2440587.5
 
@@ -139,6 +140,7 @@ def build_nd2(image: Nd2Image) -> bytes:
         out.extend(_chunk(name.encode() + b"!", data))
 
     head = f"Ver{image.version}".encode().ljust(64, b"\0")
+    # The first chunk has no padding: a name of 32 bytes, and 64 of data with the version.
     out += struct.pack("<IIQ", MAGIC, 32, 64) + b"ND2 FILE SIGNATURE CHUNK NAME01!" + head
     out += bytes(-len(out) % ALIGNMENT)
     suffix = "LV" if image.version == "3.0" else ""
@@ -150,8 +152,10 @@ def build_nd2(image: Nd2Image) -> bytes:
         if number in image.missing:
             continue
         stored = zlib.compress(frame, 1) if image.compressed else frame
+        # The first eight bytes of the data of a frame are its time in milliseconds.
         time = struct.pack("<d", times[number])
         add(f"ImageDataSeq|{number}", time + stored)
+    # Item 5 is the description of the acquisition.
     texts = {f"TextInfoItem_{index}": "" for index in range(14)}
     texts["TextInfoItem_5"] = "Metadata:\r\nCamera Name: generated"
     add(f"ImageTextInfo{suffix}", _encode(image, "SLxImageTextInfo", texts))
@@ -168,16 +172,21 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     field += -(16 + field + len(data)) % ALIGNMENT
     if name.startswith(b"ImageDataSeq"):
         # NIS-Elements begins pixels at a multiple of 4096 and pads behind them.
+        # The header takes 16 bytes, and the time of the frame, which stands before its pixels, 8.
         field = ALIGNMENT - 16 - 8
+    # Magic, length of the field of the name, length of the data.
     chunk = struct.pack("<IIQ", MAGIC, field, len(data)) + name.ljust(field, b"\0") + data
     return chunk + bytes(-len(chunk) % ALIGNMENT)
 
 
 def _map(entries: list[tuple[bytes, int, int]], offset: int) -> bytes:
+    # An entry is the name with its "!", the offset of the header, the length of the data.
     listed = b"".join(name + struct.pack("<QQ", *place) for name, *place in entries)
     end = b"ND2 CHUNK MAP SIGNATURE 0000001!"
+    # The last entry is the map itself, under the name of the tail.
     data = listed + end + struct.pack("<QQ", offset, 0)
     chunk = _chunk(b"ND2 FILEMAP SIGNATURE NAME 0001!", data)
+    # The last 40 bytes of the file: readers begin there.
     return chunk + bytes(ALIGNMENT - 40) + end + struct.pack("<Q", offset)
 
 
@@ -187,12 +196,14 @@ def _map(entries: list[tuple[bytes, int, int]], offset: int) -> bytes:
 def _frames(image: Nd2Image) -> list[bytes]:
     sizes = image.sizes()
     letters = [letter for letter in FRAME_LETTERS if letter in image.dims]
+    # In a frame, the components of a pixel lie together: channels, then samples.
     order = [*image.loops, *(letter for letter in "YXCS" if letter in letters)]
     stored = image.pixels.transpose([image.dims.index(letter) for letter in order])
     if "S" in image.dims:
         stored = stored[..., ::-1]  # blue, green, red
     count = math.prod(sizes[letter] for letter in image.loops)
     rows = np.ascontiguousarray(stored.astype(stored.dtype.newbyteorder("<")))
+    # Shape: frames, rows, components of a row.
     rows = rows.reshape(count, sizes["Y"], -1)
     padded = np.zeros((count, sizes["Y"], _row_nbytes(image)), np.uint8)
     used = rows.shape[-1] * rows.dtype.itemsize
@@ -230,6 +241,7 @@ def _attributes(image: Nd2Image) -> dict[str, Any]:
     bits = image.pixels.dtype.itemsize * 8
     return {
         "uiWidth": sizes["X"],
+        # uiWidthBytes counts the padding, uiWidth does not.
         "uiWidthBytes": _row_nbytes(image),
         "uiHeight": sizes["Y"],
         "uiComp": _components(image),
@@ -238,19 +250,21 @@ def _attributes(image: Nd2Image) -> dict[str, Any]:
         "uiSequenceCount": math.prod(sizes[letter] for letter in image.loops),
         "uiTileWidth": sizes["X"],
         "uiTileHeight": sizes["Y"],
-        "ePixelType": 2 if image.pixels.dtype.kind == "f" else 1,
-        "eCompression": 0 if image.compressed else 2,
+        "ePixelType": 2 if image.pixels.dtype.kind == "f" else 1,  # 2 is floating point
+        "eCompression": 0 if image.compressed else 2,  # 0 is lossless, 2 none
         "dCompressionParam": 1.0 if image.compressed else 0.0,
     }
 
 
 def experiment_tree(image: Nd2Image) -> dict[str, Any]:
+    # Built from the innermost loop outwards: each level holds the next one.
     experiment: dict[str, Any] = {"eType": 0, "uLoopPars": {}}
     for letter in reversed(image.loops):
         inner = experiment
         experiment = {
             "eType": LOOP_KINDS[letter],
             "uLoopPars": loop_parameters(image, letter),
+            # A flag for each position.
             "pItemValid": bytes([1] * image.sizes()[letter]) if letter == "P" else b"",
         }
         if inner["eType"]:
@@ -262,6 +276,7 @@ def experiment_tree(image: Nd2Image) -> dict[str, Any]:
 def loop_parameters(image: Nd2Image, letter: str) -> dict[str, Any]:
     count = image.sizes()[letter]
     if letter == "T":
+        # Times of a loop are in milliseconds.
         period = image.period * 1000
         return {
             "uiCount": count,
@@ -294,11 +309,13 @@ def loop_parameters(image: Nd2Image, letter: str) -> dict[str, Any]:
 
 
 def sequence_tree(image: Nd2Image) -> dict[str, Any]:
+    # uiCompCount of the picture counts components, uiCount planes; a colour is one plane of three.
     samples = image.sizes().get("S", 1)
     count = image.sizes().get("C", 1)
     planes = {f"a{index}": _plane(image, index, samples) for index in range(count)}
     return {
         "dTimeMSec": frame_times(image)[0] if frame_times(image) else 0.0,
+        # A Julian date, in days.
         "dTimeAbsolute": JULIAN_1970 + image.start / 86400,
         "dXPos": 10.0,
         "dYPos": -20.0,
@@ -310,7 +327,7 @@ def sequence_tree(image: Nd2Image) -> dict[str, Any]:
             "uiSampleCount": 1,
             "sSampleSetting": {
                 "a0": {
-                    "dExposureTime": 20.0,
+                    "dExposureTime": 20.0,  # milliseconds
                     "pObjectiveSetting": {
                         "wsObjectiveName": "Plan Apo 20x",
                         "dObjectiveMag": 20.0,
@@ -320,10 +337,11 @@ def sequence_tree(image: Nd2Image) -> dict[str, Any]:
                 }
             },
         },
-        "dCalibration": image.pixel_size,
+        "dCalibration": image.pixel_size,  # micrometres a pixel
         "dAspect": 1.0,
         "bCalibrated": True,
         "wsObjectiveName": "Plan Apo 20x",
+        # Minus one stands for an unknown number; the magnification is that of the setting above.
         "dObjectiveMag": -1.0,
         "dObjectiveNA": 0.75,
         "dRefractIndex1": 1.0,
@@ -346,13 +364,14 @@ def _plane(image: Nd2Image, index: int, samples: int) -> dict[str, Any]:
     return {
         "uiCompCount": samples,
         "uiSampleIndex": 0,
-        "uiModalityMask": 257,
+        "uiModalityMask": 257,  # 0x101: fluorescence, by a camera
         "pFluorescentProbe": {
             "m_sName": "",
             "m_ExcitationSpectrum": _spectrum(()),
             "m_EmissionSpectrum": _spectrum(()),
         },
         "pFilterPath": {"m_sDescr": "", "m_uiCount": 1, "m_pFilter": [spectra]},
+        # Windows' COLORREF: red is the lowest byte.
         "uiColor": blue << 16 | green << 8 | red,
         "sDescription": names[index],
         "dAcqTime": 0.0,

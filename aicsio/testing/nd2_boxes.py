@@ -87,15 +87,20 @@ def build_boxed_nd2(image: Nd2Image) -> bytes:
 
     def add(kind: bytes, tag: bytes, content: bytes) -> None:
         entries.append((kind, tag, len(out)))
+        # T.800, I.4: the length of a box counts its own eight bytes; boxes are big-endian.
         out.extend(struct.pack(">I4s", 8 + len(content), kind) + content)
 
     samples = sizes.get("S", 1)
     bits = image.pixels.dtype.itemsize * 8
+    # T.800, I.5.3.1: height, width, components, bits less one, compression (7),
+    # whether the colour space is unknown, whether there is a box of rights.
     size = struct.pack(">IIHBBBB", sizes["Y"], sizes["X"], samples, bits - 1, 7, 0, 0)
     add(b"jP  ", b"LUNK", b"\r\n\x87\n")
+    # Brand, minor version and the one brand that it is compatible with.
     add(b"ftyp", b"LUNK", b"jp2 \0\0\0\0jp2 ")
     add(b"jp2h", b"LUNK", struct.pack(">I4s", 8 + len(size), b"ihdr") + size)
     planes = image.pixels.reshape(-1, *image.pixels.shape[-2 - (samples > 1) :])
+    # Each channel of a frame is a codestream of its own; missing counts frames.
     channels = sizes.get("C", 1)
     for number, plane in enumerate(planes):
         if number // channels in image.missing:
@@ -105,8 +110,10 @@ def build_boxed_nd2(image: Nd2Image) -> bytes:
         add(b"jp2c", b"LUNK", bytes(stream))
     for number, milliseconds in enumerate(frame_times(image)):
         tree = _picture_tree(image, milliseconds)
+        # VIMD: the metadata of one frame; VCAL: its calibration, in the same order.
         add(b"xml ", b"VIMD", _named("MetadataSeq", encode_xml(tree)))
         add(b"xml ", b"VCAL", _named("CalibrationSeq", encode_xml({"dCalibration": number})))
+    # AIMD: the experiment, with its loops.
     add(b"xml ", b"AIMD", _named("Metadata", encode_xml(_loops(image))))
     add(b"xml ", b"ARTT", f'<AdvancedImageAttributes SignificantBits="{bits}" />'.encode())
     dims = " x ".join(f"{SYMBOLS.get(name, name)}({sizes[name]})" for name in image.dims[:-2])
@@ -114,9 +121,11 @@ def build_boxed_nd2(image: Nd2Image) -> bytes:
     items = f'<TextInfoItem Text="" Index="0" /><TextInfoItem Text="{text}" Index="5" />'
     add(b"xml ", b"TINF", f"<TextInfo>{items}</TextInfo>".encode())
     start = len(out)
+    # The map counts its entries in big-endian order; their offsets are little-endian.
     out += struct.pack(">I", len(entries))
     for kind, tag, offset in entries:
         out += struct.pack("<4s4sQ", kind, tag, offset)
+    # The tail has the distance of the map from the end of the file, not its offset.
     distance = len(out) + 40 - start
     return bytes(out) + struct.pack("<32sQ", b"LABORATORY IMAGING ND BOX MAP 00", distance)
 

@@ -63,29 +63,36 @@ def encode_variant(name: str, value: Any) -> bytes:
     if isinstance(value, dict | list):
         return _encode_level(encoded_name, value)
     kind, data = _encode_scalar(value)
+    # The length of a name counts its UTF-16 characters and the final zero.
     return bytes([kind, len(encoded_name) // 2]) + encoded_name + data
 
 
 def _encode_scalar(value: Any) -> tuple[int, bytes]:
     if isinstance(value, bool):
+        # In Python bool is an int: it comes first.
         return 1, struct.pack("<?", value)
     if isinstance(value, int):
+        # uint32, or int32 below zero.
         return (3, struct.pack("<I", value)) if value >= 0 else (2, struct.pack("<i", value))
     if isinstance(value, float):
         return 6, struct.pack("<d", value)
     if isinstance(value, str):
         return 8, (value + "\0").encode("utf-16-le")
+    # A byte array has its length of eight bytes in front.
     return 9, struct.pack("<Q", len(value)) + value
 
 
 def _encode_level(encoded_name: bytes, value: Any) -> bytes:
     items = list(value.items()) if isinstance(value, dict) else [("", each) for each in value]
     head = bytes([11, len(encoded_name) // 2]) + encoded_name
+    # Items begin behind their number and the length of the level.
     at = len(head) + 12
     offsets, body = [], b""
     for key, each in items:
+        # Offsets count from the type of the level, as its length does.
         offsets.append(at + len(body))
         body += encode_variant(key, each)
+    # The length leaves out the table of offsets behind the items.
     length = at + len(body)
     return (
         head

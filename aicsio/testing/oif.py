@@ -26,6 +26,7 @@ __all__ = ["OifImage", "build_oib", "build_oif", "write_oif"]
 UNITS = {"X": "um", "Y": "um", "C": "Ch", "Z": "nm", "T": "ms", "A": "deg", "L": "nm", "P": "mm"}
 AXIS_NAMES = {"C": "Ch", "A": "Angle", "L": "Lambda", "P": "Point"}
 """Where they differ from the letter."""
+# BITMAPFILEHEADER and BITMAPINFOHEADER: a pixel of 24 bits, its row filled up to four bytes.
 THUMBNAIL = (
     b"BM"
     + struct.pack("<IIIIiiHHIIiiII", *(58, 0, 54, 40, 1, 1, 1, 24), *(0, 4, 0, 0, 0, 0))
@@ -199,6 +200,7 @@ def build_oif(image: OifImage) -> dict[str, bytes]:
     ['s_C001Z002.tif', 's_C001Z002.pty', 's_LUT1.lut', 's_Thumb.bmp', 's_Thumb.pty', 's_image.roi', 'cells.oif']
     """
     files: dict[str, bytes] = {}
+    # Names of planes have a channel even where the image has no axis of channels.
     letters = image.axes if "C" in image.axes else image.axes + "C"
     lead = [image.sizes().get(letter, 1) for letter in letters]
     planes = image.pixels.reshape(*lead, *image.pixels.shape[len(image.axes) :])
@@ -235,6 +237,7 @@ def _encode(image: OifImage, sections: Mapping[str, Mapping[str, str]]) -> bytes
         lines.append(f"[{name}]")
         lines += [f"{key}={value}" for key, value in section.items()]
     text = "\r\n".join(lines) + "\r\n"
+    # UTF-16 begins with its byte order mark.
     return b"\xff\xfe" + text.encode("utf-16-le") if image.encoding == "utf-16" else text.encode()
 
 
@@ -246,6 +249,7 @@ def _lut(image: OifImage, color: int) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def _lut_table(color: int) -> bytes:
+    # From black to the colour in even steps; shape: values, then blue, green, red, 0.
     share = np.arange(65536, dtype=np.uint32)[:, None]
     ends = np.array([color & 0xFF, color >> 8 & 0xFF, color >> 16 & 0xFF, 0], np.uint32)
     return (share * ends // 65535).astype(np.uint8).tobytes()
@@ -254,6 +258,7 @@ def _lut_table(color: int) -> bytes:
 def _main_settings(image: OifImage) -> dict[str, dict[str, str]]:
     sizes = image.sizes()
     folder = f"{image.name}.oif.files\\"
+    # AxisOrder lists the fastest axis first; the samples of a colour are no axis.
     order = image.dims.replace("S", "")[::-1]
     letters = _name_order(image.axes if "C" in image.axes else image.axes + "C")
     template = "s_" + "".join(f"{letter}%03d" for letter in letters)
@@ -261,6 +266,7 @@ def _main_settings(image: OifImage) -> dict[str, dict[str, str]]:
     last = "s_" + "".join(f"{letter}{sizes.get(letter, 1):03}" for letter in letters)
     common = {
         "Acquisition Device": '"FV1000"',
+        # FluoView spells the key so.
         "ImageCaputreDate": "'2012-07-26 15:13:35'",
         "ImageCaputreDate+MilliSec": "976",
         "ScanMode": f'"{order}"',
@@ -303,6 +309,7 @@ def _main_settings(image: OifImage) -> dict[str, dict[str, str]]:
 def _axis(image: OifImage, letter: str, sizes: Mapping[str, int]) -> dict[str, str]:
     size = sizes.get(letter, 0)
     starts = {"L": image.lambda_start}
+    # Nanometres of Z and milliseconds of T, as UNITS has them.
     steps = {"Z": image.z_step * 1000, "T": image.period * 1000, "L": image.lambda_step}
     start, step = starts.get(letter, 0.0), steps.get(letter, 0.0)
     return {

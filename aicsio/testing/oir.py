@@ -31,6 +31,7 @@ __all__ = ["OirImage", "build_oir", "write_oir"]
 DOCUMENTS, FRAME, THUMBNAIL, CHUNK_TAG, PIXELS, SEPARATOR = range(6)
 WORDS = bytes(36)
 """In front of the documents of a block; their meaning is not known."""
+# BITMAPFILEHEADER and BITMAPINFOHEADER: a pixel of 24 bits, its row filled up to four bytes.
 THUMBNAIL_BITMAP = (
     b"BM"
     + struct.pack("<IIIIiiHHIIiiII", *(58, 0, 54, 40, 1, 1, 1, 24), *(0, 4, 0, 0, 0, 0))
@@ -158,6 +159,7 @@ def build_oir(image: OirImage) -> list[bytes]:
     shape = (*lead, *image.pixels.shape[len(image.axes) :])
     pixels = image.pixels.reshape(shape)
     if "S" in image.dims:
+        # Samples of a colour are stored as planes, like channels.
         pixels = np.moveaxis(pixels, -1, len(lead))
     elif "C" not in image.dims:
         pixels = np.expand_dims(pixels, len(lead))
@@ -176,14 +178,17 @@ def _build_file(
 ) -> bytes:
     out = bytearray(96)
     offsets: list[int] = []
+    # All bits are set where a file has no thumbnail, as those that continue another.
     thumbnail = 0xFFFFFFFFFFFFFFFF
 
     def add(kind: int, payload: bytes) -> None:
         offsets.append(len(out))
+        # The length of a block leaves out its own header of eight bytes.
         out.extend(struct.pack("<II", len(payload), kind) + payload)
 
     if number == 0:
         for identifier in image.identifiers()[:1]:
+            # Reference images have chunks like those of planes, which they do not belong to.
             for index, part in enumerate((b"r" * 40, b"s" * 24)):
                 add(CHUNK_TAG, _tag(f"REF_LSM0_{identifier}_{index}", 40 * index, len(part)))
                 add(PIXELS, part)
@@ -208,8 +213,11 @@ def _build_file(
         "<16sIIIIQQIIIIQ8sIIQ",
         b"OLYMPUSRAWFORMAT",
         *(12, 0, 1, 2),
+        # At byte 32: length of the file, offset of the index, number of blocks.
         *(len(out), index_offset, len(offsets)),
+        # At byte 64: offset of the block of the thumbnail.
         *(0, 1, 0, thumbnail),
+        # At byte 72: the program.
         *(b"FLUOVIEW", 3, 2, 0xFFFFFFFFFFFFFFFF),
     )
     out[:96] = header
@@ -217,6 +225,7 @@ def _build_file(
 
 
 def _tag(name: str, start: int, nbytes: int) -> bytes:
+    # Byte of the plane where the chunk goes, its bytes, and those of its name.
     return struct.pack("<III", start, nbytes, len(name)) + name.encode()
 
 
@@ -228,6 +237,7 @@ def _documents(image: OirImage) -> bytes:
     identifiers = image.identifiers()
     texts = _document(file_document()) + _document(image_document(image, identifiers))
     for index, identifier in enumerate(identifiers):
+        # The identifier of the channel, 36 characters of a UUID, stands in front of its document.
         texts += struct.pack("<I", 36) + identifier.encode()
         texts += _document(lut_document(image, index))
     for index, identifier in enumerate(identifiers):
@@ -251,6 +261,7 @@ def _chunks(
         for number, start in enumerate(range(0, len(data), nbytes)):
             name = f"{prefix}_{identifier}_{number}"
             parts.append((start, name, data[start : start + nbytes]))
+    # By the byte of the plane: at each place all channels follow each other.
     parts.sort(key=lambda part: part[0], reverse=image.scattered)
     for start, name, data in parts:
         yield name, start, data
