@@ -105,8 +105,12 @@ def mask_attachment(valid: npt.NDArray[np.bool_], *, before: bytes = b"") -> byt
     >>> mask_attachment(np.array([[True, False, True, False]]))[36:].hex()
     'a0'
     """
+    # One bit a pixel, the first in the highest bit; each row begins with a new byte.
     rows = np.packbits(valid, axis=1)
+    # A GUID in the byte order of Windows: its first three fields are little-endian.
     kind = uuid.UUID("CBE3EA67-5BFC-492B-A16A-ECE378031448").bytes_le
+    # Width, height, type of the representation (0: plain bits), bytes of a row.
     head = struct.pack("<IIII", valid.shape[1], valid.shape[0], 0, rows.shape[1])
     content = head + rows.tobytes()
+    # Each chunk of an attachment: GUID, length of its content, content.
     return before + kind + struct.pack("<I", len(content)) + content

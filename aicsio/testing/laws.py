@@ -159,13 +159,17 @@ def many_windows_are_crops(
             low = max(first, 0)
             high = max(min(first + length, whole.shape[axis]), low)
             shown[axis], place[axis] = slice(low, high), slice(low - first, high - first)
+        # shown cuts the image, place the window: they differ where a window begins outside.
         part = whole[tuple(shown)]
         if part.size:
             expected[number][tuple(place)] = part
+    # A window beyond the image is padded with zeros.
     found = read_windows(handle, starts, tuple(size), along=along, outside="pad")
+    # Bytes, as not-a-number differs from itself.
     same = found.tobytes() == expected.tobytes()
     law = f"windows of {tuple(size)} along {along} from {starts.tolist()} are crops"
     _require(same, law, handle)
+    # Padding must overwrite the ones that are in the memory already.
     used = np.full_like(expected, 1)
     read_windows(handle, starts, tuple(size), along=along, outside="pad", out=used)
     _require(used.tobytes() == expected.tobytes(), f"{law} in used memory", handle)
@@ -225,6 +229,7 @@ def selecting_is_absolute(handle: ImageHandle) -> None:
     with_pixels = [index for index, scene in enumerate(handle.scenes) if scene.levels]
     for index in with_pixels:
         direct = select_scene(handle, index)
+        # Three others bound the work: the pairs of all scenes grow with their square.
         for other in with_pixels[:3]:
             detour = select_scene(select_scene(handle, other), index)
             _require(detour == direct, f"scene {index} is the same behind {other}", handle)
@@ -256,6 +261,7 @@ def step_is_a_value(step: Callable[[ImageHandle], Any], handle: ImageHandle) -> 
     again = pickle.loads(pickle.dumps(step))  # noqa: S301 - it was pickled here
     _require(again == step, f"the pickle of {step!r} is equal", handle)
     _require(hash(again) == hash(step), f"{step!r} and its pickle have one hash", handle)
+    # A second call shows whether the first one left a trace.
     results = [step(handle), step(handle), again(handle)]
     _require(all(_same(each, results[0]) for each in results), f"{step!r} is a function", handle)
 

@@ -110,6 +110,7 @@ def _find_strides(
             start += step * (shape[axis] - 1)
         else:
             strides[axis] = step
+        # From the fastest axis outwards, each step spans all positions of the axes before it.
         step *= shape[axis]
     return start, tuple(strides)
 
@@ -186,6 +187,7 @@ def _store_block(
     if kind == "deflate":
         # Level 1: a test reads the bytes once.
         return zlib.compress(part.tobytes(), 1)
+    # tobytes of the transposed view copies in its order: the last of axes runs fastest.
     directions = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
     return part[directions].transpose(axes).tobytes()
 

@@ -37,9 +37,11 @@ def build_lifext(images: Sequence[LifImage], parent: str = "MemBlock_0") -> byte
     b'p'
     """
     lif = build_lif(images)
+    # Behind 0x70, the length of the chunk and 0x2A stands the number of UTF-16 characters.
     characters = int.from_bytes(lif[9:13], "little")
     xml = ET.fromstring(lif[13 : 13 + 2 * characters].decode("utf-16-le"))  # noqa: S314 - made here
     root = ET.Element("LMSDataContainerEnhancedHeader", Version="1")
     below = ET.SubElement(root, "ChildrenOf", MemoryBlockID=parent)
+    # Images lie directly below the element that names their parent, without the root of a LIF.
     below.extend(xml.findall("./Element/Children/Element"))
     return text_chunk(ET.tostring(root, encoding="unicode")) + lif[13 + 2 * characters :]

@@ -125,6 +125,7 @@ def _shares(spec: TiffSpec) -> list[list[Place]]:
     ]
     if spec.shuffle is not None:
         random.Random(spec.shuffle).shuffle(places)  # noqa: S311 - a test needs no secret order
+    # Files get numbers of pages that differ by one at most, and at least one each.
     bounds = [len(places) * index // spec.files for index in range(spec.files + 1)]
     return [places[low:high] for low, high in itertools.pairwise(bounds)]
 
@@ -155,12 +156,14 @@ def _pages(spec: TiffSpec, share: Sequence[Place], description: str | None) -> l
         extra = _resolution(image) if spec.flavour == "imagej" else []
         if number == 0 and description is not None:
             extra.append(TagEntry(270, ASCII, description.encode() + b"\0"))
+        # NewSubfileType 1: a lower resolution of another image of the file (TIFF 6.0, section 8).
         reduced = [
             make_page(make_plane(image, tuple(tcz), level), how, [TagEntry(254, LONG, (1,))])
             for level in range(1, image.levels)
         ]
         pages.append(make_page(make_plane(image, tuple(tcz)), how, extra, reduced))
     if spec.one_directory:
+        # Further planes lie right behind the pixels of the first, without directories.
         tail = b"".join(segment for page in pages[1:] for segment in page.segments)
         return [attrs.evolve(pages[0], tail=tail)]
     return pages

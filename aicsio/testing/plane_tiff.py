@@ -54,22 +54,25 @@ def build_plane_tiff(
     strips = [_compress(compression, part) for part in parts]
     count = len(strips)
     entries: list[tuple[int, int, list[int]]] = [
-        (256, 4, [width]),
-        (257, 4, [height]),
-        (258, 3, [8 * little.dtype.itemsize] * samples),
-        (259, 3, [COMPRESSIONS[compression]]),
-        (262, 3, [2 if samples == 3 else 1]),
-        (273, 4, [0] * count),
-        (277, 3, [samples]),
-        (278, 4, [rows]),
-        (279, 4, [len(strip) for strip in strips]),
-        (284, 3, [1]),
+        (256, 4, [width]),  # ImageWidth
+        (257, 4, [height]),  # ImageLength
+        (258, 3, [8 * little.dtype.itemsize] * samples),  # BitsPerSample
+        (259, 3, [COMPRESSIONS[compression]]),  # Compression
+        (262, 3, [2 if samples == 3 else 1]),  # PhotometricInterpretation: RGB, or black is zero
+        (273, 4, [0] * count),  # StripOffsets, filled in below
+        (277, 3, [samples]),  # SamplesPerPixel
+        (278, 4, [rows]),  # RowsPerStrip
+        (279, 4, [len(strip) for strip in strips]),  # StripByteCounts
+        (284, 3, [1]),  # PlanarConfiguration: samples of a pixel together
     ]
+    # Bytes of a SHORT and of a LONG.
     nbytes = {3: 2, 4: 4}
+    # Behind the header: number of entries, entries, offset of the next directory (0).
     end = 8 + 2 + 12 * len(entries) + 4
     placed = []
     for code, kind, values in entries:
         placed.append((code, kind, values, end))
+        # Values of up to four bytes stand in the entry itself (TIFF 6.0, section 2).
         if nbytes[kind] * len(values) > 4:
             end += nbytes[kind] * len(values) + (nbytes[kind] * len(values)) % 2
     offsets = [end + sum(map(len, strips[:index])) for index in range(count)]

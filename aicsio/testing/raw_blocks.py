@@ -108,12 +108,15 @@ def _ics_header(image: RawBlockImage, path: Path) -> bytes:
     size, kind = image.pixels.dtype.itemsize, image.pixels.dtype.kind
     axes = image.dims[::-1]
     order = ["bits", *(ICS_NAMES.get(letter, letter.lower()) for letter in axes)]
+    # ICS numbers the bytes of a sample by their weight, 1 for the least, in the order of the file.
     places = range(1, size + 1) if image.byte_order == "<" else range(size, 0, -1)
     units = dict.fromkeys("XYZ", "micrometers") | {"T": "seconds"}
     lines: list[list[object]] = [
+        # Version 2.0 has the pixels behind the line "end", version 1.0 in the .ids file.
         ["ics_version", "1.0" if image.apart else "2.0"],
         ["filename", path.stem],
         ["layout", "parameters", len(order)],
+        # The first axis is that of the bits of a sample, then the fastest of the pixels.
         ["layout", "order", *order],
         ["layout", "sizes", 8 * size, *image.pixels.shape[::-1]],
         ["layout", "significant_bits", 8 * size],
@@ -125,6 +128,7 @@ def _ics_header(image: RawBlockImage, path: Path) -> bytes:
         ["parameter", "units", "bits", *(units.get(letter, "undefined") for letter in axes)],
         ["end"],
     ]
+    # The first line defines the two separators: of fields and of lines.
     return ("\t\n" + "".join("\t".join(map(str, line)) + "\n" for line in lines)).encode()
 
 
@@ -136,6 +140,7 @@ def _nrrd_header(image: RawBlockImage, path: Path) -> bytes:
         ("type", names.get(dtype.str[1:], dtype.name)),
         ("dimension", len(axes)),
         ("sizes", " ".join(map(str, image.pixels.shape[::-1]))),
+        # An axis without a distance, such as that of channels, has nan.
         ("spacings", " ".join(str(image.step(a)) if a in "XYZT" else "nan" for a in axes)),
         ("units", " ".join(units.get(letter, '""') for letter in axes)),
         ("kinds", " ".join(NRRD_KINDS[letter] for letter in axes)),
@@ -145,28 +150,36 @@ def _nrrd_header(image: RawBlockImage, path: Path) -> bytes:
     if image.apart:
         fields.append(("data file", path.with_suffix(".raw").name))
     text = "NRRD0005\n# made for a test\n" + "".join(f"{name}: {value}\n" for name, value in fields)
+    # A blank line ends the header; ":=" marks a key of the user, ": " a field.
     return f"{text}program:=aicsio\n\n".encode()
 
 
 def _pic_header(image: RawBlockImage) -> bytes:
     *lead, height, width = image.pixels.shape
     head = bytearray(76)
+    # Width, height and number of sections.
     struct.pack_into("<3h", head, 0, width, height, lead[0] if lead else 1)
+    # Whether there are notes, and whether a sample has one byte; else it has two.
     struct.pack_into("<ih", head, 10, 1, int(image.pixels.dtype.itemsize == 1))
+    # Name of the file, in 32 bytes.
     head[18:22] = b"MADE"
+    # Number that all files of the format have.
     struct.pack_into("<h", head, 54, 12345)
+    # Magnification of the lens, and the factor of further optics.
     struct.pack_into("<hf", head, 64, 20, 1.0)
     return bytes(head)
 
 
 def _pic_notes(image: RawBlockImage) -> bytes:
     texts = [
+        # Name, kind, origin, step and unit of an axis; AXIS_2 is X.
         f"AXIS_{number} 001 0.0 {image.step(letter)} microns"
         for number, letter in ((2, "X"), (3, "Y"), (4, "Z"))
         if letter in image.dims
     ]
     notes = b""
     for index, text in enumerate(texts):
+        # Bytes 2 to 5 of a note are 0 in the last one.
         more = int(index + 1 < len(texts))
         notes += struct.pack("<hi5h80s", 1, more, index, 1, 20, 0, 0, text.encode())
     return notes

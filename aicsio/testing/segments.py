@@ -120,6 +120,7 @@ def _difference_float_bytes(block: Pixels) -> npt.NDArray[np.uint8]:
     rows, columns, samples = block.shape
     big_endian = np.ascontiguousarray(block, block.dtype.newbyteorder(">"))
     by_value = big_endian.reshape(rows, columns * samples, 1).view(np.uint8)
+    # Shape: rows, bytes of a value, values of a row; then one run of bytes a row.
     planes = np.ascontiguousarray(by_value.transpose(0, 2, 1)).reshape(rows, -1)
     # The difference of bytes that are one sample apart; it wraps around.
     differences = planes.copy()

@@ -96,16 +96,16 @@ def make_page(
     colours = 3 if rgb else 1
     tags = _pixel_tags(plane, how, rgb=rgb)
     if how.predictor != 1:
-        tags.append(TagEntry(317, SHORT, (how.predictor,)))
+        tags.append(TagEntry(317, SHORT, (how.predictor,)))  # Predictor
     extra_samples = samples - colours
     if extra_samples:
         # ExtraSamples 0: unspecified data, so that no reader takes it for alpha.
         tags.append(TagEntry(338, SHORT, (0,) * extra_samples))
     if how.tile:
-        tags.append(TagEntry(322, LONG, (how.tile[1],)))
-        tags.append(TagEntry(323, LONG, (how.tile[0],)))
+        tags.append(TagEntry(322, LONG, (how.tile[1],)))  # TileWidth
+        tags.append(TagEntry(323, LONG, (how.tile[0],)))  # TileLength
     else:
-        tags.append(TagEntry(278, LONG, (how.rows_per_strip or rows,)))
+        tags.append(TagEntry(278, LONG, (how.rows_per_strip or rows,)))  # RowsPerStrip
     tiled = how.tile is not None
     return Page((*tags, *extra), tuple(segments), tiled=tiled, subs=tuple(subs))
 
@@ -117,14 +117,15 @@ def _pixel_tags(plane: Pixels, how: Storage, *, rgb: bool) -> list[TagEntry]:
     kind = {"u": 1, "i": 2, "f": 3, "c": 6, "b": 1}[plane.dtype.kind]
     bits = 1 if plane.dtype.kind == "b" else 8 * plane.dtype.itemsize
     return [
-        TagEntry(256, LONG, (columns,)),
-        TagEntry(257, LONG, (rows,)),
-        TagEntry(258, SHORT, (bits,) * samples),
-        TagEntry(259, SHORT, (COMPRESSIONS[how.compression],)),
+        TagEntry(256, LONG, (columns,)),  # ImageWidth
+        TagEntry(257, LONG, (rows,)),  # ImageLength
+        TagEntry(258, SHORT, (bits,) * samples),  # BitsPerSample
+        TagEntry(259, SHORT, (COMPRESSIONS[how.compression],)),  # Compression
+        # PhotometricInterpretation: RGB, or black is zero
         TagEntry(262, SHORT, (2 if rgb else 1,)),
-        TagEntry(277, SHORT, (samples,)),
-        TagEntry(284, SHORT, (2 if how.planar else 1,)),
-        TagEntry(339, SHORT, (kind,) * samples),
+        TagEntry(277, SHORT, (samples,)),  # SamplesPerPixel
+        TagEntry(284, SHORT, (2 if how.planar else 1,)),  # PlanarConfiguration
+        TagEntry(339, SHORT, (kind,) * samples),  # SampleFormat
     ]
 
 
@@ -264,7 +265,7 @@ def _location_tags(
         TagEntry(count_tag, field_type, counts),
     ]
     if subs:
-        tags.append(TagEntry(330, field_type, subs))
+        tags.append(TagEntry(330, field_type, subs))  # SubIFDs
     return tags
 
 

@@ -97,6 +97,7 @@ def _rules_of_storage(spec: TiffSpec) -> list[Rule]:
     types = {image.dtype for image in spec.images}
     whole = all(name.lstrip("u").startswith("int") for name in types)
     real = all(name.startswith("float") for name in types)
+    # Section 14 defines predictors for LZW, libtiff for zlib and zstd.
     entropy = spec.compression in {"lzw", "zlib", "deflate", "zstd"}
     odd_tile = spec.tile is not None and any(side < 16 or side % 16 for side in spec.tile)
     planar_gray = any(image.planar and image.samples == 1 for image in spec.images)
@@ -120,6 +121,7 @@ def _rules_of_sets(spec: TiffSpec) -> list[Rule]:
     types = {image.dtype for image in spec.images}
     ome, listed = spec.flavour == "ome", spec.tiffdata == "each"
     shuffled = spec.shuffle is not None
+    # Without attributes a TiffData stands for all planes, from the first directory on.
     bare = ome and spec.tiffdata == "bare"
     return [
         (ome and not types <= set(OME_TYPES), f"OME has {', '.join(OME_TYPES)}"),

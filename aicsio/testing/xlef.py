@@ -87,6 +87,7 @@ def write_xlef(
         collection = _collection(one.image.name.rpartition("/")[0], collections, roots)
         at_top = collection is collections[""]
         file = f"{METADATA}\\{name}.xlif" if at_top else f"{name}.xlif"
+        # Collections lie in one folder with the images, the project file one folder above.
         ET.SubElement(collection, "Reference", File=file, UUID=f"uuid-{number}")
         _write_image(folder, name, one, encoding)
     for path, root in roots.items():
@@ -132,6 +133,7 @@ def _write_image(folder: Path, name: str, one: XlefImage, encoding: str) -> None
         raise ValueError("an image has a memory")
     if one.stored == "lof":
         size = len(memory_of(one.image))
+        # A LOF is one block of the whole memory, a TIFF or PNG one frame of it.
         _add_file(memory, one, f"{name}.lof", 0, size, tag="Block")
         if 0 not in one.missing:
             (folder / f"{name}.lof").write_bytes(build_lof(one.image))
@@ -149,6 +151,7 @@ def _add_file(
 ) -> None:
     written = file.upper() if one.changed_case else file
     written = quote(written) if one.escaped else written
+    # Pixels lie in the folder of the project, one above the .xlif that names them.
     attributes = {"File": f"..\\{written}", "Offset": str(offset), "Size": str(size)}
     ET.SubElement(memory, tag, attributes)
 
@@ -159,6 +162,7 @@ def _planes(image: LifImage) -> list[tuple[int, npt.NDArray[Any]]]:
     sizes = dict(zip(image.dims, image.pixels.shape, strict=True))
     inner = [sizes[letter] for letter in order if letter in "YXS"]
     memory = np.frombuffer(memory_of(image), image.pixels.dtype.newbyteorder("<"))
+    # Shape: planes, then rows, columns and samples in the order of the memory.
     planes = memory.reshape(-1, *inner)
     return [(number * plane.nbytes, plane) for number, plane in enumerate(planes)]
 

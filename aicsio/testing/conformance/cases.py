@@ -164,6 +164,7 @@ class Case:
 
     def head(self, source: Source) -> bytes:
         """Return the first bytes, as ``recognises`` is shown them."""
+        # A folder has no bytes: formats of folders look at its listing.
         return b"" if source.folder else read_head(source, HEAD_BYTES)
 
     def read_contents(self) -> Contents:

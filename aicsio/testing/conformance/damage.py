@@ -37,10 +37,12 @@ def check_damage(case: Case) -> None:
             raise AssertionError(f"{where}: {error}") from error
         except AicsioError:
             pass
+        # A limit that was passed, which already has its message.
         except AssertionError:
             raise
         except Exception as error:  # the fault that this law looks for
             raise AssertionError(f"{where}: {type(error).__name__}: {error}") from error
+        # The next variant starts from the whole file.
         finally:
             path.write_bytes(whole)
 
@@ -51,6 +53,7 @@ def _damaged(whole: bytes, rng: np.random.Generator) -> bytes:
     if not data:
         return bytes(data)
     low, high = 0, len(data)
+    # Headers stand at the start, maps and directories of many formats at the end.
     place = rng.integers(0, 4)
     if place == 0:
         high = min(high, 4096)
@@ -59,9 +62,11 @@ def _damaged(whole: bytes, rng: np.random.Generator) -> bytes:
     at = int(rng.integers(low, high))
     kind = rng.integers(0, 4)
     if kind == 0:
+        # A download or a copy that broke off.
         return bytes(data[:at])
     if kind == 1:
         length = int(rng.choice([4, 16, 128]))
+        # A run at the end of the file is wiped as far as it goes: the length of the file stays.
         data[at : at + length] = bytes(len(data[at : at + length]))
         return bytes(data)
     for _ in range(int(rng.choice([1, 1, 2, 8]))):

@@ -51,6 +51,7 @@ def _draw_pick(rng: np.random.Generator, size: int) -> slice | int:
     if kind == 0:
         return start
     if kind == 1:
+        # Backwards, to the first position.
         return slice(start, None, -int(rng.integers(1, 4)))
     stop = int(rng.integers(start + 1, size + 1))
     return slice(start, stop, int(rng.integers(1, 4)))
@@ -67,7 +68,9 @@ def check_many_windows(case: Case) -> None:
         along = "".join(rng.permutation(cut)[: int(rng.integers(1, len(cut) + 1))])
         lengths = [shown.dims[letter] for letter in along]
         sizes = [int(rng.integers(1, length + 2)) for length in lengths]
+        # From two positions before the image to one behind it.
         starts = rng.integers(-2, np.array(lengths) + 2, (_WINDOWS, len(along)))
+        # Two windows twice: a reader may share their blocks, and must fill both.
         starts = np.concatenate([starts, starts[:2]])
         laws.many_windows_are_crops(shown, starts, sizes, along)
 
@@ -91,6 +94,7 @@ def check_pieces(case: Case) -> None:
     """``pieces`` needs no file, and its selections lie in the piece and in the window."""
     handle = case.open()
     for path in case.files():
+        # Without its files, a layout that reads while it plans raises.
         path.unlink()
     rng = case.random()
     for level in each_level(handle):
@@ -102,11 +106,13 @@ def _check_a_window(array: LazyArray, rng: np.random.Generator, where: str) -> N
     block = tuple(int(rng.integers(0, len(starts))) for starts in array.blocks)
     window = []
     for index, size, most in zip(block, array.layout.block_shape, array.stored.shape, strict=True):
+        # The last block of an axis may be shorter.
         length = min(size, most - index * size)
         start = int(rng.integers(0, length))
         window.append(slice(start, int(rng.integers(start + 1, length + 1))))
     pieces = array.layout.pieces(block, tuple(window))
     for piece in _with_nested(pieces):
+        # A nested piece is placed in its parent, whose window is another one.
         extent = None if piece.nested else tuple(part.stop - part.start for part in window)
         _check_selection(piece.selection, piece.shape, extent, f"{where} block {block}")
 

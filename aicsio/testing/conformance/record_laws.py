@@ -75,12 +75,14 @@ def _check_scene(scene: Scene, where: str) -> None:
         require(array.stored.order == full.stored.order, f"{where} level {level} has other axes")
         for letter in "YX":
             size, most = array.stored.get(letter, 1), full.stored.get(letter, 1)
+            # Levels may be smaller along Z too, in Imaris files; Y and X never grow.
             require(size <= most, f"{where} level {level} is larger along {letter} than level 0")
     if not scene.levels:
         return
     stored = scene.levels[0].stored
     expected = stored.get("C", 1)
     count = len(scene.channels)
+    # An empty tuple stands for channels without metadata.
     require(count in (0, expected), f"{where} has {count} channels for {expected} positions of C")
     for coordinate in scene.coordinates:
         size = stored.get(coordinate.letter, 1)
@@ -145,6 +147,7 @@ def _check_planes(case: Case, scene: Scene) -> int:
             _check_scene(label, f"label {name!r}")
     if places := offered(level.layout, LocatesPlanes):
         asked += 1
+        # The law asks only that it raises nothing.
         places.locate_planes()
     return asked
 

@@ -44,6 +44,7 @@ def write_cellvoyager(spec: PlateSpec, folder: Path) -> Path:
         letter = chr(ord("A") + place.row)
         names[place.number] = (
             f"{spec.name}_{letter}{place.column + 1:02}_T{place.t + 1:04}F{place.field + 1:03}"
+            # Timeline, action, section and channel: here each channel is an action of its own.
             f"L01A{place.c + 1:02}Z{place.z + 1:02}C{place.c + 1:02}.tif"
         )
         records.append(_record(spec, place, names[place.number]))
@@ -107,6 +108,7 @@ def _settings(spec: PlateSpec) -> str:
         f'bts:ObjectiveID="o" bts:Objective="{spec.magnification:g}x" '
         f'bts:Magnification="{spec.magnification:g}" bts:MethodID="1" bts:Method="FRET" '
         f'bts:FilterID="1" bts:Acquisition="BP{spec.emission(channel)}/45" '
+        # Exposures are in milliseconds; a colour is opacity, red, green and blue.
         f'bts:ExposureTime="{1000 * spec.exposure * (channel + 1):g}" bts:Binning="1" '
         f'bts:Color="#FF00{64 + channel:02X}FF" bts:Fluorophore="{spec.channel_name(channel)}">'
         f"<bts:LightSourceName>L{channel}</bts:LightSourceName></bts:Channel>"

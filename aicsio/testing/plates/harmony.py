@@ -45,6 +45,7 @@ def write_harmony(spec: PlateSpec, folder: Path, version: str = "V6") -> Path:
     for place in spec.places():
         names[place.number] = (
             f"r{place.row + 1:02}c{place.column + 1:02}f{place.field + 1:02}p{place.z + 1:02}-"
+            # Names count time points from 1, the index counts them from 0.
             f"ch{place.c + 1}sk{place.t + 1}fk1fl1.tiff"
         )
         rows.append(_image(spec, place, names[place.number], version))
@@ -101,6 +102,7 @@ def _image(spec: PlateSpec, place: Place, name: str, version: str) -> str:
         f"<PlaneID>{place.z + 1}</PlaneID><TimepointID>{place.t}</TimepointID>"
         f"<ChannelID>{place.c + 1}</ChannelID><FlimID>1</FlimID>{own}"
         f'<PositionX Unit="m">{x * 1e-6:.10g}</PositionX><PositionY Unit="m">{y * 1e-6:.10g}</PositionY>'
+        # PositionZ is relative to the focus, AbsPositionZ is not.
         f'<PositionZ Unit="m">{z * 1e-6:.10g}</PositionZ>'
         f'<AbsPositionZ Unit="m">{0.1 + z * 1e-6:.10g}</AbsPositionZ>'
         f'<MeasurementTimeOffset Unit="s">{spec.seconds(place):g}</MeasurementTimeOffset>'

@@ -41,6 +41,7 @@ def write_imagexpress(spec: PlateSpec, folder: Path, identifier: str = "") -> Pa
     places: dict[int, Place] = {}
     for place in spec.places():
         name = f"{spec.name}_{chr(ord('A') + place.row)}{place.column + 1:02}"
+        # MetaXpress leaves out the number where there is one site, or one wavelength.
         if spec.fields > 1:
             name += f"_s{place.field + 1}"
         if spec.C > 1:
@@ -69,6 +70,7 @@ def _lines(spec: PlateSpec) -> list[str]:
     lines += [f'"Waves", {_flag(spec.C > 1)}', f'"NWavelengths", {spec.C}']
     for channel in range(spec.C):
         lines.append(f'"WaveName{channel + 1}", "{spec.channel_name(channel)}"')
+        # A wavelength that was not collected has 0, and no files.
         lines.append(f'"WaveCollect{channel + 1}", 1')
     return [*lines, '"EndFile"', ""]
 

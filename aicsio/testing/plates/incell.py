@@ -60,7 +60,9 @@ def _image(spec: PlateSpec, place: Place, name: str) -> str:
         f'<Image acquisition_time_ms="{1000 * spec.seconds(place):g}" filename="{name}" thumbnail="">'
         f'<Well label="{well}"><Row number="{place.row + 1}"/>'
         f'<Column number="{place.column + 1}"/></Well><FocusPosition z="{z:g}" unit="um"/>'
+        # Milliseconds, like all times of the index.
         f'<Exposure time="{1000 * spec.exposure * (place.c + 1):g}"/>'
+        # Indices of an Identifier begin at 0, rows and columns of a well at 1.
         f'<Identifier field_index="{place.field}" time_index="{place.t}" wave_index="{place.c}" '
         f'z_index="{place.z}"/></Image>\n'
     )
@@ -76,6 +78,7 @@ def _protocol(spec: PlateSpec) -> str:
         for channel in range(spec.C)
     )
     points = "".join(
+        # Micrometres from the centre of the well.
         f'<offset_point index="{field}" x="{100 * field}" y="{-50 * field}"/>'
         for field in range(spec.fields)
     )

@@ -49,6 +49,7 @@ def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
     is_stk = version == 1 and spec.Z > 1
     stage = -1
     for place in spec.places():
+        # A file holds all sections: it is written at the first of them.
         if place.z:
             continue
         if place.t == place.c == 0:
@@ -58,6 +59,7 @@ def write_metamorph(spec: PlateSpec, folder: Path, version: int = 1) -> Path:
         name = spec.name
         if spec.C > 1:
             name += f"_w{place.c + 1}{spec.channel_name(place.c)}"
+        # Stages are numbered through the plate, from well to well and field to field.
         name += f"_s{stage + 1}"
         if spec.T > 1:
             name += f"_t{place.t + 1}"
@@ -95,6 +97,7 @@ def _describe(spec: PlateSpec, place: Place, *, is_stk: bool) -> bytes:
 def _facts_of(spec: PlateSpec, place: Place) -> PlaneFacts:
     moment = START + timedelta(seconds=spec.seconds(place))
     midnight = START.replace(hour=0, minute=0, second=0)
+    # MetaMorph keeps days and milliseconds of the day apart.
     days, rest = divmod(moment - midnight, timedelta(days=1))
     return PlaneFacts(START_DAY + days, round(rest / timedelta(milliseconds=1)), *spec.stage(place))
 

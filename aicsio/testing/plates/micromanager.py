@@ -47,6 +47,7 @@ def write_micromanager(spec: PlateSpec, folder: Path, version: float = 2.0) -> P
         position_number = len(trees) - 1
         if version < 2:
             name = f"img_{place.t:09}_{spec.channel_name(place.c)}_{place.z:03}.tif"
+            # Version 1.4 has one key a plane: time, channel and section.
             tree[f"FrameKey-{place.t}-{place.c}-{place.z}"] = {
                 **_facts(spec, place, position),
                 "FileName": name,
@@ -64,6 +65,7 @@ def write_micromanager(spec: PlateSpec, folder: Path, version: float = 2.0) -> P
                 "z": place.z,
                 "channel": place.c,
             }
+            # Version 2.0 has two keys a plane, each with the path of its file.
             tree[f"Coords-{path}"] = coords
             tree[f"Metadata-{path}"] = _facts(spec, place, position)
         names[place.number] = f"{position}/{name}"
@@ -82,6 +84,7 @@ def _summary(spec: PlateSpec) -> dict[str, Any]:
         "Slices": spec.Z,
         "Positions": len(spec.wells) * spec.fields,
         "ChNames": [spec.channel_name(channel) for channel in range(spec.C)],
+        # Colours of Java: signed, opacity in the top byte; -65536 is opaque red.
         "ChColors": [-65536 + channel for channel in range(spec.C)],
         "PixelSize_um": spec.pixel_size,
         "z-step_um": spec.z_step,

@@ -100,16 +100,16 @@ def tiff_bytes(
         # The texts of the planes of a stack follow each other, each with its end.
         text = b"".join(one + b"\0" for one in (texts if is_stk else texts[page : page + 1]))
         tags = [
-            (256, 4, 1, columns),
-            (257, 4, 1, rows),
-            (258, 3, 1, 16),
-            (259, 3, 1, 1),
-            (262, 3, 1, 1),
-            (270, 2, len(text), None),
-            (273, 4, 1, None),
-            (277, 3, 1, 1),
-            (278, 4, 1, rows),
-            (279, 4, 1, plane_nbytes),
+            (256, 4, 1, columns),  # ImageWidth
+            (257, 4, 1, rows),  # ImageLength
+            (258, 3, 1, 16),  # BitsPerSample
+            (259, 3, 1, 1),  # Compression: none
+            (262, 3, 1, 1),  # PhotometricInterpretation: black is zero
+            (270, 2, len(text), None),  # ImageDescription
+            (273, 4, 1, None),  # StripOffsets
+            (277, 3, 1, 1),  # SamplesPerPixel
+            (278, 4, 1, rows),  # RowsPerStrip
+            (279, 4, 1, plane_nbytes),  # StripByteCounts, that of the first plane of a stack
         ]
         if is_stk:
             # UIC2: six numbers a plane; UIC1 has no identifiers here, its count is that of planes.
@@ -121,6 +121,7 @@ def tiff_bytes(
         uic_at = text_at + len(text) + len(text) % 2
         uic = _make_uic(count, facts) if is_stk else ()
         pixels_at = uic_at + sum(map(len, uic))
+        # Values that do not fit into the entry: text, pixels, and the tags of MetaMorph.
         places = {270: text_at, 273: pixels_at}
         places |= {
             33628 + number: uic_at + sum(map(len, uic[:number])) for number in range(len(uic))
@@ -145,6 +146,7 @@ def tiff_bytes(
 def _make_uic(count: int, facts: Sequence[PlaneFacts]) -> tuple[bytes, bytes, bytes, bytes]:
     """Return the values of UIC1 to UIC4."""
     uic2 = b"".join(
+        # Distance as a fraction, then day and time of the acquisition, and those of a change.
         struct.pack("<6I", z, 1, one.day, one.milliseconds, 0, 0)
         for z, one in enumerate(facts or _default_facts(count))
     )
@@ -160,9 +162,11 @@ def _list_items(facts: Sequence[PlaneFacts]) -> bytes:
     """Return the items of UIC4: StagePosition (28), AbsoluteZ (40), AbsoluteZValid (41), the end."""
     if not facts:
         return b""
+    # Positions are fractions of two int32 each: X and Y of a plane follow each other.
     stage = b"".join(struct.pack("<iIiI", *_ratio(one.x), *_ratio(one.y)) for one in facts)
     height = b"".join(struct.pack("<iI", *_ratio(one.z)) for one in facts)
     valid = struct.pack("<I", 1) * len(facts)
+    # Each item is its number of two bytes and a value for every plane.
     items = [(28, stage), (40, height), (41, valid)]
     return b"".join(struct.pack("<H", code) + data for code, data in items) + b"\0\0"
 

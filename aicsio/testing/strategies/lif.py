@@ -51,5 +51,6 @@ def lif_images(draw: Draw) -> LifImage:
         memory_order=memory,
         depths=depths,
         lengths={"X": draw(st.integers(1, 100)) * 1e-6, "Y": draw(st.integers(1, 100)) * 1e-6},
+        # BytesInc of rows may be more than their pixels take, by whole samples.
         row_padding=draw(st.sampled_from([0, 0, 2])) * np.dtype(dtype).itemsize,
     )

@@ -31,6 +31,7 @@ def mirax_images(draw: Draw) -> MiraxImage:
     5
     """
     levels = draw(st.integers(1, 4))
+    # Sides and places are multiples of the last step: no pixel falls between two of a level.
     unit = 1 << (levels - 1)
     rows, columns = draw(st.integers(1, 3)), draw(st.integers(1, 4))
     divisions = draw(st.sampled_from([1, 2, 4]))

@@ -34,6 +34,7 @@ def mrc_images(draw: Draw) -> MrcImage:
     shape = [draw(st.integers(1, 4)) for _ in dims]
     seed = draw(st.integers(0, 2**32 - 1))
     dtype = draw(st.sampled_from(sorted(modes)))
+    # Up to 99, which even int8 and float16 hold exactly.
     pixels = np.random.default_rng(seed).integers(0, 100, shape).astype(dtype)
     return MrcImage(
         pixels,

@@ -41,6 +41,7 @@ def nd2_images(draw: Draw) -> Nd2Image:
     sizes = {letter: draw(st.integers(1, 3)) for letter in letters}
     sizes |= {"Y": draw(st.integers(1, 12)), "X": draw(st.integers(1, 12)), "S": 3}
     shape = tuple(sizes[letter] for letter in letters)
+    # Values up to 250 are exact in each type.
     dtype = draw(st.sampled_from(["u1", "u2", "u4", "f4", "f8"]))
     seed = draw(st.integers(0, 2**32 - 1))
     frame_count = math.prod(sizes[letter] for letter in loops)

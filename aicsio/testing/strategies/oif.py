@@ -32,6 +32,7 @@ def oif_images(draw: Draw) -> OifImage:
     True
     """
     letters = "".join(draw(st.permutations(draw(st.lists(st.sampled_from("TZLA"), unique=True)))))
+    # Rows along Z or T are scans of one line, so the letter cannot be an axis of planes too.
     rows = draw(st.sampled_from([*"YYY", *(letter for letter in "ZT" if letter not in letters)]))
     dims = f"{letters}C{rows}X"
     if draw(st.sampled_from([False, False, True])):
@@ -41,6 +42,7 @@ def oif_images(draw: Draw) -> OifImage:
     shape = tuple(sizes[letter] for letter in dims)
     seed = draw(st.integers(0, 2**32 - 1))
     plane_count = math.prod(sizes[letter] for letter in f"{letters}C")
+    # One plane at least stays: a set without pixels is refused.
     missing = draw(st.sets(st.integers(0, plane_count - 1), max_size=min(plane_count - 1, 2)))
     return OifImage(
         pixels=np.random.default_rng(seed)

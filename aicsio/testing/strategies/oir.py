@@ -47,6 +47,7 @@ def oir_images(draw: Draw) -> OirImage:
         dims=dims,
         pixel_size=draw(st.integers(1, 4000)) / 64,
         z_step=draw(st.integers(1, 4000)) / 64,
+        # Odd lengths end in the middle of a row; samples stay whole.
         chunk_nbytes=dtype.itemsize * draw(st.sampled_from([0, 0, 3, 17, 100])),
         scattered=draw(st.booleans()),
         missing=tuple(sorted(one for one in missing if 0 < one < frame_count - 1)),

@@ -41,6 +41,7 @@ def raw_block_images(draw: Draw, suffix: Literal["ics", "nrrd", "pic"]) -> RawBl
     leads = ["", "Z"] if suffix == "pic" else ["", "Z", "T", "TC", "CZ", "TCZ"]
     lead = draw(st.sampled_from(leads))
     dims = f"{lead}YX"
+    # An axis of one position has no letter in some of these formats.
     shape = tuple(draw(st.integers(2 if letter in lead else 1, 5)) for letter in dims)
     seed = draw(st.integers(0, 2**32 - 1))
     dtype = draw(st.sampled_from(TYPES[suffix]))

@@ -35,6 +35,7 @@ def vsi_images(draw: Draw) -> VsiImage:
     sizes = {letter: draw(st.integers(1, 3)) for letter in axes}
     sizes |= {"Y": draw(st.integers(1, 40)), "X": draw(st.integers(1, 40)), "S": 3}
     compression = draw(st.sampled_from(["raw", "raw", "jpeg2k", "png", "bmp"]))
+    # Of the codecs, BMP has 8 bits alone, PNG and JPEG 2000 have up to 16.
     kinds = {"raw": ["u1", "u2", "i2", "f4"], "bmp": ["u1"]}.get(compression, ["u1", "u2"])
     seed = draw(st.integers(0, 2**32 - 1))
     shape = tuple(sizes[letter] for letter in dims)
@@ -51,6 +52,7 @@ def vsi_images(draw: Draw) -> VsiImage:
         compression=compression,
         is_bgr=is_colour and compression == "raw" and draw(st.booleans()),
         missing=tuple(draw(st.sets(st.integers(1, 9), max_size=2))) if axes == "" else (),
+        # An image may begin within the first tile of its grid.
         corner=draw(st.sampled_from([(0, 0), (0, 0), (3, 2)])),
         pixel_size=draw(st.integers(1, 4000)) / 64,
         z_step=draw(st.integers(-4000, 4000).filter(bool)) / 64,

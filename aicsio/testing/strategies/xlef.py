@@ -38,6 +38,7 @@ def xlef_images(draw: Draw) -> XlefImage:
     sizes = {letter: draw(st.integers(1 + (letter == "C"), 3)) for letter in lead}
     sizes |= {"Y": draw(st.integers(1, 9)), "X": draw(st.integers(1, 9)), "S": 3}
     stored = draw(st.sampled_from(["lof", "tif", "tif", "png"]))
+    # PNG has 8 or 16 bits a sample.
     kinds = ["u1", "u2"] if stored == "png" or plane == "YXS" else ["u1", "u2", "u4", "f4"]
     shape = tuple(sizes[letter] for letter in letters)
     pixels = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).integers(0, 250, shape)
