@@ -61,7 +61,7 @@ class Writer:
             else:
                 parts += [_delimiter(0xE000, len(data)), data]
         if self.undefined:
-            # Sequence Delimitation.
+            # The Sequence Delimitation Item (E0DD).
             parts.append(_delimiter(0xE0DD, 0))
         return self.element(tag, "SQ", b"".join(parts), undefined=self.undefined)
 

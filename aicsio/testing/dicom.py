@@ -214,7 +214,6 @@ def _list_files(image: DicomImage) -> Iterator[_File]:
                 )  # fmt: skip
     for kind in image.pictures:
         shown = image.whole()[:1, :1, : image.tile[0], : image.tile[1]]
-        # Other pictures are one tile of the first path and plane.
         yield _File(image, shown, kind, 0, next(numbers), (0,), (0,), (0,))
 
 
@@ -233,7 +232,6 @@ def _tile_of(file: _File, number: int) -> tuple[tuple[int, int, int, int], Pixel
     c, z = divmod(plane, file.pixels.shape[1])
     y, x = tile // across * rows, tile % across * columns
     part = file.pixels[c, z, y : y + rows, x : x + columns]
-    # Frames have one size: a tile at the edge is filled up to it.
     full = np.zeros((rows, columns, part.shape[2]), part.dtype)
     full[: part.shape[0], : part.shape[1]] = part
     return (file.paths[c], file.planes[z], y, x), full

@@ -183,7 +183,6 @@ def _write_level(group: Any, image: ImsImage, number: int) -> None:
         # Sizes of the image; the array may be larger, filled up to whole chunks.
         _write_attributes(channel, {f"ImageSize{a}": str(n) for a, n in sizes.items()})
         _write_attributes(channel, {"HistogramMin": "0.000", "HistogramMax": "255.000"})
-        # Every channel of every level has a histogram, which is no image.
         channel.create_dataset("Histogram", data=np.zeros(256, np.uint64))
         _write_volume(channel, image, volume)
 
@@ -294,7 +293,6 @@ def _describe_channel(image: ImsImage, number: int) -> dict[str, str]:
     rgb = [colors[number] >> shift & 0xFF for shift in (16, 8, 0)]
     texts = {
         "Name": names[number],
-        # Red, green and blue as fractions of 1.
         "Color": " ".join(f"{part / 255:.3f}" for part in rgb),
         "ColorMode": "BaseColor",
         "ColorOpacity": "1.000",

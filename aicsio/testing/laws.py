@@ -163,7 +163,6 @@ def many_windows_are_crops(
         part = whole[tuple(shown)]
         if part.size:
             expected[number][tuple(place)] = part
-    # A window beyond the image is padded with zeros.
     found = read_windows(handle, starts, tuple(size), along=along, outside="pad")
     # Bytes, as not-a-number differs from itself.
     same = found.tobytes() == expected.tobytes()
@@ -261,7 +260,6 @@ def step_is_a_value(step: Callable[[ImageHandle], Any], handle: ImageHandle) -> 
     again = pickle.loads(pickle.dumps(step))  # noqa: S301 - it was pickled here
     _require(again == step, f"the pickle of {step!r} is equal", handle)
     _require(hash(again) == hash(step), f"{step!r} and its pickle have one hash", handle)
-    # A second call shows whether the first one left a trace.
     results = [step(handle), step(handle), again(handle)]
     _require(all(_same(each, results[0]) for each in results), f"{step!r} is a function", handle)
 

@@ -237,7 +237,6 @@ def _encode(image: OifImage, sections: Mapping[str, Mapping[str, str]]) -> bytes
         lines.append(f"[{name}]")
         lines += [f"{key}={value}" for key, value in section.items()]
     text = "\r\n".join(lines) + "\r\n"
-    # UTF-16 begins with its byte order mark.
     return b"\xff\xfe" + text.encode("utf-16-le") if image.encoding == "utf-16" else text.encode()
 
 
@@ -309,7 +308,6 @@ def _main_settings(image: OifImage) -> dict[str, dict[str, str]]:
 def _axis(image: OifImage, letter: str, sizes: Mapping[str, int]) -> dict[str, str]:
     size = sizes.get(letter, 0)
     starts = {"L": image.lambda_start}
-    # Nanometres of Z and milliseconds of T, as UNITS has them.
     steps = {"Z": image.z_step * 1000, "T": image.period * 1000, "L": image.lambda_step}
     start, step = starts.get(letter, 0.0), steps.get(letter, 0.0)
     return {

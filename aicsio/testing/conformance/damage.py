@@ -42,7 +42,6 @@ def check_damage(case: Case) -> None:
             raise
         except Exception as error:  # the fault that this law looks for
             raise AssertionError(f"{where}: {type(error).__name__}: {error}") from error
-        # The next variant starts from the whole file.
         finally:
             path.write_bytes(whole)
 

@@ -32,7 +32,7 @@ def check_recognition(case: Case) -> None:
     require(case.module.recognises(source, head) is True, "it does not recognise the file")
     if source.folder:
         return
-    # Shorter than any signature: a parser that unpacks without a check would raise.
+    # Cut within signatures and headers: a parser that unpacks without a check raises.
     for length in (0, 1, 3, 7, 15, 31, len(head) // 2):
         found = case.module.recognises(source, head[:length])
         require(isinstance(found, bool), f"it recognises {length} bytes as {found!r}")

@@ -51,7 +51,6 @@ def _draw_pick(rng: np.random.Generator, size: int) -> slice | int:
     if kind == 0:
         return start
     if kind == 1:
-        # Backwards, to the first position.
         return slice(start, None, -int(rng.integers(1, 4)))
     stop = int(rng.integers(start + 1, size + 1))
     return slice(start, stop, int(rng.integers(1, 4)))
@@ -94,7 +93,6 @@ def check_pieces(case: Case) -> None:
     """``pieces`` needs no file, and its selections lie in the piece and in the window."""
     handle = case.open()
     for path in case.files():
-        # Without its files, a layout that reads while it plans raises.
         path.unlink()
     rng = case.random()
     for level in each_level(handle):

@@ -97,7 +97,6 @@ def _describe(spec: PlateSpec, place: Place, *, is_stk: bool) -> bytes:
 def _facts_of(spec: PlateSpec, place: Place) -> PlaneFacts:
     moment = START + timedelta(seconds=spec.seconds(place))
     midnight = START.replace(hour=0, minute=0, second=0)
-    # MetaMorph keeps days and milliseconds of the day apart.
     days, rest = divmod(moment - midnight, timedelta(days=1))
     return PlaneFacts(START_DAY + days, round(rest / timedelta(milliseconds=1)), *spec.stage(place))
 

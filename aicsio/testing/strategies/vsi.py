@@ -52,7 +52,6 @@ def vsi_images(draw: Draw) -> VsiImage:
         compression=compression,
         is_bgr=is_colour and compression == "raw" and draw(st.booleans()),
         missing=tuple(draw(st.sets(st.integers(1, 9), max_size=2))) if axes == "" else (),
-        # An image may begin within the first tile of its grid.
         corner=draw(st.sampled_from([(0, 0), (0, 0), (3, 2)])),
         pixel_size=draw(st.integers(1, 4000)) / 64,
         z_step=draw(st.integers(-4000, 4000).filter(bool)) / 64,
