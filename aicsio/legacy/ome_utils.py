@@ -174,6 +174,7 @@ def get_coords_from_ome(ome: "ome_types.OME", scene_index: int) -> dict[str, Any
         if step is not None:
             coords[letter] = np.arange(size) * step
     if "T" not in coords and pixels.size_t > 1:
+        # One time for each position of T: that of its last plane in the document.
         times = {plane.the_t: plane.delta_t for plane in pixels.planes}
         coords["T"] = list(times.values()) if times else np.arange(pixels.size_t, dtype=float)
     return coords
@@ -327,5 +328,6 @@ def transform_metadata_with_xslt(tree: Any, xslt: str | os.PathLike[str]) -> "om
     if not os.path.exists(xslt):
         raise SourceNotFoundError(f"there is no stylesheet {os.fspath(xslt)!r}")
     transform = etree.XSLT(etree.parse(os.fspath(xslt)))
+    # lxml takes no elements of xml.etree, so the tree goes over as text.
     result = transform(etree.fromstring(ET.tostring(tree)))
     return ome_types.from_xml(str(result))

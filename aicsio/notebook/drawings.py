@@ -190,5 +190,6 @@ def draw_tiles(tiles: Tiles) -> Markup:
 def _filled_cells(x: "np.ndarray", y: "np.ndarray", longest: float) -> list[tuple[float, ...]]:
     """Return the cells of a grid in which some tile has its centre."""
     side = max(1.0, longest) / GRID
+    # Shape (2, cells): each cell once, however many tiles lie in it.
     cells = np.unique(np.stack([x // side, y // side]), axis=1) * side
     return [(float(left), float(top), side, side) for left, top in cells.T]

@@ -297,6 +297,7 @@ def _scenes(handle: ImageHandle) -> Markup:
     count = len(handle.scenes)
     if count < 2:
         return NONE
+    # The scene in focus is in the middle, unless it is near one of the ends.
     start = max(0, min(handle.scene_index - MOST_SCENES // 2, count - MOST_SCENES))
 
     def show(index: int, scene: Scene) -> Markup:

@@ -31,7 +31,9 @@ def bar_length(width: float) -> float:
     """
     most = width * BAR_SHARE
     power = 10.0 ** math.floor(math.log10(most))
+    # The tolerance keeps a step that rounding would put just above the limit.
     steps = [step for step in (1, 2, 5) if step * power <= most * (1 + 1e-9)]
+    # Six digits: 5 * 10.0**-6 is not the float that is nearest to 0.000005.
     return float(f"{max(steps, default=1) * power:g}")
 
 

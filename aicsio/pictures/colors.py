@@ -52,6 +52,7 @@ def channel_colors(handle: ImageHandle) -> tuple[int, ...]:
 def choose_colors(channels: tuple[Channel, ...]) -> tuple[int, ...]:
     """Choose 0xRRGGBB for each channel: stored colour, emission wavelength, or custom."""
     if len(channels) == 1:
+        # A stored colour is 0xRRGGBBAA; this module has 0xRRGGBB.
         color = channels[0].color
         # Black would show nothing: some writers fill in 0 where they know no colour.
         return ((color >> 8 or WHITE) if color is not None else WHITE,)
@@ -68,6 +69,7 @@ def choose_colors(channels: tuple[Channel, ...]) -> tuple[int, ...]:
 
 def color_of_wavelength(wave: float) -> int:
     """A pure hue: violet at 400 nm to red at 640 nm and beyond."""
+    # Hues of colorsys, as parts of the circle: 0 is red, 1/3 green, 2/3 blue, 0.75 violet.
     hue = np.interp(wave, (400, 440, 490, 510, 580, 640), (0.75, 0.667, 0.5, 0.333, 0.167, 0))
     red, green, blue = colorsys.hsv_to_rgb(float(hue), 1, 1)
     return round(255 * red) << 16 | round(255 * green) << 8 | round(255 * blue)
@@ -101,6 +103,7 @@ def palette_of(handle: ImageHandle) -> npt.NDArray[np.uint8] | None:
 
 def apply_palette(indices: npt.NDArray[Any], palette: npt.NDArray[np.uint8]) -> Picture:
     """Replace indices by their colours: (Y, X) becomes (Y, X, 3)."""
+    # An index beyond the palette shows its last colour.
     return np.asarray(palette[np.minimum(indices, len(palette) - 1)])
 
 
@@ -114,5 +117,6 @@ def blend(planes: list[npt.NDArray[np.float32]], colors: tuple[int, ...]) -> Pic
     out = np.zeros((*planes[0].shape, 3), np.float32)
     for plane, color in zip(planes, colors, strict=True):
         weights = np.array(parts_of(color), np.float32) / 255
+        # (Y, X, 1) times (3,) gives (Y, X, 3).
         out += plane[..., None] * weights
     return to_bytes(out)

@@ -143,6 +143,7 @@ def draw(handle: ImageHandle, frame: PictureFrame, report: Report | None = None)
     if limits is None or len(limits) != count:
         limits = tuple(map(contrast.limits_of_sample, planes))
     stretched = list(map(contrast.stretch, planes, limits))
+    # Samples beyond red, green and blue are opacity.
     if stretched[0].ndim == 3:
         return colors.to_bytes(stretched[0][..., :3])
     if count == 1:
@@ -225,6 +226,7 @@ def _sections(count: int, project: str) -> list[int]:
     if project == "middle":
         return [count // 2]
     shown = min(count, MOST_SECTIONS)
+    # The middles of equal parts of the stack: three of 9 sections are 1, 4 and 7.
     return [(2 * k + 1) * count // (2 * shown) for k in range(shown)]
 
 

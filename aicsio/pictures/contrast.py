@@ -146,6 +146,7 @@ def _blocks_of(plane: LazyArray) -> list[Array]:
     if height * width <= WHOLE_PIXELS:
         return [read_array(plane)]
     y, x = tuple(plane.dims)[:2]
+    # -1 marks an axis that is not stored.
     axis = max(0, plane.view.axes[0])
     if not is_raw(plane) and 4 * plane.layout.block_shape[axis] > plane.stored.shape[axis]:
         # Each of 25 blocks would decode a large part of the image anew; this decodes it once.
@@ -193,6 +194,7 @@ def limits_of_parts(parts: Sequence[Array]) -> Limits:
     if dtype.kind == "c":
         shown = list(map(np.abs, parts))
     values = np.concatenate(list(map(np.ravel, shown)))
+    # Without empty cells first: beside a small mosaic they would be most of the pixels.
     low, high = _percentiles(np.concatenate([np.ravel(_leave_out_empty(one)) for one in shown]))
     if high <= low:
         # What lies beside empty cells is constant: the two together are the picture.
@@ -238,6 +240,7 @@ def _leave_out_empty(values: Array) -> Array:
     height, width = (size - size % CELL for size in values.shape)
     if not height or not width or values.all():
         return values
+    # Shape (rows of cells, CELL, columns of cells, CELL), then (cells, pixels of a cell).
     grid = values[:height, :width].reshape(height // CELL, CELL, width // CELL, CELL)
     cells: Array = grid.swapaxes(1, 2).reshape(-1, CELL * CELL)
     filled = cells[cells.any(axis=1)]

@@ -149,6 +149,7 @@ def _decoded_nbytes(piece: Any) -> int:
 
 
 def _rate(piece: Encoded | Keyed) -> float:
+    # The slowest codec of a chain counts; without codecs, pixels are copied at 1 GB/s.
     return min((DECODED_RATES.get(codec.name, OTHER_RATE) for codec in piece.codecs), default=1e9)
 
 
@@ -164,6 +165,7 @@ def _cost_of_strided(piece: Strided, seen: set[Any]) -> PictureCost:
     nbytes = 0
     if all(piece.selection.shape):
         plan = strided.plan_reads(piece)
+        # One read of so many bytes for each combination of the offsets.
         nbytes = plan.nbytes * math.prod(len(offsets) for _, offsets in plan.loops)
     if piece.header is not None:
         if piece.source.local:

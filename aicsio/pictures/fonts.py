@@ -55,5 +55,6 @@ def font_for(texts: Iterable[str], size: int) -> Any:
 
 def _missing(font: Any, letters: set[str]) -> set[str]:
     """Characters for which a font draws the box."""
+    # Pillow does not report a missing character: its drawn pixels are compared.
     box = bytes(font.getmask(NO_CHARACTER))
     return {letter for letter in letters if bytes(font.getmask(letter)) == box}

@@ -256,6 +256,7 @@ def as_type(means: Array, dtype: np.dtype[Any]) -> Array:
 
 def _mean_of_runs(pixels: Array, axis: int, count: int) -> Array:
     """Mean over ``count`` nearly equal runs along an axis."""
+    # reduceat adds up from each edge to the next one, and from the last but one to the end.
     edges = np.linspace(0, pixels.shape[axis], count + 1).round().astype(int)
     # float64: a sum of 100 000 16-bit pixels has more digits than a float32 holds.
     sums = np.add.reduceat(pixels, edges[:-1], axis=axis, dtype=np.float64)

@@ -75,6 +75,7 @@ class AicsioReader(bioio_base.reader.Reader):  # type: ignore[misc] # bioio asks
         del kwargs
         if not isinstance(path, str):
             return False  # an array: bioio has a reader of its own for them
+        # fsspec gives one protocol as a text, several as a tuple.
         local = "file" in fs.protocol or fs.protocol == "file"
         name = path if local else fs.unstrip_protocol(path)
         try:
@@ -177,6 +178,7 @@ class AicsioReader(bioio_base.reader.Reader):  # type: ignore[misc] # bioio asks
             return cast("npt.NDArray[Any]", self._xarray_data.data[tuple(dim_specs)])
         picks = dict(zip(given_dims, dim_specs, strict=True))
         kept = "".join(letter for letter in given_dims if not isinstance(picks[letter], int))
+        # numpy decides which picks are empty: for these bioio expects an empty array, not an error.
         empty = [
             np.zeros(size)[picks[letter]].size == 0 for letter, size in self.handle.dims.items()
         ]

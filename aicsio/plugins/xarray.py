@@ -201,6 +201,7 @@ class AicsioBackend(BackendEntrypoint):
         name = os.fspath(filename_or_obj)
         if not name.lower().endswith(_own_suffixes()):
             return False
+        # Content is recognised on this machine alone: a URL would cost requests.
         if not os.path.exists(name):
             return "://" in name
         try:
@@ -330,6 +331,7 @@ class IndexedPixels(BackendArray):
             if isinstance(part, int | np.integer):
                 picks[letter] = int(part)
                 continue
+            # A range resolves the missing and negative bounds of a slice.
             positions = range(size)[part] if isinstance(part, slice) else list(map(int, part))
             picks[letter] = positions
             kept += letter

@@ -49,6 +49,7 @@ class Answer:
     @classmethod
     def of_json(cls, value: Any, status: int = 200) -> "Answer":
         """Make an answer of JSON."""
+        # "replace": names of files may hold lone surrogates, for which UTF-8 has no bytes.
         body = json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
         return cls(body, "application/json", status)
 

@@ -226,6 +226,7 @@ def describe_contrast(
         # One bin a value: others would hold two values here and none there.
         shown = round(shown)
         bins = shown - round(least) + 1
+    # The last bin begins at the largest value that is shown; larger values are in no bin.
     counts, _ = np.histogram(
         values, bins, (least, least + (shown - least) * bins / max(1, bins - 1))
     )

@@ -168,6 +168,7 @@ class TileReader:
         parts = slice(start[0], start[0] + side), slice(start[1], start[1] + side)
         if _decodes_whole(plane, side) and plane.nbytes <= PLANE_BYTES:
             return self._keep(plane, lambda: read_array(plane))[parts]
+        # A single thread: tiles are requested side by side.
         window = views.transpose(plane, plane.dims.order, {y: parts[0], x: parts[1]})
         return read_array(window, 1)
 

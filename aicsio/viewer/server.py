@@ -148,9 +148,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _refusal(self) -> str | None:
         """Return why a request is refused; ``None`` if it may be answered."""
         host = self.headers.get("Host", "")
+        # RFC 3986, section 3.2.2: an IPv6 address stands in brackets; its colons precede no port.
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if len(self.headers.get_all("Host", [])) != 1 or name not in LOOPBACK:
             return "this server answers to 127.0.0.1 and localhost only"
+        # The browser sets Origin for scripts; a page that is opened by its address has none.
         origin = self.headers.get("Origin")
         if origin is not None and origin != f"http://{host}":
             return "this server answers to its own page only"
@@ -159,6 +161,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         # In constant time: a faster refusal would reveal how much of a guess is right.
         if not hmac.compare_digest(given, self.server.token.encode()):
             return "the address lacks the token that `aicsio view` printed"
+        # Fetch Metadata: "none" is an address that the user entered, and the page of another site,
+        # such as a notebook, may show this one in a frame. Nothing else of it is answered.
         site = self.headers.get("Sec-Fetch-Site", "none")
         is_page = self.headers.get("Sec-Fetch-Dest") in {"document", "iframe"}
         if site not in {"none", "same-origin"} and not is_page:
@@ -190,6 +194,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         Cancelled
             When it has.
         """
+        # Readable, and no byte to read: the end of the stream. A byte would be of the next request.
         readable, _, _ = select.select([self.connection], [], [], 0)
         if readable and not self.connection.recv(1, socket.MSG_PEEK):
             raise Cancelled

@@ -135,6 +135,7 @@ def write_movie(
     stamps = tuple(_stamps(handle, letter)) if stamp else None
     captions = Captions(scale_bar, legend, stamps)
     frames = _draw_frames(handle, letter, PictureFrame(side, project, limits), captions, progress)
+    # Encoders need the size of the frames; an error of the pixels comes before the file is made.
     first = next(frames)
     with _atomic_file.replacing(target, overwrite=overwrite, sync=False) as output:
         file = _SeekableOutput(output)
@@ -149,6 +150,7 @@ def _choose_axis(handle: ImageHandle, along: str | None) -> str:
     if along is None:
         if not moving:
             raise DimensionError(f"{dims} has no series of frames: write_picture draws one picture")
+        # find gives -1 for other letters, of which the remainder, 25, is the last.
         return min(moving, key=lambda letter: "TZ".find(letter) % 26)
     if along not in dims or along in "CSYX":
         raise DimensionError(
@@ -205,6 +207,7 @@ def _stamps(handle: ImageHandle, letter: str) -> list[str]:
     dims = plane_dims(stored)
     times = plane_times(handle.scene, planes_of(handle), dims)
     axis = dims.order.index("T")
+    # Shape (T, other planes): the first plane of a position stands for it.
     along = np.moveaxis(times, axis, 0).reshape(dims.T, -1)[:, 0]
     if isinstance(positions, int) or not np.isfinite(along).all():
         return plain
@@ -273,6 +276,7 @@ def _encode_mp4(
         container.mux(stream.encode(av.VideoFrame.from_ndarray(first, format="rgb24")))
         for picture in others:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        # Without a frame, encode returns the packets that the encoder has held back.
         container.mux(stream.encode())
 
 

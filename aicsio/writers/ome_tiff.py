@@ -329,6 +329,7 @@ def _classic_limit(
     """
     if bigtiff is not False:
         return None
+    # Offsets of classic TIFF have 32 bits, and the directories lie behind the pixels.
     limit = (1 << 32) - 1 - directories.directories_bound(pages, description)
     # Sizes of compressed segments are not known before they are made; the limit stops the writing
     # then.

@@ -216,6 +216,7 @@ def with_options(
 
 
 def _parameter(name: str, default: object, hint: Any) -> inspect.Parameter:
+    # A TypedDict wraps annotations that are texts; a signature shows the text.
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)

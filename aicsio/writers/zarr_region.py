@@ -351,4 +351,5 @@ def _part_of(
             )
         first_files.append(start // unit)
         sizes.append(size_at(number, size) if axis >= row else size)
+    # Zeros are stored, too: the files that they replace may hold pixels.
     return attrs.evolve(level, shape=tuple(sizes), first_file=tuple(first_files), stores_empty=True)

@@ -147,6 +147,7 @@ def open_folders(folders: list[str], output: str | None) -> AgentAccess:
 
 def is_below(path: str, folder: str) -> bool:
     """Whether a path is a folder or lies in it; both absolute, links followed."""
+    # With the separator: "/data2" is not below "/data".
     return path == folder or path.startswith(os.path.join(folder, ""))
 
 

@@ -158,6 +158,7 @@ def _is_image_folder(path: str) -> bool:
     source = store_urls.identify_image(path, None)
     # A format that lacks its library here could not open the folder either.
     able = [row for row in formats.candidates(source) if not row.missing()]
+    # A folder has no first bytes.
     return any(row.load().recognises(source, b"") for row in able)
 
 
@@ -193,6 +194,7 @@ def _strip_suffix(name: str) -> str:
         matches = stem.lower().endswith(suffix) and len(stem) > len(suffix)
         if matches and len(suffix) > len(longest):
             longest = suffix
+    # By its length: the name may have the suffix in capitals.
     return stem.removesuffix(stem[-len(longest) :]) if longest else os.path.splitext(stem)[0]
 
 

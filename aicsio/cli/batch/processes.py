@@ -88,6 +88,7 @@ def _wait_for_first(
     """Wait for the first process that finishes its image, or dies of it and is replaced."""
     while True:
         busy = {each.pipe: each for each in running if each.job is not None}
+        # The pipe of a dead process is ready, too, and recv then raises.
         for pipe in wait(list(busy)):
             each = busy[pipe]
             job = cast("ConversionJob", each.job)

@@ -41,6 +41,7 @@ def spooling(arguments: argparse.Namespace) -> Iterator[None]:
     if not named:
         yield
         return
+    # A command has one of these arguments.
     (attribute,) = named
     value = getattr(arguments, attribute)
     if _list_names(value).count(STREAM) > 1:
@@ -110,6 +111,7 @@ def refuse_terminal() -> None:
 
 def write_output(data: bytes) -> None:
     """Write bytes to the standard output."""
+    # Text that was printed before waits in a buffer of its own, and goes first.
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

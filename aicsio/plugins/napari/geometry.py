@@ -96,6 +96,7 @@ def _even_step(values: npt.NDArray[np.float64]) -> float | None:
     """Return the step between coordinates; ``None`` where it is uneven, or there is but one."""
     if len(values) < 2:
         return None
+    # From end to end, so that the rounding of single coordinates does not count.
     step = float(values[-1] - values[0]) / (len(values) - 1)
     steps = np.diff(values)
     if step == 0 or not np.isfinite(step) or np.abs(steps - step).max() > EVEN * abs(step):

@@ -168,6 +168,7 @@ def _palette_layer(
     data = []
     for level in levels:
         indices = _dask_of(handle, level, letters, {"C": 0})
+        # The colours are a new last axis of one chunk, red, green and blue.
         shown = indices.map_blocks(
             colors.apply_palette,
             palette,

@@ -195,6 +195,7 @@ class ScenePicker:
             return
         before = self.files.currentText()
         self._handles = handles
+        # Each change of the list would send a signal, which fills the widget anew.
         self.files.blockSignals(True)
         self.files.clear()
         for handle in handles:
@@ -229,6 +230,7 @@ class ScenePicker:
             item.setToolTip(f"{row}{column}")
             self.wells.setItem(rows.index(row), columns.index(column), item)
         self.wells.resizeColumnsToContents()
+        # A smaller maximum may change the value, whose signal would show another field.
         self.fields.blockSignals(True)
         self.fields.setMaximum(max((well.field for _, well in placed), default=0))
         self.fields.blockSignals(False)

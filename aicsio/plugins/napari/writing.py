@@ -187,6 +187,7 @@ def to_handles(
 
 def _frame_of(pixels: Pixels, attributes: dict[str, Any], number: int) -> _LayerFrame:
     letters = _letters_of(pixels, attributes)
+    # The samples of an rgb layer have no scale, unit or translation.
     ndim = len(letters.removesuffix("S")) if attributes.get("rgb") else len(letters)
     scale = tuple(map(float, attributes.get("scale", (1.0,) * ndim)))
     units = tuple(map(str, attributes.get("units") or ("pixel",) * ndim))
@@ -300,6 +301,7 @@ def _places_of(origin: Origin, handle: ImageHandle) -> Planes | None:
             continue
         values = np.full(dims.shape, first, "<f8")
         if letter == "Z" and "Z" in letters:
+            # Axes of length 1 behind Z, so that heights vary along Z alone.
             after = [1] * (len(letters) - 1 - letters.index("Z"))
             sections = np.arange(handle.dims["Z"]) * (handle.pixel_size.Z or 0.0)
             values = values + sections.reshape(-1, *after)

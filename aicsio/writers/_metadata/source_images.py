@@ -186,6 +186,7 @@ def _source_positions(
     folded_in_file = _folded_into(letter, folding.in_file(array.dims))
     if letter not in stored:
         return (0,) if folded_in_file is None else None
+    # A folded dimension is the faster part of its letter, so it stands right behind it.
     next_letter = stored.order[stored.order.index(letter) + 1 :][:1]
     folded_in_source = None if next_letter in {"", *"TCZYXS"} else next_letter
     if folded_in_file not in {None, folded_in_source}:
@@ -197,6 +198,7 @@ def _source_positions(
     if folded_in_file is None and len(inner) != 1:
         return None
     inner_size = stored[folded_in_source]
+    # Counted along the letter, the folded part varies fastest.
     return tuple(position * inner_size + part for position in outer for part in inner)
 
 

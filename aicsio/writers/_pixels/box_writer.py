@@ -50,9 +50,11 @@ class BoxWriter:
     ) -> list[EncodedSegment]:
         """Read a box, the ``number``-th in file order; write its raw segments, return others."""
         job, grid = self._job, self._job.pages.grid
+        # With a chunk, this thread waits here for the pixels of the cluster.
         window = window_of(job.array, box) if chunk is None else chunk.window()
         row = job.array.view.letters.index("Y")
         planes = _plane_numbers(job, box)
+        # Shape (planes, rows, columns, samples); gray pixels had no axis S.
         stored = as_stored(self._read(window), job.pages.dtype).reshape(
             len(planes), *box.shape[row : row + 2], job.pages.samples
         )
@@ -127,6 +129,7 @@ class BoxWriter:
         height, width = grid.height, grid.width
         rows, columns = pixels.shape[:2]
         offsets, _ = self._tables[first.level]
+        # Tiles of full width; one that is cut at the right edge is padded by itself.
         whole = columns // width
         tile_bytes = height * width * pixels.shape[2] * pixels.itemsize
         run = max(1, RUN_BYTES // tile_bytes)
@@ -136,6 +139,7 @@ class BoxWriter:
             runs = range(0, whole, run) if len(strip) == height else range(0)
             for start in runs:
                 part = strip[:, start * width : min(start + run, whole) * width]
+                # From (rows, tiles, columns, samples) to tiles that lie one after the other.
                 tiles = part.reshape(height, -1, width, pixels.shape[2]).swapaxes(0, 1)
                 offset = int(offsets[first.plane, number + start])
                 self._output.write_at(offset, self._contiguous(tiles))
@@ -152,6 +156,7 @@ class BoxWriter:
         pages = self._job.pages
         offsets, _ = self._tables[0]
         if stored.shape[1] == pages.height:
+            # Where the next plane of the box is not the next one of the file.
             breaks = np.flatnonzero(np.diff(planes) != 1) + 1
         else:
             breaks = np.arange(1, len(planes))
@@ -164,6 +169,7 @@ def _plane_numbers(job: ImageJob, box: Box) -> npt.NDArray[np.intp]:
     """Return the numbers of the planes in a box, in file order."""
     row = job.array.view.letters.index("Y")
     start = np.array(box.start[:row])[:, None]
+    # Shape (axes before Y, planes of the box): the index of each plane in the array.
     positions = np.indices(box.shape[:row]).reshape(row, -1) + start
     numbers: npt.NDArray[np.intp] = np.ravel_multi_index(tuple(positions), job.array.shape[:row])
     return numbers

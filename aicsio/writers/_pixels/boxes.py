@@ -55,6 +55,7 @@ def _order_in_plane(rows: int, columns: int, *, pyramid: bool) -> Iterator[tuple
 
 def z_curve(rows: int, columns: int) -> Iterator[tuple[int, int]]:
     """Visit all cells of a grid, each square of two by two, of four by four and so on as a whole."""
+    # Row, column and side of the squares to visit; the first side is the next power of two.
     squares = [(0, 0, 1 << (max(rows, columns) - 1).bit_length())]
     while squares:
         row, column, side = squares.pop()
@@ -96,6 +97,7 @@ def box_shape(job: ImageJob) -> tuple[int, ...]:
     most_pixels = _most_bytes(job) // itemsize
     if job.smaller:
         _grow_square(sizes, shape, row, most_pixels)
+        # The plane has grown already; of the other axes the last varies fastest in the file.
         axes = list(reversed(range(row)))
     else:
         axes = [row + 1, row, *reversed(range(row))]
@@ -132,8 +134,10 @@ def _block_size(array: LazyArray, axis: int) -> int:
     if axis < 0:
         return 1  # an axis of length 1 that is not stored
     pick = array.view.picks[axis]
+    # Positions in a list follow no block: each counts as a block of its own.
     if not isinstance(pick, range):
         return 1
+    # Of a block, a pick with a step shows every so many positions.
     return max(1, array.layout.block_shape[axis] // abs(pick.step))
 
 
@@ -150,4 +154,5 @@ def _reads_any_window(array: LazyArray) -> bool:
     """
     if offered(array.layout, InMemory) is not None:
         return is_held(array)
+    # The first piece stands for all, so that a large image is not listed.
     return isinstance(next(_engine.pieces(array), None), Strided)

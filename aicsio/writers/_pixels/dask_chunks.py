@@ -40,6 +40,7 @@ class Cluster:
         part, corner = _part_of(window)
         # Another worker takes over where this one is gone.
         held = self.client.persist(part, workers=[worker], allow_other_workers=True)
+        # In the graph of a persisted array, the futures take the place of its tasks.
         graph = dict(held.dask)
         futures = tuple(graph[held.name, *index] for index in np.ndindex(held.numblocks))
         return BlockFutures(shifted_view(window.view, corner), held.chunks, futures)
@@ -153,6 +154,7 @@ def cluster_of(array: LazyArray) -> Cluster | None:
     from dask.base import get_scheduler
     from distributed import Client
 
+    # With a client, the scheduler that dask returns is the client's bound method ``get``.
     client = getattr(get_scheduler(collections=[held]), "__self__", None)
     if not isinstance(client, Client):
         return None

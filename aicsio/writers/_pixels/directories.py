@@ -140,6 +140,7 @@ def _lay_out_levels(
             data, offsets = _pack(level, tail.end, big=tail.big, chained=False)
             tail.append(data)
             offsets_of_levels.append(offsets)
+        # Shape (planes, levels): a row is the SubIFDs of one plane.
         full.columns[Tag.SUB_IFDS] = tail.rows(np.stack(offsets_of_levels, axis=1))
         full.entries.append(
             tail.pointer(Tag.SUB_IFDS, len(smaller), FieldType.IFD8 if tail.big else FieldType.IFD)
@@ -169,6 +170,7 @@ def _first_plane_apart(
     It has more entries than the others, so it stands apart.
     """
     first, *others = images
+    # TIFF 6.0, section 2: ASCII values end in a NUL, which their count includes.
     described = [
         *first.entries,
         tail.entry(_Entry(Tag.IMAGE_DESCRIPTION, FieldType.ASCII, description + b"\0")),
@@ -205,10 +207,12 @@ class _Tail:
 
         The number itself, or the offset of its row of numbers.
         """
+        # TIFF 6.0, section 2: a value that fits the entry stands in it, else its offset.
         if table.shape[1] == 1:
             return table[:, 0]
         stored = table.astype("<u8" if self.big else "<u4")
         start = self.append(stored.tobytes())
+        # strides[0] is the length of a row in bytes.
         return start + np.arange(len(table), dtype=np.uint64) * np.uint64(stored.strides[0])
 
     def pointer(self, tag: int, count: int, field_type: int | None = None) -> bytes:
@@ -245,6 +249,7 @@ def _pack(
     # TIFF 6.0, section 2: "The entries in an IFD must be sorted in ascending order by Tag."
     entries = sorted(planes.entries, key=_tag_of)
     count_layout, value_bytes, value_type = ("<Q", 8, "<u8") if big else ("<H", 4, "<u4")
+    # Count of entries, entries, offset of the next directory (0 until it is filled in).
     template = struct.pack(count_layout, len(entries)) + b"".join(entries) + bytes(value_bytes)
     # TIFF 6.0, section 2: a directory begins on a word boundary.
     directory_bytes = len(template) + len(template) % 2
@@ -256,6 +261,7 @@ def _pack(
         next_offsets[:-1] = offsets[1:]
         end = start + plane_count * directory_bytes
         next_offsets[-1] = end + -end % 8 if continued else 0
+    # By position in the directory: a value for each plane.
     values_at = {len(template) - value_bytes: next_offsets}
     for index, entry in enumerate(entries):
         if _tag_of(entry) in columns:
@@ -276,6 +282,8 @@ def _tag_of(entry: bytes) -> int:
 
 def _entries_of(pages: Pages) -> list[_Entry]:
     grid, samples = pages.grid, pages.samples
+    # NewSubfileType, bit 0: a smaller version of another image. BitsPerSample and SampleFormat hold
+    # one value for each sample.
     entries = [
         _longs(Tag.NEW_SUBFILE_TYPE, 1 if pages.reduced else 0),
         _longs(Tag.IMAGE_WIDTH, pages.width),
@@ -306,6 +314,7 @@ def _ycbcr() -> list[_Entry]:
 
     Section 20: codes run over all of 0 to 255.
     """
+    # ReferenceBlackWhite: the codes of black and white for Y, then Cb, then Cr.
     ranges = (0, 255, 128, 255, 128, 255)
     rationals = itertools.chain.from_iterable((code, 1) for code in ranges)
     black_white = struct.pack("<12I", *rationals)
@@ -321,6 +330,7 @@ def _extra_samples(samples: int) -> list[_Entry]:
         return []
     if samples == 4:
         return [_shorts(Tag.EXTRA_SAMPLES, ExtraSample.UNASSOCIATED_ALPHA)]
+    # Such pixels are written as gray, so all samples but the first are extra.
     return [_shorts(Tag.EXTRA_SAMPLES, *[ExtraSample.UNSPECIFIED] * (samples - 1))]
 
 
@@ -357,6 +367,7 @@ def _per_centimetre(size: float | None) -> tuple[int, int] | None:
     if size is None or not 1e-4 <= size <= 1e9:
         return None
     ratio = Fraction(10_000 / float(size))
+    # The numerator is the ratio times the denominator, and must fit 32 bits too.
     largest_denominator = min(1_000_000, int((1 << 32) / max(ratio, Fraction(1))))
     closest = ratio.limit_denominator(max(largest_denominator, 1))
     return (closest.numerator, closest.denominator) if 0 < closest.numerator < 1 << 32 else None

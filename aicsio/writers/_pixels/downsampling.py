@@ -26,6 +26,7 @@ def size_at(level: int, size: int) -> int:
 
     A part of a pixel counts as one.
     """
+    # A right shift rounds down; of the negative size it rounds up.
     return -(-size >> level) if level else size
 
 
@@ -66,6 +67,7 @@ class Coverage:
         full = np.array([1 << self.level])
         rows = full if per_row is None else per_row
         columns = full if per_column is None else per_column
+        # (rows, 1, 1) times (columns, 1) gives (rows, columns, 1), for all samples alike.
         product: Array = rows[:, None, None] * columns[:, None]
         return product
 
@@ -77,6 +79,7 @@ class Coverage:
         side = 1 << self.level
         if available >= side * count:
             return None
+        # Only the last one covers fewer: those that are left before the edge.
         return np.minimum(available - side * np.arange(count), side)
 
 
@@ -125,10 +128,12 @@ def _sums(block: Array, wide: DType, level: int, scratch: Scratch) -> Array:
     widens = block.dtype.kind == "u" and block.dtype.itemsize < wide.itemsize
     if widens and block.shape[2] == 1 and level <= _MOST_WORD_LEVEL:
         plane = block[..., 0]
+        # Two pixels are a word only where they lie side by side in memory.
         if plane.strides[1] == plane.itemsize:
             sums = _sum_narrow(plane, level, scratch)
             return (_sum_words(plane, scratch) if sums is None else sums)[..., None]
     if widens and int(block.max()) <= _largest_narrow(block.dtype, level):
+        # Small values need no wider type: their sums take less memory.
         wide = block.dtype
     height, width, samples = block.shape
     row_sums = _allocate(scratch, "rows", (height // 2, width, samples), wide)
@@ -173,6 +178,7 @@ def _sum_narrow(block: Array, level: int, scratch: Scratch) -> Array | None:
         part = row_sums[: len(strip) // 2]
         np.add(strip[0::2], strip[1::2], out=part)
         words = part.view(word)
+        # (low + high * B) * (B + 1) is low + (low + high) * B modulo B**2, with B = 2**bits.
         np.multiply(words, word.type((1 << bits) + 1), out=words)
         out = sums[top // 2 : (top + rows) // 2]
         np.right_shift(words, word.type(bits), out=out, casting="unsafe")
@@ -228,6 +234,7 @@ def _divide_rounded(sums: Array, counts: Array) -> Array:
     wide = np.dtype(f"{sums.dtype.kind}8")
     quotient, remainder = np.divmod(sums.astype(wide), counts.astype(wide))
     remainder += remainder  # it is below 2**32, so twice it fits 64 bits
+    # Halves go to even: up from an odd quotient alone.
     is_half = remainder == counts
     quotient += (remainder > counts) | (is_half & (quotient & 1).astype(bool))
     return quotient
@@ -247,9 +254,11 @@ def _shift_rounded(sums: Array, dtype: DType, bits: int, scratch: Scratch) -> Ar
         strip = sums[top : top + rows]
         rounded = buffer[: len(strip)]
         np.right_shift(strip, shift, out=rounded)
+        # The last bit of the quotient: 1 where it is odd.
         rounded &= one
         rounded += strip
         rounded += half_less_one
+        # A mean lies between its pixels, so it fits their type.
         np.right_shift(rounded, shift, out=pixels[top : top + rows], casting="unsafe")
     return pixels
 
@@ -271,6 +280,7 @@ def _most_frequent(block: Array, wide: DType, level: int, scratch: Scratch) -> A
     Of equally frequent ones, and at an odd edge, the first.
     """
     block = _make_even(block, "edge")
+    # Upper left, upper right, lower left and lower right pixel of each square.
     a, b, c, d = block[0::2, 0::2], block[0::2, 1::2], block[1::2, 0::2], block[1::2, 1::2]
     first_repeats = _equal(a, b) | _equal(a, c) | _equal(a, d)
     second_repeats = _equal(b, c) | _equal(b, d)

@@ -115,6 +115,7 @@ def _jpegxl(segment: Array, level: int | None) -> bytes:
     import imagecodecs
 
     pixels = _drop_single_sample(segment)
+    # The level is libjxl's effort, which changes the size and never the pixels.
     return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=level, numthreads=1))
 
 
@@ -215,6 +216,7 @@ def _describe_refusal(name: str, compression: _CodecRow, dtype: DType, samples: 
 
 
 def _predictor_code(dtype: DType, requested: bool | Literal["auto"]) -> int:
+    # TIFF has predictors for integers and for floats, none for complex samples.
     if requested is False or dtype.kind == "c":
         return Predictor.NONE
     if dtype.kind == "f":

@@ -126,6 +126,7 @@ def _plane_order(dims: Dims) -> str:
     present = [letter for letter in dims if letter in "TCZ"]
     if len(present) == 3:
         return "".join(present)
+    # An axis of length 1 shows no order, so it never forces another one.
     long_axes = [letter for letter in present if dims[letter] > 1]
     if long_axes == sorted(long_axes, key="TCZ".index):
         return "TCZ"
@@ -189,6 +190,8 @@ def _name_without_size(dtype: DType) -> str:
 
 def _refuse_rounding(dtype: DType, target: DType) -> None:
     """Raise where floats would become integers, or complex numbers real: there are several ways."""
+    # Kinds of numpy: floats may become complex, complex numbers stay complex. Integers have no
+    # entry, because as_stored checks their values.
     allowed = {"f": "fc", "c": "c"}.get(dtype.kind)
     if allowed is None or target.kind in allowed:
         return
@@ -319,6 +322,7 @@ def _strips(
 ) -> tiff.WrittenGrid:
     if encoder is None:
         return tiff.strips(height, width, width * pixel_bytes, tiff.STRIP_BYTES)
+    # Only codecs of images work in blocks of rows; codecs of bytes take any number.
     unit = _JPEG_UNIT if encoder.image else 1
     return tiff.strips(height, width, width * pixel_bytes, tiff.CODED_STRIP_BYTES, unit=unit)
 
@@ -327,6 +331,7 @@ def _level_count(height: int, width: int, options: WriteOptions) -> int:
     most = downsampling.most_levels(height, width)
     levels = options["levels"]
     if isinstance(levels, str):
+        # "auto" is the only text that arrives here: levels of the source are counted before.
         tile = options["tile"]
         if isinstance(tile, int):
             tile = (tile, tile)
@@ -358,9 +363,11 @@ def _color_map(
     converted = stored != array.dtype.newbyteorder("<")
     if converted or (encoder is not None and encoder.lossy):
         return None
+    # TIFF 6.0, ColorMap: all reds, then all greens, then all blues.
     colors = np.frombuffer(palette, "<u2").reshape(3, -1)
     full = np.zeros((3, 1 << 8 * stored.itemsize), "<u2")
     if colors.shape[1] > full.shape[1]:
         return None
+    # Values beyond the palette of the source are black.
     full[:, : colors.shape[1]] = colors
     return full.tobytes()

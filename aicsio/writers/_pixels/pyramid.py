@@ -131,11 +131,13 @@ class Pyramid:
     def _covers_tiles(self, level: int, first: TilePosition, shape: tuple[int, ...]) -> bool:
         """Whether a block of full resolution covers whole tiles of a level."""
         full, grid = self._levels[0], self._levels[level].grid
+        # Of each axis: start and length of the block, size of the image, number and side of tiles.
         axes = (
             (first.row * full.grid.height, shape[0], full.height, grid.rows, grid.height),
             (first.column * full.grid.width, shape[1], full.width, grid.columns, grid.width),
         )
         for start, length, size, count, side in axes:
+            # A block as long as the axis covers all tiles of it, whatever their side.
             if start == 0 and length == size:
                 continue
             # A single tile may be smaller than those of full resolution: it takes the whole axis.
@@ -247,9 +249,11 @@ class Pyramid:
 
     def _allocate(self, shape: tuple[int, ...]) -> Array:
         """Return a spare buffer of the shape, or a new one."""
+        # The caller holds the lock, which guards the list.
         for index, buffer in enumerate(self._spare):
             if buffer.shape == shape:
                 return self._spare.pop(index)
+        # Not cleared: the quarters cover every pixel.
         return np.empty(shape, self._state_type)
 
     def _coverage(self, position: TilePosition) -> Coverage:

@@ -49,9 +49,11 @@ def in_memory(window: LazyArray) -> Array | None:
             index.append(slice(pick.start, pick.stop, pick.step))
         else:
             index.append(pick)
+    # An integer in the index drops its axis, so the axes after it move up.
     remaining = [axis for axis, pick in enumerate(view.picks) if not isinstance(pick, int)]
     shown = np.asarray(held)[tuple(index)]
     ordered = shown.transpose([remaining.index(axis) for axis in view.axes if axis >= 0])
+    # None in the index inserts an axis of length 1, where no axis is stored.
     pixels: Array = ordered[tuple(None if axis < 0 else slice(None) for axis in view.axes)]
     return pixels if pixels.flags.c_contiguous and pixels.dtype == window.dtype else None
 
@@ -98,7 +100,9 @@ def as_stored(pixels: Array, dtype: DType) -> Array:
         When the type does not hold a value.
     """
     if pixels.dtype.kind == "b":
+        # A bool of numpy is a byte of 0 or 1, so nothing is copied.
         pixels = pixels.view(np.uint8)
+    # The same type in any byte order: a copy is made only where bytes must be swapped.
     if pixels.dtype.newbyteorder("<") == dtype:
         return pixels.astype(dtype, copy=False)
     if dtype.kind in "iu" and not np.can_cast(pixels.dtype, dtype):
@@ -111,6 +115,7 @@ def as_stored(pixels: Array, dtype: DType) -> Array:
                 f"{high}"
             )
     try:
+        # Without it, a float64 beyond the range of float32 would become infinity.
         with np.errstate(over="raise"):
             return pixels.astype(dtype)
     except FloatingPointError as error:

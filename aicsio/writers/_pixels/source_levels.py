@@ -97,6 +97,7 @@ def _same_view(handle: ImageHandle, index: int) -> LazyArray:
         )
     picks = list(level.view.picks)
     for letter, pick in zip(array.stored.order, array.view.picks, strict=True):
+        # A level differs along Y and X, where the handle shows whole planes: its own pick stays.
         size = level.stored[letter]
         if size == array.stored[letter]:
             picks[level.stored.order.index(letter)] = pick

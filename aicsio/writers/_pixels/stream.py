@@ -95,6 +95,7 @@ def write_pixels(
 
 def _raw_tables(jobs: Sequence[ImageJob], output: Output) -> list[list[tiff.SegmentTable]]:
     """Return where segments go if they are stored raw; reserve the space if they are."""
+    # The last start is the end of all images: the length to reserve.
     *starts, end = tiff.raw_starts([pages for job in jobs for pages in job.levels])
     remaining = iter(starts)
     tables = [[pages.raw_segments(next(remaining)) for pages in job.levels] for job in jobs]
@@ -174,6 +175,7 @@ def _schedule(
     wanted = max(2 * threads, *(cluster.ahead for cluster in clusters if cluster), 0)
     # A box is held twice: as pixels and as compressed segments.
     ahead = min(wanted, IN_FLIGHT // (2 * largest_box))
+    # Boxes beyond the limit go one at a time; the spare threads then read within the box.
     side_by_side = min(threads, ahead + 1, box_count)
     return _Schedule(ahead, side_by_side, max(1, threads // side_by_side))
 

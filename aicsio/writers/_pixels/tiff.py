@@ -74,6 +74,7 @@ def strips(height: int, width: int, row_bytes: int, most: int, unit: int = 1) ->
     """
     rows = height
     if height * row_bytes > most:
+        # At least one unit, also where that is more than the limit.
         rows = max(1, most // row_bytes // unit) * unit
     return WrittenGrid(False, rows, width, math.ceil(height / rows), 1)
 
@@ -109,6 +110,7 @@ class Pages:
     def plane_bytes(self) -> int:
         """Bytes of a plane as stored without compression, padding of tiles included."""
         height = self.grid.height * self.grid.rows if self.grid.tiled else self.height
+        # Strips span the width, in a single column.
         return height * self.grid.width * self.grid.columns * self.samples * self.dtype.itemsize
 
     def raw_segments(self, start: int = DATA_START) -> SegmentTable:
@@ -121,6 +123,7 @@ class Pages:
             last_rows = self.height - self.grid.height * (self.grid.rows - 1)
             counts[-1] = last_rows * self.width * pixel_bytes
         ends = np.cumsum(counts, dtype=np.uint64)
+        # Shape (segments,): the first byte of each segment, from the start of its plane.
         starts_in_plane = np.concatenate([np.zeros(1, np.uint64), ends[:-1]])
         plane_starts = start + np.arange(self.count, dtype=np.uint64) * np.uint64(self.plane_bytes)
         return plane_starts[:, None] + starts_in_plane, np.tile(counts, (self.count, 1))

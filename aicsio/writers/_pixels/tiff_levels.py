@@ -113,6 +113,7 @@ def _rescaled(
     sizes = []
     for axis in (0, 1):
         own, old, new = level.pages.pixel_size[axis], before[axis], full.pixel_size[axis]
+        # Sizes of 0 or infinity have no ratio: that of whole pixels takes its place.
         if own is None or new is None or not old or not math.isfinite(own / old):
             sizes.append(counted[axis])
         else:

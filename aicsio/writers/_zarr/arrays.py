@@ -201,6 +201,7 @@ class ArrayPlan:
         # Zeros are the fill value: chunks that a shard lists as missing stay so.
         whole = np.zeros(self.file_shape[-2:], self.dtype)
         sizes = self.chunks[:-2]
+        # Position of the plane in its chunk, per axis before Y and X.
         within = tuple(p % size for p, size in zip(plane, sizes, strict=True))
         for (top, left), chunk in self._stored_chunks(data, index, plane):
             pixels = self.codec.decode(chunk, self.dtype, self.chunks)[within]
@@ -213,6 +214,7 @@ class ArrayPlan:
     ) -> Iterator[tuple[tuple[int, int], bytes]]:
         """Yield corner and bytes of the chunks that a file stores of a plane."""
         if self.shards is None:
+            # The file is the chunk.
             yield (0, 0), data
             return
         table = shard_files.read_index(data[-self.index_bytes :])
@@ -220,6 +222,7 @@ class ArrayPlan:
             raise CorruptFileError(f"{self.key(index)}: the index of the shard is damaged")
         counts = [s // c for s, c in zip(self.shards, self.chunks, strict=True)]
         outer = tuple(p // size for p, size in zip(plane, self.chunks[:-2], strict=True))
+        # Shape (rows of chunks, columns of chunks, 2): offset and length of each.
         entries = table.reshape(*counts, 2)[outer]
         for row, column in np.ndindex(*counts[-2:]):
             offset, nbytes = entries[row, column].tolist()

@@ -105,6 +105,7 @@ def _sizes(name: str, requested: Sizes, dims: Dims, usual: Mapping[str, int]) ->
     shown = f"{name}={requested!r}"
     by_letter: dict[str, Any] = dict(usual)
     if isinstance(requested, int):
+        # One number is for the plane; other axes keep their usual size.
         by_letter |= {"Y": requested, "X": requested}
     elif isinstance(requested, Mapping):
         unknown = [letter for letter in requested if letter.upper() not in dims]

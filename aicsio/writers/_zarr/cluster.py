@@ -154,6 +154,7 @@ def _window_in(unit: Unit) -> Any:
     """Make the function that shows a box of an array that is only the unit."""
 
     def window(array: LazyArray, box: Box) -> LazyArray:
+        # Boxes count from the corner of the image, the array of a task from that of its unit.
         start = tuple(a - b for a, b in zip(box.start, unit.box.start, strict=True))
         return window_of(array, Box(start, box.shape))
 

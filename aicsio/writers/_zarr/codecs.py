@@ -176,6 +176,7 @@ def codec_of_metadata(metadata: Mapping[str, Any] | None, dtype: DType) -> Chunk
     if name == "blosc":
         # The option names blosc with zstd "blosc", and blosc with another codec by that codec.
         name = {"zstd": "blosc"}.get(str(settings.get("cname")), str(settings.get("cname")))
+    # blosc names its effort clevel, the others level.
     level = settings.get("clevel", settings.get("level"))
     if name not in COMPRESSIONS or not isinstance(level, int):
         raise WriteError(f"chunks are compressed with {dict(metadata)}, which the writer lacks")

@@ -100,6 +100,7 @@ def _label_groups(contents: StoreContents) -> dict[str, Json]:
 
 
 def _well_groups(plate: PlateWells) -> dict[str, Json]:
+    # NGFF, "plate": the row between plate and well is a group, which has no attributes.
     groups: dict[str, Json] = {row: {} for row, _, _ in plate.wells}
     for row, column, images in plate.wells:
         groups[f"{row}/{column}"] = plate.well_attributes(images)

@@ -34,6 +34,7 @@ def record_length(store: StoreTarget, image: str, levels: Sequence[ArrayPlan], c
 
 def _with_size(text: bytes, image: int, count: int) -> bytes:
     """Replace SizeT of one Image in OME-XML."""
+    # An Image has one Pixels, and only Pixels has SizeT: the n-th match is that of the n-th Image.
     found = list(_SIZE_T.finditer(text))
     if image >= len(found):
         return text

@@ -104,6 +104,7 @@ def _box_shape(plan: ImagePlan) -> tuple[int, ...]:
         if sizes[axis] < shape[axis] and 2 * math.prod(sizes) * itemsize <= BOX_BYTES:
             sizes[axis] *= 2
     for axis in reversed(range(len(shape) - 2)):
+        # Sizes are whole cells, which may reach beyond a small image.
         held = math.prod(map(min, sizes, shape)) * itemsize
         growth = min(BOX_BYTES // held, math.ceil(shape[axis] / sizes[axis]))
         if growth > 1:

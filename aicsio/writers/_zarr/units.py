@@ -102,9 +102,11 @@ class UnitWork:
         ):
             row, column = (top + y) // height, (left + x) // width
             for within in np.ndindex(box.shape[:-2]):
+                # within is shorter than the start: Y and X drop out.
                 index = tuple(a + b for a, b in zip(box.start, within, strict=False))
                 plane = int(np.ravel_multi_index(index, outer)) if outer else 0
                 tile = pixels[within][y : y + height, x : x + width, None]
+                # Keys of a store need no file order, so all tiles are of box 0.
                 position = TilePosition(0, plane, row, column)
                 pyramid.add_tile(position, tile, 0, self._files.put_tile, scratch)
 

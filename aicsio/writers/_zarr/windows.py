@@ -41,6 +41,7 @@ def _sample(level: ArrayPlan, channel: int, target: StoreTarget) -> list[npt.NDA
     index: tuple[int, ...] = ()
     data: bytes | None = None
     for plane in planes:
+        # The plane has no positions of Y and X, so zip ends before them.
         group = tuple(p // size for p, size in zip(plane, level.file_shape, strict=False))
         within = tuple(p % size for p, size in zip(plane, level.file_shape, strict=False))
         for row in middle_files[0]:
@@ -57,6 +58,7 @@ def _decode(
     level: ArrayPlan, index: tuple[int, ...], plane: tuple[int, ...], data: bytes | None
 ) -> npt.NDArray[Any]:
     if data is None:
+        # A missing key holds the fill value, 0.
         return np.zeros([part.stop - part.start for part in level.extent(index)[-2:]], level.dtype)
     return level.decode_plane(data, index, plane)
 
@@ -76,6 +78,7 @@ def _paired(outer: list[list[int]]) -> list[list[int]]:
 
 
 def _middle(count: int) -> range:
+    # Two files along each axis: FILES of them around the middle.
     first = max(0, (count - 2) // 2)
     return range(first, min(count, first + int(FILES**0.5)))
 

@@ -328,10 +328,13 @@ def _same_column(
     expected: npt.NDArray[np.float64] = unknown
     if column is not None and described.planes is not None:
         dims = described.planes.dims
+        # The image has positions that the document lacks, so there is nothing to compare.
         if any(max(positions[letter]) >= size for letter, size in dims.items()):
             return False
+        # The positions that are written along each axis, then the axes in file order.
         picked = column[np.ix_(*(positions[letter] for letter in dims))]
         expected = picked.transpose([dims.order.index(letter) for letter in order])
     if written is None:
         written = unknown
+    # NaN stands for a missing value, and two missing values agree.
     return written.shape == expected.shape and np.array_equal(written, expected, equal_nan=True)

@@ -104,6 +104,7 @@ def _renumber(shape: Tree, indices: PositionIndices) -> bool:
         text, index = shape.get(f"The{letter}"), indices.get(letter)
         if text is None:
             continue  # the shape lies on all positions of the letter
+        # 18 digits fit 64 bits; longer texts are no index of a plane.
         if index is None or not text.strip().isdecimal() or len(text) > 18:
             return False
         position = index.get(int(text))
@@ -143,6 +144,7 @@ def _mask(shape: Tree, frame: Frame) -> bool:
 
 
 def _ellipse(shape: Tree, frame: Frame) -> bool:
+    # A mirrored ellipse is an ellipse: its radii stay positive.
     for name, scale in (("RadiusX", frame.scale_x), ("RadiusY", frame.scale_y)):
         shape.set(name, to_text(float(shape.attrib[name]) * abs(scale)))
     return _point(shape, frame)
@@ -163,6 +165,7 @@ def _line(shape: Tree, frame: Frame) -> bool:
 
 def _points(shape: Tree, frame: Frame) -> bool:
     moved = []
+    # OME schema, Polygon and Polyline: pairs "x,y" with white space between them.
     for pair in shape.attrib["Points"].split():
         x, y = pair.split(",")
         moved.append(f"{to_text(frame.x(float(x)))},{to_text(frame.y(float(y)))}")
@@ -177,6 +180,7 @@ def _move_transform(shape: Tree, frame: Frame) -> bool:
     forth again.
     """
     for transform in (child for child in shape if name_of(child) == "Transform"):
+        # The transform is x' = A00 x + A01 y + A02, y' = A10 x + A11 y + A12.
         a, b, c = (float(transform.attrib[f"A0{column}"]) for column in range(3))
         d, e, f = (float(transform.attrib[f"A1{column}"]) for column in range(3))
         ratio = frame.scale_x / frame.scale_y

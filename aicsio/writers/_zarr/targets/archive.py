@@ -57,6 +57,7 @@ class _ZipEntry:
         name = self.key.encode()
         # APPNOTE 4.5.3, field 1: true sizes, where those of the header have all bits set.
         extra = struct.pack("<HHQQ", 1, 16, self.nbytes, self.nbytes)
+        # APPNOTE 4.3.7: version needed, flags, method (0: stored), time, date, CRC-32, both sizes.
         fields = (_LOCAL, _VERSION, _UTF8, 0, 0, _DATE, self.checksum, _FULL32, _FULL32)
         header = struct.pack("<IHHHHHIII", *fields)
         return header + struct.pack("<HH", len(name), len(extra)) + name + extra
@@ -66,7 +67,9 @@ class _ZipEntry:
         name = self.key.encode()
         # In the directory the field also holds the offset of the local header.
         extra = struct.pack("<HHQQQ", 1, 24, self.nbytes, self.nbytes, self.offset)
+        # APPNOTE 4.3.12: the version that wrote it, then the fields of the local header.
         fields = (_CENTRAL, _VERSION, _VERSION, _UTF8, 0, 0, _DATE, self.checksum)
+        # Both sizes, lengths of name, extra field and comment, disk, attributes (two), offset.
         sizes = (_FULL32, _FULL32, len(name), len(extra), 0, 0, 0, 0, _FULL32)
         return struct.pack("<IHHHHHHI", *fields) + struct.pack("<IIHHHHHII", *sizes) + name + extra
 
@@ -138,9 +141,11 @@ class ArchiveTarget:
         listed = sorted(self._entries.values(), key=lambda entry: entry.offset)
         directory = b"".join(entry.central_header() for entry in listed)
         start, count = self._end, len(listed)
+        # APPNOTE 4.3.14: 44 is the length of the rest of the record, behind its first 12 bytes.
         end64 = struct.pack(
             "<IQHHIIQQQQ", _END64, 44, _VERSION, _VERSION, 0, 0, count, count, len(directory), start
         )
+        # APPNOTE 4.3.15: disk and offset of the ZIP64 record, and the number of disks.
         locator = struct.pack("<IIQI", _LOCATOR, 0, start + len(directory), 1)
         # All bits set: readers take counts and offsets from the ZIP64 record.
         counts = (0, 0, _FULL16, _FULL16, _FULL32, _FULL32, len(comment))

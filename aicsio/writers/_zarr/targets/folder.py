@@ -145,6 +145,7 @@ def write_whole(path: str, parts: Parts) -> None:
     try:
         with open(fd, "wb", buffering=0) as file:
             for part in _gathered(parts):
+                # An unbuffered write may take only a part of the bytes.
                 remaining = memoryview(part)
                 while remaining:
                     remaining = remaining[file.write(remaining) :]
