@@ -150,7 +150,7 @@ def _choose_axis(handle: ImageHandle, along: str | None) -> str:
     if along is None:
         if not moving:
             raise DimensionError(f"{dims} has no series of frames: write_picture draws one picture")
-        # find gives -1 for other letters, of which the remainder, 25, is the last.
+        # find gives -1 for other letters, whose remainder, 25, comes last.
         return min(moving, key=lambda letter: "TZ".find(letter) % 26)
     if along not in dims or along in "CSYX":
         raise DimensionError(

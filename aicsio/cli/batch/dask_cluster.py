@@ -41,7 +41,6 @@ def run_on_cluster(
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with _connect(arguments.scheduler) as client:
         submitted = list(jobs)
-        # -1: all workers; by default distributed lists only a few.
         if not client.scheduler_info(n_workers=-1)["workers"]:
             progress.report_waiting(f"{arguments.scheduler} has no workers yet: waiting for some")
         # Not pure: a second run of the same conversion must write again.

@@ -106,8 +106,8 @@ class UnitWork:
                 index = tuple(a + b for a, b in zip(box.start, within, strict=False))
                 plane = int(np.ravel_multi_index(index, outer)) if outer else 0
                 tile = pixels[within][y : y + height, x : x + width, None]
-                # Keys of a store need no file order, so all tiles are of box 0.
                 position = TilePosition(0, plane, row, column)
+                # Keys of a store have no order of a file, so every tile counts as one of box 0.
                 pyramid.add_tile(position, tile, 0, self._files.put_tile, scratch)
 
 
