@@ -171,6 +171,7 @@ def decode(codecs: tuple[Codec, ...], data: Data, target: DecodeTarget) -> npt.N
 def _as_array(data: Data, target: DecodeTarget) -> npt.NDArray[Any]:
     """Show the last result as pixels: an image as it is, bytes without their padding."""
     if isinstance(data, np.ndarray) and data.dtype == target.dtype:
+        # An image of another size is returned whole, so that ``decode`` refuses it.
         is_image = data.ndim > 1
         if is_image or data.nbytes <= target.nbytes:
             return data

@@ -67,6 +67,7 @@ class DecodeTarget:
         """Return memory for the result of the running codec: the output, where the size fits."""
         if self.into is not None and self.into.nbytes == nbytes:
             return self.into
+        # A buffer for each place in the chain: a codec reads that of the codec before it.
         return self.scratch.take(self.index, nbytes)
 
     def empty_pixels(self) -> npt.NDArray[Any]:
@@ -121,4 +122,5 @@ def has_library(name: str) -> bool:
     """Return whether imagecodecs was built with a library such as ``"jpegxr"``. Imports nothing."""
     spec = importlib.util.find_spec("imagecodecs")
     folders = (spec.submodule_search_locations or ()) if spec else ()
+    # imagecodecs has an extension module for each library, such as ``_jpegxr``.
     return any(entry.startswith(f"_{name}.") for folder in folders for entry in os.listdir(folder))

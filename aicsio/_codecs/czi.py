@@ -44,6 +44,7 @@ def decode_zstd1(data: Data, target: DecodeTarget) -> Data:
         result: Data = imagecodecs().zstd_decode(frame, out=target.empty_output(target.nbytes))
         return result
     memory = target.scratch.take("hi-lo", BLOSC_HEAD.size + target.nbytes)
+    # The first bytes stay free for the head that ``_join_halves`` writes in front.
     halves = imagecodecs().zstd_decode(frame, out=memory[BLOSC_HEAD.size :])
     if len(halves) != target.nbytes or target.nbytes % 2:
         raise ValueError(
@@ -174,6 +175,7 @@ def cut_subblock(raw: Octets) -> tuple[bytes, Octets, bytes]:
     stop = end + _attachment_nbytes(head)
     if stop > raw.nbytes:
         raise ValueError(f"its header promises {stop} bytes, it has {raw.nbytes}")
+    # Section 2.4: MetadataSize stands at byte 32, AttachmentSize at byte 36.
     metadata_nbytes: int = struct.unpack_from("<32xi", head)[0]
     metadata = bytes(raw[start - metadata_nbytes : start])
     return metadata, raw[start:end], bytes(raw[end:stop])

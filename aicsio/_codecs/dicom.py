@@ -36,6 +36,7 @@ def join_fragments(data: Data, target: DecodeTarget) -> Data:  # noqa: ARG001 - 
     parts: list[Octets] = []
     at = 0
     while at + 8 <= raw.nbytes:
+        # Group and element are 16 bits each: as one number the element is the upper half.
         tag, nbytes = struct.unpack_from("<II", raw.data, at)
         # The last frame ends with the sequence, where no table gives its length.
         if tag == DELIMITER and parts:
@@ -68,17 +69,20 @@ def decode_rle(data: Data, target: DecodeTarget, *, sampled: bool) -> Data:
     found, *offsets = struct.unpack_from("<16I", raw.data)
     if found != count:
         raise ValueError(f"it has {found} segments, expected {count}")
+    # A segment ends where the next one begins, the last one with the frame.
     ends = [*offsets[1:count], raw.nbytes]
     planes = np.empty((count, rows * columns), np.uint8)
     for index, (start, stop) in enumerate(zip(offsets, ends, strict=False)):
         if not RLE_HEADER_NBYTES <= start <= stop <= raw.nbytes:
             raise ValueError(f"its segment {index} from {start} to {stop} lies beyond the frame")
+        # Annex G pads segments to an even length: there is room for a byte beyond the pixels.
         segment = imagecodecs().packbits_decode(raw[start:stop].tobytes(), out=rows * columns + 1)
         if len(segment) < rows * columns:
             raise ValueError(f"its segment {index} is too short: {len(segment)} bytes")
         planes[index] = np.frombuffer(segment, np.uint8)[: rows * columns]
     # PS3.5, G.2: the most significant byte of a sample comes first.
     low_first = planes.reshape(samples, itemsize, rows * columns)[:, ::-1]
+    # From (samples, bytes, pixels) to (pixels, samples, bytes).
     return np.ascontiguousarray(low_first.transpose(2, 0, 1)).reshape(-1)
 
 
@@ -114,6 +118,7 @@ def decode_colour_jpeg(
 
 def _has_adobe_marker(head: bytes) -> bool:
     """Whether APP14 of Adobe, which states the transform, stands in front of the frame."""
+    # Behind SOI, a marker without a length.
     offset = 2
     while offset + 4 <= len(head) and head[offset] == 0xFF:
         marker = head[offset + 1]

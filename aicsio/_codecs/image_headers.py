@@ -30,6 +30,7 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
         # SOF0 to SOF15, without DHT (C4), JPG (C8) and DAC (CC); SOF55 is JPEG-LS (ITU-T T.87).
         is_frame = 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}
         if is_frame or marker == 0xF7:
+            # Behind the marker: Lf of two bytes, P of one, then Y and X.
             rows, columns = struct.unpack_from(">HH", data, offset + 5)
             return rows, columns
         if marker == 0xFF:  # a fill byte
@@ -81,6 +82,7 @@ def jpegxr_nbytes(data: bytes) -> int:
     directory = int.from_bytes(data[4:8], "little")
     values = {0xBCC0: 0, 0xBCC1: 0}
     for index in range(int.from_bytes(data[directory : directory + 2], "little")):
+        # Entries are those of TIFF: tag and type of two bytes, count and value of four.
         entry = directory + 2 + 12 * index
         tag = int.from_bytes(data[entry : entry + 2], "little")
         if tag in values:
@@ -112,7 +114,9 @@ def jpeg2000_header(data: bytes) -> Jpeg2000Header | None:
     start = 0 if data[:4] == JPEG2000_CODESTREAM else _jp2_codestream(data)
     if start is None or data[start : start + 4] != JPEG2000_CODESTREAM or len(data) < start + 42:
         return None
+    # SOC, SIZ, Lsiz and Rsiz take eight bytes; then Xsiz, Ysiz, XOsiz and YOsiz.
     right, bottom, left, top = struct.unpack_from(">4I", data, start + 8)
+    # Four numbers of the tiles lie between; behind Csiz, three bytes for each component.
     (component_count,) = struct.unpack_from(">H", data, start + 40)
     components = data[start + 42 : start + 42 + 3 * component_count]
     if len(components) < 3 * component_count:
@@ -211,6 +215,7 @@ def bmp_size(data: bytes) -> tuple[int, int] | None:
     """Return rows and columns of a BMP image (BITMAPINFOHEADER); rows are negative from the top."""
     if data[:2] != b"BM" or len(data) < 26:
         return None
+    # BITMAPFILEHEADER takes 14 bytes, biSize four: biWidth and biHeight follow.
     columns, rows = struct.unpack_from("<ii", data, 18)
     return abs(rows), abs(columns)
 
@@ -223,6 +228,7 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
         return None
     kind = data[12:16]
+    # Flags and reserved bits take four bytes; width and height less one have 24 bits each.
     if kind == b"VP8X":
         columns, rows = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
         return rows, columns
@@ -230,6 +236,7 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
         # 14 bits of width less one, then 14 bits of height less one, after the signature 0x2F.
         sizes = int.from_bytes(data[21:25], "little")
         return (sizes >> 14 & 0x3FFF) + 1, (sizes & 0x3FFF) + 1
+    # Frame tag and start code have three bytes each; a size has 14 bits, its scale two above them.
     if kind == b"VP8 ":
         columns, rows = struct.unpack_from("<HH", data, 26)
         return rows & 0x3FFF, columns & 0x3FFF
@@ -240,12 +247,14 @@ def png_size(data: bytes) -> tuple[int, int] | None:
     """Return rows and columns of a PNG image (PNG specification, 11.2.1)."""
     if data[:8] != PNG_SIGNATURE or data[12:16] != b"IHDR" or len(data) < 24:
         return None
+    # Signature of eight bytes, length and type of IHDR, then width and height.
     columns, rows = struct.unpack_from(">II", data, 16)
     return rows, columns
 
 
 def lerc_size(data: bytes) -> tuple[int, int, int] | None:
     """Return rows, columns and samples of all bands of LERC (Esri LERC, versions 1 and 2)."""
+    # Version and type, int32 each, stand before height and width.
     if data[:10] == b"CntZImage ":
         if len(data) < 26:
             return None

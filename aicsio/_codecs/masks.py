@@ -66,6 +66,7 @@ def decode_masked(
     valid = fit_mask(valid, rows_axis.stored_size, columns_axis.stored_size)
     height, width = target.frame(bool(samples))[:2]
     shown = valid[rows_axis.indices(height)[:, None], columns_axis.indices(width)]
+    # An axis of one position, so that a bit of the mask holds for all samples of its pixel.
     hidden = ~shown.reshape(shown.shape + (1,) * bool(samples))
     shape = target.shape[-3:] if samples else target.shape[-2:]
     mask = np.broadcast_to(hidden, shape).reshape(target.shape)
@@ -113,6 +114,7 @@ def read_mask(attachment: bytes) -> Valid | None:
     if representation:
         raise ValueError(f"its mask has representation {representation}; 0 alone is published")
     row_nbytes = -(-width // 8)
+    # The last row need not be padded to the stride.
     needed = (height - 1) * stride + row_nbytes
     if not width or not height or stride < row_nbytes or len(content) < MASK_HEAD_NBYTES + needed:
         raise ValueError(

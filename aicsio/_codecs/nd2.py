@@ -31,4 +31,5 @@ def find_frame_pixels(head: bytes) -> tuple[int, int]:
         raise ValueError(f"expected {CHUNK_MAGIC:#x} at the start of a frame, found {magic:#x}")
     if nbytes < TIME_NBYTES:
         raise ValueError(f"expected a time and pixels, found {nbytes} bytes")
+    # In order: head of the chunk, name with its padding, time, pixels.
     return CHUNK_HEAD.size + name_nbytes + TIME_NBYTES, nbytes - TIME_NBYTES

@@ -81,6 +81,7 @@ def check_reach(
     """
     low, high = offset, offset + dtype.itemsize
     for size, stride in zip(shape, strides, strict=True):
+        # A negative stride leads below the first element, a positive one above it.
         low += min((size - 1) * stride, 0)
         high += max((size - 1) * stride, 0)
     if low < 0 or high > nbytes:
@@ -104,5 +105,6 @@ def show_strided(
     """
     raw = as_octets(data)
     check_reach(offset, target.shape, strides, target.dtype, raw.nbytes)
+    # A view of the first element anchors the strides; `check_reach` has bounded all others.
     first = raw[offset : offset + target.dtype.itemsize].view(target.dtype)
     return np.lib.stride_tricks.as_strided(first, target.shape, strides, writeable=False)

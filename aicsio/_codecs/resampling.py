@@ -91,5 +91,6 @@ def decode_stored(
     plane = stored[plane_index * rows_axis.stored_size :][: rows_axis.stored_size]
     height, width = target.frame(bool(samples))[:2]
     rows, columns = rows_axis.indices(height), columns_axis.indices(width)
+    # Shapes (rows, 1) and (columns,): one lookup for all pairs of both.
     shown: npt.NDArray[Any] = plane[rows[:, None], columns]
     return shown.reshape(target.shape)

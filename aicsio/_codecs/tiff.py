@@ -111,6 +111,7 @@ def unpack_integers(
 
 
 def _sum_bits(rows: npt.NDArray[np.uint8], bits: int, run: int) -> npt.NDArray[np.uint64]:
+    # Shape (samples, bits), without the bits that fill the last byte of each row.
     one_by_one = np.unpackbits(rows, axis=1)[:, : run * bits].reshape(-1, bits)
     places = np.arange(bits - 1, -1, -1, dtype=np.uint64)
     samples: npt.NDArray[np.uint64] = (one_by_one.astype(np.uint64) << places).sum(
@@ -121,6 +122,7 @@ def _sum_bits(rows: npt.NDArray[np.uint8], bits: int, run: int) -> npt.NDArray[n
 
 def unpack_words(data: Data, target: DecodeTarget, *, bits: tuple[int, ...], order: str) -> Data:
     """Unpack pixels whose samples share a word (RGB 5-6-5), each stretched to the full range."""
+    # The smallest word that holds all samples: 5, 6 and 5 bits take two bytes.
     word_nbytes = next(size for size in (1, 2, 4, 8) if 8 * size >= sum(bits))
     nbytes = math.prod(target.shape[:-1]) * word_nbytes
     words = as_octets(data)[:nbytes].view(f"{order}u{word_nbytes}").astype(np.uint64)
@@ -200,6 +202,7 @@ def convert_ycbcr(
         )
     units = raw[:nbytes].reshape(blocks_down, blocks_across, unit_nbytes)
     blocks = units[..., :-2].reshape(blocks_down, blocks_across, block_rows, block_columns)
+    # Rows of blocks, rows in a block, blocks, columns in a block: the order of an image.
     y = blocks.swapaxes(1, 2).reshape(blocks_down * block_rows, blocks_across * block_columns)
     chroma = units[..., -2:].repeat(block_rows, axis=0).repeat(block_columns, axis=1)
     y, chroma = y[:height, :width], chroma[:height, :width].astype(np.float64)
@@ -209,6 +212,7 @@ def convert_ycbcr(
     blue = (chroma[..., 0] - black_b) * 127 / (white_b - black_b)
     red = (chroma[..., 1] - black_r) * 127 / (white_r - black_r)
     red_luma, green_luma, blue_luma = luma
+    # Section 21: red and blue follow from their chroma and Y, green from Y and both of them.
     r = red * (2 - 2 * red_luma) + full_y
     b = blue * (2 - 2 * blue_luma) + full_y
     g = (full_y - blue_luma * b - red_luma * r) / green_luma

@@ -103,11 +103,13 @@ def parse_image(data: bytes) -> TiffImage:
     tags = _read_tags(data, order)
     width, length = _one(tags, WIDTH), _one(tags, LENGTH)
     samples = _one(tags, SAMPLES, 1)
+    # BitsPerSample has a number for each sample; its default is 1.
     bits = set(tags.get(BITS, (1,)))
     kind = KINDS.get(_one(tags, SAMPLE_FORMAT, 1), "")
     if TILE_WIDTH in tags or (samples > 1 and _one(tags, PLANAR, 1) != 1):
         raise ValueError("its pixels lie in tiles or in planes of one sample, which is not read")
     try:
+        # Samples of different depths do not unpack into one: a ValueError.
         [depth] = bits
         dtype = np.dtype(f"{order}{kind}{depth // 8}") if depth % 8 == 0 else None
     except (TypeError, ValueError):
@@ -116,6 +118,7 @@ def parse_image(data: bytes) -> TiffImage:
         raise ValueError(
             f"expected samples of whole bytes, found {width} x {length} of {bits} bits"
         )
+    # The default of RowsPerStrip is 2**32 - 1: the whole image is one strip.
     rows = min(_one(tags, ROWS, length) or length, length)
     image = TiffImage(
         dtype=dtype,
@@ -136,9 +139,11 @@ def parse_image(data: bytes) -> TiffImage:
 
 def _read_tags(data: bytes, order: str) -> dict[int, tuple[int, ...]]:
     """Return the numbers of the tags that matter here, by code."""
+    # Section 2: bytes 4 to 7 of the header are the offset of the first directory.
     (first,) = struct.unpack_from(order + "I", data, 4)
     if first + 2 > len(data):
         raise ValueError(f"its directory at {first} lies beyond {len(data)} bytes")
+    # A count of two bytes, then entries of twelve: tag, type, count, value or its offset.
     (count,) = struct.unpack_from(order + "H", data, first)
     if first + 2 + 12 * count > len(data):
         raise ValueError(f"its directory of {count} entries ends beyond {len(data)} bytes")
@@ -151,6 +156,7 @@ def _read_tags(data: bytes, order: str) -> dict[int, tuple[int, ...]]:
         if code not in wanted or field not in {1, 3, 4} or code in tags:
             continue
         nbytes = SIZES[field] * length
+        # A value of up to four bytes stands in the entry itself.
         start = at + 8 if nbytes <= 4 else offset
         if start + nbytes > len(data):
             raise ValueError(
@@ -214,6 +220,7 @@ def decode_image(
         if offset + nbytes > raw.nbytes:
             raise ValueError(f"strip {index} ends beyond the {raw.nbytes} bytes of its file")
         first = index * image.rows
+        # The last strip may be shorter: the slice ends with the image.
         part = pixels[first : first + image.rows]
         strip = DecodeTarget(part.shape, image.dtype, target.scratch)
         part[...] = decode(_chain(image), raw[offset : offset + nbytes], strip)

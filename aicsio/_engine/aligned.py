@@ -68,6 +68,7 @@ def make_array(
         return make(shape, dtype)
     nbytes = math.prod(shape) * dtype.itemsize
     room = make(nbytes + LINE, np.uint8)
+    # The remainder of Python is never negative: the start lies within the first line.
     start = (offset - room.__array_interface__["data"][0]) % LINE
     return room[start : start + nbytes].view(dtype).reshape(shape)
 
@@ -82,6 +83,7 @@ def make_apart(shape: tuple[int, ...], dtype: DType, offset: int) -> Array:
     if out.nbytes < SMALLEST_SLOW or not _is_slow(out, offset):
         return out
     room = np.empty(out.nbytes + SLOW_REACH, np.uint8)
+    # From an address in the slow range, `SLOW_REACH` bytes lead out of it.
     start = SLOW_REACH if _is_slow(room, offset) else 0
     return room[start : start + out.nbytes].view(dtype).reshape(shape)
 

@@ -93,6 +93,7 @@ def read_boxes(array: LazyArray, boxes: Boxes, workers: int | None, *, zero_fill
     layout = offered(array.layout, PlansBoxes)
     if layout is None or not len(boxes):
         return 0
+    # A probe: whether the layout plans boxes at all, and how many parts one of them has.
     first = layout.plan_boxes(boxes.starts[:1], boxes.stops[:1])
     if first is None:
         return 0
@@ -123,6 +124,7 @@ def uncover(parts: BoxParts) -> BoxParts | None:
     rest = parts.take(np.flatnonzero(is_hidden))
     rows: list[int] = []
     places: list[cover.Box] = []
+    # Numbers of boxes ascend along the rows: the parts of each box are one run of them.
     bounds = np.searchsorted(rest.box, hidden).tolist()
     for low, high in zip(bounds, [*bounds[1:], len(rest.box)], strict=True):
         starts = rest.target_start[low:high]
@@ -144,6 +146,7 @@ def _boxes_that_overlap(parts: BoxParts) -> Integers | None:
     """Return the boxes in which parts overlap; ``None`` where very many would be compared."""
     low, high = parts.target_start, parts.target_start + parts.shape
     found: list[Integers] = []
+    # Row i is compared with row i + distance, all rows in one call, until no two are of one box.
     for distance in range(1, len(parts.box)):
         same = parts.box[distance:] == parts.box[:-distance]
         if not same.any():
@@ -158,6 +161,7 @@ def _boxes_that_overlap(parts: BoxParts) -> Integers | None:
 
 def _blank(boxes: Boxes, parts: BoxParts) -> None:
     """Zero the memory of boxes that parts do not fill."""
+    # Parts are disjoint by now: a box is full where the pixels of its parts add up to its own.
     filled = np.bincount(parts.box, parts.shape.prod(axis=1), minlength=len(boxes))
     gaps = filled < (boxes.stops - boxes.starts).prod(axis=1)
     for index in np.flatnonzero(gaps).tolist():
@@ -209,6 +213,7 @@ class _PieceParts:
 def _read_parts(
     layout: PlansBoxes, boxes: Boxes, parts: BoxParts, array: LazyArray, workers: int | None
 ) -> None:
+    # A stable sort keeps the parts of one piece in the order of the boxes.
     order = np.argsort(parts.piece, kind="stable")
     parts = parts.take(order)
     if not order.size:
@@ -225,6 +230,7 @@ def _read_parts(
     distinct, bounds = np.unique(parts.piece, return_index=True)
     pieces = layout.make_pieces(distinct)
     lows = bounds.tolist()
+    # `bounds` is the first part of each piece, so each segment of the sum is one piece.
     nbytes = np.add.reduceat(parts.shape.prod(axis=1) * array.dtype.itemsize, bounds)
     jobs = map(_PieceParts, pieces, lows, [*lows[1:], len(order)], nbytes.tolist())
     first = next(jobs)
@@ -251,6 +257,7 @@ def _batches(jobs: Iterator[_PieceParts], most: int) -> Iterator[list[_PiecePart
 
 
 def _run_batch(columns: _PartColumns, batch: list[_PieceParts], worker: Worker) -> None:
+    # The jobs of a batch follow each other in the columns: one slice holds all of their parts.
     first, last = batch[0].low, batch[-1].high
     rows = slice(first, last)
     memory = columns.memory
@@ -264,6 +271,7 @@ def _run_batch(columns: _PartColumns, batch: list[_PieceParts], worker: Worker) 
     for job in batch:
         piece = job.piece
         low, high = job.low - first, job.high - first
+        # The header gives the offset of the pixels: it is read once for all parts of the piece.
         if isinstance(piece, Strided) and piece.header is not None:
             piece = resolve_header(piece, piece.header, worker)
         by_parts = isinstance(piece, Strided)

@@ -66,6 +66,7 @@ def _overlap(boxes: Sequence[Box]) -> bool:
         return any(_meet(one, other) for one, other in itertools.combinations(boxes, 2))
     low = np.array([[part.start for part in box] for box in boxes])
     high = np.array([[part.stop for part in box] for box in boxes])
+    # Shape (pieces, pieces, axes), reduced to a table of all pairs.
     meets = ((low[:, None] < high) & (low < high[:, None])).all(axis=-1)
     return int(np.count_nonzero(meets)) > len(boxes)  # each meets itself
 
@@ -88,6 +89,7 @@ def _subtract(box: Box, other: Box) -> Iterator[Box]:
     if not _meet(box, other):
         yield box
         return
+    # `middle` shrinks to the overlap, axis by axis, so that no two yielded parts meet.
     middle = list(box)
     for axis, (own, cut) in enumerate(zip(box, other, strict=True)):
         if own.start < cut.start:

@@ -20,6 +20,7 @@ PARALLEL_SOURCES = 24
 def spans(piece: Piece) -> list[readers.Span]:
     """Return the byte ranges that a piece reads; none for a ``Computed`` one, whose library decides."""
     if isinstance(piece, Strided | Encoded) and piece.header is not None:
+        # The pixels come with their header: its length reaches to their end or beyond.
         return [(piece.header.offset, piece.header.nbytes)]
     if isinstance(piece, Strided):
         if not all(piece.selection.shape):
@@ -38,6 +39,7 @@ def fetch_remote(pieces: Sequence[Piece], worker: Worker) -> Fetched:
     for source, ranges in spans_of.items():
         for offset, nbytes in ranges:
             check_inside(source, offset, nbytes)
+    # One file, as in most plans: the thread holds its reader already.
     if len(spans_of) == 1:
         ((source, ranges),) = spans_of.items()
         found = [worker.reader_of(source).read_spans(ranges)]

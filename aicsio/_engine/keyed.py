@@ -52,6 +52,7 @@ class _Shard:
             self.entries = self._read_entries(self.location, index)
 
     def _read_entries(self, location: stores.Location, index: ShardIndex) -> list[tuple[int, int]]:
+        # `index_location` of the codec: the table stands at the end (the default) or the start.
         start = location.nbytes - index.nbytes if index.at_end else 0
         if start < 0 or index.nbytes > location.nbytes:
             raise CorruptFileError.at(
@@ -62,6 +63,7 @@ class _Shard:
         with readers.lend(location.source) as reader:
             raw = reader.read(location.offset + start, index.nbytes)
         dtype = np.dtype(">u8" if index.big_endian else "<u8")
+        # An offset and a length for each inner chunk, in C order over the shard.
         target = _codecs.DecodeTarget((index.entry_count, 2), dtype, _codecs.Scratch())
         try:
             table = _codecs.decode(index.codecs, raw, target)
@@ -123,6 +125,7 @@ def _resolved(piece: Keyed, location: stores.Location, *, raw: bool) -> Resolved
         raise CorruptFileError.at(
             source.uri, offset, f"{piece.key!r} has {nbytes} bytes, expected {_chunk_nbytes(piece)}"
         )
+    # C order: the stride of each axis is that of the next times its size, from the last one on.
     strides = [dtype.itemsize]
     for size in reversed(shape[1:]):
         strides.append(strides[-1] * size)
@@ -163,7 +166,9 @@ def _read_tables(pieces: Sequence[object]) -> None:
     first_of: dict[str, tuple[Keyed, ShardIndex]] = {}
     for piece in pieces:
         if isinstance(piece, Keyed) and piece.shard is not None and not piece.source.local:
+            # One chunk stands for its shard: its table serves the others as well.
             first_of.setdefault(piece.key, (piece, piece.shard))
+    # A single table is read where its chunk is looked up: threads would gain nothing.
     if len(first_of) < 2:
         return
     from concurrent.futures import ThreadPoolExecutor

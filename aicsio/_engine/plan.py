@@ -132,6 +132,7 @@ def _without_gaps(
     if not isinstance(piece, Strided) or not uneven:
         yield Placement(piece, target, None)
         return
+    # The axis of the widest stride has the widest gaps: a cut there saves the most bytes.
     axis = max(uneven, key=lambda axis: abs(piece.strides[axis]))
     part, stride = target[axis], abs(piece.strides[axis])
     shown = sorted(

@@ -45,6 +45,7 @@ def find_runs(array: LazyArray, walked: Sequence[int], worker: Worker) -> list[R
         that do not follow each other.
     """
     kept = [axis for number, axis in enumerate(array.view.axes) if number not in walked]
+    # -1 is an axis of one position that the view adds.
     shown = [axis for axis in kept if axis >= 0]
     if shown != sorted(shown):
         return None
@@ -60,6 +61,7 @@ def find_runs(array: LazyArray, walked: Sequence[int], worker: Worker) -> list[R
         if runs is None:
             return None
         found += runs
+    # Too few runs mean planes that the file lacks: the general way fills those with zeros.
     complete = len(found) == math.prod(shape[axis] for axis in walked)
     return found if complete else None
 
@@ -85,12 +87,14 @@ def _runs_of_task(
     offset = piece.offset + sum(map(operator.mul, piece.selection.source_start, strides))
     offsets = [offset]
     for axis, size in enumerate(shape):
+        # Each position of a visited axis begins a run of its own.
         if axis not in kept:
             offsets = [low + step * strides[axis] for low in offsets for step in range(size)]
             shape[axis] = 1
     if not strided.is_dense(tuple(shape), strides, item):
         return None
     nbytes = math.prod(shape) * item
+    # All runs have one length: if the lowest and the highest lie in the file, so do the others.
     for low in (min(offsets), max(offsets)):
         check_inside(piece.source, low, nbytes)
     return [(piece.source, low) for low in offsets]

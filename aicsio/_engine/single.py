@@ -54,11 +54,13 @@ def find_run(array: LazyArray) -> SingleRun | None:
             return None
         index = start // max(block_size, 1)
         block_start = index * block_size
+        # Beyond the block begins another one, with pieces of its own.
         if stop > block_start + block_size:
             return None
         block.append(index)
         window.append(slice(start - block_start, stop - block_start))
         shape.append(stop - start)
+    # Two pieces are enough to see that there is more than one.
     pieces = list(itertools.islice(array.layout.pieces(tuple(block), tuple(window)), 2))
     if len(pieces) != 1:
         return None
@@ -68,6 +70,7 @@ def find_run(array: LazyArray) -> SingleRun | None:
     if not strided.is_dense(piece.selection.shape, piece.strides, piece.dtype.itemsize):
         return None
     swap = piece.dtype != array.dtype
+    # Any other difference of types is a conversion, not a swap of bytes.
     if swap and piece.dtype.newbyteorder("=") != array.dtype:
         return None
     return SingleRun(piece, swap)

@@ -49,6 +49,7 @@ class ReadPlan:
 
     def extent(self) -> tuple[int, int]:
         """Return the lowest byte of all reads, and the bytes from there to the end of the highest."""
+        # A range is monotone: its ends are its extremes, whatever the sign of the stride.
         below = sum(min(offsets[0], offsets[-1]) for _, offsets in self.loops)
         above = sum(max(offsets[0], offsets[-1]) for _, offsets in self.loops)
         return self.low + below, above - below + self.nbytes
@@ -77,10 +78,12 @@ def _cheapest_way(
     """Plan the reads of pixels whose first lies at byte 0. The plan is shared: it must stay as it is."""
     if is_dense(shape, strides, item):
         return ReadPlan(0, math.prod(shape) * item, 0, (), shape, strides, dense=True)
+    # An axis of stride 0 shows the same bytes again: a loop over it would read them again, too.
     axes = [axis for axis, size in enumerate(shape) if size > 1 and strides[axis]]
     widest_first = sorted(axes, key=lambda axis: -abs(strides[axis]))
     ways: list[tuple[int, ReadPlan]] = []
     loops: list[tuple[int, range]] = []
+    # `None` is the way without a loop: one read over everything.
     for axis in [None, *widest_first]:
         if axis is not None:
             loops.append((axis, range(0, shape[axis] * strides[axis], strides[axis])))

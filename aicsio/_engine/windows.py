@@ -131,9 +131,11 @@ def read_windows(
         boxes, done = _as_boxes(array, cuts), 0
         if boxes is not None:
             done = read_boxes(array, boxes, workers, zero_filled=zero_filled)
+        # Windows that could not be planned by columns are read one by one.
         windows = itertools.islice(cuts.each(array.shape), done, None)
         remaining = ((views.narrow(array, window), memory) for window, memory in windows)
         while parts := _take_parts(remaining, workers):
+            # `groupby` joins neighbours only: parts of one block have to follow each other.
             parts.sort(key=lambda part: part.task.block)
             jobs = _jobs(parts, zero_filled=zero_filled)
             first = next(jobs, None)
@@ -168,6 +170,7 @@ def _as_boxes(array: LazyArray, cuts: Cuts) -> Boxes | None:
         stops[:, stored] = starts[:, stored] + cuts.high[:, column]
         starts[:, stored] += cuts.low[:, column]
         place[:, stored] = cuts.place[:, column]
+    # The first axis of the memory counts windows: it is no axis of the image.
     memory = with_stored_axes(array, cuts.out, lead=1)
     return Boxes(starts, stops, memory, cuts.number, place)
 
@@ -218,6 +221,7 @@ def _sort_uses(
     if not (complete or zero_filled):
         part.out[...] = 0
     if shown is None:
+        # One job for all pieces, so that no two threads write to the part at once.
         yield _Job(todo[0][0].piece, todo, ordered=True)
         return
     for placement, dest in shown:
@@ -281,6 +285,7 @@ def _reaches_out(piece: Shared, part: _Share) -> bool:
         strict=True,
     )
     for block, size, total, window, target, source, length in axes:
+        # Where the whole piece begins, counted from the begin of the block.
         start = window.start + target - source
         # Tiles at the edge of the image are as large as others, and reach into no block.
         if (start < 0 and block) or (start + length > size and (block + 1) * size < total):
