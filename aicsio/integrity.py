@@ -172,6 +172,7 @@ def check(
             _require_damage(error)
             return CheckReport(_name(image), None, deep, 0, (_from_error("cannot-open", error),))
     findings = _find_all(handle, deep=deep, progress=progress)
+    # Findings are made one by one: those beyond the limit are counted and not kept.
     listed = tuple(itertools.islice(findings, MOST_LISTED))
     unlisted = sum(1 for _ in findings)
     planes = sum(_count_planes(handle, index) for index in range(len(handle.scenes)))
@@ -225,6 +226,7 @@ def _require_damage(error: AicsioError) -> None:
         raise error
     is_loss = isinstance(error, SourceNotFoundError | SourceChangedError)
     if isinstance(error, SourceError) and not is_loss:
+        # EIO is a bad block: the bytes are lost, not out of reach.
         cause = error.__cause__
         if not (isinstance(cause, OSError) and cause.errno == errno.EIO):
             raise error
@@ -264,6 +266,7 @@ class _ByteCount:
 def _list_sources(handle: ImageHandle) -> list[Source]:
     """Return the file and the others that its levels read, each once."""
     levels = (level for scene in handle.scenes for level in scene.levels)
+    # Levels share their files: by name, each is walked once.
     found = {source.uri: source for level in levels for source in _engine.sources(level)}
     return list({handle.source.uri: handle.source, **found}.values())
 

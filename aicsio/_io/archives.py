@@ -39,6 +39,7 @@ class Archive:
 
     def names_below(self, folder: str) -> list[str]:
         """Return the names directly below a folder."""
+        # An archive lists members and no folders: folders are what their names begin with.
         prefix = self.root + (folder + "/" if folder else "")
         names = {
             name[len(prefix) :].split("/")[0] for name in self.members if name.startswith(prefix)

@@ -47,6 +47,7 @@ def measure_folder(path: str) -> FolderSize:
     """
     nbytes = file_count = 0
     complete = True
+    # A stack of folders in place of a recursion: any depth is fine.
     folders = [path]
     while folders:
         try:

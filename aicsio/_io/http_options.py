@@ -132,6 +132,7 @@ def split_url(url: str, shown: str) -> urllib.parse.SplitResult:
         ) from (None if "@" in url else error)
     if not parts.hostname:
         raise SourceError(f"cannot read {shown!r}: the URL names no host")
+    # ``parts.port`` has refused anything but 0 to 65535 already.
     if port == 0 or re.search(r"[\x00-\x20\x7f]", parts.hostname):
         raise SourceError(f"cannot read {shown!r}: the URL has an impossible host or port")
     return parts
@@ -153,6 +154,7 @@ def _read_options(source: Source) -> dict[str, Any]:
     client = given.pop("client_kwargs", None) or {}
     if not isinstance(client, Mapping):
         raise _wrong_option(source, "client_kwargs", "a mapping of options")
+    # Options of the call outrank those of ``client_kwargs``.
     options = {**client, **given}
     unknown = sorted(set(options) - set(OPTIONS) - IGNORED)
     if unknown:

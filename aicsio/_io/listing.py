@@ -59,6 +59,7 @@ def _find_objects(source: Source, pattern: str) -> list[str]:
     start, _, _ = pattern.partition("://")
     bucket_and_key = pattern[len(start) + 3 :]
     bucket, _, key_pattern = bucket_and_key.partition("/")
+    # Stores list by a prefix: the folders in front of the first wildcard.
     folder = re.split(r"[*?\[]", key_pattern, maxsplit=1)[0].rpartition("/")[0]
     matches = re.compile(glob_translate(key_pattern)).fullmatch
     keys = list_keys(source, folder, recursive="/" in key_pattern[len(folder) + 1 :])

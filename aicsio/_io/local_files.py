@@ -85,6 +85,7 @@ class LocalReader:
             while pending and count >= pending[0].nbytes:
                 count -= pending.pop(0).nbytes
             if count:
+                # The read ended inside of this buffer: the rest of it is filled next.
                 pending[0] = pending[0].cast("B")[count:]
 
     def _read_vector(self, buffers: Sequence[memoryview], offset: int) -> int:

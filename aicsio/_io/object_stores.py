@@ -115,6 +115,7 @@ class ObjectStoreClient:
             if not self._move_to_region(error):
                 raise
             answer = self._get(span)
+        # Where no ETag went along, the size alone shows another version.
         if self._source.size not in {None, answer.meta["size"]}:
             raise changed_error(self._source)
         data = self._body(answer)
@@ -283,6 +284,7 @@ def _make_store(config: StoreConfig, settings: dict[str, Any]) -> Any:
         "gs": obstore.store.GCSStore,
         "az": obstore.store.AzureStore,
     }
+    # obstore refuses plain HTTP unless it is allowed.
     plain_http = (config.endpoint or "").startswith("http://")
     client: Any = {
         "allow_http": plain_http,

@@ -63,6 +63,7 @@ class RemoteFile(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         """Fill a buffer as far as the file goes."""
+        # Callers pass buffers of any item size; lengths below count bytes.
         into = memoryview(buffer).cast("B")
         count = max(0, min(into.nbytes, self._size - self._position))
         if count:

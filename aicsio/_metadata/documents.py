@@ -155,6 +155,7 @@ def _separate_pixels(root: Tree) -> None:
     """Give each Pixels an Image of its own: versions before 2009-09 allow several."""
     for image in root.findall(tag("Image")):
         count = len(image.findall(tag("Pixels")))
+        # Copies are made first: each of them needs all Pixels, of which it keeps one.
         copies = [copy.deepcopy(image) for _ in range(1, count)]
         for number, alone in enumerate((image, *copies)):
             for index, pixels in enumerate(alone.findall(tag("Pixels"))):

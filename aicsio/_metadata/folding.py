@@ -121,6 +121,7 @@ def insert_folded(planes: str, folds: Mapping[str, str]) -> str:
 
 def in_file(dims: Dims) -> dict[str, str]:
     """Return the folds of an array in the order of a file: T, C or Z by letter."""
+    # A folded letter follows the one that it is folded into.
     order = dims.order[: dims.order.index("Y")]
     return {letter: order[place - 1] for place, letter in enumerate(order) if letter not in "TCZ"}
 

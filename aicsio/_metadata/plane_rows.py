@@ -221,6 +221,7 @@ def time_steps(handle: ImageHandle, /) -> TimeSteps:
     if (planes is None or planes.time is None) and not _has_times(scene, dims.T):
         return nothing
     seconds = plane_times(scene, planes, dims)
+    # Only along T: differences between channels or sections are no time steps.
     steps = np.diff(seconds, axis=dims.order.index("T"))
     steps = steps[np.isfinite(steps)]
     if not steps.size:

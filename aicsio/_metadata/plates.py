@@ -55,4 +55,5 @@ def complete_plates(root: Tree, scenes: Sequence[Scene]) -> None:
             reference.set("ID", identities[number])
         for element in plate.iter():
             element.tag = tag(str(element.tag))
+        # An element of ElementTree cannot become a child in lxml: it goes through its text.
         put(root, etree.fromstring(tostring(plate)), ROOT_CHILDREN)

@@ -208,6 +208,7 @@ def map_wells(
                 f"{plates}: give plate="
             )
         scenes[well.field] = index
+    # Fields in the order of their numbers, whatever the order of the scenes.
     return {
         name: tuple(step(select_scene(handle, scenes[number])) for number in sorted(scenes))
         for name, scenes in fields.items()
@@ -242,6 +243,7 @@ def _key(name: str) -> str:
     match = _NAME.fullmatch(name.strip())
     if match is None:
         return name.strip().upper()
+    # Zeros in front of a column pad it: B03 is B3.
     return f"{match[1].upper()}/{match[2].lstrip('0') or '0'}"
 
 

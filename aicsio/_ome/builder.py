@@ -362,6 +362,7 @@ class _OmeBuilder:
     def _make_legal(self, parts: Element) -> None:
         """Replace characters that XML cannot hold in parts that a format made."""
         for part in parts.iter():
+            # Parts come from a file: their texts may hold any character.
             for name, value in self._legal(part.attrib).items():
                 part.set(name, value)
             if part.text is not None:

@@ -56,6 +56,7 @@ def rename_repeated(root: Tree) -> list[tuple[str, str]]:
         ("Image", images),
         ("Pixels", [pixels for image in images for pixels in image.findall(tag("Pixels"))]),
     ):
+        # All identifiers are taken from the start: a new one must not meet a later image either.
         identifiers = Identifiers(element.get("ID") for element in elements)
         seen: set[str] = set()
         for element in elements:

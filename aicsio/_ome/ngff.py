@@ -99,6 +99,7 @@ class AxisTransform:
         >>> AxisTransform.of_level(0.5, 2.0)
         AxisTransform(scale=1.0, translation=0.25)
         """
+        # Centres lie half a pixel of their own level behind the edge, which all levels share.
         return cls(spacing * factor * step, spacing * ((start + 0.5) * factor - 0.5))
 
 

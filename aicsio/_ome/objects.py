@@ -123,6 +123,7 @@ def _as_dict(element: Tree, model: Any) -> Any:
     if fields.text is not None:
         values[fields.text] = _decoded(element.text, fields.decode)
     for child in element:
+        # lxml puts the namespace in braces in front of the name.
         name = child.tag.rpartition("}")[2]
         place = fields.children.get(name)
         if place is None:
@@ -161,6 +162,7 @@ def _fields_of(model: Any) -> ModelFields:
     text = text_decoder = None
     foreign = False
     for name, field in model.model_fields.items():
+        # ome_types keeps the kind of a field, its name in XML and the encoding of its text here.
         extra = field.json_schema_extra or {}
         kind, xml_name = extra.get("type"), extra.get("name", name)
         decode = _DECODERS.get(extra.get("format", ""))
@@ -172,6 +174,7 @@ def _fields_of(model: Any) -> ModelFields:
         elif kind is None:
             text, text_decoder = name, decode
         else:
+            # A wildcard: elements of any namespace may stand there.
             foreign = True
     return ModelFields(attributes, children, text, text_decoder, foreign)
 
@@ -181,6 +184,7 @@ def _child_type(annotation: Any) -> tuple[bool, Any]:
     from pydantic import BaseModel
 
     repeats = get_origin(annotation) is list
+    # ``Model | None`` and ``list[Model]`` have the model among their arguments.
     candidates = get_args(annotation) or (annotation,)
     for candidate in candidates:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):

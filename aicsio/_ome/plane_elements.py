@@ -24,6 +24,7 @@ def plane_attributes(planes: Planes) -> Iterator[dict[str, str]]:
     for name, field, unit in PLANE_FACTS:
         column = plane_column(planes, field)
         if column is not None:
+            # In C order over the plane axes, as ``ndindex`` counts below.
             columns.append((name, unit, column.ravel().tolist()))
     for number, position in enumerate(np.ndindex(planes.dims.shape)):
         facts: dict[str, str] = {}

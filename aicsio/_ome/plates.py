@@ -79,6 +79,7 @@ def _number(name: str) -> int:
         return max(0, int(text) - 1)
     if text.isascii() and text.isalpha() and len(text) < 4:
         number = 0
+        # Letters count from 1 in base 26: AA follows Z.
         for letter in text:
             number = number * 26 + ord(letter) - ord("A") + 1
         return number - 1

@@ -45,6 +45,7 @@ def defined_key(element: Tree) -> Key | None:
     name, identity = name_of(element), element.get("ID")
     if identity is None or referred_key(element) is not None:
         return None
+    # XMLAnnotation, MapAnnotation and all others are the target of one AnnotationRef.
     if name.endswith("Annotation"):
         return "Annotation", identity
     return _KINDS.get(name, name), identity
@@ -226,6 +227,7 @@ def put(parent: Tree, child: Tree, order: Sequence[str]) -> None:
     After those of its name, before those of later names.
     """
     name = name_of(child)
+    # An element that the schema does not list goes to the end.
     later = set(order[order.index(name) + 1 :]) if name in order else set()
     # From the end: an image or a document may have thousands of children before.
     for sibling in parent.iterchildren(reversed=True):

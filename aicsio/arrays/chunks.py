@@ -177,6 +177,7 @@ def _unit_shape(array: LazyArray, limit: int) -> tuple[int, ...]:
     most = LARGEST_GROUP if limit == CHUNK_BYTES else limit
     for axis, block in enumerate(block_shape):
         # Longer groups than the axis are cut at its end anyway.
+        # Bytes of one position along the axis, with the other axes as they are so far.
         rest = _nbytes(array, unit) // unit[axis]
         count = max(most // max(rest * block, 1), 1)
         blocks = unit[axis] // block

@@ -86,6 +86,7 @@ class AxisChunks:
         """Find the rule that sizes follow, or list the starts."""
         count, total, first = len(sizes), sum(sizes), sizes[0]
         size = sizes[1] if count > 1 else first
+        # First and last chunk may differ: a view may begin and end inside of a stored block.
         rule = cls(count, total, first, size)
         inner_even = sizes[1:-1] == (size,) * (count - 2)
         if inner_even and (count < 3 or 0 < sizes[-1] <= size):

@@ -68,6 +68,7 @@ def merge_moments(one: Moments, other: Moments) -> Moments:
         return other
     count = one.count + other.count
     with np.errstate(invalid="ignore", over="ignore"):
+        # NaN and infinities are results here, so their warnings are switched off.
         delta = other.mean - one.mean
         mean = one.mean + delta * (other.count / count)
         between = delta * delta * (one.count * (other.count / count))
@@ -153,6 +154,7 @@ def _emptied(state: _Integers) -> _Integers:
 def _flushed(state: _Integers) -> Moments:
     """Return the moments of all pixels so far; nothing is rounded before the divisions."""
     count = max(state.count, 1)
+    # Whole numbers up to here: ``EXACT_COUNT`` keeps both products within 63 bits.
     spread = (count * state.squares - state.sums * state.sums) / count
     moments = Moments(state.count, state.sums / count, spread)
     if state.before is None:

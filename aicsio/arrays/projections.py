@@ -242,6 +242,7 @@ def _sum(dtype: DType, wide: DType | None = None) -> _Projection:
         return one
 
     by_runs = dtype == np.uint16
+    # 12 bytes a pixel: 8 of the total, and up to 4 of the narrow sum.
     return _Projection(total_type, Reduction(start, add, merge, 12, by_runs=by_runs), _total)
 
 
@@ -258,6 +259,7 @@ class _Sums:
 
     def add_small(self, slab: Array, scratch: Scratch) -> None:
         """Add pixels of 16 bits without sign in as few bits as hold the sums."""
+        # No sum over the slab can be larger.
         most = int(slab.max(initial=0)) * len(slab)
         # Sums of 16 bits pay where several slabs fit: 512 MiB take 14 ms, in 32 bits 48.
         kind = np.dtype(np.uint16 if most < 1 << 14 else np.uint32)

@@ -248,6 +248,7 @@ def _ordered_key(pixels: Array) -> Array:
     with np.errstate(over="ignore"):
         bits = pixels.astype(np.float32).view(np.uint32)
     negative = (bits >> 31).astype(bool)
+    # IEEE 754: the bits of positive floats ascend with the value, those of negative ones descend.
     keys = np.where(negative, ~bits, bits | np.uint32(1 << 31))
     return keys >> np.uint32(32 - KEY_BITS)
 
@@ -305,6 +306,7 @@ def _exact_moments(histogram: Array, first: int) -> tuple[int, int, float, float
 
 def _percentile(percent: float, ranks: Array, counter: _Counter) -> float:
     """Interpolate between the values of two ranks; within a bin values are taken to be even."""
+    # The method "linear" of numpy: percent 0 is the first rank, 100 the last.
     position = (int(ranks[-1]) - 1) * percent / 100
     below = math.floor(position)
     low = _value_of_rank(below, ranks, counter)
@@ -316,6 +318,7 @@ def _percentile(percent: float, ranks: Array, counter: _Counter) -> float:
 def _value_of_rank(rank: int, ranks: Array, counter: _Counter) -> float:
     number = int(np.searchsorted(ranks, rank, side="right"))
     low, high = counter.edges(number)
+    # ``ranks`` are running counts: the number of pixels in all bins up to each.
     before = int(ranks[number - 1]) if number else 0
     inside = int(ranks[number]) - before
     if low == high or not math.isfinite(low) or not math.isfinite(high):

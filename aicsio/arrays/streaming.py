@@ -169,6 +169,7 @@ def _stretches(
         parts = _stretch_count(tile, len(tiles), len(slabs), state_nbytes)
         boxes = [_box(array, axes, tile, slab) for slab in slabs]
         for part in range(parts):
+            # Stretches of equal length, give or take one slab.
             low, high = part * len(boxes) // parts, (part + 1) * len(boxes) // parts
             yield _Stretch(number, part, parts, boxes[low:high])
 

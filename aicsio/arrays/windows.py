@@ -311,6 +311,7 @@ def _cut(
         for number in order[(high - low < request.size).any(axis=1)].tolist():
             out[number] = padding
     inside = (high > low).all(axis=1)
+    # A window without a pixel of the image is padded by now, and nothing of it is read.
     if not inside.all():
         order, starts, low, high = order[inside], starts[inside], low[inside], high[inside]
     return engine_windows.Cuts(request.axes, out, order, low, high, low - starts)
@@ -327,6 +328,7 @@ def _stored_order(request: _Request, array: LazyArray) -> Integers:
         step = pick.step if isinstance(pick, range) else 1
         block = max(array.layout.block_shape[stored] // abs(step), 1)
         key = starts // block
+        # A view that runs backwards meets the last stored block first.
         keys.append(key if step > 0 else -key)
     if not keys:
         return np.arange(len(request.starts))

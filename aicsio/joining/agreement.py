@@ -104,6 +104,7 @@ def _require_same(
 
 def _rounded(size: PixelSize) -> tuple[float | None, ...]:
     """Round to six digits: files of one acquisition may differ in the last ones."""
+    # ``None`` and 0 stay as they are.
     return tuple(value and float(f"{value:.6g}") for value in size)
 
 

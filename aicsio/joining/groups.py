@@ -204,6 +204,7 @@ def _expected_labels(found: set[Any], missing: Missing) -> tuple[Label, ...]:
     if missing == "skip" or any(isinstance(label, float) for label in found):
         return tuple(ordered)
     differences = [later - earlier for earlier, later in itertools.pairwise(ordered)]
+    # The widest step that meets all numbers: 0, 10, 30 lack 20, not 1 to 9.
     step = math.gcd(*differences) or 1  # one file has no step: gcd() is 0
     complete = range(ordered[0], ordered[-1] + 1, step)
     if len(complete) > MOST_GAPS * len(ordered):

@@ -79,6 +79,7 @@ def _or_default(hook: Callable[[C], Type]) -> Callable[[C], Type]:
 
 def _arguments(context: CallContext) -> Iterator[tuple[str | None, Expression, Type]]:
     """Yield name, expression and type of each argument; names of positional ones are ``None``."""
+    # mypy groups arguments by the formal parameter that takes them: ``*args`` has several.
     for names, expressions, types in zip(
         context.arg_names, context.args, context.arg_types, strict=True
     ):
@@ -92,6 +93,7 @@ def _transposition(context: CallContext, order_name: str) -> plans.Transposition
     picks: dict[str, object] = {}
     for name, expression, of_type in _arguments(context):
         if name is None or name == order_name:
+            # The handle is positional, too: its type sets it apart from the order.
             if not _is(of_type, HANDLE):
                 order = literals.text_of(expression, of_type, module)
         else:
@@ -164,6 +166,7 @@ def _pipe(context: FunctionContext) -> Type:
 
 def _compose(context: FunctionContext) -> Type:
     arguments = list(_arguments(context))
+    # ``_follow`` counts from the handle of a pipe: an empty first argument stands in for it.
     if not _follow(context, [(None, context.context, None), *arguments]):  # type: ignore[list-item]
         return context.default_return_type
     dims: KnownDims | None = ANY
@@ -238,6 +241,7 @@ def _with_rank(context: CallContext, handle: Type, rank: int) -> Instance:
     """Return the type of a handle with as many axes as the order has letters."""
     proper = cast("Instance", get_proper_type(handle))
     number = context.api.named_generic_type("builtins.int", [])
+    # A TupleType needs an instance of ``tuple`` behind it, which lends it the methods.
     fallback = context.api.named_generic_type("builtins.tuple", [number])
     return proper.copy_modified(args=[TupleType([number] * rank, fallback)])
 

@@ -70,8 +70,10 @@ def _written(transposition: Transposition | None) -> object:
 
 def _written_pick(pick: object) -> object:
     if pick is ANY_INT or pick is UNKNOWN:
+        # A dict marks a pick that is no literal: no pick that can be read is a dict.
         return {"unread": pick is ANY_INT}
     if isinstance(pick, slice | range):
+        # ``ast.literal_eval`` reads no calls, such as ``slice(0, 3)``.
         return {type(pick).__name__: (pick.start, pick.stop, pick.step)}
     return pick
 

@@ -141,10 +141,12 @@ def cut_boxes(starts: Integers, stops: Integers, cell: Sequence[int]) -> GridCut
     for axis in reversed(range(sizes.size)):
         across = counts[box, axis]
         within, cells[:, axis] = np.divmod(within, across)
+    # So far counted from the first cell of the box.
     cells += first[box]
     low, high = starts[box], stops[box]
     begin = cells * sizes
     kept = np.maximum(begin, low)
+    # Size of the overlap of box and cell.
     shape = np.minimum(begin + sizes, high) - kept
     return GridCuts(box, cells, kept - begin, shape, kept - low)
 
@@ -170,6 +172,7 @@ def take_boxes(counts: Integers) -> tuple[Integers, Integers]:
     [[0, 0, 2], [0, 1, 0]]
     """
     box = np.repeat(np.arange(len(counts)), counts)
+    # Row numbers less the number of rows in all boxes before.
     ends = np.cumsum(counts)
     within = np.arange(len(box)) - (ends - counts)[box]
     return box, within

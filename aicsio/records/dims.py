@@ -150,6 +150,7 @@ class Dims:
             raise AttributeError(message)
 
 
+# The descriptors of the slots: a frozen class refuses ``setattr``.
 _set_order = Dims.__dict__["order"].__set__
 _set_shape = Dims.__dict__["shape"].__set__
 

@@ -62,6 +62,7 @@ class CollectionTree:
     def _root(self) -> bytes:
         members = {"OME": self._series()}
         for number, scene in enumerate(self.scenes):
+            # Consolidated metadata: the root holds the documents of all groups below it.
             for path, document in scene.members().items():
                 members[f"{number}/{path}".rstrip("/")] = document
         attributes = ngff.place_attributes({"bioformats2raw.layout": LAYOUT}, "0.5")

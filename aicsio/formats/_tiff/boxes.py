@@ -41,6 +41,7 @@ class PlaneTables(Protocol):
 def plan_boxes(layout: PlaneTables, starts: Integers, stops: Integers) -> BoxParts | None:
     """Find the segments of boxes; ``None`` where a raw piece of ``pieces`` holds several of them."""
     rank = len(layout.lead)
+    # Raw planes may join to one strided piece, which columns of single segments cannot show.
     one_plane = bool((stops[:, :rank] - starts[:, :rank] == 1).all())
     if len(layout.groups) > MOST_GROUPS:
         return None
@@ -66,6 +67,7 @@ def plan_boxes(layout: PlaneTables, starts: Integers, stops: Integers) -> BoxPar
         target = np.concatenate(
             [planes.target_start[chosen][plane], _ranked(layout, parts.target_start)], axis=1
         )
+        # Along the plane axes a segment has one position, at 0.
         one = np.ones((len(plane), rank), np.int64)
         found.append(
             BoxParts(
@@ -93,10 +95,12 @@ def _cut_planes(
     samples = 1 if grid.planar else layout.plane[3]
     cuts = cut_boxes(first, last, (*grid.size, samples))
     depth, row, column, sample = cuts.cell.T
+    # Segments are numbered along columns, then rows, sections and sample planes.
     segment = ((sample * depths + depth) * lengths + row) * widths + column
     segments = rows[cuts.box] * grid.width + segment
     stored = segment < grid.width
     # An offset of 0 means not stored (sparse TIFF of GDAL): the pixels stay blank.
+    # Segment 0 stands in for those that no table lists, so that `take` stays inside.
     kept = np.where(stored, segments, 0)
     stored &= group.offsets.take(kept) != 0
     if group.codecs:

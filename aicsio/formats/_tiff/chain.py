@@ -72,6 +72,7 @@ class Chain(Sequence[Directory]):
         if isinstance(page, slice):
             return [self[i] for i in range(len(self))[page]]
         run = self._run_of(page)
+        # All directories of a run are equally long, so the bytes of each are a slice.
         index, nbytes = page - run.first, len(run.raw) // len(run.offsets)
         offset = run.offsets[index]
         raw = run.raw[index * nbytes : (index + 1) * nbytes]
@@ -298,6 +299,7 @@ def _read_run(file: OpenTiff, offset: int, stride: int, nbytes: int) -> _EvenRun
     if directory_count < 2:
         return _EvenRun(range(0), b"", 0)
     data = file.read(offset, directory_count * stride)
+    # Columns over the bytes as they are: one number of each directory, `stride` bytes apart.
     entry_counts = np.ndarray(directory_count, f"{variant.order}u{count_size}", data, 0, stride)
     pointer_type = variant.order + ("i8" if variant.big else "u4")
     pointers = np.ndarray(directory_count, pointer_type, data, entries_end, stride)

@@ -47,6 +47,7 @@ def contiguous(
         return None
     table = page_table.segment_tables[int(page_table.segment_table_of[page])]
     offsets = table.offsets[int(page_table.row_of[page])][None]
+    # PlanarConfiguration 2: all rows of the first sample come before those of the second.
     sample_planes = structure.samples if structure.planar else 1
     sample_nbytes = structure.raw_bytes(structure.length) * structure.depth
     plane_nbytes = sample_nbytes * sample_planes
@@ -59,6 +60,7 @@ def contiguous(
         return None
     if len(page_table.directories) > page and start < page_table.directories[page].offset < end:
         return None
+    # The next directory has to be that of the second plane, whose pixels follow the first ones.
     if following and planes > 1 and not _begins_at(file, following, start + plane_nbytes):
         return None
     return _count_off(page_table, structure, start, plane_nbytes, planes)
@@ -84,6 +86,7 @@ def _count_off(
     if structure.planar:
         sample_nbytes = np.uint64(plane_nbytes // structure.samples)
         offsets = offsets + sample_nbytes * np.arange(structure.samples, dtype=np.uint64)
+    # Raw pixels are found by their geometry: their byte counts are not looked at.
     segments = SegmentTable(whole, offsets, np.zeros_like(offsets))
     pages = np.arange(planes)
     tables = PageTable(

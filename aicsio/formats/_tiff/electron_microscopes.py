@@ -211,6 +211,7 @@ def tvips_size(tags: PageTags) -> PixelSize | None:
     if len(data) < _TVIPS_PIXEL_SIZE_OFFSET + 8:
         return None
     order = tags.file.variant.order
+    # TemData begins with its version.
     if struct.unpack_from(f"{order}i", data)[0] != 2:
         return None
     x, y = struct.unpack_from(f"{order}ff", data, _TVIPS_PIXEL_SIZE_OFFSET)

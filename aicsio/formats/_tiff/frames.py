@@ -65,6 +65,7 @@ def _locate_planes(level: LazyArray, dims: Dims) -> Iterator[tuple[Source, int] 
     stored, layout = level.stored, level.layout
     for position in np.ndindex(dims.shape):
         places = dict(zip(dims, position, strict=True))
+        # The first pixel of the plane: positions of the plane axes, 0 along Y, X and S.
         corner = [places.get(letter, 0) for letter in stored.order]
         block = tuple(
             at // max(size, 1) for at, size in zip(corner, layout.block_shape, strict=True)

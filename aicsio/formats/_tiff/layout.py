@@ -139,6 +139,7 @@ class TiffLayout:
             return
         number = struct.unpack_from("<i", self.group_of, 4 * plane)[0] if self.group_of else 0
         group = self.groups[number]
+        # Tables list the segments of all planes in turn, `width` of each.
         first_segment = row * group.grid.width
         none = (0,) * len(position)
         parts = _parts_of_plane(group.grid, self.plane, self.axes, len(position), first, extent)
@@ -263,6 +264,7 @@ def _plane_numbers(
     lead: tuple[int, ...], starts: Sequence[int], extents: Sequence[int]
 ) -> Integers:
     """Number the planes of a window in C order over ``lead``."""
+    # Each axis adds a dimension by broadcasting: the result has the shape of the window.
     planes = np.zeros((), np.int64)
     for size, start, count in zip(lead, starts, extents, strict=False):
         planes = (planes * size)[..., None] + np.arange(start, start + count)

@@ -62,6 +62,7 @@ class FetchedRanges:
 
     def fetch(self, reader: Reader, spans: Sequence[Span]) -> None:
         """Fetch ranges and keep them; the earlier ones go if they are too many."""
+        # One call for all ranges: those that lie near each other share a request.
         buffers = reader.read_spans(spans)
         if self.nbytes > MOST_FETCHED:
             self.starts, self.parts, self.nbytes = [], [], 0
@@ -177,6 +178,7 @@ class Rhythm:
         if count < LEAST_FOR_SLOPE:
             return cls(means, 0.0, deviation, count)
         # Least squares: the slope of values without a mean, and what it leaves.
+        # Squared distances of the positions from their mean add up to this, but for a small term.
         spread = count**3 / 12
         slope = sum((at - (count - 1) / 2) * each for at, each in enumerate(rest)) / spread
         left = math.sqrt(max(squares - slope * slope * spread, 0.0) / (count - period))

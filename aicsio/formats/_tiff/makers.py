@@ -130,6 +130,7 @@ def _olympus_sis(tags: PageTags) -> PixelSize | None:
         signature, *_, block_count = _SIS_HEADER.unpack(header)
         if signature != b"SIS0" or not 0 < block_count <= _MOST_SIS_BLOCKS:
             return None
+        # The list of blocks follows the header: eight bytes each.
         table = _read_inside(tags, offset + _SIS_HEADER.size, 8 * block_count)
         # Blocks have a type, a count and an offset; type 1 is the general data.
         for kind, _, block_offset in struct.iter_unpack("<hhI", table):

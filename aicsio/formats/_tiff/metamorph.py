@@ -56,6 +56,7 @@ def seconds_of(date: str | None) -> float | None:
         return None
     try:
         moment = datetime.fromisoformat(date)
+        # Dates without a zone count as UTC: only their differences matter.
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -120,6 +120,7 @@ def _plane_lacks(small: TiffLayout, large: TiffLayout, plane: int) -> bool:
     if stored.all():
         return True
     # Sums of the stored segments above and left of each: four of them give those of a rectangle.
+    # A row and a column of zeros in front: rectangles may begin at the first segment.
     sums = np.pad(stored.cumsum(axis=0, dtype=np.int64).cumsum(axis=1), ((1, 0), (1, 0)))
     y, x = np.nonzero(missing)
     top, bottom = _scaled(y, missing.shape[0], stored.shape[0])

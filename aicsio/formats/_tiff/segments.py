@@ -233,6 +233,7 @@ def block_shape(
     if math.prod(plane) * itemsize > most:
         depth = min(unit[0], depth)
         row_nbytes = depth * width * pixel_nbytes
+        # Whole rows of segments, one at least: a cut segment would be decoded for two blocks.
         unit_rows = max(most // max(row_nbytes, 1) // unit[1], 1)
         length = min(unit_rows * unit[1], length)
         # One row of segments may still be too much: then it is cut along columns, too.

@@ -165,6 +165,7 @@ def _look_alike(file: OpenTiff, raw: bytes, width: int, columns: _Columns) -> bo
     """
     if len(raw) == width:
         return True
+    # Shape (pages, words of their entries). Entries have 12 or 20 bytes: whole words either way.
     words = np.frombuffer(raw, np.uint32).reshape(-1, width // 4)
     differing = (words != words[0]).any(axis=0).nonzero()[0]
     entry_words = file.variant.entry_dtype.itemsize // 4
@@ -215,6 +216,7 @@ def _table(file: OpenTiff, part: _Part, codes: tuple[int, ...]) -> Counts:
             continue
         _, kind, count, _ = columns.first[column]
         itemsize, number = FIELD_SIZES[kind], variant.order + NUMPY_TYPES[kind]
+        # The value is the last field of an entry, which ends where the next column begins.
         if code in columns.inline:
             start = (column + 1) * variant.entry_dtype.itemsize - variant.value_size
             return np.ndarray((len(pages), count), number, raw, start, (width, itemsize)).astype(
@@ -344,6 +346,7 @@ def _gather(file: OpenTiff, where: Integers, nbytes: int) -> Bytes:
         # Values of a million pages may span gigabytes: they are read in parts.
         for part in np.array_split(run, max(1, run_nbytes // MOST_READ)):
             low, high = int(ordered[part[0]]), int(ordered[part[-1]]) + nbytes
+            # The index below has shape (values, bytes): all bytes of each value, from one read.
             data = np.frombuffer(file.read(low, high - low), np.uint8)
             values[order[part]] = data[(ordered[part] - low)[:, None] + np.arange(nbytes)]
     return values

@@ -49,6 +49,7 @@ def find_parts(
         Returns the subblocks of a plane, by its number in C order.
     """
     planes = cut_boxes(starts[:, :ndim], stops[:, :ndim], (1,) * ndim)
+    # Number of each plane, in C order over the plane axes.
     keys = np.zeros(len(planes.box), np.int64)
     for axis, size in enumerate(shape[:ndim]):
         keys = keys * size + planes.cell[:, axis]
@@ -68,6 +69,7 @@ def find_parts(
     kept_high = np.minimum(high, stops[box, ndim : ndim + 2])
     rank = starts.shape[1]
     target = np.zeros((len(box), rank), np.int64)
+    # One position at 0 along the plane axes; Y, X and samples are filled in below.
     source, extent = target.copy(), target + 1
     target[:, :ndim] = planes.target_start[plane]
     inner = slice(ndim, ndim + 2)
@@ -94,6 +96,7 @@ def _meet(found: Rectangles, planes: Integers, starts: Integers, stops: Integers
     reach = int(found.height.max(initial=0))
     low = np.searchsorted(top, starts[:, 0] - reach, side="right")
     high = np.searchsorted(top, stops[:, 0], side="left")
+    # A row for each pair of a window and a subblock that begins in its range of rows.
     window, within = take_boxes(np.maximum(high - low, 0))
     chosen = order[low[window] + within]
     y, x, height, width = (

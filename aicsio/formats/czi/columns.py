@@ -75,6 +75,7 @@ def group_rows(columns: Sequence[npt.NDArray[Any]]) -> tuple[Ints, Ints]:
         count, which = _rank(column)
         groups = _rank(groups * count + which)[1]
     first_rows = np.empty(int(groups.max()) + 1, np.int64)
+    # Written backwards: of the rows of a group, numpy keeps the one that is written last.
     first_rows[groups[::-1]] = np.arange(len(groups))[::-1]
     return first_rows, groups
 
@@ -87,6 +88,7 @@ def _rank(values: npt.NDArray[Any]) -> tuple[int, Ints]:
     if high - low > 4 * len(values) + 1024:  # a table of all numbers between would cost more
         known, which = np.unique(values, return_inverse=True)
         return len(known), which
+    # The running count of numbers that occur is the place of each among them.
     places = np.cumsum(np.bincount(values - low) > 0) - 1
     return int(places[-1]) + 1, places[values - low]
 

@@ -59,6 +59,7 @@ def maker_of(element: Element, *, named: bool = False) -> dict[str, str | float 
 def add_light_source(part: Element, element: Element) -> None:
     """Add a laser, lamp or diode, or a generic source of light."""
     kinds = element.find("LightSourceType")
+    # LightSourceType has one child, whose name is the kind.
     kind = next(iter(kinds), None) if kinds is not None else None
     name = _LIGHT_SOURCES.get(kind.tag, "") if kind is not None else ""
     source = add_part(
@@ -137,6 +138,7 @@ def add_filter(part: Element, element: Element) -> None:
         transmittance = add_part(one, "TransmittanceRange")
         for name, value in limits.items():
             add_quantity(transmittance, name, value, "nm")
+        # The schema has a PercentFraction there: 0 to 1.
         fraction = number_at(band, "Transmittance")
         if fraction is not None and 0 <= fraction <= 1:
             transmittance.set("Transmittance", repr(fraction))

@@ -174,6 +174,7 @@ def pair_with_displays(
     """Pair the channels of the image with their display settings."""
     elements = _channel_elements(image)
     displays = metadata.findall("DisplaySetting/Channels/Channel")
+    # Image and display list the same channels, under one Id.
     by_id = {element.get("Id"): element for element in displays if element.get("Id")}
     same_count = len(displays) == len(elements)
     pairs = []
@@ -264,6 +265,7 @@ def _parse_color(text: str | None) -> int | None:
     # Six digits are an opaque colour. So are eight with an alpha of 0: no channel is invisible.
     if len(digits) == 6 or digits.startswith("00"):
         digits = "FF" + digits[-6:]
+    # Alpha moves from the front to the end.
     return int(digits[2:] + digits[:2], 16)
 
 

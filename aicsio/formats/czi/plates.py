@@ -49,6 +49,7 @@ def add_plate(parts: Element, root: Element, places: Sequence[Element | None]) -
             "Columns": _count(template, "ShapeColumns"),
         },
     )
+    # Samples are numbered through the plate, not from 0 in each well.
     sample_count = 0
     for number, ((row, column), scenes) in enumerate(sorted(wells.items())):
         well_part = add_part(

@@ -43,6 +43,7 @@ class LeftOut:
 
     def count(self, blocks: Subblocks, rows: Bools, reason: str) -> None:
         """Count the rows of a mask."""
+        # The argmax of a mask is its first true row.
         first = int(blocks.entry_position[int(np.argmax(rows))])
         self.reasons.append((reason, int(rows.sum()), first))
 

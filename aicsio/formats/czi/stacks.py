@@ -124,9 +124,11 @@ def _find_grid(blocks: Subblocks) -> tuple[dict[str, int], tuple[int, ...]] | No
         first[letter] = low
         shape.append(length)
         plane_count *= length
+        # The number of the plane in C order: an axis of one position does not change it.
         if length > 1:
             keys = keys * length + (blocks.start[letter] - low)
     count = len(blocks)
+    # In order and without gaps: row n has to be plane n.
     if plane_count != count or np.count_nonzero(keys != np.arange(count)):
         return None
     return first, tuple(shape)

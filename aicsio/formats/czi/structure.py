@@ -41,12 +41,14 @@ def find_faults(source: Source) -> Iterator[Damage]:
             if fault is not None:
                 yield Damage("czi-chain", f"{source.uri} {fault}", source.uri, position)
                 return
+            # AllocatedSize leads to the next segment; UsedSize may be smaller.
             (allocated,) = struct.unpack_from("<q", head, 16)
             position += SEGMENT_HEAD_SIZE + allocated
 
 
 def _find_fault(head: bytes, position: int, size: int) -> str | None:
     """Return the fault of one segment head in words."""
+    # Zeros are padding where no segment would fit any more, and a hole elsewhere.
     if not any(head):
         return None if _only_padding(position, size) else f"at byte {position}: expected a segment"
     if not head.startswith(_NAMES):

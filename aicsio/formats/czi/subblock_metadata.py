@@ -182,6 +182,7 @@ def read_planes(scene: Scene, layout: CziLayout, stored: Dims) -> Planes | None:
     SourceError
         When the file cannot be read.
     """
+    # Planes are rows of a table in C order over the plane axes.
     letters, shape = stored.order[: layout.plane_ndim], stored.shape[: layout.plane_ndim]
     plane_count = math.prod(shape)
     table = np.full((plane_count, len(COLUMNS)), np.nan)
@@ -251,6 +252,7 @@ def _spread(
     column = None if planes is None else planes.column(name)
     if planes is None or column is None:
         return None
+    # -1 for an axis that the column lacks: ``None`` in the index below gives it one position.
     axes = [planes.dims.order.find(letter) for letter in letters]
     ordered = column.transpose([axis for axis in axes if axis >= 0])
     index = tuple(slice(None) if axis >= 0 else None for axis in axes)

@@ -34,6 +34,7 @@ class FileTimes:
         if start < 0 or start + count > len(self.seconds):
             return None
         seconds = self.seconds[start : start + count]
+        # A column for each scene; a slice keeps the axis.
         if self.inner == "S":
             seconds = seconds[:, scene_index : scene_index + 1]
         if not np.isfinite(seconds).any():

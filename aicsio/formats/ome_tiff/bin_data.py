@@ -110,6 +110,7 @@ def inline_array(
         return None, [Diagnostic("ome-bin-data", message, image.name)]
     dtype = np.dtype(type_name).newbyteorder(">" if big_endian else "<")
     plane: Four = (1, image.sizes.Y, image.sizes.X, 1)
+    # Each element is one strip that holds a whole plane.
     group = PlaneGroup(
         source=source,
         grid=SegmentGrid(plane[:3], clipped=True, planar=False, width=1),

@@ -115,6 +115,7 @@ def read_palette(table: PlaneTable) -> bytes | None:
     if table.kind is None or table.kind.photometric != Photometric.PALETTE:
         return None
     # A scene has one palette: that of its first plane.
+    # The argmax of a mask is its first true entry: the first plane that is not missing.
     first = int(np.argmax(table.page_of >= 0))
     page_table = table.page_tables[int(table.table_of[first])]
     with open_tiff(page_table.source) as (file, _):

@@ -223,6 +223,7 @@ def _first_plane(
     for letter, size in zip(letters, shape, strict=True):
         if not 0 <= start[letter] < size:
             return None
+        # C order over the letters, as the tables of planes have it.
         index = index * size + start[letter]
     return index
 
@@ -234,6 +235,7 @@ def _channel_of(image: OmeImage, first_c: int, channel_count: int) -> int:
     # Channels of 3, 1 and 1 samples begin at 0, 3 and 4 when samples are counted.
     declared = declared_samples(image)
     if len(declared) == channel_count and sum(declared) == image.sizes.C:
+        # The first sample behind each channel: the search finds the channel of ``first_c``.
         ends = np.cumsum(declared)
         return int(np.searchsorted(ends, first_c, side="right")) if first_c < ends[-1] else -1
     return first_c * channel_count // image.sizes.C

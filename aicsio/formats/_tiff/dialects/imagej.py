@@ -243,6 +243,7 @@ def _level_arrays(stack: _Stack, full: LazyArray) -> tuple[list[LazyArray], list
     arrays: list[LazyArray] = []
     notes: list[Diagnostic] = []
     for level in sorted(stack.levels, key=lambda series: series.size, reverse=True):
+        # The last axes are those of a page: the axes before them count planes.
         rank = len(level.structure.shape)
         letters, shape = full.stored.order[:-rank], full.stored.shape[:-rank]
         if math.prod(shape) != len(level.pages):

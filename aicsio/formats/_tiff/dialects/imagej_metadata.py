@@ -77,6 +77,7 @@ def parse_imagej_metadata(data: bytes, byte_counts: list[int], order: str) -> Im
         return ImageJMetadata()
     entries: dict[bytes, list[bytes]] = {}
     offset, index = header_size, 1
+    # Behind the magic number: a type of four letters and a count of four bytes for each kind.
     for start in range(4, header_size - 7, 8):
         kind = data[start : start + 4]
         kind = kind if order == ">" else kind[::-1]
@@ -160,6 +161,7 @@ def _names(
     plane_count = int(np.prod(shape, dtype=np.int64))
     if "C" not in letters or len(labels) != plane_count:
         return nothing
+    # Labels are one a plane, in the order of the file: a table over the axes of the planes.
     table = np.array(labels, object).reshape(shape)
     by_channel = np.moveaxis(table, letters.index("C"), 0).reshape(channel_count, -1)
     names = [{_POSITION.sub("", label) for label in row} for row in by_channel.tolist()]

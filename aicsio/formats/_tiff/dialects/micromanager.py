@@ -72,6 +72,7 @@ def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnos
         text = f"read as plain TIFF: {error}"
         return Diagnostic("micromanager-map", text, file.source.uri, loss=True)
     slots = np.ravel_multi_index(tuple(columns[:, column] for column in order), shape)
+    # -1 stands for a plane that the map does not list: it is blank.
     page_of = np.full(math.prod(shape), -1, np.int64)
     page_of[slots] = np.arange(len(table))
     kept = [axis for axis, size in enumerate(shape) if size > 1]
@@ -101,6 +102,7 @@ def _read_map(file: OpenTiff) -> npt.NDArray[np.int64] | str:
     nbytes = _ROW_NBYTES * count
     if mark != _MAP_MARK or not 0 < nbytes <= file.size - offset - 8:
         return "the index map is missing"
+    # Five numbers a row: channel, slice, frame, position, offset of the directory.
     numbers = np.frombuffer(file.read(offset + 8, nbytes), file.variant.order + "u4")
     table = numbers.reshape(-1, 5).astype(np.int64)
     # A stack that was stopped early has rows of zeros.

@@ -270,6 +270,7 @@ def _map_planes(positions: _Positions, planes: _FoundPlanes) -> PlaneMap:
         slots = np.ravel_multi_index(tuple(positions.table.T), shape)
     table_of = np.zeros(math.prod(shape), np.int64)
     page_of = np.full(math.prod(shape), -1, np.int64)
+    # Of several entries with one position the last one counts: numpy assigns in order.
     table_of[slots], page_of[slots] = planes.table_of, planes.page_of
     # An axis of one position is shown only if it names its channel.
     kept = [axis for axis, size in enumerate(shape) if size > 1 or positions.letters[axis] == "C"]
@@ -303,6 +304,7 @@ def _first_page_of(source: Source, name: str) -> tuple[Source, PageStructure]:
 def _summary(file: OpenTiff) -> dict[str, Any]:
     """Return the summary metadata; version 3 has a minor version before their length."""
     header = read_header(file)
+    # The header counts from byte 8: version 2 has its text at byte 24, version 3 at byte 28.
     if header[2] == SUMMARY_MARK:
         return read_json(file, 24, header[3])
     return read_json(file, 28, header[4])

@@ -206,6 +206,7 @@ def _order_volumes(
     # Missing planes have page -1: they are blank.
     padded = np.full((volumes * per_volume, channels), -1, np.int64)
     padded[:frame_count] = frames
+    # The stored frames of a volume: those of its slices first, then those of the flyback.
     table = padded.reshape(volumes, per_volume, channels)
     notes: list[Diagnostic] = []
     used = slices * repeats

@@ -301,6 +301,7 @@ def _without_unit_axes(shape: tuple[int, ...], structure: PageStructure) -> tupl
     """Drop the axes of one position of a shape with more axes than there are letters."""
     if len(shape) <= MOST_AXES:
         return shape
+    # Only axes in front of the page are dropped: those of the page keep their places.
     rank = len(structure.shape)
     return (*(size for size in shape[:-rank] if size > 1), *shape[-rank:])
 

@@ -54,6 +54,7 @@ def read_properties(text: str) -> dict[str, str]:
 
 
 def _unescape(text: str) -> str:
+    # "&amp;" comes last: earlier it would make entities of texts that only look like one.
     for entity, character in (
         ("&#13;", "\r"), ("&#10;", "\n"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'),
         ("&apos;", "'"), ("&amp;", "&"),

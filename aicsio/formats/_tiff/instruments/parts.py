@@ -91,6 +91,7 @@ class ImageParts:
         """Add a filter, with the edges of its band in nanometres; return its identifier."""
         identity = self._add("Filter", "Filter", {"Model": name})
         if band is not None:
+            # ``_add`` has just appended it.
             element = self.instrument[-1]
             element.set("Type", "BandPass")
             transmitted = add_part(element, "TransmittanceRange")
