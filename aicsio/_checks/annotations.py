@@ -61,6 +61,7 @@ class FastCheck:
             return False
         if not kwargs:
             return True
+        # An argument that is given twice, by position and by name.
         if not kwargs.keys().isdisjoint(self.names[: len(args)]):
             return False
         by_name, others = self.by_name, self.others
@@ -75,6 +76,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         if get_origin(each.annotation) is not Unpack:
             parameters.append(each)
             continue
+        # ``Unpack[WriteOptions]``: a TypedDict of keyword arguments (PEP 692).
         (options,) = get_args(each.annotation)
         for name, hint in options.__annotations__.items():
             # The default is the function's own: None stands for "may be left out".
@@ -156,6 +158,7 @@ def fits(value: object, hint: Any) -> bool:
     if origin in {Union, UnionType}:
         return any(fits(value, part) for part in get_args(hint))
     if origin is Literal:
+        # Types are compared, too: 1 equals True and 1.0.
         return any(type(value) is type(part) and value == part for part in get_args(hint))
     if hint in {int, float}:
         # numpy registers its numbers: float32 is Real, int64 is Integral. A timedelta64 is

@@ -145,6 +145,7 @@ def describe_misfit(
         A text that follows the name of the function.
     """
     parameters = signature.parameters.values()
+    # Kinds are ordered: POSITIONAL_ONLY comes before POSITIONAL_OR_KEYWORD.
     by_position = [each for each in parameters if each.kind <= each.POSITIONAL_OR_KEYWORD]
     for name in kwargs:
         problem = _describe_name(name, signature, picks=picks)

@@ -107,6 +107,7 @@ def find_blank(array: LazyArray) -> Iterator[tuple[range, ...]]:
                 for placement in placements(array, task):
                     held = _positions(array, task, placement.target)
                     present[tuple(slice(held[axis].start, held[axis].stop) for axis in axes)] = True
+    # A piece that shows any pixel of a plane makes the plane present.
     for place in np.argwhere(~present):
         positions = [range(size) for size in stored.shape]
         for axis, index in zip(axes, place.tolist(), strict=True):
@@ -130,6 +131,7 @@ def _bands(array: LazyArray, task: Task) -> Iterator[Task]:
     if nbytes <= LARGEST_WINDOW or axis is None:
         yield task
         return
+    # Positions of a band that stay within the limit.
     step = max(1, sizes[axis] * LARGEST_WINDOW // nbytes)
     window = task.window[axis]
     for start in range(window.start, window.stop, step):

@@ -22,6 +22,7 @@ def open_array(piece: Deferred) -> LazyArray | None:
     array: LazyArray | None = function(piece.source, piece.key, *piece.arguments)
     if array is None:
         return None
+    # Axes that the file lacks stand in front, with one position.
     added = len(piece.shape) - array.ndim
     # Pixels of another shape or type would be a wrong picture.
     if (1,) * added + array.shape != piece.shape or array.dtype != piece.dtype:

@@ -25,6 +25,7 @@ def show(pixels: Any, view: View) -> Any:
             pixels = pixels[(slice(None),) * axis + (_index(pick),)]
     kept = [axis for axis, pick in enumerate(view.picks) if not isinstance(pick, int)]
     moved = pixels.transpose([kept.index(axis) for axis in view.axes if axis >= 0])
+    # ``None`` in an index adds an axis of one position.
     return moved[tuple(None if axis < 0 else slice(None) for axis in view.axes)]
 
 

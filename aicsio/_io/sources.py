@@ -43,6 +43,7 @@ def identify(
         value.
     """
     if isinstance(where, str):
+        # A local file may have a name that looks like a URL.
         if not urls.is_url(where) or os.path.exists(where):
             return _from_path(where, folders=folders)
         if where.startswith(("file://", "local://")):
@@ -218,6 +219,7 @@ def _from_file_object(file: Any) -> Source:
     is_disk_file = isinstance(file, io.BufferedReader | io.FileIO)
     if is_disk_file and isinstance(name, str | bytes) and os.path.isfile(name):
         return _from_path(os.fsdecode(name))
+    # The caller gets the file back at the position where it was.
     position = file.tell() if file.seekable() else None
     if position is not None:
         file.seek(0)

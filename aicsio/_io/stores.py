@@ -254,6 +254,7 @@ def _read_file(store: Source, key: str, limit: int) -> bytes | None:
 def _read_descriptor(store: Source, key: str, descriptor: int, nbytes: int, limit: int) -> bytes:
     _check_length(store, key, nbytes, limit)
     try:
+        # A read may end early, as after 2 GiB on Linux: the loop asks for the rest.
         data = os.read(descriptor, nbytes)
         while 0 < len(data) < nbytes:
             more = os.read(descriptor, nbytes - len(data))
@@ -317,6 +318,7 @@ def _read_object(store: Source, key: str, limit: int) -> bytes | None:
     data[: len(info.head)] = info.head
     reader = remote.RemoteReader(known)
     try:
+        # The first answer has the begin of the value: only the rest is requested.
         reader.read_into(len(info.head), [memoryview(data)[len(info.head) :]])
     finally:
         reader.close()
@@ -334,7 +336,9 @@ def _data_offset(store: Source, member: "zipfile.ZipInfo") -> int:
     """Return the first byte of a member: its local header has a length of its own."""
     with readers.lend(store) as reader:
         head = reader.read(member.header_offset, LOCAL_HEADER_NBYTES)
+    # Lengths of name and extra field; those of the central directory may be others.
     name_nbytes, extra_nbytes = (int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
+    # Bit 0 of the flags marks an encrypted member (APPNOTE.TXT, 4.4.4).
     if head[:4] != b"PK\x03\x04" or member.flag_bits & 1:
         raise CorruptFileError.at(
             store.uri, member.header_offset, f"{member.filename!r} has no readable local header"

@@ -107,6 +107,7 @@ def _batches(spans: Sequence[Span]) -> list[list[Span]]:
     total = 0
     for span in spans:
         total += span[1]
+        # A range that alone exceeds the limit gets a batch of its own.
         if not batches or len(batches[-1]) == MAX_PARTS or total > MAX_PARTS_BYTES:
             batches.append([])
             total = span[1]

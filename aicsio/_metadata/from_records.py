@@ -61,6 +61,7 @@ def describe(
     scene, dims = handle.scene, array.dims
     samples = dims.get("S", 1)
     row = dims.order.index("Y")
+    # Letters in front of Y count planes, folded dimensions each for itself.
     unfolded = Dims(dims.order[:row], dims.shape[:row])
     plane_dims = folding.plane_dims(dims)
     # SizeC counts samples, planes do not.
@@ -93,6 +94,7 @@ def _repeat_channels(
 ) -> tuple[Channel, ...]:
     """Give each position of C its channel; a dimension folded into C repeats each of them."""
     # `handle.channels` picks along C each time it is asked for, so it is asked once for all.
+    # Folded positions run faster than C: each channel has ``repeats`` of them in a row.
     repeats = count // len(channels)
     stored = [attrs.evolve(channel, samples=samples) for channel in channels]
     return tuple(channel for channel in stored for _ in range(repeats))
@@ -138,6 +140,7 @@ def _planes_in_focus(
     stored, picks = handle.array.stored, handle.array.view.picks
     positions: list[npt.NDArray[np.intp]] = []
     for letter, size in planes.dims.items():
+        # Facts along an axis follow its picks; one fact for all positions stays one.
         if letter in stored and stored[letter] == size:
             positions.append(np.atleast_1d(np.array(picks[stored.order.index(letter)])))
         elif size == 1:

@@ -18,6 +18,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\
 
 def to_text(value: float) -> str:
     """Write a number so that reading it gives the same number."""
+    # Whole numbers up to here are exact in a float: 2**53 is 9e15.
     if float(value).is_integer() and abs(value) < 1e15:
         return str(int(value))
     return repr(float(value))

@@ -164,6 +164,7 @@ def _fill_columns(
             name = f"The{letter}"
             positions = np.array([int(each.get(name, 0)) for each in attributes], np.int64)
             inside &= (positions >= 0) & (positions < size)
+            # Number of the plane in C order; planes outside of the image are masked below.
             index = index * size + positions
         values = {
             name: _read_column(attributes, attribute, unit_factor, default)

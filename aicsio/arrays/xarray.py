@@ -210,6 +210,7 @@ def _coordinates_of(handle: ImageHandle, letter: str, pick: Pick) -> AxisCoordin
     unit = "s" if letter == "T" else "um"
     positions = _positions(letter, pick)
     spacing_of_level = handle.scene.stated_spacing(handle.level, letter)
+    # A stated spacing comes first: sizes, whose ratio serves below, are rounded to whole pixels.
     if handle.level and spacing_of_level is not None:
         start = _stated_start(handle, letter, step)
         centres = positions * spacing_of_level + start
@@ -259,6 +260,7 @@ def _times_of_planes(handle: ImageHandle) -> npt.NDArray[np.float64] | None:
     seconds = None if planes is None else planes.column("time")
     if planes is None or seconds is None or planes.dims.get("T", 0) != handle.array.stored["T"]:
         return None
+    # Shape (T, all other planes): the least of a row is the begin of its time point.
     along = np.moveaxis(seconds, planes.dims.order.index("T"), 0).reshape(planes.dims.T, -1)
     if np.isnan(along).all(axis=1).any():
         return None

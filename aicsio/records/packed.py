@@ -73,6 +73,7 @@ class PackedIntegers:
         # Compared as a table: one comparison of columns finds every repetition at once.
         if period and len(numbers) > period and len(numbers) % period == 0:
             rows = numbers.reshape(-1, period)
+            # One period is kept: ``at`` and ``take`` wrap around at ``count``.
             if (rows == rows[0]).all():
                 numbers = rows[0]
         # Unsigned types come before signed ones of the same width, so offsets get the range they

@@ -162,5 +162,6 @@ def _add_planes(array: LazyArray, sizes: dict[str, int]) -> None:
         growth = min(LEAST_BYTES // max(nbytes, 1), -(-array.dims[letter] // sizes[letter]))
         if growth > 1:
             sizes[letter] = min(sizes[letter] * growth, array.dims[letter])
+        # Time points are joined only where a chunk has all sections.
         if sizes[letter] < array.dims[letter]:
             return

@@ -224,6 +224,7 @@ def _array_references(
         if chunk.source.size is not None and chunk.offset + chunk.nbytes > chunk.source.size:
             message = f"expected {chunk.nbytes} bytes, the file ends at {chunk.source.size}"
             raise CorruptFileError.at(chunk.source.uri, chunk.offset, message)
+        # Zarr 2 joins the index of a chunk by dots.
         key = ".".join(map(str, index))
         refs[f"{path}/{key}"] = [addresses[chunk.source], chunk.offset, chunk.nbytes]
     return refs
@@ -314,6 +315,7 @@ def _address(source: Source, base: str | None, store: Source) -> str:
         raise UnsupportedFormatError(
             "bytes in memory have no address: save them, and open the file by its name"
         )
+    # ``base`` takes the place of this folder.
     folder = source.uri.replace("\\", "/").rpartition("/")[0]
     # Chunks of a store lie in folders below it: they keep the path from its name on.
     if source.uri.startswith(f"{store.uri.rstrip('/')}/"):

@@ -43,6 +43,7 @@ class PlaneGroup:
         """Return the offsets of one segment of some planes; 0 for row -1, a missing plane."""
         if segment >= self.grid.width:
             return np.zeros(rows.shape, np.int64)
+        # Row 0 stands in for missing planes, so that ``take`` stays inside; they are masked below.
         present = np.asarray(np.maximum(rows, 0) * self.grid.width + segment)
         offsets = self.offsets.take(present)
         if rows.min(initial=0) >= 0:

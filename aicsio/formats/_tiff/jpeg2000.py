@@ -79,6 +79,7 @@ def parse_main_header(data: bytes) -> tuple[bool, bytes]:
         if marker == _COD and offset + _TRANSFORM_OFFSET < len(data):
             transform = data[offset + _TRANSFORM_OFFSET] == 1
         elif marker == _COM:
+            # Behind the marker: Lcom and Rcom of two bytes each, then the text (A.9.2).
             comment += data[offset + 6 : offset + 2 + length]
         offset += 2 + length
     return transform, comment

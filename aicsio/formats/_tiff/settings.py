@@ -58,6 +58,7 @@ def parse_ini(text: str) -> dict[str, dict[str, str]]:
     >>> parse_ini("[Scan]\nPixelWidth = 1e-9\n")
     {'Scan': {'PixelWidth': '1e-9'}}
     """
+    # A pattern with a group keeps its matches: names and bodies follow each other by turns.
     sections = re.split(r"^\s*\[([^\]\n]*)\]\s*$", text, flags=re.MULTILINE)
     settings: dict[str, dict[str, str]] = {}
     for name, body in zip(sections[1::2], sections[2::2], strict=False):

@@ -79,6 +79,7 @@ def parse_events(raw: bytes, source: Source) -> tuple[Event, ...]:
         if text_start > len(raw):
             message = f"expected {event_count} events, found {event_index}"
             raise CorruptFileError.at(source.uri, None, message)
+        # The size of the event comes first; each length is checked, so the size is not needed.
         time, kind, length = struct.unpack_from("<dii", raw, event_offset + 4)
         if not 0 <= length <= len(raw) - text_start:
             message = f"expected the text of event {event_index}"

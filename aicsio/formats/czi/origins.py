@@ -72,6 +72,7 @@ def trace(contents: Contents, index: int) -> FactOrigins:
     conflicts: list[tuple[str, str]] = []
     pairs = czi_xml.pair_with_displays(root, image)
     for number, (element, display) in enumerate(pairs[: len(scene.channels)]):
+        # Read apart here, where opening reads both together: so their values can be compared.
         taken = czi_xml.read_channel([element], None)
         shown = Channel() if display is None else czi_xml.read_channel([display], display)
         facts += _trace_channel(f"channels[{number}]", scene.channels[number], taken, shown)

@@ -59,6 +59,7 @@ def drop_distant_tiles(blocks: Subblocks, left_out: LeftOut) -> Subblocks:
         if area <= BIGGEST_CANVAS or area <= EMPTIEST * filled:
             break
         # Both edges are compared: a damaged size reaches as far as a damaged position.
+        # The longer side of the canvas is the one that a damaged number stretches.
         values = y + blocks.size["Y"] if height >= width else x + blocks.size["X"]
         if np.ptp(values) == 0:
             values = y if height >= width else x

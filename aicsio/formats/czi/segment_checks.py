@@ -49,6 +49,7 @@ def _check_subblock(
 ) -> None:
     """Compare one subblock with its entry, and its bytes with its pixels."""
     offset, entry_position = int(blocks.file_position[row]), int(blocks.entry_position[row])
+    # DimensionCount is the last field in front of the dimensions of an entry.
     (ndim,) = struct.unpack("<i", reader.read(entry_position + 28, 4))
     entry_length = ENTRY_HEAD_SIZE + DIMENSION_SIZE * ndim
     listed = reader.read(entry_position, entry_length)

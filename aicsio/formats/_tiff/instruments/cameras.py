@@ -19,6 +19,7 @@ _STRUCTURED = ("<", "{", "ImageJ=", "Aperio", "state.")
 def describe_camera(tags: PageTags, contents: Contents, parts: ImageParts) -> bool:
     """Add what the tags hold about the camera and the image."""
     text = tags.description.strip()
+    # A text for programs is no description by a person.
     if not text.startswith(_STRUCTURED):
         parts.set_description(text)
     parts.set_experimenter(tags.text(Tag.ARTIST))

@@ -73,6 +73,7 @@ def describe_zeiss_sem(tags: PageTags, contents: Contents, parts: ImageParts) ->
     )
     parts.set_experimenter(_value(settings, "SV_USER_NAME"))
     parts.set_description(_value(settings, "SV_USER_TEXT"))
+    # Keys begin with the kind of their value: AP is analogue, DP digital, SV a text.
     name = _value(settings, "DP_DETECTOR_CHANNEL") or _value(settings, "DP_DETECTOR_TYPE")
     if name:
         parts.add_detector(Model=name, Type="Other")

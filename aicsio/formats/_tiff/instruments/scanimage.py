@@ -32,6 +32,7 @@ def describe_scanimage(tags: PageTags, contents: Contents, parts: ImageParts) ->
     saved = [int(number) for number in read_numbers(settings.get("hChannels.channelSave", ""))]
     if len(saved) == count_channels(contents):
         for number in saved:
+            # MATLAB counts from 1, and the lists have all channels, stored or not.
             name = names[number - 1] if 0 < number <= len(names) else None
             gain = gains[number - 1] if 0 < number <= len(gains) else None
             identity = parts.add_detector(Model=name, Type="PMT" if name else None, Zoom=zoom)
