@@ -62,7 +62,7 @@ def move_parts(
     for to_y, y, rows, to_x, x, columns in np.frombuffer(boxes, "<i4").reshape(-1, BOX_WORDS):
         part = image[y : y + rows, x : x + columns]
         pixels[to_y : to_y + rows, to_x : to_x + columns] = part
-    # The last byte of the bits may have padding behind `count`. A mask is true where a pixel hides.
+    # The last byte may have padding bits, which `count` leaves out.
     count = math.prod(target.shape[:-1])
     hidden = np.unpackbits(np.frombuffer(shown, np.uint8), count=count) == 0
     # All samples of a pixel share its bit.

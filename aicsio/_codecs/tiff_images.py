@@ -109,7 +109,7 @@ def parse_image(data: bytes) -> TiffImage:
     if TILE_WIDTH in tags or (samples > 1 and _one(tags, PLANAR, 1) != 1):
         raise ValueError("its pixels lie in tiles or in planes of one sample, which is not read")
     try:
-        # Samples of different depths do not unpack into one: a ValueError.
+        # Unpacking raises a ValueError where samples differ in depth.
         [depth] = bits
         dtype = np.dtype(f"{order}{kind}{depth // 8}") if depth % 8 == 0 else None
     except (TypeError, ValueError):

@@ -68,7 +68,7 @@ def make_array(
         return make(shape, dtype)
     nbytes = math.prod(shape) * dtype.itemsize
     room = make(nbytes + LINE, np.uint8)
-    # The remainder of Python is never negative: the start lies within the first line.
+    # A remainder is never negative in Python: the start lies within the first line.
     start = (offset - room.__array_interface__["data"][0]) % LINE
     return room[start : start + nbytes].view(dtype).reshape(shape)
 

@@ -33,7 +33,7 @@ class FreshPages:
         self._out = out
         self._address = _address(out) // PAGE * PAGE
         first = self._address + PAGE - _address(out)
-        # Ends of the pages, counted from the begin of the result.
+        # Ends of the pages, counted from the first byte of the result.
         self._ends = range(first, out.nbytes + PAGE, PAGE)
         self._touched = bytearray(len(self._ends))
         self._locks = [threading.Lock() for _ in range(LOCKS)]

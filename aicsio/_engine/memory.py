@@ -145,6 +145,6 @@ def _address_space() -> int | None:
             # proc(5): the first number is the size of the address space, in pages.
             pages = int(file.read().split()[0])
     except (OSError, ValueError):
-        # Without a size of the process so far, the limit itself is the upper bound.
+        # Where the size of the process is unknown, the limit itself is the upper bound.
         return soft
     return max(0, soft - pages * os.sysconf("SC_PAGE_SIZE"))

@@ -285,7 +285,7 @@ def _reaches_out(piece: Shared, part: _Share) -> bool:
         strict=True,
     )
     for block, size, total, window, target, source, length in axes:
-        # Where the whole piece begins, counted from the begin of the block.
+        # Where the whole piece begins, counted from the start of the block.
         start = window.start + target - source
         # Tiles at the edge of the image are as large as others, and reach into no block.
         if (start < 0 and block) or (start + length > size and (block + 1) * size < total):

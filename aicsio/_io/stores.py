@@ -318,7 +318,7 @@ def _read_object(store: Source, key: str, limit: int) -> bytes | None:
     data[: len(info.head)] = info.head
     reader = remote.RemoteReader(known)
     try:
-        # The first answer has the begin of the value: only the rest is requested.
+        # The first answer has the start of the value: only the rest is requested.
         reader.read_into(len(info.head), [memoryview(data)[len(info.head) :]])
     finally:
         reader.close()

@@ -260,7 +260,7 @@ def _times_of_planes(handle: ImageHandle) -> npt.NDArray[np.float64] | None:
     seconds = None if planes is None else planes.column("time")
     if planes is None or seconds is None or planes.dims.get("T", 0) != handle.array.stored["T"]:
         return None
-    # Shape (T, all other planes): the least of a row is the begin of its time point.
+    # Shape (T, all other planes): the least of a row is the start of its time point.
     along = np.moveaxis(seconds, planes.dims.order.index("T"), 0).reshape(planes.dims.T, -1)
     if np.isnan(along).all(axis=1).any():
         return None
