@@ -82,6 +82,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             scene, remarks = _describe_scene(pyramid)
             scenes.append(scene)
             diagnostics += remarks
+        # The metadata has every file of the series, label and overview included.
         raw += [one.data.as_json() for one in instances]
     if not source.folder and not source.local:
         text = "the other levels of a slide are not looked for beside a file that is not on this machine"
@@ -93,6 +94,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
 
 def _describe_scene(pyramid: list[Instance]) -> tuple[Scene, list[Diagnostic]]:
     levels, diagnostics = build_levels(pyramid)
+    # Facts of the scene are those of full resolution, which comes first.
     top = levels[0]
     first = top.instances[0]
     scene = Scene(

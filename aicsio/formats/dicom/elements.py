@@ -21,6 +21,7 @@ LONG: Final = frozenset(
 """Representations whose length takes 32 bits (PS3.5, 7.1.2)."""
 UNDEFINED: Final = 0xFFFFFFFF
 """Length of a sequence or an item that a delimiter ends."""
+# PS3.5, 7.5: in every transfer syntax these have a tag and 32 bits of length, never a VR.
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 ITEM_END_BYTES: Final = b"\xfe\xff\x0d\xe0"
 MOST_NESTED: Final = 32
@@ -35,6 +36,7 @@ NUMBERS: Final = {
     "UV": "Q",
     "SV": "q",
 }
+# Terms of code extensions (ISO 2022 ...) are missing: such texts keep the encoding around them.
 CHARACTER_SETS: Final = {
     "ISO_IR 13": "shift_jis",
     "ISO_IR 100": "latin_1",
@@ -104,6 +106,7 @@ def next_element(data: bytes | bytearray, at: int, *, explicit: bool, depth: int
     tag, vr, start, nbytes = _read_head(data, at, explicit=explicit)
     if nbytes != UNDEFINED:
         return Element(tag, vr, start, start + nbytes, start + nbytes)
+    # Only undefined lengths recurse: the limit keeps a crafted file off the stack of Python.
     if depth >= MOST_NESTED:
         raise ValueError(f"expected at most {MOST_NESTED} nested sequences")
     # PS3.5, 6.2.2: an unknown value of undefined length is a sequence in implicit representation.
@@ -112,6 +115,7 @@ def next_element(data: bytes | bytearray, at: int, *, explicit: bool, depth: int
     while True:
         item, stop = stop, skip_item(data, stop, explicit=inner, depth=depth)
         if stop == item:
+            # The delimiter of a sequence takes 8 bytes: its tag, and a length of 0.
             return Element(tag, vr or "SQ", start, stop, stop + 8)
 
 
@@ -129,6 +133,7 @@ def skip_item(data: bytes | bytearray, at: int, *, explicit: bool, depth: int = 
         raise EndOfBytesError(at + 8)
     group, element = struct.unpack_from("<HH", data, at)
     nbytes = int.from_bytes(data[at + 4 : at + 8], "little")
+    # PS3.5, 7.1: a tag is two words of 16 bits, the group first.
     tag = group << 16 | element
     if tag == SEQUENCE_END:
         return at
@@ -139,6 +144,7 @@ def skip_item(data: bytes | bytearray, at: int, *, explicit: bool, depth: int = 
         if at + nbytes > len(data):
             raise EndOfBytesError(at + nbytes)
         return at + nbytes
+    # PS3.5, 7.5.1: an item of undefined length has elements up to its own delimiter.
     while True:
         if at + 8 > len(data):
             raise EndOfBytesError(at + 8)
@@ -150,15 +156,19 @@ def skip_item(data: bytes | bytearray, at: int, *, explicit: bool, depth: int = 
 
 def _read_head(data: bytes | bytearray, at: int, *, explicit: bool) -> tuple[int, str, int, int]:
     """Return tag, representation, start and bytes of a value."""
+    # The longest head. Pixels follow every header, so a shorter one never ends the bytes.
     if at + 12 > len(data):
         raise EndOfBytesError(at + 12)
     group, element = struct.unpack_from("<HH", data, at)
     tag = group << 16 | element
+    # PS3.5, 7.1.3: implicit elements have no VR and always 32 bits of length.
     if not explicit:
         return tag, "", at + 8, int.from_bytes(data[at + 4 : at + 8], "little")
     vr = data[at + 4 : at + 6].decode("latin_1")
+    # PS3.5, 6.2: a VR is two capitals; other bytes mean that an earlier length was wrong.
     if not (vr.isalpha() and vr.isupper()):
         raise ValueError(f"expected a value representation at {at + 4}, found {vr!r}")
+    # PS3.5, 7.1.2: two reserved bytes stand between such a VR and its length.
     if vr in LONG:
         return tag, vr, at + 12, int.from_bytes(data[at + 8 : at + 12], "little")
     return tag, vr, at + 8, int.from_bytes(data[at + 6 : at + 8], "little")
@@ -177,6 +187,7 @@ class DataSet:
         self.elements = elements
         self.explicit = explicit
         self.encoding = encoding or "latin_1"
+        # PS3.5, 7.5.3: an item that names no character set has that of the data set around it.
         names = self.texts(CHARACTER_SET)
         named = next((CHARACTER_SETS[one] for one in names if one in CHARACTER_SETS), "")
         self.encoding = named or self.encoding
@@ -189,6 +200,7 @@ class DataSet:
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return the texts of an element, without padding; empty where it is missing."""
         text = self.raw(tag).decode(self.encoding, "replace")
+        # PS3.5, 6.2: values have an even length, padded with a space, UIDs with a NUL.
         parts = [part.strip(" \0") for part in text.split("\\")]
         return tuple(parts) if any(parts) else ()
 
@@ -229,6 +241,7 @@ class DataSet:
     def _numbers(self, place: Element) -> tuple[Any, ...]:
         letter = NUMBERS[place.vr]
         size = struct.calcsize("<" + letter)
+        # Lengths inside of an item are not compared with the bytes before this place.
         count = (min(place.stop, len(self._data)) - place.start) // size
         return struct.unpack_from(f"<{max(count, 0)}{letter}", self._data, place.start)
 
@@ -273,6 +286,7 @@ class DataSet:
                 if depth < MOST_NESTED:
                     entry["Value"] = [item.as_json(depth + 1) for item in self.items(tag)]
             elif vr in NUMBERS:
+                # JSON has neither NaN nor infinity: such numbers become null.
                 numbers = self._numbers(place)
                 entry["Value"] = [n if math.isfinite(n) else None for n in numbers]
             elif vr.startswith("O") or vr == "UN":
@@ -285,6 +299,7 @@ class DataSet:
 
     def _texts_as_json(self, tag: int, vr: str) -> dict[str, Any]:
         if vr == "AT":
+            # PS3.18, annex F: a tag is eight hexadecimal digits, the group first.
             pairs = struct.iter_unpack("<HH", self.raw(tag)[: len(self.raw(tag)) // 4 * 4])
             return {"Value": [f"{group:04X}{element:04X}" for group, element in pairs]}
         texts: list[Any] = list(self.texts(tag))

@@ -20,6 +20,7 @@ from aicsio.errors import CorruptFileError
 from aicsio.formats.dicom.header import ITEM_HEAD, SlideHeader
 from aicsio.records import Source
 
+# Both are OV: unsigned integers of 64 bits, one a frame.
 EXTENDED_OFFSETS, EXTENDED_LENGTHS = 0x7FE00001, 0x7FE00002
 ITEM: Final = b"\xfe\xff\x00\xe0"
 DELIMITER: Final = b"\xfe\xff\xdd\xe0"
@@ -37,6 +38,7 @@ def locate_raw(header: SlideHeader, count: int, frame_nbytes: int) -> tuple[Inte
     """Return offsets and bytes of frames that lie one behind the other."""
     held = max(min(header.pixels.stop, _end_of(header.source)) - header.pixels.start, 0)
     whole = min(count, held // frame_nbytes, MOST_FRAMES)
+    # Native frames follow each other without padding between them.
     offsets = header.pixels.start + frame_nbytes * np.arange(whole, dtype=np.int64)
     return offsets, np.full(whole, frame_nbytes, np.int64)
 
@@ -64,15 +66,18 @@ def locate_encapsulated(header: SlideHeader, count: int) -> tuple[Integers, Inte
     source, start = header.source, header.pixels.start
     end = _end_of(source)
     with readers.lend(source) as reader:
+        # PS3.5, A.4: the first item is the basic offset table, often an empty one.
         head = reader.read(start, min(ITEM_HEAD, max(end - start, 0)))
         if head[:4] != ITEM:
             raise CorruptFileError.at(source.uri, start, "expected the table of offsets")
         nbytes = int.from_bytes(head[4:8], "little")
+        # Offsets of both tables count from the tag of the first fragment.
         first = start + ITEM_HEAD + nbytes
         if first > end:
             raise CorruptFileError.at(
                 source.uri, start, f"expected a table of {nbytes} bytes, the file ends before"
             )
+        # PS3.3, C.7.6.3.1.8: beside an extended table the basic one is empty.
         extended = _extended(header, first, end)
         if extended is not None:
             return extended[0][:count], extended[1][:count]
@@ -99,11 +104,13 @@ def find_open_end(header: SlideHeader, offsets: Integers) -> str | None:
 
 
 def _end_of(source: Source) -> int:
+    # An unknown size bounds nothing; sums with 2**62 still fit into int64.
     return source.size if source.size is not None else 1 << 62
 
 
 def _extended(header: SlideHeader, first: int, end: int) -> tuple[Integers, Integers] | None:
     """Return the extended table, if it is there and makes sense."""
+    # Read as signed: an absurd offset or length is negative and fails the checks below.
     offsets = np.frombuffer(_whole(header.data.raw(EXTENDED_OFFSETS)), "<i8") + first
     lengths = np.frombuffer(_whole(header.data.raw(EXTENDED_LENGTHS)), "<i8")
     if not len(offsets) or len(lengths) != len(offsets):
@@ -122,6 +129,7 @@ def _whole(raw: bytes) -> bytes:
 def _unwrapped(table: npt.NDArray[np.uint32]) -> Integers:
     """Undo the wrap of 32 bits: writers of files beyond 4 GiB left it in the basic table."""
     numbers = table.astype(np.int64)
+    # Offsets rise within a file: each fall is one wrap, and all frames behind it need 2**32 more.
     falls = np.concatenate([[0], np.cumsum(np.diff(numbers) < 0)])
     return np.asarray(numbers + (falls << 32), np.int64)
 
@@ -139,6 +147,7 @@ def _between(reader: Reader, offsets: Integers, end: int, count: int) -> tuple[I
     starts = _fragments(reader, last, end, 2)
     # One fragment a frame is the rule: then two items show where the last frame ends.
     stop = starts[1][0] if len(starts) > 1 else end
+    # Two items with bytes: the last frame has several, and its codec stops at the delimiter.
     if len(starts) > 1 and starts[1][1]:
         stop = end
     return offsets, np.append(np.diff(offsets), stop - last)

@@ -23,12 +23,14 @@ from aicsio.formats.dicom.elements import (
 )
 from aicsio.records import Source
 
+# PS3.10, 7.1: 128 bytes without a fixed meaning, then four letters.
 PREFIX: Final = b"DICM"
 PREFIX_OFFSET: Final = 128
 SLIDE_CLASSES: Final = (b"1.2.840.10008.5.1.4.1.1.77.1.6", b"1.2.840.10008.5.1.4.1.1.77.1.8")
 """VL Whole Slide Microscopy Image Storage, and Confocal Microscopy Tiled Pyramidal Image Storage."""
 CLASS_TAG: Final = b"\x02\x00\x02\x00UI"
 """MediaStorageSOPClassUID, which all files have in their meta information."""
+# PS3.5, A.1 (implicit), A.5 (deflated as a whole) and A.3 (big-endian, retired).
 IMPLICIT, DEFLATED, BIG_ENDIAN = (
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.1.99",
@@ -65,6 +67,7 @@ def is_slide(head: bytes) -> bool:
     if head[PREFIX_OFFSET : PREFIX_OFFSET + 4] != PREFIX:
         return False
     at = head.find(CLASS_TAG, PREFIX_OFFSET)
+    # Eight bytes of tag, VR and length; the UID has at most 64 and ends where group 0002 goes on.
     name = head[at + 8 : at + 8 + 64].partition(b"\2\0")[0].rstrip(b"\0 ")
     return at > 0 and name in SLIDE_CLASSES
 
@@ -180,6 +183,7 @@ def read_header(source: Source) -> SlideHeader:
     while True:
         if at + ITEM_HEAD > len(growing.data):
             growing.reach(at + ITEM_HEAD)
+        # The group length is not relied on: group 0002 ends where another one begins.
         if growing.data[at : at + 2] != b"\2\0":
             break
         found = growing.element(at, explicit=True)
@@ -191,6 +195,7 @@ def read_header(source: Source) -> SlideHeader:
             f"{source.uri} has the transfer syntax {syntax}, deflated as a whole or big-endian, "
             "which no slide uses: pydicom reads and rewrites it"
         )
+    # Every other transfer syntax is explicit and little-endian (PS3.5, annex A).
     explicit = syntax != IMPLICIT
     while True:
         found = growing.element(at, explicit=explicit)
@@ -199,5 +204,6 @@ def read_header(source: Source) -> SlideHeader:
         elements[found.tag] = found
         at = found.after
     data = DataSet(bytes(growing.data), elements, explicit=explicit)
+    # PS3.5, A.4: encapsulated pixels have an undefined length, native ones a defined one.
     nbytes = found.stop - found.start
     return SlideHeader(source, data, syntax, found, nbytes == UNDEFINED)

@@ -142,8 +142,10 @@ def _read_spacing(
     measures = data.first(SHARED_GROUPS, PIXEL_MEASURES)
     rows_columns = measures.decimals(PIXEL_SPACING)
     depth = _micrometres(measures.decimal(SLICE_SPACING))
+    # PS3.3, 10.7.1.3: the distance between rows comes first, then that between columns.
     if len(rows_columns) == 2:
         return depth, _micrometres(rows_columns[0]), _micrometres(rows_columns[1])
+    # The imaged volume covers the whole matrix: divided by its pixels it gives their spacing.
     sizes = [data.decimal(VOLUME_HEIGHT), data.decimal(VOLUME_WIDTH)]
     found = [
         None if size is None else _micrometres(size / count)

@@ -71,6 +71,7 @@ class DicomLayout:
         starts, counts = window_in_array(block, self.block_shape, window)
         lead = len(self.lead)
         rows, columns = self.tile
+        # For each tile: its index, the first pixel in it, how many, and their place in the window.
         down = cut_at_chunks(starts[lead], starts[lead] + counts[lead], rows)
         across = cut_at_chunks(starts[lead + 1], starts[lead + 1] + counts[lead + 1], columns)
         grid_rows, grid_columns = (
@@ -78,8 +79,10 @@ class DicomLayout:
         )
         samples = (starts[-1], counts[-1]) if self.samples > 1 else (0, 1)
         shape = (*(1,) * lead, rows, columns, *self._last(self.samples))
+        # `ndindex()` of no axes yields one empty tuple: a level with one path and one plane.
         for inside in np.ndindex(*counts[:lead]):
             plane = 0
+            # `starts` goes on with rows and columns: the shortest of the three ends the loop.
             for size, start, index in zip(self.lead, starts, inside, strict=False):
                 plane = plane * size + start + index
             for (row, y, height, to_y), (column, x, width, to_x) in itertools.product(down, across):
@@ -99,6 +102,7 @@ class DicomLayout:
         if self.codecs:
             return Encoded(source, offset, nbytes, self.codecs, shape, self.dtype, selection)
         size, (rows, columns) = self.dtype.itemsize, self.tile
+        # PS3.3, C.7.6.3.1.3: samples lie pixel by pixel, or one whole plane behind the other.
         pixel = size if self.planar else size * self.samples
         sample = size * rows * columns if self.planar else size
         strides = (*(0,) * len(self.lead), columns * pixel, pixel, *self._last(sample))
@@ -108,6 +112,7 @@ class DicomLayout:
         """Return where the first tile of each plane begins."""
         rows, columns = (-(-size // n) for size, n in zip(self.matrix, self.tile, strict=True))
         frames = self.frame_of.take(np.arange(math.prod(self.lead)) * rows * columns)
+        # -1 would index from the end: missing frames take the row of frame 0 and are masked.
         held, shown = frames >= 0, np.maximum(frames, 0)
         files = np.where(held, self.files.take(shown), -1)
         offsets = np.where(held, self.offsets.take(shown), -1)

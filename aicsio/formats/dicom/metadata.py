@@ -60,6 +60,7 @@ def describe_channels(level: Level) -> tuple[Channel, ...]:
         item = described[identifier]
         code = item.first(ILLUMINATION).text(CODE_VALUE)
         illumination, contrast = ILLUMINATIONS.get(code, (None, None))
+        # Nanometres (PS3.3, C.8.12.5).
         wavelength = item.decimal(WAVELENGTH)
         channels.append(
             Channel(
@@ -76,6 +77,7 @@ def describe_channels(level: Level) -> tuple[Channel, ...]:
 def describe_pixel_size(level: Level) -> PixelSize:
     """Return the size of pixels of a level."""
     depth, rows, columns = level.instances[0].spacing
+    # A single plane has no distance to another, whatever the header states.
     if len(level.depths) < 2:
         depth = None
     elif depth is None:
@@ -107,6 +109,7 @@ def describe_objective(data: DataSet) -> Objective | None:
 
 def parse_date(data: DataSet) -> str | None:
     """Return the time of acquisition as ISO 8601."""
+    # A date and a time in a row read as one DT: YYYYMMDD and HHMMSS (PS3.5, 6.2).
     texts = [data.text(ACQUIRED)]
     texts += [data.text(date) + data.text(time) for date, time in DATES]
     for text in texts:
@@ -114,10 +117,12 @@ def parse_date(data: DataSet) -> str | None:
         if match is None:
             continue
         year, month, day, hour, minute, second, fraction, zone = match.groups()
+        # All have two digits, so texts compare as their numbers do.
         if not ("01" <= month <= "12" and "01" <= day <= "31" and hour < "24" and minute < "60"):
             continue
         offset = "" if zone is None else f"{zone[:3]}:{zone[3:]}"
         digits = (fraction or "").rstrip("0").rstrip(".")
+        # PS3.5, 6.2: second 60 is a leap second, which `datetime` of Python refuses.
         return f"{year}-{month}-{day}T{hour}:{minute}:{min(second, '59')}{digits}{offset}"
     return None
 

@@ -76,6 +76,7 @@ def _encode(instance: Instance) -> bytes:
         if _is_jpeg(instance):
             with readers.lend(instance.source) as reader:
                 raw = reader.read(offset, int(instance.nbytes[0]))
+            # Joining ignores its target: the length of the joined JPEG is not known before.
             fragments = DecodeTarget((1,), np.dtype("u1"), Scratch())
             return bytes(CODECS["dicom-fragments"](raw, fragments))
         return bytes(imagecodecs().png_encode(_decode_all(instance)))
@@ -88,6 +89,7 @@ def _decode_all(instance: Instance) -> npt.NDArray[np.generic]:
     pixels, (rows, columns) = instance.pixels, instance.tile
     sampled = (pixels.samples,) if pixels.samples > 1 else ()
     height, width = instance.matrix
+    # Samples of PNG are unsigned, of at most 16 bits.
     if pixels.dtype.itemsize > 2 or pixels.dtype.kind != "u":
         raise ValueError(f"PNG holds no pixels of type {pixels.dtype}")
     if height * width * pixels.samples * pixels.dtype.itemsize > LARGEST_PICTURE:

@@ -18,6 +18,7 @@ from aicsio.records import Codec, DType
 SAMPLES, PHOTOMETRIC, PLANAR = 0x00280002, 0x00280004, 0x00280006
 BITS_ALLOCATED, BITS_STORED, SIGNED = 0x00280100, 0x00280101, 0x00280103
 _BASE: Final = "1.2.840.10008.1.2"
+# Implicit, explicit, and explicit with raw frames in fragments.
 RAW: Final = frozenset({_BASE, f"{_BASE}.1", f"{_BASE}.1.98"})
 JPEG: Final = frozenset({f"{_BASE}.4.50", f"{_BASE}.4.51"})
 """JPEG Baseline and Extended."""
@@ -42,6 +43,7 @@ NAMES: Final = {
 }
 GREY: Final = frozenset({"MONOCHROME1", "MONOCHROME2"})
 COLOURS: Final = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
+# Weights of red, green and blue in Y, as CCIR 601 defines them.
 LUMA: Final = (0.299, 0.587, 0.114)
 REFERENCE: Final = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)
 """YBR_FULL takes all codes, black is 0 and grey 128 (PS3.3, C.7.6.3.1.2)."""
@@ -84,9 +86,11 @@ def describe_pixels(header: SlideHeader, tile: tuple[int, int]) -> FrameFormat:
             f"{uri} has {samples} samples of {bits} bits, {photometric or 'without a meaning'}: "
             "grey of 8, 16 and 32 bits, RGB and YBR_FULL are read"
         )
+    # PS3.3, C.7.6.3: 1 is two's complement.
     kind = "i" if data.integer(SIGNED) == 1 else "u"
     dtype = np.dtype(f"<{kind}{bits // 8}")
     is_raw = header.syntax in RAW
+    # Compressed frames lie in fragments, raw ones in one run; 1.98 is the exception.
     if header.encapsulated == is_raw and header.syntax != f"{_BASE}.1.98":
         raise UnsupportedFormatError(
             f"{uri}: its pixels do not lie as its transfer syntax {header.syntax} tells"
@@ -112,6 +116,7 @@ def _list_codecs(
     syntax, sampled = header.syntax, ("sampled", samples > 1)
     chain = (Codec("dicom-fragments"),) if header.encapsulated else ()
     if syntax in JPEG:
+        # Samples of 12 bits are allocated 16: the stream has those that are stored.
         depth = 8 if bits == 8 else header.data.integer(BITS_STORED, bits)
         parameters = (sampled, ("rgb", photometric == "RGB"), ("bits", depth))
         return (*chain, Codec("dicom-jpeg", parameters))
@@ -124,6 +129,7 @@ def _list_codecs(
             "and raw pixels are read"
         )
     # Decoders undo the transforms of JPEG 2000 (YBR_ICT, YBR_RCT), nobody that of YBR_FULL.
+    # Syntaxes that begin with `.4.11` are JPEG XL.
     if photometric.startswith("YBR_FULL") and not syntax.startswith(f"{_BASE}.4.11"):
         across = 2 if photometric.endswith("422") and syntax in RAW else 1
         colours = (("subsampling", (across, 1)), ("luma", LUMA), ("reference", REFERENCE))

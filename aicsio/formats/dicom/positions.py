@@ -67,11 +67,13 @@ def place_frames(
     step
         Micrometres between focal planes.
     """
+    # Frames of a concatenation go on counting where the file before ended.
     numbers = np.arange(first, first + count, dtype=np.int64)
     base = data.first(MATRIX_ORIGIN).decimal(Z_OFFSET) or 0.0
     is_full = data.text(ORGANIZATION) == "TILED_FULL"
     if not is_full and PER_FRAME in data.elements:
         return _explicit(data, count, grid, tile, paths, base)
+    # C.7.6.17.3: rows of tiles first, then focal planes, optical paths last.
     tiles = grid[0] * grid[1]
     plane = numbers // tiles
     return FramePlaces(
@@ -90,6 +92,7 @@ def _explicit(
     base: float,
 ) -> FramePlaces:
     frames = _PerFrame(data, count)
+    # Positions begin at 1: a missing one is 0, becomes -1, and is on no tile.
     columns = frames.integers(COLUMN) - 1
     rows = frames.integers(ROW) - 1
     on_grid = (columns % tile[1] == 0) & (rows % tile[0] == 0) & (columns >= 0) & (rows >= 0)
@@ -144,11 +147,14 @@ class _PerFrame:
     def _values(self, tag: int, vr: bytes, path: tuple[int, ...]) -> list[bytes]:
         """Return the bytes of an element of each frame: by search, or by its place in each group."""
         head = re.escape(struct.pack("<HH", tag >> 16, tag & 0xFFFF))
+        # Explicit: VR and 16 bits of length. Implicit: 32 bits, the upper 16 of them 0.
         tail = re.escape(vr) + b"(..)" if self._data.explicit else b"(..)\0\0"
         raw = self._raw
+        # DOTALL, as a length byte may be 0x0A.
         found = list(re.finditer(head + tail, raw, re.DOTALL))
         if not found:
             return [b""] * self._count
+        # Counts differ where frames lack the element, or bytes of another value look like it.
         if len(found) != self._data.count(FRAMES, 1):
             return [frame.first(*path).raw(tag) for frame in self._parse()]
         values = []

@@ -37,7 +37,9 @@ MOST_TILES: Final = 1 << 24
 def list_candidates(folder: Source) -> list[str]:
     """Return names in a folder that may be DICOM: with the suffix, or with none at all."""
     names = list_folder(folder)
+    # PS3.10, 8.5: file IDs are capitals, digits and underscores, without a suffix.
     found = [name for name in names if name.lower().endswith(".dcm") or "." not in name]
+    # macOS leaves resource forks as `._NAME` on disks of other systems.
     return [name for name in found if not name.startswith("._")][:MOST_FILES]
 
 
@@ -148,6 +150,7 @@ def build_levels(instances: list[Instance]) -> tuple[list[Level], list[Diagnosti
     by_size: dict[tuple[int, int], list[Instance]] = {}
     for one in instances:
         by_size.setdefault(one.matrix, []).append(one)
+    # The size itself decides between equal areas, so that the order of files does not.
     order = sorted(by_size, key=lambda size: (size[0] * size[1], size), reverse=True)
     levels: list[Level] = []
     diagnostics: list[Diagnostic] = []
@@ -199,18 +202,22 @@ def _place(level: Level) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], li
     begin = 0
     for one in level.instances:
         places = one.places
+        # From a path's number in the file to its number in the level.
         number = np.array([level.paths.index(path) for path in one.paths])
         count = len(one.offsets)
         trouble["announced and not in the file"] += max(one.announced - count, 0)
         shown = (places.tile >= 0) & (places.path < len(number))
         trouble["on no tile of the grid"] += int(count - shown.sum())
+        # Frames that are not shown take path 0 here and are dropped from `slots`.
         path = number[np.where(shown, places.path, 0)]
+        # An exact match: the level's depths are made of these very numbers.
         depth = np.searchsorted(np.array(level.depths), places.depth)
         slots = ((path * len(level.depths) + depth) * tiles + places.tile)[shown]
         # Of several frames of one tile, the first is shown, as OpenSlide does not decide.
         taken = frame_of[slots] >= 0
         fresh, index = np.unique(slots[~taken], return_index=True)
         trouble["of a tile that another one shows"] += len(slots) - len(fresh)
+        # `begin` is the number of the file's first frame among those of the level.
         frame_of[fresh] = begin + np.flatnonzero(shown)[~taken][index]
         begin += count
     uri = first.source.uri

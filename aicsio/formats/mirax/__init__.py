@@ -152,6 +152,7 @@ def check_structure(source: Source, /) -> Iterator[Damage]:
             yield Damage("mirax-record", str(error), slide.index.source.uri)
     if is_named_slide(source) and source.size:
         head, tail = read_preview_ends(source)
+        # Bytes may follow the end marker, so it is looked for in the last 64.
         if head == JPEG_START and JPEG_END not in tail:
             text = f"{source.uri}: expected the end of a JPEG, the preview is cut"
             yield Damage("mirax-preview", text, source.uri, source.size)

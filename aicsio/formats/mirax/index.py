@@ -55,7 +55,9 @@ class SlideIndex:
         return self._items(self.records_at, number, RECORD_WORDS)[:, 2:]
 
     def _items(self, root: int, number: int, words: int) -> Table:
+        # A table has one pointer of 32 bits for each level or record.
         pointer = self._pair(root + 4 * number, 4)[0]
+        # `concatenate` needs an array even for a list without pages.
         pages = [np.empty((0, words), np.int32)]
         # A record without data has no list.
         seen: set[int] = set()
@@ -94,6 +96,7 @@ def read_index(source: Source, identity: str) -> SlideIndex:
     if (source.size or 0) > LARGEST_INDEX:
         raise CorruptFileError.at(source.uri, None, f"expected an index, found {source.size} bytes")
     data = readers.read_head(source, LARGEST_INDEX)
+    # Behind the version stands SLIDE_ID of the settings: it ties the index to its slide.
     name = identity.encode()
     start = VERSION + len(name)
     if data[VERSION:start] != name or len(data) < start + 8:

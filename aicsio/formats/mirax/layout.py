@@ -81,8 +81,10 @@ class MiraxLayout:
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
         starts, counts = window_in_array(block, self.block_shape, window)
+        # Shape (2, 3, parts): Y and X; place in the window, place in the image, and size.
         image, bounds = self._find_parts(block, starts, counts)
         samples = (starts[2], counts[2])
+        # Parts are cut at the window's edges: one of its size covers all of it.
         covers = (bounds[:, 2] == np.array([counts[:2]]).T).all(axis=0)
         # What a part that fills the window covers is not even decoded.
         first = int(np.flatnonzero(covers)[-1]) if self.is_whole and covers.any() else -1
@@ -94,12 +96,14 @@ class MiraxLayout:
             for number, row in zip(
                 image[max(first, 0) :], bounds[..., max(first, 0) :].T, strict=True
             ):
+                # `row` has shape (3, 2): place in the window, in the image, and size; Y and X.
                 (to_y, y, rows), (to_x, x, columns) = row.T.tolist()
                 selection = Selection(
                     (y, x, samples[0]), (rows, columns, samples[1]), (to_y, to_x, 0)
                 )
                 yield self._image(int(number), self.image, (), selection)
             return
+        # Each image yields one piece for all of its parts, with a mask of the pixels that it shows.
         owner = _find_owners(image, bounds, (counts[0], counts[1]))
         for number in np.unique(image):
             moved = bounds[..., image == number]
@@ -114,15 +118,19 @@ class MiraxLayout:
         # A part begins in this block, or in one of the three before it.
         rows = []
         for above in range(max(block[0] - 1, 0), block[0] + 1):
+            # Neighbours in a row of blocks have successive numbers: their keys are one run.
             ends = (above * across + max(block[1] - 1, 0), above * across + block[1] + 1)
             rows.append(np.arange(*keys.searchsorted(ends)))
         found = np.concatenate(rows)
         columns = ((self.y, self.inside_y, self.height), (self.x, self.inside_x, self.width))
+        # Shape (2, 3, parts): Y and X; place on the level, place in the image, and size.
         bounds = np.array([[column.take(found) for column in axis] for axis in columns])
+        # Columns of shape (2, 1), which numpy compares with rows of parts.
         low, high = np.array([starts[:2]]).T, np.array([starts[:2]]).T + np.array([counts[:2]]).T
         first = np.maximum(bounds[:, 0], low)
         extent = np.minimum(bounds[:, 0] + bounds[:, 2], high) - first
         shown = (extent > 0).all(axis=0)
+        # A part that the window cuts begins as many pixels later in its image.
         placed = np.stack([first - low, bounds[:, 1] + first - bounds[:, 0], extent], axis=1)
         order = np.argsort(self.order.take(found[shown]), kind="stable")
         return self.images.take(found[shown])[order], placed[..., shown][..., order]
@@ -134,8 +142,10 @@ class MiraxLayout:
         low = moved[:, 0].min(axis=1)
         high = (moved[:, 0] + moved[:, 2]).max(axis=1)
         size = high - low
+        # One bit a pixel of the box, in C order.
         shown = np.packbits(is_shown[low[0] : high[0], low[1] : high[1]]).tobytes()
         moved = moved - np.stack([low, [0, 0], [0, 0]], axis=1)[..., None]
+        # One row a part: place in the box, place in the image and size along Y, then along X.
         boxes = np.ascontiguousarray(moved.reshape(6, -1).T, "<i4").tobytes()
         selection = Selection(
             (0, 0, samples[0]),

@@ -84,6 +84,7 @@ def list_levels(slide: Slide) -> list[LevelSettings]:
         if len(levels) == MOST_LEVELS:
             break
         section, settings = record.section, slide.settings
+        # Each level doubles the step at least once, the first only if the slide was saved smaller.
         exponent += settings.count(
             section, "IMAGE_CONCAT_FACTOR", *((1, 16) if levels else (0, LARGEST_FIRST))
         )
@@ -150,6 +151,7 @@ def place_photos(slide: Slide, first: LevelSettings) -> PhotoCanvas:
         ]
         places = np.stack([rows * advance[0], columns * advance[1]], axis=1).astype(np.int64)
         return PhotoCanvas(slide, first, (size[0], size[1]), places, is_valid)
+    # The table counts pixels of the first level, `places` those of step 1.
     places = np.stack([positions["y"], positions["x"]], axis=1).astype(np.int64) * first.step
     if positions["flag"].any():
         is_valid &= positions["flag"] == 1
@@ -238,6 +240,7 @@ def _find_images(slide: Slide, items: Table) -> tuple[Table, tuple[Source, ...],
     if not len(numbers):
         return np.zeros(len(items), np.bool_), (), rows
     ends = np.array([file.size or 0 for file in present.values()], np.int64)
+    # The sum of two int32 could wrap.
     offsets, lengths = items[:, 1].astype(np.int64), items[:, 2].astype(np.int64)
     is_there = (numbers[rows] == files) & (offsets >= 0) & (lengths > 0)
     is_there &= offsets + lengths <= ends[rows]
@@ -249,27 +252,33 @@ def _cut_images(canvas: PhotoCanvas, level: LevelSettings, cells: Table) -> _Par
     """Cut the images of a level into the parts of photos, and place them."""
     slide, step = canvas.slide, level.step
     across, divisions = slide.grid[1], slide.divisions
+    # Photos along a side of an image; 1, too, where a photo has several images.
     count = max(1, step // divisions)
     if count == 1:
         # An image shows some of one photo.
         image, cell = np.arange(len(cells)), np.stack(np.divmod(cells, across))
         photo_y, photo_x = cell // divisions
         is_shown = (photo_y < slide.photos[0]) & (photo_x < slide.photos[1])
+        # The index gives the first of the cells that an image covers.
         is_shown &= (cell % step == 0).all(axis=0)
         photo = np.where(is_shown, photo_y * slide.photos[1] + photo_x, 0)
     else:
         # A photo is some of one image.
         photo = np.flatnonzero(canvas.is_valid)
         cell = np.stack(np.divmod(photo, slide.photos[1])) * divisions
+        # The first cell of the image that has each photo.
         wanted = cell[0] // step * step * across + cell[1] // step * step
+        # The index need not list images in the order of their cells.
         ordered = np.argsort(cells, kind="stable")
         rows = np.minimum(cells[ordered].searchsorted(wanted), max(len(cells) - 1, 0))
         image = ordered[rows]
         is_shown = cells[image] == wanted
     is_shown &= canvas.is_valid[photo]
     image, cell, photo = image[is_shown], cell[:, is_shown], photo[is_shown]
+    # Where the cell begins in its photo, in the pixels of `places`.
     within = cell % divisions * np.array(canvas.first.size)[:, None]
     at = (canvas.places[photo].T + within) / step
+    # Which photo of its image a part is, along each axis.
     numbers = cell % step // divisions
     bounds = [_bound(at[axis], numbers[axis], count, level.size[axis]) for axis in (0, 1)]
     return _Parts(image, cell[0] * across + cell[1], np.array(bounds))
@@ -279,6 +288,7 @@ def _bound(at: Table, numbers: Table, count: int, side: int) -> Table:
     """Return first position on the level, in the image, and size of parts, along one axis."""
     # Edges of parts that are no whole pixels are rounded: each pixel belongs to one part.
     low, high = (np.floor((numbers + end) * side / count + 0.5).astype(np.int64) for end in (0, 1))
+    # An edge that was rounded moves the place on the level by as much.
     start = np.floor(at + (low - numbers * side / count) + 0.5).astype(np.int64)
     return np.stack([start, low, high - low])
 
@@ -298,11 +308,13 @@ def _pack(
     extent = np.minimum(extent - before, limit - start - before)
     start, inside = start + before, inside + before
     shown = np.flatnonzero((extent > 0).all(axis=0))
+    # No part is larger than a block: MiraxLayout looks for parts in four of them alone.
     block = [
         min(max(side, min(BLOCK_IMAGES * side, LARGEST_BLOCK)), whole)
         for side, whole in zip(level.size, size, strict=True)
     ]
     keys = start[0] // block[0] * -(-size[1] // block[1]) + start[1] // block[1]
+    # `lexsort` sorts by its last key first: by blocks, then in the order of photos.
     shown = shown[np.lexsort((parts.order[shown], keys[shown]))]
     items, files = images
 

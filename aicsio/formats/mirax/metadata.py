@@ -62,9 +62,11 @@ def describe_channels(slide: Slide) -> tuple[SlideChannels, list[Diagnostic]]:
     filters = list(slide.layers("HIER", FILTERS))
     groups = [settings.get(one.section, FILTER_GROUP) for one in filters]
     for one, group in zip(filters, groups, strict=True):
+        # Other groups have images of their own, whose place in the index is not known.
         if group != groups[0]:
             continue
         number = settings.number(one.section, "STORING_CHANNEL_NUMBER")
+        # Numbers are floats here; 1.0 is in `range(3)`.
         if number not in range(SAMPLES) or SAMPLES - 1 - int(number or 0) in samples:
             raise UnsupportedFormatError(
                 f"{settings.source.uri} has filter {one.section} in sample {number}; filters in "
@@ -105,6 +107,7 @@ def show_channels(layout: MiraxLayout, channels: SlideChannels) -> LazyArray:
     if not channels.samples:
         return LazyArray.whole(layout, Dims("YXS", layout.shape), DTYPE)
     rows, columns, _ = layout.shape
+    # C is the stored axis of samples, in the order of the filters.
     view = View("CYX", (2, 0, 1), (range(rows), range(columns), channels.samples))
     return LazyArray(layout, Dims("YXC", layout.shape), DTYPE, view)
 
@@ -132,6 +135,7 @@ def parse_date(slide: Slide) -> str | None:
     if found is None:
         return None
     day, month, year, *time = (int(part) for part in found.groups())
+    # Lists compare by their first item first: here the hour.
     if not (1 <= day <= 31 and 1 <= month <= 12 and time < [24] and max(time[1:]) < 60):
         return None
     return f"{year:04}-{month:02}-{day:02}T{time[0]:02}:{time[1]:02}:{time[2]:02}"
@@ -146,6 +150,7 @@ def find_attachments(slide: Slide) -> Iterator[tuple[Attachment, Record]]:
         try:
             place = slide.find_bytes(record)
         except CorruptFileError:
+            # `check_structure` reports it.
             continue
         if place is not None:
             title = TITLES.get(record.value)

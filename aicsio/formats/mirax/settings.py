@@ -66,6 +66,7 @@ class Settings:
 
 def decode_text(data: bytes) -> str:
     """Return a text of either encoding, without its byte-order mark."""
+    # UTF-16 without a mark shows by the zero byte behind its first character.
     is_wide = data[:2] == b"\xff\xfe" or data[1:2] == b"\0"
     return data.decode("utf-16-le" if is_wide else "utf-8", "replace").lstrip("\ufeff")
 
@@ -88,6 +89,7 @@ def read_settings(source: Source) -> Settings:
         raise CorruptFileError.at(source.uri, None, f"expected settings, found {source.size} bytes")
     text = decode_text(readers.read_head(source, LARGEST_TEXT))
     # Section "DEFAULT" of the standard library would give its keys to all others.
+    # Sections and keys that repeat are no error (`strict`).
     sections = configparser.RawConfigParser(
         delimiters=("=",), allow_no_value=True, strict=False, default_section="\0"
     )

@@ -34,6 +34,7 @@ MOST_DIVISIONS: Final = 64
 """Images along a side of a photo; slides have 4, or 1."""
 PLAIN_POSITIONS: Final = "VIMSLIDE_POSITION_BUFFER"
 PACKED_POSITIONS: Final = "StitchingIntensityLayer"
+# 9 bytes a photo: numpy packs the fields, as the file does.
 POSITION: Final = np.dtype([("flag", "u1"), ("x", "<i4"), ("y", "<i4")])
 
 
@@ -76,6 +77,7 @@ class Slide:
         name
             Of the layer.
         """
+        # Records count over all layers of their kind, whatever their names.
         settings, number = self.settings, 0
         for layer in range(settings.count(CONTENTS, f"{kind}_COUNT", 0, MOST_VALUES)):
             found = settings.get(CONTENTS, f"{kind}_{layer}_NAME") or ""
@@ -89,6 +91,7 @@ class Slide:
 
     def find_bytes(self, record: Record) -> tuple[Source, int, int] | None:
         """Return file, offset and length of the data of a record; ``None`` if it has none."""
+        # Only the first item of a record is looked at.
         for offset, nbytes, number in self.index.record(record.number).tolist():
             file = self.files[number] if 0 <= number < len(self.files) else None
             if file is None or not 0 <= offset <= offset + nbytes <= (file.size or 0):
@@ -198,12 +201,14 @@ def open_slide(source: Source) -> Slide:
         raise CorruptFileError.at(file.uri, None, "expected SLIDE_ID, and Index.dat beside it")
     rows = settings.count("GENERAL", "IMAGENUMBER_Y", 1, MOST_CELLS)
     columns = settings.count("GENERAL", "IMAGENUMBER_X", 1, MOST_CELLS // rows)
+    # Without the key an image is a whole photo.
     divisions = 1
     if settings.get("GENERAL", "CameraImageDivisionsPerSide") is not None:
         key = "CameraImageDivisionsPerSide"
         divisions = settings.count("GENERAL", key, 1, min(rows, columns, MOST_DIVISIONS))
     count = settings.count("DATAFILE", "FILE_COUNT", 1, MOST_FILES)
     names = [settings.get("DATAFILE", f"FILE_{number}") or "" for number in range(count)]
+    # Under a name of its own: in a lambda, type checkers see `file` as maybe None.
     settings_file = file
     files = readers.find_at_once(lambda name: _find_beside(settings_file, name), names, file)
     return Slide(settings, read_index(index, identity), tuple(files), (rows, columns), divisions)

@@ -60,14 +60,17 @@ def lay_out(
     if not 0 < len(shape) <= MOST_AXES or min(shape) < 1 or max(shape) > 1 << 40:
         raise CorruptFileError.at(source.uri, None, f"expected sizes of axes, found {shape}")
     total = math.prod(shape) * dtype.itemsize
+    # Of a source of unknown size all pixels are taken to be there.
     held = max((source.size if source.size is not None else offset + total) - offset, 0)
     diagnostics: list[Diagnostic] = []
     if compression != "raw":
+        # A short file that announces a huge block must not make the decoder allocate it.
         if total > max(held * HIGHEST_RATIO, SMALL_BLOCK):
             raise CorruptFileError.at(
                 source.uri, offset, f"expected {total} bytes of pixels, found {held} compressed"
             )
     elif total > held:
+        # The slowest axis comes first: its whole positions lie in front of the cut.
         slice_nbytes = total // shape[0]
         whole = held // slice_nbytes
         text = f"expected {total} bytes of pixels, the file has {held}"

@@ -20,6 +20,7 @@ from aicsio.formats.raw_blocks.blocks import lay_out
 from aicsio.records import Channel, Contents, Diagnostic, DType, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
+# The first character separates words, the second ends lines; CR and LF make it three.
 MARK: Final = re.compile(rb"[\s\S]{2,3}ics_version")
 LARGEST_HEADER: Final = 1 << 22
 """Bytes of the text; histories of programs have some kilobytes."""
@@ -76,6 +77,7 @@ class _IcsHeader:
 
     def __init__(self, source: Source) -> None:
         head = readers.read_head(source, 1 << 16)
+        # Version 2: the line `end` closes the header, and pixels may follow it.
         end = re.search(rb"[\r\n]end[\s]?[\r\n]", head)
         if end is None:
             head = readers.read_head(source, LARGEST_HEADER)
@@ -168,6 +170,7 @@ def _read_axes(source: Source, header: _IcsHeader) -> tuple[list[str], list[int]
         raise CorruptFileError.at(
             source.uri, None, f"expected names and sizes of axes, found {names} and {sizes}"
         )
+    # `bits` is listed as an axis; its size is that of a sample.
     bits = names.index("bits")
     return names[:bits] + names[bits + 1 :], sizes[:bits] + sizes[bits + 1 :]
 
@@ -197,6 +200,7 @@ def _find_pixels(source: Source, header: _IcsHeader) -> tuple[Source, int]:
         return source, header.stop
     if named:
         offset = header.word("source", "offset") or "0"
+        # Folders in the name are those of the writer: the file is looked for beside the header.
         name = re.split(r"[/\\]", named)[-1]
         found = readers.sibling(source, name)
         if found is None or not offset.isdigit():
@@ -231,6 +235,7 @@ def _read_steps(
     steps: dict[str, float] = {}
     diagnostics = []
     for index, letter in enumerate(letters):
+        # Scales and units have a place for `bits`, which has no letter.
         place = index + (index >= bits)
         if place >= len(scales) or letter not in "XYZT":
             continue

@@ -41,6 +41,7 @@ class RawBlockLayout:
         """The last axes as far as they fit into a block; all of a compressed one."""
         if self.codecs:
             return self.shape
+        # From the fastest axis on: whole axes, then part of one, then single positions.
         room = max(BLOCK_BYTES // self.dtype.itemsize, 1)
         sizes: list[int] = []
         for size in reversed(self.shape):
@@ -64,6 +65,7 @@ class RawBlockLayout:
             )
             return
         strides = [self.dtype.itemsize]
+        # Strides in C order: the sizes of all axes but the first, from the fastest on.
         for size in self.shape[:0:-1]:
             strides.insert(0, strides[0] * size)
         yield Strided(self.source, self.offset, self.shape, tuple(strides), self.dtype, selection)

@@ -17,6 +17,7 @@ from aicsio.formats.raw_blocks.blocks import MOST_AXES, lay_out, read_type
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
+# One more digit follows: the version, 1 to 5.
 MAGIC: Final = b"NRRD000"
 LARGEST_HEADER: Final = 1 << 22
 """Bytes of the text; keys and values of programs have some kilobytes."""
@@ -41,6 +42,7 @@ ENCODINGS: Final = {
 }  # fmt: skip
 COLOURS: Final = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 """Kinds of axes whose positions are samples of a colour, and their number."""
+# Axes of these kinds are neither space nor time: they are shown as channels.
 NO_SPACE: Final = frozenset({"list", "vector", "point", "normal", "3-vector", "4-vector"})
 SEVERAL_FILES: Final = re.compile(
     r"LIST(?:\s+\d+)?|.*%\d*[di].*?(?:\s+-?\d+){3,4}", re.IGNORECASE | re.DOTALL
@@ -86,6 +88,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     count = _integers(fields.get("dimension", ""))
     if not sizes or count != [len(sizes)] or len(sizes) > MOST_AXES:
         raise CorruptFileError.at(source.uri, None, f"expected sizes of axes, found {sizes}")
+    # Types of one byte, and numbers as text, need no `endian`.
     order = "<" if fields.get("endian", "little").lower() != "big" else ">"
     dtype = read_type(TYPES.get(fields.get("type", "").lower(), "none"), order)
     encoding = ENCODINGS.get(fields.get("encoding", "").lower())
@@ -135,6 +138,7 @@ def _read_text(source: Source) -> tuple[str, int]:
 def _parse(text: str) -> dict[str, str]:
     """Return fields by name, without blanks in the names; keys of programs are left out."""
     fields: dict[str, str] = {}
+    # `name: value` is a field, `key:=value` is a program's own, `#` begins a comment.
     for line in re.split(r"\r?\n", text)[1:]:
         name, colon, value = line.partition(": ")
         if line.startswith("#") or not colon or ":=" in name:
@@ -190,6 +194,7 @@ def _letter_axes(fields: dict[str, str], sizes: list[int]) -> str:
             letter = "T"
         elif not letter and kind in NO_SPACE:
             letter = "C"
+        # `?` waits for a letter that is still free when all axes are known.
         letters += letter if letter and letter not in letters else "?"
     free = [one for one in "XYZTC" if one not in letters] + list(SPARE)
     for one in free:
@@ -212,10 +217,12 @@ def _read_steps(
     spacings: list[float | None] = [_number(word) for word in _words(fields, "spacings")]
     units = _words(fields, "units")
     if not spacings and "spacedirections" in fields:
+        # One vector an axis, `none` for one outside of space; its length is the spacing.
         vectors = re.findall(r"none|\([^)]*\)", fields["spacedirections"])
         spacings = [_length(vector) for vector in vectors]
         in_space = _words(fields, "spaceunits")
         places = iter(in_space)
+        # `space units` has no word for the axes without a vector.
         units = ["" if one == "none" else next(places, "") for one in vectors]
     steps: dict[str, float] = {}
     bare = []

@@ -24,6 +24,7 @@ HEADER_NBYTES: Final = 76
 FILE_ID: Final = 12345
 """At byte 54, which all files have."""
 NOTE_NBYTES: Final = 96
+# In front of the text: level, 4 bytes that announce another note, number, status, type, x, y.
 NOTE_TEXT: Final = slice(16, 96)
 MOST_NOTES: Final = 10_000
 AXES: Final = {"AXIS_2": "X", "AXIS_3": "Y", "AXIS_4": "Z"}
@@ -40,9 +41,11 @@ def recognises(source: Source, head: bytes, /) -> bool:
     """Return whether the file has the identifier of Bio-Rad, and sizes that fit it."""
     if len(head) < HEADER_NBYTES or head[54:56] != FILE_ID.to_bytes(2, "little"):
         return False
+    # The header begins with three signed words: columns, rows, sections.
     width, height, count = struct.unpack_from("<3h", head)
     if min(width, height, count) < 1:
         return False
+    # The word at 14 is 1 for samples of 8 bits, 0 for 16.
     itemsize = 1 if head[14:16] == b"\1\0" else 2
     # Two bytes alone would take files of others: the first section must lie in the file.
     return source.size is None or source.size >= HEADER_NBYTES + width * height * itemsize
@@ -77,6 +80,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     steps: dict[str, float] = {}
     third = "Z"
     for note in notes:
+        # Words of an axis: type, origin, step, unit.
         name, *words = note.split()
         if name not in AXES or len(words) < 4:
             continue
@@ -90,6 +94,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     shape = (count, height, width) if count > 1 else (height, width)
     letters = third + "YX" if count > 1 else "YX"
     array, diagnostics = lay_out(source, HEADER_NBYTES, letters, shape, dtype)
+    # The word at 64 is the magnification of the lens.
     (lens,) = struct.unpack_from("<h", head, 64)
     scene = Scene(
         name="Image:0",
@@ -131,6 +136,7 @@ def check_structure(source: Source, /) -> Iterator[Damage]:
     head = readers.read_head(source, HEADER_NBYTES)
     width, height, count = struct.unpack_from("<3h", head)
     at = HEADER_NBYTES + width * height * count * (1 if head[14:16] == b"\1\0" else 2)
+    # The 4 bytes at 10 are not 0 where notes follow the pixels.
     is_announced = head[10:14] != bytes(4)
     size = source.size or 0
     with readers.lend(source) as reader:

@@ -104,6 +104,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         try:
             scene, trouble = _describe_scene(image, file)
         except (CorruptFileError, UnsupportedFormatError) as error:
+            # Raised only where no other image is left.
             first_error = first_error or error
             text = f"a file of pixels cannot be read, its image is left out: {error}"
             notes.append(Diagnostic("vsi-unreadable-ets", text, file.uri, loss=True))

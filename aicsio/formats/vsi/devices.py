@@ -66,6 +66,7 @@ def describe_devices(images: Sequence[tuple[StackTags | None, Scene]]) -> Elemen
         settings = {"ID": detector, **_camera_settings(camera_tag)}
         for _ in scene.channels if camera is not None else ():
             add_part(add_part(pixels, "Channel"), "DetectorSettings", settings)
+    # The schema has all instruments in front of the images.
     ome.extend(entries)
     return ome if found else None
 
@@ -111,6 +112,7 @@ def _camera_settings(camera: VsiTag | None) -> dict[str, str | float | bool | No
     sides = [whole_of(camera.first(DEVICE_SETTINGS, number)) for number in (BINNING_X, BINNING_Y)]
     binning = None
     if None not in sides:
+        # The schema enumerates binning: 1x1, 2x2, 4x4, 8x8, else Other.
         binning = schema_word("Binning", f"{sides[0]}x{sides[1]}")
     gain, offset = (
         next(iter(numbers_of(camera.first(DEVICE_SETTINGS, number))), None)

@@ -26,6 +26,8 @@ from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.records import DType, Source
 
 MAGIC: Final = b"SIS\0"
+# Magic, length, version, coordinates of a tile; place and bytes of the second header;
+# place and entries of the table; the rest is not read.
 HEADER: Final = struct.Struct("<4sIIIQIIQIIQII")
 SECOND_MAGIC: Final = b"ETS\0"
 SECOND: Final = struct.Struct("<4s9I68x40s2I")
@@ -136,6 +138,7 @@ def read_ets(source: Source) -> EtsFile:
 
 
 def _entry(ndim: int) -> np.dtype[Any]:
+    # Without `align`, numpy packs the fields as the file has them: 20 bytes and 4 a coordinate.
     return np.dtype(
         [("", "<u4"), ("place", "<i4", (ndim,)), ("at", "<u8"), ("nbytes", "<u4"), ("_", "<u4")]
     )
@@ -172,9 +175,11 @@ def _parse_second(source: Source, second: bytes, table: Table) -> EtsFile:
         raise CorruptFileError.at(
             source.uri, None, f"tiles of {columns} x {rows} x {sections} with {samples} samples"
         )
+    # Raw tiles have all of their bytes; the length of a coded one cannot be predicted.
     least = 1 if CODECS[compression] else columns * rows * pixel_nbytes
     inside = _lies_inside(table, source.size or 0, least)
     extents, corner = _read_extents(second, table["place"].shape[1])
+    # The field has 40 bytes; the first ones are a pixel in the type of the tiles.
     filling = background[:pixel_nbytes]
     return EtsFile(
         source=source,

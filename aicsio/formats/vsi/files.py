@@ -50,6 +50,7 @@ def find_files(source: Source, images: Sequence[StackTags]) -> FoundFiles:
     missing: list[StackTags] = []
     by_image: dict[int, Source] = {}
     for index, image in enumerate(images):
+        # Keys are sorted: the first file of a folder is the image of its stack.
         key = next((key for key in held if key[0] == image.number), None)
         if key is None:
             missing.append(image)
@@ -84,6 +85,7 @@ def _list_files(
             if name.startswith("frame_t") and name.lower().endswith(".ets")
         ]
         keys += [(number, f"{inside}/{name}") for name in names]
+    # A web server lists no folders: the numbers in the tags give the paths to try.
     if not source.local:
         stacks = [image.number for image in images if image.number is not None]
         keys = [(number, f"{folder}/stack{number}/{USUAL_NAMES[0]}") for number in stacks]
@@ -153,6 +155,7 @@ def stack_number(file: Source) -> int | None:
 
 def find_index(file: Source) -> Source | None:
     """Return the VSI that an ETS file belongs to; ``None`` where it does not lie above it."""
+    # .../_NAME_/stack<number>/frame_t.ets: the VSI lies beside the folder _NAME_.
     parts = re.split(r"[/\\]", file.uri.partition("?")[0])
     if file.content is not None or len(parts) < 4 or not re.fullmatch(r"_.+_", parts[-3]):
         return None

@@ -80,6 +80,7 @@ class VsiLayout:
         cells = math.prod(self.grid)
         planes = np.arange(math.prod(self.shape[: self.lead]))
         keys = np.frombuffer(self.keys, "<i8")
+        # Keys grow: the first one at or behind the first cell of a plane is its first tile, if any.
         rows = np.minimum(keys.searchsorted(planes * cells), max(len(keys) - 1, 0))
         is_held = keys[rows] // cells == planes if len(keys) else np.zeros(len(planes), np.bool_)
         offsets = np.where(is_held, self.offsets.take(rows), -1)
@@ -93,6 +94,7 @@ class VsiLayout:
         starts, counts = window_in_array(block, self.block_shape, window)
         lead = self.lead
         keys = np.frombuffer(self.keys, "<i8")
+        # From pixels of the image to those of the grid, which begins `corner` before it.
         row, column = starts[lead] + self.corner[0], starts[lead + 1] + self.corner[1]
         down = cut_at_chunks(row, row + counts[lead], self.tile[0])
         across = cut_at_chunks(column, column + counts[lead + 1], self.tile[1])
@@ -108,6 +110,7 @@ class VsiLayout:
                         (*inside, target_y, target_x, *(0,) * len(counts[lead + 2 :])),
                     )
                     found = int(keys.searchsorted(number))
+                    # Without a background no piece is made, and the pixels stay zero.
                     if found < len(keys) and keys[found] == number:
                         yield self._stored(found, selection)
                     elif self.background:
@@ -157,4 +160,5 @@ def make_background(shape: tuple[int, ...], dtype: str, pixel: bytes) -> npt.NDA
         One pixel.
     """
     colour = np.frombuffer(pixel, dtype)
+    # A view: one pixel in memory, whatever the shape.
     return np.broadcast_to(colour if len(colour) > 1 else colour[0], shape)

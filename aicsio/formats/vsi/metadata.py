@@ -115,6 +115,7 @@ def describe_stack(image: StackTags) -> StackGeometry:
     if len(boundary) == 4 and all(0 < size < 2**31 for size in boundary[2:]):
         width, height = int(boundary[2]), int(boundary[3])
     corner = () if external is None else numbers_of(external.first(CORNER))
+    # Tag 2410 counts x and y from the image back to its grid: neither is positive.
     place = None
     if len(corner) == 2 and all(-(2**31) < value <= 0 for value in corner):
         place = (int(-corner[1]), int(-corner[0]))
@@ -228,6 +229,7 @@ def describe_pixel_size(image: StackTags) -> PixelSize:
     properties = image.tag.first(PROPERTIES)
     values = () if properties is None else numbers_of(properties.first(SCALE))
     unit = None if properties is None else _unit_of(text_of(properties.first(SCALE_UNIT)), "m")
+    # A scale without a unit is in micrometres.
     factor = 1.0 if unit is None else round(unit / MICRO, 12)
     width, height = (
         (_positive(value * factor) for value in values[:2]) if len(values) > 1 else (None,) * 2
@@ -318,6 +320,7 @@ def describe_planes(
     if np.isfinite(times).any():
         columns["time"] = np.round(times - np.nanmin(times), 9)
     _fill_exposures(image, dims, columns["exposure"])
+    # Micrometres of the stage, X before Y.
     position = numbers_of(image.tag.first(PROPERTIES, ORIGIN))
     if len(position) >= 2 and all(math.isfinite(value) for value in position[:2]):
         columns["x"][...], columns["y"][...] = position[:2]
@@ -343,6 +346,7 @@ def _frames(image: StackTags, dims: Dims) -> Iterator[tuple[tuple[int, ...], Vsi
         if properties is None or number is None or not 0 <= number < math.prod(sizes):
             continue
         positions: dict[str, int] = {}
+        # The number has one digit a dimension, the first dimension the lowest.
         for name, size in zip(names, sizes, strict=True):
             number, positions[name] = divmod(number, size)
         place = tuple(positions.get(letter, 0) for letter in dims.order)
@@ -358,6 +362,7 @@ def _fill_heights(image: StackTags, dims: Dims, column: npt.NDArray[np.float64])
     if start is None or step is None or "Z" not in dims.order:
         return
     axis = dims.order.index("Z")
+    # All other axes have length 1, so that numpy repeats the heights along them.
     shape = [count if place == axis else 1 for place, count in enumerate(dims.shape)]
     column[...] = np.round(start + step * np.arange(dims.shape[axis]), 9).reshape(shape)
 

@@ -87,6 +87,7 @@ def lay_out(ets: EtsFile, stack: StackGeometry) -> tuple[tuple[LazyArray, ...], 
             text = f"level {level} has {stored} of {planes_of_first} planes and is left out"
             notes.append(Diagnostic("vsi-partial-level", text, ets.source.uri))
         else:
+            # In the file the first dimension is the fastest, in arrays the last one.
             letters = dims.letters[::-1] + ("YXS" if ets.samples > 1 else "YX")
             levels.append(LazyArray.whole(layout, Dims(letters, layout.shape), ets.dtype))
         # Towards zero, as Bio-Formats places levels.
@@ -109,6 +110,7 @@ def lay_out(ets: EtsFile, stack: StackGeometry) -> tuple[tuple[LazyArray, ...], 
 def _order_dimensions(ets: EtsFile, stack: StackGeometry, notes: list[Diagnostic]) -> _Dimensions:
     """Give each coordinate behind column and row its dimension; the last one is the level."""
     count = ets.coordinates.shape[1]
+    # The last coordinate is a level if the header states so, or if no dimension claims it.
     ends_with_level = ets.has_levels or count > 2 + len(stack.letters)
     named = count - 3 if ends_with_level else count - 2
     levels = ets.coordinates[:, -1] if ends_with_level else np.zeros(len(ets.coordinates), np.int32)
@@ -147,6 +149,7 @@ def _order_dimensions(ets: EtsFile, stack: StackGeometry, notes: list[Diagnostic
 def _limit(ets: EtsFile, stack: StackGeometry, number: int, named: int) -> int:
     """Return how many positions a dimension may have: what is announced, else one a tile."""
     announced = [stack.sizes[number]] if number < len(stack.sizes) else []
+    # Extents name no dimensions: they count only where there is one for each.
     if len(ets.extents) == 2 + named:
         announced.append(ets.extents[2 + number])
     return max(announced, default=max(len(ets.coordinates), 1))
@@ -211,6 +214,7 @@ def _lay_out_level(
         -(-(extent + first) // tile)
         for extent, first, tile in zip(size, corner, ets.tile, strict=True)
     )
+    # Numbers of tiles are int64 below.
     if math.prod(dims.sizes) * math.prod(grid) >= 2**62:
         raise CorruptFileError.at(ets.source.uri, None, f"planes {dims.sizes} of {grid} tiles")
     inside = (places[:, 0] < grid[1]) & (places[:, 1] < grid[0])
@@ -223,6 +227,7 @@ def _lay_out_level(
         planes = planes * count + places[:, column]
     numbers = (planes * grid[0] + places[:, 1]) * grid[1] + places[:, 0]
     # Of two tiles for one place the first is taken.
+    # `unique` also sorts, as the binary search of VsiLayout needs it.
     keys, first_of = np.unique(numbers, return_index=True)
     samples = (ets.samples,) if ets.samples > 1 else ()
     layout = VsiLayout(
@@ -246,6 +251,7 @@ def _lay_out_level(
 def _count_planes(layout: VsiLayout) -> int:
     """Return the number of planes that have a tile."""
     keys = np.frombuffer(layout.keys, "<i8")
+    # Keys count tiles plane by plane: divided by the tiles of a plane they are its number.
     return len(np.unique(keys // math.prod(layout.grid)))
 
 

@@ -162,6 +162,7 @@ def read_tree(source: Source) -> VsiTree:
         try:
             parser.read_volume(TREE_OFFSET, root, 0)
         except CorruptFileError as error:
+            # `root` is filled in place: fields in front of the damage are in it.
             trouble = str(error)
     return VsiTree(VsiTag(0, None, 0, None, tuple(root)), trouble)
 
@@ -204,6 +205,7 @@ class _TreeParser:
 
     def _read_field(self, at: int, out: list[VsiTag], depth: int) -> tuple[int, int]:
         """Append a field; return the distance to the next one, and the byte behind its value."""
+        # Volumes of a crafted file may overlap: each field once keeps the work linear.
         if at in self.seen or len(self.seen) >= MOST_FIELDS:
             raise self._damage(at, "expected a field that was not read before")
         self.seen.add(at)
@@ -227,6 +229,7 @@ class _TreeParser:
                 out.append(VsiTag(number, index, kind, None, tuple(children)))
             return following, at
         if flags & INLINE:
+            # The field is read as unsigned: a set sign bit takes off 2**32.
             value = nbytes - (nbytes >> 31 << 32) if kind in SIGNED_INLINE else nbytes
             out.append(VsiTag(number, index, kind, value))
             return following, at
@@ -239,6 +242,7 @@ class _TreeParser:
 
     def _read_volumes(self, at: int, limit: int, out: list[VsiTag], depth: int) -> int:
         """Read a volume, and those that follow it within the same field."""
+        # Nothing counts the volumes of a field: another one follows where its header does.
         end = self.read_volume(at, out, depth)
         while end < limit and self._has_volume(end):
             end = self.read_volume(end, out, depth)
@@ -252,6 +256,7 @@ class _TreeParser:
         if at < 0 or at + nbytes > self.size:
             raise self._damage(at, f"expected {nbytes} bytes, the file has {self.size}")
         parts = []
+        # A read of no bytes takes one page, too, so that `parts` is never empty.
         for number in range(at // PAGE, (at + max(nbytes, 1) - 1) // PAGE + 1):
             page = self.pages.get(number)
             if page is None:
@@ -273,5 +278,6 @@ def _decode(kind: int, data: bytes) -> TagValue:
     count = len(data) // struct.calcsize(f"<{code}")
     values = struct.unpack_from(f"<{count}{code}", data)
     if kind == BGR and count >= 3:
+        # The first three values backwards; further ones stay behind them.
         values = (*values[2::-1], *values[3:])
     return values[0] if count == 1 else values
