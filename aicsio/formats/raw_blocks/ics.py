@@ -72,22 +72,41 @@ def _header_of(source: Source) -> Source | None:
     return None
 
 
+def _read_separators(head: bytes) -> tuple[bytes, bytes]:
+    """Return what stands between the words of a line, and between lines: the first characters."""
+    field, line_end = head[:1], head[1:2]
+    # Programs of Windows write the LF that ends lines as CR and LF.
+    if line_end == b"\r" and head[2:3] == b"\n" and field != b"\n":
+        line_end = b"\n"
+    return field, line_end
+
+
+def _last_line(field: bytes, line_end: bytes) -> re.Pattern[bytes]:
+    """Return the line ``end``, up to where pixels of version 2 begin."""
+    padding = b"".join(re.escape(one) for one in {b" ", b"\t", field} - {line_end})
+    # As libics reads: a CR in front of an LF belongs to it. One more byte is one of the pixels.
+    behind = rb"\r?\n" if line_end == b"\n" else re.escape(line_end)
+    return re.compile(re.escape(line_end) + rb"end[" + padding + rb"]*" + behind)
+
+
 class _IcsHeader:
     """Fields of the text by category and name. It lives for one opening."""
 
     def __init__(self, source: Source) -> None:
         head = readers.read_head(source, 1 << 16)
-        # Version 2: the line `end` closes the header, and pixels may follow it.
-        end = re.search(rb"[\r\n]end[\s]?[\r\n]", head)
+        if not MARK.match(head):
+            raise CorruptFileError.at(source.uri, 0, "expected two separators and ics_version")
+        field, line_end = _read_separators(head)
+        last_line = _last_line(field, line_end)
+        end = last_line.search(head)
         if end is None:
             head = readers.read_head(source, LARGEST_HEADER)
-            end = re.search(rb"[\r\n]end[\s]?[\r\n]", head)
+            end = last_line.search(head)
         self.stop = len(head) if end is None else end.end()
         self.text = head[: self.stop].decode("utf_8", "replace")
         self.fields: dict[tuple[str, str], list[str]] = {}
-        separator = self.text[:1]
-        for line in re.split(r"[\r\n]+", self.text[2:]):
-            words = line.split(separator)
+        for line in head[2 : self.stop].split(line_end):
+            words = [word.decode("utf_8", "replace") for word in line.split(field)]
             category, name, values = words[0].strip().lower(), "", words[1:]
             if category in {"source", "layout", "representation", "parameter", "sensor", "history"}:
                 name, values = (words[1].strip() if len(words) > 1 else "").lower(), words[2:]

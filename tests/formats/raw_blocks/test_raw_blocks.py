@@ -90,6 +90,35 @@ def test_ics_of_other_types(tmp_path: Path) -> None:
             assert np.array_equal(to_numpy(handle), pixels)
 
 
+@pytest.mark.parametrize("first", [0x0A, 0x0D, 0x20, 0x09])
+@pytest.mark.parametrize("separators", [b"\t\n", b"\t\r\n", b"\t\r", b"\r\n", b" \x1e"])
+@pytest.mark.parametrize("padding", [b"", b"\t", b" "])
+def test_pixels_of_ics_begin_behind_one_line_end(
+    first: int, separators: bytes, padding: bytes, tmp_path: Path
+) -> None:
+    # Dean and others 1990: the first character of a header separates words, the second lines. libics
+    # (GetIcsSeparators, IcsFGetStr) takes CR and LF for one line end, and drops separators behind a word.
+    pixels = np.full((3, 4), first, np.uint8)
+    path = make(RawBlockImage(pixels, "YX"), "ics", tmp_path)
+    header = path.read_bytes()[2 : -pixels.nbytes].replace(b"\nend\n", b"\nend" + padding + b"\n")
+    field, line_end = separators[:1], separators[1:]
+    if separators == b"\r\n":
+        line_end = b"\n"
+    header = header.replace(b"\n", line_end).replace(b"\t", field)
+    path.write_bytes(separators + header + pixels.tobytes())
+    handle = open_image(path)
+    assert handle.diagnostics == ()
+    assert np.array_equal(to_numpy(handle), pixels)
+
+
+def test_a_file_that_is_no_ics_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.ics"
+    for data in (b"", b"\n", b"BEGIN:VCALENDAR\r\n"):
+        path.write_bytes(data)
+        with pytest.raises(CorruptFileError, match=r"a\.ics"):
+            open_image(path, format="ics")
+
+
 def test_a_real_ics_has_the_recorded_planes() -> None:
     name = "generated/bioformats/bf_ics_ids.ics"
     path = corpus_file(name)
