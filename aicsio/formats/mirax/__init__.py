@@ -86,9 +86,10 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         When images are of a kind that is not read.
     """
     slide = open_slide(source)
-    stated = list_levels(slide)
+    stated, notes = list_levels(slide)
     canvas = place_photos(slide, stated[0])
-    channels, notes = metadata.describe_channels(slide)
+    channels, trouble = metadata.describe_channels(slide)
+    notes += trouble
     shown: list[LevelSettings] = []
     levels = []
     for level in stated:

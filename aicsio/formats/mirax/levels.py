@@ -19,6 +19,7 @@ import numpy as np
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.mirax.index import Table
 from aicsio.formats.mirax.layout import BLOCK_IMAGES, LARGEST_BLOCK, MiraxLayout
+from aicsio.formats.mirax.settings import Settings
 from aicsio.formats.mirax.slide import Slide
 from aicsio.records import Diagnostic, Source
 from aicsio.records.packed import PackedIntegers
@@ -32,6 +33,7 @@ LARGEST_FIRST: Final = 6
 LARGEST_IMAGE: Final = 1 << 12
 """Rows or columns of an image; slides have 128 to 2048."""
 SAMPLES: Final = 3
+WHITE: Final = b"\xff\xff\xff"
 
 
 @attrs.frozen(eq=False)
@@ -68,8 +70,8 @@ class PhotoCanvas:
     """Whether each photo is shown."""
 
 
-def list_levels(slide: Slide) -> list[LevelSettings]:
-    """Return the levels of a slide, full resolution first.
+def list_levels(slide: Slide) -> tuple[list[LevelSettings], list[Diagnostic]]:
+    """Return the levels of a slide, full resolution first, and trouble with their settings.
 
     Raises
     ------
@@ -79,6 +81,7 @@ def list_levels(slide: Slide) -> list[LevelSettings]:
         When images are of a kind that is not read.
     """
     levels: list[LevelSettings] = []
+    notes: list[Diagnostic] = []
     exponent = 0
     for record in slide.layers("HIER", ZOOM):
         if len(levels) == MOST_LEVELS:
@@ -99,11 +102,8 @@ def list_levels(slide: Slide) -> list[LevelSettings]:
             )
         height = settings.count(section, "DIGITIZER_HEIGHT", 1, LARGEST_IMAGE)
         width = settings.count(section, "DIGITIZER_WIDTH", 1, LARGEST_IMAGE)
-        colour = settings.number(section, "IMAGE_FILL_COLOR_BGR")
-        # The lowest byte is red: the name lists the bytes from the highest on.
-        fill = (
-            b"\xff\xff\xff" if colour is None else int(colour).to_bytes(16, "little", signed=True)
-        )
+        fill, trouble = _read_fill(settings, section)
+        notes += trouble
         levels.append(
             LevelSettings(
                 section,
@@ -111,12 +111,26 @@ def list_levels(slide: Slide) -> list[LevelSettings]:
                 1 << exponent,
                 (height, width),
                 CODECS[kind.upper()],
-                fill[:3],
+                fill,
             )
         )
     if not levels:
         raise CorruptFileError.at(slide.settings.source.uri, None, f"expected a layer {ZOOM!r}")
-    return levels
+    return levels, notes
+
+
+def _read_fill(settings: Settings, section: str) -> tuple[bytes, list[Diagnostic]]:
+    """Return red, green and blue where no image is: white, unless the level states a colour."""
+    try:
+        # A number of 32 bits, with sign or without; the highest byte is no colour.
+        colour = settings.between(section, "IMAGE_FILL_COLOR_BGR", -(1 << 31), (1 << 32) - 1)
+    except CorruptFileError as error:
+        text = f"places without an image are shown white: {error}"
+        return WHITE, [Diagnostic("mirax-fill-colour", text, settings.source.uri, loss=True)]
+    if colour is None:
+        return WHITE, []
+    # The lowest byte is red: the name lists the bytes from the highest on.
+    return int(colour).to_bytes(5, "little", signed=True)[:SAMPLES], []
 
 
 # ---------------------------------------------------------------- photos
@@ -128,10 +142,15 @@ def place_photos(slide: Slide, first: LevelSettings) -> PhotoCanvas:
     Raises
     ------
     CorruptFileError
-        When the positions are damaged, or the slide has no image.
+        When overlaps or positions are damaged, or the slide has no image.
     """
     settings = slide.settings
-    overlaps = [settings.number(first.section, f"OVERLAP_{axis}") or 0.0 for axis in "YX"]
+    overlaps = []
+    for axis, side in zip("YX", first.size, strict=True):
+        # Negative where photos lie apart; either way less than a photo.
+        most = side * slide.divisions - 1
+        stated = settings.between(first.section, f"OVERLAP_{axis}", -most, most)
+        overlaps.append(stated or 0.0)
     size = []
     for cells, side, overlap in zip(slide.grid, first.size, overlaps, strict=True):
         # OpenSlide cuts the fraction of the overlap between two photos.

@@ -1,7 +1,7 @@
 """The settings of a slide: sections of ``KEY = VALUE`` lines in ``Slidedat.ini``.
 
 Rule kept here: a key that is missing, or holds no number where one is expected, is ``None``; whoever
-needs it raises.
+needs it raises. Numbers that place pixels (``between``, ``count``) are checked here.
 
 Source of the facts: see ``aicsio.formats.mirax``. The text is UTF-8 with a byte-order mark, or UTF-16.
 """
@@ -48,6 +48,21 @@ class Settings:
             return None
         return value if math.isfinite(value) else None
 
+    def between(self, section: str, key: str, low: int, high: int) -> float | None:
+        """Return a number between two others; ``None`` where it is missing or empty.
+
+        Raises
+        ------
+        CorruptFileError
+            When it is no number, or beyond them.
+        """
+        if self.get(section, key) is None:
+            return None
+        value = self.number(section, key)
+        if value is None or not low <= value <= high:
+            raise self._unexpected(section, key, low, high)
+        return value
+
     def count(self, section: str, key: str, low: int, high: int) -> int:
         """Return a whole number between two others.
 
@@ -56,12 +71,15 @@ class Settings:
         CorruptFileError
             When it is missing, no whole number, or beyond them.
         """
-        value = self.number(section, key)
-        if value is None or value != int(value) or not low <= value <= high:
-            found = self.get(section, key)
-            text = f"expected {key} of [{section}] between {low} and {high}, found {found!r}"
-            raise CorruptFileError.at(self.source.uri, None, text)
+        value = self.between(section, key, low, high)
+        if value is None or value != int(value):
+            raise self._unexpected(section, key, low, high)
         return int(value)
+
+    def _unexpected(self, section: str, key: str, low: int, high: int) -> CorruptFileError:
+        found = self.get(section, key)
+        text = f"expected {key} of [{section}] between {low} and {high}, found {found!r}"
+        return CorruptFileError.at(self.source.uri, None, text)
 
 
 def decode_text(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """MIRAX slides: pixels as OpenSlide and OpenReadout show them, metadata, attachments, what is missing or damaged."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -192,6 +193,48 @@ def test_damage_is_named(tmp_path: Path) -> None:
     start = whole.index(b"\0\0\0\0", 53)
     index.write_bytes(whole[: start + 4] + start.to_bytes(4, "little") + whole[start + 8 :])
     with pytest.raises(CorruptFileError, match="lead back"):
+        open_image(path)
+
+
+def change(path: Path, key: str, value: str) -> None:
+    """Put a value in place of another one, in the section of full resolution."""
+    settings = path.with_suffix("") / "Slidedat.ini"
+    text = settings.read_text("utf-8-sig")
+    settings.write_text(re.sub(rf"(?<={key} = ).*", value, text, count=1), "utf-8")
+
+
+@pytest.mark.parametrize("value", ["1e300", "-1e300", "1e19", "nan", "inf", "-2147483649", "red"])
+def test_a_fill_colour_that_is_none_is_white_and_reported(value: str, tmp_path: Path) -> None:
+    # OpenSlide 4 reads the colour as a signed number of 32 bits, and refuses slides with others.
+    image = MiraxImage(photos(2, 2), missing=((1, 1),), fill=(10, 200, 90))
+    path = write_mirax(image, tmp_path / "a.mrxs")
+    change(path, "IMAGE_FILL_COLOR_BGR", value)
+    handle = open_image(path)
+    [note] = handle.diagnostics
+    assert (note.code, note.loss) == ("mirax-fill-colour", True)
+    assert value in note.message
+    pixels = to_numpy(handle)
+    assert (pixels[-1, -1] == 255).all()
+    assert np.array_equal(pixels[:32], image.level(0)[:32])
+
+
+@pytest.mark.parametrize("value", ["-1", "4294967295", "16777215"])
+def test_a_fill_colour_of_32_bits_has_a_sign_or_none(value: str, tmp_path: Path) -> None:
+    image = MiraxImage(photos(2, 2), missing=((1, 1),), fill=(10, 200, 90))
+    path = write_mirax(image, tmp_path / "a.mrxs")
+    change(path, "IMAGE_FILL_COLOR_BGR", value)
+    handle = open_image(path)
+    assert handle.diagnostics == ()
+    assert (to_numpy(handle)[-1, -1] == 255).all()
+
+
+@pytest.mark.parametrize("value", ["1e300", "-1e300", "nan", "inf", "32", "-32", "wide"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_overlap_as_large_as_a_photo_is_damage(value: str, count: int, tmp_path: Path) -> None:
+    # OpenSlide 4 places photos by it: it refuses a word, and 1e300 or nan give it a negative height.
+    path = write_mirax(MiraxImage(photos(count, 2), (4, 6)), tmp_path / "a.mrxs")
+    change(path, "OVERLAP_Y", value)
+    with pytest.raises(CorruptFileError, match=r"OVERLAP_Y of \[LAYER_0_LEVEL_0_SECTION\]"):
         open_image(path)
 
 
