@@ -11,7 +11,7 @@ Source of the facts: see ``tree`` and ``ets``. A stack has its file in ``_NAME_/
 ``NAME.vsi``. The VSI itself is a TIFF with an overview, and holds the pixels of a snapshot.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -24,6 +24,7 @@ from aicsio.formats._tiff.ifd import open_tiff
 from aicsio.formats.vsi import files
 from aicsio.formats.vsi.devices import describe_devices
 from aicsio.formats.vsi.ets import is_ets, read_ets
+from aicsio.formats.vsi.layout import VsiLayout
 from aicsio.formats.vsi.metadata import (
     StackTags,
     describe_channels,
@@ -157,7 +158,7 @@ def _describe_alone(source: Source) -> Contents:
     tree = None if vsi is None else read_tree(vsi)
     images = [] if tree is None else list_images(tree.root)
     number = files.stack_number(source)
-    image = next((one for one in images if one.number == number), None)
+    image = _find_image(images, number)
     scene, notes = _describe_scene(image, source)
     if image is None:
         text = (
@@ -167,6 +168,13 @@ def _describe_alone(source: Source) -> Contents:
         notes.append(Diagnostic("vsi-no-tags", text, source.uri))
     name = distinguish_scenes([scene.name])[0]
     return Contents((attrs.evolve(scene, name=name),), None, tuple(notes))
+
+
+def _find_image(images: Sequence[StackTags], number: int | None) -> StackTags | None:
+    """Return the tags of a stack; neither a file nor tags without a number tell which one it is."""
+    if number is None:
+        return None
+    return next((image for image in images if image.number == number), None)
 
 
 def _read_overview(source: Source, notes: list[Diagnostic]) -> tuple[Scene, ...]:
@@ -213,8 +221,20 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
     vsi = files.find_index(source) if files.is_pixel_file(source) else source
     if vsi is None:
         return None
-    by_name = {image.name: image for image in list_images(read_tree(vsi).root)}
-    return describe_devices([(by_name.get(scene.name), scene) for scene in contents.scenes])
+    images = list_images(read_tree(vsi).root)
+    if vsi is source:
+        pairs = files.find_files(vsi, images).pairs
+    else:
+        pairs = ((_find_image(images, files.stack_number(source)), source),)
+    # Names of scenes are made distinct, and stacks may share theirs: files tell them apart.
+    by_file = {file.uri: image for image, file in pairs}
+    return describe_devices([(by_file.get(_file_of(scene)), scene) for scene in contents.scenes])
+
+
+def _file_of(scene: Scene) -> str:
+    """Return the ETS file of a scene; empty for the overview, which lies in the VSI itself."""
+    layout = scene.levels[0].layout if scene.levels else None
+    return layout.source.uri if isinstance(layout, VsiLayout) else ""
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

@@ -179,8 +179,6 @@ def _parse_second(source: Source, second: bytes, table: Table) -> EtsFile:
     least = 1 if CODECS[compression] else columns * rows * pixel_nbytes
     inside = _lies_inside(table, source.size or 0, least)
     extents, corner = _read_extents(second, table["place"].shape[1])
-    # The field has 40 bytes; the first ones are a pixel in the type of the tiles.
-    filling = background[:pixel_nbytes]
     return EtsFile(
         source=source,
         dtype=dtype,
@@ -188,7 +186,7 @@ def _parse_second(source: Source, second: bytes, table: Table) -> EtsFile:
         is_bgr=space == BGR and samples == 3 and not CODECS[compression],
         codec=CODECS[compression],
         tile=(rows, columns),
-        background=filling if any(filling) and len(filling) == pixel_nbytes else b"",
+        background=_read_background(background, pixel_nbytes),
         has_levels=levels != 0,
         corner=corner,
         extents=extents,
@@ -197,6 +195,12 @@ def _parse_second(source: Source, second: bytes, table: Table) -> EtsFile:
         lengths=table["nbytes"][inside].astype(np.int64),
         lost=int(np.count_nonzero(~inside)),
     )
+
+
+def _read_background(field: bytes, pixel_nbytes: int) -> bytes:
+    """Return one pixel; empty for zero, and where the field of 40 bytes is too short for one."""
+    pixel = field[:pixel_nbytes]
+    return pixel if any(pixel) and len(pixel) == pixel_nbytes else b""
 
 
 def _lies_inside(table: Table, size: int, least: int) -> Table:

@@ -128,6 +128,26 @@ def test_stand_and_camera_are_parts_of_ome(tmp_path: Path) -> None:
     assert [one.id for one in settings if one is not None] == [instrument.detectors[0].id] * 2
 
 
+def test_stacks_of_one_name_have_their_own_camera(tmp_path: Path) -> None:
+    cameras = [(1, 1, 16), (2, 2, 12), (4, 4, 8)]
+    images = [
+        VsiImage(picture(20, 30 + n), "YX", name=name, stack=n + 1, camera=cameras[n])
+        for n, name in enumerate(("20x", "20x", "Overview"))
+    ]
+    path = write_vsi(images, tmp_path / "a.vsi")
+
+    def bits(name: Path) -> dict[str, int | None]:
+        shown = ome_metadata(open_image(name)).images
+        return {str(one.name): one.pixels.significant_bits for one in shown}
+
+    # The TIFF of the VSI has 8 bits, and no camera.
+    assert bits(path) == {"20x#1": 16, "20x#2": 12, "Overview#1": 8, "Overview#2": None}
+    assert bits(tmp_path / "_a_" / "stack2" / "frame_t.ets") == {"20x": 12}
+    # A file that cannot be read costs its scene, and none of the others its camera.
+    (tmp_path / "_a_" / "stack1" / "frame_t.ets").write_bytes(b"SIS\0 and then nothing")
+    assert bits(path) == {"20x": 12, "Overview#1": 8, "Overview#2": None}
+
+
 @pytest.mark.parametrize(
     ("camera", "binning", "gain", "bits"),
     [
@@ -267,6 +287,21 @@ def test_an_ets_file_opens_alone_and_with_its_tags(tmp_path: Path) -> None:
     assert handle.dims.order == "TCYX"
     assert np.array_equal(to_numpy(handle), image.pixels)
     assert [one.code for one in handle.diagnostics] == ["vsi-guessed-dims", "vsi-no-tags"]
+
+
+def test_a_file_outside_of_a_stack_has_no_tags_of_one_without_a_number(tmp_path: Path) -> None:
+    image = VsiImage(picture(2, 30, 40), "CYX", channels=("DAPI", "FITC"))
+    # The generator numbers all stacks; a field without a second number has no index.
+    object.__setattr__(image, "stack", None)
+    (tmp_path / "a.vsi").write_bytes(build_vsi([image]))
+    file = tmp_path / "_a_" / "other" / "frame_t.ets"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(build_ets(image))
+    handle = open_image(file)
+    assert handle.scenes[0].name == "Image:0"
+    assert handle.channel_names != ("DAPI", "FITC")
+    assert "vsi-no-tags" in [one.code for one in handle.diagnostics]
+    assert ome_metadata(handle).instruments == []
 
 
 # ---------------------------------------------------------------- tiles
