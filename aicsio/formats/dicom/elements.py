@@ -209,9 +209,11 @@ class DataSet:
         return next(iter(self.texts(tag)), "")
 
     def integer(self, tag: int, default: int = 0) -> int:
-        """Return a binary integer (US, SS, UL, SL)."""
+        """Return a binary integer: of US and UL, and without a representation, it has no sign."""
         raw = self.raw(tag)
-        return int.from_bytes(raw[:4], "little") if len(raw) in {2, 4} else default
+        if len(raw) not in {2, 4}:
+            return default
+        return int.from_bytes(raw, "little", signed=self.elements[tag].vr in {"SS", "SL"})
 
     def count(self, tag: int, default: int = 0) -> int:
         """Return an integer in digits (IS)."""

@@ -158,13 +158,10 @@ def _walk(reader: Reader, first: int, end: int, count: int) -> tuple[Integers, I
     places = _fragments(reader, first, end, MOST_FRAMES)
     if not places:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    offsets = [offset for offset, _ in places]
-    stop = offsets[-1]
     fragments = [offset for offset, holds in places if holds]
-    if not places[-1][1]:
-        offsets = offsets[:-1]
-    else:
-        stop = end
+    last, holds = places[-1]
+    # The delimiter ends the last frame; without one the end of the file does.
+    stop = end if holds else last
     if count == 1:
         starts = fragments[:1]
     elif len(fragments) > count:

@@ -111,7 +111,7 @@ def read_instance(header: SlideHeader) -> Instance:
     spacing = _read_spacing(data, matrix)
     places = place_frames(
         data,
-        first=data.integer(FRAME_OFFSET),
+        first=max(data.integer(FRAME_OFFSET), 0),
         count=len(offsets),
         grid=(-(-matrix[0] // tile[0]), -(-matrix[1] // tile[1])),
         tile=tile,

@@ -93,7 +93,7 @@ def describe_pixels(header: SlideHeader, tile: tuple[int, int]) -> FrameFormat:
     # Compressed frames lie in fragments, raw ones in one run; 1.98 is the exception.
     if header.encapsulated == is_raw and header.syntax != f"{_BASE}.1.98":
         raise UnsupportedFormatError(
-            f"{uri}: its pixels do not lie as its transfer syntax {header.syntax} tells"
+            f"{uri}: its pixels do not lie as its transfer syntax {header.syntax} states"
         )
     rows, columns = tile
     halved = is_raw and photometric == "YBR_FULL_422"

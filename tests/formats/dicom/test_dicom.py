@@ -21,6 +21,7 @@ from aicsio import (
 )
 from aicsio._io.sources import identify
 from aicsio.attachments import list_attachments, read_attachment
+from aicsio.formats.dicom.elements import DataSet, Element
 from aicsio.formats.dicom.frames import _unwrapped
 from aicsio.formats.dicom.header import read_header
 from aicsio.testing import dicom as generator
@@ -228,6 +229,16 @@ def test_basic_tables_beyond_32_bits_are_unwrapped() -> None:
     assert np.array_equal(_unwrapped(true.astype("<u4")), true)
 
 
+@pytest.mark.parametrize(
+    ("vr", "value"), [("US", 65535), ("SS", -1), ("UL", 2**32 - 1), ("SL", -1), ("", 65535)]
+)
+def test_integers_have_the_sign_of_their_representation(vr: str, value: int) -> None:
+    # PS3.5, 6.2: SS and SL are signed, of 16 and 32 bits.
+    data = b"\xff" * (4 if vr in {"UL", "SL"} else 2)
+    element = Element(0x00280106, vr, 0, len(data), len(data))
+    assert DataSet(data, {element.tag: element}, explicit=True).integer(element.tag) == value
+
+
 def test_a_table_that_makes_no_sense_is_not_used(tmp_path: Path) -> None:
     path = write_dicom(DicomImage(SMOOTH, compression="jpeg2k"), tmp_path)
     data = bytearray(path.read_bytes())
@@ -254,6 +265,16 @@ def test_what_is_not_read_is_refused_by_name(
     monkeypatch.setitem(generator.SYNTAXES, "rle", "1.2.840.10008.1.2.4.70")
     path = write_dicom(DicomImage(SMOOTH, compression="rle"), tmp_path)
     with pytest.raises(UnsupportedFormatError, match="lossless JPEG"):
+        open_image(path)
+
+
+def test_raw_pixels_in_fragments_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # PS3.5, A.2: pixels of an explicit little-endian file lie in one run.
+    monkeypatch.setitem(generator.SYNTAXES, "rle", "1.2.840.10008.1.2.1")
+    path = write_dicom(DicomImage(SMOOTH, compression="rle"), tmp_path)
+    with pytest.raises(UnsupportedFormatError, match=r"as its transfer syntax 1\.2\.840\S+ states"):
         open_image(path)
 
 
