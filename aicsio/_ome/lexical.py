@@ -16,6 +16,20 @@ import numpy.typing as npt
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 
 
+# Python converts no decimal number of more than 4300 digits; no character has a number of 100.
+_LONG_REFERENCE = re.compile(r"&#[0-9]{100,};?")
+
+
+def resolve_references(text: str) -> str:
+    """Replace references to characters, such as ``&#181;``, by those; numbers of none by U+FFFD.
+
+    Source of the facts: XML 1.0, section 4.1.
+    """
+    import html  # its table of entities takes 1 ms, for few files
+
+    return html.unescape(_LONG_REFERENCE.sub("\ufffd", text))
+
+
 def to_text(value: float) -> str:
     """Write a number so that reading it gives the same number."""
     # Whole numbers up to here are exact in a float: 2**53 is 9e15.

@@ -37,7 +37,7 @@ README = {
     """,
     "a cluster": """
         from aicsimageio import AICSImage, dask_utils, use_dask
-        with dask_utils.cluster_and_client(processes=False, n_workers=1, dashboard_address=None) as (cluster, client):
+        with dask_utils.cluster_and_client(processes=False, n_workers=1, dashboard_address=":0") as (cluster, client):
             assert AICSImage("my_file.tiff").data.shape == (2, 3, 4, 20, 30)
         use_dask(True)
     """,

@@ -5,6 +5,7 @@ Rule kept here: pure reading of texts. A tag that is missing, too long or no tex
 
 import re
 
+from aicsio._ome.lexical import resolve_references
 from aicsio.formats._tiff.page_metadata import PageTags
 
 NUMBER = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
@@ -44,9 +45,7 @@ def xml_attribute(element: str, name: str) -> str | None:
     match = re.search(rf"""\s{re.escape(name)}\s*=\s*(?:"([^"]*)"|'([^']*)')""", element)
     if match is None:
         return None
-    import html  # its table of entities takes 1 ms, for few files
-
-    return html.unescape(match[1] if match[1] is not None else match[2])
+    return resolve_references(match[1] if match[1] is not None else match[2])
 
 
 def parse_ini(text: str) -> dict[str, dict[str, str]]:

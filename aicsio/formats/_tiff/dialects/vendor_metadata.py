@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats._tiff.dialects.lsm import read_lsm_fields
@@ -112,12 +113,21 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
 
 def _first_date(info: Mapping[str, Any]) -> dt.datetime | None:
     """Return the date of the first plane, of UIC2; of a stack of one plane that of UIC1."""
-    dates = info.get("DatetimeCreated")
-    if dates is not None and len(dates):
-        first = np.asarray(dates).astype("datetime64[us]")[0].item()
-    else:
-        first = info.get("CreateTime")
+    dates = _dates_of_planes(info)
+    first = info.get("CreateTime") if dates is None else dates[0].item()
     return first if isinstance(first, dt.datetime) else None
+
+
+def _dates_of_planes(info: Mapping[str, Any]) -> npt.NDArray[Any] | None:
+    """Return the dates of UIC2, in microseconds; ``None`` where the file has none."""
+    dates = info.get("DatetimeCreated")
+    if dates is None or not len(dates):
+        return None
+    exact = np.asarray(dates).astype("datetime64[us]")
+    # tifffile before 2025.2.18 takes milliseconds for microseconds: of whole milliseconds none is below 1000.
+    fraction = exact - exact.astype("datetime64[s]")
+    mistaken = fraction < np.timedelta64(1000, "us")
+    return np.asarray(np.where(mistaken, exact + 999 * fraction, exact))
 
 
 def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,10 +137,10 @@ def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
     gives both as one date.
     """
     columns: dict[str, Any] = {}
-    dates = info.get("DatetimeCreated")
-    if dates is not None and len(dates):
+    dates = _dates_of_planes(info)
+    if dates is not None:
         # The clock of planes starts with the first of them.
-        seconds = (np.asarray(dates) - dates[0]) / np.timedelta64(1, "us") / 1e6
+        seconds = (dates - dates[0]) / np.timedelta64(1, "us") / 1e6
         columns["time"] = np.asarray(seconds, np.float64)
     elif info.get("NumberPlanes") == 1 and isinstance(info.get("CreateTime"), dt.datetime):
         # A stack of one plane has its date in UIC1 alone.
