@@ -43,11 +43,14 @@ def find_faults(source: Source) -> Iterator[Damage]:
 
 def _find_fault(place: ChunkPlace, head: bytes, size: int) -> str | None:
     # As the map has it, without the name field, whose length the header alone has.
-    end = place.offset + HEADER.size + place.nbytes
+    end = place.offset + HEADER.size
+    # Some maps have the offset in place of the length, which then is unknown.
+    if place.nbytes != place.offset:
+        end += place.nbytes
     if head:
         magic, name_nbytes, nbytes = HEADER.unpack(head)
         if magic != MAGIC:
             return f"expected the head of a chunk, found {magic:#x}"
-        # The header outranks the map, which in some files has the offset in place of the length.
+        # The header outranks the map.
         end = place.offset + HEADER.size + name_nbytes + nbytes
     return f"the file ends at {size}, before byte {end}" if end > size else None

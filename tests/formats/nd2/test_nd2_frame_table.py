@@ -1,14 +1,18 @@
 """Frames of an ND2 by number, as the map of chunks lists them."""
 
+import re
 import struct
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from aicsio import CorruptFileError, open_image, to_numpy
+from aicsio import CorruptFileError, check, open_image, to_numpy
 from aicsio._codecs.nd2 import CHUNK_HEAD as HEADER
 from aicsio.formats.nd2.chunks import MAP_END, TAIL, FrameTable, _parse_map
 from aicsio.testing.nd2 import Nd2Image, build_nd2
+from http_server import serving
 
 
 def entry(name: bytes, offset: int, nbytes: int) -> bytes:
@@ -54,15 +58,21 @@ def test_data_without_an_entry_is_an_empty_map() -> None:
     assert (chunks, frames.numbers.size, beyond) == ({}, 0, 0)
 
 
-def renumbered(content: bytes, number: int, other: int) -> bytes:
-    """Give a frame another number in the map."""
+def with_map(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Change the map of the chunks."""
     _, offset = TAIL.unpack(content[-TAIL.size :])
     magic, name_nbytes, nbytes = HEADER.unpack_from(content, offset)
     start = offset + HEADER.size + name_nbytes
     listed = content[start : start + nbytes]
-    listed = listed.replace(b"ImageDataSeq|%d!" % number, b"ImageDataSeq|%d!" % other)
+    listed = change(listed)
     head = HEADER.pack(magic, name_nbytes, len(listed)) + content[offset + HEADER.size : start]
     return content[:offset] + head + listed + content[start + nbytes :]
+
+
+def renumbered(content: bytes, number: int, other: int) -> bytes:
+    """Give a frame another number in the map."""
+    names = b"ImageDataSeq|%d!" % number, b"ImageDataSeq|%d!" % other
+    return with_map(content, lambda listed: listed.replace(*names))
 
 
 @pytest.mark.parametrize("other", [99_999_999_999, 2**26 + 1, 70_000])
@@ -85,3 +95,23 @@ def test_a_number_that_takes_little_memory_is_believed() -> None:
     handle = open_image(content)
     assert handle.dims["T"] == 901
     assert not [one for one in handle.diagnostics if one.code == "nd2-stray-frames"]
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_map_with_offsets_in_place_of_lengths_raises_no_alarm(
+    remote: bool, tmp_path: Path
+) -> None:
+    """The package nd2 finds such maps, too: it takes the length from the header of the chunk."""
+    pixels = np.random.default_rng(1).integers(1, 99, (9, 8, 9), np.uint16)
+    frames = re.compile(rb"(ImageDataSeq\|\d!)(.{8}).{8}", re.DOTALL)
+    content = with_map(
+        build_nd2(Nd2Image(pixels, "TYX")), lambda listed: frames.sub(rb"\1\2\2", listed)
+    )
+    path = tmp_path / "a.nd2"
+    path.write_bytes(content)
+    np.testing.assert_array_equal(to_numpy(open_image(path)).squeeze(), pixels)
+    if not remote:
+        assert check(path).whole
+        return
+    with serving(a__nd2=content) as site:
+        assert check(site.url + "a.nd2").whole
