@@ -156,7 +156,7 @@ def _open_files(source: Source) -> tuple[list[OirFile], list[Diagnostic]]:
     stem, dot, suffix = name.rpartition(".")
     if not dot or suffix.lower() != "oir":
         return files, diagnostics
-    for number in range(1, MOST_FILES):
+    for number in range(1, MOST_FILES + 1):
         # Files that continue one have no suffix.
         found = readers.sibling(source, f"{stem}_{number:05d}")
         if found is None:

@@ -25,6 +25,7 @@ from aicsio import (
     write_ome_tiff,
 )
 from aicsio.attachments import list_attachments, read_attachment
+from aicsio.formats import oir
 from aicsio.records import Encoded, Strided
 from aicsio.testing.oir import OirImage, build_oir, write_oir
 from http_server import serving
@@ -311,3 +312,14 @@ def test_a_file_becomes_an_ome_tiff(tmp_path: Path) -> None:
     assert np.array_equal(to_numpy(transpose_to(again, "TZCYX")), image.pixels)
     assert again.channel_names == ("a", "b")
     assert again.pixel_size.Z == 0.5
+
+
+def test_the_last_number_of_a_continuing_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers have five digits: ``_00001`` to ``_99999``."""
+    monkeypatch.setattr(oir, "MOST_FILES", 2)
+    image = OirImage(picture(5, 2, 40, 30), "TCYX", split=2)
+    path = write_oir(image, tmp_path / "a.oir")
+    assert (tmp_path / "a_00002").exists()
+    assert np.array_equal(to_numpy(open_image(path)), image.pixels)
