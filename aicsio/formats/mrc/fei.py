@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader
+from aicsio.formats.mrc.sections import count_from_first
 from aicsio.records import Dims, Planes, Source
 
 TYPES: Final = frozenset({"FEI1", "FEI2"})
@@ -85,11 +86,14 @@ def read_records(source: Source, header: MrcHeader) -> Records | None:
 
 
 def describe_planes(header: MrcHeader, records: Records) -> Planes | None:
-    """Return times (seconds from the first section), exposures and positions of the stage."""
+    """Return times, exposures and positions of the stage.
+
+    Times are seconds from the first section that has a time.
+    """
     days = _column(records, "timestamp")
     # Timestamps are in days, positions of the stage in metres.
     columns = {
-        "time": (days - days[0]) * 86_400,
+        "time": count_from_first(days) * 86_400,
         "exposure": _positive(_column(records, "exposure")),
         **{name: _column(records, name) * 1e6 for name in "xyz"},
     }

@@ -44,10 +44,13 @@ def read_sections(source: Source, header: MrcHeader) -> Table | None:
 
 
 def describe_planes(header: MrcHeader, table: Table) -> Planes:
-    """Return times (seconds from the first section), exposures and positions of the stage."""
+    """Return times, exposures and positions of the stage.
+
+    Times are seconds from the first section that has a time.
+    """
     exposure = np.where(table[:, EXPOSURE] > 0, table[:, EXPOSURE], np.nan)
     columns = {
-        "time": table[:, TIME] - table[0, TIME],
+        "time": count_from_first(table[:, TIME]),
         "exposure": exposure,
         "x": table[:, X],
         "y": table[:, Y],
@@ -59,6 +62,12 @@ def describe_planes(header: MrcHeader, table: Table) -> Planes:
         if np.isfinite(column).any()
     }
     return Planes(Dims(header.letters, header.shape[:-2]), **kept)
+
+
+def count_from_first(times: Table) -> Table:
+    """Return times less the first that is known; all NaN where none is."""
+    known = times[np.isfinite(times)]
+    return times - known[0] if known.size else times
 
 
 def describe_channels(header: MrcHeader, table: Table | None) -> tuple[Channel, ...]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,19 @@ def test_facts_of_sections(tmp_path: Path) -> None:
     assert np.array_equal(columns["time"], expected)  # type: ignore[arg-type]
     assert set(np.ravel(columns["exposure"])) == {0.25}  # type: ignore[arg-type]
     assert np.array_equal(np.ravel(columns["z"])[:3], [20.0, 20.25, 20.5])  # type: ignore[arg-type]
+
+
+def test_times_count_from_the_first_section_that_has_one() -> None:
+    """The second float of a section is its time (IVE/Priism format, extended header)."""
+    image = MrcImage(picture(1, 1, 4, 5, 7), "TCZYX")
+    data = bytearray(build_mrc(image))
+    # Times of the generator: 100 seconds and half a second a section.
+    first = data.index(struct.pack("<f", 100.0), 1024)
+    struct.pack_into("<f", data, first, np.nan)
+    planes = open_image(bytes(data)).scene.planes
+    assert planes is not None
+    times: Any = planes.column("time")
+    assert np.array_equal(np.ravel(times), [np.nan, 0.0, 0.5, 1.0], equal_nan=True)
 
 
 @pytest.mark.parametrize(("cut", "expected"), [(6, "T=1, C=2, Z=3"), (11, "C=1, T=1, Z=1")])

@@ -106,6 +106,20 @@ def write_fei(path: Path, fields: Any, kind: str) -> Path:
     return path
 
 
+def test_times_count_from_the_first_record_that_has_one(tmp_path: Path) -> None:
+    """Bit 0 of the first mask states whether the timestamp is set (EPU MRC2014, FEI1)."""
+    dtypes: Any = pytest.importorskip("mrcfile.dtypes")
+    data = bytearray(
+        write_fei(tmp_path / "a.mrc", dtypes.get_ext_header_dtype(b"FEI1"), "FEI1").read_bytes()
+    )
+    data[1024 + 8] &= 0xFE
+    planes = open_image(bytes(data)).scene.planes
+    assert planes is not None
+    times: Any = planes.column("time")
+    assert np.isnan(times[0])
+    assert times[1:].tolist() == pytest.approx([0.0, 60.0], abs=1e-3)
+
+
 def test_damaged_records_of_electron_microscopes_leave_the_image(tmp_path: Path) -> None:
     dtypes: Any = pytest.importorskip("mrcfile.dtypes")
     path = write_fei(tmp_path / "a.mrc", dtypes.get_ext_header_dtype(b"FEI1"), "FEI1")
