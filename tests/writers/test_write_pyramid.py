@@ -3,6 +3,7 @@
 import itertools
 import tempfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from aicsio import (
     to_numpy,
     transpose_to,
     write_ome_tiff,
+    write_ome_zarr,
     write_scenes,
 )
+from aicsio._codecs import Scratch
 from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
@@ -153,6 +156,50 @@ def test_means_of_the_largest_numbers_do_not_overflow(dtype: str, tmp_path: Path
         assert all(
             (to_numpy(handle_at(open_image(report.path), k)) == value).all() for k in range(9)
         )
+
+
+def exact_mean(values: list[int]) -> int:
+    """Mean of Python's integers, halves to even."""
+    return round(Fraction(sum(values), len(values)))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", ">i8"])
+def test_means_of_64_bits_are_those_of_integers_of_any_size(dtype: str, tmp_path: Path) -> None:
+    limits, rng = np.iinfo(dtype), np.random.default_rng(0)
+    near = [limits.min, limits.min + 1, limits.max - 1, limits.max, limits.min // 2, 2**53 + 1, 3]
+    plane = rng.choice(np.array(near, dtype), (37, 51))
+    plane[:16, :16], plane[:16, 16:32] = limits.max, limits.min
+    report = write_ome_zarr(
+        open_image(plane, dims="YX"), tmp_path / "a.zarr", levels=5, chunks=(8, 8), sync=False
+    )
+    stored = open_image(report.path)
+    for level in range(1, 5):
+        side = 1 << level
+        expected = [
+            exact_mean(plane[top : top + side, left : left + side].ravel().tolist())
+            for top, left in itertools.product(range(0, 37, side), range(0, 51, side))
+        ]
+        assert to_numpy(handle_at(stored, level)).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_the_largest_sums_of_64_bits_are_exact(dtype: str) -> None:
+    """A pixel of level 16 covers 4**16, the most."""
+    limits, pooling, scratch = np.iinfo(dtype), downsampling.POOLINGS["mean"], Scratch()
+    wide = pooling.state(np.dtype(dtype), 16)
+    whole = downsampling.Coverage(16, 1 << 16, 1 << 16)
+    quarters = {}
+    for value in (int(limits.min), int(limits.max)):
+        state = np.full((1, 1, 1), value, dtype)
+        for level in range(1, 16):
+            state = pooling.halve(np.tile(state, (2, 2, 1)), wide, level, scratch).copy()
+        quarters[value] = state
+    for values in itertools.product(quarters, repeat=4):
+        rows = [[quarters[one] for one in values[:2]], [quarters[one] for one in values[2:]]]
+        block = np.concatenate([np.concatenate(row, 1) for row in rows])
+        sums = pooling.halve(block, wide, 16, scratch)
+        found = pooling.finish(sums, np.dtype(dtype), whole, scratch)
+        assert found.tolist() == [[[exact_mean(list(values))]]]
 
 
 def test_halves_go_to_the_even_number(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 ``plan`` decides on planes, segments and levels (``jobs``); ``stream`` reads boxes of pixels
 (``boxes``, ``dask_chunks``), cuts them into ``segments``, encodes and writes them (``box_writer``),
-and feeds ``pyramid`` (``downsampling``); ``source_levels`` are stored as they are, ``tiff_levels``
+and feeds ``pyramid`` (``downsampling``, ``wide_sums``); ``source_levels`` are stored as they are, ``tiff_levels``
 are the planes of smaller levels; ``encoders`` compress, ``directories`` and ``tiff`` lay out the
 file.
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from aicsio._codecs import Scratch
 from aicsio.errors import WriteError
 from aicsio.records import DType
+from aicsio.writers._pixels import wide_sums
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -108,8 +109,8 @@ def _sum_type(dtype: DType, smaller_levels: int) -> DType:
     """Return a type that no sum overflows."""
     if dtype.kind in "iu":
         bits_needed = 8 * dtype.itemsize + 2 * smaller_levels  # each level sums four values
-        bits = next((bits for bits in (16, 32, 64) if bits >= bits_needed), 64)
-        return np.dtype(f"{dtype.kind}{bits // 8}")
+        bits = next((bits for bits in (16, 32, 64) if bits >= bits_needed), None)
+        return wide_sums.state_type(dtype) if bits is None else np.dtype(f"{dtype.kind}{bits // 8}")
     return np.dtype("c16" if dtype.kind == "c" else "f8")
 
 
@@ -124,6 +125,8 @@ def _allocate(scratch: Scratch, name: str, shape: tuple[int, ...], dtype: DType)
 
 def _sums(block: Array, wide: DType, level: int, scratch: Scratch) -> Array:
     """Add up squares of two by two pixels; missing pixels at an odd edge add nothing."""
+    if wide.names is not None:
+        return wide_sums.add_squares(block, wide, scratch)
     block = _make_even(block, "constant")
     widens = block.dtype.kind == "u" and block.dtype.itemsize < wide.itemsize
     if widens and block.shape[2] == 1 and level <= _MOST_WORD_LEVEL:
@@ -216,6 +219,8 @@ def _strip_rows(block: Array) -> int:
 def _mean(sums: Array, dtype: DType, coverage: Coverage, scratch: Scratch) -> Array:
     """Divide, and round halves to even."""
     counts = coverage.counts(sums.shape)
+    if sums.dtype.names is not None:
+        return wide_sums.mean(sums, 4**coverage.level if counts is None else counts)
     if dtype.kind not in "iu":
         means: Array = sums / (4.0**coverage.level if counts is None else counts)
         return means.astype(dtype)
