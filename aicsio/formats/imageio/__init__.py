@@ -234,7 +234,7 @@ def _identify(source: Source, head: bytes) -> tuple[str, str] | None:
 
 
 def _is_spe(source: Source, head: bytes) -> bool:
-    """Return whether width, height and type are those of frames that the file has room for.
+    """Return whether width, height and type are those of a frame that the file has room for.
 
     SPE has no signature. Its header of 4100 bytes holds the width at byte 42, the type at 108 and
     the height at 656.
@@ -245,7 +245,9 @@ def _is_spe(source: Source, head: bytes) -> bool:
     width = int.from_bytes(head[42:44], "little")
     height = int.from_bytes(head[656:658], "little")
     item_nbytes = SPE_ITEMS.get(int.from_bytes(head[108:110], "little"), 0)
-    return 0 < 4100 + width * height * item_nbytes <= (source.size or 0)
+    frame_nbytes = width * height * item_nbytes
+    # Nothing where one of the three is 0: an unknown type has no bytes.
+    return 0 < frame_nbytes <= (source.size or 0) - 4100
 
 
 def recognises(source: Source, head: bytes, /) -> bool:

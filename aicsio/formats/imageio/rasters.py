@@ -40,11 +40,13 @@ LONGEST_NUMBER = 16
 """Characters of a number in a text raster: five digits, and some zeros before them."""
 FITS_TYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """Types by BITPIX (FITS 4.0, section 4.4.1.1)."""
-# Magic, width, height, largest value or scale; one blank ends the header.
+# Magic, width, height, largest value or scale; one blank ends the header: a "#" behind it is a pixel.
 _PNM_HEADER = re.compile(
     rb"(P[2356fF])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+"
-    rb"([-+.\deE]+)(?:\s*#[^\n]*)?\s"
+    rb"([-+.\deE]+)(?:#[^\n]*)?\s"
 )
+# Text of a card: a quote inside is doubled (FITS 4.0, section 4.2.1.1).
+_FITS_TEXT = re.compile(r" *'((?:[^']|'')*)")
 
 
 @attrs.frozen
@@ -283,10 +285,20 @@ def _parse_fits(file: BinaryFile) -> RasterHeader:
         lines = [text[at : at + 80] for at in range(0, FITS_BLOCK, 80)]
         for line in lines:
             if line[8:10] == "= ":
-                cards.setdefault(line[:8].strip(), line[10:].split("/")[0].strip())
+                cards.setdefault(line[:8].strip(), _fits_value(line[10:]))
         if any(line.rstrip() == "END" for line in lines):
             return _fits_header(cards, (block + 1) * FITS_BLOCK)
     raise ValueError("its header has no end")
+
+
+def _fits_value(field: str) -> str:
+    """Return the value of a card without its comment; text without its quotes."""
+    text = _FITS_TEXT.match(field)
+    # A comment begins at a slash outside of quotes (section 4.1.2).
+    if text is None:
+        return field.split("/", maxsplit=1)[0].strip()
+    # Blanks at the end of a text are padding.
+    return text[1].replace("''", "'").rstrip()
 
 
 def _fits_header(cards: dict[str, str], offset: int) -> RasterHeader:

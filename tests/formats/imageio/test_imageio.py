@@ -682,6 +682,21 @@ def test_spe_through_the_plugin_of_imageio(tmp_path: Path) -> None:
     np.testing.assert_array_equal(to_numpy(transpose_to(handle, "YX", T=3)), stack[3])
 
 
+@pytest.mark.parametrize(("offset", "value"), [(42, 0), (656, 0), (108, 4), (42, 12)])
+def test_spe_without_a_whole_frame_is_none(offset: int, value: int, tmp_path: Path) -> None:
+    """SPE 2.x: width at byte 42, height at 656, type at 108, of which there is no 4."""
+    path = tmp_path / "camera.spe"
+    data = bytearray(spe(np.zeros((1, 8, 11), np.uint16)))
+    assert imageio_format.recognises(path_source(path, data), bytes(data[:HEAD_BYTES]))
+    struct.pack_into("<H", data, offset, value)
+    assert not imageio_format.recognises(path_source(path, data), bytes(data[:HEAD_BYTES]))
+
+
+def path_source(path: Path, data: bytes | bytearray) -> Source:
+    path.write_bytes(data)
+    return Source(str(path), size=len(data))
+
+
 def dicom(pixels: npt.NDArray[np.uint16]) -> bytes:
     """A minimal DICOM file, explicit little-endian."""
 

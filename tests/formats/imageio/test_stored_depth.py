@@ -2,6 +2,7 @@
 
 import io
 import tracemalloc
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from aicsio import CorruptFileError, open_image, to_numpy, transpose_to
+from aicsio import CorruptFileError, metadata, open_image, to_numpy, transpose_to
 from aicsio.formats.imageio import stored_depth
 from aicsio.formats.imageio.h264_header import is_monochrome
 from aicsio.records import ImageHandle
@@ -268,6 +269,14 @@ def test_pam_keeps_its_samples(
     check(data + pixels.astype(pixels.dtype.newbyteorder(">")).tobytes(), pixels, *codes)
 
 
+@pytest.mark.parametrize("comment", [b"", b"# right behind the number"])
+def test_a_pixel_that_looks_like_a_comment_of_netpbm_is_a_pixel(comment: bytes) -> None:
+    """pgm(5): after the largest value "a single whitespace character", then the raster."""
+    pixels = np.full((4, 6), 10, "u1")
+    pixels[0, 0] = ord("#")
+    check(b"P5\n6 4\n255" + comment + b"\n" + pixels.tobytes(), pixels)
+
+
 @pytest.mark.parametrize(("magic", "dtype"), [("P5", "u1"), ("P5", "u2"), ("P6", "u2")])
 def test_several_images_of_one_netpbm_file_are_frames(magic: str, dtype: str) -> None:
     """pgm(5): "a PGM file consists of a sequence of one or more PGM images"."""
@@ -366,6 +375,27 @@ def test_fits_of_unsigned_numbers_and_of_several_planes() -> None:
     np.testing.assert_array_equal(to_numpy(transpose_to(handle, "YX", T=1)), expected[1])
     scaled = check(fits(stored[0].astype(">i2"), 16, BSCALE=0.5), stored[0], "fits-scaling")
     assert "0 + 0.5 x sample" in scaled.diagnostics[0].message
+
+
+def test_a_slash_in_quotes_begins_no_comment_of_fits() -> None:
+    """FITS 4.0, sections 4.1.2 and 4.2.1.1; quotes inside a text are doubled."""
+    cards: dict[str, object] = {
+        "OBJECT": "'M 31/core  '           / a / comment",
+        "OBSERVER": "'O''HARA/B'",
+        "FILTER": "'A'       / not 'B/C'",
+        "GAIN": "2.5 / electrons '/' count",
+        "QUOTES": "''''''",
+    }
+    shown = metadata(open_image(fits(noise("i2", 8, 10).astype(">i2"), 16, **cards)))
+    assert isinstance(shown, Mapping)
+    found = {key: value for key, value in shown.items() if key in cards}
+    assert found == {
+        "OBJECT": "M 31/core",
+        "OBSERVER": "O'HARA/B",
+        "FILTER": "A",
+        "GAIN": "2.5",
+        "QUOTES": "''",
+    }
 
 
 @pytest.mark.parametrize(
