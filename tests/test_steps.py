@@ -1,6 +1,7 @@
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from aicsio import (
     ImageHandle,
     PixelSize,
     Step,
+    map_scenes,
     open_image,
     pipe,
     select_level,
@@ -45,6 +47,19 @@ class TestSelectScene:
             assert chosen.scene_index == 1
             assert chosen.shape == (3, 4, 5)
             assert chosen.level == 0
+
+    @pytest.mark.parametrize("scene", [True, np.bool_(True)])
+    def test_a_bool_is_no_index(self, image: ImageHandle, scene: Any) -> None:
+        """To Python a bool is an int; picks refuse it, too."""
+        calls: list[Callable[[], object]] = [
+            lambda: select_scene(image, scene),
+            lambda: select_scene(scene=scene),
+            lambda: map_scenes(image, pickle.dumps, scenes=[scene]),
+            lambda: AICSImage([np.zeros((2, 3))] * 2).set_scene(scene),
+        ]
+        for call in calls:
+            with pytest.raises(ArgumentTypeError, match=r"=.+ does not fit: give "):
+                call()
 
     @pytest.mark.parametrize("scene", [3, -4, 10**9])
     def test_an_index_outside_is_answered_with_the_names(

@@ -119,7 +119,7 @@ def _classes(hint: Any) -> Classes:
         # isinstance of a Protocol takes longer than of all the classes, so Protocols come last.
         return tuple(sorted(classes, key=lambda kind: getattr(kind, "_is_protocol", False)))
     if hint is SupportsIndex:
-        return (int, SupportsIndex)  # testing for int is faster
+        return (_Index,)
     if origin is Callable:
         return (Callable,)  # to isinstance it is a class
     if origin is os.PathLike:
@@ -131,6 +131,21 @@ def _classes(hint: Any) -> Classes:
     if hint is Any or hint is inspect.Parameter.empty:
         return (object,)
     return (hint,) if origin is None and _has_instances(hint) else ()
+
+
+class _IndexType(type):
+    """To Python a bool is an int; as an index it is a mistake."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        if isinstance(value, bool | np.bool_):
+            return False
+        return isinstance(value, int | SupportsIndex)  # testing for int is faster
+
+
+class _Index(metaclass=_IndexType):
+    """Stands for ``SupportsIndex``."""
+
+    _is_protocol = True
 
 
 def _has_instances(hint: Any) -> bool:
@@ -160,6 +175,8 @@ def fits(value: object, hint: Any) -> bool:
     if origin is Literal:
         # Types are compared, too: 1 equals True and 1.0.
         return any(type(value) is type(part) and value == part for part in get_args(hint))
+    if hint is SupportsIndex:
+        return False  # an index is an instance
     if hint in {int, float}:
         # numpy registers its numbers: float32 is Real, int64 is Integral. A timedelta64 is
         # Integral, too, and no number of seconds.
