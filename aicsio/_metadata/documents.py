@@ -1,7 +1,7 @@
 """The OME document of an image as a tree: the file's own, or made of scenes and parts.
 
 Rule kept here: one Image a scene, in order. A scene without pixels has an Image of one pixel, since
-the schema wants sizes. Table of planes stay columns until text or objects are wanted: 100 000
+the schema wants sizes. Tables of planes stay columns until text or objects are wanted: 100 000
 elements would be made twice.
 """
 

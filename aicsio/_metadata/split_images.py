@@ -120,7 +120,7 @@ def _set_sizes(pixels: Tree, scene: Scene, part: ImagePart) -> None:
 
 
 def _add_metadata_only(pixels: Tree) -> None:
-    """Say that the pixels are elsewhere: behind the channels, as the schema wants."""
+    """Add the element for pixels that are elsewhere: behind the channels, as the schema wants."""
     from lxml import etree
 
     channels = pixels.findall(tag("Channel"))

@@ -52,8 +52,7 @@ _MEDIA = {
 }
 """Makers' names of media that the schema has under another name."""
 # A text, compiled when it is first needed: for so wide a set that takes as long as the import of
-# the
-# rest of this module.
+# the rest of this module.
 _ILLEGAL = "[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # ElementTree writes white space other than blanks in attributes as character references, but
 # Bio-Formats reads no text with "&#" in it.

@@ -67,7 +67,7 @@ def count_at(values: Mapping[str, str], key: str, default: int, most: int, uri: 
     Raises
     ------
     CorruptFileError
-        When it is no number from 1 to ``most``.
+        When it is no number from 0 to ``most``.
     """
     if key not in values:
         return default

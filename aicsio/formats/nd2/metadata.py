@@ -190,7 +190,7 @@ def describe_planes(
     numbers = frames.numbers[position]
     found: dict[str, Column] = {}
     for name, column in columns.items():
-        # FrameOrder that were planned and not taken have no value.
+        # Frames that were planned and not taken have no value.
         if column.size > numbers.max(initial=0):
             found[name] = column[numbers]
         elif column.size:
