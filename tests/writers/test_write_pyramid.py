@@ -29,7 +29,14 @@ from aicsio._codecs import Scratch
 from aicsio._ome.builder import PIXEL_TYPES
 from aicsio.testing import ImageSpec, TiffSpec, build, pixels
 from aicsio.testing.strategies import arrays
-from aicsio.writers._pixels import box_writer, boxes, directories, downsampling, tiff_levels
+from aicsio.writers._pixels import (
+    box_writer,
+    boxes,
+    directories,
+    downsampling,
+    tiff_levels,
+    wide_sums,
+)
 from aicsio.writers._pixels import tiff as tiff_structure
 
 Array = npt.NDArray[Any]
@@ -163,8 +170,12 @@ def exact_mean(values: list[int]) -> int:
     return round(Fraction(sum(values), len(values)))
 
 
+@pytest.mark.parametrize("strip", [256, 1 << 18])
 @pytest.mark.parametrize("dtype", ["int64", "uint64", ">i8"])
-def test_means_of_64_bits_are_those_of_integers_of_any_size(dtype: str, tmp_path: Path) -> None:
+def test_means_of_64_bits_are_those_of_integers_of_any_size(
+    dtype: str, strip: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wide_sums, "_STRIP_BYTES", strip)
     limits, rng = np.iinfo(dtype), np.random.default_rng(0)
     near = [limits.min, limits.min + 1, limits.max - 1, limits.max, limits.min // 2, 2**53 + 1, 3]
     plane = rng.choice(np.array(near, dtype), (37, 51))

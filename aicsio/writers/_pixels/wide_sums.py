@@ -15,6 +15,7 @@ from aicsio.records import DType
 
 Array: TypeAlias = npt.NDArray[Any]
 
+_STRIP_BYTES = 256 << 10
 _BITS = np.uint64(32)
 _LOW = np.uint64((1 << 32) - 1)
 
@@ -40,13 +41,16 @@ def add_squares(block: Array, wide: DType, scratch: Scratch) -> Array:
     shape = (rows + 1) // 2, (columns + 1) // 2, samples
     memory = scratch.take("sums", math.prod(shape) * wide.itemsize)
     sums = memory.view(wide).reshape(shape)
-    for name, part in _parts(block).items():
-        total = sums[name]
-        total[:] = part[0::2, 0::2]
-        # An odd edge has no second row or column.
-        total[: rows // 2] += part[1::2, 0::2]
-        total[:, : columns // 2] += part[0::2, 1::2]
-        total[: rows // 2, : columns // 2] += part[1::2, 1::2]
+    # Strips of an even number of rows stay in the cache.
+    step = max(1, _STRIP_BYTES // block[0].nbytes // 2) * 2
+    for top in range(0, rows, step):
+        for name, part in _parts(block[top : top + step]).items():
+            total = sums[name][top // 2 : (top + step) // 2]
+            total[:] = part[0::2, 0::2]
+            # An odd edge has no second row or column.
+            total[: len(part) // 2] += part[1::2, 0::2]
+            total[:, : columns // 2] += part[0::2, 1::2]
+            total[: len(part) // 2, : columns // 2] += part[1::2, 1::2]
     return sums
 
 
@@ -59,18 +63,47 @@ def _parts(block: Array) -> dict[str, Array]:
 
 
 def mean(sums: Array, counts: Array | int) -> Array:
-    """Divide sums by the numbers of their pixels, at most 2**32; halves go to even."""
+    """Divide sums by the numbers of their pixels; halves go to even.
+
+    Parameters
+    ----------
+    sums
+        As ``add_squares`` returns them.
+    counts
+        At most 2**32: of each pixel, or one power of two for all.
+    """
+    means = np.empty(sums.shape, sums.dtype["high"])
+    if not isinstance(counts, int):
+        counts = np.broadcast_to(counts, sums.shape)
+    step = max(1, _STRIP_BYTES // sums[0].nbytes)
+    for top in range(0, len(sums), step):
+        strip = slice(top, top + step)
+        part = counts if isinstance(counts, int) else counts[strip]
+        means[strip] = _mean_of_strip(sums[strip], part)
+    return means
+
+
+def _mean_of_strip(sums: Array, counts: Array | int) -> Array:
     high, low = sums["high"], sums["low"]
-    count = np.asarray(counts, np.uint64)
     # 32 bits at a time, as on paper: what low has beyond them is carried over first.
     high = high + (low >> _BITS).astype(high.dtype)
-    quotient, rest = np.divmod(high, count.astype(high.dtype))
+    quotient, rest = _divide(high, counts)
     # The rest is below the count, so with 32 more bits it fits 64.
     rest = (rest.astype(np.uint64) << _BITS) | (low & _LOW)
-    digit, rest = np.divmod(rest, count)
+    digit, rest = _divide(rest, counts)
     # A mean lies between its pixels, so it fits their type.
     quotient = (quotient << quotient.dtype.type(32)) + digit.astype(quotient.dtype)
-    twice = rest + rest
+    twice, count = rest + rest, np.asarray(counts, np.uint64)
     is_odd = (quotient & quotient.dtype.type(1)).astype(bool)
     means: Array = quotient + ((twice > count) | ((twice == count) & is_odd))
     return means
+
+
+def _divide(values: Array, counts: Array | int) -> tuple[Array, Array]:
+    """Return quotients, rounded down, and rests."""
+    kind = values.dtype.type
+    # Shifts take less time than divisions.
+    if isinstance(counts, int):
+        return values >> kind(counts.bit_length() - 1), values & kind(counts - 1)
+    quotient, rest = np.divmod(values, counts.astype(values.dtype))
+    return quotient, rest
