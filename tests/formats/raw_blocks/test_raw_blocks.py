@@ -230,6 +230,7 @@ def test_pixels_in_several_files_are_refused(name: str, tmp_path: Path) -> None:
         open_image(tmp_path / "a.nhdr")
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i4", "u8", "i8", "f4", "f8"])
 @pytest.mark.parametrize("encoding", ["ascii", "text", "txt"])
 def test_numbers_as_text_are_those_of_pynrrd(dtype: str, encoding: str, tmp_path: Path) -> None:
