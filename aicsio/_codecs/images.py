@@ -6,7 +6,6 @@ Rule kept here: a size that a header declares is compared with the expected one 
 makes room for it.
 """
 
-import contextlib
 import functools
 import math
 from collections.abc import Callable
@@ -142,7 +141,8 @@ def _decode_to_place(
     shape = (rows, columns, samples) if samples > 1 else (rows, columns)
     try:
         return decode(raw, out=target.empty_pixels().reshape(shape))
-    except ValueError:  # it has other samples
+    except (ValueError, RuntimeError):
+        # Other samples, or a lossless JPEG: what refuses that memory decides on its own.
         return decode(raw)
 
 
@@ -190,14 +190,13 @@ def decode_jpeg(
         When the frame header declares far more pixels than expected.
     """
     raw = bytes(as_octets(data))
-    rows, columns, samples = target.frame(sampled)
+    rows, columns, _ = target.frame(sampled)
     size = None
     if header is None:
         size = jpeg_size(raw)
         check_declared_size(size, target, sampled, "JPEG")
     decode = functools.partial(
         imagecodecs().jpeg_decode,
-        raw,
         bitspersample=bits,
         tables=tables,
         header=header,
@@ -206,12 +205,11 @@ def decode_jpeg(
         shape=(rows, columns),
     )
     if size in {None, (rows, columns)} and target.dtype == np.uint8:
-        shape = (rows, columns, samples)[: 3 if samples > 1 else 2]
         # 256 x 256 pixels in colour take 253 us into memory that was used before, 304 into fresh.
-        # What refuses that memory decides on its own: other samples, or a lossless JPEG.
-        with contextlib.suppress(ValueError, RuntimeError):
-            return np.asarray(decode(out=target.empty_pixels().reshape(shape)))
-    return fit_image(np.asarray(decode()), target, sampled)
+        return fit_image(
+            np.asarray(_decode_to_place(decode, target, sampled, raw)), target, sampled
+        )
+    return fit_image(np.asarray(decode(raw)), target, sampled)
 
 
 class CcittCodec:

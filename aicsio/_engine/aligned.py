@@ -69,7 +69,7 @@ def make_array(
     nbytes = math.prod(shape) * dtype.itemsize
     room = make(nbytes + LINE, np.uint8)
     # A remainder is never negative in Python: the start lies within the first line.
-    start = (offset - room.__array_interface__["data"][0]) % LINE
+    start = (offset - address_of(room)) % LINE
     return room[start : start + nbytes].view(dtype).reshape(shape)
 
 
@@ -89,5 +89,10 @@ def make_apart(shape: tuple[int, ...], dtype: DType, offset: int) -> Array:
 
 
 def _is_slow(memory: Array, offset: int) -> bool:
+    return 0 < (address_of(memory) - offset) % PAGE < SLOW_REACH
+
+
+def address_of(memory: Array) -> int:
+    """Return the address of the first byte."""
     address: int = memory.__array_interface__["data"][0]
-    return 0 < (address - offset) % PAGE < SLOW_REACH
+    return address

@@ -10,6 +10,7 @@ downwards, where the first byte of each page is written first, and 4.2 ms upward
 
 import threading
 
+from aicsio._engine.aligned import address_of
 from aicsio._engine.placements import Array
 
 PAGE = 1 << 21
@@ -31,8 +32,8 @@ class FreshPages:
 
     def __init__(self, out: Array) -> None:
         self._out = out
-        self._address = _address(out) // PAGE * PAGE
-        first = self._address + PAGE - _address(out)
+        self._address = address_of(out) // PAGE * PAGE
+        first = self._address + PAGE - address_of(out)
         # Ends of the pages, counted from the first byte of the result.
         self._ends = range(first, out.nbytes + PAGE, PAGE)
         self._touched = bytearray(len(self._ends))
@@ -52,7 +53,7 @@ class FreshPages:
 
     def touch(self, part: Array) -> None:
         """Write to the pages of ``part`` that are new; threads that share one wait for each other."""
-        low = _address(part) - self._address
+        low = address_of(part) - self._address
         for page in range(low // PAGE, (low + _extent(part) - 1) // PAGE + 1):
             # The lock is taken for an old page, too: so another thread's zeros come before its pixels.
             with self._locks[page % LOCKS]:
@@ -66,11 +67,6 @@ class FreshPages:
         end = min(self._ends[page], octets.nbytes)
         start = max(end - TOUCHED, self._ends[page] - PAGE, 0)
         octets[start:end] = 0
-
-
-def _address(array: Array) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
 
 
 def _extent(part: Array) -> int:

@@ -8,7 +8,6 @@ so, nothing is read and the caller reads in another way.
 """
 
 import math
-import operator
 from collections.abc import Iterator, Sequence
 
 from aicsio._engine import strided
@@ -84,8 +83,7 @@ def _runs_of_task(
         if not isinstance(piece, Strided):
             return None
     shape, strides, item = list(piece.selection.shape), piece.strides, piece.dtype.itemsize
-    offset = piece.offset + sum(map(operator.mul, piece.selection.source_start, strides))
-    offsets = [offset]
+    offsets = [strided.first_byte(piece)]
     for axis, size in enumerate(shape):
         # Each position of a visited axis begins a run of its own.
         if axis not in kept:

@@ -91,8 +91,8 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
     graph = in_memory.as_dask(array)
     if graph is not None:
         return np.asarray(graph.compute())
-    run = single.find_run(array) if array.nbytes < aligned.WORTHWHILE else None
-    if run is not None:
+    run = single.find_run(array)
+    if run is not None and array.nbytes < aligned.WORTHWHILE:
         return single.read(run, array)
     # The file stays open between looking for its bytes and reading them.
     with readers.session():
@@ -100,7 +100,10 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
         if out.size:
             # Large memory that holds zeros comes from the system, which hands out its pages one by one.
             pages = FreshPages(out) if zero_filled else None
-            read_into(array, out, workers, zero_filled=zero_filled, progress=progress, pages=pages)
+            if run is not None:
+                single.fill(run, out, pages)
+            else:
+                _read_blocks(array, out, workers, progress, pages, zero_filled=zero_filled)
     return out
 
 
@@ -161,15 +164,20 @@ def read_into(
     SourceError
         When the bytes cannot be read.
     """
+    run = single.find_run(array) if out.flags.c_contiguous else None
+    if run is not None:
+        single.fill(run, out, pages)
+    else:
+        _read_blocks(array, out, workers, progress, pages, zero_filled=zero_filled)
+
+
+def _read_blocks(
+    array: LazyArray, out: Array, workers: int | None, progress: Progress | None, pages: FreshPages | None,
+    *, zero_filled: bool,
+) -> None:  # fmt: skip
     # A dtype of objects would read bytes of a file as addresses of Python objects.
     if array.dtype.hasobject:
         raise CorruptFileError("pixels cannot be Python objects")
-    run = single.find_run(array) if out.flags.c_contiguous else None
-    if run is not None:
-        if pages is not None and pages.are_worthwhile(out):
-            pages.touch(out)
-        single.fill(run, out)
-        return
     target = Target(array, with_stored_axes(array, out), zero_filled)
     plan = tasks(array)
     with readers.session():

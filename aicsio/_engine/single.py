@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from aicsio._engine import aligned, strided
+from aicsio._engine.fresh_pages import FreshPages
 from aicsio._engine.placements import Array, check_inside, is_remote
 from aicsio._engine.placing import read_header
 from aicsio._io import readers
@@ -91,8 +92,8 @@ def read(run: SingleRun, array: LazyArray) -> Array:
     return out
 
 
-def fill(run: SingleRun, out: Array) -> None:
-    """Read a run into contiguous memory of its size.
+def fill(run: SingleRun, out: Array, pages: FreshPages | None = None) -> None:
+    """Read a run into contiguous memory of its size, which may be part of a result with these pages.
 
     Raises
     ------
@@ -101,6 +102,8 @@ def fill(run: SingleRun, out: Array) -> None:
     SourceError
         When the bytes cannot be read.
     """
+    if pages is not None and pages.are_worthwhile(out):
+        pages.touch(out)
     with readers.lend(run.piece.source) as reader:
         _copy(run, _find_first_byte(run.piece, out.nbytes, reader), out, reader)
 

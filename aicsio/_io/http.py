@@ -200,9 +200,8 @@ class HttpClient:
     def _read_body(self, response: http.client.HTTPResponse, nbytes: int) -> bytes:
         buffer = bytearray(nbytes)
         count = self._receive_body(response, memoryview(buffer), keep_part=False)
-        if (
-            response.length and count < nbytes
-        ):  # bytes that Content-Length announced and that did not come
+        # Bytes that Content-Length announced and that did not come.
+        if response.length and count < nbytes:
             raise RetryableError(f"the connection broke after {count} of {nbytes} bytes")
         return bytes(buffer[:count])
 

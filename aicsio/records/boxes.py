@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aicsio.records.lazy import Piece
 
-__all__ = ["BoxParts", "GridCuts", "PlansBoxes", "cut_boxes", "take_boxes"]
+__all__ = ["BoxParts", "GridCuts", "PlansBoxes", "cut_boxes", "number_cells", "take_boxes"]
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 
@@ -176,6 +176,29 @@ def take_boxes(counts: Integers) -> tuple[Integers, Integers]:
     ends = np.cumsum(counts)
     within = np.arange(len(box)) - (ends - counts)[box]
     return box, within
+
+
+def number_cells(cells: Integers, shape: Sequence[int]) -> Integers:
+    """Number cells in C order over a grid of some axes; of none there is one cell, 0.
+
+    Parameters
+    ----------
+    cells
+        Indices, shape (rows, axes).
+    shape
+        Cells along each axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.records.boxes import number_cells
+    >>> number_cells(np.array([[0, 2], [1, 0]]), (2, 3)).tolist()
+    [2, 3]
+    """
+    numbers = np.zeros(len(cells), np.int64)
+    for axis, size in enumerate(shape):
+        numbers = numbers * size + cells[:, axis]
+    return numbers
 
 
 def join_parts(found: Sequence[BoxParts]) -> BoxParts:

@@ -12,7 +12,7 @@ import numpy as np
 from aicsio.formats._tiff.groups import PlaneGroup
 from aicsio.formats._tiff.segments import Four, Integers, SegmentGrid
 from aicsio.records import Encoded, Piece, Selection, Strided
-from aicsio.records.boxes import BoxParts, cut_boxes, join_parts
+from aicsio.records.boxes import BoxParts, cut_boxes, join_parts, number_cells
 
 GROUP_BITS = 44
 """Bits of the number of a segment below that of its group: a million planes of ten million tiles."""
@@ -48,15 +48,14 @@ def plan_boxes(layout: PlaneTables, starts: Integers, stops: Integers) -> BoxPar
     if not all(group.codecs or (one_plane and not group.grid.clipped) for group in layout.groups):
         return None
     planes = cut_boxes(starts[:, :rank], stops[:, :rank], (1,) * rank)
-    rows = np.zeros(len(planes.box), np.int64)
-    for axis, size in enumerate(layout.lead):
-        rows = rows * size + planes.cell[:, axis]
+    rows = number_cells(planes.cell, layout.lead)
     groups = np.zeros(rows.shape, np.int64)
     if layout.group_of:
         groups = np.frombuffer(layout.group_of, "<i4")[rows].astype(np.int64)
     if layout.row_of:
         rows = np.frombuffer(layout.row_of, "<i4")[rows].astype(np.int64)
     first, last = _four(layout, starts, 0), _four(layout, stops, 1)
+    stored = _stored(layout)
     found: list[BoxParts] = []
     for number in np.unique(groups).tolist():
         # Row -1 is a missing plane.
@@ -65,7 +64,7 @@ def plan_boxes(layout: PlaneTables, starts: Integers, stops: Integers) -> BoxPar
         parts = _cut_planes(layout, number, rows[chosen], first[box], last[box])
         plane = parts.box
         target = np.concatenate(
-            [planes.target_start[chosen][plane], _ranked(layout, parts.target_start)], axis=1
+            [planes.target_start[chosen][plane], parts.target_start[:, stored]], axis=1
         )
         # Along the plane axes a segment has one position, at 0.
         one = np.ones((len(plane), rank), np.int64)
@@ -73,8 +72,8 @@ def plan_boxes(layout: PlaneTables, starts: Integers, stops: Integers) -> BoxPar
             BoxParts(
                 box[plane],
                 parts.piece,
-                np.concatenate([one - 1, _ranked(layout, parts.source_start)], axis=1),
-                np.concatenate([one, _ranked(layout, parts.shape)], axis=1),
+                np.concatenate([one - 1, parts.source_start[:, stored]], axis=1),
+                np.concatenate([one, parts.shape[:, stored]], axis=1),
                 target,
             )
         )
@@ -130,16 +129,10 @@ def _four(layout: PlaneTables, positions: Integers, missing: int) -> Integers:
     return np.concatenate(columns, axis=1)
 
 
-def _ranked(layout: PlaneTables, four: Integers) -> Integers:
-    """Leave out the axes of a plane that the stored array does not have."""
+def _stored(layout: PlaneTables) -> slice:
+    """Return which of the four axes of a plane the stored array has."""
     has_depth, has_samples = layout.axes
-    return four[:, 0 if has_depth else 1 : 4 if has_samples else 3]
-
-
-def _kept(layout: PlaneTables, four: Four) -> tuple[int, ...]:
-    """Leave them out of one shape."""
-    has_depth, has_samples = layout.axes
-    return four[0 if has_depth else 1 : 4 if has_samples else 3]
+    return slice(0 if has_depth else 1, 4 if has_samples else 3)
 
 
 def make_pieces(layout: PlaneTables, numbers: Integers) -> Iterator[Piece]:
@@ -158,6 +151,7 @@ def _segments(layout: PlaneTables, group: PlaneGroup, segments: Integers) -> Ite
     source, codecs, dtype = group.source, group.codecs, group.dtype
     none = (0,) * (len(layout.lead) + 2 + sum(layout.axes))
     one = (1,) * len(layout.lead)
+    stored = _stored(layout)
     known: dict[Four, tuple[tuple[int, ...], tuple[int, ...], Selection]] = {}
     for offset, nbytes, (depth, rows, columns, samples) in zip(
         offsets, counts, shapes, strict=True
@@ -165,8 +159,8 @@ def _segments(layout: PlaneTables, group: PlaneGroup, segments: Integers) -> Ite
         four = depth, rows, columns, samples
         # Segments have few shapes.
         if four not in known:
-            shape = (*one, *_kept(layout, four))
-            strides = (*none[: len(one)], *_kept(layout, group.strides(four)))
+            shape = (*one, *tuple(four)[stored])
+            strides = (*none[: len(one)], *tuple(group.strides(four))[stored])
             known[four] = shape, strides, Selection(none, shape, none)
         shape, strides, selection = known[four]
         if codecs:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import numpy as np
 
-from aicsio.records.boxes import BoxParts, Integers, cut_boxes, take_boxes
+from aicsio.records.boxes import BoxParts, Integers, cut_boxes, number_cells, take_boxes
 
 
 @attrs.frozen(eq=False)
@@ -50,9 +50,7 @@ def find_parts(
     """
     planes = cut_boxes(starts[:, :ndim], stops[:, :ndim], (1,) * ndim)
     # Number of each plane, in C order over the plane axes.
-    keys = np.zeros(len(planes.box), np.int64)
-    for axis, size in enumerate(shape[:ndim]):
-        keys = keys * size + planes.cell[:, axis]
+    keys = number_cells(planes.cell, shape[:ndim])
     order = np.argsort(keys, kind="stable")
     distinct, bounds = np.unique(keys[order], return_index=True)
     pairs: list[Integers] = []

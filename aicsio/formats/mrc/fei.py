@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader
-from aicsio.formats.mrc.sections import count_from_first
+from aicsio.formats.mrc.sections import count_from_first, pack_known
 from aicsio.records import Dims, Planes, Source
 
 TYPES: Final = frozenset({"FEI1", "FEI2"})
@@ -97,11 +97,7 @@ def describe_planes(header: MrcHeader, records: Records) -> Planes | None:
         "exposure": _positive(_column(records, "exposure")),
         **{name: _column(records, name) * 1e6 for name in "xyz"},
     }
-    kept: dict[str, Any] = {
-        name: np.ascontiguousarray(column, "<f8").tobytes()
-        for name, column in columns.items()
-        if np.isfinite(column).any()
-    }
+    kept = pack_known(columns)
     if not kept:
         return None
     return Planes(Dims(header.letters, header.shape[:-2]), **kept, start=0.0)

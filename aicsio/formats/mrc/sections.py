@@ -7,6 +7,7 @@ section; the floats begin with photosensor, time, stage x, y, z, lowest, highest
 exposure, neutral density, excitation and emission.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -56,12 +57,16 @@ def describe_planes(header: MrcHeader, table: Table) -> Planes:
         "y": table[:, Y],
         "z": table[:, Z],
     }
-    kept: dict[str, Any] = {
+    return Planes(Dims(header.letters, header.shape[:-2]), **pack_known(columns))
+
+
+def pack_known(columns: Mapping[str, Table]) -> dict[str, Any]:
+    """Return the columns of ``Planes`` in which a number is known."""
+    return {
         name: np.ascontiguousarray(column, "<f8").tobytes()
         for name, column in columns.items()
         if np.isfinite(column).any()
     }
-    return Planes(Dims(header.letters, header.shape[:-2]), **kept)
 
 
 def count_from_first(times: Table) -> Table:

@@ -42,13 +42,13 @@ class ImageReader:
     diagnostics: list[Diagnostic] = attrs.field(factory=list)
     """Trouble that did not stop the opening."""
 
-    def note(self, code: str, message: str, where: str) -> None:
+    def note(self, code: str, message: str, where: str, *, loss: bool = False) -> None:
         """Add a diagnostic."""
-        self.diagnostics.append(Diagnostic(code, message, where or "/"))
+        self.diagnostics.append(Diagnostic(code, message, where or "/", loss=loss))
 
     def note_loss(self, code: str, message: str, where: str) -> None:
         """Add a diagnostic of pixels or metadata that are lost."""
-        self.diagnostics.append(Diagnostic(code, message, where or "/", loss=True))
+        self.note(code, message, where, loss=True)
 
     def read_image(self, node: Node, image: Json, name: str) -> Scene:
         """Make the scene of one object of ``multiscales``.
