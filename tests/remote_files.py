@@ -45,12 +45,6 @@ class RemoteFile:
     """The plane."""
     expected: Any = None
     """Its pixels; ``None`` for those of channel 1 at time 13."""
-    opening: int = 4
-    """Requests of opening it from a server of single ranges, at most."""
-    parts_opening: int = 0
-    """The same from a server that answers many ranges at once; 0 for as many."""
-    plane: int = 2
-    """Requests of the plane, at most."""
 
     def read(self, handle: ImageHandle) -> None:
         """Read the plane and compare it."""
@@ -150,11 +144,18 @@ def _plate(kind: str) -> RemoteFile:
     return RemoteFile(write, {"T": 3, "C": 1}, PLATE.plane(number))
 
 
+def _raw_block(suffix: str) -> RemoteFile:
+    image = RawBlockImage(STACK, "ZYX")
+    return RemoteFile(
+        lambda folder: write_raw_block(image, folder / f"a{suffix}"), SECTION, STACK[13]
+    )
+
+
 FILES: dict[str, RemoteFile] = {
     "ome-tiff": RemoteFile(_ome_tiff),
-    "tiff, directories between": RemoteFile(_directories_between, opening=7),
+    "tiff, directories between": RemoteFile(_directories_between),
     "tiff of imagej": RemoteFile(_imagej),
-    "tiff, svs": RemoteFile(_pyramid, {}, SLIDE, plane=3),
+    "tiff, svs": RemoteFile(_pyramid, {}, SLIDE),
     "tiff, stk": RemoteFile(
         _named("a.stk", lambda: tiff_bytes(STACK, is_stk=True)), {"T": 13}, STACK[13]
     ),
@@ -168,34 +169,18 @@ FILES: dict[str, RemoteFile] = {
         _named("a.nd2", lambda: build_nd2(Nd2Image(PIXELS, "TCYX", compressed=True)))
     ),
     "oib": RemoteFile(_named("a.oib", lambda: build_oib(OifImage(PIXELS, "TCYX")))),
-    "oif": RemoteFile(
-        lambda folder: write_oif(OifImage(PIXELS, "TCYX"), folder / "a.oif"), opening=90
-    ),
-    "oir": RemoteFile(
-        _named("a.oir", lambda: build_oir(OirImage(PIXELS, "TCYX"))[0]), opening=25, parts_opening=6
-    ),
+    "oif": RemoteFile(lambda folder: write_oif(OifImage(PIXELS, "TCYX"), folder / "a.oif")),
+    "oir": RemoteFile(_named("a.oir", lambda: build_oir(OirImage(PIXELS, "TCYX"))[0])),
     "vsi": RemoteFile(
         lambda folder: write_vsi(VsiImage(PIXELS, "TCYX", tile=(64, 64)), folder / "a.vsi")
     ),
     "dv": RemoteFile(_named("a.dv", lambda: build_mrc(MrcImage(PIXELS[:, :, None], "TCZYX")))),
-    "ims": RemoteFile(_ims, {"T": 13, "C": 1, "Z": 0}, opening=67, parts_opening=5),
-    "dicom": RemoteFile(_dicom, {"Z": 13}, STACK[13]),
-    "mirax": RemoteFile(_mirax, {"Y": range(96), "X": range(128)}, PHOTOS[0, 0], opening=11),
-    "ics": RemoteFile(
-        lambda folder: write_raw_block(RawBlockImage(STACK, "ZYX"), folder / "a.ics"),
-        {"Z": 13},
-        STACK[13],
-    ),
-    "nrrd": RemoteFile(
-        lambda folder: write_raw_block(RawBlockImage(STACK, "ZYX"), folder / "a.nrrd"),
-        {"Z": 13},
-        STACK[13],
-    ),
-    "pic": RemoteFile(
-        lambda folder: write_raw_block(RawBlockImage(STACK, "ZYX"), folder / "a.pic"),
-        {"Z": 13},
-        STACK[13],
-    ),
-    "ome-zarr": RemoteFile(_zarr, opening=5),
+    "ims": RemoteFile(_ims, {"T": 13, "C": 1, "Z": 0}),
+    "dicom": RemoteFile(_dicom, SECTION, STACK[13]),
+    "mirax": RemoteFile(_mirax, {"Y": range(96), "X": range(128)}, PHOTOS[0, 0]),
+    "ics": _raw_block(".ics"),
+    "nrrd": _raw_block(".nrrd"),
+    "pic": _raw_block(".pic"),
+    "ome-zarr": RemoteFile(_zarr),
     **{kind: _plate(kind) for kind in WRITERS},
 }

@@ -19,6 +19,45 @@ from aicsio.testing.xlef import XlefImage, write_xlef
 from http_server import serving
 from remote_files import FILES, PIXELS
 
+REQUESTS = {
+    "ome-tiff": (2, 2, 1),
+    "tiff, directories between": (6, 7, 1),
+    "tiff of imagej": (2, 2, 1),
+    "tiff, svs": (4, 4, 3),
+    "tiff, stk": (1, 1, 1),
+    "czi": (3, 3, 1),
+    "lif": (1, 1, 1),
+    "lof": (2, 2, 1),
+    "xlef, lof": (4, 4, 1),
+    "xlef, tif": (2, 2, 2),
+    "nd2": (2, 2, 1),
+    "nd2, zlib": (2, 2, 1),
+    "oib": (4, 4, 1),
+    "oif": (90, 90, 1),
+    "oir": (6, 25, 1),
+    "vsi": (3, 3, 1),
+    "dv": (1, 1, 1),
+    "ims": (5, 67, 1),
+    "dicom": (1, 1, 1),
+    "mirax": (11, 11, 2),
+    "ics": (1, 1, 1),
+    "nrrd": (1, 1, 1),
+    "pic": (2, 2, 1),
+    "ome-zarr": (5, 5, 2),
+    "cellvoyager": (4, 4, 2),
+    "harmony": (2, 2, 2),
+    "imagexpress": (2, 2, 2),
+    "incell": (2, 2, 2),
+    "metamorph": (2, 2, 2),
+    "micromanager": (1, 1, 2),
+}
+"""By file, at most: of opening it from a server that answers many ranges at once, and from one of single
+ranges; of a plane."""
+
+
+def test_every_file_has_its_limits() -> None:
+    assert REQUESTS.keys() == FILES.keys()
+
 
 @pytest.mark.parametrize("name", FILES)
 def test_requests(name: str, tmp_path: Path) -> None:
@@ -30,14 +69,15 @@ def test_requests(name: str, tmp_path: Path) -> None:
         found = [each for each in tmp_path.rglob("*") if each.is_file()]
         site.files = {each.relative_to(tmp_path).as_posix(): each.read_bytes() for each in found}
         # A server that has answered one range for several is not asked for several again.
-        for parts, most in ((True, file.parts_opening or file.opening), (False, file.opening)):
+        with_parts, single, plane = REQUESTS[name]
+        for parts, most in ((True, with_parts), (False, single)):
             site.parts = parts
             site.forget()
             handle = open_image(site.url + path.as_posix())
             assert 0 < len(site.asked) <= most
         site.forget()
         file.read(handle)
-        assert 0 < len(site.asked) <= file.plane
+        assert 0 < len(site.asked) <= plane
 
 
 # ---------------------------------------------------------------- sets of files
@@ -46,9 +86,10 @@ SET = TiffSpec((ImageSpec(T=6, Y=8, X=9),), files=6)
 
 
 def _tiff_set(folder: Path) -> Path:
-    for name, content in build(SET).items():
+    files = build(SET)
+    for name, content in files.items():
         (folder / name).write_bytes(content)
-    return folder / min(build(SET))
+    return folder / min(files)
 
 
 def _project(folder: Path) -> Path:
