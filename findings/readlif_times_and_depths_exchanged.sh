@@ -4,7 +4,7 @@
 #
 # Guess before the run: `get_frame` follows the step in bytes that the file states for each dimension.
 # Seen (readlif 0.6.6): of 2 depths and 3 times, get_frame(z=1, t=0) is the plane of z=0, t=1; four of the six planes are
-# other ones. It takes depth for the faster of the two. liffile 2026.2.16 and bioio-lif 2.0.1 follow the file.
+# other ones. It takes depth for the faster of the two. liffile 2026.2.16 follows the file.
 #
 # Exit status 0: the behaviour is as described here. Other: it changed.
 set -euo pipefail

@@ -35,7 +35,7 @@ MOST_PIXELS = 1 << 22
 def variant_count(usual: int) -> int:
     """How many damaged files a test tries: half of the usual count in the README's command.
 
-    The gate ``lowest``, which looks at more examples of the laws (``AICSIO_HYPOTHESIS=ci``), tries
+    The gates ``servers`` and ``lowest``, which look at more examples of the laws (``AICSIO_HYPOTHESIS=ci``), try
     all; ``AICSIO_DAMAGED_VARIANTS`` asks for any number.
     """
     thorough = "AICSIO_HYPOTHESIS" in os.environ

@@ -108,6 +108,8 @@ def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
         "raw tiles, 4 levels, 12 bits",
         "zlib tiles, default level",
         "aicsio info, CZI",
+        "raw, second read",
+        "zstd tiles, statistics",
     ):
         assert name in shown
     assert list(tmp_path.iterdir()) == []

@@ -71,7 +71,7 @@ def test_a_download_that_breaks_off_is_made_again(tmp_path: Path) -> None:
     assert copy.read_bytes() == CONTENT
 
 
-def test_one_that_always_breaks_off_leaves_no_copy(tmp_path: Path) -> None:
+def test_a_copy_that_always_broke_off_is_not_read_as_the_file(tmp_path: Path) -> None:
     with (
         odd_server(Sometimes(cut, 1000), CONTENT) as url,
         pytest.raises(SourceError, match=r"cannot read 'simplecache::http.*a\.lif'"),
