@@ -1,5 +1,7 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
+A new codec is a row of ``CODECS``; formats map their own numbers and names to its name
+(``formats/_tiff/compressions``, ``formats/zarr/chains``, ``formats/czi/pixels``).
 ``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
 ``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``text`` numbers as text,
 ``resampling`` pixels of another size, ``masks`` pixels that are not valid, ``parts`` parts of an image that

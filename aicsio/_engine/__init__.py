@@ -11,7 +11,8 @@ into the result (``placements``, ``copying``). ``strided`` plans the ``preadv`` 
 ``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels, ``fetching`` requests
 the bytes of remote pieces in batches, ``raw_runs`` walks through raw pixels with one small buffer.
 
-A read in order: ``arrays.read``, ``run``, ``plan`` (views of ``_dims``, ``pieces`` of the layout),
+A read in order, behind the opening that ``opening`` lists: ``arrays.read``, ``run`` (``single`` if one
+run of raw bytes is the result, else) ``plan`` (views of ``_dims``, ``pieces`` of the layout),
 ``placing``, ``_io.readers``, ``_io.pool``, and ``_io.local_files`` (``preadv``) or ``_io.remote``.
 
 Rule kept here: no piece is of one format only; a format that needs more offers it by its layout.

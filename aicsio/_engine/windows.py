@@ -1,6 +1,7 @@
 """Plans and reads many windows at once: a compressed piece that several windows share is decoded once.
 
-The parts of all windows are sorted by stored block. The pieces of a block are jobs: a piece, and the
+``read_windows`` is the entry: ``boxes`` reads them where the layout plans all at once, else they are
+read here. The parts of all windows are sorted by stored block. The pieces of a block are jobs: a piece, and the
 places that its pixels go to. Threads take jobs in batches, in the order of the blocks.
 
 Rule kept here: jobs write to disjoint memory, so they run in any order. Where pieces overlap, as the

@@ -1,4 +1,4 @@
-"""URLs of Zarr stores whose names do not show it: their documents do.
+"""``identify_image``, the entry for any name; and URLs of Zarr stores whose names do not show it.
 
 Rule kept here: only a URL that is no file costs more requests, one or two.
 """

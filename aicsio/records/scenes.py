@@ -1,6 +1,7 @@
 """A scene, and everything that a format returns about a source.
 
-Rule kept here: trouble that does not stop the reading becomes a ``Diagnostic``, never a log line.
+Rule kept here: trouble that does not stop the reading becomes a ``Diagnostic``, never a log line. The
+format that notes it decides, by ``loss``, whether pixels or metadata are lost; ``check`` lists those.
 """
 
 from collections import Counter

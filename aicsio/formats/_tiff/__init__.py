@@ -9,8 +9,8 @@ whether its components are YCbCr. ``series`` groups pages to scenes, ``plane_map
 arrays, ``contiguous`` finds planes without gaps between them, ``partial_levels`` levels that lack
 something; ``layout``, ``groups`` and ``segments`` turn windows into pieces, ``boxes`` many at once.
 
-``physical_size`` decides on the pixel size (a print resolution is none), by ``makers`` and
-``electron_microscopes``; ``page_metadata`` and ``acquisition`` have the other facts of a page,
+``physical_size`` decides by tags on the pixel size (a print resolution is none), by ``makers`` and
+``electron_microscopes``; a dialect that states another outranks it; ``page_metadata`` and ``acquisition`` have the other facts of a page,
 ``frames`` and ``metamorph`` time and place of each, ``settings`` the private tags, ``origins`` the places of facts.
 ``dialects`` are the programs that write TIFF, ``instruments`` their settings as OME.
 

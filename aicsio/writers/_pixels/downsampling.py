@@ -1,4 +1,4 @@
-"""Smaller levels of an image: their sizes, their number and their pixels, as pure functions.
+"""Smaller levels of an image: their sizes, their number and their averaged pixels, as pure functions.
 
 Rule kept here: a pixel of level ``k`` covers a square of ``2**k`` pixels of the full resolution,
 less at the right and lower edge. Its mean is taken over all of them and rounded once, not level by

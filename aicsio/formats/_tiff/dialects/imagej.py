@@ -1,7 +1,7 @@
 """TIFF as ImageJ writes it: a list of keys in the description, and often one directory for a stack.
 
-``is_imagej`` recognises the description; ``_find_stack`` finds the planes, behind the first directory
-without a gap or in the chain.
+``is_imagej`` recognises the description; ``pixel_size`` decides by its unit and spacing, and by the tags
+that it scales; ``_find_stack`` finds the planes, behind the first directory without a gap or in the chain.
 
 Rule kept here: the description names axes, sizes and units; the file decides how many planes there
 are. Pages that the description does not cover are levels or scenes of their own.
