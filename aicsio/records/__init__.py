@@ -2,7 +2,8 @@
 
 ``protocols`` is the seam: read it to add a format. ``pieces`` and ``lazy`` describe pixels,
 ``boxes`` many windows at once, ``dims`` axes, ``facts`` and ``scenes`` metadata and diagnostics
-(which of them are losses), ``handle`` the opened image, ``sources`` where its bytes are, ``provenance`` where facts come from. ``packed`` and
+(which of them are losses), ``handle`` the opened image,
+``sources`` where its bytes are, ``provenance`` where facts come from. ``packed`` and
 ``pickling`` keep tables and pickles small, ``conversions`` makes numpy's values Python's,
 ``printing`` has reprs, ``shapes`` the types of shapes, ``offering`` which optional protocols something offers.
 
