@@ -188,6 +188,11 @@ def number_cells(cells: Integers, shape: Sequence[int]) -> Integers:
     shape
         Cells along each axis.
 
+    Returns
+    -------
+    Integers
+        The number of each cell, shape (rows,), int64.
+
     Examples
     --------
     >>> import numpy as np
