@@ -20,6 +20,7 @@ from aicsio.testing.oif import OifImage, write_oif
 from aicsio.testing.oir import OirImage, write_oir
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
 from aicsio.testing.raw_blocks import RawBlockImage, write_raw_block
+from aicsio.testing.spe import SpeImage, write_spe
 from aicsio.testing.vsi import VsiImage, write_vsi
 from aicsio.testing.xlef import XlefImage, write_xlef
 
@@ -78,6 +79,10 @@ def make_raw_block(name: str, folder: Path) -> Path:
     return write_raw_block(image, folder / name)
 
 
+def make_spe(folder: Path) -> Path:
+    return write_spe(SpeImage(tuple(PIXELS[:, 1:])), folder / "made.spe")
+
+
 def make_zarr(folder: Path) -> Path:
     write_ome_zarr(open_image(PIXELS, dims="CZYX"), folder / "made.zarr")
     return folder / "made.zarr"
@@ -118,6 +123,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "ics": functools.partial(make_raw_block, "made.ics"),
     "nrrd": functools.partial(make_raw_block, "made.nrrd"),
     "biorad-pic": functools.partial(make_raw_block, "made.pic"),
+    "spe": make_spe,
     "ome-zarr": make_zarr,
     "mirax": make_mirax,
     "oif": make_oib,

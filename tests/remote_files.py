@@ -24,6 +24,7 @@ from aicsio.testing.oir import OirImage, build_oir
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
 from aicsio.testing.plates.plane_files import tiff_bytes
 from aicsio.testing.raw_blocks import RawBlockImage, write_raw_block
+from aicsio.testing.spe import SpeImage, build_spe
 from aicsio.testing.vsi import VsiImage, write_vsi
 from aicsio.testing.xlef import XlefImage, write_xlef
 
@@ -181,6 +182,7 @@ FILES: dict[str, RemoteFile] = {
     "ics": _raw_block(".ics"),
     "nrrd": _raw_block(".nrrd"),
     "pic": _raw_block(".pic"),
+    "spe": RemoteFile(_named("a.spe", lambda: build_spe(SpeImage((STACK,)))), {"T": 13}, STACK[13]),
     "ome-zarr": RemoteFile(_zarr),
     **{kind: _plate(kind) for kind in WRITERS},
 }

@@ -154,6 +154,7 @@ TABLE: tuple[Format, ...] = (
     Format("ics", (".ics", ".ids"), f"{_RAW_BLOCKS}.ics"),
     Format("nrrd", (".nrrd", ".nhdr"), f"{_RAW_BLOCKS}.nrrd"),
     Format("biorad-pic", (".pic",), f"{_RAW_BLOCKS}.pic"),
+    Format("spe", (".spe",), "aicsio.formats.spe"),
     Format("ome-zarr", (".zarr", ".ozx", ".zip"), "aicsio.formats.zarr", folders=True),
     # An index, and TIFF files that it names.
     Format("harmony", (".idx.xml", "index.xml"), f"{_FOLDERS}.harmony", folders=True),

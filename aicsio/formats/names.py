@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         "ome-tiff",
         "ome-zarr",
         "openreadout",
+        "spe",
         "tiff",
         "vsi",
         "xlef",

@@ -2,7 +2,7 @@
 
 Rule kept here: needs nothing beyond aicsio; only ``strategies`` imports hypothesis. ``ome_tiff``,
 ``czi``, ``dicom``, ``ims``, ``lif``, ``mirax``, ``mrc``, ``nd2``, ``oif``, ``oir``, ``plates``,
-``raw_blocks``, ``vsi``, ``xlef`` and ``zarr`` make files, ``layouts`` makes images without a file,
+``raw_blocks``, ``spe``, ``vsi``, ``xlef`` and ``zarr`` make files, ``layouts`` makes images without a file,
 of ``patterns``. ``model`` is the reference of the dimension language, ``strategies`` draws all of
 these, ``conformance`` holds formats to laws, which ``laws`` has as functions; ``pytest_plugin`` has
 fixtures.

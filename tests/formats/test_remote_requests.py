@@ -43,6 +43,8 @@ REQUESTS = {
     "ics": (1, 1, 1),
     "nrrd": (1, 1, 1),
     "pic": (2, 2, 1),
+    # The header, and the XML at the end.
+    "spe": (2, 2, 1),
     "ome-zarr": (5, 5, 2),
     "cellvoyager": (4, 4, 2),
     "harmony": (2, 2, 2),

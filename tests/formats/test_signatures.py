@@ -24,7 +24,7 @@ def at(offset: int, content: bytes) -> bytes:
     return bytes(offset) + content
 
 
-OF_IMAGEIO = {"DICOM", "FITS", "SPE"}
+OF_IMAGEIO = {"DICOM", "FITS"}
 """Formats that imageio may read, with a plug-in; without it, the error is that of the plug-in."""
 
 SAMPLES = [

@@ -129,12 +129,8 @@ BY_SUFFIX = {
     ".msp": ("pillow", "MSP"),
     ".pcd": ("pillow", "PCD"),
     ".xbm": ("pillow", "XBM"),
-    ".spe": ("plugin", "SPE"),
 }
 """Engine and name of formats with a weak signature or none; pillow must take the header too."""
-
-SPE_ITEMS = {0: 4, 1: 4, 2: 2, 3: 2, 5: 8, 6: 1, 8: 4}
-"""Bytes of a pixel by the type in the header (SPE 2.x and 3.0 file format specifications)."""
 
 _COMPILED = tuple(
     (re.compile(pattern, re.DOTALL), engine, kind) for pattern, engine, kind in SIGNATURES
@@ -228,26 +224,7 @@ def _identify(source: Source, head: bytes) -> tuple[str, str] | None:
         return None
     if engine == "pillow" and not pillow_engine.opens(source, kind):
         return None
-    if kind == "SPE" and not _is_spe(source, head):
-        return None
     return engine, kind
-
-
-def _is_spe(source: Source, head: bytes) -> bool:
-    """Return whether width, height and type are those of a frame that the file has room for.
-
-    SPE has no signature. Its header of 4100 bytes holds the width at byte 42, the type at 108 and
-    the height at 656.
-    """
-    # A shorter file has no room for the header of 4100 bytes, let alone for frames.
-    if len(head) < HEAD_BYTES:
-        return False
-    width = int.from_bytes(head[42:44], "little")
-    height = int.from_bytes(head[656:658], "little")
-    item_nbytes = SPE_ITEMS.get(int.from_bytes(head[108:110], "little"), 0)
-    frame_nbytes = width * height * item_nbytes
-    # Nothing where one of the three is 0: an unknown type has no bytes.
-    return 0 < frame_nbytes <= (source.size or 0) - 4100
 
 
 def recognises(source: Source, head: bytes, /) -> bool:

@@ -1,4 +1,4 @@
-"""Other plug-ins of imageio's third version: SPE, OpenEXR, DICOM, and others if installed.
+"""Other plug-ins of imageio's third version: OpenEXR, DICOM, and others if installed.
 
 Rule kept here: plug-ins of imageio's older kind are not used. They look into the other files of a
 folder, run programs and print.
@@ -32,7 +32,6 @@ PACKAGES = {
     "pydicom": "pydicom",
     "opencv": "opencv-python-headless",
     "rawpy": "rawpy",
-    "SPE": "imageio",
 }
 """Package to install for a plug-in."""
 NEVER_TRIED = frozenset({"pyav"})

@@ -3,7 +3,7 @@
 Rule kept here: this is the only room that imports hypothesis. ``images`` has the strategies for
 images, views and handles in memory, the others those for descriptions of files: ``files`` of TIFF,
 ``plates`` and ``zarr`` of folders, ``czi``, ``dicom``, ``ims``, ``lif``, ``mirax``, ``mrc``,
-``nd2``, ``oif``, ``oir``, ``raw_blocks``, ``vsi`` and ``xlef`` of these formats.
+``nd2``, ``oif``, ``oir``, ``raw_blocks``, ``spe``, ``vsi`` and ``xlef`` of these formats.
 
 from hypothesis import given
 from aicsio.testing.strategies import handles, views
@@ -49,6 +49,7 @@ from aicsio.testing.strategies.oif import oif_images
 from aicsio.testing.strategies.oir import oir_images
 from aicsio.testing.strategies.plates import plate_specs
 from aicsio.testing.strategies.raw_blocks import raw_block_images
+from aicsio.testing.strategies.spe import spe_images
 from aicsio.testing.strategies.vsi import vsi_images
 from aicsio.testing.strategies.xlef import xlef_images
 from aicsio.testing.strategies.zarr import zarr_specs
@@ -77,6 +78,7 @@ __all__ = [
     "picks",
     "plate_specs",
     "raw_block_images",
+    "spe_images",
     "tiff_specs",
     "views",
     "vsi_images",

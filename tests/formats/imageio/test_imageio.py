@@ -660,43 +660,6 @@ def test_what_needs_a_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---------------------------------------------------------------- other plug-ins of imageio
 
 
-def spe(pixels: npt.NDArray[np.uint16]) -> bytes:
-    """A minimal file of Princeton Instruments, version 2: a header of 4100 bytes, then frames."""
-    header = bytearray(4100)
-    frames, height, width = pixels.shape
-    struct.pack_into("<H", header, 42, width)
-    struct.pack_into("<h", header, 108, 3)  # uint16
-    struct.pack_into("<H", header, 656, height)
-    struct.pack_into("<i", header, 1446, frames)
-    struct.pack_into("<f", header, 1992, 2.5)
-    return bytes(header) + pixels.astype("<u2").tobytes()
-
-
-def test_spe_through_the_plugin_of_imageio(tmp_path: Path) -> None:
-    path = tmp_path / "camera.SPE"
-    stack = RNG.integers(0, 65536, (5, 8, 11), dtype=np.uint16)
-    path.write_bytes(spe(stack))
-    handle = open_image(path)
-    assert handle.dims.shape == (5, 8, 11)
-    np.testing.assert_array_equal(to_numpy(handle), stack)
-    np.testing.assert_array_equal(to_numpy(transpose_to(handle, "YX", T=3)), stack[3])
-
-
-@pytest.mark.parametrize(("offset", "value"), [(42, 0), (656, 0), (108, 4), (42, 12)])
-def test_spe_without_a_whole_frame_is_none(offset: int, value: int, tmp_path: Path) -> None:
-    """SPE 2.x: width at byte 42, height at 656, type at 108, of which there is no 4."""
-    path = tmp_path / "camera.spe"
-    data = bytearray(spe(np.zeros((1, 8, 11), np.uint16)))
-    assert imageio_format.recognises(path_source(path, data), bytes(data[:HEAD_BYTES]))
-    struct.pack_into("<H", data, offset, value)
-    assert not imageio_format.recognises(path_source(path, data), bytes(data[:HEAD_BYTES]))
-
-
-def path_source(path: Path, data: bytes | bytearray) -> Source:
-    path.write_bytes(data)
-    return Source(str(path), size=len(data))
-
-
 def dicom(pixels: npt.NDArray[np.uint16]) -> bytes:
     """A minimal DICOM file, explicit little-endian."""
 
