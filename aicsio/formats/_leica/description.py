@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from aicsio._ome.units import UnitFactor, finite_number, micrometres_per
-from aicsio._ome.xml import parse_untrusted
+from aicsio._ome.xml import find_all, parse_untrusted
 from aicsio.errors import CorruptFileError
 from aicsio.records import DType, Source
 
@@ -123,16 +123,6 @@ def parse_xml(text: str, source: Source) -> tuple[ET.Element, bool]:
         return parse_untrusted(text)
     except CorruptFileError as error:
         raise CorruptFileError.at(source.uri, None, str(error)) from error
-
-
-def find_all(element: ET.Element, *tags: str) -> list[ET.Element]:
-    """Return the descendants on a path of tags: as ``findall`` of the path, in half of its time."""
-    reached = element.findall(tags[0])
-    for tag in tags[1:]:
-        parents, reached = reached, []
-        for parent in parents:
-            reached += parent.findall(tag)
-    return reached
 
 
 def walk_elements(root: ET.Element) -> Iterator[tuple[str, ET.Element]]:

@@ -17,7 +17,7 @@ import attrs
 from aicsio._ome.lenses import name_immersion, read_engraving
 from aicsio._ome.parts import ENUMERATIONS, add_part, add_quantity, schema_word
 from aicsio._ome.units import MICROMETRE, finite_number
-from aicsio.formats._leica.description import find_all
+from aicsio._ome.xml import find_all
 from aicsio.formats._leica.equipment import ChannelHardware, ImageHardware, Instrument, Lens
 from aicsio.formats._leica.hardware import read_hardware
 

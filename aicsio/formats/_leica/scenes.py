@@ -8,13 +8,13 @@ from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 from aicsio._ome.units import seconds_per
+from aicsio._ome.xml import find_all
 from aicsio.errors import CorruptFileError
 from aicsio.formats._leica.arrays import count_samples
 from aicsio.formats._leica.description import (
     Axis,
     ChannelDescription,
     Unreadable,
-    find_all,
     find_spacings,
     parse_axes,
     parse_channels,

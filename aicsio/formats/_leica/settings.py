@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._ome.units import finite_number
-from aicsio.formats._leica.description import find_all
+from aicsio._ome.xml import find_all
 from aicsio.formats._leica.modes import (
     CONFOCAL,
     MICROMETRES_PER_METRE,

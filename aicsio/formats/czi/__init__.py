@@ -39,9 +39,9 @@ from aicsio.formats.czi.index import Index, read_index
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.metadata import parse_metadata
 from aicsio.formats.czi.pixels import explain_undecodable
-from aicsio.formats.czi.scenes import SceneData
-from aicsio.formats.czi.stacks import describe_directory
-from aicsio.formats.czi.times import fit_times
+from aicsio.formats.czi.scenes import SceneData, build_scenes
+from aicsio.formats.czi.stacks import Stack, describe_stack
+from aicsio.formats.czi.times import find_ranges, fit_times
 from aicsio.records import (
     Attachment,
     Contents,
@@ -77,38 +77,25 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     index = read_index(source)
     _require_subblocks(index)
     metadata, notes = parse_metadata(index.metadata)
-    # The engine is chosen before scenes are built: a scene must not count on subblocks that the
-    # chosen engine cannot decode.
-    engine, engine_notes, undecodable = _choose_engine(index, options.engine)
-    blocks = index.subblocks
-    if engine == "native":
-        reason = undecodable[1]
-        blocks = index.left_out.drop(blocks, undecodable[0], reason)
-    tiles = options.mosaic == "tiles"
-    data, scene_notes = describe_directory(source, blocks, index.left_out, tiles=tiles)
-    if options.masks and engine == "native":
-        data = _apply_masks(data)
-    elif options.masks:
-        raise UnsupportedFormatError(
-            f"{source.uri}: aicspylibczi applies no masks of valid pixels; leave out masks=True, or "
-            "use engine='native' if it decodes the subblocks"
-        )
+    pixels = _describe_pixels(index, options)
+    engine, data = pixels.engine, pixels.data
     stamps, stamp_notes = read_time_stamps(index)
-    ranges = _find_ranges(data)
     # The attachment has a stamp for each time point; without it, the offsets in the XML serve.
-    times, fit_notes = fit_times(stamps or metadata.times, ranges, len(data), source.uri)
-    has_times, first_notes = _look_at_some_subblocks(source, blocks, masks=options.masks)
-    facts = gather_facts(blocks, metadata, times, planes_have_times=has_times)
+    stamps = stamps or metadata.times
+    ranges = find_ranges(data) if stamps else {}
+    times, fit_notes = fit_times(stamps, ranges, len(data), source.uri)
+    has_times, first_notes = _look_at_some_subblocks(source, pixels.samples, masks=options.masks)
+    facts = gather_facts(pixels.channel_positions, metadata, times, planes_have_times=has_times)
     scenes = describe_scenes(data, facts)
     all_notes = (
         *index.diagnostics,
         *notes,
-        *scene_notes,
+        *pixels.diagnostics,
         *index.left_out.diagnostics(),
         *stamp_notes,
         *fit_notes,
         *first_notes,
-        *engine_notes,
+        *pixels.engine_notes,
     )
     if engine == "native":
         return Contents(scenes, index.metadata, all_notes)
@@ -116,15 +103,16 @@ def read_contents(source: Source, options: Options, /) -> Contents:
     from aicsio.formats.czi import libczi_engine
 
     # The scenes of the native engine are handed over: the library knows neither names nor sizes.
+    tiles = options.mosaic == "tiles"
     contents = libczi_engine.read_contents(index, scenes, data, all_notes, tiles=tiles)
-    if engine_notes:
+    if pixels.engine_notes:
         # The caller did not request the library: one subblock shows whether it decodes the file.
-        libczi_engine.probe(contents, engine_notes[0].message)
+        libczi_engine.probe(contents, pixels.engine_notes[0].message)
     return contents
 
 
 def _require_subblocks(index: Index) -> None:
-    if len(index.subblocks):
+    if len(index.directory.file_position):
         return
     # A file of a set may hold nothing but the directory: joining the files is the cure, not a
     # repair.
@@ -138,18 +126,85 @@ def _require_subblocks(index: Index) -> None:
     raise CorruptFileError.at(index.source.uri, None, message)
 
 
-# ---------------------------------------------------------------- engines
+# ---------------------------------------------------------------- pixels and engines
+
+
+@attrs.define(eq=False, repr=False)
+class _Pixels:
+    """Scenes as the subblocks give them. Not a record: it lives while a file is opened."""
+
+    engine: str
+    data: tuple[SceneData, ...]
+    channel_positions: list[int]
+    """Positions along C of the subblocks, ascending."""
+    samples: tuple[int, ...]
+    """Byte offsets of subblocks whose metadata stand for those of all, the first one first."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    engine_notes: tuple[Diagnostic, ...] = ()
+
+
+def _describe_pixels(index: Index, options: Options) -> _Pixels:
+    """Choose the engine, and describe the scenes that it shows."""
+    stack = index.directory
+    if (
+        isinstance(stack, Stack)
+        and options.engine != "aicspylibczi"
+        and explain_undecodable(stack.compression) is None
+    ):
+        pixels = _Pixels("native", (describe_stack(index.source, stack),), [], ())
+        if "C" in stack.first:
+            count = pixels.data[0].levels[0].stored["C"]
+            pixels.channel_positions = list(range(stack.first["C"], stack.first["C"] + count))
+        pixels.samples = find_ends(stack.file_position)
+    else:
+        pixels = _describe_any_pixels(index, options)
+    if options.masks and pixels.engine == "native":
+        pixels.data = _apply_masks(pixels.data)
+    elif options.masks:
+        raise UnsupportedFormatError(
+            f"{index.source.uri}: aicspylibczi applies no masks of valid pixels; leave out masks=True, "
+            "or use engine='native' if it decodes the subblocks"
+        )
+    return pixels
+
+
+def _describe_any_pixels(index: Index, options: Options) -> _Pixels:
+    blocks = index.subblocks
+    # The engine is chosen before scenes are built: a scene must not count on subblocks that the
+    # chosen engine cannot decode.
+    engine, engine_notes, undecodable = _choose_engine(index, blocks, options.engine)
+    if engine == "native":
+        blocks = index.left_out.drop(blocks, *undecodable)
+    tiles = options.mosaic == "tiles"
+    data, notes = build_scenes(index.source, blocks, index.left_out, tiles=tiles)
+    channel_positions = distinct(blocks.start["C"]) if "C" in blocks.start else []
+    samples = _choose_samples(blocks)
+    return _Pixels(engine, data, channel_positions, samples, notes, engine_notes)
+
+
+def _choose_samples(blocks: Subblocks) -> tuple[int, ...]:
+    """Choose the subblocks whose metadata stand for those of all: ZEN writes the same kinds with each.
+
+    But masks may belong to the tiles of a pyramid alone, or to the upper tiles, so two more are looked at.
+    """
+    if not len(blocks):
+        return ()
+    positions = blocks.file_position
+    coarse = blocks.stored_size["X"] < blocks.size["X"]
+    if holds_somewhere(coarse):
+        return (*find_ends(positions), find_ends(positions[coarse])[0])
+    return find_ends(positions)
 
 
 def _choose_engine(
-    index: Index, requested: str | None
+    index: Index, blocks: Subblocks, requested: str | None
 ) -> tuple[str, tuple[Diagnostic, ...], tuple[Bools, str]]:
     """Choose the engine: the requested one, else native, else aicspylibczi.
 
     Returns the engine, diagnostics, and the subblocks that native leaves out, with the reason.
     aicspylibczi is taken if native cannot decode some subblocks; without it, the others are shown.
     """
-    blocks, uri = index.subblocks, index.source.uri
+    uri = index.source.uri
     undecodable = np.zeros(len(blocks), np.bool_)
     reason = ""
     if requested == "aicspylibczi":
@@ -195,45 +250,18 @@ def _apply_masks(data: tuple[SceneData, ...]) -> tuple[SceneData, ...]:
     return tuple(masked)
 
 
-def _find_ranges(data: tuple[SceneData, ...]) -> dict[str, tuple[int, int]]:
-    """Return first and last position in the file, over all scenes, per plane axis."""
-    ranges: dict[str, tuple[int, int]] = {}
-    for scene in data:
-        if not scene.levels:
-            continue
-        stored = scene.levels[0].stored
-        for letter, first in scene.first:
-            # M counts the tiles of a plane; no time stamp belongs to a tile.
-            if letter == "M":
-                continue
-            # Time stamps are listed once for the whole file, so the ranges join those of all
-            # scenes.
-            low, high = ranges.get(letter, (first, first))
-            ranges[letter] = (min(low, first), max(high, first + stored[letter] - 1))
-    return ranges
-
-
 def _look_at_some_subblocks(
-    source: Source, blocks: Subblocks, *, masks: bool
+    source: Source, positions: tuple[int, ...], *, masks: bool
 ) -> tuple[bool, tuple[Diagnostic, ...]]:
-    """Return whether subblocks hold times of their own, and a diagnostic of masks not applied.
-
-    One read stands for all: ZEN writes the same kinds of metadata with every subblock. But masks may
-    belong to the tiles of a pyramid alone, or to the upper tiles, so two more are looked at.
-    """
-    if not len(blocks):
+    """Return whether subblocks hold times of their own, and a diagnostic of masks not applied."""
+    if not positions:
         return False, ()
-    positions = blocks.file_position
-    chosen = list(find_ends(positions))
-    coarse = blocks.stored_size["X"] < blocks.size["X"]
-    if holds_somewhere(coarse):
-        chosen.append(find_ends(positions[coarse])[0])
     try:
-        texts = tuple(subblock_metadata.read_texts(source, tuple(dict.fromkeys(chosen))))
+        texts = tuple(subblock_metadata.read_texts(source, tuple(dict.fromkeys(positions))))
     except CorruptFileError:
         # Damage of a subblock is reported when its pixels are read.
         return False, ()
-    has_time = bool(np.isfinite(subblock_metadata.parse_facts(texts[0]).time))
+    has_time = subblock_metadata.has_time(texts[0])
     # libCZI, "Valid-Pixel Mask Concept": the metadata of the subblock name the format of its
     # attachment in DataFormat; "the value must be CHUNKCONTAINER (case-sensitive)".
     if masks or not any(b"CHUNKCONTAINER" in text for text in texts):

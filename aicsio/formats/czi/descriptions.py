@@ -9,8 +9,6 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.columns import distinct
-from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.metadata import CziMetadata
 from aicsio.formats.czi.scene_metadata import SceneMetadata
 from aicsio.formats.czi.scenes import SceneData
@@ -42,10 +40,14 @@ class CziFacts:
 
 
 def gather_facts(
-    blocks: Subblocks, metadata: CziMetadata, times: FileTimes | None, *, planes_have_times: bool
+    channel_positions: list[int],
+    metadata: CziMetadata,
+    times: FileTimes | None,
+    *,
+    planes_have_times: bool,
 ) -> CziFacts:
     """Assign the facts of the XML to positions of the directory."""
-    positions = _channel_positions(blocks, len(metadata.channels))
+    positions = _described_positions(channel_positions, len(metadata.channels))
     channels = dict(zip(positions, metadata.channels, strict=False))
     exposures = {
         position: seconds
@@ -56,18 +58,15 @@ def gather_facts(
     return CziFacts(metadata, scenes, channels, exposures, times, planes_have_times)
 
 
-def _channel_positions(blocks: Subblocks, channel_count: int) -> list[int]:
+def _described_positions(positions: list[int], channel_count: int) -> list[int]:
     """Return the positions along C that the channels of the XML describe.
 
     A file that was cut out of a larger one keeps the positions of the larger one in the directory,
     and lists in the XML its own channels only.
     """
-    if "C" in blocks.start:
-        positions = distinct(blocks.start["C"])
-        # Positions beyond the list, and as many as it has: the list is of these positions, in
-        # order.
-        if positions and positions[-1] >= channel_count == len(positions):
-            return positions
+    # Positions beyond the list, and as many as it has: the list is of these positions, in order.
+    if positions and positions[-1] >= channel_count == len(positions):
+        return positions
     return list(range(channel_count))
 
 
@@ -185,6 +184,8 @@ def _describe_planes(
     Times are left to ``read_planes`` where the subblocks hold their own: those of the attachment are
     of time points, and a plane must not have two times.
     """
+    if seconds is None and not facts.exposures and scene.center is None and scene.z is None:
+        return None
     inner = "" if facts.times is None else facts.times.inner.replace("S", "")
     sections = None
     if scene.z is not None and "Z" in stored and facts.metadata.sections is not None:
@@ -193,33 +194,32 @@ def _describe_planes(
         sections = np.asarray(scene.z + start + step * positions, np.float64)
     used = "TC" + inner + "Z" * (sections is not None)
     letters = "".join(letter for letter in "TCZ" if letter in stored and letter in used)
-    shape = tuple(stored[letter] for letter in letters)
-
-    def column(values: npt.NDArray[np.float64], axes: str) -> bytes:
-        """Repeat values along ``axes`` over all plane axes."""
-        lengths = [stored[letter] if letter in axes else 1 for letter in letters]
-        along = values.reshape(lengths)
-        return np.broadcast_to(along, shape).astype("<f8").tobytes()
-
+    dims = Dims(letters, tuple(stored[letter] for letter in letters))
     columns: dict[str, bytes] = {}
     if seconds is not None and "T" in stored and not facts.planes_have_times:
         fits = not inner or (inner in stored and seconds.shape[1] == stored[inner])
-        columns["time"] = column(seconds if fits else seconds[:, :1], "T" + inner * fits)
+        columns["time"] = _repeat(seconds if fits else seconds[:, :1], "T" + inner * fits, dims)
     first_channel = first.get("C", 0)
     exposures = [
         facts.exposures.get(position, np.nan)
         for position in range(first_channel, first_channel + stored.get("C", 1))
     ]
     if "C" in letters and np.isfinite(exposures).any():
-        columns["exposure"] = column(np.array(exposures), "C")
+        columns["exposure"] = _repeat(np.array(exposures), "C", dims)
     if scene.center is not None:
-        columns["x"] = column(np.array(scene.center[0]), "")
-        columns["y"] = column(np.array(scene.center[1]), "")
+        columns["x"] = _repeat(np.array(scene.center[0]), "", dims)
+        columns["y"] = _repeat(np.array(scene.center[1]), "", dims)
     if sections is not None:
-        columns["z"] = column(sections, "Z")
+        columns["z"] = _repeat(sections, "Z", dims)
     elif scene.z is not None:
-        columns["z"] = column(np.array(scene.z), "")
-    return Planes(Dims(letters, shape), **columns, start=None) if columns else None
+        columns["z"] = _repeat(np.array(scene.z), "", dims)
+    return Planes(dims, **columns, start=None) if columns else None
+
+
+def _repeat(values: npt.NDArray[np.float64], axes: str, dims: Dims) -> bytes:
+    """Repeat values along ``axes`` over all plane axes."""
+    lengths = [size if letter in axes else 1 for letter, size in dims.items()]
+    return np.broadcast_to(values.reshape(lengths), dims.shape).astype("<f8").tobytes()
 
 
 def _add_stage(tiles: Tiles, center: tuple[float, float] | None, size: PixelSize) -> Tiles:

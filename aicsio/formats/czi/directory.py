@@ -144,6 +144,13 @@ def _take_each(columns: dict[str, Any], rows: "npt.NDArray[Any] | slice") -> dic
     return {letter: taken[id(values)] for letter, values in columns.items()}
 
 
+def last_position(source: Source) -> int:
+    """Return the last position of a subblock: it needs its header and 256 bytes of data at least."""
+    # Of a stream without a known size any position may be right.
+    end = source.size if source.size is not None else 1 << 62
+    return end - SEGMENT_HEAD_SIZE - 256
+
+
 # ---------------------------------------------------------------- bytes to columns
 
 

@@ -30,6 +30,7 @@ from aicsio.formats.czi.file_parts import drop_other_file_parts
 from aicsio.formats.czi.recovery import recover_by_scanning
 from aicsio.formats.czi.segments import read_segment, read_segment_data
 from aicsio.formats.czi.soundness import LeftOut, drop_constant_letters, keep_sound
+from aicsio.formats.czi.stacks import Stack, find_stack
 from aicsio.records import Attachment, Diagnostic, Source
 
 T = TypeVar("T")
@@ -45,8 +46,8 @@ class Index:
     """Contents of a container. Not a record: it lives while a file is opened."""
 
     source: Source
-    subblocks: Subblocks
-    """Rows of the directory that describe subblocks of this file."""
+    directory: Subblocks | Stack
+    """Rows of the directory that describe subblocks of this file, or the plain stack that they are."""
     left_out: LeftOut
     """Counts of the other rows."""
     metadata: str | None
@@ -56,6 +57,16 @@ class Index:
     """Byte offsets of the segments that are no subblocks."""
     scanned: bool
     """Whether the subblocks come from a scan of the segments, not from the directory."""
+
+    @property
+    def subblocks(self) -> Subblocks:
+        """The rows as columns; those of a stack are made now, as few callers need them."""
+        directory = self.directory
+        if isinstance(directory, Stack):
+            blocks = directory.columns(self.source)
+            blocks.segment_size = directory.segment_size
+            return blocks
+        return directory
 
 
 def read_index(source: Source) -> Index:
@@ -68,7 +79,7 @@ def read_index(source: Source) -> Index:
         the segments can replace raises nothing.
     """
     notes: list[Diagnostic] = []
-    with readers.session(), readers.lend(source) as reader:
+    with readers.lend(source) as reader:
         head = read_segment_data(reader, source, 0, b"ZISRAWFILE", 80)
         major = struct.unpack_from("<i", head, 0)[0]
         if major != 1:
@@ -95,20 +106,18 @@ def read_index(source: Source) -> Index:
         )
         # Metadata and attachments are read first: an unusable directory raises, and their
         # diagnostics would be lost.
-        subblocks, left_out, scanned = _read_or_recover(reader, source, directory_at, notes)
-        notes += drop_constant_letters(subblocks, left_out)
-        # A scan finds only segments of this file, whatever part their entries name.
-        if not scanned:
-            subblocks = drop_other_file_parts(reader, source, subblocks, file_part, left_out, notes)
+        directory, left_out, scanned = _read_or_recover(reader, source, directory_at, notes)
+        if not isinstance(directory, Stack) or directory.file_part != file_part:
+            directory = _keep_own(reader, source, directory, file_part, left_out, notes, scanned)
     # A subblock ends where any listed segment begins. A deleted segment behind it is listed
     # nowhere: the measured size is then too large, which costs bytes of a remote read and no
     # pixel.
     others = [p for p in (0, directory_at, metadata_at, attachments_at) if p >= 0]
     others += [one.offset for one in attachments or ()]
-    subblocks.segment_size = measure_segments(subblocks.file_position, others, source.size)
+    directory.segment_size = measure_segments(directory.file_position, others, source.size)
     return Index(
         source,
-        subblocks,
+        directory,
         left_out,
         metadata,
         attachments or (),
@@ -120,7 +129,7 @@ def read_index(source: Source) -> Index:
 
 def _read_or_recover(
     reader: readers.Reader, source: Source, directory_at: int, notes: list[Diagnostic]
-) -> tuple[Subblocks, LeftOut, bool]:
+) -> tuple[Subblocks | Stack, LeftOut, bool]:
     """Read the directory; if it is unusable, scan the segments. The last item is True for a scan."""
     try:
         return *_read_best(reader, source, directory_at), False
@@ -132,6 +141,24 @@ def _read_or_recover(
         )
         notes.append(Diagnostic("scanned-segments", message, loss=True))
         return subblocks, left_out, True
+
+
+def _keep_own(
+    reader: readers.Reader,
+    source: Source,
+    directory: Subblocks | Stack,
+    file_part: int,
+    left_out: LeftOut,
+    notes: list[Diagnostic],
+    scanned: bool,
+) -> Subblocks:
+    """Leave out letters that place nothing, and the subblocks of other files of a set."""
+    blocks = directory.columns(source) if isinstance(directory, Stack) else directory
+    notes += drop_constant_letters(blocks, left_out)
+    # A scan finds only segments of this file, whatever part their entries name.
+    if scanned:
+        return blocks
+    return drop_other_file_parts(reader, source, blocks, file_part, left_out, notes)
 
 
 def _or_diagnostic(notes: list[Diagnostic], part: str, read: Callable[[], T]) -> T | None:
@@ -162,8 +189,15 @@ def _measure_ascending(file_positions: Ints, others: list[int]) -> Ints:
 
     100 000 of them take 0.2 ms; sorting and searching them takes 5 to 15 ms.
     """
-    ends = np.append(file_positions[1:], max(int(file_positions[-1]), *others))
+    first, last = file_positions.item(0), file_positions.item(-1)
+    ends = np.empty_like(file_positions)
+    ends[:-1] = file_positions[1:]
+    behind = [other for other in others if other > last]
+    ends[-1] = min(behind, default=last)
     for other in others:
+        # The usual segments lie in front of all subblocks or behind them: 0.3 us in place of 1.
+        if not first < other <= last:
+            continue
         # Only the last subblock in front of it can end there: the earlier ones end at a subblock.
         row = int(file_positions.searchsorted(other)) - 1
         if row >= 0 and other < ends[row]:
@@ -268,7 +302,9 @@ def read_attachment_data(source: Source, attachment: Attachment) -> bytes:
 # ---------------------------------------------------------------- subblock directory
 
 
-def _read_best(reader: readers.Reader, source: Source, offset: int) -> tuple[Subblocks, LeftOut]:
+def _read_best(
+    reader: readers.Reader, source: Source, offset: int
+) -> tuple[Subblocks | Stack, LeftOut]:
     """Read the directory; if an entry is faulty, a scan of the segments may find more subblocks.
 
     Raises
@@ -277,6 +313,8 @@ def _read_best(reader: readers.Reader, source: Source, offset: int) -> tuple[Sub
         When the directory has no sound entry, or a scan finds more.
     """
     subblocks, left_out = read_directory(reader, source, offset)
+    if isinstance(subblocks, Stack):
+        return subblocks, left_out
     left_out.raise_if_empty(subblocks)
     if not left_out.reasons:
         return subblocks, left_out
@@ -295,8 +333,8 @@ def _read_best(reader: readers.Reader, source: Source, offset: int) -> tuple[Sub
 
 def read_directory(
     reader: readers.Reader, source: Source, offset: int
-) -> tuple[Subblocks, LeftOut]:
-    """Read the subblock directory into columns, and count the entries that are unusable.
+) -> tuple[Subblocks | Stack, LeftOut]:
+    """Read the subblock directory, and count the entries that are unusable.
 
     Raises
     ------
@@ -323,5 +361,8 @@ def read_directory(
     # an allocated size may be damaged.
     longest = entry_count * (ENTRY_HEAD_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS)
     raw = reader.read(entries_start, min(room, longest)) if entry_count else b""
+    stack = find_stack(raw, entry_count, entries_start, source)
+    if stack is not None:
+        return stack, LeftOut(source.uri, entry_count)
     blocks, unusable = parse_entries(raw, entry_count, entries_start, source)
     return keep_sound(blocks, unusable, source)

@@ -6,7 +6,6 @@ Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy.
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from xml.etree import ElementTree as ET
@@ -15,12 +14,14 @@ import attrs
 
 from aicsio._ome.parts import schema_word
 from aicsio._ome.units import finite_number
+from aicsio._ome.xml import find_all, find_first
 from aicsio.formats.czi.plates import plate_name
 from aicsio.formats.czi.scene_metadata import SceneMetadata, read_scenes
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
 
 UNKNOWN = PixelSize()
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 DATES = ("AcquisitionDateAndTime", "Dimensions/T/StartTime")
 """Where the date of acquisition stands, the more trusted place first."""
 
@@ -74,7 +75,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
     if metadata is None:
         message = "expected ImageDocument/Metadata in the XML"
         return CziMetadata(), (Diagnostic("corrupt-metadata", message, loss=True),)
-    image = metadata.find("Information/Image")
+    image = find_first(metadata, "Information", "Image")
     axes = None if image is None else image.find("Dimensions")
     times, sections = (None if axes is None else axes.find(letter) for letter in "TZ")
     pairs = pair_with_displays(metadata, image)
@@ -112,7 +113,10 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
 
 
 def _text(element: ET.Element | None, path: str) -> str | None:
-    child = None if element is None else element.find(path)
+    if element is None:
+        return None
+    # One tag is the work of C, as most are.
+    child = find_first(element, *path.split("/")) if "/" in path else element.find(path)
     if child is None or child.text is None:
         return None
     return child.text.strip() or None
@@ -149,7 +153,11 @@ def _first_text(tables: Iterable[Mapping[str, str | None]], name: str) -> str | 
 
 
 def _channel_elements(image: ET.Element | None) -> list[ET.Element]:
-    return [] if image is None else image.findall("Dimensions/Channels/Channel")
+    return [] if image is None else find_all(image, "Dimensions", "Channels", "Channel")
+
+
+def _display_elements(metadata: ET.Element) -> list[ET.Element]:
+    return find_all(metadata, "DisplaySetting", "Channels", "Channel")
 
 
 def _read_channels(
@@ -157,7 +165,7 @@ def _read_channels(
 ) -> tuple[Channel, ...]:
     """Read the channels of the image; missing facts come from the display of the same channel."""
     if not pairs:
-        displays = metadata.findall("DisplaySetting/Channels/Channel")
+        displays = _display_elements(metadata)
         return tuple(read_channel([element], element) for element in displays)
     channels = []
     for element, display in pairs:
@@ -173,7 +181,7 @@ def pair_with_displays(
 ) -> list[tuple[ET.Element, ET.Element | None]]:
     """Pair the channels of the image with their display settings."""
     elements = _channel_elements(image)
-    displays = metadata.findall("DisplaySetting/Channels/Channel")
+    displays = _display_elements(metadata)
     # Image and display list the same channels, under one Id.
     by_id = {element.get("Id"): element for element in displays if element.get("Id")}
     same_count = len(displays) == len(elements)
@@ -260,7 +268,7 @@ def _parse_color(text: str | None) -> int | None:
     if text is None:
         return None
     digits = text.lstrip("#")
-    if not re.fullmatch("[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8}", digits):
+    if len(digits) not in {6, 8} or not _HEXADECIMAL.issuperset(digits):
         return None
     # Six digits are an opaque colour. So are eight with an alpha of 0: no channel is invisible.
     if len(digits) == 6 or digits.startswith("00"):
@@ -276,7 +284,7 @@ def _read_pixel_size(metadata: ET.Element) -> tuple[PixelSize, list[Diagnostic]]
     """Read the sizes in micrometres; Scaling/Items/Distance/Value is in metres."""
     sizes: dict[str, float | None] = {}
     notes = []
-    for item in metadata.findall("Scaling/Items/Distance"):
+    for item in find_all(metadata, "Scaling", "Items", "Distance"):
         text, letter = _text(item, "Value"), item.get("Id", "")
         size = _positive(text)
         sizes[letter] = _scaled(size, 1e6)
@@ -347,10 +355,10 @@ def _parse_date(text: str | None) -> str | None:
 
 def _read_objective(metadata: ET.Element, image: ET.Element | None) -> Objective | None:
     """Read the objective that the image refers to, or else the first one."""
-    lenses = metadata.findall("Information/Instrument/Objectives/Objective")
+    lenses = find_all(metadata, "Information", "Instrument", "Objectives", "Objective")
     if not lenses:
         return None
-    reference = None if image is None else image.find("ObjectiveSettings/ObjectiveRef")
+    reference = None if image is None else find_first(image, "ObjectiveSettings", "ObjectiveRef")
     identifier = None if reference is None else reference.get("Id")
     lens = lenses[0]
     if identifier:

@@ -17,7 +17,7 @@ from aicsio.formats.czi.columns import (
     holds_everywhere,
     holds_somewhere,
 )
-from aicsio.formats.czi.directory import MAX_SIZE, SEGMENT_HEAD_SIZE, SPECIFIED_LETTERS, Subblocks
+from aicsio.formats.czi.directory import MAX_SIZE, SPECIFIED_LETTERS, Subblocks, last_position
 from aicsio.records import Diagnostic, Source
 
 _SPECIFIED = frozenset(SPECIFIED_LETTERS)
@@ -99,10 +99,7 @@ def find_faults(blocks: Subblocks, source: Source) -> list[tuple[str, Bools]]:
             # ZEN writes 0 for "one position" along some dimensions.
             reason = f"a size along {letter} below 0 or above {MAX_SIZE}"
             faults += _find_beyond(size, 0, MAX_SIZE, reason)
-    # A subblock needs its header and 256 bytes of data at least; of a stream without a known size
-    # any position may be right.
-    end = source.size if source.size is not None else 1 << 62
-    last = end - SEGMENT_HEAD_SIZE - 256
+    last = last_position(source)
     faults += _find_beyond(blocks.file_position, 0, last, "a position outside of the file")
     faults += _unknown_letters(blocks)
     return faults

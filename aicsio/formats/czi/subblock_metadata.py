@@ -83,7 +83,7 @@ def read_texts(source: Source, positions: Sequence[int]) -> Iterator[bytes]:
     """
     file_end = source.size if source.size is not None else 1 << 62
     remaining = iter(positions)
-    with readers.session(), readers.lend(source) as reader:
+    with readers.lend(source) as reader:
         while batch := list(itertools.islice(remaining, BATCH)):
             if min(batch) < 0 or max(batch) >= file_end - 80:
                 message = "expected a subblock inside the file"
@@ -133,6 +133,12 @@ def parse_facts(text: bytes) -> SubblockFacts:
         z=focus,
         focus=focus,
     )
+
+
+def has_time(text: bytes) -> bool:
+    """Whether the metadata of a subblock have a time of acquisition."""
+    # Searched first, in a third of the time of the expressions: many writers have none.
+    return b"<AcquisitionTime>" in text and math.isfinite(parse_facts(text).time)
 
 
 def _number(text: bytes) -> float:

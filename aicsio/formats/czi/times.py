@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.formats.czi.scenes import SceneData
 from aicsio.records import Diagnostic
 
 EVEN_STEPS = 0.01
@@ -40,6 +41,24 @@ class FileTimes:
         if not np.isfinite(seconds).any():
             return None
         return np.asarray(seconds - np.nanmin(seconds), np.float64)
+
+
+def find_ranges(data: tuple[SceneData, ...]) -> dict[str, tuple[int, int]]:
+    """Return first and last position in the file, over all scenes, per plane axis."""
+    ranges: dict[str, tuple[int, int]] = {}
+    for scene in data:
+        if not scene.levels:
+            continue
+        stored = scene.levels[0].stored
+        for letter, first in scene.first:
+            # M counts the tiles of a plane; no time stamp belongs to a tile.
+            if letter == "M":
+                continue
+            # Time stamps are listed once for the whole file, so the ranges join those of all
+            # scenes.
+            low, high = ranges.get(letter, (first, first))
+            ranges[letter] = (min(low, first), max(high, first + stored[letter] - 1))
+    return ranges
 
 
 def fit_times(

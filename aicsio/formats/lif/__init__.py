@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from aicsio._checks.words import count_of
+from aicsio._ome.xml import find_all
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats._leica import origins
@@ -28,7 +29,6 @@ from aicsio.formats._leica.description import (
     ChannelDescription,
     Unreadable,
     describe_other_elements,
-    find_all,
     find_images,
     parse_axes,
     parse_channels,

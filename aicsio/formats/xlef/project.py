@@ -12,9 +12,9 @@ import attrs
 
 from aicsio._checks.words import count_of
 from aicsio._io import readers
-from aicsio._ome.xml import decode_xml
+from aicsio._ome.xml import decode_xml, find_all
 from aicsio.errors import CorruptFileError, SourceError
-from aicsio.formats._leica.description import find_all, find_images, parse_xml, walk_elements
+from aicsio.formats._leica.description import find_images, parse_xml, walk_elements
 from aicsio.formats.xlef.paths import ProjectFolder
 from aicsio.records import Diagnostic, Source
 

@@ -1,5 +1,6 @@
 """A plain stack is described as the grouping of any directory describes it."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 
 from aicsio import open_image, to_numpy
 from aicsio._io import readers
+from aicsio.errors import AicsioError
+from aicsio.formats.czi import index as index_module
 from aicsio.formats.czi.index import read_index
+from aicsio.formats.czi.metadata import parse_metadata
 from aicsio.formats.czi.scenes import build_scenes
-from aicsio.formats.czi.stacks import build_stack
+from aicsio.formats.czi.stacks import Stack, describe_stack
 from aicsio.testing.czi import Block, blocks_of, write_czi
 
 RNG = np.random.default_rng(7)
@@ -61,8 +65,8 @@ OTHERS: dict[str, list[Block]] = {
 @pytest.mark.parametrize("name", STACKS)
 def test_a_stack_is_described_as_all_directories_are(name: str, tmp_path: Path) -> None:
     index = write(tmp_path / "a.czi", STACKS[name])
-    stack = build_stack(index.source, index.subblocks)
-    assert stack is not None
+    assert isinstance(index.directory, Stack)
+    stack = describe_stack(index.source, index.directory)
     (scene,), notes = build_scenes(index.source, index.subblocks, index.left_out, tiles=False)
     assert notes == ()
     assert not index.left_out.reasons
@@ -74,7 +78,7 @@ def test_a_stack_is_described_as_all_directories_are(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", OTHERS)
 def test_others_are_left_to_the_general_way(name: str, tmp_path: Path) -> None:
     index = write(tmp_path / "a.czi", OTHERS[name])
-    assert build_stack(index.source, index.subblocks) is None
+    assert not isinstance(index.directory, Stack)
 
 
 def test_pixels_of_a_stack(tmp_path: Path) -> None:
@@ -83,3 +87,42 @@ def test_pixels_of_a_stack(tmp_path: Path) -> None:
         write_czi(file, blocks_of(pixels, "TCZYX"))
     image = open_image(tmp_path / "a.czi")
     np.testing.assert_array_equal(to_numpy(image), pixels)
+
+
+def describe(data: bytes) -> object:
+    """Return the contents of a file, or its error."""
+    try:
+        return open_image(data).contents
+    except AicsioError as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize(("entry", "flip"), [(0, 0x01), (2, 0x80), (5, 0xFF)])
+def test_a_damaged_entry_of_a_stack_is_told_as_in_any_directory(
+    entry: int, flip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.BytesIO()
+    write_czi(stream, blocks_of(draw(2, 3, 5, 7), "CZYX"))
+    whole = stream.getvalue()
+    # The entries begin 128 bytes behind the header of the directory; each has four dimensions.
+    first = whole.index(b"ZISRAWDIRECTORY") + 32 + 128
+    length = 32 + 4 * 20
+    assert whole[first + entry * length :].startswith(b"DV")
+    for byte in range(length):
+        damaged = bytearray(whole)
+        damaged[first + entry * length + byte] ^= flip
+        by_stack = describe(bytes(damaged))
+        with monkeypatch.context() as patch:
+            patch.setattr(index_module, "find_stack", lambda *_: None)
+            assert describe(bytes(damaged)) == by_stack, byte
+
+
+def test_a_short_text_with_damage_outside_of_the_sections_gives_its_facts() -> None:
+    sections = "<Scaling><Items><Distance Id='X'><Value>1e-6</Value></Distance></Items></Scaling>"
+    text = (
+        f"<ImageDocument><Metadata><Experiment><a></b></Experiment>{sections}"
+        "</Metadata></ImageDocument>"
+    )
+    facts, notes = parse_metadata(text)
+    assert facts.pixel_size.X == 1.0
+    assert notes == ()
