@@ -9,6 +9,7 @@ name field and the length of its data, all little-endian; the field is padded so
 chunk begins at a multiple of 4096. The last 40 bytes of the file name the map and its offset.
 """
 
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
@@ -36,6 +37,11 @@ ALIGNMENT: Final = 4096
 """Chunks begin at multiples of this."""
 FRAME: Final = b"ImageDataSeq|"
 """How the names of chunks with pixels begin; the number of the frame follows."""
+END_NAME: Final = MAP_END[:-1]
+_ENTRY: Final = re.compile(rb"(?:ImageDataSeq\|([0-9]{1,11})|([^!]*+))!(.{16})", re.DOTALL)
+_LAST_ENTRY: Final = b"!" + bytes(PLACE_NBYTES)
+Entry: TypeAlias = tuple[bytes, bytes, bytes]
+"""The number of a frame, else the name; and the place."""
 
 
 JP2_SIGNATURE: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -88,7 +94,7 @@ class FrameTable:
         """
         order = np.array(numbers, np.int64)
         columns = np.minimum(places, MOST).astype(np.int64).T
-        if not (order[1:] > order[:-1]).all():
+        if np.count_nonzero(order[1:] > order[:-1]) < len(order) - 1:
             # Stable: frames of one number keep the order of the map, so the last of them is known.
             rows = np.argsort(order, kind="stable")
             order = order[rows]
@@ -231,49 +237,55 @@ def _cut_data(chunk: bytes) -> bytes | None:
 
 def _parse_map(data: bytes, size: int) -> tuple[dict[str, ChunkPlace], FrameTable, int]:
     """Return the chunks, the frames, and how many lie beyond the end of the file."""
-    names: list[bytes] = []
-    raw: list[bytes] = []
+    # An entry more ends a map that is cut off: without it the pattern would be tried from each byte behind the
+    # last entry on.
+    entries = _ENTRY.findall(data + _LAST_ENTRY)
     # Names are cut in front of their final ``!``, so that of the end is too.
-    end_name, at = MAP_END[:-1], 0
-    while True:
-        end = data.find(b"!", at)
-        place = data[end + 1 : end + 1 + PLACE_NBYTES]
-        name = data[at:end]
-        if end < 0 or name == end_name or len(place) < PLACE_NBYTES:
-            break
-        names.append(name)
-        raw.append(place)
-        at = end + 1 + PLACE_NBYTES
-    places = np.frombuffer(b"".join(raw), "<u8").reshape(-1, 2)
+    names = [name for _, name, _ in entries]
+    count = len(entries)
+    if END_NAME in names:
+        count = names.index(END_NAME)
+    else:
+        nbytes = sum([_entry_nbytes(entry) for entry in entries])
+        while nbytes > len(data):
+            count -= 1
+            nbytes -= _entry_nbytes(entries[count])
+    entries = entries[:count]
+    places = np.frombuffer(b"".join([place for _, _, place in entries]), "<u8").reshape(-1, 2)
     inside = places[:, 0] <= size - HEADER.size
-    beyond = len(names) - int(np.count_nonzero(inside))
+    beyond = count - int(np.count_nonzero(inside))
     if beyond:
-        names = [name for name, is_inside in zip(names, inside.tolist(), strict=True) if is_inside]
+        flags = inside.tolist()
+        entries = [entry for entry, is_inside in zip(entries, flags, strict=True) if is_inside]
         places = places[inside]
-    return *_sort_out(names, places), beyond
+    return *_sort_out(entries, places), beyond
+
+
+def _entry_nbytes(entry: Entry) -> int:
+    frame, name, _ = entry
+    return (len(FRAME) + len(frame) if frame else len(name)) + 1 + PLACE_NBYTES
 
 
 def _sort_out(
-    names: list[bytes], places: npt.NDArray[np.uint64]
+    entries: list[Entry], places: npt.NDArray[np.uint64]
 ) -> tuple[dict[str, ChunkPlace], FrameTable]:
     """Return chunks of metadata by name, and the frames."""
     chunks: dict[str, ChunkPlace] = {}
-    numbers: list[int] = []
     rows: list[int] = []
-    prefix = len(FRAME)
-    for row, name in enumerate(names):
-        if name[:prefix] != FRAME:
-            chunks[name.decode("latin-1")] = ChunkPlace(*places[row].tolist())
-        elif name[prefix:].isdigit() and len(name) < prefix + 12:
-            numbers.append(int(name[prefix:]))
+    for row, (frame, name, _) in enumerate(entries):
+        if frame:
             rows.append(row)
-    return chunks, FrameTable.collect(numbers, places[rows])
+        elif not name.startswith(FRAME):
+            chunks[name.decode("latin-1")] = ChunkPlace(*places[row].tolist())
+    # Most maps list the frames one after the other: a slice is a view.
+    is_run = bool(rows) and rows[-1] - rows[0] == len(rows) - 1
+    frames = places[rows[0] : rows[-1] + 1] if is_run else places[rows]
+    return chunks, FrameTable.collect([int(frame) for frame, _, _ in entries if frame], frames)
 
 
 def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], FrameTable]:
     """Find chunks by their headers, from the start of the file to the first that is none."""
-    names: list[bytes] = []
-    places: list[tuple[int, int]] = []
+    listed: list[bytes] = []
     offset = 0
     while offset + HEADER.size <= size:
         magic, name_nbytes, nbytes = HEADER.unpack(reader.read(offset, HEADER.size))
@@ -284,8 +296,9 @@ def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], Fra
         end = offset + HEADER.size + name_nbytes + nbytes
         if end > size:  # cut off: its pixels are not whole
             break
-        names.append(field.split(b"!", 1)[0])
-        places.append((offset, nbytes))
+        listed.append(field.split(b"!", 1)[0] + b"!" + struct.pack("<QQ", offset, nbytes))
         # The next chunk begins at a multiple of the alignment.
         offset = -(-end // ALIGNMENT) * ALIGNMENT
-    return _sort_out(names, np.array(places, np.uint64).reshape(-1, 2))
+    entries = _ENTRY.findall(b"".join(listed))
+    places = np.frombuffer(b"".join([place for _, _, place in entries]), "<u8").reshape(-1, 2)
+    return _sort_out(entries, places)

@@ -210,11 +210,11 @@ def describe_planes(
         if len(exposures) > 1:
             # Times and positions are those of a frame: each of its channels repeats them.
             found = {name: np.repeat(column, len(exposures)) for name, column in found.items()}
-        found["exposure"] = np.tile(np.array(exposures), numbers.size)
+        found["exposure"] = np.array(exposures * numbers.size)
     kept = {
         name: np.ascontiguousarray(column, "<f8").tobytes()
         for name, column in found.items()
-        if np.isfinite(column).any()
+        if np.count_nonzero(np.isfinite(column))
     }
     return Planes(dims, **kept, start=None) if kept else None
 

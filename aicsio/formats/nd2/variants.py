@@ -29,16 +29,19 @@ LEVEL: Final = 11
 COMPRESSED: Final = 76
 """Type of an item that holds a zlib stream of items, behind ten bytes."""
 
-_NUMBERS: Final[dict[int, struct.Struct]] = {
-    1: struct.Struct("<?"),
-    2: struct.Struct("<i"),
-    3: struct.Struct("<I"),
-    4: struct.Struct("<q"),
-    5: struct.Struct("<Q"),
-    6: struct.Struct("<d"),
-    7: struct.Struct("<Q"),  # a pointer of the program that wrote the file
+_NUMBERS: Final = {
+    kind: (struct.Struct(code).unpack_from, struct.calcsize(code))
+    for kind, code in (
+        (1, "<?"),
+        (2, "<i"),
+        (3, "<I"),
+        (4, "<q"),
+        (5, "<Q"),
+        (6, "<d"),
+        (7, "<Q"),  # a pointer of the program that wrote the file
+    )
 }
-"""Types of fixed length."""
+"""Of types of fixed length: how they are read, and their bytes."""
 _COUNT_AND_LENGTH: Final = struct.Struct("<IQ")
 
 
@@ -90,6 +93,7 @@ class _Lite:
         named: Tree = {}
         unnamed: list[Any] = []
         data = self.data
+        number_of = _NUMBERS.get
         left = stop if count is None else count
         while start < stop and left:
             left -= 1
@@ -102,20 +106,24 @@ class _Lite:
                 raise MalformedError("an item of its metadata is longer than its level")
             # The function itself: bytes.decode looks the codec up for each of a thousand names.
             name = utf_16_le_decode(data[start + 2 : at - 2])[0] if characters else ""
-            number = _NUMBERS.get(kind)
+            number = number_of(kind)
             # Three of four items are numbers: a call for each would take a fifth of the time.
             if number is not None:
-                value: Any = number.unpack_from(data, at)[0]
-                start = at + number.size
+                unpack, nbytes = number
+                value: Any = unpack(data, at)[0]
+                start = at + nbytes
             else:
                 value, start = self._value(kind, name, start, at, stop, depth)
-            if name:
-                # An array that repeats one name keeps every value.
-                name = name if name not in named else f"{name}#{len(named)}"
-                named[name] = value
-            else:
+            if not name:
                 unnamed.append(value)
-        if unnamed and not named:
+            elif name in named:
+                # An array that repeats one name keeps every value.
+                named[f"{name}#{len(named)}"] = value
+            else:
+                named[name] = value
+        if not unnamed:
+            return named
+        if not named:
             return unnamed
         named.update((f"i{index:010}", value) for index, value in enumerate(unnamed))
         return named
