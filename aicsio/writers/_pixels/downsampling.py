@@ -133,7 +133,7 @@ def _sums(block: Array, wide: DType, level: int, scratch: Scratch) -> Array:
         plane = block[..., 0]
         # Two pixels are a word only where they lie side by side in memory.
         if plane.strides[1] == plane.itemsize:
-            sums = _sum_narrow(plane, level, scratch)
+            sums = None if plane.dtype.str[0] == ">" else _sum_narrow(plane, level, scratch)
             return (_sum_words(plane, scratch) if sums is None else sums)[..., None]
     if widens and int(block.max()) <= _largest_narrow(block.dtype, level):
         # Small values need no wider type: their sums take less memory.
@@ -155,6 +155,7 @@ _STRIP_BYTES = 256 << 10
 """Rows that are summed at once: with two buffers of their size they fit a cache of 1 MiB."""
 
 
+@functools.cache
 def _largest_narrow(dtype: DType, level: int) -> int:
     """Return the largest value of which four, and what rounding adds, fit the same type."""
     half = 4**level // 2
@@ -165,26 +166,30 @@ def _largest_narrow(dtype: DType, level: int) -> int:
 def _sum_narrow(block: Array, level: int, scratch: Scratch) -> Array | None:
     """Add up squares of (rows, columns) in the type of the pixels; ``None`` where a sum may not fit it.
 
-    Cameras of 12 bits: sums of four fit 16 bits. Pairs of neighbours are words: times 2**bits + 1, their
-    upper half is the sum of both halves. Two passes over words take 0.1 ns a pair, every second pixel
-    of 16 bits 0.9.
+    Cameras of 12 bits: sums of four fit 16 bits. Neighbours are added in one run over all rows: where the
+    inner loop of numpy is one row of 1024 pixels, its start takes longer than the row. So every second sum is
+    thrown away, which takes less time: 0.12 ns a pixel in place of 0.16.
     """
     height, width = block.shape
-    limit, bits, word = _largest_narrow(block.dtype, level), 8 * block.itemsize, _word_of(block)
+    limit, word = _largest_narrow(block.dtype, level), _word_of(block).newbyteorder("<")
     sums = _allocate(scratch, "sums", (height // 2, width // 2), block.dtype)
     rows = _strip_rows(block)
-    row_sums = _allocate(scratch, "rows", (min(rows, height) // 2, width), block.dtype)
+    pairs = _allocate(scratch, "rows", (min(rows, height), width), block.dtype)
     for top in range(0, height, rows):
         strip = block[top : top + rows]
         if int(strip.max()) > limit:
             return None
-        part = row_sums[: len(strip) // 2]
-        np.add(strip[0::2], strip[1::2], out=part)
-        words = part.view(word)
-        # (low + high * B) * (B + 1) is low + (low + high) * B modulo B**2, with B = 2**bits.
-        np.multiply(words, word.type((1 << bits) + 1), out=words)
+        part = pairs[: len(strip)]
+        run = part.reshape(-1)[:-width]
+        if strip.flags.c_contiguous:
+            pixels = strip.reshape(-1)
+            np.add(pixels[:-width], pixels[width:], out=run)
+        else:
+            np.add(strip[0::2], strip[1::2], out=part[0::2])
+        np.add(run[:-1], run[1:], out=run[:-1])
+        # The lower half of a little-endian word is its first pixel, where the sum lies.
         out = sums[top // 2 : (top + rows) // 2]
-        np.right_shift(words, word.type(bits), out=out, casting="unsafe")
+        np.copyto(out, part.view(word)[0::2], casting="unsafe")
     return sums
 
 

@@ -109,19 +109,24 @@ class Pyramid:
             Buffers of this thread for each level; those of level 0 are used by tiles that are
             completed.
         """
+        # Infinities and NaN go up as they are.
+        with np.errstate(all="ignore"):
+            self._add_levels(first, block, box, write, buffers)
+
+    def _add_levels(
+        self, first: TilePosition, block: Array, box: int, write: Write, buffers: Buffers
+    ) -> None:
         below, state = first, block
         while below.level + 1 < len(self._levels):
             level = below.level + 1
-            with np.errstate(all="ignore"):
-                halves = self._pooling.halve(state, self._state_type, level, buffers(level))
+            halves = self._pooling.halve(state, self._state_type, level, buffers(level))
             if not self._covers_tiles(level, first, block.shape):
                 self._add_quarters(below, state.shape, halves, box, write, buffers(0))
                 return
             above = TilePosition(level, first.plane, below.row // 2, below.column // 2)
-            with np.errstate(all="ignore"):
-                made = self._pooling.finish(
-                    halves, self._levels[0].dtype, self._coverage(above), buffers(level)
-                )
+            made = self._pooling.finish(
+                halves, self._levels[0].dtype, self._coverage(above), buffers(level)
+            )
             segments = write(above, made)
             if segments:
                 with self._lock:
