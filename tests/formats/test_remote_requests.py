@@ -1,8 +1,9 @@
 """Requests that opening a file on a web server takes, and those of one plane: four and two, with exceptions.
 
-An OIF is a file for each plane and each plane's settings. An OIR has the name of each part of a frame in front of its
-pixels, and Imaris the table of chunks of each array in front of its chunks: these requests are made side by side, or
-in one if the server answers many ranges. A MIRAX slide has many data files. Of a Zarr four names are tried at once.
+An OIF is a file for each plane and each plane's settings: these requests are made side by side. An OIR has the name of
+each part of a frame in front of its pixels, and Imaris the table of chunks of each array in front of its chunks: many
+ranges in one request if the server answers them, else all of a file of up to 8 MiB. A MIRAX slide has many data files.
+Of a Zarr four names are tried at once.
 """
 
 import threading
@@ -34,10 +35,10 @@ REQUESTS = {
     "nd2, zlib": (2, 2, 1),
     "oib": (4, 4, 1),
     "oif": (90, 90, 1),
-    "oir": (6, 25, 1),
+    "oir": (4, 4, 1),
     "vsi": (3, 3, 1),
     "dv": (1, 1, 1),
-    "ims": (5, 67, 1),
+    "ims": (5, 4, 1),
     "dicom": (1, 1, 1),
     "mirax": (11, 11, 2),
     "ics": (1, 1, 1),
