@@ -60,6 +60,8 @@ LEAST_SAVED = 4
 # Bytes; of a file up to this size all are fetched where opening needs half of them, or many ranges that the server
 # does not send together: 0.3 s on average at 100 Mbit/s, where each further trip takes 20 to 100 ms.
 MODERATE = 8 * 1024 * 1024
+# How many ranges are many: a few tiles of a file that was opened a moment ago are no reason to fetch all of it.
+MANY_RANGES = 12
 # Bytes that one opening caches.
 MAX_CACHE = 4 * 1024 * 1024
 # Ranges of one call that are cached: searching more of them takes longer than a request saves.
@@ -196,6 +198,8 @@ class RemoteReader:
         self._cache: tuple[tuple[int, Buffer], ...] = ((head_offset, head),) if head else ()
         """Pairs of offset and bytes, the newest first. Threads replace the tuple, so that each sees
         a whole one."""
+        # A file whose end is asked for first is a shard, of which some chunks are read.
+        self._may_come_whole = self.caches and not head_offset
         self._read_ahead, self._read_before = HEAD, 2 * HEAD
         self._jumps = 0
 
@@ -289,7 +293,7 @@ class RemoteReader:
 
     def _fetch(self, spans: Sequence[Span]) -> list[Buffer]:
         joined = coalesce([span for span in spans if span[1]])
-        if self.caches and self._is_moderate(2 * sum(nbytes for _, nbytes in joined)):
+        if self._is_moderate(2 * sum(nbytes for _, nbytes in joined)):
             joined = self._whole()
         # Pixels travel by several requests at once: one connection is slower than the line.
         is_suited = self.caches and len(joined) >= MIN_PARTS
@@ -320,7 +324,7 @@ class RemoteReader:
     def _is_moderate(self, least: int) -> bool:
         """Whether the file is so small that all of it may be fetched, and has no more than ``least`` bytes."""
         size = self._source.size
-        return size is not None and size <= min(MODERATE, least)
+        return self._may_come_whole and size is not None and size <= min(MODERATE, least)
 
     def _whole(self) -> list[Span]:
         """Return the range of the whole file."""
@@ -328,7 +332,7 @@ class RemoteReader:
 
     def _joined_further(self, joined: list[Span]) -> list[Span]:
         """Join ranges that the server does not send together, as far as that saves requests."""
-        if self._is_moderate(MODERATE):
+        if len(joined) >= MANY_RANGES and self._is_moderate(MODERATE):
             return self._whole()
         wide = coalesce(joined, WIDE_GAP)
         return wide if len(wide) * LEAST_SAVED <= len(joined) else joined

@@ -3,7 +3,7 @@
 An OIF is a file for each plane and each plane's settings: these requests are made side by side. An OIR has the name of
 each part of a frame in front of its pixels, and Imaris the table of chunks of each array in front of its chunks: many
 ranges in one request if the server answers them, else all of a file of up to 8 MiB. A MIRAX slide has many data files.
-Of a Zarr four names are tried at once.
+Of a Zarr five names are tried at once, the first level among them.
 """
 
 import threading
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aicsio import open_image
+from aicsio import open_image, write_ome_zarr
 from aicsio.testing import ImageSpec, TiffSpec, build
 from aicsio.testing.lif import LifImage
 from aicsio.testing.oif import OifImage, write_oif
@@ -104,8 +104,14 @@ def _oif(folder: Path) -> Path:
     return write_oif(OifImage(PIXELS[:3, :, :8, :9], "TCYX"), folder / "a.oif")
 
 
+def _zarr(folder: Path) -> Path:
+    write_ome_zarr(open_image(PIXELS[:2], dims="TCYX"), folder / "a.zarr", levels=1)
+    return folder / "a.zarr"
+
+
 @pytest.mark.parametrize(
-    ("write", "alone", "together"), [(_tiff_set, 1, 5), (_project, 1, 6), (_oif, 2, 15)]
+    ("write", "alone", "together"),
+    [(_tiff_set, 1, 5), (_project, 1, 6), (_oif, 2, 15), (_zarr, 0, 5)],
 )
 def test_files_of_a_set_are_asked_for_at_once(
     write: Callable[[Path], Path], alone: int, together: int, tmp_path: Path

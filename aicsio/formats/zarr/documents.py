@@ -24,8 +24,14 @@ LARGEST_DOCUMENT = 64 << 20
 MOST_CONTAINERS = 2_000_000
 """Lists and objects of a document. Python keeps 64 to 240 bytes for each, so that 64 MiB of empty ones
 took 1.5 GiB and 4 s; the largest plate has some 700 000."""
-NAMES = {3: ("zarr.json",), 2: (".zgroup", ".zarray", ".zattrs")}
-"""Documents of a group or array, by version of Zarr."""
+NAMES = {3: ("zarr.json",), 2: (".zarray", ".zattrs")}
+"""Documents of a group or array that are read ahead, by version of Zarr."""
+GROUP = ".zgroup"
+"""Document of a group of version 2, which is read where it has no attributes."""
+CONSOLIDATED = ".zmetadata"
+"""Documents of the whole tree, of version 2."""
+FIRST_LEVEL = "0/zarr.json"
+"""Where most writers put the first level: an image without smaller ones takes one round trip so."""
 
 
 @attrs.frozen(eq=False)
@@ -72,6 +78,8 @@ class Documents:
             if path in self._consolidated_paths or not stores.is_key(path):
                 continue
             keys = [stores.join(path, name) for name in self._names()]
+            if not path and self.version is None:
+                keys += [CONSOLIDATED, FIRST_LEVEL]
             missing += [key for key in keys if key not in self._values]
         if missing and self.version is None and len(paths) == 1:
             self._try(missing)
@@ -123,14 +131,19 @@ class Documents:
         _, array = self._document(stores.join(path, ".zarray"))
         # ``.zattrs`` alone stands for a group, too.
         if array is None and attributes is None:
-            _, group = self._document(stores.join(path, ".zgroup"))
+            _, group = self._document(stores.join(path, GROUP))
             if group is None:
                 return None
-        # One request for all documents of the tree, where a server would answer many.
         if not path and not self.store.local:
-            _, consolidated = self._document(".zmetadata")
-            self._consolidate(consolidated)
+            self._read_consolidated()
         return Node(path, 2, attributes or {}, array, text)
+
+    def _read_consolidated(self) -> None:
+        """Take the documents of the tree from the one that a server answers with a single request."""
+        # A server may refuse names that it lacks; the tree then has documents of its own.
+        if not isinstance(self._values.get(CONSOLIDATED), SourceError):
+            _, consolidated = self._document(CONSOLIDATED)
+            self._consolidate(consolidated)
 
     def _consolidate(self, content: Any) -> None:
         """Take documents that the root repeats. Local ones are read where they are, and up to date."""
@@ -149,7 +162,7 @@ class Documents:
         if key in self._consolidated:
             return "", self._consolidated[key]
         path, _, name = key.rpartition("/")
-        if path and path in self._consolidated_paths and name in self._names():
+        if path and path in self._consolidated_paths and name in {*self._names(), GROUP}:
             return "", None  # the root lists all documents of a node, or none
         if key in self._values:
             raw = self._values[key]
@@ -175,13 +188,15 @@ class Documents:
 
     def has_root(self) -> bool:
         """Return whether the store has a document of its own, be it damaged."""
-        keys = [*NAMES[3], *NAMES[2]]
-        missing = [key for key in keys if key not in self._values]
-        self._try(missing)
-        values = [self._values[key] for key in keys]
-        if any(isinstance(value, bytes) for value in values):
-            return True
-        for value in values:
+        # The first turn of requests holds all that a root has; a bare group of version 2 has no more than its mark.
+        self.fetch([""])
+        for keys in ((*NAMES[3], *NAMES[2]), (GROUP,)):
+            self._try([key for key in keys if key not in self._values])
+            values = [self._values[key] for key in keys]
+            if any(isinstance(value, bytes) for value in values):
+                return True
+        refused = [self._values[key] for key in (*NAMES[3], *NAMES[2], GROUP)]
+        for value in refused:
             if isinstance(value, SourceError):
                 raise value
         return False

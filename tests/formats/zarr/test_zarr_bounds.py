@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,28 @@ def test_stores_behind_a_url_open_by_few_requests(version: str) -> None:
     with serving(**{f"s.ome.zarr/{key}": value for key, value in build_zarr(spec).items()}) as site:
         site.forget()
         handle = open_image(f"{site.url}s.ome.zarr")
-        # Four names of documents of the root, and the consolidated ones of v2.
+        # Four names of documents of the root, the consolidated ones of v2 among them, and the first level.
         assert len(site.asked) <= 5
         assert list_labels(handle) == ("cells",)
         assert np.array_equal(to_numpy(handle), zarr_pixels(spec, image))
+
+
+@pytest.mark.parametrize(("version", "count"), [("0.4", 11), ("0.5", 7)])
+def test_levels_behind_a_url_take_two_round_trips(version: str, count: int) -> None:
+    image = ZarrImage("ZYX", (3, 20, 20), (1, 8, 8), levels=3)
+    files = build_zarr(ZarrSpec((image,), version))
+    # The server keeps each turn waiting until all of its requests have come; one after the other they never would.
+    turns = [threading.Barrier(5), threading.Barrier(count - 5)]
+
+    def trouble(number: int) -> str:
+        turns[number >= 5].wait(30)
+        return ""
+
+    with serving(**{f"s.ome.zarr/{key}": value for key, value in files.items()}) as site:
+        site.trouble = trouble
+        handle = open_image(f"{site.url}s.ome.zarr")
+        assert len(site.asked) == count
+        assert [level.stored.Y for level in handle.levels] == [20, 10, 5]
 
 
 def test_explain_takes_stores(tmp_path: Path) -> None:
