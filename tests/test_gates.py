@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT: dict[str, Any] = SETTINGS["project"]
 GATES = (ROOT / ".ci" / "run").read_text("utf-8")
 VERSIONS = re.findall(r":: (3\.\d+)$", "\n".join(PROJECT["classifiers"]), re.MULTILINE)
 WITHOUT_WHEEL = ("aicspylibczi", "pylibczirw")
@@ -60,3 +61,19 @@ def test_figures_of_writing_name_their_settings() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     table = text[text.index("| write, raw |") :]
     assert "`sync=False`" in table[: table.index("\n## ")]
+
+
+def test_a_package_index_shows_no_link_to_a_file_of_the_source() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    outside = set(re.findall(r"\]\((https://[^)]+)\)", text))
+    inside = set(re.findall(r"\]\(([^)]+)\)", text)) - outside
+    assert outside
+    assert inside
+    assert all((ROOT / name).is_file() for name in inside)
+    hook = SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    for rule in hook["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+    assert set(re.findall(r"\]\(([^)]+)\)", text)) == outside
+    assert all(f"(`{name}`)" in text for name in inside)
+    # The build itself is held to it by the gate.
+    assert "readme_of_the_wheel" in GATES
