@@ -1,13 +1,10 @@
 """The program ``aicsio``, also by ``python -m aicsio``: it starts ``aicsio.cli`` and ends the process."""
 
 import gc
-import os
 import signal
 import sys
 
-INTERRUPTED = 130
-"""128 + SIGINT, the exit code of shells after Ctrl-C."""
-MESSAGE = b"aicsio: interrupted\n"
+from aicsio import _interruption
 
 
 def run() -> int:
@@ -28,24 +25,22 @@ def run() -> int:
     >>> from aicsio.__main__ import run
     >>> sys.exit(run())  # doctest: +SKIP
     """
-    usual = signal.getsignal(signal.SIGINT)
     # nohup and background jobs ignore the signal; that stays so.
-    if usual is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
-    # Imports take seconds on a network disk. Ctrl-C meanwhile would show the traceback of one of them.
+    handles = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if handles:
+        # Imports take seconds on a network disk. Ctrl-C meanwhile would show the traceback of one of them.
+        signal.signal(signal.SIGINT, _interruption.end_at_once)
     from aicsio import cli
 
-    signal.signal(signal.SIGINT, usual)
+    if handles:
+        signal.signal(signal.SIGINT, _interruption.interrupt_once)
     try:
         return cli.main()
     finally:
+        # After the command a traceback would come from the end of Python itself.
+        if signal.getsignal(signal.SIGINT) is _interruption.interrupt_once:
+            signal.signal(signal.SIGINT, _interruption.end_at_once)
         gc.freeze()
-
-
-def _end(number: int, frame: object) -> None:  # noqa: ARG001
-    # Nothing is open yet. An exception would pass through imports that take it for a missing module.
-    os.write(2, MESSAGE)
-    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Calls of the command line in a test, and a file to call it with."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,11 @@ from aicsio.testing import ImageSpec, TiffSpec, write
 Run = Callable[..., tuple[int, str, str]]
 """Calls the command line; returns exit code, stdout and stderr."""
 
+COMMAND = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its children ignore it
+runpy.run_module("aicsio", run_name="__main__", alter_sys=True)
+"""
 SLIDE = ImageSpec(
     T=2,
     C=2,
@@ -45,3 +52,14 @@ def caller(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, printed.out, printed.err
 
     return call
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Start the command line as a process of its own, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

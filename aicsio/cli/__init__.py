@@ -21,6 +21,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from aicsio import _interruption
 from aicsio._tracebacks import FULL_TRACEBACK
 from aicsio._version import __version__
 from aicsio.cli.terminal import options
@@ -67,8 +68,6 @@ EXAMPLES = (
 )
 """Below the list of commands."""
 
-INTERRUPTED = 130
-"""128 + SIGINT, the exit code of shells after Ctrl-C."""
 READER_GONE = 141
 """128 + SIGPIPE, the exit code of a program whose pipe was closed."""
 EXIT_CODES = {
@@ -76,7 +75,7 @@ EXIT_CODES = {
     1: "something failed: a file could not be opened, differs, or could not be written",
     2: "wrong usage",
     4: "a checked file is damaged",
-    INTERRUPTED: "interrupted by Ctrl-C",
+    _interruption.INTERRUPTED: "interrupted by Ctrl-C",
     READER_GONE: "the reader of the output has gone",
 }
 """All exit codes and their meaning; they stay as they are."""
@@ -113,8 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--debug" in words:
             raise
         # No traceback: the user knows where the interruption came from.
-        print("aicsio: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        print(_interruption.MESSAGE, file=sys.stderr)
+        return _interruption.INTERRUPTED
 
 
 def _run(argv: Sequence[str]) -> int:

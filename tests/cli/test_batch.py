@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ import pytest
 from aicsio import open_image, progress, to_numpy, transpose_to
 from aicsio.cli.batch.journal import NAME, Journal
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
-from command_line import Run, caller
+from command_line import Run, caller, start
 from dask_clusters import Outside, outside_cluster
 
 Array = npt.NDArray[Any]
@@ -471,21 +470,6 @@ def test_bars_are_for_terminals_and_take_nothing_from_stdout(
 # ---------------------------------------------------------------- processes
 
 
-COMMAND = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its children ignore it
-runpy.run_module("aicsio", run_name="__main__", alter_sys=True)
-"""
-
-
-def started(*arguments: object) -> subprocess.Popen[str]:
-    """The command line as a process of its own, in a session of its own."""
-    command = [sys.executable, "-c", COMMAND, "convert", *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-
-
 def writing(
     folder: Path, pids: Callable[[], list[psutil.Process]], count: int = 1
 ) -> psutil.Process:
@@ -507,7 +491,7 @@ def test_a_process_that_dies_takes_one_image_with_it(tmp_path: Path) -> None:
     slow = image(tmp_path / "in", "slow.tif", SLOW)
     small = {f"small{n}.tif": image(tmp_path / "in", f"small{n}.tif", seed=n) for n in range(4)}
     out = tmp_path / "out"
-    command = started(tmp_path / "in", out, "--jobs", "2", "--compression", "jpeg2000")
+    command = start("convert", tmp_path / "in", out, "--jobs", "2", "--compression", "jpeg2000")
     children = psutil.Process(command.pid).children
     writing(out, lambda: children(recursive=True)).kill()
     told, err = command.communicate(timeout=120)
@@ -518,7 +502,7 @@ def test_a_process_that_dies_takes_one_image_with_it(tmp_path: Path) -> None:
     assert len(done) >= 3
     for name in done:
         np.testing.assert_array_equal(shown(out / name.replace(".tif", ".ome.tiff")), small[name])
-    again = started(tmp_path / "in", out, "--jobs", "2", "--compression", "jpeg2000")
+    again = start("convert", tmp_path / "in", out, "--jobs", "2", "--compression", "jpeg2000")
     told, err = again.communicate(timeout=120)
     assert again.returncode == 0, told + err
     assert "4 done before" in told
@@ -533,7 +517,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
     for n in range(6):
         image(tmp_path / "in", f"slow{n}.tif", SLOW, seed=n)
     out = tmp_path / "out"
-    command = started(tmp_path / "in", out, "--jobs", jobs, "--compression", "jpeg2000")
+    command = start("convert", tmp_path / "in", out, "--jobs", jobs, "--compression", "jpeg2000")
     parent = psutil.Process(command.pid)
     writing(out, lambda: [parent, *parent.children(recursive=True)], int(jobs))
     time.sleep(0.2)  # in the middle of it, not between making the file and knowing of it
@@ -575,7 +559,9 @@ def test_a_cluster_that_loses_a_worker_does_the_batch(
     }
     (tmp_path / "in" / "bad.czi").write_bytes(b"no image")
     out = tmp_path / "out"
-    command = started(tmp_path / "in", out, "--scheduler", address, "--compression", "jpeg2000")
+    command = start(
+        "convert", tmp_path / "in", out, "--scheduler", address, "--compression", "jpeg2000"
+    )
     writing(
         out, lambda: [psutil.Process(worker.pid) for worker in workers if worker.poll() is None]
     ).kill()

@@ -1,11 +1,21 @@
 """The command line as a process of its own."""
 
 import gc
+import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from aicsio.__main__ import run
+
+
+@pytest.fixture(autouse=True)
+def _usual_interrupts() -> Iterator[None]:
+    """The process of the tests goes on after ``run``, and Ctrl-C has to end them as before."""
+    usual = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, usual)
 
 
 def test_the_objects_of_a_process_are_frozen_at_its_end(
