@@ -21,11 +21,14 @@ def rename_illegal(root: Tree) -> dict[str, str]:
         New by old identifier.
     """
     elements = elements_with_keys(root)
-    keys = [key for key in map(defined_key, elements) if key is not None]
-    renamed = Identifiers(()).assign(dict.fromkeys(keys))
+    defined = [defined_key(element) for element in elements]
+    renamed = Identifiers(()).assign(dict.fromkeys(key for key in defined if key is not None))
+    # Most documents have nothing to rename; 500 scenes have 25 000 references.
+    if all(new == old for (_, old), new in renamed.items()):
+        return {}
     changed: dict[str, str] = {}
-    for element in elements:
-        key = defined_key(element) or referred_key(element)
+    for element, defined_here in zip(elements, defined, strict=True):
+        key = defined_here or referred_key(element)
         if key is not None and renamed.get(key, key[1]) != key[1]:
             element.set("ID", renamed[key])
             changed[key[1]] = renamed[key]

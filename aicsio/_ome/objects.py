@@ -9,6 +9,8 @@ them over documents of every kind. A class that holds foreign XML is left to its
 
 import base64
 import functools
+import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -51,6 +53,32 @@ class ModelFields:
     """Whether elements of any kind may stand in it."""
 
 
+@attrs.define(eq=False, repr=False)
+class ModelState:
+    """The pickled state of a checked object of ome_types, from which others are made unchecked.
+
+    ``model_copy`` takes 1.7 times as long: it copies the object piece by piece.
+    """
+
+    model: Any
+    """Its class."""
+    state: dict[str, Any]
+    """As pydantic pickles it."""
+
+    @classmethod
+    def of(cls, checked: Any) -> "ModelState":
+        """Take the state of an object."""
+        return cls(type(checked), checked.__getstate__())
+
+    def copy_with(self, values: Mapping[str, Any]) -> Any:
+        """Make an object with other values; they have the types of the model."""
+        made = self.model.__new__(self.model)
+        named = set(self.state["__pydantic_fields_set__"])
+        fields = {**self.state["__dict__"], **values}
+        made.__setstate__({**self.state, "__dict__": fields, "__pydantic_fields_set__": named})
+        return made
+
+
 _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "base16": bytes.fromhex,
     "base64": base64.b64decode,
@@ -74,41 +102,102 @@ def to_objects(root: Tree) -> "ome_types.OME":
     from pydantic import ValidationError
 
     try:
-        document = _as_dict(root, OME)
-        pairs = _take_pairs(document)
-        ome: OME = OME.model_validate(document)
+        ome = OME.model_validate(_attributes(root, OME))
+        for name, value in _children(root, OME).items():
+            setattr(ome, name, value)
     except (ValidationError, TypeError, ValueError) as error:
         raise CorruptFileError(f"ome_types does not accept it: {error}") from error
-    structured: Any = ome.structured_annotations
-    annotations = structured.map_annotations if pairs else ()
-    for annotation, of_annotation in zip(annotations, pairs, strict=True):
-        annotation.value.ms.extend(_pair_objects(of_annotation))
+    _link_references(ome)
     return ome
 
 
-def _take_pairs(document: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def _attributes(element: Tree, model: Any) -> dict[str, str]:
+    fields = _fields_of(model).attributes
+    return {fields[name]: value for name, value in element.attrib.items() if name in fields}
+
+
+def _children(root: Tree, model: Any) -> dict[str, Any]:
+    """Make the objects below the root, one child at a time.
+
+    ``OME(...)`` links references by two walks through all fields of all objects. Empty, and
+    filled afterwards, it leaves that to ``_link_references``: 500 scenes of a LIF take 0.6 of the time.
+    """
+    places = _fields_of(model).children
+    values: dict[str, Any] = {}
+    for child in root:
+        # lxml puts the namespace in braces in front of the name.
+        place = places.get(child.tag.rpartition("}")[2])
+        if place is None:
+            continue
+        inside: Any = child.text or ""
+        if place.model is not None:
+            content = _as_dict(child, place.model)
+            pairs = _take_pairs(content)
+            inside = place.model.model_validate(content)
+            _put_pairs(inside, pairs)
+        if place.repeats:
+            values.setdefault(place.name, []).append(inside)
+        else:
+            values[place.name] = inside
+    return values
+
+
+def _link_references(ome: "ome_types.OME") -> None:
+    """Let each reference find its target, as ``OME`` does when it is made of its parts."""
+    from ome_types.model import Reference
+    from pydantic import BaseModel
+
+    targets: dict[str, Any] = {}
+    references: list[Any] = []
+    waiting: list[Any] = [ome]
+    while waiting:
+        values = vars(waiting.pop())
+        for value in values.values():
+            for one in value if isinstance(value, list) else (value,):
+                if isinstance(one, Reference):
+                    references.append(one)
+                elif isinstance(one, BaseModel):
+                    waiting.append(one)
+                    if isinstance(identity := vars(one).get("id"), str):
+                        targets[identity] = one
+    for reference in references:
+        target = targets.get(reference.id)
+        if target is None:
+            warnings.warn(f"Reference to unknown ID: {reference.id}", stacklevel=2)
+        else:
+            # ome_types links when OME is made, copied or unpickled, and nowhere else.
+            reference._ref = weakref.ref(target)  # noqa: SLF001
+
+
+def _take_pairs(annotations: Any) -> list[list[dict[str, Any]]]:
     """Take the pairs out of map annotations; return those of each.
 
-    ome_types walks through all objects twice to link references. Settings of 500 scenes are 15 000
-    pairs, which refer to nothing: without them it takes half of the time.
+    Settings of 500 scenes are 15 000 pairs: copies of one checked object take a third of the time.
     """
     pairs = []
-    for annotation in document.get("structured_annotations", {}).get("map_annotations", ()):
+    maps = annotations.get("map_annotations", ()) if isinstance(annotations, dict) else ()
+    for annotation in maps:
         value = annotation.get("value")
         pairs.append([] if value is None else value.pop("ms", []))
     return pairs
+
+
+def _put_pairs(annotations: Any, pairs: list[list[dict[str, Any]]]) -> None:
+    maps = annotations.map_annotations if pairs else ()
+    for annotation, of_annotation in zip(maps, pairs, strict=True):
+        annotation.value.ms.extend(_pair_objects(of_annotation))
 
 
 def _pair_objects(pairs: list[dict[str, Any]]) -> Iterator[Any]:
     """Make the pairs of a map: one is checked by ome_types, the others are its copies."""
     from ome_types.model import Map
 
-    templates: dict[frozenset[str], Any] = {}
+    templates: dict[frozenset[str], ModelState] = {}
     for pair in pairs:
         kinds = frozenset(pair)
         if kinds not in templates:
-            templates[kinds] = Map.M(**pair)
-        yield templates[kinds].model_copy(update=pair)
+            templates[kinds] = ModelState.of(Map.M(**pair))
+        yield templates[kinds].copy_with(pair)
 
 
 def _as_dict(element: Tree, model: Any) -> Any:

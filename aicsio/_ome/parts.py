@@ -11,6 +11,7 @@ Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd.
 """
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
@@ -81,6 +82,7 @@ _FORMER_WORDS: Mapping[str, str] = {
 """Words of AcquisitionMode before 2010-04, and what the schema made of them."""
 
 
+@functools.lru_cache(256)
 def schema_word(kind: str, text: str | None) -> str | None:
     """Return the word of the schema for a word of a file; its case and blanks do not matter.
 

@@ -1,9 +1,16 @@
 """Objects of ome_types that are made without its parser equal those that its parser makes."""
 
+import gc
+from collections.abc import Iterator
+
+import numpy as np
 import ome_types
 import pytest
 from lxml import etree
+from ome_types.model import Reference
+from pydantic import BaseModel
 
+from aicsio import ome_metadata, open_image
 from aicsio._ome.objects import to_objects
 
 HEAD = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
@@ -47,3 +54,42 @@ DOCUMENTS = [
 @pytest.mark.parametrize("text", DOCUMENTS, ids=["empty", "image", "everything"])
 def test_objects_equal_those_of_the_parser(text: str) -> None:
     assert to_objects(etree.fromstring(text)) == ome_types.from_xml(text)
+
+
+def references(value: object) -> Iterator[Reference]:
+    """References below an object, in the order of the fields."""
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, BaseModel):
+        for one in vars(value).values():
+            yield from references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from references(one)
+
+
+@pytest.mark.parametrize("text", DOCUMENTS, ids=["empty", "image", "everything"])
+def test_references_lead_to_the_same_objects(text: str) -> None:
+    ours, theirs = to_objects(etree.fromstring(text)), ome_types.from_xml(text)
+    pairs = list(zip(references(ours), references(theirs), strict=True))
+    assert len(pairs) == text.count("Ref ID") + text.count("Settings ID") + text.count("<Pump")
+    for one, other in pairs:
+        assert one.ref == other.ref
+        assert one.ref is not other.ref
+
+
+def test_a_reference_to_nothing_is_warned_of() -> None:
+    text = f'{HEAD}<Project ID="Project:0"><DatasetRef ID="Dataset:7"/></Project></OME>'
+    with pytest.warns(UserWarning, match="Reference to unknown ID: Dataset:7"):
+        to_objects(etree.fromstring(text))
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_collector_is_left_as_it_was(*, is_enabled: bool) -> None:
+    was_enabled = gc.isenabled()
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        ome_metadata(open_image(np.zeros((2, 3))))
+        assert gc.isenabled() is is_enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
