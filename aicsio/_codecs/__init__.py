@@ -6,7 +6,8 @@ A new codec is a row of ``CODECS``; formats map their own numbers and names to i
 ``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``text`` numbers as text,
 ``resampling`` pixels of another size, ``masks`` pixels that are not valid, ``parts`` parts of an image that
 lie elsewhere. ``image_headers`` reads the declared sizes of images, ``lengths`` measures runs of codecs
-without a checksum, ``buffers`` are the memory that decoders write to.
+without a checksum, ``strict`` finds faults over which decoders pass, ``buffers`` are the memory that decoders
+write to.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into

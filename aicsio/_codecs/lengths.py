@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -32,8 +33,26 @@ _MOST_CODES: Final = 4096 - _FIRST
 _WIDTHS: Final = np.repeat(
     [9, 10, 11, 12], [512 - _FIRST, 512, 1024, _MOST_CODES + 2 - (2048 - _FIRST)]
 ).astype(np.int64)
-_STARTS: Final = np.concatenate([[0], np.cumsum(_WIDTHS)])
-"""Bit offsets of the codes of one table, counted from the code behind a clear code."""
+_OLD_WIDTHS: Final = np.repeat(
+    [9, 10, 11, 12], [513 - _FIRST, 512, 1024, _MOST_CODES + 1 - (2048 - _FIRST)]
+).astype(np.int64)
+"""Widths of writers before TIFF 6.0, which change them one code later (``tif_lzw.c`` of libtiff)."""
+
+
+@attrs.frozen
+class _Order:
+    """How the codes of a run lie in its bytes."""
+
+    widths: npt.NDArray[np.int64]
+    """Bits of the codes of one table, from the code behind a clear code on."""
+    starts: npt.NDArray[np.int64]
+    """Their bit offsets, and the end of the last."""
+    low_first: bool
+    """Whether codes begin with the lowest bit of a byte, as those of GIF do."""
+
+
+_NEW: Final = _Order(_WIDTHS, np.concatenate([[0], np.cumsum(_WIDTHS)]), low_first=False)
+_OLD: Final = _Order(_OLD_WIDTHS, np.concatenate([[0], np.cumsum(_OLD_WIDTHS)]), low_first=True)
 
 
 def measure_lzw(data: Data) -> int | None:
@@ -47,36 +66,44 @@ def measure_lzw(data: Data) -> int | None:
     Returns
     -------
     int or None
-        Bytes of the decoded run; -1 for codes that no encoder writes.
-        ``None`` for the bit order of writers before TIFF 6.0.
+        Bytes of the decoded run; -1 for codes that no encoder writes. ``None`` where a writer before
+        TIFF 6.0 filled its table: how they went on differs.
     """
     octets = as_octets(data)
-    if len(octets) >= 2 and octets[0] == 0 and octets[1] & 1:
-        return None
+    # The clear code in the bit order of writers before TIFF 6.0; libtiff tells them apart by it, too.
+    order = _OLD if len(octets) >= 2 and octets[0] == 0 and octets[1] & 1 else _NEW
     # Three bytes hold a code of 12 bits at any offset.
     padded = np.concatenate([octets, np.zeros(3, np.uint8)]).astype(np.int64)
-    words = (padded[:-2] << 16) | (padded[1:-1] << 8) | padded[2:]
+    first, second, third = padded[:-2], padded[1:-1], padded[2:]
+    if order.low_first:
+        first, third = third, first
+    words = (first << 16) | (second << 8) | third
     total, bit, bits = 0, 0, 8 * len(octets)
     while True:
-        codes = _read_codes(words, bit, bits)
+        codes = _read_codes(words, bit, bits, order)
         stops = np.flatnonzero((codes == _CLEAR) | (codes == _END))
         # Some writers leave out the end code, or write it a bit too short behind entry 511.
         stop = int(stops[0]) if len(stops) else len(codes)
+        if order.low_first and stop > _MOST_CODES:
+            return None
         length = _sum_lengths(codes[:stop])
         if length is None:
             return -1
         total += length
         if stop == len(codes) or codes[stop] == _END:
             return total
-        bit += int(_STARTS[stop + 1])
+        bit += int(order.starts[stop + 1])
 
 
-def _read_codes(words: npt.NDArray[np.int64], bit: int, bits: int) -> npt.NDArray[np.int64]:
+def _read_codes(
+    words: npt.NDArray[np.int64], bit: int, bits: int, order: _Order
+) -> npt.NDArray[np.int64]:
     """Return the codes from a bit on, as if no clear code came before the table is full."""
-    starts = bit + _STARTS[:-1]
-    inside = starts + _WIDTHS <= bits
-    starts, widths = starts[inside], _WIDTHS[inside]
-    found: npt.NDArray[np.int64] = words[starts >> 3] >> (24 - (starts & 7) - widths)
+    starts = bit + order.starts[:-1]
+    inside = starts + order.widths <= bits
+    starts, widths = starts[inside], order.widths[inside]
+    unused = starts & 7 if order.low_first else 24 - (starts & 7) - widths
+    found: npt.NDArray[np.int64] = words[starts >> 3] >> unused
     return found & ((1 << widths) - 1)
 
 
@@ -148,7 +175,12 @@ def has_length(codecs: tuple[Codec, ...]) -> bool:
 
 
 def find_wrong_length(
-    codecs: tuple[Codec, ...], data: Data, shape: tuple[int, ...], dtype: DType
+    codecs: tuple[Codec, ...],
+    data: Data,
+    shape: tuple[int, ...],
+    dtype: DType,
+    *,
+    last: bool = True,
 ) -> str | None:
     """Compare the length of a run with the pixels that it must hold.
 
@@ -158,6 +190,8 @@ def find_wrong_length(
         Of the piece.
     data
         Its bytes.
+    last
+        Whether these are the last rows of a page, which may have more than the page has.
 
     Returns
     -------
@@ -172,7 +206,8 @@ def find_wrong_length(
     expected, row = _count_stored(chain[1:], shape, dtype)
     found = _MEASURES[chain[0].name](data)
     # Some writers fill the last strip of a page with whole rows that the page does not have.
-    if found is None or found == expected or (found > expected and (found - expected) % row == 0):
+    is_filled = last and found is not None and found > expected and (found - expected) % row == 0
+    if found is None or found == expected or is_filled:
         return None
     if found < 0:
         return f"{chain[0].name} codes that no encoder writes"

@@ -13,9 +13,9 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
-from aicsio._codecs import lengths
+from aicsio._codecs import strict
 from aicsio._engine import deferred, fetching, keyed, placing
-from aicsio._engine.placements import Placement, Worker, check_inside
+from aicsio._engine.placements import Placement, Worker, check_inside, is_remote
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._engine.run import run_batches
 from aicsio._io import readers, stores
@@ -214,19 +214,38 @@ def _check_pieces(
         return
     window = np.empty(task.shape, array.dtype)
     placing.place([(each, window[each.target]) for each in placed], worker)
+    last = _is_last(array, task)
     for placement in placed:
-        if isinstance(placement.piece, Encoded) and placement.piece.source.local:
-            _check_length(placement.piece, worker)
+        _follow(placement, worker, last=last)
 
 
-def _check_length(piece: Encoded, worker: Worker) -> None:
-    """Raise where a run decodes to too few or too many bytes, over which decoders pass."""
-    if not lengths.has_length(piece.codecs):
-        return
-    data = worker.reader_of(piece.source).read(piece.offset, piece.nbytes)
-    fault = lengths.find_wrong_length(piece.codecs, data, piece.shape, piece.dtype)
-    if fault is not None:
-        raise CorruptFileError.at(piece.source.uri, piece.offset, fault)
+def _is_last(array: LazyArray, task: Task) -> bool:
+    """Whether a block has the last rows of the array."""
+    axis = array.stored.order.find("Y")
+    end = (task.block[axis] + 1) * array.layout.block_shape[axis]
+    return axis < 0 or end >= array.stored.shape[axis]
+
+
+def _follow(placement: Placement[Any], worker: Worker, *, last: bool) -> None:
+    """Raise where no encoder writes the bytes of a piece, over which decoders pass."""
+    piece = placement.piece
+    inner: LazyArray | None = None
+    if isinstance(piece, Encoded) and strict.is_followed(piece.codecs) and not is_remote(piece):
+        if piece.header is not None:
+            piece = placing.resolve_header(piece, piece.header, worker)
+        data = worker.reader_of(piece.source).read(piece.offset, piece.nbytes)
+        fault = strict.find_fault(piece.codecs, data, piece.shape, piece.dtype, last=last)
+        if fault is not None:
+            raise CorruptFileError.at(piece.source.uri, piece.offset, fault)
+    elif isinstance(piece, Nested):
+        inner = piece.array
+    elif isinstance(piece, Deferred):
+        opened = deferred.open_array(piece)
+        inner = None if opened is None else placing.part_of(opened, placement)
+    if inner is not None:
+        for task in tasks(inner):
+            for each in placements(inner, task):
+                _follow(each, worker, last=_is_last(inner, task))
 
 
 def _check_file(piece: Deferred, *, deep: bool) -> None:

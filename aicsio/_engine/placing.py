@@ -31,6 +31,7 @@ from aicsio.records import (
     Encoded,
     HeaderRef,
     Keyed,
+    LazyArray,
     Nested,
     Source,
     Strided,
@@ -352,14 +353,20 @@ def _place_deferred(todo: Todo[Deferred], worker: Worker, fetched: Fetched) -> N
         if array is None:
             dest[...] = 0
             continue
+        part_of_array = part_of(array, placement)
         added = len(placement.piece.shape) - array.ndim
-        taken = placement.positions()[added:]
-        picks: dict[str, range] = {}
-        for letter, size, part in zip(array.dims.order, array.shape, taken, strict=True):
-            picks[letter] = range(size)[part]
-        part_of_array = views.transpose(array, array.dims.order, picks)
         # Axes that the file lacks have one position, and indexing them keeps a view.
         worker.read_into(part_of_array, dest[(0,) * added], worker.scratch)
+
+
+def part_of(array: LazyArray, placement: Placement[Deferred]) -> LazyArray:
+    """Return the part of an opened file that a placement shows."""
+    added = len(placement.piece.shape) - array.ndim
+    taken = placement.positions()[added:]
+    picks: dict[str, range] = {}
+    for letter, size, part in zip(array.dims.order, array.shape, taken, strict=True):
+        picks[letter] = range(size)[part]
+    return views.transpose(array, array.dims.order, picks)
 
 
 PLACE: Mapping[type, Callable[[Todo[Any], Worker, Fetched], None]] = {

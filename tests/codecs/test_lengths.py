@@ -38,8 +38,17 @@ def test_most_flipped_bits_are_noticed() -> None:
     assert unnoticed < 100  # of 300: without the second string there were twice as many
 
 
+def _pack_old(codes: list[int]) -> bytes:
+    """Pack codes of 9 bits from the lowest bit on, as writers before TIFF 6.0 do."""
+    return sum(code << 9 * index for index, code in enumerate(codes)).to_bytes(
+        -(-9 * len(codes) // 8), "little"
+    )
+
+
 def test_old_bit_order_and_empty_runs() -> None:
-    assert measure_lzw(b"\x00\x01\x02") is None
+    # Clear, three bytes, the string of the first two, end.
+    assert measure_lzw(_pack_old([256, 1, 2, 3, 258, 257])) == 5
+    assert measure_lzw(_pack_old([256, 1, 2, 3, 261, 257])) == -1  # a string that is not there yet
     assert measure_lzw(b"") == 0
     assert measure_packbits(b"\x05ab") == -1
     assert measure_packbits(b"\x80\x80") == 0  # "no operation"
