@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from aicsio.arrays.projections import project
     from aicsio.arrays.statistics import Statistics, statistics
     from aicsio.arrays.windows import read_windows
-    from aicsio.integrity import CheckReport, check
+    from aicsio.integrity import CheckReport, check, write_sums
     from aicsio.joining import open_many
     from aicsio.legacy.functions import (
         imread,
@@ -209,12 +209,14 @@ __all__ = [
     "write_picture",
     "write_region",
     "write_scenes",
+    "write_sums",
 ]
 
 _LATER = {
     "AICSImage": "aicsio.legacy.image",
     "CheckReport": "aicsio.integrity",
     "check": "aicsio.integrity",
+    "write_sums": "aicsio.integrity",
     "OmeXml": "aicsio._metadata",
     "Order": "aicsio._dims.orders",
     "Picks": "aicsio._dims.picks",

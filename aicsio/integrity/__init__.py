@@ -1,7 +1,7 @@
 """Whether a file is whole: truncated copies, holes, bad compressed blocks. Imports `_engine` and `opening`.
 
 ``check`` opens a file, looks up every piece of every scene and level, lets the format walk its own
-structure, and lists what is lost.
+structure, and lists what is lost. ``digests`` compares files with a list of their SHA-256.
 
 Rule kept here: a finding names what is lost and where; a file that shows everything has none.
 """
@@ -29,12 +29,13 @@ from aicsio.errors import (
     UnsupportedFormatError,
 )
 from aicsio.formats.names import FormatName, ImageSource
+from aicsio.integrity.digests import compare_digests, list_files, read_digests, write_digests
 from aicsio.opening import open_image
 from aicsio.records import Damage, Diagnostic, ImageHandle, LazyArray, Source
 from aicsio.records.printing import drawn_in_notebooks
 from aicsio.records.protocols import ChecksStructure, offered
 
-__all__ = ["CheckReport", "Damage", "check"]
+__all__ = ["CheckReport", "Damage", "check", "write_sums"]
 
 MOST_LISTED: Final = 10_000
 """Findings that a report holds; the rest is counted. A damaged table of a large file has millions."""
@@ -106,6 +107,7 @@ def check(
     format: FormatName | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], object] | None = None,
+    sums: str | Path | None = None,
 ) -> CheckReport:
     """Check whether a file is whole: truncated copies, holes, bad blocks, counts that disagree.
 
@@ -127,6 +129,9 @@ def check(
     progress
         Called with bytes of pixels done and bytes in total, of all scenes and levels, in one thread at
         a time. ``ProgressBar`` shows it.
+    sums
+        A list of digests that ``write_sums`` or ``sha256sum`` wrote while the files were whole: each file of
+        the image is compared with its line, and a file of the list must be there.
 
     Returns
     -------
@@ -144,11 +149,15 @@ def check(
         When the format needs a package that is not installed.
     SourceError
         When the bytes cannot be had: a folder, no permission, a server that does not answer.
+    CorruptFileError
+        When a line of ``sums`` is none that ``sha256sum`` writes. One without the image is a
+        ``SourceNotFoundError``.
 
     Notes
     -----
     Codecs without a checksum (JPEG, JPEG XR, LZW, raw pixels, zstd as most writers use it) may
-    decode changed bytes to other pixels; no reader notices that. See the page about checking.
+    decode changed bytes to other pixels; no reader notices that, but ``sums`` does. See the page about
+    checking.
 
     Examples
     --------
@@ -161,17 +170,26 @@ def check(
     ...     check(path).whole
     True
     """
+    digests = None if sums is None else read_digests(Path(sums))
     if isinstance(image, ImageHandle):
         handle = image
     else:
         try:
             handle = open_image(image, format=format, storage_options=storage_options)
-        except (SourceNotFoundError, UnsupportedFormatError):
-            raise
         except AicsioError as error:
-            _require_damage(error)
-            return CheckReport(_name(image), None, deep, 0, (_from_error("cannot-open", error),))
-    findings = _find_all(handle, deep=deep, progress=progress)
+            # What is changed may be of no known format any more.
+            place = Path(_name(image))
+            changed = [] if digests is None else [*compare_digests(digests, place, [])]
+            if not changed:
+                if isinstance(error, SourceNotFoundError | UnsupportedFormatError):
+                    raise
+                _require_damage(error)
+            found = (_from_error("cannot-open", error), *changed)
+            return CheckReport(_name(image), None, deep, 0, found)
+    differing: Iterator[Damage] = iter(())
+    if digests is not None:
+        differing = compare_digests(digests, Path(handle.source.uri), list_files(handle))
+    findings = itertools.chain(differing, _find_all(handle, deep=deep, progress=progress))
     # Findings are made one by one: those beyond the limit are counted and not kept.
     listed = tuple(itertools.islice(findings, MOST_LISTED))
     unlisted = sum(1 for _ in findings)
@@ -180,6 +198,55 @@ def check(
     # A scene that has lost everything may be listed without levels; its planes belong to the file.
     lost = sum(not handle.scenes[scene].levels for scene, _ in report.lost_planes)
     return attrs.evolve(report, planes=planes + lost)
+
+
+@checked
+def write_sums(
+    path: str | Path,
+    *images: ImageHandle | ImageSource,
+) -> Path:
+    """Write the SHA-256 of all files of images, which ``check(sums=...)`` and ``sha256sum -c`` read.
+
+    Parameters
+    ----------
+    path
+        Of the list. Lines of other files that it has are kept.
+    *images
+        Handles, or local paths as ``open_image`` takes them. Of a folder, all files in it are listed; of a
+        file that names others, those that hold its pixels, too.
+
+    Returns
+    -------
+    pathlib.Path
+        The list. Its names are relative to its folder.
+
+    Raises
+    ------
+    SourceError
+        When an image is not local, or a file cannot be read.
+    CorruptFileError
+        When the list has a line that ``sha256sum`` does not write.
+    WriteError
+        When the list cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from aicsio import check, write_sums
+    >>> from aicsio.testing import ImageSpec, TiffSpec, write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write(TiffSpec((ImageSpec(),)), Path(folder))
+    ...     sums = write_sums(Path(folder) / "SHA256SUMS", path)
+    ...     check(path, sums=sums).whole
+    True
+    """
+    files: list[Path] = []
+    for image in images:
+        handle = image if isinstance(image, ImageHandle) else open_image(image)
+        files += list_files(handle)
+    write_digests(Path(path), files)
+    return Path(path)
 
 
 def _name(image: object) -> str:
