@@ -99,6 +99,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "rgb565": tiff.unpack_words,
     "samples": czi.reorder_samples,
     "strided": raw.show_strided,
+    "swap-nibbles": tiff.swap_nibbles,
     "text-numbers": text.decode_numbers,
     "tiff-image": lambda data, target, **options: tiff_images.decode_image(
         decode, data, target, **options

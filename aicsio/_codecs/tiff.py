@@ -64,6 +64,12 @@ def reverse_bits(data: Data, target: DecodeTarget) -> Data:
     return result
 
 
+def swap_nibbles(data: Data, target: DecodeTarget) -> Data:  # noqa: ARG001 - one signature
+    """Exchange the halves of each byte, for samples of 4 bits whose first lies in the low ones."""
+    raw = as_octets(data)
+    return (raw << 4) | (raw >> 4)
+
+
 def unpack_integers(
     data: Data, target: DecodeTarget, *, bits: int, run: int, signed: bool = False
 ) -> Data:

@@ -19,6 +19,8 @@ __all__ = ["MrcImage", "build_mrc", "write_mrc"]
 SEQUENCES = {"CTZ": 0, "TZC": 1, "TCZ": 2}
 DELTAVISION_MODES = {"u1": 0, "i2": 1, "f4": 2, "c8": 4, "u2": 6, "i4": 7}
 MRC_MODES = {"i1": 0, "i2": 1, "f4": 2, "c8": 4, "u2": 6, "f2": 12}
+PACKED_MODES = {"c8": 3, "u1": 101}
+"""DeltaVision has the first."""
 INTEGERS, FLOATS = 8, 32
 """Numbers of each section in the extended header, as softWoRx writes them."""
 
@@ -28,7 +30,7 @@ class MrcImage:
     """Pixels of a file, and its description."""
 
     pixels: npt.NDArray[Any]
-    """Of ``DELTAVISION_MODES`` or ``MRC_MODES``."""
+    """Of ``DELTAVISION_MODES`` or ``MRC_MODES``; packed ones of ``PACKED_MODES``."""
     dims: str
     """``CTZYX``, ``TZCYX`` or ``TCZYX`` for DeltaVision; ``ZYX`` or ``QZYX`` for MRC."""
     kind: Literal["deltavision", "mrc"] = "deltavision"
@@ -45,6 +47,8 @@ class MrcImage:
     """Whether each section has times and positions; DeltaVision alone."""
     cut_sections: int = 0
     """Sections at the end that are described and not in the file."""
+    packed: bool = False
+    """Whether complex64 is stored as two int16 (mode 3), and uint8 below 16 as half a byte (mode 101)."""
 
 
 def write_mrc(image: MrcImage, path: Path) -> Path:
@@ -104,6 +108,8 @@ def build_mrc(image: MrcImage) -> bytes:
     head = bytearray(1024)
     name = image.pixels.dtype.str[1:]
     modes = DELTAVISION_MODES if image.kind == "deltavision" else MRC_MODES
+    if image.packed:
+        modes = PACKED_MODES
     # NX, NY, NZ and MODE; NZ counts all sections, of every channel and time point.
     struct.pack_into(f"{order}4i", head, 0, columns, rows, count, modes[name])
     # MAPC, MAPR, MAPS: columns run along X, rows along Y, sections along Z.
@@ -116,9 +122,18 @@ def build_mrc(image: MrcImage) -> bytes:
         extended = _fill_deltavision(image, head, count)
     else:
         _fill_mrc(image, head)
-    pixels = image.pixels.astype(image.pixels.dtype.newbyteorder(order))
-    kept = pixels.reshape(count, rows, columns)[: count - image.cut_sections]
-    return bytes(head) + extended + kept.tobytes()
+    kept = image.pixels.reshape(count, rows, columns)[: count - image.cut_sections]
+    return bytes(head) + extended + _store(kept, image)
+
+
+def _store(pixels: npt.NDArray[Any], image: MrcImage) -> bytes:
+    if not image.packed:
+        return pixels.astype(pixels.dtype.newbyteorder(image.byte_order)).tobytes()
+    if pixels.dtype.kind == "c":
+        return pixels.view("f4").astype(f"{image.byte_order}i2").tobytes()
+    # Two pixels to a byte, the left one in its low bits; a row of an odd length ends with a half.
+    even = np.pad(pixels, ((0, 0), (0, 0), (0, pixels.shape[2] % 2)))
+    return (even[:, :, ::2] | (even[:, :, 1::2] << 4)).tobytes()
 
 
 def _fill_deltavision(image: MrcImage, head: bytearray, count: int) -> bytes:

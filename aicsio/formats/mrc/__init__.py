@@ -59,13 +59,15 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     table = read_sections(source, header)
     dims = Dims(header.letters + "YX", header.shape)
     columns, rows = header.shape[-1], header.shape[-2]
-    block_rows = max(1, min(rows, BLOCK_BYTES // (columns * header.dtype.itemsize)))
+    block_rows = max(1, min(rows, BLOCK_BYTES // header.row_nbytes))
     layout = SectionLayout(
         source=source,
         offset=header.offset,
         shape=header.shape,
         block_shape=(*(1,) * (len(dims) - 2), block_rows, columns),
         dtype=header.dtype,
+        packed_bits=header.packed_bits,
+        order=header.order,
     )
     x, y, z = (_size(value) for value in header.spacing)
     records = fei.read_records(source, header)
@@ -146,7 +148,7 @@ def _fit_sections(source: Source, header: MrcHeader) -> tuple[MrcHeader, list[Di
     CorruptFileError
         When it holds not one.
     """
-    section = header.shape[-1] * header.shape[-2] * header.dtype.itemsize
+    section = header.shape[-2] * header.row_nbytes
     held = ((source.size or 0) - header.offset) // section
     if held >= header.section_count:
         return header, []

@@ -20,11 +20,14 @@ HEADER_NBYTES: Final = 1024
 DELTAVISION: Final = -16224
 """The int16 at byte 96 of DeltaVision files."""
 DELTAVISION_TYPES: Final = {
-    0: "u1", 1: "i2", 2: "f4", 4: "c8", 5: "i2", 6: "u2", 7: "i4"
+    0: "u1", 1: "i2", 2: "f4", 3: "c8", 4: "c8", 5: "i2", 6: "u2", 7: "i4"
 }  # fmt: skip
-"""By the number at byte 12. 3, a complex number of two int16, has no counterpart in numpy."""
-MRC_TYPES: Final = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2"}
-"""By the mode of MRC2014. 3 is a complex number of two int16, 101 half a byte."""
+"""By the number at byte 12."""
+MRC_TYPES: Final = {0: "i1", 1: "i2", 2: "f4", 3: "c8", 4: "c8", 6: "u2", 12: "f2", 101: "u1"}
+"""By the mode of MRC2014."""
+PACKED_BITS: Final = {3: 32, 101: 4}
+"""Bits of a stored pixel by the modes that numpy has no type for: two int16 as a complex number, of
+which complex64 holds each exactly; half a byte, the left pixel of two in the low bits."""
 SEQUENCES: Final = {0: "CTZ", 1: "TZC", 2: "TCZ"}
 """Axes of the sections of a DeltaVision file, slowest first, by the number at byte 182."""
 VOLUME_STACK: Final = 401
@@ -63,6 +66,14 @@ class MrcHeader:
     """Kind of the extended header of MRC, such as ``FEI1``."""
     map_axes: tuple[int, int, int] = (1, 2, 3)
     """Axis of the map along columns, rows and sections of MRC: 1 is X, 3 is Z."""
+    packed_bits: int = 0
+    """Bits of a stored pixel, of ``PACKED_BITS``; 0 where ``dtype`` is the stored type."""
+
+    @property
+    def row_nbytes(self) -> int:
+        """Bytes of a stored row: each begins with a new byte."""
+        bits = self.packed_bits or 8 * self.dtype.itemsize
+        return -(-self.shape[-1] * bits // 8)
 
     @property
     def offset(self) -> int:
@@ -108,7 +119,7 @@ def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | No
     if min(columns, rows, sections) <= 0 or extended < 0:
         return False
     # Types that are not read are named by read_header.
-    return kind in {*types, 3, 101} and (size is None or HEADER_NBYTES + extended <= size)
+    return kind in {*types, 16, 101} and (size is None or HEADER_NBYTES + extended <= size)
 
 
 def read_header(source: Source, head: bytes) -> MrcHeader:
@@ -128,16 +139,15 @@ def read_header(source: Source, head: bytes) -> MrcHeader:
     columns, rows, sections, kind = struct.unpack_from(f"{order}4i", head, 0)
     types = DELTAVISION_TYPES if is_deltavision else MRC_TYPES
     if kind not in types:
-        raise UnsupportedFormatError(
-            f"{source.uri} has pixels of mode {kind}, complex integers or half bytes, which are "
-            "not read"
-        )
+        raise UnsupportedFormatError(f"{source.uri} has pixels of mode {kind}, which are not read")
     (extended,) = struct.unpack_from(f"{order}i", head, 92)
     common = {
         "is_deltavision": is_deltavision,
         "order": order,
-        "dtype": np.dtype(order + types[kind]),
+        # Packed pixels are unpacked in the order of this machine.
+        "dtype": np.dtype(types[kind] if kind in PACKED_BITS else order + types[kind]),
         "extended_nbytes": extended,
+        "packed_bits": PACKED_BITS.get(kind, 0),
         "titles": _read_titles(head, order),
     }
     if is_deltavision:

@@ -6,7 +6,7 @@ Rule kept here: every drawn description is a legal file.
 import numpy as np
 from hypothesis import strategies as st
 
-from aicsio.testing.mrc import DELTAVISION_MODES, MRC_MODES, MrcImage
+from aicsio.testing.mrc import DELTAVISION_MODES, MRC_MODES, PACKED_MODES, MrcImage
 from aicsio.testing.strategies.images import Draw, composite, spacings
 
 __all__ = ["mrc_images"]
@@ -33,9 +33,13 @@ def mrc_images(draw: Draw) -> MrcImage:
     dims = draw(st.sampled_from(["ZYX", "QZYX"] if is_mrc else ["CTZYX", "TZCYX", "TCZYX"]))
     shape = [draw(st.integers(1, 4)) for _ in dims]
     seed = draw(st.integers(0, 2**32 - 1))
+    packed = draw(st.sampled_from([False, False, True]))
+    if packed:
+        modes = {mode: PACKED_MODES[mode] for mode in ("c8", *(["u1"] * is_mrc))}
     dtype = draw(st.sampled_from(sorted(modes)))
-    # Up to 99, which even int8 and float16 hold exactly.
-    pixels = np.random.default_rng(seed).integers(0, 100, shape).astype(dtype)
+    # Up to 99, which even int8 and float16 hold exactly; half a byte holds 15.
+    top = 16 if packed else 100
+    pixels = np.random.default_rng(seed).integers(0, top, shape).astype(dtype)
     return MrcImage(
         pixels,
         dims,
@@ -43,4 +47,5 @@ def mrc_images(draw: Draw) -> MrcImage:
         byte_order=draw(st.sampled_from(["<", ">"])),
         spacing=draw(spacings()),
         extended=draw(st.booleans()),
+        packed=packed,
     )

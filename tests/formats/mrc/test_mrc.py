@@ -133,10 +133,52 @@ def test_files_without_pixels_are_refused() -> None:
     data = build_mrc(image)
     with pytest.raises(CorruptFileError, match="expected sections of 70 bytes"):
         open_image(data[:-1])
-    half_bytes = bytearray(build_mrc(MrcImage(picture(2, 5, 7), "ZYX", kind="mrc")))
-    half_bytes[12] = 101
-    with pytest.raises(UnsupportedFormatError, match="mode 101"):
-        open_image(bytes(half_bytes))
+    colours = bytearray(build_mrc(MrcImage(picture(2, 5, 7), "ZYX", kind="mrc")))
+    # Three bytes a pixel, of IMOD alone.
+    colours[12] = 16
+    with pytest.raises(UnsupportedFormatError, match="mode 16"):
+        open_image(bytes(colours))
+
+
+# Sections of 2 rows and 3 columns, as MRC2014 describes their modes: pairs of int16, and half bytes of
+# which the left pixel has the low ones (IMOD, mrc_format.txt; D. Mastronarde's SerialEM).
+WRITTEN = {
+    3: (np.array([1, -2, 3, 4, -5, 6, 7, 8, 9, -32768, 11, 32767], ">i2").tobytes(), "c8"),
+    101: (bytes([0x21, 0x03, 0xF4, 0x05]), "u1"),
+}
+EXPECTED = {
+    3: [[1 - 2j, 3 + 4j, -5 + 6j], [7 + 8j, 9 - 32768j, 11 + 32767j]],
+    101: [[1, 2, 3], [4, 15, 5]],
+}
+
+
+@pytest.mark.parametrize("mode", [3, 101])
+def test_packed_pixels_by_hand(mode: int) -> None:
+    raw, dtype = WRITTEN[mode]
+    head = bytearray(build_mrc(MrcImage(picture(1, 2, 3, dtype="i1"), "ZYX", "mrc", ">")))[:1024]
+    struct.pack_into(">i", head, 12, mode)
+    handle = open_image(bytes(head) + raw)
+    assert handle.dtype == np.dtype(dtype).newbyteorder(handle.dtype.str[0])
+    assert to_numpy(handle).tolist() == [EXPECTED[mode]]
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "dtype"), [("mrc", "c8"), ("mrc", "u1"), ("deltavision", "c8")])
+def test_windows_of_packed_pixels(kind: Any, dtype: str, byte_order: Any, tmp_path: Path) -> None:
+    pixels = picture(2, 3, 2, 5, 7, dtype=dtype) % 16 if dtype == "u1" else picture(2, 3, 2, 5, 7)
+    pixels = (pixels * (1 if dtype == "u1" else -1 - 2j)).astype(dtype)
+    image = MrcImage(pixels, "TCZYX", byte_order=byte_order, packed=True)
+    if kind == "mrc":
+        image = MrcImage(pixels[0], "QZYX", "mrc", byte_order, packed=True)
+    handle = open_image(write_mrc(image, tmp_path / "a.mrc"))
+    assert np.array_equal(to_numpy(handle), image.pixels)
+    rows, columns = slice(1, 4), slice(6, None, -3)
+    window = transpose_to(handle, handle.dims.order, Y=rows, X=columns)
+    assert np.array_equal(to_numpy(window), image.pixels[..., rows, columns])
+    # 35 pixels of 4 bytes, or five rows of 4 bytes.
+    nbytes = 20 if dtype == "u1" else 140
+    cut = (tmp_path / "a.mrc").read_bytes()[:-nbytes]
+    assert [note.code for note in open_image(cut).diagnostics] == ["mrc-missing-sections"]
 
 
 def test_damaged_files_are_images_or_our_errors() -> None:
