@@ -79,6 +79,7 @@ CODECS: Mapping[str, CodecFunction] = {
     "gather": tiff_images.gather_ranges,
     "hdf5-lz4": zarr.Decompressor("lz4h5_decode"),
     "hdf5-lzf": zarr.Decompressor("lzf_decode"),
+    "hex-bytes": text.decode_hex,
     "inflate": compression.Intermediate("deflate_decode"),
     "jetraw": images.decode_jetraw,
     "jpeg": images.decode_jpeg,

@@ -1,8 +1,9 @@
-"""Numbers as text: the encoding ``ascii`` of NRRD.
+"""Numbers and bytes as text: the encodings ``ascii`` and ``hex`` of NRRD.
 
 Rule kept here: a number that the type of the pixels does not have is an error, never another number.
 
-Source of the facts: "Definition of NRRD File Format": numbers apart by blanks, the fastest axis first.
+Source of the facts: "Definition of NRRD File Format": numbers apart by blanks, the
+fastest axis first; two hexadecimal digits a byte, in the byte order of the header.
 """
 
 import math
@@ -11,7 +12,25 @@ import numpy as np
 
 from aicsio._codecs.buffers import Data, DecodeTarget, as_octets
 
+_BLANKS = b" \t\r\n\v\f"
 _SEPARATORS = bytes.maketrans(b",", b" ")
+
+
+def decode_hex(data: Data, target: DecodeTarget) -> Data:
+    """Decode bytes that are written as two hexadecimal digits each, blanks and lines left out.
+
+    Raises
+    ------
+    ValueError
+        When there are too few, or a character is no digit.
+    """
+    expected = 2 * math.prod(target.shape) * target.dtype.itemsize
+    digits = bytes(as_octets(data)).translate(None, _BLANKS)
+    if len(digits) < expected:
+        raise ValueError(f"expected {expected} hexadecimal digits, found {len(digits)}")
+    # What follows the last pixel is left out, as with numbers.
+    raw = bytes.fromhex(digits[:expected].decode("latin_1"))
+    return np.frombuffer(raw, np.uint8)
 
 
 def decode_numbers(data: Data, target: DecodeTarget) -> Data:

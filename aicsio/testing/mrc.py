@@ -133,7 +133,8 @@ def _store(pixels: npt.NDArray[Any], image: MrcImage) -> bytes:
         return pixels.view("f4").astype(f"{image.byte_order}i2").tobytes()
     # Two pixels to a byte, the left one in its low bits; a row of an odd length ends with a half.
     even = np.pad(pixels, ((0, 0), (0, 0), (0, pixels.shape[2] % 2)))
-    return (even[:, :, ::2] | (even[:, :, 1::2] << 4)).tobytes()
+    packed: npt.NDArray[Any] = even[:, :, ::2] | (even[:, :, 1::2] << 4)
+    return packed.tobytes()
 
 
 def _fill_deltavision(image: MrcImage, head: bytearray, count: int) -> bytes:

@@ -30,12 +30,14 @@ class RawBlockImage:
     """Numbers of any type; those of PIC are uint8 or uint16."""
     dims: str
     """A letter for each axis, the slowest first: of T, C, Z, Y, X and S; PIC has ZYX or YX."""
-    encoding: Literal["raw", "gzip", "bzip2"] = "raw"
+    encoding: Literal["raw", "gzip", "bzip2", "hex"] = "raw"
     """Of the pixels; ICS has the first two, PIC the first."""
     byte_order: Literal["<", ">"] = "<"
     """Of the pixels; that of PIC is ``<``."""
     apart: bool = False
     """Whether the pixels lie in a file of their own: ``.ids``, or ``.raw`` beside ``.nhdr``."""
+    files: Literal["one", "list", "numbered"] = "one"
+    """Whether each position of the slowest axis of ``.nhdr`` has a file: listed, or by its number."""
     spacing: tuple[float, float, float] = (0.5, 0.25, 0.25)
     """Micrometres along Z, Y and X."""
     period: float = 2.0
@@ -86,6 +88,11 @@ def write_raw_block(image: RawBlockImage, path: Path) -> Path:
     'Z=2, Y=3, X=4'
     """
     ordered = image.pixels.astype(image.pixels.dtype.newbyteorder(image.byte_order))
+    if image.files != "one":
+        for name, part in zip(_file_names(image, path), ordered, strict=True):
+            (path.parent / name).write_bytes(_encode(image.encoding, part.tobytes()))
+        path.write_bytes(_nrrd_header(image, path))
+        return path
     raw = _encode(image.encoding, ordered.tobytes())
     if path.suffix == ".pic":
         path.write_bytes(_pic_header(image) + raw + _pic_notes(image))
@@ -101,7 +108,15 @@ def write_raw_block(image: RawBlockImage, path: Path) -> Path:
 def _encode(encoding: str, raw: bytes) -> bytes:
     if encoding == "gzip":
         return gzip.compress(raw)
+    if encoding == "hex":
+        # Lines of 35 bytes, as teem writes them.
+        lines = [raw[at : at + 35].hex() for at in range(0, len(raw), 35)]
+        return "\n".join(lines).encode() + b"\n"
     return bz2.compress(raw) if encoding == "bzip2" else raw
+
+
+def _file_names(image: RawBlockImage, path: Path) -> list[str]:
+    return [f"{path.stem}_{3 * index:03d}.raw" for index in range(image.pixels.shape[0])]
 
 
 def _ics_header(image: RawBlockImage, path: Path) -> bytes:
@@ -147,9 +162,17 @@ def _nrrd_header(image: RawBlockImage, path: Path) -> bytes:
         ("endian", "little" if image.byte_order == "<" else "big"),
         ("encoding", image.encoding),
     ]
-    if image.apart:
+    if image.files == "numbered":
+        last = 3 * (image.pixels.shape[0] - 1)
+        # Name, then first number, last and step; each file has an axis less than the array.
+        fields.append(("data file", f"{path.stem}_%03d.raw 0 {last} 3"))
+    elif image.apart and image.files == "one":
         fields.append(("data file", path.with_suffix(".raw").name))
     text = "NRRD0005\n# made for a test\n" + "".join(f"{name}: {value}\n" for name, value in fields)
+    if image.files == "list":
+        # The names end the file.
+        lines = "\n".join(_file_names(image, path))
+        return f"{text}data file: LIST\n{lines}\n".encode()
     # A blank line ends the header; ":=" marks a key of the user, ": " a field.
     return f"{text}program:=aicsio\n\n".encode()
 

@@ -17,6 +17,7 @@ CODECS: Final = {
     "gzip": (Codec("zarr-gzip", (("sized", True),)),),
     "bzip2": (Codec("zarr-bz2", (("sized", True),)),),
     "ascii": (Codec("text-numbers"),),
+    "hex": (Codec("hex-bytes"),),
 }
 """By the names of NRRD; ICS has the first."""
 MOST_AXES: Final = 16
@@ -57,18 +58,13 @@ def lay_out(
         When sizes make no sense, or the file holds not one whole position of the slowest axis.
     """
     shape = tuple(shape)
-    if not 0 < len(shape) <= MOST_AXES or min(shape) < 1 or max(shape) > 1 << 40:
-        raise CorruptFileError.at(source.uri, None, f"expected sizes of axes, found {shape}")
+    check_shape(source, shape)
     total = math.prod(shape) * dtype.itemsize
     # Of a source of unknown size all pixels are taken to be there.
     held = max((source.size if source.size is not None else offset + total) - offset, 0)
     diagnostics: list[Diagnostic] = []
     if compression != "raw":
-        # A short file that announces a huge block must not make the decoder allocate it.
-        if total > max(held * HIGHEST_RATIO, SMALL_BLOCK):
-            raise CorruptFileError.at(
-                source.uri, offset, f"expected {total} bytes of pixels, found {held} compressed"
-            )
+        check_ratio(source, offset, total, held)
     elif total > held:
         # The slowest axis comes first: its whole positions lie in front of the cut.
         slice_nbytes = total // shape[0]
@@ -82,6 +78,20 @@ def lay_out(
     codecs = CODECS.get(compression, ())
     layout = RawBlockLayout(source, offset, held, shape, dtype, codecs)
     return LazyArray.whole(layout, Dims(letters, shape), dtype), diagnostics
+
+
+def check_shape(source: Source, shape: tuple[int, ...]) -> None:
+    """Refuse sizes that no array has."""
+    if not 0 < len(shape) <= MOST_AXES or min(shape) < 1 or max(shape) > 1 << 40:
+        raise CorruptFileError.at(source.uri, None, f"expected sizes of axes, found {shape}")
+
+
+def check_ratio(source: Source, offset: int, total: int, held: int) -> None:
+    """Refuse a short file that announces a huge block, which would make the decoder allocate it."""
+    if total > max(held * HIGHEST_RATIO, SMALL_BLOCK):
+        raise CorruptFileError.at(
+            source.uri, offset, f"expected {total} bytes of pixels, found {held} compressed"
+        )
 
 
 def read_type(name: str, order: str) -> DType | None:

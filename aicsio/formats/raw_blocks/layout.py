@@ -51,10 +51,13 @@ class RawBlockLayout:
 
     def pieces(self, block: tuple[int, ...], window: tuple[slice, ...], /) -> Iterator[Piece]:
         """Pieces for a window of a block; see ``Layout``."""
-        starts, counts = window_in_array(block, self.block_shape, window)
+        yield self.cut(*window_in_array(block, self.block_shape, window))
+
+    def cut(self, starts: tuple[int, ...], counts: tuple[int, ...]) -> Piece:
+        """Return the piece of a window by its first positions and sizes in the array."""
         selection = Selection(starts, counts, (0,) * len(counts))
         if self.codecs:
-            yield Encoded(
+            return Encoded(
                 self.source,
                 self.offset,
                 self.nbytes,
@@ -63,9 +66,8 @@ class RawBlockLayout:
                 self.dtype,
                 selection,
             )
-            return
         strides = [self.dtype.itemsize]
         # Strides in C order: the sizes of all axes but the first, from the fastest on.
         for size in self.shape[:0:-1]:
             strides.insert(0, strides[0] * size)
-        yield Strided(self.source, self.offset, self.shape, tuple(strides), self.dtype, selection)
+        return Strided(self.source, self.offset, self.shape, tuple(strides), self.dtype, selection)

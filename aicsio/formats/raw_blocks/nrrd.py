@@ -1,4 +1,4 @@
-"""NRRD, with its pixels behind the header or in a file of their own.
+"""NRRD, with its pixels behind the header, or in a file or several of their own.
 
 Rule kept here: the header is text that ends with an empty line; what it does not state stays ``None``.
 
@@ -13,8 +13,10 @@ from aicsio._io import readers
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
-from aicsio.formats.raw_blocks.blocks import MOST_AXES, lay_out, read_type
-from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
+from aicsio.formats.raw_blocks import nrrd_files
+from aicsio.formats.raw_blocks.blocks import MOST_AXES, check_shape, lay_out, read_type
+from aicsio.formats.raw_blocks.slabs import lay_out_slabs
+from aicsio.records import Channel, Contents, Diagnostic, DType, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 # One more digit follows: the version, 1 to 5.
@@ -38,16 +40,12 @@ TYPES: Final = {
 }  # fmt: skip
 ENCODINGS: Final = {
     "raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2",
-    "ascii": "ascii", "text": "ascii", "txt": "ascii",
+    "ascii": "ascii", "text": "ascii", "txt": "ascii", "hex": "hex",
 }  # fmt: skip
 COLOURS: Final = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 """Kinds of axes whose positions are samples of a colour, and their number."""
 # Axes of these kinds are neither space nor time: they are shown as channels.
 NO_SPACE: Final = frozenset({"list", "vector", "point", "normal", "3-vector", "4-vector"})
-SEVERAL_FILES: Final = re.compile(
-    r"LIST(?:\s+\d+)?|.*%\d*[di].*?(?:\s+-?\d+){3,4}", re.IGNORECASE | re.DOTALL
-)
-"""``LIST [<axes>]``, or a name with a number in it, then first, last, step and perhaps axes."""
 SPARE: Final = "QABDEFGHIJKLMNOPRUVW"
 ORIGINS: Final = (
     ("pixel_size", "nrrd:spacings"),
@@ -80,37 +78,42 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     CorruptFileError
         When the header makes no sense, or the pixels are missing.
     UnsupportedFormatError
-        For types and encodings that are not read, and pixels in several files.
+        For types and encodings that are not read.
     """
     text, stop = _read_text(source)
-    fields = _parse(text)
+    listed, files = nrrd_files.split_list(text)
+    fields = _parse(listed)
     sizes = _integers(fields.get("sizes", ""))
     count = _integers(fields.get("dimension", ""))
     if not sizes or count != [len(sizes)] or len(sizes) > MOST_AXES:
         raise CorruptFileError.at(source.uri, None, f"expected sizes of axes, found {sizes}")
-    # Types of one byte, and numbers as text, need no `endian`.
-    order = "<" if fields.get("endian", "little").lower() != "big" else ">"
-    dtype = read_type(TYPES.get(fields.get("type", "").lower(), "none"), order)
-    encoding = ENCODINGS.get(fields.get("encoding", "").lower())
-    if dtype is None or encoding is None:
-        raise UnsupportedFormatError(
-            f"{source.uri} has pixels of type {fields.get('type')!r}, encoded as "
-            f"{fields.get('encoding')!r}: numbers are read, raw, gzip, bzip2 and ascii"
-        )
-    pixels, offset = _find_pixels(source, fields, stop)
-    skip = _integers(fields.get("byteskip", "0"))
-    nbytes = math.prod(sizes) * dtype.itemsize
-    if skip == [-1] and encoding == "raw":
-        # The pixels end the file, behind a header of any length.
-        offset = max((pixels.size or 0) - nbytes, 0)
-    elif skip not in ([], [0]) or fields.get("lineskip", "0") not in {"", "0"}:
-        if encoding != "raw" or "lineskip" in fields or skip[0] < 0:
-            raise UnsupportedFormatError(f"{source.uri} skips lines or compressed bytes")
-        offset += skip[0]
+    dtype, encoding = _read_type(source, fields)
     letters = _letter_axes(fields, sizes)
-    array, diagnostics = lay_out(
-        pixels, offset, letters[::-1], sizes[::-1], dtype, compression=encoding
-    )
+    skip = _read_skip(source, fields, encoding)
+    name = fields.get("datafile") or fields.get("data_file")
+    if files is None and name is not None:
+        files = nrrd_files.parse_pattern(source, name)
+    if files is not None:
+        shape = tuple(sizes[::-1])
+        check_shape(source, shape)
+        array, diagnostics = lay_out_slabs(
+            source,
+            nrrd_files.find_files(source, files),
+            skip,
+            letters[::-1],
+            shape,
+            nrrd_files.measure_slab(source, files, shape),
+            dtype,
+            compression=encoding,
+        )
+    else:
+        pixels, offset = _find_pixels(source, name, stop)
+        if skip < 0:
+            # The pixels end the file, behind a header of any length.
+            offset = max((pixels.size or 0) - math.prod(sizes) * dtype.itemsize, 0)
+        array, diagnostics = lay_out(
+            pixels, offset + max(skip, 0), letters[::-1], sizes[::-1], dtype, compression=encoding
+        )
     steps, trouble = _read_steps(fields, letters, source)
     scene = Scene(
         name=fields.get("content") or "Image:0",
@@ -154,14 +157,34 @@ def _integers(text: str) -> list[int]:
         return []
 
 
-def _find_pixels(source: Source, fields: dict[str, str], stop: int) -> tuple[Source, int]:
-    name = fields.get("datafile") or fields.get("data_file")
+def _read_type(source: Source, fields: dict[str, str]) -> tuple[DType, str]:
+    # Types of one byte, and numbers as text, need no `endian`.
+    order = "<" if fields.get("endian", "little").lower() != "big" else ">"
+    dtype = read_type(TYPES.get(fields.get("type", "").lower(), "none"), order)
+    encoding = ENCODINGS.get(fields.get("encoding", "").lower())
+    if dtype is None or encoding is None:
+        raise UnsupportedFormatError(
+            f"{source.uri} has pixels of type {fields.get('type')!r}, encoded as "
+            f"{fields.get('encoding')!r}: numbers are read, raw, gzip, bzip2, ascii and hex"
+        )
+    return dtype, encoding
+
+
+def _read_skip(source: Source, fields: dict[str, str], encoding: str) -> int:
+    """Return the bytes in front of the pixels; -1 where they end the file."""
+    skip = _integers(fields.get("byteskip", "0"))
+    if skip == [-1] and encoding == "raw":
+        return -1
+    if skip in ([], [0]) and fields.get("lineskip", "0") in {"", "0"}:
+        return 0
+    if encoding != "raw" or "lineskip" in fields or skip[0] < 0:
+        raise UnsupportedFormatError(f"{source.uri} skips lines or compressed bytes")
+    return skip[0]
+
+
+def _find_pixels(source: Source, name: str | None, stop: int) -> tuple[Source, int]:
     if name is None:
         return source, stop
-    if SEVERAL_FILES.fullmatch(name):
-        raise UnsupportedFormatError(
-            f"{source.uri} has its pixels in several files, which is not read: pynrrd joins them"
-        )
     found = readers.sibling(source, name.removeprefix("./"))
     if found is None:
         raise CorruptFileError.at(source.uri, None, f"expected its pixels in {name!r}")

@@ -14,7 +14,7 @@ from aicsio.testing.strategies.images import Draw, composite, spacings
 __all__ = ["raw_block_images"]
 
 TYPES = {"pic": ["u1", "u2"], "ics": ["u1", "i2", "u2", "f4"], "nrrd": ["i1", "u2", "f8"]}
-ENCODINGS = {"pic": ["raw"], "ics": ["raw", "gzip"], "nrrd": ["raw", "gzip", "bzip2"]}
+ENCODINGS = {"pic": ["raw"], "ics": ["raw", "gzip"], "nrrd": ["raw", "gzip", "bzip2", "hex"]}
 
 
 @composite
@@ -51,5 +51,6 @@ def raw_block_images(draw: Draw, suffix: Literal["ics", "nrrd", "pic"]) -> RawBl
         draw(st.sampled_from(ENCODINGS[suffix])),
         "<" if suffix == "pic" else draw(st.sampled_from(["<", ">"])),
         apart=suffix != "pic" and draw(st.booleans()),
+        files=draw(st.sampled_from(["one", "list", "numbered"])) if suffix == "nrrd" else "one",
         spacing=draw(spacings()),
     )
