@@ -7,6 +7,7 @@ Source of the paths: "CZI Image Document Metadata", Carl Zeiss Microscopy; of th
 schema 2016-06.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -16,6 +17,7 @@ from aicsio._ome.units import finite_number
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
 from aicsio.formats.czi import plates
+from aicsio.formats.czi.descriptions import name_scene
 from aicsio.formats.czi.devices import (
     add_detector,
     add_filter,
@@ -27,6 +29,7 @@ from aicsio.formats.czi.devices import (
     positive_at,
     text_at,
 )
+from aicsio.formats.czi.scene_metadata import read_scenes
 from aicsio.records import Scene
 
 _INSTRUMENT: Final = "Instrument:0"
@@ -101,13 +104,29 @@ def _description(information: Element) -> str | None:
 
 
 def _scene_places(information: Element, scenes: Sequence[Scene]) -> list[Element | None]:
-    """Return the Scene element of each scene: in order where as many are listed, else by name."""
+    """Return the Scene element of each scene.
+
+    In order where as many are listed, else by name: a file that was cut out of another lists scenes
+    whose pixels it lacks. A name that more elements have than scenes could be that of any of them.
+    """
+    axes = information.find("Image/Dimensions")
     elements = information.findall("Image/Dimensions/S/Scenes/Scene")
-    elements.sort(key=lambda element: finite_number(element.get("Index")) or 0)
-    if len(elements) == len(scenes):
-        return list(elements)
-    by_name = {element.get("Name"): element for element in elements}
-    return [by_name.get(scene.name) for scene in scenes]
+    listed = sorted(zip(read_scenes(axes), elements, strict=True), key=lambda one: one[0][0])
+    if len(listed) == len(scenes):
+        return [element for _, element in listed]
+    by_name: dict[str, list[Element]] = {}
+    for (_, facts), element in listed:
+        if facts.name is not None or facts.shape is not None:
+            by_name.setdefault(name_scene(facts, 0), []).append(element)
+    counts = Counter(scene.name for scene in scenes)
+    places: list[Element | None] = []
+    for scene in scenes:
+        candidates = by_name.get(scene.name, [])
+        known = len(candidates) == counts[scene.name]
+        # Scenes and elements are in the order of their numbers, those of one name too.
+        seen = sum(other is not None and other in candidates for other in places)
+        places.append(candidates[seen] if known else None)
+    return places
 
 
 def _add_stage_label(

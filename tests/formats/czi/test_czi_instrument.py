@@ -8,7 +8,7 @@ import ome_types
 import pytest
 
 from aicsio import Objective, ome_metadata, open_image
-from aicsio.testing.czi import blocks_of, write_czi
+from aicsio.testing.czi import Block, blocks_of, write_czi
 from czi_xml import INSTRUMENT_XML
 from support import corpus_file
 
@@ -130,3 +130,39 @@ def test_nothing_of_real_instruments_breaks_the_schema(name: str) -> None:
 
     notes = ome_xml(open_image(corpus_file(f"czi/{name}"))).diagnostics
     assert not [note for note in notes if note.code == "ome-repaired"]
+
+
+def listed_scenes(*names: str) -> str:
+    """XML of scenes on the stage at 10, 20, 30 ... micrometres."""
+    scenes = "".join(
+        f'<Scene Index="{index}" Name="{name}"><CenterPosition>{10 * index + 10},0</CenterPosition>'
+        f'<Shape Name="{shape}" Id="{index}"/></Scene>'
+        for index, (name, shape) in enumerate(name.split("|") for name in names)
+    )
+    axes = f"<Dimensions><S><Scenes>{scenes}</Scenes></S></Dimensions>"
+    image = f"<Information><Image>{axes}</Image></Information>"
+    return f"<ImageDocument><Metadata>{image}</Metadata></ImageDocument>"
+
+
+@pytest.mark.parametrize(
+    ("listed", "stored", "expected"),
+    [
+        (("a|", "a|", "b|"), (0, 1, 2), [10, 20, 30]),
+        # Scenes that were left out; the name of a scene has its well.
+        (("P1|A1", "P1|A2", "P1|A3"), (0, 2), [10, 30]),
+        (("a|", "a|", "b|"), (0, 1), [10, 20]),
+        # Two of a name are listed, and one is stored: its number, which the records keep, decides.
+        (("a|", "a|", "b|"), (1, 2), [20, 30]),
+        (("a|", "a|", "b|"), (0, 2), [10, 30]),
+        (("|", "|", "b|"), (1, 2), [20, 30]),
+    ],
+)
+def test_places_of_scenes_with_one_name(
+    listed: tuple[str, ...], stored: tuple[int, ...], expected: list[float]
+) -> None:
+    file = io.BytesIO()
+    blocks = [Block(np.zeros((4, 5), np.uint8), {"S": at, "Y": 0, "X": 0}) for at in stored]
+    write_czi(file, blocks, metadata=listed_scenes(*listed))
+    handle = open_image(file.getvalue())
+    labels = [image.stage_label for image in ome_metadata(handle).images]
+    assert [None if label is None else label.x for label in labels] == expected
