@@ -26,15 +26,6 @@ from aicsio.steps import select_scene, transpose_to
 
 __all__ = ["Difference", "Verification", "verify"]
 
-NOT_SHOWN = frozenset(
-    {
-        "missing-file-parts",
-        "planes-in-subblock",
-        "left-out-subblocks",
-        "tiles-left-out",
-    }
-)
-"""Codes of diagnostics that count stored pixels which no array of the handle shows."""
 MAX_LINES = 20
 """Differences that the text of a report lists: a screen of them."""
 
@@ -178,7 +169,7 @@ def _choose_second(row: formats.Format) -> EngineName:
 
 
 def _find_not_shown(handle: ImageHandle) -> tuple[str, ...]:
-    return tuple(note.message for note in handle.diagnostics if note.code in NOT_SHOWN)
+    return tuple(note.message for note in handle.diagnostics if note.not_shown)
 
 
 def _compare_images(

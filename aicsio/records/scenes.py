@@ -1,7 +1,8 @@
 """A scene, and everything that a format returns about a source.
 
 Rule kept here: trouble that does not stop the reading becomes a ``Diagnostic``, never a log line. The
-format that notes it decides, by ``loss``, whether pixels or metadata are lost; ``check`` lists those.
+format that notes it decides, by ``loss``, whether pixels or metadata are lost; ``check`` lists those. It
+decides by ``not_shown``, whether stored pixels have no place in any array; ``verify`` lists those.
 """
 
 from collections import Counter
@@ -159,6 +160,8 @@ class Diagnostic:
     """File, page or element."""
     loss: bool = attrs.field(default=False, repr=False)
     """Whether pixels or metadata of the file are lost: ``check`` lists such, others report a choice."""
+    not_shown: bool = attrs.field(default=False, repr=False)
+    """Whether it counts stored pixels that no array shows: a file with such does not ``verify``."""
 
 
 @pickled_by_position

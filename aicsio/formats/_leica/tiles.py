@@ -138,7 +138,7 @@ def stitch(
             f"{name!r} has no position for {count_of(len(missing), 'tile', total=tile_count)}, the first is "
             f"{missing[0]}: they are not on the canvas; mosaic='tiles' shows them"
         )
-        diagnostics.append(Diagnostic("lif-tiles-left-out", text, name))
+        diagnostics.append(Diagnostic("lif-tiles-left-out", text, name, not_shown=not keep_apart))
     table = _tabulate(placement, stored)
     if keep_apart:
         return Mosaic(array, table, diagnostics)

@@ -130,7 +130,8 @@ def build_page_table(file: OpenTiff, directories: Chain) -> tuple[PageTable, lis
                 f"{int(group.pages[0])}: {error}"
             )
             # One broken page must not take the others with it.
-            diagnostics.append(Diagnostic("tiff-broken-page", text, f"byte {where}", loss=True))
+            note = Diagnostic("tiff-broken-page", text, f"byte {where}", loss=True, not_shown=True)
+            diagnostics.append(note)
             continue
         diagnostics += notes
         # Technical Note 2 withdrew section 22: streams whose tables lie elsewhere are not decoded.

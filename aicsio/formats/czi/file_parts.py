@@ -68,7 +68,9 @@ def drop_other_file_parts(
             f"{int(elsewhere.sum())} of {left_out.total} subblocks lie in other files of the set "
             f"(parts {parts[:8]}): they read as zero"
         )
-        notes.append(Diagnostic("missing-file-parts", message, source.uri, loss=True))
+        notes.append(
+            Diagnostic("missing-file-parts", message, source.uri, loss=True, not_shown=True)
+        )
     return blocks.take(~elsewhere) if elsewhere.any() else blocks
 
 

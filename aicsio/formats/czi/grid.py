@@ -288,7 +288,7 @@ def _correct_counts(blocks: Subblocks, counts: Ints, uri: str, notes: list[Diagn
         f"{int(too_many.sum())} subblocks list more planes than their bytes can hold; "
         "one plane of each is shown"
     )
-    notes.append(Diagnostic("planes-in-subblock", message, uri))
+    notes.append(Diagnostic("planes-in-subblock", message, uri, not_shown=True))
     return np.where(too_many, 1, counts)
 
 

@@ -63,6 +63,7 @@ class LeftOut:
                 f"(first entry at byte {position})",
                 self.uri,
                 loss=True,
+                not_shown=True,
             )
             for reason, count, position in self.reasons
         )

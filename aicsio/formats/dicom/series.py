@@ -223,7 +223,13 @@ def _place(level: Level) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], li
     uri = first.source.uri
     size = f"{first.matrix[1]} x {first.matrix[0]}"
     diagnostics = [
-        Diagnostic("dicom-frames", f"level {size}: {n} frames {what} are not shown", uri, loss=True)
+        Diagnostic(
+            "dicom-frames",
+            f"level {size}: {n} frames {what} are not shown",
+            uri,
+            loss=True,
+            not_shown=True,
+        )
         for what, n in trouble.items()
         if n
     ]

@@ -82,7 +82,7 @@ def describe_channels(slide: Slide) -> tuple[SlideChannels, list[Diagnostic]]:
     left = len(groups) - len(samples)
     if left:
         text = f"{left} of {len(groups)} filters lie in images of their own and are not shown"
-        notes.append(Diagnostic("mirax-further-filters", text, settings.source.uri))
+        notes.append(Diagnostic("mirax-further-filters", text, settings.source.uri, not_shown=True))
     return SlideChannels(tuple(records), tuple(samples)), notes
 
 

@@ -141,7 +141,7 @@ def _check_chunks(
     diagnostics = []
     if lost:
         text = f"{lost} chunks lie outside of their planes: they are not shown"
-        diagnostics.append(Diagnostic("oir-chunk-places", text, loss=True))
+        diagnostics.append(Diagnostic("oir-chunk-places", text, loss=True, not_shown=True))
     if partial:
         text = f"{partial} planes are not whole: the rest of them is zero"
         diagnostics.append(Diagnostic("oir-partial-planes", text, loss=True))

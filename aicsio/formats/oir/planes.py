@@ -80,7 +80,7 @@ def arrange_chunks(files: list[OirFile], described: list[str]) -> OirPlanes:
     diagnostics = []
     if unknown:
         text = f"{unknown} chunks have names that are not known: they are not shown"
-        diagnostics.append(Diagnostic("oir-names", text))
+        diagnostics.append(Diagnostic("oir-names", text, not_shown=True))
     columns = list(zip(*places, strict=True))[: len(AXES)]
     numbers = [sorted(int(number) for number in set(column)) for column in columns]
     # Numbers that no name has get planes too, so that a lost section shows as missing.

@@ -65,7 +65,7 @@ def find_levels_behind(
     if not unclaimed:
         return levels, []
     message = f"{count_of(unclaimed, 'page', 'belong', total=page_count)} to no image of the OME-XML: not shown"
-    return levels, [Diagnostic("ome-pages-unclaimed", message, where)]
+    return levels, [Diagnostic("ome-pages-unclaimed", message, where, not_shown=True)]
 
 
 def _claimed_pages(

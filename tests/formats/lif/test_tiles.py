@@ -1,5 +1,6 @@
 """Tile scans with missing, surplus and absurd positions; the positions are those of the XML."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from aicsio import ome_metadata, open_image, plane_table, to_numpy
 from aicsio.records import ImageHandle
 from aicsio.testing.lif import LifImage, build_lif
+from aicsio.verify import verify
 
 PIXEL = 1e-6
 TILES = np.stack([np.full((8, 8), n + 1, np.uint8) for n in range(4)])
@@ -63,6 +65,18 @@ def test_tiles_that_the_list_lacks_are_left_out() -> None:
     assert "1 of 4 tiles, the first is 3" in handle.diagnostics[0].message
     expected = canvas((1, 0, 0), (2, 8, 0), (3, 0, 8))
     np.testing.assert_array_equal(to_numpy(handle), expected)
+
+
+def test_a_file_with_tiles_that_are_left_out_is_not_verified(tmp_path: Path) -> None:
+    pytest.importorskip("readlif")
+    path = tmp_path / "a.lif"
+    path.write_bytes(image(TILES, places(*GRID[:3])))
+    report = verify(path)
+    assert not report.agrees
+    assert ["1 of 4 tiles" in message for message in report.not_shown] == [True]
+    # Tiles that are kept apart are all shown.
+    (note,) = mosaic(path.read_bytes(), mosaic="tiles").diagnostics
+    assert not note.not_shown
 
 
 @pytest.mark.parametrize("m", [0, 1, 3])

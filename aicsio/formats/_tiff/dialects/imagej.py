@@ -175,7 +175,7 @@ def _find_stack(file: OpenTiff, first: int, keys: dict[str, str]) -> _Stack:
         planes = len(pages)
     if len(pages) > planes:
         text = f"{count_of(len(pages) - planes, 'page')} beyond the {planes} of the description left out"
-        notes.append(Diagnostic("imagej-pages", text, file.source.uri))
+        notes.append(Diagnostic("imagej-pages", text, file.source.uri, not_shown=True))
     levels, others, more = sub_series(file, main)
     sizes, guesses = _fit_sizes(sizes, planes, file.source.uri)
     return _Stack(
