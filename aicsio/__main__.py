@@ -12,7 +12,8 @@ def run() -> int:
 
     At its end Python searches all objects for cycles, though the system takes their memory anyway:
     40 of 216 ms of ``aicsio info``. Objects that are frozen are left out of the search; files are
-    closed and ``atexit`` runs as before.
+    closed and ``atexit`` runs as before. What imports make stays, too, so that nothing is searched meanwhile:
+    10 ms less.
 
     Returns
     -------
@@ -30,8 +31,11 @@ def run() -> int:
     if handles:
         # Imports take seconds on a network disk. Ctrl-C meanwhile would show the traceback of one of them.
         signal.signal(signal.SIGINT, _interruption.end_at_once)
+    gc.disable()
     from aicsio import cli
 
+    gc.freeze()
+    gc.enable()
     if handles:
         signal.signal(signal.SIGINT, _interruption.interrupt_once)
     try:

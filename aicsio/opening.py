@@ -9,7 +9,6 @@ Rule kept here: a format declines by its content, or its error reaches the calle
 
 import os
 from collections.abc import Generator, Mapping, Sequence
-from string import ascii_uppercase
 from typing import Annotated, Any, TypeAlias
 
 import attrs
@@ -347,7 +346,7 @@ def _relettered(level: LazyArray, dims: str) -> LazyArray | None:
     if len(dims) != len(shown):
         return None
     # Hidden axes keep their own letters where the caller did not take them for others.
-    letters = dict.fromkeys(level.stored.order + ascii_uppercase)
+    letters = dict.fromkeys(level.stored.order + notation.LETTERS)
     spare = iter([letter for letter in letters if letter not in dims])
     letter_of_axis = dict(zip(shown, dims, strict=True))
     order = ""

@@ -1,44 +1,33 @@
 """A table of functions from compressed bytes to pixels, by imagecodecs. Imports `records`.
 
-A new codec is a row of ``CODECS``; formats map their own numbers and names to its name
+A new codec is a row of ``table.CODECS``; formats map their own numbers and names to its name
 (``formats/_tiff/compressions``, ``formats/zarr/chains``, ``formats/czi/pixels``).
-``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole pictures, ``tiff``, ``czi``,
-``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays, ``text`` numbers as text,
-``resampling`` pixels of another size, ``masks`` pixels that are not valid, ``parts`` parts of an image that
-lie elsewhere. ``image_headers`` reads the declared sizes of images, ``lengths`` measures runs of codecs
-without a checksum, ``strict`` finds faults over which decoders pass, ``buffers`` are the memory that decoders
-write to.
+``table`` has them all. ``compression`` has codecs of bytes, ``images`` and ``tiff_images`` those of whole
+pictures, ``tiff``, ``czi``, ``dicom``, ``nd2`` and ``zarr`` those of one container, ``raw`` bytes as arrays,
+``text`` numbers as text, ``resampling`` pixels of another size, ``masks`` pixels that are not valid, ``parts``
+parts of an image that lie elsewhere. ``image_headers`` reads the declared sizes of images, ``lengths``
+measures runs of codecs without a checksum, ``strict`` finds faults over which decoders pass, ``buffers`` are
+the memory that decoders write to.
+
+Modules that only decoding needs are imported with the first of their names: most formats ask for two of these to
+open a file, and the others take 7 ms.
 
 Rule kept here: a codec takes the bytes or pixels of the codec before it and a ``DecodeTarget``,
 and returns bytes or an array. One that knows the size of its result writes it into
 ``target.empty_output(nbytes)``.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from aicsio._codecs import (
-    compression,
-    czi,
-    dicom,
-    images,
-    masks,
-    parts,
-    raw,
-    resampling,
-    text,
-    tiff,
-    tiff_images,
-    zarr,
-)
-from aicsio._codecs.buffers import Data, DecodeTarget, Scratch, has_library, imagecodecs
+from aicsio._codecs.buffers import DecodeTarget, Scratch, has_library, imagecodecs
 from aicsio._codecs.czi import find_subblock_payload
-from aicsio._codecs.raw import HEADERS, as_strided, check_reach
-from aicsio._codecs.zarr import EMPTY_ENTRY, crc32c, pack_codecs
-from aicsio.records import Codec
+
+if TYPE_CHECKING:
+    from aicsio._codecs.raw import HEADERS, as_strided, check_reach
+    from aicsio._codecs.table import CODECS, decode
+    from aicsio._codecs.zarr import EMPTY_ENTRY, crc32c, pack_codecs
 
 __all__ = [
     "CODECS",
@@ -56,131 +45,24 @@ __all__ = [
     "pack_codecs",
 ]
 
-CodecFunction: TypeAlias = Callable[..., Data]
-
-CODECS: Mapping[str, CodecFunction] = {
-    "base64": compression.decode_base64,
-    "behind": raw.cut_payload,
-    "bitorder": tiff.reverse_bits,
-    "bmp": images.decode_bmp,
-    "bzip2": compression.decode_bzip2,
-    "ccitt-rle": images.CcittCodec("ccittrle_decode"),
-    "ccitt-t4": images.CcittCodec("ccittfax3_decode"),
-    "ccitt-t6": images.CcittCodec("ccittfax4_decode"),
-    "complex-int": tiff.widen_complex_integers,
-    "deflate": compression.ToPixels("deflate_decode"),
-    "delta": tiff.undo_differences,
-    "dicom-fragments": dicom.join_fragments,
-    "dicom-jpeg": dicom.decode_colour_jpeg,
-    "dicom-rle": dicom.decode_rle,
-    "eer": images.decode_eer,
-    "float24": tiff.widen_float24,
-    "floatpred": tiff.undo_float_differences,
-    "gather": tiff_images.gather_ranges,
-    "hdf5-lz4": zarr.Decompressor("lz4h5_decode"),
-    "hdf5-lzf": zarr.Decompressor("lzf_decode"),
-    "hex-bytes": text.decode_hex,
-    "inflate": compression.Intermediate("deflate_decode"),
-    "jetraw": images.decode_jetraw,
-    "jpeg": images.decode_jpeg,
-    "jpeg2k": images.decode_jpeg2000,
-    "jpegls": images.decode_jpegls,
-    "jpegxl": images.decode_jpegxl,
-    "jpegxr": images.decode_jpegxr,
-    "lerc": images.decode_lerc,
-    "lzma": compression.ToPixels("lzma_decode"),
-    "lzw": compression.decode_lzw,
-    "packbits": compression.ToPixels("packbits_decode"),
-    "packints": tiff.unpack_integers,
-    "parts": lambda data, target, **options: parts.move_parts(decode, data, target, **options),
-    "png": images.decode_png,
-    "resample": lambda data, target, **options: resampling.decode_stored(
-        decode, data, target, **options
-    ),
-    "rgb565": tiff.unpack_words,
-    "samples": czi.reorder_samples,
-    "strided": raw.show_strided,
-    "swap-nibbles": tiff.swap_nibbles,
-    "text-numbers": text.decode_numbers,
-    "tiff-image": lambda data, target, **options: tiff_images.decode_image(
-        decode, data, target, **options
-    ),
-    "unzstd": compression.Intermediate("zstd_decode"),
-    "webp": images.decode_webp,
-    "ycbcr": tiff.convert_ycbcr,
-    "zisraw-masked": lambda data, target, **options: masks.decode_masked(
-        decode, data, target, **options
-    ),
-    "zstd": compression.ToPixels("zstd_decode"),
-    "zstd1": czi.decode_zstd1,
-    "zarr-blosc": zarr.decode_blosc,
-    "zarr-bz2": zarr.Decompressor("bz2_decode", stops=True),
-    "zarr-checksum": zarr.check_sum,
-    "zarr-convert": zarr.convert_type,
-    "zarr-delta": zarr.undo_delta,
-    "zarr-gzip": zarr.decode_gzip,
-    "zarr-lz4": zarr.Decompressor("lz4_decode", header=True),
-    "zarr-lzma": zarr.Decompressor("lzma_decode", stops=True),
-    "zarr-packbits": zarr.unpack_booleans,
-    "zarr-scale": zarr.undo_scale,
-    "zarr-shard": lambda data, target, **options: zarr.decode_shard(
-        decode, data, target, **options
-    ),
-    "zarr-shuffle": zarr.undo_shuffle,
-    "zarr-transpose": zarr.transpose_chunk,
-    "zarr-zlib": zarr.Decompressor("zlib_decode"),
-    "zarr-zstd": zarr.Decompressor("zstd_decode"),
+_LATER = {
+    "CODECS": "table",
+    "EMPTY_ENTRY": "zarr",
+    "HEADERS": "raw",
+    "as_strided": "raw",
+    "check_reach": "raw",
+    "crc32c": "zarr",
+    "decode": "table",
+    "pack_codecs": "zarr",
 }
-"""By the name that ``records.Codec`` holds. Names are part of pickles: add, do not rename."""
+"""Modules of names that are imported when they are first asked for."""
 
-
-def decode(codecs: tuple[Codec, ...], data: Data, target: DecodeTarget) -> npt.NDArray[Any]:
-    """Run a chain of codecs.
-
-    Parameters
-    ----------
-    codecs
-        Applied in order; none means that the bytes are the pixels.
-    data
-        Bytes as stored.
-    target
-        Shape and dtype that the chain must produce.
-
-    Returns
-    -------
-    The array that the chain must produce; its memory may be that of ``target``.
-
-    Raises
-    ------
-    ValueError, RuntimeError
-        When a codec refuses its bytes, or the result has the wrong size. The engine adds where
-        the bytes lie.
-    """
-    last = len(codecs) - 1
-    into = target.into
-    for index, codec in enumerate(codecs):
-        target.index = index
-        # Only the last result may lie in the output: a codec cannot read and write one memory.
-        target.into = into if index == last else None
-        data = CODECS[codec.name](data, target, **dict(codec.parameters))
-    if isinstance(data, np.ndarray) and data.nbytes == target.nbytes and data.flags.c_contiguous:
-        return data.reshape(-1).view(target.dtype).reshape(target.shape)
-    pixels = _as_array(data, target)
-    if pixels.nbytes != target.nbytes:
-        raise ValueError(
-            f"it holds {pixels.nbytes} bytes, where shape {target.shape} needs {target.nbytes}"
-        )
-    return pixels.reshape(target.shape)
-
-
-def _as_array(data: Data, target: DecodeTarget) -> npt.NDArray[Any]:
-    """Show the last result as pixels: an image as it is, bytes without their padding."""
-    if isinstance(data, np.ndarray) and data.dtype == target.dtype:
-        # An image of another size is returned whole, so that ``decode`` refuses it.
-        is_image = data.ndim > 1
-        if is_image or data.nbytes <= target.nbytes:
-            return data
-    octets = np.frombuffer(data, np.uint8)[: target.nbytes]
-    if octets.nbytes == target.nbytes:
-        return octets.view(target.dtype)
-    return octets
+if not TYPE_CHECKING:
+    # To a type checker it would make every misspelt name an Any.
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=sys.modules[__name__])
+        module = importlib.import_module(f"{__name__}.{_LATER[name]}")
+        value = globals()[name] = getattr(module, name)
+        return value

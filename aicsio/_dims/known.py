@@ -7,7 +7,6 @@ accepts what some image may accept.
 """
 
 from collections.abc import Mapping
-from string import ascii_uppercase
 from typing import Final
 
 import attrs
@@ -45,7 +44,7 @@ class KnownDims:
     def __contains__(self, letter: object) -> bool:
         """Whether the letter may be there."""
         if self.order is None:
-            return isinstance(letter, str) and len(letter) == 1 and letter in ascii_uppercase
+            return isinstance(letter, str) and len(letter) == 1 and letter in notation.LETTERS
         return isinstance(letter, str) and len(letter) == 1 and letter in self.order
 
     def items(self) -> tuple[tuple[str, int | None], ...]:

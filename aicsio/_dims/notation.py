@@ -11,11 +11,13 @@ becomes an int, a range or a tuple of ints, all of them within bounds.
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
-from string import ascii_uppercase
 from typing import Protocol, runtime_checkable
 
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError
 from aicsio.records import Pick
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Those of ``string.ascii_uppercase``, whose module takes 0.5 ms to import."""
 
 
 @runtime_checkable
@@ -42,7 +44,7 @@ def parse_order(order: str) -> str:
         return order
     if not order:
         raise DimensionError("the order is empty: name the dimensions to keep, such as 'CZYX'")
-    strange = sorted({letter for letter in order if letter not in ascii_uppercase})
+    strange = sorted({letter for letter in order if letter not in LETTERS})
     if strange:
         hint = f": did you mean {order.upper()!r}?" if order.isalpha() and order.isascii() else ""
         raise DimensionError(

@@ -4,7 +4,6 @@ Rule kept here: a file that names other files is given only files of its own fol
 """
 
 import io
-import json
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -285,6 +284,8 @@ def _unseen(url: str, storage_options: Mapping[str, Any]) -> Source:
     public = urls.public_url(url)
     if public != url:
         options[urls.URL_KEY] = url
+    import json  # 2 ms, for URLs alone
+
     try:
         encoded = json.dumps(options, sort_keys=True)
     except (TypeError, ValueError) as error:

@@ -25,7 +25,7 @@ from aicsio import _interruption
 from aicsio._tracebacks import FULL_TRACEBACK
 from aicsio._version import __version__
 from aicsio.cli.terminal import options
-from aicsio.cli.terminal.text import print_error
+from aicsio.cli.terminal.text import print_error, terminal_columns
 from aicsio.errors import AicsioError
 
 GROUPS = {
@@ -243,8 +243,23 @@ def command_parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Help as wide as the terminal. argparse makes one for each argument, and would import ``shutil``."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        # Two columns less, as argparse has it.
+        super().__init__(prog, **{"width": terminal_columns() - 2, **options})
+
+
+class _RawFormatter(_Formatter, argparse.RawDescriptionHelpFormatter):
+    """The same, for a description with lines of its own."""
+
+
 class CommandParser(argparse.ArgumentParser):
     """A parser whose errors end with the next thing to type. Lives for one call."""
+
+    def __init__(self, *, formatter_class: type[_Formatter] = _Formatter, **options: Any) -> None:
+        super().__init__(formatter_class=formatter_class, **options)
 
     def error(self, message: str) -> NoReturn:
         """Print the usage, the message and the call that explains the usage; end with code 2."""
@@ -283,7 +298,7 @@ def _program_parser() -> argparse.ArgumentParser:
         usage="aicsio [-h] [--version] command ...",
         description="Look at, convert and check microscopy images.",
         epilog="\n".join(lines),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_RawFormatter,
     )
     parser.add_argument("--version", action="version", version=f"aicsio {__version__}")
     parser.add_argument("command", help=argparse.SUPPRESS)

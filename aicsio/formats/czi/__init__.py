@@ -4,7 +4,7 @@
 directory is damaged, ``soundness`` for entries that cannot be shown; ``attachments`` reads time
 stamps and events. ``scenes`` groups subblocks: ``grid`` by plane, ``levels`` by resolution
 (``level_coverage``: the regions that one covers), ``canvas`` by place, ``outliers`` leave;
-``stacks`` describes those that need none of it.
+``stacks`` describes those that need none of it, ``scene_data`` is what both give.
 ``layout`` turns them into pieces, ``boxes`` for many windows at once, ``pixels`` has types and
 codecs, ``columns`` asks whole columns of numbers.
 
@@ -39,7 +39,7 @@ from aicsio.formats.czi.index import Index, read_index
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.metadata import parse_metadata
 from aicsio.formats.czi.pixels import explain_undecodable
-from aicsio.formats.czi.scenes import SceneData, build_scenes
+from aicsio.formats.czi.scene_data import SceneData
 from aicsio.formats.czi.stacks import Stack, describe_stack
 from aicsio.formats.czi.times import find_ranges, fit_times
 from aicsio.records import (
@@ -169,6 +169,10 @@ def _describe_pixels(index: Index, options: Options) -> _Pixels:
 
 
 def _describe_any_pixels(index: Index, options: Options) -> _Pixels:
+    from aicsio.formats.czi.scenes import (
+        build_scenes,
+    )  # 4 ms with its modules, which stacks do without
+
     blocks = index.subblocks
     # The engine is chosen before scenes are built: a scene must not count on subblocks that the
     # chosen engine cannot decode.

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.formats.czi.metadata import CziMetadata
+from aicsio.formats.czi.scene_data import SceneData
 from aicsio.formats.czi.scene_metadata import SceneMetadata
-from aicsio.formats.czi.scenes import SceneData
 from aicsio.formats.czi.times import FileTimes, find_even_step
 from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles, Well
 

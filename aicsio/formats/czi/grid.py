@@ -19,16 +19,13 @@ from aicsio.formats.czi.pixels import (
     PIXEL_TYPES,
     UNCOMPRESSED,
 )
+from aicsio.formats.czi.scene_data import NOT_PLANE_LETTERS, SHORT_AXIS
 from aicsio.formats.czi.soundness import LeftOut, unknown_letters
 from aicsio.records import Diagnostic
 
-NOT_PLANE_LETTERS = "SMYX"
-"""S makes scenes, M orders tiles: neither multiplies the planes of a subblock."""
 OUTLIERS = 0.1
 """Part of the subblocks that may lie far from the others and be left out; beyond it, the file is
 taken for damaged as a whole."""
-SHORT_AXIS = 1024
-"""Positions of an axis on which none counts as far from the others: a table of them is small."""
 MAX_EXPANSION = 1 << 16
 """Times that a compressed subblock may be larger than its bytes: zstd of one value reaches 32 700."""
 PLAUSIBLE_EXPANSION = 64

@@ -26,8 +26,6 @@ from aicsio.formats.czi.directory import (
     Subblocks,
     parse_entries,
 )
-from aicsio.formats.czi.file_parts import drop_other_file_parts
-from aicsio.formats.czi.recovery import recover_by_scanning
 from aicsio.formats.czi.segments import read_segment, read_segment_data
 from aicsio.formats.czi.soundness import LeftOut, drop_constant_letters, keep_sound
 from aicsio.formats.czi.stacks import Stack, find_stack
@@ -134,6 +132,8 @@ def _read_or_recover(
     try:
         return *_read_best(reader, source, directory_at), False
     except CorruptFileError as error:
+        from aicsio.formats.czi.recovery import recover_by_scanning  # for damaged files
+
         subblocks, left_out = recover_by_scanning(reader, source, error)
         message = (
             f"the subblock directory is unusable ({error}); "
@@ -158,6 +158,8 @@ def _keep_own(
     # A scan finds only segments of this file, whatever part their entries name.
     if scanned:
         return blocks
+    from aicsio.formats.czi.file_parts import drop_other_file_parts
+
     return drop_other_file_parts(reader, source, blocks, file_part, left_out, notes)
 
 
@@ -321,6 +323,8 @@ def _read_best(
     reason, _, position = left_out.reasons[0]
     message = f"expected sound subblock entries, found one with {reason}"
     error = CorruptFileError.at(source.uri, position, message)
+    from aicsio.formats.czi.recovery import recover_by_scanning
+
     try:
         scanned, _ = recover_by_scanning(reader, source, error)
     except CorruptFileError:

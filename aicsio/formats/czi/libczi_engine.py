@@ -27,7 +27,8 @@ from aicsio.formats.czi.directory import (
 from aicsio.formats.czi.index import Index
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.formats.czi.pixels import PIXEL_TYPES, UNCOMPRESSED
-from aicsio.formats.czi.scenes import SceneData, build_scenes
+from aicsio.formats.czi.scene_data import SceneData
+from aicsio.formats.czi.scenes import build_scenes
 from aicsio.formats.czi.segment_checks import check_segments
 from aicsio.formats.czi.soundness import LeftOut
 from aicsio.records import Computed, Contents, Diagnostic, LazyArray, Piece, Scene, Source

@@ -15,7 +15,6 @@ import attrs
 from aicsio._ome.parts import schema_word
 from aicsio._ome.units import finite_number
 from aicsio._ome.xml import find_all, find_first
-from aicsio.formats.czi.plates import plate_name
 from aicsio.formats.czi.scene_metadata import SceneMetadata, read_scenes
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
@@ -90,7 +89,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         acquired=_read_acquired(image),
         objective=_read_objective(metadata, image),
         scenes=scenes,
-        plate=plate_name(text) if on_plate else None,
+        plate=_read_plate_name(text) if on_plate else None,
         # A count of nanoseconds: docs/fidelity-czi.md has the evidence.
         exposure=tuple(_scaled(value, 1e-9) for value in exposures),
         times=_read_time_offsets(times),
@@ -107,6 +106,12 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         )
         notes.append(Diagnostic("document-date", message))
     return facts, tuple(notes)
+
+
+def _read_plate_name(text: str) -> str | None:
+    from aicsio.formats.czi.plates import plate_name
+
+    return plate_name(text)
 
 
 # ---------------------------------------------------------------- texts and numbers

@@ -8,11 +8,9 @@ import numpy as np
 from aicsio.formats.czi.columns import find_ends
 from aicsio.formats.czi.directory import Subblocks
 from aicsio.formats.czi.grid import drop_minority, find_minority
+from aicsio.formats.czi.scene_data import BIGGEST_CANVAS
 from aicsio.formats.czi.soundness import LeftOut
 
-BIGGEST_CANVAS = 1 << 28
-"""Pixels of a plane beyond which a canvas must be filled to some part: 268 million are 16 000 squared,
-which stage scans exceed only with tiles on most of it."""
 EMPTIEST = 4096
 """Times that such a canvas may be larger than its tiles: on a plate of 384 wells, 4.5 mm apart
 (ANSI SLAS 4), one tile of 0.14 mm in each well covers a thousandth."""

@@ -10,7 +10,6 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._ome.units import finite_number
-from aicsio.formats.czi.plates import well_of
 
 
 @attrs.frozen
@@ -34,6 +33,8 @@ def read_scenes(axes: ET.Element | None) -> tuple[tuple[int, SceneMetadata], ...
     axis = None if axes is None else axes.find("S")
     if axis is None:
         return ()
+    from aicsio.formats.czi.plates import well_of
+
     scenes = []
     for position, element in enumerate(axis.findall("Scenes/Scene")):
         index = element.get("Index", "")

@@ -44,28 +44,10 @@ from aicsio.formats.czi.level_coverage import find_lacking_parts, find_uncovered
 from aicsio.formats.czi.levels import choose_level_factors, measure_factors
 from aicsio.formats.czi.outliers import drop_distant_tiles, fit_small_canvas
 from aicsio.formats.czi.pixels import PIXEL_TYPES
+from aicsio.formats.czi.scene_data import SceneData
 from aicsio.formats.czi.soundness import LeftOut
-from aicsio.records import Diagnostic, Dims, LazyArray, Source, Tiles
+from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
-
-
-@attrs.define(eq=False, repr=False)
-class SceneData:
-    """Pixels of one scene, as the directory describes them. Not a record: it holds arrays."""
-
-    number: int | None
-    """Position along S; ``None`` if the subblocks have no S."""
-    levels: tuple[LazyArray, ...]
-    """Full resolution first."""
-    listings: tuple[Ints, ...]
-    """Place in the directory of each row of each level's layout."""
-    first: tuple[tuple[str, int], ...]
-    """Position in the file of index 0 of each plane axis."""
-    tiles: Tiles | None
-    """Tile table of a mosaic."""
-    base_scale: tuple[float, float]
-    """Full-resolution pixels per pixel of level 0, along Y and X: 1 unless only coarser pixels are
-    stored."""
 
 
 @attrs.define(eq=False, repr=False)

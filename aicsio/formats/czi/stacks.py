@@ -25,11 +25,14 @@ from aicsio.formats.czi.directory import (
     last_position,
     parse_entries,
 )
-from aicsio.formats.czi.grid import NOT_PLANE_LETTERS, SHORT_AXIS
 from aicsio.formats.czi.layout import CziLayout
-from aicsio.formats.czi.outliers import BIGGEST_CANVAS
 from aicsio.formats.czi.pixels import PIXEL_TYPES
-from aicsio.formats.czi.scenes import SceneData
+from aicsio.formats.czi.scene_data import (
+    BIGGEST_CANVAS,
+    NOT_PLANE_LETTERS,
+    SHORT_AXIS,
+    SceneData,
+)
 from aicsio.records import Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
 

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio.formats.czi.scenes import SceneData
+from aicsio.formats.czi.scene_data import SceneData
 from aicsio.records import Diagnostic
 
 EVEN_STEPS = 0.01
