@@ -20,6 +20,8 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import Encoded, Keyed, ShardIndex, Source, Strided
 
 Resolved: TypeAlias = Strided | Encoded
+Entries: TypeAlias = tuple[stores.Location | None, list[tuple[int, int]]]
+"""Where a shard lies, and offset and length of each of its chunks."""
 ENTRY_NBYTES = 16
 LARGEST_MEMBER = 1 << 30
 """Bytes of a compressed member of an archive that is a shard: the whole is decoded into memory."""
@@ -89,10 +91,22 @@ def resolve_entry(piece: Keyed, index: ShardIndex, *, raw: bool) -> Resolved | N
     SourceError
         When the shard cannot be read.
     """
+    location, entries = _entries_of(piece, index)
+    return _find_entry(piece, location, entries, raw=raw)
+
+
+def _entries_of(piece: Keyed, index: ShardIndex) -> Entries:
+    """Return the table of the shard that holds a chunk; the session keeps it."""
     limit = min(index.nbytes + index.entry_count * longest_value(piece), LARGEST_MEMBER)
     opener = functools.partial(_Shard, piece.source, piece.key, index, limit)
     with readers.borrow(("shard", piece.source, piece.key, index), opener) as shard:
-        location, entries = shard.location, shard.entries
+        return shard.location, shard.entries
+
+
+def _find_entry(
+    piece: Keyed, location: stores.Location | None, entries: list[tuple[int, int]], *, raw: bool
+) -> Resolved | None:
+    """Show an inner chunk as a piece; ``None`` if it was never written."""
     if location is None:
         return None
     offset, nbytes = entries[piece.entry]
@@ -139,6 +153,8 @@ def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
     """
     resolved: list[tuple[Placement[Any], Array]] = []
     _read_tables([placement.piece for placement, _ in todo])
+    # Neighbours share a shard: looking it up takes as long as all the rest.
+    shard: tuple[Keyed, Entries] | None = None
     for placement, dest in todo:
         piece = placement.piece
         if isinstance(piece, Keyed):
@@ -147,7 +163,9 @@ def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
             by_strides = placement.taken is None and not placement.shared
             is_raw = not piece.codecs and by_strides and piece.source.local
             if piece.shard is not None:
-                found = resolve_entry(piece, piece.shard, raw=by_strides)
+                if shard is None or not _is_of_shard(piece, shard[0]):
+                    shard = piece, _entries_of(piece, piece.shard)
+                found = _find_entry(piece, *shard[1], raw=by_strides)
             elif is_raw or not piece.source.folder:
                 found = resolve_value(piece, raw=by_strides)
             else:
@@ -159,6 +177,10 @@ def resolve_keys(todo: Todo[Any]) -> Todo[Any]:
             placement.piece = found
         resolved.append((placement, dest))
     return resolved
+
+
+def _is_of_shard(piece: Keyed, other: Keyed) -> bool:
+    return piece.source is other.source and piece.key == other.key and piece.shard is other.shard
 
 
 def _read_tables(pieces: Sequence[object]) -> None:
