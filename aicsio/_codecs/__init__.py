@@ -21,7 +21,13 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from aicsio._codecs.buffers import DecodeTarget, Scratch, has_library, imagecodecs
+from aicsio._codecs.buffers import (
+    ROOM_NBYTES,
+    DecodeTarget,
+    Scratch,
+    has_library,
+    imagecodecs,
+)
 from aicsio._codecs.czi import find_subblock_payload
 
 if TYPE_CHECKING:
@@ -33,6 +39,7 @@ __all__ = [
     "CODECS",
     "EMPTY_ENTRY",
     "HEADERS",
+    "ROOM_NBYTES",
     "DecodeTarget",
     "Scratch",
     "as_strided",

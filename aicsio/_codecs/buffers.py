@@ -22,6 +22,10 @@ Data: TypeAlias = bytes | memoryview | npt.NDArray[Any]
 Octets: TypeAlias = npt.NDArray[np.uint8]
 
 
+ROOM_NBYTES = 32
+"""Bytes in front of stored bytes, for the head of another format that holds them."""
+
+
 class Scratch:
     """Buffers of one thread, by name. Not a record: it lives for one plan."""
 
@@ -55,6 +59,8 @@ class DecodeTarget:
     """Buffers of this thread."""
     into: Octets | None = None
     """Memory of the output, exactly as large as the decoded array, for the last codec."""
+    room: Octets | None = None
+    """Buffer of this thread with the stored bytes behind ``ROOM_NBYTES`` that may be overwritten."""
     index: int = 0
     """Position of the running codec in its chain."""
     nbytes: int = attrs.field(init=False)
@@ -73,6 +79,20 @@ class DecodeTarget:
     def empty_pixels(self) -> npt.NDArray[Any]:
         """Return memory for the decoded array, in its shape and type."""
         return self.empty_output(self.nbytes).view(self.dtype).reshape(self.shape)
+
+    def with_room(self, data: Octets, nbytes: int) -> Octets | None:
+        """Return the memory of ``data`` and of ``nbytes`` in front that may be overwritten.
+
+        ``None`` where there is no room, or ``data`` is no rest of the stored bytes.
+        """
+        if self.room is None or not np.may_share_memory(data, self.room):
+            return None
+        addresses = [each.__array_interface__["data"][0] for each in (self.room, data)]
+        first = addresses[1] - addresses[0] - nbytes
+        # Of a rest, the bytes in front of it have been read: no more than a short header.
+        if not 0 <= first < ROOM_NBYTES:
+            return None
+        return self.room[first : first + nbytes + data.nbytes]
 
     def frame(self, sampled: bool) -> tuple[int, int, int]:
         """Return rows, columns and samples.

@@ -43,35 +43,48 @@ def decode_zstd1(data: Data, target: DecodeTarget) -> Data:
     if header_nbytes == 1 or not raw[2] & 1:
         result: Data = imagecodecs().zstd_decode(frame, out=target.empty_output(target.nbytes))
         return result
-    memory = target.scratch.take("hi-lo", BLOSC_HEAD.size + target.nbytes)
-    # The first bytes stay free for the head that ``_join_halves`` writes in front.
-    halves = imagecodecs().zstd_decode(frame, out=memory[BLOSC_HEAD.size :])
+    pixels = _decode_as_blosc(frame, target)
+    return _decode_halves(frame, target) if pixels is None else pixels
+
+
+def _decode_as_blosc(frame: Octets, target: DecodeTarget) -> Data | None:
+    """Decode a frame of low and high bytes in one call; ``None`` where Blosc does not take it.
+
+    The frame is just what a block of Blosc holds if its items of two bytes are shuffled. With a head in
+    front, Blosc decodes it and joins the bytes: 2 MiB take 1.04 ms, and 1.15 in two calls.
+    """
+    nbytes, head_nbytes = target.nbytes, BLOSC_HEAD.size
+    # A block as long as its content would be taken for one that is stored as it is.
+    if not LEAST_BLOSC <= nbytes <= MOST_BLOSC or frame.nbytes >= nbytes or nbytes % 2:
+        return None
+    if not has_library("blosc"):
+        return None
+    chunk = target.with_room(frame, head_nbytes)
+    if chunk is None:
+        chunk = target.scratch.take("blosc", head_nbytes + frame.nbytes)
+        chunk[head_nbytes:] = frame
+    sizes = nbytes, nbytes, chunk.nbytes, head_nbytes - 4, frame.nbytes
+    BLOSC_HEAD.pack_into(chunk.data, 0, 2, 1, HALVES_FLAGS, 2, *sizes)
+    try:
+        # Blosc fails where the frame holds another number of bytes.
+        result: Data = imagecodecs().blosc_decode(
+            chunk, numthreads=1, out=target.empty_output(nbytes)
+        )
+    except RuntimeError:
+        return None  # the decoder of zstd names the fault
+    return result
+
+
+def _decode_halves(frame: Octets, target: DecodeTarget) -> Data:
+    """Decode a frame of low bytes, which come first, and high bytes; join them to 16-bit words."""
+    memory = target.scratch.take("hi-lo", target.nbytes)
+    halves = imagecodecs().zstd_decode(frame, out=memory)
     if len(halves) != target.nbytes or target.nbytes % 2:
         raise ValueError(
             f"it holds {len(halves)} bytes, where shape {target.shape} needs {target.nbytes}"
         )
-    return _join_halves(memory, target)
-
-
-def _join_halves(memory: Octets, target: DecodeTarget) -> Data:
-    """Join the low bytes, which come first, and the high bytes to 16-bit words.
-
-    Parameters
-    ----------
-    memory
-        Room for the head of a chunk of Blosc, then both halves.
-    target
-        Where the words go.
-    """
-    nbytes, head_nbytes = target.nbytes, BLOSC_HEAD.size
-    out = target.empty_output(nbytes)
-    # 2 MiB take Blosc 0.09 ms, which has instructions for it, and the three passes of numpy 0.18.
-    if LEAST_BLOSC <= nbytes <= MOST_BLOSC and has_library("blosc"):
-        sizes = nbytes, nbytes, head_nbytes + nbytes, head_nbytes - 4, nbytes
-        BLOSC_HEAD.pack_into(memory.data, 0, 2, 1, HALVES_FLAGS, 2, *sizes)
-        result: Data = imagecodecs().blosc_decode(memory, numthreads=1, out=out)
-        return result
-    low, high = np.split(memory[head_nbytes:], 2)
+    low, high = np.split(memory, 2)
+    out = target.empty_output(target.nbytes)
     words = out.view("<u2")
     # Words of two multiplied types take 0.39 ms, two strided copies of bytes 0.59.
     words[...] = high

@@ -233,12 +233,17 @@ def _place_encoded(todo: Todo[Encoded], worker: Worker, fetched: Fetched) -> Non
     for near in _neighbours(todo):
         first, last = near[0][0].piece, near[-1][0].piece
         data: Any = fetched.get((first.source, (first.offset, first.nbytes))) if fetched else None
+        room = None
         if data is None:
-            data = worker.scratch.take("coded", last.offset + last.nbytes - first.offset)
+            nbytes = last.offset + last.nbytes - first.offset
+            room = worker.scratch.take("coded", _codecs.ROOM_NBYTES + nbytes)
+            data = room[_codecs.ROOM_NBYTES :]
             worker.reader_of(first.source).read_into(first.offset, [data.data])
         for placement, dest in near:
             start = placement.piece.offset - first.offset
-            _decode(placement, dest, data[start : start + placement.piece.nbytes], worker.scratch)
+            coded = data[start : start + placement.piece.nbytes]
+            # In front of later pieces lie the bytes of others.
+            _decode(placement, dest, coded, worker.scratch, None if start else room)
 
 
 def _neighbours(todo: Todo[Encoded]) -> Iterator[list[tuple[Placement[Encoded], Array]]]:
@@ -264,10 +269,14 @@ def _follows(piece: Encoded, last: Encoded, first: Encoded) -> bool:
 
 
 def _decode(
-    placement: Placement[Encoded], dest: Array, data: Any, scratch: _codecs.Scratch
+    placement: Placement[Encoded],
+    dest: Array,
+    data: Any,
+    scratch: _codecs.Scratch,
+    room: Any = None,
 ) -> None:
     piece = placement.piece
-    want = _codecs.DecodeTarget(piece.shape, piece.dtype, scratch)
+    want = _codecs.DecodeTarget(piece.shape, piece.dtype, scratch, room=room)
     whole = placement.taken is None and piece.selection.shape == piece.shape
     # The last codec of the chain may then write straight into the output.
     direct = whole and not piece.partial
