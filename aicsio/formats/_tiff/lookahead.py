@@ -25,13 +25,16 @@ MOST_CHANNELS = 6
 """The longest period that is tried: planes whose sizes alternate are channels of one position."""
 LEAST_FOR_SLOPE = 8
 """Distances from which growth is told from chance."""
-FIRST_COUNT, MOST_COUNT, GROWTH = 8, 96, 4
-"""Directories of the first guess and of the largest one; each one that held is followed by one four times as large."""
+FIRST_COUNT, LEAST_COUNT, MOST_COUNT, GROWTH = 8, 4, 96, 4
+"""Directories of the first guess, of the smallest and of the largest one; each one that held is followed by one four
+times as large, one that broke by one twice as large as what held of it."""
+BENDING = 1.5
+"""How much more than seen a place may be off next time."""
 SAFETY = 3.0
 """Standard deviations that a directory may be off."""
 MARGIN_BEFORE, MARGIN_BEHIND = 256, 2048
 """Bytes around a directory that are fetched with it: its values lie beside it."""
-MOST_SPREAD = 64 << 10
+MOST_SPREAD = 96 << 10
 """A guess ends where a directory may be off by more: the range would take as long as a request."""
 MOST_GUESSED = 3 << 20
 """Bytes of one guess."""
@@ -88,6 +91,12 @@ class Lookahead:
     """Those between the directories so far, the newest last."""
     count: int = FIRST_COUNT
     """Directories of the next guess."""
+    expected: list[tuple[float, float]] = attrs.field(factory=list)
+    """Places of the last guess that were not reached yet, the next one first, and how far off each may be by chance."""
+    held: int = 0
+    """Directories of the last guess that were where it expected them."""
+    bend: float = 0.0
+    """Bytes that a place may be off for each squared step ahead, as the guesses so far have shown."""
 
     def reach(self, offset: int, nbytes: int) -> None:
         """Note that the chain has come to an offset, and fetch what should come next.
@@ -105,24 +114,46 @@ class Lookahead:
             del self.distances[:-MOST_KNOWN]
         if len(self.distances) < LEAST_KNOWN or self.distances[-1] < LEAST_DISTANCE:
             return
-        if self.fetched.find(offset, nbytes) is not None or not 0 <= offset <= self.size - nbytes:
+        if not 0 <= offset <= self.size - nbytes:
+            return
+        is_fetched = self.fetched.find(offset, nbytes) is not None
+        self._judge(offset, is_fetched=is_fetched)
+        if is_fetched:
             return
         spans = self._guess(nbytes)
         # One range more is no request less: the plain way reads the directory itself.
         if len(spans) > 1:
             self.fetched.fetch(self.reader, spans)
-            self.count = min(GROWTH * self.count, MOST_COUNT)
         else:
             self.count = FIRST_COUNT
+
+    def _judge(self, offset: int, *, is_fetched: bool) -> None:
+        """Learn from a directory of the last guess, or from the end of it."""
+        if not self.expected:
+            if self.held and not is_fetched:
+                self.count = min(GROWTH * self.count, MOST_COUNT)
+                self.bend /= 2
+            return
+        center, chance = self.expected.pop(0)
+        if is_fetched:
+            self.held += 1
+            return
+        # Sizes that rise and fall along a stack bend away from the mean of those before.
+        steps = self.held + 1
+        self.bend = max(self.bend, BENDING * (abs(offset - center) - chance) / steps**2)
+        self.count = max(2 * self.held, LEAST_COUNT)
+        self.expected = []
 
     def _guess(self, nbytes: int) -> list[Span]:
         """Return the range of the directory that was reached, and of those behind it."""
         rhythm = Rhythm.of(self.distances[-MOST_KNOWN:])
         spans: list[Span] = []
+        self.expected, self.held = [], 0
         center = float(self.last)
         end = total = 0
         for step in range(self.count):
-            spread = SAFETY * rhythm.deviation_after(step)
+            chance = SAFETY * rhythm.deviation_after(step)
+            spread = chance + self.bend * step**2
             if spread > MOST_SPREAD or total > MOST_GUESSED:
                 break
             low = max(math.floor(center - spread) - MARGIN_BEFORE, end, 0)
@@ -130,6 +161,9 @@ class Lookahead:
             if high - low < nbytes:
                 break
             spans.append((low, high - low))
+            # The first one is the directory that was reached.
+            if step:
+                self.expected.append((center, chance))
             end, total = high, total + high - low
             center += rhythm.distance(step)
         return spans

@@ -23,6 +23,9 @@ DRIFTING = (WAVE + RNG.normal(0, 400, PLANES)).astype(int).tolist()
 """A stack that grows brighter and darker again."""
 ALTERNATING = [(330_000, 170_000, 520_000)[i % 3] + int(RNG.normal(0, 300)) for i in range(PLANES)]
 EVEN = [400_000] * PLANES
+BELL = 300_000 + 100_000 * np.exp(-((((np.arange(PLANES) % 45) - 22) / 10) ** 2))
+POSITIONS = (BELL + RNG.normal(0, 800, PLANES)).astype(int).tolist()
+"""Four positions of 45 sections, whose middle ones have the most structure."""
 WILD = RNG.integers(20_000, 400_000, PLANES).tolist()
 
 
@@ -84,6 +87,16 @@ def test_sizes_without_a_rule_cost_what_they_did(parts: bool) -> None:
         site.files["planes.tif"], site.parts = content, parts
         open_image(site.url + "planes.tif")
         assert len(site.asked) <= PLANES + 10
+        same_pages(site.url + "planes.tif", content)
+
+
+def test_guesses_that_broke_are_followed_by_smaller_ones() -> None:
+    """A range that was guessed wrong is a request for nothing: 1.4 a plane in place of 2.6."""
+    content = spaced(POSITIONS)
+    with serving() as site:
+        site.files["planes.tif"] = content
+        open_image(site.url + "planes.tif")
+        assert len(site.asked) <= 1.6 * PLANES
         same_pages(site.url + "planes.tif", content)
 
 
