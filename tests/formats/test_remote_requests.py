@@ -111,7 +111,13 @@ def _zarr(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("write", "alone", "together"),
-    [(_tiff_set, 1, 5), (_project, 1, 6), (_oif, 2, 15), (_zarr, 0, 5)],
+    [
+        (_tiff_set, 1, 5),
+        (_project, 1, 6),
+        (_oif, 2, 15),
+        (_zarr, 0, 5),
+        (FILES["mirax"].write, 2, 8),
+    ],
 )
 def test_files_of_a_set_are_asked_for_at_once(
     write: Callable[[Path], Path], alone: int, together: int, tmp_path: Path

@@ -196,9 +196,8 @@ def open_slide(source: Source) -> Slide:
         raise CorruptFileError.at(source.uri, None, text)
     settings = read_settings(file)
     identity = settings.get("GENERAL", "SLIDE_ID")
-    index = _find_beside(file, settings.get(CONTENTS, "INDEXFILE") or "Index.dat")
-    if identity is None or index is None:
-        raise CorruptFileError.at(file.uri, None, "expected SLIDE_ID, and Index.dat beside it")
+    if identity is None:
+        raise CorruptFileError.at(file.uri, None, "expected SLIDE_ID")
     rows = settings.count("GENERAL", "IMAGENUMBER_Y", 1, MOST_CELLS)
     columns = settings.count("GENERAL", "IMAGENUMBER_X", 1, MOST_CELLS // rows)
     # Without the key an image is a whole photo.
@@ -208,9 +207,14 @@ def open_slide(source: Source) -> Slide:
         divisions = settings.count("GENERAL", key, 1, min(rows, columns, MOST_DIVISIONS))
     count = settings.count("DATAFILE", "FILE_COUNT", 1, MOST_FILES)
     names = [settings.get("DATAFILE", f"FILE_{number}") or "" for number in range(count)]
+    names.insert(0, settings.get(CONTENTS, "INDEXFILE") or "Index.dat")
     # Under a name of its own: in a lambda, type checkers see `file` as maybe None.
     settings_file = file
-    files = readers.find_at_once(lambda name: _find_beside(settings_file, name), names, file)
+    index, *files = readers.find_at_once(
+        lambda name: _find_beside(settings_file, name), names, file
+    )
+    if index is None:
+        raise CorruptFileError.at(file.uri, None, f"expected {names[0]} beside it")
     return Slide(settings, read_index(index, identity), tuple(files), (rows, columns), divisions)
 
 
