@@ -33,8 +33,8 @@ class Site:
     suffixes: bool = True
     """Whether ranges may count from the end, which Azure refuses."""
     parts: bool = False
-    """Whether several ranges are answered in one, as Apache, nginx and Caddy do and S3 does not; for the query
-    ``?single`` they are not."""
+    """Whether several ranges are answered in one, as Apache, nginx and Caddy do and S3 does not; for a query that
+    ends with ``single`` they are not."""
     cut: bool = False
     """Whether the connection breaks in the middle of a body."""
     status: int = 0
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             part, status = content[low:], HTTPStatus.PARTIAL_CONTENT
             more["Content-Range"] = f"bytes {low}-{len(content) - 1}/{len(content)}"
         spans = re.findall(r"(\d+)-(\d+)", self.headers.get("Range", ""))
-        is_single = self.path.endswith("?single")
+        is_single = self.path.partition("?")[2].endswith("single")
         if len(spans) > 1 and site.ranges and site.parts and not is_single:
             part, status = multipart(content, spans), HTTPStatus.PARTIAL_CONTENT
             more["Content-Type"] = f"multipart/byteranges; boundary={BOUNDARY}"

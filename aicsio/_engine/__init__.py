@@ -7,9 +7,10 @@ at once. ``placing`` executes one: bytes from ``aicsio/_io``, codecs from ``aics
 into the result (``placements``, ``copying``). ``strided`` plans the ``preadv`` calls of raw pixels,
 ``rows`` makes those of single rows, ``aligned`` has large results lie as the bytes of the file do,
 ``fresh_pages`` orders the first writes to their memory, ``keyed`` finds chunks of stores,
-``deferred`` opens files that an index names, ``memory`` refuses results that are too large,
-``in_memory`` shows arrays of the caller, ``checking`` looks for lost pixels, ``fetching`` requests
-the bytes of remote pieces in batches, ``raw_runs`` walks through raw pixels with one small buffer.
+``deferred`` opens files that an index names, ``completing`` asks a layout for the rest of its file,
+``memory`` refuses results that are too large, ``in_memory`` shows arrays of the caller, ``checking``
+looks for lost pixels, ``fetching`` requests the bytes of remote pieces in batches, ``raw_runs`` walks
+through raw pixels with one small buffer.
 
 A read in order, behind the opening that ``opening`` lists: ``arrays.read``, ``run`` (``single`` if one
 run of raw bytes is the result, else) ``plan`` (views of ``_dims``, ``pieces`` of the layout),
@@ -18,6 +19,7 @@ run of raw bytes is the result, else) ``plan`` (views of ``_dims``, ``pieces`` o
 Rule kept here: no piece is of one format only; a format that needs more offers it by its layout.
 """
 
+from aicsio._engine.completing import complete
 from aicsio._engine.in_memory import as_dask, held_pixels, show
 from aicsio._engine.plan import pieces, sources, tasks
 from aicsio._engine.run import allocate, read, read_into
@@ -25,6 +27,7 @@ from aicsio._engine.run import allocate, read, read_into
 __all__ = [
     "allocate",
     "as_dask",
+    "complete",
     "held_pixels",
     "pieces",
     "read",

@@ -15,6 +15,7 @@ import numpy as np
 
 from aicsio._codecs import strict
 from aicsio._engine import deferred, fetching, keyed, placing
+from aicsio._engine.completing import complete
 from aicsio._engine.placements import Placement, Worker, check_inside, is_remote
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._engine.run import run_batches
@@ -64,6 +65,7 @@ def find_lost(
     LostPixels
         In no particular order.
     """
+    array = complete(array)
     plan = _plan(array, report)
     count = workers or os.cpu_count() or 1
     if not deep or array.nbytes < LARGEST_WINDOW:
@@ -94,6 +96,7 @@ def find_blank(array: LazyArray) -> Iterator[tuple[range, ...]]:
     tuple of range
         Positions of a plane along each stored axis.
     """
+    array = complete(array)
     stored = array.stored
     axes = [axis for axis, letter in enumerate(stored.order) if letter not in "YXS"]
     shape = [stored.shape[axis] for axis in axes]

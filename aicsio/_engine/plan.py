@@ -93,7 +93,7 @@ def _sources_of(piece: StoredPiece) -> list[Source]:
         # Functions of engine libraries take their source as an argument: the piece has no field
         # for it.
         return [argument for argument in piece.arguments if isinstance(argument, Source)]
-    if isinstance(piece, Deferred):
+    if isinstance(piece, Deferred) and piece.key:
         folder = named_files.folder_of(piece.source)
         return [Source(f"{folder}/{piece.key}", local=piece.source.local)]
     return [piece.source]

@@ -25,6 +25,7 @@ from aicsio._engine.boxes import (
     Boxes,
     read_boxes,
 )
+from aicsio._engine.completing import complete
 from aicsio._engine.placements import Array, Placement, Worker, is_remote
 from aicsio._engine.placing import place
 from aicsio._engine.plan import Task, placements, tasks
@@ -128,6 +129,7 @@ def read_windows(
     SourceError
         When the bytes cannot be read.
     """
+    array = complete(array)
     with readers.session():
         boxes, done = _as_boxes(array, cuts), 0
         if boxes is not None:

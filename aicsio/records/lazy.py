@@ -73,6 +73,25 @@ class Layout(Protocol):
         """
 
 
+@runtime_checkable
+class CompletesLater(Protocol):
+    """A layout of a file that opening did not read to the end of its index."""
+
+    def completed(self, picks: tuple[Pick, ...], /) -> Layout:
+        """Complete the layout, for which the file may be read.
+
+        Parameters
+        ----------
+        picks
+            Positions along the stored axes that will be read.
+
+        Returns
+        -------
+        Layout
+            Of the same stored axes, true for these positions at least.
+        """
+
+
 def window_in_array(
     block: tuple[int, ...], block_shape: tuple[int, ...], window: tuple[slice, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -143,7 +143,7 @@ class Deferred:
     source: Source
     """The index, in whose folder the file lies, or the folder itself."""
     key: str
-    """Name of the file below the folder, with ``/`` between its parts."""
+    """Name of the file below the folder, with ``/`` between its parts; empty for ``source`` itself."""
     function: str
     """``"package.module:name"`` of a function that takes ``source``, ``key`` and the arguments, and
     returns a lazy array, or ``None`` for a file that is missing: its pixels are 0."""

@@ -14,7 +14,7 @@ import attrs
 
 from aicsio.records.boxes import PlansBoxes
 from aicsio.records.facts import Attachment, Event, PlanePlaces, Planes
-from aicsio.records.lazy import Layout, LazyArray
+from aicsio.records.lazy import CompletesLater, Layout, LazyArray
 from aicsio.records.offering import offered
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.pieces import Value
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 __all__ = [
-    "ChecksStructure", "DescribesInstrument", "FormatModule", "GroupsBlocks", "InMemory", "Layout",
+    "ChecksStructure", "CompletesLater", "DescribesInstrument", "FormatModule", "GroupsBlocks", "InMemory", "Layout",
     "ListsEvents", "LocatesPlanes", "Options", "PlansBoxes", "ReadsAttachments", "ReadsLabels",
     "ReadsOme", "ReadsPlanes", "ReadsSubblockMetadata", "ReadsTags", "TracesFacts", "Unfoldable",
     "offered",

@@ -15,6 +15,7 @@ import attrs
 
 from aicsio import _codecs
 from aicsio._engine import keyed, strided
+from aicsio._engine.completing import complete
 from aicsio._engine.placements import Placement
 from aicsio._engine.plan import Task, placements, tasks
 from aicsio._io import readers
@@ -110,6 +111,7 @@ def find_chunks(array: LazyArray) -> StoredChunks:
     SourceError
         When headers cannot be read.
     """
+    array = complete(array)
     found = StoredChunks(array)
     # The tables of shards stay with the session: each is read once.
     with readers.session():

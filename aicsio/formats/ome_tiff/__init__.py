@@ -3,7 +3,8 @@
 ``first_description`` shows whether a TIFF is one. ``contents`` describes it: ``texts`` finds the
 XML, which ``aicsio/_ome`` parses, ``members`` opens the files of a set (``names`` reads what the XML
 calls them), ``planes`` assigns pages to planes, ``levels`` makes arrays of them, ``scenes`` decides
-on names and channels. ``mixed`` splits images whose channels differ, ``unclaimed`` looks at pages of
+on names and channels. ``late`` leaves directories between the planes of a remote file for the first
+read. ``mixed`` splits images whose channels differ, ``unclaimed`` looks at pages of
 no image, ``bin_data`` has pixels inside the XML.
 
 Rule kept here: a set is entered by any of its files and is the same set. Faults of the XML become a

@@ -15,6 +15,7 @@ from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_tables import open_page_table
 from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
 from aicsio.formats.ome_tiff.bin_data import find_bin_data, inline_array
+from aicsio.formats.ome_tiff.late import describe_later
 from aicsio.formats.ome_tiff.levels import make_levels, read_palette
 from aicsio.formats.ome_tiff.members import Members
 from aicsio.formats.ome_tiff.mixed import UniformPart, split_mixed
@@ -35,12 +36,21 @@ from aicsio.formats.ome_tiff.unclaimed import find_levels_behind
 from aicsio.records import Contents, Diagnostic, ImagePart, LazyArray, Scene, Source
 
 
-def describe_file(source: Source) -> Contents:
-    """Describe the scenes of a file; see ``read_contents`` of the format."""
+def describe_file(source: Source, *, later: bool = True) -> Contents:
+    """Describe the scenes of a file; see ``read_contents`` of the format.
+
+    Parameters
+    ----------
+    source
+        The file.
+    later
+        Whether directories between the planes of a remote file may be left for the first read.
+    """
     # In this order, because nearly all are TIFF: a look at the head takes 6 microseconds.
     try:
         with open_tiff(source) as (file, first):
-            return _read_tiff(source, file, first)
+            contents = describe_later(source, file, first) if later and not source.local else None
+            return contents or _read_tiff(source, file, first)
     except CorruptFileError:
         if read_variant(readers.read_head(source, 16)) is not None:
             raise
@@ -60,6 +70,11 @@ def _read_tiff(source: Source, file: OpenTiff, first: int) -> Contents:
     metadata = find_metadata(source, document)
     if isinstance(metadata, Diagnostic):
         return _describe_as_tiff(file, first, metadata)
+    return _SetReader(metadata).read([])
+
+
+def read_set(metadata: Metadata) -> Contents:
+    """Describe the images of a document by the pages that are known."""
     return _SetReader(metadata).read([])
 
 
