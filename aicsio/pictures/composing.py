@@ -83,7 +83,8 @@ def requested_limits(
         With the channels that are drawn.
     requested
         ``"file"``: as the file shows each channel, where it has that; ``"full"``: all values of an
-        integer type; two numbers: the same for all channels.
+        integer type, of others from the least to the greatest finite value of some pixels; two
+        numbers: the same for all channels.
 
     Returns
     -------
@@ -102,10 +103,7 @@ def requested_limits(
         windows = [channel.window for channel in channels if channel.window is not None]
         return tuple(windows) if len(windows) == len(channels) else None
     if requested == "full":
-        dtype = handle.dtype
-        if dtype.kind not in "iu":
-            return ((0.0, 1.0),) * len(channels)
-        return ((float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)),) * len(channels)
+        return contrast.full_limits(handle)
     low, high = (float(limit) for limit in requested)
     if not low < high:
         raise DimensionError(f"contrast={requested!r}: give the value of black, then a larger one")

@@ -4,7 +4,8 @@ Rule kept here: the whole image is never read: the smallest level, or blocks spr
 of a few planes. A few hot pixels and the empty corners of a mosaic do not decide.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -78,11 +79,53 @@ def suggest_contrast(handle: ImageHandle) -> tuple[tuple[float, float], ...]:
     >>> suggest_contrast(open_image(np.stack([ramp, ramp // 10]), dims="CYX"))
     ((50.0, 9979.0), (5.0, 997.0))
     """
+    return tuple(map(limits_of_sample, _samples_of(handle)))
+
+
+def full_limits(handle: ImageHandle) -> tuple[Limits, ...]:
+    """Return, for each channel, the least and the greatest value that it may have.
+
+    Those of an integer type are its own. A floating-point type has no such range that would show
+    anything: here they are the least and the greatest finite value of the pixels that
+    ``suggest_contrast`` samples. The samples of colour pixels share one pair.
+    """
+    dtype = handle.dtype
+    count = len(handle.channels)
+    if dtype.kind == "b":
+        return ((0.0, 1.0),) * count
+    if dtype.kind in "iu":
+        return ((float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)),) * count
+    return tuple(map(_range_of, _samples_of(handle)))
+
+
+def _samples_of(handle: ImageHandle) -> Iterator[Array]:
+    """Yield some pixels of each channel, of the smallest sufficient level."""
     levels = focus_levels(handle)
     sufficient = [level for level in levels if longest_side(level.dims) >= LEAST_SIDE]
     array = sufficient[-1] if sufficient else levels[0]
-    count = array.dims.get("C", 1)
-    return tuple(limits_of_sample(sample(array, channel)) for channel in range(count))
+    for channel in range(array.dims.get("C", 1)):
+        yield sample(array, channel)
+
+
+def _range_of(pixels: Array) -> Limits:
+    """Return the least and the greatest finite value of floating-point or complex pixels."""
+    if pixels.ndim == 3:
+        pixels = pixels[..., :3]
+    values = np.abs(pixels) if pixels.dtype.kind == "c" else pixels
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    return _apart(float(finite.min()), float(finite.max()))
+
+
+def _apart(low: float, high: float) -> Limits:
+    """Return limits of which low is below high: a constant plane is gray, unless it is all 0."""
+    if low < high:
+        return low, high
+    if high == 0:
+        return 0.0, 1.0
+    most = sys.float_info.max
+    return max(low - abs(low), -most), min(high + abs(high), most)
 
 
 def limits_of_sample(pixels: Array) -> Limits:
@@ -203,10 +246,7 @@ def limits_of_parts(parts: Sequence[Array]) -> Limits:
         # Few pixels differ from the background: show the whole range.
         finite = values[np.isfinite(values)]
         low, high = float(finite.min(initial=low)), float(finite.max(initial=high))
-    if high <= low:
-        # A constant plane is gray, unless it is all 0.
-        return (0.0, 1.0) if high == 0 else (low - abs(low), high + abs(high))
-    return low, high
+    return _apart(low, high)
 
 
 def _percentiles(values: Array) -> Limits:
@@ -258,6 +298,9 @@ def stretch(values: Array, limits: Limits) -> npt.NDArray[np.float32]:
     low, high = limits
     # float64 where float32 would merge neighbours: differences of large numbers.
     wide: Any = np.float64 if values.dtype.itemsize > 2 else np.float32
+    if np.isinf(high - low):
+        # Halves of numbers near the end of float64 have a difference.
+        values, low, high = values / 2, low / 2, high / 2
     stretched: Array = (values.astype(wide) - low) / (high - low)
     shown: npt.NDArray[np.float32] = np.clip(stretched, 0, 1).astype(np.float32)
     return np.nan_to_num(shown, copy=False, nan=0.0)

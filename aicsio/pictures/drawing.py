@@ -57,7 +57,8 @@ def thumbnail(
     contrast
         ``"auto"``: the 0.5th and the 99.8th percentile of what is drawn, channel by channel;
         ``"file"``: as the file shows its channels, where it has that; ``"full"``: all values of an
-        integer type; two numbers: the values of black and of full colour.
+        integer type, of others from the least to the greatest finite value of some pixels; two
+        numbers: the values of black and of full colour.
     progress
         Called with the number of bands read and their total.
 

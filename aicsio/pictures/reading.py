@@ -259,7 +259,9 @@ def _mean_of_runs(pixels: Array, axis: int, count: int) -> Array:
     # reduceat adds up from each edge to the next one, and from the last but one to the end.
     edges = np.linspace(0, pixels.shape[axis], count + 1).round().astype(int)
     # float64: a sum of 100 000 16-bit pixels has more digits than a float32 holds.
-    sums = np.add.reduceat(pixels, edges[:-1], axis=axis, dtype=np.float64)
+    # Sums of numbers near the end of float64 are infinite, as a file may mark pixels without a value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.add.reduceat(pixels, edges[:-1], axis=axis, dtype=np.float64)
     shape = [1] * pixels.ndim
     shape[axis] = count
     return (sums / np.diff(edges).reshape(shape)).astype(pixels.dtype)

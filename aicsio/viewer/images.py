@@ -28,6 +28,9 @@ BINS = 128
 MOST_CHANNELS = 64
 """Channels that the page lists; the first ones."""
 
+MOST_SHOWN = float(np.finfo(np.float32).max)
+"""The largest number of the page, whose pixels are float32."""
+
 
 @attrs.frozen(eq=False)
 class NamedImage:
@@ -216,6 +219,10 @@ def describe_contrast(
     if pixels.dtype.kind == "c":
         pixels = np.abs(pixels)
     values = pixels[np.isfinite(pixels)].astype(np.float64)
+    if pixels.dtype.itemsize == 8 and pixels.dtype.kind == "f":
+        # As ``encode_pixels`` has them: larger numbers are infinite.
+        low, high = np.clip((low, high), -MOST_SHOWN, MOST_SHOWN).tolist()
+        values = values[np.abs(values) <= MOST_SHOWN]
     least, most = low, high
     if values.size:
         least, most = min(low, float(values.min())), max(high, float(values.max()))

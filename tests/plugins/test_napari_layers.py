@@ -339,8 +339,23 @@ def test_files_of_others_are_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "notes.tif").write_bytes(b"no image at all")
     assert choose_reader(str(tmp_path / "notes.tif")) is None
     assert choose_reader(str(tmp_path)) is None
-    path = write(TiffSpec((ImageSpec(Y=20, X=30),)), tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert choose_reader(str(tmp_path / "empty")) is None
+    path = write(TiffSpec((ImageSpec(Y=20, X=30),)), tmp_path / "empty", "a.tif")
     assert choose_reader(str(path)) is read_layers
+    # Images of two suffixes may be two exports of one: napari's own reader shows each.
+    (tmp_path / "empty" / "a.png").write_bytes(b"")
+    assert choose_reader(str(tmp_path / "empty")) is None
+
+
+def test_a_folder_of_images_is_one_image_in_natural_order(tmp_path: Path) -> None:
+    for t in (10, 2, 1):
+        tifffile.imwrite(tmp_path / f"img_{t}.tif", np.full((20, 30), t, np.uint8))
+    (tmp_path / "notes.txt").write_text("of the microscope")
+    reader = choose_reader(str(tmp_path))
+    assert reader is not None
+    ((data, _, _),) = reader(str(tmp_path))
+    assert np.asarray(data)[:, 0, 0].tolist() == [1, 2, 10]
 
 
 def test_several_files_are_joined_in_time(tmp_path: Path) -> None:

@@ -15,11 +15,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicsio import open_image, select_level, select_scene, to_numpy, transpose_to
+from aicsio import (
+    open_image,
+    select_level,
+    select_scene,
+    to_numpy,
+    transpose_to,
+    write_ome_zarr,
+)
 from aicsio.labels import list_labels, select_label
 from aicsio.plugins.napari.samples import SAMPLES, sample_handle
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
+from aicsio.testing.plates import PlateSpec, write_harmony
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -217,3 +225,60 @@ def test_an_edge_is_drawn_at_one_place_at_each_level(tmp_path: Path, display: st
     edges = list(map(int, found[0].split()[1:]))
     assert edges[0] > 0
     assert max(edges) - min(edges) <= 1
+
+
+DROP = """
+import sys
+from pathlib import Path
+import napari
+from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+
+def choose(dialog):
+    assert "aicsio" in [button.text() for button in dialog.reader_btn_group.buttons()]
+    return "aicsio", False
+
+# napari asks which of two plug-ins opens a folder: its own lists folders, too.
+QtReaderDialog.get_user_choices = choose
+viewer = napari.Viewer(show=False)
+for folder in sys.argv[1:]:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(folder + "/")])
+    event = QDropEvent(QPointF(9, 9), Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier)
+    viewer.window._qt_viewer.dropEvent(event)
+    shapes = [layer.data.shape for layer in viewer.layers if layer.source.reader_plugin == "aicsio"]
+    print("dropped", Path(folder).name, *shapes)
+    viewer.layers.clear()
+viewer.close()
+"""
+
+
+def test_a_folder_that_is_dropped_opens(tmp_path: Path, display: str) -> None:
+    pytest.importorskip("napari")
+    stack = np.arange(2 * 20 * 30, dtype=np.uint16).reshape(2, 20, 30)
+    write_ome_zarr(open_image(stack, dims="CYX"), tmp_path / "a.ome.zarr")
+    write_harmony(PlateSpec(wells=((0, 0),), Z=2), tmp_path / "plate")
+    (tmp_path / "series").mkdir()
+    for t in range(3):
+        write(TiffSpec((ImageSpec(Y=20, X=30),)), tmp_path / "series", f"t{t}.tif")
+    plate = open_image(tmp_path / "plate")
+    folders = [os.fspath(tmp_path / name) for name in ("a.ome.zarr", "plate", "series")]
+    done = subprocess.run(
+        [sys.executable, "-c", DROP, *folders],
+        env={**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": display},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    found = [line for line in done.stdout.splitlines() if line.startswith("dropped")]
+    if not found and "xcb" in done.stderr:
+        pytest.skip(f"Qt has no screen here: {done.stderr[-200:]}")
+    of_plate = (plate.dims.Z, plate.dims.Y, plate.dims.X)  # one time, and a layer a channel
+    assert plate.dims.T == 1
+    assert found == [
+        "dropped a.ome.zarr (20, 30) (20, 30)",
+        " ".join(["dropped plate", *[str(of_plate)] * len(plate.channels)]),
+        "dropped series (3, 20, 30)",
+    ], done.stderr[-2000:]

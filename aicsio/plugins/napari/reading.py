@@ -1,7 +1,7 @@
 """What napari asks before it opens a file, and the opening.
 
 Rule kept here: content decides, as everywhere: a file or folder that no format takes is left to
-other plug-ins.
+other plug-ins. A folder without an index whose images have one suffix is one image along T.
 """
 
 import os
@@ -10,8 +10,10 @@ from typing import TypeAlias
 
 from aicsio.errors import AicsioError
 from aicsio.joining import open_many
+from aicsio.joining.file_names import natural_key
 from aicsio.opening import explain, open_image
 from aicsio.plugins.napari.layers import LayerTuple, to_layers
+from aicsio.plugins.suffixes import all_suffixes
 from aicsio.records import ImageHandle
 
 __all__ = ["choose_reader", "read_layers"]
@@ -39,13 +41,33 @@ def choose_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
     'read_layers'
     """
     first = path if isinstance(path, str) else path[0]
+    if _is_taken(first):
+        return read_layers
+    series = _images_of(first)
+    return read_layers if series and _is_taken(series[0]) else None
+
+
+def _is_taken(path: str) -> bool:
+    """Whether a format opens a path, or would say what is wrong with it."""
     try:
-        is_taken = any(candidate.taken for candidate in explain(first))
+        return any(candidate.taken for candidate in explain(path))
     except AicsioError:
         # The reading raises it again: napari shows the message of a reader, and none for a plug-in
         # that declines.
-        is_taken = True
-    return read_layers if is_taken else None
+        return True
+
+
+def _images_of(folder: str) -> list[str]:
+    """List the images in a folder in natural order; empty where it has images of several suffixes."""
+    if not os.path.isdir(folder):
+        return []
+    suffixes = [suffix for suffix in all_suffixes() if suffix.startswith(".")]
+    series: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder), key=natural_key):
+        suffix = next((each for each in suffixes if name.lower().endswith(each)), None)
+        if suffix is not None and not name.startswith("."):
+            series.setdefault(suffix, []).append(os.path.join(folder, name))
+    return next(iter(series.values())) if len(series) == 1 else []
 
 
 def read_layers(path: Paths) -> list[LayerTuple]:
@@ -54,7 +76,8 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     Parameters
     ----------
     path
-        A path or URL, or several, which are joined along T as ``open_many`` does.
+        A path or URL, or several, which are joined along T as ``open_many`` does; so are the images
+        in a folder that is none of a format.
 
     Returns
     -------
@@ -72,10 +95,12 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     ...     [kind for _, _, kind in read_layers(str(path))]
     ['image', 'image']
     """
-    if isinstance(path, str):
+    if not isinstance(path, str):
+        handle = open_many([os.fspath(each) for each in path])
+    elif _is_taken(path):
         handle = open_image(path)
     else:
-        handle = open_many([os.fspath(each) for each in path])
+        handle = open_many(_images_of(path) or [path])
     _mention_scenes(handle)
     return to_layers(handle)
 
