@@ -116,3 +116,13 @@ def check_windows(image: ImageHandle, data: st.DataObject) -> None:
     laws.many_windows_are_crops(
         image, np.array(starts, np.int64).reshape(-1, len(along)), size, along
     )
+
+
+def luminance_ratio(one: str, other: str) -> float:
+    """Ratio of the luminance of two colours (WCAG 2.2, relative luminance)."""
+    shades = []
+    for color in (one, other):
+        parts = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        shades.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+    return max(shades) / min(shades)

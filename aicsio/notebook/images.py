@@ -11,6 +11,7 @@ from aicsio._checks.words import count_of
 from aicsio.notebook.drawings import draw_dims, draw_tiles
 from aicsio.notebook.markup import (
     NONE,
+    SPACES,
     Markup,
     badge,
     facts,
@@ -229,7 +230,10 @@ def _wave(nanometres: float | None) -> str:
 
 
 def _swatch(color: int) -> Markup:
-    return tag("span", class_="aicsio-swatch", style=f"background:#{color & 0xFFFFFF:06x}")
+    # The space is the coloured area where a page drops our style sheet, as JupyterLab does in notebooks
+    # that are not trusted.
+    background = f"background:#{color & 0xFFFFFF:06x}"
+    return tag("span", SPACES, class_="aicsio-swatch", style=background)
 
 
 def _facts(scene: Scene, origins: Origins) -> Markup:

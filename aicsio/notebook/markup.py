@@ -17,6 +17,8 @@ Markup = NewType("Markup", str)
 """HTML in which every text is escaped."""
 
 NONE = Markup("")
+SPACES = Markup("&#160;&#160;")
+"""Two spaces that do not collapse: the area of an element without a style sheet."""
 LONGEST_TEXT = 120
 """Characters of a name that are shown; longer ones are cut, and whole on hover."""
 LONGEST_TITLE = 1000

@@ -66,7 +66,7 @@ background:none;color:inherit;max-width:40em;overflow-wrap:break-word;white-spac
 .aicsio ul{margin:.2em 0 .2em 1.2em;padding:0;list-style:disc}
 .aicsio li{margin:.1em 0;overflow-wrap:anywhere}
 .aicsio p{margin:.3em 0}
-.aicsio-swatch{display:inline-block;width:.85em;height:.85em;border-radius:2px;vertical-align:-.1em;
+.aicsio-swatch{display:inline-block;width:.85em;height:.85em;border-radius:2px;vertical-align:-.1em;overflow:hidden;
 border:1px solid rgba(128,128,128,.6);margin-right:.4em}
 """
 

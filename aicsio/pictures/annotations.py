@@ -18,6 +18,8 @@ LEAST_SIDE = 64
 BAR_SHARE = 0.3
 """Most of the width that a scale bar takes."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+LEAST_LUMINANCE = 0.175
+"""Relative luminance of a text: 4.5 to 1 against black, the least for reading (WCAG 2.2, 1.4.3)."""
 
 
 def bar_length(width: float) -> float:
@@ -108,12 +110,38 @@ def annotate(
     outline = {"stroke_width": max(1, text_size // 10), "stroke_fill": BLACK}
     for line, (name, color) in enumerate(legend):
         place = margin, margin + line * round(1.3 * text_size)
-        draw.text(place, _fit(name, draw, font, width / 2), parts_of(color), font, **outline)
+        shown = legible_color(parts_of(color))
+        draw.text(place, _fit(name, draw, font, width / 2), shown, font, **outline)
     if stamp:
         _write(draw, (width - margin, margin), stamp, font, "ra", outline)
     if pixel_size:
         _draw_bar(draw, (width, height), pixel_size, font, margin, outline)
     return np.asarray(image)
+
+
+def legible_color(color: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Lighten a colour until its text can be read on black: the blue of DAPI cannot.
+
+    Examples
+    --------
+    >>> from aicsio.pictures.annotations import legible_color
+    >>> legible_color((0, 255, 0)), legible_color((0, 0, 255))
+    ((0, 255, 0), (96, 96, 255))
+    """
+    for white in range(0, 256, 8):
+        red, green, blue = (max(part, white) for part in color)
+        if _luminance(red, green, blue) >= LEAST_LUMINANCE:
+            return red, green, blue
+    return WHITE
+
+
+def _luminance(*color: int) -> float:
+    """Return the relative luminance of a colour of sRGB, 0 to 1 (WCAG 2.2, "relative luminance")."""
+    shares = []
+    for part in color:
+        value = part / 255
+        shares.append(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * shares[0] + 0.7152 * shares[1] + 0.0722 * shares[2]
 
 
 def _fit(text: str, draw: Any, font: Any, width: float) -> str:

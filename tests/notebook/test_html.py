@@ -49,7 +49,7 @@ from aicsio.pictures.costs import picture_cost
 from aicsio.records.printing import as_html
 from aicsio.testing import ImageSpec, TiffSpec, strategies, write
 from aicsio.verify import Difference, Verification
-from support import corpus_file, corpus_names
+from support import corpus_file, corpus_names, luminance_ratio
 
 HOSTILE = (
     "</td></table><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -486,16 +486,6 @@ def test_the_package_is_as_light_as_before_until_a_record_is_drawn() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def contrast(one: str, other: str) -> float:
-    """Ratio of the luminance of two colours (WCAG 2.2, relative luminance)."""
-    shades = []
-    for color in (one, other):
-        parts = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        shades.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
-    return max(shades) / min(shades)
-
-
 @pytest.mark.parametrize(
     ("accents", "page"),
     [(LIGHT, "#ffffff"), (DARK, "#111111"), (DARK, "#1f1f1f"), (DARK, "#1e1e1e")],
@@ -503,4 +493,4 @@ def contrast(one: str, other: str) -> float:
 def test_accents_are_read_on_light_and_dark(accents: str, page: str) -> None:
     colors = re.findall(r"#[0-9a-f]{6}", accents)
     assert len(colors) == 4
-    assert all(contrast(color, page) >= 4.5 for color in colors)
+    assert all(luminance_ratio(color, page) >= 4.5 for color in colors)

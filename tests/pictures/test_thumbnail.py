@@ -24,6 +24,7 @@ from aicsio import (
 from aicsio.arrays import read_array
 from aicsio.pictures import annotations, colors, contrast, reading
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from support import luminance_ratio
 
 Array = npt.NDArray[Any]
 
@@ -376,7 +377,11 @@ def test_a_legend_has_the_colours_of_the_channels() -> None:
     array = np.zeros((2, 128, 128), np.uint8)
     named = (Channel(name="DAPI", color=0x0000FFFF), Channel(name="GFP", color=0x00FF00FF))
     picture = draw(array, "CYX", 512, records=named, legend=True)
-    assert (picture[:32, :100] == (0, 0, 255)).all(axis=2).any()
+    # Blue on black has a contrast of 2.4 to 1, so that it is lightened.
+    blue = picture[:32, :100].reshape(-1, 3)
+    red, green, most = blue[blue.sum(axis=1).argmax()].tolist()
+    assert red == green < most == 255
+    assert luminance_ratio(f"#{red:02x}{green:02x}{most:02x}", "#000000") >= 4.5
     assert (picture[32:64, :100] == (0, 255, 0)).all(axis=2).any()
     assert not draw(array, "CYX", records=named).any()
 
