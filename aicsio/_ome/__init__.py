@@ -4,9 +4,10 @@
 ``document`` is the entry from text to records (``model``), ``builder`` the way back. ``images``,
 ``channels``, ``planes`` and ``modulo`` read one ``elements`` each, ``parts`` are those beyond the
 records, ``plates`` those of plates. ``references`` copies what elements refer to, ``identifiers``
-renames what the schema refuses. ``plane_elements`` writes the planes, ``objects`` makes objects of
-ome_types, ``origins`` has the places of facts. ``units``, ``dates``, ``lenses`` and ``lexical``
-(numbers and dates as text) serve all formats, ``ngff`` writes the JSON of OME-Zarr.
+renames what the schema refuses, ``spelling`` respells its values. ``plane_elements`` writes the
+planes, ``objects`` makes objects of ome_types, ``origins`` has the places of facts. ``units``,
+``dates``, ``lenses`` and ``lexical`` (numbers and dates as text) serve all formats, ``ngff`` writes
+the JSON of OME-Zarr.
 
 Rule kept here: a value that breaks the schema costs itself, not the document.
 """

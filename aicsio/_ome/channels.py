@@ -10,7 +10,7 @@ from aicsio._ome.parts import schema_word
 from aicsio._ome.units import MICROMETRE, micrometres_per
 from aicsio.records import Channel
 
-_RGBA, _ALPHA = 0xFFFFFFFF, 0xFF
+_RGBA, _ALPHA, _LOWEST = 0xFFFFFFFF, 0xFF, -0x80000000
 _NO_COLORS = frozenset({-2147483648, 0})
 """The default of old schemas, and transparent black."""
 MOST_SAMPLES = 1 << 16
@@ -47,14 +47,15 @@ def _read_color(element: Element) -> int | None:
     invisible.
     """
     color = parse_integer(element.get("Color"))
-    if color is None or color in _NO_COLORS:
+    # Beyond 32 bits a number is no colour; some writers leave the sign out.
+    if color is None or color in _NO_COLORS or not _LOWEST <= color <= _RGBA:
         return None
     color &= _RGBA
     return color if color & _ALPHA else color | _ALPHA
 
 
 def _read_wavelength(element: Element, *names: str) -> float | None:
-    """Return the first readable wavelength in nanometres."""
+    """Return the first wavelength in nanometres that is one: the schema has PositiveFloat."""
     for name in names:
         if name not in element.attrib:
             continue
@@ -64,6 +65,6 @@ def _read_wavelength(element: Element, *names: str) -> float | None:
             micrometres = quantity_of(element, name, micrometres_per, None)
             # Rounding removes the noise that the two products leave.
             length = None if micrometres is None else round(micrometres * 1000, 9)
-        if length is not None:
+        if length is not None and length > 0:
             return length
     return None

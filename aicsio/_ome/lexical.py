@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
+_DATE_TIME = re.compile(
+    r"(\d{4})(-?)(\d\d)\2(\d\d)[T ](\d\d)(:?)(\d\d)\6(\d\d)(?:[.,](\d+))?(?:(Z)|([+-]\d\d):?(\d\d))?"
+)
+"""Both forms of ISO 8601: with separators and, ``20170821T150807+0200``, without."""
 
 
 # Python converts no decimal number of more than 4300 digits; no character has a number of 100.
@@ -54,12 +57,22 @@ def are_floats(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
 
 
 def to_date_time(text: str) -> str | None:
-    """Return a legal xsd:dateTime, or ``None``; a date without a time is not completed."""
-    candidate = text.strip()
-    if not _DATE_TIME.fullmatch(candidate):
+    """Return a legal xsd:dateTime, or ``None``; a date without a time is not completed.
+
+    Examples
+    --------
+    >>> from aicsio._ome.lexical import to_date_time
+    >>> to_date_time("20170821T150807,5+0200"), to_date_time("2017-08-21")
+    ('2017-08-21T15:08:07.5+02:00', None)
+    """
+    parts = _DATE_TIME.fullmatch(text.strip())
+    if parts is None:
         return None
+    year, _, month, day, hour, _, minute, second, fraction, utc, offset, rest = parts.groups()
+    zone = utc or (f"{offset}:{rest}" if offset else "")
+    candidate = f"{year}-{month}-{day}T{hour}:{minute}:{second}"
     try:
-        dt.datetime.fromisoformat(candidate)
+        dt.datetime.fromisoformat(candidate + zone)
     except ValueError:
         return None
-    return candidate.replace(" ", "T")
+    return candidate + (f".{fraction}" if fraction else "") + zone

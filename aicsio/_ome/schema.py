@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
-from aicsio._ome.units import schema_symbol
+from aicsio._ome import spelling
 from aicsio._ome.xml import refuse_doctype, remove_declaration, repair_xml
 from aicsio.errors import CorruptFileError, MissingDependencyError
 
@@ -31,7 +31,6 @@ MOST_PASSES = 40
 
 _VERSION = re.compile(r"openmicroscopy\.org/(?:Schemas|XMLschemas)/OME/(FC|\d{4}-\d\d)")
 _ATTRIBUTE = re.compile(r", attribute '(?:\{[^}]*\})?(\w+)'")
-_UNIT = re.compile("Unit\\s*=\\s*[\"']([^\"'<]*)")
 _IN_BRACES = re.compile(r"\{[^}]*\}")
 _TRANSFORM_NAME = re.compile(r"(.+)-to-(.+)\.xsl")
 
@@ -103,7 +102,7 @@ def upgrade(text: str) -> tuple[Tree, str]:
     root = parse(text)
     written = version = _version_of(root)
     if version == LATEST:
-        _respell_units(root, text)
+        spelling.respell(root, text)
         return root, written
     pixels_count = sum(1 for _ in root.iter("{*}Pixels"))
     if pixels_count > MOST_OLD_IMAGES:
@@ -119,25 +118,8 @@ def upgrade(text: str) -> tuple[Tree, str]:
         path, version = transforms.pop(version)  # each is used once: a circle would not end
         root = _apply(path, root, f"from version {written} of the schema to {version}")
     latest = parse(etree.tostring(root, encoding="unicode"))
-    _respell_units(latest, text)
+    spelling.respell(latest, text)
     return latest, written
-
-
-def _respell_units(root: Tree, text: str) -> None:
-    """Give units the symbols of the schema, which refuses ``um`` and the Greek letter mu.
-
-    The validator would take such a unit out, and leave its value to the default unit.
-    """
-    spelled = set(_UNIT.findall(text))
-    symbols = {unit: schema_symbol(unit) for unit in spelled}
-    # The text is searched first: a document of 100 000 planes has half a million units.
-    if all(unit == symbol for unit, symbol in symbols.items()):
-        return
-    for element in root.iter():
-        for name, value in element.attrib.items():
-            # ``Unit`` alone belongs to Modulo, where it is free text.
-            if name.endswith("Unit") and name != "Unit" and symbols.get(value, value) != value:
-                element.set(name, symbols[value])
 
 
 def _version_of(root: Tree) -> str:

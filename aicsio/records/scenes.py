@@ -46,24 +46,32 @@ def distinguish_scenes(names: Sequence[str | None]) -> list[str]:
     Returns
     -------
     list of str
-        Names that repeat are numbered from 1, missing ones are ``Image:<index>``.
+        Names that repeat are numbered from 1, missing ones are ``Image:<index>``. A number or an
+        index whose name the file uses itself is passed over.
 
     Examples
     --------
     >>> from aicsio.records.scenes import distinguish_scenes
     >>> distinguish_scenes(["a", None, "a", "b"])
     ['a#1', 'Image:1', 'a#2', 'b']
+    >>> distinguish_scenes(["a", "a", "a#1"])
+    ['a#2', 'a#3', 'a#1']
     """
     total, seen = Counter(names), Counter[str | None]()
+    # Names that stay as they are: no made name may be one of them.
+    taken = {name for name, count in total.items() if name and count == 1}
     distinct = []
     for index, name in enumerate(names):
-        seen[name] += 1
-        if not name:
-            distinct.append(f"Image:{index}")
-        elif total[name] > 1:
-            distinct.append(f"{name}#{seen[name]}")
-        else:
+        if name and total[name] == 1:
             distinct.append(name)
+            continue
+        stem = name or f"Image:{index}"
+        made = "" if name else stem
+        while not made or made in taken:
+            seen[stem] += 1
+            made = f"{stem}#{seen[stem]}"
+        taken.add(made)
+        distinct.append(made)
     return distinct
 
 
