@@ -23,6 +23,9 @@ SPARE = "HIRBVQWLKJGFEDAPONU"
 """Letters for axes whose first letter is taken. T, C, Z, Y, X, S and M have a meaning of their own."""
 MEANINGS = {"time": "T", "channel": "C"}
 """Letters by type of axis."""
+SPACE = "ZYX"
+"""Letters of axes of space, in the order that NGFF gives them: "the spatial axes SHOULD be ordered as
+zyx". Their names are free, such as ``depth``, ``height`` and ``width``."""
 LENGTH_OF_NAME = 1
 
 
@@ -119,10 +122,16 @@ def _lettered(described: Sequence[tuple[str, str | None, str | None]]) -> list[N
         letter = name.upper()
         is_letter = len(name) == LENGTH_OF_NAME and letter.isascii() and letter.isalpha()
         letters.append(letter if is_letter and letter not in letters else None)
-    for index, (name, kind, _) in enumerate(described):
+    meanings = [MEANINGS.get(kind or "", "") for _, kind, _ in described]
+    free = [letter for letter in SPACE if letter not in letters]
+    unnamed = [i for i, (_, kind, _) in enumerate(described) if kind == "space" and not letters[i]]
+    if len(unnamed) <= len(free):
+        for index, letter in zip(unnamed, free[len(free) - len(unnamed) :], strict=True):
+            meanings[index] = letter
+    for index, (name, _, _) in enumerate(described):
         if letters[index] is None:
             # By preference: the letter of the type, the first of the name, a spare one, any.
-            wanted = [MEANINGS.get(kind or "", ""), name[:1].upper(), *SPARE]
+            wanted = [meanings[index], name[:1].upper(), *SPARE]
             letters[index] = next(
                 letter
                 for letter in (*wanted, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -168,7 +168,10 @@ class ImageReader:
     def _transforms(
         self, node: Node, image: Json, rank: int, datasets: list[Json]
     ) -> list[Transform]:
-        """Return scale and translation of each level; none if one of them is something else."""
+        """Return scale and translation of each level; none if one of them is something else.
+
+        Levels without a scale have no place. NGFF requires one, so the first such ends the list.
+        """
         steps = image.get("coordinateTransformations")
         if "coordinateSystems" in image:
             # 0.6 leads from here to other systems, such as an atlas; sizes are those of its own.
@@ -176,7 +179,10 @@ class ImageReader:
         common = read_transform(steps, rank)
         transforms: list[Transform] = []
         for dataset in datasets:
-            level = read_transform(dataset.get("coordinateTransformations"), rank)
+            own = dataset.get("coordinateTransformations")
+            if not own and not steps:
+                break
+            level = read_transform(own, rank)
             if level is None or common is None:
                 self.note(
                     "unread-transformation",

@@ -33,6 +33,29 @@ def axis(name: str, kind: str | None = None, unit: str | None = None) -> dict[st
         # a type gives the letter where the name gives none
         ({"axes": [axis("wavelength", "channel"), axis("y"), axis("x")]}, 3, (), "CYX", False),
         ({"axes": [axis("frames", "time"), axis("t"), axis("x")]}, 3, (), "FTX", False),
+        # names of space are free, and NGFF orders them zyx
+        ({"axes": [axis(n, "space") for n in ("depth", "rows", "cols")]}, 3, (), "ZYX", False),
+        (
+            {"axes": [axis("t", "time"), axis("rows", "space"), axis("cols", "space")]},
+            3,
+            (),
+            "TYX",
+            False,
+        ),
+        (
+            {"axes": [axis("plane", "space"), axis("y", "space"), axis("x", "space")]},
+            3,
+            (),
+            "ZYX",
+            False,
+        ),
+        (
+            {"axes": [axis("x", "space"), axis("y", "space"), axis("depth", "space")]},
+            3,
+            (),
+            "XYZ",
+            False,
+        ),
         # letters that are taken: the axis whose name is the letter has it
         ({"axes": [axis("yes"), axis("y"), axis("x")]}, 3, (), "HYX", False),
         # 0.1 and 0.2 have no list: "the order must be tczyx"

@@ -96,3 +96,22 @@ def test_automatic_chunks_are_whole_shards(tmp_path: Path) -> None:
     document["codecs"][0]["configuration"]["chunk_shape"] = [1, 512, 512]
     (path / "zarr.json").write_text(json.dumps(document))
     assert to_dask(open_image(path)).chunks == ((30,) * 6, (1024,), (1024,) * 2)
+
+
+def test_a_level_without_a_scale_has_no_size(tmp_path: Path) -> None:
+    """NGFF 0.4: each dataset must have a scale. One that is missing is unknown, not 1 micrometre."""
+    image = ZarrImage("ZYX", (3, 21, 24), (1, 8, 8), levels=2, scale=(1.0, 0.5, 0.25))
+    path = write_zarr(ZarrSpec((image,), version="0.4"), tmp_path)
+    document = next(
+        file for file in path.rglob(".zattrs") if "multiscales" in json.loads(file.read_text())
+    )
+    content = json.loads(document.read_text())
+    datasets = content["multiscales"][0]["datasets"]
+    del datasets[1]["coordinateTransformations"]
+    document.write_text(json.dumps(content))
+    first = open_image(path)
+    assert first.pixel_size == PixelSize(1.0, 0.5, 0.25)
+    assert first.scene.level_places == ()
+    del datasets[0]["coordinateTransformations"]
+    document.write_text(json.dumps(content))
+    assert open_image(path).pixel_size == PixelSize()
