@@ -266,6 +266,9 @@ def test_the_advice_is_another_call(run: Run, tmp_path: Path) -> None:
     (tmp_path / "dangling.tif").symlink_to("nowhere")
     advised = run("info", tmp_path / "dangling.tif")[2].splitlines()[1]
     assert advised == f"  try: ls {tmp_path}"
+    # A web server has no folder to list.
+    refused = errors.SourceError("ConnectionRefusedError")
+    assert advice.next_step(refused, "http://host/a.tif") == "curl -I http://host/a.tif"
     # The standard input has no name to list.
     for error in (errors.SourceError("it is empty"), errors.SourceNotFoundError("it is empty")):
         assert advice.next_step(error, "-", "info") == "aicsio info --help"

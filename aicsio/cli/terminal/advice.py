@@ -91,6 +91,8 @@ def next_step(error: AicsioError, name: str = "", command: str = "") -> str | No
     if name and name != "-":
         for kind, advice in _BY_ERROR:
             if isinstance(error, kind):
+                if is_url(name) and advice.startswith("ls "):
+                    return f"curl -I {_quote(name)}"  # a server lists no file
                 return advice.format(file=_quote(name))
     return " ".join(filter(None, ["aicsio", command, "--help"]))
 

@@ -10,8 +10,8 @@ arrays, ``contiguous`` finds planes without gaps between them, ``partial_levels`
 something; ``layout``, ``groups`` and ``segments`` turn windows into pieces, ``boxes`` many at once.
 
 ``physical_size`` decides by tags on the pixel size (a print resolution is none), by ``makers`` and
-``electron_microscopes``; a dialect that states another outranks it. ``page_metadata``
-and ``acquisition`` have the other facts of a page,
+``electron_microscopes``; a dialect that states another outranks it. ``page_metadata``,
+``acquisition`` and ``slides`` (lenses of scanners) have the other facts of a page,
 ``frames`` and ``metamorph`` time and place of each, ``settings`` the private tags, ``origins`` the places of facts.
 ``dialects`` are the programs that write TIFF, ``instruments`` their settings as OME.
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from aicsio._ome.units import finite_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.electron_microscopes import (
     FEI,
@@ -24,8 +23,9 @@ from aicsio.formats._tiff.electron_microscopes import (
 )
 from aicsio.formats._tiff.ifd import read_directory
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
+from aicsio.formats._tiff.slides import read_aperio_settings, read_slide_lens
 from aicsio.formats._tiff.tags import Tag
-from aicsio.records import Dims, Objective, Planes
+from aicsio.records import Dims, Planes
 
 _AMERICAN_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})")
 _EUROPEAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
@@ -36,7 +36,7 @@ _ZONE = re.compile(r"(?:GMT|UTC)?([+-]\d\d):?(\d\d)")
 
 def read_acquisition(tags: PageTags) -> dict[str, Any]:
     """Return the fields of a scene that describe how its page was taken: date and lens."""
-    return {"acquired": read_date(tags), "objective": _read_aperio_lens(tags)}
+    return {"acquired": read_date(tags), "objective": read_slide_lens(tags)}
 
 
 def describe_exposure(tags: PageTags, stored: Dims) -> Planes | None:
@@ -159,7 +159,7 @@ _DATES: tuple[Callable[[PageTags], str | None], ...] = (
 )
 
 
-# ---------------------------------------------------------------- exposures and lenses
+# ---------------------------------------------------------------- exposures
 
 
 def read_exposure(tags: PageTags) -> float | None:
@@ -185,22 +185,3 @@ def _read_exif(tags: PageTags) -> PageTags | None:
         return PageTags.of(tags.file, read_directory(tags.file, offset)[0])
     except CorruptFileError:
         return None
-
-
-def read_aperio_settings(tags: PageTags) -> dict[str, str]:
-    """Return the settings ``name = value`` between the bars of an Aperio description."""
-    text = tags.description
-    if not text.startswith("Aperio"):
-        return {}
-    settings = {}
-    for part in text.split("|")[1:]:
-        name, equals, value = part.partition("=")
-        if equals:
-            settings[name.strip()] = value.strip()
-    return settings
-
-
-def _read_aperio_lens(tags: PageTags) -> Objective | None:
-    settings = read_aperio_settings(tags)
-    magnification = finite_number(settings.get("AppMag")) if settings else None
-    return Objective(magnification=magnification) if magnification else None

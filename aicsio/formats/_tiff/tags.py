@@ -144,6 +144,8 @@ class Tag(IntEnum):
     # Numbers from 65000 on are "reusable": ARGOS, EER, DigitalMicrograph and Hamamatsu share them,
     # so the maker is known before one of them is read.
     EER_METADATA = 65001
+    NDPI_SOURCE_LENS = 65421
+    """Hamamatsu: the magnification, in files with ``NDPI_VERSION``."""
     DIGITAL_MICROGRAPH_UNIT = 65003
     """Unit of X; those of Y and Z follow, then three origins, then three sizes."""
     EER_POSITION_SKIP_BITS = 65007

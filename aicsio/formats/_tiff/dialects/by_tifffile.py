@@ -30,6 +30,7 @@ from aicsio.formats._tiff.page import PageStructure, diagnose
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable
 from aicsio.formats._tiff.physical_size import read_pixel_size
+from aicsio.formats._tiff.slides import read_scn_images
 from aicsio.formats._tiff.tags import Compression
 from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 
@@ -103,6 +104,8 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
     scenes: list[Scene] = []
     vendor = read_vendor_metadata(tif, tags)
     notes: list[Diagnostic] = list(vendor.notes)
+    taken = read_acquisition(tags)
+    scanned = read_scn_images(tags.description) if tif.is_scn else {}
     for series in tif.series:
         if tif.is_lsm and scenes and series.keyframe.is_reduced:
             text = f"the thumbnails of {scenes[0].name!r} ({series.shape}) are left out"
@@ -127,8 +130,11 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
             "levels": tuple(levels),
             "color_map": tags.color_map(structure),
             "planes": describe_exposure(tags, levels[0].stored) if not scenes else None,
-            **read_acquisition(tags),
+            **scanned.get(int(series.keyframe.index), taken),
         }
+        if scenes and not scanned:
+            # Label and overview of a slide are taken by another camera.
+            fields["objective"] = None
         if tif.is_scn and scenes:
             # Leica SCN: the overview comes first; each image has the resolution of its own page.
             directory, _, _ = read_directory(file, series.keyframe.offset)

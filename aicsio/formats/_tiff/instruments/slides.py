@@ -6,9 +6,9 @@ Source of the facts: descriptions that ScanScope and ImageScope write.
 """
 
 from aicsio._ome.units import finite_number
-from aicsio.formats._tiff.acquisition import read_aperio_settings
 from aicsio.formats._tiff.instruments.parts import ImageParts
 from aicsio.formats._tiff.page_metadata import PageTags
+from aicsio.formats._tiff.slides import read_aperio_settings
 from aicsio.records import Contents
 
 _NAMESPACE = "leicabiosystems.com/aperio"
