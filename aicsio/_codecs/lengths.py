@@ -70,7 +70,7 @@ def measure_lzw(data: Data) -> int | None:
         TIFF 6.0 filled its table: how they went on differs.
     """
     octets = as_octets(data)
-    # The clear code in the bit order of writers before TIFF 6.0; libtiff tells them apart by it, too.
+    # The clear code in the bit order of writers before TIFF 6.0; libtiff distinguishes them by it, too.
     order = _OLD if len(octets) >= 2 and octets[0] == 0 and octets[1] & 1 else _NEW
     # Three bytes hold a code of 12 bits at any offset.
     padded = np.concatenate([octets, np.zeros(3, np.uint8)]).astype(np.int64)

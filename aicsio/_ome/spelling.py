@@ -95,7 +95,7 @@ def _respell_words(element: Tree, respelled: Mapping[str, Callable[[str], str | 
         if value is None:
             continue
         word = spelling(value)
-        # "Other" says less than the word of the file: that stays, and is reported.
+        # "Other" holds less than the word of the file: that stays, and is reported.
         if word is not None and word != "Other":
             element.set(name, word)
 

@@ -29,7 +29,7 @@ _WORD_BITS: Final = 24
 _EOL_ZEROS: Final = 11
 """Zeros of the code word "end of line", in front of its 1 (T.4, 4.1.2)."""
 _TWO_DIMENSIONAL: Final = 1
-"""Bit of T4Options: a bit behind each end of line says how the next row is coded (TIFF 6.0, section 11)."""
+"""Bit of T4Options: a bit behind each end of line is the coding of the next row (TIFF 6.0, section 11)."""
 _MOST_PADDING: Final = 32
 """Zero bits at the end: writers fill a strip to a whole byte, or to a word of four."""
 

@@ -48,7 +48,7 @@ def choose_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
 
 
 def _is_taken(path: str) -> bool:
-    """Whether a format opens a path, or would say what is wrong with it."""
+    """Whether a format opens a path, or would report what is wrong with it."""
     try:
         return any(candidate.taken for candidate in explain(path))
     except AicsioError:
