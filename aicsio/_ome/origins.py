@@ -20,6 +20,8 @@ OME_PLACES: Mapping[str, str] = {
     "pixel_size.Z": "Pixels@PhysicalSizeZ", "objective.name": "Objective@Model",
     "objective.magnification": "Objective@NominalMagnification",
     "objective.aperture": "Objective@LensNA", "objective.immersion": "Objective@Immersion",
+    "objective.working_distance": "Objective@WorkingDistance", "objective.medium": "ObjectiveSettings@Medium",
+    "objective.refractive_index": "ObjectiveSettings@RefractiveIndex",
     "planes.time": "Plane@DeltaT", "planes.start": "Plane@DeltaT", "planes.dims": "Pixels",
     "planes.exposure": "Plane@ExposureTime", "planes.x": "Plane@PositionX",
     "planes.y": "Plane@PositionY", "planes.z": "Plane@PositionZ", "well": "Plate/Well",

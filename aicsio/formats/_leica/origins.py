@@ -25,6 +25,7 @@ PLACES = (
     ("planes.time", "lif:TimeStampList"),
     ("planes.start", "lif:TimeStampList"),
     ("planes.dims", "lif:DimensionDescription"),
+    ("planes.exposure", "lif:WideFieldChannelInfo@ExposureTime"),
     ("planes", "lif:HardwareSetting/StagePos"),
     ("tiles", "lif:TileScanInfo"),
 )

@@ -57,11 +57,16 @@ def describe_exposure(tags: PageTags, stored: Dims) -> Planes | None:
 
 def read_date(tags: PageTags) -> str | None:
     """Return the date and time at which a page was taken as ISO 8601; ``None`` without one."""
-    for read in _DATES:
+    return locate_date(tags)[0]
+
+
+def locate_date(tags: PageTags) -> tuple[str | None, str | None]:
+    """Return the date and time at which a page was taken, and the place that has it."""
+    for place, read in _DATES:
         date = read(tags)
         if date is not None:
-            return date
-    return None
+            return date, place
+    return None, None
 
 
 def _exif_date(tags: PageTags) -> str | None:
@@ -150,13 +155,14 @@ def join_date(date: str, clock: str, *, month_first: bool = False) -> str | None
     return iso_date(f"{century}{year}-{int(month):02}-{int(day):02}T{hour:02}:{time[2]}:{time[3]}")
 
 
-_DATES: tuple[Callable[[PageTags], str | None], ...] = (
-    _exif_date,
-    _fei_date,
-    _zeiss_sem_date,
-    _aperio_date,
-    PageTags.acquired,
+_DATES: tuple[tuple[str, Callable[[PageTags], str | None]], ...] = (
+    ("tag:DateTimeOriginal", _exif_date),
+    ("fei:TimeOfCreation", _fei_date),
+    ("zeiss-sem:AP_DATE", _zeiss_sem_date),
+    ("aperio:Date", _aperio_date),
+    ("tag:DateTime", PageTags.acquired),
 )
+"""Places of a date, the most trusted first, and their readers."""
 
 
 # ---------------------------------------------------------------- exposures
@@ -164,16 +170,22 @@ _DATES: tuple[Callable[[PageTags], str | None], ...] = (
 
 def read_exposure(tags: PageTags) -> float | None:
     """Return the exposure time of a page in seconds; ``None`` without one."""
+    return locate_exposure(tags)[0]
+
+
+def locate_exposure(tags: PageTags) -> tuple[float | None, str]:
+    """Return the exposure time of a page in seconds, and the place that has it."""
     for page in (_read_exif(tags), tags):
         if page is None or Tag.EXPOSURE_TIME not in page.tags:
             continue
         seconds = page.positive(Tag.EXPOSURE_TIME)
         if seconds is not None:
-            return seconds
+            return seconds, "tag:ExposureTime"
     settings = read_aperio_settings(tags)
     # Exposure Scale is in seconds: 0.000001 with an Exposure Time of 109 is 109 microseconds.
     scale = positive_float(settings.get("Exposure Scale"))
-    return positive_float(settings.get("Exposure Time"), scale) if scale else None
+    exposure = positive_float(settings.get("Exposure Time"), scale) if scale else None
+    return exposure, "aperio:Exposure Time"
 
 
 def _read_exif(tags: PageTags) -> PageTags | None:

@@ -4,29 +4,67 @@ Rule kept here: the tags are read again; a fact that they give as it is comes fr
 from the metadata of the dialect.
 """
 
+from collections.abc import Mapping
+
+import numpy as np
+
+from aicsio.formats._tiff.acquisition import locate_date, locate_exposure
 from aicsio.formats._tiff.dialects import DIALECTS
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
+from aicsio.formats._tiff.makers import locate_maker_size
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.physical_size import resolution_unit
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Scene
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
-IMAGEJ = (
-    ("pixel_size.Z", "imagej:spacing"),
-    ("time_step", "imagej:finterval"),
-    ("channels[*].name", "imagej:Labels"),
-    ("channels[*].color", "imagej:LUTs"),
-    ("channels[*].window", "imagej:Ranges"),
-    ("name", "imagej:Title"),
-)
-"""Keys of ImageJ by field."""
+OF_DIALECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "imagej": (
+        ("pixel_size.Z", "imagej:spacing"),
+        ("time_step", "imagej:finterval"),
+        ("channels[*].name", "imagej:Labels"),
+        ("channels[*].color", "imagej:LUTs"),
+        ("channels[*].window", "imagej:Ranges"),
+        ("name", "imagej:Title"),
+    ),
+    "tifffile_shaped": (
+        ("name", "tifffile:name"),
+        ("pixel_size.Z", "tifffile:spacing"),
+        ("pixel_size", "tifffile:unit"),
+    ),
+    "scanimage": (
+        ("channels", "scanimage:hChannels"),
+        ("pixel_size.Z", "scanimage:hStackManager"),
+        ("time_step", "scanimage:hRoiManager"),
+        ("acquired", "scanimage:epoch"),
+        ("planes", "scanimage:frameTimestamps_sec"),
+    ),
+    "ndtiff": (
+        ("name", "ndtiff:Summary/Prefix"),
+        ("channels", "ndtiff:NDTiff.index or Summary/ChNames"),
+        ("pixel_size.Z", "ndtiff:Summary/z-step_um"),
+        ("planes", "ndtiff:image metadata"),
+    ),
+    "micromanager": (
+        ("name", "micromanager:Summary/Prefix"),
+        ("channels", "micromanager:Summary/ChNames"),
+        ("pixel_size.Z", "micromanager:Summary/z-step_um"),
+        ("pixel_size", "micromanager:Summary/PixelSize_um"),
+        ("planes", "tag:MicroManagerMetadata"),
+    ),
+    "mibi": (("channels", "mibi:channel.target"), ("name", "mibi:image.type")),
+    # The pages of the others are sorted by tifffile, which names its series.
+    "maker": (("name", "tifffile:series"),),
+}
+"""Keys of a dialect by field."""
 OF_TAGS: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = (
     (
         Tag.UIC1,
         (
+            ("name", "metamorph:UIC1/Name"),
             ("channels", "metamorph:UIC1/Name"),
             ("pixel_size.Z", "metamorph:UIC2/ZDistance"),
+            ("pixel_size.Y", "metamorph:UIC1/YCalibration"),
             ("pixel_size", "metamorph:UIC1/XCalibration"),
             ("acquired", "metamorph:UIC1/CreateTime"),
             ("planes.time", "metamorph:UIC2/TimeCreated"),
@@ -71,13 +109,6 @@ OF_TAGS: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = (
     (Tag.MICRO_MANAGER_METADATA, (("planes", "tag:MicroManagerMetadata"),)),
 )
 """Fields of makers by the tag that holds them."""
-SCANIMAGE = (
-    ("channels", "scanimage:hChannels"),
-    ("pixel_size.Z", "scanimage:hStackManager"),
-    ("time_step", "scanimage:hRoiManager"),
-    ("acquired", "scanimage:epoch"),
-    ("planes", "scanimage:frameTimestamps_sec"),
-)
 APERIO = (("acquired", "aperio:Date"), ("objective", "aperio:AppMag"), ("pixel_size", "aperio:MPP"))
 SAME = 1e-3
 """Relative difference of sizes that still counts as one value: resolutions are quotients."""
@@ -89,32 +120,47 @@ def trace(file: OpenTiff, first: int, scene: Scene) -> FactOrigins:
     tags = PageTags.of(file, directory)
     dialect = _dialect_of(tags)
     facts = [FactOrigin("color_map", "tag:ColorMap")]
-    if dialect == "imagej":
-        facts += [FactOrigin(path, origin) for path, origin in IMAGEJ]
-    if scene.acquired is not None and scene.acquired == tags.acquired():
-        facts.append(FactOrigin("acquired", "tag:DateTime"))
+    facts += _of_page(tags, scene)
     facts += [FactOrigin(path, origin) for path, origin in _of_maker(tags, dialect)]
     known = {fact.path: fact.origin for fact in reversed(facts)}
     conflicts: list[tuple[str, str]] = []
+    maker_size, maker_place = locate_maker_size(tags)
     for letter, code in (("X", Tag.X_RESOLUTION), ("Y", Tag.Y_RESOLUTION)):
         size, path = getattr(scene.pixel_size, letter), f"pixel_size.{letter}"
-        of_tag = _size_of(tags, code)
+        of_tag, of_maker = _size_of(tags, code), getattr(maker_size, letter, None)
         if size is None:
             continue
-        if of_tag is not None and _close(size, of_tag):
-            facts.append(FactOrigin(path, f"tag:{letter}Resolution"))
+        is_of_maker = of_maker is not None and _close(size, of_maker)
+        is_of_tag = of_tag is not None and _close(size, of_tag)
+        origin = known.get(path) or known.get("pixel_size") or dialect
+        if is_of_maker:
+            origin = maker_place
+        elif is_of_tag:
+            origin = f"tag:{letter}Resolution"
         elif dialect == "imagej":
-            # ImageJ's unit replaces ResolutionUnit: the size is their product.
-            facts.append(FactOrigin(path, "imagej:unit"))
-        elif of_tag is None:
-            facts.append(FactOrigin(path, known.get(path) or known.get("pixel_size") or dialect))
-        else:
-            maker = known.get(path) or known.get("pixel_size") or dialect
-            text = f"{maker} has {size:.6g} um, tag:{letter}Resolution {of_tag:.6g} um"
+            origin = "imagej:unit"
+        # The specific place goes first: of several for one path, the first counts.
+        facts.insert(0, FactOrigin(path, origin))
+        # ImageJ's unit replaces ResolutionUnit: the size is their product.
+        if of_tag is not None and not is_of_tag and (is_of_maker or dialect != "imagej"):
+            text = f"{origin} has {size:.6g} um, tag:{letter}Resolution {of_tag:.6g} um"
             conflicts.append((path, text))
     names = ("name", "channels", "pixel_size", "time_step", "acquired", "objective", "planes")
     facts += [FactOrigin(name, dialect) for name in names]
     return FactOrigins(tuple(facts), tuple(conflicts))
+
+
+def _of_page(tags: PageTags, scene: Scene) -> list[FactOrigin]:
+    """Return the places of the date and the exposure of the first page, where the scene has them."""
+    facts = []
+    date, place = locate_date(tags)
+    if date is not None and place is not None and date == scene.acquired:
+        facts.append(FactOrigin("acquired", place))
+    exposure, place = locate_exposure(tags)
+    column = None if scene.planes is None else scene.planes.column("exposure")
+    if exposure is not None and column is not None and np.all(column == exposure):
+        facts += [FactOrigin("planes.exposure", place), FactOrigin("planes.dims", "pixels")]
+    return facts
 
 
 def _of_maker(tags: PageTags, dialect: str) -> tuple[tuple[str, str], ...]:
@@ -123,8 +169,7 @@ def _of_maker(tags: PageTags, dialect: str) -> tuple[tuple[str, str], ...]:
     for code, fields in OF_TAGS:
         if code in tags.tags:
             places += fields
-    if dialect == "scanimage":
-        places += SCANIMAGE
+    places += OF_DIALECTS.get(dialect, ())
     return places + APERIO if tags.description.startswith("Aperio") else places
 
 

@@ -5,7 +5,9 @@ Two places with different values are a contradiction.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+from xml.etree import ElementTree as ET
 
 import attrs
 
@@ -24,6 +26,7 @@ PLACES = (
     ("objective", "czi:Instrument/Objectives/Objective"),
     ("planes.time", "czi:TimeStamps"),
     ("planes.exposure", "czi:Channel/ExposureTime"),
+    ("planes.dims", "czi:SubBlockDirectory"),
     ("planes.x", "czi:Scene/CenterPosition"),
     ("planes.y", "czi:Scene/CenterPosition"),
     ("planes.z", "czi:Scene/Positions/Position"),
@@ -70,34 +73,55 @@ def trace(contents: Contents, index: int) -> FactOrigins:
         :1
     ]
     conflicts: list[tuple[str, str]] = []
-    pairs = czi_xml.pair_with_displays(root, image)
-    for number, (element, display) in enumerate(pairs[: len(scene.channels)]):
+    for number, (element, display) in enumerate(_pairs(root, image)[: len(scene.channels)]):
         # Read apart here, where opening reads both together: so their values can be compared.
-        taken = czi_xml.read_channel([element], None)
+        taken = Channel() if element is None else czi_xml.read_channel([element], None)
         shown = Channel() if display is None else czi_xml.read_channel([display], display)
-        facts += _trace_channel(f"channels[{number}]", scene.channels[number], taken, shown)
-        conflicts += _compare(f"channels[{number}]", taken, shown)
+        path, channel = f"channels[{number}]", scene.channels[number]
+        places = ((taken, element, INFORMATION), (shown, display, DISPLAY))
+        facts += _trace_channel(path, channel, places)
+        conflicts += _compare(path, taken, shown)
     return FactOrigins(tuple(facts), tuple(conflicts))
 
 
 _NOTHING = czi_xml.CziMetadata()
 
 
-def _trace_channel(
-    path: str, channel: Channel, taken: Channel, shown: Channel
-) -> Iterator[FactOrigin]:
+def _pairs(
+    root: ET.Element, image: ET.Element | None
+) -> Sequence[tuple[ET.Element | None, ET.Element | None]]:
+    """Pair the channels of image and display; other programs than ZEN may write the display alone."""
+    pairs = czi_xml.pair_with_displays(root, image)
+    return pairs or [(None, one) for one in root.findall("DisplaySetting/Channels/Channel")]
+
+
+Place: TypeAlias = tuple[Channel, ET.Element | None, str]
+"""The channel as one place of the file has it, its element, and the name of the place."""
+
+
+def _trace_channel(path: str, channel: Channel, places: Sequence[Place]) -> Iterator[FactOrigin]:
     for field in attrs.fields(Channel):
         value = getattr(channel, field.name)
         if value is None:
             continue
         # The colour is that of the display, where there is one.
-        places = [(taken, INFORMATION), (shown, DISPLAY)]
-        if field.name == "color":
-            places.reverse()
-        for place, origin in places:
-            if getattr(place, field.name) == value:
+        for one, element, place in reversed(places) if field.name == "color" else places:
+            if getattr(one, field.name) == value:
+                origin = place
+                if field.name == "name" and element is not None:
+                    origin += _stand_in(element)
                 yield FactOrigin(f"{path}.{field.name}", origin)
                 break
+
+
+def _stand_in(element: ET.Element) -> str:
+    """Return what stands in for a name that a writer left out, as a path below the channel."""
+    if (element.get("Name") or "").strip():
+        return ""
+    for name in ("ShortName", "Fluor", "DyeName"):
+        if (element.findtext(name) or "").strip():
+            return f"/{name}"
+    return ""
 
 
 def _compare(path: str, taken: Channel, shown: Channel) -> Iterator[tuple[str, str]]:

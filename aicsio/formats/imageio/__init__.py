@@ -57,9 +57,17 @@ from aicsio.records import (
     Source,
 )
 from aicsio.records.printing import printed_short
+from aicsio.records.provenance import FactOrigin, FactOrigins
 
 BLOCK_BYTES = 8 * 1024 * 1024
 """Frames up to this size together are one block: some 25 frames of 640 x 480 RGB."""
+
+TIMES_OF_ENGINES = {
+    "animation": "gif:GraphicControlExtension/DelayTime",
+    "apng": "png:fcTL/delay_num",
+    "movie": "movie:presentation times of packets",
+}
+"""Places of the times of frames by engine: GIF89a section 23; PNG third edition, 11.3.6.2."""
 
 SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x89PNG\r\n\x1a\n", "pillow", "PNG"),
@@ -276,6 +284,22 @@ def read_contents(source: Source, _options: Options, /) -> Contents:
     diagnostics = tuple(Diagnostic(code, message) for code, message in description.notes)
     metadata = json.dumps(description.metadata, default=_as_json, ensure_ascii=False)
     return Contents(tuple(scenes), metadata, diagnostics)
+
+
+def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
+    """Return the places of times: only animations and movies have such facts."""
+    levels = contents.scenes[scene].levels
+    layout = levels[0].layout if levels else None
+    if not isinstance(layout, FramesLayout):
+        return FactOrigins(())
+    place = TIMES_OF_ENGINES.get(layout.frames.engine, "imageio:plug-in")
+    if layout.frames.engine == "movie" and layout.frames.times is None:
+        # Packets without times: frames were counted, the rate is that of the header.
+        place = "movie:average frame rate"
+    paths = ("planes.time", "time_step")
+    return FactOrigins(
+        (*(FactOrigin(path, place) for path in paths), FactOrigin("planes", "pixels"))
+    )
 
 
 def _as_json(value: Any) -> Any:
