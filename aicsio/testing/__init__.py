@@ -11,7 +11,7 @@ Parts of files: ``tiff_spec`` describes TIFF, ``tiff_bytes`` and ``segments`` wr
 ``plane_tiff`` one plane; ``czi_encoders`` compress subblocks, ``lifext`` is the annex of a LIF,
 ``nd2_boxes`` and ``nd2_variants`` are the old container and the metadata of ND2, ``compound_file``
 is that of OIB, ``_dicom_elements``, ``_dicom_frames``, ``_oir_documents`` and ``_vsi_tags`` are
-bytes of these formats.
+bytes of these formats; ``_clocks`` lists times of planes for a law.
 
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 

@@ -10,16 +10,20 @@ handle. It needs no hypothesis; the strategies draw arguments for it.
 
 import pickle
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aicsio._checks import checked
-from aicsio.arrays import to_dask, to_numpy
+from aicsio._metadata import plane_table
+from aicsio.arrays import to_dask, to_numpy, to_xarray
 from aicsio.arrays.windows import read_windows
+from aicsio.planes import with_planes
 from aicsio.records import ImageHandle
 from aicsio.steps import compose, select_scene, transpose_to
+from aicsio.testing._clocks import earliest, same_in_ome, times_of_rows
 from aicsio.testing.model import transpose_array
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "dask_computes_what_is_read",
     "handle_is_a_value",
     "many_windows_are_crops",
+    "planes_have_one_clock",
     "selecting_is_absolute",
     "step_is_a_value",
     "views_show_what_numpy_shows",
@@ -202,6 +207,45 @@ def dask_computes_what_is_read(handle: ImageHandle, chunks: Any = "auto") -> Non
     _require(facts, "dask has the shape and the type of a read", handle)
     computed = np.asarray(lazy.compute(scheduler="sync"))
     _require(_same(computed, read), f"dask in chunks {chunks!r} computes what is read", handle)
+
+
+@checked
+def planes_have_one_clock(handle: ImageHandle) -> None:
+    """Law: record, table of planes, OME and xarray count seconds from the first plane of the scene.
+
+    Parameters
+    ----------
+    handle
+        Any handle; its whole scene in focus is judged.
+
+    Raises
+    ------
+    AssertionError
+        When two of them show different times for a plane.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio import open_image
+    >>> from aicsio.testing import laws
+    >>> laws.planes_have_one_clock(open_image(np.zeros((3, 2, 4, 5)), dims="TCYX"))
+    """
+    whole = with_planes(select_scene(handle, handle.scene_index))
+    table, planes = plane_table(whole), whole.scene.planes
+    seconds = table["time"]
+    recorded = None if planes is None else times_of_rows(planes, table)
+    if planes is not None and recorded is not None:
+        same = np.array_equal(recorded, seconds, equal_nan=True)
+        _require(same, "the table has the times of the record", whole)
+        _require(earliest(planes.column("time")) in (0, None), "the first plane is at 0 s", whole)
+        _require(same_in_ome(whole, table), "OME has the times of the table", whole)
+    if "T" not in table.names or find_spec("xarray") is None:
+        return
+    first = [earliest(seconds[table["T"] == t]) for t in range(whole.dims.T)]
+    if None not in first:
+        coordinates = to_xarray(whole, lazy=True).coords
+        shown = coordinates["T"].values.tolist() if "T" in coordinates else None
+        _require(shown == first, "T of xarray is the earliest time of each T in the table", whole)
 
 
 @checked

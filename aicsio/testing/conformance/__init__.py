@@ -34,6 +34,7 @@ LAWS: Final[Mapping[str, Law]] = MappingProxyType(
         "describes scenes that fit their arrays": record_laws.check_scenes,
         "answers the optional protocols that it has": record_laws.check_protocols,
         "has metadata as OME, one image a scene": record_laws.check_ome,
+        "has one clock for its planes": record_laws.check_clock,
         "plans pieces without the file": pixel_laws.check_pieces,
         "any window is a crop of the whole": pixel_laws.check_windows,
         "many windows at once are crops of the whole": pixel_laws.check_many_windows,

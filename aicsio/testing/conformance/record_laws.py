@@ -20,7 +20,9 @@ from aicsio.records.protocols import (
     ReadsTags,
     offered,
 )
+from aicsio.steps import select_scene
 from aicsio.testing.conformance.cases import Case, NotApplicable, require
+from aicsio.testing.laws import planes_have_one_clock
 
 _PLAIN = (str, bytes, int, float, bool, range, type(None), np.dtype)
 
@@ -165,3 +167,11 @@ def check_ome(case: Case) -> None:
         for letter, size in (("Y", image.pixels.size_y), ("X", image.pixels.size_x)):
             shown = stored.get(letter, 1)
             require(size == shown, f"image {index} has {size} pixels along {letter}, scene {shown}")
+
+
+def check_clock(case: Case) -> None:
+    """Record, ``plane_table``, ``ome_metadata`` and T of xarray show one time for each plane."""
+    handle = case.open()
+    for index, scene in enumerate(handle.scenes):
+        if scene.levels:
+            planes_have_one_clock(select_scene(handle, index))
