@@ -1,7 +1,8 @@
 """Faults of compressed bytes over which decoders pass, for checks. Imports `_codecs` and `records`.
 
 ``fax`` decodes the rows of CCITT by the code words of ``fax_codes``; ``jpeg_scan`` follows the codes of JPEG by
-the tables of ``jpeg_codes``; ``riff`` compares the sizes of WebP. LZW and PackBits are measured by
+the tables of ``jpeg_codes``; ``riff`` compares the sizes of WebP; ``zstd_literals`` follows the Huffman codes of zstd
+by the tables that ``zstd_weights`` reads. LZW and PackBits are measured by
 ``_codecs.lengths``.
 
 Rule kept here: bytes that an encoder may have written have no fault, however odd they are; what is
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from aicsio._codecs import CODECS, DecodeTarget, Scratch, lengths
 from aicsio._codecs.buffers import Data, as_octets
-from aicsio._codecs.strict import fax, jpeg_scan, riff
+from aicsio._codecs.strict import fax, jpeg_scan, riff, zstd_literals
 from aicsio.records import Codec
 from aicsio.records.pieces import DType
 
@@ -28,6 +29,12 @@ def _follow_jpeg(data: Data, target: DecodeTarget, options: Mapping[str, Any]) -
     # A header of its own stands for that of the stream, whose sizes are then wrong.
     if options.get("header") is None:
         jpeg_scan.require_jpeg(bytes(as_octets(data)), options.get("tables"))
+
+
+def _follow_zstd1(data: Data, target: DecodeTarget, options: Mapping[str, Any]) -> None:  # noqa: ARG001
+    # libCZI, "ZStd1 header": its size in bytes comes first.
+    raw = bytes(as_octets(data))
+    zstd_literals.require_zstd(raw[raw[0] :])
 
 
 def _follow_fax(
@@ -47,6 +54,8 @@ _FOLLOWERS: Final[Mapping[str, Callable[[Data, DecodeTarget, Mapping[str, Any]],
             "dicom-jpeg": _follow_jpeg,
             "jpeg": _follow_jpeg,
             "webp": lambda data, _, __: riff.require_webp(bytes(as_octets(data))),
+            "zstd": lambda data, _, __: zstd_literals.require_zstd(bytes(as_octets(data))),
+            "zstd1": _follow_zstd1,
         }
     )
 )
