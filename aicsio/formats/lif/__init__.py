@@ -1,7 +1,7 @@
 """Leica LIF and LOF, native or by readlif. Imports `_io`, `_ome` and `records`.
 
 The XML, its images and their memory are those of ``formats._leica``, which projects of many files
-share; ``readlif_engine`` is the second engine.
+share; ``annex`` finds levels in the LIFEXT beside a LIF, ``readlif_engine`` is the second engine.
 
 Rule kept here: an image that cannot be read is listed without pixels and with a diagnostic; the
 others open. Everything else that the project holds is counted in a diagnostic.
@@ -37,6 +37,7 @@ from aicsio.formats._leica.description import (
 )
 from aicsio.formats._leica.instrument import describe_instruments
 from aicsio.formats._leica.scenes import describe_scene
+from aicsio.formats.lif.annex import attach_levels, block_name
 from aicsio.records import Contents, Damage, Diagnostic, LazyArray, Source
 from aicsio.records.provenance import FactOrigins
 from aicsio.records.scenes import distinguish_scenes
@@ -93,6 +94,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:
         diagnostics.extend(_report_cut(source, container, element, name))
     if not any(scene.levels for scene in scenes):
         _refuse(source, images=bool(images), diagnostics=diagnostics)
+    scenes, remarks = attach_levels(source, scenes, [element for _, element in images])
+    diagnostics.extend(remarks)
     contents = Contents(tuple(scenes), container.text, tuple(diagnostics))
     if options.engine == "readlif":
         # GPL: imported only when it is requested.
@@ -176,7 +179,7 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Me
     Unreadable
         When the file lacks the block, or all of its bytes.
     """
-    identifier = _block_name(element)
+    identifier = block_name(element)
     block = container.blocks.get("") or container.blocks.get(identifier)
     # A block without bytes may lie at the very end of the file.
     if block is None or (block.size and block.offset >= (source.size or 0)):
@@ -184,16 +187,11 @@ def _find_block(container: Container, element: ET.Element, source: Source) -> Me
     return block
 
 
-def _block_name(element: ET.Element) -> str:
-    memory = element.find("Memory")
-    return "" if memory is None else memory.get("MemoryBlockID", "")
-
-
 def _report_cut(
     source: Source, container: Container, element: ET.Element, name: str
 ) -> Iterator[Diagnostic]:
     """Report an image of whose block the file holds the beginning: its first planes can be read."""
-    block = container.blocks.get(_block_name(element))
+    block = container.blocks.get(block_name(element))
     size = source.size or 0
     if block is not None and block.offset < size < block.offset + block.size:
         missing = block.offset + block.size - size

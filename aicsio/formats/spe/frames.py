@@ -1,6 +1,6 @@
 """Frames of a file: by the footer of version 3, else by the header.
 
-Rule kept here: a file that ends early shows its whole frames, and reports how many are missing.
+Rule kept here: a file that ends early shows its whole frames, and a diagnostic counts the missing ones.
 """
 
 from typing import Any
@@ -57,7 +57,7 @@ def _frames_of_header(source: Source, header: SpeHeader, notes: list[Diagnostic]
     held = header.count
     if source.size is not None:
         held = (source.size - HEADER_NBYTES) // nbytes
-    # Programs that stop early leave the number of frames at 0 or -1: the size of the file gives it.
+    # Programs that stop early leave the number of frames at 0 or -1: it follows from the size of the file.
     count = header.count if header.count > 0 else max(held, 1)
     regions = [Region(0, header.width, header.height)]
     sizes = measure_regions(header)
