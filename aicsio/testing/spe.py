@@ -182,8 +182,13 @@ def _build_footer(image: SpeImage) -> str:
         '<SpeFormat version="3.0" xmlns="http://www.princetoninstruments.com/spe/2009">'
         f"{_describe_frames(image)}{_describe_tracks(image, date)}{_describe_sensor(image, date)}"
         f'<DataHistories><DataHistory id="1"><Origin software="LightField" created="{date}">'
-        '<Experiment xmlns="http://www.princetoninstruments.com/experiment/2009"><Devices><Cameras>'
-        f'<Camera model="{image.camera}" serialNumber="1234567"><ShutterTiming>'
+        '<Experiment xmlns="http://www.princetoninstruments.com/experiment/2009">'
+        # The system comes first, then the settings of its devices.
+        f'<System><Cameras><Camera model="{image.camera}" serialNumber="1234567"/></Cameras>'
+        '<Gratings><Grating id="1" type="String">500nm,300</Grating></Gratings></System>'
+        '<Devices><Spectrometers><Spectrometer><Grating><CenterWavelength type="Double">550'
+        "</CenterWavelength></Grating></Spectrometer></Spectrometers><Cameras>"
+        "<Camera><ShutterTiming>"
         f'<ExposureTime type="Double">{1000 * image.exposure}</ExposureTime></ShutterTiming>'
         "</Camera></Cameras></Devices></Experiment></Origin></DataHistory></DataHistories>"
         f'<GeneralInformation><FileInformation created="{date}"/></GeneralInformation></SpeFormat>'

@@ -135,14 +135,13 @@ def walk(root: Element, name: str) -> Iterator[Element]:
 
 
 def find_text(root: Element, *names: str) -> str | None:
-    """Return the text of the first element below others, by local names."""
-    for name in names[:-1]:
-        found = next(walk(root, name), None)
-        if found is None:
-            return None
-        root = found
-    texts = ((one.text or "").strip() for one in walk(root, names[-1]))
-    return next((text for text in texts if text), None)
+    """Return the first text of an element below others, by local names."""
+    for found in walk(root, names[0]):
+        # LightField lists the parts of the system first, without their settings.
+        text = find_text(found, *names[1:]) if names[1:] else (found.text or "").strip()
+        if text:
+            return text
+    return None
 
 
 def _number(element: Element, name: str) -> int:

@@ -117,6 +117,7 @@ def test_facts_of_version_3(tmp_path: Path) -> None:
         m.k: m.value for one in ome.structured_annotations.map_annotations for m in one.value.ms
     }
     assert pairs["binning"] == "2x2"
+    assert pairs["center wavelength"] == "550"
     origins = {fact.path: fact.origin for fact in provenance(handle).facts}
     assert origins["acquired"].startswith("spe:footer")
 
