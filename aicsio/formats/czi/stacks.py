@@ -42,8 +42,8 @@ _ENTRY = struct.Struct("<2siqii6xi")
 _DIMENSION = struct.Struct("<4sii4xi")
 _LETTERS = {letter.encode().ljust(4, b"\0"): letter for letter in SPECIFIED_LETTERS}
 _PLANE_LETTERS = "".join(letter for letter in SPECIFIED_LETTERS if letter not in NOT_PLANE_LETTERS)
-_POSITION_WORDS = range(3, 7)
-"""Words of two bytes of an entry that hold the position in the file."""
+_FILE_POSITION = slice(6, 14)
+"""Bytes of an entry that hold the position in the file."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -178,20 +178,19 @@ def _follow_grid(raw: bytes, count: int, nbytes: int, axes: list[_Dimension], nd
         plane_count *= axis.length
     if plane_count != count:
         return False
-    words = np.ndarray((count, nbytes // 2), "<u2", raw)
-    differs = np.logical_or.reduce(words != words[0]).nonzero()[0]
-    free = set(_POSITION_WORDS)
-    for slot in range(ndim):
-        word = (ENTRY_HEAD_SIZE + DIMENSION_SIZE * slot) // 2
-        # StartCoordinate is not read.
-        free.update((word + 6, word + 7))
+    # A copy, in which the numbers that may differ become 0: what is left repeats the first entry.
+    octets = bytearray(raw[: count * nbytes])
+    entries: npt.NDArray[Any] = np.ndarray((count, nbytes), np.uint8, octets)
+    entries[:, _FILE_POSITION] = 0
+    # StartCoordinate is not read.
+    strides = nbytes, DIMENSION_SIZE
+    np.ndarray((count, ndim), "<i4", octets, ENTRY_HEAD_SIZE + 12, strides).fill(0)
     inner = 1
     for axis in reversed(axes):
         if axis.length == 1:
             continue
         offset = ENTRY_HEAD_SIZE + DIMENSION_SIZE * axis.slot + 4
-        free.update((offset // 2, offset // 2 + 1))
-        starts: npt.NDArray[Any] = np.ndarray((count,), "<i4", raw, offset, (nbytes,))
+        starts: npt.NDArray[Any] = np.ndarray((count,), "<i4", octets, offset, (nbytes,))
         numbers = np.arange(count)
         if inner > 1:
             numbers //= inner
@@ -199,8 +198,9 @@ def _follow_grid(raw: bytes, count: int, nbytes: int, axes: list[_Dimension], nd
             numbers %= axis.length
         if np.count_nonzero(starts - axis.start != numbers):
             return False
+        starts.fill(0)
         inner *= axis.length
-    return free.issuperset(differs.tolist())
+    return octets == octets[:nbytes] * count
 
 
 def describe_stack(source: Source, stack: Stack) -> SceneData:
