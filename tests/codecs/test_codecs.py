@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicsio._codecs import DecodeTarget, Scratch, decode, imagecodecs
+from aicsio import _codecs
+from aicsio._codecs import DecodeTarget, Scratch, decode, imagecodecs, table
 from aicsio.records import Codec
 from aicsio.testing.segments import Storage, encode, encode_packbits
 from aicsio.testing.strategies import arrays
@@ -226,3 +227,11 @@ def differences(pixels: npt.NDArray[Any]) -> bytes:
     changed = pixels.copy()
     changed[:, 1:] -= pixels[:, :-1]
     return zlib.compress(changed.tobytes())
+
+
+def test_names_that_come_later_are_those_of_their_modules() -> None:
+    assert _codecs.CODECS is table.CODECS
+    assert _codecs.decode is table.decode
+    assert all(hasattr(_codecs, name) for name in _codecs.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'unheard'"):
+        _codecs.unheard  # type: ignore[attr-defined]  # noqa: B018
