@@ -211,8 +211,8 @@ def _sum_words(block: Array, scratch: Scratch) -> Array:
 
 
 def _word_of(block: Array) -> DType:
-    """Return the unsigned type of two pixels."""
-    return np.dtype(f"u{2 * block.itemsize}")
+    """Return the unsigned type of two pixels, in their order of bytes."""
+    return np.dtype(f"u{2 * block.itemsize}").newbyteorder(block.dtype.byteorder)
 
 
 def _strip_rows(block: Array) -> int:
