@@ -37,8 +37,9 @@ class ByteRange:
 
 
 def content_range(response: http.client.HTTPResponse) -> tuple[str, ByteRange | None]:
-    """Return the header Content-Range and its meaning; ``None`` if it is no range."""
-    text = response.headers.get("Content-Range", "").strip()
+    """Return the header Content-Range and its meaning; ``None`` if it is no range, or several that differ."""
+    lines = response.headers.get_all("Content-Range", [])
+    text = ", ".join(dict.fromkeys(line.strip() for line in lines))
     match = _CONTENT_RANGE.fullmatch(text)
     if match is None:
         return text, None
@@ -84,9 +85,11 @@ def fingerprint(response: http.client.HTTPResponse) -> str | None:
 
 def total_size(response: http.client.HTTPResponse) -> int | None:
     """Return the size of the whole file."""
-    match = re.search(r"/([0-9]{1,18})$", response.headers.get("Content-Range", ""))
-    if match:
-        return int(match[1])
+    lines = response.headers.get_all("Content-Range", [])
+    matches = [re.search(r"/([0-9]{1,18})$", line.strip()) for line in lines]
+    sizes = {int(match[1]) for match in matches if match}
+    if len(sizes) == 1:
+        return sizes.pop()
     return response.length if response.status == 200 else None
 
 

@@ -108,6 +108,9 @@ def doubled_length(request: Request) -> bytes:
 
 
 RIGHT: dict[str, Answer] = {
+    "a range twice": lambda request: part_of(request).replace(
+        b"Content-Range:", f"Content-Range: {request.content_range}\r\nContent-Range:".encode()
+    ),
     "http 1.0": lambda request: part_of(request, "1.0") + CLOSE,
     "http 1.0 without a length": lambda request: (
         part_of(request, "1.0", Content_Length=None) + CLOSE
@@ -207,6 +210,12 @@ WRONG: dict[str, tuple[Answer, str]] = {
             + CLOSE
         ),
         "states 2 different lengths",
+    ),
+    "two ranges": (
+        lambda request: part_of(request).replace(
+            b"Content-Range:", b"Content-Range: bytes 0-1/2\r\nContent-Range:"
+        ),
+        "a part without its range",
     ),
     "no size anywhere": (
         lambda request: (
