@@ -15,6 +15,7 @@ from aicsio._io.local_files import LocalReader, SeekingReader, WatchedFile, open
 from aicsio._io.pool import LINGER_SECONDS, Loanable, borrow, open_count, session, take
 from aicsio._io.ranges import Buffer, Span, changed_error, check_inside, coalesce
 from aicsio._io.sources import (
+    check_held,
     file_below,
     find_at_once,
     folder_error,
@@ -33,6 +34,7 @@ __all__ = [
     "Reader",
     "Span",
     "borrow",
+    "check_held",
     "coalesce",
     "file_below",
     "find_at_once",

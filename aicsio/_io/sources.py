@@ -15,6 +15,9 @@ from aicsio._io import missing, pool, urls
 from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
+MOST_HELD = 256 << 20
+"""Bytes of files of one set that a server without ranges sends whole: the handle keeps them."""
+
 
 def identify(
     where: object, storage_options: Mapping[str, Any] | None = None, *, folders: bool = False
@@ -91,8 +94,13 @@ def find_at_once(
         What is looked for.
     beside
         A file of the same disk or server.
+
+    Raises
+    ------
+    SourceError
+        When a server without ranges sends more than ``MOST_HELD`` bytes of whole files.
     """
-    if beside.local or beside.content is not None or len(names) < 2:
+    if beside.local or not beside.has_place or len(names) < 2:
         return [find(name) for name in names]
     from concurrent.futures import ThreadPoolExecutor
 
@@ -100,7 +108,28 @@ def find_at_once(
 
     workers = min(remote.PARALLEL_DIRECTORIES, len(names))
     with ThreadPoolExecutor(workers, thread_name_prefix="aicsio-remote") as threads:
-        return list(threads.map(find, names))
+        found: list[Source | None] = []
+        # An error ends what has not begun.
+        for source in threads.map(find, names):
+            found.append(source)
+            check_held(found, beside)
+        return found
+
+
+def check_held(files: Sequence[Source | None], beside: Source) -> None:
+    """Refuse files that came whole, if they are too many to keep.
+
+    Raises
+    ------
+    SourceError
+        When they have more than ``MOST_HELD`` bytes.
+    """
+    held = sum(len(file.content) for file in files if file is not None and file.content)
+    if held > MOST_HELD:
+        raise SourceError(
+            f"{beside.uri!r}: the server sends {len(files)} files of the set whole ({held:,} bytes), for it serves no "
+            "ranges: download the set"
+        )
 
 
 def sibling(source: Source, name: str, *, head_nbytes: int | None = None) -> Source | None:
@@ -121,7 +150,7 @@ def sibling(source: Source, name: str, *, head_nbytes: int | None = None) -> Sou
         When ``name`` points out of the folder: a file must not make us read what the user did not
         name.
     """
-    if source.content is not None:
+    if not source.has_place:
         return None
     plain = name.replace("\\", "/")
     has_path = "/" in plain or bool(os.path.splitdrive(plain)[0])
@@ -156,7 +185,7 @@ def file_below(source: Source, path: str, *, parents: int = 0) -> Source | None:
     The file; ``None`` if there is no such file, or it lies outside of that folder: a file must not
     make us read files that the user did not name.
     """
-    if source.content is not None:
+    if not source.has_place:
         return None
     parts = path.replace("\\", "/").split("/")
     # A drive or a stream of Windows, a chain of fsspec, a step out of the folder.

@@ -49,7 +49,7 @@ def look_behind_page(source: Source, nbytes: int) -> tuple[Source, bytes]:
     """
     head = readers.read_head(source, nbytes)
     is_page = head[:64].lstrip().lower().startswith(_PAGES)
-    if source.local or source.content is not None or not is_page:
+    if source.local or not source.has_place or not is_page:
         return source, head
     store = _store_at(urls.requested_url(source), urls.client_options(source))
     return (source, head) if store is None else (store, b"")

@@ -127,7 +127,7 @@ def _refuse_one_set(group: Group, present: Sequence[tuple[int, ImageHandle]]) ->
     if len(present) < 2:
         return
     (one_index, one), (other_index, other) = present[:2]
-    if one.source == other.source or one.source.content is not None:
+    if one.source == other.source or not one.source.has_place:
         return
     if _first_pixel(one) == _first_pixel(other):
         one_name = display_name(group.files[one_index], one_index)

@@ -28,8 +28,13 @@ class Source:
     fingerprint: str | None = None
     """Changes when the content does: mtime in nanoseconds, ETag or checksum; ``None`` if unknown."""
     content: bytes | None = attrs.field(default=None, repr=False)
-    """The bytes themselves if the caller passed them, else ``None``."""
+    """The bytes themselves if the caller passed them, or a server that serves no ranges sent them; else ``None``."""
     local: bool = True
     """Whether ``uri`` is a path of this machine's file system."""
     folder: bool = False
     """Whether ``uri`` is a folder: some formats are a tree of files."""
+
+    @property
+    def has_place(self) -> bool:
+        """Whether other files may lie beside it: bytes that the caller passed have no folder."""
+        return self.content is None or "://" in self.uri

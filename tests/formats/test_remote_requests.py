@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from aicsio import open_image, write_ome_zarr
+from aicsio import SourceError, open_image, write_ome_zarr
+from aicsio._io import remote, sources
+from aicsio.formats.ome_tiff import members
+from aicsio.formats.xlef import paths
 from aicsio.testing import ImageSpec, TiffSpec, build
 from aicsio.testing.lif import LifImage
 from aicsio.testing.oif import OifImage, write_oif
@@ -142,3 +145,45 @@ def test_files_of_a_set_are_asked_for_at_once(
     assert [note.code for note in handle.diagnostics] == [
         note.code for note in expected.diagnostics
     ]
+
+
+# ---------------------------------------------------------------- servers without ranges
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_small_files_come_whole_from_a_server_without_ranges(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``python -m http.server`` is one: the files beside an index are found there, too."""
+    if name == "ims":
+        pytest.importorskip("h5py", reason="needs h5py: pip install '.[ims]'")
+    monkeypatch.setattr(remote, "MAX_WHOLE", 1 << 24)
+    file = FILES[name]
+    path = file.write(tmp_path).relative_to(tmp_path)
+    with serving() as site:
+        found = [each for each in tmp_path.rglob("*") if each.is_file()]
+        site.files = {each.relative_to(tmp_path).as_posix(): each.read_bytes() for each in found}
+        site.ranges = False
+        handle = open_image(site.url + path.as_posix())
+        file.read(handle)
+    assert handle.format == open_image(tmp_path / path).format
+
+
+@pytest.mark.parametrize("write", [_tiff_set, _project])
+@pytest.mark.parametrize("ahead", [1, 24])
+def test_a_set_of_whole_files_has_a_limit(
+    write: Callable[[Path], Path], ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path).relative_to(tmp_path)
+    found = [each for each in tmp_path.rglob("*") if each.is_file()]
+    files = {each.relative_to(tmp_path).as_posix(): each.read_bytes() for each in found}
+    monkeypatch.setattr(sources, "MOST_HELD", sum(map(len, files.values())) // 2)
+    monkeypatch.setattr(members, "MOST_AHEAD", ahead)
+    monkeypatch.setattr(paths, "MOST_AHEAD", ahead)
+    with serving() as site:
+        site.files, site.ranges = files, False
+        try:
+            reasons = [note.message for note in open_image(site.url + path.as_posix()).diagnostics]
+        except SourceError as error:
+            reasons = [str(error)]
+    assert any("files of the set whole" in reason for reason in reasons)

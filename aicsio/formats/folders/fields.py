@@ -122,7 +122,7 @@ def build_contents(plate: PlateIndex, folder: Folder | None = None) -> Contents:
     """
     if not plate.fields:
         raise CorruptFileError.at(plate.source.uri, None, "expected planes, the index lists none")
-    if plate.source.content is not None:
+    if not plate.source.has_place:
         raise CorruptFileError("an index names files beside it, and bytes have none: give its path")
     listed = sum(len(field.entries) for field in plate.fields)
     described = math.prod(plate.sizes) * len(plate.fields)

@@ -84,7 +84,7 @@ def find_index(source: Source, patterns: Sequence[str], folders: Sequence[str] =
 
 def find_beside(index: Source, name: str) -> Source | None:
     """Return a file of a known name in the folder of an index; ``None`` if there is none."""
-    if index.content is not None:
+    if not index.has_place:
         return None
     return readers.sibling(index, name)
 

@@ -159,7 +159,7 @@ def find_settings(source: Source) -> Source | None:
 def is_named_slide(source: Source) -> bool:
     """Return whether a file is called as a slide is."""
     name = _file_name(source)
-    return source.content is None and name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX)
+    return source.has_place and name.lower().endswith(SUFFIX) and len(name) > len(SUFFIX)
 
 
 def read_preview_ends(source: Source) -> tuple[bytes, bytes]:
@@ -222,8 +222,4 @@ def _find_beside(settings: Source, name: str) -> Source | None:
     """Return a file of the folder; only the last part of its name counts."""
     last = re.split(r"[/\\]", name)[-1]
     # Of settings that the caller passed as bytes, no folder is known.
-    return (
-        None
-        if settings.content is not None or last in {"", ".", ".."}
-        else find_named(settings, last)
-    )
+    return None if not settings.has_place or last in {"", ".", ".."} else find_named(settings, last)

@@ -222,7 +222,7 @@ def _name_streams(
 def _open_oif(source: Source) -> FileSet:
     text = decode_settings(readers.read_head(source, LARGEST_TEXT))
     settings = parse_settings(text)
-    if source.content is not None:
+    if not source.has_place:
         raise UnsupportedFormatError(
             f"{source.uri} is the index of an OIF set, whose pixels lie in files beside it: open it by "
             "its path or URL"

@@ -232,6 +232,7 @@ class Members:
             if source.uri not in self._tables:
                 self._tables[source.uri] = self._load(source)
             page_table, diagnostics = self._tables.pop(source.uri)
+            readers.check_held([*(table.source for table in self.page_tables), source], self.base)
         except (CorruptFileError, SourceError) as error:
             message = f"its planes are blank: {error}"
             self._note("ome-member-broken", message, source.uri, loss=True)

@@ -62,7 +62,7 @@ def recognises(source: Source, head: bytes, /) -> bool:
 
 def _header_of(source: Source) -> Source | None:
     """Return the header of a file of pixels."""
-    if source.content is not None:
+    if not source.has_place:
         return None
     stem = re.split(r"[/\\]", source.uri.partition("?")[0])[-1][:-4]
     for suffix in (".ics", ".ICS"):

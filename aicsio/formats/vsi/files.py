@@ -43,7 +43,7 @@ def is_pixel_file(source: Source) -> bool:
 def find_files(source: Source, images: Sequence[StackTags]) -> FoundFiles:
     """Find the files of the stacks of a VSI."""
     stem = _file_name(source).rpartition(".")[0]
-    if source.content is not None or not stem:
+    if not source.has_place or not stem:
         return FoundFiles((), _report_missing([_folder_of(image) for image in images], source))
     held = _list_files(source, f"_{stem}_", images)
     pairs: list[tuple[StackTags | None, Source]] = []
@@ -157,6 +157,6 @@ def find_index(file: Source) -> Source | None:
     """Return the VSI that an ETS file belongs to; ``None`` where it does not lie above it."""
     # .../_NAME_/stack<number>/frame_t.ets: the VSI lies beside the folder _NAME_.
     parts = re.split(r"[/\\]", file.uri.partition("?")[0])
-    if file.content is not None or len(parts) < 4 or not re.fullmatch(r"_.+_", parts[-3]):
+    if not file.has_place or len(parts) < 4 or not re.fullmatch(r"_.+_", parts[-3]):
         return None
     return readers.file_below(file, f"{parts[-3][1:-1]}.vsi", parents=2)

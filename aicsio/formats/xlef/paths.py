@@ -34,6 +34,7 @@ class ProjectFolder:
         self._listed: dict[str, dict[str, str]] = {}
         self._expected: dict[str, None] = {}
         self._opened: dict[str, Source | None] = {}
+        self._whole: list[Source] = []  # files that a server without ranges sends whole
 
     def resolve(self, referrer: str, name: str) -> str | None:
         """Return the path of a file that another names, below the folder of the project.
@@ -75,6 +76,8 @@ class ProjectFolder:
             for each in batch:
                 self._expected.pop(each, None)
             found = readers.find_at_once(self._find, batch, self.source)
+            self._whole += [each for each in found if each is not None and each.content]
+            readers.check_held(self._whole, self.source)
             self._opened |= dict(zip(batch, found, strict=True))
         return self._opened.pop(path) if path in self._opened else self._find(path)
 
@@ -89,7 +92,7 @@ class ProjectFolder:
     def _as_stored(self, path: str) -> str | None:
         """Return a path in the case in which the file system has it; of a web server, as it is."""
         if not self.source.local:
-            return None if self.source.content is not None else path
+            return path if self.source.has_place else None
         folder = os.path.dirname(self.source.uri)
         for _ in range(self.parents):
             folder = os.path.dirname(folder)
