@@ -42,7 +42,7 @@ from aicsio._io.retrying import (
     describe_error,
 )
 from aicsio._io.urls import public_url
-from aicsio.errors import AicsioError, SourceError
+from aicsio.errors import AicsioError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
 # As many as RFC 2068 recommended; browsers follow 20, but here each one stays on the same path.
@@ -350,7 +350,13 @@ class HttpClient:
         secure = parts.scheme == "https"
         upgraded = secure and not target.secure and target.port is None and parts.port is None
         unchanged = secure == target.secure and parts.port == target.port
-        same_file = (parts.hostname, parts.path) == (target.host, target.path.partition("?")[0])
+        own_path = target.path.partition("?")[0]
+        if (parts.hostname, parts.path) == (target.host, own_path + "/"):
+            # Web servers answer the name of a folder so, whether or not they list it.
+            raise SourceNotFoundError(
+                f"{shown!r} is a folder of the server: open a file in it, or a Zarr"
+            )
+        same_file = (parts.hostname, parts.path) == (target.host, own_path)
         if parts.scheme not in {"http", "https"} or not same_file or not (upgraded or unchanged):
             raise SourceError(
                 f"cannot read {shown!r}: the server points to another place, {public_url(url)[:200]!r}: "

@@ -80,6 +80,20 @@ def test_a_page_in_place_of_a_folder(site: Site, tmp_path: Path) -> None:
     assert taken.format == "ome-zarr"
 
 
+def test_a_redirect_to_the_name_of_a_folder(site: Site, tmp_path: Path) -> None:
+    """Python's http.server, Apache and nginx add a slash to the name of a folder; nginx then lists none."""
+    write_ome_zarr(image(), tmp_path / "a.zarr", **OPTIONS)
+    site.files = files_of(tmp_path / "a.zarr", "cells")
+    site.trouble = lambda number: "" if number else "301"
+    site.headers = {"Location": "/cells/"}
+    site.forget()
+    assert np.array_equal(to_numpy(open_image(f"{site.url}cells")), PIXELS)
+    site.files = {}
+    site.forget()
+    with pytest.raises(SourceNotFoundError, match="cells' is a folder of the server"):
+        open_image(f"{site.url}cells")
+
+
 def test_what_is_no_store_costs_two_requests_more(site: Site) -> None:
     with pytest.raises(SourceNotFoundError, match="there is nothing at"):
         open_image(f"{site.url}missing/image")
