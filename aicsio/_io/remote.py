@@ -281,6 +281,12 @@ class RemoteReader:
         fetched = iter(self._fetch_ahead(missing))
         return [next(fetched) if data is None else data for data in cached]
 
+    def read_ranges(self, spans: Sequence[Span]) -> list[Buffer]:
+        """Return the bytes of many spans that are as long as they should be: nothing is fetched ahead of them."""
+        for offset, nbytes in spans:
+            check_inside(self._source, offset, nbytes)
+        return self._fetch(spans)
+
     def _fetch_ahead(self, spans: Sequence[Span]) -> list[Buffer]:
         """Fetch spans during opening: few and small ones with the bytes around them."""
         joined = coalesce(spans)

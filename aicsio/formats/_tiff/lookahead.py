@@ -4,7 +4,8 @@ Rule kept here: a guess costs bytes and no correctness. Ranges where the next di
 ahead; the chain is followed link by link all the same, and finds its directories in them or reads them itself.
 
 Sizes of compressed planes vary little, or in turns if channels alternate: the distances of the directories so far
-show where the next ones are, and how far each may be off. 180 planes of 380 KiB take 9 requests in place of 181.
+show where the next ones are, and how far each may be off. 180 planes of 380 KiB take 9 requests in place of 181; of
+single ranges, a z-stack of 109 MB takes 34 turns and 18 MB.
 """
 
 import bisect
@@ -34,6 +35,8 @@ SAFETY = 3.0
 """Standard deviations that a directory may be off."""
 MARGIN_BEFORE, MARGIN_BEHIND = 256, 2048
 """Bytes around a directory that are fetched with it: its values lie beside it."""
+KEPT_BEHIND = 4096
+"""Bytes behind the begin of a directory that stay in memory once it was found: itself, and its values."""
 MOST_SPREAD = 96 << 10
 """A guess ends where a directory may be off by more: the range would take as long as a request."""
 MOST_GUESSED = 3 << 20
@@ -63,10 +66,22 @@ class FetchedRanges:
             return None
         return part[start:]
 
+    def keep(self, offset: int) -> None:
+        """Let go of the bytes of a range that were fetched for the directory at an offset might have been there."""
+        index = bisect.bisect_right(self.starts, offset) - 1
+        part, start = self.parts[index], self.starts[index]
+        low = max(offset - MARGIN_BEFORE - start, 0)
+        kept = bytes(part[low : offset - start + KEPT_BEHIND])
+        self.nbytes += len(kept) - len(part)
+        self.starts[index], self.parts[index] = start + low, kept
+
     def fetch(self, reader: Reader, spans: Sequence[Span]) -> None:
         """Fetch ranges and keep them; the earlier ones go if they are too many."""
-        # One call for all ranges: those that lie near each other share a request.
-        buffers = reader.read_spans(spans)
+        from aicsio._io.remote import RemoteReader  # six modules that local files do not need
+
+        # One call for all ranges: those that lie near each other share a request. A guess knows how long each must be.
+        read = reader.read_ranges if isinstance(reader, RemoteReader) else reader.read_spans
+        buffers = read(spans)
         if self.nbytes > MOST_FETCHED:
             self.starts, self.parts, self.nbytes = [], [], 0
         for (offset, nbytes), buffer in zip(spans, buffers, strict=True):
@@ -119,11 +134,14 @@ class Lookahead:
         is_fetched = self.fetched.find(offset, nbytes) is not None
         self._judge(offset, is_fetched=is_fetched)
         if is_fetched:
+            # Else the values of the first pages would be gone before they are read.
+            self.fetched.keep(offset)
             return
         spans = self._guess(nbytes)
         # One range more is no request less: the plain way reads the directory itself.
         if len(spans) > 1:
             self.fetched.fetch(self.reader, spans)
+            self.fetched.keep(offset)
         else:
             self.count = FIRST_COUNT
 

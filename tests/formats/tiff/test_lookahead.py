@@ -10,8 +10,9 @@ import tifffile
 
 from aicsio import open_image, to_numpy
 from aicsio._io import pool
-from aicsio._io.readers import identify, session
+from aicsio._io.readers import identify, lend, session
 from aicsio.formats._tiff.ifd import open_tiff
+from aicsio.formats._tiff.lookahead import FetchedRanges
 from aicsio.formats._tiff.page_tables import open_page_table
 from http_server import Site, serving
 from http_server import multipart as serve_parts
@@ -98,6 +99,21 @@ def test_guesses_that_broke_are_followed_by_smaller_ones() -> None:
         open_image(site.url + "planes.tif")
         assert len(site.asked) <= 1.6 * PLANES
         same_pages(site.url + "planes.tif", content)
+
+
+def test_a_range_shrinks_once_its_directory_was_found() -> None:
+    """40 MiB of guesses are more than are kept; the directories in them and their values are not."""
+    content = np.random.default_rng(3).bytes(40 << 20)
+    fetched = FetchedRanges()
+    places = [(number << 20) + 5000 for number in range(40)]
+    with lend(identify(content)) as reader:
+        for place in places:
+            fetched.fetch(reader, [(place - 5000, 1 << 20)])
+            fetched.keep(place)
+    assert fetched.nbytes < 1 << 20
+    for place in places:
+        assert bytes(fetched.find(place, 2048) or b"")[:2048] == content[place : place + 2048]
+    assert fetched.find(places[3] + (512 << 10), 10) is None
 
 
 def test_near_planes_are_read_through_where_a_server_sends_no_parts() -> None:
