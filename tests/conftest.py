@@ -136,3 +136,13 @@ def no_file_left_open() -> Iterator[None]:
     while (left := _left_open(before)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not left, f"left open: {sorted(left)}"
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait little between tries of a request, and leave no connection to the next test."""
+    from aicsio._io import pool, retrying
+
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
+    yield
+    pool.close_connections()

@@ -51,6 +51,15 @@ def corpus_names(*folders: str) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, by their path in it."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return found
+
+
 @functools.cache
 def facts(folder: str) -> dict[str, dict[str, Any]]:
     """What the independent reader says of each file of a folder, by path."""

@@ -18,6 +18,8 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from support import files_of
+
 WRITER = """
 import sys
 import numpy as np
@@ -110,15 +112,6 @@ def interrupt(folder: Path, kills: int, seed: int) -> Interruptions:
     compare(whole, target)
     assert not (folder / ".target.zarr.part").exists()
     return Interruptions(done, resumed)
-
-
-def files_of(store: Path) -> dict[str, bytes]:
-    """All files of a store."""
-    return {
-        path.relative_to(store).as_posix(): path.read_bytes()
-        for path in store.rglob("*")
-        if path.is_file()
-    }
 
 
 def compare(whole: Path, target: Path) -> None:

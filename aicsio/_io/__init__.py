@@ -11,8 +11,8 @@ adlfs. ``remote_file`` is a file object for libraries.
 
 ``stores`` reads values of a folder, an archive (``archives``) or a URL by key, ``store_urls`` finds
 the stores whose URL does not show them, ``folder_size`` measures folders. ``named_files`` are those
-that an index names; ``urls`` hides secrets, ``listing`` expands globs, ``missing`` advises on names
-that lead to no file.
+that an index names, ``look_ahead`` finds those of a server early; ``urls`` hides secrets, ``listing``
+expands globs, ``missing`` advises on names that lead to no file.
 
 Rule kept here: nobody above this room opens a file to read pixels.
 """

@@ -5,7 +5,6 @@ A copy in a cache is right if it is as long as the server says that the file is 
 
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from aicsio import ImageHandle, SourceError, SourceNotFoundError, open_image, to_numpy
-from aicsio._io import fsspec_stores, pool, retrying
+from aicsio._io import fsspec_stores
 from aicsio.testing.lif import LifImage, build_lif
 from odd_servers import CLOSE, ETAG, Answer, Request, head_of, odd_server, part_of, refusal
 
@@ -23,11 +22,7 @@ PIXELS = np.random.default_rng(1).integers(0, 4000, (3, 160, 256), np.uint16)
 CONTENT = build_lif([LifImage(PIXELS, "ZYX")])
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
-    yield
-    pool.close_connections()
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def cached(url: str, folder: Path) -> ImageHandle:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aicsio import ArgumentTypeError, SourceError, open_image, to_numpy
-from aicsio._io import pool, retrying
+from aicsio._io import retrying
 from aicsio._io.answer_headers import ByteRange
 from aicsio._io.http import HttpClient
 from aicsio._io.http_options import HttpTarget, http_target
@@ -23,14 +23,14 @@ from http_server import Site, serving
 (CONTENT,) = build(TiffSpec((ImageSpec(C=2, Y=32, X=32),))).values()
 
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
+def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    yield
-    pool.close_connections()
 
 
 def target(url: str, **options: Any) -> HttpTarget:

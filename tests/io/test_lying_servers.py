@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aicsio import AicsioError, SourceError, open_image
-from aicsio._io import http_connection, pool, retrying
+from aicsio._io import http_connection
 
 Answer = Callable[[socket.socket], None]
 TIMEOUT = 0.1
@@ -204,11 +204,7 @@ LIES: dict[str, Answer] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
-    yield
-    pool.close_connections()
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 @pytest.mark.parametrize("lie", LIES)

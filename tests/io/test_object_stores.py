@@ -32,10 +32,12 @@ CONTENT = build_lif([LifImage(PIXELS, "ZYX")])
 SECRETS = ("SEKRET", "TOPSECRET")
 
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Wait little between tries, and read no file of the person who runs the tests."""
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
+def without_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Read no file of the person who runs the tests."""
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in os.environ:
         if name.startswith(("AWS_", "GOOGLE_", "AZURE_", "CLOUDSDK_")):

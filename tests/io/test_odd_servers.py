@@ -7,7 +7,7 @@ import gzip
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,7 @@ CONTENT = build_lif([LifImage(PIXELS, "ZYX")])
 DATE = "Mon, 01 Jan 2024 00:00:00 GMT"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
-    yield
-    pool.close_connections()
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def always(data: bytes) -> Answer:

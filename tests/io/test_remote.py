@@ -26,7 +26,7 @@ from aicsio import (
     transpose_to,
     write_ome_tiff,
 )
-from aicsio._io import pool, retrying
+from aicsio._io import pool
 from aicsio._io.ranges import coalesce
 from aicsio._io.readers import identify, lend, open_binary
 from aicsio._io.remote import RemoteReader
@@ -40,12 +40,7 @@ PLANE = 256 * 256 * 2
 NAMES = ("raw.czi", "zstd.czi", "raw.lif", "raw.ome.tiff", "zlib.ome.tiff", "plain.tif")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Wait little between tries, and leave no connection to the next test."""
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
-    yield
-    pool.close_connections()
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ TiffData element"): FileName is relative to the folder of the file with the meta
 """
 
 import contextlib
-import itertools
 from collections.abc import Iterator
 
 from aicsio._io import readers
+from aicsio._io.look_ahead import LookAhead
 from aicsio._ome.model import TiffData
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff.ifd import open_tiff
@@ -67,8 +67,10 @@ class Members:
         self._is_alone = len(references) <= 1
         paths = [split_name(name) for _, name in references if name]
         self._paths = {*paths} - {None}
-        self._expected = {} if self.base.local else dict.fromkeys(filter(None, paths))
-        self._found: dict[tuple[str, ...], Source | None] = {}
+        self._ahead = LookAhead(self._find_and_load, self.base, MOST_AHEAD)
+        own_name = None if self._own is None else file_name_of(self.base).lower()
+        members = [path for path in paths if path is not None and path[-1].lower() != own_name]
+        self._ahead.expect("/".join(path) for path in members)
         self._tables: dict[str, tuple[PageTable, list[Diagnostic]]] = {}
         # How many different paths end alike: such an end means none of them.
         self._tail_count: dict[tuple[str, ...], int] = {}
@@ -157,10 +159,9 @@ class Members:
         own_name = file_name_of(self.base)
         if self._own is not None and len(path) == 1 and relative.lower() == own_name.lower():
             yield self.base
-        self._look_ahead(path)
         for parents in range(self._folders_up, -1, -1):
-            if parents == self._folders_up and path in self._found:
-                source = self._found.pop(path)
+            if parents == self._folders_up:
+                source = self._ahead.find(relative)
             else:
                 source = readers.file_below(self.base, relative, parents=parents)
             if source is not None:
@@ -170,19 +171,6 @@ class Members:
             source = readers.file_below(self._member, relative)
             if source is not None:
                 yield source
-
-    def _look_ahead(self, path: tuple[str, ...]) -> None:
-        """Open files of a server beside the one that is looked for, which each take some round trips."""
-        if path not in self._expected:
-            return
-        own_name = None if self._own is None else file_name_of(self.base).lower()
-        batch: dict[str, tuple[str, ...]] = {}
-        for each in [path, *itertools.islice(self._expected, MOST_AHEAD)]:
-            self._expected.pop(each, None)
-            if each[-1].lower() != own_name:
-                batch["/".join(each)] = each
-        found = readers.find_at_once(self._find_and_load, list(batch), self.base)
-        self._found |= dict(zip(batch.values(), found, strict=True))
 
     def _find_and_load(self, relative: str) -> Source | None:
         source = readers.file_below(self.base, relative, parents=self._folders_up)

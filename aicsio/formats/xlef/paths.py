@@ -4,7 +4,6 @@ Rule kept here: no file outside of the folder of the project is looked at. Names
 regard to case, since projects are written on Windows and copied elsewhere.
 """
 
-import itertools
 import os
 import posixpath
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from aicsio._io import readers
+from aicsio._io.look_ahead import LookAhead
 from aicsio.records import Source
 
 MOST_AHEAD: Final = 32
@@ -32,8 +32,7 @@ class ProjectFolder:
         self.own = _own_path(source, self.parents)
         """Path of the opened file below the folder of the project."""
         self._listed: dict[str, dict[str, str]] = {}
-        self._expected: dict[str, None] = {}
-        self._opened: dict[str, Source | None] = {}
+        self._ahead = LookAhead(self._find, source, MOST_AHEAD)
         self._whole: list[Source] = []  # files that a server without ranges sends whole
 
     def resolve(self, referrer: str, name: str) -> str | None:
@@ -69,22 +68,15 @@ class ProjectFolder:
 
     def open(self, path: str) -> Source | None:
         """Return the file at a path of ``resolve``."""
-        if self._expected and path not in self._opened:
-            # The others of a server are asked for at the same time.
-            ahead = list(itertools.islice(self._expected, MOST_AHEAD))
-            batch = list(dict.fromkeys([path, *ahead]))
-            for each in batch:
-                self._expected.pop(each, None)
-            found = readers.find_at_once(self._find, batch, self.source)
-            self._whole += [each for each in found if each is not None and each.content]
+        source = self._ahead.find(path)
+        if source is not None and source.content:
+            self._whole.append(source)
             readers.check_held(self._whole, self.source)
-            self._opened |= dict(zip(batch, found, strict=True))
-        return self._opened.pop(path) if path in self._opened else self._find(path)
+        return source
 
     def expect(self, paths: Iterable[str]) -> None:
         """Note that these paths will be opened."""
-        if not self.source.local:
-            self._expected |= dict.fromkeys(paths)
+        self._ahead.expect(paths)
 
     def _find(self, path: str) -> Source | None:
         return readers.file_below(self.source, path, parents=self.parents)

@@ -19,7 +19,6 @@ from aicsio import (
     transpose_to,
     write_ome_zarr,
 )
-from aicsio._io import retrying
 from http_server import Site, serving
 from s3_server import serving_s3
 
@@ -27,10 +26,7 @@ PIXELS = np.random.default_rng(8).integers(1, 4000, (2, 3, 90, 120)).astype(np.u
 OPTIONS: Any = {"chunks": 32, "levels": 2}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait little between tries."""
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 @pytest.fixture

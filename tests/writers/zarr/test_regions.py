@@ -12,6 +12,7 @@ import pytest
 
 from aicsio import ImageHandle, PixelSize, open_image, to_numpy, write_ome_zarr, write_region
 from aicsio.errors import DimensionError, WriteError
+from support import files_of
 from zarr_stores import judges
 
 Array = npt.NDArray[Any]
@@ -20,14 +21,6 @@ PIXELS = np.random.default_rng(5).integers(1, 4000, (4, 2, 3, 150, 170)).astype(
 
 def image(pixels: Array, dims: str) -> ImageHandle:
     return open_image(pixels, dims=dims)
-
-
-def files_of(store: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(store).as_posix(): path.read_bytes()
-        for path in store.rglob("*")
-        if path.is_file()
-    }
 
 
 def empty_store(path: Path, **options: Any) -> Path:

@@ -14,7 +14,8 @@ from aicsio import ImageHandle, open_image, write_ome_tiff, write_ome_zarr
 from aicsio.errors import WriteError
 from aicsio.writers._zarr import parts
 from aicsio.writers._zarr.targets import folder, swapping
-from zarr_interrupted import compare, files_of, interrupt
+from support import files_of
+from zarr_interrupted import compare, interrupt
 from zarr_stores import judges
 
 

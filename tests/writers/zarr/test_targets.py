@@ -14,6 +14,7 @@ from aicsio import open_image, write_ome_tiff, write_ome_zarr
 from aicsio.errors import WriteError
 from aicsio.writers._zarr.targets import remote
 from s3_server import serving_s3
+from support import files_of
 from zarr_stores import judges, library
 
 PIXELS = np.random.default_rng(1).integers(0, 4000, (2, 3, 150, 170)).astype(np.uint16)
@@ -137,14 +138,6 @@ def test_objects_of_s3_are_the_files_of_a_folder(s3: dict[str, Any], tmp_path: P
     assert judges.zarr_pixels(
         download(report.path, s3, tmp_path / "new"), "", ("0",)
     )[0].shape == (150, 170)  # fmt: skip
-
-
-def files_of(store: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(store).as_posix(): path.read_bytes()
-        for path in store.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_an_unfinished_store_on_a_server_is_visible_and_goes_on(

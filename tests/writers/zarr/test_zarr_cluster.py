@@ -20,6 +20,7 @@ from aicsio.writers._zarr import cluster, parts
 from aicsio.writers._zarr.plan import plan_image
 from aicsio.writers._zarr.targets import folder
 from aicsio.writers.zarr_options import ZARR_DEFAULTS
+from support import files_of
 from zarr_stores import judges
 
 PIXELS = np.random.default_rng(6).integers(0, 4000, (2, 4, 300, 400)).astype(np.uint16)
@@ -39,14 +40,6 @@ def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many units, and levels above them."""
     monkeypatch.setattr(parts, "UNIT_BYTES", 1 << 18)
     monkeypatch.setattr(parts, "BOX_BYTES", 1 << 14)
-
-
-def files_of(store: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(store).as_posix(): path.read_bytes()
-        for path in store.rglob("*")
-        if path.is_file()
-    }
 
 
 def lazy() -> Any:
