@@ -1,6 +1,6 @@
 """Headers of an answer of a web server: its range, the version and the size of the file, a pause.
 
-Rule kept here: pure functions of the headers; nothing is believed that is not compared by the caller.
+Rule kept here: pure functions of the headers. The caller compares their results with its request.
 
 Source of the facts: RFC 9110, sections 8.4 (Content-Encoding), 8.8 (validators), 10.2.3 (Retry-After) and 14.4
 (Content-Range); RFC 9112, section 6 (message bodies).

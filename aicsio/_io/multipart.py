@@ -1,7 +1,7 @@
 """Many ranges in one answer of a web server: ``multipart/byteranges``.
 
-Rule kept here: a part is written only where its own Content-Range allows, and nothing is believed of an answer
-that has other parts than were requested.
+Rule kept here: a part is written only where its own Content-Range allows. An answer with other parts than
+were requested is given up.
 
 Source of the facts: RFC 9110, sections 14.2 (a server may ignore several ranges), 14.6 (the media type) and
 15.3.7.2 (several parts); RFC 2046, section 5.1 (boundaries).
