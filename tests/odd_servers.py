@@ -83,12 +83,38 @@ Answer: TypeAlias = Callable[[Request], bytes]
 CLOSE = b"<close the connection>"
 
 
+Serve: TypeAlias = Callable[[socket.socket, int], None]
+"""Talks with a client on a connection, whose number is given."""
+
+
 @contextlib.contextmanager
-def odd_server(answer: Answer, content: bytes, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve a file by ``answer``; yield the URL of its folder."""
+def accepting(serve: Serve, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve each connection in a thread of its own until the end of the block; yield the URL of a folder."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.create_server((host, 0), family=family, backlog=128)
     connections: list[socket.socket] = []
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                connections.append(connection)
+                place = len(connections)
+                threading.Thread(target=serve, args=(connection, place), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        yield f"http://{shown}:{server.getsockname()[1]}/"
+    finally:
+        server.close()
+        for connection in connections:
+            connection.close()
+
+
+@contextlib.contextmanager
+def odd_server(answer: Answer, content: bytes, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve a file by ``answer``; yield the URL of its folder."""
     lock, count = threading.Lock(), [0]
 
     def serve(connection: socket.socket, place: int) -> None:
@@ -111,19 +137,5 @@ def odd_server(answer: Answer, content: bytes, host: str = "127.0.0.1") -> Itera
                 if data.endswith(CLOSE):
                     return
 
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                connections.append(connection)
-                place = len(connections)
-                threading.Thread(target=serve, args=(connection, place), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    shown = f"[{host}]" if ":" in host else host
-    try:
-        yield f"http://{shown}:{server.getsockname()[1]}/"
-    finally:
-        server.close()
-        for connection in connections:
-            connection.close()
+    with accepting(serve, host) as url:
+        yield url

@@ -7,7 +7,6 @@ than the requested range (section 14.4).
 
 import contextlib
 import socket
-import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from aicsio import AicsioError, SourceError, open_image
 from aicsio._io import http_connection
+from odd_servers import accepting
 
 Answer = Callable[[socket.socket], None]
 TIMEOUT = 0.1
@@ -32,10 +32,8 @@ PART = b"HTTP/1.1 206 Partial Content\r\n"
 @contextlib.contextmanager
 def lying(answer: Answer) -> Iterator[str]:
     """Serve each connection by ``answer`` after its request has come; returns the address."""
-    server = socket.create_server(("127.0.0.1", 0))
-    connections: list[socket.socket] = []
 
-    def serve(connection: socket.socket) -> None:
+    def serve(connection: socket.socket, _: int) -> None:
         with contextlib.suppress(OSError), connection:
             request = b""
             while b"\r\n\r\n" not in request:
@@ -45,20 +43,8 @@ def lying(answer: Answer) -> Iterator[str]:
                 request += part
             answer(connection)
 
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                connections.append(connection)
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/a.tif"
-    finally:
-        server.close()
-        for connection in connections:
-            connection.close()
+    with accepting(serve) as url:
+        yield f"{url}a.tif"
 
 
 def repeat(connection: socket.socket, part: bytes, pause: float = 0.0) -> None:
