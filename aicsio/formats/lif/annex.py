@@ -18,12 +18,12 @@ import attrs
 
 from aicsio._checks.words import count_of
 from aicsio._io import readers
+from aicsio._ome.xml import find_all
 from aicsio.errors import CorruptFileError
 from aicsio.formats._leica.arrays import lay_out_pixels
 from aicsio.formats._leica.container import Container, read_container
 from aicsio.formats._leica.description import (
     Unreadable,
-    find_all,
     find_images,
     parse_axes,
     parse_channels,
