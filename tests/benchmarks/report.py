@@ -1,6 +1,7 @@
 """The table: ours, the floor and the peers, with ratios, and what of it was promised."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -124,6 +125,24 @@ def kept(goal: Goal, lines: Sequence[Line]) -> tuple[float, bool] | None:
                 ratio = found["ours"] / found[goal.against]
                 return ratio, ratio <= goal.limit
     return None
+
+
+def show_multiples(
+    title: str,
+    headings: Sequence[str],
+    rows: Iterable[tuple[str, float, Sequence[float | None]]],
+    console: Console,
+) -> None:
+    """Print names, our seconds, and for each other way its seconds and ours as a multiple of them."""
+    table = Table(title=f"{title}, seconds of the processors, {os.cpu_count()} cores")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, ours, others in rows:
+        cells = [name, f"{ours:.3f}"]
+        for other in others:
+            cells += [f"{other:.3f}", f"{ours / other:.2f}"] if other else ["", ""]
+        table.add_row(*cells)
+    console.print(table)
 
 
 def show(lines: Sequence[Line], peers: Sequence[str], console: Console) -> None:

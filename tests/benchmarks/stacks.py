@@ -6,7 +6,6 @@ through one small buffer.
 """
 
 import importlib
-import os
 import statistics
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,10 +15,10 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 import aicsio
 from benchmarks import samples, timing
+from benchmarks.report import show_multiples
 from benchmarks.samples import Sample
 
 HOWS: tuple[Literal["max", "min", "mean", "sum", "std"], ...] = ("max", "min", "mean", "sum", "std")
@@ -104,12 +103,6 @@ def _read_bare(path: Path) -> None:
 
 def show(rows: list[Row], console: Console) -> None:
     """Print the table."""
-    table = Table(title=f"Stacks, seconds of the processors, {os.cpu_count()} cores")
-    for heading in ("", "ours", "first read, or dask", "ours / it", "floor", "ours / floor"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        cells = [row.name, f"{row.ours:.3f}"]
-        for other in (row.other, row.floor):
-            cells += [f"{other:.3f}", f"{row.ours / other:.2f}"] if other else ["", ""]
-        table.add_row(*cells)
-    console.print(table)
+    headings = ("", "ours", "first read, or dask", "ours / it", "floor", "ours / floor")
+    found = [(row.name, row.ours, (row.other, row.floor)) for row in rows]
+    show_multiples("Stacks", headings, found, console)

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 from rich.console import Console
-from rich.table import Table
 
 import aicsio
 from benchmarks import timing
+from benchmarks.report import show_multiples
 from benchmarks.samples import Sample, pixels
 
 Array = npt.NDArray[Any]
@@ -118,13 +118,6 @@ def _write_bare(image: Array, path: Path) -> None:
 
 def show(rows: list[Row], console: Console) -> None:
     """Print the table."""
-    table = Table(title=f"Writing, seconds of the processors, {os.cpu_count()} cores")
-    for heading in ("way", "ours", "floor, or without levels", "x", "tifffile", "ours / tifffile"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        cells = [row.name, f"{row.ours:.3f}"]
-        for other in (row.floor, row.tifffile):
-            known = other is not None and other > 0
-            cells += [f"{other:.3f}", f"{row.ours / other:.2f}"] if known and other else ["", ""]
-        table.add_row(*cells)
-    console.print(table)
+    headings = ("way", "ours", "floor, or without levels", "x", "tifffile", "ours / tifffile")
+    found = [(row.name, row.ours, (row.floor, row.tifffile)) for row in rows]
+    show_multiples("Writing", headings, found, console)
