@@ -39,9 +39,9 @@ _OLD_WIDTHS: Final = np.repeat(
 """Widths of writers before TIFF 6.0, which change them one code later (``tif_lzw.c`` of libtiff)."""
 
 
-@attrs.frozen
+@attrs.define(eq=False, repr=False)
 class _Order:
-    """How the codes of a run lie in its bytes."""
+    """How the codes of a run lie in its bytes. Not a record: it holds tables."""
 
     widths: npt.NDArray[np.int64]
     """Bits of the codes of one table, from the code behind a clear code on."""

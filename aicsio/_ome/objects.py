@@ -239,9 +239,13 @@ def _by_their_parser(element: Tree, model: Any) -> Any:
 @functools.cache
 def _their_parser() -> Any:
     """Return the parser of ome_types. A new one looks through its 150 classes for 50 ms."""
-    from xsdata_pydantic_basemodel.bindings import XmlParser
+    from xsdata_pydantic_basemodel.bindings import XmlContext, XmlParser
 
-    return XmlParser()
+    context = XmlContext()
+    # Else an element of an annotation is taken for any class of its name that some package has defined:
+    # ``Root`` and ``Image`` of mcp, whose fields the element lacks.
+    context.models_package = "ome_types."
+    return XmlParser(context=context)
 
 
 @functools.cache

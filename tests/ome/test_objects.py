@@ -8,7 +8,7 @@ import ome_types
 import pytest
 from lxml import etree
 from ome_types.model import Reference
-from pydantic import BaseModel
+from pydantic import BaseModel, FileUrl
 
 from aicsio import ome_metadata, open_image
 from aicsio._ome.objects import to_objects
@@ -54,6 +54,26 @@ DOCUMENTS = [
 @pytest.mark.parametrize("text", DOCUMENTS, ids=["empty", "image", "everything"])
 def test_objects_equal_those_of_the_parser(text: str) -> None:
     assert to_objects(etree.fromstring(text)) == ome_types.from_xml(text)
+
+
+class Root(BaseModel):
+    """What any package may define; mcp does."""
+
+    uri: FileUrl
+
+
+def test_an_annotation_is_no_class_of_another_package() -> None:
+    """ome_types.from_xml takes the element for the class above, and raises an XmlContextError (0.7, xsdata 26.10)."""
+    inside = '<Root xmlns="" a="1"><b xmlns="urn:x">q</b></Root>'
+    annotation = f'<XMLAnnotation ID="Annotation:0"><Value>{inside}</Value></XMLAnnotation>'
+    text = f"{HEAD}<StructuredAnnotations>{annotation}</StructuredAnnotations></OME>"
+    made = to_objects(etree.fromstring(text)).structured_annotations.xml_annotations[0]
+    (element,) = made.value.any_elements
+    assert (element.qname, element.attributes, element.children[0].text) == (
+        "Root",
+        {"a": "1"},
+        "q",
+    )
 
 
 def references(value: object) -> Iterator[Reference]:

@@ -1,5 +1,6 @@
 """What a user writes about checks, windows, reductions and pictures, with the types that a checker must infer."""
 
+from pathlib import Path
 from typing import Any, assert_type
 
 import numpy as np
@@ -20,6 +21,7 @@ from aicsio import (
     view,
     write_movie,
     write_picture,
+    write_sums,
 )
 
 handle: ImageHandle = open_image("cells.czi")
@@ -29,6 +31,8 @@ assert_type(report, CheckReport)
 assert_type(report.whole, bool)
 assert_type(report.damage[0].offset, int | None)
 assert_type(check("cells.czi"), CheckReport)
+assert_type(write_sums("SHA256SUMS", handle, "cells.czi"), Path)
+assert_type(check(handle, sums="SHA256SUMS"), CheckReport)
 
 assert_type(read_windows(handle, [(0, 0)], size=8), npt.NDArray[Any])
 assert_type(project(handle, "Z", how="max"), npt.NDArray[Any])

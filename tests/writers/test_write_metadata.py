@@ -320,7 +320,7 @@ def test_facts_of_planes_and_channels_follow_what_is_folded(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        '<Root a="1">\n <b xmlns="urn:x">µ &amp; &lt;</b><c/>tail</Root>',
+        '<Original a="1">\n <b xmlns="urn:x">µ &amp; &lt;</b><c/>tail</Original>',
         '<x:Root xmlns:x="urn:x" x:a="1"><x:b/></x:Root>',
         '{"json": ["<not> & xml", "細胞"]}',
         "plain = text\nwith lines",

@@ -60,7 +60,7 @@ def attach_levels(
     # On a server, a look for the annex would be a request more for every LIF.
     if source.content is not None or not source.local or not name.lower().endswith(".lif"):
         return scenes, []
-    annex = readers.sibling(source, f"{name[:-4]}.lifext")
+    annex = readers.file_below(source, f"{name[:-4]}.lifext")
     if annex is None:
         return scenes, []
     try:

@@ -8,7 +8,6 @@ Source of the facts: "Definition of NRRD File Format", section 3, detached heade
 """
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -28,7 +27,7 @@ MOST_FILES: Final = 100_000
 class SeveralFiles:
     """Files of an NRRD. It lives for one opening."""
 
-    names: Sequence[str]
+    names: tuple[str, ...]
     """In the order of the slowest axes."""
     dimension: int | None
     """Axes of each file; ``None`` is one less than those of the array."""
@@ -42,7 +41,7 @@ def split_list(text: str) -> tuple[str, SeveralFiles | None]:
     text = text.replace("\r\n", "\n")
     names = [line.strip() for line in text[found.end() :].split("\n")]
     dimension = None if found[1] is None else int(found[1])
-    return text[: found.end()], SeveralFiles([name for name in names if name], dimension)
+    return text[: found.end()], SeveralFiles(tuple(name for name in names if name), dimension)
 
 
 def parse_pattern(source: Source, value: str) -> SeveralFiles | None:
@@ -70,7 +69,7 @@ def parse_pattern(source: Source, value: str) -> SeveralFiles | None:
         raise UnsupportedFormatError(
             f"{source.uri}: numbers in {name!r} are written as digits alone"
         )
-    return SeveralFiles([_fill(name, number) for number in numbers], dimension)
+    return SeveralFiles(tuple(_fill(name, number) for number in numbers), dimension)
 
 
 def _fill(name: str, number: int) -> str:

@@ -219,10 +219,15 @@ def _positive(value: Value) -> float | None:
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol
     """Return the fields of the header, or the elements of the footer."""
     _, header = _read_header(source)
-    facts = [("acquired", "spe:header/date"), ("planes.exposure", "spe:header/exp_sec")]
+    facts = [
+        ("acquired", "spe:header/date"),
+        ("planes.dims", "spe:header/NumFrames"),
+        ("planes.exposure", "spe:header/exp_sec"),
+    ]
     if header.has_footer:
         facts = [
             ("acquired", "spe:footer/TimeStamp"),
+            ("planes.dims", "spe:footer/DataBlock@count"),
             ("planes.time", "spe:frame/ExposureStarted"),
             ("planes.exposure", "spe:footer/ExposureTime"),
             ("coordinates", "spe:footer/WavelengthMapping"),
