@@ -8,7 +8,7 @@ TiffData element").
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import attrs
@@ -127,16 +127,16 @@ def locate_planes(
             page_count += len(members.page_tables[number])
     allowance.take(image, math.prod(shape), page_count + len(entries))
 
-    runs = []
+    runs: list[_Run] = []
     for entry, number in zip(entries, numbers, strict=True):
         first_plane = _first_plane(image, entry, letters, shape)
         if first_plane is None:
             message = f"TiffData Z={entry.z} C={entry.c} T={entry.t} lies outside"
             diagnostics.append(Diagnostic("ome-index", message[:200], image.name))
         elif number is not None:
-            run = _run_of(entry, number, first_plane, len(members.page_tables[number]))
-            runs.append(run)
-    table = _fill_table(letters, shape, runs, members.page_tables, kind)
+            page_count = len(members.page_tables[number])
+            runs.append(_run_of(entry, number, first_plane, page_count))
+    table = _fill_table(letters, shape, list(_joined(runs)), members.page_tables, kind)
     missing = int(np.count_nonzero(table.page_of < 0)) if table.pages is None else 0
     if 0 < missing < len(table.page_of):
         message = (
@@ -217,14 +217,16 @@ def _first_plane(
     image: OmeImage, entry: TiffData, letters: str, shape: tuple[int, ...]
 ) -> int | None:
     """Return the index of the plane that an element starts with, or ``None`` if there is none."""
-    channel = _channel_of(image, entry.c, shape[letters.index("C")])
-    start = {"Z": entry.z, "C": channel, "T": entry.t}
     index = 0
     for letter, size in zip(letters, shape, strict=True):
-        if not 0 <= start[letter] < size:
+        if letter == "C":
+            start = entry.c if entry.c < size else _channel_of(image, entry.c, size)
+        else:
+            start = entry.z if letter == "Z" else entry.t
+        if not 0 <= start < size:
             return None
         # C order over the letters, as the tables of planes have it.
-        index = index * size + start[letter]
+        index = index * size + start
     return index
 
 
@@ -251,6 +253,26 @@ def _run_of(entry: TiffData, number: int, first_plane: int, page_count: int) -> 
     if count is None:
         count = page_count if entry.ifd is None else 1
     return _Run(first_plane, number, first_page, min(count, page_count - first_page))
+
+
+def _joined(runs: Iterable[_Run]) -> Iterator[_Run]:
+    """Yield runs; one that goes on where another ends makes it longer, as most elements do."""
+    joined: _Run | None = None
+    # The plane, the page and the file with which a run would go on.
+    following: tuple[int, int, int] | None = None
+    count = 0
+    for run in runs:
+        if (run.first_plane, run.first_page, run.number) == following and run.plane_count > 0:
+            count += run.plane_count
+        else:
+            if joined is not None:
+                yield joined._replace(plane_count=count)
+            joined, count = run, run.plane_count
+        following = None
+        if count > 0 and joined is not None and joined.first_page >= 0:
+            following = (joined.first_plane + count, joined.first_page + count, run.number)
+    if joined is not None:
+        yield joined._replace(plane_count=count)
 
 
 def _fill_table(
