@@ -150,16 +150,23 @@ def _link_references(ome: "ome_types.OME") -> None:
     targets: dict[str, Any] = {}
     references: list[Any] = []
     waiting: list[Any] = [ome]
+    # Whether a type is one of models: pydantic's own check takes longer, and there are few types.
+    is_model: dict[type, bool] = {}
     while waiting:
         values = vars(waiting.pop())
         for value in values.values():
             for one in value if isinstance(value, list) else (value,):
-                if isinstance(one, Reference):
+                kind = type(one)
+                if kind not in is_model:
+                    is_model[kind] = issubclass(kind, BaseModel)
+                if not is_model[kind]:
+                    continue
+                if issubclass(kind, Reference):
                     references.append(one)
-                elif isinstance(one, BaseModel):
-                    waiting.append(one)
-                    if isinstance(identity := vars(one).get("id"), str):
-                        targets[identity] = one
+                    continue
+                waiting.append(one)
+                if isinstance(identity := vars(one).get("id"), str):
+                    targets[identity] = one
     for reference in references:
         target = targets.get(reference.id)
         if target is None:
