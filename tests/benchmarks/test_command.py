@@ -96,7 +96,7 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
 def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
     command += ["remote", "requests", "scale", "stacks", "start", "writing", "--cores", "2"]
-    command += ["--distance=0.05", "--peers"]
+    command += ["--distance=0.01", "--peers"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
         "between.ome.tif",

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import ome_types
@@ -67,8 +68,8 @@ def test_an_annotation_is_no_class_of_another_package() -> None:
     inside = '<Root xmlns="" a="1"><b xmlns="urn:x">q</b></Root>'
     annotation = f'<XMLAnnotation ID="Annotation:0"><Value>{inside}</Value></XMLAnnotation>'
     text = f"{HEAD}<StructuredAnnotations>{annotation}</StructuredAnnotations></OME>"
-    made = to_objects(etree.fromstring(text)).structured_annotations.xml_annotations[0]
-    (element,) = made.value.any_elements
+    made: Any = to_objects(etree.fromstring(text)).structured_annotations
+    (element,) = made.xml_annotations[0].value.any_elements
     assert (element.qname, element.attributes, element.children[0].text) == (
         "Root",
         {"a": "1"},
