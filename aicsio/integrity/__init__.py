@@ -188,7 +188,9 @@ def check(
             return CheckReport(_name(image), None, deep, 0, found)
     differing: Iterator[Damage] = iter(())
     if digests is not None:
-        differing = compare_digests(digests, Path(handle.source.uri), list_files(handle))
+        differing = compare_digests(
+            digests, Path(handle.source.uri), list_files(_list_sources(handle))
+        )
     findings = itertools.chain(differing, _find_all(handle, deep=deep, progress=progress))
     # Findings are made one by one: those beyond the limit are counted and not kept.
     listed = tuple(itertools.islice(findings, MOST_LISTED))
@@ -244,7 +246,7 @@ def write_sums(
     files: list[Path] = []
     for image in images:
         handle = image if isinstance(image, ImageHandle) else open_image(image)
-        files += list_files(handle)
+        files += list_files(_list_sources(handle))
     write_digests(Path(path), files)
     return Path(path)
 

@@ -15,9 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from aicsio import _engine
 from aicsio.errors import CorruptFileError, SourceError, SourceNotFoundError, WriteError
-from aicsio.records import Damage, ImageHandle
+from aicsio.records import Damage, Source
 
 _LINE: Final = re.compile(r"(\\?)([0-9a-fA-F]{64}) [ *](.+)")
 """A backslash where the name is escaped, the digest, and the name behind a space or an asterisk."""
@@ -26,23 +25,21 @@ _TAGGED: Final = re.compile(r"(\\?)SHA256 \((.+)\) = ([0-9a-fA-F]{64})")
 _ESCAPES: Final = {r"\\": "\\", r"\n": "\n", r"\r": "\r"}
 
 
-def list_files(handle: ImageHandle) -> list[Path]:
+def list_files(sources: Iterable[Source]) -> list[Path]:
     """Return the local files that an image is made of: all in its folder, or those of its pixels.
 
     Parameters
     ----------
-    handle
-        An opened image.
+    sources
+        What was opened, and the files that its levels read.
 
     Raises
     ------
     SourceError
-        When it lies in memory or on a server.
+        When one lies in memory or on a server.
     """
-    levels = (level for scene in handle.scenes for level in scene.levels)
-    sources = {source.uri: source for level in levels for source in _engine.sources(level)}
     found: dict[Path, None] = {}
-    for source in {handle.source.uri: handle.source, **sources}.values():
+    for source in sources:
         if not source.local or source.content is not None:
             raise SourceError(f"digests are those of local files; {source.uri} is none")
         path = Path(source.uri)

@@ -1,5 +1,6 @@
 """The benchmarks run, on tiny files."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from aicsio import open_image, to_numpy
 from benchmarks import conversion, cores, floors, microscopes, stores
@@ -15,6 +17,10 @@ from benchmarks.samples import pixels, samples, write
 FOLDER = Path(__file__).resolve().parent
 TINY = ["--planes=3", "--size=128", "--tile=32", "--tiny-planes=20", "--tiny-size=16", "--rounds=1"]
 TINY += ["--mosaic=200", "--subblocks=1000"]
+# They take a minute and a half: the README's command leaves them to the gate `servers`.
+takes_long = pytest.mark.skipif(
+    importlib.util.find_spec("zarr") is None, reason="needs zarr: pip install '.[test,servers]'"
+)
 
 
 def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
@@ -24,6 +30,7 @@ def measured(folder: Path, *options: str) -> list[dict[str, Any]]:
     return rows
 
 
+@takes_long
 def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path) -> None:
     cases = ["open", "read", "plane, open", "window", "dask", "write", "pickled handle"]
     rows = measured(
@@ -55,6 +62,7 @@ def test_every_case_of_every_file_is_measured_and_no_file_is_left(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@takes_long
 def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
     rows = measured(tmp_path, "czi", "lif", "oib", "nd2", "ims", "lof", "--peers", "--clock", "cpu")
     found = {(row["file"], row["case"]) for row in rows}
@@ -83,6 +91,7 @@ def test_files_of_microscopes_are_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@takes_long
 def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
     tiny = ["--slide=1024", "--windows=5", "--window=64", "--peers", "tifffile"]
     rows = measured(tmp_path, "windows", *tiny)
@@ -93,6 +102,7 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@takes_long
 def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
     command += ["remote", "requests", "scale", "stacks", "start", "writing", "--cores", "2"]
@@ -124,6 +134,7 @@ def test_the_serial_part_is_that_of_amdahl() -> None:
     assert cores.serial_part([1], [2.0]) == 0.0
 
 
+@takes_long
 def test_two_trees_are_compared_in_turns(tmp_path: Path) -> None:
     tree = FOLDER.parent.parent
     command = [

@@ -203,22 +203,26 @@ def display() -> Iterator[str]:
             server.terminate()
 
 
-def test_an_edge_is_drawn_at_one_place_at_each_level(tmp_path: Path, display: str) -> None:
-    """In a process of its own: Qt takes one application, with one platform, a process."""
-    pytest.importorskip("napari")
-    pixels = np.zeros((256, 256), np.uint16)
-    pixels[:, 160:] = 1000
-    path = tmp_path / "edge.czi"
-    xml = metadata_xml(pixel_size={"X": 0.5, "Y": 0.5})
-    write_czi(path, blocks_of(pixels, "YX", levels=3), xml)
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(DRAW), os.fspath(path)],
+def run_on_screen(display: str, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own: Qt takes one application, with one platform, a process."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *arguments],
         env={**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": display},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+
+
+def test_an_edge_is_drawn_at_one_place_at_each_level(tmp_path: Path, display: str) -> None:
+    pytest.importorskip("napari")
+    pixels = np.zeros((256, 256), np.uint16)
+    pixels[:, 160:] = 1000
+    path = tmp_path / "edge.czi"
+    xml = metadata_xml(pixel_size={"X": 0.5, "Y": 0.5})
+    write_czi(path, blocks_of(pixels, "YX", levels=3), xml)
+    done = run_on_screen(display, DRAW, os.fspath(path))
     found = [line for line in done.stdout.splitlines() if line.startswith("edges")]
     if not found:
         pytest.skip(f"napari draws nothing here: {done.stderr[-200:]}")
@@ -264,14 +268,7 @@ def test_a_folder_that_is_dropped_opens(tmp_path: Path, display: str) -> None:
         write(TiffSpec((ImageSpec(Y=20, X=30),)), tmp_path / "series", f"t{t}.tif")
     plate = open_image(tmp_path / "plate")
     folders = [os.fspath(tmp_path / name) for name in ("a.ome.zarr", "plate", "series")]
-    done = subprocess.run(
-        [sys.executable, "-c", DROP, *folders],
-        env={**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": display},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run_on_screen(display, DROP, *folders)
     found = [line for line in done.stdout.splitlines() if line.startswith("dropped")]
     if not found and "xcb" in done.stderr:
         pytest.skip(f"Qt has no screen here: {done.stderr[-200:]}")

@@ -161,7 +161,8 @@ def _channel_elements(image: ET.Element | None) -> list[ET.Element]:
     return [] if image is None else find_all(image, "Dimensions", "Channels", "Channel")
 
 
-def _display_elements(metadata: ET.Element) -> list[ET.Element]:
+def display_elements(metadata: ET.Element) -> list[ET.Element]:
+    """Return the channels of the display."""
     return find_all(metadata, "DisplaySetting", "Channels", "Channel")
 
 
@@ -170,7 +171,7 @@ def _read_channels(
 ) -> tuple[Channel, ...]:
     """Read the channels of the image; missing facts come from the display of the same channel."""
     if not pairs:
-        displays = _display_elements(metadata)
+        displays = display_elements(metadata)
         return tuple(read_channel([element], element) for element in displays)
     channels = []
     for element, display in pairs:
@@ -186,7 +187,7 @@ def pair_with_displays(
 ) -> list[tuple[ET.Element, ET.Element | None]]:
     """Pair the channels of the image with their display settings."""
     elements = _channel_elements(image)
-    displays = _display_elements(metadata)
+    displays = display_elements(metadata)
     # Image and display list the same channels, under one Id.
     by_id = {element.get("Id"): element for element in displays if element.get("Id")}
     same_count = len(displays) == len(elements)

@@ -92,7 +92,7 @@ def _pairs(
 ) -> Sequence[tuple[ET.Element | None, ET.Element | None]]:
     """Pair the channels of image and display; other programs than ZEN may write the display alone."""
     pairs = czi_xml.pair_with_displays(root, image)
-    return pairs or [(None, one) for one in root.findall("DisplaySetting/Channels/Channel")]
+    return pairs or [(None, one) for one in czi_xml.display_elements(root)]
 
 
 Place: TypeAlias = tuple[Channel, ET.Element | None, str]

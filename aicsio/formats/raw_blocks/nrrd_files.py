@@ -7,6 +7,7 @@ Source of the facts: "Definition of NRRD File Format", section 3, detached heade
 <max> <step> [<subdim>]``, and ``LIST [<subdim>]`` with a name a line up to the end of the header.
 """
 
+import math
 import re
 from typing import Final
 
@@ -35,13 +36,13 @@ class SeveralFiles:
 
 def split_list(text: str) -> tuple[str, SeveralFiles | None]:
     """Return the header without the list of files at its end, and the list; ``None`` without one."""
-    found = LIST.search(text.replace("\r\n", "\n"))
+    plain = text.replace("\r\n", "\n")
+    found = LIST.search(plain)
     if found is None:
         return text, None
-    text = text.replace("\r\n", "\n")
-    names = [line.strip() for line in text[found.end() :].split("\n")]
+    names = [line.strip() for line in plain[found.end() :].split("\n")]
     dimension = None if found[1] is None else int(found[1])
-    return text[: found.end()], SeveralFiles(tuple(name for name in names if name), dimension)
+    return plain[: found.end()], SeveralFiles(tuple(name for name in names if name), dimension)
 
 
 def parse_pattern(source: Source, value: str) -> SeveralFiles | None:
@@ -92,9 +93,7 @@ def measure_slab(source: Source, files: SeveralFiles, shape: tuple[int, ...]) ->
     dimension = rank - 1 if files.dimension is None else files.dimension
     # Files of as many axes as the array follow each other along the slowest.
     lead = max(rank - dimension, 1)
-    positions = 1
-    for size in shape[:lead]:
-        positions *= size
+    positions = math.prod(shape[:lead])
     first = 1
     if dimension == rank and count and positions % count == 0:
         first = shape[0] // count
