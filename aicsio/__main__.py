@@ -42,8 +42,8 @@ def run() -> int:
         return cli.main()
     finally:
         # After the command a traceback would come from the end of Python itself.
-        if signal.getsignal(signal.SIGINT) is _interruption.interrupt_once:
-            signal.signal(signal.SIGINT, _interruption.end_at_once)
+        if handles:
+            _interruption.finish()
         gc.freeze()
 
 

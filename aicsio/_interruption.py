@@ -7,7 +7,11 @@ Nothing of the package is imported: ``aicsio.__main__`` needs the handlers befor
 import functools
 import os
 import signal
+import sys
 import time
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 INTERRUPTED = 130
 """128 + SIGINT, the exit code of shells after Ctrl-C."""
@@ -15,6 +19,9 @@ MESSAGE = "aicsio: interrupted"
 REPEATS = 1.0
 """Seconds after Ctrl-C in which it has no further effect: a key that is held down repeats about 30 times a
 second, and removing a half-written file takes less."""
+RAISED_AGAIN = 0.2
+"""Seconds until a ``KeyboardInterrupt`` that another library dropped is raised again: too short for the user to notice,
+and long enough for the exception to reach the clean-up."""
 
 
 def end_at_once(number: int, frame: object) -> None:  # noqa: ARG001
@@ -25,12 +32,52 @@ def end_at_once(number: int, frame: object) -> None:  # noqa: ARG001
 
 
 def interrupt_once(number: int, frame: object) -> None:  # noqa: ARG001
-    """Raise ``KeyboardInterrupt``; a second one must not reach the clean-up that follows."""
-    signal.signal(signal.SIGINT, functools.partial(_end_if_later, time.monotonic() + REPEATS))
+    """Raise ``KeyboardInterrupt``; a second one must not reach the clean-up that follows.
+
+    Compiled modules that are being imported, finalizers and callbacks of the collector drop the exception: Cython's
+    start of a module clears it. It is then raised again, and what those libraries print of it is left out.
+    """
+    signal.signal(signal.SIGINT, functools.partial(_interrupt_again, time.monotonic() + REPEATS))
+    sys.unraisablehook = functools.partial(_show_others, sys.unraisablehook)
+    warnings.simplefilter("ignore")
+    if hasattr(signal, "setitimer"):  # on Windows the user presses again
+        signal.signal(signal.SIGALRM, _interrupt_if_dropped)
+        signal.setitimer(signal.ITIMER_REAL, RAISED_AGAIN, RAISED_AGAIN)
     raise KeyboardInterrupt
 
 
-def _end_if_later(moment: float, number: int, frame: object) -> None:
+def finish() -> None:
+    """Let Ctrl-C end the process at once: the command is over, and no exception may be raised from here on."""
+    interrupted = signal.getsignal(signal.SIGINT) is not interrupt_once
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    # Its message is out already if the command was interrupted.
+    signal.signal(signal.SIGINT, _end_silently if interrupted else end_at_once)
+
+
+def _end_silently(number: int, frame: object) -> None:  # noqa: ARG001
+    os._exit(INTERRUPTED)
+
+
+def _interrupt_again(moment: float, number: int, frame: object) -> None:
     """End the process if the user still waits after ``moment``, as for a server that does not answer."""
     if time.monotonic() > moment:
         end_at_once(number, frame)
+    _interrupt_if_dropped(number, frame)
+
+
+def _interrupt_if_dropped(number: int, frame: object) -> None:  # noqa: ARG001
+    """Raise ``KeyboardInterrupt`` unless the program is cleaning up after one."""
+    error = sys.exc_info()[1]  # of the code that the signal interrupted
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            if hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            return
+        error = error.__context__
+    raise KeyboardInterrupt
+
+
+def _show_others(show: Callable[[Any], object], event: Any) -> None:
+    if not issubclass(event.exc_type, KeyboardInterrupt):
+        show(event)

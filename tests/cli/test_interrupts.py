@@ -89,6 +89,49 @@ def test_a_second_interruption_waits_for_the_clean_up_for_a_while(
     assert done.stderr == ("" if printed else LINE)  # cli.main prints it otherwise
 
 
+DROPPING = """
+import os, signal, sys, time, warnings
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from aicsio import _interruption, cli
+from aicsio.__main__ import run
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)  # Python calls the handler
+class Finalized:
+    def __del__(self):
+        press()
+def caught():
+    try:
+        press()
+    except BaseException:
+        warnings.warn("the module is not as it should be", RuntimeWarning)
+def main():
+    try:
+        {dropping}
+        for _ in range({more}):
+            press()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        return _interruption.INTERRUPTED
+cli.main = main
+sys.exit(run())
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="has no timer of signals")
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("dropping", ["caught()", "Finalized()"])
+def test_an_interruption_that_another_library_drops_is_raised_again(
+    dropping: str, more: int
+) -> None:
+    # Cython's start of a module drops it so (seen in tests of `convert --verify`), finalizers by Python's rules.
+    program = DROPPING.format(dropping=dropping, more=more)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
+
+
 # ---------------------------------------------------------------- in the middle of a command
 
 
