@@ -20,6 +20,11 @@ from aicsio.testing.model import transpose_array
 from aicsio.testing.strategies import views
 
 ROOT = Path(__file__).resolve().parent.parent
+takes_long = pytest.mark.skipif(
+    "AICSIO_HYPOTHESIS" not in os.environ,
+    reason="takes long: the gate `lowest` runs it, with AICSIO_HYPOTHESIS=ci",
+)
+"""For tests of seconds that others of the same law stand beside: the README's command takes five minutes."""
 Damage = Callable[[bytearray, int, int, random.Random], None]
 """Changes bytes between two places of a file."""
 

@@ -33,6 +33,7 @@ from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.czi import blocks_of, metadata_xml, write_czi
 from aicsio.testing.lif import LifImage, write_lif
 from dask_clusters import Outside, outside_cluster, started
+from support import takes_long
 
 SPEC = ImageSpec(T=2, C=3, Z=4, Y=64, X=80)
 
@@ -198,6 +199,7 @@ def test_errors_travel(client: distributed.Client, folder: Path, tmp_path: Path)
         lazy.compute()
 
 
+@takes_long
 def test_a_worker_that_dies_loses_nothing(outside: Outside, folder: Path) -> None:
     handle = open_image(folder / "tiles.ome.tiff")
     with dask_utils.cluster_and_client(address=outside.address) as (_, client):

@@ -23,6 +23,7 @@ from aicsio.cli.batch.journal import NAME, Journal
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from command_line import Run, caller, start
 from dask_clusters import Outside, outside_cluster
+from support import takes_long
 
 Array = npt.NDArray[Any]
 SMALL = ImageSpec(C=2, Y=20, X=30)
@@ -487,6 +488,7 @@ def writing(
     raise AssertionError(f"nobody writes to {folder}")
 
 
+@takes_long
 def test_a_process_that_dies_takes_one_image_with_it(tmp_path: Path) -> None:
     slow = image(tmp_path / "in", "slow.tif", SLOW)
     small = {f"small{n}.tif": image(tmp_path / "in", f"small{n}.tif", seed=n) for n in range(4)}
@@ -549,6 +551,7 @@ def cluster(tmp_path: Path) -> Iterator[Outside]:
         yield found
 
 
+@takes_long
 def test_a_cluster_that_loses_a_worker_does_the_batch(
     run: Run, tmp_path: Path, cluster: Outside
 ) -> None:

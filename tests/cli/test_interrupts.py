@@ -18,6 +18,7 @@ from aicsio.testing.lif import LifImage, write_lif
 from command_line import start
 from http_server import Site, serving
 from reductions_soak import make
+from support import takes_long
 
 LINE = f"{MESSAGE}\n"
 PROGRAM = """
@@ -194,7 +195,7 @@ WRITING = {
 """Command and its target, and options."""
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=takes_long)])
 @pytest.mark.parametrize("name", WRITING)
 def test_a_command_that_writes_leaves_the_old_file(
     name: str, times: int, long_stack: Path, tmp_path: Path

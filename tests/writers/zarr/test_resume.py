@@ -14,7 +14,7 @@ from aicsio import ImageHandle, open_image, write_ome_tiff, write_ome_zarr
 from aicsio.errors import WriteError
 from aicsio.writers._zarr import parts
 from aicsio.writers._zarr.targets import folder, swapping
-from support import files_of
+from support import files_of, takes_long
 from zarr_interrupted import compare, interrupt
 from zarr_stores import judges
 
@@ -56,6 +56,7 @@ def interrupted_after(calls: int) -> Any:
     return progress
 
 
+@takes_long
 def test_killed_at_random_it_goes_on(tmp_path: Path) -> None:
     assert interrupt(tmp_path, kills=3, seed=1).kills == 3
 
