@@ -285,9 +285,10 @@ def test_what_is_not_planned_at_once_is_planned_one_by_one(
 @pytest.mark.parametrize("way", WAYS)
 def test_four_threads_at_once(way: Callable[[Path], ImageHandle], tmp_path: Path) -> None:
     handle = way(tmp_path)
-    expected = cropped(PIXELS).tobytes()
+    some = STARTS[:15]
+    expected = cropped(PIXELS, some).tobytes()
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda _: read_windows(handle, STARTS, SIZE).tobytes(), range(4))
+        found = pool.map(lambda _: read_windows(handle, some, SIZE).tobytes(), range(4))
     assert all(pixels == expected for pixels in found)
 
 

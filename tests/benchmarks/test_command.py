@@ -169,6 +169,7 @@ def test_floors_read_what_we_read(tmp_path: Path) -> None:
             )
 
 
+@takes_long
 def test_stores_are_measured_and_their_floor_reads_what_we_read(tmp_path: Path) -> None:
     rows = measured(tmp_path, "zarr", "--peers", "--clock", "cpu")
     found = {(row["file"], row["case"]) for row in rows}
@@ -185,6 +186,7 @@ def test_stores_are_measured_and_their_floor_reads_what_we_read(tmp_path: Path) 
         assert np.array_equal(stores.floor(sample, stores.places_of(path), 2), made)
 
 
+@takes_long
 def test_our_conversion_is_measured(tmp_path: Path) -> None:
     sample = next(each for each in samples(3, 128, 1, 1, 32) if each.name == "zstd")
     source = write(sample, tmp_path)
@@ -194,6 +196,7 @@ def test_our_conversion_is_measured(tmp_path: Path) -> None:
     assert result.outputs["ours"].mebibytes > 0
 
 
+@takes_long
 def test_new_processes_are_measured(tmp_path: Path) -> None:
     rows = measured(tmp_path, "import", "raw", "--peers", "--cases", "new process")
     assert [row["case"] for row in rows] == ["import", "plane, new process"]
