@@ -45,7 +45,7 @@ from aicsio.formats.oir.metadata import (
     parse_description,
 )
 from aicsio.formats.oir.pixels import find_unfinished, lay_out, read_geometry
-from aicsio.formats.oir.planes import OirPlanes, arrange_chunks
+from aicsio.formats.oir.planes import OirPlanes, arrange_chunks, find_frame
 from aicsio.records import (
     Attachment,
     Contents,
@@ -123,7 +123,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             f"{source.uri} has no pixels: it is the map of an acquisition, whose fields are files "
             "of their own"
         )
-    frame = _read_frame(files, 0)
+    frame = _read_first_frame(files)
     width, height, dtype, is_colour = read_geometry(source, frame, description)
     axes = parse_axes(description)
     array, trouble = lay_out(files, table, (height, width), dtype, axes, is_colour=is_colour)
@@ -181,13 +181,21 @@ def _describe(file: OirFile) -> OirDescription:
     return parse_description(())
 
 
-def _read_frame(files: list[OirFile], number: int) -> Element | None:
-    """Return the properties of a frame, counted through all files."""
+def _read_first_frame(files: list[OirFile]) -> Element | None:
+    """Return the properties of the first frame of the files."""
     for file in files:
-        if number < len(file.frames):
-            return _parse_frames(file, file.frames[number : number + 1])[0]
-        number -= len(file.frames)
+        if file.frames:
+            return _parse_frames(file, file.frames[:1])[0]
     return None
+
+
+def _read_frame(files: list[OirFile], table: OirPlanes, place: int) -> Element | None:
+    """Return the properties of the frame of a place, None where it has none."""
+    found = find_frame(files, table, place)
+    if found is None:
+        return None
+    file = files[found[0]]
+    return _parse_frames(file, file.frames[found[1] : found[1] + 1])[0]
 
 
 def _parse_frames(file: OirFile, places: tuple[Span, ...]) -> list[Element | None]:
@@ -207,7 +215,7 @@ def _with_z_step(size: PixelSize, files: list[OirFile], table: OirPlanes) -> Pix
     if size.Z is not None or table.letters[-1:] != "Z" or table.shape[-1] < 2:
         return size
     # Z is the fastest axis of frames: the second frame is the next section.
-    first, second = (frame_positions(_read_frame(files, number)).get("Z") for number in (0, 1))
+    first, second = (frame_positions(_read_frame(files, table, place)).get("Z") for place in (0, 1))
     if first is None or second is None or first == second:
         return size
     return PixelSize(round(abs(second - first), 9), size.Y, size.X)
@@ -219,7 +227,7 @@ def _time_step(files: list[OirFile], table: OirPlanes, axes: dict[str, OirAxis])
         # Frames are in C order: the second time point follows all frames of the first.
         later = math.prod(table.shape[1:])
         first, second = (
-            frame_positions(_read_frame(files, number)).get("T") for number in (0, later)
+            frame_positions(_read_frame(files, table, place)).get("T") for place in (0, later)
         )
         if first is not None and second is not None and second > first:
             return round(second - first, 9)
@@ -237,7 +245,10 @@ def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
     if not isinstance(layout, OirLayout):
         return scene.planes
     files = [read_blocks(source) for source in layout.sources]
-    frames = [frame for file in files for frame in _parse_frames(file, file.frames)]
+    parsed = [_parse_frames(file, file.frames) for file in files]
+    table = arrange_chunks(files, [])
+    found = (find_frame(files, table, place) for place in range(math.prod(table.shape)))
+    frames = [None if at is None else parsed[at[0]][at[1]] for at in found]
     # A frame holds all channels, so its properties belong to the other axes.
     letters = "".join(one for one in level.stored.order[: layout.lead] if one != "C")
     return describe_planes(frames, letters, tuple(level.stored[letter] for letter in letters))

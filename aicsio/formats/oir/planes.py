@@ -9,6 +9,7 @@ and Z, from 1; ``REF_LSM0_<channel>_0`` is of a reference image.
 
 import math
 import re
+from bisect import bisect_right
 from typing import Final, NamedTuple, TypeAlias
 
 import attrs
@@ -140,6 +141,40 @@ def _sort_chunks(files: list[OirFile]) -> tuple[dict[Place, ByStart], dict[str, 
 
 def _in_order(chunks: ByStart) -> tuple[ChunkOfFile, ...]:
     return tuple(chunks[start] for start in sorted(chunks))
+
+
+def find_frame(files: list[OirFile], table: OirPlanes, place: int) -> tuple[int, int] | None:
+    """Find the properties of a frame.
+
+    Parameters
+    ----------
+    files
+        The file, and those that continue it.
+    table
+        Their planes.
+    place
+        Number of the frame, in C order over the axes.
+
+    Returns
+    -------
+    Number of the file, and that of the frame in it; ``None`` where the file lacks the frame.
+    """
+    counts = [len(file.frames) for file in files]
+    if sum(counts) == math.prod(table.shape):
+        for number, count in enumerate(counts):
+            if place < count:
+                return number, place
+            place -= count
+        return None
+    # With a missing frame, those behind it are found by their chunks, which follow the properties.
+    channels = len(table.channels)
+    for chunks in table.planes[place * channels : (place + 1) * channels]:
+        if chunks:
+            number, chunk = chunks[0]
+            frames = files[number].frames
+            found = bisect_right(frames, chunk.offset, key=lambda span: span[0]) - 1
+            return None if found < 0 else (number, found)
+    return None
 
 
 def parse_name(name: str) -> Place | None:

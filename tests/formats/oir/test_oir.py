@@ -198,6 +198,19 @@ def test_missing_frames_are_zero_and_counted(tmp_path: Path) -> None:
     assert np.array_equal(to_numpy(handle), expected)
 
 
+@pytest.mark.parametrize("split", [0, 2])
+def test_frames_behind_a_missing_one_keep_their_positions(split: int, tmp_path: Path) -> None:
+    # Right values: z_step and period of the generator; the missing frames have no properties.
+    image = OirImage(picture(5, 2, 9, 7), "ZCYX", missing=(1, 2), z_step=0.5, split=split)
+    heights = plane_table(open_image(write_oir(image, tmp_path / "z.oir")))["z"][::2]
+    assert np.array_equal(heights, [100.0, np.nan, np.nan, 101.5, 102.0], equal_nan=True)
+    image = OirImage(picture(4, 2, 9, 7), "TCYX", missing=(1,), period=2.0, split=split)
+    handle = open_image(write_oir(image, tmp_path / "t.oir"))
+    assert handle.time_step == 2.0
+    times = plane_table(handle)["time"][::2]
+    assert np.array_equal(times, [0.0, np.nan, 4.0, 6.0], equal_nan=True)
+
+
 def test_an_acquisition_that_was_stopped_shows_what_was_taken(tmp_path: Path) -> None:
     image = OirImage(picture(5, 2, 9, 7), "TCYX", missing=(3, 4))
     handle = open_image(write_oir(image, tmp_path / "a.oir"))
