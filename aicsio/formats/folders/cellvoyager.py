@@ -271,6 +271,7 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
         rows=parse_integer(attributes.get("Rows")),
         columns=parse_integer(attributes.get("Columns")),
         identifier=attributes.get("ProductID"),
+        from_centre=True,
     )
 
 

@@ -263,6 +263,7 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
         columns=parse_integer(_text(root, "Plates/Plate/PlateColumns")),
         identifier=_text(root, "Plates/Plate/PlateID"),
         description=_text(root, "Plates/Plate/PlateTypeName"),
+        from_centre=True,
     )
 
 

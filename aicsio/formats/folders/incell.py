@@ -245,6 +245,7 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
         rows=parse_integer(plate.get("rows")),
         columns=parse_integer(plate.get("columns")),
         identifier=_attributes(root, "Barcode").get("value"),
+        from_centre=True,
     )
 
 

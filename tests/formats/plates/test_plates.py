@@ -154,6 +154,15 @@ def test_scenes_have_wells_and_fields(plates: dict[str, Path], kind: str) -> Non
     if kind not in {"metamorph", "micromanager"}:
         assert plate.name == "plate"
         assert (plate.rows, plate.columns) == (8, 12)
+    # Right values: PlateSpec.stage; offset_point of the index of InCell. The stage of the other kinds has no
+    # place in the well (OME schema 2016-06, WellSample).
+    places = [(s.position_x, s.position_y) for well in plate.wells for s in well.well_samples]
+    if kind == "incell":
+        assert places == [(0, 0), (100, -50)] * 2
+    elif kind in {"harmony", "cellvoyager"}:
+        assert places == [(0, 0), (100, 0), (18000, 9000), (18100, 9000)]
+    else:
+        assert places == [(None, None)] * 4
 
 
 FACTS = {
