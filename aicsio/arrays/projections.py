@@ -178,7 +178,10 @@ def _extreme(ufunc: np.ufunc, least: Callable[[DType], Any], dtype: DType) -> _P
         ufunc(one, other, out=one)
         return one
 
-    return _Projection(dtype, Reduction(start, add, merge, dtype.itemsize, by_runs=True), _same)
+    # Floats of one value may differ: 0.0 and -0.0, or two NaN.
+    exact = dtype.kind != "f"
+    steps = Reduction(start, add, merge, dtype.itemsize, by_runs=True, exact=exact)
+    return _Projection(dtype, steps, _same)
 
 
 def _smallest(dtype: DType) -> Any:
@@ -243,7 +246,9 @@ def _sum(dtype: DType, wide: DType | None = None) -> _Projection:
 
     by_runs = dtype == np.uint16
     # 12 bytes a pixel: 8 of the total, and up to 4 of the narrow sum.
-    return _Projection(total_type, Reduction(start, add, merge, 12, by_runs=by_runs), _total)
+    exact = total_type.kind != "f"
+    steps = Reduction(start, add, merge, 12, by_runs=by_runs, exact=exact)
+    return _Projection(total_type, steps, _total)
 
 
 @attrs.define(eq=False)

@@ -40,6 +40,8 @@ TILE_BYTES = 1 << 19
 before they meet the partial result."""
 STRETCHES = 8
 """Parts of the reduced axes where there are fewer tiles than this, so that threads share the work."""
+MOST_RUNS = 1 << 12
+"""Positions whose runs are found by one call, which takes 0.15 ms: the runs take 0.1 kB each."""
 STATE_BYTES = 64 << 20
 """Memory for the partial results of one tile: tiles and stretches are chosen below it where stored
 blocks allow."""
@@ -61,6 +63,9 @@ class Reduction(Generic[P]):
     by_runs: bool = False
     """Whether few positions at a time are as good as many: raw pixels then come through a buffer that
     stays in the cache."""
+    exact: bool = False
+    """Whether slabs in any order give the same result: a thread then adds to what it began with an
+    earlier stretch. Fresh memory for each of eight partial results of 2 MiB took 7 of 66 ms."""
 
 
 @attrs.define
@@ -75,6 +80,16 @@ class _Stretch:
     """Stretches of the tile."""
     slabs: Sequence[Box]
     """What is read, in order."""
+
+
+@attrs.define
+class _Partial(Generic[P]):
+    """What is known of one tile. Not a record: it lives for one call."""
+
+    results: dict[int, P] = attrs.field(factory=dict)
+    """Partial results that no thread adds to, by the last stretch of each."""
+    done: int = 0
+    """Stretches in them or in those that threads add to."""
 
 
 def reduce(
@@ -106,19 +121,25 @@ def reduce(
     by_runs = reduction.by_runs and isinstance(sample, Strided)
     tiles, slabs = _cut(array, kept, dropped, reduction.state_nbytes, by_runs=by_runs)
     stretches = _stretches(array, (dropped, kept), tiles, slabs, reduction.state_nbytes)
-    partial: dict[int, dict[int, P]] = {}
+    partial: dict[int, _Partial[P]] = {}
     lock = threading.Lock()
 
     def work(stretch: _Stretch, worker: Worker) -> None:
-        part = _run(array, stretch, reduction, (dropped, kept), worker)
         with lock:
-            parts = partial.setdefault(stretch.tile, {})
-            parts[stretch.number] = part
-            if len(parts) < stretch.count:
+            tile = partial.setdefault(stretch.tile, _Partial())
+            begun = tile.results.popitem()[1] if reduction.exact and tile.results else None
+        if begun is None:
+            box = stretch.slabs[0]
+            begun = reduction.start(tuple(box[axis].stop - box[axis].start for axis in kept))
+        result = _run(array, stretch, reduction, (dropped, kept), worker, begun)
+        with lock:
+            tile.results[stretch.number] = result
+            tile.done += 1
+            if tile.done < stretch.count:
                 return
             del partial[stretch.tile]
             # Merged in order: sums of floats depend on it.
-            ordered = [parts[number] for number in range(stretch.count)]
+            ordered = [tile.results[number] for number in sorted(tile.results)]
             finish(tiles[stretch.tile], functools.reduce(reduction.merge, ordered))
 
     remote = sample is not None and is_remote(sample)
@@ -196,12 +217,19 @@ def _run(
     reduction: Reduction[P],
     axes: tuple[list[int], list[int]],
     worker: Worker,
+    result: P,
 ) -> P:
-    """Read the slabs of a stretch one after the other, and reduce them."""
+    """Read the slabs of a stretch one after the other, and add them to a partial result."""
     dropped, kept = axes
-    first = stretch.slabs[0]
-    result = reduction.start(tuple(first[axis].stop - first[axis].start for axis in kept))
-    for box in stretch.slabs:
+    boxes = stretch.slabs
+    whole = _join(boxes, dropped) if reduction.by_runs else None
+    runs = None if whole is None else find_runs(views.narrow(array, whole), dropped, worker)
+    if whole is not None and runs is not None:
+        tile = tuple(whole[axis].stop - whole[axis].start for axis in kept)
+        for pixels in read_runs(runs, tile, array, worker):
+            result = reduction.add(result, pixels, worker.scratch)
+        return result
+    for box in boxes:
         part = views.narrow(array, box)
         shape = part.shape
         runs = find_runs(part, dropped, worker) if reduction.by_runs else None
@@ -218,3 +246,19 @@ def _run(
         joined = moved.reshape(-1, *(shape[axis] for axis in kept))
         result = reduction.add(result, joined, worker.scratch)
     return result
+
+
+def _join(boxes: Sequence[Box], dropped: list[int]) -> Box | None:
+    """Return the box that some boxes of one tile fill; ``None`` if they do not, or it has many positions."""
+    joined = list(boxes[0])
+    for axis in dropped:
+        starts, stops = zip(*((box[axis].start, box[axis].stop) for box in boxes), strict=True)
+        joined[axis] = slice(min(starts), max(stops))
+    count = _count_positions(joined, dropped)
+    # Boxes of a stretch are disjoint: as many positions fill all of it.
+    filled = sum(_count_positions(box, dropped) for box in boxes)
+    return tuple(joined) if count == filled and count <= MOST_RUNS else None
+
+
+def _count_positions(box: Sequence[slice], dropped: list[int]) -> int:
+    return math.prod(box[axis].stop - box[axis].start for axis in dropped)

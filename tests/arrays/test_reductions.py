@@ -262,3 +262,26 @@ def test_raw_planes_come_one_by_one(container: str, most: int, tmp_path: Path) -
         assert np.array_equal(project(handle, letters, how="min"), pixels.min(axis=axes))
         expected = pixels.sum(axis=axes, dtype=np.uint64)
         assert np.array_equal(project(handle, letters, how="sum"), expected)
+
+
+@pytest.mark.parametrize("most_runs", [4, 1 << 12])
+@pytest.mark.parametrize("missing", [None, 7])
+def test_planes_are_planned_by_stretches_or_by_slabs(
+    most_runs: int, missing: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: numpy. A plane that the file lacks is black, whichever planes are planned together."""
+    monkeypatch.setattr(streaming, "MOST_RUNS", most_runs)
+    pixels = np.random.default_rng(5).integers(1, 4096, (50, 200, 260), np.uint16)
+    monkeypatch.setattr(streaming, "SLAB_BYTES", 3 * pixels[0].nbytes)
+    blocks = list(blocks_of(pixels, "ZYX", tile=(200, 260), compression="raw"))
+    if missing is not None:
+        del blocks[missing]
+        pixels[missing] = 0
+    path = tmp_path / "cells.czi"
+    write_czi(path, blocks)
+    handle = transpose_to(open_image(path), "ZYX")
+    for workers in (1, 3):
+        assert np.array_equal(project(handle, workers=workers), pixels.max(axis=0))
+        assert np.array_equal(project(handle, how="min", workers=workers), pixels.min(axis=0))
+        total = project(handle, how="sum", workers=workers)
+        assert np.array_equal(total, pixels.sum(axis=0, dtype=np.uint64))
