@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from aicsio.formats import Options
-from aicsio.formats._tiff import origins, soundness
 from aicsio.formats._tiff.dialects import describe
-from aicsio.formats._tiff.dialects.imagej import is_imagej
-from aicsio.formats._tiff.dialects.imagej_metadata import read_imagej_metadata
+from aicsio.formats._tiff.dialects.marks import is_imagej
 from aicsio.formats._tiff.ifd import open_tiff, read_directory, read_variant
 from aicsio.formats._tiff.page_metadata import PageTags, read_all_tags
 from aicsio.records import Contents, Damage, LazyArray, Planes, Scene, Source, Value
@@ -54,6 +52,8 @@ def read_tags(source: Source) -> dict[str, Value]:
         # ImageJ keeps texts in a tag of bytes.
         page = PageTags.of(file, read_directory(file, first)[0])
         if is_imagej(page):
+            from aicsio.formats._tiff.dialects.imagej_metadata import read_imagej_metadata
+
             extra = read_imagej_metadata(page)
             texts = {"ImageJ.Info": extra.info, "ImageJ.Labels": extra.labels}
             properties = {f"ImageJ.{key}": value for key, value in extra.properties}
@@ -78,10 +78,14 @@ def read_planes(scene: Scene, level: LazyArray, /) -> Planes | None:
 
 def check_structure(source: Source, /) -> Iterator[Damage]:
     """Walk the directories of a file; see ``ChecksStructure``."""
+    from aicsio.formats._tiff import soundness
+
     return soundness.find_faults(source)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:
     """Return the tags and the metadata of the dialect."""
+    from aicsio.formats._tiff import origins
+
     with open_tiff(source) as (file, first):
         return origins.trace(file, first, contents.scenes[scene])

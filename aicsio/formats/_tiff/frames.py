@@ -18,7 +18,7 @@ import numpy.typing as npt
 from aicsio._ome.units import finite_number
 from aicsio.errors import AicsioError
 from aicsio.formats._tiff.chain import read_chain
-from aicsio.formats._tiff.dialects.scanimage import is_scanimage
+from aicsio.formats._tiff.dialects.marks import is_scanimage
 from aicsio.formats._tiff.ifd import open_tiff, read_directory
 from aicsio.formats._tiff.instruments.micromanager import read_plane_properties
 from aicsio.formats._tiff.makers import is_metaseries

@@ -175,11 +175,9 @@ def _of_maker(tags: PageTags, dialect: str) -> tuple[tuple[str, str], ...]:
 
 def _dialect_of(tags: PageTags) -> str:
     """Return the name of the dialect that the first page is written in."""
-    for is_written_so, read in DIALECTS:
+    for name, is_written_so, _ in DIALECTS:
         if is_written_so(tags):
-            return (
-                read.__module__.rpartition(".")[2] if read.__name__ != "_by_tifffile" else "maker"
-            )
+            return name
     return "tiff"
 
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aicsio._ome.elements import children_of, local_name, parse_integer
-from aicsio._ome.lenses import read_engraving
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
@@ -56,6 +55,8 @@ def _perkin_elmer_lens(text: str) -> Objective | None:
     match = re.search(r"<Objective>([^<]*)</Objective>", text)
     if match is None or not match[1].strip():
         return None
+    from aicsio._ome.lenses import read_engraving
+
     engraved = read_engraving(match[1])
     return Objective(match[1].strip(), engraved.magnification, engraved.aperture)
 

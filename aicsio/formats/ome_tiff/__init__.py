@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
-from aicsio.formats._tiff import soundness
 from aicsio.formats._tiff.ifd import read_variant
 from aicsio.formats.ome_tiff.first_description import description_start
 from aicsio.records import Contents, Damage, Source
@@ -56,7 +55,11 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
 def check_structure(source: Source, /) -> Iterator[Damage]:
     """Walk the directories of one file of the set; see ``ChecksStructure``."""
     # A companion file is XML.
-    return iter(()) if source.uri.endswith(".ome") else soundness.find_faults(source)
+    if source.uri.endswith(".ome"):
+        return iter(())
+    from aicsio.formats._tiff import soundness
+
+    return soundness.find_faults(source)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

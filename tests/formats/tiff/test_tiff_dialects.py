@@ -20,8 +20,8 @@ from aicsio import (
     transpose_to,
 )
 from aicsio.formats._tiff.dialects.imagej import parse_description
+from aicsio.formats._tiff.dialects.marks import parse_shaped as parse_json
 from aicsio.formats._tiff.dialects.ndtiff import parse_index
-from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description as parse_json
 from aicsio.testing.segments import Storage
 from aicsio.testing.tiff_bytes import ASCII, TagEntry, make_page, write_pages
 from support import corpus_file

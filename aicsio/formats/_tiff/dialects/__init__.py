@@ -1,6 +1,6 @@
 """The dialects of TIFF, and which one a file is written in. Imports the rest of `_tiff`.
 
-One module a program: ``imagej`` (its private tags: ``imagej_metadata``), ``tifffile_shaped``,
+``marks`` tells which; one module a program: ``imagej`` (its private tags: ``imagej_metadata``), ``tifffile_shaped``,
 ``micromanager``, ``ndtiff``, ``mibi``, ``scanimage``, ``lsm``; ``by_tifffile`` asks tifffile for
 the others, with ``vendor_metadata``, and ``opened`` when a file is read again.
 
@@ -16,28 +16,16 @@ import attrs
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff import series
-from aicsio.formats._tiff.dialects import (
-    imagej,
-    mibi,
-    micromanager,
-    ndtiff,
-    scanimage,
-    tifffile_shaped,
-)
+from aicsio.formats._tiff.dialects import marks
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.makers import is_metaseries
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import open_page_table
 from aicsio.formats._tiff.partial_levels import leave_out_partial_levels
-from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Contents, Diagnostic
 
 DialectReader: TypeAlias = Callable[[OpenTiff, int, PageTags], Contents | Diagnostic]
 """From an open file, the offset of its first directory and its tags: contents, or why not."""
-
-
-_VENDOR_TAGS = (Tag.CZ_LSMINFO, Tag.OLYMPUS_FLUOVIEW, Tag.OLYMPUS_SIS, Tag.OLYMPUS_SIS_INI)
-_VENDOR_SOFTWARE = ("PerkinElmer-QPI", "Philips DP", "Ventana", "ScanOutputManager")
 
 
 def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
@@ -49,7 +37,7 @@ def describe(file: OpenTiff, first: int, notes: list[Diagnostic]) -> Contents:
     """
     directory, _, _ = read_directory(file, first)
     tags = PageTags.of(file, directory)
-    for is_written_so, read in DIALECTS:
+    for _, is_written_so, read in DIALECTS:
         if not is_written_so(tags):
             continue
         # A dialect whose metadata are broken must not hide the pages.
@@ -82,46 +70,56 @@ def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
     return Contents(tuple(scenes), tags.description or None, (*diagnostics, *more))
 
 
-def _by_tifffile(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
-    from aicsio.formats._tiff.dialects import (
-        by_tifffile,
-    )  # slow to import, and most files do without
+# Each dialect is imported when a file is written in it: see ``marks``.
+def _read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import mibi
+
+    return mibi.read_mibi(file, first, tags)
+
+
+def _read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import tifffile_shaped
+
+    return tifffile_shaped.read_shaped(file, first, tags)
+
+
+def _read_by_tifffile(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import by_tifffile
 
     return by_tifffile.read_structure(file, first, tags)
 
 
-def _is_known_to_tifffile(tags: PageTags) -> bool:
-    """Whether the first page has the mark of a dialect whose pages tifffile sorts."""
-    software, text = tags.text(Tag.SOFTWARE), tags.description
-    codes = tags.tags
-    # Prairie View writes the tags of MetaMorph STK blank.
-    is_stk = Tag.UIC1 in codes and not software.startswith("Prairie")
-    is_ndpi = Tag.NDPI_VERSION in codes and Tag.MAKE in codes
-    return (
-        is_stk
-        or is_ndpi
-        or tags.has_any(_VENDOR_TAGS)
-        or text.startswith("Aperio ")
-        or software.startswith(_VENDOR_SOFTWARE)
-        or text.rstrip().endswith("</scn>")  # Leica SCN
-        or (Tag.EER_METADATA in codes and is_eer(tags))
-        or tags.text(Tag.ARGOS_METADATA).startswith("<Argos")
-    )
+def _read_ndtiff(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import ndtiff
+
+    return ndtiff.read_ndtiff(file, first, tags)
 
 
-def is_eer(tags: PageTags) -> bool:
-    """Whether the private tag 65001 holds the acquisition metadata of EER."""
-    value = tags.value(Tag.EER_METADATA)
-    return isinstance(value, bytes) and value.startswith(b"<metadata>")
+def _read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import micromanager
+
+    return micromanager.read_stack(file, first, tags)
 
 
-DIALECTS: tuple[tuple[Callable[[PageTags], bool], DialectReader], ...] = (
-    (mibi.is_mibi, mibi.read_mibi),
-    (tifffile_shaped.is_shaped, tifffile_shaped.read_shaped),
-    (_is_known_to_tifffile, _by_tifffile),
-    (ndtiff.is_ndtiff, ndtiff.read_ndtiff),
-    (micromanager.is_stack, micromanager.read_stack),
-    (imagej.is_imagej, imagej.read_imagej),
-    (scanimage.is_scanimage, scanimage.read_scanimage),
+def _read_imagej(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import imagej
+
+    return imagej.read_imagej(file, first, tags)
+
+
+def _read_scanimage(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    from aicsio.formats._tiff.dialects import scanimage
+
+    return scanimage.read_scanimage(file, first, tags)
+
+
+DIALECTS: tuple[tuple[str, Callable[[PageTags], bool], DialectReader], ...] = (
+    ("mibi", marks.is_mibi, _read_mibi),
+    ("tifffile_shaped", marks.is_shaped, _read_shaped),
+    ("maker", marks.is_known_to_tifffile, _read_by_tifffile),
+    ("ndtiff", marks.is_ndtiff, _read_ndtiff),
+    ("micromanager", marks.is_stack, _read_stack),
+    ("imagej", marks.is_imagej, _read_imagej),
+    ("scanimage", marks.is_scanimage, _read_scanimage),
 )
 """Order of the questions: what tifffile writes names itself; vendors' private tags come before free text."""

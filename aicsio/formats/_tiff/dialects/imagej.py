@@ -64,11 +64,6 @@ _UNCALIBRATED = 20
 """Calibration function NONE (ij/measure/Calibration.java)."""
 
 
-def is_imagej(tags: PageTags) -> bool:
-    """Whether the description is that of ImageJ or SCIFIO."""
-    return tags.description.startswith(("ImageJ=", "SCIFIO="))
-
-
 def parse_description(text: str) -> dict[str, str]:
     r"""Return the keys of an ImageJ description.
 

@@ -9,7 +9,6 @@ tifffile, so that their JSON has ``shape`` too. Second source: the writer and re
 (``mibidata/tiff.py``), which reserves ``image.type``, both channel keys and ``shape``.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ import attrs
 import numpy as np
 
 from aicsio.errors import UnsupportedFormatError
+from aicsio.formats._tiff.dialects.marks import parse_mibi
 from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.page import diagnose
 from aicsio.formats._tiff.page_metadata import PageTags
@@ -28,31 +28,6 @@ from aicsio.records import Channel, Contents, Diagnostic, Scene
 
 _SPECTRUM = "SIMS"
 """Secondary ion mass spectrometry: the channels."""
-
-
-def parse_description(text: str) -> dict[str, Any] | None:
-    """Return the JSON of a MIBI page; ``None`` for other descriptions.
-
-    Examples
-    --------
-    >>> from aicsio.formats._tiff.dialects.mibi import parse_description
-    >>> parse_description('{"image.type": "SIMS", "channel.target": "CD8"}')["channel.target"]
-    'CD8'
-    """
-    if not text.startswith("{") or '"image.type"' not in text:
-        return None
-    try:
-        metadata = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("image.type"), str):
-        return None
-    return metadata
-
-
-def is_mibi(tags: PageTags) -> bool:
-    """Whether the description of the first page is that of MIBI."""
-    return parse_description(tags.description) is not None
 
 
 def read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
@@ -68,7 +43,7 @@ def read_mibi(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnost
         if structure is None:
             continue
         text = PageTags.of(file, page_table.directories[page]).description
-        metadata = parse_description(text) or {"image.type": "page"}
+        metadata = parse_mibi(text) or {"image.type": "page"}
         # All mass channels of an image were scanned together and have one size.
         is_channel = metadata["image.type"] == _SPECTRUM
         if is_channel and (reference is None or structure.shape == reference.shape):

@@ -19,12 +19,11 @@ import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.chain import Chain
+from aicsio.formats._tiff.dialects.marks import read_header
 from aicsio.formats._tiff.dialects.ndtiff import (
     FEWEST_SLOTS,
-    SUMMARY_MARK,
     name_channels,
     pixel_size,
-    read_header,
     read_json,
 )
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
@@ -33,7 +32,7 @@ from aicsio.formats._tiff.page_tables import build_page_table
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.records import Contents, Diagnostic, PixelSize, Scene
 
-_STACK_MARK, _MAP_MARK = 54773648, 3453623
+_MAP_MARK = 3453623
 _SUMMARY_OFFSET = 40
 _MAP_LETTERS = "CZTR"
 """Columns of the map: channel, slice, frame, position."""
@@ -41,12 +40,6 @@ _ORDER = "RTZC"
 """Axes, slowest first."""
 _ROW_NBYTES = 20
 """Five numbers of four bytes."""
-
-
-def is_stack(tags: PageTags) -> bool:
-    """Whether the header is that of a Micro-Manager multipage stack (and no NDTiff)."""
-    header = read_header(tags.file)
-    return header[0] == _STACK_MARK and header[6] == SUMMARY_MARK
 
 
 def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:  # noqa: ARG001 - one signature for all

@@ -24,6 +24,7 @@ from aicsio._checks.words import count_of
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError, SourceError
 from aicsio.formats._tiff.chain import Chain
+from aicsio.formats._tiff.dialects.marks import INDEX, SUMMARY_MARK, read_header
 from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_directory
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_metadata import PageTags, positive_float
@@ -32,7 +33,6 @@ from aicsio.formats._tiff.physical_size import read_pixel_size
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Scene, Source
 
-INDEX = "NDTiff.index"
 LETTERS: Mapping[str, str] = {
     "position": "R",
     "row": "K",
@@ -49,7 +49,6 @@ LARGEST_POSITION = 1 << 31
 """Positions count planes; numbers beyond this are damage and would not fit the arithmetic."""
 FEWEST_SLOTS = 1 << 16
 """Positions that a map may always have; a larger one may have 64 for each plane that is listed."""
-_NDTIFF_MARK, SUMMARY_MARK = 483729, 2355492
 _INDEX_NUMBERS = struct.Struct("<IiiiiIii")
 
 
@@ -71,21 +70,6 @@ class Entry:
     """Number of the pixel type."""
     compression: int
     """0 for raw pixels."""
-
-
-def read_header(file: OpenTiff) -> tuple[int, ...]:
-    """Return the eight numbers after the TIFF header; zeros if the file has no room for them."""
-    if file.variant.big or file.size < 40:
-        return (0,) * 8
-    return struct.unpack(file.variant.order + "8I", file.read(8, 32))
-
-
-def is_ndtiff(tags: PageTags) -> bool:
-    """Whether the header is that of NDTiff 2 or 3, and the index lies in the same folder."""
-    mark, major_version, *_ = read_header(tags.file)
-    if mark != _NDTIFF_MARK or major_version < 2:
-        return False
-    return readers.sibling(tags.file.source, INDEX) is not None
 
 
 # ---------------------------------------------------------------- index

@@ -35,16 +35,6 @@ _COLORS = {
 """Colours of the merged display; "none" is not in it."""
 
 
-def is_scanimage(tags: PageTags) -> bool:
-    """Whether the tags are those of ScanImage 3 to 2023."""
-    text = tags.description
-    return (
-        tags.text(Tag.SOFTWARE).startswith("SI.")
-        or text.startswith("state.")
-        or "scanimage.SI" in text[-256:]
-    )
-
-
 def _setting(text: str, name: str) -> str | None:
     match = re.search(
         rf"^(?:scanimage\.)?SI5?\.{re.escape(name)}\s*=\s*(.*?)\s*$", text, re.MULTILINE

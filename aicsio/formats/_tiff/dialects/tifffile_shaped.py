@@ -8,9 +8,7 @@ Source of the facts: the documentation of tifffile (``TiffWriter.write``, ``meta
 form is ``shape=(2, 3, 4)``.
 """
 
-import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +19,7 @@ from aicsio._ome.units import micrometres_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes, match_axes_to_page, page_letters
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.contiguous import contiguous, has_more_pages
+from aicsio.formats._tiff.dialects.marks import is_shaped, parse_shaped
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.makers import read_maker_size
 from aicsio.formats._tiff.page import PageStructure, diagnose
@@ -36,49 +35,8 @@ from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
 from aicsio.formats._tiff.series import PageSeries, is_level_of, sub_series
 from aicsio.records import Contents, Diagnostic, LazyArray, PixelSize, Scene
 
-LARGEST_SIZE = 1 << 48
-"""A longer axis cannot be in a file: BigTIFF has 2^64 bytes, a page 2^31 rows."""
 MOST_AXES = 16
 """Axes of unknown name: letters of the alphabet that mean no other axis."""
-
-
-def is_shaped(tags: PageTags) -> bool:
-    """Whether the description is tifffile's and no other program's.
-
-    Ionpath's MIBI files were written with tifffile: their own keys outrank ``shape``.
-    """
-    metadata = parse_description(tags.description)
-    return metadata is not None and "image.type" not in metadata
-
-
-def parse_description(text: str) -> dict[str, Any] | None:
-    """Return the JSON of a description, or ``None`` when it is not tifffile's.
-
-    Examples
-    --------
-    >>> from aicsio.formats._tiff.dialects.tifffile_shaped import parse_description
-    >>> parse_description("shape=(2, 3, 4)")
-    {'shape': [2, 3, 4]}
-    """
-    old = re.fullmatch(r"shape=\(((?:\d{1,15}, ?)*\d{0,15})\)\s*", text)
-    if old:
-        return {"shape": [int(size) for size in re.findall(r"\d+", old[1])]}
-    # Descriptions of other programs are JSON as well; parsing megabytes of them to find no shape
-    # is spared.
-    if not text.startswith("{") or '"shape":' not in text:
-        return None
-    try:
-        metadata = json.loads(text)
-    # Nested brackets exhaust the stack of ``json`` before they exhaust memory.
-    except (ValueError, RecursionError):
-        return None
-    shape = metadata.get("shape") if isinstance(metadata, dict) else None
-    if not isinstance(shape, list):
-        return None
-    # ``type``: JSON's true is an int to ``isinstance``.
-    if not all(type(size) is int and 0 < size < LARGEST_SIZE for size in shape):
-        return None
-    return {str(key): value for key, value in metadata.items()}
 
 
 @attrs.frozen(eq=False)
@@ -91,7 +49,7 @@ class _ShapedRun:
 
 def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
     """Describe a file of one or several series."""
-    metadata = parse_description(tags.description) or {"shape": []}
+    metadata = parse_shaped(tags.description) or {"shape": []}
     single = _read_single_series(file, first, metadata)
     if single is not None:
         page_table, pages, notes = single
@@ -186,7 +144,7 @@ def _split_into_series(file: OpenTiff, page_table: PageTable) -> list[_ShapedRun
     page = 0
     while page < len(page_table):
         text = PageTags.of(file, page_table.directories[page]).description
-        metadata = parse_description(text)
+        metadata = parse_shaped(text)
         structure = page_table.structure(page)
         count = 1
         if metadata is not None and structure is not None and not metadata.get("truncated"):

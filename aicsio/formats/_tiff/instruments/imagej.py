@@ -6,8 +6,8 @@ Source of the facts: ij/io/TiffEncoder.java and ij/ImagePlus.java of ImageJ 1.54
 the types ``info`` and ``prop``.
 """
 
-from aicsio.formats._tiff.dialects.imagej import is_imagej
 from aicsio.formats._tiff.dialects.imagej_metadata import read_imagej_metadata
+from aicsio.formats._tiff.dialects.marks import is_imagej
 from aicsio.formats._tiff.instruments.parts import ImageParts
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.records import Contents

@@ -9,7 +9,7 @@ import re
 
 from aicsio._ome.parts import add_part
 from aicsio._ome.units import finite_number
-from aicsio.formats._tiff.dialects.scanimage import is_scanimage
+from aicsio.formats._tiff.dialects.marks import is_scanimage
 from aicsio.formats._tiff.instruments.parts import ImageParts, count_channels
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.tags import Tag
