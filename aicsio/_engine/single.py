@@ -4,7 +4,6 @@ Rule kept here: what is read, and every check, are those of the general way, whi
 reads. A plane of 2 MiB takes 80 us to copy; the general way takes 60 us beside it, this one 35.
 """
 
-import itertools
 from typing import Any
 
 import attrs
@@ -15,7 +14,7 @@ from aicsio._engine.fresh_pages import FreshPages
 from aicsio._engine.placements import Array, check_inside, is_remote
 from aicsio._engine.placing import read_header
 from aicsio._io import readers
-from aicsio.records import LazyArray, Strided
+from aicsio.records import DType, LazyArray, Strided
 
 
 @attrs.define
@@ -62,10 +61,10 @@ def find_run(array: LazyArray) -> SingleRun | None:
         window.append(slice(start - block_start, stop - block_start))
         shape.append(stop - start)
     # Two pieces are enough to see that there is more than one.
-    pieces = list(itertools.islice(array.layout.pieces(tuple(block), tuple(window)), 2))
-    if len(pieces) != 1:
+    pieces = iter(array.layout.pieces(tuple(block), tuple(window)))
+    piece = next(pieces, None)
+    if piece is None or next(pieces, None) is not None:
         return None
-    piece = pieces[0]
     if not isinstance(piece, Strided) or piece.selection.shape != tuple(shape) or is_remote(piece):
         return None
     if not strided.is_dense(piece.selection.shape, piece.strides, piece.dtype.itemsize):
@@ -77,8 +76,8 @@ def find_run(array: LazyArray) -> SingleRun | None:
     return SingleRun(piece, swap)
 
 
-def read(run: SingleRun, array: LazyArray) -> Array:
-    """Read a run into fresh memory of the shape of an array.
+def read(run: SingleRun, shape: tuple[int, ...], dtype: DType, nbytes: int) -> Array:
+    """Read a run into fresh memory of a shape and type, which take so many bytes.
 
     Raises
     ------
@@ -86,8 +85,8 @@ def read(run: SingleRun, array: LazyArray) -> Array:
         As by ``fill``.
     """
     with readers.lend(run.piece.source) as reader:
-        low = _find_first_byte(run.piece, array.nbytes, reader)
-        out = aligned.make_apart(array.shape, array.dtype, low)
+        low = _find_first_byte(run.piece, nbytes, reader)
+        out = aligned.make_apart(shape, dtype, low)
         _copy(run, low, out, reader)
     return out
 

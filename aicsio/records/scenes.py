@@ -57,6 +57,9 @@ def distinguish_scenes(names: Sequence[str | None]) -> list[str]:
     >>> distinguish_scenes(["a", "a", "a#1"])
     ['a#2', 'a#3', 'a#1']
     """
+    # One image is what most files hold.
+    if len(names) == 1:
+        return [names[0] or "Image:0"]
     total, seen = Counter(names), Counter[str | None]()
     # Names that stay as they are: no made name may be one of them.
     taken = {name for name, count in total.items() if name and count == 1}
