@@ -120,8 +120,15 @@ def split_url(url: str, shown: str) -> urllib.parse.SplitResult:
     Raises
     ------
     SourceError
-        When it is not a URL, names no host, or has an impossible port.
+        When it is not a URL, names no host, has an impossible port, or a character that UTF-8
+        lacks.
     """
+    try:
+        url.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise SourceError(
+            f"cannot read {shown!r}: the URL has a surrogate, which is no character of UTF-8"
+        ) from None
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
@@ -140,13 +147,15 @@ def split_url(url: str, shown: str) -> urllib.parse.SplitResult:
 
 def encode_path(parts: urllib.parse.SplitResult) -> str:
     """Return path and query, percent-encoded; what is encoded already stays."""
-    path = urllib.parse.quote(_encode_lone_percents(parts.path or "/"), safe=_SAFE)
-    query = urllib.parse.quote(_encode_lone_percents(parts.query), safe=_SAFE + "?[]")
+    path = _percent_encode(parts.path or "/", _SAFE)
+    query = _percent_encode(parts.query, _SAFE + "?[]")
     return f"{path}?{query}" if query else path
 
 
-def _encode_lone_percents(text: str) -> str:
-    return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
+def _percent_encode(text: str, safe: str) -> str:
+    lone_percents_encoded = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", text)
+    # Bytes of a shell that are no UTF-8 come as surrogates (PEP 383); the server gets the bytes.
+    return urllib.parse.quote(lone_percents_encoded, safe=safe, errors="surrogateescape")
 
 
 def _read_options(source: Source) -> dict[str, Any]:

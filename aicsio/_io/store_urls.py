@@ -35,7 +35,7 @@ def identify_image(where: object, storage_options: Mapping[str, Any] | None = No
         return readers.identify(where, storage_options, folders=True)
     except SourceNotFoundError:
         store = None
-        if isinstance(where, str) and urls.is_url(where):
+        if isinstance(where, str) and urls.is_url(where) and urls.names_place(where):
             store = _store_at(where, storage_options or {})
         if store is None:
             raise

@@ -51,6 +51,20 @@ def names_folder(url: str) -> bool:
     )
 
 
+def names_place(url: str) -> bool:
+    """Whether a link of a URL has something behind its scheme.
+
+    Examples
+    --------
+    >>> from aicsio._io.urls import names_place
+    >>> names_place("zip://cells.tif::https://host/a.zip")
+    True
+    >>> names_place("file://"), names_place("simplecache::cells.tif")
+    (False, False)
+    """
+    return any("://" in link.rstrip("/") for link in split_chain(url))
+
+
 def split_chain(url: str) -> list[str]:
     """Split a chain of fsspec, ``zip://member::https://host/archive.zip``, into its links."""
     return _CHAIN.split(url)

@@ -44,6 +44,8 @@ def target(url: str, **options: Any) -> HttpTarget:
         ("https://Host:8443/a b/ü.tif?x=1 2", True, "host", 8443, "/a%20b/%C3%BC.tif?x=1%202"),
         ("http://host", False, "host", None, "/"),
         ("http://[::1]:80/a%20b%.tif#part", False, "::1", 80, "/a%20b%25.tif"),
+        # A byte of a shell that is no UTF-8 (PEP 383), percent-encoded (RFC 3986, 2.1).
+        ("http://host/\udcff.tif?x=\udcfe", False, "host", None, "/%FF.tif?x=%FE"),
     ],
 )
 def test_where_a_file_is_requested(
@@ -58,11 +60,20 @@ def test_where_a_file_is_requested(
     [
         "http://host:99999/a", "http://host:-1/a", "http://host:x/a", "http://host:0/a", "http:///a", "http://[::1/a",
         "http://ho st/a", "http://h\0st/a", "http://[nothing]/a", f"http://{'a' * 70}/a", "http://a..b/a",
+        "http://host/\ud800", "http://\ud800/a", "http://host/\ud800.zarr",
     ],
 )  # fmt: skip
 def test_urls_that_cannot_be_requested(url: str) -> None:
     with pytest.raises(SourceError, match="cannot read"):
         open_image(url, storage_options={"timeout": 1})
+
+
+@pytest.mark.parametrize(
+    "url", ["file://", "local://", "memory://", "zip::a.tif", "simplecache::", "http:://a"]
+)
+def test_urls_that_name_no_place(url: str) -> None:
+    with pytest.raises(SourceError):
+        open_image(url)
 
 
 @pytest.mark.parametrize(

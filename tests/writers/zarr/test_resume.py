@@ -187,6 +187,23 @@ def test_only_a_zarr_is_replaced(source: Path, tmp_path: Path) -> None:
     assert files_of(target) == {"one.jpg": b"1"}
 
 
+def test_a_name_that_is_too_long_is_refused_at_once(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="too long"):
+        write_ome_zarr(open_image(source), tmp_path / ("a" * 300))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("url", ["s3://", "file://", "memory://", "http://"])
+def test_urls_that_name_no_place_make_no_folder(
+    url: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    with pytest.raises(WriteError, match="names no place"):
+        write_ome_zarr(open_image(source), url)
+    assert set(tmp_path.iterdir()) == before
+
+
 def memory_image() -> ImageHandle:
     """An array that no later process could find."""
     pixels: npt.NDArray[Any] = np.arange(300 * 400, dtype=np.uint32).reshape(300, 400)

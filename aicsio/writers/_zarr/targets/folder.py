@@ -192,7 +192,7 @@ def check_target(path: str, *, overwrite: bool) -> str:
     try:
         target = os.path.realpath(os.path.expanduser(name))
         _restore_old(target)
-        exists = os.path.lexists(target)
+        exists = _has_entry(target)
     except (OSError, ValueError) as error:
         raise WriteError(f"cannot write {path!r}: {error}") from error
     folder = os.path.dirname(target)
@@ -210,6 +210,15 @@ def check_target(path: str, *, overwrite: bool) -> str:
             f"{path!r} exists and is no Zarr store: it is not replaced; give another path"
         )
     return target
+
+
+def _has_entry(path: str) -> bool:
+    """Whether something has the name; names that can be none, such as long ones, raise OSError."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def existing(path: str) -> FolderTarget:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import attrs
 
 from aicsio._io.object_stores import writable_store
-from aicsio._io.urls import hide_secrets, public_url
+from aicsio._io.urls import hide_secrets, names_place, public_url
 from aicsio.errors import AicsioError, WriteError
 from aicsio.records import Source
 from aicsio.writers._zarr.arrays import Parts
@@ -169,9 +169,10 @@ def filling(
     Raises
     ------
     WriteError
-        When there are objects and ``overwrite`` is false, or the server refuses.
+        When the URL names no place, there are objects and ``overwrite`` is false, or the server
+        refuses.
     """
-    url = url.rstrip("/")
+    url = _without_last_slash(url)
     options = storage_options or {}
     if url.lower().startswith(("http://", "https://")):
         raise WriteError(
@@ -198,10 +199,20 @@ def filling(
 
 def existing(url: str, storage_options: Mapping[str, Any] | None) -> RemoteTarget:
     """Open a store that exists; its documents are read when they are needed."""
-    url = url.rstrip("/")
+    url = _without_last_slash(url)
     options = storage_options or {}
     with _refusing(public_url(url)):
         return RemoteTarget(url, _client_of(url, options), options)
+
+
+def _without_last_slash(url: str) -> str:
+    # "s3://" without its slashes would be the folder "s3:" of this machine.
+    if not names_place(url):
+        raise WriteError(
+            f"cannot write {public_url(url)!r}: the URL names no place; give one such as "
+            "s3://bucket/name.ome.zarr"
+        )
+    return url.rstrip("/")
 
 
 def _make_room(target: RemoteTarget, present: set[str], *, overwrite: bool) -> None:
