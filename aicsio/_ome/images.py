@@ -26,12 +26,20 @@ from aicsio._ome.elements import (
 from aicsio._ome.model import Modulo, OmeImage, TiffData
 from aicsio._ome.modulo import read_modulo
 from aicsio._ome.planes import PlaneBudget, read_planes
-from aicsio._ome.units import MICROMETRE, micrometres_per, seconds_per
+from aicsio._ome.units import (
+    MICROMETRE,
+    UnitFactor,
+    micrometres_per,
+    normalize_unit,
+    seconds_per,
+)
 from aicsio.errors import CorruptFileError
 from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Well
 from aicsio.records.dims import trusted_dims
 
 _ALL_PLACES = operator.itemgetter("IFD", "PlaneCount", "FirstZ", "FirstC", "FirstT")
+_NO_MEASURES = frozenset({"", "pixel", "pixels", "px", "reference frame"})
+"""Units that say that the file knows no size; nothing is lost with them."""
 FEW = 2
 """TiffData elements that are read one by one: columns of them take longer."""
 LARGEST_SIZE = 1 << 48
@@ -185,14 +193,28 @@ def _report_unusable(
     image: _ImageElement,
     diagnostics: list[Diagnostic],
 ) -> None:
-    """Report a size that is no number above 0: the schema has the type PositiveFloat."""
+    """Report a size that is no number above 0, or has no unit of the schema.
+
+    The schema has the type PositiveFloat, and the units of UnitsLength and UnitsTime.
+    """
     text = value_of(pixels, name)
     if text is None:
         return
     number = parse_number(text)
+    unit = pixels.get(f"{name}Unit")
+    factor = seconds_per if name == "TimeIncrement" else micrometres_per
     if number is None or number <= 0:
         message = f"{name} is {text[:40]!r}, no number above 0: {fact} is unknown"
-        diagnostics.append(Diagnostic("unusable-size", message, image.label))
+    elif unit is None or not _names_no_unit(unit, factor):
+        return
+    else:
+        message = f"{name} has the unit {unit[:40]!r}, which OME lacks: {fact} is unknown"
+    diagnostics.append(Diagnostic("unusable-size", message, image.label))
+
+
+def _names_no_unit(unit: str, factor: UnitFactor) -> bool:
+    """Whether a unit is neither one of the schema nor a word for it."""
+    return factor(unit) is None and normalize_unit(unit).lower() not in _NO_MEASURES
 
 
 def _read_date(image: _ImageElement, diagnostics: list[Diagnostic]) -> str | None:

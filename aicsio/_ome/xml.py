@@ -105,12 +105,15 @@ def parse_untrusted(text: str) -> tuple[Element, bool]:
         When the text is not well formed, or declares a document type.
     """
     refuse_doctype(text)
+    # A declaration stands first (section 2.8); some writers put a blank or a line before it.
+    text = text.lstrip()
     try:
         return _parse(text), False
     except (ParseError, ValueError, RecursionError):
         pass  # the second attempt reports the error
     try:
-        return _parse(repair_xml(text)), True
+        # What stands before the root element, such as a comment before the declaration, says nothing.
+        return _parse(repair_xml(text[_prolog_end(text) :])), True
     except (ParseError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected well-formed XML: {error}") from error
 

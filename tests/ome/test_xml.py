@@ -91,6 +91,16 @@ def test_forbidden_characters_are_left_out(text: str, name: str, repaired: bool)
     assert (root.get("Name"), was_repaired) == (name, repaired)
 
 
+@pytest.mark.parametrize(
+    ("start", "repaired"),
+    [("\n ", False), ("\r\n\r\n", False), (" \ufeff", False), ("<!-- made by x -->", True)],
+)
+def test_what_stands_before_the_declaration_is_left_out(start: str, repaired: bool) -> None:
+    """Source: XML 1.0, production 22 has nothing before it; the root element is as sound."""
+    root, was_repaired = parse_untrusted(f'{start}<?xml version="1.0"?><OME Name="a"/>')
+    assert (root.get("Name"), was_repaired) == ("a", repaired)
+
+
 def test_repairing_twice_is_repairing_once() -> None:
     once = repair_xml("a\x02&#3;b")
     assert repair_xml(once) == once == "ab"

@@ -54,6 +54,21 @@ def test_ome_xml_with_true_sizes_has_no_note(tmp_path: Path) -> None:
     assert "unusable-size" not in codes(handle)
 
 
+@pytest.mark.parametrize("unit", ["furlong", "s"])
+def test_ome_xml_with_a_unit_that_is_no_length(unit: str, tmp_path: Path) -> None:
+    """Source: UnitsLength of the schema 2016-06 has neither."""
+    sizes = (
+        f'PhysicalSizeX="2" PhysicalSizeXUnit="{unit}" PhysicalSizeY="3" PhysicalSizeYUnit="pixel"'
+    )
+    xml = ome_xml(image("<TiffData/>").replace("<Pixels ", f"<Pixels {sizes} "))
+    handle = open_image(ome_tiff(tmp_path / "a.ome.tif", planes(1), xml))
+    assert handle.pixel_size == PixelSize()
+    notes = [note.message for note in handle.diagnostics if note.code == "unusable-size"]
+    assert notes == [
+        f"PhysicalSizeX has the unit {unit!r}, which OME lacks: the pixel size along X is unknown"
+    ]
+
+
 @pytest.mark.parametrize("text", [*TEXTS, "1e308"])
 def test_czi_with_such_a_size(text: str) -> None:
     scaling = "".join(
