@@ -251,7 +251,10 @@ def _in_notebook() -> bool:
 
 
 def make_console() -> Any:
-    """Make the console of rich on stderr, a little narrower than the terminal."""
+    """Make the console of rich on stderr, a little narrower than the terminal.
+
+    Lines that a program prints while bars are shown keep their length: a path that is broken in two cannot be copied.
+    """
     from rich.console import Console, ConsoleDimensions
 
     class Narrower(Console):
@@ -260,4 +263,4 @@ def make_console() -> Any:
             width, height = super().size
             return ConsoleDimensions(max(20, width - ECHO_WIDTH), height)
 
-    return Narrower(stderr=True)
+    return Narrower(stderr=True, soft_wrap=True)

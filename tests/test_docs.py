@@ -298,3 +298,22 @@ def test_the_readme_has_the_commands_that_the_gates_run(name: str) -> None:
         [ROOT / ".ci" / "readme-command", name], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("python3 -m venv ")
+
+
+def test_the_readme_lists_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("| extra, as in")[2].partition("\n\n")[0]
+    named: set[str] = set()
+    for row in table.splitlines()[2:]:
+        named.update(re.findall(r"`([\w-]+)`", row.split("|")[1]))
+    assert named == set(project["optional-dependencies"])
+
+
+def test_every_environment_variable_is_in_the_docs() -> None:
+    read: set[str] = set()
+    for path in (ROOT / "aicsio").rglob("*.py"):
+        read.update(re.findall(r"\bAICSIO_[A-Z_]+\b", path.read_text(encoding="utf-8")))
+    documented = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    assert read
+    assert [name for name in read if name not in documented] == []

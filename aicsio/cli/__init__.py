@@ -14,6 +14,7 @@ command is imported.
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -68,6 +69,9 @@ EXAMPLES = (
 )
 """Below the list of commands."""
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a disk that takes no more of the standard output."""
+
 READER_GONE = 141
 """128 + SIGPIPE, the exit code of a program whose pipe was closed."""
 EXIT_CODES = {
@@ -117,10 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # File names may hold bytes that are no text, and a terminal may lack the micro sign.
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     # Outside of the try block: argparse ends the process itself, with its own message.
     arguments = parse(argv)
     if arguments.debug:
@@ -132,16 +133,40 @@ def _run(argv: Sequence[str]) -> int:
         # A full disk or a closed pipe shows here, not at exit where the code would be lost.
         sys.stdout.flush()
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit; a closed pipe would raise again there.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return READER_GONE
     except AicsioError as error:
         if arguments.debug:
             raise
         _report(error, arguments)
         return 1
+    except OSError as error:
+        # That of stdout has no name of a file; other errors of the system are an AicsioError by now.
+        if arguments.debug or error.errno not in _FULL or error.filename is not None:
+            raise
+        _drop_output()
+        print(f"aicsio: cannot write the output: {error.strerror}\n  try: df -h", file=sys.stderr)
+        return 1
     return code
+
+
+def _prepare_streams() -> None:
+    """Make stdout and stderr take any text."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # The shell closed it (>&-). Without this, the next file that is opened would become the output.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # File names may hold bytes that are no text, and a terminal may lack the micro sign.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Send what is left of the output nowhere."""
+    # The interpreter flushes stdout once more at exit; a closed pipe or full disk would raise again there.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _standard_input(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:

@@ -28,6 +28,8 @@ MOST_SCENES = 40
 """Scenes in a table, more than fit a screen; JSON has all."""
 MOST_DIAGNOSTICS = 5
 """Diagnostics below a table, so that the table stays on the screen; JSON has all."""
+MOST_DECLINED = 3
+"""Formats that declined, by name; a PNG is asked for last, after 24 of them. ``explain`` has all."""
 HEADER = ("scene", "name", "dims", "dtype", "pixels", "channels", "spacing", "levels")
 SAMPLE_NAMES = {1: "", 3: " (RGB)", 4: " (RGBA)"}
 """Suffix of a channel's name by its number of samples."""
@@ -185,7 +187,9 @@ def _explain_choice(facts: FileFacts) -> str:
             break
         declined.append(candidate.format)
     text = f"read by {candidate.format}: {candidate.reason}"
-    if declined:
+    if len(declined) > MOST_DECLINED:
+        text += f" ({len(declined)} other formats declined)"
+    elif declined:
         text += f" ({' and '.join(declined)} declined)"
     return text
 

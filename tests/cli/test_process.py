@@ -1,13 +1,22 @@
 """The command line as a process of its own."""
 
+import argparse
+import errno
 import gc
+import io
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from aicsio import WriteError, cli
 from aicsio.__main__ import run
+from aicsio.cli.terminal.advice import next_step
+from aicsio.progress import make_console
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +50,61 @@ def test_they_are_frozen_after_the_help_too(
     finally:
         gc.unfreeze()
     assert "usage" in capsys.readouterr().out
+
+
+AICSIO = f"{sys.executable} -m aicsio"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_a_full_disk_under_the_output_is_no_traceback() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{AICSIO} schema > /dev/full"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    reason = os.strerror(errno.ENOSPC)
+    assert done.stderr == f"aicsio: cannot write the output: {reason}\n  try: df -h\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell that closes the output")
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [("schema", 0, ""), ("thumbnail plane.png -", 1, "aicsio: '-' writes to the standard output, which is closed")],
+)  # fmt: skip
+def test_a_closed_output_is_no_traceback(command: str, code: int, message: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{AICSIO} {command} >&-"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stderr[: len(message) or None] == message
+
+
+def test_other_errors_of_the_system_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(errno.ENOENT, "no such file", "a")
+
+    monkeypatch.setattr(cli, "_module", failing)
+    monkeypatch.setattr(cli, "parse", lambda _: argparse.Namespace(command="x", debug=False))
+    with pytest.raises(FileNotFoundError):
+        cli.main(["x"])
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "df -h"), (errno.EACCES, "ls -ld"), (errno.EROFS, "ls -ld"), (errno.EIO, None)],
+)
+def test_a_folder_that_takes_nothing_is_looked_at(
+    number: int, advice: str | None, tmp_path: Path
+) -> None:
+    error = WriteError(f"cannot write {os.fspath(tmp_path / 'no' / 'it.tif')!r}: {os.strerror(number)}")  # fmt: skip
+    error.__cause__ = OSError(number, os.strerror(number))
+    expected = "aicsio convert --help" if advice is None else f"{advice} {tmp_path}"
+    assert next_step(error, "", "convert") == expected
+
+
+def test_lines_beside_a_bar_are_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    console = make_console()
+    console.file = io.StringIO()
+    line = "  try: aicsio check a/folder/of/some/length/and/a/file.ome.tiff"
+    console.print(line)
+    assert console.file.getvalue() == f"{line}\n"

@@ -4,6 +4,8 @@ Rule kept here: an advice is a whole command, with the name of the file in it, r
 message that has an option or a command in it already gets none.
 """
 
+import ast
+import errno
 import os
 import re
 import shlex
@@ -35,6 +37,17 @@ _BY_ERROR: tuple[tuple[type[AicsioError], str], ...] = (
     (SourceError, "ls -l {file}"),
 )
 """Asked in this order: the first class that fits decides."""
+
+_BY_NUMBER = {
+    errno.ENOSPC: "df -h {folder}",
+    errno.EDQUOT: "df -h {folder}",
+    errno.EACCES: "ls -ld {folder}",
+    errno.EPERM: "ls -ld {folder}",
+    errno.EROFS: "ls -ld {folder}",
+}
+"""What to type when the system refuses to write, by its number of the error."""
+_WRITTEN = re.compile(r"cannot (?:write|keep|make|use) .*?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
+"""The name of what could not be written, as Python quotes it."""
 
 _TAKE_FILES = frozenset(
     {"check", "explain", "info", "metadata", "planes", "verify", "view", "wells"}
@@ -85,6 +98,9 @@ def next_step(error: AicsioError, name: str = "", command: str = "") -> str | No
     """
     if _ADVISED.search(speak_options(str(error))):
         return None
+    refused = _look_at_folder(error)
+    if refused is not None:
+        return refused
     # "-" is the standard input: no command finds or lists it.
     if name and name != "-" and isinstance(error, SourceNotFoundError):
         return _find_instead(name, command or "info")
@@ -120,6 +136,18 @@ def next_step_of_code(code: str, name: str) -> str:
             break
     folder = os.path.dirname(name) or os.curdir
     return advice.format(file=_quote(name), folder=_quote(folder))
+
+
+def _look_at_folder(error: AicsioError) -> str | None:
+    """Return what shows the space or the rights of the folder that could not be written."""
+    number = getattr(error.__cause__, "errno", None)
+    written = _WRITTEN.search(str(error))
+    if number not in _BY_NUMBER or written is None:
+        return None
+    folder = os.path.dirname(os.path.abspath(ast.literal_eval(written[1])))
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return _BY_NUMBER[number].format(folder=_quote(folder))
 
 
 def _find_instead(name: str, command: str) -> str:

@@ -98,13 +98,16 @@ def _read_limit() -> int:
 
 
 def refuse_terminal() -> None:
-    """Raise when the standard output is a terminal.
+    """Raise when the standard output is a terminal, or closed.
 
     Raises
     ------
     WriteError
-        When it is: bytes of a picture would be control characters there.
+        When it is: bytes of a picture would be control characters there, and would be lost in a closed one.
     """
+    # The name of what stands in for a closed one; an open one is called "<stdout>" wherever it leads.
+    if getattr(sys.stdout, "name", "") == os.devnull:
+        raise WriteError("'-' writes to the standard output, which is closed: add > FILE")
     if sys.stdout.isatty():
         raise WriteError("'-' writes to the standard output, which is a terminal: add > FILE")
 

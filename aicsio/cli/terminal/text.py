@@ -142,14 +142,19 @@ def layout_table(
 
 
 def _column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
-    """Width of each column: its longest cell, the widest columns squeezed until all fit."""
+    """Width of each column: its longest cell, the widest columns squeezed until all fit.
+
+    The first column, which names the row, is squeezed last: names that are cut cannot be copied.
+    """
     # A file or pipe (None) has no edge: every column gets its full width.
     widths = [max(map(display_width, cells)) for cells in zip(*rows, strict=True)]
     if width is None:
         return widths
     gaps = len(GAP) * (len(widths) - 1)
     while sum(widths) + gaps > width:
-        widest = widths.index(max(widths))
+        widest = max(range(len(widths)), key=lambda column: (column > 0, widths[column]))
+        if widths[widest] <= NARROWEST:
+            widest = 0
         if widths[widest] <= NARROWEST:
             return None
         # One column at a time keeps the columns as even as they can be.
