@@ -416,6 +416,34 @@ def test_tiles_leave_no_gap_between_them(page: Any, zoom: float) -> None:
             assert (stage(page)[100:-100, 100:-100] == 255).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 60_000), (60_000, 3)])
+def test_an_image_of_a_few_lines_is_seen(shape: tuple[int, int], page: Any) -> None:
+    handle = open_image(np.full(shape, 200, np.uint8), dims="YX")
+    with view(handle, browser=False) as running:
+        page.goto(f"{running.url}#c=1:ffffff:0:200")
+        settle(page)
+        pixels = stage(page)
+    lines = (pixels.min(axis=2) == 255).sum(axis=int(np.argmin(shape)))
+    assert lines.max() == 3, "three pixels of the screen, where 60 000 fit into its length"
+
+
+def test_everything_is_in_reach_on_a_phone(page: Any, viewer: Viewer) -> None:
+    page.set_viewport_size({"width": 390, "height": 700})
+    page.goto(viewer.url)
+    settle(page)
+    outside = """[...document.querySelectorAll("button, input, select")]
+        .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML)"""
+    assert page.evaluate(outside) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_each_channel_is_a_group_with_its_name(opened: Any) -> None:
+    for name in ("red", "blue"):
+        assert (
+            opened.get_by_role("group", name=name).get_by_role("button", name="Auto").count() == 1
+        )
+
+
 def test_a_broken_image_shows_its_error(page: Any, tmp_path: Any) -> None:
     import functools
 

@@ -8,7 +8,7 @@ const WIDTH = 232, HEIGHT = 44;
 
 export class ChannelRow {
   readonly element: HTMLElement;
-  private readonly canvas = make("canvas", { width: WIDTH, height: HEIGHT, className: "histogram" });
+  private readonly canvas = make("canvas", { width: WIDTH, height: HEIGHT, className: "histogram", "aria-hidden": "true" });
   private readonly low: HTMLInputElement;
   private readonly high: HTMLInputElement;
   private readonly toggle: HTMLInputElement;
@@ -48,7 +48,7 @@ export class ChannelRow {
     full.onclick = () => this.contrast && this.set({ low: this.contrast.least, high: this.contrast.most });
     buttons.push(full);
     const colored = facts.samples === 3;
-    this.element = make("section", { className: "channel" },
+    this.element = make("section", { className: "channel", role: "group", "aria-label": colored ? "colour" : name },
       make("label", { className: "head" }, this.toggle, ...(colored ? [] : [color]),
         make("span", { textContent: colored ? "colour" : name, title: name })),
       this.canvas, make("div", { className: "limits" }, this.low, ...buttons, this.high));

@@ -5,6 +5,7 @@ import { Gpu, type Rectangle, type Tile } from "./gpu";
 import type { Channel, View } from "./state";
 
 const MOST_BYTES = 256 * 2 ** 20;   // of textures; a screen of 4 channels takes some 40 MB
+const THINNEST = 3;                 // pixels of the screen: a scan of one line would be too thin to be drawn
 const MOST_REQUESTS = 6;            // browsers open six connections to a server
 
 interface Wanted { key: string; url: string; rank: number; width: number; height: number }
@@ -178,8 +179,10 @@ export class Tiles {
 
   private toScreen(area: Rectangle, view: View, round: (value: number) => number): Rectangle {
     const { width, height } = this.gpu.canvas;
-    const x = (value: number) => round((value - view.x) * view.zoom + width / 2);
-    const y = (value: number) => round((value - view.y) * view.zoom + height / 2);
+    const across = Math.max(view.zoom, THINNEST / this.facts.width);
+    const down = Math.max(view.zoom, THINNEST / this.facts.height);
+    const x = (value: number) => round((value - view.x) * across + width / 2);
+    const y = (value: number) => round((value - view.y) * down + height / 2);
     return { left: x(area.left), top: y(area.top), right: x(area.right), bottom: y(area.bottom) };
   }
 
