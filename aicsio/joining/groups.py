@@ -26,6 +26,7 @@ __all__ = [
     "Missing",
     "grid_positions",
     "group_by_four_numbers",
+    "group_by_numbers",
     "group_by_pattern",
     "group_in_order",
 ]
@@ -123,19 +124,44 @@ def group_by_four_numbers(names: Sequence[str]) -> tuple[Group, ...] | None:
     DimensionError, SourceNotFoundError
         As by ``group_by_pattern``.
     """
-    fields_of_scene: dict[int, dict[str, dict[str, str]]] = {}
+    fields: dict[str, dict[str, str]] = {}
     for name in names:
         numbers = re.findall(r"\d+", re.split(r"[/\\]", name)[-1])
         if len(numbers) != 4:
             return None
-        texts = dict(zip("TCZ", numbers[1:], strict=True))
-        fields_of_scene.setdefault(int(numbers[0]), {})[name] = texts
+        fields[name] = dict(zip("STCZ", numbers, strict=True))
+    return group_by_numbers(fields, "S") or None
+
+
+def group_by_numbers(fields: FieldTexts, scene_letter: str) -> tuple[Group, ...]:
+    """Put files on a grid by numbers that stand for each of them.
+
+    Parameters
+    ----------
+    fields
+        By file name, then by letter: a whole number, as a text. All files have the same letters.
+    scene_letter
+        The letter whose numbers are scenes; files without it are of one scene.
+
+    Raises
+    ------
+    DimensionError, SourceNotFoundError
+        As by ``group_by_pattern``.
+    """
+    fields_of_scene: dict[int, dict[str, dict[str, str]]] = {}
+    letters = ""
+    for name, texts in fields.items():
+        places = dict(texts)
+        scene = int(places.pop(scene_letter, 0))
+        # Other letters in front of these three, whose order is that of OME.
+        letters = "".join(sorted(places, key="TCZ".find))
+        fields_of_scene.setdefault(scene, {})[name] = places
     groups = []
-    for scene, fields in sorted(fields_of_scene.items()):
-        pattern = f"S={scene}, T={{T}}, C={{C}}, Z={{Z}}"
-        group = _place_on_grid(pattern, "TCZ", fields, "error")
+    for scene, of_scene in sorted(fields_of_scene.items()):
+        pattern = ", ".join([f"S={scene}", *(f"{letter}={{{letter}}}" for letter in letters)])
+        group = _place_on_grid(pattern, letters, of_scene, "error")
         groups.append(attrs.evolve(group, scene=f"Image:{scene}"))
-    return tuple(groups) or None
+    return tuple(groups)
 
 
 def _place_on_grid(pattern: str, letters: str, fields: FieldTexts, missing: Missing) -> Group:

@@ -91,6 +91,8 @@ def open_legacy(
     dims: DimOrder,
     names: Names,
     sizes: Sizes,
+    fields: Mapping[str, Mapping[str, str]] | None = None,
+    scene_letter: str = "S",
 ) -> ImageHandle:
     """Open an image as ``AICSImage`` does.
 
@@ -106,6 +108,8 @@ def open_legacy(
         As in ``open_image``.
     dims, names, sizes
         ``dim_order``, ``channel_names`` and ``physical_pixel_sizes`` of ``AICSImage``.
+    fields, scene_letter
+        Positions of each file of a list or glob, as in ``group_by_numbers``; ``None`` to find them in the names.
 
     Raises
     ------
@@ -132,8 +136,11 @@ def open_legacy(
             dims=_single_order(dims),
             storage_options=storage_options,
         )
-        # As in AICSImageIO: four numbers in each name are scene, T, C and Z, else files are T.
-        grids = groups.group_by_four_numbers(files) or groups.group_in_order(files, "T")
+        if fields is not None:
+            grids = groups.group_by_numbers(fields, scene_letter)
+        else:
+            # As in AICSImageIO: four numbers in each name are scene, T, C and Z, else files are T.
+            grids = groups.group_by_four_numbers(files) or groups.group_in_order(files, "T")
         return joining.join_files(
             grids, image, options, channel_names=_scene_names(names, 0, 1), pixel_size=pixel_size
         )

@@ -84,6 +84,9 @@ class LegacyReader(StackMethods):
             names=channel_names,
             sizes=physical_pixel_sizes,
         )
+        self._show(handle, chunk_dims)
+
+    def _show(self, handle: ImageHandle, chunk_dims: str | Sequence[str] | None) -> None:
         self._chunk_letters = scenes.chunk_letters(chunk_dims, handle.dims)
         self._focus(handle)
 

@@ -1,11 +1,15 @@
 """LegacyReader classes by format, with the names of AICSImageIO.
 
-Rule kept here: a class is a name of a format and nothing else; ``LegacyReader`` has the members.
+Rule kept here: a class is a name of a format and nothing else; ``LegacyReader`` has the members. ``TiffGlobReader``
+alone takes more arguments.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
+from aicsio._checks import checked
 from aicsio.errors import ArgumentTypeError, UnsupportedFormatError
 from aicsio.formats.names import FormatName
 from aicsio.legacy import inputs
@@ -75,7 +79,144 @@ class TiffReader(LegacyReader):
 
 
 class TiffGlobReader(LegacyReader):
-    """A list of files or a glob, as one image."""
+    r"""A list of files or a glob, as one image.
+
+    Parameters
+    ----------
+    glob_in
+        A glob, or names of files: a list, or any iterable, such as a column of pandas.
+    indexer
+        The position of each file: a function of its name that returns a mapping, such as ``{"S": 0, "T": 3}``, or a
+        ``pandas.Series``; or a ``pandas.DataFrame`` with a row for each file. By default four numbers in each name are
+        scene, T, C and Z; other files are joined along T.
+    scene_glob_character
+        The letter whose positions are scenes.
+    chunk_dims, dim_order, channel_names, physical_pixel_sizes, fs_kwargs
+        As in ``AICSImage``.
+    single_file_shape
+        Not needed: each file states its own.
+    single_file_dims
+        Letters of each file, such as ``"ZYX"``; by default what the file states.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When the indexer returns something else.
+    DimensionError
+        When two files have one position, or files do not fit together.
+    SourceNotFoundError
+        When a position between others has no file.
+    UnsupportedFormatError, CorruptFileError, SourceError
+        As by ``open_many``.
+
+    Examples
+    --------
+    >>> import os, re, tempfile
+    >>> import numpy as np
+    >>> from aicsio import imwrite
+    >>> from aicsio.readers import TiffGlobReader
+    >>> def indexer(name):
+    ...     c, t = re.findall(r"\d+", os.path.basename(name))
+    ...     return {"C": int(c), "T": int(t)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("c0_7.ome.tiff", "c0_8.ome.tiff", "c1_7.ome.tiff", "c1_8.ome.tiff"):
+    ...         _ = imwrite(os.path.join(folder, name), np.zeros((4, 5), np.uint8))
+    ...     reader = TiffGlobReader(os.path.join(folder, "*.ome.tiff"), indexer=indexer)
+    ...     reader.dims
+    <Dimensions [T: 2, C: 2, Z: 1, Y: 4, X: 5]>
+    """
+
+    @staticmethod
+    def MicroManagerIndexer(path_to_img: str | os.PathLike[str]) -> dict[str, int]:
+        """Return the position that the name of an image of Micro-Manager 2 has: C, position, T, Z.
+
+        Parameters
+        ----------
+        path_to_img
+            Such as ``img_channel000_position001_time000000003_z004.tif``.
+
+        Returns
+        -------
+        dict of str to int
+            Positions along C, S, T and Z.
+
+        Raises
+        ------
+        ArgumentTypeError
+            When the name has other than four numbers.
+        """
+        numbers = re.findall(r"\d+", os.path.basename(os.fspath(path_to_img)))
+        if len(numbers) != len("CSTZ"):
+            raise ArgumentTypeError(
+                f"{os.fspath(path_to_img)!r} is no name of Micro-Manager: it has {len(numbers)} numbers, not four"
+            )
+        return dict(zip("CSTZ", map(int, numbers), strict=True))
+
+    @checked
+    def __init__(
+        self,
+        glob_in: object,
+        indexer: object = None,
+        scene_glob_character: str = "S",
+        chunk_dims: Annotated[str | Sequence[str] | None, "letters, such as 'ZYX'"] = None,
+        dim_order: inputs.DimOrder = None,
+        channel_names: inputs.Names = None,
+        single_file_shape: Sequence[int] | None = None,  # noqa: ARG002 - each file states its own
+        single_file_dims: str | Sequence[str] | None = None,
+        fs_kwargs: Mapping[str, Any] | None = None,
+        *,
+        physical_pixel_sizes: inputs.Sizes = None,
+    ) -> None:
+        image = _list_names(glob_in)
+        names = inputs.file_names_of(image, fs_kwargs) or []
+        handle = inputs.open_legacy(
+            names or image,
+            format=self.format,
+            tiles=True,
+            storage_options=fs_kwargs,
+            dims=dim_order or ("".join(single_file_dims) if single_file_dims else None),
+            names=channel_names,
+            sizes=physical_pixel_sizes,
+            fields=None if indexer is None else _index(names, indexer),
+            scene_letter=scene_glob_character,
+        )
+        self._show(handle, chunk_dims)
+
+
+def _list_names(image: object) -> object:
+    """Return the names of any iterable as a list; other images are unchanged."""
+    if isinstance(image, str | bytes | os.PathLike) or not isinstance(image, Iterable):
+        return image
+    items = list(image)
+    are_names = items and all(isinstance(item, str | os.PathLike) for item in items)
+    return items if are_names else image
+
+
+def _index(names: Sequence[str], indexer: Any) -> dict[str, dict[str, str]]:
+    """Return the position of each file, by its name and by letter."""
+    if callable(indexer):
+        rows = [indexer(name) for name in names]
+    else:
+        rows = indexer.to_dict("records") if hasattr(indexer, "to_dict") else [indexer]
+        if len(rows) != len(names):
+            raise ArgumentTypeError(
+                f"indexer has {len(rows)} rows for {len(names)} files: give one for each"
+            )
+    fields: dict[str, dict[str, str]] = {}
+    for name, row in zip(names, rows, strict=True):
+        try:
+            fields[name] = {str(letter): str(int(position)) for letter, position in row.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ArgumentTypeError(
+                f"indexer gives {row!r} for {name!r}: return a mapping of letters to whole numbers, such as "
+                "{'S': 0, 'T': 3}"
+            ) from error
+        if set(fields[name]) != set(fields[names[0]]):
+            raise ArgumentTypeError(
+                f"indexer gives {sorted(fields[name])} for {name!r} and {sorted(fields[names[0]])} for "
+                f"{names[0]!r}: return the same letters for each file"
+            )
+    return fields
 
 
 class OmeZarrReader(LegacyReader):

@@ -16,6 +16,9 @@ from aicsio.writers.writer import ArrayWriter, require_local, to_frame_order
 
 __all__ = ["TwoDWriter"]
 
+BYTES_ALONE = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
+"""Formats without floats."""
+
 
 class TwoDWriter(ArrayWriter):
     """Writes gray and colour arrays as PNG, BMP, JPEG and all else that imageio writes."""
@@ -37,7 +40,8 @@ class TwoDWriter(ArrayWriter):
         Parameters
         ----------
         data
-            numpy or dask array of two axes, or three with S of 3 or 4 positions.
+            numpy or dask array of two axes, or three with S of 3 or 4 positions. Floats become bytes where the
+            format has none: those from 0 to 1 times 255, others by their own range.
         uri
             Path of the file, whose suffix is the format; an existing one is replaced.
         dim_order
@@ -71,7 +75,14 @@ class TwoDWriter(ArrayWriter):
         frame, _ = to_frame_order(data, dim_order, TwoDWriter.DIM_ORDERS, "TwoDWriter")
         suffix = os.path.splitext(os.fsdecode(uri))[1]
         try:
-            encoded = iio.imwrite("<bytes>", np.asarray(frame), extension=suffix, **kwargs)
+            pixels = np.asarray(frame)
+            if pixels.dtype.kind == "f" and suffix.lower() in BYTES_ALONE:
+                from imageio.core.util import image_as_uint
+
+                convert: Any = image_as_uint  # it has no types
+                # As in AICSImageIO: 0 to 1, or else the range of the array, becomes 0 to 255. It logs a warning.
+                pixels = convert(pixels, bitdepth=8)
+            encoded = iio.imwrite("<bytes>", pixels, extension=suffix, **kwargs)
         except AicsioError:
             raise
         # imageio and its plugins raise errors of every kind.

@@ -1,11 +1,16 @@
 """``img.reader`` and the reader classes: stored dimensions, and mosaics by tile and stitched."""
 
+import itertools
+import os
 import pickle
+import re
+import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 import aicsio
 from aicsio import (
@@ -208,3 +213,76 @@ def test_places_of_real_tiles_are_those_of_another_reader(name: str) -> None:
     top, (y, x) = reader.get_image_data("YX", M=-1), reader.get_mosaic_tile_positions()[-1]
     stitched = AICSImage(path).get_image_data("YX")
     np.testing.assert_array_equal(top, stitched[y : y + top.shape[0], x : x + top.shape[1]])
+
+
+# ---------------------------------------------------------------- files whose names have numbers
+
+
+@pytest.fixture
+def numbered(tmp_path: Path) -> list[Path]:
+    """Files as Micro-Manager 2 names them; the pixels are 100 C + 10 position + T."""
+    paths = []
+    for c, position, t in itertools.product(range(2), range(2), range(3)):
+        path = tmp_path / f"img_channel{c:03}_position{position:03}_time{t:09}_z000.tif"
+        tifffile.imwrite(path, np.full((4, 5), 100 * c + 10 * position + t, np.uint8))
+        paths.append(path)
+    return paths
+
+
+def as_named(path: str) -> dict[str, np.int64]:
+    c, position, t, z = map(np.int64, re.findall(r"\d+", Path(path).name))
+    return {"C": c, "P": position, "T": t, "Z": z}
+
+
+@pytest.mark.parametrize("how", ["glob", "list", "iterator", "rows"])
+def test_an_indexer_places_the_files(numbered: list[Path], how: str) -> None:
+    files: Any = str(numbered[0].parent / "*.tif")
+    if how != "glob":
+        files = [numbered[5], *numbered[:5], *numbered[6:]]
+    indexer: Any = as_named
+    if how == "rows":
+        # A table of pandas, of which ``to_dict`` alone is used.
+        rows = [as_named(os.fspath(path)) for path in files]
+        indexer = types.SimpleNamespace(to_dict=lambda _: rows)
+    if how == "iterator":
+        files = iter(files)
+    reader = TiffGlobReader(files, indexer, "P")
+    assert (reader.scenes, reader.dims.order) == (("Image:0", "Image:1"), "TCZYX")
+    for position in range(2):
+        reader.set_scene(position)
+        expected = [[100 * c + 10 * position + t for c in range(2)] for t in range(3)]
+        assert reader.data[..., 0, 0, 0].tolist() == expected
+
+
+def test_names_of_micro_manager_are_indexed(numbered: list[Path]) -> None:
+    reader = TiffGlobReader(
+        numbered, indexer=TiffGlobReader.MicroManagerIndexer, single_file_dims=("Y", "X")
+    )
+    reader.set_scene(1)
+    assert reader.data[2, 1, 0, 0, 0] == 112
+    with pytest.raises(ArgumentTypeError, match="no name of Micro-Manager"):
+        TiffGlobReader.MicroManagerIndexer("img_1.tif")
+
+
+@pytest.mark.parametrize(
+    ("indexer", "message"),
+    [
+        (lambda _: 3, "return a mapping of letters"),
+        (lambda _: {"T": "late"}, "return a mapping of letters"),
+        (lambda name: {"T": 0} if "channel000" in name else {"C": 1}, "the same letters"),
+        (types.SimpleNamespace(to_dict=lambda _: [{"T": 1}]), "1 rows for 12 files"),
+        ("T", "1 rows for 12 files"),
+    ],
+)
+def test_indexers_that_do_not_fit(numbered: list[Path], indexer: Any, message: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=message):
+        TiffGlobReader(numbered, indexer=indexer)
+
+
+def test_two_files_of_one_position_are_refused(numbered: list[Path]) -> None:
+    with pytest.raises(DimensionError, match="the same position"):
+        TiffGlobReader(numbered, indexer=lambda _: {"T": 0})
+
+
+def test_an_array_is_no_list_of_names() -> None:
+    assert TiffGlobReader(PIXELS).data.shape == PIXELS.shape

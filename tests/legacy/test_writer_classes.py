@@ -147,6 +147,15 @@ def test_pictures_of_16_bits_keep_them(tmp_path: Path) -> None:
     assert DefaultReader(tmp_path / "a.png").dims.order.endswith("YX")
 
 
+def test_floats_are_bytes_where_the_format_has_none(tmp_path: Path) -> None:
+    # imageio 2, which AICSImageIO wrote by: 0 to 1 times 255, else the range of the array.
+    for scale in (1.0, 20.0):
+        TwoDWriter.save(np.array([[0.0, 0.2, 1.0]]) * scale, tmp_path / "a.png")
+        assert iio.imread(tmp_path / "a.png").tolist() == [[0, 51, 255]]
+    TwoDWriter.save(np.array([[0.0, 0.2, 1.0]], np.float32), tmp_path / "a.tiff")
+    assert iio.imread(tmp_path / "a.tiff").dtype == np.float32
+
+
 def test_pictures_that_cannot_be(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"of before")
