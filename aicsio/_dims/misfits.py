@@ -1,14 +1,23 @@
 """Types that no argument has: mypy's errors about orders and picks name them.
 
-Rule kept here: each is a protocol whose one method every object has, with another result.
+Rule kept here: each is a protocol whose one method the argument has, with another result.
 
-mypy lists all overloads of a function where none fits a call: 30 kB for ``transpose_to``. It does
+mypy lists all overloads of a function where none fits a call: 71 kB for ``transpose_to``. It does
 not where the call fits one of them but for type arguments, and reports that argument instead.
+
+To mypy None has no method, so it cannot be that argument: an overload takes it as it is, and mypy
+reports the argument in front of it, whose type has the reason as its name.
 """
 
 from typing import Protocol, TypeVar
 
-__all__ = ["OrderOfLetters", "PickByLetter"]
+__all__ = [
+    "NoneIsNoOrder",
+    "NoneIsNoPick",
+    "OrderAndNoPickIsNone",
+    "OrderOfLetters",
+    "PickByLetter",
+]
 
 Size_co = TypeVar("Size_co", covariant=True)
 
@@ -23,3 +32,21 @@ class OrderOfLetters(Protocol[Size_co]):
     """What an order should have been: a text such as ``"ZYX"``."""
 
     def __sizeof__(self) -> Size_co: ...  # type: ignore[override]
+
+
+class NoneIsNoOrder(Protocol[Size_co]):
+    """In place of the handle, where the order is None."""
+
+    def __sizeof__(self) -> Size_co: ...  # type: ignore[override]
+
+
+class NoneIsNoPick(Protocol[Size_co]):
+    """In place of the handle, where a pick is None."""
+
+    def __sizeof__(self) -> Size_co: ...  # type: ignore[override]
+
+
+class OrderAndNoPickIsNone(Protocol[Size_co]):
+    """In place of the order of a step, where a pick is None. Only texts have this method."""
+
+    def casefold(self) -> Size_co: ...

@@ -25,7 +25,7 @@ from aicsio.records.shapes import Pixels5
 if TYPE_CHECKING:
     import dask.array
 
-    from aicsio._dims.misfits import PickByLetter
+    from aicsio._dims.misfits import OrderAndNoPickIsNone, OrderOfLetters, PickByLetter
     from aicsio._dims.orders import Order1, Order2, Order3, Order4, Order5, Order6, Order7
     from aicsio.arrays.ranked import DaskPixels
 
@@ -89,12 +89,15 @@ class PartMethods(StackMethods):
         def get_image_data(self, dimension_order_out: str | None = None, **kwargs:
             Unpack[Picks]) -> np.ndarray[tuple[Any, ...], np.dtype[Any]]: ...
         @overload
-        def get_image_data(self, dimension_order_out: str | None = None, **kwargs:
-            PickByLetter[str]) -> np.ndarray[tuple[Any, ...], np.dtype[Any]]: ...
+        def get_image_data(self, dimension_order_out: OrderAndNoPickIsNone[int], **kwargs: UserPick |
+            None) -> np.ndarray[tuple[Any, ...], np.dtype[Any]]: ...
+        @overload
+        def get_image_data(self, dimension_order_out: str | OrderOfLetters[str] | None = None,
+            **kwargs: PickByLetter[str]) -> np.ndarray[tuple[Any, ...], np.dtype[Any]]: ...
     # fmt: on
     # end of overloads
 
-    @checked
+    @checked  # type: ignore[misc]  # its last overloads, which nothing fits, shorten errors
     def get_image_data(self, dimension_order_out: Order = None, **kwargs: Any) -> npt.NDArray[Any]:
         """Read only a part of the image, or show the part of ``data`` if it has been read.
 
@@ -156,12 +159,15 @@ class PartMethods(StackMethods):
         def get_image_dask_data(self, dimension_order_out: str | None = None, **kwargs:
             Unpack[Picks]) -> DaskPixels[tuple[Any, ...]]: ...
         @overload
-        def get_image_dask_data(self, dimension_order_out: str | None = None, **kwargs:
-            PickByLetter[str]) -> DaskPixels[tuple[Any, ...]]: ...
+        def get_image_dask_data(self, dimension_order_out: OrderAndNoPickIsNone[int], **kwargs:
+            UserPick | None) -> DaskPixels[tuple[Any, ...]]: ...
+        @overload
+        def get_image_dask_data(self, dimension_order_out: str | OrderOfLetters[str] | None = None,
+            **kwargs: PickByLetter[str]) -> DaskPixels[tuple[Any, ...]]: ...
     # fmt: on
     # end of overloads
 
-    @checked
+    @checked  # type: ignore[misc]  # its last overloads, which nothing fits, shorten errors
     def get_image_dask_data(
         self, dimension_order_out: Order = None, **kwargs: Any
     ) -> "dask.array.Array":

@@ -18,8 +18,15 @@ from aicsio.steps.step import Step
 from aicsio.steps.verbs import overloaded_verb
 
 if TYPE_CHECKING:
-    from aicsio._dims.misfits import OrderOfLetters, PickByLetter
+    from aicsio._dims.misfits import (
+        NoneIsNoOrder,
+        NoneIsNoPick,
+        OrderAndNoPickIsNone,
+        OrderOfLetters,
+        PickByLetter,
+    )
     from aicsio._dims.orders import Order1, Order2, Order3, Order4, Order5, Order6, Order7
+    from aicsio._dims.picks import UserPick
 
 __all__ = ["transpose_to"]
 
@@ -72,6 +79,15 @@ if TYPE_CHECKING:
         Unpack[Picks]) -> ImageHandle: ...
     @overload
     def transpose_to(order: str, **picks: Unpack[Picks]) -> Step[ImageHandle]: ...
+    @overload
+    def transpose_to(handle: NoneIsNoOrder[str], /, order: None, **picks: UserPick |
+        None) -> ImageHandle: ...
+    @overload
+    def transpose_to(handle: NoneIsNoPick[str], /, order: str, **picks: UserPick |
+        None) -> ImageHandle: ...
+    @overload
+    def transpose_to(order: OrderAndNoPickIsNone[int], **picks: UserPick |
+        None) -> Step[ImageHandle]: ...
     @overload
     def transpose_to(handle: ImageHandle, /, order: str | OrderOfLetters[str], *picks_by_name:
         PickByLetter[str], **picks: PickByLetter[str]) -> ImageHandle: ...

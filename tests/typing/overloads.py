@@ -16,6 +16,8 @@ LETTERS = "TCZYX"
 RANKS = range(1, 8)
 COMMON_FIRST = (2, 3, 4, 5, 1, 6, 7)
 """Ranks in the order of their overloads: mypy tries one after the other, each of its orders in turn."""
+NO_NONE = "OrderAndNoPickIsNone[int]"
+"""The type of an order in front of a pick that is None."""
 MOST_PARTS = 20
 """Functions of ``pipe`` and ``compose`` whose types are inferred."""
 
@@ -91,8 +93,16 @@ def transpose_to() -> list[str]:
     # An order that is no literal, or has other letters, gives a handle of any rank.
     lines += overload("transpose_to", [handle, "/", "order: str", picks], "ImageHandle")
     lines += overload("transpose_to", ["order: str", picks], "Step[ImageHandle]")
-    # mypy lists all overloads, 30 kB, where none fits, unless one of them nearly does: no value is a
-    # PickByLetter, but each has the method of one. The error is then about one argument.
+    # mypy lists all overloads, 71 kB, where none fits, unless one of them nearly does: no value is a
+    # PickByLetter, but each has the method of one. The error is then about one argument. To mypy None
+    # has no method: it fits here as it is, and what stands in front of it does not. These come first,
+    # as pyright reports the last overload.
+    handle_of, maybe = "handle: {}[str]", "**picks: UserPick | None"
+    no_order = [handle_of.format("NoneIsNoOrder"), "/", "order: None", maybe]
+    lines += overload("transpose_to", no_order, "ImageHandle")
+    no_pick = [handle_of.format("NoneIsNoPick"), "/", "order: str", maybe]
+    lines += overload("transpose_to", no_pick, "ImageHandle")
+    lines += overload("transpose_to", [f"order: {NO_NONE}", maybe], "Step[ImageHandle]")
     wrong = ["*picks_by_name: PickByLetter[str]", "**picks: PickByLetter[str]"]
     order = "order: str | OrderOfLetters[str]"
     lines += overload("transpose_to", [handle, "/", order, *wrong], "ImageHandle")
@@ -152,6 +162,9 @@ def parts_of_image(name: str, kind: str) -> list[str]:
     any_rank = kind.format("tuple[Any, ...]")
     lines += overload(name, ["self", order, picks], any_rank)
     # As for transpose_to: mypy's errors are then about one argument.
+    maybe = "**kwargs: UserPick | None"
+    lines += overload(name, ["self", f"dimension_order_out: {NO_NONE}", maybe], any_rank)
+    order = "dimension_order_out: str | OrderOfLetters[str] | None = None"
     lines += overload(name, ["self", order, "**kwargs: PickByLetter[str]"], any_rank)
     return [f"    {line}".rstrip() for line in lines]
 

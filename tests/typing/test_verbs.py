@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import aicsio
-from checkers import Lines, mypy, pyright
+from checkers import Lines, mypy, mypy_output, pyright
 
 PACKAGE = Path(aicsio.__file__).parent
 WRONG_CALLS = ("object(), nothing=object()", "nothing=object()", "h, nothing=object()")
@@ -75,6 +75,25 @@ def test_errors_name_the_verb(checker: str, tmp_path: Path) -> None:
         assert f'"{name}"' in text, text
         assert "Verb" not in text, text
         assert "__call__" not in text, text
+
+
+def test_mypy_lists_no_overloads_where_one_argument_is_wrong(tmp_path: Path) -> None:
+    """It lists 71 kB of them where no overload of ``transpose_to`` nearly fits."""
+    lines = ["from aicsio import AICSImage, open_image, transpose_to", "h = open_image('a')"]
+    wrong_orders = ["None", "3", "b'ZYX'", "['Z', 'Y']"]
+    wrong_picks = ["None", "0.5", "{0}", "object()", "None, Z=0"]
+    calls = [f"transpose_to(h, {order})" for order in wrong_orders]
+    calls += [f"transpose_to({order})" for order in wrong_orders[1:]]
+    for start in (
+        "transpose_to(h, 'ZYX'",
+        "transpose_to('ZYX'",
+        "AICSImage('a').get_image_data('ZYX'",
+    ):
+        calls += [f"{start}, C={pick})" for pick in wrong_picks]
+    (tmp_path / "calls.py").write_text("\n".join(lines + calls) + "\n", encoding="utf-8")
+    output = mypy_output(tmp_path, ["calls.py"], plugin=False).splitlines()
+    assert {int(line.split(":")[1]) for line in output} == set(range(3, 3 + len(calls)))
+    assert not [line for line in output if "overload" in line or len(line) > 600]
 
 
 def parameters(form: ast.FunctionDef, *, handle: bool) -> str:
