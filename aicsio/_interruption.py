@@ -20,8 +20,8 @@ REPEATS = 1.0
 """Seconds after Ctrl-C in which it has no further effect: a key that is held down repeats about 30 times a
 second, and removing a half-written file takes less."""
 RAISED_AGAIN = 0.2
-"""Seconds until a ``KeyboardInterrupt`` that another library dropped is raised again: too short for the user to notice,
-and long enough for the exception to reach the clean-up."""
+"""Seconds until a ``KeyboardInterrupt`` that another library dropped is raised again: users notice no less, and
+the exception has reached the clean-up by then."""
 
 
 def end_at_once(number: int, frame: object) -> None:  # noqa: ARG001
@@ -34,8 +34,9 @@ def end_at_once(number: int, frame: object) -> None:  # noqa: ARG001
 def interrupt_once(number: int, frame: object) -> None:  # noqa: ARG001
     """Raise ``KeyboardInterrupt``; a second one must not reach the clean-up that follows.
 
-    Compiled modules that are being imported, finalizers and callbacks of the collector drop the exception: Cython's
-    start of a module clears it. It is then raised again, and what those libraries print of it is left out.
+    Compiled modules that are being imported, finalizers and callbacks of the collector drop the
+    exception: Cython's start of a module clears it. It is then raised again, and their warnings of
+    it are not shown.
     """
     signal.signal(signal.SIGINT, functools.partial(_interrupt_again, time.monotonic() + REPEATS))
     sys.unraisablehook = functools.partial(_show_others, sys.unraisablehook)
@@ -47,7 +48,7 @@ def interrupt_once(number: int, frame: object) -> None:  # noqa: ARG001
 
 
 def finish() -> None:
-    """Let Ctrl-C end the process at once: the command is over, and no exception may be raised from here on."""
+    """Let Ctrl-C end the process at once: the command is over, and nothing would catch an exception."""
     interrupted = signal.getsignal(signal.SIGINT) is not interrupt_once
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -253,7 +253,8 @@ def _in_notebook() -> bool:
 def make_console() -> Any:
     """Make the console of rich on stderr, a little narrower than the terminal.
 
-    Lines that a program prints while bars are shown keep their length: a path that is broken in two cannot be copied.
+    Lines that a program prints while bars are shown keep their length: a path that is broken in two
+    cannot be copied.
     """
     from rich.console import Console, ConsoleDimensions
 

@@ -91,12 +91,8 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
         return np.asarray(graph.compute())
     array = completing.complete(array)
     run = single.find_run(array)
-    if run is not None:
-        # A view counts its positions each time it is asked for its shape.
-        shape, dtype = array.shape, array.dtype
-        nbytes = math.prod(shape) * dtype.itemsize
-        if nbytes < aligned.WORTHWHILE:
-            return single.read(run, shape, dtype, nbytes)
+    if run is not None and (small := single.read_small(run, array)) is not None:
+        return small
     # The file stays open between looking for its bytes and reading them.
     with readers.session():
         out, zero_filled = allocate(array)

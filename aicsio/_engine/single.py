@@ -4,6 +4,7 @@ Rule kept here: what is read, and every check, are those of the general way, whi
 reads. A plane of 2 MiB takes 80 us to copy; the general way takes 60 us beside it, this one 35.
 """
 
+import math
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ from aicsio._engine.fresh_pages import FreshPages
 from aicsio._engine.placements import Array, check_inside, is_remote
 from aicsio._engine.placing import read_header
 from aicsio._io import readers
-from aicsio.records import DType, LazyArray, Strided
+from aicsio.records import LazyArray, Strided
 
 
 @attrs.define
@@ -76,14 +77,19 @@ def find_run(array: LazyArray) -> SingleRun | None:
     return SingleRun(piece, swap)
 
 
-def read(run: SingleRun, shape: tuple[int, ...], dtype: DType, nbytes: int) -> Array:
-    """Read a run into fresh memory of a shape and type, which take so many bytes.
+def read_small(run: SingleRun, array: LazyArray) -> Array | None:
+    """Read the run of an array into fresh memory; ``None`` where the array is worth fresh pages.
 
     Raises
     ------
     CorruptFileError, SourceError
         As by ``fill``.
     """
+    # Once: a view counts its positions each time it is asked for its shape.
+    shape, dtype = array.shape, array.dtype
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes >= aligned.WORTHWHILE:
+        return None
     with readers.lend(run.piece.source) as reader:
         low = _find_first_byte(run.piece, nbytes, reader)
         out = aligned.make_apart(shape, dtype, low)

@@ -39,7 +39,7 @@ from aicsio.records.dims import trusted_dims
 
 _ALL_PLACES = operator.itemgetter("IFD", "PlaneCount", "FirstZ", "FirstC", "FirstT")
 _NO_MEASURES = frozenset({"", "pixel", "pixels", "px", "reference frame"})
-"""Units that say that the file knows no size; nothing is lost with them."""
+"""Units of a size that is not known; nothing is lost with them."""
 FEW = 2
 """TiffData elements that are read one by one: columns of them take longer."""
 LARGEST_SIZE = 1 << 48

@@ -112,7 +112,7 @@ def parse_untrusted(text: str) -> tuple[Element, bool]:
     except (ParseError, ValueError, RecursionError):
         pass  # the second attempt reports the error
     try:
-        # What stands before the root element, such as a comment before the declaration, says nothing.
+        # Comments before the declaration are no part of the image.
         return _parse(repair_xml(text[_prolog_end(text) :])), True
     except (ParseError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected well-formed XML: {error}") from error

@@ -141,7 +141,8 @@ def _run(argv: Sequence[str]) -> int:
         _report(error, arguments)
         return 1
     except OSError as error:
-        # That of stdout has no name of a file; other errors of the system are an AicsioError by now.
+        # That of stdout has no name of a file; other errors of the system are an AicsioError by
+        # now.
         if arguments.debug or error.errno not in _FULL or error.filename is not None:
             raise
         _drop_output()
@@ -154,8 +155,9 @@ def _prepare_streams() -> None:
     """Make stdout and stderr take any text."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            # The shell closed it (>&-). Without this, the next file that is opened would become the output.
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
+            # The shell closed it (>&-). Without this, the next file that is opened would become the
+            # output.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names may hold bytes that are no text, and a terminal may lack the micro sign.
@@ -164,7 +166,8 @@ def _prepare_streams() -> None:
 
 def _drop_output() -> None:
     """Send what is left of the output nowhere."""
-    # The interpreter flushes stdout once more at exit; a closed pipe or full disk would raise again there.
+    # The interpreter flushes stdout once more at exit; a closed pipe or full disk would raise again
+    # there.
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

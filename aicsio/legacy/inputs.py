@@ -109,7 +109,8 @@ def open_legacy(
     dims, names, sizes
         ``dim_order``, ``channel_names`` and ``physical_pixel_sizes`` of ``AICSImage``.
     fields, scene_letter
-        Positions of each file of a list or glob, as in ``group_by_numbers``; ``None`` to find them in the names.
+        Positions of each file of a list or glob, as in ``group_by_numbers``; ``None`` to find them
+        in the names.
 
     Raises
     ------

@@ -40,8 +40,8 @@ class TwoDWriter(ArrayWriter):
         Parameters
         ----------
         data
-            numpy or dask array of two axes, or three with S of 3 or 4 positions. Floats become bytes where the
-            format has none: those from 0 to 1 times 255, others by their own range.
+            numpy or dask array of two axes, or three with S of 3 or 4 positions. Floats become
+            bytes where the format has none: those from 0 to 1 times 255, others by their own range.
         uri
             Path of the file, whose suffix is the format; an existing one is replaced.
         dim_order
@@ -80,7 +80,8 @@ class TwoDWriter(ArrayWriter):
                 from imageio.core.util import image_as_uint
 
                 convert: Any = image_as_uint  # it has no types
-                # As in AICSImageIO: 0 to 1, or else the range of the array, becomes 0 to 255. It logs a warning.
+                # As in AICSImageIO: 0 to 1, or else the range of the array, becomes 0 to 255. It
+                # logs a warning.
                 pixels = convert(pixels, bitdepth=8)
             encoded = iio.imwrite("<bytes>", pixels, extension=suffix, **kwargs)
         except AicsioError:

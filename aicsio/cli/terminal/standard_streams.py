@@ -103,9 +103,11 @@ def refuse_terminal() -> None:
     Raises
     ------
     WriteError
-        When it is: bytes of a picture would be control characters there, and would be lost in a closed one.
+        When it is: bytes of a picture would be control characters there, and would be lost in a
+        closed one.
     """
-    # The name of what stands in for a closed one; an open one is called "<stdout>" wherever it leads.
+    # The name of what stands in for a closed one; an open one is called "<stdout>" wherever it
+    # leads.
     if getattr(sys.stdout, "name", "") == os.devnull:
         raise WriteError("'-' writes to the standard output, which is closed: add > FILE")
     if sys.stdout.isatty():

@@ -33,7 +33,8 @@ def describe_plate(
     name, rows, columns, identifier, description
         As the index has them.
     from_centre
-        Whether positions of planes count from the centre of the well: then they are those of fields, too.
+        Whether positions of planes count from the centre of the well: then they are those of
+        fields, too.
 
     Returns
     -------
@@ -70,7 +71,8 @@ def _place_fields(plate: Element, scenes: Sequence[Scene]) -> None:
             continue
         for letter in "XY":
             position = planes.column(letter.lower())
-            # OME schema 2016-06, WellSample: from the origin of the wells, which is in the centre here.
+            # OME schema 2016-06, WellSample: from the origin of the wells, which is in the centre
+            # here.
             if position is not None and position.size and math.isfinite(position.flat[0]):
                 sample.set(f"Position{letter}", repr(float(position.flat[0])))
                 sample.set(f"Position{letter}Unit", "µm")

@@ -1,7 +1,7 @@
-"""The marks by which the dialects of TIFF are told apart, in the first directory or the header.
+"""The marks by which the dialects of TIFF are known, in the first directory or the header.
 
-Rule kept here: this module loads no reader of a dialect: most files are written in one or none, and the
-seven modules together take 20 ms of a new process.
+Rule kept here: this module loads no reader of a dialect: most files are written in one or none, and
+the seven modules together take 20 ms of a new process.
 """
 
 import re
