@@ -86,9 +86,10 @@ class TiffGlobReader(LegacyReader):
     glob_in
         A glob, or names of files: a list, or any iterable, such as a column of pandas.
     indexer
-        The position of each file: a function of its name that returns a mapping, such as ``{"S": 0,
-        "T": 3}``, or a ``pandas.Series``; or a ``pandas.DataFrame`` with a row for each file. By
-        default four numbers in each name are scene, T, C and Z; other files are joined along T.
+        The position of each file: a function of its name that returns a mapping, such as
+        ``{"S": 0, "T": 3}``, or a ``pandas.Series``; or a ``pandas.DataFrame`` with a row for each
+        file. By default four numbers in each name are scene, T, C and Z; other files are joined
+        along T.
     scene_glob_character
         The letter whose positions are scenes.
     chunk_dims, dim_order, channel_names, physical_pixel_sizes, fs_kwargs
