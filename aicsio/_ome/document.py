@@ -9,6 +9,7 @@ versions 2003-FC, 2007-06, 2008-02, 2008-09, 2009-09, 2010-04, 2010-06, 2011-06,
 2015-01 and 2016-06.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
@@ -26,6 +27,7 @@ from aicsio._ome.images import References, read_images
 from aicsio._ome.model import OmeDocument
 from aicsio._ome.modulo import find_modulo_elements
 from aicsio._ome.planes import PlaneBudget
+from aicsio._ome.runs import Runs, cut_runs
 from aicsio._ome.units import MICROMETRE, micrometres_per
 from aicsio._ome.xml import parse_untrusted
 from aicsio.errors import CorruptFileError
@@ -48,16 +50,39 @@ def parse_ome(text: str) -> OmeDocument:
     CorruptFileError
         When the text is not XML, declares a document type, or lacks the sizes of an image.
     """
-    root, repaired = parse_untrusted(text)
+    root, repaired, runs = _parse(text)
     diagnostics = []
     if repaired:
         message = "the OME-XML holds characters that XML forbids: they are left out, and & is read as itself"
         diagnostics.append(Diagnostic("ome-repaired-xml", message))
-    return document_of(root, diagnostics)
+    return document_of(root, diagnostics, runs)
 
 
-def document_of(root: Element, diagnostics: list[Diagnostic] | None = None) -> OmeDocument:
+def _parse(text: str) -> tuple[Element, bool, Runs]:
+    """Return the root element, whether the text was repaired, and what was cut out before."""
+    shorter, runs = cut_runs(text)
+    if runs:
+        # Of a text with a fault, the error or the repair is that of the whole.
+        with contextlib.suppress(CorruptFileError):
+            root, repaired = parse_untrusted(shorter)
+            if not repaired:
+                return root, False, runs
+    return *parse_untrusted(text), {}
+
+
+def document_of(
+    root: Element, diagnostics: list[Diagnostic] | None = None, runs: Runs | None = None
+) -> OmeDocument:
     """Read the images of a parsed OME-XML; see ``parse_ome``.
+
+    Parameters
+    ----------
+    root
+        Its OME element.
+    diagnostics
+        Faults that are known already.
+    runs
+        Elements that were cut out of the text.
 
     Raises
     ------
@@ -73,6 +98,7 @@ def document_of(root: Element, diagnostics: list[Diagnostic] | None = None) -> O
         modulo=find_modulo_elements(structured_annotations(root)),
         wells=_find_wells(children.get("Plate", ())),
         budget=PlaneBudget(),
+        runs=runs or {},
     )
     images = [
         image

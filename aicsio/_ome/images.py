@@ -4,8 +4,6 @@ Rule kept here: pure functions of elements. Elements that an image refers to by 
 for the document, so that time and memory grow with the length of the text.
 """
 
-import itertools
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
@@ -15,7 +13,6 @@ from aicsio._ome.channels import read_channel
 from aicsio._ome.dates import iso_date
 from aicsio._ome.elements import (
     group_by_name,
-    local_name,
     number_of,
     parse_integer,
     parse_number,
@@ -23,9 +20,11 @@ from aicsio._ome.elements import (
     value_of,
     with_texts_as_attributes,
 )
-from aicsio._ome.model import Modulo, OmeImage, TiffData
+from aicsio._ome.model import Modulo, OmeImage
 from aicsio._ome.modulo import read_modulo
 from aicsio._ome.planes import PlaneBudget, read_planes
+from aicsio._ome.runs import Runs
+from aicsio._ome.tiff_data import read_tiff_data
 from aicsio._ome.units import (
     MICROMETRE,
     UnitFactor,
@@ -37,11 +36,8 @@ from aicsio.errors import CorruptFileError
 from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Well
 from aicsio.records.dims import trusted_dims
 
-_ALL_PLACES = operator.itemgetter("IFD", "PlaneCount", "FirstZ", "FirstC", "FirstT")
 _NO_MEASURES = frozenset({"", "pixel", "pixels", "px", "reference frame"})
 """Units of a size that is not known; nothing is lost with them."""
-FEW = 2
-"""TiffData elements that are read one by one: columns of them take longer."""
 LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
 
@@ -58,6 +54,8 @@ class References:
     """By the ID of the image."""
     budget: PlaneBudget
     """How many rows of plane columns may still be made."""
+    runs: Runs
+    """Elements that were cut out of the text."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -107,7 +105,11 @@ def _read_pixels(
     # SizeC counts samples, so the number of channels is that of their elements.
     channels = _read_channels(image, children)
     planes = read_planes(
-        children.get("Plane", ()), sizes, len(channels) or sizes.C, references.budget
+        children.get("Plane", ()),
+        sizes,
+        len(channels) or sizes.C,
+        references.budget,
+        references.runs,
     )
     if planes.diagnostic is not None:
         diagnostics.append(attrs.evolve(planes.diagnostic, where=image.label))
@@ -121,7 +123,9 @@ def _read_pixels(
         acquired=_read_date(image, diagnostics),
         objective=_find_objective(image, references.objectives),
         planes=planes.columns,
-        tiff_data=_read_tiff_data(children.get("TiffData", ()), image.label, diagnostics),
+        tiff_data=read_tiff_data(
+            children.get("TiffData", ()), references.runs, sizes, image.label, diagnostics
+        ),
         modulo=_find_modulo(image, children, references.modulo, sizes, diagnostics),
         has_binary="BinData" in children,
         pixel_type=value_of(pixels, "Type", "PixelType"),
@@ -278,73 +282,3 @@ def _find_modulo(
             else:
                 folded.setdefault(modulo.along, modulo)
     return tuple(folded.values())
-
-
-def _read_tiff_data(
-    elements: Sequence[Element], label: str, diagnostics: list[Diagnostic]
-) -> tuple[TiffData, ...]:
-    plain = _read_plain_tiff_data(elements) if len(elements) > FEW else None
-    if plain is not None:
-        return plain
-    entries = []
-    for element in elements:
-        entry = _read_tiff_datum(element)
-        if entry is not None:
-            entries.append(entry)
-    if len(entries) < len(elements):
-        message = f"{len(elements) - len(entries)} TiffData elements hold no whole numbers"
-        diagnostics.append(Diagnostic("ome-tiff-data", f"{message}: they are left out", label))
-    return tuple(entries)
-
-
-def _read_plain_tiff_data(elements: Sequence[Element]) -> tuple[TiffData, ...] | None:
-    """Read elements of the usual spelling, a column at a time; ``None`` where one has another.
-
-    A set may list 100 000 of them: 0.7 microseconds each, one by one 1.4.
-    """
-    attributes = [element.attrib for element in elements]
-    try:
-        texts = zip(*map(_ALL_PLACES, attributes), strict=True)
-        columns = [list(map(int, column)) for column in texts]
-    except (KeyError, ValueError):
-        return None
-    rows = zip(*columns, *_read_files(elements), strict=True)
-    # What _make of a named tuple does, without its frame in Python: rows have seven columns.
-    return tuple(map(tuple.__new__, itertools.repeat(TiffData), rows))
-
-
-def _read_files(elements: Sequence[Element]) -> tuple[Sequence[str | None], Sequence[str | None]]:
-    """Return the UUIDs and the names of the files of TiffData elements."""
-    if not any(map(len, elements)):
-        nothing = (None,) * len(elements)
-        return nothing, nothing
-    if set(map(len, elements)) == {1}:
-        children = [element[0] for element in elements]
-        # Tags are few: their names are looked at once each.
-        if {tag.rpartition("}")[2] for tag in {child.tag for child in children}} == {"UUID"}:
-            texts = [(child.text or "").strip() or None for child in children]
-            return texts, [child.get("FileName") for child in children]
-    files = [_read_uuid(element) for element in elements]
-    return [uuid for uuid, _ in files], [name for _, name in files]
-
-
-def _read_uuid(element: Element) -> tuple[str | None, str | None]:
-    """Return the UUID and the name of the file that holds the planes."""
-    for child in element:
-        if child.tag.endswith("UUID") and local_name(child) == "UUID":
-            text = child.text
-            return (text.strip() or None if text else None), child.get("FileName")
-    return None, None
-
-
-def _read_tiff_datum(element: Element) -> TiffData | None:
-    get = element.get
-    count_text = get("PlaneCount", get("NumPlanes"))
-    ifd, count = parse_integer(get("IFD")), parse_integer(count_text)
-    z, c, t = (parse_integer(get(name, "0")) for name in ("FirstZ", "FirstC", "FirstT"))
-    if z is None or c is None or t is None:
-        return None
-    # A number that cannot be read is not the same as a missing one, which has a default.
-    if (ifd is None and get("IFD") is not None) or (count is None and count_text is not None):
-        return None
-    return TiffData(ifd, count, z, c, t, *_read_uuid(element))

@@ -20,7 +20,7 @@ PLANE_COLUMNS = ("time", "exposure", "x", "y", "z")
 
 
 class TiffData(NamedTuple):
-    """One TiffData element: where a run of planes lies."""
+    """One TiffData element, or several that follow each other: where a run of planes lies."""
 
     ifd: int | None
     """Index of the first directory; ``None`` if the attribute is missing."""
@@ -36,6 +36,8 @@ class TiffData(NamedTuple):
     """UUID of the file that holds the planes; ``None`` for this one."""
     file_name: str | None
     """Name of that file."""
+    elements: int = 1
+    """How many elements it was, each of one plane if there were several."""
 
 
 @attrs.frozen

@@ -5,7 +5,8 @@ are made only for as many planes as the Plane elements of the document justify.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from xml.etree.ElementTree import Element
 
 import attrs
@@ -14,8 +15,11 @@ import numpy.typing as npt
 
 from aicsio._checks.words import count_of
 from aicsio._ome.elements import local_name, quantity_of
+from aicsio._ome.runs import ElementTable, Runs, table_of
 from aicsio._ome.units import UnitFactor, micrometres_per, seconds_per
 from aicsio.records import Diagnostic, Dims, Planes
+
+Number = TypeVar("Number", int, float)
 
 FREE_ROWS = 1 << 18
 """Rows of five float64 columns that every document may have: 10 MiB."""
@@ -62,7 +66,11 @@ class PlaneColumns:
 
 
 def read_planes(
-    elements: Sequence[Element], sizes: Dims, channel_count: int, budget: PlaneBudget
+    elements: Sequence[Element],
+    sizes: Dims,
+    channel_count: int,
+    budget: PlaneBudget,
+    runs: Runs,
 ) -> PlaneColumns:
     """Put Plane elements into columns.
 
@@ -76,20 +84,23 @@ def read_planes(
         Number of channels.
     budget
         Rows that the document may still use.
+    runs
+        Elements that were cut out of the text.
     """
     if not elements:
         return PlaneColumns()
+    table = table_of(elements, runs)
     # C counts channels here and samples in SizeC.
     letters = sizes.order[:-2]
     counts = {"Z": sizes.Z, "T": sizes.T, "C": channel_count}
     shape = tuple(counts[letter] for letter in letters)
     plane_count = math.prod(shape)
-    if not budget.take(plane_count, len(elements)):
-        message = f"{count_of(len(elements), 'Plane element')} for {count_of(plane_count, 'plane')} left out"
+    if not budget.take(plane_count, table.count):
+        message = f"{count_of(table.count, 'Plane element')} for {count_of(plane_count, 'plane')} left out"
         return PlaneColumns(None, Diagnostic("ome-planes", message))
     columns = {name: np.full(plane_count, math.nan, "<f8") for name, *_ in _COLUMNS}
-    if not _fill_columns(elements, letters, shape, columns):
-        for element in elements:
+    if not _fill_columns(table, letters, shape, columns):
+        for element in table.elements:
             index = _plane_index(element, letters, shape)
             # Some acquisitions list planes beyond those that they wrote.
             if index is not None:
@@ -144,7 +155,7 @@ def plane_column(planes: Planes, field: str) -> npt.NDArray[np.float64] | None:
 
 
 def _fill_columns(
-    elements: Sequence[Element],
+    table: ElementTable,
     letters: str,
     shape: tuple[int, ...],
     columns: dict[str, npt.NDArray[np.float64]],
@@ -154,20 +165,20 @@ def _fill_columns(
     Returns whether it could: not of elements with children, nor with texts that are no plain
     numbers, which are looked at one by one.
     """
-    if any(map(len, elements)):
+    if table.has_children:
         return False
-    attributes = [element.attrib for element in elements]
-    index = np.zeros(len(elements), np.int64)
-    inside = np.ones(len(elements), np.bool_)
+    index = np.zeros(table.count, np.int64)
+    inside = np.ones(table.count, np.bool_)
     try:
         for letter, size in zip(letters, shape, strict=True):
-            name = f"The{letter}"
-            positions = np.array([int(each.get(name, 0)) for each in attributes], np.int64)
+            positions = _read_numbers(table, f"The{letter}", int, 0)
+            if positions is None:
+                positions = np.zeros(table.count, np.int64)
             inside &= (positions >= 0) & (positions < size)
             # Number of the plane in C order; planes outside of the image are masked below.
             index = index * size + positions
         values = {
-            name: _read_column(attributes, attribute, unit_factor, default)
+            name: _read_column(table, attribute, unit_factor, default)
             for name, attribute, _, unit_factor, default in _COLUMNS
         }
     except (ValueError, OverflowError):
@@ -180,18 +191,18 @@ def _fill_columns(
 
 
 def _read_column(
-    attributes: Sequence[Mapping[str, str]],
+    table: ElementTable,
     name: str,
     unit_factor: UnitFactor,
     default: str | None,
 ) -> npt.NDArray[np.float64] | None:
     """Return an attribute of all elements in the base unit, NaN where it is missing."""
-    texts = [each.get(name) for each in attributes]
-    if texts.count(None) == len(texts):
+    column = _read_numbers(table, name, float, math.nan)
+    if column is None:
         return None
-    column = np.array([math.nan if text is None else float(text) for text in texts])
-    unit_name = f"{name}Unit"
-    units = [each.get(unit_name, default) for each in attributes]
+    units = table.column(f"{name}Unit") or (None,) * table.count
+    if default is not None and None in units:
+        units = [default if unit is None else unit for unit in units]
     factors = {unit: unit_factor(unit) for unit in set(units)}
     factor = factors[units[0]]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -199,6 +210,18 @@ def _read_column(
             return column * (math.nan if factor is None else factor)
         scales = [math.nan if factors[unit] is None else factors[unit] for unit in units]
         return column * np.array(scales, np.float64)
+
+
+def _read_numbers(
+    table: ElementTable, name: str, number: type[Number], missing: Number
+) -> npt.NDArray[Any] | None:
+    """Return an attribute of all elements as numbers; ``None`` if they lack it."""
+    texts = table.column(name)
+    if texts is None:
+        return None
+    if None in texts:
+        texts = [str(missing) if text is None else text for text in texts]
+    return np.fromiter(map(number, texts), np.dtype(number), table.count)
 
 
 def _fill_row(element: Element, index: int, columns: dict[str, npt.NDArray[np.float64]]) -> None:

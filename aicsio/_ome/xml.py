@@ -47,17 +47,17 @@ def looks_like_ome(text: str) -> bool:
     A document type in front of the root element does not hide it: the parser refuses it with a
     reason, which is more than a file that opens as another format would give.
     """
-    start = _prolog_end(text)
+    start = prolog_end(text)
     # XML 1.0, production 22: the document type stands between prolog and root element.
     if text.startswith("<!DOCTYPE", start):
         doctype = _DOCTYPE_INTERNALS.match(text, start)
         if doctype is None:
             return False
-        start = _prolog_end(text, doctype.end())
+        start = prolog_end(text, doctype.end())
     return _OME_ROOT.match(text, start) is not None
 
 
-def _prolog_end(text: str, start: int = 0) -> int:
+def prolog_end(text: str, start: int = 0) -> int:
     """Return where the first thing begins that is no declaration, comment, instruction or blank."""
     # Part by part: a pattern of all parts would try them again in every combination, and the
     # possessive one that would not matches parts without an end in Python 3.11.2 (gh-106052).
@@ -72,7 +72,7 @@ def declares_doctype(text: str) -> bool:
     XML 1.0 allows the declaration in the prolog alone (production 22), and entities nowhere but in
     it (production 28b): the words inside a comment or CDATA of an element declare nothing.
     """
-    return text.startswith("<!", _prolog_end(text))
+    return text.startswith("<!", prolog_end(text))
 
 
 def refuse_doctype(text: str) -> None:

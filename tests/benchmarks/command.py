@@ -18,6 +18,7 @@ from benchmarks import (
     contenders,
     conversion,
     cores,
+    documents,
     microscopes,
     remote,
     report,
@@ -150,6 +151,8 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
         stacks.show(stacks.measure(folder, *sizes), console)
     if "scale" in options.files:
         scale.show(scale.measure(folder, options.subblocks), console)
+    if "documents" in options.files:
+        documents.show(documents.measure(folder, options.tiny_planes, options.rounds), console)
     if options.cores:
         counts = cores.thread_counts(options.cores)
         found = cores.measure(folder, options.planes, options.size, counts, options.rounds)
@@ -172,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    apart = ("remote", "requests", "scale", "stacks", "start", "writing")
+    apart = ("documents", "remote", "requests", "scale", "stacks", "start", "writing")
     others = ("windows", "convert", kinds, *apart)
     names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(

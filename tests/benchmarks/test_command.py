@@ -105,7 +105,17 @@ def test_windows_of_slides_are_measured(tmp_path: Path) -> None:
 @takes_long
 def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
-    command += ["remote", "requests", "scale", "stacks", "start", "writing", "--cores", "2"]
+    command += [
+        "documents",
+        "remote",
+        "requests",
+        "scale",
+        "stacks",
+        "start",
+        "writing",
+        "--cores",
+        "2",
+    ]
     command += ["--distance=0.01", "--peers"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
@@ -120,6 +130,7 @@ def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
         "aicsio info, CZI",
         "raw, second read",
         "zstd tiles, statistics",
+        "TiffData with UUID and Plane",
     ):
         assert name in shown
     assert list(tmp_path.iterdir()) == []

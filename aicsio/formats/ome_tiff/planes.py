@@ -16,6 +16,7 @@ import numpy as np
 
 from aicsio._checks.words import count_of
 from aicsio._ome.model import OmeImage, TiffData
+from aicsio._ome.tiff_data import split_up
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.page import PageStructure
 from aicsio.formats._tiff.page_tables import Integers, PageTable
@@ -118,6 +119,10 @@ def locate_planes(
     numbers = [members.find(entry) for entry in entries]
     kind = _first_kind(members.page_tables, entries, numbers)
     channel_count = _count_channels(image, entries, 1 if kind is None else kind.samples)
+    if channel_count != image.sizes.C:
+        # Elements were joined by the sizes of the XML, which counts samples.
+        entries = tuple(each for entry in entries for each in split_up(entry, image.sizes))
+        numbers = [members.find(entry) for entry in entries]
     letters = image.order[:-2]
     sizes = dict(image.sizes.items()) | {"C": channel_count}
     shape = tuple(sizes[letter] for letter in letters)
@@ -125,7 +130,8 @@ def locate_planes(
     for number in set(numbers):
         if number is not None:
             page_count += len(members.page_tables[number])
-    allowance.take(image, math.prod(shape), page_count + len(entries))
+    evidence = page_count + sum(entry.elements for entry in entries)
+    allowance.take(image, math.prod(shape), evidence)
 
     runs: list[_Run] = []
     for entry, number in zip(entries, numbers, strict=True):
@@ -183,9 +189,12 @@ def _first_kind(
 ) -> PageStructure | None:
     """Return the structure of the first plane that is not missing."""
     for entry, number in zip(entries, numbers, strict=True):
-        page = entry.ifd or 0
-        if number is not None and 0 <= page < len(page_tables[number]):
-            kind = page_tables[number].structure(page)
+        first = entry.ifd or 0
+        if number is None or first < 0:
+            continue
+        page_table = page_tables[number]
+        for page in range(first, min(first + entry.elements, len(page_table))):
+            kind = page_table.structure(page)
             if kind is not None:
                 return kind
     return None
