@@ -1,13 +1,17 @@
 """Whether flipped bytes are a valid stream of their codec: other programs read or write exactly these bytes.
 
-CCITT and LZW are proved by writing: an encoder turns the decoded pixels into the flipped bytes again. Other
+CCITT and LZW are proved by writing: an encoder turns the decoded pixels into the flipped bytes again. So is JPEG XR,
+by coefficients, where the library jxrlib is installed (Debian's ``libjxr0``). Other
 codecs are proved by reading: decoders that ``check`` does not use accept them as they accept the bytes before
 the flip. What no judge can tell is not proved.
 """
 
 import contextlib
 import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,8 @@ import tifffile
 from PIL import Image
 
 from aicsio._codecs import CODECS, DecodeTarget, Scratch
+from aicsio._codecs.image_headers import jpegxr_entries
+from aicsio._codecs.strict.jpegxr_layout import read_layout
 from aicsio.records import Encoded
 
 Judge = Callable[[bytes, Encoded], bool]
@@ -114,6 +120,23 @@ def write_lzw(text: bytes) -> list[int]:
         table[longer] = len(table) + 2
         prefix = bytes([value])
     return [*codes, table[prefix]] if prefix else codes
+
+
+def jxrlib_writes(data: bytes, piece: Encoded) -> bool:  # noqa: ARG001 - one signature
+    """Whether jxrlib writes these packets of JPEG XR for the coefficients that it reads in them."""
+    entries = jpegxr_entries(data)
+    coded = data[entries[0xBCC0] :][: entries[0xBCC1]]
+    layout = read_layout(coded)
+    program = Path(__file__).with_name("jpegxr_transcode.py")
+    by_frequency = int(layout.table_at is not None)
+    command = [sys.executable, str(program), *map(str, (*layout.sizes, by_frequency))]
+    written = subprocess.run(command, input=coded, stdout=subprocess.PIPE, check=False).stdout
+    if not written:
+        return False
+    again = read_layout(written)
+    return written[again.packets_at :] == coded[layout.packets_at :] and (
+        again.starts == layout.starts
+    )
 
 
 # ---------------------------------------------------------------- by reading
@@ -225,6 +248,7 @@ JUDGES: dict[str, list[Judge]] = {
     "ccitt-rle": [libtiff_writes],
     "ccitt-t4": [libtiff_writes],
     "ccitt-t6": [libtiff_writes],
+    "jpegxr": [jxrlib_writes],
     "jpeg": [ffmpeg_reads_jpeg, turbo_reads_jpeg],
     "lzw": [lzw_writes],
     "packbits": [packbits_reads],

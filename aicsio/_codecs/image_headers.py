@@ -79,15 +79,21 @@ def jpegxr_nbytes(data: bytes) -> int:
     ITU-T T.832, A.7: IMAGE_OFFSET (0xBCC0) and IMAGE_BYTE_COUNT (0xBCC1) of the directory. A count
     of 0 runs to the end of the file.
     """
+    entries = jpegxr_entries(data)
+    nbytes = entries.get(0xBCC1, 0)
+    return entries.get(0xBCC0, 0) + nbytes if nbytes else 0
+
+
+def jpegxr_entries(data: bytes) -> dict[int, int]:
+    """Return the values or offsets of the directory of a JPEG XR file by their tags (ITU-T T.832, A.7)."""
     directory = int.from_bytes(data[4:8], "little")
-    values = {0xBCC0: 0, 0xBCC1: 0}
+    values = {}
     for index in range(int.from_bytes(data[directory : directory + 2], "little")):
         # Entries are those of TIFF: tag and type of two bytes, count and value of four.
         entry = directory + 2 + 12 * index
         tag = int.from_bytes(data[entry : entry + 2], "little")
-        if tag in values:
-            values[tag] = int.from_bytes(data[entry + 8 : entry + 12], "little")
-    return sum(values.values()) if values[0xBCC1] else 0
+        values[tag] = int.from_bytes(data[entry + 8 : entry + 12], "little")
+    return values
 
 
 # ---------------------------------------------------------------- JPEG 2000

@@ -1,7 +1,8 @@
 """Faults of compressed bytes over which decoders pass, for checks. Imports `_codecs` and `records`.
 
 ``fax`` decodes the rows of CCITT by the code words of ``fax_codes``; ``jpeg_scan`` follows the codes of JPEG by
-the tables of ``jpeg_codes``; ``riff`` compares the sizes of WebP; ``zstd_literals`` follows the Huffman codes of zstd
+the tables of ``jpeg_codes``; ``jpegxr_reach`` has the decoder of JPEG XR read other bytes around the packets that
+``jpegxr_layout`` finds; ``riff`` compares the sizes of WebP; ``zstd_literals`` follows the Huffman codes of zstd
 by the tables that ``zstd_weights`` reads. LZW and PackBits are measured by
 ``_codecs.lengths``.
 
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from aicsio._codecs import CODECS, DecodeTarget, Scratch, lengths
 from aicsio._codecs.buffers import Data, as_octets
-from aicsio._codecs.strict import fax, jpeg_scan, riff, zstd_literals
+from aicsio._codecs.strict import fax, jpeg_scan, jpegxr_reach, riff, zstd_literals
 from aicsio.records import Codec
 from aicsio.records.pieces import DType
 
@@ -53,6 +54,7 @@ _FOLLOWERS: Final[Mapping[str, Callable[[Data, DecodeTarget, Mapping[str, Any]],
             "ccitt-t6": lambda *given: _follow_fax(fax.decode_t6, *given),
             "dicom-jpeg": _follow_jpeg,
             "jpeg": _follow_jpeg,
+            "jpegxr": lambda data, _, __: jpegxr_reach.require_jpegxr(bytes(as_octets(data))),
             "webp": lambda data, _, __: riff.require_webp(bytes(as_octets(data))),
             "zstd": lambda data, _, __: zstd_literals.require_zstd(bytes(as_octets(data))),
             "zstd1": _follow_zstd1,
