@@ -4,7 +4,9 @@ Rule kept here: a function reads its first bytes only, allocates nothing, and re
 bytes that it does not understand: the decoder then reports what is wrong with them.
 """
 
+import re
 import struct
+from typing import Final
 
 import attrs
 
@@ -15,6 +17,9 @@ JPEGXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width to height; the number in the header counts from 1 (ISO/IEC 18181-1, SizeHeader)."""
 JPEGXL_SIZE_BITS = (9, 13, 18, 30)
 """Widths of the field of a size, by its selector (ISO/IEC 18181-1, SizeHeader)."""
+
+_END_OF_JPEGLS_SCAN: Final = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]")
+"""A marker that is no restart marker."""
 
 
 # ---------------------------------------------------------------- JPEG and JPEG XR
@@ -40,6 +45,31 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
         else:
             offset += 2 + int.from_bytes(data[offset + 2 : offset + 4])
     return None
+
+
+def require_jpegls_end(data: bytes) -> None:
+    """Refuse a JPEG-LS stream without an end: CharLS reads on behind a scan that is cut off, without an end.
+
+    Raises
+    ------
+    ValueError
+        When the last marker of the stream is missing. ITU-T T.87, C.1: in coded data, a bit of 0 follows FF.
+    """
+    at = 2
+    while at + 2 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xD9:
+            return
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == 0xDA:
+            end = _END_OF_JPEGLS_SCAN.search(data, at)
+            if end is None:
+                break
+            at = end.start()
+    raise ValueError("its JPEG-LS stream has no end: it is cut off or damaged")
 
 
 def jpegxr_size(data: bytes) -> tuple[int, int]:

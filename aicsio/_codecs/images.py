@@ -25,6 +25,7 @@ from aicsio._codecs.image_headers import (
     jpegxr_type,
     lerc_size,
     png_size,
+    require_jpegls_end,
     webp_size,
 )
 
@@ -147,13 +148,20 @@ def _decode_to_place(
 
 
 decode_bmp = ImageCodec("BMP", "bmp_decode", bmp_size)
+_decode_jpegls = ImageCodec("JPEG-LS", "jpegls_decode", jpeg_size)
 decode_jpeg2000 = ImageCodec("JPEG 2000", "jpeg2k_decode", jpeg2000_size)
-decode_jpegls = ImageCodec("JPEG-LS", "jpegls_decode", jpeg_size)
 # An animation has any number of frames; a tile is one image.
 decode_jpegxl = ImageCodec("JPEG XL", "jpegxl_decode", jpegxl_size, index=0)
 decode_jpegxr = ImageCodec("JPEG XR", "jpegxr_decode", jpegxr_size, declared_type=jpegxr_type)
 decode_png = ImageCodec("PNG", "png_decode", png_size)
 decode_webp = ImageCodec("WebP", "webp_decode", webp_size)
+
+
+def decode_jpegls(data: Data, target: DecodeTarget, *, sampled: bool) -> Data:
+    """Decode a JPEG-LS stream that has an end."""
+    raw = bytes(as_octets(data))
+    require_jpegls_end(raw)
+    return _decode_jpegls(raw, target, sampled=sampled)
 
 
 def decode_lerc(data: Data, target: DecodeTarget, *, sampled: bool) -> Data:

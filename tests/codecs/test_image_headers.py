@@ -167,3 +167,18 @@ def test_a_jpeg_2000_of_many_components_is_refused_before_decoding() -> None:
     target = DecodeTarget((64, 64), np.dtype("u1"), Scratch())
     with pytest.raises(ValueError, match="JPEG 2000 header claims"):
         decode((Codec("jpeg2k", (("sampled", False),)),), data, target)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3)])
+def test_a_jpegls_stream_without_its_end_is_refused(shape: tuple[int, ...]) -> None:
+    pixels = image(shape)
+    data = encoded("jpegls", pixels)
+    chain = (Codec("jpegls", (("sampled", len(shape) == 3),)),)
+    target = DecodeTarget(shape, np.dtype("u1"), Scratch())
+    # DICOM fills a fragment up to an even length; fill bytes may stand in front of a marker (T.81, B.1.1.2).
+    for whole in (data, data + b"\0", data[:-2] + b"\xff" + data[-2:]):
+        image_headers.require_jpegls_end(whole)
+    np.testing.assert_array_equal(decode(chain, data, target), pixels)
+    for nbytes in (1, 2, 3, 20, len(data) // 2, len(data) - 60):
+        with pytest.raises(ValueError, match="has no end"):
+            decode(chain, data[:-nbytes], target)

@@ -19,6 +19,7 @@ from aicsio._codecs.image_headers import (
     jpegxr_nbytes,
     jpegxr_size,
     png_size,
+    require_jpegls_end,
 )
 from aicsio.errors import AicsioError, UnsupportedFormatError
 from aicsio.formats.imageio import pillow_engine
@@ -154,6 +155,7 @@ def _decode(kind: str, data: bytes, start: int, stop: int) -> Array:
     function, options = DECODERS[kind]
     if kind == "JPEG" and (jpeg_frame(data) or (0, 0))[0] == JPEG_LS:
         function = "jpegls_decode"
+        require_jpegls_end(data)
     decode = getattr(imagecodecs(), function)
     if kind in BY_INDEX:
         frames = [np.asarray(decode(data, index=n, **options)) for n in range(start, stop)]
