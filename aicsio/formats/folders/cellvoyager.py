@@ -53,6 +53,7 @@ ORIGINS: Final = FactOrigins(
     (
         FactOrigin("name", "cellvoyager:MeasurementRecord/Row, Column, FieldIndex"),
         FactOrigin("channels[*].name", "cellvoyager:Channel/Fluorophore"),
+        FactOrigin("channels[*].fluor", "cellvoyager:Channel/Fluorophore"),
         FactOrigin("channels[*]", "cellvoyager:MeasurementSetting/Channel"),
         FactOrigin("pixel_size.Z", "cellvoyager:MeasurementRecord/Z"),
         FactOrigin("pixel_size.Y", "cellvoyager:MeasurementChannel/VerticalPixelDimension"),

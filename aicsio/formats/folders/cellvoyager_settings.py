@@ -60,7 +60,8 @@ class MeasurementSettings:
     def describe_channel(self, key: tuple[int, int]) -> Channel:
         """Describe a channel, named after its dye, else after its target or number."""
         texts = self.channel(key)
-        named = (texts.get("Fluorophore") or "").strip() or (texts.get("Target") or "").strip()
+        dye = (texts.get("Fluorophore") or "").strip() or None
+        named = dye or (texts.get("Target") or "").strip()
         name = named or f"C{key[0]:02}"
         # A negative number (``ANY_ACTION``) stands for all actions of the channel.
         if key[1] >= 0:
@@ -75,6 +76,7 @@ class MeasurementSettings:
             color=_color(texts.get("Color", "")),
             emission=emission,
             excitation=self.lasers.get(texts.get("LightSourceName", "")),
+            fluor=dye,
         )
 
     def describe_objective(self, key: tuple[int, int]) -> Objective | None:

@@ -171,9 +171,11 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
     metadata = _Metadata(read_container(source))
     sequence = metadata.decode("ImageMetadataSeq|0")
     texts = metadata.decode("ImageTextInfo")
+    attributes = metadata.decode("ImageAttributes")
     return instrument.describe_instrument(
         sequence.get("SLxPictureMetadata", sequence),
         texts.get("SLxImageTextInfo", texts),
+        attributes.get("SLxImageAttributes", attributes),
         contents,
     )
 

@@ -38,7 +38,9 @@ _NO_FILTER = frozenset({"empty", "full", "open", "through"})
 MOST_SETTINGS: Final = 500
 
 
-def describe_instrument(sequence: Tree, texts: Tree, contents: Contents) -> Element:
+def describe_instrument(
+    sequence: Tree, texts: Tree, attributes: Tree, contents: Contents
+) -> Element:
     """Describe what the records lack.
 
     Parameters
@@ -47,6 +49,8 @@ def describe_instrument(sequence: Tree, texts: Tree, contents: Contents) -> Elem
         Metadata of the first frame, whole.
     texts
         Texts for people.
+    attributes
+        Sizes and type of frames.
     contents
         As opened.
     """
@@ -75,7 +79,10 @@ def describe_instrument(sequence: Tree, texts: Tree, contents: Contents) -> Elem
         if has_lens:
             index = positive(sequence.get("dRefractIndex1"))
             add_part(image, "ObjectiveSettings", {"ID": LENS, "RefractiveIndex": index})
-        pixels = add_part(image, "Pixels")
+        # Cameras of 12 bits store their samples in 16.
+        bits = whole(attributes.get("uiBpcSignificant"))
+        known = 0 < bits <= whole(attributes.get("uiBpcInMemory"))
+        pixels = add_part(image, "Pixels", {"SignificantBits": str(bits) if known else None})
         for number, plane in enumerate(planes):
             sample = whole(plane.get("uiSampleIndex"))
             setting = samples[sample] if sample < len(samples) else {}

@@ -193,6 +193,8 @@ def test_facts_are_those_of_the_description(plates: dict[str, Path], kind: str) 
     assert [channel.name for channel in scene.channels] == ["DAPI", "GFP"]
     emissions = [455.0, 515.0] if "emission" in has else [None, None]
     assert [channel.emission for channel in scene.channels] == emissions
+    dyes = ["DAPI", "GFP"] if kind == "cellvoyager" else [None, None]
+    assert [channel.fluor for channel in scene.channels] == dyes
     excitations = [385.0, 445.0] if "excitation" in has else [None, None]
     assert [channel.excitation for channel in scene.channels] == excitations
     across = 0.325 if "pixel_size" in has else None
