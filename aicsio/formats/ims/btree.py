@@ -17,11 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.formats.ims.hdf5 import Hdf5File
+from aicsio.formats.ims.headers import HEADER, LARGEST_HEADER, MESSAGE, SHARED, find_object
 
-HEADER: Final = struct.Struct("<BxHIIxxxx")
-"""Of an object: version, number of messages, references, bytes of the messages."""
-MESSAGE: Final = struct.Struct("<HHBxxx")
-"""Before each message: type, bytes, flags."""
 LAYOUT: Final = 8
 """Type of the message that holds the layout of the pixels."""
 CHUNKED: Final = struct.Struct("<BBBQ")
@@ -34,8 +31,6 @@ RAW_DATA: Final = 1
 """Type of nodes that list chunks."""
 USUAL_ENTRIES: Final = 64
 """Entries of a node, unless the file was made with another size."""
-LARGEST_HEADER: Final = 1 << 16
-"""Bytes of the messages of a dataset. Those of Imaris have 256."""
 
 
 def list_chunks(
@@ -66,7 +61,7 @@ def list_chunks(
     ValueError
         When the tree is damaged.
     """
-    address = _find_tree(file, _find_object(dataset), (*chunk, itemsize))
+    address = _find_tree(file, find_object(dataset), (*chunk, itemsize))
     if address is None:
         return None
     # A tree without any chunk has no node.
@@ -92,16 +87,6 @@ def list_chunks(
     return table
 
 
-def _find_object(dataset: Any) -> int:
-    """Return the address of the header of an object."""
-    import h5py
-
-    # Not h5o.get_info: it also measures the trees of the object, and so follows loops of damaged ones.
-    low, high = h5py.h5g.get_objinfo(dataset, b".").objno
-    # ``objno`` is the address in two C longs: of 32 bits on Windows, of 64 elsewhere.
-    return int(low) | int(high) << 8 * struct.calcsize("l") if high else int(low)
-
-
 def _find_tree(file: Hdf5File, address: int, dims: tuple[int, ...]) -> int | None:
     """Return the address of the B-tree of an object, by the messages in the first block of its header."""
     head = file.read_at(address, HEADER.size)
@@ -116,7 +101,7 @@ def _find_tree(file: Hdf5File, address: int, dims: tuple[int, ...]) -> int | Non
     while at + MESSAGE.size <= len(messages):
         kind, size, flags = MESSAGE.unpack_from(messages, at)
         at += MESSAGE.size
-        if kind == LAYOUT and not flags & 2:  # else the message is shared: it lies elsewhere
+        if kind == LAYOUT and not flags & SHARED:  # else the message is shared: it lies elsewhere
             return _parse_layout(messages[at : at + size], dims)
         # The size of a message includes its padding to eight bytes.
         at += size

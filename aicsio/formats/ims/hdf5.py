@@ -9,12 +9,14 @@ Source of the facts: "HDF5 File Format Specification" 3.0 (The HDF Group).
 
 import contextlib
 import io
+import itertools
 import re
 from collections.abc import Container, Iterator
 from typing import Any, Final
 
 from aicsio._io import readers
 from aicsio.errors import AicsioError, CorruptFileError, MissingDependencyError
+from aicsio.formats.ims.headers import find_object, read_attributes
 from aicsio.formats.ims.pages import FetchedPages
 from aicsio.records import Source
 
@@ -166,6 +168,9 @@ class Hdf5File:
         texts: dict[str, str] = {}
         with self._damage_ignored():
             group = h5py.h5o.open(self._file, path.encode())
+            found = _decode(read_attributes(self.read_at, find_object(group)), wanted)
+            if found is not None:
+                return found
             h5py.h5a.iterate(group, take)
             for raw in names:
                 name = raw.decode("utf-8", "replace")
@@ -252,6 +257,20 @@ def open_index(source: Source) -> Iterator[Hdf5File]:
         finally:
             with contextlib.suppress(*TROUBLE):
                 file.close()
+
+
+def _decode(
+    found: dict[bytes, bytes | None] | None, wanted: Container[str] | None
+) -> dict[str, str] | None:
+    """Return the wanted texts; ``None`` where one is of a kind that h5py reads."""
+    texts: dict[str, str] = {}
+    for raw, text in itertools.islice((found or {}).items(), MOST_ATTRIBUTES):
+        name = raw.decode("utf-8", "replace")
+        if wanted is None or name in wanted:
+            if text is None:
+                return None
+            texts[name] = text.decode("utf-8", "replace")
+    return None if found is None else texts
 
 
 def _read_text(attribute: Any) -> str | None:
