@@ -7,6 +7,7 @@ than it has room for.
 import itertools
 import math
 
+import attrs
 import numpy as np
 
 from aicsio.formats._leica.container import MemoryBlock
@@ -40,7 +41,8 @@ def lay_out_pixels(
 
     Returns
     -------
-    The array as it lies in memory: ``axes``, with C where its step belongs, and S last.
+    The array as it lies in memory: ``axes``, with C where its step belongs, and S last. The
+    slowest axis has the positions that the block holds, if they are fewer: the scan was stopped.
 
     Raises
     ------
@@ -66,6 +68,8 @@ def lay_out_pixels(
         letters.append("S")
         shape.append(sample_count)
         strides.append(0)
+    if letters[0] not in "CSYX":
+        shape[0] = _count_stored(block, shape, strides, channels)
     _check_inside(block, shape, strides, channels)
     offsets = _offsets(groups)
     dtypes = tuple(group[0].dtype for group in groups)
@@ -91,6 +95,28 @@ def lay_out_pixels(
         dtypes=dtypes,
     )
     return LazyArray.whole(layout, Dims("".join(letters), tuple(shape)), widest)
+
+
+def keep_stored(axes: tuple[Axis, ...], array: LazyArray) -> tuple[tuple[Axis, ...], str | None]:
+    """Return the axes with the positions that the array has, and a remark if they were more.
+
+    Parameters
+    ----------
+    axes
+        Slowest first, as described.
+    array
+        Of ``lay_out_pixels``.
+    """
+    first = axes[0]
+    stored = array.stored[first.letter]
+    if stored == first.size:
+        return axes, None
+    # The distance of two positions stays.
+    length = first.length * (stored - 1) / (first.size - 1)
+    remark = (
+        f"{first.letter} has {stored} of {first.size} positions, as its memory block holds no more"
+    )
+    return (attrs.evolve(first, size=stored, length=length), *axes[1:]), remark
 
 
 def count_samples(channels: tuple[ChannelDescription, ...]) -> int:
@@ -131,6 +157,21 @@ def _place_of_channels(axes: tuple[Axis, ...], groups: list[list[ChannelDescript
     """Return the index that C takes among the axes: behind all that take longer steps."""
     channel_step = min(map(abs, _steps([group[0].offset for group in groups])))
     return sum(axis.step > channel_step for axis in axes)
+
+
+def _count_stored(
+    block: MemoryBlock,
+    shape: list[int],
+    strides: list[int],
+    channels: tuple[ChannelDescription, ...],
+) -> int:
+    """Return how many positions of the slowest axis lie in the block whole; all if none does."""
+    if strides[0] <= 0:
+        return shape[0]
+    faster = sum((size - 1) * step for size, step in zip(shape[1:], strides[1:], strict=True))
+    first_end = max(one.offset + one.dtype.itemsize for one in channels) + faster
+    count = (block.size - first_end) // strides[0] + 1
+    return count if 0 < count < shape[0] else shape[0]
 
 
 def _check_inside(

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from aicsio._ome.units import seconds_per
 from aicsio._ome.xml import find_all
 from aicsio.errors import CorruptFileError
-from aicsio.formats._leica.arrays import count_samples
+from aicsio.formats._leica.arrays import count_samples, keep_stored
 from aicsio.formats._leica.description import (
     Axis,
     ChannelDescription,
@@ -66,6 +66,9 @@ def describe_scene(
         text = f"{name!r} is listed without pixels: {reason}"
         return Scene(name, ()), [Diagnostic("lif-no-pixels", text, name, loss=True)]
     diagnostics = [_diagnose("lif-dimensions", name, remark) for remark in remarks]
+    axes, lost = keep_stored(axes, array)
+    if lost is not None:
+        diagnostics.append(Diagnostic("lif-stopped", f"{name!r}: {lost}", name, loss=True))
     mosaic = Mosaic(array, None, [])
     if "M" in array.stored:
         mosaic = stitch(array, axes, image, name, keep_apart=keep_apart)

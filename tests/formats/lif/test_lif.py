@@ -221,11 +221,32 @@ def test_scenes_are_paths_and_told_apart() -> None:
     assert select_scene(handle, "S1").shape == (7, 8)
 
 
-@pytest.mark.parametrize("memory", ["short", "missing"])
-def test_an_image_without_its_memory_is_listed_and_the_others_open(memory: Any) -> None:
+@pytest.mark.parametrize("letters", ["TYX", "ZYX", "TZCYX"])
+def test_a_scan_that_was_stopped_shows_what_is_stored(letters: str) -> None:
+    """Source: the memory block; the description repeats what was requested."""
+    array = picture(3, 2, 2, 5, 6) if len(letters) == 5 else picture(3, 5, 6)
+    lengths = {letters[0]: 2e-6 if letters[0] == "Z" else 20.0}
+    images = [
+        LifImage(array, letters, name="stopped", memory="short", lengths=lengths),
+        LifImage(array, letters, name="whole", lengths=lengths),
+    ]
+    handle = open_image(build_lif(images))
+    assert [note.code for note in handle.diagnostics] == ["lif-stopped"]
+    assert f"{letters[0]} has 2 of 3 positions" in handle.diagnostics[0].message
+    np.testing.assert_array_equal(to_numpy(transpose_to(handle, letters)), array[:2])
+    whole = select_scene(handle, "whole")
+    assert (handle.pixel_size, handle.time_step) == (whole.pixel_size, whole.time_step)
+
+
+@pytest.mark.parametrize(("letters", "memory"), [("YX", "short"), ("ZYX", "missing")])
+def test_an_image_without_its_memory_is_listed_and_the_others_open(
+    letters: str, memory: Any
+) -> None:
     array = picture(5, 6)
     images = [
-        LifImage(picture(4, 5, 6), "ZYX", name="gone", memory=memory),
+        LifImage(
+            picture(4, 5, 6) if letters == "ZYX" else array, letters, name="gone", memory=memory
+        ),
         LifImage(array, "YX", name="here"),
     ]
     handle = open_image(build_lif(images))
