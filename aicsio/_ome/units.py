@@ -144,6 +144,19 @@ def schema_symbol(unit: str) -> str:
     return symbol
 
 
+def positive_product(value: float | None, factor: float | None) -> float | None:
+    """Return a size in the base unit; ``None`` if it is not above 0, or beyond a float.
+
+    Examples
+    --------
+    >>> from aicsio._ome.units import positive_product
+    >>> positive_product(2.0, 60.0), positive_product(1e308, 60.0), positive_product(2.0, None)
+    (120.0, None, None)
+    """
+    product = 0.0 if value is None or factor is None else value * factor
+    return product if 0 < product < math.inf else None
+
+
 def finite_number(text: str | None) -> float | None:
     """Return the number that a metadata text is; ``None`` if it is none, NaN or infinite.
 

@@ -113,7 +113,7 @@ def parse_untrusted(text: str) -> tuple[Element, bool]:
         pass  # the second attempt reports the error
     try:
         # Comments before the declaration are no part of the image.
-        return _parse(repair_xml(text[_prolog_end(text) :])), True
+        return _parse(repair_xml(text[prolog_end(text) :])), True
     except (ParseError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"expected well-formed XML: {error}") from error
 

@@ -245,6 +245,14 @@ def test_every_error_has_a_next_thing_to_type_that_is_a_call(kind: str, slide: P
                 assert words[0] == "ls"
 
 
+@pytest.mark.parametrize("kind", ["UnsupportedFormatError", "CorruptFileError", "SceneError"])
+def test_the_command_that_failed_is_not_its_own_advice(kind: str) -> None:
+    error = getattr(errors, kind)("something is wrong")
+    for command in cli.COMMANDS:
+        advised = advice.next_step(error, "a.tif", command) or ""
+        assert not advised.startswith(f"aicsio {command} a.tif")
+
+
 def test_advice_in_a_message_is_not_repeated() -> None:
     for message in ("give --overwrite", "pip install x", "aicsio convert reads it", "C=0, or C=1"):
         error = errors.DimensionError(message)

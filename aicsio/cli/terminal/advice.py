@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import shlex
+from collections.abc import Mapping
 
 from aicsio._io.urls import is_url, public_url
 from aicsio.cli.terminal.wording import speak_options
@@ -48,6 +49,13 @@ _BY_NUMBER = {
 """What to type when the system refuses to write, by its number of the error."""
 _WRITTEN = re.compile(r"cannot (?:write|keep|make|use) .*?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
 """The name of what could not be written, as Python quotes it."""
+
+_AFTER_THAT: Mapping[type[AicsioError], str] = {
+    UnsupportedFormatError: "aicsio doctor",
+    CorruptFileError: "aicsio explain {file}",
+    SceneError: "aicsio explain {file}",
+}
+"""What to type where the command that failed is itself the advice: it would be no news."""
 
 _TAKE_FILES = frozenset(
     {"check", "explain", "info", "metadata", "planes", "verify", "view", "wells"}
@@ -109,6 +117,8 @@ def next_step(error: AicsioError, name: str = "", command: str = "") -> str | No
             if isinstance(error, kind):
                 if is_url(name) and advice.startswith("ls "):
                     return f"curl -I {_quote(name)}"  # a server lists no file
+                if advice.startswith(f"aicsio {command} ") and kind in _AFTER_THAT:
+                    return _AFTER_THAT[kind].format(file=_quote(name))
                 return advice.format(file=_quote(name))
     return " ".join(filter(None, ["aicsio", command, "--help"]))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from aicsio._ome.dates import iso_date
 from aicsio._ome.lenses import read_engraving
-from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio._ome.units import micrometres_per, positive_product, seconds_per
 from aicsio.formats.oif.members import FileSet, Member, read_parts
 from aicsio.formats.oif.planes import OifAxis, PlaneOrder
 from aicsio.formats.oif.settings import (
@@ -123,8 +123,7 @@ def describe_pixel_size(
 
 
 def _length(section: Section, key: str, unit_key: str) -> float | None:
-    value, unit = positive_of(section, key), micrometres_per(text_of(section, unit_key))
-    return None if value is None or unit is None else value * unit
+    return positive_product(positive_of(section, key), micrometres_per(text_of(section, unit_key)))
 
 
 def _z_step(axis: OifAxis, size: int) -> float | None:
@@ -137,8 +136,9 @@ def _z_step(axis: OifAxis, size: int) -> float | None:
         if first is not None and last is not None and first != last:
             # Between ``size`` sections lie ``size - 1`` steps; a stack may run downwards.
             step = abs(last - first) / (size - 1)
+    length = positive_product(step, unit)
     # Nine digits of a micrometre: below them lies only the noise of the arithmetic.
-    return None if step is None else round(step * unit, 9)
+    return None if length is None else round(length, 9) or None
 
 
 def describe_time_step(
@@ -158,23 +158,20 @@ def describe_time_step(
     if planes.rows == "T":
         # Lines were scanned one after the other: the height of a row is a time.
         image = section_of(first, "Image Parameters")
-        value, unit = (
-            positive_of(image, "HeightConvertValue"),
-            seconds_per(text_of(image, "HeightUnit")),
-        )
-        return None if value is None or unit is None else value * unit
+        height = positive_of(image, "HeightConvertValue")
+        return positive_product(height, seconds_per(text_of(image, "HeightUnit")))
     axis = axes.get("T")
     if axis is None or "T" not in planes.letters:
         return None
     unit = seconds_per(text_of(axis.section, "PixUnit") or text_of(axis.section, "UnitName"))
     interval = positive_of(axis.section, "Interval")
     if interval is not None and unit is not None:
-        return interval * unit
+        return positive_product(interval, unit)
     size = planes.shape[planes.letters.index("T")]
     times = [axis_value(one, axis, seconds_per) for one in (first, last)]
     if size < 2 or times[0] is None or times[1] is None or times[1] <= times[0]:
         return None
-    return (times[1] - times[0]) / (size - 1)
+    return positive_product(times[1] - times[0], 1 / (size - 1))
 
 
 def axis_value(plane: Settings, axis: OifAxis, unit_of: Any) -> float | None:

@@ -199,6 +199,8 @@ class Places:
     """In micrometres."""
     unitless: list[str] = attrs.field(factory=list)
     """Axes whose scale has no unit."""
+    unusable: list[str] = attrs.field(factory=list)
+    """Axes with a unit whose scale is 0, or beyond a float in micrometres or seconds."""
 
 
 def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
@@ -210,14 +212,18 @@ def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
     for axis, scale, translation in steps:
         if axis.letter == "T":
             factor = seconds_per(axis.unit)
-            if factor is not None and scale > 0:
+            if factor is not None and 0 < scale * factor < math.inf:
                 places.time_step = scale * factor
+            elif factor is not None:
+                places.unusable.append(axis.name)
         elif axis.letter in {"Z", "Y", "X"}:
             factor = micrometres_per(axis.unit)
             # A flipped axis has a negative scale: the size of its pixels has none.
-            if factor is not None and scale:
+            if factor is not None and 0 < abs(scale) * factor < math.inf:
                 sizes[axis.letter] = abs(scale) * factor
                 positions[axis.letter] = translation * factor
+            elif factor is not None:
+                places.unusable.append(axis.name)
         else:
             continue
         # A scale of 1 or 0 carries no size, so that nothing is lost with it.
@@ -225,7 +231,7 @@ def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
             places.unitless.append(axis.name)
     places.pixel_size = PixelSize(**sizes)
     # Without a translation all positions are 0: the place is unknown.
-    if any(positions.values()):
+    if any(positions.values()) and all(map(math.isfinite, positions.values())):
         places.origin = Origin(**positions)
     return places
 
@@ -258,6 +264,6 @@ def _positions_of(axes: Sequence[NgffAxis], transform: Transform) -> dict[str, f
     positions: dict[str, float] = {}
     for axis, translation in zip(axes, transform.translation, strict=True):
         factor = micrometres_per(axis.unit) if axis.letter in {"Z", "Y", "X"} else None
-        if factor is not None:
+        if factor is not None and math.isfinite(translation * factor):
             positions[axis.letter] = translation * factor
     return positions

@@ -14,7 +14,7 @@ from aicsio._ome.model import OmeDocument, OmeImage
 from aicsio._ome.xml import decode_xml
 from aicsio.errors import CorruptFileError
 from aicsio.formats.zarr.documents import LARGEST_DOCUMENT, Json, Node, objects_of
-from aicsio.formats.zarr.images import ImageReader
+from aicsio.formats.zarr.images import ImageReader, path_below
 from aicsio.records import Channel, PixelSize, Scene, Well
 
 MOST_SERIES = 100_000
@@ -100,8 +100,11 @@ def _distinct_wells(reader: ImageReader, plate: Json, where: str) -> list[Json]:
     wells: dict[str, Json] = {}
     listed = objects_of(plate, "wells")
     for well in listed[:MOST_SERIES]:
-        if isinstance(well.get("path"), str):
-            wells.setdefault(well["path"], well)
+        path = well.get("path")
+        if isinstance(path, str):
+            # A path that leads out is kept: reading of it reports what is wrong.
+            path = path_below(path) or path
+            wells.setdefault(path, {**well, "path": path})
     if len(wells) < len(listed):
         reader.note(
             "wells-left-out",
@@ -122,7 +125,8 @@ def _fields_of(reader: ImageReader, path: str) -> list[str]:
         reader.note_loss("missing-well", "the well that the plate lists is missing", path)
         return []
     images = objects_of(well, "images")
-    fields = [image["path"] for image in images if isinstance(image.get("path"), str)]
+    paths = [image["path"] for image in images if isinstance(image.get("path"), str)]
+    fields = [path_below(path) or path for path in paths]
     return list(dict.fromkeys(fields))[:MOST_IMAGES]
 
 

@@ -62,16 +62,17 @@ class ImageReader:
         name
             Name of the scene if the image has none.
         """
-        datasets = [each for each in objects_of(image, "datasets") if _is_path(each.get("path"))]
-        if len(datasets) < len(objects_of(image, "datasets")):
+        listed = [(path_below(each.get("path")), each) for each in objects_of(image, "datasets")]
+        datasets = [(path, each) for path, each in listed if path is not None]
+        if len(datasets) < len(listed):
             self.note(
                 "wrong-path", "a level whose path leads out of its image is left out", node.path
             )
-        paths = [stores.join(node.path, each["path"]) for each in datasets[:MOST_LEVELS]]
+        paths = [stores.join(node.path, path) for path, _ in datasets[:MOST_LEVELS]]
         # All levels at once: behind a URL each document would cost a round trip.
         self.documents.fetch(paths)
         described: list[tuple[ArrayDescription, Json]] = []
-        for path, dataset in zip(paths, datasets, strict=False):
+        for path, (_, dataset) in zip(paths, datasets, strict=False):
             array = self._describe(path)
             if array is not None:
                 described.append((array, dataset))
@@ -205,6 +206,12 @@ class ImageReader:
                 "no physical size is taken from it",
                 node.path,
             )
+        if places.unusable:
+            self.note(
+                "unusable-size",
+                f"the scale {transforms[0].scale} gives no size above 0 along {', '.join(places.unusable)}",
+                node.path,
+            )
         return places
 
     def _channels(self, node: Node, dims: Dims) -> tuple[Channel, ...]:
@@ -223,9 +230,16 @@ class ImageReader:
         return tuple(map(_read_channel, entries))
 
 
-def _is_path(path: Any) -> bool:
-    """Whether a path of a document stays below its group."""
-    return isinstance(path, str) and not {"", ".", ".."} & set(path.split("/"))
+def path_below(path: Any) -> str | None:
+    """Return a path of a document as keys have it; ``None`` where it leads out of its group.
+
+    Source of the facts: Zarr v2, "Logical storage paths": slashes at the end are stripped, several
+    are one. ``./`` in front is the group itself.
+    """
+    if not isinstance(path, str) or path.startswith("/"):
+        return None
+    parts = [part for part in path.split("/") if part not in {"", "."}]
+    return None if not parts or ".." in parts else "/".join(parts)
 
 
 def _read_channel(entry: Json) -> Channel:

@@ -115,4 +115,6 @@ def _series(images: Sequence[StoredImage]) -> Json:
 
 def _as_json(document: Json) -> bytes:
     # JSON has no NaN: Python would write one that parsers of browsers refuse.
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    # A lone surrogate, which JSON can escape and names of files can have, is no character.
+    return text.encode(errors="replace")

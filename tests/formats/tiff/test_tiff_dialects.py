@@ -383,6 +383,7 @@ def test_imagej_units(text: str, unit: int | None, size: Any) -> None:
 def test_imagej_playback_speed_is_no_time_step() -> None:
     assert imagej_page("fps=7").time_step is None
     assert imagej_page("fps=7\nfinterval=2\ntunit=min").time_step == 120.0
+    assert imagej_page("finterval=1e308\ntunit=min").time_step is None
 
 
 def test_imagej_calibration_of_grey_values_is_reported() -> None:

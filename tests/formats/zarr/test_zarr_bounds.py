@@ -13,6 +13,7 @@ import pytest
 from aicsio import (
     AicsioError,
     CorruptFileError,
+    PixelSize,
     UnsupportedFormatError,
     explain,
     open_image,
@@ -21,6 +22,7 @@ from aicsio import (
 )
 from aicsio._io import pool
 from aicsio.labels import list_labels
+from aicsio.records import Origin
 from aicsio.testing.zarr import ZarrImage, ZarrSpec, build_zarr, write_zarr, zarr_pixels
 from http_server import serving
 
@@ -129,6 +131,37 @@ def test_paths_out_of_the_store_are_not_followed(tmp_path: Path, outside: str) -
     (path / "zarr.json").write_text(json.dumps(document))
     assert len(open_image(path).levels) == 1
     assert codes(path) == ["wrong-path"]
+
+
+@pytest.mark.parametrize("written", ["./{}", "{}/", ".//{}//"])
+def test_paths_are_read_as_the_keys_that_they_are(tmp_path: Path, written: str) -> None:
+    """Source: Zarr v2, "Logical storage paths": slashes at the end are stripped, several are one."""
+    path = write_zarr(ZarrSpec((YX,)), tmp_path)
+    document = json.loads((path / "zarr.json").read_text())
+    (dataset,) = document["attributes"]["ome"]["multiscales"][0]["datasets"]
+    expected = to_numpy(open_image(path))
+    dataset["path"] = written.format(dataset["path"])
+    (path / "zarr.json").write_text(json.dumps(document))
+    assert np.array_equal(to_numpy(open_image(path)), expected)
+    assert codes(path) == []
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e305])
+def test_scales_beyond_any_size(tmp_path: Path, scale: float) -> None:
+    path = write_zarr(ZarrSpec((YX,)), tmp_path)
+    document = json.loads((path / "zarr.json").read_text())
+    (image,) = document["attributes"]["ome"]["multiscales"]
+    # 1e305 m are more micrometres than a float holds; so is the place.
+    image["axes"] = [{"name": name, "type": "space", "unit": "meter"} for name in "yx"]
+    image["datasets"][0]["coordinateTransformations"] = [
+        {"type": "scale", "scale": [scale, 2e-6]},
+        {"type": "translation", "translation": [0, 1e305]},
+    ]
+    (path / "zarr.json").write_text(json.dumps(document))
+    handle = open_image(path)
+    assert handle.pixel_size == PixelSize(X=2.0)
+    assert handle.scene.origin == Origin()
+    assert codes(path) == ["unusable-size"]
 
 
 def test_links_out_of_the_store_are_refused(tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ def handle(**names: Any) -> ImageHandle:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_a_lone_surrogate_in_a_name_does_not_stop_the_writer(version: Any, tmp_path: Path) -> None:
+    """Source: RFC 8259, 8.1: JSON is UTF-8, which has no surrogates; 8.2: texts may escape them."""
+    target = tmp_path / "a.ome.zarr"
+    names = ["DAPI", "\ud800"]
+    write_ome_zarr(
+        open_image(image(2, 30, 40), dims="CYX"), target, channel_names=names, version=version
+    )
+    accepted(target)
+    assert open_image(target).channel_names == ("DAPI", "?")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("order", ["YX", "CYX", "ZYX", "TZYX", "TCZYX", "YXS"])
 def test_validators_accept_an_image_of_any_axes(version: Any, order: str, tmp_path: Path) -> None:
     sizes = {"T": 2, "C": 2, "Z": 3, "Y": 40, "X": 50, "S": 3}

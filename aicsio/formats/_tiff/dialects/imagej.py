@@ -18,7 +18,7 @@ import attrs
 import numpy as np
 
 from aicsio._checks.words import count_of
-from aicsio._ome.units import finite_number, micrometres_per, seconds_per
+from aicsio._ome.units import finite_number, micrometres_per, positive_product, seconds_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.contiguous import contiguous, has_more_pages
@@ -316,10 +316,7 @@ def _time_step(keys: dict[str, str]) -> float | None:
     """Return the seconds between frames; ``fps`` is the speed at which ImageJ plays an animation."""
     # finterval is Calibration.frameInterval, fps is Calibration.fps (ij/io/FileSaver.java).
     interval = positive_float(keys.get("finterval"))
-    factor = seconds_per(keys.get("tunit", "sec"))
-    if interval is None or factor is None:
-        return None
-    return interval * factor
+    return positive_product(interval, seconds_per(keys.get("tunit", "sec")))
 
 
 def _calibration_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:

@@ -278,4 +278,4 @@ def _time_step(text: str, order: _PageOrder) -> float | None:
         rate, average = positive_float(_setting(text, "hRoiManager.scanVolumeRate")), 1
     elif order.letters.startswith("TZ"):
         return None
-    return None if rate is None else average / rate
+    return None if rate is None else positive_float(average / rate)
