@@ -16,6 +16,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.errors import ImageTooLargeError
 from aicsio.records import DType
 
 Data: TypeAlias = bytes | memoryview | npt.NDArray[Any]
@@ -35,12 +36,24 @@ class Scratch:
         self._buffers: dict[object, Octets] = {}
 
     def take(self, name: object, nbytes: int) -> Octets:
-        """Return ``nbytes`` of the buffer called ``name``; its former content is gone."""
+        """Return ``nbytes`` of the buffer called ``name``; its former content is gone.
+
+        Raises
+        ------
+        ImageTooLargeError
+            When the process cannot get as many: a strip may be as large as its image.
+        """
         buffer = self._buffers.get(name)
         if buffer is None or buffer.nbytes < nbytes:
             # An eighth more than requested: compressed tiles differ in size, and each growth
             # is fresh memory.
-            buffer = self._buffers[name] = np.empty(nbytes + nbytes // 8, np.uint8)
+            try:
+                buffer = np.empty(nbytes + nbytes // 8, np.uint8)
+            except (MemoryError, ValueError) as error:  # ValueError: more than an address can count
+                raise ImageTooLargeError(
+                    f"a stored block needs {nbytes:,} bytes of memory, which this process cannot get: {error}"
+                ) from error
+            self._buffers[name] = buffer
         return buffer[:nbytes]
 
 

@@ -23,7 +23,7 @@ from aicsio._engine.copying import copy, copy_valid
 from aicsio._engine.fetching import Fetched, fetch_remote
 from aicsio._engine.placements import Array, Placement, Todo, Worker, check_inside, is_remote
 from aicsio._io import readers
-from aicsio.errors import AicsioError, CorruptFileError
+from aicsio.errors import AicsioError, CorruptFileError, ImageTooLargeError, UnsupportedFormatError
 from aicsio.records import (
     Codec,
     Computed,
@@ -269,6 +269,30 @@ def _follows(piece: Encoded, last: Encoded, first: Encoded) -> bool:
     )
 
 
+def _run_codecs(piece: Encoded, data: Any, want: _codecs.DecodeTarget) -> Any:
+    """Return the pixels of a piece.
+
+    Codecs raise errors of many libraries; to a caller they all mean that the bytes are damaged, but
+    for lack of memory and of a feature of a library: the bytes may be sound.
+    """
+    try:
+        return _codecs.decode(piece.codecs, data, want)
+    except AicsioError:
+        raise
+    except (MemoryError, NotImplementedError) as error:
+        lacks_memory = isinstance(error, MemoryError)
+        kind = ImageTooLargeError if lacks_memory else UnsupportedFormatError
+        raise kind(f"{piece.source.uri}: {_describe(piece)} cannot be decoded: {error}") from error
+    except (ValueError, RuntimeError, TypeError, OSError, ArithmeticError, LookupError) as error:
+        message = f"expected {_describe(piece)}: {error}"
+        raise CorruptFileError.at(piece.source.uri, piece.offset, message) from error
+
+
+def _describe(piece: Encoded) -> str:
+    chain = " + ".join(codec.name for codec in piece.codecs) or "raw"
+    return f"{piece.nbytes} bytes of {chain} pixels"
+
+
 def _decode(
     placement: Placement[Encoded],
     dest: Array,
@@ -283,26 +307,7 @@ def _decode(
     direct = whole and not piece.partial
     if direct and piece.dtype == dest.dtype and dest.flags.c_contiguous:
         want.into = dest.reshape(-1).view(np.uint8)
-    # Codecs raise errors of many libraries; to a caller they all mean that the bytes are damaged.
-    try:
-        pixels = _codecs.decode(piece.codecs, data, want)
-    except AicsioError:
-        raise
-    except (
-        ValueError,
-        RuntimeError,
-        TypeError,
-        OSError,
-        ArithmeticError,
-        LookupError,
-        MemoryError,
-    ) as error:
-        chain = " + ".join(codec.name for codec in piece.codecs) or "raw"
-        raise CorruptFileError.at(
-            piece.source.uri,
-            piece.offset,
-            f"expected {piece.nbytes} bytes of {chain} pixels: {error}",
-        ) from error
+    pixels = _run_codecs(piece, data, want)
     if placement.shared:
         for positions, memory in placement.shared:
             memory[...] = pixels[positions]

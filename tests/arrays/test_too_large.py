@@ -7,6 +7,7 @@ it; Linux kills a process that uses more memory than there is.
 import pickle
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 
 from aicsio import (
     AICSImage,
@@ -22,6 +24,8 @@ from aicsio import (
     ImageHandle,
     ImageTooLargeError,
     PixelSize,
+    UnsupportedFormatError,
+    _codecs,
     open_image,
     open_many,
     select_level,
@@ -31,7 +35,8 @@ from aicsio import (
     transpose_to,
 )
 from aicsio._engine import memory
-from aicsio.records import Dims, LazyArray, Piece
+from aicsio.formats.imageio.frames import translated
+from aicsio.records import Dims, LazyArray, Piece, Source
 from aicsio.testing.layouts import make_handle, store_array
 
 
@@ -173,3 +178,41 @@ def test_dask_of_the_caller_stays_the_callers() -> None:
     assert to_dask(handle)[3, 5].compute() == 0
     with dask.config.set(scheduler="sync"):
         assert to_numpy(transpose_to(handle, "YX", Y=3, X=slice(0, 4))).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [(MemoryError, ImageTooLargeError), (NotImplementedError, UnsupportedFormatError)],
+)
+def test_what_a_decoder_lacks_is_no_damage(
+    raised: type[Exception],
+    expected: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A sound strip that decodes to more bytes than the process may have, and a rare predictor."""
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8), np.uint8), compression="zlib")
+    handle = open_image(tmp_path / "a.tif")
+
+    def lack(*_arguments: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(_codecs, "decode", lack)
+    with pytest.raises(expected) as caught:
+        to_numpy(handle)
+    assert not isinstance(caught.value, CorruptFileError)
+
+
+def test_a_picture_that_needs_more_memory_is_no_damage() -> None:
+    def lack() -> None:
+        with translated(Source("a.png"), "reading"):
+            raise MemoryError
+
+    with pytest.raises(ImageTooLargeError, match="reading failed"):
+        lack()
+
+
+@pytest.mark.parametrize("nbytes", [1 << 60, 1 << 63])
+def test_a_block_beyond_all_memory_is_no_damage(nbytes: int) -> None:
+    with pytest.raises(ImageTooLargeError, match="a stored block needs"):
+        _codecs.Scratch().take("block", nbytes)

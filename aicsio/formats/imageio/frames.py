@@ -15,7 +15,12 @@ import numpy.typing as npt
 
 from aicsio._io import readers
 from aicsio._io.readers import BinaryFile
-from aicsio.errors import AicsioError, CorruptFileError, SourceNotFoundError
+from aicsio.errors import (
+    AicsioError,
+    CorruptFileError,
+    ImageTooLargeError,
+    SourceNotFoundError,
+)
 from aicsio.records import Dims, Planes, Scene, Source
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -131,6 +136,8 @@ def translated(source: Source, action: str) -> Iterator[None]:
     ------
     CorruptFileError
         When the block raises anything but our own errors; the message begins with ``action``.
+    ImageTooLargeError
+        When it lacks memory.
     """
     try:
         yield
@@ -139,6 +146,10 @@ def translated(source: Source, action: str) -> Iterator[None]:
     # Between opening and reading a file may vanish: that is no damage.
     except FileNotFoundError as error:
         raise SourceNotFoundError(f"there is no file {source.uri!r} any more") from error
+    except MemoryError as error:
+        raise ImageTooLargeError(
+            f"{action} failed: it takes more memory than this process can get; {source.uri} may be sound"
+        ) from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CorruptFileError.at(source.uri, None, f"{action} failed: {reason}") from error
