@@ -195,18 +195,39 @@ def _blocks_of(plane: LazyArray) -> list[Array]:
         # Each of 25 blocks would decode a large part of the image anew; this decodes it once.
         return [sample_rows(plane, -(-max(height, width) // ONCE_SIDE))]
     blocks = []
-    for top in _starts(height):
-        for left in _starts(width):
+    stored = [_stored_block(plane, number) for number in (0, 1)]
+    for top in _starts(height, stored[0]):
+        for left in _starts(width, stored[1]):
             picks = {y: slice(top, top + BLOCK_SIDE), x: slice(left, left + BLOCK_SIDE)}
             blocks.append(read_array(views.transpose(plane, plane.dims.order, picks)))
     return blocks
 
 
-def _starts(length: int) -> list[int]:
-    """First positions of blocks along an axis: in the middle of equal parts."""
+def _stored_block(plane: LazyArray, number: int) -> int:
+    """Return the length of the stored blocks along an axis of a plane; 1 where their edges do not matter."""
+    axis = plane.view.axes[number]
+    # Of raw blocks only a window is read. A part of the stored axis may begin anywhere. -1 marks an axis
+    # that is not stored.
+    if axis < 0 or is_raw(plane) or plane.shape[number] != plane.stored.shape[axis]:
+        return 1
+    return max(1, plane.layout.block_shape[axis])
+
+
+def _starts(length: int, stored: int) -> list[int]:
+    """First positions of blocks along an axis: in the middle of equal parts, each within one stored block.
+
+    A block over the corner of four tiles of 2000 x 2000 takes four times as long: all four are decoded.
+    """
     count = min(BLOCKS, max(1, length // BLOCK_SIDE))
-    starts = [int((k + 0.5) * length / count - BLOCK_SIDE / 2) for k in range(count)]
-    return [max(0, start) for start in starts]
+    starts: list[int] = []
+    for k in range(count):
+        start = max(0, int((k + 0.5) * length / count - BLOCK_SIDE / 2))
+        edge = (start // stored + 1) * stored
+        # Blocks narrower than this one are crossed anyway.
+        if stored >= 2 * BLOCK_SIDE and edge < start + BLOCK_SIDE:
+            start = edge - BLOCK_SIDE
+        starts.append(start)
+    return starts
 
 
 # ---------------------------------------------------------------- values

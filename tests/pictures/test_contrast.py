@@ -164,3 +164,15 @@ def test_a_mosaic_with_an_empty_corner_is_not_taken_for_raw(tmp_path: Path) -> N
     write_czi(tmp_path / "corner.czi", blocks)
     handle: ImageHandle = open_image(tmp_path / "corner.czi")
     assert not reading.is_raw(handle.array)
+
+
+@pytest.mark.parametrize(
+    ("length", "stored"), [(100_000, 2000), (10_000, 1000), (1500, 496), (999, 400)]
+)
+def test_blocks_of_the_sample_lie_within_one_stored_block(length: int, stored: int) -> None:
+    starts = contrast._starts(length, stored)
+    assert starts == sorted(set(starts)), "no block is read twice"
+    assert starts[-1] + contrast.BLOCK_SIDE <= length
+    for start, usual in zip(starts, contrast._starts(length, 1), strict=True):
+        assert start // stored == (start + contrast.BLOCK_SIDE - 1) // stored
+        assert usual - contrast.BLOCK_SIDE < start <= usual

@@ -8,6 +8,8 @@ const MOST_BYTES = 256 * 2 ** 20;   // of textures; a screen of 4 channels takes
 const THINNEST = 3;                 // pixels of the screen: a scan of one line would be too thin to be drawn
 const MOST_REQUESTS = 6;            // browsers open six connections to a server
 
+const isRough = (key: string) => key.startsWith("rough ");
+
 interface Wanted { key: string; url: string; rank: number; width: number; height: number }
 
 export class Tiles {
@@ -201,7 +203,12 @@ export class Tiles {
   }
 
   private next(): void {
-    while (this.running.size < MOST_REQUESTS && this.wanted.length) void this.load(this.wanted.shift()!);
+    while (this.wanted.length) {
+      // One rough picture at a time, and nothing beside it: the overview, which decodes all blocks, would delay it.
+      if ([...this.running.keys()].some(isRough)) return;
+      if (!isRough(this.wanted[0].key) && this.running.size >= MOST_REQUESTS) return;
+      void this.load(this.wanted.shift()!);
+    }
   }
 
   private async load(one: Wanted): Promise<void> {
