@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from aicsio import dimensions as dimensions
     from aicsio import exceptions as exceptions
     from aicsio import joining as joining
+    from aicsio import labels as labels
     from aicsio import planes as planes
     from aicsio import readers as readers
     from aicsio import steps as steps
@@ -276,7 +277,8 @@ _LATER = {
 
 _MODULES = {
     *("aics_image", "arrays", "attachments", "dask_utils", "dimensions", "exceptions", "joining"),
-    *("planes", "readers", "steps", "testing", "transforms", "types", "utils", "verify", "writers"),
+    *("labels", "planes", "readers", "steps", "testing", "transforms", "types", "utils", "verify"),
+    "writers",
 }
 """Modules that scripts name as attributes, without an import of their own: those of AICSImageIO and of verbs."""
 

@@ -115,8 +115,8 @@ from aicsio import AICSImage, ArgumentTypeError, open_image
 warnings.simplefilter("ignore")
 img = AICSImage(np.zeros((2, 3, 4)))
 functions = {}
-for module in (aicsio, aicsio.attachments, aicsio.dask_utils, aicsio.planes, aicsio.thumbnails,
-               aicsio.verify, aicsio.writers):
+for module in (aicsio, aicsio.attachments, aicsio.dask_utils, aicsio.labels, aicsio.planes,
+               aicsio.thumbnails, aicsio.verify, aicsio.writers):
     for name in module.__all__:
         value = getattr(module, name)
         if callable(value) and not isinstance(value, type) and name != "Order":

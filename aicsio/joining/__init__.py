@@ -8,14 +8,14 @@ joins their pixels.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
 from aicsio._checks import checked
 from aicsio._checks.words import count_of
 from aicsio._dims.notation import parse_order
 from aicsio._io import urls
 from aicsio.errors import ArgumentTypeError, DimensionError, SceneError, SourceError
-from aicsio.formats.names import EngineName, FormatName, Mosaic
+from aicsio.formats.names import EngineName, FormatName, ImageSource, Mosaic
 from aicsio.joining import file_names
 from aicsio.joining import files as joined_files
 from aicsio.joining import groups as grids
@@ -28,10 +28,16 @@ from aicsio.records import Contents, Diagnostic, ImageHandle, PixelSize, Scene, 
 
 __all__ = ["join_files", "open_many"]
 
+if TYPE_CHECKING:
+    ManyFiles: TypeAlias = str | os.PathLike[str] | Sequence[ImageSource | ImageHandle]
+else:
+    # Each file of the list is checked when it is opened, in words of its own.
+    ManyFiles: TypeAlias = str | os.PathLike[str] | Sequence[Any]
+
 
 @checked
 def open_many(
-    files: str | os.PathLike[str] | Sequence[Any],
+    files: ManyFiles,
     *,
     along: str = "T",
     scene: SupportsIndex | str | None = None,

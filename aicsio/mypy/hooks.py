@@ -107,17 +107,19 @@ def _transpose_to(context: FunctionContext) -> Type:
     if not isinstance(result, Instance):
         return result
     text_type = context.api.named_generic_type("builtins.str", [])
-    handles = [of_type for _, _, of_type in _arguments(context) if _is(of_type, HANDLE)]
-    if not handles:
-        # A step: what no image has is refused where it is written.
+    if _is(result, STEP):
+        # What no image has is refused where the step is written.
         plan: plans.Plan = (found,)
         if found is None or _apply(context, context.context, ANY, plan) is None:
             return plans.with_plan(result, (None,), text_type)
         ranked = _with_rank(context, result.args[0], len(found[0]))
         return plans.with_plan(result.copy_modified(args=[ranked]), plan, text_type)
-    if found is None:
+    if found is None or not _is(result, HANDLE):
         return result
-    dims = _apply(context, context.context, plans.dims_of(handles[0]), (found,))
+    # The handle may be Any, as in a lambda whose parameter mypy does not know yet.
+    handles = [of_type for _, _, of_type in _arguments(context) if _is(of_type, HANDLE)]
+    known = plans.dims_of(handles[0]) if handles else ANY
+    dims = _apply(context, context.context, known, (found,))
     if dims is None or dims.order is None:
         return result
     ranked = _with_rank(context, result, len(dims.order))

@@ -7,7 +7,7 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 import numpy as np
@@ -77,18 +77,22 @@ class Step(Generic[R_co]):
         options = {key: _thaw(value) for key, value in self.options}
         return cast("R_co", function(handle, *map(_thaw, self.arguments), **options))
 
-    @short_traceback(AicsioError)
-    def __array__(self, dtype: object = None, copy: bool | None = None) -> "np.ndarray[Any, Any]":
-        """Refuse: numpy would make an array of one object, which fails far from here."""
-        # An array of objects is what a caller may want who asks for one.
-        if dtype is None or np.dtype(cast("Any", dtype)) != object:
-            raise ArgumentTypeError(
-                f"{self!r} is a step without pixels: call it with a handle, and read the result"
-            )
-        del copy  # the array is always a new one
-        boxed = np.empty((), object)
-        boxed[()] = self
-        return boxed
+    if not TYPE_CHECKING:
+        # To a type checker it would make a step an array: ``np.mean(to_numpy())`` would pass.
+        @short_traceback(AicsioError)
+        def __array__(
+            self, dtype: object = None, copy: bool | None = None
+        ) -> "np.ndarray[Any, Any]":
+            """Refuse: numpy would make an array of one object, which fails far from here."""
+            # An array of objects is what a caller may want who asks for one.
+            if dtype is None or np.dtype(cast("Any", dtype)) != object:
+                raise ArgumentTypeError(
+                    f"{self!r} is a step without pixels: call it with a handle, and read the result"
+                )
+            del copy  # the array is always a new one
+            boxed = np.empty((), object)
+            boxed[()] = self
+            return boxed
 
     def __rshift__(self, following: Callable[[R_co], X], /) -> "Step[X]":
         """``step >> step``: a step that runs one after the other, as ``compose`` makes it."""

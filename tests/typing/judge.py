@@ -17,7 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-FILES = ("checkers", "judge", "mistakes", "revealed", "right", "test_programs", "test_revealed")
+FILES = (
+    *("checkers", "judge", "mistakes", "mistakes_in_pipelines", "pipelines", "revealed", "right"),
+    *("test_programs", "test_revealed"),
+)
 NEWEST = ("mypy", "pyright[nodejs]", "basedpyright")
 OLDEST = ("mypy==1.15.*",)
 KINDS = ("types", "plug-in", "none")

@@ -1,4 +1,4 @@
-"""Sixty wrong programs and forty right ones, as each type checker sees them."""
+"""Sixty wrong programs and forty right ones, and pipelines as engineers write them, as each type checker sees them."""
 
 import re
 from importlib.metadata import version
@@ -8,15 +8,29 @@ import pytest
 
 from checkers import HERE, Lines, copy_programs, mypy, pyright
 
-NAMES = ["mistakes.py", "right.py"]
-EXPECTED = {
-    number: (mark[1], tuple(map(int, (mark[2] or "0.0").split("."))))
-    for number, line in enumerate((HERE / "mistakes.py").read_text("utf-8").splitlines(), 1)
-    if (mark := re.search(r"  # (types|plug-in|none)(?:, NumPy ([\d.]+)|: .*)?$", line))
-}
-"""Who finds the mistake of a line, and from which NumPy on."""
+NAMES = ["mistakes.py", "mistakes_in_pipelines.py", "pipelines.py", "right.py"]
+MARK = re.compile(r"  # (types|mypy|pyright|plug-in|none)(?:, NumPy ([\d.]+)|: .*)?$")
+
+
+def marks_in(name: str) -> dict[int, tuple[str, tuple[int, ...]]]:
+    """Return who finds the mistake of a line, and from which NumPy on."""
+    return {
+        number: (mark[1], tuple(map(int, (mark[2] or "0.0").split("."))))
+        for number, line in enumerate((HERE / name).read_text("utf-8").splitlines(), 1)
+        if (mark := MARK.search(line))
+    }
+
+
+EXPECTED = marks_in("mistakes.py")
+IN_PIPELINES = marks_in("mistakes_in_pipelines.py")
 NUMPY = tuple(map(int, version("numpy").split(".")[:2]))
 CHECKERS = ("mypy", "mypy with the plug-in", "pyright", "basedpyright")
+
+
+def kinds_of(checker: str) -> set[str]:
+    """Return the marks of mistakes that a checker finds."""
+    kinds = {"types", "mypy" if checker.startswith("mypy") else "pyright"}
+    return kinds | {"plug-in"} if "plug-in" in checker else kinds
 
 
 @pytest.fixture(scope="module", params=CHECKERS)
@@ -41,15 +55,17 @@ def test_the_programs_are_sixty_and_forty() -> None:
 def test_each_mistake_is_found_by_whom_it_is_expected(
     found: Lines, request: pytest.FixtureRequest
 ) -> None:
-    kinds = {"types", "plug-in"} if "plug-in" in request.node.callspec.id else {"types"}
-    expected = {
-        number for number, (kind, since) in EXPECTED.items() if kind in kinds and since <= NUMPY
-    }
-    assert set(found["mistakes"]) == expected
+    kinds = kinds_of(request.node.callspec.params["found"])
+    for name, marks in (("mistakes", EXPECTED), ("mistakes_in_pipelines", IN_PIPELINES)):
+        expected = {
+            number for number, (kind, since) in marks.items() if kind in kinds and since <= NUMPY
+        }
+        assert set(found[name]) == expected
 
 
 def test_right_programs_pass(found: Lines) -> None:
     assert dict(found["right"]) == {}
+    assert dict(found["pipelines"]) == {}
 
 
 def test_errors_are_short_and_name_the_function(found: Lines) -> None:
