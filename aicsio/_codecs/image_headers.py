@@ -53,7 +53,8 @@ def require_jpegls_end(data: bytes) -> None:
     Raises
     ------
     ValueError
-        When the last marker of the stream is missing. ITU-T T.87, C.1: in coded data, a bit of 0 follows FF.
+        When the last marker of the stream is missing. ITU-T T.87, C.1: in coded data, a bit of 0
+        follows FF.
     """
     at = 2
     while at + 2 <= len(data) and data[at] == 0xFF:

@@ -1,9 +1,11 @@
 """TiffData and Plane elements of one spelling, cut out of a text before it is parsed.
 
-Long series are documents of such elements and little else. The parser makes an object, a dict and a dozen
-texts of each; the text of all of them, split at its quotation marks, is columns in a fifth of the time.
+Long series are documents of such elements and little else. The parser makes an object, a dict and a
+dozen texts of each; the text of all of them, split at its quotation marks, is columns in a fifth of
+the time.
 
-Rule kept here: what is cut out is well-formed. All else is left to the parser, and so is every error.
+Rule kept here: what is cut out is well-formed. All else is left to the parser, and so is every
+error.
 
 Source of the facts: Extensible Markup Language (XML) 1.0, fifth edition: section 2.4 (markup),
 3.1 (tags: no attribute twice, no ``<`` in a value), 3.3.3 (white space in values).

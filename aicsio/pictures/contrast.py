@@ -206,8 +206,8 @@ def _blocks_of(plane: LazyArray) -> list[Array]:
 def _stored_block(plane: LazyArray, number: int) -> int:
     """Return the length of the stored blocks along an axis of a plane; 1 where their edges do not matter."""
     axis = plane.view.axes[number]
-    # Of raw blocks only a window is read. A part of the stored axis may begin anywhere. -1 marks an axis
-    # that is not stored.
+    # Of raw blocks only a window is read. A part of the stored axis may begin anywhere. -1 marks an
+    # axis that is not stored.
     if axis < 0 or is_raw(plane) or plane.shape[number] != plane.stored.shape[axis]:
         return 1
     return max(1, plane.layout.block_shape[axis])
@@ -216,7 +216,8 @@ def _stored_block(plane: LazyArray, number: int) -> int:
 def _starts(length: int, stored: int) -> list[int]:
     """First positions of blocks along an axis: in the middle of equal parts, each within one stored block.
 
-    A block over the corner of four tiles of 2000 x 2000 takes four times as long: all four are decoded.
+    A block over the corner of four tiles of 2000 x 2000 takes four times as long: all four are
+    decoded.
     """
     count = min(BLOCKS, max(1, length // BLOCK_SIDE))
     starts: list[int] = []

@@ -1,10 +1,10 @@
 """Faults of compressed bytes over which decoders pass, for checks. Imports `_codecs` and `records`.
 
 ``fax`` decodes the rows of CCITT by the code words of ``fax_codes``; ``jpeg_scan`` follows the codes of JPEG by
-the tables of ``jpeg_codes``; ``jpegxr_reach`` has the decoder of JPEG XR read other bytes around the packets that
-``jpegxr_layout`` finds; ``riff`` compares the sizes of WebP; ``zstd_literals`` follows the Huffman codes of zstd
-by the tables that ``zstd_weights`` reads. LZW and PackBits are measured by
-``_codecs.lengths``.
+the tables of ``jpeg_codes``; ``jpegxr_reach`` has the decoder of JPEG XR read other bytes around
+the packets that ``jpegxr_layout`` finds; ``riff`` compares the sizes of WebP; ``zstd_literals``
+follows the Huffman codes of zstd by the tables that ``zstd_weights`` reads. LZW and PackBits are
+measured by ``_codecs.lengths``.
 
 Rule kept here: bytes that an encoder may have written have no fault, however odd they are; what is
 refused cites the specification that no encoder can break.

@@ -178,7 +178,8 @@ def _skip_plane(bits: _HeaderFields, depth: int) -> tuple[int, int]:
     if bits.take(1):
         _skip_quantizers(bits, components)
     for last in (_DC_ONLY, _NO_HIGHPASS):
-        # First bit: the band takes the quantizers of the one before; second: it has one set for all tiles.
+        # First bit: the band takes the quantizers of the one before; second: it has one set for all
+        # tiles.
         if absent < last and not bits.take(1) and bits.take(1):
             _skip_quantizers(bits, components)
     bits.align()

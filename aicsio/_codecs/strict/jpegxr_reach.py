@@ -1,10 +1,12 @@
 """Whether the decoder of JPEG XR reads each packet to its end, and no further: its codes are followed by it.
 
-JPEG XR has no checksum, and any bits decode: a flipped bit makes the decoder stop before the end of a
-packet, or read beyond it, without an error. So the image is decoded with other bytes behind its packets,
-which must change no pixel, and with other last bytes of each packet, which must change some.
+JPEG XR has no checksum, and any bits decode: a flipped bit makes the decoder stop before the end of
+a packet, or read beyond it, without an error. So the image is decoded with other bytes behind its
+packets, which must change no pixel, and with other last bytes of each packet, which must change
+some.
 
-Rule kept here: bytes that may be padding are not judged, nor are pixels that the image does not show.
+Rule kept here: bytes that may be padding are not judged, nor are pixels that the image does not
+show.
 """
 
 import hashlib
@@ -62,8 +64,8 @@ def require_jpegxr(data: bytes) -> None:
     Raises
     ------
     ValueError
-        When headers or packets end beyond their codestream, or the decoder reads past the end of a packet or
-        stops before it.
+        When headers or packets end beyond their codestream, or the decoder reads past the end of a
+        packet or stops before it.
     """
     entries = jpegxr_entries(data)
     parts = [_read_part(data, entries, tags) for tags in (IMAGE, ALPHA) if tags[0] in entries]
@@ -107,7 +109,8 @@ def _is_read(
     end = part.ends[start]
     first = part.layout.packets_at + max(start + HEADER_NBYTES, end - TAIL_NBYTES)
     tail = part.coded[first : part.layout.packets_at + end]
-    # Zeros fill a packet up; where a codestream without a stated end has its last byte, no one knows.
+    # Zeros fill a packet up; where a codestream without a stated end has its last byte, no one
+    # knows.
     is_last = end == max(part.ends.values())
     if not any(tail) or (is_last and not part.has_end):
         return True

@@ -1,8 +1,8 @@
 """Imaris 5.5 (IMS, HDF5). Imports `_io`, `_ome` and `records`; h5py is imported where it is used.
 
 ``hdf5`` opens the file for h5py (``pages`` fetches what the index takes of a remote one), ``chunks``,
-``headers`` reads attributes without it, ``btree`` and ``filters`` the index of an array, ``levels`` and ``layout``
-place pixels, ``metadata`` makes records, ``origins`` names their places.
+``headers`` reads attributes without it, ``btree`` and ``filters`` the index of an array, ``levels``
+and ``layout`` place pixels, ``metadata`` makes records, ``origins`` names their places.
 
 Rule kept here: h5py reads the index and the attributes; the engine of the package reads and decodes
 the chunks.

@@ -2,11 +2,11 @@
 
 h5py takes nine calls of 0.5 to 7 us for an attribute; its message takes 2 us here.
 
-Rule kept here: a header, or an attribute in it, of any kind but the one that Imaris writes is left to
-h5py, as is a damaged one.
+Rule kept here: a header, or an attribute in it, of any kind but the one that Imaris writes is left
+to h5py, as is a damaged one.
 
-Source of the facts: "HDF5 File Format Specification" 3.0, sections IV.A.1.a (version 1 object headers),
-IV.A.2.b (dataspace), IV.A.2.d (datatype), IV.A.2.m (attribute), IV.A.2.q (continuation).
+Source of the facts: "HDF5 File Format Specification" 3.0, sections IV.A.1.a (version 1 object
+headers), IV.A.2.b (dataspace), IV.A.2.d (datatype), IV.A.2.m (attribute), IV.A.2.q (continuation).
 """
 
 import struct
@@ -44,7 +44,8 @@ def find_object(item: Any) -> int:
     """Return the address of the header of an object of h5py's low level."""
     import h5py
 
-    # Not h5o.get_info: it also measures the trees of the object, and so follows loops of damaged ones.
+    # Not h5o.get_info: it also measures the trees of the object, and so follows loops of damaged
+    # ones.
     low, high = h5py.h5g.get_objinfo(item, b".").objno
     # ``objno`` is the address in two C longs: of 32 bits on Windows, of 64 elsewhere.
     return int(low) | int(high) << 8 * struct.calcsize("l") if high else int(low)
@@ -62,7 +63,8 @@ def read_attributes(read_at: ReadAt, address: int) -> dict[bytes, bytes | None] 
 
     Returns
     -------
-    Texts up to their first NUL, ``None`` for one of another kind; ``None`` where they are stored otherwise.
+    Texts up to their first NUL, ``None`` for one of another kind; ``None`` where they are stored
+    otherwise.
     """
     texts: dict[bytes, bytes | None] = {}
     try:
@@ -130,8 +132,8 @@ def _parse_attribute(message: bytes) -> tuple[bytes, bytes | None]:
     data_at = space_at + _padded(space_nbytes)
     kind, padding, size = TEXT_TYPE.unpack_from(message, type_at)
     space, axes, _ = SPACE.unpack_from(message, space_at)
-    # Version of a datatype in the four upper bits, 1 or 3; the class below. Characters of texts are padded by
-    # NULs, or not at all.
+    # Version of a datatype in the four upper bits, 1 or 3; the class below. Characters of texts are
+    # padded by NULs, or not at all.
     is_text = kind in {0x10 | STRING, 0x30 | STRING} and padding & 15 != PADS_WITH_SPACES
     if not is_text or space != 1 or axes > 1:
         return name, None
