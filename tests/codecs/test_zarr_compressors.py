@@ -76,3 +76,20 @@ def test_members_that_hold_too_much_or_are_damaged(tmp_path: Path, rest: bytes) 
     chunk = gzip.compress(PIXELS.tobytes()[:50]) + rest
     with pytest.raises(CorruptFileError):
         to_numpy(open_image(store(tmp_path, "gzip", chunk)))
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+def test_damaged_zlib_is_refused(tmp_path: Path, level: int) -> None:
+    """Oracle: zlib itself, which refuses a stream that is cut, or whose header or checksum differs."""
+    chunk = zlib.compress(PIXELS.tobytes(), level)
+    damaged = [
+        chunk[:-1], chunk[:-4], chunk[:20], b"", chunk[2:],
+        bytes([chunk[0] ^ 1, *chunk[1:]]), bytes([*chunk[:-1], chunk[-1] ^ 1]),
+    ]  # fmt: skip
+    for number, stream in enumerate(damaged):
+        with pytest.raises(zlib.error):
+            zlib.decompress(stream)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(CorruptFileError):
+            to_numpy(open_image(store(folder, "zlib", stream)))
