@@ -1,5 +1,6 @@
 """OpenReadout behind our records: its pixels are those of generated files, and verify finds differences."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,23 @@ def test_without_the_package_the_install_line_is_given(
     monkeypatch.setattr(type(BRIDGE), "missing", lambda self: self.needs)
     with pytest.raises(MissingDependencyError, match=r"pip install 'aicsio\[openreadout\]'"):
         open_image(path, engine="openreadout")
+
+
+def test_a_format_that_errors_name_opens_by_the_engine_that_they_name(tmp_path: Path) -> None:
+    # NIfTI-1 (nifti1.h): dim at byte 40, datatype and bits at 70, vox_offset at 108.
+    header, voxels = bytearray(352), np.arange(210, dtype="<i2").reshape(5, 6, 7)
+    for place, code, numbers in (
+        (0, "<i", (348,)),
+        (40, "<8h", (3, 7, 6, 5, 1, 1, 1, 1)),
+        (70, "<2h", (4, 16)),
+        (76, "<8f", (1,) * 8),
+        (108, "<f", (352,)),
+        (344, "4s", (b"n+1\0",)),
+    ):
+        struct.pack_into(code, header, place, *numbers)
+    path = tmp_path / "a.nii"
+    path.write_bytes(bytes(header) + voxels.tobytes())
+    with pytest.raises(UnsupportedFormatError, match=r"NIfTI-1 file: .*engine='openreadout'"):
+        open_image(path)
+    handle = open_image(path, engine="openreadout")
+    assert np.array_equal(to_numpy(transpose_to(handle, "ZYX")), voxels)
