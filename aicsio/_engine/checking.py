@@ -233,7 +233,9 @@ def _follow(placement: Placement[Any], worker: Worker, *, last: bool) -> None:
     """Raise where no encoder writes the bytes of a piece, over which decoders pass."""
     piece = placement.piece
     inner: LazyArray | None = None
-    if isinstance(piece, Encoded) and strict.is_followed(piece.codecs) and not is_remote(piece):
+    if isinstance(piece, Keyed) and strict.is_followed(piece.codecs) and not is_remote(piece):
+        _follow_chunk(piece, last=last)
+    elif isinstance(piece, Encoded) and strict.is_followed(piece.codecs) and not is_remote(piece):
         if piece.header is not None:
             piece = placing.resolve_header(piece, piece.header, worker)
         data = worker.reader_of(piece.source).read(piece.offset, piece.nbytes)
@@ -249,6 +251,18 @@ def _follow(placement: Placement[Any], worker: Worker, *, last: bool) -> None:
         for task in tasks(inner):
             for each in placements(inner, task):
                 _follow(each, worker, last=_is_last(inner, task))
+
+
+def _follow_chunk(piece: Keyed, *, last: bool) -> None:
+    """Follow the chunk of a store, where it is there; those of shards were resolved to their bytes."""
+    if piece.shard is not None:
+        return
+    for value in keyed.read_chunks([piece]):
+        if value is None:
+            continue
+        fault = strict.find_fault(piece.codecs, value, piece.shape, piece.dtype, last=last)
+        if fault is not None:
+            raise CorruptFileError.at(f"{piece.source.uri}/{piece.key}", None, fault)
 
 
 def _check_file(piece: Deferred, *, deep: bool) -> None:

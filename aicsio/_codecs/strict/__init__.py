@@ -4,12 +4,13 @@
 the tables of ``jpeg_codes``; ``jpegxr_reach`` has the decoder of JPEG XR read other bytes around
 the packets that ``jpegxr_layout`` finds; ``riff`` compares the sizes of WebP; ``zstd_literals``
 follows the Huffman codes of zstd by the tables that ``zstd_weights`` reads. LZW and PackBits are
-measured by ``_codecs.lengths``.
+measured by ``_codecs.lengths``; the checksums of bzip2 are reached here.
 
 Rule kept here: bytes that an encoder may have written have no fault, however odd they are; what is
 refused cites the specification that no encoder can break.
 """
 
+import bz2
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,6 +21,8 @@ from aicsio._codecs.strict import fax, jpeg_scan, jpegxr_reach, riff, zstd_liter
 from aicsio.records import Codec
 from aicsio.records.pieces import DType
 
+BZIP2_BLOCK_NBYTES: Final = 1_000_000
+"""Bytes of the largest block of bzip2 and a little more."""
 _UNWRAPPED: Final = frozenset(
     {"base64", "bitorder", "dicom-fragments", "gather", "inflate", "unzstd"}
 )
@@ -36,6 +39,19 @@ def _follow_zstd1(data: Data, target: DecodeTarget, options: Mapping[str, Any]) 
     # libCZI, "ZStd1 header": its size in bytes comes first.
     raw = bytes(as_octets(data))
     zstd_literals.require_zstd(raw[raw[0] :])
+
+
+def _follow_bzip2(data: Data, target: DecodeTarget, options: Mapping[str, Any]) -> None:  # noqa: ARG001
+    """Read behind the pixels: checksums stand at the end of each block and of the stream."""
+    decoder = bz2.BZ2Decompressor()
+    # A wrong code makes a block longer or shorter; its checksum comes behind its 900 000 bytes at most.
+    limit = 2 * target.nbytes + BZIP2_BLOCK_NBYTES
+    try:
+        content = decoder.decompress(bytes(as_octets(data)), limit)
+    except OSError as error:
+        raise ValueError(str(error)) from error
+    if not decoder.eof and len(content) < limit:
+        raise ValueError("it ends before its last checksum")
 
 
 def _follow_fax(
@@ -55,7 +71,10 @@ _FOLLOWERS: Final[Mapping[str, Callable[[Data, DecodeTarget, Mapping[str, Any]],
             "dicom-jpeg": _follow_jpeg,
             "jpeg": _follow_jpeg,
             "jpegxr": lambda data, _, __: jpegxr_reach.require_jpegxr(bytes(as_octets(data))),
+            "bzip2": _follow_bzip2,
             "webp": lambda data, _, __: riff.require_webp(bytes(as_octets(data))),
+            "zarr-bz2": _follow_bzip2,
+            "zarr-zstd": lambda data, _, __: zstd_literals.require_zstd(bytes(as_octets(data))),
             "zstd": lambda data, _, __: zstd_literals.require_zstd(bytes(as_octets(data))),
             "zstd1": _follow_zstd1,
         }
