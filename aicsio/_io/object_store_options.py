@@ -14,6 +14,7 @@ import configparser
 import json
 import os
 import socket
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,7 +108,37 @@ def store_config(source: Source) -> StoreConfig:
             raise ArgumentTypeError(
                 f"storage_options for {source.uri!r}: the value for {name} is no text"
             )
+        # obstore panics on an endpoint that is no URL.
+        if name in {"endpoint", "base_url"} and not _is_web_url(str(value)):
+            raise ArgumentTypeError(
+                f"storage_options for {source.uri!r}: the {name} is no URL such as https://host:9000"
+            )
     return StoreConfig(kind, bucket, path, version or None, tuple(settings.items()), verify)
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _read_mapping(source: Source, name: str, value: Any) -> dict[str, Any]:
+    """Return an option that holds others; empty where it is not given.
+
+    Raises
+    ------
+    ArgumentTypeError
+        When it is no mapping. The message leaves the value out, which may be a credential.
+    """
+    if not value:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ArgumentTypeError(
+            f"storage_options for {source.uri!r}: {name} is no mapping of options"
+        )
+    return dict(value)
 
 
 def _refuse_others(source: Source, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -120,7 +151,7 @@ def _refuse_others(source: Source, options: Mapping[str, Any], known: Mapping[st
 
 def _s3(source: Source, options: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     _refuse_others(source, options, dict.fromkeys(S3_OPTIONS))
-    client = dict(options.get("client_kwargs") or {})
+    client = _read_mapping(source, "client_kwargs", options.get("client_kwargs"))
     verify = client.pop("verify", True) is not False
     client.pop("use_ssl", None)
     _refuse_others(source, client, S3_CLIENT_OPTIONS)
@@ -134,11 +165,15 @@ def _s3(source: Source, options: Mapping[str, Any]) -> tuple[dict[str, Any], boo
     settings.update({name: value for name, value in direct.items() if value})
     if options.get("requester_pays"):
         settings["request_payer"] = True
-    settings.update(_s3_config(source, options.get("config_kwargs") or {}))
+    config = _read_mapping(source, "config_kwargs", options.get("config_kwargs"))
+    settings.update(_s3_config(source, config))
     if options.get("anon"):
         settings["skip_signature"] = True
     elif "access_key_id" not in settings:
-        settings = {**_s3_profile(options.get("profile")), **settings}
+        profile = options.get("profile")
+        if not isinstance(profile, str | None):
+            raise ArgumentTypeError(f"storage_options for {source.uri!r}: profile is no text")
+        settings = {**_s3_profile(profile), **settings}
         no_role = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
         if no_role and not _has_s3_credentials(settings):
             raise SourceError(
@@ -155,7 +190,7 @@ def _s3_config(source: Source, config: Mapping[str, Any]) -> dict[str, Any]:
     ignored = {"connect_timeout", "max_pool_connections", "read_timeout", "retries"}
     known = {name: value for name, value in config.items() if name not in ignored}
     _refuse_others(source, known, {"s3": None})
-    style = (known.get("s3") or {}).get("addressing_style", "auto")
+    style = _read_mapping(source, "config_kwargs['s3']", known.get("s3")).get("addressing_style")
     return {"virtual_hosted_style_request": True} if style == "virtual" else {}
 
 
@@ -205,6 +240,8 @@ def _gcs(source: Source, options: Mapping[str, Any]) -> tuple[dict[str, Any], bo
     token = options.get("token")
     if isinstance(token, Mapping):
         settings["service_account_key"] = json.dumps(dict(token))
+    elif not isinstance(token, str | None):
+        raise ArgumentTypeError(f"storage_options for {source.uri!r}: token is no text or mapping")
     elif token in {"browser", "cache", "cloud"}:
         expected = (
             "None, 'anon', 'google_default', a file, the content of a file, or an access token"

@@ -264,7 +264,12 @@ def _fingerprint(meta: Any) -> str | None:
 def _open_store(source: Source, config: StoreConfig) -> Any:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._$:-]{0,254}", config.bucket):
         # obstore panics on a bucket that is no part of a URL.
-        raise SourceError(f"cannot read {source.uri!r}: {config.bucket!r} is no name of a bucket")
+        # User information, such as a key and its secret, is in front of the "@".
+        user, at_sign, bucket = config.bucket.rpartition("@")
+        reason = f"{bucket!r} is no name of a bucket"
+        if user or at_sign:
+            reason = "a bucket has no user: give credentials in storage_options"
+        raise SourceError(f"cannot read {source.uri!r}: {reason}")
     try:
         return _make_store(config, dict(config.settings))
     except ImportError as error:

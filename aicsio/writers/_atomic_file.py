@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._io.urls import public_url
 from aicsio.errors import WriteError
 
 if sys.platform != "win32":
@@ -131,7 +132,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
     name = os.fsdecode(path)
     if "://" in name:
         raise WriteError(
-            f"cannot write to {name!r}: give a path of this machine, and copy the file from there"
+            f"cannot write to {public_url(name)!r}: give a path of this machine, and copy the file "
+            "from there"
         )
     if not name:
         raise WriteError("cannot write to '': give a file name, such as 'image.ome.tiff'")

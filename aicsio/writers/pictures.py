@@ -15,6 +15,7 @@ import numpy as np
 
 from aicsio._checks import checked
 from aicsio._checks.constructors import checked_record
+from aicsio._io.urls import public_url
 from aicsio.errors import WriteError
 from aicsio.pictures.colors import Picture
 from aicsio.pictures.drawing import thumbnail
@@ -61,7 +62,7 @@ def suffix_of(path: str | os.PathLike[str], suffixes: Iterable[str]) -> str:
     names = list(suffixes)
     if suffix not in names:
         raise WriteError(
-            f"{os.fsdecode(path)!r} is no name of a picture: end it in {', '.join(names)}"
+            f"{public_url(os.fsdecode(path))!r} is no name of a picture: end it in {', '.join(names)}"
         )
     return suffix
 

@@ -192,16 +192,15 @@ def refuse_other_format(path: str | os.PathLike[str]) -> None:
         ...
     aicsio.errors.WriteError: 'cells.png' names a picture (.png), but this call writes OME-TIFF...
     """
-    other = other_format_of(path)
+    shown = public_url(os.fsdecode(path))
+    other = other_format_of(shown)
     if other is None:
         return
     advice = f"give a name such as {other.tiff_name!r}"
     if other.alternative:
         advice += f"; {other.alternative}"
     raise WriteError(
-        f"{os.fsdecode(path)!r} names {other.format} ({other.suffix}), but this call writes "
-        "OME-TIFF: "
-        f"{advice}"
+        f"{shown!r} names {other.format} ({other.suffix}), but this call writes OME-TIFF: {advice}"
     )
 
 

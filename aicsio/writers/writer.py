@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from aicsio._io.urls import is_url
+from aicsio._io.urls import is_url, public_url
 from aicsio.errors import DimensionError, WriteError
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
@@ -161,8 +161,11 @@ def require_local(uri: str | os.PathLike[str], name: str) -> None:
     WriteError
         When ``uri`` is a URL.
     """
-    if is_url(os.fsdecode(uri)):
-        raise WriteError(f"{name} writes local files: write one, and copy it to {os.fspath(uri)!r}")
+    path = os.fsdecode(uri)
+    if is_url(path):
+        raise WriteError(
+            f"{name} writes local files: write one, and copy it to {public_url(path)!r}"
+        )
 
 
 def is_colors(value: Any) -> bool:

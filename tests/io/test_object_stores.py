@@ -240,6 +240,28 @@ def test_options_without_a_meaning_are_refused_by_name(
     assert "TOPSECRET" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("s3://bucket/a", {"client_kwargs": "SEKRET"}),
+        ("s3://bucket/a", {"config_kwargs": ["SEKRET"]}),
+        ("s3://bucket/a", {"config_kwargs": {"s3": "SEKRET"}}),
+        ("s3://bucket/a", {"profile": ["SEKRET"]}),
+        ("s3://bucket/a", {"anon": True, "endpoint_url": "SEKRET"}),
+        ("gs://bucket/a", {"endpoint_url": "SEKRET"}),
+        ("gs://bucket/a", {"endpoint_url": "http://u:SEKRET@host:99999"}),
+        ("gs://bucket/a", {"token": ["SEKRET"]}),
+    ],
+)
+def test_options_of_another_type_are_refused_without_their_value(
+    url: str, options: dict[str, Any]
+) -> None:
+    """Source: the documentation of ``open_image``: what it raises is an ``AicsioError``."""
+    with pytest.raises(ArgumentTypeError) as caught:
+        open_image(url, storage_options=options)
+    assert "SEKRET" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/", "gs://", "az:///key"])
 def test_a_url_needs_a_bucket_and_a_key(url: str) -> None:
     with pytest.raises(SourceError, match="no bucket or no object"):

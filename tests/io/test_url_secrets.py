@@ -29,13 +29,16 @@ from aicsio import (
     to_dask,
     to_numpy,
     to_xarray,
+    write_movie,
     write_ome_tiff,
     write_ome_zarr,
+    write_picture,
 )
 from aicsio._io import pool, retrying
 from aicsio._io.urls import hide_secrets, public_url, requested_url
 from aicsio.cli import main
 from aicsio.testing import ImageSpec, TiffSpec, build
+from aicsio.writers import TwoDWriter
 from http_server import Site, serving
 
 SECRETS = ("SEKRET", "T0KEN", "us3r")
@@ -180,6 +183,24 @@ def test_errors_their_causes_and_logs(
     for record in caplog.records:
         if record.name.startswith("aicsio"):
             assert_hidden(record.getMessage())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://us3r:SEKRET@127.0.0.1:1/a", "http://127.0.0.1:1/a.png?sig=T0KEN",
+        "simplecache::http://us3r:SEKRET@127.0.0.1:1/a.tif", "s3://us3r:SEKRET@bucket/a",
+    ],
+)  # fmt: skip
+def test_errors_of_writers(url: str) -> None:
+    handle = open_image(np.zeros((4, 6), np.uint8))
+    for call in (write_ome_tiff, write_ome_zarr, write_picture, write_movie):
+        with pytest.raises(AicsioError) as caught:
+            call(handle, url)
+        assert_hidden("".join(traceback.format_exception_only(caught.value)))
+    with pytest.raises(AicsioError) as caught:
+        TwoDWriter.save(np.zeros((4, 6), np.uint8), url)
+    assert_hidden(str(caught.value))
 
 
 def run(*arguments: str) -> str:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from aicsio._io.urls import public_url
 from aicsio.errors import WriteError
 from aicsio.records import ImageHandle
 from aicsio.writers import _atomic_file, target_names
@@ -99,7 +100,7 @@ def existing_store(
     name = os.fsdecode(target)
     if name.lower().endswith(ARCHIVE_SUFFIXES):
         raise WriteError(
-            f"{name!r} is an archive, which is written as a whole: use a folder or URL"
+            f"{public_url(name)!r} is an archive, which is written as a whole: use a folder or URL"
         )
     if "://" in name:
         from aicsio.writers._zarr.targets import remote

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import attrs
 
 from aicsio._io.object_stores import writable_store
+from aicsio._io.sources import folder_url
 from aicsio._io.urls import hide_secrets, names_place, public_url
 from aicsio.errors import AicsioError, WriteError
-from aicsio.records import Source
 from aicsio.writers._zarr.arrays import Parts
 from aicsio.writers._zarr.journal import UnitJournal
 
@@ -106,9 +106,7 @@ class _ObstoreClient:
     """Objects below a URL, through obstore."""
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        self._store, self._root = writable_store(
-            Source(url, storage_options=json.dumps(dict(options)), local=False)
-        )
+        self._store, self._root = writable_store(folder_url(url, options))
 
     def put(self, key: str, data: bytes) -> None:
         """Put an object."""
