@@ -5,6 +5,7 @@ leads nowhere is left out, so that it cannot come to mean something else.
 """
 
 import copy
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -42,21 +43,30 @@ def name_of(element: Tree) -> str:
 
 def defined_key(element: Tree) -> Key | None:
     """Return the key that an element defines; ``None`` for none."""
-    name, identity = name_of(element), element.get("ID")
-    if identity is None or referred_key(element) is not None:
-        return None
-    # XMLAnnotation, MapAnnotation and all others are the target of one AnnotationRef.
-    if name.endswith("Annotation"):
-        return "Annotation", identity
-    return _KINDS.get(name, name), identity
+    kind, target = _kinds_of(str(element.tag))
+    identity = element.get("ID")
+    return None if identity is None or target is not None else (kind, identity)
 
 
 def referred_key(element: Tree) -> Key | None:
     """Return the key that an element refers to; ``None`` for none."""
-    name = name_of(element)
-    kind = _REFERENCES.get(name) or (name[:-3] if name.endswith("Ref") else None)
+    _, target = _kinds_of(str(element.tag))
     identity = element.get("ID")
-    return None if kind is None or identity is None else (kind, identity)
+    return None if target is None or identity is None else (target, identity)
+
+
+@functools.lru_cache(maxsize=512)
+def _kinds_of(spelled: str) -> tuple[str, str | None]:
+    """Return the kind of an element, and that of the target if it refers to one.
+
+    500 scenes have 70 000 elements of 30 names.
+    """
+    name = spelled[spelled.rfind("}") + 1 :]
+    target = _REFERENCES.get(name) or (name[:-3] if name.endswith("Ref") else None)
+    # XMLAnnotation, MapAnnotation and all others are the target of one AnnotationRef.
+    if name.endswith("Annotation"):
+        return "Annotation", target
+    return _KINDS.get(name, name), target
 
 
 def elements_with_keys(unit: Tree) -> list[Tree]:

@@ -114,3 +114,41 @@ def test_the_collector_is_left_as_it_was(*, is_enabled: bool) -> None:
         assert gc.isenabled() is is_enabled
     finally:
         (gc.enable if was_enabled else gc.disable)()
+
+
+def repeated(count: int) -> str:
+    """Images whose channels have the same settings, light paths and references."""
+    light = '<LightPath><ExcitationFilterRef ID="Filter:0"/><EmissionFilterRef ID="Filter:0"/></LightPath>'
+    settings = '<DetectorSettings ID="Detector:0" Gain="2"/>'
+    images = "".join(
+        f'<Image ID="Image:{number}"><Pixels ID="Pixels:{number}" DimensionOrder="XYZCT" Type="uint8" SizeX="1" '
+        f'SizeY="1" SizeZ="1" SizeC="2" SizeT="1"><Channel ID="Channel:{number}:0">{settings}{light}</Channel>'
+        f'<Channel ID="Channel:{number}:1">{settings}<LightPath/></Channel><MetadataOnly/></Pixels></Image>'
+        for number in range(count)
+    )
+    instrument = '<Instrument ID="Instrument:0"><Detector ID="Detector:0"/><Filter ID="Filter:0"/></Instrument>'
+    return f"{HEAD}{instrument}{images}</OME>"
+
+
+def test_what_images_repeat_is_equal_and_shares_nothing() -> None:
+    text = repeated(5)
+    made: Any = to_objects(etree.fromstring(text))
+    assert made == ome_types.from_xml(text)
+    assert made.to_xml() == ome_types.from_xml(text).to_xml()
+    channels = [image.pixels.channels[0] for image in made.images]
+    paths = [channel.light_path for channel in channels]
+    settings = [channel.detector_settings for channel in channels]
+    filters = [path.emission_filters for path in paths]
+    references_ = [references_of_path[0] for references_of_path in filters]
+    for objects in (paths, settings, filters, references_):
+        assert len({id(one) for one in objects}) == 5
+    instrument = made.instruments[0]
+    assert all(one.ref is instrument.filters[0] for one in references_)
+    settings[-1].gain = 7.0
+    assert [one.gain for one in settings] == [2.0, 2.0, 2.0, 2.0, 7.0]
+    references_[-1]._ref = None
+    assert references_[-2].ref is instrument.filters[0]
+    filters[-1].clear()
+    assert len(filters[-2]) == 1
+    assert "gain" in settings[0].model_fields_set
+    assert "offset" not in settings[0].model_fields_set
