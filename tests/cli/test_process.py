@@ -5,13 +5,16 @@ import errno
 import gc
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from aicsio import WriteError, cli
 from aicsio.__main__ import run
@@ -99,6 +102,17 @@ def test_a_folder_that_takes_nothing_is_looked_at(
     error.__cause__ = OSError(number, os.strerror(number))
     expected = "aicsio convert --help" if advice is None else f"{advice} {tmp_path}"
     assert next_step(error, "", "convert") == expected
+
+
+def test_a_missing_folder_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "it's new"
+    picture = tmp_path / "a.png"
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(picture)
+    for command in ("convert", "thumbnail"):
+        suffix = ".png" if command == "thumbnail" else ".ome.tiff"
+        assert cli.main([command, str(picture), str(folder / f"b{suffix}")]) == 1
+        (advice,) = capsys.readouterr().err.splitlines()[1:]
+        assert shlex.split(advice) == ["try:", "mkdir", "-p", str(folder)]
 
 
 def test_lines_beside_a_bar_are_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:

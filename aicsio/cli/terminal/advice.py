@@ -49,6 +49,10 @@ _BY_NUMBER = {
 """What to type when the system refuses to write, by its number of the error."""
 _WRITTEN = re.compile(r"cannot (?:write|keep|make|use) .*?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
 """The name of what could not be written, as Python quotes it."""
+_NO_FOLDER = re.compile(
+    r"there is no folder ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"); make it first"
+)
+"""The folder of an output, where there is none."""
 
 _AFTER_THAT: Mapping[type[AicsioError], str] = {
     UnsupportedFormatError: "aicsio doctor",
@@ -149,7 +153,10 @@ def next_step_of_code(code: str, name: str) -> str:
 
 
 def _look_at_folder(error: AicsioError) -> str | None:
-    """Return what shows the space or the rights of the folder that could not be written."""
+    """Return what makes a missing folder, or shows the space or rights of one that is written to."""
+    absent = _NO_FOLDER.search(str(error))
+    if absent is not None:
+        return f"mkdir -p {_quote(ast.literal_eval(absent[1]))}"
     number = getattr(error.__cause__, "errno", None)
     written = _WRITTEN.search(str(error))
     if number not in _BY_NUMBER or written is None:
