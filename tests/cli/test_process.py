@@ -55,7 +55,7 @@ def test_they_are_frozen_after_the_help_too(
     assert "usage" in capsys.readouterr().out
 
 
-AICSIO = f"{sys.executable} -m aicsio"
+AICSIO = f"{shlex.quote(sys.executable)} -m aicsio"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
