@@ -53,7 +53,11 @@ def chunks_per_axis(array: LazyArray, chunks: Chunks) -> ChunkSizes:
     """
     import dask.array as da
 
-    requested = _requested(array, chunks)
+    requested = tuple(
+        # A larger chunk is the whole axis; dask takes none that is no int64.
+        min(each, max(size, 1)) if isinstance(each, int) else each
+        for size, each in zip(array.shape, _requested(array, chunks), strict=True)
+    )
     _require_few(array, requested)
     try:
         sizes: ChunkSizes = da.core.normalize_chunks(

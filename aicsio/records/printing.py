@@ -5,7 +5,9 @@ Rule kept here: a repr names the class and its fields, and ends where two lines 
 """
 
 import functools
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+__all__ = ["LONGEST_REPR", "as_html", "drawn_in_notebooks", "print_repr", "printed_short"]
 
 T = TypeVar("T")
 
@@ -43,8 +45,40 @@ def printed_short(record: type[T]) -> type[T]:
     return record
 
 
+@runtime_checkable
+class Printer(Protocol):
+    """What IPython and hypothesis give to ``_repr_pretty_``."""
+
+    def text(self, text: str, /) -> None: ...
+
+
+def print_repr(record: object, printer: Printer, cycle: bool) -> None:
+    """Print a record as its repr, as the method ``_repr_pretty_`` of its class.
+
+    Without it hypothesis prints the fields of a falsifying example, and theirs: 90 lines of a handle.
+
+    Parameters
+    ----------
+    record
+        Any object.
+    printer
+        Of IPython or hypothesis.
+    cycle
+        Whether the object contains itself, which no record does.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from aicsio import Dims
+    >>> Dims("YX", (64, 80))._repr_pretty_(SimpleNamespace(text=print), False)
+    Dims(order='YX', shape=(64, 80))
+    """
+    del cycle
+    printer.text(repr(record))
+
+
 def drawn_in_notebooks(record: type[T]) -> type[T]:
-    """Give a class the method that notebooks ask for a drawing. A decorator, above that of attrs.
+    """Give a class the methods that notebooks ask for a drawing and a text. A decorator, above that of attrs.
 
     Parameters
     ----------
@@ -67,6 +101,7 @@ def drawn_in_notebooks(record: type[T]) -> type[T]:
         return as_html(self)
 
     record._repr_html_ = draw  # type: ignore[attr-defined]
+    record._repr_pretty_ = print_repr  # type: ignore[attr-defined]
     return record
 
 

@@ -20,6 +20,7 @@ from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, ArgumentTypeError
 from aicsio.records import ImageHandle
 from aicsio.records.pickling import pickled_by_position
+from aicsio.records.printing import print_repr
 
 __all__ = ["Pairs", "Slice", "Step", "freeze", "make_step"]
 
@@ -109,6 +110,8 @@ class Step(Generic[R_co]):
             shown = "{...}" if key in SECRET_OPTIONS else _show(value)
             parts.append(f"{key}={shown}")
         return f"{self.verb.partition(':')[2]}({hide_secrets(', '.join(parts))})"
+
+    _repr_pretty_ = print_repr
 
 
 def make_step(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Step[Any]:

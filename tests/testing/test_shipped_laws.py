@@ -8,13 +8,14 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from aicsio import (
     Dims,
     ImageHandle,
     MissingDependencyError,
+    Step,
     open_image,
     select_scene,
     to_numpy,
@@ -23,7 +24,7 @@ from aicsio import (
 from aicsio.steps import verb
 from aicsio.testing import ImageSpec, laws, pixels, pytest_plugin
 from aicsio.testing.pytest_plugin import MakeFile, aicsio_file
-from aicsio.testing.strategies import Image, images, views
+from aicsio.testing.strategies import Image, handles, images, views
 
 __all__ = ["aicsio_file"]
 
@@ -46,10 +47,23 @@ def test_dims_are_drawn_by_their_type(dims: Dims) -> None:
     assert len(dims.order) == len(dims.shape)
 
 
-@given(images())
-def test_a_falsifying_example_is_a_line(image: Image) -> None:
-    assert "\n" not in repr(image)
-    assert len(repr(image)) < 200
+@settings(max_examples=1, database=None, phases=[Phase.generate])
+@given(images(), handles(), st.just(transpose_to("YX", T=0)))
+def fail(image: Image, handle: ImageHandle, step: Step[ImageHandle]) -> None:
+    """Break at the first example."""
+    pytest.fail(f"{image.handle.ndim}, {handle.ndim}, {step.verb}")
+
+
+def test_a_falsifying_example_is_a_line_an_argument() -> None:
+    with pytest.raises(pytest.fail.Exception) as caught:
+        fail()
+    (example,) = [note for note in caught.value.__notes__ if "image=" in note]
+    shown = [line.strip() for line in example.splitlines() if "=" in line]
+    assert [line.partition("=")[0] for line in shown] == ["image", "handle", "step"]
+    assert shown[0].startswith("image=Image(<ImageHandle ")
+    assert shown[1].startswith("handle=<ImageHandle ")
+    assert shown[2] == "step=transpose_to('YX', T=0),"
+    assert max(map(len, shown)) < 250
 
 
 _CALLS = [0]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from aicsio.opening import open_image
 from aicsio.records import Dims, ImageHandle
+from aicsio.records.printing import print_repr
 from aicsio.steps import select_scene, transpose_to
 from aicsio.testing.layouts import make_handle, store_array
 from aicsio.testing.patterns import DTYPES, ImageSpec, pixels
@@ -284,6 +285,8 @@ class Image:
     def __repr__(self) -> str:
         # A falsifying example is printed whole: the handle shows dims and type, not the pixels.
         return f"Image({self.handle!r})"
+
+    _repr_pretty_ = print_repr
 
 
 @composite
