@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from aicsio._ome.lexical import is_float, to_date_time, to_text
+from aicsio._ome.lexical import is_float, to_date_time, to_text, with_seconds
 from aicsio._ome.model import Modulo, OmeImage, TiffData
 from aicsio._ome.modulo import range_attributes
 from aicsio._ome.parts import (
@@ -343,9 +343,10 @@ class _OmeBuilder:
     def _date_time(self, text: str | None, where: str) -> str | None:
         if text is None:
             return None
-        legal = to_date_time(text)
-        if legal is None:
-            self._report(where, f"AcquisitionDate {text!r}: not a date and time of ISO 8601")
+        legal = to_date_time(with_seconds(text))
+        if legal is None or to_date_time(text) is None:
+            trouble = "not a date and time of ISO 8601" if legal is None else "written with 0 s"
+            self._report(where, f"AcquisitionDate {text!r}: {trouble}")
         return legal
 
     def _text(self, text: str, where: str) -> str:

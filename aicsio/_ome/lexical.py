@@ -17,6 +17,7 @@ _DATE_TIME = re.compile(
     r"(\d{4})(-?)(\d\d)\2(\d\d)[T ](\d\d)(:?)(\d\d)\6(\d\d)(?:[.,](\d+))?(?:(Z)|([+-]\d\d):?(\d\d))?"
 )
 """Both forms of ISO 8601: with separators and, ``20170821T150807+0200``, without."""
+_MINUTE = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(Z|[+-]\d\d:?\d\d|)$")
 
 
 # Python converts no decimal number of more than 4300 digits; no character has a number of 100.
@@ -76,3 +77,15 @@ def to_date_time(text: str) -> str | None:
     except ValueError:
         return None
     return candidate + (f".{fraction}" if fraction else "") + zone
+
+
+def with_seconds(text: str) -> str:
+    """Return a date and time of ISO 8601 with seconds, which xsd:dateTime demands.
+
+    Examples
+    --------
+    >>> from aicsio._ome.lexical import with_seconds
+    >>> with_seconds("2017-08-21T15:08+02:00"), with_seconds("2017-08-21")
+    ('2017-08-21T15:08:00+02:00', '2017-08-21')
+    """
+    return _MINUTE.sub(r"\1:00\2", text.strip())

@@ -387,3 +387,19 @@ def test_several_scenes_are_valid_and_number_their_directories_on(tmp_path: Path
     assert [image.tiff_data for image in found] == [(run,) for run in runs]
     assert [image.objective for image in found] == [lens, None, None, lens]
     assert [len(image.channels) for image in found] == [3, 1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2020-01-02T03:04", "2020-01-02T03:04:00"),
+        ("2020-01-02 03:04+02:00", "2020-01-02T03:04:00+02:00"),
+        ("2020-01-02T25:04", None),
+    ],
+)
+def test_a_date_without_seconds_is_written_with_none(text: str, written: str | None) -> None:
+    """Seconds are part of xsd:dateTime (XML Schema 2, section 3.2.7); ISO 8601 may leave them out."""
+    image = described(acquired=text)
+    xml, notes = make_ome_xml([(image, "uint8")], "test 1")
+    assert images_of(xml)[0].acquired == written
+    assert [text in note.message for note in notes] == [True]
