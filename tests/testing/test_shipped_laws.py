@@ -2,6 +2,7 @@
 
 import builtins
 import importlib
+import subprocess
 import sys
 from typing import Any
 
@@ -64,6 +65,16 @@ def test_a_falsifying_example_is_a_line_an_argument() -> None:
     assert shown[1].startswith("handle=<ImageHandle ")
     assert shown[2] == "step=transpose_to('YX', T=0),"
     assert max(map(len, shown)) < 250
+
+
+def test_a_draw_loads_what_dask_imports_with_its_first_result() -> None:
+    """Behind it no test of a user breaks the deadline of hypothesis by an import."""
+    program = (
+        "import sys; from hypothesis import find; from aicsio.testing.strategies import handles; "
+        "assert 'distributed' not in sys.modules; find(handles(), lambda handle: True); "
+        "assert 'distributed' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 _CALLS = [0]

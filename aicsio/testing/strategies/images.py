@@ -313,6 +313,7 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
     >>> to_numpy(drawn.handle).shape == drawn.pixels.shape
     True
     """
+    _load_dask()
     shown = draw(dims(max_axes, max_size, min_size))
     array = draw(arrays(shown.shape))
     # Readers return the byte order of the machine, whatever the file has.
@@ -334,6 +335,17 @@ def images(draw: Draw, max_axes: int = 4, max_size: int = 6, min_size: int = 1) 
             make_handle(store_array(array, shown.order, blocks, axes=axes, flipped=flipped)), native
         )
     return Image(make_handle(store_array(array, shown.order, blocks, "deflate")), native)
+
+
+@functools.cache
+def _load_dask() -> None:
+    """Load what dask imports with its first result, 0.7 s of the processor's time.
+
+    In a test it would break hypothesis' deadline of 0.2 s, once: a draw has none.
+    """
+    import dask.array as da
+
+    da.zeros(1).compute()
 
 
 def _uneven(draw: Draw, size: int) -> tuple[int, ...]:
@@ -365,6 +377,7 @@ def handles(draw: Draw, max_axes: int = 4, max_size: int = 6) -> ImageHandle:
     >>> len(find(handles(), lambda handle: len(handle.scenes) == 2).scenes)
     2
     """
+    _load_dask()
     handle: ImageHandle
     if draw(st.booleans()):
         handle = draw(images(max_axes, max_size)).handle
