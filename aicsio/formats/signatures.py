@@ -37,9 +37,7 @@ class Signature:
 
 BIO_FORMATS = "Bio-Formats reads it, and bfconvert turns it into OME-TIFF"
 """Advice for the formats of microscopes."""
-BY_OPENREADOUT = (
-    "open_image(path, engine='openreadout') reads it, with pip install 'aicsio[openreadout]'"
-)
+BY_OPENREADOUT = "engine='openreadout' reads it, after pip install 'aicsio[openreadout]'"
 """Advice for the formats that the list of OpenReadout 0.4 names."""
 NOTHING = "-"
 """Advice for files that hold no image, and for images of which no open reader is known."""
