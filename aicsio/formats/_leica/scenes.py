@@ -66,6 +66,10 @@ def describe_scene(
         text = f"{name!r} is listed without pixels: {reason}"
         return Scene(name, ()), [Diagnostic("lif-no-pixels", text, name, loss=True)]
     diagnostics = [_diagnose("lif-dimensions", name, remark) for remark in remarks]
+    types = list(dict.fromkeys(channel.dtype.name for channel in channels))
+    if len(types) > 1:
+        remark = f"channels of {', '.join(types)} are read as {array.dtype}"
+        diagnostics.append(_diagnose("mixed-pixel-types", name, remark))
     axes, lost = keep_stored(axes, array)
     if lost is not None:
         diagnostics.append(Diagnostic("lif-stopped", f"{name!r}: {lost}", name, loss=True))

@@ -197,6 +197,8 @@ def test_channels_of_different_depth() -> None:
     array = picture(3, 5, 6)
     handle = open_image(build_lif([LifImage(array, "CYX", depths=("uint8", "uint16", "uint8"))]))
     assert handle.dtype == np.uint16
+    assert [note.code for note in handle.diagnostics] == ["mixed-pixel-types"]
+    assert "channels of uint8, uint16 are read as uint16" in handle.diagnostics[0].message
     np.testing.assert_array_equal(to_numpy(handle), array)
     np.testing.assert_array_equal(
         to_numpy(transpose_to(handle, "CX", C=slice(1, 3), Y=2)), array[1:, 2]
