@@ -17,6 +17,7 @@ import attrs
 
 from aicsio import _engine, formats
 from aicsio._checks import checked
+from aicsio._checks.constructors import checked_record
 from aicsio._checks.words import count_of
 from aicsio._engine.checking import LostPixels, find_blank, find_lost
 from aicsio.errors import (
@@ -44,6 +45,7 @@ MOST_LINES: Final = 20
 
 
 @drawn_in_notebooks
+@checked_record
 @attrs.frozen
 class CheckReport:
     """Parts of a file that were checked, and its damage."""
