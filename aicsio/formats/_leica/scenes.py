@@ -68,8 +68,8 @@ def describe_scene(
     diagnostics = [_diagnose("lif-dimensions", name, remark) for remark in remarks]
     types = list(dict.fromkeys(channel.dtype.name for channel in channels))
     if len(types) > 1:
-        remark = f"channels of {', '.join(types)} are read as {array.dtype}"
-        diagnostics.append(_diagnose("mixed-pixel-types", name, remark))
+        mixed = f"channels of {', '.join(types)} are read as {array.dtype}"
+        diagnostics.append(_diagnose("mixed-pixel-types", name, mixed))
     axes, lost = keep_stored(axes, array)
     if lost is not None:
         diagnostics.append(Diagnostic("lif-stopped", f"{name!r}: {lost}", name, loss=True))
