@@ -35,6 +35,8 @@ ANIMATED = frozenset({"GIF", "WEBP", "AVIF", "FLI"})
 """Formats whose further images are frames of one movie; in others each image is a scene."""
 FIRST_ONLY = frozenset({"PSD"})
 """Formats whose further images are parts of the first."""
+WITHOUT_ALPHA = frozenset({"1", "L", "I", "I;16", "RGB"})
+"""Modes whose pixels are shown as they are, transparent or not."""
 LARGEST_SCENE_COUNT = 1000
 """Images of one file that become scenes: each costs a seek while opening."""
 SAMPLE_MEANINGS = {
@@ -117,6 +119,10 @@ def describe(source: Source, kind: str) -> Description:
             scenes = _describe_images(source, kind, image, notes)
         # The engines that keep the depth were chosen before; this is for formats without one.
         notes += stored_depth.report_loss(kind, file)
+    colour = image.info.get("transparency")
+    if kind == "PNG" and colour is not None and image.mode in WITHOUT_ALPHA:
+        # PNG (third edition), section 11.3.1.1: pixels of this one colour are transparent.
+        notes.append(("transparent-color", f"pixels of {colour} are transparent: S has no alpha"))
     meaning = SAMPLE_MEANINGS.get(scenes[0].frames.mode)
     if meaning:
         notes.append(("sample-meaning", f"S holds {meaning}"))

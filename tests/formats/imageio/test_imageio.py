@@ -797,6 +797,21 @@ def test_damaged_movies_give_frames_or_our_error(codec: str, container: str) -> 
         survives(bytes(damaged))
 
 
+@pytest.mark.parametrize(("shape", "colour"), [((8, 9), 3), ((8, 9, 3), (1, 2, 3))])
+def test_a_transparent_colour_is_reported(
+    tmp_path: Path, shape: tuple[int, ...], colour: Any
+) -> None:
+    pixels = (np.arange(np.prod(shape)) % 7).astype(np.uint8).reshape(shape)
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=colour)
+    handle = open_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(to_numpy(handle), pixels)
+    (note,) = handle.diagnostics
+    assert (note.code, note.message) == (
+        "transparent-color",
+        f"pixels of {colour} are transparent: S has no alpha",
+    )
+
+
 def test_a_truncated_movie_keeps_the_frames_before_the_break() -> None:
     data = movie("mpeg4", "matroska")
     whole = by_pyav(data)
