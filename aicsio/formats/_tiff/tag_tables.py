@@ -44,8 +44,10 @@ STRUCTURE: frozenset[int] = frozenset({
 """Tags that decide how pixels are stored. Pages in which they are equal are decoded alike."""
 WHOLE = frozenset({
     FieldType.BYTE, FieldType.SHORT, FieldType.LONG, FieldType.IFD, FieldType.LONG8, FieldType.IFD8,
+    FieldType.SBYTE, FieldType.SSHORT, FieldType.SLONG, FieldType.SLONG8,
 })  # fmt: skip
-"""Types of whole numbers that are not negative."""
+"""Types of whole numbers. Some writers give offsets in signed ones, which libtiff and tifffile read; a negative one
+becomes an offset beyond any file."""
 CONCERNS = TABLES | STRUCTURE
 MOST_READ = 16 << 20
 """Bytes of one read: memory for values that lie close together stays below this."""

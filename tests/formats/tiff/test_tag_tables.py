@@ -3,11 +3,14 @@
 The directories are packed here by struct, after TIFF 6.0 (section 2) and the BigTIFF proposal.
 """
 
+import io
 import struct
 
 import numpy as np
 import pytest
+import tifffile
 
+from aicsio import CorruptFileError, open_image, to_numpy
 from aicsio.formats._tiff.chain import read_chain
 from aicsio.formats._tiff.ifd import open_tiff
 from aicsio.formats._tiff.tag_tables import PageGroup, tabulate
@@ -146,3 +149,29 @@ def test_the_numbers_of_a_table_are_unsigned_and_of_64_bits() -> None:
     (group,), _ = read_groups(pack_tiff([page(5, (0xFFFFFFFF,), (0xFFFFFFFE,))]))
     assert group.offsets.dtype == group.counts.dtype == np.uint64
     assert group.offsets.tolist() == [[4294967295]]
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("code", [256, 258, 273, 278, 279])
+def test_numbers_of_signed_types_are_read(code: int, bigtiff: bool) -> None:
+    pixels = np.arange(120, dtype=np.uint16).reshape(12, 10)
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, rowsperstrip=4, metadata=None, bigtiff=bigtiff)
+    data = bytearray(stream.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tag = file.pages[0].tags[code]
+    # SHORT, LONG and LONG8 become SSHORT, SLONG and SLONG8.
+    struct.pack_into("<H", data, tag.offset + 2, {3: 8, 4: 9, 16: 17}[int(tag.dtype)])
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)), pixels)
+    np.testing.assert_array_equal(to_numpy(open_image(bytes(data))), pixels)
+
+
+def test_negative_offsets_are_refused() -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.zeros((12, 10), np.uint16), metadata=None)
+    data = bytearray(stream.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tag = file.pages[0].tags[273]
+    struct.pack_into("<HIi", data, tag.offset + 2, 9, 1, -8)
+    with pytest.raises(CorruptFileError):
+        to_numpy(open_image(bytes(data)))
