@@ -159,7 +159,7 @@ def test_numbers_of_signed_types_are_read(code: int, bigtiff: bool) -> None:
     tifffile.imwrite(stream, pixels, rowsperstrip=4, metadata=None, bigtiff=bigtiff)
     data = bytearray(stream.getvalue())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        tag = file.pages[0].tags[code]
+        tag = file.pages.first.tags[code]
     # SHORT, LONG and LONG8 become SSHORT, SLONG and SLONG8.
     struct.pack_into("<H", data, tag.offset + 2, {3: 8, 4: 9, 16: 17}[int(tag.dtype)])
     np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)), pixels)
@@ -171,7 +171,7 @@ def test_negative_offsets_are_refused() -> None:
     tifffile.imwrite(stream, np.zeros((12, 10), np.uint16), metadata=None)
     data = bytearray(stream.getvalue())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        tag = file.pages[0].tags[273]
+        tag = file.pages.first.tags[273]
     struct.pack_into("<HIi", data, tag.offset + 2, 9, 1, -8)
     with pytest.raises(CorruptFileError):
         to_numpy(open_image(bytes(data)))
