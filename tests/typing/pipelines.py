@@ -181,7 +181,11 @@ open_many([h, "a.czi", np.zeros((2, 3))])
 # ---------------------------------------------------------------- at once
 async def read_all(paths: Sequence[str]) -> list[npt.NDArray[Any]]:
     opened = [await asyncio.to_thread(open_image, path) for path in paths]
-    return await asyncio.gather(*(asyncio.to_thread(to_numpy, each) for each in opened))
+    # mypy 1.15 finds Any for an overloaded function in a thread.
+    arrays: list[npt.NDArray[Any]] = await asyncio.gather(
+        *(asyncio.to_thread(to_numpy, each) for each in opened)
+    )
+    return arrays
 
 
 def read_scenes() -> list[Plane]:
