@@ -47,11 +47,11 @@ _BY_NUMBER = {
     errno.EROFS: "ls -ld {folder}",
 }
 """What to type when the system refuses to write, by its number of the error."""
-_WRITTEN = re.compile(r"cannot (?:write|keep|make|use) .*?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
-"""The name of what could not be written, as Python quotes it."""
-_NO_FOLDER = re.compile(
-    r"there is no folder ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"); make it first"
-)
+_QUOTED = r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
+"""A name as Python quotes it."""
+_WRITTEN = re.compile(rf"cannot (?:write|keep|make|use) .*?{_QUOTED}")
+"""The name of what could not be written."""
+_NO_FOLDER = re.compile(rf"there is no folder {_QUOTED}; make it first")
 """The folder of an output, where there is none."""
 
 _AFTER_THAT: Mapping[type[AicsioError], str] = {

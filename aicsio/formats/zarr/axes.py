@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio._ome.units import micrometres_per, positive_product, seconds_per
 from aicsio.formats.zarr.documents import Json, objects_of
 from aicsio.records import LevelPlace, Origin, PixelSize
 
@@ -212,15 +212,15 @@ def find_places(axes: Sequence[NgffAxis], transform: Transform) -> Places:
     for axis, scale, translation in steps:
         if axis.letter == "T":
             factor = seconds_per(axis.unit)
-            if factor is not None and 0 < scale * factor < math.inf:
-                places.time_step = scale * factor
-            elif factor is not None:
+            places.time_step = positive_product(scale, factor)
+            if places.time_step is None and factor is not None:
                 places.unusable.append(axis.name)
         elif axis.letter in {"Z", "Y", "X"}:
             factor = micrometres_per(axis.unit)
             # A flipped axis has a negative scale: the size of its pixels has none.
-            if factor is not None and 0 < abs(scale) * factor < math.inf:
-                sizes[axis.letter] = abs(scale) * factor
+            size = positive_product(abs(scale), factor)
+            if factor is not None and size is not None:
+                sizes[axis.letter] = size
                 positions[axis.letter] = translation * factor
             elif factor is not None:
                 places.unusable.append(axis.name)
