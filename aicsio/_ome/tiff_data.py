@@ -47,11 +47,13 @@ def read_tiff_data(
     """
     if not elements:
         return ()
-    table = table_of(elements, runs)
-    columns = _read_columns(table) if table.count > FEW else None
-    if columns is not None:
-        return _make_entries(columns, *_read_files(table), sizes)
-    elements = table.elements
+    # The usual file has one element, or a run of them that was cut out.
+    if runs or len(elements) > FEW:
+        table = table_of(elements, runs)
+        columns = _read_columns(table) if table.count > FEW else None
+        if columns is not None:
+            return _make_entries(columns, *_read_files(table), sizes)
+        elements = table.elements
     entries = []
     for element in elements:
         entry = _read_tiff_datum(element)

@@ -29,6 +29,8 @@ GAP = 4096
 """Values and directories closer than this are read together: it costs less than a second read."""
 EQUAL_STEPS = 4
 """Equal distances in a row before a run of directories is tried."""
+MANY_DIRECTORIES = 12
+"""Directories for which the rest of a file has room: a run is tried at the second equal distance."""
 RUN_BYTES = 1 << 16
 """Bytes that are read at once if directories lie close together."""
 
@@ -194,7 +196,12 @@ def read_chain(file: OpenTiff, first: int) -> tuple[Chain, list[Diagnostic]]:
         distance = next_offset - last_offset
         # Trying costs as much as 9 directories one by one, and equal distances promise more of
         # them.
-        if reads_ahead and steps >= EQUAL_STEPS and nbytes <= distance <= GAP:
+        if (
+            reads_ahead
+            and steps
+            and nbytes <= distance <= GAP
+            and (steps >= EQUAL_STEPS or file.size - next_offset >= distance * MANY_DIRECTORIES)
+        ):
             run = _read_run(file, next_offset, distance, nbytes)
             if len(run.offsets) > 1 and not builder.has_any(run.offsets):
                 builder.extend(run.offsets, run.raw)

@@ -108,11 +108,9 @@ class _Columns(NamedTuple):
     def looks(self) -> Looks:
         """Return the parts of the entries that decide how pixels are stored."""
         first = self.first
-        looks: list[tuple[int | bytes, ...]] = []
-        for code, column in (*self.inline.items(), *self.distant.items()):
-            # Values of other tags (offsets, byte counts) differ from page to page.
-            looks.append(first[column] if code in STRUCTURE else first[column][:3])
-        return tuple(looks)
+        columns = (*self.inline.items(), *self.distant.items())
+        # Values of other tags (offsets, byte counts) differ from page to page.
+        return tuple([first[at] if code in STRUCTURE else first[at][:3] for code, at in columns])
 
 
 class _Part(NamedTuple):
@@ -154,7 +152,7 @@ def tabulate(file: OpenTiff, chain: Chain) -> tuple[list[PageGroup], list[Diagno
 def _pages(runs: Sequence[DirectoryRun]) -> Integers:
     """Number the pages of some runs."""
     first, last = runs[0].first, runs[-1].first + len(runs[-1].offsets)
-    if last - first == sum(len(run.offsets) for run in runs):
+    if len(runs) == 1 or last - first == sum(len(run.offsets) for run in runs):
         return np.arange(first, last)
     return np.concatenate([np.arange(run.first, run.first + len(run.offsets)) for run in runs])
 

@@ -68,16 +68,18 @@ class Members:
         paths = [split_name(name) for _, name in references if name]
         self._paths = {*paths} - {None}
         self._ahead = LookAhead(self._find_and_load, self.base, MOST_AHEAD)
-        own_name = None if self._own is None else file_name_of(self.base).lower()
-        members = [path for path in paths if path is not None and path[-1].lower() != own_name]
-        self._ahead.expect("/".join(path) for path in members)
+        # Most files name no other: then nothing of this is needed.
+        if paths:
+            own_name = None if self._own is None else file_name_of(self.base).lower()
+            members = [path for path in paths if path is not None and path[-1].lower() != own_name]
+            self._ahead.expect("/".join(path) for path in members)
         self._tables: dict[str, tuple[PageTable, list[Diagnostic]]] = {}
         # How many different paths end alike: such an end means none of them.
         self._tail_count: dict[tuple[str, ...], int] = {}
         for path in self._paths:
             for tail in tails_of(path) if path is not None else ():
                 self._tail_count[tail] = self._tail_count.get(tail, 0) + 1
-        self._folders_up = self._count_folders_up()
+        self._folders_up = self._count_folders_up() if paths else 0
 
     def _count_folders_up(self) -> int:
         """Return how many folders above the metadata the set begins.

@@ -142,7 +142,9 @@ def locate_planes(
         elif number is not None:
             page_count = len(members.page_tables[number])
             runs.append(_run_of(entry, number, first_plane, page_count))
-    table = _fill_table(letters, shape, list(_joined(runs)), members.page_tables, kind)
+    if len(runs) > 1:
+        runs = list(_joined(runs))
+    table = _fill_table(letters, shape, runs, members.page_tables, kind)
     missing = int(np.count_nonzero(table.page_of < 0)) if table.pages is None else 0
     if 0 < missing < len(table.page_of):
         message = (
