@@ -52,20 +52,20 @@ class LocalReader:
     def read(self, offset: int, nbytes: int) -> bytes:
         """Return exactly ``nbytes`` bytes."""
         check_inside(self._source, offset, nbytes)
-        data = self._read_part(offset, nbytes)
-        # A read rarely comes in parts, so the usual one is not copied.
-        while len(data) < nbytes:
-            part = self._read_part(offset + len(data), nbytes - len(data))
-            if not part:
-                raise _truncated_error(self._source, offset + len(data))
-            data += part
-        return data
-
-    def _read_part(self, offset: int, nbytes: int) -> bytes:
+        # Of a file of many pages half the time of opening is spent here: a call less counts.
         try:
-            return os.pread(self._fd, nbytes, offset)
+            data = os.pread(self._fd, nbytes, offset)
         except OSError as error:
             raise _read_error(self._source, offset, error) from error
+        # A read rarely comes in parts, so the usual one is not copied.
+        return data if len(data) == nbytes else self._read_on(data, offset, nbytes)
+
+    def _read_on(self, data: bytes, offset: int, nbytes: int) -> bytes:
+        """Return the bytes of a read that came in parts; ``data`` is its first part."""
+        whole = bytearray(nbytes)
+        whole[: len(data)] = data
+        self.read_into(offset + len(data), [memoryview(whole)[len(data) :]])
+        return bytes(whole)
 
     def read_into(self, offset: int, buffers: Sequence[memoryview]) -> None:
         """Fill the buffers, one after the other, from consecutive bytes."""
@@ -96,7 +96,17 @@ class LocalReader:
 
     def read_spans(self, spans: Sequence[Span]) -> list[Buffer]:
         """Return the bytes of many spans."""
-        return [self.read(offset, nbytes) for offset, nbytes in spans]
+        parts: list[Buffer] = []
+        # As ``read``, with a call less for each: a TIFF of tiles has two tables to read a page.
+        source, fd, pread = self._source, self._fd, os.pread
+        for offset, nbytes in spans:
+            check_inside(source, offset, nbytes)
+            try:
+                data = pread(fd, nbytes, offset)
+            except OSError as error:
+                raise _read_error(source, offset, error) from error
+            parts.append(data if len(data) == nbytes else self._read_on(data, offset, nbytes))
+        return parts
 
     def close(self) -> None:
         """Return the file to the operating system."""

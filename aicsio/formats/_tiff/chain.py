@@ -256,25 +256,27 @@ class _AlikeReader:
         self._size = file.size
         self._count = struct.Struct(variant.entry_count)
         self._pointer = struct.Struct(variant.pointer)
+        self._count_size, self._pointer_size = self._count.size, self._pointer.size
         self._entry_size = variant.stored_entry_size
 
     def read(self, offset: int, nbytes: int) -> tuple[bytes, int, int] | None:
         """Return entries, offset of the next directory and bytes; ``None`` if more must be read."""
-        if not 8 <= offset <= self._size - nbytes:
-            return None
         start = offset - self._start
-        data = self._data
-        if not 0 <= start <= len(data) - nbytes:
-            data = self._data = self._read_more(offset, nbytes, start)
+        if not 0 <= start <= len(self._data) - nbytes:
+            if not 8 <= offset <= self._size - nbytes:
+                return None
+            self._data = self._read_more(offset, nbytes, start)
             self._start, start = offset, 0
+        data = self._data
         (entry_count,) = self._count.unpack_from(data, start)
-        entries_end = start + self._count.size + entry_count * self._entry_size
-        end = entries_end + self._pointer.size
+        entries = start + self._count_size
+        entries_end = entries + entry_count * self._entry_size
+        end = entries_end + self._pointer_size
         # One of another length is as good if it lies in what was read.
         if end > len(data) or not 0 < entry_count <= MAX_TAGS:
             return None
         (next_offset,) = self._pointer.unpack_from(data, entries_end)
-        return bytes(data[start + self._count.size : entries_end]), next_offset, end - start
+        return bytes(data[entries:entries_end]), next_offset, end - start
 
     def _read_more(self, offset: int, nbytes: int, distance: int) -> Buffer:
         """Return bytes from an offset on: what a lookahead has fetched, or what a read gives."""
