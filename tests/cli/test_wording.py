@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import aicsio
-from aicsio.cli.terminal.wording import OPTIONS, speak_options
+from aicsio.cli.terminal.wording import _PHRASES, OPTIONS, speak_options
 from support import ROOT
 
 PYTHON_ONLY = {"legacy", "cli", "testing", "dask_utils.py", "dask_graph.py", "_checks", "pipes.py"}
@@ -72,6 +72,17 @@ def test_no_message_of_the_package_speaks_python_in_a_shell() -> None:
                 wrong.append(shown)
     assert wrong == []
     assert checked > 100
+
+
+def test_each_phrase_has_the_characters_by_which_it_is_looked_for() -> None:
+    found = set()
+    for text in dict.fromkeys(messages()):
+        for characters, pattern, _ in _PHRASES:
+            if re.search(pattern, text):
+                found.add(pattern)
+                assert characters in text, (pattern, text)
+    # The others are made of values: options in front, slices, picks.
+    assert len(found) > len(_PHRASES) * 2 / 3
 
 
 @pytest.mark.parametrize(

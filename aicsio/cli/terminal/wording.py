@@ -50,7 +50,7 @@ _WORDS = {"None": "none", "True": "yes", "False": "no", "...": ""}
 
 _VALUE = r"'[^']*'|\"[^\"]*\"|\{(?:[^{}]|\{[^{}]*\})*\}|\([^()]*\)|\.\.\.|-?[\w.]*"
 # Not behind a letter or dash ("--dims="), and not a comparison ("a == b").
-_KEYWORD = re.compile(rf"(?<![\w-])({'|'.join(OPTIONS)})=(?!=)({_VALUE})")
+_KEYWORD = rf"(?<![\w-])({'|'.join(OPTIONS)})=(?!=)({_VALUE})"
 _PICKS = r"((?:[A-Z]=[\d:-]+(?:, )?)+)"
 
 
@@ -69,62 +69,109 @@ def _write_option_name(match: re.Match[str]) -> str:
     return f"{OPTIONS[match[1]]}: "
 
 
-_PHRASES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+_PHRASES: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] = (
     # `info` shows the answers of all formats by itself, for a file that one of them reads.
-    (r"\. explain\(\) lists why each declined", ""),
+    ("explain()", r"\. explain\(\) lists why each declined", ""),
     # Errors of one option begin with its name.
-    (rf"^({'|'.join(OPTIONS)}): ", _write_option_name),
-    (r"\b([A-Z])=slice\((None|-?\d+), (None|-?\d+), (None|-?\d+)\)", _write_slice),
+    (": ", rf"^({'|'.join(OPTIONS)}): ", _write_option_name),
+    ("=slice(", r"\b([A-Z])=slice\((None|-?\d+), (None|-?\d+), (None|-?\d+)\)", _write_slice),
     # Spans of Y and X may come from --crop as well.
     (
+        "=",
         r"^(?![YX]=\S*:)([A-Z]=[-\d:]+)(?= (?:is out of range|selects nothing|has step 0))",
         r"--pick \1",
     ),
-    (r"pick one with ([A-Z]=\d+), or keep it: '(\w+)'", r"give --pick \1, or --order \2"),
-    (r"^C='([^']*)' names the channels", r"--pick C=\1 names the channels"),
-    (r"'#RRGGBBAA', 0xRRGGBBAA or None", "or '#RRGGBBAA'"),
     (
+        "pick one with",
+        r"pick one with ([A-Z]=\d+), or keep it: '(\w+)'",
+        r"give --pick \1, or --order \2",
+    ),
+    ("names the channels", r"^C='([^']*)' names the channels", r"--pick C=\1 names the channels"),
+    ("#RRGGBBAA", r"'#RRGGBBAA', 0xRRGGBBAA or None", "or '#RRGGBBAA'"),
+    (
+        "open_many(",
         r"; open_many\(.*\) opens the files of a pattern as one image",
         "; convert reads a pattern of files, in quotes",
     ),
-    (r"(is no regular file): read it yourself and give the bytes", r"\1"),
-    # A folded array would need a script.
-    (r"; or fold into C: open_image\(.*", ""),
-    (r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)", _write_picks),
-    (r"keep them with transpose_to\(handle, ('\w+')\)", r"keep them with --order \1"),
     (
+        "read it yourself",
+        r"(is no regular file): read it yourself and give the bytes",
+        r"\1",
+    ),
+    # A folded array would need a script.
+    ("fold into C", r"; or fold into C: open_image\(.*", ""),
+    (
+        "transpose_to(",
+        r"transpose_to\(handle, (?:'\w+'|\.\.\.), " + _PICKS + r"\)",
+        _write_picks,
+    ),
+    (
+        "keep them with",
+        r"keep them with transpose_to\(handle, ('\w+')\)",
+        r"keep them with --order \1",
+    ),
+    (
+        "as_zarr_store(",
         r"as_zarr_store\(handle\) serves any image by chunks, write_ome_zarr\(handle, target\) writes it",
         "aicsio convert writes any image as OME-Zarr",
     ),
-    (r"open_many\(\.\.\., check='all'\) names all files that differ", "not all files are alike"),
-    # A call with keywords alone is its keywords: open_image(dims=...).
-    (r"\b(?:open_image|open_many|write_ome_tiff|write_scenes)\((?:\.\.\., )?(\w+=[^()]*)\)", r"\1"),
-    (r": open_image\(('[^']*'|\"[^\"]*\")\)", r": name \1 alone"),
     (
+        "check='all'",
+        r"open_many\(\.\.\., check='all'\) names all files that differ",
+        "not all files are alike",
+    ),
+    # A call with keywords alone is its keywords: open_image(dims=...).
+    (
+        "(",
+        r"\b(?:open_image|open_many|write_ome_tiff|write_scenes)\((?:\.\.\., )?(\w+=[^()]*)\)",
+        r"\1",
+    ),
+    (": open_image(", r": open_image\(('[^']*'|\"[^\"]*\")\)", r": name \1 alone"),
+    (
+        "pick a part",
         (
             r"pick a part with transpose_to, a smaller level with select_level, "
             r"or read lazily with to_dask"
         ),
         "take a part with --pick or --crop, or a smaller level with --level",
     ),
-    (r"call open_image on it again", "run the command again"),
-    (r"pass (?=overwrite=)", "give "),
-    (r"convert the array yourself and open it with open_image, or write (?=dtype=)", "give "),
-    (r"PixelSize\(\.\.\.\)", "..."),
-    (r"write_picture draws one picture", "a name with .png draws one picture"),
-    (r"select_scene picks one", "--scene picks one"),
+    ("on it again", r"call open_image on it again", "run the command again"),
+    ("pass ", r"pass (?=overwrite=)", "give "),
     (
+        "convert the array",
+        r"convert the array yourself and open it with open_image, or write (?=dtype=)",
+        "give ",
+    ),
+    ("PixelSize(", r"PixelSize\(\.\.\.\)", "..."),
+    (
+        "write_picture",
+        r"write_picture draws one picture",
+        "a name with .png draws one picture",
+    ),
+    ("select_scene", r"select_scene picks one", "--scene picks one"),
+    (
+        "give plate=",
         r"give plate=, or pick one by its index with select_scene",
         "pick one by its index with --scene",
     ),
-    (r"give size=4096, or pick a part", "give --size 4096, or pick a part"),
-    (r"pick a part with transpose_to", "take a part with --pick"),
-    (r", or give a smaller size=", ", or give a smaller --size"),
-    (r"; raw_metadata gives the text", "; --raw gives the text"),
-    (r": convert the array yourself and open it with open_image", ": give another --dtype"),
-    (r"write_ome_zarr keeps them", "an output .ome.zarr keeps them"),
+    (
+        "size=4096",
+        r"give size=4096, or pick a part",
+        "give --size 4096, or pick a part",
+    ),
+    ("pick a part", r"pick a part with transpose_to", "take a part with --pick"),
+    ("smaller size=", r", or give a smaller size=", ", or give a smaller --size"),
+    ("raw_metadata", r"; raw_metadata gives the text", "; --raw gives the text"),
+    (
+        "convert the array",
+        r": convert the array yourself and open it with open_image",
+        ": give another --dtype",
+    ),
+    ("write_ome_zarr", r"write_ome_zarr keeps them", "an output .ome.zarr keeps them"),
 )
-"""Patterns of whole phrases, and their replacements; tried in this order, before the keywords."""
+"""Characters that a phrase has in all its forms, its pattern, and its replacement; tried in this
+order, before the keywords. A pattern is made when a message has the characters: all 31 take 4 ms,
+a tenth of the start of ``aicsio info``."""
 
 
 def speak_options(message: str) -> str:
@@ -148,9 +195,10 @@ def speak_options(message: str) -> str:
     >>> speak_options("TIFF wants multiples of 16, such as tile=(256, 256) or tile=None for strips")
     'TIFF wants multiples of 16, such as --tile 256x256 or --tile none for strips'
     """
-    for pattern, replacement in _PHRASES:
-        message = re.sub(pattern, replacement, message)
-    return _KEYWORD.sub(_write_option, message)
+    for characters, pattern, replacement in _PHRASES:
+        if characters in message:
+            message = re.sub(pattern, replacement, message)
+    return re.sub(_KEYWORD, _write_option, message) if "=" in message else message
 
 
 def _write_option(match: re.Match[str]) -> str:
