@@ -20,7 +20,7 @@ from aicsio._metadata.plane_facts import with_planes_read
 from aicsio._metadata.plates import add_plates, complete_plates
 from aicsio._metadata.split_images import split_images
 from aicsio._metadata.stage import complete_stage_labels
-from aicsio._ome import builder, schema
+from aicsio._ome import builder, repeats, schema
 from aicsio._ome.identifiers import rename_illegal, rename_repeated
 from aicsio._ome.model import OmeImage
 from aicsio._ome.parts import pick_images
@@ -212,7 +212,7 @@ def made_document(
     if parts is not None:
         # Names of devices in the file serve as identifiers here, whatever they are.
         rename_illegal(root)
-        removed = schema.remove_invalid(root, schema.essential_elements(root)) or []
+        removed = repeats.remove_invalid(root, schema.essential_elements(root)) or []
         notes += _report_repairs([f"left out: {message}" for message in removed], handle)
     complete_stage_labels(root, columns)
     return OmeTree(root, tuple(columns), (*notes, *illegal))

@@ -4,7 +4,7 @@ Rule kept here: pure functions of the handle. Metadata without a place in OME-TI
 diagnostic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -21,6 +21,7 @@ from aicsio.records import (
     Dims,
     ImageHandle,
     LazyArray,
+    Pick,
     Planes,
     Scene,
 )
@@ -138,6 +139,8 @@ def _planes_in_focus(
     if planes is None:
         return None, ()
     stored, picks = handle.array.stored, handle.array.view.picks
+    if planes.dims == written and _all_are_picked(written, stored, picks):
+        return planes, ()
     positions: list[npt.NDArray[np.intp]] = []
     for letter, size in planes.dims.items():
         # Facts along an axis follow its picks; one fact for all positions stays one.
@@ -154,6 +157,16 @@ def _planes_in_focus(
         return None, (_not_kept(handle, message),)
     columns = {name: _pick_column(planes, name, positions, written) for name in PLANE_COLUMNS}
     return Planes(written, **columns, start=planes.start), ()
+
+
+def _all_are_picked(written: Dims, stored: Dims, picks: Sequence[Pick]) -> bool:
+    """Whether all positions of all letters are picked, in their order: whole scenes are."""
+    return all(
+        letter in stored
+        and stored[letter] == size
+        and picks[stored.order.index(letter)] == range(size)
+        for letter, size in written.items()
+    )
 
 
 def _pick_column(

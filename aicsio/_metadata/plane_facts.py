@@ -3,15 +3,14 @@
 Rule kept here: a plane that cannot be read costs its facts, not the document.
 """
 
-from itertools import compress
 from typing import Any
 
 import attrs
 import numpy as np
 
 from aicsio._ome import lexical
-from aicsio._ome.objects import ModelState
 from aicsio._ome.planes import plane_column
+from aicsio._ome.states import ModelState
 from aicsio.errors import AicsioError
 from aicsio.records import Diagnostic, Planes, Scene
 from aicsio.records.protocols import ReadsPlanes
@@ -40,7 +39,7 @@ def plane_objects(planes: Planes) -> list[Any]:
     """Make the Plane elements without their XML.
 
     ome_types needs 160 microseconds to parse one, 11 to make one, 6 to copy one by ``model_copy``
-    and 3.5 from its pickled state: for a LIF of 500 scenes with 85 planes each, that is 6.8 s to 0.15 s.
+    and 3 from its pickled state: for a LIF of 500 scenes with 85 planes each, 6.8 s to 0.13 s.
     """
     from ome_types.model import Plane
 
@@ -53,25 +52,22 @@ def plane_objects(planes: Planes) -> list[Any]:
         return []
     indices = dict(zip(planes.dims, np.indices(planes.dims.shape), strict=True))
     nowhere = np.zeros(planes.dims.shape, np.intp)
-    places = [indices.get(letter, nowhere).ravel().tolist() for letter in "ZTC"]
-    known_columns = [lexical.are_floats(column).tolist() for _, _, column in columns]
-    value_columns = [column.tolist() for _, _, column in columns]
+    places = [indices.get(letter, nowhere).ravel() for letter in "ZTC"]
     # One object for each set of known facts is checked by ome_types, the others are its copies.
-    templates: dict[tuple[bool, ...], tuple[ModelState, tuple[str, ...]]] = {}
-    objects = []
-    rows = (zip(*columns_of, strict=True) for columns_of in (places, known_columns, value_columns))
-    for place, known, row in zip(*rows, strict=True):
-        if not any(known):
-            continue
-        if known not in templates:
-            units = {name: unit for name, unit, _ in compress(columns, known)}
-            names = ("the_z", "the_t", "the_c", *units)
-            facts: dict[str, Any] = dict.fromkeys(names, 0)
-            facts |= {f"{name}_unit": unit for name, unit in units.items()}
-            templates[known] = ModelState.of(Plane(**facts)), names
-        template, names = templates[known]
-        values = dict(zip(names, (*place, *compress(row, known)), strict=True))
-        # A list of its own: copies share those of their template.
-        values["annotation_refs"] = []
-        objects.append(template.copy_with(values))
-    return objects
+    known = np.array([lexical.are_floats(column) for _, _, column in columns])
+    sets = (1 << np.arange(len(columns))) @ known
+    objects: list[Any] = [None] * sets.size
+    for one in np.unique(sets[sets > 0]).tolist():
+        given = [column for number, column in enumerate(columns) if one >> number & 1]
+        names = ("the_z", "the_t", "the_c", *(name for name, _, _ in given))
+        facts: dict[str, Any] = dict.fromkeys(names, 0)
+        facts |= {f"{name}_unit": unit for name, unit, _ in given}
+        state = ModelState.of(Plane(**facts))
+        rows = np.flatnonzero(sets == one)
+        values = [
+            column[rows].tolist() for column in (*places, *(column for _, _, column in given))
+        ]
+        made = state.copies(names, zip(*values, strict=True))
+        for row, plane in zip(rows.tolist(), made, strict=True):
+            objects[row] = plane
+    return [plane for plane in objects if plane is not None]

@@ -5,8 +5,9 @@
 ``channels``, ``planes`` and ``modulo`` read one ``elements`` each, ``parts`` are those beyond the
 records, ``plates`` those of plates, ``tiff_data`` where planes are. ``runs`` cuts elements of one
 spelling out of a text. ``references`` copies what elements refer to, ``identifiers``
-renames what the schema refuses, ``spelling`` respells its values. ``plane_elements`` writes the
-planes, ``objects`` makes objects of ome_types, ``origins`` has the places of facts. ``units``,
+renames what the schema refuses, ``spelling`` respells its values, ``repeats`` checks once what a
+document repeats. ``plane_elements`` writes the planes, ``serial`` the text of a tree, ``objects``
+makes objects of ome_types, ``states`` many of one, ``origins`` has the places of facts. ``units``,
 ``dates``, ``lenses`` and ``lexical`` (numbers and dates as text) serve all formats, ``ngff`` writes
 the JSON of OME-Zarr.
 

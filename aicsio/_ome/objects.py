@@ -9,6 +9,7 @@ them over documents of every kind. A class that holds foreign XML is left to its
 
 import base64
 import functools
+import re
 import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import attrs
 
+from aicsio._ome.repeats import IDENTITY, content_of
 from aicsio._ome.schema import Tree
+from aicsio._ome.states import ModelState, WholeState
 from aicsio.errors import CorruptFileError
 
 if TYPE_CHECKING:
@@ -52,83 +55,10 @@ class ModelFields:
     foreign: bool
     """Whether elements of any kind may stand in it."""
 
-
-@attrs.define(eq=False, repr=False)
-class ModelState:
-    """The pickled state of a checked object of ome_types, from which others are made unchecked.
-
-    ``model_copy`` takes 1.7 times as long: it copies the object piece by piece.
-    """
-
-    model: Any
-    """Its class."""
-    state: dict[str, Any]
-    """As pydantic pickles it."""
-
-    @classmethod
-    def of(cls, checked: Any) -> "ModelState":
-        """Take the state of an object."""
-        return cls(type(checked), checked.__getstate__())
-
-    def copy_with(self, values: Mapping[str, Any]) -> Any:
-        """Make an object with other values; they have the types of the model."""
-        made = self.model.__new__(self.model)
-        # What __setstate__ does, in half of its time.
-        for name, value in self.state.items():
-            put = value
-            if name == "__dict__":
-                put = {**value, **values}
-            elif name == "__pydantic_fields_set__":
-                put = set(value)
-            object.__setattr__(made, name, put)
-        return made
-
-
-@attrs.define(eq=False, repr=False)
-class WholeState:
-    """The state of a checked object and of those in it, from which equal ones are made.
-
-    No two share a list or an object of ome_types.
-    """
-
-    own: ModelState
-    """That of the object."""
-    parts: dict[str, Any]
-    """Its fields that hold objects: a ``WholeState`` each, or a list."""
-
-    @classmethod
-    def of(cls, checked: Any) -> "WholeState":
-        """Take the state of an object."""
-        parts = {}
-        for name, value in vars(checked).items():
-            part = _part_of(value)
-            if part is not value:
-                parts[name] = part
-        return cls(ModelState.of(checked), parts)
-
-    def copy(self) -> Any:
-        """Make an equal object."""
-        values = {name: _copy_part(part) for name, part in self.parts.items()}
-        made = self.own.copy_with(values)
-        private = self.own.state["__pydantic_private__"]
-        if private is not None:
-            # Where a reference keeps its target.
-            object.__setattr__(made, "__pydantic_private__", dict(private))
-        return made
-
-
-def _part_of(value: Any) -> Any:
-    from pydantic import BaseModel
-
-    if isinstance(value, list):
-        return [_part_of(one) for one in value]
-    return WholeState.of(value) if isinstance(value, BaseModel) else value
-
-
-def _copy_part(part: Any) -> Any:
-    if type(part) is list:
-        return [_copy_part(one) for one in part]
-    return part.copy() if type(part) is WholeState else part
+    @property
+    def may_repeat(self) -> bool:
+        """Whether equal elements are looked for: not for those of a text, such as pairs."""
+        return not self.foreign and self.text is None
 
 
 _DECODERS: Mapping[str, Callable[[str], Any]] = {
@@ -184,9 +114,7 @@ def _children(root: Tree, model: Any) -> dict[str, Any]:
             continue
         inside: Any = child.text or ""
         if place.model is not None:
-            # Pairs of annotations are taken out of their dicts below.
-            is_plain = place.name != "structured_annotations"
-            content = _as_dict(child, place.model, repeated if is_plain else None)
+            content = _as_dict(child, place.model, repeated)
             pairs = _take_pairs(content)
             inside = place.model.model_validate(content)
             _put_pairs(inside, pairs)
@@ -208,9 +136,12 @@ def _link_references(ome: "ome_types.OME") -> None:
     # Whether a type is one of models: pydantic's own check takes longer, and there are few types.
     is_model: dict[type, bool] = {}
     while waiting:
-        values = vars(waiting.pop())
-        for value in values.values():
-            for one in value if isinstance(value, list) else (value,):
+        parent = waiting.pop()
+        values = vars(parent)
+        model: Any = type(parent)
+        for name in _fields_with_models(model):
+            value = values[name]
+            for one in value if type(value) is list else (value,):
                 kind = type(one)
                 if kind not in is_model:
                     is_model[kind] = issubclass(kind, BaseModel)
@@ -231,6 +162,15 @@ def _link_references(ome: "ome_types.OME") -> None:
             reference._ref = weakref.ref(target)  # noqa: SLF001
 
 
+@functools.cache
+def _fields_with_models(model: Any) -> tuple[str, ...]:
+    """List the fields that may hold objects: a sixth of all fields of 500 scenes."""
+    fields = _fields_of(model)
+    plain = {fields.text, *fields.attributes.values()}
+    plain |= {place.name for place in fields.children.values() if place.model is None}
+    return tuple(name for name in model.model_fields if name not in plain)
+
+
 def _take_pairs(annotations: Any) -> list[list[dict[str, Any]]]:
     """Take the pairs out of map annotations; return those of each.
 
@@ -239,7 +179,8 @@ def _take_pairs(annotations: Any) -> list[list[dict[str, Any]]]:
     pairs = []
     maps = annotations.get("map_annotations", ()) if isinstance(annotations, dict) else ()
     for annotation in maps:
-        value = annotation.get("value")
+        # One that is repeated is an object by now.
+        value = annotation.get("value") if isinstance(annotation, dict) else None
         pairs.append([] if value is None else value.pop("ms", []))
     return pairs
 
@@ -247,7 +188,8 @@ def _take_pairs(annotations: Any) -> list[list[dict[str, Any]]]:
 def _put_pairs(annotations: Any, pairs: list[list[dict[str, Any]]]) -> None:
     maps = annotations.map_annotations if pairs else ()
     for annotation, of_annotation in zip(maps, pairs, strict=True):
-        annotation.value.ms.extend(_pair_objects(of_annotation))
+        if of_annotation:
+            annotation.value.ms.extend(_pair_objects(of_annotation))
 
 
 def _pair_objects(pairs: list[dict[str, Any]]) -> Iterator[Any]:
@@ -262,25 +204,29 @@ def _pair_objects(pairs: list[dict[str, Any]]) -> Iterator[Any]:
         yield templates[kinds].copy_with(pair)
 
 
-MOST_CHILDREN = 4
-"""Child elements of an element that is looked for among the earlier ones."""
+MOST_CHILDREN, MOST_GRANDCHILDREN = 5, 64
+"""Child elements of an element that is looked for among the earlier ones, and of each of them."""
 
 
 class _Repeated:
     """Small elements that were seen before; lives while a document is read.
 
-    Channels of a scan have the same settings, light paths and references in each scene: 30 000 of the
-    48 000 objects of 500 scenes. The second one is checked by ome_types, and the others are its copies.
+    Channels of a scan have the same settings, light paths and references in each scene: 45 000 of
+    the 48 000 objects of 500 scenes. The second one is checked by ome_types, and the others are its
+    copies, whose identifiers may differ.
     """
 
     def __init__(self) -> None:
         self.states: dict[Hashable, WholeState | None] = {}
+        self.highest: dict[Any, int] = {}
+        """By model, the last number of the identifiers that ome_types has seen."""
 
     def find(self, element: Tree, model: Any) -> Any:
         """Return the object of an element that was seen before, or ``None``."""
-        key = _content_of(element, model)
-        if key is None:
+        if not _is_small(element):
             return None
+        identity = IDENTITY.fullmatch(element.get("ID", ""))
+        key = model, content_of(element, identity)
         if key not in self.states:
             self.states[key] = None
             return None
@@ -293,19 +239,23 @@ class _Repeated:
             except ValidationError:
                 return None  # reported with its place in the document
             self.states[key] = state
-        return state.copy()
+        return state.copy() if identity is None else self._renamed(state.copy(), identity)
+
+    def _renamed(self, made: Any, identity: re.Match[str]) -> Any:
+        model, number = type(made), int(identity[2])
+        if number > self.highest.get(model, -1):
+            # ome_types counts from the highest where it makes identifiers of its own.
+            self.highest[model] = number
+            made.id = identity[0]
+        else:
+            vars(made)["id"] = identity[0]
+        return made
 
 
-def _content_of(element: Tree, model: Any) -> Hashable | None:
-    """Return what the object of a small element depends on; ``None`` of a large one."""
+def _is_small(element: Tree) -> bool:
     if len(element) > MOST_CHILDREN:
-        return None
-    content: list[Hashable] = [model, element.text, *element.items()]
-    for child in element:
-        if len(child):
-            return None
-        content += [child.tag, child.text, *child.items()]
-    return tuple(content)
+        return False
+    return all(len(child) <= MOST_GRANDCHILDREN for child in element)
 
 
 def _as_dict(element: Tree, model: Any, repeated: _Repeated | None) -> Any:
@@ -329,7 +279,7 @@ def _as_dict(element: Tree, model: Any, repeated: _Repeated | None) -> Any:
             inside = _decoded(child.text, place.decode)
         else:
             inside = None
-            if repeated is not None and not _fields_of(place.model).foreign:
+            if repeated is not None and _fields_of(place.model).may_repeat:
                 inside = repeated.find(child, place.model)
             if inside is None:
                 inside = _as_dict(child, place.model, repeated)

@@ -10,7 +10,6 @@ Rule kept here: the records have the first word. A part adds what they leave out
 Source of the facts: https://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd.
 """
 
-import copy
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -245,7 +244,8 @@ def _join_pixels(pixels: Element | None, part: Element) -> None:
     for channel, channel_part in zip(channels, repeated, strict=False):
         _complete(channel, channel_part)
         for child in channel_part:
-            _put(channel, copy.deepcopy(child), _CHANNEL)
+            # The same element in several channels: a document is written, and nothing changes it.
+            _put(channel, child, _CHANNEL)
 
 
 def _complete(element: Element, part: Element) -> None:

@@ -184,6 +184,12 @@ def remove_invalid(root: Tree, fixed: Collection[Tree] = ()) -> list[str] | None
     return None
 
 
+def is_valid(root: Tree) -> bool:
+    """Whether a tree keeps the rules of the schema."""
+    valid: bool = _load_schema().validate(root)
+    return valid
+
+
 def essential_elements(root: Tree) -> set[Tree]:
     """Return the elements without which the file would describe other pixels."""
     essential = {root}

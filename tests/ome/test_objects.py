@@ -8,7 +8,7 @@ import numpy as np
 import ome_types
 import pytest
 from lxml import etree
-from ome_types.model import Reference
+from ome_types.model import Channel, Reference
 from pydantic import BaseModel, FileUrl
 
 from aicsio import ome_metadata, open_image
@@ -127,7 +127,12 @@ def repeated(count: int) -> str:
         for number in range(count)
     )
     instrument = '<Instrument ID="Instrument:0"><Detector ID="Detector:0"/><Filter ID="Filter:0"/></Instrument>'
-    return f"{HEAD}{instrument}{images}</OME>"
+    annotations = "".join(
+        f'<MapAnnotation ID="Annotation:Map:{number}"><Value><M K="a">1</M></Value></MapAnnotation>'
+        f'<XMLAnnotation ID="Annotation:XML:{number}"><Value><x xmlns="" b="1">t<y/></x></Value></XMLAnnotation>'
+        for number in range(count)
+    )
+    return f"{HEAD}{instrument}{images}<StructuredAnnotations>{annotations}</StructuredAnnotations></OME>"
 
 
 def test_what_images_repeat_is_equal_and_shares_nothing() -> None:
@@ -152,3 +157,33 @@ def test_what_images_repeat_is_equal_and_shares_nothing() -> None:
     assert len(filters[-2]) == 1
     assert "gain" in settings[0].model_fields_set
     assert "offset" not in settings[0].model_fields_set
+
+
+def test_annotations_that_are_repeated_share_nothing() -> None:
+    made: Any = to_objects(etree.fromstring(repeated(5))).structured_annotations
+    foreign = [annotation.value.any_elements[0] for annotation in made.xml_annotations]
+    pairs = [annotation.value.ms[0] for annotation in made.map_annotations]
+    attributes = [element.attributes for element in foreign]
+    for objects in (foreign, pairs, attributes, [element.children for element in foreign]):
+        assert len({id(one) for one in objects}) == 5
+    foreign[-1].attributes["b"] = "2"
+    pairs[-1].value = "2"
+    assert [element.attributes["b"] for element in foreign] == ["1", "1", "1", "1", "2"]
+    assert [pair.value for pair in pairs] == ["1", "1", "1", "1", "2"]
+    assert [annotation.id for annotation in made.map_annotations] == [
+        f"Annotation:Map:{number}" for number in range(5)
+    ]
+
+
+def test_ids_of_new_objects_go_on_behind_those_of_copies() -> None:
+    number = int(Channel().id.rpartition(":")[2])
+    text = repeated(9).replace("Channel:8:0", f"Channel:8:{number + 70}")
+    to_objects(etree.fromstring(text))
+    assert Channel().id == f"Channel:{number + 71}"
+
+
+def test_an_illegal_id_of_a_repeated_channel_is_changed_by_ome_types() -> None:
+    text = repeated(4).replace("Channel:3:0", "Detector:3:7")
+    with pytest.warns(UserWarning, match="Casting invalid ChannelID 'Detector:3:7'"):
+        made: Any = to_objects(etree.fromstring(text))
+    assert made.images[3].pixels.channels[0].id == "Channel:7"

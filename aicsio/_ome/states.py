@@ -1,0 +1,124 @@
+"""States of checked objects of ome_types, from which many others are made unchecked.
+
+Rule kept here: an object that is made so has its own lists and sets, so that a change of one is
+none of another; its values have the types of the checked one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+_FIELDS, _NAMED = "__dict__", "__pydantic_fields_set__"
+
+
+@attrs.define(eq=False, repr=False)
+class ModelState:
+    """The pickled state of an object, from which others of its class are made.
+
+    ``model_copy`` takes several times as long: it copies the object piece by piece.
+    """
+
+    model: Any
+    """Its class."""
+    fields: dict[str, Any]
+    """Values by field."""
+    named: set[str]
+    """Fields that were given."""
+    rest: tuple[tuple[str, Any], ...]
+    """All else that pydantic pickles."""
+
+    @classmethod
+    def of(cls, checked: Any) -> "ModelState":
+        """Take the state of an object."""
+        state = dict(checked.__getstate__())
+        fields, named = dict(state.pop(_FIELDS)), set(state.pop(_NAMED))
+        return cls(type(checked), fields, named, tuple(state.items()))
+
+    def copy_with(self, values: Mapping[str, Any]) -> Any:
+        """Make an object with other values; they have the types of the model."""
+        made = object.__new__(self.model)
+        put = object.__setattr__
+        # What __setstate__ does, in half of its time.
+        put(made, _FIELDS, {**self.fields, **values})
+        put(made, _NAMED, self.named.copy())
+        for name, value in self.rest:
+            put(made, name, value)
+        return made
+
+    def copies(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
+        """Make an object for each row of values of some fields, with empty lists for its lists.
+
+        In two thirds of the time of ``copy_with``: 500 scenes have 42 000 planes.
+        """
+        new, put = object.__new__, object.__setattr__
+        model, rest = self.model, self.rest
+        lists = [name for name, value in self.fields.items() if type(value) is list]
+        for row in rows:
+            fields = self.fields.copy()
+            fields.update(zip(names, row, strict=True))
+            for name in lists:
+                fields[name] = []
+            made = new(model)
+            put(made, _FIELDS, fields)
+            put(made, _NAMED, self.named.copy())
+            for name, value in rest:
+                put(made, name, value)
+            yield made
+
+
+@attrs.define(eq=False, repr=False)
+class WholeState:
+    """The state of a checked object and of those in it, from which equal ones are made.
+
+    No two share a list or an object of ome_types.
+    """
+
+    own: ModelState
+    """That of the object."""
+    parts: tuple[tuple[str, Any], ...]
+    """Its fields that hold objects: a ``WholeState`` each, a list, or a dict."""
+
+    @classmethod
+    def of(cls, checked: Any) -> "WholeState":
+        """Take the state of an object."""
+        parts = []
+        for name, value in vars(checked).items():
+            part = _part_of(value)
+            if part is not value:
+                parts.append((name, part))
+        return cls(ModelState.of(checked), tuple(parts))
+
+    def copy(self) -> Any:
+        """Make an equal object."""
+        own = self.own
+        fields = own.fields.copy()
+        for name, part in self.parts:
+            fields[name] = _copy_part(part)
+        made = object.__new__(own.model)
+        put = object.__setattr__
+        put(made, _FIELDS, fields)
+        put(made, _NAMED, own.named.copy())
+        for name, value in own.rest:
+            # A dict: where a reference keeps its target.
+            put(made, name, dict(value) if type(value) is dict else value)
+        return made
+
+
+def _part_of(value: Any) -> Any:
+    from pydantic import BaseModel
+
+    if isinstance(value, list):
+        return [_part_of(one) for one in value]
+    if type(value) is dict:
+        return dict(value)
+    return WholeState.of(value) if isinstance(value, BaseModel) else value
+
+
+def _copy_part(part: Any) -> Any:
+    kind = type(part)
+    if kind is list:
+        return [_copy_part(one) for one in part]
+    if kind is WholeState:
+        return part.copy()
+    return dict(part) if kind is dict else part
