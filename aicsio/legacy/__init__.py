@@ -2,8 +2,9 @@
 
 ``image`` has ``AICSImage``, ``parts`` its pixels, ``functions`` has ``imread`` and ``imwrite``.
 ``tczyx`` decides how an image becomes TCZYX, ``inputs`` what the options of AICSImageIO mean today,
-``reading`` whether a cluster reads. ``scenes``, ``stacks``, ``dimensions``, ``metadata`` and
-``writing`` are parts of these, ``renamed`` has names that are gone.
+``file_lists`` how files become one image, ``reading`` whether a cluster reads. ``scenes``,
+``stacks``, ``dimensions``, ``metadata`` and ``writing`` are parts of these, ``renamed`` has names
+that are gone.
 
 ``reader`` has ``LegacyReader``, ``readers`` its classes by format, ``focus`` what they share with
 ``AICSImage``, ``mosaics`` tiles, ``bioio`` facts for scripts of bioio. ``transforms``,

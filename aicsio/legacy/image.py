@@ -52,6 +52,9 @@ class AICSImage(PartMethods):
         Names along C; for a list of arrays one list for all, or a list of lists.
     physical_pixel_sizes
         Micrometres for Z, Y, X: a ``PixelSize``, three numbers, or a mapping by letter.
+    indexer, scene_glob_character, single_file_dims
+        For a list of files or a glob: as in ``aicsio.readers.TiffGlobReader``. For other
+        images they have no meaning.
 
     Raises
     ------
@@ -60,7 +63,8 @@ class AICSImage(PartMethods):
     DimensionError
         When options do not fit the image, or one another.
     ArgumentTypeError
-        When ``reader`` is neither text nor a reader class, or a list is empty.
+        When ``reader`` is neither text nor a reader class, a list is empty, or an indexer returns
+        no positions.
 
     Examples
     --------
@@ -96,6 +100,9 @@ class AICSImage(PartMethods):
         known_dims: inputs.DimOrder = None,
         channel_names: inputs.Names = None,
         physical_pixel_sizes: inputs.Sizes = None,
+        indexer: object = None,
+        scene_glob_character: str = "S",
+        single_file_dims: Annotated[str | Sequence[str] | None, "letters, such as 'ZYX'"] = None,
     ) -> None:
         handle = inputs.open_legacy(
             image,
@@ -105,6 +112,7 @@ class AICSImage(PartMethods):
             dims=known_dims if dim_order is None else dim_order,
             names=channel_names,
             sizes=physical_pixel_sizes,
+            places=inputs.FilePlaces(indexer, scene_glob_character, single_file_dims),
         )
         self._chunk_letters = scenes.chunk_letters(chunk_dims, handle.dims)
         self._focus(handle)

@@ -3,11 +3,10 @@
 Rule kept here: this module translates options; ``open_image`` and ``open_many`` open.
 
 A list of arrays is a list of scenes; a list given for an option then holds one value per scene. A
-list of files, or a glob, is one image: four numbers in each name are scene, T, C and Z; other files
-are joined along T. Dimensions, channels and pixel sizes of an xarray replace missing options.
+list of files, or a glob, is one image, by ``file_lists``. Dimensions, channels and pixel sizes of
+an xarray replace missing options.
 
-Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffReader``,
-``TiffGlobReader``).
+Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffReader``).
 """
 
 import os
@@ -28,11 +27,13 @@ from aicsio.records import ImageHandle, PixelSize
 
 __all__ = [
     "DimOrder",
+    "FilePlaces",
     "ImageOptions",
     "Names",
     "Sizes",
     "file_names_of",
     "is_of_arrays",
+    "list_names",
     "open_legacy",
 ]
 
@@ -66,6 +67,21 @@ class ImageOptions(TypedDict, total=False):
     known_dims: DimOrder
     channel_names: Names
     physical_pixel_sizes: Sizes
+    indexer: object
+    scene_glob_character: str
+    single_file_dims: str | Sequence[str] | None
+
+
+@attrs.frozen(eq=False)
+class FilePlaces:
+    """What ``TiffGlobReader`` is given besides the files. Not a record: it lives for one call."""
+
+    indexer: Any = None
+    """The position of each file; ``None`` to find them in the names."""
+    scene_letter: str = "S"
+    """The letter whose positions are scenes."""
+    file_dims: str | Sequence[str] | None = None
+    """Letters of each file; ``None`` for what the file states."""
 
 
 @attrs.frozen(eq=False)
@@ -91,8 +107,7 @@ def open_legacy(
     dims: DimOrder,
     names: Names,
     sizes: Sizes,
-    fields: Mapping[str, Mapping[str, str]] | None = None,
-    scene_letter: str = "S",
+    places: FilePlaces | None = None,
 ) -> ImageHandle:
     """Open an image as ``AICSImage`` does.
 
@@ -108,14 +123,13 @@ def open_legacy(
         As in ``open_image``.
     dims, names, sizes
         ``dim_order``, ``channel_names`` and ``physical_pixel_sizes`` of ``AICSImage``.
-    fields, scene_letter
-        Positions of each file of a list or glob, as in ``group_by_numbers``; ``None`` to find them
-        in the names.
+    places
+        Positions and letters of the files of a list or glob; ``None`` to find them in the names.
 
     Raises
     ------
     ArgumentTypeError
-        When a list is empty.
+        When a list is empty, or an indexer returns no positions.
     DimensionError
         When options do not fit the image, or one another.
     UnsupportedFormatError
@@ -127,9 +141,8 @@ def open_legacy(
     mosaic: Mosaic = "tiles" if tiles else "stitched"
     files = file_names_of(image, storage_options)
     if files is not None:
-        from aicsio import joining
-        from aicsio.joining import groups
         from aicsio.joining.files import FileOptions
+        from aicsio.legacy import file_lists
 
         options = FileOptions(
             format=format,
@@ -137,13 +150,13 @@ def open_legacy(
             dims=_single_order(dims),
             storage_options=storage_options,
         )
-        if fields is not None:
-            grids = groups.group_by_numbers(fields, scene_letter)
-        else:
-            # As in AICSImageIO: four numbers in each name are scene, T, C and Z, else files are T.
-            grids = groups.group_by_four_numbers(files) or groups.group_in_order(files, "T")
-        return joining.join_files(
-            grids, image, options, channel_names=_scene_names(names, 0, 1), pixel_size=pixel_size
+        return file_lists.join_legacy(
+            files,
+            image,
+            options,
+            places or FilePlaces(),
+            channel_names=_scene_names(names, 0, 1),
+            pixel_size=pixel_size,
         )
     if format is not None and is_of_arrays(image):
         raise UnsupportedFormatError(f"reader={format!r} is for files: an array is opened as it is")
@@ -210,6 +223,15 @@ def file_names_of(image: object, storage_options: Mapping[str, Any] | None) -> l
     from aicsio.joining import file_names  # 8 ms with its room, and most names are those of files
 
     return file_names.find_files(name, storage_options) if file_names.is_glob(name) else None
+
+
+def list_names(image: object) -> object:
+    """Return the names of any iterable as a list; other images are unchanged."""
+    if isinstance(image, str | bytes | os.PathLike) or not isinstance(image, Iterable):
+        return image
+    items = list(image)
+    are_names = items and all(isinstance(item, str | os.PathLike) for item in items)
+    return items if are_names else image
 
 
 def _open_array(

@@ -6,7 +6,7 @@ Rule kept here: a class is a name of a format and nothing else; ``LegacyReader``
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from aicsio._checks import checked
@@ -92,12 +92,15 @@ class TiffGlobReader(LegacyReader):
         along T.
     scene_glob_character
         The letter whose positions are scenes.
-    chunk_dims, dim_order, channel_names, physical_pixel_sizes, fs_kwargs
+    chunk_dims, channel_names, physical_pixel_sizes, fs_kwargs
         As in ``AICSImage``.
     single_file_shape
         Not needed: each file states its own.
     single_file_dims
         Letters of each file, such as ``"ZYX"``; by default what the file states.
+    dim_order
+        Letters of the joined image in its order; without it TCZYXS, other letters in front.
+        Where ``single_file_dims`` is not given, as many letters as each file has axes are its own.
 
     Raises
     ------
@@ -168,56 +171,17 @@ class TiffGlobReader(LegacyReader):
         *,
         physical_pixel_sizes: inputs.Sizes = None,
     ) -> None:
-        image = _list_names(glob_in)
-        names = inputs.file_names_of(image, fs_kwargs) or []
         handle = inputs.open_legacy(
-            names or image,
+            inputs.list_names(glob_in),
             format=self.format,
             tiles=True,
             storage_options=fs_kwargs,
-            dims=dim_order or ("".join(single_file_dims) if single_file_dims else None),
+            dims=dim_order,
             names=channel_names,
             sizes=physical_pixel_sizes,
-            fields=None if indexer is None else _index(names, indexer),
-            scene_letter=scene_glob_character,
+            places=inputs.FilePlaces(indexer, scene_glob_character, single_file_dims),
         )
         self._show(handle, chunk_dims)
-
-
-def _list_names(image: object) -> object:
-    """Return the names of any iterable as a list; other images are unchanged."""
-    if isinstance(image, str | bytes | os.PathLike) or not isinstance(image, Iterable):
-        return image
-    items = list(image)
-    are_names = items and all(isinstance(item, str | os.PathLike) for item in items)
-    return items if are_names else image
-
-
-def _index(names: Sequence[str], indexer: Any) -> dict[str, dict[str, str]]:
-    """Return the position of each file, by its name and by letter."""
-    if callable(indexer):
-        rows = [indexer(name) for name in names]
-    else:
-        rows = indexer.to_dict("records") if hasattr(indexer, "to_dict") else [indexer]
-        if len(rows) != len(names):
-            raise ArgumentTypeError(
-                f"indexer has {len(rows)} rows for {len(names)} files: give one for each"
-            )
-    fields: dict[str, dict[str, str]] = {}
-    for name, row in zip(names, rows, strict=True):
-        try:
-            fields[name] = {str(letter): str(int(position)) for letter, position in row.items()}
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ArgumentTypeError(
-                f"indexer gives {row!r} for {name!r}: return a mapping of letters to whole numbers, such as "
-                "{'S': 0, 'T': 3}"
-            ) from error
-        if set(fields[name]) != set(fields[names[0]]):
-            raise ArgumentTypeError(
-                f"indexer gives {sorted(fields[name])} for {name!r} and {sorted(fields[names[0]])} for "
-                f"{names[0]!r}: return the same letters for each file"
-            )
-    return fields
 
 
 class OmeZarrReader(LegacyReader):
@@ -272,9 +236,11 @@ def format_of(reader: FormatName | type[LegacyReader] | None) -> FormatName | No
 
 def class_of_format(name: str) -> type[LegacyReader]:
     """Return the class of a format; ``LegacyReader`` for one that has no class of its own."""
-    # Arrays have a format, too, which is not in the table of formats.
+    # Arrays and joined files have a format, too, which is not in the table of formats.
     if name == "array":
         return ArrayLikeReader
+    if name == "joined":
+        return TiffGlobReader
     by_name = {each.format: each for each in reversed(CLASSES) if each.format is not None}
     return by_name.get(name, LegacyReader)  # type: ignore[call-overload, no-any-return]
 

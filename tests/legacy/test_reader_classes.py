@@ -36,6 +36,7 @@ from aicsio.readers import (
 from aicsio.testing.czi import blocks_of, write_czi
 from support import corpus_file
 
+GRID = np.arange(4 * 5 * 6 * 7 * 8, dtype=np.uint16).reshape(4, 5, 6, 7, 8)
 PIXELS = np.arange(2 * 60 * 90, dtype=np.uint16).reshape(2, 60, 90)
 PLACES = [(y, x) for y in (0, 20, 40) for x in (0, 30, 60)]
 
@@ -286,3 +287,53 @@ def test_two_files_of_one_position_are_refused(numbered: list[Path]) -> None:
 
 def test_an_array_is_no_list_of_names() -> None:
     assert TiffGlobReader(PIXELS).data.shape == PIXELS.shape
+
+
+@pytest.fixture
+def stacks(tmp_path: Path) -> str:
+    """Files of TZYX, two along T and two along Z for each of five channels."""
+    for t, c, z in itertools.product(range(2), range(5), range(2)):
+        part = GRID[2 * t : 2 * t + 2, c, 3 * z : 3 * z + 3]
+        tifffile.imwrite(tmp_path / f"S0_T{t}_C{c}_Z{z}.tif", part, photometric="minisblack")
+    return str(tmp_path / "*.tif")
+
+
+# The orders and pixels that AICSImageIO 4.14 shows for such files; its ``data`` does not follow ``dim_order``,
+# its ``xarray_dask_data`` does.
+@pytest.mark.parametrize("dim_order", [None, "TCZYX", "CZTYX", "ZCTXY"])
+def test_dim_order_is_that_of_the_joined_image(stacks: str, dim_order: str | None) -> None:
+    reader = TiffGlobReader(stacks, single_file_dims=list("TZYX"), dim_order=dim_order)
+    order = dim_order or "TCZYX"
+    assert reader.dims.order == order
+    expected = np.einsum(f"TCZYX->{order}", GRID)
+    np.testing.assert_array_equal(reader.data, expected)
+    np.testing.assert_array_equal(reader.xarray_dask_data, expected)
+    np.testing.assert_array_equal(reader.get_image_data("ZYX", T=3, C=4), GRID[3, 4])
+    img = AICSImage(stacks, single_file_dims="TZYX", dim_order=dim_order)
+    np.testing.assert_array_equal(img.data, GRID)
+    assert isinstance(img.reader, TiffGlobReader)
+    assert img.reader.dims.order == order
+
+
+def test_as_many_letters_as_a_file_has_axes_are_its_own(stacks: str, tmp_path: Path) -> None:
+    reader = TiffGlobReader(stacks, dim_order="TZYX")
+    assert reader.dims.order == "TCZYX"
+    np.testing.assert_array_equal(reader.data, GRID)
+    planes = tmp_path / "planes"
+    planes.mkdir()
+    for t, c, z in itertools.product(*map(range, GRID.shape[:3])):
+        tifffile.imwrite(planes / f"0_{t}_{c}_{z}.tif", GRID[t, c, z])
+    for dim_order in ("TCZYX", "CTZXY"):
+        reader = TiffGlobReader(str(planes / "*.tif"), dim_order=dim_order)
+        assert reader.dims.order == dim_order
+        np.testing.assert_array_equal(reader.data, np.einsum(f"TCZYX->{dim_order}", GRID))
+    with pytest.raises(DimensionError, match="names 3 axes"):
+        TiffGlobReader(str(planes / "*.tif"), dim_order="ZYX")
+
+
+def test_aicsimage_hands_its_options_to_the_reader_of_files(numbered: list[Path]) -> None:
+    img = AICSImage(numbered, indexer=as_named, scene_glob_character="P")
+    assert (len(img.scenes), img.dims.T, img.dims.C) == (2, 3, 2)
+    assert img.data[2, 1, 0, 0, 0] == 102
+    img.set_scene(1)
+    assert img.data[2, 1, 0, 0, 0] == 112

@@ -87,6 +87,14 @@ def test_modules_are_attributes_of_the_package() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_modules_of_readers_are_attributes_of_the_package() -> None:
+    modules = {name.split(".")[1] for name in NAMES if name.startswith("readers.")}
+    named = sorted(name for name in modules if name.endswith("reader") and name != "sldy_reader")
+    assert len(named) == 11
+    code = f"import aicsio; [getattr(aicsio.readers, name) for name in {named}]"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_errors_of_the_old_names_are_caught(tmp_path: Path) -> None:
     from aicsio import exceptions
 
