@@ -27,6 +27,7 @@ from aicsio.formats.nd2.metadata import (
     Column,
     describe_channels,
     describe_planes,
+    find_exposures,
     find_planes,
     parse_date,
     parse_objective,
@@ -79,6 +80,8 @@ PLACES: Final = (
 """Chunk and field by fact."""
 ENCODED: Final = ("ImageAttributes", "ImageMetadata", "ImageMetadataSeq|0", "ImageTextInfo")
 """Chunks of metadata that opening needs."""
+# A tree may hold bytes, which JSON lacks.
+TEXTS: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 COLUMNS: Final = (
     ("time", ("CustomData|AcqTimesCache",), 0.001),
     ("exposure", ("CustomData|Camera_ExposureTime1",), 0.001),
@@ -87,6 +90,20 @@ COLUMNS: Final = (
     ("z", ("CustomData|Z", "CustomData|Z1"), 1.0),
 )
 """Facts of planes: the chunk that has one float64 a frame, and the factor to the unit of records."""
+
+
+def _binary_name(name: str) -> str:
+    """Return the name of the same metadata as a binary variant: ``ImageMetadataSeqLV|0``."""
+    word, bar, number = name.partition("|")
+    return f"{word}LV{bar}{number}"
+
+
+NAMES: Final = (
+    # Before version 3 the names lack "LV".
+    *(name for one in ENCODED for name in (_binary_name(one), one)),
+    *(name for _, chunks, _ in COLUMNS for name in chunks),
+)
+"""All chunks that opening reads."""
 
 
 def check_structure(source: Source, /) -> Iterator[Damage]:
@@ -130,9 +147,9 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     UnsupportedFormatError
         When the pixels are stored in a way that is not read.
     """
-    if not is_nd2(readers.read_head(source, 4)):
+    container = read_container(source, NAMES)
+    if container is None:
         return legacy.read_boxed(source)
-    container = read_container(source)
     diagnostics = list(container.diagnostics)
     metadata = _Metadata(container)
     attributes = metadata.decode("ImageAttributes")
@@ -166,9 +183,10 @@ def describe_instrument(source: Source, contents: Contents, /) -> Element | None
     # Imported on request: most files are opened for their pixels.
     from aicsio.formats.nd2 import instrument
 
-    if not is_nd2(readers.read_head(source, 4)):
+    container = read_container(source, NAMES)
+    if container is None:
         return None
-    metadata = _Metadata(read_container(source))
+    metadata = _Metadata(container)
     sequence = metadata.decode("ImageMetadataSeq|0")
     texts = metadata.decode("ImageTextInfo")
     attributes = metadata.decode("ImageAttributes")
@@ -185,9 +203,10 @@ def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigin
     from aicsio.formats.nd2 import instrument
 
     facts = tuple(FactOrigin(path, f"nd2:{place}") for path, place in PLACES)
-    if not is_nd2(readers.read_head(source, 4)):
+    container = read_container(source, NAMES)
+    if container is None:
         return FactOrigins(facts)
-    texts = _Metadata(read_container(source)).decode("ImageTextInfo")
+    texts = _Metadata(container).decode("ImageTextInfo")
     lasers = instrument.lasers_that_were_on(texts.get("SLxImageTextInfo", texts))
     conflicts = []
     for number, channel in enumerate(contents.scenes[scene].channels):
@@ -202,13 +221,10 @@ def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigin
 
 
 class _Metadata:
-    """Chunks of metadata that opening needs, read at once. It lives for one opening."""
+    """Chunks of metadata that opening needs. It lives for one opening."""
 
     def __init__(self, container: ChunkMap) -> None:
-        # Before version 3 the names lack "LV".
-        names = [name for one in ENCODED for name in (_binary_name(one), one)]
-        names += [name for _, chunks, _ in COLUMNS for name in chunks]
-        self.data = container.read(names)
+        self.data = container.data
         self.listed = container.chunks
         self.diagnostics: list[Diagnostic] = []
 
@@ -237,12 +253,6 @@ class _Metadata:
         return columns
 
 
-def _binary_name(name: str) -> str:
-    """Return the name of the same metadata as a binary variant: ``ImageMetadataSeqLV|0``."""
-    word, bar, number = name.partition("|")
-    return f"{word}LV{bar}{number}"
-
-
 def _describe_scenes(
     container: ChunkMap,
     pixels: Pixels,
@@ -259,6 +269,9 @@ def _describe_scenes(
     given += [None] * (frames.numbers.shape[0] - len(given))
     names = distinguish_scenes(given)
     time_step = next((loop.step for loop in frames.loops if loop.letter == "T"), None)
+    pixel_size = parse_pixel_size(sequence, frames)
+    acquired, objective = parse_date(sequence), parse_objective(sequence)
+    exposures = find_exposures(sequence)
     scenes = []
     for position, name in enumerate(names):
         array = lay_out_scene(container, pixels, frames, position, samples, table)
@@ -267,11 +280,11 @@ def _describe_scenes(
                 name=name,
                 levels=(array,),
                 channels=channels,
-                pixel_size=parse_pixel_size(sequence, frames),
+                pixel_size=pixel_size,
                 time_step=time_step,
-                acquired=parse_date(sequence),
-                objective=parse_objective(sequence),
-                planes=describe_planes(frames, position, columns, sequence),
+                acquired=acquired,
+                objective=objective,
+                planes=describe_planes(frames, position, columns, sequence, exposures),
             )
         )
     return tuple(scenes)
@@ -280,5 +293,4 @@ def _describe_scenes(
 def _write_raw(text_info: Tree) -> str | None:
     """Write the texts of the file as JSON; they hold what the user and the microscope noted."""
     tree = text_info.get("SLxImageTextInfo", text_info)
-    # A tree may hold bytes, which JSON lacks.
-    return json.dumps(tree, default=repr, ensure_ascii=False) if tree else None
+    return TEXTS.encode(tree) if tree else None

@@ -12,7 +12,7 @@ chunk begins at a multiple of 4096. The last 40 bytes of the file name the map a
 import re
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 import numpy as np
@@ -61,13 +61,8 @@ MOST: Final = 1 << 62
 """Lengths of a damaged map may exceed 63 bits: they are cut to this."""
 
 
-class ChunkPlace(NamedTuple):
-    """Where a chunk lies."""
-
-    offset: int
-    """Byte offset of its header."""
-    nbytes: int
-    """Length of its data in bytes, as the map gives it."""
+ChunkPlace: TypeAlias = tuple[int, int]
+"""Where a chunk lies: byte offset of its header, and the length of its data as the map gives it."""
 
 
 @attrs.frozen(eq=False)
@@ -114,6 +109,17 @@ class FrameTable:
         found = self.numbers[rows] == numbers
         return np.where(found, self.offsets[rows], -1), np.where(found, self.nbytes[rows], 0)
 
+    def find_run(self, start: int, count: int) -> tuple[Integers, Integers] | None:
+        """Return what ``find`` returns for ``count`` numbers from ``start`` on, as views.
+
+        ``None`` where the file lacks a frame: of one that is whole, the number is the row.
+        """
+        size = self.numbers.size
+        # Numbers rise, so that of ``size`` frames the last has this number only if none is missing.
+        if start + count > size or self.numbers.item(-1) != size - 1:
+            return None
+        return self.offsets[start : start + count], self.nbytes[start : start + count]
+
 
 @attrs.frozen(eq=False)
 class ChunkMap:
@@ -129,26 +135,12 @@ class ChunkMap:
     """By number of the frame."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """Trouble with the map."""
+    data: dict[str, bytes] = attrs.Factory(dict)
+    """Data of the requested chunks that are whole."""
 
-    def read(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return the data of those of these chunks that the file has and that are whole.
 
-        All are read at once: near ones of a remote file by one request.
-        """
-        wanted = [(name, self.chunks[name]) for name in names if name in self.chunks]
-        spans = []
-        for _, chunk in wanted:
-            # The name is padded; with this much the data are reached.
-            nbytes = HEADER.size + LONGEST_PADDED_NAME + chunk.nbytes
-            spans.append((chunk.offset, max(0, min(nbytes, self.size - chunk.offset))))
-        with readers.lend(self.source) as reader:
-            buffers = reader.read_spans(spans)
-        found = {}
-        for (name, _), buffer in zip(wanted, buffers, strict=True):
-            data = _cut_data(bytes(buffer))
-            if data is not None:
-                found[name] = data
-        return found
+Chunks: TypeAlias = tuple[dict[str, ChunkPlace], FrameTable, tuple[Diagnostic, ...]]
+"""Chunks by name, the frames, and trouble with the map."""
 
 
 def is_nd2(head: bytes) -> bool:
@@ -168,50 +160,74 @@ def is_boxed_nd2(source: Source, head: bytes) -> bool:
     return tail.startswith(BOX_MAP_END)
 
 
-def read_container(source: Source) -> ChunkMap:
-    """Find the chunks of a file.
+def read_container(source: Source, names: Iterable[str] = ()) -> ChunkMap | None:
+    """Find the chunks of a file, and read some of them.
+
+    Parameters
+    ----------
+    source
+        The file.
+    names
+        Chunks whose data are read, of those that the file has. All are read at once: near ones of a
+        remote file by one request.
+
+    Returns
+    -------
+    ``None`` where the file does not begin with a chunk.
 
     Raises
     ------
     CorruptFileError
         When the file has neither a map nor a chunk with pixels.
     """
-    size = source.size or 0
+    # One loan for all reads: each looks at the state of the file twice.
     with readers.lend(source) as reader:
-        try:
-            data = _read_map(reader, source, size)
-        except CorruptFileError as error:
-            # Walking takes a read a chunk, and a remote read is a request.
-            is_near = source.local or source.content is not None
-            chunks, frames = _walk(reader, size) if is_near else _sort_out([], NO_PLACES)
-            if not frames.numbers.size:
-                raise
-            text = (
-                f"the map of its chunks is damaged ({error}): {frames.numbers.size} frames were found by "
-                "walking from chunk to chunk"
-            )
-            return ChunkMap(source, size, chunks, frames, (Diagnostic("nd2-map", text, loss=True),))
+        head = reader.read(0, 4 if source.size is None else min(source.size, 4))
+        if not is_nd2(head):
+            return None
+        size = source.size or 0
+        tail_nbytes = min(size, TAIL_NBYTES)
+        tail = reader.read(size - tail_nbytes, tail_nbytes)
+        chunks, frames, diagnostics = _find_chunks(reader, source, tail)
+        data = _read_chunks(reader, chunks, size, tail, names)
+    return ChunkMap(source, size, chunks, frames, diagnostics, data)
+
+
+def _find_chunks(reader: readers.Reader, source: Source, tail: bytes) -> Chunks:
+    size = source.size or 0
+    try:
+        data = _read_map(reader, source, tail)
+    except CorruptFileError as error:
+        # Walking takes a read a chunk, and a remote read is a request.
+        is_near = source.local or source.content is not None
+        chunks, frames = _walk(reader, size) if is_near else _sort_out([], NO_PLACES)
+        if not frames.numbers.size:
+            raise
+        text = (
+            f"the map of its chunks is damaged ({error}): {frames.numbers.size} frames were found by "
+            "walking from chunk to chunk"
+        )
+        return chunks, frames, (Diagnostic("nd2-map", text, loss=True),)
     chunks, frames, beyond = _parse_map(data, size)
-    diagnostics: tuple[Diagnostic, ...] = ()
-    if beyond:
-        text = f"{beyond} chunks of its map lie beyond the end of the file at {size}: left out"
-        diagnostics = (Diagnostic("nd2-missing-chunks", text, loss=True),)
-    return ChunkMap(source, size, chunks, frames, diagnostics)
+    if not beyond:
+        return chunks, frames, ()
+    text = f"{beyond} chunks of its map lie beyond the end of the file at {size}: left out"
+    return chunks, frames, (Diagnostic("nd2-missing-chunks", text, loss=True),)
 
 
-def _read_map(reader: readers.Reader, source: Source, size: int) -> bytes:
+def _read_map(reader: readers.Reader, source: Source, tail: bytes) -> bytes:
+    size = source.size or 0
     if size < HEADER.size + TAIL.size:
         raise CorruptFileError.at(source.uri, 0, f"expected an ND2 file, found {size} bytes")
-    start = max(size - TAIL_NBYTES, 0)
-    last = reader.read(start, size - start)
-    name, offset = TAIL.unpack(last[-TAIL.size :])
+    start = size - len(tail)
+    name, offset = TAIL.unpack_from(tail, len(tail) - TAIL.size)
     if name != MAP_END:
         raise CorruptFileError.at(
             source.uri, size - TAIL.size, f"expected {MAP_END!r}, found {name!r}"
         )
     if offset >= start:
         # The whole map lies in the bytes that were read already.
-        data = _cut_data(last[offset - start :])
+        data = _cut_data(tail, offset - start)
     else:
         head = reader.read(offset, HEADER.size) if offset + HEADER.size <= size else b""
         # The name field and the data follow the header.
@@ -225,14 +241,44 @@ def _read_map(reader: readers.Reader, source: Source, size: int) -> bytes:
     return data
 
 
-def _cut_data(chunk: bytes) -> bytes | None:
-    """Return the data of a chunk; ``None`` where it is none or not whole."""
-    if len(chunk) < HEADER.size:
+def _read_chunks(
+    reader: readers.Reader,
+    chunks: dict[str, ChunkPlace],
+    size: int,
+    tail: bytes,
+    names: Iterable[str],
+) -> dict[str, bytes]:
+    """Return the data of those of these chunks that the file has and that are whole."""
+    tail_start = size - len(tail)
+    data: dict[str, bytes | None] = {}
+    spans: dict[str, readers.Span] = {}
+    for name in names:
+        if name not in chunks:
+            continue
+        offset, nbytes = chunks[name]
+        # The name is padded; with this much the data are reached.
+        stop = min(offset + HEADER.size + LONGEST_PADDED_NAME + nbytes, size)
+        # Most chunks are short and were written last: they were read with the map.
+        if offset >= tail_start:
+            data[name] = _cut_data(tail, offset - tail_start, stop - tail_start)
+        else:
+            spans[name] = (offset, stop - offset)
+    buffers = reader.read_spans([*spans.values()])
+    for name, buffer in zip(spans, buffers, strict=True):
+        data[name] = _cut_data(bytes(buffer))
+    return {name: whole for name, whole in data.items() if whole is not None}
+
+
+def _cut_data(buffer: bytes, start: int = 0, stop: int | None = None) -> bytes | None:
+    """Return the data of a chunk that begins at ``start``; ``None`` where it is none or not whole."""
+    if stop is None:
+        stop = len(buffer)
+    if stop - start < HEADER.size:
         return None
-    magic, name_nbytes, nbytes = HEADER.unpack_from(chunk)
-    start = HEADER.size + name_nbytes
-    is_whole = magic == MAGIC and name_nbytes <= LONGEST_NAME_FIELD and start + nbytes <= len(chunk)
-    return chunk[start : start + nbytes] if is_whole else None
+    magic, name_nbytes, nbytes = HEADER.unpack_from(buffer, start)
+    start += HEADER.size + name_nbytes
+    is_whole = magic == MAGIC and name_nbytes <= LONGEST_NAME_FIELD and start + nbytes <= stop
+    return buffer[start : start + nbytes] if is_whole else None
 
 
 def _parse_map(data: bytes, size: int) -> tuple[dict[str, ChunkPlace], FrameTable, int]:
@@ -270,17 +316,18 @@ def _sort_out(
     entries: list[Entry], places: npt.NDArray[np.uint64]
 ) -> tuple[dict[str, ChunkPlace], FrameTable]:
     """Return chunks of metadata by name, and the frames."""
-    chunks: dict[str, ChunkPlace] = {}
-    rows: list[int] = []
-    for row, (frame, name, _) in enumerate(entries):
-        if frame:
-            rows.append(row)
-        elif not name.startswith(FRAME):
-            chunks[name.decode("latin-1")] = ChunkPlace(*places[row].tolist())
+    rows = [row for row, entry in enumerate(entries) if entry[0]]
+    others = [
+        row for row, (frame, name, _) in enumerate(entries) if not (frame or name[:13] == FRAME)
+    ]
+    listed = places[others].tolist()
+    # Joined: names hold no ``!``, and one call decodes them all.
+    names = b"!".join([entries[row][1] for row in others]).decode("latin-1").split("!")
+    chunks: dict[str, ChunkPlace] = dict(zip(names, map(tuple, listed), strict=False))
     # Most maps list the frames one after the other: a slice is a view.
     is_run = bool(rows) and rows[-1] - rows[0] == len(rows) - 1
     frames = places[rows[0] : rows[-1] + 1] if is_run else places[rows]
-    return chunks, FrameTable.collect([int(frame) for frame, _, _ in entries if frame], frames)
+    return chunks, FrameTable.collect([int(entries[row][0]) for row in rows], frames)
 
 
 def _walk(reader: readers.Reader, size: int) -> tuple[dict[str, ChunkPlace], FrameTable]:

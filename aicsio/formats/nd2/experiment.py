@@ -68,6 +68,9 @@ class FrameOrder:
     """One a position of the stage; empty where the experiment has none."""
     loops: tuple[Loop, ...]
     """As described, outermost first."""
+    is_in_order: bool
+    """Whether the frames of each position follow each other in the order of its axes, and the
+    positions do: the usual case, for which rows of tables are slices."""
 
 
 def parse_loops(tree: Tree) -> tuple[Loop, ...]:
@@ -246,4 +249,5 @@ def _arrange(loops: tuple[Loop, ...]) -> FrameOrder:
     ]
     points = next((loop.points for loop in loops if loop.letter == "P"), ())
     arranged = numbers.transpose(axes).reshape(shape)
-    return FrameOrder("".join(letters), arranged, points, loops)
+    is_in_order = axes == list(range(len(axes)))
+    return FrameOrder("".join(letters), arranged, points, loops, is_in_order)

@@ -167,7 +167,11 @@ def parse_date(sequence: Tree) -> str | None:
 
 
 def describe_planes(
-    frames: FrameOrder, position: int, columns: dict[str, Column], sequence: Tree
+    frames: FrameOrder,
+    position: int,
+    columns: dict[str, Column],
+    sequence: Tree,
+    exposures: tuple[float, ...],
 ) -> Planes | None:
     """Give times, exposures and positions of the stage to the planes of one scene.
 
@@ -182,28 +186,21 @@ def describe_planes(
         value a frame, in the order of the file.
     sequence
         Metadata of the first frame, for files without columns.
+    exposures
+        One a channel in seconds, as ``find_exposures`` returns them.
 
     Returns
     -------
     Times count from the first plane of the scene; ``None`` if the file has no such fact.
     """
     numbers = frames.numbers[position]
-    found: dict[str, Column] = {}
-    for name, column in columns.items():
-        # Frames that were planned and not taken have no value.
-        if column.size > numbers.max(initial=0):
-            found[name] = column[numbers]
-        elif column.size:
-            # np.where computes both sides: places beyond the column look up row 0, then become NaN.
-            inside = numbers < column.size
-            found[name] = np.where(inside, column[np.where(inside, numbers, 0)], np.nan)
+    found = _columns_of_scene(frames, position, columns)
     if "x" not in found:
         for name, value in _stage_position(frames, position, sequence).items():
-            found[name] = np.full(numbers.shape, value)
+            found[name] = np.full(numbers.size, value)
     if "time" in found and found["time"].size:
-        found["time"] = found["time"] - found["time"].reshape(-1)[0]
+        found["time"] = found["time"] - found["time"][0]
     dims = Dims(frames.letters, numbers.shape)
-    exposures = find_exposures(sequence)
     if exposures and not _agree(found.get("exposure"), exposures):
         # The column is that of a camera: a scanner's frames take longer than its samples.
         dims = Dims(frames.letters + "C", (*numbers.shape, len(exposures)))
@@ -211,19 +208,41 @@ def describe_planes(
             # Times and positions are those of a frame: each of its channels repeats them.
             found = {name: np.repeat(column, len(exposures)) for name, column in found.items()}
         found["exposure"] = np.array(exposures * numbers.size)
-    kept = {
-        name: np.ascontiguousarray(column, "<f8").tobytes()
-        for name, column in found.items()
-        if np.count_nonzero(np.isfinite(column))
-    }
+    kept = {}
+    for name, column in found.items():
+        # The first number answers for most columns: a search takes three calls of numpy.
+        if column.size and (math.isfinite(column.item(0)) or np.count_nonzero(np.isfinite(column))):
+            kept[name] = column.astype("<f8", copy=False).tobytes()
     return Planes(dims, **kept, start=None) if kept else None
+
+
+def _columns_of_scene(
+    frames: FrameOrder, position: int, columns: dict[str, Column]
+) -> dict[str, Column]:
+    """Return the values of one position, in the order of its planes."""
+    numbers = frames.numbers[position]
+    count = numbers.size
+    start = position * count
+    found: dict[str, Column] = {}
+    for name, column in columns.items():
+        if frames.is_in_order and column.size >= start + count:
+            found[name] = column[start : start + count]
+        # Frames that were planned and not taken have no value.
+        elif column.size > numbers.max(initial=0):
+            found[name] = column[numbers.reshape(-1)]
+        elif column.size:
+            # np.where computes both sides: places beyond the column look up row 0, then become NaN.
+            rows = numbers.reshape(-1)
+            inside = rows < column.size
+            found[name] = np.where(inside, column[np.where(inside, rows, 0)], np.nan)
+    return found
 
 
 def _agree(column: Column | None, exposures: tuple[float, ...]) -> bool:
     """Return whether the column of the camera begins with the exposure of all channels."""
     if column is None or not column.size:
         return False
-    return all(math.isclose(column.reshape(-1)[0], one, rel_tol=0.01) for one in exposures)
+    return all(math.isclose(column.item(0), one, rel_tol=0.01) for one in exposures)
 
 
 def _stage_position(frames: FrameOrder, position: int, sequence: Tree) -> dict[str, float]:

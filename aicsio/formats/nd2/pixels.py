@@ -196,10 +196,15 @@ def lay_out_scene(
         The frames that hold their pixels.
     """
     numbers = frames.numbers[position]
-    offsets, sizes = table.find(numbers.reshape(-1))
+    run = None
+    if frames.is_in_order:
+        run = table.find_run(position * numbers.size, numbers.size)
+    offsets, sizes = run or table.find(numbers.reshape(-1))
     largest = 8 + pixels.frame_nbytes
     # A map may overstate lengths: no more than twice the raw pixels is read of a frame.
     spans = np.minimum(np.minimum(sizes, 2 * largest) + NAME_PADDING, container.size - offsets)
+    if run is None:
+        spans[offsets < 0] = 0
     itemsize = pixels.dtype.itemsize
     channels = pixels.components // samples
     pixel_nbytes = pixels.components * itemsize
@@ -219,7 +224,7 @@ def lay_out_scene(
         block_shape=_block_shape(pixels, numbers.ndim, shape),
         frame_ndim=numbers.ndim,
         offsets=PackedIntegers.pack(offsets),
-        spans=PackedIntegers.pack(np.where(offsets < 0, 0, spans)),
+        spans=PackedIntegers.pack(spans),
         strides=tuple(strides),
         first=first,
         dtype=pixels.dtype,

@@ -27,30 +27,34 @@ def find_faults(source: Source) -> Iterator[Damage]:
         One for each chunk that is missing or cut off.
     """
     container = read_container(source)
+    if container is None:
+        return
     named = [*container.chunks.items()]
     frames = container.frames
     columns = (frames.numbers.tolist(), frames.offsets.tolist(), frames.nbytes.tolist())
     for number, offset, nbytes in zip(*columns, strict=True):
-        named.append((f"ImageDataSeq|{number}", ChunkPlace(offset, nbytes)))
+        named.append((f"ImageDataSeq|{number}", (offset, nbytes)))
     with readers.lend(source) as reader:
         for name, place in named:
-            head = b"" if reader.remote else reader.read(place.offset, HEADER.size)
+            offset, _ = place
+            head = b"" if reader.remote else reader.read(offset, HEADER.size)
             fault = _find_fault(place, head, container.size)
             if fault is not None:
-                message = f"{source.uri} at byte {place.offset}: {fault} in chunk {name}"
-                yield Damage("nd2-chunk", message, source.uri, place.offset)
+                message = f"{source.uri} at byte {offset}: {fault} in chunk {name}"
+                yield Damage("nd2-chunk", message, source.uri, offset)
 
 
 def _find_fault(place: ChunkPlace, head: bytes, size: int) -> str | None:
     # As the map has it, without the name field, whose length the header alone has.
-    end = place.offset + HEADER.size
+    offset, map_nbytes = place
+    end = offset + HEADER.size
     # Some maps have the offset in place of the length, which then is unknown.
-    if place.nbytes != place.offset:
-        end += place.nbytes
+    if map_nbytes != offset:
+        end += map_nbytes
     if head:
         magic, name_nbytes, nbytes = HEADER.unpack(head)
         if magic != MAGIC:
             return f"expected the head of a chunk, found {magic:#x}"
         # The header outranks the map.
-        end = place.offset + HEADER.size + name_nbytes + nbytes
+        end = offset + HEADER.size + name_nbytes + nbytes
     return f"the file ends at {size}, before byte {end}" if end > size else None

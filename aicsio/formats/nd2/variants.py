@@ -25,6 +25,7 @@ DEEPEST: Final = 64
 """Levels inside of levels. The deepest seen is 13; the limit bounds recursion."""
 LARGEST_INFLATED: Final = 1 << 28
 """Bytes of a compressed variant once inflated: 256 MiB, a thousand times the longest seen."""
+TEXT: Final = 8
 LEVEL: Final = 11
 COMPRESSED: Final = 76
 """Type of an item that holds a zlib stream of items, behind ten bytes."""
@@ -74,7 +75,7 @@ def parse(data: bytes, skip: frozenset[str] = frozenset()) -> Tree:
         return _parse_xml(data)
     try:
         tree = _Lite(data, skip).items(0, len(data), None, 0)
-    except (struct.error, UnicodeDecodeError, zlib.error) as error:
+    except (IndexError, struct.error, UnicodeDecodeError, zlib.error) as error:
         raise MalformedError(f"its metadata ends early or is no variant: {error}") from error
     return tree if isinstance(tree, dict) else {"": tree}
 
@@ -95,23 +96,36 @@ class _Lite:
         data = self.data
         number_of = _NUMBERS.get
         left = stop if count is None else count
+        # One loop for all types: a file of a microscope has 300 items or more, and a call for each
+        # would take as long as its decoding.
         while start < stop and left:
             left -= 1
-            kind, characters = data[start], data[start + 1]
-            if kind == COMPRESSED:
+            kind = data[start]
+            begin = start + 2
+            at = begin + 2 * data[start + 1]
+            number = number_of(kind)
+            if number is None and kind == COMPRESSED:
                 # Two bytes of type and name length, then the ten in front of the stream.
                 return self._inflate(start + 12, stop, depth)
-            at = start + 2 + 2 * characters
             if at > stop:
                 raise MalformedError("an item of its metadata is longer than its level")
             # The function itself: bytes.decode looks the codec up for each of a thousand names.
-            name = utf_16_le_decode(data[start + 2 : at - 2])[0] if characters else ""
-            number = number_of(kind)
-            # Three of four items are numbers: a call for each would take a fifth of the time.
+            name = utf_16_le_decode(data[begin : at - 2])[0] if at > begin else ""
+            value: Any
             if number is not None:
                 unpack, nbytes = number
-                value: Any = unpack(data, at)[0]
+                (value,) = unpack(data, at)
                 start = at + nbytes
+            elif kind == TEXT:
+                end = data.find(b"\0\0", at, stop)
+                if end == at:
+                    value = ""
+                else:
+                    # Characters take two bytes: zeros at an odd distance belong to two neighbours.
+                    if end < 0 or (end - at) & 1:
+                        end = self._string_end(end, at, stop)
+                    value = utf_16_le_decode(data[at:end], "replace")[0]
+                start = end + 2
             else:
                 value, start = self._value(kind, name, start, at, stop, depth)
             if not name:
@@ -131,7 +145,7 @@ class _Lite:
     def _value(
         self, kind: int, name: str, begin: int, at: int, stop: int, depth: int
     ) -> tuple[Any, int]:
-        """Return the value of no fixed length at ``at``, and where the next item begins."""
+        """Return a level or bytes at ``at``, and where the next item begins."""
         if kind == LEVEL:
             count, nbytes = _COUNT_AND_LENGTH.unpack_from(self.data, at)
             end = begin + nbytes
@@ -143,9 +157,6 @@ class _Lite:
             if name in self.skip:
                 return {}, after
             return self.items(first, end, count, depth + 1), after
-        if kind == 8:
-            end = self._string_end(at, stop)
-            return utf_16_le_decode(self.data[at:end], "replace")[0], end + 2
         if kind == 9:
             (nbytes,) = struct.unpack_from("<Q", self.data, at)
             if nbytes > stop - at - 8:
@@ -153,17 +164,16 @@ class _Lite:
             return self.data[at + 8 : at + 8 + nbytes], at + 8 + nbytes
         raise MalformedError(f"the item {name!r} has the unknown type {kind}")
 
-    def _string_end(self, at: int, stop: int) -> int:
-        """Return the offset of the final zero of a string, at an even distance."""
-        end = at
-        while True:
-            end = self.data.find(b"\0\0", end, stop)
-            if end < 0:
-                raise MalformedError("a text of its metadata has no end")
-            # Characters take two bytes: zeros at an odd distance belong to two neighbours.
-            if (end - at) % 2 == 0:
-                return end
-            end += 1
+    def _string_end(self, end: int, at: int, stop: int) -> int:
+        """Return the offset of the final zero of a string, at an even distance from its begin.
+
+        ``end`` is the first pair of zeros, or -1 where there is none.
+        """
+        while end >= 0 and (end - at) & 1:
+            end = self.data.find(b"\0\0", end + 1, stop)
+        if end < 0:
+            raise MalformedError("a text of its metadata has no end")
+        return end
 
     def _inflate(self, start: int, stop: int, depth: int) -> Tree | list[Any]:
         inflater = zlib.decompressobj()

@@ -22,6 +22,7 @@ from aicsio import (
     to_numpy,
     transpose_to,
 )
+from aicsio._codecs.nd2 import CHUNK_HEAD, CHUNK_MAGIC
 from aicsio.testing.nd2 import Nd2Image, build_nd2, write_nd2
 from http_server import serving
 from support import corpus_file, corpus_names, facts
@@ -284,6 +285,18 @@ def test_a_chunk_of_metadata_that_is_damaged_costs_its_facts_alone() -> None:
     handle = open_image(bytes(data))
     assert [one.code for one in handle.diagnostics] == ["nd2-metadata"]
     assert handle.channels[0].name is None
+    assert np.array_equal(to_numpy(transpose_to(handle, "TYX")), image.pixels)
+
+
+@pytest.mark.parametrize("nbytes", [1, 2, 11])
+def test_metadata_that_end_within_an_item_cost_their_facts_alone(nbytes: int) -> None:
+    image = Nd2Image(picture(2, 6, 5), "TYX")
+    data = bytearray(build_nd2(image))
+    name = data.index(b"ImageMetadataSeqLV|0!")
+    _, name_nbytes, _ = CHUNK_HEAD.unpack_from(data, name - CHUNK_HEAD.size)
+    CHUNK_HEAD.pack_into(data, name - CHUNK_HEAD.size, CHUNK_MAGIC, name_nbytes, nbytes)
+    handle = open_image(bytes(data))
+    assert [one.code for one in handle.diagnostics] == ["nd2-metadata"]
     assert np.array_equal(to_numpy(transpose_to(handle, "TYX")), image.pixels)
 
 
