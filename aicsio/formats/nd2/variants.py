@@ -118,13 +118,10 @@ class _Lite:
                 start = at + nbytes
             elif kind == TEXT:
                 end = data.find(b"\0\0", at, stop)
-                if end == at:
-                    value = ""
-                else:
-                    # Characters take two bytes: zeros at an odd distance belong to two neighbours.
-                    if end < 0 or (end - at) & 1:
-                        end = self._string_end(end, at, stop)
-                    value = utf_16_le_decode(data[at:end], "replace")[0]
+                # Characters take two bytes: zeros at an odd distance belong to two neighbours.
+                if end < 0 or (end - at) & 1:
+                    end = self._string_end(end, at, stop)
+                value = utf_16_le_decode(data[at:end], "replace")[0] if end > at else ""
                 start = end + 2
             else:
                 value, start = self._value(kind, name, start, at, stop, depth)
@@ -135,12 +132,7 @@ class _Lite:
                 named[f"{name}#{len(named)}"] = value
             else:
                 named[name] = value
-        if not unnamed:
-            return named
-        if not named:
-            return unnamed
-        named.update((f"i{index:010}", value) for index, value in enumerate(unnamed))
-        return named
+        return _join(named, unnamed) if unnamed else named
 
     def _value(
         self, kind: int, name: str, begin: int, at: int, stop: int, depth: int
@@ -181,6 +173,14 @@ class _Lite:
         if inflater.unconsumed_tail:
             raise MalformedError(f"its metadata inflates to more than {LARGEST_INFLATED} bytes")
         return _Lite(data, self.skip).items(0, len(data), None, depth + 1)
+
+
+def _join(named: Tree, unnamed: list[Any]) -> Tree | list[Any]:
+    """Return the values of a level of which some have no name: a list where none has one."""
+    if not named:
+        return unnamed
+    named.update((f"i{index:010}", value) for index, value in enumerate(unnamed))
+    return named
 
 
 # ---------------------------------------------------------------- XML
@@ -230,7 +230,4 @@ def _element_value(element: Element, depth: int) -> Any:
             unnamed.append(value)
         else:
             named[child.tag] = value
-    if unnamed and not named:
-        return unnamed
-    named.update((f"i{index:010}", value) for index, value in enumerate(unnamed))
-    return named
+    return _join(named, unnamed) if unnamed else named
