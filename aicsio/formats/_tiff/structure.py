@@ -72,16 +72,15 @@ def _read_page_structure(
         first_number(values, Tag.IMAGE_WIDTH, 0),
         first_number(values, Tag.IMAGE_LENGTH, 0),
     )
-    samples = max(first_number(values, Tag.SAMPLES_PER_PIXEL, 1), 1)
+    # Default: Compression 1 (TIFF 6.0, Compression).
+    compression = first_number(values, Tag.COMPRESSION, Compression.NONE)
+    photometric = _photometric(values, compression)
+    samples = _samples(values, compression, photometric)
     if min(width, length) <= 0 or max(width, length) > LARGEST_SIDE or samples > MOST_SAMPLES:
         raise CorruptFileError(
             f"expected a page of at least one pixel, found {width} x {length} "
             f"with {samples} samples"
         )
-    # Defaults: Compression 1 (TIFF 6.0, Compression). PhotometricInterpretation has none in the
-    # specification; readers take 0 as black.
-    compression = first_number(values, Tag.COMPRESSION, Compression.NONE)
-    photometric = first_number(values, Tag.PHOTOMETRIC, Photometric.MIN_IS_BLACK)
     subfile_type = first_number(values, Tag.NEW_SUBFILE_TYPE, 0) or _OLD_SUBFILE_TYPES.get(
         first_number(values, Tag.SUBFILE_TYPE, 1), 0
     )
@@ -94,7 +93,7 @@ def _read_page_structure(
         depth=max(first_number(values, Tag.IMAGE_DEPTH, 1), 1),
         samples=samples,
         planar=is_separate and samples > 1,
-        bits=_bits(values, samples),
+        bits=_bits(values, samples, compression),
         sample_format=first_number(values, Tag.SAMPLE_FORMAT, SampleFormat.UINT),
         photometric=photometric,
         compression=compression,
@@ -154,10 +153,32 @@ def _tile(values: Mapping[int, Value]) -> tuple[int, int, int] | None:
     return tile
 
 
-def _bits(values: Mapping[int, Value], samples: int) -> tuple[int, ...]:
+def _photometric(values: Mapping[int, Value], compression: int) -> int:
+    # The specification has no default; readers take 0 as black. Old-style JPEG streams hold YCbCr, also
+    # where the tag is missing or has RGB (libtiff, tif_dirread.c, "OJPEG hack").
+    if compression != Compression.OLD_JPEG:
+        return first_number(values, Tag.PHOTOMETRIC, Photometric.MIN_IS_BLACK)
+    photometric = first_number(values, Tag.PHOTOMETRIC, Photometric.YCBCR)
+    if photometric == Photometric.RGB:
+        return Photometric.YCBCR
+    return photometric
+
+
+def _samples(values: Mapping[int, Value], compression: int, photometric: int) -> int:
+    """Return SamplesPerPixel, whose default is 1 (TIFF 6.0, SamplesPerPixel).
+
+    Old-style JPEG without the tag has three samples where they are YCbCr (libtiff, tif_dirread.c).
+    """
+    is_colour = compression == Compression.OLD_JPEG and photometric == Photometric.YCBCR
+    return max(first_number(values, Tag.SAMPLES_PER_PIXEL, 3 if is_colour else 1), 1)
+
+
+def _bits(values: Mapping[int, Value], samples: int, compression: int) -> tuple[int, ...]:
     """Return one number if all samples have the same depth; LSM lists more numbers than samples."""
-    # The default is 1 (TIFF 6.0, BitsPerSample). LSM files list the bits of all channels.
-    bits = _whole_numbers(values, Tag.BITS_PER_SAMPLE)[:samples] or (1,)
+    # The default is 1 (TIFF 6.0, BitsPerSample), that of old-style JPEG 8 (libtiff, tif_dirread.c).
+    # LSM files list the bits of all channels.
+    default = 8 if compression == Compression.OLD_JPEG else 1
+    bits = _whole_numbers(values, Tag.BITS_PER_SAMPLE)[:samples] or (default,)
     if min(bits) < 1 or max(bits) > 128:
         raise CorruptFileError(f"expected samples of 1 to 128 bits, found {bits}")
     if len(set(bits)) > 1:

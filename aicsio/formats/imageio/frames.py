@@ -20,6 +20,7 @@ from aicsio.errors import (
     CorruptFileError,
     ImageTooLargeError,
     SourceNotFoundError,
+    UnsupportedFormatError,
 )
 from aicsio.records import Dims, Planes, Scene, Source
 
@@ -45,6 +46,10 @@ A blank image reaches 8300 in PNG, 1500 in JPEG.
 """
 LARGEST_RATIO_ELSE = 300
 """The same for other formats. GIF could reach 10 900, but a flipped bit gives it any canvas."""
+
+LACKING = ("Unsupported ", "Unimplemented ")
+"""First words of pillow's errors about legal variants that it does not read, such as a BMP of other
+bit fields: it raises them as ``OSError``, as it does for damage."""
 
 
 @attrs.frozen
@@ -128,7 +133,7 @@ def as_scene(scene: FrameScene, **fields: Any) -> Scene:
 
 @contextlib.contextmanager
 def translated(source: Source, action: str) -> Iterator[None]:
-    """Turn any exception of a decoder into ``CorruptFileError``.
+    """Turn any exception of a decoder into an error of ours.
 
     Decoders raise exceptions of every type on damaged bytes.
 
@@ -136,6 +141,8 @@ def translated(source: Source, action: str) -> Iterator[None]:
     ------
     CorruptFileError
         When the block raises anything but our own errors; the message begins with ``action``.
+    UnsupportedFormatError
+        When the decoder lacks a feature that the image needs.
     ImageTooLargeError
         When it lacks memory.
     """
@@ -152,6 +159,11 @@ def translated(source: Source, action: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, NotImplementedError) or reason.startswith(LACKING):
+            raise UnsupportedFormatError(
+                f"{action} failed: the library that decodes it lacks this variant ({reason}); "
+                f"{source.uri} may be sound"
+            ) from error
         raise CorruptFileError.at(source.uri, None, f"{action} failed: {reason}") from error
 
 

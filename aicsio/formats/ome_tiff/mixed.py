@@ -100,10 +100,13 @@ def _group_positions(
     differs = (by_position != highest[:, None]) & (by_position >= 0)
     if differs.any():
         return None
+    looks = highest.tolist()
+    # Numbers count the structures of all images of the set: the first one here may be any.
+    first = next((look for look in looks if look >= 0), 0)
     groups: dict[int, list[int]] = {}
-    for position, look in enumerate(highest.tolist()):
-        # A position without pages stays with those before it.
-        group = look if look >= 0 else next(reversed(groups), 0)
+    for position, look in enumerate(looks):
+        # A position without pages stays with those before it, the first ones with those behind.
+        group = look if look >= 0 else next(reversed(groups), first)
         groups.setdefault(group, []).append(position)
     return list(map(tuple, groups.values())) if len(groups) > 1 else None
 

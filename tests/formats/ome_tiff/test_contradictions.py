@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from aicsio import open_image, select_scene, to_numpy, transpose_to
 from ome_files import Array, codes, image, member, ome_tiff, ome_xml, planes, values
@@ -72,6 +73,26 @@ def test_channels_of_other_pages_are_scenes_of_their_own(tmp_path: Path) -> None
     assert list(second.channel_names) == ["rgb"]
     assert np.array_equal(to_numpy(transpose_to(second, "YXS")), colour)
     assert to_numpy(third).max() == 300
+
+
+@pytest.mark.parametrize("letter", ["Z", "C", "T"])
+def test_first_positions_without_pages_stay_in_their_image(tmp_path: Path, letter: str) -> None:
+    """They are blank, as in tifffile; pages of another image in the file do not matter."""
+    small = image('<TiffData IFD="0"/>', name="small").replace('X="6" SizeY="5"', 'X="4" SizeY="3"')
+    other = np.full((3, 4, 1), 9, np.uint8)
+    stored: list[Array] = [np.full((5, 6, 1), value, np.uint8) for value in (2, 3)]
+    places = "".join(f'<TiffData First{letter}="{n}" IFD="{n}"/>' for n in (1, 2))
+    z, c, t = (3 if axis == letter else 1 for axis in "ZCT")
+    text = ome_xml(small + image(places, z, c, t))
+    path = ome_tiff(tmp_path / "a.ome.tif", [other, *stored], text)
+    handle = open_image(path)
+    assert len(handle.scenes) == 2
+    second = select_scene(handle, 1)
+    assert values(second) == [0, 2, 3]
+    assert second.dims[letter] == 3
+    assert codes(handle) == ["ome-planes-missing"]
+    read = tifffile.imread(path, series=1)
+    assert np.array_equal(to_numpy(transpose_to(second, f"{letter}YX")), read)
 
 
 @pytest.mark.parametrize("letter", ["Z", "T"])
