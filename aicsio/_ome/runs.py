@@ -1,4 +1,4 @@
-"""TiffData and Plane elements of one spelling, cut out of a text before it is parsed.
+"""TiffData and Plane elements of one spelling or a few, cut out of a text before it is parsed.
 
 Long series are documents of such elements and little else. The parser makes an object, a dict and a
 dozen texts of each; the text of all of them, split at its quotation marks, is columns in a fifth of
@@ -18,11 +18,17 @@ from typing import TypeAlias
 from xml.etree.ElementTree import Element, SubElement
 
 import attrs
+import numpy as np
+import numpy.typing as npt
 
 from aicsio._ome.xml import prolog_end
 
 LEAST = 16
 """Elements of a run, and those that are looked at first."""
+MOST_SPELLINGS = 8
+"""Spellings of a mixture: elements without a time, without a place, the last one before a line."""
+MIXTURE_START = 20_000
+"""Characters that have to show no more spellings before all are looked at."""
 LEAST_TEXT = 2000
 """Characters of Pixels with a run: the parser takes 20 microseconds for as many."""
 MARK = "aicsio-run"
@@ -104,8 +110,46 @@ class ElementRun:
         return self.columns.get(name)
 
 
-ElementTable: TypeAlias = ElementList | ElementRun
-Runs: TypeAlias = Mapping[str, ElementRun]
+@attrs.define(eq=False, repr=False)
+class ElementMixture:
+    """Elements without children, of several spellings; lives while a document is read."""
+
+    runs: Sequence[ElementRun]
+    """By spelling."""
+    places: Sequence[npt.NDArray[np.intp]]
+    """Where the elements of each run stand among all."""
+
+    has_children = False
+
+    @property
+    def count(self) -> int:
+        """How many elements there are."""
+        return sum(run.count for run in self.runs)
+
+    @property
+    def elements(self) -> list[Element]:
+        """The elements that a parser would have made, without a namespace."""
+        made: list[Element] = [Element("")] * self.count
+        for run, places in zip(self.runs, self.places, strict=True):
+            for place, element in zip(places.tolist(), run.elements, strict=True):
+                made[place] = element
+        return made
+
+    def column(self, name: str) -> Sequence[str | None] | None:
+        """Return an attribute of all, ``None`` where it is missing; ``None`` if all lack it."""
+        columns = [run.column(name) for run in self.runs]
+        if columns.count(None) == len(columns):
+            return None
+        texts = np.full(self.count, None, object)
+        for column, places in zip(columns, self.places, strict=True):
+            if column is not None:
+                texts[places] = column
+        whole: list[str | None] = texts.tolist()
+        return whole
+
+
+ElementTable: TypeAlias = ElementList | ElementRun | ElementMixture
+Runs: TypeAlias = Mapping[str, ElementRun | ElementMixture]
 
 
 def table_of(elements: Sequence[Element], runs: Runs) -> ElementTable:
@@ -149,11 +193,12 @@ def cut_runs(text: str) -> tuple[str, Runs]:
     if not stretches or not _is_plain(text):
         return text, {}
     kept: list[str] = []
-    runs: dict[str, ElementRun] = {}
+    runs: dict[str, ElementRun | ElementMixture] = {}
     position = 0
     for name, start, stop in sorted(stretches, key=operator.itemgetter(1)):
         body = text[start:stop]
-        run = _read_run(body, name) if _begins_alike(body, name) else None
+        uniform = _read_run(body, name) if _begins_alike(body, name) else None
+        run = uniform or _read_mixture(body, name)
         if run is not None:
             key = str(len(runs))
             runs[key] = run
@@ -225,17 +270,51 @@ def _begins_alike(body: str, name: str) -> bool:
     return _read_run(body[:end], name) is not None
 
 
-def _read_run(body: str, name: str) -> ElementRun | None:
+def _read_mixture(body: str, name: str) -> ElementMixture | None:
+    """Split elements of a few spellings into runs; ``None`` where they are many, or have children."""
+    opening = f"<{name}"
+    # The last of them is cut somewhere.
+    first = _spellings(body[:MIXTURE_START], opening)[:-1]
+    if len(first) < LEAST or len(set(first)) > MOST_SPELLINGS:
+        return None
+    spellings = _spellings(body, opening)
+    elements = body.split(opening)[1:]
+    # A value with a tag in it is the parser's matter.
+    if len(elements) != len(spellings):
+        return None
+    numbers: dict[str, int] = {}
+    spelling_of = [numbers.setdefault(spelling, len(numbers)) for spelling in spellings]
+    if len(numbers) > MOST_SPELLINGS:
+        return None
+    runs = []
+    places = []
+    for number in numbers.values():
+        places.append(np.flatnonzero(np.array(spelling_of) == number))
+        own = opening + opening.join([elements[place] for place in places[-1].tolist()])
+        run = _read_run(own, name, least=1)
+        if run is None or run.has_children:
+            return None
+        runs.append(run)
+    return ElementMixture(runs, places)
+
+
+def _spellings(body: str, opening: str) -> list[str]:
+    """Return what stands between the values of each element."""
+    return '"'.join(body.split('"')[::2]).split(opening)[1:]
+
+
+def _read_run(body: str, name: str, least: int = LEAST) -> ElementRun | None:
     """Split elements into columns; ``None`` unless all are spelled as the first one."""
     pieces = body.split('"')
     # Every other piece is a value, those between are equal in each element.
-    stride = body[: body.find(f"<{name} ", 1)].count('"')
+    second = body.find(f"<{name} ", 1)
+    stride = (body if second < 0 else body[:second]).count('"')
     if not stride or stride % 2 or (len(pieces) - 1) % stride:
         return None
     count = (len(pieces) - 1) // stride
     separators = [pieces[0].removeprefix(f"<{name}"), *pieces[2:stride:2]]
     names = _read_names(separators)
-    if count < LEAST or names is None:
+    if count < least or names is None:
         return None
     for number, separator in enumerate(separators[1:], 1):
         if pieces[2 * number :: stride].count(separator) != count:
