@@ -7,7 +7,7 @@ Source of the facts: "6D, 7D and 8D storage",
 https://docs.openmicroscopy.org/ome-model/latest/developers/6d-7d-and-8d-storage.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from aicsio._ome.model import MODULO_LETTERS, Modulo
@@ -77,6 +77,26 @@ def choose_folds(handle: ImageHandle, choice: ModuloChoice) -> dict[str, str]:
             f"transpose_to(handle, ..., {remaining[0]}=0)"
         )
     return folds
+
+
+def choices_by_scene(handles: Sequence[ImageHandle], choice: ModuloChoice) -> list[ModuloChoice]:
+    """Return the choice for each of several images: letters that only others have are left out.
+
+    Parameters
+    ----------
+    handles
+        The images of one file.
+    choice
+        That of the caller. A letter that none of them has stays, and is refused.
+    """
+    if not isinstance(choice, Mapping):
+        return [choice] * len(handles)
+    somewhere = {letter for handle in handles for letter in handle.dims}
+    choices: list[ModuloChoice] = []
+    for handle in handles:
+        elsewhere = somewhere.difference(handle.dims)
+        choices.append({letter: into for letter, into in choice.items() if letter not in elsewhere})
+    return choices
 
 
 def _check_choice(choice: Mapping[str, str], dims: Dims) -> None:

@@ -15,6 +15,7 @@ import attrs
 from aicsio._checks import checked
 from aicsio._checks.constructors import checked_record
 from aicsio._checks.words import count_of
+from aicsio._metadata import folding
 from aicsio._version import __version__
 from aicsio.errors import WriteError
 from aicsio.records import Diagnostic, Dims, DType, ImageHandle
@@ -215,7 +216,11 @@ def _write(
         raise WriteError("there are no scenes to write: give at least one")
     # Everything that can be refused is refused before the file is made.
     overrides = parse_overrides(options, scene_count=len(handles))
-    jobs = [plan.plan_image(handles, handle, options) for handle in handles]
+    choices = folding.choices_by_scene(handles, options["modulo"])
+    jobs = [
+        plan.plan_image(handles, handle, {**options, "modulo": choice})
+        for handle, choice in zip(handles, choices, strict=True)
+    ]
     for handle in handles:
         refuse_own_source(target, handle)
     described = image_description.describe_images(

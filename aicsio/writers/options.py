@@ -145,8 +145,9 @@ class WriteOptions(SharedOptions, total=False):
     SubIFDs."""
     modulo: ModuloChoice
     """Where dimensions without a place in OME go: ``{"H": "T"}`` folds H into T, as its faster
-    part, and adds a Modulo annotation; one each into T, C and Z. ``"auto"`` chooses. By default
-    such dimensions raise, except those that an OME-TIFF already had folded."""
+    part, and adds a Modulo annotation; one each into T, C and Z. ``"auto"`` chooses. Of several
+    scenes, each folds the letters that it has. By default such dimensions raise, except those that
+    an OME-TIFF already had folded."""
     bigtiff: bool | Literal["auto"]
     """``"auto"`` (default): BigTIFF when the file would exceed 4 GiB less 32 MiB."""
 

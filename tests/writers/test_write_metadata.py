@@ -38,6 +38,7 @@ from aicsio import (
 from aicsio._ome.document import parse_ome
 from aicsio._ome.parts import ENUMERATIONS
 from aicsio.records import Origin
+from aicsio.testing.lif import LifImage, write_lif
 from aicsio.testing.strategies import Draw, composite, views
 from aicsio.writers import original_metadata
 from round_trip import differences
@@ -297,6 +298,31 @@ def test_more_dimensions_than_there_is_room_for_are_refused(tmp_path: Path) -> N
             tmp_path / "a.ome.tiff",
             modulo={"H": "T", "V": "T"},
         )
+
+
+def test_each_of_several_scenes_folds_the_letters_that_it_has(tmp_path: Path) -> None:
+    """A scan of three images, of which one is no lambda stack; liffile reads them, too."""
+    liffile = pytest.importorskip("liffile")
+    shapes = {"LZYX": (3, 2, 4, 5), "ZYX": (2, 4, 5), "LYX": (6, 4, 5)}
+    images = [
+        LifImage(np.arange(np.prod(shape), dtype=np.uint8).reshape(shape), dims, name=dims)
+        for dims, shape in shapes.items()
+    ]
+    source = open_image(write_lif(tmp_path / "scan.lif", images))
+    report = write_ome_tiff(source, tmp_path / "a.ome.tiff", scenes="all", modulo={"L": "C"})
+    read = open_image(report.path)
+    with liffile.LifFile(source.source.uri) as judge:
+        for number, dims in enumerate(shapes):
+            scene = select_scene(read, number)
+            assert scene.dims.get("L", 1) == source.contents.scenes[number].levels[0].dims.get(
+                "L", 1
+            )
+            pixels = to_numpy(transpose_to(scene, dims))
+            assert np.array_equal(pixels, judge.images[number].asarray())
+    with pytest.raises(DimensionError, match=r"names 'Q'; this image has L=3"):
+        write_ome_tiff(source, tmp_path / "b.ome.tiff", scenes="all", modulo={"L": "C", "Q": "T"})
+    with pytest.raises(DimensionError, match=r"scene 'LZYX': .* folds 'L' into 'X'"):
+        write_ome_tiff(source, tmp_path / "b.ome.tiff", scenes="all", modulo={"L": "X"})
 
 
 def test_facts_of_planes_and_channels_follow_what_is_folded(tmp_path: Path) -> None:
