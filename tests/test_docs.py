@@ -317,3 +317,27 @@ def test_every_environment_variable_is_in_the_docs() -> None:
     documented = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     assert read
     assert [name for name in read if name not in documented] == []
+
+
+FORMAT_WORDS = {
+    "array": "arrays", "biorad-pic": "Bio-Rad PIC", "cellvoyager": "CellVoyager", "czi": "Zeiss CZI",
+    "dicom": "DICOM", "harmony": "Harmony", "ics": "ICS", "imageio": "imageio's formats",
+    "imagexpress": "ImageXpress", "ims": "Imaris", "incell": "InCell", "lif": "Leica LIF",
+    "metamorph": "MetaMorph", "micromanager": "Micro-Manager", "mirax": "MIRAX", "mrc": "MRC",
+    "nd2": "Nikon ND2", "nrrd": "NRRD", "oif": "OIF", "oir": "OIR", "ome-tiff": "OME-TIFF",
+    "ome-zarr": "OME-Zarr", "spe": "SPE", "tiff": "TIFF and its dialects", "vsi": "VSI",
+    "xlef": "LIF and projects",
+}  # fmt: skip
+"""What a sentence for readers calls each format."""
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_sentence_about_formats_names_all_of_them(page: str) -> None:
+    assert set(FORMAT_WORDS) == {
+        *(each.name for each in formats.TABLE),
+        formats.FALLBACK.name,
+        "array",
+    }
+    text = (ROOT / page).read_text(encoding="utf-8").partition("This version reads")[2]
+    sentence = " ".join(text.partition("and writes")[0].split())
+    assert [name for name, word in FORMAT_WORDS.items() if word not in sentence] == []

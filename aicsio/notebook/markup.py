@@ -130,7 +130,12 @@ def table(header: Sequence[Markup], rows: Iterable[Sequence[Markup]], caption: s
         cells = [tag("th", cell, scope="col") for cell in header]
         parts.append(tag("thead", tag("tr", *cells)))
     body = [tag("tr", *(tag("td", cell) for cell in row)) for row in rows]
-    return tag("table", *parts, tag("tbody", *body))
+    return _fitted(tag("table", *parts, tag("tbody", *body)))
+
+
+def _fitted(drawn: Markup) -> Markup:
+    """A part that scrolls by itself where the page is narrower than it."""
+    return tag("div", drawn, class_="aicsio-fit")
 
 
 def facts(pairs: Iterable[tuple[str, Markup]]) -> Markup:
@@ -140,7 +145,7 @@ def facts(pairs: Iterable[tuple[str, Markup]]) -> Markup:
         for name, value in pairs
         if value
     ]
-    return tag("table", tag("tbody", *rows), class_="aicsio-facts") if rows else NONE
+    return _fitted(tag("table", tag("tbody", *rows), class_="aicsio-facts")) if rows else NONE
 
 
 def folded(summary: str, *children: Markup, is_open: bool = False) -> Markup:

@@ -59,7 +59,7 @@ background:none;color:inherit;max-width:40em;overflow-wrap:break-word;white-spac
 %(twice)s tbody tr,%(twice)s tbody tr:hover,%(twice)s tbody tr:nth-child(odd){background:none}
 %(twice)s tbody th{font-weight:600}
 %(twice)s td{font-variant-numeric:tabular-nums}
-%(twice)s .aicsio-wide{overflow-x:auto;max-width:100%%}
+.aicsio-fit{overflow-x:auto;max-width:100%%}
 %(twice)s .aicsio-wide table th,%(twice)s .aicsio-wide table td{white-space:nowrap}
 .aicsio details{margin:.3em 0}
 .aicsio summary{cursor:pointer;font-weight:600}

@@ -10,9 +10,10 @@ from typing import Any
 
 import attrs
 import lxml.html
+import numpy as np
 import pytest
 
-from aicsio import Channel, PixelSize, open_image
+from aicsio import Channel, Objective, PixelSize, open_image, plane_table
 from aicsio.notebook import draw
 from aicsio.testing import ImageSpec, TiffSpec, write
 from support import luminance_ratio
@@ -119,3 +120,34 @@ def test_a_frame_without_scripts_shows_it(name: str, html: str) -> None:
     assert found["overflow"] <= 0
     color = [int(part) for part in found["color"][4:-1].split(",")]
     assert luminance_ratio("#" + bytes(color).hex(), background) >= 4.5
+
+
+PHONE = 360
+"""CSS pixels across."""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
+def test_wide_tables_scroll_by_themselves_on_a_phone() -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    handle = open_image(np.zeros((2, 40, 50), np.uint16), dims="CYX")
+    wide = Channel(
+        name="Camera 1 - DAPI", excitation=353.0, emission=465.0, fluor="DAPI",
+        acquisition_mode="LaserScanningConfocalMicroscopy", contrast_method="Fluorescence",
+    )  # fmt: skip
+    objective = Objective(name="Plan-Apochromat_5x/0.35_" * 5, magnification=5.0)
+    scene = attrs.evolve(handle.scene, channels=(wide, wide), objective=objective)
+    contents = attrs.evolve(handle.contents, scenes=(scene,))
+    described = attrs.evolve(handle, contents=contents)
+    parts = [draw(each) or "" for each in (described, scene, plane_table(described))]
+    page_text = f"<!doctype html><html><body>{''.join(parts)}</body></html>"
+    with sync_api.sync_playwright() as play:
+        running = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = running.new_page(viewport={"width": PHONE, "height": 640})
+        page.set_content(page_text)
+        tables = page.evaluate(
+            "[...document.querySelectorAll('table')].map(one => one.getBoundingClientRect().width)"
+        )
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        running.close()
+    assert max(tables) > PHONE  # which would widen the page
+    assert overflow <= 0
