@@ -6,7 +6,9 @@ mypy lists all overloads of a function where none fits a call: 71 kB for ``trans
 not where the call fits one of them but for type arguments, and reports that argument instead.
 
 To mypy None has no method, so it cannot be that argument: an overload takes it as it is, and mypy
-reports the argument in front of it, whose type has the reason as its name.
+reports the argument in front of it, whose type has the reason as its name. A step has nothing in
+front of its order, so ``transpose_to(None)`` is the one call whose error lists all overloads: mypy
+compares None with the bound of a type variable, too.
 """
 
 from typing import Protocol, TypeVar
