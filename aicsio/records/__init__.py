@@ -4,8 +4,9 @@
 ``boxes`` many windows at once, ``dims`` axes, ``facts`` and ``scenes`` metadata and diagnostics
 (which of them are losses), ``handle`` the opened image,
 ``sources`` where its bytes are, ``provenance`` where facts come from. ``packed`` and
-``pickling`` keep tables and pickles small, ``conversions`` makes numpy's values Python's,
-``printing`` has reprs, ``shapes`` the types of shapes, ``offering`` which optional protocols something offers.
+``pickling`` keep tables and pickles small, ``comparing`` compares and hashes by fields,
+``conversions`` makes numpy's values Python's, ``printing`` has reprs,
+``shapes`` the types of shapes, ``offering`` which optional protocols something offers.
 
 Rule kept here: a record holds only str, int, float, bytes, None, range, numpy dtypes, tuples of
 these, or other records. So each one is immutable, hashes, compares by value and pickles; none holds

@@ -11,6 +11,7 @@ import attrs
 from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, DimensionError
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.conversions import plain_sizes, plain_text
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import drawn_in_notebooks
@@ -19,7 +20,8 @@ from aicsio.records.printing import drawn_in_notebooks
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Dims:
     """Letters and sizes, in order: ``Dims("CZYX", (2, 5, 64, 64))``.
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from aicsio._checks.constructors import checked_record
 from aicsio.errors import ArgumentTypeError
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.conversions import (
     optional_float,
     optional_int,
@@ -38,7 +39,8 @@ def _require_size(size: object, field: Any, value: float | None) -> None:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class PixelSize:
     """Physical size of a pixel in micrometres; ``None`` if the file lacks it. Unpacks as Z, Y, X.
 
@@ -62,7 +64,8 @@ class PixelSize:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Origin:
     """Position of the centre of the first pixel, in micrometres; ``None`` if the file lacks it."""
 
@@ -80,7 +83,8 @@ class Origin:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class LevelPlace:
     """Where a resolution level lies, as far as the file states it, in micrometres."""
 
@@ -92,7 +96,8 @@ class LevelPlace:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class ImagePart:
     """The part of an image of the file's metadata that a scene shows."""
 
@@ -106,7 +111,8 @@ class ImagePart:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Well:
     """The well of a plate in which a scene was taken."""
 
@@ -137,7 +143,8 @@ def _pair_of_floats(values: Iterable[SupportsFloat] | None) -> tuple[float, floa
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Channel:
     """Metadata of one channel."""
 
@@ -177,7 +184,8 @@ class Channel:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Objective:
     """The objective lens; fields that the file lacks are ``None``."""
 
@@ -200,7 +208,8 @@ class Objective:
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Planes:
     """Per-plane facts in columns: little-endian float64, one value per plane, NaN if missing."""
 
@@ -249,7 +258,8 @@ class Planes:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class PlanePlaces:
     """Where the pixels of planes begin, in columns; one value a plane, in C order of the planes."""
 
@@ -264,7 +274,8 @@ class PlanePlaces:
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Tiles:
     """Mosaic tiles in columns: little-endian, one value per tile, in the order of M."""
 
@@ -293,7 +304,8 @@ class Tiles:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Coordinate:
     """Coordinates along one axis that no pixel size gives (wavelengths, angles, times)."""
 
@@ -314,7 +326,8 @@ class Coordinate:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Attachment:
     """One attachment of a file: a thumbnail, a label, time stamps, events, a lookup table."""
 
@@ -328,7 +341,8 @@ class Attachment:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Event:
     """One entry of an event list."""
 

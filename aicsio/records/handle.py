@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError, SceneError
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.dims import Dims
 from aicsio.records.facts import Channel, PixelSize
 from aicsio.records.lazy import LazyArray, Pick
@@ -46,7 +47,8 @@ _ELSEWHERE: Mapping[str, str] = {
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class ImageHandle(Generic[Shape_co]):
     """An opened image: the contents of the file, and the array in focus. It is neither open nor read.
 

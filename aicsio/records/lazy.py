@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aicsio._checks.constructors import checked_record
 from aicsio._tracebacks import short_traceback
 from aicsio.errors import AicsioError
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.conversions import plain_text
 from aicsio.records.dims import Dims, trusted_dims
 from aicsio.records.pickling import pickled_by_position
@@ -26,7 +27,8 @@ Pick: TypeAlias = int | range | tuple[int, ...]
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Nested:
     """Pixels of another lazy array, for layouts that wrap layouts. The engine reads it."""
 
@@ -158,7 +160,8 @@ def cut_at_chunks(start: int, stop: int, chunk: int) -> list[tuple[int, int, int
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class View:
     """Which stored positions are shown, in which order."""
 
@@ -175,7 +178,8 @@ class View:
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class LazyArray:
     """Pixels that have not been read: a layout, its stored dims, a type, and a view."""
 

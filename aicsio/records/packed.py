@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.pickling import pickled_by_position
 
 PROGRESSION = "progression"
@@ -26,7 +27,8 @@ _RANGES = {
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class PackedIntegers:
     """A column of integers in as few bytes as its values allow."""
 

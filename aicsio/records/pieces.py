@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 import numpy as np
 
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.sources import Source
 
@@ -21,7 +22,8 @@ else:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Codec:
     """One step from stored bytes to pixels: a name in the codec table and its parameters."""
 
@@ -33,7 +35,8 @@ class Codec:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class HeaderRef:
     """A header in front of some pixels whose length only the header itself gives.
 
@@ -50,7 +53,8 @@ class HeaderRef:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Selection:
     """The part of a stored array that is wanted, and where it goes.
 
@@ -67,7 +71,8 @@ class Selection:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Strided:
     """Pixels that lie raw in the source. ``shape`` and ``strides`` have the rank of the stored dims."""
 
@@ -88,7 +93,8 @@ class Strided:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Encoded:
     """Pixels that a chain of codecs decodes from one run of bytes."""
 
@@ -113,7 +119,8 @@ class Encoded:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Computed:
     """Pixels that a function returns, for libraries that read files in their own way."""
 
@@ -131,7 +138,8 @@ class Computed:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Deferred:
     """Pixels of a file that is opened when they are read.
 
@@ -158,7 +166,8 @@ class Deferred:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class ShardIndex:
     """Where a shard of a Zarr array keeps the table of its inner chunks.
 
@@ -178,7 +187,8 @@ class ShardIndex:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Keyed:
     """Pixels of one chunk of a store, under a key that may be missing."""
 

@@ -8,12 +8,14 @@ import attrs
 
 from aicsio._checks.constructors import checked_record
 from aicsio.errors import DimensionError
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.pickling import pickled_by_position
 
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class FactOrigin:
     """Where one field of a record comes from."""
 
@@ -25,7 +27,8 @@ class FactOrigin:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class FactOrigins:
     """Origins of the fields of a scene, and places of the file that contradict each other."""
 

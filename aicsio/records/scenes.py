@@ -13,6 +13,7 @@ import attrs
 
 from aicsio._checks.constructors import checked_record
 from aicsio._checks.words import count_of
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.conversions import optional_float
 from aicsio.records.dims import Dims
 from aicsio.records.facts import (
@@ -81,7 +82,8 @@ def distinguish_scenes(names: Sequence[str | None]) -> list[str]:
 @drawn_in_notebooks
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Scene:
     """One image of a file: a name, its resolution levels, and the facts about its axes."""
 
@@ -159,7 +161,8 @@ class Scene:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Diagnostic:
     """Something damaged, guessed or left out that did not stop the reading."""
 
@@ -177,7 +180,8 @@ class Diagnostic:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Damage:
     """Something that a check found missing, broken, or at odds with the rest of the file."""
 
@@ -212,7 +216,8 @@ def _describe_positions(letter: str, positions: range) -> str:
 
 @pickled_by_position
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Contents:
     """The return value of ``read_contents``: everything a format reads when a source is opened."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from aicsio.formats._tiff.segments import Four, Integers, SegmentGrid
 from aicsio.records import Codec, DType, Source
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.packed import PackedIntegers
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
@@ -15,7 +16,8 @@ from aicsio.records.printing import printed_short
 
 @printed_short
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class PlaneGroup:
     """Planes that are stored alike, in one file."""
 

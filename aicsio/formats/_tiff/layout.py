@@ -26,13 +26,15 @@ from aicsio.formats._tiff.segments import (
 )
 from aicsio.records import Encoded, Piece, PlanePlaces, Selection, Strided
 from aicsio.records.boxes import BoxParts
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
 
 
 @printed_short
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class TiffLayout:
     """Planes of equal shape, anywhere in any number of TIFF files."""
 

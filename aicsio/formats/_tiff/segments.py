@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.pickling import pickled_by_position
 
 Four: TypeAlias = tuple[int, int, int, int]
@@ -31,7 +32,8 @@ RAW_BLOCK_BYTES = 8 << 20
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class SegmentGrid:
     """How planes are cut into segments (strips or tiles)."""
 
@@ -46,7 +48,8 @@ class SegmentGrid:
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class SegmentWindow:
     """The part of one segment of a plane that a window needs."""
 
@@ -151,7 +154,8 @@ def _sample_overlaps(planar: bool, samples: int, start: int, count: int) -> list
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class EvenRun:
     """Planes whose offsets grow evenly along each axis."""
 

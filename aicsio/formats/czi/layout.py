@@ -28,6 +28,7 @@ from aicsio.records import (
     Strided,
 )
 from aicsio.records.boxes import BoxParts, Integers
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.packed import PROGRESSION, PackedIntegers
 from aicsio.records.pickling import pickled_by_position
 from aicsio.records.printing import printed_short
@@ -43,7 +44,8 @@ which one core decodes from zstd in 7 ms, while few tiles lie across two blocks.
 
 @printed_short
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Resampled:
     """Columns of the subblocks whose stored size is not that of their rectangle on the canvas."""
 
@@ -81,7 +83,8 @@ class Overlap:
 
 @printed_short
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class CziLayout:
     """Layout of one level of one scene."""
 

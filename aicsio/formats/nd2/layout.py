@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from aicsio.records import Codec, DType, Encoded, HeaderRef, Piece, Selection, Source, Strided
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.lazy import window_in_array
 from aicsio.records.packed import PackedIntegers
 from aicsio.records.pickling import pickled_by_position
@@ -25,7 +26,8 @@ HEADER: Final = "nd2-frame"
 
 @printed_short
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Nd2Layout:
     """Pixels of one scene."""
 
