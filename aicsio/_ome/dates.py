@@ -35,9 +35,21 @@ def iso_date(text: str) -> str | None:
         date = _normalize(*parts.groups())
     elif not _BASIC_FORM.fullmatch(date):
         return None
+    return valid_date(date)
+
+
+def valid_date(date: str | None) -> str | None:
+    """Return a date of ISO 8601 as it is; ``None`` if the calendar or the clock lacks it.
+
+    Examples
+    --------
+    >>> from aicsio._ome.dates import valid_date
+    >>> valid_date("2017-08-21T15:08:07.25+02:00"), valid_date("2017-02-30T15:08:07")
+    ('2017-08-21T15:08:07.25+02:00', None)
+    """
     try:
         # Only checked: the text keeps its zone and all digits of its second.
-        datetime.fromisoformat(date)
+        datetime.fromisoformat(date or "")
     except ValueError:
         return None
     return date

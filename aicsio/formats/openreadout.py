@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._io import readers
+from aicsio._ome.dates import valid_date
 from aicsio.errors import CorruptFileError, MissingDependencyError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.records import (
@@ -204,7 +205,7 @@ def _describe_image(source: Source, file: Any, image: Mapping[str, Any]) -> Scen
         ),
         pixel_size=_pixel_size(image.get("physical_size") or {}),
         time_step=image.get("time_increment_s"),
-        acquired=image.get("acquired_at"),
+        acquired=valid_date(image.get("acquired_at")),
         objective=objective
         and Objective(
             objective.get("model"),

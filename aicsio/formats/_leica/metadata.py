@@ -30,7 +30,7 @@ COLORS: Mapping[str, int] = {
     "magenta": 0xFF00FFFF, "yellow": 0xFFFF00FF, "gray": 0xFFFFFFFF, "grey": 0xFFFFFFFF,
 }  # fmt: skip
 """0xRRGGBBAA by the name of a lookup table."""
-_GRADIENT = re.compile(r"Gradient\s*\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)")
+_GRADIENT = re.compile(r"Gradient\s*\(\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)")
 
 
 # ---------------------------------------------------------------- channels

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from aicsio._ome.dates import valid_date
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.electron_microscopes import (
     FEI,
@@ -77,7 +78,8 @@ def _exif_date(tags: PageTags) -> str | None:
         if not text:
             continue
         fraction = page.text(Tag.SUB_SEC_TIME_ORIGINAL).strip()
-        if fraction.isdigit() and int(fraction):
+        # ``isdigit`` alone takes digits of other scripts, and superscripts.
+        if fraction.isascii() and fraction.isdigit() and fraction.strip("0"):
             text = f"{text}.{fraction[:6]}"
         zone = page.text(Tag.OFFSET_TIME_ORIGINAL).strip()
         # The offset has its own tag since Exif 2.31; before, the time is that of the camera.
@@ -104,7 +106,7 @@ def _aperio_date(tags: PageTags) -> str | None:
     zone = _ZONE.fullmatch(settings.get("Time Zone", ""))
     if date is None or zone is None:
         return date
-    return f"{date}{zone[1]}:{zone[2]}"
+    return valid_date(f"{date}{zone[1]}:{zone[2]}") or date
 
 
 def _zeiss_sem_date(tags: PageTags) -> str | None:

@@ -11,7 +11,7 @@ import itertools
 import re
 import struct
 
-from aicsio._ome.units import micrometres_per
+from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats._tiff.page_metadata import PageTags, positive_float
 from aicsio.formats._tiff.settings import (
     NUMBER,
@@ -200,6 +200,21 @@ def digital_micrograph_unit(tags: PageTags) -> str:
     if _DM_SCALE not in tags.tags:
         return ""
     return tags.text(Tag.DIGITAL_MICROGRAPH_UNIT).strip()
+
+
+def digital_micrograph_pages(tags: PageTags) -> tuple[str, float | None] | None:
+    """Return the letter of the axis of pages, and seconds between them if it is T.
+
+    The unit of the third axis (65005) is a length of a stack in depth, and a time of a series.
+    ``None`` without a unit of either kind. Second source: RosettaSciIO (``rsciio/tiff/_api.py``).
+    """
+    if Tag.DIGITAL_MICROGRAPH_UNIT not in tags.tags or _DM_SCALE not in tags.tags:
+        return None
+    unit = tags.text(Tag.DIGITAL_MICROGRAPH_UNIT + 2).strip()
+    seconds = seconds_per(unit)
+    if seconds is not None:
+        return "T", positive_float(tags.positive(_DM_SCALE + 2), seconds)
+    return None if micrometres_per(unit) is None else ("Z", None)
 
 
 def tvips_size(tags: PageTags) -> PixelSize | None:

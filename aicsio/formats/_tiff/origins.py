@@ -106,6 +106,7 @@ OF_TAGS: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = (
         Tag.OLYMPUS_FLUOVIEW,
         (("pixel_size", "fluoview:MM_Header"), ("time_step", "fluoview:MM_Header")),
     ),
+    (Tag.DIGITAL_MICROGRAPH_UNIT, (("time_step", "tag:DigitalMicrograph"),)),
     (Tag.MICRO_MANAGER_METADATA, (("planes", "tag:MicroManagerMetadata"),)),
 )
 """Fields of makers by the tag that holds them."""

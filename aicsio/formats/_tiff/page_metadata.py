@@ -6,7 +6,6 @@ like a value.
 Source of the facts: TIFF 6.0 section 8 (XResolution, ResolutionUnit, DateTime, ColorMap).
 """
 
-import datetime as dt
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from aicsio._ome.dates import valid_date
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.ifd import (
     Directory,
@@ -176,11 +176,7 @@ def iso_date(text: str) -> str | None:
     offset = zone if zone in {None, "Z"} else f"{zone}:{zone_minutes or '00'}"
     # The fields have two digits, but nothing keeps a writer from 61 minutes or month 13.
     minutes = f"{year}-{month}-{day}T{hour}:{minute}"
-    try:
-        dt.datetime.fromisoformat(f"{minutes}{second or ''}{offset or ''}")
-    except ValueError:
-        return None
-    return f"{minutes}{second or ''}{fraction or ''}{offset or ''}"
+    return valid_date(f"{minutes}{second or ''}{fraction or ''}{offset or ''}")
 
 
 def positive_float(value: object, factor: float = 1.0) -> float | None:

@@ -8,6 +8,7 @@ pixels per ResolutionUnit ... for display or printing"; ResolutionUnit 4 and 5 a
 them (RESUNIT).
 """
 
+import math
 from collections.abc import Mapping
 
 from aicsio.formats._tiff.makers import (
@@ -131,6 +132,8 @@ def _is_print_resolution(per_unit: float, unit: float, *, is_unit_stated: bool) 
         return True
     # Converted to dots per inch, a print resolution is recognised in any unit.
     dots = per_unit * MICROMETRES_PER_INCH / unit
+    if not math.isfinite(dots):  # a tag may hold any float
+        return False
     nearest = round(dots)
     is_whole_inch = unit == MICROMETRES_PER_INCH and not is_unit_stated
     if is_whole_inch and abs(dots - nearest) < 1e-6 * dots:

@@ -17,6 +17,7 @@ import numpy as np
 
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats._tiff.acquisition import describe_exposure, read_acquisition
+from aicsio.formats._tiff.electron_microscopes import digital_micrograph_pages
 from aicsio.formats._tiff.ifd import OpenTiff
 from aicsio.formats._tiff.makers import read_maker_size
 from aicsio.formats._tiff.page import PageStructure, diagnose
@@ -249,17 +250,19 @@ def make_scenes(
         top = levels[0]
         where = f"page {top.pages[0]}"
         tags = PageTags.of(file, top.page_table.directories[top.pages[0]])
+        named = digital_micrograph_pages(tags) if len(top.pages) > 1 else None
+        letter, time_step = named or ("Z", None)
         arrays: list[LazyArray] = []
         try:
             for series in levels:
-                array, notes = stack_pages(series)
+                array, notes = stack_pages(series, letter)
                 arrays.append(array)
                 diagnostics += notes
         except UnsupportedFormatError as error:
             undecodable = undecodable or UnsupportedFormatError(f"{file.source.uri}: {error}")
             diagnostics.append(Diagnostic("undecodable", str(error), where))
         diagnostics += diagnose(top.structure, where)
-        if len(top.pages) > 1 and arrays:
+        if len(top.pages) > 1 and arrays and named is None:
             diagnostics.append(guessed("Z", (len(top.pages),), where))
         size, notes = (sis_size, []) if sis_size is not None else read_pixel_size(tags)
         diagnostics += notes
@@ -268,6 +271,7 @@ def make_scenes(
                 name=f"Image:{len(scenes)}",
                 levels=tuple(arrays),
                 pixel_size=size,
+                time_step=time_step,
                 color_map=tags.color_map(top.structure),
                 planes=describe_exposure(tags, arrays[0].stored) if arrays else None,
                 **read_acquisition(tags),
@@ -294,10 +298,10 @@ def _size_of_sis_page(file: OpenTiff, pyramids: Sequence[Sequence[PageSeries]]) 
     return None
 
 
-def stack_pages(series: PageSeries) -> tuple[LazyArray, list[Diagnostic]]:
-    """Stack pages that look alike along Z, which is a guess."""
+def stack_pages(series: PageSeries, letter: str) -> tuple[LazyArray, list[Diagnostic]]:
+    """Stack pages that look alike along an axis, which is a guess unless the file names it."""
     # ImageDepth is an axis Z inside each page: the pages then count something else.
-    letters = "Z" if series.structure.depth == 1 else "T"
+    letters = letter if series.structure.depth == 1 else "T"
     shape = (len(series.pages),) if len(series.pages) > 1 else ()
     plane_map = PlaneMap.of_pages(
         series.page_table, np.array(series.pages), letters[: len(shape)], shape

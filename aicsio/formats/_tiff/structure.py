@@ -154,8 +154,8 @@ def _tile(values: Mapping[int, Value]) -> tuple[int, int, int] | None:
 
 
 def _photometric(values: Mapping[int, Value], compression: int) -> int:
-    # The specification has no default; readers take 0 as black. Old-style JPEG streams hold YCbCr, also
-    # where the tag is missing or has RGB (libtiff, tif_dirread.c, "OJPEG hack").
+    # The specification has no default; readers take 0 as black. Old-style JPEG streams hold YCbCr,
+    # also where the tag is missing or has RGB (libtiff, tif_dirread.c, "OJPEG hack").
     if compression != Compression.OLD_JPEG:
         return first_number(values, Tag.PHOTOMETRIC, Photometric.MIN_IS_BLACK)
     photometric = first_number(values, Tag.PHOTOMETRIC, Photometric.YCBCR)

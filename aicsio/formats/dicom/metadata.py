@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
+from aicsio._ome.dates import valid_date
 from aicsio._ome.parts import add_part
 from aicsio.formats.dicom.elements import DataSet
 from aicsio.formats.dicom.instances import OPTICAL_PATHS, PATH_IDENTIFIER, Instance
@@ -117,13 +118,13 @@ def parse_date(data: DataSet) -> str | None:
         if match is None:
             continue
         year, month, day, hour, minute, second, fraction, zone = match.groups()
-        # All have two digits, so texts compare as their numbers do.
-        if not ("01" <= month <= "12" and "01" <= day <= "31" and hour < "24" and minute < "60"):
-            continue
         offset = "" if zone is None else f"{zone[:3]}:{zone[3:]}"
         digits = (fraction or "").rstrip("0").rstrip(".")
         # PS3.5, 6.2: second 60 is a leap second, which `datetime` of Python refuses.
-        return f"{year}-{month}-{day}T{hour}:{minute}:{min(second, '59')}{digits}{offset}"
+        clock = f"{hour}:{minute}:{'59' if second == '60' else second}"
+        date = valid_date(f"{year}-{month}-{day}T{clock}{digits}{offset}")
+        if date is not None:
+            return date
     return None
 
 

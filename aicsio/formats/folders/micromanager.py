@@ -181,7 +181,7 @@ def _may_be_folder(name: str) -> bool:
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
     # The group keeps numbers among the parts: Pos10 sorts behind Pos9.
-    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", name)]
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _read_positions(source: Source) -> tuple[Source, list[_Position]]:

@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from aicsio._ome.dates import valid_date
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.mirax.layout import DTYPE, MiraxLayout
 from aicsio.formats.mirax.levels import SAMPLES, LevelSettings
@@ -134,11 +135,8 @@ def parse_date(slide: Slide) -> str | None:
     found = DATE.fullmatch(slide.settings.get("GENERAL", "SLIDE_CREATIONDATETIME") or "")
     if found is None:
         return None
-    day, month, year, *time = (int(part) for part in found.groups())
-    # Lists compare by their first item first: here the hour.
-    if not (1 <= day <= 31 and 1 <= month <= 12 and time < [24] and max(time[1:]) < 60):
-        return None
-    return f"{year:04}-{month:02}-{day:02}T{time[0]:02}:{time[1]:02}:{time[2]:02}"
+    day, month, year, hour, minute, second = found.groups()
+    return valid_date(f"{year}-{month:0>2}-{day:0>2}T{hour}:{minute}:{second}")
 
 
 def find_attachments(slide: Slide) -> Iterator[tuple[Attachment, Record]]:

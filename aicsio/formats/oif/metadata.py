@@ -222,7 +222,10 @@ def parse_date(files: FileSet) -> str | None:
     # FluoView writes the key so.
     date = iso_date(text_of(section, "ImageCaputreDate") or "")
     milliseconds = number_of(section, "ImageCaputreDate+MilliSec")
-    if date is None or milliseconds is None or not 0 <= milliseconds < 1000 or "." in date:
+    if date is None or milliseconds is None or not 0 <= milliseconds < 1000:
+        return date
+    # Behind minutes a fraction would be one of a minute, behind a zone none at all.
+    if not re.search(r"T\d\d:\d\d:\d\d$", date):
         return date
     return f"{date}.{int(milliseconds):03d}"
 

@@ -222,7 +222,8 @@ def _find_pixels(source: Source, header: _IcsHeader) -> tuple[Source, int]:
         # Folders in the name are those of the writer: the file is looked for beside the header.
         name = re.split(r"[/\\]", named)[-1]
         found = readers.sibling(source, name)
-        if found is None or not offset.isdigit():
+        is_number = offset.isascii() and offset.isdigit() and len(offset) < 19
+        if found is None or not is_number:
             raise CorruptFileError.at(source.uri, None, f"expected its pixels in {name!r}")
         return found, int(offset)
     stem = re.split(r"[/\\]", source.uri.partition("?")[0])[-1].rpartition(".")[0]

@@ -157,9 +157,16 @@ def read_transform(content: Any, rank: int) -> Transform | None:
     return result
 
 
-def _finite(value: Any) -> float | None:
-    """Return a number of a JSON document as a float; ``None`` if it is none, or beyond a float."""
-    if not isinstance(value, int | float):
+def finite(value: Any) -> float | None:
+    """Return a number of a JSON document as a float; ``None`` if it is none, or beyond a float.
+
+    Examples
+    --------
+    >>> from aicsio.formats.zarr.axes import finite
+    >>> finite(3), finite(10**400), finite(float("nan")), finite(True), finite("3")
+    (3.0, None, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = float(value)
@@ -179,7 +186,7 @@ def _read_step(step: Any, rank: int) -> Transform | None:
     values = step.get(kind)
     if kind not in {"scale", "translation"} or not isinstance(values, list) or len(values) != rank:
         return None
-    numbers = tuple(number for value in values if (number := _finite(value)) is not None)
+    numbers = tuple(number for value in values if (number := finite(value)) is not None)
     if len(numbers) != rank:
         return None
     if kind == "scale":

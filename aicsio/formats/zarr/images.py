@@ -23,6 +23,7 @@ from aicsio.formats.zarr.axes import (
     find_axes,
     find_level_places,
     find_places,
+    finite,
     read_transform,
 )
 from aicsio.formats.zarr.documents import Documents, Json, Node, objects_of
@@ -268,13 +269,6 @@ def _read_color(text: Any) -> int | None:
 def _read_window(window: Any) -> tuple[float, float] | None:
     if not isinstance(window, dict):
         return None
-    start, end = window.get("start"), window.get("end")
-    for value in (start, end):
-        if (
-            # JSON of Python also reads NaN and Infinity, which are no limits of contrast.
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
-            return None
-    return float(start), float(end)  # type: ignore[arg-type]
+    # Python's JSON has NaN, Infinity and integers of any length, which limit no contrast.
+    start, end = finite(window.get("start")), finite(window.get("end"))
+    return None if start is None or end is None else (start, end)

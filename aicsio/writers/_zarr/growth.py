@@ -26,10 +26,9 @@ def record_length(store: StoreTarget, image: str, levels: Sequence[ArrayPlan], c
         document["shape"][axis] = max(count, document["shape"][axis])
         store.put(key, [json.dumps(document, indent=2, ensure_ascii=False).encode()])
     text = store.get(_XML)
-    number = int(image) if image.isdigit() else 0
     # Images of a plate are not numbered by their paths: readers take the sizes of arrays anyway.
-    if text is not None and (image.isdigit() or not image):
-        store.put(_XML, [_with_size(text, number, count)])
+    if text is not None and (image.isdecimal() or not image):
+        store.put(_XML, [_with_size(text, int(image or 0), count)])
 
 
 def _with_size(text: bytes, image: int, count: int) -> bytes:

@@ -18,6 +18,7 @@ from aicsio.formats._leica.description import (
     parse_xml,
     walk_elements,
 )
+from aicsio.formats._leica.metadata import parse_color
 from aicsio.records import Source
 
 SOURCE = Source("/a.lif")
@@ -210,3 +211,10 @@ def test_forbidden_characters_are_left_out(text: str, name: str, repaired: bool)
 def test_xml_that_is_none(text: str) -> None:
     with pytest.raises(CorruptFileError):
         parse_xml(text, SOURCE)
+
+
+def test_a_gradient_of_any_length_is_a_colour_or_none() -> None:
+    """Python refuses integers of more than 4300 digits."""
+    assert parse_color("Gradient (255, 0, 16)") == 0xFF0010FF
+    assert parse_color("Gradient(999,0,0)") == 0xFF0000FF
+    assert parse_color(f"Gradient({'1' * 5000},1,1)") is None

@@ -712,3 +712,14 @@ def test_the_document_obeys_the_schema(plates: dict[str, Path], kind: str) -> No
     assert text.count("<WellSample ") == 4
     assert handle.contents.metadata
     assert not [note for note in ome_xml(handle).diagnostics if "schema" in note.code]
+
+
+def test_micromanager_folders_named_with_superscripts(tmp_path: Path) -> None:
+    """``str.isdigit`` takes them, ``int`` refuses them."""
+    folder = write_micromanager(FULL, tmp_path, 2.0)
+    (folder / "A1-Site_0").rename(folder / "1²2")
+    handle = open_image(folder)
+    assert len(handle.scenes) == 4
+    wanted = FULL.pixels().reshape(-1, *FULL.shape, FULL.Y, FULL.X)
+    shown = np.stack(all_pixels(handle)).reshape(4, -1).sum(axis=1)
+    assert sorted(shown.tolist()) == sorted(wanted.reshape(4, -1).sum(axis=1).tolist())

@@ -364,3 +364,13 @@ def test_numbers_that_are_none_raise(text: str, message: str) -> None:
     assert to_numpy(whole).tolist() == [[1, 2, 3], [4, 5, 6]]
     with pytest.raises(CorruptFileError, match=message):
         to_numpy(open_image((header + text).encode()))
+
+
+@pytest.mark.parametrize("offset", ["²", "٣", "1" * 5000, "-1"])
+def test_an_ics_offset_that_is_no_number_is_refused(tmp_path: Path, offset: str) -> None:
+    path = make(RawBlockImage(TCZYX, "TCZYX"), "ics", tmp_path)
+    lines = f"source\tfile\tpixels.bin\nsource\toffset\t{offset}\nend\n".encode()
+    path.write_bytes(path.read_bytes().replace(b"end\n", lines, 1))
+    (tmp_path / "pixels.bin").write_bytes(TCZYX.tobytes())
+    with pytest.raises(CorruptFileError):
+        open_image(path)

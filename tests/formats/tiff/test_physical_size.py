@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from aicsio import ImageHandle, open_image
+from aicsio import ImageHandle, open_image, provenance, to_numpy
 from aicsio.formats._tiff.page_metadata import iso_date
 from aicsio.formats._tiff.series import shrinks_evenly
 
@@ -157,6 +157,35 @@ def test_digital_micrograph_tags(tmp_path: Path, order: Any) -> None:
     tags += [(code, 12, 1, size, True) for code, size in sizes]
     handle = written(tmp_path, extratags=tags, byteorder=order, bigtiff=True)
     assert tuple(handle.pixel_size) == pytest.approx((0.002, 0.00084, 0.00042))
+
+
+@pytest.mark.parametrize(
+    ("unit", "sizes", "step", "depth", "notes"),
+    [
+        ("s", "T=2, Y=8, X=10", 2.5, None, []),
+        ("ms", "T=2, Y=8, X=10", 0.0025, None, []),
+        ("µm", "Z=2, Y=8, X=10", None, 2.5, []),
+        ("1/nm", "Z=2, Y=8, X=10", None, None, ["guessed-axes"]),
+        ("", "Z=2, Y=8, X=10", None, None, ["guessed-axes"]),
+    ],
+)
+def test_the_third_unit_of_digital_micrograph_names_the_axis_of_pages(
+    tmp_path: Path, unit: str, sizes: str, step: float | None, depth: float | None, notes: list[str]
+) -> None:
+    """A stack saved by DigitalMicrograph, in the tests of RosettaSciIO, has "s" and 2.5: seconds."""
+    tags: list[Any] = [(code, 2, 0, "µm".encode(), True) for code in (65003, 65004)]
+    tags += [(65005, 2, 0, unit.encode(), True)]
+    tags += [(65009 + axis, 12, 1, size, True) for axis, size in enumerate((0.5, 0.25, 2.5))]
+    pages = np.arange(160, dtype=np.float32).reshape(2, 8, 10)
+    tifffile.imwrite(tmp_path / "a.tif", pages, extratags=tags, metadata=None)
+    handle = open_image(tmp_path / "a.tif")
+    assert str(handle.dims) == sizes
+    assert np.array_equal(to_numpy(handle), pages)
+    assert handle.time_step == (None if step is None else pytest.approx(step))
+    assert tuple(handle.pixel_size) == (depth, 0.25, 0.5)
+    assert [note.code for note in handle.diagnostics] == notes
+    if step is not None:
+        assert provenance(handle)["time_step"] == "tag:DigitalMicrograph"
 
 
 SWITCHED_OFF = '<MetaData><prop id="spatial-calibration-state" value="off"/></MetaData>'

@@ -19,6 +19,7 @@ from aicsio import (
     open_image,
     to_numpy,
     transpose_to,
+    write_ome_zarr,
 )
 from aicsio._io import pool
 from aicsio.labels import list_labels
@@ -243,3 +244,20 @@ def test_explain_takes_stores(tmp_path: Path) -> None:
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises(AicsioError):
         open_image(tmp_path / "empty.zarr")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [10**400, float("inf"), float("nan"), True, "1"],
+    ids=["long", "infinite", "nan", "true", "text"],
+)
+def test_limits_of_contrast_that_are_no_floats(tmp_path: Path, end: object) -> None:
+    """JSON has integers of any length (RFC 8259, section 6); Python reads them, and NaN."""
+    path = tmp_path / "a.zarr"
+    write_ome_zarr(open_image(np.zeros((1, 4, 6), np.uint8), dims="CYX"), path, version="0.4")
+    document = json.loads((path / ".zattrs").read_text())
+    document["omero"]["channels"] = [{"window": {"start": 1, "end": end}}]
+    (path / ".zattrs").write_text(json.dumps(document))
+    handle = open_image(path)
+    assert handle.channels[0].window is None
+    assert handle.dims.shape == (1, 4, 6)

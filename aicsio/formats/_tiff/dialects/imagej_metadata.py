@@ -8,6 +8,7 @@ Source of the facts: ij/io/TiffDecoder.java (getMetaData) and TiffEncoder.java o
 four-letter type and a count of entries.
 """
 
+import math
 import re
 import struct
 
@@ -52,6 +53,9 @@ def read_imagej_metadata(tags: PageTags) -> ImageJMetadata:
     if not value or not isinstance(counts, tuple):
         return ImageJMetadata()
     if isinstance(value, tuple) and any(not 0 <= octet < 256 for octet in value):
+        return ImageJMetadata()
+    # A tag may hold floats: NaN and infinity count no bytes.
+    if not all(map(math.isfinite, counts)):
         return ImageJMetadata()
     sizes = [int(count) for count in counts]
     return parse_imagej_metadata(bytes(map(int, value)), sizes, tags.file.variant.order)
