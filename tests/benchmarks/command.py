@@ -25,6 +25,7 @@ from benchmarks import (
     requests,
     samples,
     scale,
+    scenes,
     stacks,
     start,
     stores,
@@ -153,6 +154,8 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
         scale.show(scale.measure(folder, options.subblocks), console)
     if "documents" in options.files:
         documents.show(documents.measure(folder, options.tiny_planes, options.rounds), console)
+    if "scenes" in options.files:
+        scenes.show(scenes.measure(folder, options.scenes, options.rounds, options.lif), console)
     if options.cores:
         counts = cores.thread_counts(options.cores)
         found = cores.measure(folder, options.planes, options.size, counts, options.rounds)
@@ -175,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    apart = ("documents", "remote", "requests", "scale", "stacks", "start", "writing")
+    apart = ("documents", "remote", "requests", "scale", "scenes", "stacks", "start", "writing")
     others = ("windows", "convert", kinds, *apart)
     names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(
@@ -223,6 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--window", type=int, default=256, help="their height and width (default: 256)"
+    )
+    parser.add_argument(
+        "--scenes", type=int, default=500, help="of the largest LIF of scenes (default: 500)"
+    )
+    parser.add_argument(
+        "--lif", type=Path, metavar="PATH", help="the LIF whose images the scenes are"
     )
     parser.add_argument(
         "--distance",

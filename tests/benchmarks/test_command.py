@@ -110,13 +110,14 @@ def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
         "remote",
         "requests",
         "scale",
+        "scenes",
         "stacks",
         "start",
         "writing",
         "--cores",
         "2",
     ]
-    command += ["--distance=0.01", "--peers"]
+    command += ["--distance=0.01", "--scenes=8", "--peers"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
         "between.ome.tif",
@@ -131,6 +132,7 @@ def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
         "raw, second read",
         "zstd tiles, statistics",
         "TiffData with UUID and Plane",
+        "ome_metadata of a LIF of many scenes",
     ):
         assert name in shown
     assert list(tmp_path.iterdir()) == []
