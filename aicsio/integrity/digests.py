@@ -135,7 +135,10 @@ def write_digests(path: Path, files: Iterable[Path]) -> None:
         os.replace(new, path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise WriteError(f"{path}: {error.strerror or error}") from error
+        reason = error.strerror or str(error)
+        raise WriteError(
+            f"cannot write {str(path)!r}: {reason}. The previous list is as it was"
+        ) from error
 
 
 def _line(digest: str, name: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from aicsio._checks import checked
 from aicsio._metadata.plane_rows import plane_dims, plane_times, planes_of
-from aicsio.errors import DimensionError
+from aicsio.errors import DimensionError, WriteError
 from aicsio.pictures import composing
 from aicsio.pictures.annotations import format_length, format_time
 from aicsio.pictures.colors import Picture
@@ -139,7 +139,13 @@ def write_movie(
     first = next(frames)
     with _atomic_file.replacing(target, overwrite=overwrite, sync=False) as output:
         file = _SeekableOutput(output)
-        _ENCODERS[suffix](file, first, frames, float(frames_per_second))
+        try:
+            _ENCODERS[suffix](file, first, frames, float(frames_per_second))
+        except Exception as error:
+            # FFmpeg writes once more when it closes the file, and PyAV raises its own error then.
+            if file.error is None or error is file.error:
+                raise
+            raise file.error from file.error.__cause__
         output.finish(file.length, sync=False)
     return PictureReport(target, file.length, (first.shape[0], first.shape[1]), handle.dims[letter])
 
@@ -227,6 +233,7 @@ class _SeekableOutput(io.RawIOBase):
     def __init__(self, output: _atomic_file.Output) -> None:
         super().__init__()
         self._output, self._at, self.length = output, 0, 0
+        self.error: WriteError | None = None
 
     def writable(self) -> bool:
         return True
@@ -236,7 +243,11 @@ class _SeekableOutput(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         octets = bytes(data)
-        self._output.write_at(self._at, octets)
+        try:
+            self._output.write_at(self._at, octets)
+        except WriteError as error:
+            self.error = error
+            raise
         self._at += len(octets)
         self.length = max(self.length, self._at)
         return len(octets)

@@ -1,7 +1,9 @@
 """Digests of files: what ``sha256sum`` writes is read, what is written ``sha256sum -c`` accepts."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +22,7 @@ from aicsio import (
     write_sums,
 )
 from aicsio.cli import main
+from aicsio.cli.terminal.advice import next_step
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.testing.lif import LifImage, write_lif
 
@@ -148,3 +151,22 @@ def test_the_command_lists_what_is_whole(
     assert main(["check", str(path), "--sums", str(sums), "--json"]) == 4
     [entry] = json.loads(capsys.readouterr().out)["files"]
     assert [one["code"] for one in entry["damage"]] == ["digest-differs"]
+
+
+def test_a_list_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = make(tmp_path)
+    listed = tmp_path / "SHA256SUMS"
+    write_sums(listed, picture)
+    before = listed.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(WriteError, match=r"cannot write '.*SUMS': No space left") as caught:
+        write_sums(listed, picture)
+    assert next_step(caught.value, str(picture), "check") == f"df -h {tmp_path}"
+    assert listed.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["SHA256SUMS", "a.ome.tiff"]

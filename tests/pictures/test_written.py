@@ -1,5 +1,6 @@
 """Pictures and movies as files, read back by imageio and Pillow; the commands that write them."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,25 @@ def test_an_empty_folder_is_an_error(run: Run, tmp_path: Path) -> None:
 def test_gray_pictures_are_written_as_gray() -> None:
     picture = np.repeat(np.arange(64, dtype=np.uint8).reshape(8, 8, 1), 3, axis=2)
     assert len(pictures.encode_picture(picture, ".png")) < 200
+
+
+@pytest.mark.skipif(not hasattr(os, "pwrite"), reason="needs os.pwrite")
+@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+@pytest.mark.parametrize("room", [0, 600, 4096])
+def test_a_movie_on_a_full_disk(
+    tmp_path: Path, suffix: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg writes again when it closes a file whose disk was full."""
+    real = os.pwrite
+
+    def full(fd: int, data: Any, offset: int) -> int:
+        if offset + len(data) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(fd, data, offset)
+
+    noise = np.random.default_rng(0).integers(0, 255, (4, 120, 160), np.uint8)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(WriteError, match="No space left on device") as caught:
+        write_movie(open_image(noise, dims="TYX"), tmp_path / f"a{suffix}")
+    assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == []

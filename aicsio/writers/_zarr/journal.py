@@ -4,6 +4,7 @@ Rule kept here: a unit is in the journal only after all of its files are in the 
 counts only for the same source and options; any other is discarded.
 """
 
+import errno
 import json
 import os
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from aicsio.writers._pixels.jobs import TilePosition
+from aicsio.writers._zarr.disk_errors import refusing
 from aicsio.writers._zarr.units import Carry
 
 _HEADER, _UNITS = "source.json", "units"
@@ -22,8 +24,9 @@ class UnitJournal:
     Threads call ``record`` concurrently: a line is one write.
     """
 
-    def __init__(self, folder: str, fingerprint: str) -> None:
+    def __init__(self, folder: str, fingerprint: str, target: str) -> None:
         self._folder = folder
+        self._target = target
         self._done: dict[tuple[str, int], bool] = {}
         os.makedirs(folder, exist_ok=True)
         header = os.path.join(folder, _HEADER)
@@ -32,30 +35,42 @@ class UnitJournal:
         self._read_units()
 
     def _read_units(self) -> None:
+        name = os.path.join(self._folder, _UNITS)
         try:
-            with open(os.path.join(self._folder, _UNITS), encoding="utf-8") as file:
-                lines = file.read().split("\n")
+            with open(name, "rb") as file:
+                text = file.read()
         except FileNotFoundError:
             return
-        # What follows the last newline is a line that was cut off.
-        for line in lines[:-1]:
+        # What follows the last newline is a line that was cut off: the next one would go behind it.
+        whole = text[: text.rfind(b"\n") + 1]
+        if len(whole) < len(text):
+            os.truncate(name, len(whole))
+        for line in whole.decode().splitlines():
             path, number, has_carries = json.loads(line)
             self._done[path, number] = has_carries
 
     def record(self, path: str, number: int, carries: list[Carry]) -> None:
-        """Enter a unit whose files are all in the store."""
-        if carries:
-            # Before the line: a unit that counts as finished without its carries would leave a hole
-            # in the levels above.
-            _save(self._carries_name(path, number), carries)
-        line = json.dumps([path, number, bool(carries)]) + "\n"
+        """Enter a unit whose files are all in the store.
+
+        Raises
+        ------
+        WriteError
+            When the disk is full.
+        """
+        line = (json.dumps([path, number, bool(carries)]) + "\n").encode()
         # O_APPEND: a line goes behind the last one, whichever thread wrote that.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-        fd = os.open(os.path.join(self._folder, _UNITS), flags, 0o666)
-        try:
-            os.write(fd, line.encode())
-        finally:
-            os.close(fd)
+        with refusing(self._target):
+            if carries:
+                # Before the line: a unit that counts as finished without its carries would leave a
+                # hole in the levels above.
+                _save(self._carries_name(path, number), carries)
+            fd = os.open(os.path.join(self._folder, _UNITS), flags, 0o666)
+            try:
+                if os.write(fd, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(fd)
 
     def carries_of(self, path: str, number: int) -> list[Carry] | None:
         """Return what a finished unit passed on; ``None`` for a unit that is not finished."""
@@ -66,10 +81,15 @@ class UnitJournal:
 
     def is_empty(self) -> bool:
         """Whether no unit has been finished."""
-        return not os.path.exists(os.path.join(self._folder, _UNITS))
+        return not has_units(self._folder)
 
     def _carries_name(self, path: str, number: int) -> str:
         return os.path.join(self._folder, f"{path.replace('/', '-')}-{number}.npz")
+
+
+def has_units(folder: str) -> bool:
+    """Whether the journal in a folder has a finished unit."""
+    return os.path.exists(os.path.join(folder, _UNITS))
 
 
 def fingerprint_of(folder: str) -> str | None:

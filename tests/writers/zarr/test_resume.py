@@ -1,6 +1,7 @@
 """A store is whole or not there; writing that was interrupted goes on."""
 
 import errno
+import json
 import os
 import sys
 from pathlib import Path
@@ -219,3 +220,35 @@ def test_arrays_in_memory_are_written_anew(tmp_path: Path) -> None:
         memory_image(), target, progress=lambda done, _: seen.append(done), workers=1, **OPTIONS
     )
     assert seen[0] <= 64 * 64 * 2 * 4
+
+
+@pytest.mark.parametrize("what", ["header", "units", "half a line"])
+def test_a_disk_that_is_full_for_the_journal(
+    source: Path, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.zarr"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def dump(*_: object) -> None:
+        raise full
+
+    def write(fd: int, data: bytes) -> int:
+        if what == "units" or len(data) > 200:
+            raise full
+        return real_write(fd, data[:-5])
+
+    real_write = os.write
+    with monkeypatch.context() as patch:
+        if what == "header":
+            patch.setattr(json, "dump", dump)
+        else:
+            patch.setattr(os, "write", write)
+        with pytest.raises(WriteError, match=r"cannot write '.*a\.zarr': No space left on device"):
+            write_ome_zarr(open_image(source), target, **OPTIONS)
+    assert Path(folder.hidden_folder(str(target))).exists() is (what != "header")
+    # With space again it goes on, also after a line that was cut off.
+    with pytest.raises(Interrupted):
+        write_ome_zarr(open_image(source), target, progress=interrupted_after(5), **OPTIONS)
+    write_ome_zarr(open_image(source), target, **OPTIONS)
+    write_ome_zarr(open_image(source), tmp_path / "b.zarr", **OPTIONS)
+    assert files_of(target) == files_of(tmp_path / "b.zarr")

@@ -15,7 +15,6 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
 
 import attrs
 
@@ -23,6 +22,7 @@ from aicsio.errors import WriteError
 from aicsio.writers._atomic_file import sync_to_disk
 from aicsio.writers._zarr import journal
 from aicsio.writers._zarr.arrays import Parts
+from aicsio.writers._zarr.disk_errors import refuse
 from aicsio.writers._zarr.targets.swapping import exchange, take_name
 from aicsio.writers._zarr.targets.syncing import DiskSync
 
@@ -68,7 +68,7 @@ class FolderTarget:
             self._make_folder(os.path.dirname(path))
             write_whole(path, parts)
         except OSError as error:
-            _refuse(self.name, error)
+            refuse(self.name, error)
         if self._disk is not None:
             self._disk.add(path)
         with self._lock:
@@ -120,7 +120,7 @@ class SharedFolder:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             write_whole(path, parts)
         except OSError as error:
-            _refuse(self.name, error)
+            refuse(self.name, error)
 
     def has(self, key: str, /) -> bool:
         """Whether the file is there."""
@@ -280,7 +280,7 @@ def filling(
         os.makedirs(hidden, exist_ok=True)
         lock = _lock(hidden, target)
     except OSError as error:
-        _refuse(target, error)
+        refuse(target, error)
     try:
         log_folder = os.path.join(hidden, "journal")
         if not resume or journal.fingerprint_of(log_folder) != fingerprint:
@@ -288,8 +288,13 @@ def filling(
             # missing.
             _remove(log_folder)
             _remove(os.path.join(hidden, "store"))
-        log = journal.UnitJournal(log_folder, fingerprint)
-        os.makedirs(os.path.join(hidden, "store"), exist_ok=True)
+        try:
+            log = journal.UnitJournal(log_folder, fingerprint, target)
+            os.makedirs(os.path.join(hidden, "store"), exist_ok=True)
+        except OSError as error:
+            if not journal.has_units(log_folder):
+                _remove(hidden)
+            refuse(target, error)
         disk = DiskSync() if sync else None
         try:
             store = os.path.join(hidden, "store")
@@ -307,7 +312,7 @@ def filling(
             try:
                 disk.finish(hidden)
             except OSError as error:
-                _refuse(target, error)
+                refuse(target, error)
         _finish(hidden, target, overwrite=overwrite)
         if sync:
             # The name itself is an entry of the folder above.
@@ -333,7 +338,7 @@ def _finish(hidden: str, target: str, *, overwrite: bool) -> None:
             "overwrite=True to replace it"
         ) from error
     except OSError as error:
-        _refuse(target, error)
+        refuse(target, error)
     _remove(hidden)
 
 
@@ -368,10 +373,3 @@ def _lock(hidden: str, target: str) -> int:
 
 def _remove(path: str) -> None:
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _refuse(target: str, error: OSError) -> NoReturn:
-    reason = error.strerror or str(error)
-    raise WriteError(
-        f"cannot write {target!r}: {reason}. The previous store is as it was"
-    ) from error
