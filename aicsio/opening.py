@@ -44,6 +44,7 @@ from aicsio.records import (
     Source,
     View,
 )
+from aicsio.records.comparing import compared_by_fields
 
 UserPixelSize: TypeAlias = Annotated[
     PixelSize | None, "a PixelSize, such as PixelSize(Y=0.5, X=0.5), or None"
@@ -56,7 +57,8 @@ __all__ = ["Candidate", "explain", "open_image"]
 
 
 @checked_record
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Candidate:
     """One format that was considered for a file."""
 

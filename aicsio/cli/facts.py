@@ -15,9 +15,11 @@ from aicsio.cli.terminal.options import shown_name
 from aicsio.cli.terminal.wording import speak_options
 from aicsio.opening import Candidate, each_answer
 from aicsio.records import Channel, Diagnostic, Dims, ImageHandle, PixelSize, Scene, Source
+from aicsio.records.comparing import compared_by_fields
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class ChannelFacts:
     """One channel of a scene."""
 
@@ -35,7 +37,8 @@ class ChannelFacts:
     """Samples of a pixel."""
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class SceneFacts:
     """One scene of a file."""
 
@@ -69,7 +72,8 @@ class SceneFacts:
     """Whether ``open_image`` shows this scene."""
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class FileFacts:
     """Everything that ``aicsio info`` shows of a file."""
 

@@ -24,6 +24,7 @@ import attrs
 from aicsio._io.readers import lend, open_binary, read_head
 from aicsio.errors import MissingDependencyError, UnsupportedFormatError
 from aicsio.records import Source
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.protocols import FormatModule, Options
 
 __all__ = [
@@ -48,7 +49,8 @@ HEAD_BYTES = 4096
 """Bytes from the start of a file that ``recognises`` is shown."""
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Format:
     """One row of the table."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import attrs
 
 from aicsio.records.boxes import PlansBoxes
+from aicsio.records.comparing import compared_by_fields
 from aicsio.records.facts import Attachment, Event, PlanePlaces, Planes
 from aicsio.records.lazy import CompletesLater, Layout, LazyArray
 from aicsio.records.offering import offered
@@ -35,7 +36,8 @@ __all__ = [
 
 
 @pickled_by_position
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class Options:
     """Options of ``open_image`` that a format may need; a format ignores those it does not."""
 

@@ -15,9 +15,11 @@ from aicsio.formats._tiff.page_metadata import guessed, name_unknown_axes
 from aicsio.formats._tiff.page_tables import Integers, PageTable
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, split_samples
 from aicsio.records import Diagnostic, LazyArray
+from aicsio.records.comparing import compared_by_fields
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class AxisLayout:
     """How the axes of a shape lie over pages."""
 

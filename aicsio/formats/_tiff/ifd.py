@@ -27,6 +27,7 @@ from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.lookahead import FetchedRanges
 from aicsio.formats._tiff.tags import FIELD_SIZES, Tag
 from aicsio.records import Source
+from aicsio.records.comparing import compared_by_fields
 
 Value: TypeAlias = tuple[int, ...] | tuple[float, ...] | bytes
 
@@ -42,7 +43,8 @@ CLASSIC_REACH = 1 << 32
 """Offsets of classic TIFF end here."""
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class TiffVariant:
     """Byte order and widths of a TIFF file, from its header."""
 

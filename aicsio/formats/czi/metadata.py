@@ -18,6 +18,7 @@ from aicsio._ome.xml import find_all, find_first
 from aicsio.formats.czi.scene_metadata import SceneMetadata, read_scenes
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
+from aicsio.records.comparing import compared_by_fields
 
 UNKNOWN = PixelSize()
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
@@ -25,7 +26,8 @@ DATES = ("AcquisitionDateAndTime", "Dimensions/T/StartTime")
 """Where the date of acquisition stands, the more trusted place first."""
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class CziMetadata:
     """Metadata of a file, as far as the records hold it."""
 

@@ -10,9 +10,11 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from aicsio._ome.units import finite_number
+from aicsio.records.comparing import compared_by_fields
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class SceneMetadata:
     """Metadata of one scene."""
 

@@ -24,6 +24,7 @@ from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats.czi.layout import CziLayout
 from aicsio.records import Dims, Planes, Scene, Source
+from aicsio.records.comparing import compared_by_fields
 
 HEAD_SIZE = 2048
 """Bytes read of each subblock: its header, and its metadata. Those of the real files at hand take
@@ -39,7 +40,8 @@ _TAG = re.compile(
 _EXPOSURE = re.compile(rb"(?:<|&lt;)ExposureTime(?:>|&gt;)\s*([^<&]*?)\s*(?:<|&lt;)/")
 
 
-@attrs.frozen
+@compared_by_fields
+@attrs.frozen(eq=False, repr=False)
 class SubblockFacts:
     """Metadata of one subblock; NaN for a missing number."""
 
