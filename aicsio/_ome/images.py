@@ -128,6 +128,7 @@ def _read_pixels(
         ),
         modulo=_find_modulo(image, children, references.modulo, sizes, diagnostics),
         has_binary="BinData" in children,
+        metadata_only="MetadataOnly" in children,
         pixel_type=value_of(pixels, "Type", "PixelType"),
         well=references.wells.get(image.values.get("ID", "")),
         description=value_of(image.values, "Description"),

@@ -3,7 +3,7 @@
 Rule kept here: frozen records. ``document`` fills them from a text, ``writers`` from a handle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import attrs
@@ -88,6 +88,8 @@ class OmeImage:
     """Folded dimensions."""
     has_binary: bool = False
     """Whether the pixels are inside the XML (BinData)."""
+    metadata_only: bool = False
+    """Whether the element states that it has no pixels (MetadataOnly)."""
     pixel_type: str | None = None
     """Type of the pixels, as the schema names it."""
     well: Well | None = None
@@ -101,6 +103,16 @@ class OmeImage:
         if self.name or self.well is None:
             return self.name or None
         return f"{self.well.name}-{self.well.field + 1}"
+
+
+def without_pages(images: Sequence[OmeImage]) -> tuple[bool, ...]:
+    """Whether each image has no pixels: MetadataOnly, where others have TiffData elements.
+
+    Where none has, the pages of the file are those of its images, whatever the document states.
+    """
+    if not any(image.tiff_data for image in images):
+        return (False,) * len(images)
+    return tuple(image.metadata_only and not image.tiff_data for image in images)
 
 
 @attrs.frozen

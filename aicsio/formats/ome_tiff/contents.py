@@ -8,7 +8,7 @@ import attrs
 
 from aicsio._io import readers
 from aicsio._ome.document import parse_ome
-from aicsio._ome.model import OmeDocument, OmeImage
+from aicsio._ome.model import OmeDocument, OmeImage, without_pages
 from aicsio.errors import AicsioError, CorruptFileError, UnsupportedFormatError
 from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_variant
 from aicsio.formats._tiff.page import diagnose
@@ -126,8 +126,9 @@ class _SetReader:
         self.diagnostics += diagnostics
         document = self.metadata.document
         # In file order: images without TiffData take the pages that earlier ones left.
+        lacking = without_pages(document.images)
         for number, image in enumerate(document.images):
-            self._locate_image(number, image)
+            self._locate_image(number, image, None if lacking[number] else self.next_ifd)
         tables = [part.table for _, part in self.parts if isinstance(part, UniformPart)]
         uri = self.metadata.source.uri
         behind, notes = find_levels_behind(self.members.page_tables, tables, uri)
@@ -167,9 +168,9 @@ class _SetReader:
             scenes.append(attrs.evolve(scene, part=ImagePart(number, letter, positions)))
         return tuple(scenes)
 
-    def _locate_image(self, number: int, image: OmeImage) -> None:
+    def _locate_image(self, number: int, image: OmeImage, next_ifd: int | None) -> None:
         try:
-            table, diagnostics = locate_planes(image, self.members, self.next_ifd, self.allowance)
+            table, diagnostics = locate_planes(image, self.members, next_ifd, self.allowance)
         except CorruptFileError as error:
             self.parts.append((number, (error, image)))
             return

@@ -21,7 +21,7 @@ import numpy as np
 from aicsio._io import readers
 from aicsio._io.urls import split_chain
 from aicsio._ome.document import parse_ome
-from aicsio._ome.model import OmeDocument, OmeImage
+from aicsio._ome.model import OmeDocument, OmeImage, without_pages
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
@@ -196,9 +196,9 @@ def _count_pages(document: OmeDocument) -> int:
     if len(files) > 1:
         return 0
     pages = 0
-    for image in document.images:
+    for image, has_none in zip(document.images, without_pages(document.images), strict=True):
         planes = _count_planes(image)
-        if not image.tiff_data:
+        if not image.tiff_data and not has_none:
             pages += planes
         for entry in image.tiff_data:
             count = entry.planes

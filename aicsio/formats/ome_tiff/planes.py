@@ -94,7 +94,7 @@ class _Run(NamedTuple):
 
 
 def locate_planes(
-    image: OmeImage, members: Members, next_ifd: int, allowance: PlaneAllowance
+    image: OmeImage, members: Members, next_ifd: int | None, allowance: PlaneAllowance
 ) -> tuple[PlaneTable, list[Diagnostic]]:
     """Find the page of each plane of an image.
 
@@ -105,7 +105,8 @@ def locate_planes(
     members
         Files of the set; opened as needed.
     next_ifd
-        First directory that no earlier image took, for images without TiffData elements.
+        First directory that no earlier image took, for images without TiffData elements;
+        ``None`` if such an image has no pages.
     allowance
         Planes that the document may still have.
 
@@ -126,6 +127,8 @@ def locate_planes(
     letters = image.order[:-2]
     sizes = dict(image.sizes.items()) | {"C": channel_count}
     shape = tuple(sizes[letter] for letter in letters)
+    if not entries:  # planes without pages are not listed: the scene has no levels
+        shape = (1,) * len(letters)
     page_count = 0
     for number in set(numbers):
         if number is not None:
@@ -157,10 +160,12 @@ def locate_planes(
 # ---------------------------------------------------------------- TiffData elements
 
 
-def _entries_of(image: OmeImage, next_ifd: int) -> tuple[TiffData, ...]:
+def _entries_of(image: OmeImage, next_ifd: int | None) -> tuple[TiffData, ...]:
     """Return the TiffData elements; an image without them has the next pages, in its order."""
     if image.tiff_data:
         return image.tiff_data
+    if next_ifd is None:
+        return ()
     most = min(image.sizes.Z * image.sizes.C * image.sizes.T, MOST_PLANES)
     return (TiffData(next_ifd, most, 0, 0, 0, None, None),)
 

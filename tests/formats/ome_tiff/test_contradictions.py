@@ -95,6 +95,24 @@ def test_first_positions_without_pages_stay_in_their_image(tmp_path: Path, lette
     assert np.array_equal(to_numpy(transpose_to(second, f"{letter}YX")), read)
 
 
+def test_an_image_of_metadata_alone_takes_no_page_of_another(tmp_path: Path) -> None:
+    """OME schema 2016-06, MetadataOnly: Pixels without pixels. tifffile shows one series, too."""
+    page = np.full((5, 6, 1), 3, np.uint8)
+    empty = image("<MetadataOnly/>", c=900, name="empty")
+    text = ome_xml(empty + image('<TiffData IFD="0"/>', name="full") + empty)
+    path = ome_tiff(tmp_path / "a.ome.tif", [page], text)
+    handle = open_image(path)
+    assert [len(scene.levels) for scene in handle.scenes] == [0, 1, 0]
+    assert handle.scene.name == "full"
+    assert np.array_equal(to_numpy(handle)[0, 0, 0], page[..., 0])
+    assert codes(handle) == ["ome-no-pixels", "ome-no-pixels"]
+    with tifffile.TiffFile(path) as tif:
+        assert [series.name for series in tif.series] == ["full"]
+    # Where no image has TiffData, the pages can only be those of the images.
+    path = ome_tiff(tmp_path / "b.ome.tif", [page], ome_xml(image("<MetadataOnly/>")))
+    assert values(open_image(path)) == [3]
+
+
 @pytest.mark.parametrize("letter", ["Z", "T"])
 def test_a_section_of_another_type_is_blank_in_its_place_and_a_scene_besides(
     tmp_path: Path, letter: str
