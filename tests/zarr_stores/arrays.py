@@ -83,7 +83,7 @@ COMPRESSED: dict[str, tuple[str, dict[str, Any]]] = {
     "lz4": ("lz4", {"acceleration": 1}),
     "bz2": ("bz2", {"level": 5}),
     "lzma": ("lzma", {}),
-    "imagecodecs_packbits": ("imagecodecs_packbits", {"axis": -1}),
+    "imagecodecs_packbits": ("imagecodecs_packbits", {}),
     "imagecodecs_zlib": ("imagecodecs_zlib", {"level": 5}),
     "imagecodecs_zstd": ("imagecodecs_zstd", {"level": 5}),
     "imagecodecs_lzw": ("imagecodecs_lzw", {}),

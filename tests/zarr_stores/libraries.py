@@ -1,5 +1,6 @@
 """Images, labels and plates by the libraries that write OME-Zarr."""
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ def _omero(names: str, colors: tuple[str, ...]) -> dict[str, Any]:
 # ---------------------------------------------------------------- ome-zarr-py
 
 
+def _as_taken(omero: dict[str, Any]) -> Any:
+    """The settings as ``write_image`` takes them: since ome-zarr 0.21 no dict, but a model."""
+    if tuple(map(int, metadata.version("ome-zarr").split(".")[:2])) < (0, 21):
+        return omero
+    return library("ome_zarr_models.common.omero").Omero.model_validate(omero)
+
+
 def _ome_zarr_image(version: str, axes: str, dtype: str, **options: Any) -> Maker:
     def make(folder: Path) -> Store:
         writer, formats = library("ome_zarr.writer"), library("ome_zarr.format")
@@ -42,7 +50,7 @@ def _ome_zarr_image(version: str, axes: str, dtype: str, **options: Any) -> Make
             name="cells",
             fmt=formats.format_from_version(version),
             storage_options=options.get("storage"),
-            omero=_omero("ABC", colors) if colors else None,
+            omero=_as_taken(_omero("ABC", colors)) if colors else None,
         )
         labels: tuple[tuple[str, Pixels], ...] = ()
         if options.get("labels"):
