@@ -173,6 +173,31 @@ class LevelRows:
         """Whether some plane has several subblocks."""
         return holds_somewhere(self.keys[1:] == self.keys[:-1])
 
+    def find_covered(self) -> Bools | None:
+        """Mark the subblocks that lie under another one of the same place and size; ``None`` if none does."""
+        if not self.crowded:
+            return None
+        canvas, (height, width) = self.canvas, self.canvas.size
+        # Nearly always no two begin at one pixel: one number each shows it, in 1 to 3 ms of 100 000.
+        if (int(self.keys[-1]) + 1) * height * width < 1 << 63:
+            corners = (self.keys * height + canvas.y) * width + canvas.x
+            if not holds_everywhere(corners[1:] > corners[:-1]):
+                corners.sort(kind="stable")
+            if holds_everywhere(corners[1:] > corners[:-1]):
+                return None
+        columns = (self.keys, canvas.y, canvas.x, canvas.height, canvas.width)
+        # Equal ones follow each other in the order in which they cover each other.
+        order = np.lexsort(columns[::-1])
+        covered = np.ones(len(order) - 1, np.bool_)
+        for column in columns:
+            ordered = column[order]
+            covered &= ordered[1:] == ordered[:-1]
+        if not covered.any():
+            return None
+        mask = np.zeros(len(order), np.bool_)
+        mask[order[:-1][covered]] = True
+        return mask
+
 
 def stored_columns(rows: PlaneRows) -> dict[str, Ints]:
     """Return the columns of a layout that do not depend on the level."""

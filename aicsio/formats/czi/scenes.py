@@ -220,6 +220,7 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
         if base is None:
             base = canvas
             table = find_table_of_tiles(level, layout, factor)
+            _count_covered(context, level)
         dims = Dims("".join(grid.letters) + "YX" + "S" * (layout.samples > 0), layout.shape)
         levels.append(LazyArray.whole(layout, dims, dtype))
         listings.append(level.rows.blocks.listing_index)
@@ -228,6 +229,13 @@ def _build_scene(context: FileContext, number: int | None, rows: PlaneRows) -> S
     return SceneData(
         number, tuple(levels), tuple(listings), tuple(grid.first.items()), table, scale
     )
+
+
+def _count_covered(context: FileContext, level: LevelRows) -> None:
+    covered = level.find_covered()
+    if covered is not None:
+        reason = "the place and size of another one, which covers them"
+        context.left_out.count(level.rows.blocks, covered, reason)
 
 
 def _drop_outliers(context: FileContext, rows: PlaneRows) -> PlaneRows:

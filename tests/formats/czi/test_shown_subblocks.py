@@ -375,3 +375,17 @@ def test_the_focus_of_a_scene_is_the_z_of_its_planes() -> None:
     planes = handle.scene.planes
     assert planes is not None
     assert [planes.column(name) for name in "xyz"] == [100.5, -20.25, -4.219]
+
+
+@pytest.mark.parametrize("mosaic", [False, True])
+def test_a_subblock_under_one_of_the_same_place_is_counted(mosaic: bool) -> None:
+    """libCZI draws those of higher M, and later ones, on top: the lower one is nowhere to be seen."""
+    lower, upper, beside = noise(8, 8), noise(8, 8, seed=1), noise(8, 8, seed=2)
+    places = [{"C": 0, "Y": 0, "X": x} for x in (0, 0, 6)]
+    if mosaic:
+        places = [place | {"M": m} for m, place in enumerate(places)]
+    handle = open_image(czi(*map(Block, (lower, upper, beside), places)))
+    assert "1 of 3 subblocks is left out: 1 with the place" in notes(handle)["left-out-subblocks"]
+    assert np.array_equal(plane(handle)[:, :6], upper[:, :6])
+    # Tiles that overlap are the usual mosaic: each shows a part of itself.
+    assert not notes(open_image(czi(*map(Block, (lower, beside), places[1:]))))
