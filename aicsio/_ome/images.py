@@ -38,6 +38,9 @@ from aicsio.records.dims import trusted_dims
 
 _NO_MEASURES = frozenset({"", "pixel", "pixels", "px", "reference frame"})
 """Units of a size that is not known; nothing is lost with them."""
+_UNKNOWN = PixelSize()
+_DATES = ("AcquisitionDate", "AcquiredDate", "CreationDate")
+"""Names of the date in the versions of the schema, the newest first."""
 LARGEST_SIZE = 1 << 48
 """Positions of an axis. Larger sizes overflow the 64 bits of byte offsets."""
 
@@ -171,9 +174,12 @@ def _read_pixel_size(
             size = quantity_of(pixels, name, micrometres_per, MICROMETRE)
             if size is None or size <= 0:
                 _report_unusable(pixels, name, f"the pixel size along {letter}", image, diagnostics)
-        if size is None:  # 2003-FC keeps it on Image, in micrometres
+        # 2003-FC keeps it on Image, in micrometres.
+        if size is None and f"PixelSize{letter}" in image.values.attrib:
             size = number_of(image.values, f"PixelSize{letter}")
         sizes.append(size if size is not None and size > 0 else None)
+    if sizes == [None, None, None]:
+        return _UNKNOWN
     return PixelSize(*sizes)
 
 
@@ -223,7 +229,7 @@ def _names_no_unit(unit: str, factor: UnitFactor) -> bool:
 
 
 def _read_date(image: _ImageElement, diagnostics: list[Diagnostic]) -> str | None:
-    text = value_of(image.values, "AcquisitionDate", "AcquiredDate", "CreationDate")
+    text = value_of(image.values, *_DATES)
     if text is None:
         return None
     date = iso_date(text)
