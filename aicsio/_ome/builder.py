@@ -364,9 +364,12 @@ class _OmeBuilder:
     def _make_legal(self, parts: Element) -> None:
         """Replace characters that XML cannot hold in parts that a format made."""
         for part in parts.iter():
-            # Parts come from a file: their texts may hold any character.
-            for name, value in self._legal(part.attrib).items():
-                part.set(name, value)
+            # Parts come from a file: their texts may hold any character. Few do, and all values
+            # of an element are looked at together.
+            values = "".join(part.attrib.values())
+            if not (values.isascii() and values.isprintable()):
+                for name, value in self._legal(part.attrib).items():
+                    part.set(name, value)
             if part.text is not None:
                 part.text = self._text(part.text, str(part.tag))
 

@@ -141,6 +141,8 @@ def _link_references(ome: "ome_types.OME") -> None:
         model: Any = type(parent)
         for name in _fields_with_models(model):
             value = values[name]
+            if value is None:
+                continue
             for one in value if type(value) is list else (value,):
                 kind = type(one)
                 if kind not in is_model:

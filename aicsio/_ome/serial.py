@@ -61,18 +61,19 @@ class _Writer:
 
     def write(self, element: Element) -> None:
         """Write an element and what stands behind it."""
-        tag, text, pieces, escaped = element.tag, element.text, self.pieces, self.escaped
+        tag, text, append, escaped = element.tag, element.text, self.pieces.append, self.escaped
+        values = element.attrib
         self.names.add(tag)
-        self.names.update(element.keys())
-        attributes = "".join([f' {name}="{escaped[value]}"' for name, value in element.items()])
+        self.names.update(values)
+        begin = f"<{tag}"
+        for name, value in values.items():
+            begin += f' {name}="{escaped[value]}"'
         if text or len(element):
-            pieces.append(f"<{tag}{attributes}>")
-            if text:
-                pieces.append(text.translate(_TEXT))
+            append(f"{begin}>{text.translate(_TEXT)}" if text else f"{begin}>")
             for child in element:
                 self.write(child)
-            pieces.append(f"</{tag}>")
+            append(f"</{tag}>")
         else:
-            pieces.append(f"<{tag}{attributes} />")
+            append(f"{begin} />")
         if element.tail:
-            pieces.append(element.tail.translate(_TEXT))
+            append(element.tail.translate(_TEXT))

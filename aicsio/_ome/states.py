@@ -76,25 +76,43 @@ class WholeState:
 
     own: ModelState
     """That of the object."""
-    parts: tuple[tuple[str, Any], ...]
-    """Its fields that hold objects: a ``WholeState`` each, a list, or a dict."""
+    objects: tuple[tuple[str, "WholeState"], ...]
+    """Its fields that hold an object."""
+    lists: tuple[tuple[str, tuple[Any, ...]], ...]
+    """Its fields that hold lists: states of objects, and plain values."""
+    dicts: tuple[str, ...]
+    """Its fields that hold dicts of plain values."""
 
     @classmethod
     def of(cls, checked: Any) -> "WholeState":
         """Take the state of an object."""
-        parts = []
+        from pydantic import BaseModel
+
+        objects, lists, dicts = [], [], []
         for name, value in vars(checked).items():
-            part = _part_of(value)
-            if part is not value:
-                parts.append((name, part))
-        return cls(ModelState.of(checked), tuple(parts))
+            if type(value) is list:
+                lists.append((name, tuple(_state_of(one, BaseModel) for one in value)))
+            elif type(value) is dict:
+                dicts.append(name)
+            elif isinstance(value, BaseModel):
+                objects.append((name, cls.of(value)))
+        return cls(ModelState.of(checked), tuple(objects), tuple(lists), tuple(dicts))
 
     def copy(self) -> Any:
         """Make an equal object."""
         own = self.own
         fields = own.fields.copy()
-        for name, part in self.parts:
-            fields[name] = _copy_part(part)
+        for name, state in self.objects:
+            fields[name] = state.copy()
+        # Most lists are empty: 500 scenes have 70 000 of them.
+        for name, parts in self.lists:
+            fields[name] = (
+                [part.copy() if type(part) is WholeState else part for part in parts]
+                if parts
+                else []
+            )
+        for name in self.dicts:
+            fields[name] = fields[name].copy()
         made = object.__new__(own.model)
         put = object.__setattr__
         put(made, _FIELDS, fields)
@@ -105,20 +123,5 @@ class WholeState:
         return made
 
 
-def _part_of(value: Any) -> Any:
-    from pydantic import BaseModel
-
-    if isinstance(value, list):
-        return [_part_of(one) for one in value]
-    if type(value) is dict:
-        return dict(value)
-    return WholeState.of(value) if isinstance(value, BaseModel) else value
-
-
-def _copy_part(part: Any) -> Any:
-    kind = type(part)
-    if kind is list:
-        return [_copy_part(one) for one in part]
-    if kind is WholeState:
-        return part.copy()
-    return dict(part) if kind is dict else part
+def _state_of(value: Any, base: type) -> Any:
+    return WholeState.of(value) if isinstance(value, base) else value

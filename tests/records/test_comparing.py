@@ -1,5 +1,7 @@
 """Records compare, hash and print as those that attrs makes."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -27,13 +29,21 @@ class Compiled:
     content: bytes | None = attrs.field(default=None, repr=False)
 
 
-VALUES = (("a",), ("a", 1.0), ("a", 1), ("b",), ("a", 1.0, b"x"), ("a", 1.0, b"y"), ("a", 2.0))
+VALUES: tuple[tuple[Any, ...], ...] = (
+    ("a",),
+    ("a", 1.0),
+    ("a", 1),
+    ("b",),
+    ("a", 1.0, b"x"),
+    ("a", 1.0, b"y"),
+    ("a", 2.0),
+)
 
 
 @pytest.mark.parametrize("one", VALUES)
 @pytest.mark.parametrize("other", VALUES)
 def test_records_are_equal_where_those_of_attrs_are(
-    one: tuple[object, ...], other: tuple[object, ...]
+    one: tuple[Any, ...], other: tuple[Any, ...]
 ) -> None:
     ours, theirs = Shared(*one) == Shared(*other), Compiled(*one) == Compiled(*other)
     assert ours is theirs
@@ -43,14 +53,16 @@ def test_records_are_equal_where_those_of_attrs_are(
 
 
 @pytest.mark.parametrize("values", VALUES)
-def test_they_print_as_those_of_attrs(values: tuple[object, ...]) -> None:
+def test_they_print_as_those_of_attrs(values: tuple[Any, ...]) -> None:
     assert repr(Shared(*values)) == repr(Compiled(*values)).replace("Compiled", "Shared")
 
 
 def test_records_of_two_classes_are_unequal() -> None:
-    assert Shared("a") != Compiled("a")
+    theirs: object = Compiled("a")
+    assert Shared("a") != theirs
     assert Shared("a").__eq__("a") is NotImplemented
-    assert PixelSize(1.0, 1.0, 1.0) != (1.0, 1.0, 1.0)
+    sizes: object = (1.0, 1.0, 1.0)
+    assert PixelSize(1.0, 1.0, 1.0) != sizes
     assert len({Shared("a"), Compiled("a")}) == 2
 
 
