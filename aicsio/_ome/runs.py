@@ -283,13 +283,13 @@ def _read_mixture(body: str, name: str) -> ElementMixture | None:
     if len(elements) != len(spellings):
         return None
     numbers: dict[str, int] = {}
-    spelling_of = [numbers.setdefault(spelling, len(numbers)) for spelling in spellings]
+    spelling_of = np.array([numbers.setdefault(spelling, len(numbers)) for spelling in spellings])
     if len(numbers) > MOST_SPELLINGS:
         return None
     runs = []
     places = []
     for number in numbers.values():
-        places.append(np.flatnonzero(np.array(spelling_of) == number))
+        places.append(np.flatnonzero(spelling_of == number))
         own = opening + opening.join([elements[place] for place in places[-1].tolist()])
         run = _read_run(own, name, least=1)
         if run is None or run.has_children:

@@ -37,13 +37,17 @@ class ModelState:
 
     def copy_with(self, values: Mapping[str, Any]) -> Any:
         """Make an object with other values; they have the types of the model."""
+        return self.make({**self.fields, **values})
+
+    def make(self, fields: dict[str, Any]) -> Any:
+        """Make an object of the values of all fields: what ``__setstate__`` does, in half of its time."""
         made = object.__new__(self.model)
         put = object.__setattr__
-        # What __setstate__ does, in half of its time.
-        put(made, _FIELDS, {**self.fields, **values})
+        put(made, _FIELDS, fields)
         put(made, _NAMED, self.named.copy())
         for name, value in self.rest:
-            put(made, name, value)
+            # A dict: where a reference keeps its target.
+            put(made, name, dict(value) if type(value) is dict else value)
         return made
 
     def copies(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
@@ -51,20 +55,13 @@ class ModelState:
 
         In two thirds of the time of ``copy_with``: 500 scenes have 42 000 planes.
         """
-        new, put = object.__new__, object.__setattr__
-        model, rest = self.model, self.rest
         lists = [name for name, value in self.fields.items() if type(value) is list]
         for row in rows:
             fields = self.fields.copy()
             fields.update(zip(names, row, strict=True))
             for name in lists:
                 fields[name] = []
-            made = new(model)
-            put(made, _FIELDS, fields)
-            put(made, _NAMED, self.named.copy())
-            for name, value in rest:
-                put(made, name, value)
-            yield made
+            yield self.make(fields)
 
 
 @attrs.define(eq=False, repr=False)
@@ -100,27 +97,14 @@ class WholeState:
 
     def copy(self) -> Any:
         """Make an equal object."""
-        own = self.own
-        fields = own.fields.copy()
+        fields = self.own.fields.copy()
         for name, state in self.objects:
             fields[name] = state.copy()
-        # Most lists are empty: 500 scenes have 70 000 of them.
         for name, parts in self.lists:
-            fields[name] = (
-                [part.copy() if type(part) is WholeState else part for part in parts]
-                if parts
-                else []
-            )
+            fields[name] = [part.copy() if type(part) is WholeState else part for part in parts]
         for name in self.dicts:
             fields[name] = fields[name].copy()
-        made = object.__new__(own.model)
-        put = object.__setattr__
-        put(made, _FIELDS, fields)
-        put(made, _NAMED, own.named.copy())
-        for name, value in own.rest:
-            # A dict: where a reference keeps its target.
-            put(made, name, dict(value) if type(value) is dict else value)
-        return made
+        return self.own.make(fields)
 
 
 def _state_of(value: Any, base: type) -> Any:
