@@ -5,7 +5,7 @@ import json
 import os
 import pickle
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,17 @@ takes_long = pytest.mark.skipif(
 """For tests of seconds that others of the same law stand beside: the README's command takes five minutes."""
 Damage = Callable[[bytearray, int, int, random.Random], None]
 """Changes bytes between two places of a file."""
+
+
+def mostly_long(values: Iterable[Any], *quick: Any) -> list[Any]:
+    """Values for parametrising, tuples for several arguments: the tests of all but the quick ones take long."""
+    found = list(values)
+    assert set(quick) <= set(found), quick
+    return [one if one in quick else _long(one) for one in found]
+
+
+def _long(value: Any) -> Any:
+    return pytest.param(*value if isinstance(value, tuple) else [value], marks=takes_long)
 
 
 def data_folder() -> Path | None:

@@ -85,6 +85,7 @@ NAMES = (
 )
 
 
+@takes_long
 def test_every_format_from_workers_elsewhere(
     client: distributed.Client, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def counts_of_worker() -> dict[str, int]:
     return counts
 
 
+@takes_long
 def test_no_chunk_parses_the_file_again(client: distributed.Client, folder: Path) -> None:
     handles = [open_image(folder / name) for name in NAMES]
     expected = [to_numpy(handle) for handle in handles]
@@ -240,6 +242,7 @@ if __name__ == "__main__":
 """
 
 
+@takes_long
 def test_every_way_to_start_a_process(folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "start.py"
     script.write_text(START)

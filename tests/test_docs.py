@@ -33,12 +33,14 @@ import pytest
 
 import aicsio
 from aicsio import cli, formats
-from support import ROOT
+from support import ROOT, mostly_long
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 )
+# Pages of which the examples take seconds.
+SLOW = ("docs/command-line.md", "docs/extending.md", "docs/viewer.md", "docs/writing.md")
 FENCE = re.compile(
     r"(?P<skip><!-- (?:shown only|command): [^>]+ -->\s*)?"
     r"^(?P<indent> *)```(?P<language>\w+)(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)```$",
@@ -181,7 +183,7 @@ def assert_like(wanted: str, got: str, where: str) -> None:
     assert same, f"{where}: the page says\n{wanted}\nbut it is\n{got}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", mostly_long(PAGES, *(page for page in PAGES if page not in SLOW)))
 def test_the_examples_of_a_page_run(page: str, workplace: Path) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(page):

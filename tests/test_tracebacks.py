@@ -13,6 +13,7 @@ import pytest
 
 from aicsio import open_image, write_ome_tiff
 from aicsio._tracebacks import FULL_TRACEBACK
+from support import takes_long
 
 SETUP = """
 import numpy as np
@@ -142,6 +143,7 @@ def test_a_traceback_has_the_line_of_the_caller_and_one_frame(outputs: list[str]
     assert all(cause == 0 for frames in counts.values() for cause in frames[1:])
 
 
+@takes_long
 def test_the_variable_brings_all_frames_back(tmp_path: Path) -> None:
     calls = ["to_numpy(f)", "open_image('nope.tif')"]
     code = f"CALLS = {calls!r}\n{SETUP}\n{COUNT}"

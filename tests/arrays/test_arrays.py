@@ -39,6 +39,7 @@ from aicsio.errors import (
 from aicsio.records import Contents, Coordinate, LazyArray
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.layouts import GridLayout, make_handle, store_array
+from support import takes_long
 
 PIXELS = np.arange(2 * 3 * 40 * 50, dtype=np.uint16).reshape(2, 3, 40, 50)
 
@@ -245,6 +246,7 @@ class TestToDask:
         task = lazy[1234].__dask_graph__()[lazy[1234].__dask_keys__()[0]]
         assert len(pickle.dumps(task)) < 2000
 
+    @takes_long
     def test_a_graph_computes_in_another_process(self, tmp_path: Path) -> None:
         spec = TiffSpec((ImageSpec(C=2, Z=3),), compression="zlib")
         lazy = to_dask(open_image(write(spec, tmp_path)))
@@ -259,6 +261,7 @@ print(lazy.name, int(lazy.sum().compute(scheduler="sync")))
         )
         assert run.stdout.split() == [lazy.name, str(int(pixels(spec.images[0]).sum()))]
 
+    @takes_long
     def test_names_do_not_depend_on_the_process(self, tmp_path: Path) -> None:
         path = write(TiffSpec(), tmp_path)
         code = f"import aicsio; print(aicsio.to_dask(aicsio.open_image({str(path)!r})).name)"
@@ -286,7 +289,10 @@ print(lazy.name, int(lazy.sum().compute(scheduler="sync")))
         assert len({to_dask(view).name for view in views}) == 4
         assert len({to_dask(one, chunks=n).name for n in (1, 2, 7)}) == 3
 
-    @pytest.mark.parametrize("scheduler", ["threads", "sync", "processes", ThreadPoolExecutor(2)])
+    @pytest.mark.parametrize(
+        "scheduler",
+        ["threads", "sync", pytest.param("processes", marks=takes_long), ThreadPoolExecutor(2)],
+    )
     def test_every_scheduler_computes_the_same(self, tmp_path: Path, scheduler: Any) -> None:
         spec = TiffSpec((ImageSpec(C=2, Z=3),), compression="zlib")
         lazy = to_dask(open_image(write(spec, tmp_path)), chunks={"C": 1, "Z": 2})
@@ -350,6 +356,7 @@ print(lazy.name, int(lazy.sum().compute(scheduler="sync")))
         assert np.array_equal(lazy[1, :, 3:5].compute(scheduler="sync"), PIXELS[1, :, 3:5])
         assert np.array_equal(pickle.loads(pickle.dumps(lazy)).compute(), PIXELS)
 
+    @takes_long
     def test_it_works_beside_other_arrays(self, image: ImageHandle) -> None:
         lazy = to_dask(image, chunks="YX")
         assert np.array_equal((lazy + da.ones(lazy.shape, chunks=2)).compute(), PIXELS + 1)

@@ -34,6 +34,7 @@ from aicsio.testing.czi import Block, blocks_of, write_czi
 from aicsio.testing.layouts import make_handle, store_array
 from aicsio.testing.lif import LifImage, write_lif
 from http_server import serving
+from support import takes_long
 
 RNG = np.random.default_rng(11)
 PIXELS = RNG.integers(1, 4096, (2, 3, 150, 190), np.uint16)
@@ -228,6 +229,7 @@ def test_each_stored_block_is_decoded_once(
     assert count is None or len(decoded) <= count
 
 
+@takes_long
 def test_many_windows_are_planned_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "MOST_PARTS", 7)
     monkeypatch.setattr(boxes, "MOST_PARTS", 7)
@@ -307,6 +309,7 @@ def test_planes_that_are_stored_in_two_ways_are_planned_together(tmp_path: Path)
     assert np.array_equal(read_windows(handle, starts, size), cropped(planes, starts, size))
 
 
+@takes_long
 def test_threads_and_order_do_not_matter(tmp_path: Path) -> None:
     handle = mosaic(tmp_path)
     one = read_windows(handle, STARTS, SIZE, workers=1)

@@ -215,6 +215,7 @@ def test_new_processes_are_measured(tmp_path: Path) -> None:
     assert [row["case"] for row in rows] == ["import", "plane, new process"]
 
 
+@takes_long
 def test_the_bytes_of_a_window_of_raw_pixels_are_counted(tmp_path: Path) -> None:
     rows = measured(tmp_path, "raw", "--peers", "--cases", "window", "--size=512")
     counted = [row for row in rows if row["case"] == "window bytes"]

@@ -23,7 +23,7 @@ from aicsio.cli.batch.journal import NAME, Journal
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from command_line import Run, caller, start
 from dask_clusters import Outside, outside_cluster
-from support import takes_long
+from support import mostly_long, takes_long
 
 Array = npt.NDArray[Any]
 SMALL = ImageSpec(C=2, Y=20, X=30)
@@ -514,7 +514,7 @@ def test_a_process_that_dies_takes_one_image_with_it(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", mostly_long(["1", "2"], "2"))
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
     for n in range(6):
         image(tmp_path / "in", f"slow{n}.tif", SLOW, seed=n)

@@ -39,6 +39,7 @@ from aicsio.records import ImageHandle
 from aicsio.testing import TiffSpec, pixels, write
 from command_line import OVERVIEW, SLIDE, Run, caller, write_slide
 from http_server import serving
+from support import takes_long
 
 Array = npt.NDArray[Any]
 
@@ -514,6 +515,7 @@ def test_thumbnail_is_a_picture_of_the_size_asked_for(
 # ---------------------------------------------------------------- demo
 
 
+@takes_long
 def test_demo_passes_and_says_so(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "demo"
     code, out, err = run("demo", "--keep", folder)

@@ -23,7 +23,7 @@ from aicsio.cli import doctor
 from aicsio.cli.terminal import advice, standard_streams
 from aicsio.testing.plates import PlateSpec, write_plate
 from command_line import Run, caller, write_slide
-from support import ROOT
+from support import ROOT, takes_long
 
 
 @pytest.fixture
@@ -366,8 +366,8 @@ def test_a_terminal_is_no_image_and_takes_none(
     [
         (["thumbnail", "--to", "webp"], "WEBP"),
         (["thumbnail", "--scene", "all"], "PNG"),
-        (["export", "--to", "jpg"], "JPEG"),
-        (["export", "--to", "gif"], "GIF"),
+        pytest.param(["export", "--to", "jpg"], "JPEG", marks=takes_long),
+        pytest.param(["export", "--to", "gif"], "GIF", marks=takes_long),
     ],
 )
 def test_pictures_go_through_a_pipe(slide: Path, arguments: list[str], kind: str) -> None:
@@ -380,7 +380,10 @@ def test_pictures_go_through_a_pipe(slide: Path, arguments: list[str], kind: str
 
 @pytest.mark.parametrize(
     ("options", "suffix"),
-    [([], ".ome.tiff"), (["--to", "ome-zarr", "--scene", "1"], ".ozx")],
+    [
+        ([], ".ome.tiff"),
+        pytest.param(["--to", "ome-zarr", "--scene", "1"], ".ozx", marks=takes_long),
+    ],
 )
 def test_images_go_through_two_pipes(
     slide: Path, tmp_path: Path, options: list[str], suffix: str
@@ -421,6 +424,7 @@ def test_what_the_standard_output_cannot_take(
     assert not out or "error" in json.loads(out)
 
 
+@takes_long
 def test_files_of_one_image_are_joined_to_the_standard_output(slide: Path) -> None:
     command = [
         sys.executable,

@@ -8,7 +8,7 @@ import pytest
 
 import aicsio
 from aicsio.cli.terminal.wording import _PHRASES, OPTIONS, speak_options
-from support import ROOT
+from support import ROOT, takes_long
 
 PYTHON_ONLY = {"legacy", "cli", "testing", "dask_utils.py", "dask_graph.py", "_checks", "pipes.py"}
 """Rooms whose messages no command shows."""
@@ -62,6 +62,7 @@ CALL = re.compile(rf"\b({'|'.join(name for name in aicsio.__all__ if name.islowe
 KEYWORD = re.compile(rf"(?<![\w-])({'|'.join(OPTIONS)})=(?!=)")
 
 
+@takes_long
 def test_no_message_of_the_package_speaks_python_in_a_shell() -> None:
     checked, wrong = 0, []
     for text in dict.fromkeys(messages()):
@@ -74,6 +75,7 @@ def test_no_message_of_the_package_speaks_python_in_a_shell() -> None:
     assert checked > 100
 
 
+@takes_long
 def test_each_phrase_has_the_characters_by_which_it_is_looked_for() -> None:
     found = set()
     for text in dict.fromkeys(messages()):

@@ -28,7 +28,7 @@ from aicsio import (
 )
 from fidelity import every_array
 from limits import has_timer, our_errors, within_limits
-from support import corpus_file, corpus_names
+from support import corpus_file, corpus_names, mostly_long
 
 FULL = os.environ.get("AICSIO_TEST_DAMAGE") == "full"
 CUTS, FLIPS = (20, 100) if FULL else (20, 12)
@@ -107,7 +107,7 @@ def pyramids(options: dict[str, Any]) -> tuple[bytes, list[list[list[tuple[int, 
     return file.getvalue(), places
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", mostly_long(LAYOUTS, "tiles"))
 def test_planes_and_levels_without_damage_are_as_they_were(layout: str) -> None:
     content, places = pyramids(LAYOUTS[layout])
     chance = random.Random(layout)

@@ -37,6 +37,7 @@ from odd_servers import (
     part_of,
     refusal,
 )
+from support import mostly_long
 
 PIXELS = np.random.default_rng(1).integers(0, 4000, (5, 160, 256), np.uint16)
 CONTENT = build_lif([LifImage(PIXELS, "ZYX")])
@@ -311,7 +312,7 @@ class Limited:
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Slow Down"])
-@pytest.mark.parametrize("most", [1, 2, 8])
+@pytest.mark.parametrize("most", mostly_long([1, 2, 8], 2))
 def test_a_server_that_takes_few_requests_at_once_is_asked_fewer(most: int, status: str) -> None:
     limited = Limited(most, status)
     with odd_server(limited, BYTES) as url:

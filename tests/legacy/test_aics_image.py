@@ -48,7 +48,7 @@ from aicsio.records import Channel, Dims, ImageHandle, Planes
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.testing.strategies import Draw, composite, picks, tiff_specs
 from scaling import assert_linear
-from support import corpus_file
+from support import corpus_file, takes_long
 from zarr_stores import judges
 
 FIRST = ImageSpec(
@@ -713,6 +713,7 @@ def test_ome_of_planes_is_that_of_their_xml() -> None:
     assert (tenth.exposure_time, tenth.position_z, tenth.position_x) == (0.25, 10.0, None)
 
 
+@takes_long
 def test_ome_of_many_scenes_and_planes_is_made_in_linear_time() -> None:
     handle = open_image(np.zeros((10, 4, 2, 2), np.uint8), dims="TCYX")
     planes = Planes(Dims("TC", (10, 4)), time=np.arange(40.0).tobytes())

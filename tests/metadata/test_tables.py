@@ -10,6 +10,7 @@ import pytest
 
 from aicsio._metadata import Table, TableColumn, arrow
 from aicsio.errors import DimensionError
+from support import takes_long
 
 DAYS = np.array(["2020-01-01", "NaT", "2021-06-01T12:30:00.25"], "M8[us]")
 
@@ -128,6 +129,7 @@ def test_pandas_takes_it() -> None:
         pd.DataFrame(table())
 
 
+@takes_long
 def test_streams_that_nobody_reads_are_released() -> None:
     before = held()
     for _ in range(50):

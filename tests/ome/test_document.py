@@ -10,6 +10,7 @@ from aicsio import Channel, Coordinate, CorruptFileError, Objective, PixelSize, 
 from aicsio._ome.document import parse_ome
 from aicsio._ome.model import OmeImage, TiffData
 from scaling import assert_linear
+from support import takes_long
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?><!-- Warning: edit cautiously -->'
 
@@ -390,6 +391,7 @@ def test_characters_that_xml_forbids_are_left_out_with_a_diagnostic() -> None:
     assert [note.code for note in document.diagnostics] == ["ome-repaired-xml"]
 
 
+@takes_long
 def test_time_grows_with_the_length_of_the_text() -> None:
     """Elements that refer to each other: images, plates, annotations, Pixels."""
 

@@ -11,6 +11,7 @@ from aicsio import ImageHandle, LazyArray, open_image, suggest_contrast, transpo
 from aicsio.arrays import read_array
 from aicsio.pictures import contrast, reading
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from support import takes_long
 
 Array = npt.NDArray[Any]
 
@@ -90,6 +91,7 @@ def test_the_smallest_level_of_use_is_read(tmp_path: Path, reads: list[LazyArray
     np.testing.assert_allclose(suggested[1], expected, rtol=0.02, atol=1)
 
 
+@takes_long
 @pytest.mark.parametrize("tile", [None, (256, 256)])
 def test_large_planes_are_sampled(
     tmp_path: Path, reads: list[LazyArray], tile: tuple[int, int] | None

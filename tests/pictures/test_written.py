@@ -29,6 +29,7 @@ from aicsio import (
 from aicsio.testing import ImageSpec, TiffSpec, write
 from aicsio.writers import movies, pictures
 from command_line import Run, caller
+from support import mostly_long, takes_long
 
 Array = npt.NDArray[Any]
 
@@ -94,6 +95,7 @@ def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
         write_movie(series(), tmp_path / "a.png")
 
 
+@takes_long
 def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageTooLargeError, match="size=4096"):
         write_picture(series(), tmp_path / "a.png", size=20_000)
@@ -113,7 +115,7 @@ def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- movies
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", mostly_long([".mp4", ".gif"], ".mp4"))
 def test_a_movie_has_the_frames_in_order(tmp_path: Path, suffix: str) -> None:
     report = write_movie(series(), tmp_path / f"a{suffix}", stamp=False, frames_per_second=5)
     frames = iio.imread(report.path, plugin="pyav" if suffix == ".mp4" else "pillow")
@@ -137,7 +139,9 @@ def test_a_movie_has_its_speed(tmp_path: Path) -> None:
     assert iio.immeta(slow.path, plugin="pillow")["duration"] == 250
 
 
-@pytest.mark.parametrize(("size", "shape"), [(31, (22, 32)), (95, (64, 96)), (7, (16, 16))])
+@pytest.mark.parametrize(
+    ("size", "shape"), [(31, (22, 32)), pytest.param(95, (64, 96), marks=takes_long), (7, (16, 16))]
+)
 def test_frames_have_even_sides(tmp_path: Path, size: int, shape: tuple[int, int]) -> None:
     report = write_movie(series(), tmp_path / "a.mp4", size=size)
     assert report.shape == shape

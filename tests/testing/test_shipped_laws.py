@@ -26,6 +26,7 @@ from aicsio.steps import verb
 from aicsio.testing import ImageSpec, laws, pixels, pytest_plugin
 from aicsio.testing.pytest_plugin import MakeFile, aicsio_file
 from aicsio.testing.strategies import Image, handles, images, views
+from support import takes_long
 
 __all__ = ["aicsio_file"]
 
@@ -67,6 +68,7 @@ def test_a_falsifying_example_is_a_line_an_argument() -> None:
     assert max(map(len, shown)) < 250
 
 
+@takes_long
 def test_a_draw_loads_what_dask_imports_with_its_first_result() -> None:
     """Behind it no test of a user breaks the deadline of hypothesis by an import."""
     program = (

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 import aicsio
 from aicsio.errors import AicsioError
 from checkers import mypy_output
+from support import takes_long
 
 HEAD = '"""Generated."""\n\nfrom aicsio import *\n\n\ndef programs(h: ImageHandle) -> None:\n'
 # All sizes are known to the plug-in from here on.
@@ -94,6 +95,7 @@ def refused_lines(output: str) -> tuple[set[int], set[int]]:
     return found
 
 
+@takes_long
 def test_plug_in_types_and_runtime_agree(tmp_path: Path) -> None:
     made = generated()
     (tmp_path / "made.py").write_text(HEAD + "".join(f"    {each}\n" for each in made), "utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from checkers import HERE, Lines, copy_programs, mypy, pyright
+from support import mostly_long
 
 NAMES = ["mistakes.py", "mistakes_in_pipelines.py", "pipelines.py", "right.py"]
 MARK = re.compile(r"  # (types|mypy|pyright|plug-in|none)(?:, NumPy ([\d.]+)|: .*)?$")
@@ -33,7 +34,7 @@ def kinds_of(checker: str) -> set[str]:
     return kinds | {"plug-in"} if "plug-in" in checker else kinds
 
 
-@pytest.fixture(scope="module", params=CHECKERS)
+@pytest.fixture(scope="module", params=mostly_long(CHECKERS, "mypy", "pyright", "basedpyright"))
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lines:
     """The errors that a checker reports."""
     folder = tmp_path_factory.mktemp("programs")

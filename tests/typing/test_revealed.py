@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from checkers import HERE, copy_programs, mypy, pyright
+from support import takes_long
 
 REVEALED = re.compile(r'(?:Revealed type is|Type of ".*" is) "(?P<type>.*)"$', re.DOTALL)
 
@@ -36,6 +37,7 @@ def test_sixty_expressions_have_the_same_type_in_mypy_and_pyright(tmp_path: Path
     assert by_mypy == by_pyright
 
 
+@takes_long
 def test_the_plug_in_changes_no_known_rank(tmp_path: Path) -> None:
     copy_programs(tmp_path, ["revealed.py"])
     plain = types_of(mypy(tmp_path, ["revealed.py"], plugin=False, kind="note")["revealed"])

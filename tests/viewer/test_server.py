@@ -42,7 +42,7 @@ from aicsio.records.facts import Origin
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
 from aicsio.viewer import pyramid, server, session
 from aicsio.viewer.pyramid import TileReader, plane_of, view_levels
-from support import ROOT
+from support import ROOT, takes_long
 
 Array = npt.NDArray[Any]
 
@@ -395,6 +395,7 @@ def test_of_raw_pixels_single_rows_are_averaged(tmp_path: Path) -> None:
     np.testing.assert_allclose(shown, means[:, 512:], atol=0.51)
 
 
+@takes_long
 def test_a_made_level_is_read_in_bounded_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

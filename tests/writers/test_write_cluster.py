@@ -15,6 +15,7 @@ from distributed import Client
 
 from aicsio import open_image, to_numpy, transpose_to, write_ome_tiff
 from aicsio.writers._pixels import boxes, dask_chunks
+from support import takes_long
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,7 @@ def test_an_error_on_a_worker_leaves_the_old_file(
     assert not client.futures
 
 
+@takes_long
 def test_few_boxes_are_computed_ahead(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

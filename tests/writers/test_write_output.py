@@ -21,6 +21,7 @@ import tifffile
 from aicsio import ImageHandle, WriteError, open_image, write_ome_tiff
 from aicsio.writers import _atomic_file
 from aicsio.writers._pixels import boxes
+from support import mostly_long
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the calls are those of POSIX")
 
@@ -61,7 +62,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", mostly_long([1, 3], 3))
 @pytest.mark.parametrize("error", [BrokenError, KeyboardInterrupt, OSError])
 def test_a_source_that_fails_half_way(
     target: Path, error: type[BaseException], workers: int, compression: Any

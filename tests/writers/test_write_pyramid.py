@@ -38,6 +38,7 @@ from aicsio.writers._pixels import (
     wide_sums,
 )
 from aicsio.writers._pixels import tiff as tiff_structure
+from support import mostly_long, takes_long
 
 Array = npt.NDArray[Any]
 
@@ -328,7 +329,7 @@ def test_scenes_have_levels_of_their_own(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- one pass
 
 
-@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("compression", mostly_long([None, "zlib"], None))
 def test_the_same_image_gives_the_same_bytes(
     compression: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,6 +368,7 @@ def test_each_chunk_is_computed_once(tmp_path: Path) -> None:
     assert_levels(report.path, image.compute(), 1, 3, mean)
 
 
+@takes_long
 def test_few_tiles_are_open_however_wide_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     from aicsio.writers._pixels import pyramid
 

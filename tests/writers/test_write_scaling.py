@@ -9,6 +9,7 @@ import tifffile
 
 from aicsio import ImageHandle, open_image, to_numpy, write_ome_tiff, write_scenes
 from scaling import assert_linear
+from support import takes_long
 
 SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 OLD_SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2010-04"
@@ -52,6 +53,7 @@ def regions(count: int, folder: Path) -> ImageHandle:
     return ome_tiff(folder / "regions.ome.tif", references, after)
 
 
+@takes_long
 @pytest.mark.parametrize("make", [channels, annotations, regions])
 def test_time_of_writing_grows_with_the_metadata(
     make: Callable[[int, Path], ImageHandle], tmp_path: Path

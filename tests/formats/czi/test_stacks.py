@@ -16,6 +16,7 @@ from aicsio.formats.czi.metadata import parse_metadata
 from aicsio.formats.czi.scenes import build_scenes
 from aicsio.formats.czi.stacks import Stack, describe_stack
 from aicsio.testing.czi import Block, blocks_of, write_czi
+from support import mostly_long
 
 RNG = np.random.default_rng(7)
 
@@ -97,7 +98,9 @@ def describe(data: bytes) -> object:
         return type(error), str(error)
 
 
-@pytest.mark.parametrize(("entry", "flip"), [(0, 0x01), (2, 0x80), (5, 0xFF)])
+@pytest.mark.parametrize(
+    ("entry", "flip"), mostly_long([(0, 0x01), (2, 0x80), (5, 0xFF)], (0, 0x01))
+)
 def test_a_damaged_entry_of_a_stack_is_told_as_in_any_directory(
     entry: int, flip: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

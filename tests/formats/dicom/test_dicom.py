@@ -26,6 +26,7 @@ from aicsio.formats.dicom.frames import _unwrapped
 from aicsio.formats.dicom.header import read_header
 from aicsio.testing import dicom as generator
 from aicsio.testing.dicom import DicomImage, write_dicom
+from support import takes_long
 
 _RNG = np.random.default_rng(0)
 SMOOTH = (128 + np.cumsum(_RNG.integers(-3, 4, (100, 130, 3)), axis=1)).clip(0, 255).astype("u1")
@@ -195,6 +196,7 @@ def test_a_level_with_fewer_planes_is_reported(tmp_path: Path) -> None:
     assert [one.code for one in handle.diagnostics] == ["dicom-level"]
 
 
+@takes_long
 def test_headers_longer_than_the_first_read(tmp_path: Path) -> None:
     pixels = _RNG.integers(0, 250, (40, 60)).astype("u1")
     for undefined in (False, True):

@@ -44,7 +44,7 @@ from aicsio.formats.imageio.cursors import Cursors
 from aicsio.formats.imageio.frames import Frames
 from aicsio.records import Computed, ImageHandle, Source
 from limits import variant_count
-from support import corpus_file, corpus_names
+from support import corpus_file, corpus_names, mostly_long, takes_long
 
 Array = npt.NDArray[Any]
 RNG = np.random.default_rng(11)
@@ -456,7 +456,7 @@ MOVIES: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", MOVIES)
+@pytest.mark.parametrize("name", mostly_long(MOVIES, "Motion JPEG", "VP9"))
 def test_every_frame_at_random_access_equals_the_sequential_one(name: str) -> None:
     codec, container, options = MOVIES[name]
     data = movie(codec, container, "yuvj420p" if codec == "mjpeg" else "yuv420p", options, 25)
@@ -875,6 +875,7 @@ def test_declared_giants_are_refused_before_memory_is_taken(bomb: bytes) -> None
         open_image(bomb)
 
 
+@takes_long
 def test_a_large_honest_image_opens_without_a_warning() -> None:
     """Beyond 89 million pixels pillow warns, beyond twice that it refuses."""
     rows = zlib.compressobj(1)

@@ -18,6 +18,7 @@ from aicsio import CorruptFileError, metadata, open_image, to_numpy, transpose_t
 from aicsio.formats.imageio import stored_depth
 from aicsio.formats.imageio.h264_header import is_monochrome
 from aicsio.records import ImageHandle
+from support import takes_long
 
 Array = npt.NDArray[Any]
 RNG = np.random.default_rng(5)
@@ -150,6 +151,7 @@ def test_a_single_frame_is_not_decoded_as_a_sequence() -> None:
     check(bytes(imagecodecs.avif_encode(pixels, level=100, bitspersample=10)), pixels)
 
 
+@takes_long
 def test_blank_frames_are_counted_without_decoding_them() -> None:
     """300 frames of 250 x 250 x 3 in 9 kilobytes: decoded at once they would take 56 MB."""
     frames = np.broadcast_to(np.uint8(0), (300, 250, 250, 3))

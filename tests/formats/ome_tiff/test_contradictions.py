@@ -10,6 +10,7 @@ import tifffile
 from aicsio import open_image, select_scene, to_numpy, transpose_to
 from ome_files import Array, codes, image, member, ome_tiff, ome_xml, planes, values
 from scaling import assert_linear
+from support import takes_long
 
 
 def write_member(path: Path, value: int) -> Path:
@@ -157,6 +158,7 @@ def test_sizes_of_all_images_together_are_limited(tmp_path: Path) -> None:
     assert codes(handle).count("ome-sizes") == 1
 
 
+@takes_long
 def test_time_grows_with_the_number_of_pixels_and_files(tmp_path: Path) -> None:
     def prepare(count: int) -> Callable[[], object]:
         folder = tmp_path / str(count)

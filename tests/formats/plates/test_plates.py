@@ -46,6 +46,7 @@ from aicsio.testing.plates import (
     write_plate,
 )
 from http_server import serving
+from support import mostly_long
 
 KINDS = sorted(WRITERS)
 FULL = PlateSpec(fields=2, T=2, C=2, Z=3)
@@ -324,7 +325,7 @@ def test_the_plane_table_names_the_file_of_each_plane(plates: dict[str, Path], k
     assert len(set(files)) == (4 if kind == "metamorph" else 12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_long(KINDS, "harmony"))
 def test_writers_carry_the_plate(plates: dict[str, Path], kind: str, tmp_path: Path) -> None:
     handle = open_image(plates[kind])
     write_ome_tiff(handle, tmp_path / "plate.ome.tiff", scenes="all")
@@ -497,7 +498,7 @@ def test_a_field_without_files_is_zero(tmp_path: Path) -> None:
     assert plane_table(empty)["file"].tolist() == [None, None]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_long(KINDS, "harmony"))
 def test_every_law_of_formats_holds(kind: str, tmp_path: Path) -> None:
     index = write_plate(PlateSpec(T=2, Z=2), kind, tmp_path)
     if index.is_dir():

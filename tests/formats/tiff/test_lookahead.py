@@ -16,6 +16,7 @@ from aicsio.formats._tiff.lookahead import FetchedRanges
 from aicsio.formats._tiff.page_tables import open_page_table
 from http_server import Site, serving
 from http_server import multipart as serve_parts
+from support import takes_long
 
 PLANES = 180
 RNG = np.random.default_rng(17)
@@ -91,6 +92,7 @@ def test_sizes_without_a_rule_cost_what_they_did(parts: bool) -> None:
         same_pages(site.url + "planes.tif", content)
 
 
+@takes_long
 def test_guesses_that_broke_are_followed_by_smaller_ones() -> None:
     """A range that was guessed wrong is a request for nothing: 1.4 a plane in place of 2.6."""
     content = spaced(POSITIONS)

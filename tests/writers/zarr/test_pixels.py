@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aicsio import open_image, write_ome_zarr
 from aicsio.errors import DimensionError, WriteError
 from aicsio.writers._zarr import chunking, parts
+from support import mostly_long
 from zarr_stores import judges, library
 
 Array = npt.NDArray[Any]
@@ -44,7 +45,10 @@ def mean_level(pixels: Array, level: int) -> Array:
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize("compression", ["blosc", "lz4", "zstd", "gzip", None])
-@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int32", "uint64", "float32"])
+@pytest.mark.parametrize(
+    "dtype",
+    mostly_long(["bool", "int8", "uint16", "int32", "uint64", "float32"], "uint16", "float32"),
+)
 def test_pixels_are_read_equal_by_zarr_and_tensorstore(
     version: Any, compression: Any, dtype: str, tmp_path: Path
 ) -> None:

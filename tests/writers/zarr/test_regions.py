@@ -12,7 +12,7 @@ import pytest
 
 from aicsio import ImageHandle, PixelSize, open_image, to_numpy, write_ome_zarr, write_region
 from aicsio.errors import DimensionError, WriteError
-from support import files_of
+from support import files_of, mostly_long, takes_long
 from zarr_stores import judges
 
 Array = npt.NDArray[Any]
@@ -35,7 +35,7 @@ def empty_store(path: Path, **options: Any) -> Path:
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-@pytest.mark.parametrize("downsample", ["mean", "nearest"])
+@pytest.mark.parametrize("downsample", mostly_long(["mean", "nearest"], "mean"))
 def test_regions_together_are_the_image(version: Any, downsample: Any, tmp_path: Path) -> None:
     target = empty_store(tmp_path / "a.zarr", version=version, downsample=downsample)
     for t in range(4):
@@ -119,6 +119,7 @@ write_region(open_image(np.load(sys.argv[3])[t], dims="CZYX"), sys.argv[1], T=t)
 """
 
 
+@takes_long
 def test_processes_write_side_by_side(tmp_path: Path) -> None:
     target = empty_store(tmp_path / "a.zarr")
     np.save(tmp_path / "pixels.npy", PIXELS)

@@ -15,7 +15,7 @@ from aicsio import ImageHandle, open_image, write_ome_tiff, write_ome_zarr
 from aicsio.errors import WriteError
 from aicsio.writers._zarr import parts
 from aicsio.writers._zarr.targets import folder, swapping
-from support import files_of, takes_long
+from support import files_of, mostly_long, takes_long
 from zarr_interrupted import compare, interrupt
 from zarr_stores import judges
 
@@ -83,7 +83,7 @@ def test_finished_units_are_not_read_again(source: Path, tmp_path: Path) -> None
     assert not hidden.exists()
 
 
-@pytest.mark.parametrize("change", ["options", "source", "resume"])
+@pytest.mark.parametrize("change", mostly_long(["options", "source", "resume"], "source"))
 def test_unfinished_work_of_another_kind_is_discarded(
     change: str, source: Path, tmp_path: Path
 ) -> None:

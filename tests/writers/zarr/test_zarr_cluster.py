@@ -20,7 +20,7 @@ from aicsio.writers._zarr import cluster, parts
 from aicsio.writers._zarr.plan import plan_image
 from aicsio.writers._zarr.targets import folder
 from aicsio.writers.zarr_options import ZARR_DEFAULTS
-from support import files_of
+from support import files_of, takes_long
 from zarr_stores import judges
 
 PIXELS = np.random.default_rng(6).integers(0, 4000, (2, 4, 300, 400)).astype(np.uint16)
@@ -162,6 +162,7 @@ def test_held_blocks_show_any_window_of_uneven_chunks() -> None:
         assert np.array_equal(held[window], whole[window])
 
 
+@takes_long
 def test_a_failure_of_a_worker_leaves_units_to_go_on_with(client: Client, tmp_path: Path) -> None:  # noqa: ARG001
     def fails(block: Any, block_info: Any = None) -> Any:
         location = block_info[0]["chunk-location"]
