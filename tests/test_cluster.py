@@ -102,6 +102,7 @@ def test_every_format_from_workers_elsewhere(
         assert len(pickle.dumps(handle)) < 20_000
 
 
+@takes_long
 def test_connecting_leaves_the_scheduler_running(
     outside: Outside, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,14 @@ PAGES = sorted(
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 )
 # Pages of which the examples take seconds.
-SLOW = ("docs/command-line.md", "docs/extending.md", "docs/viewer.md", "docs/writing.md")
+SLOW = (
+    "docs/command-line.md",
+    "docs/extending.md",
+    "docs/viewer.md",
+    "docs/writing.md",
+    "docs/pictures.md",
+    "docs/formats.md",
+)
 FENCE = re.compile(
     r"(?P<skip><!-- (?:shown only|command): [^>]+ -->\s*)?"
     r"^(?P<indent> *)```(?P<language>\w+)(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)```$",

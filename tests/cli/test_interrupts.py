@@ -18,7 +18,7 @@ from aicsio.testing.lif import LifImage, write_lif
 from command_line import start
 from http_server import Site, serving
 from reductions_soak import make
-from support import takes_long
+from support import mostly_long, takes_long
 
 LINE = f"{MESSAGE}\n"
 PROGRAM = """
@@ -196,7 +196,7 @@ WRITING = {
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(2, marks=takes_long)])
-@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.parametrize("name", mostly_long(WRITING, "convert", "verified"))
 def test_a_command_that_writes_leaves_the_old_file(
     name: str, times: int, long_stack: Path, tmp_path: Path
 ) -> None:

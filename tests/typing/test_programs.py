@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checkers import HERE, Lines, copy_programs, mypy, pyright
-from support import mostly_long
+from support import mostly_long, takes_long
 
 NAMES = ["mistakes.py", "mistakes_in_pipelines.py", "pipelines.py", "right.py"]
 MARK = re.compile(r"  # (types|mypy|pyright|plug-in|none)(?:, NumPy ([\d.]+)|: .*)?$")
@@ -34,7 +34,7 @@ def kinds_of(checker: str) -> set[str]:
     return kinds | {"plug-in"} if "plug-in" in checker else kinds
 
 
-@pytest.fixture(scope="module", params=mostly_long(CHECKERS, "mypy", "pyright", "basedpyright"))
+@pytest.fixture(scope="module", params=mostly_long(CHECKERS, "pyright", "basedpyright"))
 def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lines:
     """The errors that a checker reports."""
     folder = tmp_path_factory.mktemp("programs")
@@ -80,6 +80,7 @@ def test_errors_are_short_and_name_the_function(found: Lines) -> None:
             assert "transpose_to" in text or "NumpyInt" in text, text
 
 
+@takes_long
 def test_what_mypy_reports_at_a_mistake_is_read(tmp_path: Path) -> None:
     """The reader of messages finds an error where there is one."""
     (tmp_path / "one.py").write_text("number: int = 'text'\n", encoding="utf-8")

@@ -47,6 +47,7 @@ def test_the_plug_in_changes_no_known_rank(tmp_path: Path) -> None:
     assert changed == {"ImageHandle[tuple[Any, ...]]"}
 
 
+@takes_long
 def test_mypy_counts_no_any_in_a_handle_of_any_rank(tmp_path: Path) -> None:
     """With one it tries each overload of a call, which makes calls of ``transpose_to`` three times as slow."""
     code = """from typing import overload

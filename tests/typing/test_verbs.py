@@ -9,6 +9,7 @@ import pytest
 
 import aicsio
 from checkers import Lines, mypy, mypy_output, pyright
+from support import takes_long
 
 PACKAGE = Path(aicsio.__file__).parent
 WRONG_CALLS = ("object(), nothing=object()", "nothing=object()", "h, nothing=object()")
@@ -60,6 +61,7 @@ def test_the_verbs_of_the_package_are_found() -> None:
     assert len(re.findall(r"^@(?:overloaded_)?verb$", text, re.MULTILINE)) == len(VERBS) - 1 > 30
 
 
+@takes_long
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_errors_name_the_verb(checker: str, tmp_path: Path) -> None:
     lines = ["from aicsio import open_image", "h = open_image('a')"]
@@ -77,6 +79,7 @@ def test_errors_name_the_verb(checker: str, tmp_path: Path) -> None:
         assert "__call__" not in text, text
 
 
+@takes_long
 def test_mypy_lists_no_overloads_where_one_argument_is_wrong(tmp_path: Path) -> None:
     """It lists 71 kB of them where no overload of ``transpose_to`` nearly fits."""
     lines = ["from aicsio import AICSImage, open_image, transpose_to", "h = open_image('a')"]

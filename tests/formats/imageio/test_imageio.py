@@ -783,6 +783,7 @@ def test_flipped_real_files_give_an_image_or_our_error(name: str) -> None:
         survives(bytes(damaged))
 
 
+@takes_long
 @pytest.mark.parametrize("codec", ["libx264", "mjpeg", "mpeg4"])
 @pytest.mark.parametrize("container", ["mp4", "avi", "matroska"])
 def test_damaged_movies_give_frames_or_our_error(codec: str, container: str) -> None:

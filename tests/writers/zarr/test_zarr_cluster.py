@@ -46,6 +46,7 @@ def lazy() -> Any:
     return da.from_array(PIXELS, chunks=(1, 1, 150, 400))
 
 
+@takes_long
 def test_workers_store_their_own_files(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
