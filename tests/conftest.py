@@ -55,7 +55,7 @@ os.environ["AICSIO_FULL_TRACEBACK"] = "1"
 
 # The same examples in every run, so that a failure is one of the change at hand. AICSIO_HYPOTHESIS=thorough looks
 # further, at other examples each time; AICSIO_HYPOTHESIS=ci is what the gates `servers` and `lowest` look at.
-settings.register_profile("quick", derandomize=True, deadline=None, max_examples=10, database=None)
+settings.register_profile("quick", derandomize=True, deadline=None, max_examples=8, database=None)
 settings.register_profile("ci", settings.get_profile("quick"), max_examples=60)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("AICSIO_HYPOTHESIS", "quick"))

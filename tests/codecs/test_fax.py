@@ -11,6 +11,7 @@ import tifffile
 from PIL import Image
 
 from aicsio._codecs.strict.fax import decode_rle, decode_t4, decode_t6
+from support import takes_long
 
 RNG = np.random.default_rng(1)
 Bits = npt.NDArray[np.bool_]
@@ -74,6 +75,7 @@ def test_rows_are_those_that_libtiff_encoded(kind: str, compression: str, t4opti
     assert rows == [changes_of(row) for row in pixels]
 
 
+@takes_long
 @pytest.mark.parametrize("kind", ["noise", "lines", "white"])
 @pytest.mark.parametrize("compression", ["tiff_ccitt", "group4"])
 def test_flipped_bits_that_are_accepted_are_what_libtiff_writes_for_other_pixels(

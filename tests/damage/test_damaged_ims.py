@@ -16,7 +16,7 @@ import pytest
 from aicsio import AicsioError, open_image
 from aicsio.testing.ims import ImsImage, write_ims
 from limits import MEMORY, SECONDS, in_memory, in_time, read_some, shown_levels, variant_count
-from support import Damage, cut_bytes, flip_bytes, wipe_bytes
+from support import Damage, cut_bytes, flip_bytes, takes_long, wipe_bytes
 
 pytest.importorskip("h5py")
 
@@ -73,6 +73,7 @@ def try_all(count: int) -> int:
     return images
 
 
+@takes_long
 def test_damaged_files_are_images_or_our_errors() -> None:
     code = f"import test_damaged_ims as t; print(t.try_all({VARIANTS}))"
     paths = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from aicsio.testing.oif import OifImage, build_oib, build_oif, write_oif
 from limits import in_memory, in_time, try_file, variant_count
-from support import Damage, cut_bytes, flip_bytes, wipe_bytes
+from support import Damage, cut_bytes, flip_bytes, takes_long, wipe_bytes
 
 VARIANTS = variant_count(240)
 """How many damaged files are tried; 2000 in the full run."""
@@ -22,6 +22,7 @@ WHOLE = [
 DAMAGES: list[Damage] = [flip_bytes, flip_bytes, cut_bytes, wipe_bytes]
 
 
+@takes_long
 def test_damaged_files_are_images_or_our_errors() -> None:
     rng = random.Random(7)
     files = [build_oib(image) for image in WHOLE]

@@ -7,7 +7,7 @@ import numpy as np
 
 from aicsio.testing.vsi import VsiImage, build_ets, build_vsi, write_vsi
 from limits import in_memory, in_time, try_file, variant_count
-from support import Damage, cut_bytes, flip_bytes, wipe_bytes
+from support import Damage, cut_bytes, flip_bytes, takes_long, wipe_bytes
 
 VARIANTS = variant_count(240)
 """How many damaged files are tried; 2000 in the full run."""
@@ -25,6 +25,7 @@ WHOLE = [
 DAMAGES: list[Damage] = [flip_bytes, flip_bytes, cut_bytes, wipe_bytes]
 
 
+@takes_long
 def test_damaged_pixel_files_are_images_or_our_errors(tmp_path: Path) -> None:
     rng = random.Random(7)
     paths = [write_vsi(image, tmp_path / f"{n}.vsi") for n, image in enumerate(WHOLE)]

@@ -9,7 +9,7 @@ from aicsio import AicsioError, open_image
 from aicsio.testing.lif import LifImage
 from aicsio.testing.xlef import XlefImage, write_xlef
 from limits import in_memory, in_time, read_some, shown_levels, variant_count
-from support import Damage, cut_bytes, flip_bytes, wipe_bytes
+from support import Damage, cut_bytes, flip_bytes, takes_long, wipe_bytes
 
 VARIANTS = variant_count(240)
 _PIXELS = np.random.default_rng(1).integers(0, 250, (2, 2, 3, 9, 11)).astype(np.uint16)
@@ -32,6 +32,7 @@ def change_digit(data: bytearray, low: int, _: int, rng: random.Random) -> None:
 DAMAGES: list[Damage] = [flip_bytes, change_digit, change_digit, cut_bytes, wipe_bytes]
 
 
+@takes_long
 def test_damaged_projects_are_images_or_our_errors(tmp_path: Path) -> None:
     rng = random.Random(7)
     path = write_xlef(tmp_path / "P", WHOLE, encoding="utf-8")

@@ -15,6 +15,7 @@ from aicsio.testing.model import transpose_array
 from aicsio.testing.plates import WRITERS, PlateSpec, write_plate
 from aicsio.testing.strategies import picks
 from aicsio.testing.strategies.plates import plate_specs
+from support import takes_long
 
 
 def shown_pixels(spec: PlateSpec, kind: str) -> np.ndarray:
@@ -30,6 +31,7 @@ def shown_pixels(spec: PlateSpec, kind: str) -> np.ndarray:
 
 
 # Each example writes up to 108 files.
+@takes_long
 @settings(max_examples=12)
 @given(plate_specs(), st.sampled_from(sorted(WRITERS)), st.data())
 def test_a_plate_shows_what_was_described(spec: PlateSpec, kind: str, data: st.DataObject) -> None:

@@ -31,6 +31,7 @@ from support import takes_long
 __all__ = ["aicsio_file"]
 
 
+@takes_long
 @given(st.from_type(ImageHandle), st.data())
 def test_the_laws_hold(handle: ImageHandle, data: st.DataObject) -> None:
     order, picks = data.draw(views(handle.dims))

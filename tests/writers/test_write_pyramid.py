@@ -153,6 +153,7 @@ def test_levels_are_those_of_the_model(data: st.DataObject) -> None:
         assert_levels(report.path, image, samples, count, MODELS[name])
 
 
+@takes_long
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32"])
 def test_means_of_the_largest_numbers_do_not_overflow(dtype: str, tmp_path: Path) -> None:
     limits = np.iinfo(dtype)

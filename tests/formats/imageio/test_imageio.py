@@ -920,6 +920,7 @@ ANIMATIONS: dict[str, bytes] = {
 }
 
 
+@takes_long
 @pytest.mark.parametrize("name", ANIMATIONS)
 def test_threads_that_read_an_animation_see_the_pixels_of_one(name: str) -> None:
     handle = open_image(ANIMATIONS[name])
