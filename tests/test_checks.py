@@ -78,12 +78,12 @@ def test_other_right_arguments_take_the_whole_check(kwargs: dict[str, Any]) -> N
         (
             (1,),
             {"sixth": (1, "2")},
-            "sample: sixth=(1, '2') does not fit: give a tuple (int, int) or a mapping",
+            "sample: sixth=(1, '2') does not fit: give a tuple (int, int) or a mapping of str to int",
         ),
         (
             (1,),
             {"sixth": {"Z": "2"}},
-            "sample: sixth={'Z': '2'} does not fit: give a tuple (int, int) or a mapping",
+            "sample: sixth={'Z': '2'} does not fit: give a tuple (int, int) or a mapping of str to int",
         ),
         ((np.ones(2),), {}, "sample: first=<numpy.ndarray> does not fit: give an int or None"),
     ],
@@ -109,7 +109,9 @@ def test_options_that_may_hold_credentials_are_named_by_their_class() -> None:
 
     with pytest.raises(ArgumentTypeError) as caught:
         checked(opening)("key=SECRET")  # type: ignore[arg-type]
-    text = "opening: storage_options of class str does not fit: give a mapping or None"
+    text = (
+        "opening: storage_options of class str does not fit: give a mapping of str to str or None"
+    )
     assert str(caught.value) == text
 
 
@@ -123,6 +125,9 @@ def test_options_that_may_hold_credentials_are_named_by_their_class() -> None:
         (Literal["auto", 2], "'auto' or 2"),
         (None | Sequence[str], "a sequence of str or None"),
         (tuple[int, ...], "a tuple of int"),
+        (Mapping[str, int], "a mapping of str to int"),
+        (Mapping[str, Any], "a mapping"),
+        (Mapping[str, object] | None, "a mapping or None"),
         ("ome_types.OME | str | None", "a ome_types.OME, a str or None"),
     ],
 )

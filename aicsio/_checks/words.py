@@ -270,7 +270,9 @@ def describe(hint: Any) -> str:
     if origin is Callable:
         return "a function"
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "a mapping"
+        # What it holds is what a dict of other values lacks; ``Any`` adds nothing.
+        known = len(parts) == 2 and not {Any, object}.intersection(parts)
+        return f"a mapping of {_plural(parts[0])} to {_plural(parts[1])}" if known else "a mapping"
     if origin is tuple and parts[-1] is not Ellipsis:
         return f"a tuple ({', '.join(map(_plural, parts))})"
     if isinstance(origin, type) and parts and parts[0] is not Any:
