@@ -109,7 +109,12 @@ class Output:
 
 def _refuse(path: str, error: OSError) -> NoReturn:
     reason = error.strerror or str(error)
-    raise WriteError(f"cannot write {path!r}: {reason}. The previous file is as it was") from error
+    raise WriteError(f"cannot write {path!r}: {reason}{state_previous(path, 'file')}") from error
+
+
+def state_previous(target: str, kind: str) -> str:
+    """Return a sentence on what has the name of the target, with a full stop in front; nothing where nothing has."""
+    return f". The previous {kind} is as it was" if os.path.lexists(target) else ""
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
@@ -340,22 +345,20 @@ def _take_name(hidden: _HiddenFile, target: str, *, overwrite: bool) -> None:
         hidden.close()  # an open file cannot be renamed
     if not hidden.has_its_name():
         raise WriteError(
-            f"cannot write {target!r}: another process removed its temporary file {hidden.path!r}. "
-            "The previous file is as it was"
+            f"cannot write {target!r}: another process removed its temporary file "
+            f"{hidden.path!r}{state_previous(target, 'file')}"
         )
     try:
         if sys.platform != "win32":
             # Network file systems report a full disk when a descriptor is closed. The lock stays:
-            # it
-            # belongs to both descriptors.
+            # it belongs to both descriptors.
             os.close(os.dup(hidden.fd))
         if overwrite or not _link(hidden.path, target):
             os.replace(hidden.path, target)
     except FileExistsError as error:
         raise WriteError(
             f"{target!r} appeared while it was being written, and is as it was: pass "
-            "overwrite=True "
-            "to replace it"
+            "overwrite=True to replace it"
         ) from error
     except OSError as error:
         _refuse(target, error)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from aicsio.errors import WriteError
+from aicsio.writers._atomic_file import state_previous
 
 __all__ = ["refuse", "refusing"]
 
@@ -21,9 +22,8 @@ def refuse(target: str, error: OSError) -> NoReturn:
         Always.
     """
     reason = error.strerror or str(error)
-    raise WriteError(
-        f"cannot write {target!r}: {reason}. The previous store is as it was"
-    ) from error
+    previous = state_previous(target, "store")
+    raise WriteError(f"cannot write {target!r}: {reason}{previous}") from error
 
 
 @contextlib.contextmanager
