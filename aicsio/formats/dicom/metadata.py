@@ -26,6 +26,8 @@ LENS_POWER, LENS_APERTURE = 0x00480112, 0x00480113
 ACQUIRED: Final = 0x0008002A
 DATES: Final = ((0x00080022, 0x00080032), (0x00080023, 0x00080033))
 """Date and time of acquisition, and of content."""
+ZONE: Final = 0x00080201
+"""Timezone Offset From UTC."""
 ILLUMINATIONS: Final = {
     "111741": ("Transmitted", None),
     "111742": (None, None),
@@ -35,7 +37,7 @@ ILLUMINATIONS: Final = {
 """Illumination and contrast in the words of OME, by code of DCM: transmission, reflection,
 epifluorescence, brightfield."""
 DATE_TIME: Final = re.compile(
-    r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\.\d{1,6})?([+-]\d{4})?\s*"
+    r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(?:(\d{2})(\.\d{1,6})?)?([+-]\d{4})?\s*", re.ASCII
 )
 
 
@@ -118,14 +120,25 @@ def parse_date(data: DataSet) -> str | None:
         if match is None:
             continue
         year, month, day, hour, minute, second, fraction, zone = match.groups()
-        offset = "" if zone is None else f"{zone[:3]}:{zone[3:]}"
         digits = (fraction or "").rstrip("0").rstrip(".")
-        # PS3.5, 6.2: second 60 is a leap second, which `datetime` of Python refuses.
-        clock = f"{hour}:{minute}:{'59' if second == '60' else second}"
-        date = valid_date(f"{year}-{month}-{day}T{clock}{digits}{offset}")
+        clock = f"{hour}:{minute}"
+        if second is not None:
+            # PS3.5, 6.2: second 60 is a leap second, which `datetime` of Python refuses.
+            clock += f":{'59' if second == '60' else second}{digits}"
+        moment = f"{year}-{month}-{day}T{clock}"
+        date = valid_date(moment + _offset(zone or data.text(ZONE))) or valid_date(moment)
         if date is not None:
             return date
     return None
+
+
+def _offset(zone: str) -> str:
+    """Return a zone as ISO 8601 has it; empty for none.
+
+    PS3.3, C.12.1.1.8: Timezone Offset From UTC is that of all dates and times of a file, but for
+    those of DT that have one of their own.
+    """
+    return f"{zone[:3]}:{zone[3:]}" if re.fullmatch(r"[+-][0-9]{4}", zone) else ""
 
 
 # ---------------------------------------------------------------- OME

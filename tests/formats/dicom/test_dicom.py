@@ -122,6 +122,38 @@ def test_facts(tmp_path: Path) -> None:
     assert handle.channels[0].contrast_method == "Brightfield"
 
 
+@pytest.mark.parametrize(
+    ("taken", "content", "zone", "date"),
+    [
+        ("20260102030405.25", "030405", "+0130", "2026-01-02T03:04:05.25+01:30"),
+        ("20260102030405-0800", "030405", "+0130", "2026-01-02T03:04:05-08:00"),
+        ("", "030405", "-0500", "2026-01-02T03:04:05-05:00"),
+        # PS3.5, 6.2: seconds, and all that follows the year of DT, may be left out.
+        ("202601020304", "", "", "2026-01-02T03:04"),
+        ("", "0304", "+0000", "2026-01-02T03:04+00:00"),
+        ("2026", "030405", "", "2026-01-02T03:04:05"),
+        # A zone that is none costs itself.
+        ("20260102030405", "", "east", "2026-01-02T03:04:05"),
+        ("20260102030405", "", "+9999", "2026-01-02T03:04:05"),
+        ("20260102990405", "0\u0663\u0660\u0664\u0660", "", None),
+    ],
+)
+def test_dates_are_in_the_zone_of_the_file(
+    taken: str,
+    content: str,
+    zone: str,
+    date: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DICOM PS3.3, C.12.1.1.8, and PS3.5, 6.2."""
+    monkeypatch.setitem(generator.FIXED, 0x0008002A, ("DT", taken))
+    monkeypatch.setitem(generator.FIXED, 0x00080033, ("TM", content))
+    monkeypatch.setitem(generator.FIXED, 0x00080201, ("SH", zone))
+    handle = open_image(write_dicom(DicomImage(SMOOTH), tmp_path))
+    assert handle.scene.acquired == date
+
+
 def test_the_text_is_the_json_model_of_dicom(tmp_path: Path) -> None:
     pydicom = pytest.importorskip("pydicom")
     path = write_dicom(DicomImage(SMOOTH, tiling="sparse", undefined=True), tmp_path)
