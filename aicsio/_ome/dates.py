@@ -7,7 +7,8 @@ import re
 from datetime import datetime
 
 _YEAR_FIRST = re.compile(
-    r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?"
+    r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})(?:[T ]+(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) +)?"
+    r"(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?"
 )
 
 
@@ -18,13 +19,16 @@ def iso_date(text: str) -> str | None:
     """Return a date, or date and time, as ISO 8601; ``None`` if the text is none.
 
     Forms that begin with a year of four digits are brought into the form of ISO 8601, such as the
-    ``2017:08:21 15:08:07`` of TIFF 6.0. Others, such as ``08/09/2017``, have no certain meaning.
+    ``2017:08:21 15:08:07`` of TIFF 6.0; a day of the week may follow the date. Others, such as
+    ``08/09/2017``, have no certain meaning.
 
     Examples
     --------
     >>> from aicsio._ome.dates import iso_date
     >>> iso_date("2017-08-21T15:08:07Z"), iso_date("2017:08:21 15:08:07")
     ('2017-08-21T15:08:07Z', '2017-08-21T15:08:07')
+    >>> iso_date("2011-01-18 Tue 16:52:41 -0800")
+    '2011-01-18T16:52:41-0800'
     >>> iso_date("2017-08-21T15:08:70"), iso_date("08/09/2017")
     (None, None)
     """

@@ -31,6 +31,8 @@ def test_iso_8601_stays_as_it_is(text: str) -> None:
         ("2017.08.21", "2017-08-21"),
         ("2017-08-21T15:08:07,5Z", "2017-08-21T15:08:07.5Z"),
         ("2017-08-21 15:08:07 +0200", "2017-08-21T15:08:07+0200"),
+        # https://micro-manager.org/Files_and_Metadata, version 1.4
+        ("2011-01-18 Tue 16:52:41 -0800", "2011-01-18T16:52:41-0800"),
     ],
 )
 def test_forms_that_begin_with_the_year(text: str, date: str) -> None:
@@ -51,6 +53,8 @@ def test_forms_that_begin_with_the_year(text: str, date: str) -> None:
         "2017",
         "9" * 5000,
         "2017-08-21T15:08:07Zulu",
+        "2011-01-18 Tue",
+        "2011-01-18 Day 16:52:41",
     ],
 )
 def test_no_date(text: str) -> None:

@@ -43,6 +43,7 @@ OF_DIALECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("name", "ndtiff:Summary/Prefix"),
         ("channels", "ndtiff:NDTiff.index or Summary/ChNames"),
         ("pixel_size.Z", "ndtiff:Summary/z-step_um"),
+        ("acquired", "ndtiff:Summary/DateAndTime"),
         ("planes", "ndtiff:image metadata"),
     ),
     "micromanager": (
@@ -50,6 +51,7 @@ OF_DIALECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("channels", "micromanager:Summary/ChNames"),
         ("pixel_size.Z", "micromanager:Summary/z-step_um"),
         ("pixel_size", "micromanager:Summary/PixelSize_um"),
+        ("acquired", "micromanager:Summary/StartTime"),
         ("planes", "tag:MicroManagerMetadata"),
     ),
     "mibi": (("channels", "mibi:channel.target"), ("name", "mibi:image.type")),

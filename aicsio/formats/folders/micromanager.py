@@ -317,12 +317,11 @@ def _describe_channels(
 
 def _start_of(summary: Mapping[str, Any], frames: Sequence[_Frame]) -> str | None:
     """Return the date of the acquisition: of the summary, else of the first plane."""
-    texts = [summary.get("StartTime"), summary.get("Time")]
+    texts = [summary.get(name) for name in ("StartTime", "Time", "DateAndTime")]
     texts += [frames[0].facts.get("ReceivedTime"), frames[0].facts.get("Time")]
     for text in texts:
         if isinstance(text, str):
-            # "2023-05-04 17:00:01.123 -0700" has a blank in front of the zone.
-            date = iso_date(re.sub(r" ([+-]\d{4})$", r"\1", text.strip()))
+            date = iso_date(text)
             if date is not None:
                 return date
     return None

@@ -14,6 +14,7 @@ import tifffile
 from aicsio import (
     AicsioError,
     open_image,
+    provenance,
     select_level,
     select_scene,
     to_numpy,
@@ -215,10 +216,12 @@ def ndtiff_index(*planes: tuple[dict[str, Any], str, int, int, int]) -> bytes:
     return out
 
 
-def ndtiff(path: Path, planes: Array) -> list[int]:
+SUMMARY = b'{"ChNames": ["DAPI", "GFP"], "Prefix": "run", "z-step_um": 0.5}'
+
+
+def ndtiff(path: Path, planes: Array, summary: bytes = SUMMARY) -> list[int]:
     """An NDTiff file of version 3; returns the offset of the pixels of each plane."""
     content = write_pages([make_page(plane[..., None], Storage()) for plane in planes])
-    summary = b'{"ChNames": ["DAPI", "GFP"], "Prefix": "run", "z-step_um": 0.5}'
     head = struct.pack("<6I", 483729, 3, 2, 2355492, len(summary), 0)[:20]
     moved = 8 + len(head) + len(summary)
     moved += moved % 2
@@ -270,6 +273,73 @@ def test_ndtiff_index_names_axes_and_files(tmp_path: Path) -> None:
         assert handle.channel_names == ("DAPI", "GFP")
         assert handle.pixel_size.Z == 0.5
         assert to_numpy(handle).tobytes() == pixels.tobytes()
+
+
+def mm_stack(path: Path, planes: Array, summary: bytes) -> None:
+    """A stack of Micro-Manager, whose planes are sections."""
+    content = write_pages([make_page(plane[..., None], Storage()) for plane in planes])
+    by = 32 + len(summary) + len(summary) % 2
+    shifted = _shifted(content, by)
+    table = b""
+    at = struct.unpack_from("<I", shifted, 4)[0]
+    for z in range(len(planes)):
+        table += struct.pack("<5I", 0, z, 0, 0, at)
+        (count,) = struct.unpack_from("<H", shifted, at - by)
+        (at,) = struct.unpack_from("<I", shifted, at - by + 2 + 12 * count)
+    end = len(shifted) + by
+    head = struct.pack("<8I", 54773648, end, 0, 0, 0, 0, 2355492, len(summary))
+    data = shifted[:8] + (head + summary).ljust(by, b" ") + shifted[8:]
+    path.write_bytes(data + struct.pack("<2I", 3453623, len(planes)) + table)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "date"),
+    [
+        ("StartTime", "2020-01-02 03:04:05.123 +0100", "2020-01-02T03:04:05.123+0100"),
+        # The example of https://micro-manager.org/Files_and_Metadata.
+        ("Time", "2011-01-18 Tue 16:52:41 -0800", "2011-01-18T16:52:41-0800"),
+        ("DateAndTime", "2022/12/28 17:04:23", "2022-12-28T17:04:23"),
+        ("Time", "yesterday", None),
+        ("Time", 5, None),
+    ],
+)
+@pytest.mark.parametrize("step", [-0.5, 0.5, "-0.5"])
+@pytest.mark.parametrize("kind", ["ndtiff", "stack", "folder"])
+def test_one_acquisition_of_micro_manager_has_the_same_facts_in_each_form(
+    kind: str, step: object, key: str, text: object, date: str | None, tmp_path: Path
+) -> None:
+    """A stack from above has a negative step: its sections lie half a micrometre apart."""
+    pixels = counting(3, 6, 5, dtype="u1")
+    facts = {"z-step_um": step, key: text}
+    path = tmp_path / "a_NDTiffStack.tif"
+    if kind == "ndtiff":
+        offsets = ndtiff(path, pixels, json.dumps(facts).encode())
+        rows = [({"z": z}, path.name, offset, 5, 6) for z, offset in enumerate(offsets)]
+        (tmp_path / "NDTiff.index").write_bytes(ndtiff_index(*rows))
+    elif kind == "stack":
+        mm_stack(path, pixels, json.dumps(facts).encode())
+    else:
+        frames = {f"FrameKey-0-0-{z}": {"FileName": f"{z}.tif"} for z in range(3)}
+        for z, plane in enumerate(pixels):
+            tifffile.imwrite(tmp_path / f"{z}.tif", plane)
+        path = tmp_path / "metadata.txt"
+        path.write_text(json.dumps({"Summary": facts, **frames}))
+    handle = open_image(path)
+    assert np.array_equal(to_numpy(transpose_to(handle, "ZYX")), pixels)
+    assert handle.pixel_size.Z == 0.5
+    assert handle.scene.acquired == date
+    if date is not None:
+        assert "Summary/" in str(provenance(handle)["acquired"])
+
+
+def test_a_real_ndtiff_has_the_date_of_its_acquisition() -> None:
+    name = "ndtiff/v3/12_bit_pycromanager_mda/12_bit_pycromanager_mda_NDTiffStack.tif"
+    path = corpus_file(name)
+    # tifffile parses the summary, too; the first plane says 17:04:24.
+    with tifffile.TiffFile(path) as tif:
+        facts: Any = tif.micromanager_metadata
+    assert facts["Summary"]["DateAndTime"] == "2022/12/28 17:04:23"
+    assert open_image(path).scene.acquired == "2022-12-28T17:04:23"
 
 
 def test_ndtiff_stays_in_its_folder_and_tells_what_is_missing(tmp_path: Path) -> None:

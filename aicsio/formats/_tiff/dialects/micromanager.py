@@ -22,6 +22,7 @@ from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.dialects.marks import read_header
 from aicsio.formats._tiff.dialects.ndtiff import (
     FEWEST_SLOTS,
+    date_of,
     name_channels,
     pixel_size,
     read_json,
@@ -80,7 +81,7 @@ def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnos
         levels=(array,),
         channels=name_channels((), length_of(array, "C", 0), summary),
         pixel_size=size,
-        acquired=tags.acquired(),
+        acquired=date_of(summary) or tags.acquired(),
     )
     metadata = json.dumps(summary) if summary else tags.description or None
     return Contents((scene,), metadata, (*notes, *more))
