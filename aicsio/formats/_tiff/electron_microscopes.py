@@ -19,6 +19,7 @@ from aicsio.formats._tiff.settings import (
     read_octets,
     read_settings,
     xml_attribute,
+    xml_text,
 )
 from aicsio.formats._tiff.tags import ResolutionUnit, Tag
 from aicsio.records import PixelSize
@@ -262,5 +263,4 @@ def jeol_size(tags: PageTags) -> PixelSize | None:
 
 
 def _jeol_setting(tags: PageTags, name: str) -> str | None:
-    match = re.search(rf"<{name}>([^<]*)</{name}>", tags.description)
-    return match[1].strip() if match else None
+    return xml_text(tags.description, name) or None

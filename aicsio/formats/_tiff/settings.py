@@ -48,6 +48,21 @@ def xml_attribute(element: str, name: str) -> str | None:
     return resolve_references(match[1] if match[1] is not None else match[2])
 
 
+def xml_text(document: str, name: str) -> str:
+    """Return the text of the first element of a name that holds text alone; empty without one.
+
+    Its character references are resolved (XML 1.0, section 4.1).
+
+    Examples
+    --------
+    >>> from aicsio.formats._tiff.settings import xml_text
+    >>> xml_text("<a><Name>CD8 &lt;&#181;m&gt;</Name></a>", "Name")
+    'CD8 <µm>'
+    """
+    match = re.search(rf"<{name}(?:\s[^<>]*)?>([^<]*)</{name}\s*>", document)
+    return resolve_references(match[1]).strip() if match else ""
+
+
 def parse_ini(text: str) -> dict[str, dict[str, str]]:
     r"""Return the settings of each section of an INI text.
 

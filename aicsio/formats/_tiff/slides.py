@@ -16,7 +16,7 @@ from aicsio._ome.elements import children_of, local_name, parse_integer
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
-from aicsio.formats._tiff.settings import read_settings, xml_attribute
+from aicsio.formats._tiff.settings import read_settings, xml_attribute, xml_text
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Objective
 
@@ -52,13 +52,13 @@ def read_slide_lens(tags: PageTags) -> Objective | None:
 
 def _perkin_elmer_lens(text: str) -> Objective | None:
     """Read ``<Objective>20x</Objective>``; newer scanners write the engraving of the lens."""
-    match = re.search(r"<Objective>([^<]*)</Objective>", text)
-    if match is None or not match[1].strip():
+    name = xml_text(text, "Objective")
+    if not name:
         return None
     from aicsio._ome.lenses import read_engraving
 
-    engraved = read_engraving(match[1])
-    return Objective(match[1].strip(), engraved.magnification, engraved.aperture)
+    engraved = read_engraving(name)
+    return Objective(name, engraved.magnification, engraved.aperture)
 
 
 def read_scn_images(text: str) -> Mapping[int, dict[str, Any]]:

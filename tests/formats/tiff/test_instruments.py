@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from lxml import etree
 
 from aicsio import ome_metadata, ome_xml, open_image
 from aicsio.formats._tiff.instruments.metamorph import read_binning, read_gain, read_properties
@@ -150,6 +151,26 @@ def test_the_xml_of_metaxpress(tmp_path: Path) -> None:
     assert (label.name, label.x, label.y) == ("B02 : Site 1", 12.5, -3.0)
     assert settings_of(ome)["A & B"] == "<c>"
     assert ome.images[0].description == "Exposure: 50 ms\r\nGain: 2".replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize(
+    "text", ["10 &#181;m", "&#xB5;m &#x03b1;", "a &amp;lt; b", "&amp;#181;", "two&#10;lines"]
+)
+def test_texts_of_metamorph_are_those_of_an_xml_parser(
+    quote: str, text: str, tmp_path: Path
+) -> None:
+    value = f"value={quote}{text}{quote}"
+    document = (
+        f'<MetaData><prop id="Description" type="string" {value}/>'
+        f'<PlaneInfo><prop id="image-name" type="string" {value}/>'
+        f'<custom-prop id="Dye" type="string" {value}/></PlaneInfo></MetaData>'
+    )
+    expected = str(etree.fromstring(document).findall(".//custom-prop")[0].get("value"))
+    ome = ome_of(tmp_path, description=document)
+    assert settings_of(ome)["Dye"] == expected
+    assert str(ome.images[0].description).strip() == expected.strip()
+    assert open_image(tmp_path / "a.tif").channel_names == (expected.strip(),)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
+from lxml import etree
 
 from aicsio import (
     AicsioError,
@@ -678,6 +679,28 @@ def test_qptiff_markers_name_channels(tmp_path: Path) -> None:
     assert [channel.fluor for channel in handle.channels] == ["DAPI", "Opal 520"]
     assert [channel.color for channel in handle.channels] == [0x0000FFFF, 0x00FF00FF]
     assert handle.pixel_size.X == 0.5
+
+
+@pytest.mark.parametrize(
+    "text", ["Opal 520 &amp; DAPI", "10 &#181;m", "&#x3B1;-SMA", "&lt;CD8&gt;", "&amp;lt;"]
+)
+def test_names_of_qptiff_are_those_of_an_xml_parser(text: str, tmp_path: Path) -> None:
+    document = (
+        "<PerkinElmer-QPI-ImageDescription><ImageType>FullResolution</ImageType>"
+        f"<Name>{text}</Name><Biomarker>{text}</Biomarker><Objective>20x {text}</Objective>"
+        "</PerkinElmer-QPI-ImageDescription>"
+    )
+    tifffile.imwrite(
+        tmp_path / "a.qptiff", counting(64, 64, dtype="u1"), description=document, metadata=None,
+        software="PerkinElmer-QPI", tile=(64, 64),
+    )  # fmt: skip
+    root = etree.fromstring(document)
+    scene = open_image(tmp_path / "a.qptiff").scene
+    (channel,), lens = scene.channels, scene.objective
+    assert channel.name == root.findtext("Biomarker")
+    assert channel.fluor == root.findtext("Name")
+    assert lens is not None
+    assert lens.name == root.findtext("Objective")
 
 
 @pytest.mark.parametrize("code", [258, 262, 259, 278, 339, 296])

@@ -23,6 +23,7 @@ from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
 from aicsio.formats._tiff.metamorph import exposure_of, metamorph_date
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
 from aicsio.formats._tiff.physical_size import read_pixel_size
+from aicsio.formats._tiff.settings import xml_text
 from aicsio.records import Channel, Diagnostic, Dims, Objective, PixelSize, Planes
 
 SceneFields = dict[str, Any]
@@ -225,10 +226,7 @@ def _qpi(tif: Any, tags: PageTags) -> VendorScene:
 
 def _qpi_channel(text: str) -> Channel:
     """Read Name, Biomarker and Color; the marker names the channel, Name is its dye or filter."""
-    name, marker, color = (
-        match[1].strip() if (match := re.search(rf"<{key}>([^<]*)</{key}>", text)) else ""
-        for key in ("Name", "Biomarker", "Color")
-    )
+    name, marker, color = (xml_text(text, key) for key in ("Name", "Biomarker", "Color"))
     levels = [int(level) for level in re.findall(r"\d{1,3}", color)]
     packed = None
     if len(levels) == 3 and max(levels) < 256:

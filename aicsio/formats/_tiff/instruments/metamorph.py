@@ -19,19 +19,19 @@ from aicsio.formats._tiff.dialects.opened import open_with_tifffile
 from aicsio.formats._tiff.instruments.parts import ImageParts
 from aicsio.formats._tiff.makers import is_metaseries
 from aicsio.formats._tiff.page_metadata import PageTags
+from aicsio.formats._tiff.settings import xml_attribute
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Contents
 
 NAMESPACE = "moleculardevices.com/metamorph"
-_PROPERTY = re.compile(r"<(?:custom-)?prop\s([^>]*)/?>")
-_ATTRIBUTE = re.compile(r'\b(id|value)="([^"]*)"')
+_PROPERTY = re.compile(r"<(?:custom-)?prop\s[^>]*>")
 
 
 def describe_metamorph(tags: PageTags, contents: Contents, parts: ImageParts) -> bool:
     """Add the settings of MetaMorph."""
     if is_metaseries(tags.description):
         properties = read_properties(tags.description)
-        text = _unescape(properties.pop("Description", ""))
+        text = properties.pop("Description", "")
     elif Tag.UIC1 in tags.tags and not tags.text(Tag.SOFTWARE).startswith("Prairie"):
         info = open_with_tifffile(tags.file.source, "stk_metadata")
         properties = _stack_properties(info)
@@ -47,20 +47,10 @@ def read_properties(text: str) -> dict[str, str]:
     """Return the properties of MetaMorph's XML by their names."""
     properties = {}
     for element in _PROPERTY.finditer(text):
-        attributes = dict(_ATTRIBUTE.findall(element[1]))
-        if "id" in attributes and "value" in attributes:
-            properties[_unescape(attributes["id"])] = _unescape(attributes["value"])
+        name, value = (xml_attribute(element[0], key) for key in ("id", "value"))
+        if name is not None and value is not None:
+            properties[name] = value
     return properties
-
-
-def _unescape(text: str) -> str:
-    # "&amp;" comes last: earlier it would make entities of texts that only look like one.
-    for entity, character in (
-        ("&#13;", "\r"), ("&#10;", "\n"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'),
-        ("&apos;", "'"), ("&amp;", "&"),
-    ):  # fmt: skip
-        text = text.replace(entity, character)
-    return text
 
 
 def _stack_properties(info: Mapping[str, Any]) -> dict[str, str]:
