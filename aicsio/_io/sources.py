@@ -274,9 +274,11 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         advice = missing.advise_path(name, path)
-        raise SourceNotFoundError(f"there is no file {path!r}{advice}") from error
+        text = f"there is no file {path!r}{advice}"
+        raise SourceNotFoundError(urls.hide_secrets(text)) from _cause(text, error)
     except (OSError, ValueError) as error:
-        raise SourceError(f"cannot look at {path!r}: {error}") from error
+        text = f"cannot look at {path!r}: {error}"
+        raise SourceError(urls.hide_secrets(text)) from _cause(text, error)
     if stat.S_ISDIR(status.st_mode):
         if not folders:
             raise folder_error(path)
@@ -285,6 +287,14 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
         # Opening a pipe or a terminal waits until somebody writes to it.
         raise SourceError(f"{path!r} is no regular file: read it yourself and give the bytes")
     return Source(path, size=status.st_size, fingerprint=str(status.st_mtime_ns))
+
+
+def _cause(text: str, error: Exception) -> Exception | None:
+    """Return the cause of an error about a path; ``None`` if the path holds the secrets of a URL.
+
+    The system's own error repeats the name, which may be a URL with one slash.
+    """
+    return error if urls.hide_secrets(text) == text else None
 
 
 def folder_url(url: str, storage_options: Mapping[str, Any]) -> Source:

@@ -19,7 +19,14 @@ from aicsio.records import Source
 URL_KEY = "aicsio_url"
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://[^\s'\"<>`]+?(?=[.,;:)]*(?:[\s'\"<>`]|$))")
+# ``Path("https://host/a")`` and a slip of the finger leave one slash of two. Text with a colon and a
+# slash is common: only schemes whose URLs have users and tokens are taken so.
+_ONE_SLASH = r"(?:https?|ftps?|sftp|ssh|smb|webdavs?|s3a?|gs|gcs|az|abfss?|oss):/(?!/)"
+_SHORT_URL = re.compile(_ONE_SLASH, re.IGNORECASE)
+_URL_IN_TEXT = re.compile(
+    rf"(?:[A-Za-z][A-Za-z0-9+.\-]+://|(?<![A-Za-z0-9+.\-])(?i:{_ONE_SLASH}))"
+    r"[^\s'\"<>`]+?(?=[.,;:)]*(?:[\s'\"<>`]|$))"
+)
 # The two colons between links, which are not those of an IPv6 address in brackets.
 _CHAIN = re.compile(r"(?<!\[)::(?![0-9A-Fa-f:.]*\])")
 _WEB = frozenset({"http", "https"})
@@ -83,13 +90,16 @@ def public_url(url: str) -> str:
     >>> from aicsio._io.urls import public_url
     >>> public_url("https://me:secret@host/a.tif?id=5&token=abc")
     'https://host/a.tif?id=5'
+    >>> public_url("https:/me:secret@host/a.tif")
+    'https:/host/a.tif'
     """
     return "::".join(map(_public_part, split_chain(url)))
 
 
 def _public_part(url: str) -> str:
-    scheme, mark, rest = url.partition("://")
-    if not mark:
+    mark = ":/" if _SHORT_URL.match(url) else "://"
+    scheme, found, rest = url.partition(mark)
+    if not found:
         return url
     scheme_name = scheme.lower()
     rest = _without_user(scheme_name, rest)
@@ -100,7 +110,7 @@ def _public_part(url: str) -> str:
         query = query.partition("#")[0]
     shown = "&".join(pair for pair in query.split("&") if _is_harmless(scheme_name, pair))
     separator = mark_of_query if shown else ""
-    return f"{scheme}://{path}{separator}{shown}"
+    return f"{scheme}{mark}{path}{separator}{shown}"
 
 
 def _without_user(scheme: str, rest: str) -> str:

@@ -32,7 +32,7 @@ MOST_NAMES = 5
 
 def public_name(name: str) -> str:
     """Return a name for messages: a URL without passwords and tokens."""
-    return urls.public_url(name) if urls.is_url(name) else name
+    return urls.public_url(name)
 
 
 def natural_key(name: str) -> tuple[Any, ...]:

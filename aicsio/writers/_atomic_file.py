@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._io.urls import public_url
+from aicsio._io.urls import hide_secrets, public_url
 from aicsio.errors import WriteError
 
 if sys.platform != "win32":
@@ -146,14 +146,16 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
         target = os.path.realpath(os.path.expanduser(name))
         status = _status(target)  # realpath returns the first link of a loop, stat refuses it
     except OSError as error:
-        raise WriteError(f"cannot write {name!r}: {error.strerror or error}") from error
+        shown = hide_secrets(f"cannot write {name!r}: {error.strerror or error}")
+        raise WriteError(shown) from None
     except ValueError as error:  # a NUL, or characters that the system cannot encode
         raise WriteError(
             f"cannot write {name!r}: it is no path of this system ({error})"
         ) from error
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        raise WriteError(f"cannot write {name!r}: there is no folder {folder!r}; make it first")
+        text = f"cannot write {name!r}: there is no folder {folder!r}; make it first"
+        raise WriteError(hide_secrets(text))
     if status is None:
         return target
     if stat.S_ISDIR(status.st_mode):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from aicsio._checks import checked
+from aicsio._io.urls import hide_secrets
 from aicsio.errors import AicsioError, WriteError
 from aicsio.writers import _atomic_file
 from aicsio.writers.writer import ArrayWriter, require_local, to_frame_order
@@ -88,7 +89,8 @@ class TwoDWriter(ArrayWriter):
             raise
         # imageio and its plugins raise errors of every kind.
         except Exception as error:
-            raise WriteError(f"{os.fspath(uri)!r}: imageio cannot write it: {error}") from error
+            text = f"{os.fspath(uri)!r}: imageio cannot write it: {error}"
+            raise WriteError(hide_secrets(text)) from error
         target = _atomic_file.check_target(uri, overwrite=True)
         with _atomic_file.replacing(target, overwrite=True, sync=True) as output:
             output.write_at(0, encoded)

@@ -190,9 +190,12 @@ def test_errors_their_causes_and_logs(
     [
         "http://us3r:SEKRET@127.0.0.1:1/a", "http://127.0.0.1:1/a.png?sig=T0KEN",
         "simplecache::http://us3r:SEKRET@127.0.0.1:1/a.tif", "s3://us3r:SEKRET@bucket/a",
+        # ``Path`` makes one slash of two.
+        Path("https://us3r:SEKRET@127.0.0.1:1/a"), "HTTP:/127.0.0.1:1/b/a.png?sig=T0KEN",
+        "https:/host/a.tif?X-Amz-Signature=T0KEN" + "0" * 5000,
     ],
 )  # fmt: skip
-def test_errors_of_writers(url: str) -> None:
+def test_errors_of_writers(url: str | Path) -> None:
     handle = open_image(np.zeros((4, 6), np.uint8))
     for call in (write_ome_tiff, write_ome_zarr, write_picture, write_movie):
         with pytest.raises(AicsioError) as caught:
@@ -201,6 +204,32 @@ def test_errors_of_writers(url: str) -> None:
     with pytest.raises(AicsioError) as caught:
         TwoDWriter.save(np.zeros((4, 6), np.uint8), url)
     assert_hidden(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http:/us3r:SEKRET@127.0.0.1:1/a.tif", "s3:/us3r:SEKRET@bucket/a.zarr",
+        "https:/127.0.0.1:1/a.tif?sig=T0KEN", "http:/us3r:SEK@RET@host/img_{T}.tif",
+        "HTTPS:/us3r:SEKRET@host/a.tif", "https:/host/a.tif?X-Amz-Signature=T0KEN" + "0" * 5000,
+    ],
+)  # fmt: skip
+def test_a_url_with_one_slash(url: str) -> None:
+    """As ``Path`` spells a URL: it leads to no file here, and the error says so without its secrets."""
+    calls: list[Callable[[Any], object]] = [open_image, AICSImage, explain]
+    calls += [lambda name: open_many([name, name]), lambda name: open_many(str(name))]
+    for call in calls:
+        for name in (url, Path(url)):
+            with pytest.raises(AicsioError) as caught:
+                call(name)
+            assert_hidden("".join(traceback.format_exception_only(caught.value)))
+            assert_hidden("".join(map(str, (caught.value.__cause__, *caught.value.args))))
+    assert_hidden(run("info", url) + run("convert", url, "a.ome.tiff"))
+
+
+def test_names_with_a_colon_and_a_slash_stay_as_they_are() -> None:
+    for name in ("ratio:/a@b/c.tif", "C:/me@lab/a.tif?key=1", "x-http:/a@b", "s3:a@b"):
+        assert public_url(name) == name == hide_secrets(name)
 
 
 def run(*arguments: str) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from aicsio._io.urls import hide_secrets
 from aicsio.errors import WriteError
 from aicsio.writers._atomic_file import sync_to_disk
 from aicsio.writers._zarr import journal
@@ -194,10 +195,11 @@ def check_target(path: str, *, overwrite: bool) -> str:
         _restore_old(target)
         exists = _has_entry(target)
     except (OSError, ValueError) as error:
-        raise WriteError(f"cannot write {path!r}: {error}") from error
+        raise WriteError(hide_secrets(f"cannot write {path!r}: {error}")) from None
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        raise WriteError(f"cannot write {path!r}: there is no folder {folder!r}; make it first")
+        text = f"cannot write {path!r}: there is no folder {folder!r}; make it first"
+        raise WriteError(hide_secrets(text))
     if not exists:
         return target
     if not overwrite:
