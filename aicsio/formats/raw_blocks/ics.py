@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from aicsio._io import readers
-from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio._ome.units import finite_number, micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.raw_blocks.blocks import lay_out
@@ -261,17 +261,23 @@ def _read_steps(
             continue
         unit = units[place].lower() if place < len(units) else ""
         factor = seconds_per(unit or None) if letter == "T" else micrometres_per(unit or None)
-        try:
-            step = float(scales[place])
-        except ValueError:
-            continue
-        if factor is None:
+        step = finite_number(scales[place])
+        if step is None:
+            diagnostics.append(_unusable(letter, scales[place], source))
+        elif factor is None:
             if unit not in {"", "undefined", "relative", "pixels"}:
                 text = f"the unit {unit!r} of {letter} is not known: its step {step:g} is left out"
                 diagnostics.append(Diagnostic("ics-unit", text, source.uri))
         elif 0 < step * factor < 1e9:
             steps[letter] = step * factor
+        else:
+            diagnostics.append(_unusable(letter, f"{scales[place]} {unit}", source))
     return steps, diagnostics
+
+
+def _unusable(letter: str, words: str, source: Source) -> Diagnostic:
+    text = f"the scale of {letter} is {words[:40]!r}, no usable step above 0: it is left out"
+    return Diagnostic("unusable-size", text, source.uri)
 
 
 def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigins:  # noqa: ARG001 - the protocol

@@ -112,6 +112,20 @@ def test_pixels_of_ics_begin_behind_one_line_end(
     assert np.array_equal(to_numpy(handle), pixels)
 
 
+@pytest.mark.parametrize("scale", ["-0.5", "0", "nan", "wide", "1e300"])
+def test_a_scale_that_is_none_is_reported(scale: str, tmp_path: Path) -> None:
+    """docs/fidelity.md: a size that cannot be used is unknown, and repeated by ``unusable-size``."""
+    path = make(RawBlockImage(TCZYX[0, 0], "ZYX"), "ics", tmp_path)
+    header = b"scale\t1.0\t0.25\t0.25\t"
+    assert header + b"0.5" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(header + b"0.5", header + scale.encode()))
+    handle = open_image(path)
+    assert tuple(handle.pixel_size) == (None, 0.25, 0.25)
+    (note,) = handle.diagnostics
+    assert note.code == "unusable-size"
+    assert scale in note.message
+
+
 def test_a_file_that_is_no_ics_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
     path = tmp_path / "a.ics"
     for data in (b"", b"\n", b"BEGIN:VCALENDAR\r\n"):

@@ -371,3 +371,18 @@ def test_settings_of_any_type_of_bytes(tmp_path: Path, kind: int, order: Any) ->
     tag = (50431, kind, len(TESCAN), values, True)
     handle = written(tmp_path, extratags=[tag], byteorder=order)
     assert pytest.approx(0.0125) == handle.pixel_size.X
+
+
+@pytest.mark.parametrize("spacing", [-1.5, 0, "wide", [1.5]])
+def test_a_spacing_of_tifffile_that_is_none_is_reported(spacing: object, tmp_path: Path) -> None:
+    """docs/fidelity.md: a size that cannot be used is unknown, and repeated by ``unusable-size``."""
+    metadata = {"axes": "ZYX", "spacing": spacing, "unit": "um"}
+    pixels = np.zeros((3, 6, 8), np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, metadata=metadata, resolution=(2, 4), photometric="minisblack"
+    )
+    handle = open_image(tmp_path / "a.tif")
+    assert tuple(handle.pixel_size) == (None, 0.25, 0.5)
+    (note,) = handle.diagnostics
+    assert note.code == "unusable-size"
+    assert repr(spacing) in note.message

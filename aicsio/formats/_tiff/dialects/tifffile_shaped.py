@@ -102,7 +102,12 @@ def _pixel_size(tags: PageTags, metadata: Mapping[str, Any]) -> tuple[PixelSize,
     if factor is None or read_maker_size(tags) is not None:
         return read_pixel_size(tags)
     size, notes = size_from_resolution(tags, factor, is_unit_stated=True)
-    return attrs.evolve(size, Z=positive_float(metadata.get("spacing"), factor)), notes
+    z = positive_float(metadata.get("spacing"), factor)
+    if z is None and metadata.get("spacing") is not None:
+        words = repr(metadata["spacing"])[:40]
+        text = f"spacing is {words}, no number above 0: the size along Z is unknown"
+        notes = [*notes, Diagnostic("unusable-size", text, tags.file.source.uri)]
+    return attrs.evolve(size, Z=z), notes
 
 
 # ---------------------------------------------------------------- series
