@@ -57,7 +57,7 @@ class TwoDWriter(ArrayWriter):
         DimensionError
             When the array has another rank, or the letters are others.
         WriteError
-            When imageio cannot write it; an existing file is unchanged then.
+            When its name has no suffix, or imageio cannot write it; an existing file is unchanged then.
 
         Examples
         --------
@@ -75,6 +75,11 @@ class TwoDWriter(ArrayWriter):
         require_local(uri, "TwoDWriter")
         frame, _ = to_frame_order(data, dim_order, TwoDWriter.DIM_ORDERS, "TwoDWriter")
         suffix = os.path.splitext(os.fsdecode(uri))[1]
+        if not suffix:
+            text = (
+                f"{os.fspath(uri)!r} has no suffix, which gives the format: .png, .jpg, .tif, ..."
+            )
+            raise WriteError(hide_secrets(text))
         try:
             pixels = np.asarray(frame)
             if pixels.dtype.kind == "f" and suffix.lower() in BYTES_ALONE:

@@ -166,6 +166,10 @@ def test_pictures_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="imageio cannot write it"):
         TwoDWriter.save(np.zeros((4, 5), np.complex64), path)
     assert path.read_bytes() == b"of before"
+    for name in ("picture", ".png"):
+        with pytest.raises(WriteError, match="has no suffix, which gives the format"):
+            TwoDWriter.save(np.zeros((4, 5), np.uint8), tmp_path / name)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
     with pytest.raises(WriteError, match="imageio cannot write it"):
         TwoDWriter.save(np.zeros((4, 5), np.uint8), tmp_path / "a.unknown")
     for writer in (TwoDWriter, TimeseriesWriter, OmeTiffWriter):
