@@ -29,6 +29,7 @@ from aicsio import (
     use_dask,
 )
 from aicsio.testing import ImageSpec, TiffSpec, pixels, write
+from support import takes_long
 
 FIRST = ImageSpec(T=2, C=3, Z=4, Y=64, X=80)
 SECOND = ImageSpec(C=2, Y=40, X=64, samples=3, dtype="uint8", levels=2, seed=5)
@@ -300,7 +301,9 @@ IMPORT = "from aicsio.dask_utils import cluster_and_client\n"
     ("script", "refused"),
     [
         (IMPORT + CALL.format(""), True),
-        (IMPORT + "def main():\n    " + CALL.format("") + "\nmain()", True),
+        pytest.param(
+            IMPORT + "def main():\n    " + CALL.format("") + "\nmain()", True, marks=takes_long
+        ),
         (IMPORT + CALL.format(", processes=False, dashboard_address='127.0.0.1:0'"), False),
     ],
 )

@@ -34,7 +34,7 @@ from aicsio.testing.czi import Block, blocks_of, write_czi
 from aicsio.testing.layouts import make_handle, store_array
 from aicsio.testing.lif import LifImage, write_lif
 from http_server import serving
-from support import takes_long
+from support import mostly_long, takes_long
 
 RNG = np.random.default_rng(11)
 PIXELS = RNG.integers(1, 4096, (2, 3, 150, 190), np.uint16)
@@ -169,7 +169,7 @@ def test_gaps_of_a_mosaic_are_zero_in_used_memory(tmp_path: Path) -> None:
     assert (out == 0).any()
 
 
-@pytest.mark.parametrize("compression", ["raw", "zstd0"])
+@pytest.mark.parametrize("compression", mostly_long(["raw", "zstd0"], "raw"))
 def test_later_tiles_of_a_mosaic_cover_earlier_ones(compression: str, tmp_path: Path) -> None:
     """Tiles that differ where they overlap, at any place; oracle: painted one after the other."""
     canvas = np.zeros((140, 170), np.uint16)

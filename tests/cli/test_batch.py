@@ -514,7 +514,7 @@ def test_a_process_that_dies_takes_one_image_with_it(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("jobs", mostly_long(["1", "2"], "2"))
+@pytest.mark.parametrize("jobs", mostly_long(["1", "2"]))
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, jobs: str) -> None:
     for n in range(6):
         image(tmp_path / "in", f"slow{n}.tif", SLOW, seed=n)

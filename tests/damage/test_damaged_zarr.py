@@ -22,6 +22,7 @@ from aicsio import (
 )
 from aicsio.labels import list_labels, select_label
 from limits import in_memory, in_time, our_errors, read_some, shown_levels, variant_count
+from support import takes_long
 from zarr_stores import Pixels, blobs
 from zarr_stores.damage import DAMAGES, LEVELS, Hit
 from zarr_stores.plainly import CHUNKS, KINDS, SHAPE, write_store
@@ -105,6 +106,7 @@ def _try(store: Path, hit: Hit, levels: tuple[Pixels, ...]) -> str:
     return "part" if any(part is None for part in parts) else "image"
 
 
+@takes_long
 def test_damaged_stores_give_images_or_our_errors(
     tmp_path: Path, sound: dict[str, tuple[Path, tuple[Pixels, ...]]]
 ) -> None:

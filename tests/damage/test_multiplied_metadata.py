@@ -22,6 +22,7 @@ from aicsio.planes import read_planes
 from aicsio.testing.czi import Block, metadata_xml, time_stamps, write_czi
 from aicsio.testing.lif import LifImage, build_lif
 from limits import has_timer, our_errors, variant_count, within_limits
+from support import mostly_long
 
 VARIANTS = variant_count(240)
 REPEATS = 5000
@@ -308,7 +309,7 @@ def test_the_files_are_whole_before_they_are_damaged() -> None:
 
 
 @pytest.mark.skipif(not has_timer(), reason="the system has no timer of processor time")
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", mostly_long(range(PARTS), *range(0, PARTS, 3)))
 def test_extremes_and_repetitions_give_an_image_or_one_of_our_errors(part: int) -> None:
     opened = 0
     numbers = range(part, VARIANTS, PARTS)

@@ -32,6 +32,7 @@ from aicsio.records import (
 from aicsio.testing.layouts import make_handle, read_content, relocate, store_array
 from aicsio.testing.model import transpose_array
 from http_server import serving
+from support import mostly_long
 
 
 @attrs.frozen
@@ -335,7 +336,7 @@ WINDOWS: dict[str, dict[str, Any]] = {
 
 class TestBytes:
     @pytest.mark.parametrize("window", WINDOWS)
-    @pytest.mark.parametrize("dtype", ["u1", ">u2", "f4"])
+    @pytest.mark.parametrize("dtype", mostly_long(["u1", ">u2", "f4"], ">u2"))
     @pytest.mark.parametrize("flipped", [(False, False, False), (True, True, False)])
     def test_a_window_reads_at_most_twice_what_it_needs(
         self, tmp_path: Path, counted: list[int], window: str, dtype: str, flipped: tuple[bool, ...]

@@ -11,9 +11,10 @@ from aicsio import open_image, select_level, to_numpy
 from aicsio._io.readers import open_count
 from aicsio.testing.mirax import MiraxImage, write_mirax
 from aicsio.testing.strategies import mirax_images
-from support import check_a_view
+from support import check_a_view, takes_long
 
 
+@takes_long
 @given(mirax_images(), st.data())
 def test_a_slide_shows_what_was_described(image: MiraxImage, data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

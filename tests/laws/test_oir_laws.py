@@ -11,9 +11,10 @@ from aicsio import open_image, to_numpy
 from aicsio._io.readers import open_count
 from aicsio.testing.oir import OirImage, write_oir
 from aicsio.testing.strategies import oir_images
-from support import check_a_view
+from support import check_a_view, takes_long
 
 
+@takes_long
 @given(oir_images(), st.data())
 def test_a_file_shows_what_was_described(image: OirImage, data: st.DataObject) -> None:
     lead = image.pixels.shape[: len(image.axes)]
