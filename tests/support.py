@@ -5,7 +5,7 @@ import json
 import os
 import pickle
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +18,12 @@ from aicsio import ImageHandle, to_dask, to_numpy, transpose_to
 from aicsio.testing import laws
 from aicsio.testing.model import transpose_array
 from aicsio.testing.strategies import views
+from marks import mostly_long as mostly_long  # noqa: PLC0414 - for the tests
+from marks import takes_long as takes_long  # noqa: PLC0414 - for the tests
 
 ROOT = Path(__file__).resolve().parent.parent
-takes_long = pytest.mark.skipif(
-    "AICSIO_HYPOTHESIS" not in os.environ,
-    reason="takes long: the gate `lowest` runs it, with AICSIO_HYPOTHESIS=ci",
-)
-"""For tests of seconds that others of the same law stand beside: the README's command takes five minutes."""
 Damage = Callable[[bytearray, int, int, random.Random], None]
 """Changes bytes between two places of a file."""
-
-
-def mostly_long(values: Iterable[Any], *quick: Any) -> list[Any]:
-    """Values for parametrising, tuples for several arguments: the tests of all but the quick ones take long."""
-    found = list(values)
-    assert set(quick) <= set(found), quick
-    return [one if one in quick else _long(one) for one in found]
-
-
-def _long(value: Any) -> Any:
-    return pytest.param(*value if isinstance(value, tuple) else [value], marks=takes_long)
 
 
 def data_folder() -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checkers import HERE, Lines, copy_programs, mypy, pyright
-from support import mostly_long, takes_long
+from marks import mostly_long, takes_long
 
 NAMES = ["mistakes.py", "mistakes_in_pipelines.py", "pipelines.py", "right.py"]
 MARK = re.compile(r"  # (types|mypy|pyright|plug-in|none)(?:, NumPy ([\d.]+)|: .*)?$")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checkers import HERE, copy_programs, mypy, pyright
-from support import takes_long
+from marks import takes_long
 
 REVEALED = re.compile(r'(?:Revealed type is|Type of ".*" is) "(?P<type>.*)"$', re.DOTALL)
 

@@ -104,7 +104,7 @@ def test_a_full_disk(
     monkeypatch.setattr(os, call, full)
     if call == "replace":
         monkeypatch.setattr(os, "link", full)
-    previous = ". The previous file is as it was" if target.exists() else ""
+    previous = r"\. The previous file is as it was" if target.exists() else ""
     with pytest.raises(WriteError, match=rf"No space left on device{previous}$") as caught:
         write_ome_tiff(failing(99), target, overwrite=True, compression=compression)
     assert isinstance(caught.value.__cause__, OSError)
