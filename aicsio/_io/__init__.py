@@ -2,7 +2,7 @@
 Imports `records`.
 
 ``sources`` turns a name into a ``Source``, ``readers`` lends the reader of one, ``pool`` keeps
-readers open. ``local_files`` reads by ``pread`` and ``preadv``; ``remote`` joins near ranges
+readers open. ``local_files`` reads by ``pread`` and ``preadv``, around ``slow_copies``; ``remote`` joins near ranges
 (``ranges``) and sends them (``transfers``) to a client by the protocol in ``retrying``, which repeats what fails:
 ``http``, ``object_stores`` or ``fsspec_stores``. ``http`` has its connections from
 ``http_connection``, its options from ``http_options``, headers from ``answer_headers``, many ranges

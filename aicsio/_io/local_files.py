@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+from aicsio._io import slow_copies
 from aicsio._io.ranges import Buffer, Span, changed_error, check_inside
 from aicsio.errors import SourceChangedError, SourceError, SourceNotFoundError
 from aicsio.records import Source
@@ -90,6 +91,8 @@ class LocalReader:
 
     def _read_vector(self, buffers: Sequence[memoryview], offset: int) -> int:
         try:
+            if len(buffers) == 1:
+                return slow_copies.read_at(self._fd, buffers[0], offset)
             return os.preadv(self._fd, buffers, offset)
         except OSError as error:
             raise _read_error(self._source, offset, error) from error

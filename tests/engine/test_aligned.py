@@ -9,6 +9,7 @@ import pytest
 
 import aicsio
 from aicsio._engine import aligned, run
+from aicsio._io import slow_copies
 from aicsio.testing.lif import LifImage, build_lof
 from aicsio.testing.nd2 import Nd2Image, write_nd2
 
@@ -83,16 +84,16 @@ def test_pixels_that_are_decoded_have_no_offset(tmp_path: Path) -> None:
 
 def test_memory_is_never_a_few_bytes_beyond_its_offset_where_copies_are_slow() -> None:
     moved = 0
-    for offset in range(0, 2 * aligned.PAGE, 8):
+    for offset in range(0, 2 * slow_copies.PAGE, 8):
         made = aligned.make_apart((128, 128), np.dtype("<u2"), offset)
         assert (made.shape, made.dtype.str, made.flags.c_contiguous) == ((128, 128), "<u2", True)
         assert made.flags.aligned
-        assert not 0 < (_address(made) - offset) % aligned.PAGE < aligned.SLOW_REACH
+        assert not 0 < (_address(made) - offset) % slow_copies.PAGE < slow_copies.SLOW_REACH
         moved += made.base is not None
     # NumPy's own memory is at some address: of all offsets, some do not suit it.
-    assert 0 < moved < 2 * aligned.PAGE // 8
+    assert 0 < moved < 2 * slow_copies.PAGE // 8
 
 
 def test_small_memory_is_taken_as_it_comes() -> None:
-    for offset in range(0, aligned.PAGE, 8):
+    for offset in range(0, slow_copies.PAGE, 8):
         assert aligned.make_apart((8, 8), np.dtype("<u2"), offset).base is None
