@@ -228,11 +228,12 @@ def _compare_scene(handle: aicsio.ImageHandle, reading: Reading, row: Row) -> No
 
 def _of_frames(planes: aicsio.Planes, name: str) -> Array:
     """Return a column, a value a frame: the channels of a frame share their facts."""
-    column: Any = planes.column(name)
+    column = planes.column(name)
     assert column is not None
-    if "C" in planes.dims.order:
-        column = column.take(0, planes.dims.order.index("C"))
-    return column.reshape(-1)
+    order = planes.dims.order
+    return (
+        column[(slice(None),) * order.index("C") + (0,)].ravel() if "C" in order else column.ravel()
+    )
 
 
 def _compare_planes(handle: aicsio.ImageHandle, reading: Reading, row: Row) -> None:
