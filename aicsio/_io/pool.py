@@ -10,6 +10,7 @@ the child starts with nothing, so it never closes or seeks a descriptor of its p
 
 import atexit
 import contextlib
+import itertools
 import os
 import threading
 import time
@@ -205,8 +206,10 @@ class _Pool:
         surplus = len(self.open) - MAX_OPEN if self.sessions else len(self.open)
         if surplus <= 0:
             return []
-        unused = [key for key, loanable in self.open.items() if loanable.borrowers == 0]
-        return [self.open.pop(key).resource for key in unused[:surplus]]
+        # As few as are taken out: a plate of 5000 index files would be looked through for each of them.
+        unused = (key for key, loanable in self.open.items() if loanable.borrowers == 0)
+        taken = list(itertools.islice(unused, surplus))
+        return [self.open.pop(key).resource for key in taken]
 
 
 def _close_all(resources: Sequence[_Closable]) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,9 @@ FIRST_REQUEST = 4 << 20
 """Bytes of the first request for a value: most chunks are smaller, and so need one request."""
 PARALLEL_VALUES = 48
 """Values that one reading thread requests at once."""
+_MARK = re.compile(r"[\\:\0]")
+"""Characters that paths of some system give a meaning of their own."""
+_NO_NAMES = frozenset({"", ".", ".."})
 LOCAL_HEADER_NBYTES = 30
 """Bytes of a member's local header before its name (APPNOTE.TXT, 4.3.7)."""
 STORED, DEFLATED = 0, 8
@@ -65,10 +69,9 @@ def check_key(store: Source, key: str) -> None:
 
 def is_key(key: str) -> bool:
     """Whether a key stays below the store; the empty one is the store itself."""
-    for part in key.split("/") if key else ():
-        if part in {"", ".", ".."} or any(mark in part for mark in "\\:\0"):
-            return False
-    return True
+    if _MARK.search(key):
+        return False
+    return not key or _NO_NAMES.isdisjoint(key.split("/"))
 
 
 def join(*parts: str) -> str:

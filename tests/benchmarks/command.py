@@ -20,6 +20,7 @@ from benchmarks import (
     cores,
     documents,
     microscopes,
+    plates,
     remote,
     report,
     requests,
@@ -150,6 +151,8 @@ def _tables(folder: Path, options: argparse.Namespace, console: Console) -> None
         start.show(start.measure(folder, options.rounds), console)
     if "stacks" in options.files:
         stacks.show(stacks.measure(folder, *sizes), console)
+    if "plates" in options.files:
+        plates.show(plates.measure(folder, options.plate_files), console)
     if "scale" in options.files:
         scale.show(scale.measure(folder, options.subblocks), console)
     if "documents" in options.files:
@@ -178,7 +181,17 @@ def _parser() -> argparse.ArgumentParser:
         *stores.samples(1, 1),
     ]
     kinds = "or tiff, czi, lif, oib, nd2, ims, lof, zarr for all of a kind"
-    apart = ("documents", "remote", "requests", "scale", "scenes", "stacks", "start", "writing")
+    apart = (
+        "documents",
+        "plates",
+        "remote",
+        "requests",
+        "scale",
+        "scenes",
+        "stacks",
+        "start",
+        "writing",
+    )
     others = ("windows", "convert", kinds, *apart)
     names = ", ".join(["import", *(sample.name for sample in made), *others])
     parser.add_argument(
@@ -217,6 +230,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--subblocks", type=int, default=100_000, help="of the largest CZI (default: 100000)"
+    )
+    parser.add_argument(
+        "--plate-files", type=int, default=100_000, help="of a plate in a folder (default: 100000)"
     )
     parser.add_argument(
         "--slide", type=int, default=32_768, help="height and width of slides (default: 32768)"

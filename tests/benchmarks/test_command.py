@@ -107,6 +107,7 @@ def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER), *TINY, "--folder", str(tmp_path)]
     command += [
         "documents",
+        "plates",
         "remote",
         "requests",
         "scale",
@@ -117,10 +118,11 @@ def test_distance_scale_start_and_threads_have_tables(tmp_path: Path) -> None:
         "--cores",
         "2",
     ]
-    command += ["--distance=0.01", "--scenes=8", "--peers"]
+    command += ["--distance=0.01", "--scenes=8", "--plate-files=40", "--peers"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     for name in (
         "between.ome.tif",
+        "harmony",
         "raw.lif",
         "shards.ome.zarr",
         "oif",

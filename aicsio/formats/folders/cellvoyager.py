@@ -8,7 +8,7 @@ positions and pixel sizes in micrometres, exposures in milliseconds.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -40,7 +40,7 @@ from aicsio.formats.folders.entries import (
 )
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import is_folder_of, list_beside
-from aicsio.formats.folders.xml_lists import parse_rest, read_attributes, read_index
+from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
 from aicsio.records import Contents, Diagnostic, Source, Well
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
@@ -65,6 +65,16 @@ ORIGINS: Final = FactOrigins(
         FactOrigin("well", "cellvoyager:MeasurementRecord/Row, Column"),
     )
 )
+
+
+WANTED: Final[tuple[Attribute, ...]] = tuple(
+    ("MeasurementRecord", name)
+    for name in (
+        *("Type", "Row", "Column", "FieldIndex", "Ch", "ActionIndex", "TimePoint", "ZIndex"),
+        *("Time", "X", "Y", "Z"),
+    )
+)
+"""In the order in which ``_read_records`` takes them."""
 
 
 class _Record(NamedTuple):
@@ -118,11 +128,12 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         When there is no ``MeasurementData.mlf``, it lists no image, or names files elsewhere.
     """
     index = find_measurement(source)
-    text, elements = read_attributes(
+    text, elements = read_values(
         read_index(index),
         b"<bts:MeasurementData",
         b"</bts:MeasurementData>",
         b"</bts:MeasurementRecord>",
+        WANTED,
         DECLARATION,
     )
     _, notes = parse_rest(text, "cellvoyager", index.uri)
@@ -159,28 +170,26 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
 
 
 def _read_records(
-    elements: Iterator[tuple[dict[str, str], str]],
+    elements: Iterable[tuple[Sequence[str | None], str]],
 ) -> tuple[list[_Record], int]:
     """Return the images, and how many others failed."""
     integer, number, seconds = ParsedIntegers(), ParsedNumbers(), ParsedSeconds()
     records = []
     failures = 0
-    for attributes, name in elements:
-        get = attributes.get
+    for values, name in elements:
+        kind, row, column, field, channel, action, time_point, section, time, x, y, z = values
         # ``Type`` is IMG for an image, ERR for one that failed.
-        kind = get("Type", "IMG")
-        if kind == "IMG" and name:
-            place = (integer[get("Row")], integer[get("Column")], integer[get("FieldIndex")])
+        if kind in {"IMG", None} and name:
             records.append(
                 _Record(
-                    place=place,
-                    channel=integer[get("Ch")],
-                    action=integer[get("ActionIndex")],
-                    time_point=integer[get("TimePoint")],
-                    section=integer[get("ZIndex")],
-                    date=get("Time", ""),
-                    seconds=seconds[get("Time")],
-                    position=(number[get("X")], number[get("Y")], number[get("Z")]),
+                    place=(integer[row], integer[column], integer[field]),
+                    channel=integer[channel],
+                    action=integer[action],
+                    time_point=integer[time_point],
+                    section=integer[section],
+                    date=time or "",
+                    seconds=seconds[time],
+                    position=(number[x], number[y], number[z]),
                     name=name,
                 )
             )

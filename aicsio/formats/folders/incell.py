@@ -8,8 +8,8 @@ milliseconds. Wells are counted from 1, all indices of an ``Identifier`` from 0.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.dates import iso_date
@@ -21,8 +21,9 @@ from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import (
     NAN,
     FieldPlanes,
+    ParsedIntegers,
+    ParsedNumbers,
     PlaneEntry,
-    or_nan,
     positions_of,
     positive,
     time_step,
@@ -30,12 +31,26 @@ from aicsio.formats.folders.entries import (
 )
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.formats.folders.xml_lists import parse_rest, read_index, split_list
+from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
 from aicsio.records import Channel, Contents, Objective, PixelSize, Source, Well
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAMES: Final = ("*.xdce",)
-INDICES: Final = ("field_index", "time_index", "wave_index", "z_index")
+WANTED: Final[tuple[Attribute, ...]] = (
+    ("Image", "filename"),
+    ("Image", "acquisition_time_ms"),
+    ("Row", "number"),
+    ("Column", "number"),
+    ("Identifier", "field_index"),
+    ("Identifier", "time_index"),
+    ("Identifier", "wave_index"),
+    ("Identifier", "z_index"),
+    ("Exposure", "time"),
+    ("PlatePosition_um", "x"),
+    ("PlatePosition_um", "y"),
+    ("FocusPosition", "z"),
+)
+"""In the order in which ``_read_images`` takes them."""
 ORIGINS: Final = FactOrigins(
     (
         FactOrigin("name", "incell:Well, Identifier/field_index"),
@@ -52,6 +67,29 @@ ORIGINS: Final = FactOrigins(
         FactOrigin("well", "incell:Well"),
     )
 )
+
+
+class _Image(NamedTuple):
+    """One image of the index. A tuple, for an index may list a million."""
+
+    place: tuple[int, int, int]
+    """Row and column of the well, from 1, and number of the field, from 0."""
+    time_index: int
+    """Number of the time point."""
+    wave: int
+    """Number of the channel."""
+    section: int
+    """Number of the section."""
+    name: str
+    """Name of the file."""
+    time: float
+    """Seconds."""
+    exposure: float
+    """Seconds."""
+    position: tuple[float, float] | None
+    """X and Y in micrometres, where the image has its own."""
+    height: float
+    """Micrometres."""
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -84,15 +122,17 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         When the index lists no image, or names files outside of its folder.
     """
     index = find_index(source, NAMES)
-    text, elements = split_list(read_index(index), b"<Images", b"</Images>", b"</Image>")
+    text, elements = read_values(read_index(index), b"<Images", b"</Images>", b"</Image>", WANTED)
     root, diagnostics = parse_rest(text, "incell", index.uri)
-    images = list(_images(elements))
+    images = _read_images(values for values, _ in elements)
     if not images:
         raise CorruptFileError.at(index.uri, None, "expected elements Image, found none")
-    numbers = {name: positions_of(image[name] for image in images) for name in INDICES}
+    times = positions_of({image.time_index for image in images})
+    waves = positions_of({image.wave for image in images})
+    sections = positions_of({image.section for image in images})
     plate = _attributes(root, "Plate").get("name") or None
     offsets = _read_offsets(root)
-    fields = _group(images, numbers, plate, offsets)
+    fields = _group(images, (times, waves, sections), plate, offsets)
     lens = _attributes(root, "ObjectiveCalibration")
     size = _attributes(root, "Size")
     rows, columns = parse_integer(size.get("height")), parse_integer(size.get("width"))
@@ -102,8 +142,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             source=index,
             code="incell",
             fields=fields,
-            sizes=tuple(len(numbers[name]) for name in INDICES[1:]),  # type: ignore[arg-type]
-            channels=_describe_channels(root, numbers["wave_index"]),
+            sizes=(len(times), len(waves), len(sections)),
+            channels=_describe_channels(root, waves),
             pixel_size=PixelSize(
                 z_step(fields),
                 positive(parse_number(lens.get("pixel_height"))),
@@ -119,52 +159,52 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     )
 
 
-def _images(elements: Iterator[Element]) -> Iterator[dict[str, Any]]:
-    """Yield well, indices and facts of each image that has a file."""
-    for element in elements:
-        name = element.get("filename")
-        if element.tag != "Image" or not name:
+def _read_images(elements: Iterable[Sequence[str | None]]) -> list[_Image]:
+    """Return the images that have a file and a place."""
+    integer, number = ParsedIntegers(), ParsedNumbers()
+    images = []
+    for name, time, row, column, field, time_index, wave, section, exposure, x, y, z in elements:
+        if not name or (field is None and time_index is None and wave is None and section is None):
             continue
-        image: dict[str, Any] = {"file": name, "time": element.get("acquisition_time_ms")}
-        for child in element.iter():
-            if child.tag == "Identifier":
-                for index in INDICES:
-                    image[index] = parse_integer(child.get(index)) or 0
-            elif child.tag in {"Row", "Column"}:
-                image[child.tag] = parse_integer(child.get("number")) or 0
-            elif child.tag == "FocusPosition":
-                image["height"] = child.get("z")
-            elif child.tag == "Exposure":
-                image["exposure"] = child.get("time")
-            elif child.tag == "PlatePosition_um":
-                image["x"], image["y"] = child.get("x"), child.get("y")
-        if INDICES[0] in image:
-            yield image
+        images.append(
+            _Image(
+                place=(integer[row], integer[column], integer[field]),
+                time_index=integer[time_index],
+                wave=integer[wave],
+                section=integer[section],
+                name=name,
+                time=number[time] / 1000,
+                exposure=number[exposure] / 1000,
+                position=None if x is None and y is None else (number[x], number[y]),
+                height=number[z],
+            )
+        )
+    return images
 
 
 def _group(
-    images: list[dict[str, Any]],
-    numbers: Mapping[str, Mapping[int, int]],
+    images: Sequence[_Image],
+    numbers: tuple[Mapping[int, int], Mapping[int, int], Mapping[int, int]],
     plate: str | None,
     offsets: Mapping[int, tuple[float, float]],
 ) -> list[FieldPlanes]:
+    times, waves, sections = numbers
     groups: dict[tuple[int, int, int], list[PlaneEntry]] = {}
     for image in images:
-        place = (image.get("Row", 0), image.get("Column", 0), image["field_index"])
         # An image without a position of its own has that of its field in the well.
-        x, y = offsets.get(image["field_index"], (NAN, NAN))
+        x, y = image.position or offsets.get(image.place[2], (NAN, NAN))
         entry = PlaneEntry(
-            t=numbers["time_index"][image["time_index"]],
-            c=numbers["wave_index"][image["wave_index"]],
-            z=numbers["z_index"][image["z_index"]],
-            file=image["file"],
-            time=or_nan(parse_number(image["time"])) / 1000,
-            exposure=or_nan(parse_number(image.get("exposure"))) / 1000,
-            x=or_nan(parse_number(image["x"])) if "x" in image else x,
-            y=or_nan(parse_number(image["y"])) if "y" in image else y,
-            height=or_nan(parse_number(image.get("height"))),
+            times[image.time_index],
+            waves[image.wave],
+            sections[image.section],
+            image.name,
+            time=image.time,
+            exposure=image.exposure,
+            x=x,
+            y=y,
+            height=image.height,
         )
-        groups.setdefault(place, []).append(entry)
+        groups.setdefault(image.place, []).append(entry)
     fields = []
     number_in_well: Counter[tuple[int, int]] = Counter()
     # Places differ, so that sorting never compares the lists behind them.

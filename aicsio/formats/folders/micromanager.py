@@ -57,6 +57,8 @@ ORIGINS: Final = FactOrigins(
 )
 _FRAME_KEY = re.compile(r"FrameKey-(\d+)-(\d+)-(\d+)")
 _WELL = re.compile(r"(?P<row>[A-Z]{1,2})(?P<column>\d{1,2})-Site_?(?P<site>\d+)")
+LARGEST_INTEGER: Final = 1 << 1023
+"""Below the largest float."""
 _START = re.compile(r'\s*\{\s*"(?:Summary|FrameKey-|Coords-|Metadata-)')
 
 
@@ -332,13 +334,19 @@ def _number(facts: Mapping[str, Any], name: str) -> float | None:
     value = facts.get(name)
     if isinstance(value, dict):
         value = value.get("scalar")
+    # Most are floats already: their text would take a microsecond more.
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     return finite_number(str(value))
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if type(value) is int:
+        # One that no float holds is damage.
+        return value if abs(value) <= LARGEST_INTEGER else None
+    if isinstance(value, bool) or not isinstance(value, float | str):
         return None
     number = finite_number(str(value))
     return int(number) if number is not None and number.is_integer() else None
