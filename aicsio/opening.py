@@ -88,8 +88,8 @@ def open_image(
     Parameters
     ----------
     image
-        Path, URL of any fsspec file system, ``bytes``, binary file object, numpy or dask array
-        (read in place, not copied), or a list of arrays (one scene each).
+        Path, URL of any fsspec file system, ``bytes``, binary file object, numpy, dask or
+        xarray array (read in place, not copied), or a list of arrays (one scene each).
     format
         Name of the format, to skip recognition; see ``explain``.
     engine
@@ -305,7 +305,7 @@ def _named(name: str) -> formats.Format:
 def _is_array(value: object) -> bool:
     # By its protocol, so that dask is not imported to recognise its arrays.
     return isinstance(value, np.ndarray) or (
-        hasattr(value, "__dask_graph__") and hasattr(value, "chunks")
+        hasattr(value, "__dask_graph__") and hasattr(value, "chunks") and hasattr(value, "dtype")
     )
 
 

@@ -42,7 +42,6 @@ def sample(
         ((None, "x"), {}),
         ((1,), {"second": Path("x")}),
         ((1,), {"fifth": 3}),
-        ((True,), {}),
     ],
 )
 def test_plain_arguments_are_known_to_fit(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

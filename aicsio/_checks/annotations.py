@@ -1,6 +1,7 @@
 """Whether a value fits an annotation: by ``isinstance`` where that is enough, else by beartype.
 
 Rule kept here: what surely fits is accepted without beartype; numbers of numpy fit as Python's do.
+A bool fits no number: to Python it is an int, as a count, a size or a position it is a mistake.
 """
 
 import functools
@@ -14,6 +15,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    SupportsFloat,
     SupportsIndex,
     TypeAlias,
     Union,
@@ -120,12 +122,12 @@ def _classes(hint: Any) -> Classes:
         return tuple(sorted(classes, key=lambda kind: getattr(kind, "_is_protocol", False)))
     if hint is SupportsIndex:
         return (_Index,)
+    if hint is int or hint is float or hint is SupportsFloat:
+        return (_NUMBERS[hint],)
     if origin is Callable:
         return (Callable,)  # to isinstance it is a class
     if origin is os.PathLike:
         return (os.PathLike,)  # its parameter, str or bytes, shows only when it is called
-    if hint is float:
-        return (float, int)  # PEP 484: an int is accepted where a float is expected
     if hint is None:
         return (NoneType,)
     if hint is Any or hint is inspect.Parameter.empty:
@@ -134,8 +136,6 @@ def _classes(hint: Any) -> Classes:
 
 
 class _IndexType(type):
-    """To Python a bool is an int; as an index it is a mistake."""
-
     def __instancecheck__(cls, value: object) -> bool:
         if isinstance(value, bool | np.bool_):
             return False
@@ -146,6 +146,43 @@ class _Index(metaclass=_IndexType):
     """Stands for ``SupportsIndex``."""
 
     _is_protocol = True
+
+
+class _IntegerType(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+
+class _Integer(metaclass=_IntegerType):
+    """Stands for ``int``."""
+
+    _is_protocol = True
+
+
+class _NumberType(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        # PEP 484: an int is accepted where a float is expected.
+        return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+class _Number(metaclass=_NumberType):
+    """Stands for ``float``."""
+
+    _is_protocol = True
+
+
+class _ConvertibleType(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_)
+
+
+class _Convertible(metaclass=_ConvertibleType):
+    """Stands for ``SupportsFloat``."""
+
+    _is_protocol = True
+
+
+_NUMBERS: Mapping[object, type] = {int: _Integer, float: _Number, SupportsFloat: _Convertible}
 
 
 def _has_instances(hint: Any) -> bool:
@@ -175,12 +212,12 @@ def fits(value: object, hint: Any) -> bool:
     if origin is Literal:
         # Types are compared, too: 1 equals True and 1.0.
         return any(type(value) is type(part) and value == part for part in get_args(hint))
-    if hint is SupportsIndex:
-        return False  # an index is an instance
+    if hint is SupportsIndex or hint is SupportsFloat:
+        return False  # what fits is an instance
     if hint in {int, float}:
         # numpy registers its numbers: float32 is Real, int64 is Integral. A timedelta64 is
         # Integral, too, and no number of seconds.
-        if isinstance(value, np.timedelta64):
+        if isinstance(value, np.timedelta64 | bool):
             return False
         return isinstance(value, numbers.Integral if hint is int else numbers.Real)
     # An array is Iterable, too, and its class has other parameters: it goes to beartype.

@@ -8,6 +8,7 @@ ints count from the end. Along C, names of channels stand for ints. Resolved aga
 becomes an int, a range or a tuple of ints, all of them within bounds.
 """
 
+import contextlib
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
@@ -261,11 +262,13 @@ def _is_integer(value: object) -> bool:
 
 def _index(value: object, letter: str) -> int:
     # To Python a bool is an int; as a pick it is a mistake.
-    if not _is_integer(value):
-        raise ArgumentTypeError(
-            f"{letter}={value!r} is not a pick: give {_PICK_KINDS}{_hint(value, letter)}"
-        )
-    return operator.index(value)  # type: ignore[arg-type]
+    if _is_integer(value):
+        # An array of any library has an index, too, and only one of a single int gives it.
+        with contextlib.suppress(TypeError):
+            return operator.index(value)  # type: ignore[arg-type]
+    raise ArgumentTypeError(
+        f"{letter}={value!r} is not a pick: give {_PICK_KINDS}{_hint(value, letter)}"
+    )
 
 
 def _position(position: int, letter: str, size: int) -> int:

@@ -20,7 +20,7 @@ Rule kept here: no piece is of one format only; a format that needs more offers 
 """
 
 from aicsio._engine.completing import complete
-from aicsio._engine.in_memory import as_dask, held_pixels, show
+from aicsio._engine.in_memory import as_dask, compute, held_pixels, show
 from aicsio._engine.plan import pieces, sources, tasks
 from aicsio._engine.run import allocate, read, read_into
 
@@ -28,6 +28,7 @@ __all__ = [
     "allocate",
     "as_dask",
     "complete",
+    "compute",
     "held_pixels",
     "pieces",
     "read",

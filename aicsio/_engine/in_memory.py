@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._engine import memory
 from aicsio.records import LazyArray, Pick, View
+from aicsio.records.computed import as_promised
 from aicsio.records.protocols import InMemory, offered
 
 if TYPE_CHECKING:
@@ -59,3 +61,28 @@ def as_dask(array: LazyArray) -> "dask.array.Array | None":
     if not isinstance(held, dask_array.Array):
         return None
     return cast("dask.array.Array", show(held, array.view).astype(array.dtype, copy=False))
+
+
+def compute(graph: "dask.array.Array", array: LazyArray) -> npt.NDArray[Any]:
+    """Compute a dask array of the caller.
+
+    Parameters
+    ----------
+    graph
+        Of ``as_dask``.
+    array
+        The array that it shows.
+
+    Raises
+    ------
+    ImageTooLargeError
+        When the pixels do not fit into the free memory; nothing is computed then.
+    DimensionError, ArgumentTypeError
+        When the graph computes another shape or type than its own.
+    """
+    memory.require(array.nbytes, array)
+    try:
+        pixels = graph.compute()
+    except MemoryError as error:
+        raise memory.too_large(array, "this process cannot get as many") from error
+    return as_promised(pixels, graph.shape, graph.dtype)

@@ -88,7 +88,7 @@ def read(array: LazyArray, workers: int | None = None, progress: Progress | None
     """
     graph = in_memory.as_dask(array)
     if graph is not None:
-        return np.asarray(graph.compute())
+        return in_memory.compute(graph, array)
     array = completing.complete(array)
     run = single.find_run(array)
     if run is not None and (small := single.read_small(run, array)) is not None:

@@ -273,7 +273,9 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
         path = os.path.abspath(os.path.expanduser(name) if name[0] == "~" else name)
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        advice = missing.advise_path(name, path)
+        # An advice names parts of the path, in which a password looks like a folder.
+        hidden = urls.hide_secrets(repr(path)) != repr(path)
+        advice = "" if hidden else missing.advise_path(name, path)
         text = f"there is no file {path!r}{advice}"
         raise SourceNotFoundError(urls.hide_secrets(text)) from _cause(text, error)
     except (OSError, ValueError) as error:

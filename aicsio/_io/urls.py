@@ -23,8 +23,13 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(://|::)")
 # slash is common: only schemes whose URLs have users and tokens are taken so.
 _ONE_SLASH = r"(?:https?|ftps?|sftp|ssh|smb|webdavs?|s3a?|gs|gcs|az|abfss?|oss):/(?!/)"
 _SHORT_URL = re.compile(_ONE_SLASH, re.IGNORECASE)
+# A URL without its scheme (RFC 3986, section 4.2: a network-path reference). Two slashes begin
+# paths, too: only one with a user and a password is taken so.
+_NO_SCHEME = r"//(?=[^\s'\"<>`/?#:@]*:[^\s'\"<>`]*@)"
+_NETWORK_PATH = re.compile(_NO_SCHEME)
 _URL_IN_TEXT = re.compile(
-    rf"(?:[A-Za-z][A-Za-z0-9+.\-]+://|(?<![A-Za-z0-9+.\-])(?i:{_ONE_SLASH}))"
+    rf"(?:[A-Za-z][A-Za-z0-9+.\-]+://|(?<![A-Za-z0-9+.\-])(?i:{_ONE_SLASH})"
+    rf"|(?<![^\s'\"<>`(=]){_NO_SCHEME})"
     r"[^\s'\"<>`]+?(?=[.,;:)]*(?:[\s'\"<>`]|$))"
 )
 # The two colons between links, which are not those of an IPv6 address in brackets.
@@ -92,19 +97,25 @@ def public_url(url: str) -> str:
     'https://host/a.tif?id=5'
     >>> public_url("https:/me:secret@host/a.tif")
     'https:/host/a.tif'
+    >>> public_url("//me:secret@host/a.tif")
+    '//host/a.tif'
     """
     return "::".join(map(_public_part, split_chain(url)))
 
 
 def _public_part(url: str) -> str:
-    mark = ":/" if _SHORT_URL.match(url) else "://"
+    mark = "://"
+    if _SHORT_URL.match(url):
+        mark = ":/"
+    elif _NETWORK_PATH.match(url):
+        mark = "//"
     scheme, found, rest = url.partition(mark)
     if not found:
         return url
     scheme_name = scheme.lower()
     rest = _without_user(scheme_name, rest)
     path, mark_of_query, query = rest.partition("?")
-    if scheme_name in _WEB:
+    if scheme_name in _WEB or not scheme_name:
         # A fragment never reaches the server, and OAuth puts access tokens there (RFC 6749, 4.2.2).
         path = path.partition("#")[0]
         query = query.partition("#")[0]

@@ -66,8 +66,18 @@ def make_tree(handle: ImageHandle, *, planes: bool) -> OmeTree:
         The image.
     planes
         Whether facts that lie with the pixels of each plane are read.
+
+    Raises
+    ------
+    DimensionError
+        When an image has no pixels: sizes of OME are 1 or more (schema 2016-06, ``PositiveInt``).
     """
     own = own_document(handle)
+    for scene in handle.scenes:
+        if scene.levels and 0 in scene.levels[0].stored.shape:
+            raise DimensionError(
+                f"OME has no images without pixels: {scene.name!r} has {scene.levels[0].dims}"
+            )
     if isinstance(own, OmeTree):
         return own
     made = made_document(handle, planes=planes)

@@ -70,6 +70,8 @@ def ome_metadata(handle: ImageHandle, /, *, planes: bool = True) -> "ome_types.O
     ------
     CorruptFileError
         When ome_types accepts neither the file's document nor that of its records.
+    DimensionError
+        When an image has no pixels, such as an array of shape (0, 64, 80).
     SourceError
         When the file changed since it was opened.
 
@@ -116,6 +118,8 @@ def ome_xml(handle: ImageHandle, /, *, planes: bool = True) -> OmeXml:
 
     Raises
     ------
+    DimensionError
+        When an image has no pixels, such as an array of shape (0, 64, 80).
     SourceError
         When the file changed since it was opened.
 

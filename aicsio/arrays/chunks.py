@@ -108,6 +108,11 @@ def _requested(array: LazyArray, chunks: Chunks) -> tuple[AxisRequest, ...]:
     if isinstance(chunks, int):
         return (chunks,) * len(dims)
     # A mapping: dask would leave the other dimensions whole; here they are automatic.
+    several = [key for key in chunks if len(key) != 1]
+    if several:
+        raise DimensionError(
+            f"chunks={chunks!r}: {several[0]!r} is no dimension: give one letter each"
+        )
     _require_letters(array, chunks, "".join(chunks))
     fixed = {letter: dims[letter] if size == -1 else size for letter, size in chunks.items()}
     return _automatic(array, fixed, _limit("auto"))

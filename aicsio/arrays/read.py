@@ -159,7 +159,7 @@ def to_numpy(
     outputs.check_output(out, array.shape, array)
     graph = _engine.as_dask(array)
     if graph is not None:
-        out[...] = graph.compute()
+        out[...] = _engine.compute(graph, array)
     elif out.size:
         _engine.read_into(array, out, workers, progress=progress)
     return out

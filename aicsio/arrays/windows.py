@@ -17,6 +17,7 @@ from aicsio._engine import windows as engine_windows
 from aicsio.arrays.outputs import Output, check_output, make_output
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import DType, ImageHandle, LazyArray
+from aicsio.records.computed import as_promised
 from aicsio.steps import Step
 from aicsio.steps.verbs import overloaded_verb
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         along: str = "YX",
         out: Output | None = None,
         outside: Literal["error", "pad"] = "error",
-        fill: float = 0,
+        fill: bool | float = 0,
         workers: int | None = None,
     ) -> npt.NDArray[Any]: ...
     @overload
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
         along: str = "YX",
         out: Output | None = None,
         outside: Literal["error", "pad"] = "error",
-        fill: float = 0,
+        fill: bool | float = 0,
         workers: int | None = None,
     ) -> Step[npt.NDArray[Any]]: ...
 
@@ -71,7 +72,7 @@ def read_windows(
     along: str = "YX",
     out: Output | None = None,
     outside: Literal["error", "pad"] = "error",
-    fill: float = 0,
+    fill: bool | float = 0,
     workers: int | None = None,
 ) -> npt.NDArray[Any]:
     """Read many windows of one size, in one plan that decodes each stored block once.
@@ -348,4 +349,4 @@ def _compute(graph: Any, cuts: Iterator[engine_windows.Cut]) -> None:
     while group := list(itertools.islice(remaining, count)):
         results: Any = dask.base.compute(*(graph[window] for window, _ in group))
         for (_, memory), pixels in zip(group, results, strict=True):
-            memory[...] = pixels
+            memory[...] = as_promised(pixels, memory.shape, graph.dtype)

@@ -122,8 +122,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     _prepare_streams()
-    # Outside of the try block: argparse ends the process itself, with its own message.
-    arguments = parse(argv)
+    try:
+        try:
+            # argparse ends the process itself, with its own message.
+            arguments = parse(argv)
+        finally:
+            sys.stdout.flush()  # the text of --help, whose reader may have gone
+        return _run_command(arguments)
+    except BrokenPipeError:
+        _drop_output()
+        return READER_GONE
+    except AicsioError:
+        raise
+    except OSError as error:
+        # That of stdout has no name of a file; other errors of the system are an AicsioError by
+        # now.
+        if "--debug" in argv or error.errno not in _FULL or error.filename is not None:
+            raise
+        _drop_output()
+        print(f"aicsio: cannot write the output: {error.strerror}\n  try: df -h", file=sys.stderr)
+        return 1
+
+
+def _run_command(arguments: argparse.Namespace) -> int:
     if arguments.debug:
         # In the environment, so that the processes of --jobs show all frames, too.
         os.environ[FULL_TRACEBACK] = "1"
@@ -132,21 +153,10 @@ def _run(argv: Sequence[str]) -> int:
             code: int = _module(arguments.command).run(arguments)
         # A full disk or a closed pipe shows here, not at exit where the code would be lost.
         sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_output()
-        return READER_GONE
     except AicsioError as error:
         if arguments.debug:
             raise
         _report(error, arguments)
-        return 1
-    except OSError as error:
-        # That of stdout has no name of a file; other errors of the system are an AicsioError by
-        # now.
-        if arguments.debug or error.errno not in _FULL or error.filename is not None:
-            raise
-        _drop_output()
-        print(f"aicsio: cannot write the output: {error.strerror}\n  try: df -h", file=sys.stderr)
         return 1
     return code
 
@@ -288,6 +298,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *, formatter_class: type[_Formatter] = _Formatter, **options: Any) -> None:
         super().__init__(formatter_class=formatter_class, **options)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse drops what the system says: a pipe that was closed would be a success.
+        if message and file is sys.stdout:
+            file.write(message)
+        else:
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         """Print the usage, the message and the call that explains the usage; end with code 2."""

@@ -319,15 +319,29 @@ def refuse_other_format(path: str, requested: str | None = None) -> None:
             f"{path!r} names {other.format} ({other.suffix}), but convert writes OME-TIFF and "
             f"OME-Zarr: give a name such as {other.tiff_name!r} or {zarr_name!r}"
         )
+    stem, suffix = os.path.splitext(path)
+    # Here the name alone chooses the format: one that chooses none is most often a slip.
+    if suffix and requested is None and not target_names.names_tiff(path):
+        tiff_suffixes = ", ".join(f".{each}" for each in target_names.TIFF_SUFFIXES)
+        raise WriteError(
+            f"{path!r} has an unknown suffix, {suffix}: OME-TIFF has {tiff_suffixes}, "
+            f"OME-Zarr .zarr, .ozx and .zarr.zip; give a name such as {stem + '.ome.tiff'!r}, "
+            "or --to ome-tiff for an OME-TIFF under this name"
+        )
 
 
 def _refuse_folder_name(path: str) -> None:
     """Raise when the folder for many images has a name that promises a file, or a Zarr."""
-    other = target_names.other_format_of(path)
-    if other is None:
-        return
     # "out.png/" and an existing "out.png" are folders without doubt; a Zarr is a folder by itself.
     is_folder = path.endswith(("/", os.sep)) or os.path.isdir(path)
+    other = target_names.other_format_of(path)
+    if other is None:
+        if target_names.names_tiff(path) and not is_folder:
+            raise WriteError(
+                f"{path!r} names one TIFF, but OUT must be a folder for many files: give a name "
+                "without a suffix, or join the files by --along T"
+            )
+        return
     if not is_folder or other.suffix.lower() in {".zarr", ".n5"}:
         raise WriteError(
             f"{path!r} names {other.format} ({other.suffix}), but OUT must be a folder for many "

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import ArgumentTypeError, DimensionError
+from aicsio.formats.data_arrays import NamedArray, is_data_array, read_data_array
 from aicsio.records import (
     Channel,
     Computed,
@@ -23,10 +24,12 @@ from aicsio.records import (
     Dims,
     LazyArray,
     Piece,
+    PixelSize,
     Scene,
     Selection,
     Source,
 )
+from aicsio.records.computed import as_promised
 from aicsio.records.lazy import window_in_array
 from aicsio.records.pickling import pickled_by_position
 
@@ -104,7 +107,8 @@ def take(held: ArrayRef, starts: tuple[int, ...], shape: tuple[int, ...]) -> npt
     window = held.array[tuple(slice(start, start + count) for start, count in ends)]
     if hasattr(window, "compute"):
         # Blocks already run on threads of the engine: a pool for each would stand in their way.
-        window = window.compute(scheduler="synchronous")
+        pixels = window.compute(scheduler="synchronous")
+        return as_promised(pixels, shape, window.dtype)
     return np.asarray(window)
 
 
@@ -116,12 +120,12 @@ def read_arrays(image: Any, dims: str | None) -> tuple[Source, Contents]:
     image
         A numpy, dask or xarray array, or a list of them.
     dims
-        Letters of the axes; ``None`` to take those of ``GUESSES``, with a diagnostic.
+        Letters of the axes; ``None`` to take those of an xarray, or of ``GUESSES``, which is noted.
 
     Raises
     ------
     DimensionError
-        When ``dims`` does not fit the rank, or a size is unknown.
+        When ``dims`` does not fit the rank, a size is unknown, or an xarray has other names.
     ArgumentTypeError
         When the pixels are no numbers.
     """
@@ -129,10 +133,13 @@ def read_arrays(image: Any, dims: str | None) -> tuple[Source, Contents]:
     arrays = image if isinstance(image, Sequence) else [image]
     scenes, diagnostics = [], []
     for index, array in enumerate(arrays):
-        stored = _name_axes(array, dims)
-        scene = _make_scene(array, stored, f"Image:{index}")
+        named = NamedArray(array, dims)
+        if is_data_array(array):
+            named = read_data_array(array, dims)
+        stored = _name_axes(named.pixels, named.dims)
+        scene = _make_scene(named, stored, f"Image:{index}")
         scenes.append(scene)
-        if dims is None:
+        if named.dims is None:
             message = f"axes taken as {stored.order!r}: name them with dims=..."
             diagnostics.append(Diagnostic("guessed-axes", message, scene.name))
     source = Source("memory:array", local=False, content=b"")
@@ -156,7 +163,8 @@ def _name_axes(array: Any, dims: str | None) -> Dims:
     return Dims(letters, tuple(map(int, array.shape)))
 
 
-def _make_scene(array: Any, stored: Dims, name: str) -> Scene:
+def _make_scene(named: NamedArray, stored: Dims, name: str) -> Scene:
+    array = named.pixels
     dtype = np.dtype(array.dtype)
     # Objects, texts and dates have no place in memory that pixels could be copied to.
     if dtype.kind not in "biufc":
@@ -171,6 +179,9 @@ def _make_scene(array: Any, stored: Dims, name: str) -> Scene:
         # The pixels of a numpy array may change: no name follows from its content.
         held = ArrayRef(array, uuid.uuid4().hex)
     layout = ArrayLayout(held, stored.shape, blocks, dtype)
-    channel = Channel(samples=stored.get("S", 1))
     level = LazyArray.whole(layout, stored, dtype)
-    return Scene(name, (level,), (channel,) * stored.get("C", 1))
+    names: Sequence[str | None] = named.channel_names or ()
+    if len(names) != stored.get("C", 1):
+        names = (None,) * stored.get("C", 1)
+    channels = tuple(Channel(each, samples=stored.get("S", 1)) for each in names)
+    return Scene(name, (level,), channels, named.pixel_size or PixelSize())

@@ -10,20 +10,19 @@ Source of the facts: AICSImageIO 4 (``AICSImage``, ``ArrayLikeReader``, ``TiffRe
 """
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Annotated, Any, SupportsFloat, TypeAlias, TypedDict, cast
 
 import attrs
-import numpy as np
 import numpy.typing as npt
 
-from aicsio._ome.units import micrometres_per
 from aicsio.errors import ArgumentTypeError, DimensionError, UnsupportedFormatError
+from aicsio.formats.data_arrays import NamedArray, is_data_array, read_data_array
 from aicsio.formats.names import FormatName, ImageSource, Mosaic
 from aicsio.opening import open_image
 from aicsio.records import ImageHandle, PixelSize
+from aicsio.records.conversions import optional_float
 
 __all__ = [
     "DimOrder",
@@ -82,20 +81,6 @@ class FilePlaces:
     """The letter whose positions are scenes."""
     file_dims: str | Sequence[str] | None = None
     """Letters of each file; ``None`` for what the file states."""
-
-
-@attrs.frozen(eq=False)
-class _InputArray:
-    """One array of the caller, and its own metadata. Not a record: it lives for one call."""
-
-    pixels: Any
-    """numpy or dask array."""
-    dims: str | None = None
-    """Letters; ``None`` if it has none."""
-    channel_names: tuple[str, ...] | None = None
-    """Names along C."""
-    pixel_size: PixelSize | None = None
-    """Micrometres."""
 
 
 def open_legacy(
@@ -164,7 +149,7 @@ def open_legacy(
     if isinstance(image, list | tuple):
         return _open_scenes(image, dims, names, pixel_size)
     channel_names = _scene_names(names, 0, 1)
-    if _is_xarray(image):
+    if is_data_array(image):
         return _open_array(image, _single_order(dims), channel_names, pixel_size)
     return open_image(
         cast("ImageSource", image),  # what is none, open_image refuses
@@ -237,7 +222,7 @@ def list_names(image: object) -> object:
 def _open_array(
     array: object, dims: str | None, names: Sequence[str] | None, pixel_size: PixelSize | None
 ) -> ImageHandle:
-    known = _read_xarray(array) if _is_xarray(array) else _InputArray(array)
+    known = read_data_array(array) if is_data_array(array) else NamedArray(array)
     # Names of an xarray come before options, as in AICSImageIO; a size that is given comes first.
     return open_image(
         known.pixels,
@@ -304,7 +289,7 @@ def _pixel_size(sizes: Sizes) -> PixelSize | None:
         return sizes
     try:
         values = list(map(sizes.get, "ZYX")) if isinstance(sizes, Mapping) else list(sizes)
-        numbers = [None if size is None else float(size) for size in values]
+        numbers = [optional_float(size) for size in values]
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(
             f"physical_pixel_sizes={sizes!r}: give three numbers, for Z, Y and X"
@@ -312,47 +297,3 @@ def _pixel_size(sizes: Sizes) -> PixelSize | None:
     if len(numbers) != 3:
         raise DimensionError(f"physical_pixel_sizes={sizes!r}: give three numbers, for Z, Y and X")
     return PixelSize(*numbers)
-
-
-# ---------------------------------------------------------------- xarray
-
-
-def _is_xarray(value: object) -> bool:
-    xarray = sys.modules.get("xarray")  # whoever holds a DataArray has imported it
-    return xarray is not None and isinstance(value, xarray.DataArray)
-
-
-def _read_xarray(array: Any) -> _InputArray:
-    if not array.dims or array.dims[0] == "dim_0":  # xarray's own names for axes without one
-        return _InputArray(array.data)
-    # Other libraries write dims in small letters.
-    letters = [str(name).upper() for name in array.dims]
-    if max(map(len, letters)) > 1 or "" in letters:
-        raise DimensionError(
-            f"dims {array.dims} of the xarray: rename them to one letter each, such as T, C, Y, X"
-        )
-    coordinates = {str(name).upper(): coordinate for name, coordinate in array.coords.items()}
-    names = None
-    if "C" in coordinates:
-        # A single channel that was selected leaves a coordinate without an axis.
-        names = tuple(map(str, np.atleast_1d(coordinates["C"].values)))
-    size = PixelSize(*(_even_step(coordinates.get(letter)) for letter in "ZYX"))
-    return _InputArray(array.data, "".join(letters), names, None if size == PixelSize() else size)
-
-
-def _even_step(coordinate: Any) -> float | None:
-    """Return the distance between evenly spaced positions in micrometres; ``None`` for others."""
-    if coordinate is None:
-        return None
-    values = np.asarray(coordinate.values)
-    if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf":
-        return None
-    unit = coordinate.attrs.get("units")
-    # AICSImageIO wrote positions in micrometres and no unit.
-    factor = 1.0 if unit is None else micrometres_per(str(unit))
-    if factor is None:
-        return None
-    # Numbers that xarray computed differ in the last digits.
-    steps = np.diff(values.astype(float)) * factor
-    even = steps[0] > 0 and np.allclose(steps, steps[0])
-    return float(steps[0]) if even else None

@@ -3,6 +3,7 @@
 Rule kept here: always RGB. The frame is read at the smallest sufficient level; nothing is drawn on it.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -94,7 +95,7 @@ def requested_limits(
     Raises
     ------
     DimensionError
-        When low is not below high.
+        When low is not below high, or one is infinite.
     """
     channels = handle.channels
     if requested == "auto":
@@ -105,7 +106,7 @@ def requested_limits(
     if requested == "full":
         return contrast.full_limits(handle)
     low, high = (float(limit) for limit in requested)
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         raise DimensionError(f"contrast={requested!r}: give the value of black, then a larger one")
     return ((low, high),) * len(channels)
 
@@ -126,7 +127,14 @@ def draw(handle: ImageHandle, frame: PictureFrame, report: Report | None = None)
     -------
     numpy.ndarray
         uint8, shape (Y, X, 3).
+
+    Raises
+    ------
+    DimensionError
+        When the image has no pixels.
     """
+    if 0 in handle.dims.shape:
+        raise DimensionError(f"there are no pixels to draw: {handle.dims}")
     array = reading.select_level_for(handle, frame.size)
     palette = colors.palette_of(handle)
     count = array.dims.get("C", 1)

@@ -103,8 +103,9 @@ def _samples_of(handle: ImageHandle) -> Iterator[Array]:
     levels = focus_levels(handle)
     sufficient = [level for level in levels if longest_side(level.dims) >= LEAST_SIDE]
     array = sufficient[-1] if sufficient else levels[0]
+    has_pixels = 0 not in array.dims.shape
     for channel in range(array.dims.get("C", 1)):
-        yield sample(array, channel)
+        yield sample(array, channel) if has_pixels else np.zeros((0, 0), array.dtype)
 
 
 def _range_of(pixels: Array) -> Limits:

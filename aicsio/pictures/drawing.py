@@ -70,8 +70,8 @@ def thumbnail(
     Raises
     ------
     DimensionError
-        When ``size`` is less than 1, more than seven channels are requested, or the low end of
-        ``contrast`` is not below the high one.
+        When ``size`` is less than 1, more than seven channels are requested, the image has no
+        pixels, or the low end of ``contrast`` is not below the high one.
     SceneError
         When no channel has a requested name.
     ImageTooLargeError

@@ -8,7 +8,12 @@ import operator
 from collections.abc import Iterable
 from typing import SupportsFloat, SupportsIndex
 
+import numpy as np
+
 from aicsio.errors import ArgumentTypeError
+
+_BOOLS = (bool, np.bool_)
+"""To Python a bool is an int; as a size or a wavelength it is a mistake."""
 
 
 def optional_float(value: SupportsFloat | None) -> float | None:
@@ -38,7 +43,7 @@ def optional_float(value: SupportsFloat | None) -> float | None:
     # ``type``, not ``isinstance``: a numpy float64 is a float too, and would pickle as numpy's.
     if value is None or type(value) is float:
         return value
-    if not isinstance(value, SupportsFloat):
+    if isinstance(value, _BOOLS) or not isinstance(value, SupportsFloat):
         raise ArgumentTypeError(f"{value!r} is not a number")
     try:
         return float(value)
@@ -103,7 +108,7 @@ def plain_int(value: SupportsIndex) -> int:
     """
     if type(value) is int:
         return value
-    if not isinstance(value, SupportsIndex):
+    if isinstance(value, _BOOLS) or not isinstance(value, SupportsIndex):
         raise ArgumentTypeError(f"{value!r} is no integer")
     return operator.index(value)
 

@@ -31,6 +31,8 @@ class Viewer:
     """
 
     def __init__(self, named: tuple[NamedImage, ...], port: int = 0, height: int = 600) -> None:
+        if not 0 <= port < 1 << 16:
+            raise SourceError(f"port={port}: give 1 to 65535, or 0 for a free one")
         try:
             self._server = ViewerServer(named, port)
         except OSError as error:
@@ -142,9 +144,9 @@ def view(
     Raises
     ------
     ArgumentTypeError
-        When no image is given.
+        When no image is given, or something else than a handle.
     SourceError
-        When the port is taken.
+        When the port is taken, or is no port.
 
     Examples
     --------
@@ -156,6 +158,12 @@ def view(
     """
     if not images:
         raise ArgumentTypeError("view: give at least one handle that open_image returned")
+    for image in images:
+        if not isinstance(image, ImageHandle):
+            raise ArgumentTypeError(
+                f"view takes handles from open_image, not {type(image).__name__}: open_image makes "
+                "one of a path, a URL, bytes or an array"
+            )
     named = tuple(name_file(image.source.uri, _Opened(image)) for image in images)
     viewer = Viewer(named, port, height)
     if browser is None:

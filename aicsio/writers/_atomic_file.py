@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from aicsio._io.urls import hide_secrets, public_url
 from aicsio.errors import WriteError
+from aicsio.writers.target_names import example_name
 
 if sys.platform != "win32":
     import fcntl
@@ -130,9 +131,9 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
     Raises
     ------
     WriteError
-        When the path is a URL, a folder, no path of this system (a NUL, a loop of links, a name
-        that is too long), or in a folder that does not exist; when the file exists and
-        ``overwrite`` is false.
+        When the path is a URL, a folder (or has a slash at its end), no path of this system (a NUL,
+        a loop of links, a name that is too long), or in a folder that does not exist; when the file
+        exists and ``overwrite`` is false.
     """
     name = os.fsdecode(path)
     if "://" in name:
@@ -140,11 +141,20 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
             f"cannot write to {public_url(name)!r}: give a path of this machine, and copy the file "
             "from there"
         )
+    example = example_name(name)
     if not name:
-        raise WriteError("cannot write to '': give a file name, such as 'image.ome.tiff'")
+        raise WriteError(f"cannot write to '': give a file name, such as {example!r}")
+    if name.endswith(("/", os.sep)):
+        # POSIX, 4.13: such a path can be that of a folder alone.
+        shown = hide_secrets(repr(name))
+        raise WriteError(
+            f"cannot write {shown}: it names a folder; add a file name, such as {example!r}"
+        )
+    status = None
     try:
         target = os.path.realpath(os.path.expanduser(name))
-        status = _status(target)  # realpath returns the first link of a loop, stat refuses it
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            status = os.stat(target)  # realpath returns the first link of a loop, stat refuses it
     except OSError as error:
         shown = hide_secrets(f"cannot write {name!r}: {error.strerror or error}")
         raise WriteError(shown) from None
@@ -154,13 +164,15 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
         ) from error
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        text = f"cannot write {name!r}: there is no folder {folder!r}; make it first"
-        raise WriteError(hide_secrets(text))
+        # The folder of a URL without its scheme has lost a slash, and would show the password.
+        shown = hide_secrets(repr(name))
+        named = f" {folder!r}" if shown == repr(name) else ""
+        raise WriteError(f"cannot write {shown}: there is no folder{named}; make it first")
     if status is None:
         return target
     if stat.S_ISDIR(status.st_mode):
         raise WriteError(
-            f"cannot write {name!r}: it is a folder; add a file name, such as 'image.ome.tiff'"
+            f"cannot write {name!r}: it is a folder; add a file name, such as {example!r}"
         )
     if not stat.S_ISREG(status.st_mode):
         raise WriteError(f"cannot write {name!r}: it is a device or pipe, not a file")
@@ -169,17 +181,6 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
             f"{name!r} exists: pass overwrite=True to replace it, or give another path"
         )
     return target
-
-
-def _status(target: str) -> os.stat_result | None:
-    """Return the status of a file.
-
-    ``None`` where there is none. Other errors, such as a loop, raise.
-    """
-    try:
-        return os.stat(target)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 @contextlib.contextmanager

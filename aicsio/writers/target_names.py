@@ -5,7 +5,8 @@ A name that promises another format is refused, so that no TIFF or Zarr hides be
 Rule kept here: the last suffix decides. A suffix of the written format, no suffix and an unknown
 suffix are free; a suffix of another image, movie, array or document format is not.
 `write_ome_tiff`, `write_scenes`, `write_ome_zarr`, `AICSImage.save`, `imwrite` and `aicsio convert`
-share this one rule.
+share this one rule. The name of the function is that of the format; in `aicsio convert` the name of
+the file alone chooses it, so there an unknown suffix needs `--to`.
 """
 
 import os
@@ -17,7 +18,10 @@ from aicsio._io.urls import public_url
 from aicsio.errors import WriteError
 
 __all__ = [
+    "TIFF_SUFFIXES",
     "OtherFormat",
+    "example_name",
+    "names_tiff",
     "names_zarr",
     "other_format_of",
     "refuse_no_zarr",
@@ -96,8 +100,12 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-_TIFF_SUFFIXES = frozenset({"tif", "tiff", "btf", "tf2", "tf8"})
+TIFF_SUFFIXES = ("tif", "tiff", "btf", "tf2", "tf8")
 """Of TIFF and BigTIFF, as OME-TIFF names them too."""
+
+
+_OTHER_SUFFIXES = frozenset({".gif", ".jpeg", ".jpg", ".json", ".mp4", ".png", ".webp"})
+"""Of files that this package writes, and that are no TIFF."""
 
 
 def _table() -> dict[str, tuple[str, str]]:
@@ -146,6 +154,51 @@ def other_format_of(path: str | os.PathLike[str]) -> OtherFormat | None:
             os.path.splitext(inner_stem)[0] if inner_stem.lower().endswith(".ome") else inner_stem
         )
     return OtherFormat(suffix, noun, f"{stem}.ome.tiff", call.format(path=name))
+
+
+def example_name(path: str | os.PathLike[str]) -> str:
+    """Return a name for the message about a path that is none of a file.
+
+    Parameters
+    ----------
+    path
+        Path of a target.
+
+    Returns
+    -------
+    str
+        With the suffix of the path where a picture, a movie or JSON is written, else of OME-TIFF.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import example_name
+    >>> example_name("folder.png"), example_name("new/")
+    ('image.png', 'image.ome.tiff')
+    """
+    suffix = os.path.splitext(os.fsdecode(path).rstrip("/"))[1].lower()
+    return f"image{suffix if suffix in _OTHER_SUFFIXES else '.ome.tiff'}"
+
+
+def names_tiff(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of a TIFF.
+
+    Parameters
+    ----------
+    path
+        Path of a target; it need not exist.
+
+    Returns
+    -------
+    bool
+        True for ``TIFF_SUFFIXES``.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import names_tiff
+    >>> names_tiff("cells.ome.TIF"), names_tiff("cells.dat"), names_tiff("cells")
+    (True, False, False)
+    """
+    return os.path.splitext(os.fsdecode(path))[1][1:].lower() in TIFF_SUFFIXES
 
 
 def names_zarr(path: str | os.PathLike[str]) -> bool:
@@ -231,7 +284,7 @@ def refuse_no_zarr(target: str) -> None:
     if names_zarr(name) or name.lower().endswith(".zip"):
         return
     stem, suffix = os.path.splitext(name)
-    if suffix[1:].lower() in _TIFF_SUFFIXES:
+    if names_tiff(name):
         noun, call = "a TIFF", "write_ome_tiff writes it"
         stem = os.path.splitext(stem)[0] if stem.lower().endswith(".ome") else stem
     else:

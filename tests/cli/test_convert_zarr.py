@@ -144,3 +144,25 @@ def other_image() -> Array:
 def test_verify_compares_every_plane_of_a_store(run: Run, source: Path, tmp_path: Path) -> None:
     code, out, err = run(source, tmp_path / "a.ome.zarr", "--scene", "all", "--verify")
     assert (code, "12 planes verified" in out) == (0, True), err
+
+
+def test_a_name_that_chooses_no_format(run: Run, source: Path, tmp_path: Path) -> None:
+    """The name alone chooses the format here, as that of ``cwebp``, ``magick`` and ``vips copy`` does."""
+    for name in ("new.xyz", "new.v2", "new.ome.xyz"):
+        code, _, err = run(source, tmp_path / name)
+        assert (code, ".ome.tiff" in err, ".ozx" in err, ".btf" in err) == (1, True, True, True)
+        assert run(tmp_path / "missing.czi", tmp_path / name)[2] == err
+        assert not (tmp_path / name).exists()
+    assert run(source, tmp_path / "new.xyz", "--to", "ome-tiff")[0] == 0
+    assert open_image(tmp_path / "new.xyz").format == "ome-tiff"
+    assert run(source, tmp_path / "new")[0] == 0
+
+
+def test_a_folder_for_many_images_is_not_called_as_one_file(
+    run: Run, source: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "new.ome.tiff"
+    code, _, err = run(source.parent, target)
+    assert (code, "--along T" in err, target.exists()) == (1, True, False)
+    assert run(source.parent, f"{target}/")[0] == 0
+    assert target.is_dir()

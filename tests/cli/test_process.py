@@ -59,13 +59,38 @@ AICSIO = f"{shlex.quote(sys.executable)} -m aicsio"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
-def test_a_full_disk_under_the_output_is_no_traceback() -> None:
+@pytest.mark.parametrize("command", ["schema", "--help"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_the_output_is_no_traceback(command: str, unbuffered: str) -> None:
     done = subprocess.run(
-        ["sh", "-c", f"{AICSIO} schema > /dev/full"], capture_output=True, text=True, check=False
+        ["sh", "-c", f"{AICSIO} {command} > /dev/full"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )
     assert done.returncode == 1
     reason = os.strerror(errno.ENOSPC)
     assert done.stderr == f"aicsio: cannot write the output: {reason}\n  try: df -h\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes have no signal")
+@pytest.mark.parametrize("command", ["schema", "--help", "info --help"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone(command: str, unbuffered: str) -> None:
+    """Source: docs/command-line.md, exit codes; 128 + SIGPIPE, as of ``cat`` in bash."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "aicsio", *command.split()],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell that closes the output")

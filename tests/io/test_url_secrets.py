@@ -90,6 +90,10 @@ def assert_hidden(text: object) -> None:
         ),
         ("zip://a.tif::https://me:SEKRET@host/b.zip?sig=T0KEN", "zip://a.tif::https://host/b.zip"),
         ("simplecache::https://me:SEKRET@host/a", "simplecache::https://host/a"),
+        # RFC 3986, section 4.2: a reference without its scheme.
+        ("//me:SEKRET@host/a.tif", "//host/a.tif"),
+        ("//me:SE/KRET@host/a.tif?id=5&token=T0KEN", "//host/a.tif?id=5"),
+        ("//server/share/a@2x:3.tif", "//server/share/a@2x:3.tif"),
         ("/folder/a.tif", "/folder/a.tif"),
         ("C:\\folder\\a?token=1.tif", "C:\\folder\\a?token=1.tif"),
     ],
@@ -320,3 +324,25 @@ def test_steps_show_none() -> None:
     assert repr(step) == "write_ome_zarr('s3://bucket/a.ome.zarr', storage_options={...})"
     assert_hidden(pipe(step, repr))
     assert pickle.loads(pickle.dumps(step)) == step
+
+
+NO_SCHEME = "//us3r:SEKRET@host/a.tif"
+CALLS: dict[str, Callable[[str], object]] = {
+    "open_image": open_image,
+    "Path": lambda url: open_image(Path(url)),
+    "open_many": lambda url: open_many(url.replace("a.tif", "a{T}.tif")),
+    "explain": explain,
+    "AICSImage": AICSImage,
+    "write_ome_tiff": lambda url: write_ome_tiff(open_image(np.eye(3)), url),
+    "write_ome_zarr": lambda url: write_ome_zarr(open_image(np.eye(3)), url.replace(".tif", "")),
+    "write_picture": lambda url: write_picture(open_image(np.eye(3)), url.replace("tif", "png")),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("url", [NO_SCHEME, NO_SCHEME.replace("SEK", "SEKRET/")])
+def test_a_url_without_its_scheme(call: Callable[[str], object], url: str) -> None:
+    with pytest.raises(AicsioError) as caught:
+        call(url)
+    assert_hidden(str(caught.value))
+    assert_hidden("".join(traceback.format_exception_only(caught.value.__cause__)))

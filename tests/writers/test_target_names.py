@@ -7,7 +7,14 @@ import imageio.config
 import numpy as np
 import pytest
 
-from aicsio import WriteError, open_image, to_numpy, write_ome_tiff, write_ome_zarr
+from aicsio import (
+    WriteError,
+    open_image,
+    to_numpy,
+    write_ome_tiff,
+    write_ome_zarr,
+    write_picture,
+)
 from aicsio.writers.target_names import other_format_of, refuse_other_format
 
 TIFF_NAMES = ("a.tif", "a.tiff", "a.ome.tif", "a.OME.TIFF", "a.btf", "a.tf2", "a.tf8", "a.ome.btf")
@@ -112,3 +119,24 @@ def test_a_web_server_takes_no_stores() -> None:
     with pytest.raises(WriteError, match="a web server takes no stores") as caught:
         write_ome_zarr(image, "http://me:SECRET@127.0.0.1:1/a.ome.zarr")
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["new/", "new.ome.tif/", "new.png/"])
+def test_a_slash_at_the_end_names_a_folder(tmp_path: Path, name: str) -> None:
+    """Source: POSIX.1-2017, section 4.13: such a path resolves to a folder alone; tifffile refuses it, too."""
+    handle = open_image(np.eye(16), dims="YX")
+    with pytest.raises(WriteError, match=r"folder|another|picture"):
+        write_ome_tiff(handle, f"{tmp_path}/{name}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_advice_has_the_suffix_of_what_is_written(tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(WriteError, match=r"image\.png"):
+        write_picture(open_image(np.eye(16), dims="YX"), tmp_path / "a.png")
+
+
+def test_types_that_a_zarr_lacks(tmp_path: Path) -> None:
+    for given, advised in (("c32", "complex128"), ("f16", "float64")):
+        with pytest.raises(WriteError, match=advised):
+            write_ome_zarr(open_image(np.zeros((4, 4), given)), tmp_path / "a.ome.zarr")

@@ -5,6 +5,7 @@ one.
 """
 
 import argparse
+import math
 from typing import Any
 
 from aicsio.cli.terminal import options
@@ -78,7 +79,7 @@ def contrast(text: str) -> str | tuple[float, float]:
     except ValueError:
         limits = (0.0, 0.0)
     # NaN fails this comparison too.
-    if not limits[0] < limits[1]:
+    if not -math.inf < limits[0] < limits[1] < math.inf:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no contrast: write the values of black and of full colour, as 100:4000"
         )

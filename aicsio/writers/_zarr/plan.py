@@ -286,7 +286,8 @@ def _stored_type(dtype: DType, requested: str | DType | type | None) -> DType:
     except TypeError as error:
         raise WriteError(f"{requested!r} is no type of numpy: give one such as uint16") from error
     if target.kind not in _TYPES or target.itemsize > 16 or target.char in "gG":
-        raise WriteError(f"Zarr has no {target.name} pixels: convert them with dtype='float64'")
+        hint = "complex128" if target.kind == "c" else "float64"
+        raise WriteError(f"Zarr has no {target.name} pixels: convert them with dtype={hint!r}")
     # Floats stay floats or become complex, complex pixels stay complex: else the writer would
     # choose a rounding, or drop the imaginary part.
     if {"f": "fc", "c": "c"}.get(dtype.kind, target.kind).find(target.kind) < 0:

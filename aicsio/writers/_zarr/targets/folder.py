@@ -198,8 +198,10 @@ def check_target(path: str, *, overwrite: bool) -> str:
         raise WriteError(hide_secrets(f"cannot write {path!r}: {error}")) from None
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        text = f"cannot write {path!r}: there is no folder {folder!r}; make it first"
-        raise WriteError(hide_secrets(text))
+        # The folder of a URL without its scheme has lost a slash, and would show the password.
+        shown = hide_secrets(repr(path))
+        named = f" {folder!r}" if shown == repr(path) else ""
+        raise WriteError(f"cannot write {shown}: there is no folder{named}; make it first")
     if not exists:
         return target
     if not overwrite:
