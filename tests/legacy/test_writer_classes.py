@@ -196,3 +196,11 @@ def test_a_movie_has_a_frame_for_each_time(tmp_path: Path, suffix: str) -> None:
 def test_other_arguments_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArgumentTypeError, match="compresion"):
         OmeTiffWriter.save(STACK, tmp_path / "a.ome.tiff", "CZYX", compresion="zlib")
+
+
+@pytest.mark.parametrize("document", ["<x/>", "", "no XML", "<OME"])
+def test_a_document_that_is_no_ome(document: str, tmp_path: Path) -> None:
+    """Source: docs/errors.md: each error is an AicsioError; AICSImageIO's was a ValueError, and so is this."""
+    with pytest.raises(DimensionError, match="ome_xml"):
+        OmeTiffWriter.save(np.zeros((4, 5), np.uint8), tmp_path / "a.ome.tiff", ome_xml=document)
+    assert not list(tmp_path.iterdir())

@@ -165,7 +165,10 @@ def _require_fit(document: "str | ome_types.OME", handles: Sequence[ImageHandle]
     """Refuse a document of other images: a ValueError, where the writer has an OSError."""
     import ome_types
 
-    ome = ome_types.from_xml(document) if isinstance(document, str) else document
+    try:
+        ome = ome_types.from_xml(document) if isinstance(document, str) else document
+    except (ValueError, SyntaxError) as error:  # lxml's is a SyntaxError, pydantic's a ValueError
+        raise DimensionError(f"ome_xml is no OME-XML that ome_types accepts: {error}") from error
     if len(ome.images) != len(handles):
         raise DimensionError(f"ome_xml has {len(ome.images)} images for {len(handles)} arrays")
     for handle, image in zip(handles, ome.images, strict=True):
