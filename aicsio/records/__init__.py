@@ -5,7 +5,8 @@
 (which of them are losses), ``handle`` the opened image,
 ``sources`` where its bytes are, ``provenance`` where facts come from. ``packed`` and
 ``pickling`` keep tables and pickles small, ``comparing`` compares and hashes by fields,
-``conversions`` makes numpy's values Python's, ``computed`` holds dask to its promises, ``printing`` has reprs,
+``conversions`` makes numpy's values Python's, ``computed`` holds dask to its promises,
+``printing`` has reprs,
 ``shapes`` the types of shapes, ``offering`` which optional protocols something offers.
 
 Rule kept here: a record holds only str, int, float, bytes, None, range, numpy dtypes, tuples of

@@ -1,7 +1,7 @@
 """What a dask array of the caller computes, held to its shape and type.
 
-Rule kept here: those of a dask array are promises of ``map_blocks`` and others. Pixels that break them
-are refused, or converted where no value changes; they are never cut, repeated or rounded.
+Rule kept here: those of a dask array are promises of ``map_blocks`` and others. Pixels that break
+them are refused, or converted where no value changes; they are never cut, repeated or rounded.
 """
 
 from typing import Any
