@@ -65,8 +65,11 @@ def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
     if scenes[0].levels and is_metaseries(tags.description):
         from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
 
-        fields = metaseries_fields(tags.description)
-        scenes[0] = attrs.evolve(scenes[0], **fit_to_scene(fields, scenes[0].levels[0].stored))
+        fields, notes = fit_to_scene(
+            metaseries_fields(tags.description), scenes[0].levels[0].stored, file.source.uri
+        )
+        more = [*more, *notes]
+        scenes[0] = attrs.evolve(scenes[0], **fields)
     return Contents(tuple(scenes), tags.description or None, (*diagnostics, *more))
 
 
