@@ -58,8 +58,8 @@ def write_fluoview(path: Path, dimensions: list[tuple[str, int, float, str]]) ->
     return path
 
 
-def write_stack(path: Path, distance: int, unit: bytes) -> Path:
-    """Write a MetaMorph stack of three planes, their distance in thousandths."""
+def write_stack(path: Path, distance: int, unit: bytes, positions: bytes = b"") -> Path:
+    """Write a MetaMorph stack of three planes, their distance in thousandths, and UIC4."""
     places: dict[int, int] = {}
     data = bytearray(b"II*\0" + bytes(4) + bytes(72))
     dates = (2458971, 36_000_000) * 2
@@ -69,6 +69,7 @@ def write_stack(path: Path, distance: int, unit: bytes) -> Path:
         (6, struct.pack("<I", len(unit)) + unit),
         (33629, b"".join(struct.pack("<iI4I", distance, 1000, *dates) for _ in range(3))),
         (33630, struct.pack("<6I", *(525, 1) * 3)),
+        (33631, positions + bytes(2)),
     ):
         data += bytes(len(data) % 2)
         places[key] = len(data)
@@ -80,6 +81,7 @@ def write_stack(path: Path, distance: int, unit: bytes) -> Path:
         (254, 4, 1, 0), (256, 4, 1, 6), (257, 4, 1, 4), (258, 3, 1, 8), (259, 3, 1, 1),
         (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1), (278, 4, 1, 4), (279, 4, 1, 24),
         (33628, 4, 4, places[33628]), (33629, 5, 3, places[33629]), (33630, 5, 3, places[33630]),
+        (33631, 4, 3, places[33631]),
     ]  # fmt: skip
     struct.pack_into("<I", data, 4, len(data))
     data += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
@@ -137,6 +139,31 @@ def test_a_distance_of_metamorph_has_a_sign(tmp_path: Path) -> None:
     handle = open_image(write_stack(path, 1500, b"foo\0"))
     assert tuple(handle.pixel_size) == (None, None, None)
     assert "the unit 'foo'" in handle.diagnostics[0].message
+
+
+def test_positions_of_metamorph_have_signs(tmp_path: Path) -> None:
+    """Bio-Formats gives -1500, 2.5 for the first plane of this stack; -1500 was 4293467.296."""
+    stage = struct.pack("<H", 28) + struct.pack("<4i", -1_500_000, 1000, 2500, 1000) * 3
+    heights = struct.pack("<H", 40) + struct.pack("<6i", 0, 1000, -1500, 1000, -3, 0)
+    valid = struct.pack("<H3I", 41, 1, 1, 1)
+    name = struct.pack("<HI4s", 7, 4, b"GFP\0")
+    path = write_stack(tmp_path / "a.stk", 0, b"um\0", name + stage + heights + valid)
+    planes = open_image(path).scene.planes
+    assert planes is not None
+    assert np.ravel(planes.column("x")).tolist() == [-1500.0] * 3  # type: ignore[arg-type]
+    assert np.ravel(planes.column("y")).tolist() == [2.5] * 3  # type: ignore[arg-type]
+    z = np.ravel(planes.column("z"))  # type: ignore[arg-type]
+    assert np.array_equal(z, [0.0, -1.5, np.nan], equal_nan=True)
+
+
+def test_damaged_positions_of_metamorph_open(tmp_path: Path) -> None:
+    stage = struct.pack("<H", 28) + struct.pack("<4i", -1_500_000, 1000, 2500, 1000) * 3
+    path = write_stack(tmp_path / "a.stk", 0, b"um\0", stage)
+    data = path.read_bytes()
+    for cut in range(data.rindex(stage), data.rindex(stage) + len(stage), 7):
+        damaged = data.replace(stage, stage[: cut - data.rindex(stage)].ljust(len(stage), b"\xff"))
+        path.write_bytes(damaged)
+        assert open_image(path).dims["Y"] == 4
 
 
 # ---------------------------------------------------------------- time stamps

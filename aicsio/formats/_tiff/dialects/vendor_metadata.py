@@ -22,6 +22,7 @@ from aicsio._checks.words import count_of
 from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.formats._steps import report_unit, report_unusable
 from aicsio.formats._tiff.dialects.lsm import STEPS, read_lsm_fields
+from aicsio.formats._tiff.dialects.stk_positions import UIC2, with_signs
 from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
 from aicsio.formats._tiff.metamorph import exposure_of, metamorph_date
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
@@ -34,8 +35,8 @@ SceneFields = dict[str, Any]
 _DAY = 86400.0
 """Seconds of a day."""
 _OPAQUE = 0xFF
-_UIC2, _UIC2_NBYTES = 33629, 24
-"""Tag of distances and dates, and the bytes that it has for each plane."""
+_UIC2_NBYTES = 24
+"""Bytes of the distance and the dates of a plane."""
 
 
 @attrs.frozen(eq=False)
@@ -131,7 +132,7 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
         scene.notes[:] = report_unusable({"ZDistance": z}, tags.file.source.uri)
     elif info.get("SpatialCalibration") and name_of_unit:
         scene.notes.append(report_unit(name_of_unit, "X, Y and Z", tags.file.source.uri))
-    columns = _stk_columns(info)
+    columns = _stk_columns(with_signs(info, tif, tags))
     if columns:
         scene.fields["plane_columns"] = columns
     first = _first_date(info)
@@ -150,7 +151,7 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
 
 def _z_distance(tif: Any, tags: PageTags) -> float | None:
     """Return the distance between planes, of UIC2; ``None`` of a single plane."""
-    entry = tif.pages[0].tags.get(_UIC2)
+    entry = tif.pages[0].tags.get(UIC2)
     # The distance of the first plane counts from nowhere.
     if entry is None or entry.count < 2:
         return None
