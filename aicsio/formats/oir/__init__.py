@@ -116,6 +116,9 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     """
     files, diagnostics = _open_files(source)
     description = _describe(files[0])
+    for name in description.unread:
+        text = f"the document {name!r} is no well-formed XML: its facts are missing"
+        diagnostics.append(Diagnostic("oir-xml", text, source.uri))
     identifiers = [element.get("id", "") for element in list_channels(description)]
     table = arrange_chunks(files, identifiers)
     if not table.planes:

@@ -285,7 +285,9 @@ def test_dates_of_metamorph(text: str, date: str | None) -> None:
     assert metamorph_date(text) == date
 
 
-@pytest.mark.parametrize(("text", "size"), [("2,00", 2.0), ("0.5", 0.5), ("two", None)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("2,00", 2.0), ("0.5", 0.5), ("-1.5", 1.5), ("two", None)]
+)
 def test_steps_with_a_decimal_comma(text: str, size: float | None, tmp_path: Path) -> None:
     """As in ``decimal_comma_zstepsize.nd`` of the package ``metamorph-mda-parser``."""
     index = write_metamorph(FULL, tmp_path)

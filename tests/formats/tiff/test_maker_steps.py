@@ -20,7 +20,9 @@ from ome_files import codes
 PAGE = np.zeros((4, 6), np.uint8)
 
 
-def write_lsm(path: Path, count: int, stamps: tuple[float, ...] = (), **fields: float) -> Path:
+def write_lsm(
+    path: Path, count: int, stamps: tuple[float, ...] = (), fields: dict[str, float] | None = None
+) -> Path:
     """Write planes, each with its thumbnail, along T if there are stamps."""
     info = np.zeros(1, np.dtype(tifffile.TIFF.CZ_LSMINFO).newbyteorder("<"))
     values = {
@@ -29,7 +31,7 @@ def write_lsm(path: Path, count: int, stamps: tuple[float, ...] = (), **fields: 
         "DimensionChannels": 1, "DataType": 1, "VoxelSizeX": 5e-7, "VoxelSizeY": 2.5e-7,
         "VoxelSizeZ": 1e-6, "ScanType": 3 if stamps else 0,
     }  # fmt: skip
-    for name, value in (values | fields).items():
+    for name, value in (values | (fields or {})).items():
         info[name] = value
     tag = (34412, 1, info.nbytes, info.tobytes(), True)
     with tifffile.TiffWriter(path, byteorder="<") as tif:
@@ -39,6 +41,7 @@ def write_lsm(path: Path, count: int, stamps: tuple[float, ...] = (), **fields: 
             tif.write(PAGE[:2, :3], metadata=None, contiguous=False, subfiletype=1)
     if stamps:
         data = bytearray(path.read_bytes())
+        assert info.dtype.fields is not None
         place = data.find(info.tobytes()[:64]) + info.dtype.fields["OffsetTimeStamps"][1]
         struct.pack_into("<I", data, place, len(data))
         data += struct.pack(f"<II{len(stamps)}d", 8 + 8 * len(stamps), len(stamps), *stamps)
@@ -102,7 +105,7 @@ def times_of(path: Path) -> list[float]:
 
 @pytest.mark.parametrize("name", ["VoxelSizeZ", "VoxelSizeX"])
 def test_a_negative_voxel_of_lsm_is_reported(tmp_path: Path, name: str) -> None:
-    handle = open_image(write_lsm(tmp_path / "a.lsm", 3, **{name: -1e-6}))
+    handle = open_image(write_lsm(tmp_path / "a.lsm", 3, fields={name: -1e-6}))
     assert getattr(handle.pixel_size, name[-1]) is None
     assert handle.pixel_size.Y == 0.25
     (note,) = [note for note in handle.diagnostics if note.code == "unusable-size"]

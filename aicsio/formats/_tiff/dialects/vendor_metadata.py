@@ -231,8 +231,8 @@ def _fluoview(tif: Any, tags: PageTags) -> VendorScene:
             step = size
         else:
             sizes[name] = size
-    size = PixelSize(*(sizes.get(letter) for letter in "ZYX"))
-    return VendorScene({"pixel_size": size, "time_step": step}, notes)
+    pixel_size = PixelSize(*(sizes.get(letter) for letter in "ZYX"))
+    return VendorScene({"pixel_size": pixel_size, "time_step": step}, notes)
 
 
 def _sis(tif: Any, tags: PageTags) -> VendorScene:
