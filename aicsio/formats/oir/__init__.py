@@ -177,11 +177,14 @@ def _open_files(source: Source) -> tuple[list[OirFile], list[Diagnostic]]:
 
 def _describe(file: OirFile) -> OirDescription:
     """Parse the documents: the last set is the complete one, an earlier one may be all there is."""
+    descriptions = []
     for place in reversed(file.documents):
         description = parse_description(read_documents(file.source, place))
         if description.image is not None:
             return description
-    return parse_description(())
+        descriptions.append(description)
+    # The last set tells what could not be parsed.
+    return descriptions[0] if descriptions else parse_description(())
 
 
 def _read_first_frame(files: list[OirFile]) -> Element | None:
