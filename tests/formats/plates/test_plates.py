@@ -218,6 +218,15 @@ def check_planes(planes: Any) -> None:
     assert np.allclose(planes.column("z"), 1.5 * z)
 
 
+@pytest.mark.parametrize("kind", ["harmony", "incell", "cellvoyager", "micromanager"])
+def test_an_exposure_of_0_is_none(kind: str, tmp_path: Path) -> None:
+    spec = PlateSpec(wells=((0, 0),), exposure=0.0)
+    planes = open_image(write_plate(spec, kind, tmp_path)).scene.planes
+    assert planes is not None
+    assert planes.column("exposure") is None
+    assert planes.column("time") is not None
+
+
 @pytest.mark.parametrize("kind", ["imagexpress", "metamorph", "metamorph-2"])
 def test_files_have_the_facts_that_the_index_lacks(kind: str, tmp_path: Path) -> None:
     if kind == "imagexpress":
