@@ -98,7 +98,7 @@ _NO_PREDICTOR = re.compile(r"lossless parameters Ss=0 Se=0 Ah=0 Al=(?:\d|1[0-3])
 
 @contextlib.contextmanager
 def naming_jpeg_variants() -> Iterator[None]:
-    """Tell a variant of JPEG that no decoder is known to read rightly from damage.
+    """Distinguish a variant of JPEG that no decoder is known to read rightly from damage.
 
     Raises
     ------

@@ -183,7 +183,7 @@ def _describe(file: OirFile) -> OirDescription:
         if description.image is not None:
             return description
         descriptions.append(description)
-    # The last set tells what could not be parsed.
+    # The last set has the names of what could not be parsed.
     return descriptions[0] if descriptions else parse_description(())
 
 
