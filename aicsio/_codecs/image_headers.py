@@ -182,8 +182,8 @@ def jpeg2000_size(data: bytes) -> tuple[int, int, int] | None:
 def miscounts_tile_parts(data: bytes) -> bool:
     """Whether a tile has more parts than the number of parts that it states.
 
-    Some writers count one part too few (TNsot, ITU-T T.800, A.4.2). With the count mended, pillow and
-    Bio-Formats decode the pixels that OpenJPEG decodes without it.
+    Some writers count one part too few (TNsot, ITU-T T.800, A.4.2). With the count mended, pillow
+    and Bio-Formats decode the pixels that OpenJPEG decodes without it.
     """
     at = data.find(_TILE_PART)
     while at >= 0 and data[at : at + 4] == _TILE_PART and at + 12 <= len(data):

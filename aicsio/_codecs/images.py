@@ -93,7 +93,7 @@ def check_declared_size(
 
 
 _NO_PREDICTOR = re.compile(r"lossless parameters Ss=0 Se=0 Ah=0 Al=(?:\d|1[0-3])\b")
-"""Refusal of libjpeg-turbo. A progressive scan of these parameters is legal: it is a lossless one."""
+"""Refusal of libjpeg-turbo: of a lossless scan, as a progressive one of these numbers is legal."""
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 One folder or module a format, by its name, and ``arrays`` for those of the caller; ``_tiff`` and
 ``_leica`` are shared by several, ``_micromanager`` and ``_steps`` read what several formats have
-alike. This module has the rows of the table, their order and their loading, ``names`` their names as
-types: a new row needs both. The seam, all that a format and its layouts must and may offer, is
+alike. This module has the rows of the table, their order and their loading, ``names`` their names
+as types: a new row needs both. The seam, all that a format and its layouts must and may offer, is
 ``aicsio/records/protocols.py``. ``aicsio/opening.py`` asks the candidates and words the error where
 all decline; ``signatures`` names files of formats that no row opens.
 

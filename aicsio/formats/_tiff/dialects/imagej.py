@@ -288,7 +288,8 @@ def _unusable_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:
     texts = []
     if "spacing" in keys and not finite_number(keys["spacing"]):
         texts.append(
-            f"spacing is {keys['spacing'][:40]!r}, no number other than 0: the size along Z is unknown"
+            f"spacing is {keys['spacing'][:40]!r}, no number other than 0: "
+            "the size along Z is unknown"
         )
     interval = keys.get("finterval", "0")
     # ImageJ leaves a frame interval of 0 out, and has none below it.

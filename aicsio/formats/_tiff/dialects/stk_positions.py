@@ -1,7 +1,7 @@
 """Positions of the stage in MetaMorph stacks, with their signs.
 
-Rule kept here: tifffile finds the numbers, and reads them without a sign; only a stack that has large
-ones is read again.
+Rule kept here: tifffile finds the numbers, and reads them without a sign; only a stack that has
+large ones is read again.
 
 Source of the facts: Bio-Formats (``MetamorphReader.readRational``), which reads both numbers of a
 fraction with a sign, and tifffile's table of UIC tags.
@@ -79,7 +79,7 @@ def _places_in_list(entries: Any, tif: Any, count: int) -> dict[int, int]:
 
 
 def _places_in_table(entries: Any, tags: PageTags) -> dict[int, int]:
-    """Return the offsets of positions in UIC1, which a stack of one plane has: codes and offsets."""
+    """Return the offsets of positions in UIC1, which a stack of one plane has, by their codes."""
     entry = entries[UIC1]
     raw = tags.file.read(entry.valueoffset, 8 * int(entry.count))
     return dict(struct.iter_unpack("<II", raw))
