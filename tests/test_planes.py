@@ -103,6 +103,8 @@ def test_what_is_no_number_is_not_known() -> None:
             parse_facts(text).z,
             parse_facts(text).time,
             SubblockFacts().exposure,
+            # No exposure takes no time: 0 stands for none.
+            parse_facts(b"<ExposureTime>0</ExposureTime>").exposure,
         )
     )
 

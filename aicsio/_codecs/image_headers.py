@@ -12,6 +12,8 @@ import attrs
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG2000_CODESTREAM = b"\xff\x4f\xff\x51"
+_TILE_PART = b"\xff\x90\0\x0a"
+"""SOT, which begins a part of a tile, and its length."""
 JPEGXL_CODESTREAM = b"\xff\x0a"
 JPEGXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width to height; the number in the header counts from 1 (ISO/IEC 18181-1, SizeHeader)."""
@@ -175,6 +177,25 @@ def jpeg2000_size(data: bytes) -> tuple[int, int, int] | None:
     if header is None:
         return None
     return header.rows, header.columns, len(header.depths)
+
+
+def miscounts_tile_parts(data: bytes) -> bool:
+    """Whether a tile has more parts than the number of parts that it states.
+
+    Some writers count one part too few (TNsot, ITU-T T.800, A.4.2). With the count mended, pillow
+    and Bio-Formats decode the pixels that OpenJPEG decodes without it.
+    """
+    at = data.find(_TILE_PART)
+    while at >= 0 and data[at : at + 4] == _TILE_PART and at + 12 <= len(data):
+        # Behind marker and length: number of the tile, bytes and index of the part, count of parts.
+        nbytes, index, count = struct.unpack_from(">IBB", data, at + 6)
+        if 0 < count <= index:
+            return True
+        # 0 stands for the last part, which reaches to the end.
+        if nbytes == 0:
+            return False
+        at += nbytes
+    return False
 
 
 def _jp2_codestream(data: bytes) -> int | None:

@@ -6,9 +6,11 @@ Rule kept here: a size that a header declares is compared with the expected one 
 makes room for it.
 """
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -88,6 +90,28 @@ def check_declared_size(
     if math.prod(size) > 4 * expected + (1 << 16):
         claim = " x ".join(map(str, (size[1], size[0], *size[2:])))
         raise ValueError(f"its {name} header claims {claim} pixels, expected {columns} x {rows}")
+
+
+_NO_PREDICTOR = re.compile(r"lossless parameters Ss=0 Se=0 Ah=0 Al=(?:\d|1[0-3])\b")
+"""Refusal of libjpeg-turbo: of a lossless scan, as a progressive one of these numbers is legal."""
+
+
+@contextlib.contextmanager
+def naming_jpeg_variants() -> Iterator[None]:
+    """Distinguish a variant of JPEG that no decoder is known to read rightly from damage.
+
+    Raises
+    ------
+    NotImplementedError
+        For a lossless scan without a predictor, which ITU-T T.81 (table H.1) has in hierarchical
+        streams alone: libjpeg-turbo refuses it, LJ92 and jpegsof3 decode it to different pixels.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if _NO_PREDICTOR.search(str(error)):
+            raise NotImplementedError("lossless JPEG without a predictor is not read") from error
+        raise
 
 
 MOST_INTERLEAVED = 4
@@ -214,10 +238,10 @@ def decode_jpeg(
     )
     if size in {None, (rows, columns)} and target.dtype == np.uint8:
         # 256 x 256 pixels in colour take 253 us into memory that was used before, 304 into fresh.
-        return fit_image(
-            np.asarray(_decode_to_place(decode, target, sampled, raw)), target, sampled
-        )
-    return fit_image(np.asarray(decode(raw)), target, sampled)
+        decode = functools.partial(_decode_to_place, decode, target, sampled)
+    with naming_jpeg_variants():
+        image = decode(raw)
+    return fit_image(np.asarray(image), target, sampled)
 
 
 class CcittCodec:

@@ -30,17 +30,27 @@ def read_channel(element: Element) -> Channel:
     if "PinholeSize" in texts:
         pinhole_size = quantity_of(element, "PinholeSize", micrometres_per, MICROMETRE)
     return Channel(
-        name=get("Name") or None,
+        name=_read_text(element, "Name"),
         color=_read_color(element),
         emission=_read_wavelength(element, "EmissionWavelength", "EmWave"),
         excitation=_read_wavelength(element, "ExcitationWavelength", "ExWave"),
-        fluor=get("Fluor") or None,
+        fluor=_read_text(element, "Fluor"),
         samples=samples,
         acquisition_mode=schema_word("AcquisitionMode", get("AcquisitionMode") or get("Mode")),
         pinhole_size=pinhole_size,
         illumination_type=schema_word("IlluminationType", get("IlluminationType")),
         contrast_method=schema_word("ContrastMethod", get("ContrastMethod")),
     )
+
+
+def _read_text(element: Element, name: str) -> str | None:
+    """Return a text of the user; ``None`` for one of blanks alone.
+
+    Blanks around it belong to it: the schema has xsd:string, which keeps them, and XML takes them
+    off no attribute without a document type (XML 1.0, section 3.3.3).
+    """
+    text = element.get(name)
+    return text if text and not text.isspace() else None
 
 
 def _read_color(element: Element) -> int | None:

@@ -4,7 +4,7 @@ Rule kept here: a date that is not certain is no date. Day and month are never g
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 _YEAR_FIRST = re.compile(
     r"(\d{4})[:/.-](\d{1,2})[:/.-](\d{1,2})(?:[T ]+(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) +)?"
@@ -64,4 +64,12 @@ def _normalize(year: str, month: str, day: str, time: str | None, zone: str | No
     if time is None:
         return date
     hours, _, rest = time.partition(":")
-    return f"{date}T{hours:0>2}:{rest.replace(',', '.')}{zone or ''}"
+    rest = rest.replace(",", ".")
+    # The end of a day is the start of the next one (ISO 8601, xsd:dateTime).
+    if hours == "24" and not rest.strip("0:."):
+        try:
+            date = (datetime.fromisoformat(date) + timedelta(days=1)).strftime("%Y-%m-%d")
+        except (ValueError, OverflowError):
+            return ""
+        hours = "00"
+    return f"{date}T{hours:0>2}:{rest}{zone or ''}"

@@ -106,13 +106,13 @@ class OmeImage:
 
 
 def without_pages(images: Sequence[OmeImage]) -> tuple[bool, ...]:
-    """Whether each image has no pixels: MetadataOnly, where others have TiffData elements.
+    """Whether each image has no pixels: without TiffData elements, where others have some.
 
     Where none has, the pages of the file are those of its images, whatever the document states.
     """
     if not any(image.tiff_data for image in images):
         return (False,) * len(images)
-    return tuple(image.metadata_only and not image.tiff_data for image in images)
+    return tuple(not image.tiff_data for image in images)
 
 
 @attrs.frozen

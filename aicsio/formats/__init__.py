@@ -1,9 +1,10 @@
 """The table of formats, one file or folder each. Imports `_io`, `_codecs`, `_ome`, `_dims`.
 
 One folder or module a format, by its name, and ``arrays`` for those of the caller (of xarray by
-``data_arrays``); ``_tiff`` and ``_leica`` are shared by several. This module has the rows of the
-table, their order and their loading,
-``names`` their names as types: a new row needs both. The seam, all that a format and its layouts must and may offer, is
+``data_arrays``); ``_tiff`` and ``_leica`` are shared by several, ``_micromanager`` and ``_steps`` read
+what several formats have alike. This module has the rows of the table, their order and their loading,
+``names`` their names as types: a new row needs both. The seam, all that a format and its layouts must
+and may offer, is
 ``aicsio/records/protocols.py``. ``aicsio/opening.py`` asks the candidates and words the error where
 all decline; ``signatures`` names files of formats that no row opens.
 

@@ -78,6 +78,14 @@ def test_channels() -> None:
     )
 
 
+def test_blanks_around_a_name_belong_to_it() -> None:
+    """XML 1.0, section 3.3.3, and xsd:string of the schema; Bio-Formats keeps them, too."""
+    names = (("  DAPI ", "  DAPI "), ("a&#9;b", "a\tb"), ("   ", None))
+    image = one(pixels("".join(f'<Channel Name="{text}" Fluor="{text}"/>' for text, _ in names)))
+    assert [channel.name for channel in image.channels] == [name for _, name in names]
+    assert [channel.fluor for channel in image.channels] == [name for _, name in names]
+
+
 def test_planes_in_columns() -> None:
     plane = '<Plane TheT="1" TheC="1" TheZ="2" DeltaT="1500" DeltaTUnit="ms" ExposureTime="0.1" '
     plane += 'PositionX="2" PositionXUnit="mm"/>'
@@ -372,6 +380,10 @@ def test_folded_dimensions_that_do_not_fit_their_axis_are_left_out(limits: str) 
     [
         ("2012-03-04T05:06:07Z", "2012-03-04T05:06:07Z", []),
         ("2012-03-04 05:06:07", "2012-03-04T05:06:07", []),
+        # The end of a day, which xsd:dateTime and ISO 8601 have.
+        ("2012-02-29T24:00:00Z", "2012-03-01T00:00:00Z", []),
+        ("2012-02-29T24:00:01Z", None, ["ome-date"]),
+        ("9999-12-31T24:00:00", None, ["ome-date"]),
         ("03/04/2012 05:06", None, ["ome-date"]),
         ("2012-03-04T05:06:70", None, ["ome-date"]),
         ("9" * 5000, None, ["ome-date"]),

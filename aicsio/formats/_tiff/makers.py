@@ -17,7 +17,13 @@ from aicsio._ome.units import micrometres_per
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff import electron_microscopes
 from aicsio.formats._tiff.page_metadata import PageTags, positive_float
-from aicsio.formats._tiff.settings import NUMBER, read_settings, xml_attribute
+from aicsio.formats._tiff.settings import (
+    NUMBER,
+    START_TAG_END,
+    find_tag,
+    read_settings,
+    xml_attribute,
+)
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import PixelSize
 
@@ -28,6 +34,8 @@ _SIS_HEADER = struct.Struct("<4s6xhhhhh6x32sh")
 """Signature, minute, hour, day, month, year, name, number of blocks."""
 _SIS_GENERAL = struct.Struct("<10xhdd")
 """General data: exponent of the unit in metres, size along X and Y."""
+METASERIES_PROPERTY = re.compile(rf"<(?:custom-)?prop(?=\s){START_TAG_END}")
+"""Start tag of a property in MetaMorph's XML."""
 _MOST_SIS_BLOCKS = 1024
 """A SIS tag lists about ten blocks."""
 
@@ -87,8 +95,8 @@ def unusable_size(tags: PageTags) -> str | None:
         mpp = re.search(r"\bMPP\s*=\s*([^|\n]*)", text)
         stated["Aperio"] = mpp[1] if mpp else None
     if Tag.XMP in tags.tags:
-        scan = re.search(r"<iScan\b[^>]*>", read_settings(tags, Tag.XMP))
-        stated["Ventana"] = xml_attribute(scan[0], "ScanRes") if scan else None
+        scan = find_tag(read_settings(tags, Tag.XMP), "iScan")
+        stated["Ventana"] = xml_attribute(scan, "ScanRes") if scan else None
     for maker, words in stated.items():
         if words is not None:
             return f"{maker} gives the size of a pixel as {words[:40]!r}"
@@ -97,9 +105,13 @@ def unusable_size(tags: PageTags) -> str | None:
 
 def metaseries_property(text: str, name: str) -> str | None:
     """Return the value of a property of MetaMorph's XML (``<prop id="..." value="..."/>``)."""
-    quoted = rf"""["']{re.escape(name)}["']"""
-    match = re.search(rf"<(?:prop|custom-prop)\s[^>]*\bid={quoted}[^>]*>", text)
-    return xml_attribute(match[0], "value") if match else None
+    # The search of a text in quotes skips the tags of other properties.
+    for quoted in re.finditer(rf"""["']{re.escape(name)}["']""", text):
+        # No value holds "<": the last one in front begins the tag.
+        tag = METASERIES_PROPERTY.match(text, max(text.rfind("<", 0, quoted.start()), 0))
+        if tag is not None and xml_attribute(tag[0], "id") == name:
+            return xml_attribute(tag[0], "value")
+    return None
 
 
 def is_metaseries(text: str) -> bool:
@@ -169,8 +181,8 @@ def _ventana(tags: PageTags) -> PixelSize | None:
     text = read_settings(tags, Tag.XMP)
     if not text:
         return None
-    match = re.search(r"<iScan\b[^>]*>", text)
-    size = positive_float(xml_attribute(match[0], "ScanRes")) if match else None
+    scan = find_tag(text, "iScan")
+    size = positive_float(xml_attribute(scan, "ScanRes")) if scan else None
     return PixelSize(None, size, size)
 
 

@@ -180,9 +180,15 @@ def iso_date(text: str) -> str | None:
 
 
 def positive_float(value: object, factor: float = 1.0) -> float | None:
-    """Return a number or the text of one, times a factor; ``None`` unless finite and positive."""
+    """Return a number or the text of one, times a factor; ``None`` unless finite and positive.
+
+    A comma is that of decimals: scanners write numbers as their system has them. OpenSlide and
+    Bio-Formats read it so.
+    """
     if not isinstance(value, str | bytes | int | float | np.number):
         return None
+    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+        value = value.replace(",", ".")
     try:
         number = float(value) * factor
     except (ValueError, OverflowError):

@@ -8,8 +8,11 @@ import re
 from aicsio._ome.lexical import resolve_references
 from aicsio.formats._tiff.page_metadata import PageTags
 
-NUMBER = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
-"""A number as makers write it."""
+NUMBER = r"[-+]?[\d.]+(?:,\d+)?(?:[eE][-+]?\d+)?"
+"""A number as makers write it; with a comma where the system of the microscope has one."""
+START_TAG_END = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*>"""
+"""The rest of a start tag behind its name: values may hold ">" (XML 1.0, section 2.4)."""
+_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 LARGEST_TEXT = 1 << 24
 """Settings of a microscope have at most some 100 KB; a longer tag is not searched."""
 
@@ -42,10 +45,24 @@ def xml_attribute(element: str, name: str) -> str | None:
     >>> xml_attribute("<prop id='unit' value='&#181;m'/>", "value")
     'µm'
     """
-    match = re.search(rf"""\s{re.escape(name)}\s*=\s*(?:"([^"]*)"|'([^']*)')""", element)
-    if match is None:
-        return None
-    return resolve_references(match[1] if match[1] is not None else match[2])
+    # One after the other: the words of a value may look like another attribute.
+    for key, double_quoted, single_quoted in _ATTRIBUTE.findall(element):
+        if key == name:
+            return resolve_references(double_quoted or single_quoted)
+    return None
+
+
+def find_tag(document: str, name: str) -> str | None:
+    """Return the first start tag of an element; ``None`` without one.
+
+    Examples
+    --------
+    >>> from aicsio.formats._tiff.settings import find_tag
+    >>> find_tag("<a><scan name='x > y' step='2'/></a>", "scan")
+    "<scan name='x > y' step='2'/>"
+    """
+    match = re.search(rf"<{name}(?=[\s/>]){START_TAG_END}", document)
+    return match[0] if match else None
 
 
 def xml_text(document: str, name: str) -> str:
@@ -59,7 +76,7 @@ def xml_text(document: str, name: str) -> str:
     >>> xml_text("<a><Name>CD8 &lt;&#181;m&gt;</Name></a>", "Name")
     'CD8 <µm>'
     """
-    match = re.search(rf"<{name}(?:\s[^<>]*)?>([^<]*)</{name}\s*>", document)
+    match = re.search(rf"<{name}(?=[\s>]){START_TAG_END}([^<]*)</{name}\s*>", document)
     return resolve_references(match[1]).strip() if match else ""
 
 

@@ -8,7 +8,6 @@ from the same places (``AppMag``, ``SourceLens``, ``Magnification``, ``objective
 format" of PerkinElmer, 2018, for ``Objective``.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from aicsio._ome.elements import children_of, local_name, parse_integer
 from aicsio._ome.xml import parse_root
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
-from aicsio.formats._tiff.settings import read_settings, xml_attribute, xml_text
+from aicsio.formats._tiff.settings import find_tag, read_settings, xml_attribute, xml_text
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Objective
 
@@ -42,9 +41,9 @@ def read_slide_lens(tags: PageTags) -> Objective | None:
         # -1 and -2 mark the pictures of the slide and of the focus.
         magnification = tags.positive(Tag.NDPI_SOURCE_LENS)
     elif Tag.XMP in tags.tags:
-        scan = re.search(r"<iScan\b[^>]*>", read_settings(tags, Tag.XMP))
+        scan = find_tag(read_settings(tags, Tag.XMP), "iScan")
         if scan is not None:
-            magnification = positive_float(xml_attribute(scan[0], "Magnification"))
+            magnification = positive_float(xml_attribute(scan, "Magnification"))
     elif tags.text(Tag.SOFTWARE).startswith("PerkinElmer-QPI"):
         return _perkin_elmer_lens(tags.description)
     return Objective(magnification=magnification) if magnification else None

@@ -93,7 +93,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         scenes=scenes,
         plate=_read_plate_name(text) if on_plate else None,
         # A count of nanoseconds: docs/fidelity-czi.md has the evidence.
-        exposure=tuple(_scaled(value, 1e-9) for value in exposures),
+        exposure=tuple(map(_read_exposure, exposures)),
         times=_read_time_offsets(times),
         sections=_read_sections(sections),
     )
@@ -132,6 +132,12 @@ def _text(element: ET.Element | None, path: str) -> str | None:
 def _positive(text: str | None) -> float | None:
     value = finite_number(text)
     return value if value is not None and value > 0 else None
+
+
+def _read_exposure(nanoseconds: float | None) -> float | None:
+    """Return seconds; ``None`` for 0, which stands for no exposure."""
+    seconds = _scaled(nanoseconds, 1e-9)
+    return seconds if seconds is not None and seconds > 0 else None
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

@@ -14,7 +14,7 @@ from aicsio._ome.elements import parse_integer, parse_number
 from aicsio._ome.lexical import resolve_references
 from aicsio._ome.parts import add_part
 
-_TEMPLATE = re.compile(r'<Template [^>]*?\bName="([^"]*)"')
+_TEMPLATE = re.compile(r'<Template (?:[^<>"]|"[^"<]*")*?\bName="([^"]*)"')
 
 
 def add_plate(parts: Element, root: Element, places: Sequence[Element | None]) -> None:

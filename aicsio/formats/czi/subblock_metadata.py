@@ -125,6 +125,9 @@ def parse_facts(text: bytes) -> SubblockFacts:
     exposure = _EXPOSURE.search(text)
     # Nanoseconds, as in Channel/ExposureTime.
     exposure_seconds = math.nan if exposure is None else _number(exposure[1]) * 1e-9
+    # 0 stands for no exposure.
+    if exposure_seconds <= 0:
+        exposure_seconds = math.nan
     acquisition_time = values.get("AcquisitionTime", b"").decode("ascii", "replace")
     focus = _number(values.get("FocusPosition", b""))
     return SubblockFacts(

@@ -88,7 +88,7 @@ def fit_times(
         return None, ()
     low, high = ranges.get("T", (0, 0))
     time_count = high - low + 1
-    seconds = np.array([_not_taken_is_nan(index, value) for index, value in enumerate(stamps)])
+    seconds = _not_taken_is_nan(stamps)
     # A file that was cut out of another keeps the stamps from the first time point of that one on.
     if len(stamps) == high + 1:
         return FileTimes(0, "", seconds[:, None]), ()
@@ -116,10 +116,15 @@ def fit_times(
     return None, (Diagnostic("time-stamps-length", message, uri),)
 
 
-def _not_taken_is_nan(index: int, seconds: float) -> float:
-    """ZEN leaves 0 for planes that were not taken; only the first may be taken at 0 s."""
-    if not math.isfinite(seconds) or (index > 0 and seconds == 0):
-        return math.nan
+def _not_taken_is_nan(stamps: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """Return the stamps with NaN for planes that were not taken, for which ZEN leaves 0.
+
+    The first plane may be taken at 0 s, and one behind planes that are counted from below 0.
+    """
+    seconds = np.array(stamps, np.float64)
+    seconds[~np.isfinite(seconds)] = np.nan
+    latest = np.fmax.accumulate(seconds)[:-1]
+    seconds[1:][(seconds[1:] == 0) & ~(latest < 0)] = np.nan
     return seconds
 
 

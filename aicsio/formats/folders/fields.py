@@ -196,6 +196,8 @@ class _Builder:
             # Fields of an entry from ``time`` on, in the order of ``COLUMNS``.
             facts[list(numbers)] = [entry[5:] for entry in numbers.values()]
         columns = dict(zip(COLUMNS, facts.T, strict=True))
+        # Programs write 0 where they know no exposure.
+        columns["exposure"][columns["exposure"] <= 0] = NAN
         return _FieldTable(list(names), file_of, page_of, columns)
 
     def _find(self, name: str) -> str | None:

@@ -185,7 +185,9 @@ def _count_times(plan: _SeriesPlan, folder: Folder, stem: str) -> int:
 
 def _step_of(values: Mapping[str, str]) -> float | None:
     # Systems whose language has a decimal comma write "2,00".
-    return positive(parse_number(_text_at(values, "ZStepSize").replace(",", ".")))
+    step = parse_number(_text_at(values, "ZStepSize").replace(",", "."))
+    # Below 0 for a stack from above, whose heights fall.
+    return positive(abs(step or 0.0))
 
 
 def _text_at(values: Mapping[str, str], key: str) -> str:

@@ -20,10 +20,10 @@ import numpy as np
 
 from aicsio._io import readers
 from aicsio._io.named_files import list_folder
-from aicsio._ome.dates import iso_date
 from aicsio._ome.units import finite_number
 from aicsio.errors import CorruptFileError, SourceError, UnsupportedFormatError
 from aicsio.formats import Options
+from aicsio.formats._micromanager import number_of, start_of, z_step_of
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import (
     FieldPlanes,
@@ -133,7 +133,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         diagnostics.append(Diagnostic("micromanager-stopped", message, index.uri))
     fields = [_describe_position(position) for position in positions]
     first = frames[0].facts
-    size = _number(first, "PixelSizeUm") or _number(summary, "PixelSize_um")
+    size = number_of(first, "PixelSizeUm") or number_of(summary, "PixelSize_um")
     rows, columns = (_integer(first.get(name, summary.get(name))) for name in ("Height", "Width"))
     kind = TYPES.get(str(first.get("PixelType", summary.get("PixelType"))))
     return build_contents(
@@ -144,13 +144,12 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             sizes=sizes,
             channels=_describe_channels(summary, frames, sizes[1]),
             pixel_size=PixelSize(
-                # The step is negative for a stack in the other direction.
-                positive(abs(_number(summary, "z-step_um") or 0)) or z_step(fields),
+                z_step_of(summary) or z_step(fields),
                 positive(size),
                 positive(size),
             ),
             time_step=time_step(fields),
-            acquired=_start_of(summary, frames),
+            acquired=start_of(summary, first.get("ReceivedTime"), first.get("Time")),
             plane_size=(rows, columns) if rows and columns and rows > 0 and columns > 0 else None,
             dtype=None if kind is None else np.dtype(kind),
             text=json.dumps({"Summary": summary}, ensure_ascii=False),
@@ -275,11 +274,11 @@ def _describe_position(position: _Position) -> FieldPlanes:
                 c=frame.c,
                 z=frame.z,
                 file=prefix + frame.file,
-                time=or_nan(_number(facts, "ElapsedTime-ms")) / 1000,
-                exposure=or_nan(_number(facts, "Exposure-ms")) / 1000,
-                x=or_nan(_number(facts, "XPositionUm")),
-                y=or_nan(_number(facts, "YPositionUm")),
-                height=or_nan(_number(facts, "ZPositionUm")),
+                time=or_nan(number_of(facts, "ElapsedTime-ms")) / 1000,
+                exposure=or_nan(number_of(facts, "Exposure-ms")) / 1000,
+                x=or_nan(number_of(facts, "XPositionUm")),
+                y=or_nan(number_of(facts, "YPositionUm")),
+                height=or_nan(number_of(facts, "ZPositionUm")),
             )
         )
     name = None
@@ -315,31 +314,6 @@ def _describe_channels(
             (color & 0xFFFFFF) << 8 | 0xFF if isinstance(color, int) else None for color in listed
         ]
     return tuple(Channel(name=name, color=color) for name, color in zip(names, colors, strict=True))
-
-
-def _start_of(summary: Mapping[str, Any], frames: Sequence[_Frame]) -> str | None:
-    """Return the date of the acquisition: of the summary, else of the first plane."""
-    texts = [summary.get(name) for name in ("StartTime", "Time", "DateAndTime")]
-    texts += [frames[0].facts.get("ReceivedTime"), frames[0].facts.get("Time")]
-    for text in texts:
-        if isinstance(text, str):
-            date = iso_date(text)
-            if date is not None:
-                return date
-    return None
-
-
-def _number(facts: Mapping[str, Any], name: str) -> float | None:
-    """Return a number, which version 2.0 may store as ``{"scalar": 1.0}``."""
-    value = facts.get(name)
-    if isinstance(value, dict):
-        value = value.get("scalar")
-    # Most are floats already: their text would take a microsecond more.
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    return finite_number(str(value))
 
 
 def _integer(value: object) -> int | None:

@@ -21,6 +21,7 @@ from aicsio._codecs.image_headers import (
     png_size,
     require_jpegls_end,
 )
+from aicsio._codecs.images import naming_jpeg_variants
 from aicsio.errors import AicsioError, UnsupportedFormatError
 from aicsio.formats.imageio import pillow_engine
 from aicsio.formats.imageio.frames import (
@@ -160,7 +161,8 @@ def _decode(kind: str, data: bytes, start: int, stop: int) -> Array:
     if kind in BY_INDEX:
         frames = [np.asarray(decode(data, index=n, **options)) for n in range(start, stop)]
         return np.stack(frames)
-    pixels = np.asarray(decode(data, **options))
+    with naming_jpeg_variants():
+        pixels = np.asarray(decode(data, **options))
     all_shape = _shape_of_all(kind, data)
     # Gray frames have no axis of samples; no image has more than four of them.
     is_sequence = len(all_shape) == 4 or (len(all_shape) == 3 and all_shape[-1] > 4)

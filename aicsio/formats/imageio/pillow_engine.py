@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._codecs import imagecodecs
+from aicsio._codecs.image_headers import miscounts_tile_parts
 from aicsio._io.readers import BinaryFile
 from aicsio.errors import MissingDependencyError
 from aicsio.formats.imageio import gif_timing, stored_depth
@@ -237,7 +239,15 @@ def read_still(frames: Frames, _start: int, _stop: int) -> Array:
         image = open_pillow(frames.kind, file)
         if frames.first:
             image.seek(frames.first)
-        return check_shape(frames, _pixels(frames, image))[None]
+        try:
+            return check_shape(frames, _pixels(frames, image))[None]
+        except OSError:
+            file.seek(0)
+            data = file.read() if frames.kind == "JPEG2000" else b""
+            if not miscounts_tile_parts(data):
+                raise
+            # OpenJPEG mends the count by itself, but not part by part, as pillow calls it.
+            return check_shape(frames, np.asarray(imagecodecs().jpeg2k_decode(data)))[None]
 
 
 def read_animation(frames: Frames, start: int, stop: int) -> Array:

@@ -141,7 +141,8 @@ def _describe_scene(
         planes=planes,
         origin=facts.parse_origin(image, sizes),
     )
-    return scene, reader.diagnostics
+    remarks = [*reader.diagnostics, *facts.report_sizes(image, scene.pixel_size, file.source.uri)]
+    return scene, remarks
 
 
 def _report_objects(file: Hdf5File) -> list[Diagnostic]:

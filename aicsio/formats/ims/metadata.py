@@ -15,7 +15,8 @@ import numpy as np
 from aicsio._ome.dates import iso_date
 from aicsio._ome.lenses import read_engraving
 from aicsio._ome.units import finite_number, micrometres_per
-from aicsio.records import Channel, Dims, Objective, Origin, PixelSize, Planes
+from aicsio.formats._steps import report_unit
+from aicsio.records import Channel, Diagnostic, Dims, Objective, Origin, PixelSize, Planes
 
 Texts: TypeAlias = Mapping[str, str]
 Info: TypeAlias = Mapping[str, Texts]
@@ -94,6 +95,22 @@ def _spacing(image: Texts, letter: str, count: int) -> float | None:
     # A stack from top to bottom has its extent the other way round.
     spacing = abs(high - low) * factor / count
     return spacing if 0 < spacing < np.inf else None
+
+
+def report_sizes(image: Texts, size: PixelSize, where: str) -> list[Diagnostic]:
+    """Report a unit that is not known, else extents that are stated and give no size."""
+    unit = image.get("Unit") or "um"
+    if micrometres_per(unit) is None:
+        return [report_unit(unit, "X, Y and Z", where)]
+    unusable = [
+        letter
+        for letter, number in AXES.items()
+        if f"ExtMax{number}" in image and getattr(size, letter) is None
+    ]
+    if not unusable:
+        return []
+    text = f"the extent along {', '.join(unusable)} gives no size above 0: it is not used"
+    return [Diagnostic("unusable-size", text, where)]
 
 
 def parse_origin(image: Texts, sizes: Dims) -> Origin:

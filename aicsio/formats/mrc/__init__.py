@@ -17,6 +17,7 @@ import attrs
 from aicsio._io import readers
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
+from aicsio.formats._steps import report_unusable
 from aicsio.formats.mrc import fei, tags
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader, find_byte_order, read_header
 from aicsio.formats.mrc.layout import SectionLayout
@@ -70,6 +71,11 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         order=header.order,
     )
     x, y, z = (_size(value) for value in header.spacing)
+    stated = {
+        f"the pixel size along {axis}": size
+        for axis, size in zip("XYZ", header.spacing, strict=True)
+    }
+    diagnostics += report_unusable(stated, source.uri)
     records = fei.read_records(source, header)
     planes = None
     if table is not None:

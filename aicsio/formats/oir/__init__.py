@@ -116,6 +116,9 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     """
     files, diagnostics = _open_files(source)
     description = _describe(files[0])
+    for name in description.unread:
+        text = f"the document {name!r} is no well-formed XML: its facts are missing"
+        diagnostics.append(Diagnostic("oir-xml", text, source.uri))
     identifiers = [element.get("id", "") for element in list_channels(description)]
     table = arrange_chunks(files, identifiers)
     if not table.planes:
@@ -174,11 +177,14 @@ def _open_files(source: Source) -> tuple[list[OirFile], list[Diagnostic]]:
 
 def _describe(file: OirFile) -> OirDescription:
     """Parse the documents: the last set is the complete one, an earlier one may be all there is."""
+    descriptions = []
     for place in reversed(file.documents):
         description = parse_description(read_documents(file.source, place))
         if description.image is not None:
             return description
-    return parse_description(())
+        descriptions.append(description)
+    # The last set has the names of what could not be parsed.
+    return descriptions[0] if descriptions else parse_description(())
 
 
 def _read_first_frame(files: list[OirFile]) -> Element | None:

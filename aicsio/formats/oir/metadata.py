@@ -67,26 +67,32 @@ class OirDescription:
     """Settings of a detector by the channel that it takes."""
     colors: dict[str, int]
     """Colour of the lookup table of a channel, as 0xRRGGBBAA."""
+    unread: tuple[str, ...]
+    """Roots of the documents that are no XML."""
 
 
 def parse_description(documents: Sequence[OirDocument]) -> OirDescription:
     """Parse those of the documents that records need."""
-    text, image = None, None
+    text, image, unread = None, None, []
     detectors: dict[str, Element] = {}
     colors: dict[str, int] = {}
     for document in documents:
         name = root_name(document.text)
         if name == "imageProperties" and image is None:
             text, image = document.text, parse_document(document.text)
+            if image is None:
+                unread.append(name)
         elif name == "lsmChannel":
             root = parse_document(document.text)
-            if root is not None:
+            if root is None:
+                unread.append(name)
+            else:
                 detectors[document.channel or root.get("id") or ""] = root
         elif name == "LUT" and document.channel is not None:
             color = _lut_color(document.text)
             if color is not None:
                 colors[document.channel] = color
-    return OirDescription(text, image, detectors, colors)
+    return OirDescription(text, image, detectors, colors, tuple(unread))
 
 
 def _lut_color(text: str) -> int | None:

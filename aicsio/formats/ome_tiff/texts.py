@@ -28,7 +28,10 @@ LARGEST_XML = 1 << 30
 """Bytes. A larger text would not fit into memory as elements, which take ten times as much."""
 FOLDERS_UP = 3
 """How many folders above a file its companion may be."""
-_ROOT_UUID = re.compile(r"<(?:\w+:)?OME\b[^>]*\bUUID\s*=\s*[\"']([^\"']+)")
+# Values of attributes may hold ">" (XML 1.0, section 2.4): they are passed over whole.
+_ROOT_UUID = re.compile(
+    r"""<(?:\w+:)?OME\b(?:[^<>"']|"[^"<]*"|'[^'<]*')*?\sUUID\s*=\s*["']([^"']+)"""
+)
 
 
 @attrs.define(eq=False, repr=False)

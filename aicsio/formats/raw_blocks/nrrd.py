@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from aicsio._io import readers
-from aicsio._ome.units import micrometres_per, seconds_per
+from aicsio._ome.units import finite_number, micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.raw_blocks import nrrd_files
@@ -237,7 +237,10 @@ def _read_steps(
     fields: dict[str, str], letters: str, source: Source
 ) -> tuple[dict[str, float], list[Diagnostic]]:
     """Return micrometres, or seconds, between positions of axes."""
-    spacings: list[float | None] = [_number(word) for word in _words(fields, "spacings")]
+    words = _words(fields, "spacings")
+    spacings: list[float | None] = [_number(word) for word in words]
+    # NaN is the format's word for an axis without a spacing; 0 is none.
+    zeros = [letter for letter, word in zip(letters, words, strict=False) if _is_zero(word)]
     units = _words(fields, "units")
     if not spacings and "spacedirections" in fields:
         # One vector an axis, `none` for one outside of space; its length is the spacing.
@@ -259,10 +262,18 @@ def _read_steps(
             bare.append(f"{letter}={step:g} {unit}".strip())
         elif 0 < step * factor < 1e12:
             steps[letter] = step * factor
-    if not bare:
-        return steps, []
-    text = f"spacings without a known unit are left out: {', '.join(bare)}"
-    return steps, [Diagnostic("nrrd-unit", text, source.uri)]
+    notes = []
+    if zeros:
+        text = f"the spacing of {', '.join(zeros)} is 0: no size follows from it"
+        notes.append(Diagnostic("unusable-size", text, source.uri))
+    if bare:
+        text = f"spacings without a known unit are left out: {', '.join(bare)}"
+        notes.append(Diagnostic("nrrd-unit", text, source.uri))
+    return steps, notes
+
+
+def _is_zero(word: str) -> bool:
+    return finite_number(word) == 0
 
 
 def _number(word: str) -> float | None:

@@ -17,7 +17,7 @@ from aicsio._ome.units import micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats.raw_blocks.blocks import lay_out
-from aicsio.records import Contents, Damage, Objective, PixelSize, Scene, Source
+from aicsio.records import Contents, Damage, Diagnostic, Objective, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 HEADER_NBYTES: Final = 76
@@ -78,6 +78,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     end = HEADER_NBYTES + width * height * count * dtype.itemsize
     notes = list(_read_notes(source, end))
     steps: dict[str, float] = {}
+    unusable: list[Diagnostic] = []
     third = "Z"
     for note in notes:
         # Words of an axis: type, origin, step, unit.
@@ -91,6 +92,9 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         step = _number(words[2])
         if factor is not None and step is not None:
             steps[letter] = step * factor
+        elif (letter in "YX" or count > 1) and unit:
+            text = f"the step of {letter} is {' '.join(words[2:4])[:40]!r}: no size follows from it"
+            unusable.append(Diagnostic("unusable-size", text, source.uri))
     shape = (count, height, width) if count > 1 else (height, width)
     letters = third + "YX" if count > 1 else "YX"
     array, diagnostics = lay_out(source, HEADER_NBYTES, letters, shape, dtype)
@@ -103,7 +107,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         time_step=steps.get("T"),
         objective=Objective(magnification=lens) if 0 < lens < 1000 else None,
     )
-    return Contents((scene,), "\n".join(notes) or None, tuple(diagnostics))
+    return Contents((scene,), "\n".join(notes) or None, (*diagnostics, *unusable))
 
 
 def _read_notes(source: Source, start: int) -> Iterator[str]:

@@ -494,6 +494,19 @@ def test_missing_facts_are_none() -> None:
     assert "corrupt-metadata" in codes(handle)
 
 
+def test_an_exposure_of_0_is_none() -> None:
+    """Bio-Formats gives no ExposureTime for it, either."""
+    channel = '<Channel Id="Channel:{}"><ExposureTime>{}</ExposureTime></Channel>'
+    listed = channel.format(0, 0) + channel.format(1, 50_000_000)
+    xml = (
+        "<ImageDocument><Metadata><Information><Image><Dimensions><Channels>"
+        f"{listed}</Channels></Dimensions></Image></Information></Metadata></ImageDocument>"
+    )
+    planes = open_image(made(blocks_of(image((2, 8, 9)), "CYX"), xml)).scene.planes
+    assert planes is not None
+    assert np.array_equal(np.ravel(planes.column("exposure")), [np.nan, 0.05], equal_nan=True)  # type: ignore[arg-type]
+
+
 def test_entities_are_not_expanded() -> None:
     bomb = (
         '<!DOCTYPE x [<!ENTITY a "aaaa">]><ImageDocument><Metadata>&a;</Metadata></ImageDocument>'

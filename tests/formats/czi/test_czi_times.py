@@ -24,6 +24,9 @@ TZC = {"T": (0, 2), "Z": (0, 1), "C": (0, 1)}
         ([0, 4, 60, 65, 120, 124], T, 2, 1, [[0], [61], [120]]),
         # 0 is "not taken", unless it is the first.
         ([5, 15, 0], T, 1, 0, [[0], [10], [NAN]]),
+        # Counted from below 0, a plane may be taken at 0 s.
+        ([-10, 0, 10], T, 1, 0, [[0], [10], [20]]),
+        ([-10, 5, 0], T, 1, 0, [[0], [15], [NAN]]),
         ([5, NAN, 25], T, 1, 0, [[0], [NAN], [20]]),
         # A file that was cut out of a larger one, with the stamps of all or of its own time points.
         ([0, 10, 20, 30, 40], {"T": (3, 4)}, 1, 0, [[0], [10]]),

@@ -1,6 +1,7 @@
 """Depth, sign and channels of images and movies; the right values are those that were encoded."""
 
 import io
+import struct
 import tracemalloc
 from collections.abc import Mapping
 from fractions import Fraction
@@ -12,9 +13,17 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image
 
-from aicsio import CorruptFileError, metadata, open_image, to_numpy, transpose_to
+from aicsio import (
+    CorruptFileError,
+    UnsupportedFormatError,
+    metadata,
+    open_image,
+    to_numpy,
+    transpose_to,
+)
 from aicsio.formats.imageio import stored_depth
 from aicsio.formats.imageio.h264_header import is_monochrome
 from aicsio.records import ImageHandle
@@ -547,3 +556,55 @@ def test_metadata_of_pillow_stays_where_imagecodecs_decodes() -> None:
     assert '"comment"' in (open_image(file.getvalue()).metadata or "")
     deep = open_image(bytes(imagecodecs.jpeg2k_encode(noise("u2", 8, 10, 3), level=0)))
     assert '"format": "JPEG2000"' in (deep.metadata or "")
+
+
+# ---------------------------------------------------------------- streams that decoders dispute
+
+
+def test_tiles_of_jpeg2000_may_have_a_part_more_than_they_state(tmp_path: Path) -> None:
+    """As ``rgb24.jp2`` of imagecodecs' tests: with the count mended, pillow shows the same pixels."""
+    image = noise("u1", 40, 30, 3)
+    data = bytearray(imagecodecs.jpeg2k_encode(image, level=0, codecformat="j2k"))
+    part = data.index(b"\xff\x90\0\x0a")
+    data[part + 11] = 1
+    # One more part, of nothing but its header and SOD.
+    more = b"\xff\x90\0\x0a" + struct.pack(">HIBB", 0, 14, 1, 1) + b"\xff\x93"
+    end = data.rindex(b"\xff\xd9")
+    path = tmp_path / "a.j2k"
+    path.write_bytes(bytes(data[:end]) + more + b"\xff\xd9")
+    with pytest.raises(OSError, match="broken data stream"):
+        Image.open(path).load()
+    assert np.array_equal(to_numpy(open_image(path)), image)
+    data[part + 11] = 2
+    path.write_bytes(
+        bytes(data[:end]) + more.replace(b"\x01\x01\xff", b"\x01\x02\xff") + b"\xff\xd9"
+    )
+    assert np.array_equal(np.asarray(Image.open(path)), image)
+    path.write_bytes(bytes(data[: end // 2]))
+    with pytest.raises(CorruptFileError):
+        to_numpy(open_image(path))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_lossless_jpeg_without_a_predictor_is_not_called_damaged(
+    suffix: str, tmp_path: Path
+) -> None:
+    """ITU-T T.81, table H.1: selection value 0 is that of hierarchical streams alone.
+
+    LJ92 and jpegsof3 give different pixels for such a stream; libjpeg-turbo refuses it.
+    """
+    image = noise("u1", 8, 10)
+    data = bytearray(imagecodecs.jpeg8_encode(image, lossless=True))
+    scan = data.index(b"\xff\xda")
+    # Ss stands behind the list of components.
+    data[scan + 5 + 2 * data[scan + 4]] = 0
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "jpg":
+        path.write_bytes(data)
+    else:
+        tifffile.imwrite(
+            path, iter([bytes(data)]), shape=(8, 10), dtype=np.uint8, compression="jpeg",
+            rowsperstrip=8, photometric="minisblack", metadata=None,
+        )  # fmt: skip
+    with pytest.raises(UnsupportedFormatError, match="lossless JPEG without a predictor"):
+        to_numpy(open_image(path))

@@ -195,11 +195,20 @@ def test_what_is_no_number_is_none(tmp_path: Path) -> None:
     image = {"ExtMax0": "nan", "ExtMax1": "0.0", "Unit": "furlong", "LensPower": "?"}
     handle = rewritten(tmp_path, Image=image, Channel_0={"Color": "2 0 0", "ColorRange": "5 5"})
     assert handle.pixel_size == PixelSize()
+    assert [note.code for note in handle.diagnostics] == ["unusable-size"]
+    assert "'furlong'" in handle.diagnostics[0].message
     assert handle.scene.origin == Origin()
     assert handle.scene.objective is None
     assert handle.channels[0].color is None
     assert handle.channels[0].window is None
     assert handle.channels[1].color == 0xFFFFFFFF
+
+
+def test_extents_that_give_no_size_are_reported(tmp_path: Path) -> None:
+    handle = rewritten(tmp_path, Image={"ExtMax0": "nan"})
+    assert handle.pixel_size.X is None
+    (note,) = handle.diagnostics
+    assert (note.code, "along X " in note.message) == ("unusable-size", True)
 
 
 def test_uneven_times_have_no_step(tmp_path: Path) -> None:

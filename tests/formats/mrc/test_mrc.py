@@ -103,6 +103,20 @@ def test_facts_of_sections(tmp_path: Path) -> None:
     assert np.array_equal(np.ravel(columns["z"])[:3], [20.0, 20.25, 20.5])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", ["deltavision", "mrc"])
+def test_sizes_below_0_are_reported(kind: Any) -> None:
+    """Bio-Formats gives no physical size, either. 0 stands for unknown, and is not reported."""
+    letters, shape = ("TCZYX", (1, 1, 4, 5, 7)) if kind == "deltavision" else ("ZYX", (4, 5, 7))
+    data = bytearray(build_mrc(MrcImage(picture(*shape), letters, kind=kind)))
+    struct.pack_into("<f", data, 48, -0.25)
+    handle = open_image(bytes(data))
+    assert handle.pixel_size.Z is None
+    assert [note.code for note in handle.diagnostics] == ["unusable-size"]
+    assert "along Z is -" in handle.diagnostics[0].message
+    struct.pack_into("<f", data, 48, 0.0)
+    assert open_image(bytes(data)).diagnostics == ()
+
+
 def test_times_count_from_the_first_section_that_has_one() -> None:
     """The second float of a section is its time (IVE/Priism format, extended header)."""
     image = MrcImage(picture(1, 1, 4, 5, 7), "TCZYX")

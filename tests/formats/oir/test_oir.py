@@ -268,6 +268,14 @@ def test_a_file_without_pixels_is_refused_by_name(tmp_path: Path) -> None:
         open_image(tmp_path / "a.oir")
 
 
+def test_documents_that_are_no_xml_are_reported() -> None:
+    image = OirImage(picture(1, 9, 7), "CYX", channels=("CH1",))
+    assert open_image(build_oir(image)[0]).diagnostics == ()
+    broken = open_image(build_oir(attrs.evolve(image, channels=("a < b",)))[0])
+    assert broken.dims["Y"] == 9
+    assert "oir-xml" in {note.code for note in broken.diagnostics}
+
+
 def test_a_size_that_is_missing_is_refused(tmp_path: Path) -> None:
     data = build_oir(OirImage(picture(1, 9, 7), "CYX"))[0]
     data = data.replace(b"base:width>7<", b"base:width>x<")

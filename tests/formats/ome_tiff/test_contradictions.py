@@ -114,6 +114,24 @@ def test_an_image_of_metadata_alone_takes_no_page_of_another(tmp_path: Path) -> 
     assert values(open_image(path)) == [3]
 
 
+def test_an_image_without_tiffdata_takes_no_page_where_others_have_some(tmp_path: Path) -> None:
+    """TiffData say where pixels are (OME-TIFF specification); tifffile shows one series, too."""
+    pages = [np.full((5, 6, 1), value, np.uint8) for value in (3, 4)]
+    full, bare = image('<TiffData IFD="0" PlaneCount="1"/>', name="full"), image("", name="bare")
+    for number, text in enumerate((bare + full, full + bare)):
+        path = ome_tiff(tmp_path / f"{number}.ome.tif", pages, ome_xml(text))
+        handle = open_image(path)
+        assert [scene.name for scene in handle.scenes if scene.levels] == ["full"]
+        assert values(handle) == [3]
+        assert codes(handle) == ["ome-no-pixels", "ome-pages-unclaimed"]
+        with tifffile.TiffFile(path) as tif:
+            assert [series.name for series in tif.series] == ["full"]
+    # Where none has any, the pages follow each other.
+    path = ome_tiff(tmp_path / "a.ome.tif", pages, ome_xml(bare + bare))
+    handle = open_image(path)
+    assert [values(select_scene(handle, index)) for index in range(2)] == [[3], [4]]
+
+
 @pytest.mark.parametrize("letter", ["Z", "T"])
 def test_a_section_of_another_type_is_blank_in_its_place_and_a_scene_besides(
     tmp_path: Path, letter: str

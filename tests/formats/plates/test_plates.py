@@ -218,6 +218,15 @@ def check_planes(planes: Any) -> None:
     assert np.allclose(planes.column("z"), 1.5 * z)
 
 
+@pytest.mark.parametrize("kind", ["harmony", "incell", "cellvoyager", "micromanager"])
+def test_an_exposure_of_0_is_none(kind: str, tmp_path: Path) -> None:
+    spec = PlateSpec(wells=((0, 0),), exposure=0.0)
+    planes = open_image(write_plate(spec, kind, tmp_path)).scene.planes
+    assert planes is not None
+    assert planes.column("exposure") is None
+    assert planes.column("time") is not None
+
+
 @pytest.mark.parametrize("kind", ["imagexpress", "metamorph", "metamorph-2"])
 def test_files_have_the_facts_that_the_index_lacks(kind: str, tmp_path: Path) -> None:
     if kind == "imagexpress":
@@ -285,7 +294,9 @@ def test_dates_of_metamorph(text: str, date: str | None) -> None:
     assert metamorph_date(text) == date
 
 
-@pytest.mark.parametrize(("text", "size"), [("2,00", 2.0), ("0.5", 0.5), ("two", None)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("2,00", 2.0), ("0.5", 0.5), ("-1.5", 1.5), ("two", None)]
+)
 def test_steps_with_a_decimal_comma(text: str, size: float | None, tmp_path: Path) -> None:
     """As in ``decimal_comma_zstepsize.nd`` of the package ``metamorph-mda-parser``."""
     index = write_metamorph(FULL, tmp_path)

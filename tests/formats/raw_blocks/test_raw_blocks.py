@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -124,6 +125,29 @@ def test_a_scale_that_is_none_is_reported(scale: str, tmp_path: Path) -> None:
     (note,) = handle.diagnostics
     assert note.code == "unusable-size"
     assert scale in note.message
+
+
+def test_steps_of_nrrd_and_pic_that_are_none_are_reported(tmp_path: Path) -> None:
+    """NRRD, section 5.4: NaN is an axis without a spacing, 0 is no spacing."""
+    path = make(RawBlockImage(TCZYX[0, 0], "ZYX"), "nrrd", tmp_path)
+    raw = path.read_bytes()
+    (line,) = re.findall(rb"spacings: .*", raw)
+    for z, expected in ((b"0", ["unusable-size"]), (b"nan", [])):
+        path.write_bytes(raw.replace(line, line.rsplit(b" ", 1)[0] + b" " + z))
+        handle = open_image(path)
+        assert tuple(handle.pixel_size) == (None, 0.25, 0.25)
+        assert [note.code for note in handle.diagnostics] == expected
+    path = make(RawBlockImage(TCZYX[0, 0], "ZYX"), "pic", tmp_path)
+    raw = path.read_bytes()
+    (line,) = re.findall(rb"AXIS_4 [^\0]*", raw)
+    for changed in (
+        line.replace(b"microns", b"furlong"),
+        b" ".join([*line.split()[:-2], b"0 microns"]),
+    ):
+        path.write_bytes(raw.replace(line, changed.ljust(len(line), b"\0")))
+        handle = open_image(path)
+        assert tuple(handle.pixel_size) == (None, 0.25, 0.25)
+        assert [note.code for note in handle.diagnostics] == ["unusable-size"]
 
 
 def test_a_file_that_is_no_ics_is_refused_by_its_first_bytes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 
 from aicsio import ImageHandle, open_image, provenance, to_numpy
-from aicsio.formats._tiff.page_metadata import iso_date
+from aicsio.formats._tiff.page_metadata import iso_date, positive_float
 from aicsio.formats._tiff.series import shrinks_evenly
 
 BLANK = np.zeros((32, 40), np.uint8)
@@ -87,6 +87,24 @@ def test_metaseries_xml(tmp_path: Path, state: str, unit: str, size: Any) -> Non
     assert tuple(handle.pixel_size) == pytest.approx(size)
     assert handle.channel_names == ("GFP",)
     assert handle.scene.acquired == "2017-08-21T15:08:07.125"
+
+
+def test_values_of_metaseries_may_hold_a_greater_sign(tmp_path: Path) -> None:
+    """XML 1.0, section 2.4: ">" may stand in a value as it is. Bio-Formats reads it so."""
+    text = METASERIES.format(state="on", unit="um").replace('"GFP"', "'GFP > \"5\"'")
+    # The words of a value are no attribute of their own.
+    note = '<prop type="string" value="the id=\'image-name\' of > one" id="note"/>'
+    handle = written(tmp_path, description=text.replace("<PlaneInfo>", f"<PlaneInfo>{note}"))
+    assert handle.channel_names == ('GFP > "5"',)
+    assert handle.pixel_size.X == 0.1625
+
+
+def test_commas_of_decimals(tmp_path: Path) -> None:
+    """Systems with a comma: OpenSlide and Bio-Formats give 0.5 for an Aperio slide, too."""
+    text = "Aperio Image Library v11\r\n64x64|AppMag = 20|MPP = 0,5"
+    handle = written(tmp_path, description=text)
+    assert tuple(handle.pixel_size) == (None, 0.5, 0.5)
+    assert positive_float("1,234.5") is None
 
 
 FEI_TWO_COLUMNS = (
@@ -347,6 +365,10 @@ def test_one_factor_explains_both_axes_of_a_level(
         ({"description": "ImageJ=1.53t\nspacing=abc\nunit=um\n"}, "'abc'"),
         ({"description": "ImageJ=1.53t\nspacing=0\nunit=um\n"}, "'0'"),
         ({"description": "ImageJ=1.53t\nunit=furlongs\n"}, "furlongs"),
+        (
+            {"description": "ImageJ=1.53t\nunit=um\nfinterval=-1.5\n", "resolution": (2, 2)},
+            "'-1.5'",
+        ),
     ],
 )
 def test_sizes_that_are_no_lengths_are_reported(

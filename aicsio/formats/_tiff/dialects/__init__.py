@@ -2,7 +2,8 @@
 
 ``marks`` tells which; one module a program: ``imagej`` (its private tags: ``imagej_metadata``),
 ``tifffile_shaped``, ``micromanager``, ``ndtiff``, ``mibi``, ``scanimage``, ``lsm``; ``by_tifffile``
-asks tifffile for the others, with ``vendor_metadata``, and ``opened`` when a file is read again.
+asks tifffile for the others, with ``vendor_metadata`` and ``stk_positions``, and ``opened`` when a
+file is read again.
 
 Rule kept here: dialects are tried in a fixed order, each by marks in the first directory that no
 other has. A dialect that cannot read its metadata returns a ``Diagnostic``, and the file is read as
@@ -65,8 +66,11 @@ def _plain(file: OpenTiff, first: int, tags: PageTags) -> Contents:
     if scenes[0].levels and is_metaseries(tags.description):
         from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, metaseries_fields
 
-        fields = metaseries_fields(tags.description)
-        scenes[0] = attrs.evolve(scenes[0], **fit_to_scene(fields, scenes[0].levels[0].stored))
+        fields, notes = fit_to_scene(
+            metaseries_fields(tags.description), scenes[0].levels[0].stored, file.source.uri
+        )
+        more = [*more, *notes]
+        scenes[0] = attrs.evolve(scenes[0], **fields)
     return Contents(tuple(scenes), tags.description or None, (*diagnostics, *more))
 
 

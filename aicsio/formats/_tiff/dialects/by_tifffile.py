@@ -140,7 +140,9 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
             directory, _, _ = read_directory(file, series.keyframe.offset)
             fields["pixel_size"], _ = read_pixel_size(PageTags.of(file, directory))
         if not scenes:
-            fields |= fit_to_scene(vendor.fields, levels[0].stored)
+            fitted, more = fit_to_scene(vendor.fields, levels[0].stored, file.source.uri)
+            fields |= fitted
+            notes += more
         scenes.append(Scene(**fields))
     return scenes, notes
 

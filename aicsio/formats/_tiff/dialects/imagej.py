@@ -284,12 +284,17 @@ def pixel_size(keys: dict[str, str], tags: PageTags) -> tuple[PixelSize, list[Di
 
 
 def _unusable_notes(keys: dict[str, str], where: str) -> list[Diagnostic]:
-    """Report a spacing that is no number other than 0, and units of length that nobody knows."""
+    """Report a spacing and an interval that are none, and units of length that nobody knows."""
     texts = []
     if "spacing" in keys and not finite_number(keys["spacing"]):
         texts.append(
-            f"spacing is {keys['spacing'][:40]!r}, no number other than 0: the size along Z is unknown"
+            f"spacing is {keys['spacing'][:40]!r}, no number other than 0: "
+            "the size along Z is unknown"
         )
+    interval = keys.get("finterval", "0")
+    # ImageJ leaves a frame interval of 0 out, and has none below it.
+    if positive_float(interval) is None and finite_number(interval) != 0:
+        texts.append(f"finterval is {interval[:40]!r}, no number above 0: the time step is unknown")
     for name in ("unit", "yunit", "zunit"):
         unit = keys.get(name, "")
         # ImageJ calls images without a calibration "pixel", and times may be the unit of Z.

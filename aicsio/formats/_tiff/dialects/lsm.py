@@ -26,6 +26,8 @@ _LAST_DAY = 2958465
 _SMALLEST_VOXEL = 1e-12
 """Metres. A single plane has a VoxelSizeZ of 1e-19 in files of ZEN 2010."""
 _OPAQUE = 0xFF
+STEPS = ("VoxelSizeX", "VoxelSizeY", "VoxelSizeZ", "TimeIntervall")
+"""Entries of CZ_LSMINFO that are sizes, as the specification spells them: metres and seconds."""
 
 
 def read_lsm_fields(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,11 +94,18 @@ def read_lens(scan: Mapping[str, Any]) -> Objective | None:
 
 
 def _times(info: Mapping[str, Any]) -> npt.NDArray[np.float64] | None:
-    """Return seconds since the first time point: stamps count from the start of the computer."""
+    """Return seconds since the first time point: stamps count from the start of the computer.
+
+    NaN for a stamp that is no number, and for a 0 behind others: that time was not taken.
+    """
     stamps = np.asarray(info.get("TimeStamps", ()), np.float64).ravel()
-    if not stamps.size or not np.isfinite(stamps).all() or (np.diff(stamps) < 0).any():
+    # Whether a stamp above 0 stands in front of each.
+    is_later = np.concatenate([[False], np.maximum.accumulate(stamps > 0)[:-1]])[: stamps.size]
+    stamps = np.where(np.isfinite(stamps) & ~((stamps == 0) & is_later), stamps, np.nan)
+    known = stamps[np.isfinite(stamps)]
+    if not known.size:
         return None
-    since_first: npt.NDArray[np.float64] = stamps - stamps[0]
+    since_first: npt.NDArray[np.float64] = stamps - known[0]
     return since_first
 
 

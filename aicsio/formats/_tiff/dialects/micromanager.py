@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
+from aicsio.formats._micromanager import start_of
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.dialects.marks import read_header
 from aicsio.formats._tiff.dialects.ndtiff import (
     FEWEST_SLOTS,
-    date_of,
     name_channels,
     pixel_size,
     read_json,
@@ -81,7 +81,7 @@ def read_stack(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnos
         levels=(array,),
         channels=name_channels((), length_of(array, "C", 0), summary),
         pixel_size=size,
-        acquired=date_of(summary) or tags.acquired(),
+        acquired=start_of(summary) or tags.acquired(),
     )
     metadata = json.dumps(summary) if summary else tags.description or None
     return Contents((scene,), metadata, (*notes, *more))

@@ -22,14 +22,13 @@ import numpy.typing as npt
 
 from aicsio._checks.words import count_of
 from aicsio._io import readers
-from aicsio._ome.dates import iso_date
-from aicsio._ome.units import finite_number
 from aicsio.errors import CorruptFileError, SourceError
+from aicsio.formats._micromanager import start_of, z_step_of
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.dialects.marks import INDEX, SUMMARY_MARK, read_header
 from aicsio.formats._tiff.ifd import OpenTiff, open_tiff, read_directory
 from aicsio.formats._tiff.page import PageStructure
-from aicsio.formats._tiff.page_metadata import PageTags, positive_float
+from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.page_tables import PageTable, SegmentTable, build_page_table
 from aicsio.formats._tiff.physical_size import read_pixel_size
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array, length_of
@@ -49,8 +48,6 @@ LARGEST_INDEX = 1 << 28
 """An index larger than this is not read: it would hold two million planes."""
 LARGEST_POSITION = 1 << 31
 """Positions count planes; numbers beyond this are damage and would not fit the arithmetic."""
-_DATES = ("StartTime", "Time", "DateAndTime")
-"""Keys of the summary: of Micro-Manager 2, of 1.4, and of AcqEngJ, which Pycro-Manager runs on."""
 FEWEST_SLOTS = 1 << 16
 """Positions that a map may always have; a larger one may have 64 for each plane that is listed."""
 _INDEX_NUMBERS = struct.Struct("<IiiiiIii")
@@ -181,7 +178,7 @@ def read_ndtiff(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
         levels=(array,),
         channels=name_channels(entries, length_of(array, "C", 0), summary),
         pixel_size=size,
-        acquired=date_of(summary) or tags.acquired(),
+        acquired=start_of(summary) or tags.acquired(),
     )
     metadata = json.dumps(summary) if summary else None
     return Contents((scene,), metadata, (*notes, *more))
@@ -328,21 +325,4 @@ def name_channels(
 def pixel_size(tags: PageTags, summary: Mapping[str, Any]) -> tuple[PixelSize, list[Diagnostic]]:
     """Return the pixel size: Z is ``z-step_um`` of the summary."""
     size, notes = read_pixel_size(tags)
-    return PixelSize(_z_step(summary), size.Y, size.X), notes
-
-
-def _z_step(summary: Mapping[str, Any]) -> float | None:
-    step = summary.get("z-step_um")
-    number = finite_number(str(step)) if isinstance(step, int | float | str) else None
-    # The step is negative for a stack in the other direction.
-    return None if number is None else positive_float(abs(number))
-
-
-def date_of(summary: Mapping[str, Any]) -> str | None:
-    """Return the start of the acquisition as ISO 8601; ``None`` without one."""
-    for name in _DATES:
-        text = summary.get(name)
-        date = iso_date(text) if isinstance(text, str) else None
-        if date is not None:
-            return date
-    return None
+    return PixelSize(z_step_of(summary), size.Y, size.X), notes

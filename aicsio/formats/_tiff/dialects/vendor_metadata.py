@@ -10,6 +10,7 @@ to UIC4, MM_Header, SIS), and the XML of PerkinElmer-QPI pages.
 import datetime as dt
 import math
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio._checks.words import count_of
 from aicsio._ome.units import micrometres_per, seconds_per
-from aicsio.formats._tiff.dialects.lsm import read_lsm_fields
+from aicsio.formats._steps import report_unit, report_unusable
+from aicsio.formats._tiff.dialects.lsm import STEPS, read_lsm_fields
+from aicsio.formats._tiff.dialects.stk_positions import UIC2, with_signs
 from aicsio.formats._tiff.makers import is_metaseries, metaseries_property
 from aicsio.formats._tiff.metamorph import exposure_of, metamorph_date
 from aicsio.formats._tiff.page_metadata import PageTags, iso_date, positive_float
@@ -31,6 +35,8 @@ SceneFields = dict[str, Any]
 _DAY = 86400.0
 """Seconds of a day."""
 _OPAQUE = 0xFF
+_UIC2_NBYTES = 24
+"""Bytes of the distance and the dates of a plane."""
 
 
 @attrs.frozen(eq=False)
@@ -49,16 +55,28 @@ def read_vendor_metadata(tif: Any, tags: PageTags) -> VendorScene:
     return _with_size(tags)
 
 
-def fit_to_scene(fields: SceneFields, stored: Dims) -> SceneFields:
-    """Drop the channels and planes whose number is not that of the scene."""
+def fit_to_scene(
+    fields: SceneFields, stored: Dims, where: str
+) -> tuple[SceneFields, list[Diagnostic]]:
+    """Drop the channels and planes whose number is not that of the scene, with diagnostics."""
     fitted = dict(fields)
+    notes: list[Diagnostic] = []
     sizes = dict(stored.items())
-    if fitted.get("channels") and len(fitted["channels"]) != sizes.get("C", 1):
+    count = sizes.get("C", 1)
+    listed = fitted.get("channels")
+    if listed and len(listed) != count:
+        described = count_of(len(listed), "channel")
+        text = f"{described} described, {count} stored: the descriptions are not used"
+        notes.append(Diagnostic("channels-length", text, where))
         del fitted["channels"]
     start = fitted.pop("planes_start", None)
     times = fitted.pop("times_of_t", None)
-    if times is not None and len(times) == sizes.get("T", 1):
-        fitted["planes"] = Planes(Dims("T", (len(times),)), time=times.astype("<f8").tobytes())
+    if times is not None:
+        seconds, more = _fit_times(times, sizes.get("T", 1), where)
+        notes += more
+        if seconds is not None:
+            column = seconds.astype("<f8").tobytes()
+            fitted["planes"] = Planes(Dims("T", (len(seconds),)), time=column)
     if "plane_columns" in fitted:
         columns = fitted.pop("plane_columns")
         letters = "".join(letter for letter in stored.order if letter not in "YXS")
@@ -70,7 +88,23 @@ def fit_to_scene(fields: SceneFields, stored: Dims) -> SceneFields:
         }
         if kept:
             fitted["planes"] = Planes(Dims(letters, shape), **kept, start=start)
-    return fitted
+    return fitted, notes
+
+
+def _fit_times(
+    times: npt.NDArray[np.float64], count: int, where: str
+) -> tuple[npt.NDArray[np.float64] | None, list[Diagnostic]]:
+    """Return a time for each time point; NaN for those behind the end of a list that is short."""
+    if len(times) == count:
+        return times, []
+    if len(times) > count:
+        text = f"{len(times)} time stamps fit no {count_of(count, 'time point')}: they are not used"
+        return None, [Diagnostic("time-stamps-length", text, where)]
+    # A series that was stopped has times for what was taken before.
+    seconds = np.full(count, np.nan)
+    seconds[: len(times)] = times
+    text = f"{len(times)} of {count} time points have a time stamp"
+    return seconds, [Diagnostic("time-stamps-length", text, where)]
 
 
 def _with_size(tags: PageTags, **fields: Any) -> VendorScene:
@@ -78,8 +112,10 @@ def _with_size(tags: PageTags, **fields: Any) -> VendorScene:
     return VendorScene({"pixel_size": size, **fields}, notes)
 
 
-def _lsm(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
-    return VendorScene(read_lsm_fields(tif.lsm_metadata or {}))
+def _lsm(tif: Any, tags: PageTags) -> VendorScene:
+    info: Mapping[str, Any] = tif.lsm_metadata or {}
+    steps = {name: info.get(name) for name in STEPS}
+    return VendorScene(read_lsm_fields(info), report_unusable(steps, tags.file.source.uri))
 
 
 def _stk(tif: Any, tags: PageTags) -> VendorScene:
@@ -87,15 +123,16 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
     info: Mapping[str, Any] = tif.stk_metadata or {}
     name = str(info.get("Name", "")).strip("\0 ")
     scene = _with_size(tags, channels=(Channel(name),) if name else ())
-    unit = micrometres_per(str(info.get("CalibrationUnits", "")))
+    name_of_unit = str(info.get("CalibrationUnits", "")).strip("\0 ")
+    unit = micrometres_per(name_of_unit)
     if info.get("SpatialCalibration") and unit is not None:
-        distances = np.atleast_1d(info.get("ZDistance", 0.0))
-        # The distance of the first plane counts from nowhere.
-        z = float(distances[1]) if len(distances) > 1 else None
+        z = _z_distance(tif, tags)
         y, x = (positive_float(info.get(f"{axis}Calibration"), unit) for axis in "YX")
         scene.fields["pixel_size"] = PixelSize(positive_float(z, unit), y, x)
-        scene.notes.clear()
-    columns = _stk_columns(info)
+        scene.notes[:] = report_unusable({"ZDistance": z}, tags.file.source.uri)
+    elif info.get("SpatialCalibration") and name_of_unit:
+        scene.notes.append(report_unit(name_of_unit, "X, Y and Z", tags.file.source.uri))
+    columns = _stk_columns(with_signs(info, tif, tags))
     if columns:
         scene.fields["plane_columns"] = columns
     first = _first_date(info)
@@ -110,6 +147,18 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
             if first is not None:
                 scene.fields["planes_start"] = (first - created).total_seconds()
     return scene
+
+
+def _z_distance(tif: Any, tags: PageTags) -> float | None:
+    """Return the distance between planes, of UIC2; ``None`` of a single plane."""
+    entry = tif.pages[0].tags.get(UIC2)
+    # The distance of the first plane counts from nowhere.
+    if entry is None or entry.count < 2:
+        return None
+    # MetaMorph's numbers have a sign, whereas a RATIONAL of TIFF has none.
+    raw = tags.file.read(entry.valueoffset + _UIC2_NBYTES, 8)
+    numerator, denominator = struct.unpack("<2i", raw)
+    return numerator / denominator if denominator else None
 
 
 def _first_date(info: Mapping[str, Any]) -> dt.datetime | None:
@@ -160,20 +209,30 @@ def _stk_columns(info: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _fluoview(tif: Any, tags: PageTags) -> VendorScene:  # noqa: ARG001 - one signature for all
+def _fluoview(tif: Any, tags: PageTags) -> VendorScene:
     """MM_Header: name, size, origin, resolution and unit of each dimension."""
+    where = tags.file.source.uri
     sizes: dict[str, float | None] = {}
     step = None
+    notes: list[Diagnostic] = []
     for dimension in (tif.fluoview_metadata or {}).get("Dimensions", ()):
         name = str(dimension[0]).upper()
-        resolution, unit = dimension[3], str(dimension[4])
-        micrometres, seconds = micrometres_per(unit), seconds_per(unit)
-        if name in {"X", "Y", "Z"} and micrometres is not None:
-            sizes[name] = positive_float(resolution, micrometres)
-        if name in {"T", "TIME"} and seconds is not None:
-            step = positive_float(resolution, seconds)
-    size = PixelSize(*(sizes.get(letter) for letter in "ZYX"))
-    return VendorScene({"pixel_size": size, "time_step": step})
+        is_time = name in {"T", "TIME"}
+        if not is_time and name not in {"X", "Y", "Z"}:
+            continue
+        resolution, unit = float(dimension[3]), str(dimension[4])
+        factor = seconds_per(unit) if is_time else micrometres_per(unit)
+        notes += report_unusable({f"the resolution of {name}": resolution}, where)
+        # An axis that the image does not have has no unit.
+        if factor is None and unit and resolution:
+            notes.append(report_unit(unit, name, where))
+        size = None if factor is None else positive_float(resolution, factor)
+        if is_time:
+            step = size
+        else:
+            sizes[name] = size
+    pixel_size = PixelSize(*(sizes.get(letter) for letter in "ZYX"))
+    return VendorScene({"pixel_size": pixel_size, "time_step": step}, notes)
 
 
 def _sis(tif: Any, tags: PageTags) -> VendorScene:

@@ -17,14 +17,13 @@ from aicsio._ome.parts import add_part, add_quantity
 from aicsio._ome.units import finite_number
 from aicsio.formats._tiff.dialects.opened import open_with_tifffile
 from aicsio.formats._tiff.instruments.parts import ImageParts
-from aicsio.formats._tiff.makers import is_metaseries
+from aicsio.formats._tiff.makers import METASERIES_PROPERTY, is_metaseries
 from aicsio.formats._tiff.page_metadata import PageTags
 from aicsio.formats._tiff.settings import xml_attribute
 from aicsio.formats._tiff.tags import Tag
 from aicsio.records import Contents
 
 NAMESPACE = "moleculardevices.com/metamorph"
-_PROPERTY = re.compile(r"<(?:custom-)?prop\s[^>]*>")
 
 
 def describe_metamorph(tags: PageTags, contents: Contents, parts: ImageParts) -> bool:
@@ -46,7 +45,7 @@ def describe_metamorph(tags: PageTags, contents: Contents, parts: ImageParts) ->
 def read_properties(text: str) -> dict[str, str]:
     """Return the properties of MetaMorph's XML by their names."""
     properties = {}
-    for element in _PROPERTY.finditer(text):
+    for element in METASERIES_PROPERTY.finditer(text):
         name, value = (xml_attribute(element[0], key) for key in ("id", "value"))
         if name is not None and value is not None:
             properties[name] = value
