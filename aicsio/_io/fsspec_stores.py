@@ -317,7 +317,7 @@ class FsspecFileClient:
         try:
             return self._system.open(self._path, "rb")
         except FileNotFoundError:
-            # A cache calls every refusal so; asking for the file itself tells which one it was.
+            # A cache calls every refusal so; asking for the file itself shows which one it was.
             _file_info(self._source, self._system, self._path)
             raise
 

@@ -300,7 +300,7 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(formatter_class=formatter_class, **options)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        # argparse drops what the system says: a pipe that was closed would be a success.
+        # argparse drops the error of the system: a pipe that was closed would be a success.
         if message and file is sys.stdout:
             file.write(message)
         else:

@@ -1,7 +1,7 @@
 """When, where and how long planes were taken, where the index lacks it and their files have it.
 
-Rule kept here: read on request, one directory a page and no pixels. A file that says nothing leaves
-NaN; where the first files say nothing, the others are not opened.
+Rule kept here: read on request, one directory a page and no pixels. A file without facts leaves
+NaN; where the first files have none, the others are not opened.
 """
 
 from typing import Final, TypeAlias
