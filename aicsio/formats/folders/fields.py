@@ -156,6 +156,8 @@ class _Builder:
         self.unlisted_count = 0
         self.missing: list[str] = []
         self.repeated: list[str] = []
+        self._plane_dims = Dims("TCZ", plate.sizes)
+        self._packed: dict[bytes, PackedIntegers] = {}
 
     def build(self) -> Contents:
         tables = [self._tabulate(field) for field in self.plate.fields]
@@ -291,8 +293,8 @@ class _Builder:
             lead=self.plate.sizes,
             plane=sample.shape,
             dtype=sample.dtype,
-            file_of=PackedIntegers.pack(table.file_of),
-            page_of=PackedIntegers.pack(table.page_of),
+            file_of=self._pack(table.file_of),
+            page_of=self._pack(table.page_of),
             is_listed=self.folder.is_listed,
         )
         dims = Dims("TCZ" + sample.letters, self.plate.sizes + sample.shape)
@@ -312,7 +314,15 @@ class _Builder:
             packed[name] = shown.astype("<f8").tobytes()
         if not packed:
             return None
-        return Planes(Dims("TCZ", self.plate.sizes), start=field.start, **packed)
+        return Planes(self._plane_dims, start=field.start, **packed)
+
+    def _pack(self, numbers: npt.NDArray[np.int64]) -> PackedIntegers:
+        """Pack numbers; the fields of a plate number their files alike, and share one table."""
+        key = numbers.tobytes()
+        found = self._packed.get(key)
+        if found is None:
+            found = self._packed[key] = PackedIntegers.pack(numbers)
+        return found
 
 
 def _name_of(field: FieldPlanes) -> str | None:

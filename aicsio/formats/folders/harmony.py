@@ -7,9 +7,10 @@ Source of the facts: indices of Harmony 3 to 6 as public plates hold them, and w
 images of a channel share in ``Maps/Map/Entry``, older ones repeat it in each ``Image``.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.document import name_row
@@ -39,14 +40,12 @@ NAMES: Final = ("index.idx.xml", "index.xml")
 """Names of the index, in lower case."""
 NUMBERS: Final = ("TimepointID", "ChannelID", "PlaneID")
 """Numbers of an image along T, C and Z."""
-WANTED: Final = (
-    *("URL", "Row", "Col", "FieldID", *NUMBERS, "PositionX", "PositionY", "PositionZ"),
-    *("AbsPositionZ", "MeasurementTimeOffset", "AbsTime", "ExposureTime", "ChannelName"),
-    *("MainEmissionWavelength", "MainExcitationWavelength", "ObjectiveMagnification"),
-    "BufferNo",
-    *("ObjectiveNA", "ImageResolutionX", "ImageResolutionY", "ImageSizeX", "ImageSizeY"),
+OF_CHANNELS: Final = (
+    *("ExposureTime", "ChannelName", "MainEmissionWavelength", "MainExcitationWavelength"),
+    *("ObjectiveMagnification", "ObjectiveNA", "ImageResolutionX", "ImageResolutionY"),
+    *("ImageSizeX", "ImageSizeY"),
 )
-"""Texts of an image that opening needs."""
+"""Texts that the images of a channel share."""
 ROOT: Final = b"<EvaluationInputData"
 ORIGINS: Final = FactOrigins(
     (
@@ -64,6 +63,35 @@ ORIGINS: Final = FactOrigins(
         FactOrigin("well", "harmony:Row, Col"),
     )
 )
+
+
+class _Image(NamedTuple):
+    """Texts of one image that opening needs. A tuple, for an index may list a million."""
+
+    URL: str | None
+    Row: str | None
+    Col: str | None
+    FieldID: str | None
+    TimepointID: str | None
+    ChannelID: str | None
+    PlaneID: str | None
+    PositionX: str | None
+    PositionY: str | None
+    PositionZ: str | None
+    AbsPositionZ: str | None
+    MeasurementTimeOffset: str | None
+    AbsTime: str | None
+    BufferNo: str | None
+    ExposureTime: str | None
+    ChannelName: str | None
+    MainEmissionWavelength: str | None
+    MainExcitationWavelength: str | None
+    ObjectiveMagnification: str | None
+    ObjectiveNA: str | None
+    ImageResolutionX: str | None
+    ImageResolutionY: str | None
+    ImageSizeX: str | None
+    ImageSizeY: str | None
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -95,10 +123,10 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     """
     index = find_index(source, NAMES, ("", "Images"))
     raw = read_index(index)
-    text, elements = read_texts(raw, b"<Images", b"</Images>", b"</Image>", WANTED)
+    text, elements = read_texts(raw, b"<Images", b"</Images>", b"</Image>", _Image._fields)
     root, diagnostics = parse_rest(text, "harmony", index.uri)
     shared = _read_maps(root)
-    images = [texts for texts in elements if texts.get("URL")]
+    images = [image for image in map(_Image._make, elements) if image.URL]
     if not images:
         raise CorruptFileError.at(index.uri, None, "expected elements Image, found none")
     numbers = {name: _AxisPositions(images, name) for name in NUMBERS}
@@ -146,32 +174,31 @@ def _read_maps(root: Element) -> dict[int, dict[str, str]]:
 class _AxisPositions(dict[str | None, int]):
     """Positions along an axis by the text of their number. Not a record: it lives for one opening."""
 
-    def __init__(self, images: Sequence[Texts], name: str) -> None:
+    def __init__(self, images: Sequence[_Image], name: str) -> None:
         # A plate has a hundred thousand texts, and few different ones.
-        number_of = {
-            text: parse_integer(text) or 0 for text in {image.get(name) for image in images}
-        }
+        texts = set(map(operator.attrgetter(name), images))
+        number_of = {text: parse_integer(text) or 0 for text in texts}
         self.labels = sorted(set(number_of.values()))
         position_of = {label: position for position, label in enumerate(self.labels)}
         super().__init__({text: position_of[number] for text, number in number_of.items()})
 
 
-def _first_of(images: Sequence[Texts], shared: Mapping[int, Texts], label: int) -> Texts:
-    """Return what the index says of a channel: of its first image, and of the map."""
-    image = next(image for image in images if (parse_integer(image.get("ChannelID")) or 0) == label)
-    return {**shared.get(label, {}), **image}
+def _first_of(images: Sequence[_Image], shared: Mapping[int, Texts], label: int) -> Texts:
+    """Return the facts of a channel: of its first image, and of the map."""
+    image = next(image for image in images if (parse_integer(image.ChannelID) or 0) == label)
+    own = {name: text for name in OF_CHANNELS if (text := getattr(image, name)) is not None}
+    return {**shared.get(label, {}), **own}
 
 
 def _group(
-    images: Sequence[Texts],
+    images: Sequence[_Image],
     shared: Sequence[Texts],
     numbers: Mapping[str, _AxisPositions],
     plate: str | None,
 ) -> list[FieldPlanes]:
-    groups: dict[tuple[str | None, str | None, str | None], list[Texts]] = {}
+    groups: dict[tuple[str | None, str | None, str | None], list[_Image]] = {}
     for image in images:
-        place = (image.get("Row"), image.get("Col"), image.get("FieldID"))
-        groups.setdefault(place, []).append(image)
+        groups.setdefault((image.Row, image.Col, image.FieldID), []).append(image)
     named = []
     for texts, members in groups.items():
         row, column, label = (parse_integer(text) or 0 for text in texts)
@@ -185,34 +212,33 @@ def _group(
         well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
         number_in_well[row, column] += 1
         entries = [_entry(image, numbers, shared, parsed) for image in members]
-        taken = date_of(members[0].get("AbsTime"))
+        taken = date_of(members[0].AbsTime)
         fields.append(FieldPlanes(None, well, entries, taken, delay_of_first(entries)))
     return fields
 
 
 def _entry(
-    image: Texts,
+    image: _Image,
     numbers: Mapping[str, _AxisPositions],
     shared: Sequence[Texts],
     parsed: tuple[ParsedNumbers, ParsedNumbers],
 ) -> PlaneEntry:
     length, number = parsed
-    get = image.get
-    channel = numbers["ChannelID"][get("ChannelID")]
+    channel = numbers["ChannelID"][image.ChannelID]
     common = shared[channel]
     # Harmony 5 gives the section relative to the focus in PositionZ, older ones the absolute one.
-    height = get("PositionZ") or common.get("PositionZ") or get("AbsPositionZ")
+    height = image.PositionZ or common.get("PositionZ") or image.AbsPositionZ
     return PlaneEntry(
-        t=numbers["TimepointID"][get("TimepointID")],
+        t=numbers["TimepointID"][image.TimepointID],
         c=channel,
-        z=numbers["PlaneID"][get("PlaneID")],
-        file=image["URL"],
+        z=numbers["PlaneID"][image.PlaneID],
+        file=image.URL or "",
         # Columbus keeps the planes of a field in one file.
-        page=parse_integer(get("BufferNo")) or 0,
-        time=number[get("MeasurementTimeOffset")],
-        exposure=number[get("ExposureTime") or common.get("ExposureTime")],
-        x=length[get("PositionX")],
-        y=length[get("PositionY")],
+        page=parse_integer(image.BufferNo) or 0,
+        time=number[image.MeasurementTimeOffset],
+        exposure=number[image.ExposureTime or common.get("ExposureTime")],
+        x=length[image.PositionX],
+        y=length[image.PositionY],
         height=length[height],
     )
 

@@ -5,6 +5,7 @@ names hashes and pickles in milliseconds and one name is found without the other
 """
 
 import functools
+import itertools
 import zlib
 from collections.abc import Sequence
 
@@ -52,7 +53,8 @@ class PackedNames:
             text = "\n".join(names[start : start + GROUP])
             # Level 1: a tenth larger than 6, in a third of the time.
             groups.append(zlib.compress(text.encode("utf-8", "surrogateescape"), 1))
-        ends = np.cumsum([len(group) for group in groups], dtype="<i8")
+        # Without cumsum, which takes 30 us of the 80 that the names of a field take.
+        ends = np.array([*itertools.accumulate(map(len, groups))], "<i8")
         return cls(b"".join(groups), ends.tobytes(), len(names))
 
     def at(self, index: int) -> str:

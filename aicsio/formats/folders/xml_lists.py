@@ -86,7 +86,7 @@ def _parse_start(text: str) -> Element | None:
 
 def read_texts(
     raw: bytes, opening: bytes, closing: bytes, name: bytes, wanted: Sequence[str]
-) -> tuple[str, Iterator[dict[str, str]]]:
+) -> tuple[str, Iterator[list[str | None]]]:
     """Cut a list out of an XML whose elements hold texts alone.
 
     Parameters
@@ -104,8 +104,8 @@ def read_texts(
     -------
     text : str
         The XML without the elements.
-    elements : iterator of dict
-        Texts of each element by the name of its child.
+    elements : iterator of list
+        Of each element the texts of these children in the order of ``wanted``, ``None`` where there is none.
 
     Raises
     ------
@@ -113,9 +113,7 @@ def read_texts(
         When the XML declares a document type; of the iterator, when a part is not well formed.
     """
     text, start, end = _cut(raw, opening, closing, name)
-    # 100 000 images of 14 texts: 0.6 s with this pattern, 1.8 s with the parser.
-    pattern = re.compile(rf"<({'|'.join(wanted)})(?:\s[^<>]*)?>([^<]*)<")
-    return text, _texts_of_parts(raw, start, end, name, pattern)
+    return text, _texts_of_parts(raw, start, end, name, tuple(wanted))
 
 
 def read_values(
@@ -242,15 +240,43 @@ def _parts(raw: bytes, start: int, end: int, name: bytes) -> Iterator[bytes]:
 
 
 def _texts_of_parts(
-    raw: bytes, start: int, end: int, name: bytes, pattern: re.Pattern[str]
-) -> Iterator[dict[str, str]]:
+    raw: bytes, start: int, end: int, name: bytes, wanted: tuple[str, ...]
+) -> Iterator[list[str | None]]:
     last_tag = name.decode()
+    places = _TextPlaces(wanted)
     for part in _parts(raw, start, end, name):
         text = decode_xml(part)
-        # References, comments and CDATA need the parser.
-        if "&" in text or "<!" in text:
+        # References, comments, CDATA and a ">" that ends no tag need the parser.
+        if "&" in text or "<!" in text or text.count("<") != text.count(">"):
             for element in parse_root(f"<list>{text}</list>"):
-                yield {child.tag: child.text for child in element if child.text}
+                found = {child.tag: child.text for child in element}
+                yield [found.get(one) or None for one in wanted]
             continue
+        # 100 000 images of 22 texts: 0.6 s cut at their tags, 1.5 s by a pattern, 4 s by the parser.
         for one in text.split(last_tag)[:-1]:
-            yield dict(pattern.findall(one))
+            # Texts and tags take turns.
+            cuts = one.replace(">", "<").split("<")
+            yield [
+                None if place is None else cuts[place] or None
+                for place in places[tuple(cuts[1::2])]
+            ]
+
+
+class _TextPlaces(dict[tuple[str, ...], list[int | None]]):
+    """Where the wanted texts stand among the parts of an element that is cut at its tags; as ``_Places``."""
+
+    def __init__(self, wanted: tuple[str, ...]) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+    def __missing__(self, tags: tuple[str, ...]) -> list[int | None]:
+        found: dict[str, int] = {}
+        for number, tag in enumerate(tags):
+            words = tag.split(maxsplit=1)
+            # An element that closes itself has no text.
+            if words and not tag.endswith("/"):
+                found[words[0]] = 2 * number + 2
+        places = [found.get(one) for one in self.wanted]
+        if len(self) < MOST_MARKUPS:
+            self[tags] = places
+        return places

@@ -1,7 +1,7 @@
 """Values cut out of a long XML, held against the parser of the standard library."""
 
 from xml.etree import ElementTree as ET
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import given
@@ -93,3 +93,58 @@ def test_markup_that_never_repeats_is_not_kept() -> None:
     images = "".join(f'<Image a{number}="" name="{number}"></Image>' for number in range(count))
     found = _read(f"<Stack><Images>{images}</Images></Stack>")
     assert [values[0] for values, _ in found] == [str(number) for number in range(count)]
+
+
+# ---------------------------------------------------------------- texts
+
+NAMES = ("URL", "Row", "PositionX")
+
+
+def _texts(index: str) -> list[list[str | None]]:
+    return [
+        [
+            next((child.text for child in reversed(image) if child.tag == name), None)
+            for name in NAMES
+        ]
+        for image in ET.fromstring(index).iter("Image")  # noqa: S314 - the test made it
+    ]
+
+
+def _read_texts(index: str) -> list[list[str | None]]:
+    _, elements = xml_lists.read_texts(index.encode(), b"<Images", b"</Images>", b"</Image>", NAMES)
+    return list(elements)
+
+
+@st.composite
+def _children(draw: st.DrawFn) -> str:
+    children = draw(st.lists(st.sampled_from((*NAMES, "Other")), unique=True))
+    blank = draw(st.sampled_from(["", "\n  "]))
+    parts = []
+    for name in children:
+        unit = draw(st.sampled_from(["", ' Unit="m"', ' Unit="a > b"']))
+        text = escape(draw(TEXTS), {">": draw(st.sampled_from([">", "&gt;"]))})
+        parts.append(f"{blank}<{name}{unit}>{text}</{name}>")
+    return "".join(parts)
+
+
+@given(st.lists(_children(), min_size=1, max_size=4))
+def test_texts_are_those_of_the_parser(images: list[str]) -> None:
+    listed = "".join(f"<Image>{children}</Image>" for children in images)
+    index = f'<Stack a="1"><Images>{listed}</Images></Stack>'
+    assert _read_texts(index) == _texts(index)
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        "<URL>a.tif</URL><Row>1</Row><Row>2</Row>",
+        "<URL/><Row /><PositionX></PositionX>",
+        '<PositionX Unit="m">1e-3</PositionX><URL >a.tif</URL >',
+        "<Other><Deep/></Other><URL>a.tif</URL>",
+        "<URL><![CDATA[a&b.tif]]></URL><!-- <Row>3</Row> -->",
+        "",
+    ],
+)
+def test_texts_of_any_spelling_are_those_of_the_parser(children: str) -> None:
+    index = f"<Stack><Images><Image>{children}</Image></Images></Stack>"
+    assert _read_texts(index) == _texts(index)
