@@ -65,7 +65,7 @@ ORIGINS: Final = FactOrigins(
 )
 
 
-class _Image(NamedTuple):
+class _ImageTexts(NamedTuple):
     """Texts of one image that opening needs. A tuple, for an index may list a million."""
 
     URL: str | None
@@ -123,10 +123,10 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     """
     index = find_index(source, NAMES, ("", "Images"))
     raw = read_index(index)
-    text, elements = read_texts(raw, b"<Images", b"</Images>", b"</Image>", _Image._fields)
+    text, elements = read_texts(raw, b"<Images", b"</Images>", b"</Image>", _ImageTexts._fields)
     root, diagnostics = parse_rest(text, "harmony", index.uri)
     shared = _read_maps(root)
-    images = [image for image in map(_Image._make, elements) if image.URL]
+    images = [image for image in map(_ImageTexts._make, elements) if image.URL]
     if not images:
         raise CorruptFileError.at(index.uri, None, "expected elements Image, found none")
     numbers = {name: _AxisPositions(images, name) for name in NUMBERS}
@@ -174,7 +174,7 @@ def _read_maps(root: Element) -> dict[int, dict[str, str]]:
 class _AxisPositions(dict[str | None, int]):
     """Positions along an axis by the text of their number. Not a record: it lives for one opening."""
 
-    def __init__(self, images: Sequence[_Image], name: str) -> None:
+    def __init__(self, images: Sequence[_ImageTexts], name: str) -> None:
         # A plate has a hundred thousand texts, and few different ones.
         texts = set(map(operator.attrgetter(name), images))
         number_of = {text: parse_integer(text) or 0 for text in texts}
@@ -183,7 +183,7 @@ class _AxisPositions(dict[str | None, int]):
         super().__init__({text: position_of[number] for text, number in number_of.items()})
 
 
-def _first_of(images: Sequence[_Image], shared: Mapping[int, Texts], label: int) -> Texts:
+def _first_of(images: Sequence[_ImageTexts], shared: Mapping[int, Texts], label: int) -> Texts:
     """Return the facts of a channel: of its first image, and of the map."""
     image = next(image for image in images if (parse_integer(image.ChannelID) or 0) == label)
     own = {name: text for name in OF_CHANNELS if (text := getattr(image, name)) is not None}
@@ -191,12 +191,12 @@ def _first_of(images: Sequence[_Image], shared: Mapping[int, Texts], label: int)
 
 
 def _group(
-    images: Sequence[_Image],
+    images: Sequence[_ImageTexts],
     shared: Sequence[Texts],
     numbers: Mapping[str, _AxisPositions],
     plate: str | None,
 ) -> list[FieldPlanes]:
-    groups: dict[tuple[str | None, str | None, str | None], list[_Image]] = {}
+    groups: dict[tuple[str | None, str | None, str | None], list[_ImageTexts]] = {}
     for image in images:
         groups.setdefault((image.Row, image.Col, image.FieldID), []).append(image)
     named = []
@@ -218,7 +218,7 @@ def _group(
 
 
 def _entry(
-    image: _Image,
+    image: _ImageTexts,
     numbers: Mapping[str, _AxisPositions],
     shared: Sequence[Texts],
     parsed: tuple[ParsedNumbers, ParsedNumbers],
