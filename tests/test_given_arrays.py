@@ -20,7 +20,9 @@ from aicsio import (
     ome_metadata,
     ome_xml,
     open_image,
+    project,
     read_windows,
+    statistics,
     suggest_contrast,
     thumbnail,
     to_dask,
@@ -171,3 +173,31 @@ def test_what_is_no_image_and_no_port_of_a_viewer() -> None:
     for port in (-1, 1 << 16):
         with pytest.raises(OSError, match=f"port={port}"):
             view(open_image(np.eye(4)), port=port, browser=False)
+
+
+def test_pixels_under_a_mask_are_counted() -> None:
+    pixels = np.arange(24, dtype=np.uint16).reshape(4, 6)
+    handle = open_image(np.ma.masked_less(pixels, 5), dims="YX")
+    (note,) = handle.diagnostics
+    assert (note.code, note.loss) == ("masked-pixels", True)
+    assert note.message.startswith("5 of 24 pixels are masked")
+    # numpy's own ``data`` of a masked array: what lies under the mask is kept.
+    np.testing.assert_array_equal(to_numpy(handle), pixels)
+    assert open_image(np.ma.masked_less(pixels, 0), dims="YX").diagnostics == ()
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda handle, workers: to_numpy(handle, workers=workers),
+        lambda handle, workers: read_windows(handle, [(0, 0)], size=2, workers=workers),
+        lambda handle, workers: project(handle, "Y", workers=workers),
+        lambda handle, workers: statistics(handle, workers=workers),
+    ],
+)
+def test_no_thread_reads_nothing(read: Callable[..., object], workers: int) -> None:
+    """The writers refuse it in the same words; a pool of threads would by an error of Python."""
+    handle = open_image(np.zeros((4, 6)), dims="YX")
+    with pytest.raises(DimensionError, match=f"workers={workers}: give at least one thread"):
+        read(handle, workers)

@@ -1,4 +1,4 @@
-"""Memory for results: the caller's own, or new.
+"""Memory for results, the caller's own or new, and the number of threads that fill it.
 
 Rule kept here: memory of the caller is checked before anything is read, so that a refused call
 leaves it as it was.
@@ -22,6 +22,19 @@ Output: TypeAlias = Annotated[
 
 RECYCLED = 32 << 20
 """Memory up to this size may have been used before and is not zero; see ``_engine.run``."""
+
+
+def check_workers(workers: int | None) -> None:
+    """Refuse a number of threads below 1.
+
+    Raises
+    ------
+    DimensionError
+        When there would be no thread.
+    """
+    if workers is not None and workers < 1:
+        text = f"workers={workers}: give at least one thread, or None for the default"
+        raise DimensionError(text)
 
 
 def check_output(out: npt.NDArray[Any], shape: tuple[int, ...], array: LazyArray) -> None:

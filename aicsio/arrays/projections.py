@@ -15,7 +15,7 @@ import numpy.typing as npt
 from aicsio._codecs import Scratch
 from aicsio._dims import notation
 from aicsio.arrays.moments import deviation, moments_of
-from aicsio.arrays.outputs import make_output
+from aicsio.arrays.outputs import check_workers, make_output
 from aicsio.arrays.streaming import Box, Reduction, reduce
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import DType, ImageHandle, LazyArray
@@ -68,7 +68,7 @@ def project(
     Raises
     ------
     DimensionError
-        When the image lacks a letter, or has no position along it.
+        When the image lacks a letter, or has no position along it, or ``workers`` is below 1.
     ArgumentTypeError
         When pixels are complex, which have no order; ``"sum"`` and ``"mean"`` are refused as well.
     CorruptFileError
@@ -89,6 +89,7 @@ def project(
     5.5
     """
     array = handle.array
+    check_workers(workers)
     require_reducible(array, letters)
     count = math.prod(array.dims[letter] for letter in letters)
     reduction = REDUCTIONS[how](array.dtype, count)

@@ -127,7 +127,7 @@ def to_numpy(
     Raises
     ------
     DimensionError
-        When ``out`` has another shape.
+        When ``out`` has another shape, or ``workers`` is below 1.
     ArgumentTypeError
         When ``out`` has another type or gaps, is read-only or memory of the image itself.
     CorruptFileError
@@ -153,6 +153,7 @@ def to_numpy(
     >>> to_numpy(image, out=memory) is memory
     True
     """
+    outputs.check_workers(workers)
     if out is None:
         return read_array(handle.array, workers, progress)
     array = handle.array

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from aicsio._checks.constructors import checked_record
 from aicsio._codecs import Scratch
 from aicsio.arrays.moments import Moments, merge_moments, slab_moments
+from aicsio.arrays.outputs import check_workers
 from aicsio.arrays.projections import require_reducible
 from aicsio.arrays.streaming import Box, Reduction, reduce
 from aicsio.errors import DimensionError
@@ -110,7 +111,8 @@ def statistics(
     Raises
     ------
     DimensionError
-        When ``along`` is more than one letter, or a percentile lies outside of 0 to 100.
+        When ``along`` is more than one letter, a percentile lies outside of 0 to 100, or ``workers``
+        is below 1.
     ArgumentTypeError
         When pixels are complex, which have no order.
     CorruptFileError
@@ -128,6 +130,7 @@ def statistics(
     (6, 11, 8.5, ((50.0, 8.5),))
     """
     array = handle.array
+    check_workers(workers)
     percents = tuple(map(float, percentiles))
     if len(along) > 1 or not all(0 <= percent <= 100 for percent in percents):
         raise DimensionError(

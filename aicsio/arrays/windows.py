@@ -14,7 +14,7 @@ import numpy.typing as npt
 from aicsio import _engine
 from aicsio._dims import notation
 from aicsio._engine import windows as engine_windows
-from aicsio.arrays.outputs import Output, check_output, make_output
+from aicsio.arrays.outputs import Output, check_output, check_workers, make_output
 from aicsio.errors import ArgumentTypeError, DimensionError
 from aicsio.records import DType, ImageHandle, LazyArray
 from aicsio.records.computed import as_promised
@@ -112,7 +112,8 @@ def read_windows(
     ------
     DimensionError
         When the image lacks a letter of ``along``, windows and sizes do not fit it, a window reaches
-        beyond the image without ``outside="pad"``, or ``out`` has another shape.
+        beyond the image without ``outside="pad"``, ``out`` has another shape, or ``workers`` is
+        below 1.
     ArgumentTypeError
         When windows are no integers, ``fill`` is no value of the pixel type, or ``out`` has another
         type or gaps, is read-only or memory of the image itself.
@@ -134,6 +135,7 @@ def read_windows(
     [[[-1, -1], [0, 1]]]
     """
     array = handle.array
+    check_workers(workers)
     request = _parse(windows, size, along, array)
     if outside == "error":
         _require_inside(request, array)

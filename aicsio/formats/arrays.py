@@ -142,6 +142,11 @@ def read_arrays(image: Any, dims: str | None) -> tuple[Source, Contents]:
         if named.dims is None:
             message = f"axes taken as {stored.order!r}: name them with dims=..."
             diagnostics.append(Diagnostic("guessed-axes", message, scene.name))
+        # ``getmask`` of any other array is the constant for no mask, without a look at its pixels.
+        masked = int(np.count_nonzero(np.ma.getmask(named.pixels)))
+        if masked:
+            message = f"{masked} of {array.size} pixels are masked: they are shown without the mask"
+            diagnostics.append(Diagnostic("masked-pixels", message, scene.name, loss=True))
     source = Source("memory:array", local=False, content=b"")
     return source, Contents(tuple(scenes), None, tuple(diagnostics))
 
