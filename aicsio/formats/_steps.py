@@ -25,6 +25,8 @@ def report_unusable(stated: Mapping[str, object], where: str) -> list[Diagnostic
     >>> notes = report_unusable({"VoxelSizeZ": -1e-06, "VoxelSizeX": 0.0}, "a.lsm")
     >>> [note.message for note in notes]
     ['VoxelSizeZ is -1e-06, no number above 0: it is not used']
+    >>> len(report_unusable({"a": -(10**400)}, "a.lsm"))
+    1
     """
     notes = []
     for name, value in stated.items():
@@ -33,7 +35,9 @@ def report_unusable(stated: Mapping[str, object], where: str) -> list[Diagnostic
         # The comparison is false for NaN, too.
         if value == 0 or 0 < value < float("inf"):
             continue
-        text = f"{name} is {float(value):g}, no number above 0: it is not used"
+        # No float holds an integer of 400 digits.
+        shown = f"{value:g}" if isinstance(value, float) else str(value)[:40]
+        text = f"{name} is {shown}, no number above 0: it is not used"
         notes.append(Diagnostic("unusable-size", text, where))
     return notes
 
