@@ -56,6 +56,17 @@ def finish() -> None:
     signal.signal(signal.SIGINT, _end_silently if interrupted else end_at_once)
 
 
+def finish_if_interrupted() -> None:
+    """Do as ``finish`` does once the message is out, if the handlers are those of this module.
+
+    Between the message and the end of the program no exception is being handled any more, so that one
+    more Ctrl-C would raise another.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, functools.partial) and handler.func is _interrupt_again:
+        finish()
+
+
 def _end_silently(number: int, frame: object) -> None:  # noqa: ARG001
     os._exit(INTERRUPTED)
 

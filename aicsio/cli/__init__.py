@@ -117,6 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         # No traceback: the user knows where the interruption came from.
         print(_interruption.MESSAGE, file=sys.stderr)
+        _interruption.finish_if_interrupted()
         return _interruption.INTERRUPTED
 
 

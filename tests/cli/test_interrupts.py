@@ -57,6 +57,29 @@ def test_a_program_that_ignores_interruptions_goes_on() -> None:
     assert "missing.tif" in done.stderr
 
 
+BEHIND_THE_MESSAGE = """
+import os, signal, sys
+from aicsio import _interruption, cli
+
+def command(words):
+    os.kill(os.getpid(), signal.SIGINT)
+
+cli._run = command
+signal.signal(signal.SIGINT, _interruption.interrupt_once)
+code = cli.main(["info"])
+# A key that is held down: the second one comes when nothing is being handled any more.
+os.kill(os.getpid(), signal.SIGINT)
+sys.exit(99)
+"""
+
+
+def test_one_more_interruption_behind_the_message_shows_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEHIND_THE_MESSAGE], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", LINE)
+
+
 CLEANING = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
