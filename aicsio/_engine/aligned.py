@@ -17,7 +17,7 @@ from aicsio import _codecs
 from aicsio._engine.placements import Array
 from aicsio._engine.plan import placements, tasks
 from aicsio._io import readers
-from aicsio._io.slow_copies import SLOW_REACH, is_slow
+from aicsio._io.slow_copies import SLOW_REACH, address_of, is_slow
 from aicsio.errors import AicsioError
 from aicsio.records import DType, LazyArray, Strided
 
@@ -82,9 +82,3 @@ def make_apart(shape: tuple[int, ...], dtype: DType, offset: int) -> Array:
     # From an address in the slow range, `SLOW_REACH` bytes lead out of it.
     start = SLOW_REACH if is_slow(address_of(room), offset) else 0
     return room[start : start + out.nbytes].view(dtype).reshape(shape)
-
-
-def address_of(memory: Array) -> int:
-    """Return the address of the first byte."""
-    address: int = memory.__array_interface__["data"][0]
-    return address

@@ -10,8 +10,8 @@ downwards, where the first byte of each page is written first, and 4.2 ms upward
 
 import threading
 
-from aicsio._engine.aligned import address_of
 from aicsio._engine.placements import Array
+from aicsio._io.slow_copies import address_of
 
 PAGE = 1 << 21
 """Bytes of a huge page of x86-64, and of ARM with pages of 4 KiB."""

@@ -10,9 +10,10 @@ byte 0 to 15 of a page of the file are concerned: those of every raw ND2 frame, 
 """
 
 import os
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 PAGE: Final = 4096
 """Bytes modulo which the processor compares addresses of what it reads and writes."""
@@ -54,11 +55,11 @@ def read_at(fd: int, memory: memoryview, offset: int) -> int:
     if memory.nbytes < LEAST_NBYTES or not _HAS_SLOW_COPIES:
         return os.preadv(fd, (memory,), offset)
     whole = np.frombuffer(memory, np.uint8)
-    if not is_slow(_address_of(whole), offset):
+    if not is_slow(address_of(whole), offset):
         return os.preadv(fd, (memory,), offset)
     room = np.empty(STEP + PAGE, np.uint8)
     # Half a page from the bytes of the file, and so from those of the memory: both copies are fast.
-    start = (offset + PAGE // 2 - _address_of(room)) % PAGE
+    start = (offset + PAGE // 2 - address_of(room)) % PAGE
     buffer = room[start : start + STEP]
     for done in range(0, whole.nbytes, STEP):
         part = whole[done : done + STEP]
@@ -70,6 +71,7 @@ def read_at(fd: int, memory: memoryview, offset: int) -> int:
     return whole.nbytes
 
 
-def _address_of(memory: np.ndarray) -> int:
+def address_of(memory: npt.NDArray[Any]) -> int:
+    """Return the address of the first byte."""
     address: int = memory.__array_interface__["data"][0]
     return address

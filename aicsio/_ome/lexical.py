@@ -19,6 +19,8 @@ _DATE_TIME = re.compile(
 """Both forms of ISO 8601: with separators and, ``20170821T150807+0200``, without."""
 _MINUTE = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d)(Z|[+-]\d\d:?\d\d|)$")
 
+IN_TAG = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')"""
+"""Pattern of a character of a start tag, or of a whole value in it: values may hold ">" (XML 1.0, section 2.4)."""
 
 # Python converts no decimal number of more than 4300 digits; no character has a number of 100.
 _LONG_REFERENCE = re.compile(r"&#[0-9]{100,};?")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from aicsio import _engine
 from aicsio._engine import memory
-from aicsio.errors import ArgumentTypeError, DimensionError, ImageTooLargeError
+from aicsio.errors import AicsioError, ArgumentTypeError, DimensionError, ImageTooLargeError
 from aicsio.records import DType, LazyArray
 
 Output: TypeAlias = Annotated[
@@ -24,17 +24,10 @@ RECYCLED = 32 << 20
 """Memory up to this size may have been used before and is not zero; see ``_engine.run``."""
 
 
-def check_workers(workers: int | None) -> None:
-    """Refuse a number of threads below 1.
-
-    Raises
-    ------
-    DimensionError
-        When there would be no thread.
-    """
+def check_workers(workers: int | None, error: type[AicsioError] = DimensionError) -> None:
+    """Refuse a number of threads below 1, by an error of readers or one of writers."""
     if workers is not None and workers < 1:
-        text = f"workers={workers}: give at least one thread, or None for the default"
-        raise DimensionError(text)
+        raise error(f"workers={workers}: give at least one thread, or None for the default")
 
 
 def check_output(out: npt.NDArray[Any], shape: tuple[int, ...], array: LazyArray) -> None:

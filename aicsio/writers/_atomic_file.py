@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from aicsio._io.urls import hide_secrets, public_url
 from aicsio.errors import WriteError
-from aicsio.writers.target_names import example_name
+from aicsio.writers.target_names import example_name, no_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -164,10 +164,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> str:
         ) from error
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        # The folder of a URL without its scheme has lost a slash, and would show the password.
-        shown = hide_secrets(repr(name))
-        named = f" {folder!r}" if shown == repr(name) else ""
-        raise WriteError(f"cannot write {shown}: there is no folder{named}; make it first")
+        raise no_folder(name, folder)
     if status is None:
         return target
     if stat.S_ISDIR(status.st_mode):

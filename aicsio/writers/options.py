@@ -31,6 +31,7 @@ import numpy as np
 
 from aicsio._checks.plain_values import plain
 from aicsio._metadata.folding import ModuloChoice
+from aicsio.arrays.outputs import check_workers
 from aicsio.errors import WriteError
 from aicsio.opening import UserPixelSize
 from aicsio.records import DType
@@ -209,7 +210,10 @@ def with_options(
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         values = {name: _converted(name, value) for name, value in kwargs.items()}
-        _check_workers(values.get("workers"))
+        workers = values.get("workers")
+        # Others are refused with all wrong types.
+        if isinstance(workers, int):
+            check_workers(workers, WriteError)
         return function(*args, **cast("Any", {**defaults, **values}))
 
     wrapper.__signature__ = signature.replace(parameters=[*own, *listed])
@@ -221,11 +225,6 @@ def _parameter(name: str, default: object, hint: Any) -> inspect.Parameter:
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
-
-
-def _check_workers(workers: object) -> None:
-    if isinstance(workers, int) and workers < 1:
-        raise WriteError(f"workers={workers}: give at least one thread, or None for the default")
 
 
 # ---------------------------------------------------------------- values

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from aicsio._io.urls import public_url
+from aicsio._io.urls import hide_secrets, public_url
 from aicsio.errors import WriteError
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "example_name",
     "names_tiff",
     "names_zarr",
+    "no_folder",
     "other_format_of",
     "refuse_no_zarr",
     "refuse_other_format",
@@ -177,6 +178,14 @@ def example_name(path: str | os.PathLike[str]) -> str:
     """
     suffix = os.path.splitext(os.fsdecode(path).rstrip("/"))[1].lower()
     return f"image{suffix if suffix in _OTHER_SUFFIXES else '.ome.tiff'}"
+
+
+def no_folder(path: str, folder: str) -> WriteError:
+    """Return the error of a target whose folder does not exist."""
+    # The folder of a URL without its scheme has lost a slash, and would show the password.
+    shown = hide_secrets(repr(path))
+    named = f" {folder!r}" if shown == repr(path) else ""
+    return WriteError(f"cannot write {shown}: there is no folder{named}; make it first")
 
 
 def names_tiff(path: str | os.PathLike[str]) -> bool:

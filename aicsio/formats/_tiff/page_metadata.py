@@ -187,7 +187,7 @@ def positive_float(value: object, factor: float = 1.0) -> float | None:
     """
     if not isinstance(value, str | bytes | int | float | np.number):
         return None
-    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+    if isinstance(value, str):
         value = value.replace(",", ".")
     try:
         number = float(value) * factor

@@ -5,13 +5,13 @@ Rule kept here: pure reading of texts. A tag that is missing, too long or no tex
 
 import re
 
-from aicsio._ome.lexical import resolve_references
+from aicsio._ome.lexical import IN_TAG, resolve_references
 from aicsio.formats._tiff.page_metadata import PageTags
 
 NUMBER = r"[-+]?[\d.]+(?:,\d+)?(?:[eE][-+]?\d+)?"
 """A number as makers write it; with a comma where the system of the microscope has one."""
-START_TAG_END = r"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*>"""
-"""The rest of a start tag behind its name: values may hold ">" (XML 1.0, section 2.4)."""
+START_TAG_END = rf"{IN_TAG}*>"
+"""The rest of a start tag behind its name."""
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 LARGEST_TEXT = 1 << 24
 """Settings of a microscope have at most some 100 KB; a longer tag is not searched."""

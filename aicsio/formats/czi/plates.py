@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.elements import parse_integer, parse_number
-from aicsio._ome.lexical import resolve_references
+from aicsio._ome.lexical import IN_TAG, resolve_references
 from aicsio._ome.parts import add_part
 
-_TEMPLATE = re.compile(r'<Template (?:[^<>"]|"[^"<]*")*?\bName="([^"]*)"')
+_TEMPLATE = re.compile(rf'<Template {IN_TAG}*?\bName="([^"]*)"')
 
 
 def add_plate(parts: Element, root: Element, places: Sequence[Element | None]) -> None:

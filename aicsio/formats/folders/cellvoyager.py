@@ -7,12 +7,10 @@ Source of the facts: measurements in public, and what Bio-Formats' ``CV7000Reade
 positions and pixel sizes in micrometres, exposures in milliseconds.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import Element
 
-from aicsio._ome.document import name_row
 from aicsio._ome.elements import parse_integer, parse_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
@@ -33,6 +31,7 @@ from aicsio.formats.folders.entries import (
     PlaneEntry,
     date_of,
     delay_of_first,
+    in_wells,
     positions_of,
     positive,
     time_step,
@@ -41,7 +40,7 @@ from aicsio.formats.folders.entries import (
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import is_folder_of, list_beside
 from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
-from aicsio.records import Contents, Diagnostic, Source, Well
+from aicsio.records import Contents, Diagnostic, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 # Parts of the list are parsed without the root, which declares the prefix.
@@ -235,11 +234,7 @@ def _group(
     for record in records:
         groups.setdefault(record.place, []).append(record)
     fields = []
-    number_in_well: Counter[tuple[int, int]] = Counter()
-    # Places differ, so that sorting never compares the lists behind them.
-    for (row, column, _), members in sorted(groups.items()):
-        well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
-        number_in_well[row, column] += 1
+    for well, members in in_wells(groups.items(), plate):
         entries = []
         for record in members:
             # A channel without repeated planes stands for all of its actions.

@@ -4,17 +4,21 @@ Rule kept here: a number that the index lacks is NaN, a fact that follows from n
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import attrs
 
 from aicsio._ome.dates import iso_date
+from aicsio._ome.document import name_row
 from aicsio._ome.elements import parse_integer, parse_number
 from aicsio.records import Well
 
 NAN = math.nan
+T = TypeVar("T")
 
 
 class PlaneEntry(NamedTuple):
@@ -56,6 +60,28 @@ class FieldPlanes:
     """Date and time of its first plane; ``None`` for that of the plate."""
     start: float | None = None
     """Seconds from ``acquired`` to the first plane; ``None`` if unknown."""
+
+
+def in_wells(
+    groups: Iterable[tuple[tuple[int, int, int], T]], plate: str | None
+) -> Iterator[tuple[Well, T]]:
+    """Yield the fields of a plate by row, column and number, each with its well.
+
+    Parameters
+    ----------
+    groups
+        Row and column of the well, from 1, and number of the field, with what was taken there.
+    plate
+        Name of the plate.
+    """
+    number_in_well: Counter[tuple[int, int]] = Counter()
+    # By place alone: equal places ("1" and "01") would leave what is behind them to compare.
+    for (row, column, _), members in sorted(groups, key=operator.itemgetter(0)):
+        yield (
+            Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate),
+            members,
+        )
+        number_in_well[row, column] += 1
 
 
 def positive(value: float | None) -> float | None:

@@ -8,12 +8,10 @@ images of a channel share in ``Maps/Map/Entry``, older ones repeat it in each ``
 """
 
 import operator
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 from xml.etree.ElementTree import Element
 
-from aicsio._ome.document import name_row
 from aicsio._ome.elements import local_name, parse_integer, parse_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
@@ -24,6 +22,7 @@ from aicsio.formats.folders.entries import (
     PlaneEntry,
     date_of,
     delay_of_first,
+    in_wells,
     positive,
     time_step,
     z_step,
@@ -31,7 +30,7 @@ from aicsio.formats.folders.entries import (
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import find_index, is_folder_of
 from aicsio.formats.folders.xml_lists import parse_rest, read_index, read_texts
-from aicsio.records import Channel, Contents, Objective, PixelSize, Source, Well
+from aicsio.records import Channel, Contents, Objective, PixelSize, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 Texts: TypeAlias = Mapping[str, str]
@@ -206,11 +205,7 @@ def _group(
     # Lengths from metres to micrometres, and numbers as they are.
     parsed = (ParsedNumbers(1e6), ParsedNumbers())
     fields = []
-    number_in_well: Counter[tuple[int, int]] = Counter()
-    # By place alone: equal places ("1" and "01") would leave dicts to compare.
-    for (row, column, _), members in sorted(named, key=lambda pair: pair[0]):
-        well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
-        number_in_well[row, column] += 1
+    for well, members in in_wells(named, plate):
         entries = [_entry(image, numbers, shared, parsed) for image in members]
         taken = date_of(members[0].AbsTime)
         fields.append(FieldPlanes(None, well, entries, taken, delay_of_first(entries)))

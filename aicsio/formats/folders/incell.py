@@ -7,13 +7,11 @@ pixel sizes and positions in micrometres, wavelengths in nanometres, times and e
 milliseconds. Wells are counted from 1, all indices of an ``Identifier`` from 0.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.dates import iso_date
-from aicsio._ome.document import name_row
 from aicsio._ome.elements import local_name, parse_integer, parse_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
@@ -24,6 +22,7 @@ from aicsio.formats.folders.entries import (
     ParsedIntegers,
     ParsedNumbers,
     PlaneEntry,
+    in_wells,
     positions_of,
     positive,
     time_step,
@@ -32,7 +31,7 @@ from aicsio.formats.folders.entries import (
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import find_index, is_folder_of
 from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
-from aicsio.records import Channel, Contents, Objective, PixelSize, Source, Well
+from aicsio.records import Channel, Contents, Objective, PixelSize, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAMES: Final = ("*.xdce",)
@@ -205,14 +204,7 @@ def _group(
             height=image.height,
         )
         groups.setdefault(image.place, []).append(entry)
-    fields = []
-    number_in_well: Counter[tuple[int, int]] = Counter()
-    # Places differ, so that sorting never compares the lists behind them.
-    for (row, column, _), entries in sorted(groups.items()):
-        well = Well(name_row(max(row, 1) - 1), str(column), number_in_well[row, column], plate)
-        number_in_well[row, column] += 1
-        fields.append(FieldPlanes(None, well, entries))
-    return fields
+    return [FieldPlanes(None, well, entries) for well, entries in in_wells(groups.items(), plate)]
 
 
 def _read_offsets(root: Element) -> dict[int, tuple[float, float]]:

@@ -13,6 +13,7 @@ import attrs
 
 from aicsio._io import readers
 from aicsio._ome.document import parse_ome
+from aicsio._ome.lexical import IN_TAG
 from aicsio._ome.model import OmeDocument
 from aicsio._ome.xml import decode_xml
 from aicsio.errors import CorruptFileError, SourceError
@@ -28,10 +29,7 @@ LARGEST_XML = 1 << 30
 """Bytes. A larger text would not fit into memory as elements, which take ten times as much."""
 FOLDERS_UP = 3
 """How many folders above a file its companion may be."""
-# Values of attributes may hold ">" (XML 1.0, section 2.4): they are passed over whole.
-_ROOT_UUID = re.compile(
-    r"""<(?:\w+:)?OME\b(?:[^<>"']|"[^"<]*"|'[^'<]*')*?\sUUID\s*=\s*["']([^"']+)"""
-)
+_ROOT_UUID = re.compile(rf"""<(?:\w+:)?OME\b{IN_TAG}*?\sUUID\s*=\s*["']([^"']+)""")
 
 
 @attrs.define(eq=False, repr=False)

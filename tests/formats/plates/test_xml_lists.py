@@ -68,6 +68,8 @@ def test_values_are_those_of_the_parser(index: str) -> None:
         '<Image name="a"><Row number="1"/><Row number="2"/></Image>',
         '<Image><Row/><Column x="1" number="2"/></Image>',
         "<Image></Image>",
+        '<Image name="a">5" file.tif</Image>',
+        '<Image name="a">the "b" file.tif</Image><Image name="c">d.tif</Image>',
     ],
 )
 def test_values_and_texts_of_any_spelling_are_those_of_the_parser(images: str) -> None:

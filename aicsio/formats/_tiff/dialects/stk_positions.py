@@ -26,7 +26,8 @@ _SHAPES: Mapping[int, tuple[str, tuple[int, ...]]] = {
 _SMALL = 2**31 / 1e6
 """A number below 0 wraps to at least this, unless it counts parts smaller than a picometre."""
 _NO_POSITIONS = (
-    struct.error, ValueError, LookupError, AttributeError, TypeError, OSError, CorruptFileError,
+    struct.error, ValueError, LookupError, AttributeError, ImportError, TypeError, OSError,
+    CorruptFileError,
 )  # fmt: skip
 """What a damaged list, or another tifffile, raises."""
 

@@ -26,6 +26,7 @@ from aicsio.writers._zarr.arrays import Parts
 from aicsio.writers._zarr.disk_errors import refuse
 from aicsio.writers._zarr.targets.swapping import exchange, take_name
 from aicsio.writers._zarr.targets.syncing import DiskSync
+from aicsio.writers.target_names import no_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -198,10 +199,7 @@ def check_target(path: str, *, overwrite: bool) -> str:
         raise WriteError(hide_secrets(f"cannot write {path!r}: {error}")) from None
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
-        # The folder of a URL without its scheme has lost a slash, and would show the password.
-        shown = hide_secrets(repr(path))
-        named = f" {folder!r}" if shown == repr(path) else ""
-        raise WriteError(f"cannot write {shown}: there is no folder{named}; make it first")
+        raise no_folder(path, folder)
     if not exists:
         return target
     if not overwrite:
