@@ -181,7 +181,26 @@ def example_name(path: str | os.PathLike[str]) -> str:
 
 
 def no_folder(path: str, folder: str) -> WriteError:
-    """Return the error of a target whose folder does not exist."""
+    """Return the error of a target whose folder does not exist.
+
+    Parameters
+    ----------
+    path
+        Path of the target; a password in it is not shown.
+    folder
+        Its folder, as the message shows it.
+
+    Returns
+    -------
+    WriteError
+        To be raised.
+
+    Examples
+    --------
+    >>> from aicsio.writers.target_names import no_folder
+    >>> no_folder("new/scan.ome.tiff", "new")
+    WriteError("cannot write 'new/scan.ome.tiff': there is no folder 'new'; make it first")
+    """
     # The folder of a URL without its scheme has lost a slash, and would show the password.
     shown = hide_secrets(repr(path))
     named = f" {folder!r}" if shown == repr(path) else ""
