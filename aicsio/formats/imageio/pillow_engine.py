@@ -99,8 +99,13 @@ def opens(source: Source, kind: str) -> bool:
 
     pillow's readers refuse foreign files with these errors; any other error means a file of
     theirs that is damaged.
+
+    Raises
+    ------
+    CorruptFileError
+        When the file is theirs and damaged, or declares more pixels than pillow decodes.
     """
-    with opened(source) as file:
+    with translated(source, f"reading the header of this {kind} image"), opened(source) as file:
         try:
             open_pillow(kind, file)
         except (SyntaxError, IndexError, TypeError, ValueError, OSError):

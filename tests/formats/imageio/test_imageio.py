@@ -876,6 +876,16 @@ def test_declared_giants_are_refused_before_memory_is_taken(bomb: bytes) -> None
         open_image(bomb)
 
 
+def test_an_icon_of_a_declared_giant_is_an_error_of_ours(tmp_path: Path) -> None:
+    """An icon is decoded while it is recognised: its magic of four bytes is a weak one."""
+    bitmap = struct.pack("<IiiHHIIiiII", 40, 65_535, 65_535, 1, 1, 0, 0, 0, 0, 0, 0)
+    icon = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 2, 0, 1, 1, 176, 22)
+    path = tmp_path / "giant.ico"
+    path.write_bytes(icon + bitmap + bytes(136))
+    with pytest.raises(CorruptFileError, match="header of this ICO image failed: Image size"):
+        open_image(path)
+
+
 @takes_long
 def test_a_large_honest_image_opens_without_a_warning() -> None:
     """Beyond 89 million pixels pillow warns, beyond twice that it refuses."""
