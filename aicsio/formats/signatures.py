@@ -169,7 +169,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"DICM", "a DICOM file", "the package pydicom reads it", 128),
     # NIfTI-1 before Analyze: both headers have 348 bytes, and this one ends with the magic.
     Signature(rb"(?:n\+1|ni1)\0", "a NIfTI-1 file", BY_OPENREADOUT, 344),
-    Signature(rb"n\+2\0\r\n\x1a\n", "a NIfTI-2 file", BY_OPENREADOUT, 4),
+    Signature(rb"(?:n\+2|ni2)\0\r\n\x1a\n", "a NIfTI-2 file", BY_OPENREADOUT, 4),
     # Analyze: the length of the header, 348, in either byte order.
     Signature(
         rb"\x5c\x01\0\0|\0\0\x01\x5c", "an Analyze 7.5 header", "the package nibabel reads it"

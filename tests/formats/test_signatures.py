@@ -71,6 +71,7 @@ SAMPLES = [
     ("a.dcm", at(128, b"DICM"), "DICOM"),
     ("a.nii", b"\x5c\x01\0\0" + at(340, b"n+1\0"), "NIfTI-1"),
     ("a.nii", b"\x1c\x02\0\0n+2\0\r\n\x1a\n", "NIfTI-2"),
+    ("a.hdr", b"\x1c\x02\0\0ni2\0\r\n\x1a\n", "NIfTI-2"),
     ("a.hdr", b"\x5c\x01\0\0", "Analyze"),
     ("a.mha", b"ObjectType = Image\nNDims = 3\n", "MetaImage"),
     ("a.fits", b"SIMPLE  =                    T", "FITS"),

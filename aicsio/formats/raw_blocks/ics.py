@@ -231,6 +231,12 @@ def _find_pixels(source: Source, header: _IcsHeader) -> tuple[Source, int]:
         found = readers.sibling(source, stem + suffix) if stem else None
         if found is not None:
             return found, 0
+    # libics looks for it, too: pixels of an early version, packed by the program compress.
+    packed = f"{stem}.ids.Z"
+    if stem and readers.sibling(source, packed) is not None:
+        raise UnsupportedFormatError(
+            f"{source.uri} has its pixels in {packed!r}, which is not unpacked here: gzip -d does it"
+        )
     raise CorruptFileError.at(source.uri, None, f"expected its pixels in {stem + '.ids'!r}")
 
 

@@ -236,6 +236,10 @@ def test_what_is_missing_or_not_read_is_named(tmp_path: Path) -> None:
     path.with_suffix(".ids").unlink()
     with pytest.raises(CorruptFileError, match=r"expected its pixels in 'made\.ids'"):
         open_image(path)
+    # A pair of libics' own tests: testim_c.ics and testim_c.ids.Z.
+    path.with_suffix(".ids.Z").write_bytes(b"\x1f\x9d\x90")
+    with pytest.raises(UnsupportedFormatError, match=r"'made\.ids\.Z', which is not unpacked"):
+        open_image(path)
     path = make(RawBlockImage(TCZYX, "TCZYX"), "nrrd", tmp_path)
     path.write_bytes(path.read_bytes().replace(b"encoding: raw", b"encoding: zrl"))
     with pytest.raises(UnsupportedFormatError, match="'zrl'"):
