@@ -9,6 +9,7 @@ Zarr v2 specification, "Metadata" and "Fill value encoding".
 
 import base64
 import math
+import re
 import struct
 from typing import Any
 
@@ -138,7 +139,10 @@ def _fill_2(value: Any, dtype: DType) -> bytes:
         return bytes(native.itemsize)  # "null": the content is undefined, and zarr-python reads 0
     if isinstance(value, list) and dtype.kind == "c":
         return _complex(value, native)  # as zarr-python writes them; JSON has no complex numbers
-    if isinstance(value, str) and value not in {"NaN", "Infinity", "-Infinity"}:
+    # JZarr, in early versions of bioformats2raw, writes numbers in quotes; zarr-python reads them.
+    if isinstance(value, str) and re.fullmatch(r"-?\d+", value, re.ASCII):
+        return _number(int(value), native)
+    if isinstance(value, str) and not re.fullmatch(r"NaN|-?Infinity|-?\d+\.\d*", value, re.ASCII):
         # Other strings are the bytes of a raw type in base64, in the byte order of the array.
         raw = base64.b64decode(value)
         return np.frombuffer(raw, dtype, 1).astype(native).tobytes()

@@ -143,6 +143,10 @@ def test_a_document_of_version_3_becomes_a_description() -> None:
         ("<u2", None, np.uint16(0)),
         (">u2", 258, np.uint16(258)),
         ("<u2", "AgE=", np.uint16(258)),  # base64 of the bytes 02 01
+        # As in the store of bioformats2raw 0.1 among the tests of Viv; zarr-python 3.1 reads 0.
+        ("|i1", "0", np.int8(0)),
+        ("|i1", "-7", np.int8(-7)),
+        ("<f8", "2.5", np.float64(2.5)),
         ("<c8", [1, -2], np.complex64(1 - 2j)),
     ],
 )
