@@ -12,6 +12,11 @@ _YEAR_FIRST = re.compile(
 )
 
 
+_CLOCK = re.compile(r"\b(\d{1,2}):(\d\d):(\d\d)(?:\s*([AP]M)\b)?", re.IGNORECASE)
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
 _BASIC_FORM = re.compile(r"\d{8}(?:T\d{4}(?:\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d{4})?)?")
 
 
@@ -40,6 +45,39 @@ def iso_date(text: str) -> str | None:
     elif not _BASIC_FORM.fullmatch(date):
         return None
     return valid_date(date)
+
+
+def written_date(text: str) -> str | None:
+    """Return a date whose month is a word as ISO 8601; ``None`` if the text is none.
+
+    Examples
+    --------
+    >>> from aicsio._ome.dates import written_date
+    >>> written_date("Thursday, May 10, 2007 03:05:37 PM"), written_date("Thu May 10 15:05:37 2007")
+    ('2007-05-10T15:05:37', '2007-05-10T15:05:37')
+    >>> written_date("10.05.2007 15:05:37"), written_date("May 2007")
+    (None, None)
+    """
+    clock = _CLOCK.search(text)
+    if clock is None:
+        return None
+    rest = f"{text[: clock.start()]} {text[clock.end() :]}"
+    months = [
+        number
+        for word in re.findall(r"[a-z]{3,}", rest.lower())
+        for number, name in enumerate(_MONTHS, 1)
+        if name.startswith(word)
+    ]
+    numbers = re.findall(r"\d+", rest)
+    years = [number for number in numbers if len(number) == 4]
+    days = [number for number in numbers if len(number) < 3]
+    # Zones stand there as letters that several places of the earth share: they are left out.
+    if not len(months) == len(years) == len(days) == len(numbers) - 1 == 1:
+        return None
+    hour, minute, second, half = clock.groups()
+    if half is not None:
+        hour = str(int(hour) % 12 + 12 * (half.lower() == "pm"))
+    return valid_date(f"{years[0]}-{months[0]:02}-{days[0]:0>2}T{hour:0>2}:{minute}:{second}")
 
 
 def valid_date(date: str | None) -> str | None:

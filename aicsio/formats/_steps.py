@@ -1,12 +1,21 @@
-"""Sizes and time steps that a file states and that are none.
+"""Sizes and time steps that a file states and that are none; time stamps and their step.
 
 Rule kept here: a number below 0, or none at all, is no size, and is reported with the words of the
-file. 0 stands for "unknown" in headers of fixed length, and is not reported.
+file. 0 stands for "unknown" in headers of fixed length, and is not reported; in a list of time
+stamps it stands for a time that was not taken, unless it is the first.
 """
 
+import itertools
+import math
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from aicsio.records import Diagnostic
+
+EVEN_STEPS = 0.01
+"""Relative difference of steps that still counts as even: stamps of software jitter."""
 
 
 def report_unusable(stated: Mapping[str, object], where: str) -> list[Diagnostic]:
@@ -53,3 +62,55 @@ def report_unit(unit: str, name: str, where: str) -> Diagnostic:
     """
     text = f"the unit {unit[:40]!r} of {name} is not known: its step is left out"
     return Diagnostic("unusable-size", text, where)
+
+
+def drop_not_taken(stamps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return time stamps with NaN for those that are no number, and for a 0 behind others.
+
+    ZEN leaves 0 for times that were not taken. The first stamp may be 0, and so may one behind
+    stamps below 0.
+
+    Parameters
+    ----------
+    stamps
+        Seconds, in the order of the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.formats._steps import drop_not_taken
+    >>> drop_not_taken(np.array([0.0, 2.5, 0.0, 7.5])).tolist()
+    [0.0, 2.5, nan, 7.5]
+    >>> drop_not_taken(np.array([-2.5, 0.0, 2.5])).tolist()
+    [-2.5, 0.0, 2.5]
+    """
+    seconds = np.array(stamps, np.float64)
+    seconds[~np.isfinite(seconds)] = np.nan
+    latest = np.fmax.accumulate(seconds)[:-1]
+    seconds[1:][(seconds[1:] == 0) & ~(latest < 0)] = np.nan
+    return seconds
+
+
+def find_even_step(seconds: npt.NDArray[np.float64]) -> float | None:
+    """Return the step of evenly spaced times; ``None`` if they are uneven, or fewer than two.
+
+    Parameters
+    ----------
+    seconds
+        Times in order; NaN where one is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.formats._steps import find_even_step
+    >>> find_even_step(np.array([0.0, 2.5, 5.0])), find_even_step(np.array([0.0, 2.5, 7.0]))
+    (2.5, None)
+    """
+    steps = [later - earlier for earlier, later in itertools.pairwise(seconds.tolist())]
+    # A stamp that was not taken leaves NaN on both sides; the other steps still count.
+    steps = [step for step in steps if math.isfinite(step)]
+    if not steps:
+        return None
+    mean = sum(steps) / len(steps)
+    even = mean > 0 and all(abs(step - mean) <= EVEN_STEPS * mean for step in steps)
+    return mean if even else None

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import attrs
 import numpy as np
 
-from aicsio._ome.units import UnitFactor, finite_number, micrometres_per
+from aicsio._ome.units import UnitFactor, finite_number, micrometres_per, seconds_per
 from aicsio._ome.xml import find_all, parse_untrusted
 from aicsio.errors import CorruptFileError
 from aicsio.records import DType, Source
@@ -31,6 +31,10 @@ SPARE_LETTERS = "UWGJK"
 """Letters of dimensions with an unknown number, and of a second one with a known number."""
 PLANE_NUMBERS = frozenset({1, 2})
 """Dimension numbers of X and Y."""
+UNKNOWN_FACTS: Mapping[str, str] = {
+    **dict.fromkeys("XYZ", "the pixel size is unknown"), "T": "the time step is unknown",
+}  # fmt: skip
+"""What does not follow from a length that cannot be used, by the letter of the axis."""
 
 LARGEST_OFFSET = 2**62
 """Bytes. Sums of a few such numbers still fit 64 bits."""
@@ -60,6 +64,8 @@ class Axis:
     """From the first position to the last, in ``unit``."""
     unit: str
     """As written."""
+    is_empty: bool = False
+    """Whether it has no elements as written; ``size`` is 1 then."""
 
     def spacing(self, unit_factor: UnitFactor) -> float | None:
         """Return the distance of two positions, or ``None`` where length or unit are missing."""
@@ -189,15 +195,12 @@ def parse_axes(image: ET.Element) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
     """
     axes: dict[int, Axis] = {}
     others: list[tuple[int, Axis]] = []
-    unusable: list[tuple[str, str]] = []
+    remarks: list[str] = []
     descriptions = find_all(image, "ImageDescription", "Dimensions", "DimensionDescription")
     for description in descriptions:
         number = _integer(description, "DimID")
         axis = _parse_axis(description, LETTERS.get(number, f"dimension {number}"))
-        length = description.get("Length")
-        # 0 is Leica's "not calibrated", and a negative length is one against the axis.
-        if axis.letter in "ZYX" and axis.size > 1 and length and finite_number(length) is None:
-            unusable.append((axis.letter, length))
+        remarks += _describe_unusable(description, axis)
         if number not in LETTERS:
             others.append((number, axis))
         elif number not in axes:
@@ -209,17 +212,31 @@ def parse_axes(image: ET.Element) -> tuple[tuple[Axis, ...], tuple[str, ...]]:
             others.append((number, axis))
     if not axes and not others:
         raise Unreadable("it has no dimensions")
-    remarks = [*_keep_other_axes(axes, others), *map(_describe_length, unusable)]
+    remarks = [*_keep_other_axes(axes, others), *remarks]
     return _sort_by_step(axes), tuple(remarks)
 
 
-def _describe_length(axis: tuple[str, str]) -> str:
-    letter, length = axis
-    return f"its length along {letter} is {length[:40]!r}: the pixel size is unknown"
+def _describe_unusable(description: ET.Element, axis: Axis) -> Iterator[str]:
+    """Yield a remark on a number of elements, a length or a unit that cannot be used."""
+    if axis.is_empty:
+        yield f"it has 0 elements along {axis.letter}, which is read as one"
+    length, unknown = description.get("Length"), UNKNOWN_FACTS.get(axis.letter)
+    if axis.size < 2 or not length or unknown is None:
+        return
+    if finite_number(length) is None:
+        yield f"its length along {axis.letter} is {length[:40]!r}: {unknown}"
+    # 0 is Leica's "not calibrated", and a negative length is one against the axis.
+    elif (
+        axis.length and (seconds_per if axis.letter == "T" else micrometres_per)(axis.unit) is None
+    ):
+        yield f"its length along {axis.letter} has the unknown unit {axis.unit[:40]!r}: {unknown}"
 
 
 def _parse_axis(description: ET.Element, letter: str) -> Axis:
     size = _integer(description, "NumberOfElements")
+    # Bio-Formats counts an axis without elements as one with one, too: its planes are stored.
+    is_empty = size == 0 and letter not in "XY"
+    size = size or int(is_empty)
     # The step of an axis of one element means nothing, so it need not be there.
     step = _integer(description, "BytesInc", 0 if size == 1 else None)
     if size == 1 and not 0 <= step < LARGEST_OFFSET:
@@ -228,7 +245,7 @@ def _parse_axis(description: ET.Element, letter: str) -> Axis:
         raise Unreadable(f"{letter} has {size} positions, {step} bytes apart")
     origin = finite_number(description.get("Origin")) or 0.0
     length = finite_number(description.get("Length")) or 0.0
-    return Axis(letter, size, step, origin, length, description.get("Unit", ""))
+    return Axis(letter, size, step, origin, length, description.get("Unit", ""), is_empty)
 
 
 def _keep_other_axes(axes: dict[int, Axis], others: list[tuple[int, Axis]]) -> tuple[str, ...]:

@@ -29,8 +29,9 @@ OF_DIALECTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "tifffile_shaped": (
         ("name", "tifffile:name"),
-        ("pixel_size.Z", "tifffile:spacing"),
-        ("pixel_size", "tifffile:unit"),
+        ("pixel_size.Z", "tifffile:spacing or PhysicalSizeZ"),
+        ("pixel_size", "tifffile:unit or PhysicalSizeX"),
+        ("time_step", "tifffile:finterval or TimeIncrement"),
     ),
     "scanimage": (
         ("channels", "scanimage:hChannels"),

@@ -9,8 +9,9 @@ stamps and events. ``scenes`` groups subblocks: ``grid`` by plane, ``levels`` by
 codecs, ``columns`` asks whole columns of numbers.
 
 ``metadata`` and ``scene_metadata`` read the XML, of which ``xml_sections`` cuts out what is needed;
-``times`` gives time stamps to planes, ``descriptions`` makes the records, ``origins`` has the
-places of facts. ``instrument`` (``devices``) and ``plates`` make the parts of OME beyond them;
+``channel_numbers`` finds the positions of its channels, ``times`` gives time stamps to planes,
+``descriptions`` makes the records, ``origins`` has the places of facts. ``instrument``
+(``devices``) and ``plates`` make the parts of OME beyond them;
 facts of single subblocks are those of ``subblock_metadata``, ``structure`` walks the segments for
 ``integrity``. ``libczi_engine`` is the second engine, after ``segment_checks`` of every subblock
 head.

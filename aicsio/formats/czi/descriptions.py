@@ -9,10 +9,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.formats._steps import find_even_step
+from aicsio.formats.czi.channel_numbers import described_positions
 from aicsio.formats.czi.metadata import CziMetadata
 from aicsio.formats.czi.scene_data import SceneData
 from aicsio.formats.czi.scene_metadata import SceneMetadata
-from aicsio.formats.czi.times import FileTimes, find_even_step
+from aicsio.formats.czi.times import FileTimes
 from aicsio.records import Channel, Coordinate, Dims, PixelSize, Planes, Scene, Tiles, Well
 
 UNKNOWN_SCENE = SceneMetadata()
@@ -47,7 +49,9 @@ def gather_facts(
     planes_have_times: bool,
 ) -> CziFacts:
     """Assign the facts of the XML to positions of the directory."""
-    positions = _described_positions(channel_positions, len(metadata.channels))
+    positions = described_positions(
+        channel_positions, len(metadata.channels), metadata.channel_numbers
+    )
     channels = dict(zip(positions, metadata.channels, strict=False))
     exposures = {
         position: seconds
@@ -56,18 +60,6 @@ def gather_facts(
     }
     scenes = dict(metadata.scenes)
     return CziFacts(metadata, scenes, channels, exposures, times, planes_have_times)
-
-
-def _described_positions(positions: list[int], channel_count: int) -> list[int]:
-    """Return the positions along C that the channels of the XML describe.
-
-    A file that was cut out of a larger one keeps the positions of the larger one in the directory,
-    and lists in the XML its own channels only.
-    """
-    # Positions beyond the list, and as many as it has: the list is of these positions, in order.
-    if positions and positions[-1] >= channel_count == len(positions):
-        return positions
-    return list(range(channel_count))
 
 
 def describe_scenes(data: tuple[SceneData, ...], facts: CziFacts) -> tuple[Scene, ...]:

@@ -15,6 +15,7 @@ import attrs
 from aicsio._ome.parts import schema_word
 from aicsio._ome.units import finite_number
 from aicsio._ome.xml import find_all, find_first
+from aicsio.formats.czi.channel_numbers import read_numbers, report_order
 from aicsio.formats.czi.scene_metadata import SceneMetadata, read_scenes
 from aicsio.formats.czi.xml_sections import parse_sections
 from aicsio.records import Channel, Diagnostic, Objective, PixelSize
@@ -32,7 +33,9 @@ class CziMetadata:
     """Metadata of a file, as far as the records hold it."""
 
     channels: tuple[Channel, ...] = ()
-    """By position along C."""
+    """In the order of the list."""
+    channel_numbers: tuple[int, ...] = ()
+    """Numbers of their Ids; empty where they have none."""
     pixel_size: PixelSize = UNKNOWN
     """Micrometres."""
     time_step: float | None = None
@@ -86,6 +89,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
     on_plate = any(scene.well is not None for _, scene in scenes)
     facts = CziMetadata(
         channels=_read_channels(metadata, pairs),
+        channel_numbers=read_numbers([element for element, _ in pairs]),
         pixel_size=size,
         time_step=_read_time_step(times),
         acquired=_read_acquired(image),
@@ -97,7 +101,7 @@ def parse_metadata(text: str | None) -> tuple[CziMetadata, tuple[Diagnostic, ...
         times=_read_time_offsets(times),
         sections=_read_sections(sections),
     )
-    notes += _report_colors(pairs)
+    notes += [*_report_colors(pairs), *report_order(facts.channel_numbers)]
     created = None
     if facts.acquired is None:
         created = _parse_date(_text(metadata, "Information/Document/CreationDate"))

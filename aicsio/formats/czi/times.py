@@ -4,18 +4,15 @@ Rule kept here: a list is taken only if its length fits; a stamp that was not ta
 count from the first plane of the scene.
 """
 
-import itertools
 import math
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
+from aicsio.formats._steps import drop_not_taken
 from aicsio.formats.czi.scene_data import SceneData
 from aicsio.records import Diagnostic
-
-EVEN_STEPS = 0.01
-"""Relative difference of steps that still counts as even: stamps are taken by software and jitter."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -88,7 +85,7 @@ def fit_times(
         return None, ()
     low, high = ranges.get("T", (0, 0))
     time_count = high - low + 1
-    seconds = _not_taken_is_nan(stamps)
+    seconds = drop_not_taken(np.array(stamps, np.float64))
     # A file that was cut out of another keeps the stamps from the first time point of that one on.
     if len(stamps) == high + 1:
         return FileTimes(0, "", seconds[:, None]), ()
@@ -116,18 +113,6 @@ def fit_times(
     return None, (Diagnostic("time-stamps-length", message, uri),)
 
 
-def _not_taken_is_nan(stamps: tuple[float, ...]) -> npt.NDArray[np.float64]:
-    """Return the stamps with NaN for planes that were not taken, for which ZEN leaves 0.
-
-    The first plane may be taken at 0 s, and one behind planes that are counted from below 0.
-    """
-    seconds = np.array(stamps, np.float64)
-    seconds[~np.isfinite(seconds)] = np.nan
-    latest = np.fmax.accumulate(seconds)[:-1]
-    seconds[1:][(seconds[1:] == 0) & ~(latest < 0)] = np.nan
-    return seconds
-
-
 def _find_inner_axis(per_time: int, ranges: dict[str, tuple[int, int]]) -> str | None:
     """Return the axis with as many positions, "" for all axes together, ``None`` if none fits."""
     sizes = {letter: high - low + 1 for letter, (low, high) in ranges.items() if letter != "T"}
@@ -138,15 +123,3 @@ def _find_inner_axis(per_time: int, ranges: dict[str, tuple[int, int]]) -> str |
     if candidates or math.prod(sizes.values()) == per_time:
         return ""
     return None
-
-
-def find_even_step(seconds: npt.NDArray[np.float64]) -> float | None:
-    """Return the step of evenly spaced times; ``None`` if they are uneven, or fewer than two."""
-    steps = [later - earlier for earlier, later in itertools.pairwise(seconds.tolist())]
-    # A stamp that was not taken leaves NaN on both sides; the other steps still count.
-    steps = [step for step in steps if math.isfinite(step)]
-    if not steps:
-        return None
-    mean = sum(steps) / len(steps)
-    even = mean > 0 and all(abs(step - mean) <= EVEN_STEPS * mean for step in steps)
-    return mean if even else None

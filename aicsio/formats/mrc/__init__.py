@@ -21,7 +21,12 @@ from aicsio.formats._steps import report_unusable
 from aicsio.formats.mrc import fei, tags
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader, find_byte_order, read_header
 from aicsio.formats.mrc.layout import SectionLayout
-from aicsio.formats.mrc.sections import describe_channels, describe_planes, read_sections
+from aicsio.formats.mrc.sections import (
+    describe_channels,
+    describe_planes,
+    measure_time_step,
+    read_sections,
+)
 from aicsio.records import Contents, Diagnostic, Dims, LazyArray, PixelSize, Scene, Source, Value
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
@@ -87,9 +92,16 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         levels=(LazyArray.whole(layout, dims, header.dtype),),
         channels=describe_channels(header, table),
         pixel_size=PixelSize(z, y, x),
+        time_step=None if table is None else measure_time_step(header, table),
         acquired=None if records is None else fei.date_of(records),
         planes=planes,
     )
+    if header.unknown_sequence is not None:
+        text = (
+            f"the order of its sections has the unknown number {header.unknown_sequence}: they are "
+            f"counted along {header.letters}, the last one fastest"
+        )
+        diagnostics.append(Diagnostic("guess", text, source.uri))
     if header.map_axes != (1, 2, 3):
         shown = ", ".join("XYZ"[axis - 1] for axis in header.map_axes)
         text = f"columns, rows and sections run along {shown} of the map; they are shown as X, Y, Z"
@@ -129,6 +141,7 @@ def trace_facts(source: Source, contents: Contents, scene: int, /) -> FactOrigin
         ("pixel_size", "dv:header/xlen"),
         ("channels[*].emission", emission),
         ("channels[*].excitation", "dv:section/excitation"),
+        ("time_step", "dv:section/time"),
         ("planes.dims", "dv:header/imgSequence"),
         ("planes.time", "dv:section/time"),
         ("planes.exposure", "dv:section/exposure"),

@@ -3,10 +3,12 @@
 Rule kept here: a header is taken only where its numbers make sense together: sizes above zero, a
 known type, and an extended header that lies in the file.
 
-Sources of the facts: "IVE/Priism image file format" (Agard and Sedat labs, UCSF) for DeltaVision;
-"MRC2014 file format" (A. Cheng et al., J. Struct. Biol. 192, 2015) for MRC.
+Sources of the facts: "IVE/Priism image file format" (Agard and Sedat labs, UCSF) for DeltaVision,
+and Bio-Formats (``DeltavisionReader``) for its panels; "MRC2014 file format" (A. Cheng et al.,
+J. Struct. Biol. 192, 2015) for MRC.
 """
 
+import math
 import struct
 from typing import Final
 
@@ -28,8 +30,13 @@ MRC_TYPES: Final = {0: "i1", 1: "i2", 2: "f4", 3: "c8", 4: "c8", 6: "u2", 12: "f
 PACKED_BITS: Final = {3: 32, 101: 4}
 """Bits of a stored pixel by the modes that numpy has no type for: two int16 as a complex number, of
 which complex64 holds each exactly; half a byte, the left pixel of two in the low bits."""
-SEQUENCES: Final = {0: "CTZ", 1: "TZC", 2: "TCZ"}
-"""Axes of the sections of a DeltaVision file, slowest first, by the number at byte 182."""
+SEQUENCES: Final = (
+    "PCTZ", "PTZC", "PTCZ", "TCPZ", "TPCZ", "TPZC", "ZTPC", "ZTCP", "ZCTP", "TCZP", "TZCP",
+    "TZPC", "ZPTC", "ZPCT", "ZCPT",
+)  # fmt: skip
+"""Axes of sections of DeltaVision, slowest first, by the number at byte 182; P counts panels."""
+WITH_PANELS: Final = 100
+"""The int16 at byte 160 of files with panels, at byte 880, and time points again, at 852."""
 VOLUME_STACK: Final = 401
 """Space groups from here on mark a stack of volumes of ``mz`` sections each."""
 MACHINE_STAMPS: Final = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
@@ -68,6 +75,8 @@ class MrcHeader:
     """Axis of the map along columns, rows and sections of MRC: 1 is X, 3 is Z."""
     packed_bits: int = 0
     """Bits of a stored pixel, of ``PACKED_BITS``; 0 where ``dtype`` is the stored type."""
+    unknown_sequence: int | None = None
+    """The order of sections where it is none of ``SEQUENCES``: ``letters`` are a guess."""
 
     @property
     def row_nbytes(self) -> int:
@@ -159,15 +168,21 @@ def _read_deltavision(
     head: bytes, order: str, sizes: tuple[int, int, int], common: dict[str, object]
 ) -> MrcHeader:
     sections, rows, columns = sizes
-    # nTimes and imgSequence; at 196 nWaves and the five wavelengths.
-    times, sequence = struct.unpack_from(f"{order}2h", head, 180)
+    # imgSequence; at 196 nWaves and the five wavelengths.
+    (sequence,) = struct.unpack_from(f"{order}h", head, 182)
     channels, *wavelengths = struct.unpack_from(f"{order}6h", head, 196)
-    counts = {"T": max(times, 1), "C": max(channels, 1)}
+    times, panels = _count_times_and_panels(head, order)
+    counts = {"P": panels, "T": times, "C": max(channels, 1)}
+    if sections % math.prod(counts.values()):
+        counts["P"] = 1
     # A file that breaks off, or counts that are wrong, leave sections along Z alone.
-    if sections % (counts["T"] * counts["C"]):
-        counts = {"T": 1, "C": 1}
-    counts["Z"] = sections // (counts["T"] * counts["C"])
-    letters = SEQUENCES.get(sequence, "CTZ")
+    if sections % math.prod(counts.values()):
+        counts = {"P": 1, "T": 1, "C": 1}
+    counts["Z"] = sections // math.prod(counts.values())
+    is_known = 0 <= sequence < len(SEQUENCES)
+    letters = SEQUENCES[sequence if is_known else 0]
+    if counts["P"] == 1:
+        letters = letters.replace("P", "")
     # nint and nreal: integers and floats of each section in the extended header.
     integers, floats = struct.unpack_from(f"{order}2h", head, 128)
     # At byte 40 DeltaVision has the pixel size itself, MRC the lengths of the cell.
@@ -178,8 +193,20 @@ def _read_deltavision(
         integers=max(integers, 0),
         floats=max(floats, 0),
         emissions=tuple(wavelengths[: counts["C"]]),
+        unknown_sequence=None if is_known else sequence,
         **common,  # type: ignore[arg-type]
     )
+
+
+def _count_times_and_panels(head: bytes, order: str) -> tuple[int, int]:
+    (times,) = struct.unpack_from(f"{order}h", head, 180)
+    (kind,) = struct.unpack_from(f"{order}h", head, 160)
+    if kind != WITH_PANELS:
+        return max(times, 1), 1
+    (all_times,) = struct.unpack_from(f"{order}i", head, 852)
+    (panels,) = struct.unpack_from(f"{order}i", head, 880)
+    # An int16 holds no more than 32767 time points.
+    return max(times if times > 0 else all_times, 1), max(panels, 1)
 
 
 def _read_mrc(

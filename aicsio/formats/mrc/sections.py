@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._io import readers
+from aicsio.formats._steps import find_even_step
 from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader
 from aicsio.records import Channel, Dims, Planes, Source
 
@@ -58,6 +59,16 @@ def describe_planes(header: MrcHeader, table: Table) -> Planes:
         "z": table[:, Z],
     }
     return Planes(Dims(header.letters, header.shape[:-2]), **pack_known(columns))
+
+
+def measure_time_step(header: MrcHeader, table: Table) -> float | None:
+    """Return the seconds between evenly spaced time points, by their first sections."""
+    axis = header.letters.find("T")
+    if axis < 0:
+        return None
+    times = table[:, TIME].reshape(header.shape[:-2])
+    first_sections = tuple(slice(None) if i == axis else 0 for i in range(times.ndim))
+    return find_even_step(times[first_sections])
 
 
 def pack_known(columns: Mapping[str, Table]) -> dict[str, Any]:

@@ -17,7 +17,13 @@ from aicsio._ome.units import finite_number, micrometres_per, seconds_per
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats import Options
 from aicsio.formats.raw_blocks.blocks import lay_out
-from aicsio.records import Channel, Contents, Diagnostic, DType, PixelSize, Scene, Source
+from aicsio.formats.raw_blocks.ics_metadata import (
+    describe_channels,
+    describe_objective,
+    describe_planes,
+    read_date,
+)
+from aicsio.records import Contents, Diagnostic, DType, PixelSize, Scene, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 # The first character separates words, the second ends lines; CR and LF make it three.
@@ -47,8 +53,11 @@ SPARE: Final = "QABDEFGIJKNOPRUVW"
 ORIGINS: Final = (
     ("pixel_size", "ics:parameter/scale"),
     ("time_step", "ics:parameter/scale"),
-    ("channels[*].name", "ics:sensor/s_params"),
+    ("acquired", "ics:history/date"),
+    ("objective", "ics:sensor/s_params"),
+    ("channels[*].name", "ics:parameter/ch"),
     ("channels", "ics:sensor/s_params"),
+    ("planes", "ics:parameter/t"),
     ("name", "guess"),
 )
 
@@ -105,6 +114,7 @@ class _IcsHeader:
         self.stop = len(head) if end is None else end.end()
         self.text = head[: self.stop].decode("utf_8", "replace")
         self.fields: dict[tuple[str, str], list[str]] = {}
+        self.history: list[str] = []
         for line in head[2 : self.stop].split(line_end):
             words = [word.decode("utf_8", "replace") for word in line.split(field)]
             category, name, values = words[0].strip().lower(), "", words[1:]
@@ -114,6 +124,11 @@ class _IcsHeader:
             values = [value.strip() for value in values]
             while values and not values[-1]:
                 values.pop()
+            if category == "history":
+                self.history.append(" ".join(word.strip() for word in words[1:]))
+            # Parameters of the sensor have a name behind that of their group.
+            if (category, name) == ("sensor", "s_params") and values:
+                category, name, values = name, values[0].lower(), values[1:]
             self.fields.setdefault((category, name), values)
 
     def words(self, category: str, name: str = "") -> list[str]:
@@ -166,14 +181,22 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         compression="gzip" if compression == "gzip" else "raw",
     )
     steps, trouble = _read_steps(header, letters, described)
+    sizes_by_letter = dict(array.dims.items())
+    where = described.uri
+    channels, notes = describe_channels(
+        header.fields, sizes_by_letter.get("C", 0), sizes_by_letter.get("S", 1), where
+    )
+    planes, more = describe_planes(header.fields, sizes_by_letter.get("T", 1), where)
+    trouble += [*notes, *more]
     scene = Scene(
         name="Image:0",
         levels=(array,),
-        channels=tuple(Channel() for _ in range(array.dims.shape[letters[::-1].index("C")]))
-        if "C" in letters
-        else (),
+        channels=channels,
         pixel_size=PixelSize(steps.get("Z"), steps.get("Y"), steps.get("X")),
         time_step=steps.get("T"),
+        acquired=read_date(header.history),
+        objective=describe_objective(header.fields),
+        planes=planes,
     )
     return Contents((scene,), header.text, (*diagnostics, *trouble))
 

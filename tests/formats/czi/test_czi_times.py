@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aicsio.formats.czi.times import find_even_step, fit_times
+from aicsio.formats._steps import find_even_step
+from aicsio.formats.czi.times import fit_times
 
 NAN = float("nan")
 T = {"T": (0, 2)}

@@ -91,6 +91,34 @@ def test_axes_that_cannot_be_followed(dimensions: str, message: str) -> None:
         parse_axes(image_of(dimensions))
 
 
+@pytest.mark.parametrize(
+    ("described", "remark"),
+    [
+        (dimension(1, 4, 1, Length="4", Unit="m"), None),
+        (dimension(1, 4, 1, Length="x", Unit="m"), "length along X is 'x': the pixel size"),
+        (
+            dimension(1, 4, 1, Length="4", Unit="foo"),
+            "X has the unknown unit 'foo': the pixel size",
+        ),
+        (dimension(3, 4, 4, Length="4"), "Z has the unknown unit '': the pixel size"),
+        (dimension(4, 4, 4, Length="4", Unit="frames"), "unknown unit 'frames': the time step"),
+        (dimension(4, 4, 4, Length="4", Unit="m"), "unknown unit 'm': the time step"),
+        # Nothing follows from the length of one element; 0 is Leica's "not calibrated".
+        (dimension(3, 1, 4, Length="4", Unit="foo"), None),
+        (dimension(3, 4, 4, Length="0", Unit="foo"), None),
+        (dimension(10, 4, 4, Length="4", Unit="foo"), None),
+        # Bio-Formats (LIFReader) reads an axis of no elements as one of one element, too.
+        (dimension(4, 0, 4), "0 elements along T, which is read as one"),
+        (dimension(3, 0, 0), "0 elements along Z, which is read as one"),
+    ],
+)
+def test_numbers_that_cannot_be_used(described: str, remark: str | None) -> None:
+    axes, remarks = parse_axes(image_of(described))
+    assert [one.size for one in axes] == [4 if 'Elements="4"' in described else 1]
+    assert len(remarks) == (remark is not None)
+    assert remark is None or remark in remarks[0]
+
+
 def axis(size: int, length: float, unit: str, origin: float = 0.0) -> Axis:
     return Axis("X", size, 1, origin, length, unit)
 

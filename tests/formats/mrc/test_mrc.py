@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -216,3 +217,72 @@ def test_damaged_files_are_images_or_our_errors() -> None:
         except AicsioError:
             pass
     assert opened > 100
+
+
+def with_header(image: MrcImage, **numbers: int) -> bytes:
+    """Return a file with other numbers in fields of 16 and 32 bits."""
+    data = bytearray(build_mrc(image))
+    places = {
+        "kind": ("h", 160),
+        "times": ("h", 180),
+        "sequence": ("h", 182),
+        "all_times": ("i", 852),
+    }
+    for name, number in numbers.items():
+        code, offset = places.get(name, ("i", 880))
+        struct.pack_into(f"{image.byte_order}{code}", data, offset, number)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("sequence", "order", "sections"),
+    [
+        # The sections of the second panel, along C, T, Z, as Bio-Formats 7.3 shows them.
+        (0, "PCTZYX", [8, 9, 10, 11, 12, 13, 14, 15]),
+        (3, "TCPZYX", [2, 3, 14, 15, 8, 9, 20, 21]),
+        (5, "TPZCYX", [4, 6, 16, 18, 5, 7, 17, 19]),
+        (14, "ZCPTYX", [2, 14, 3, 15, 8, 20, 9, 21]),
+    ],
+)
+def test_panels_of_deltavision(
+    sequence: int, order: str, sections: list[int], byte_order: Any
+) -> None:
+    pixels = np.arange(24, dtype="i2").reshape(2, 2, 6, 1, 1)
+    image = MrcImage(pixels, "TCZYX", byte_order=byte_order)
+    data = with_header(image, kind=100, times=0, all_times=2, sequence=sequence, panels=3)
+    handle = open_image(data)
+    assert handle.dims.order == order
+    assert to_numpy(transpose_to(handle, "CTZYX", P=1)).ravel().tolist() == sections
+    assert handle.diagnostics == ()
+    # Other kinds of files have something else at these bytes.
+    assert "P" not in open_image(with_header(image, sequence=sequence, panels=3)).dims
+
+
+def test_numbers_of_panels_that_fit_no_sections_are_passed_over() -> None:
+    image = MrcImage(picture(2, 2, 6, 4, 5), "TCZYX")
+    for panels in (-1, 0, 1, 7, 2**31 - 1):
+        handle = open_image(with_header(image, kind=100, panels=panels))
+        assert handle.dims.order == "TCZYX"
+        assert np.array_equal(to_numpy(handle), image.pixels)
+
+
+@pytest.mark.parametrize("sequence", [-1, 15, 77])
+def test_an_unknown_order_of_sections_is_reported(sequence: int) -> None:
+    """Bio-Formats takes it for the first of its table, too."""
+    handle = open_image(with_header(MrcImage(picture(2, 3, 2, 5, 7), "TCZYX"), sequence=sequence))
+    assert handle.dims.order == "CTZYX"
+    (note,) = handle.diagnostics
+    assert note.code == "guess"
+    assert f"the unknown number {sequence}" in note.message
+
+
+def test_the_time_step_is_that_of_the_first_sections() -> None:
+    """The generator takes time points 5 s apart, and the sections of each in half a second."""
+    image = MrcImage(picture(3, 2, 4, 5, 7), "TCZYX")
+    assert open_image(build_mrc(image)).time_step == 5.0
+    assert open_image(build_mrc(attrs.evolve(image, extended=False))).time_step is None
+    data = bytearray(build_mrc(image))
+    # The time of the first section of the last time point: the eighth of 16 sections behind it.
+    struct.pack_into("<f", data, 1024 + 16 * 160 + 4 * 8 + 4, 117.0)
+    assert open_image(bytes(data)).time_step is None

@@ -144,6 +144,29 @@ def test_a_distance_of_metamorph_has_a_sign(tmp_path: Path) -> None:
     assert "the unit 'foo'" in handle.diagnostics[0].message
 
 
+@pytest.mark.parametrize(
+    ("lengths", "emission", "expected"),
+    [
+        # Bio-Formats gives this stack the emission 525 nm, and none to a length below 1.
+        ((525, 525, 525), 525.0, []),
+        ((0, 0, 0), None, []),
+        ((2, 2, 2), None, []),
+        ((450, 525, 450), None, ["stk-wavelengths"]),
+        ((450, 0, 450), 450.0, []),
+    ],
+)
+def test_wavelengths_of_metamorph(
+    tmp_path: Path, lengths: tuple[int, ...], emission: float | None, expected: list[str]
+) -> None:
+    path = write_stack(tmp_path / "a.stk", 1500, b"um\0")
+    old = struct.pack("<6I", *(525, 1) * 3)
+    new = b"".join(struct.pack("<2I", length, 1) for length in lengths)
+    path.write_bytes(path.read_bytes().replace(old, new))
+    handle = open_image(path)
+    assert [channel.emission for channel in handle.channels] == [emission]
+    assert codes(handle) == expected
+
+
 def test_positions_of_metamorph_have_signs(tmp_path: Path) -> None:
     """Bio-Formats gives -1500, 2.5 for the first plane of this stack; -1500 was 4293467.296."""
     stage = struct.pack("<H", 28) + struct.pack("<4i", -1_500_000, 1000, 2500, 1000) * 3
@@ -183,6 +206,9 @@ def test_a_stamp_of_lsm_that_was_not_taken_is_missing(tmp_path: Path) -> None:
         times = times_of(write_lsm(path, 3, stamps))
         assert times[:2] == [0.0, 10.0]
         assert math.isnan(times[2])
+    # Two time points are not taken at once: the rule of CZI.
+    times = read_lsm_fields({"TimeStamps": [0.0, 0.0, 5.0]})["times_of_t"]
+    assert np.array_equal(times, [0.0, math.nan, 5.0], equal_nan=True)
     # The clock may begin with the scan: then 0 is the first time.
     assert times_of(write_lsm(path, 3, (0.0, 10.0, 20.0))) == [0.0, 10.0, 20.0]
     assert "times_of_t" not in read_lsm_fields({"TimeStamps": [math.nan]})

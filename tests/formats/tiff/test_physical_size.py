@@ -408,3 +408,59 @@ def test_a_spacing_of_tifffile_that_is_none_is_reported(spacing: object, tmp_pat
     (note,) = handle.diagnostics
     assert note.code == "unusable-size"
     assert repr(spacing) in note.message
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sizes", "step"),
+    [
+        # The examples of tifffile's documentation, for files that are no OME-TIFF and no ImageJ.
+        ({"PhysicalSizeX": 0.29, "PhysicalSizeY": 0.3}, (None, 0.3, 0.29), None),
+        ({"PhysicalSizeX": 290.0, "PhysicalSizeXUnit": "nm"}, (None, 0.25, 0.29), None),
+        ({"PhysicalSizeZ": 2.0, "unit": "um"}, (2.0, 0.25, 0.5), None),
+        ({"spacing": 1.5, "unit": "um", "finterval": 0.1}, (1.5, 0.25, 0.5), 0.1),
+        ({"finterval": 100, "tunit": "ms", "unit": "um"}, (None, 0.25, 0.5), 0.1),
+        ({"TimeIncrement": 2, "TimeIncrementUnit": "min", "unit": "um"}, (None, 0.25, 0.5), 120.0),
+        ({"TimeIncrement": 0.1, "finterval": 3.0, "unit": "um"}, (None, 0.25, 0.5), 0.1),
+    ],
+)
+def test_sizes_and_steps_in_the_json_of_tifffile(
+    metadata: dict[str, Any], sizes: tuple[float | None, ...], step: float | None, tmp_path: Path
+) -> None:
+    handle = shaped(tmp_path, metadata | {"unit": "um"})
+    assert tuple(handle.pixel_size) == pytest.approx(sizes)
+    assert handle.time_step == pytest.approx(step)
+    assert handle.diagnostics == ()
+
+
+def shaped(folder: Path, metadata: dict[str, Any]) -> ImageHandle:
+    pixels = np.zeros((2, 3, 6, 8), np.uint16)
+    path = folder / "a.tif"
+    tifffile.imwrite(
+        path,
+        pixels,
+        metadata={"axes": "TZYX", **metadata},
+        resolution=(2, 4),
+        photometric="minisblack",
+    )
+    return open_image(path)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"PhysicalSizeX": -1}, "PhysicalSizeX is -1, no number"),
+        ({"PhysicalSizeZ": "thick"}, "PhysicalSizeZ is 'thick', no number"),
+        ({"PhysicalSizeX": 1.0, "PhysicalSizeXUnit": "foo"}, "the unit 'foo' of PhysicalSizeX"),
+        ({"finterval": 0}, "finterval is 0, no number"),
+        ({"TimeIncrement": 1, "TimeIncrementUnit": "frame"}, "the unit 'frame' of TimeIncrement"),
+    ],
+)
+def test_numbers_in_the_json_of_tifffile_that_are_none(
+    metadata: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    handle = shaped(tmp_path, metadata | {"unit": "um"})
+    assert tuple(handle.pixel_size) == (None, 0.25, 0.5)
+    assert handle.time_step is None
+    (note,) = handle.diagnostics
+    assert note.code == "unusable-size"
+    assert note.message.startswith(message)

@@ -1,9 +1,9 @@
 """The dialects of TIFF, and which one a file is written in. Imports the rest of `_tiff`.
 
 ``marks`` tells which; one module a program: ``imagej`` (its private tags: ``imagej_metadata``),
-``tifffile_shaped``, ``micromanager``, ``ndtiff``, ``mibi``, ``scanimage``, ``lsm``; ``by_tifffile``
-asks tifffile for the others, with ``vendor_metadata`` and ``stk_positions``, and ``opened`` when a
-file is read again.
+``tifffile_shaped`` (``shaped_steps``), ``micromanager``, ``ndtiff``, ``mibi``, ``scanimage``,
+``lsm``; ``by_tifffile`` asks tifffile for the others, with ``vendor_metadata`` and
+``stk_positions``, and ``opened`` when a file is read again.
 
 Rule kept here: dialects are tried in a fixed order, each by marks in the first directory that no
 other has. A dialect that cannot read its metadata returns a ``Diagnostic``, and the file is read as

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aicsio._ome.lenses import read_engraving
+from aicsio.formats._steps import drop_not_taken
 from aicsio.formats._tiff.page_metadata import positive_float
 from aicsio.records import Channel, Objective, PixelSize
 
@@ -96,12 +97,9 @@ def read_lens(scan: Mapping[str, Any]) -> Objective | None:
 def _times(info: Mapping[str, Any]) -> npt.NDArray[np.float64] | None:
     """Return seconds since the first time point: stamps count from the start of the computer.
 
-    NaN for a stamp that is no number, and for a 0 behind others: that time was not taken.
+    NaN for a time that was not taken.
     """
-    stamps = np.asarray(info.get("TimeStamps", ()), np.float64).ravel()
-    # Whether a stamp above 0 stands in front of each.
-    is_later = np.concatenate([[False], np.maximum.accumulate(stamps > 0)[:-1]])[: stamps.size]
-    stamps = np.where(np.isfinite(stamps) & ~((stamps == 0) & is_later), stamps, np.nan)
+    stamps = drop_not_taken(np.asarray(info.get("TimeStamps", ()), np.float64).ravel())
     known = stamps[np.isfinite(stamps)]
     if not known.size:
         return None

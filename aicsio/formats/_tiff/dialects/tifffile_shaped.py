@@ -15,25 +15,23 @@ from typing import Any
 import attrs
 import numpy as np
 
-from aicsio._ome.units import micrometres_per
 from aicsio.formats._tiff.axes import lazy_array_of_axes, match_axes_to_page, page_letters
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.contiguous import contiguous, has_more_pages
 from aicsio.formats._tiff.dialects.marks import is_shaped, parse_shaped
+from aicsio.formats._tiff.dialects.shaped_steps import read_shaped_size, read_shaped_step
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
-from aicsio.formats._tiff.makers import read_maker_size
 from aicsio.formats._tiff.page import PageStructure, diagnose
-from aicsio.formats._tiff.page_metadata import PageTags, guessed, positive_float
+from aicsio.formats._tiff.page_metadata import PageTags, guessed
 from aicsio.formats._tiff.page_tables import (
     Integers,
     PageTable,
     build_page_table,
     open_page_table,
 )
-from aicsio.formats._tiff.physical_size import read_pixel_size, size_from_resolution
 from aicsio.formats._tiff.plane_map import PlaneMap, lazy_array
 from aicsio.formats._tiff.series import PageSeries, is_level_of, sub_series
-from aicsio.records import Contents, Diagnostic, LazyArray, PixelSize, Scene
+from aicsio.records import Contents, Diagnostic, LazyArray, Scene
 
 MOST_AXES = 16
 """Axes of unknown name: letters of the alphabet that mean no other axis."""
@@ -78,8 +76,9 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
         page_tags = tags
         if first_page:
             page_tags = PageTags.of(file, page_table.directories[first_page])
-        size, more = _pixel_size(page_tags, run.metadata)
-        notes += more
+        size, more = read_shaped_size(page_tags, run.metadata)
+        step, trouble = read_shaped_step(run.metadata, file.source.uri)
+        notes += [*more, *trouble]
         name = run.metadata.get("name")
         tops.append(series)
         scenes.append(
@@ -87,27 +86,12 @@ def read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
                 name=name if isinstance(name, str) and name else f"Image:{len(scenes)}",
                 levels=(array, *levels),
                 pixel_size=size,
+                time_step=step,
                 acquired=page_tags.acquired(),
                 color_map=page_tags.color_map(series.structure),
             )
         )
     return Contents(tuple(scenes), tags.description, tuple(notes))
-
-
-def _pixel_size(tags: PageTags, metadata: Mapping[str, Any]) -> tuple[PixelSize, list[Diagnostic]]:
-    """Return the pixel size; a unit in the JSON replaces that of the tags, which is a default."""
-    unit = metadata.get("unit")
-    # tifffile leaves ResolutionUnit to its caller; scientific writers name the unit in the JSON.
-    factor = micrometres_per(unit) if isinstance(unit, str) else None
-    if factor is None or read_maker_size(tags) is not None:
-        return read_pixel_size(tags)
-    size, notes = size_from_resolution(tags, factor, is_unit_stated=True)
-    z = positive_float(metadata.get("spacing"), factor)
-    if z is None and metadata.get("spacing") is not None:
-        words = repr(metadata["spacing"])[:40]
-        text = f"spacing is {words}, no number above 0: the size along Z is unknown"
-        notes = [*notes, Diagnostic("unusable-size", text, tags.file.source.uri)]
-    return attrs.evolve(size, Z=z), notes
 
 
 # ---------------------------------------------------------------- series

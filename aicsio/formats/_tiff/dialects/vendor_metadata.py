@@ -35,6 +35,8 @@ SceneFields = dict[str, Any]
 _DAY = 86400.0
 """Seconds of a day."""
 _OPAQUE = 0xFF
+_SHORTEST, _LONGEST = 150.0, 3000.0
+"""Nanometres of light that microscopes use; other programs write other numbers (1.79) into UIC3."""
 _UIC2_NBYTES = 24
 """Bytes of the distance and the dates of a plane."""
 
@@ -122,7 +124,9 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
     """UIC tags: calibration in the unit that they name, if calibration is on; facts of planes."""
     info: Mapping[str, Any] = tif.stk_metadata or {}
     name = str(info.get("Name", "")).strip("\0 ")
-    scene = _with_size(tags, channels=(Channel(name),) if name else ())
+    emission, remarks = _stk_emission(info, tags)
+    described = Channel(name or None, emission=emission)
+    scene = _with_size(tags, channels=() if described == Channel() else (described,))
     name_of_unit = str(info.get("CalibrationUnits", "")).strip("\0 ")
     unit = micrometres_per(name_of_unit)
     if info.get("SpatialCalibration") and unit is not None:
@@ -132,6 +136,7 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
         scene.notes[:] = report_unusable({"ZDistance": z}, tags.file.source.uri)
     elif info.get("SpatialCalibration") and name_of_unit:
         scene.notes.append(report_unit(name_of_unit, "X, Y and Z", tags.file.source.uri))
+    scene.notes.extend(remarks)
     columns = _stk_columns(with_signs(info, tif, tags))
     if columns:
         scene.fields["plane_columns"] = columns
@@ -147,6 +152,21 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
             if first is not None:
                 scene.fields["planes_start"] = (first - created).total_seconds()
     return scene
+
+
+def _stk_emission(info: Mapping[str, Any], tags: PageTags) -> tuple[float | None, list[Diagnostic]]:
+    """Return the wavelength that all planes share, which Bio-Formats takes for the emission."""
+    lengths = np.asarray(info.get("Wavelengths", ()), np.float64).ravel()
+    # Bio-Formats makes channels of different wavelengths, tifffile and MetaMorph's planes do not.
+    different = np.unique(lengths[(lengths >= _SHORTEST) & (lengths <= _LONGEST)]).tolist()
+    if len(different) < 2:
+        return next(iter(different), None), []
+    shown = ", ".join(f"{length:g}" for length in different[:5])
+    text = (
+        f"planes have {len(different)} wavelengths ({shown} nm): they are counted along one axis, "
+        "not as channels"
+    )
+    return None, [Diagnostic("stk-wavelengths", text, tags.file.source.uri)]
 
 
 def _z_distance(tif: Any, tags: PageTags) -> float | None:
