@@ -24,6 +24,7 @@ PYRAMID_UID, CONCATENATION_UID, FRAME_OFFSET = 0x00080019, 0x00209161, 0x0020922
 ROWS, COLUMNS, FRAMES = 0x00280010, 0x00280011, 0x00280008
 MATRIX_COLUMNS, MATRIX_ROWS, FOCAL_PLANES = 0x00480006, 0x00480007, 0x00480303
 OPTICAL_PATHS, PATH_IDENTIFIER = 0x00480105, 0x00480106
+PATH_DESCRIPTION, WAVELENGTH = 0x00480107, 0x00220055
 SHARED_GROUPS, PIXEL_MEASURES = 0x52009229, 0x00289110
 PIXEL_SPACING, SLICE_SPACING = 0x00280030, 0x00180088
 VOLUME_WIDTH, VOLUME_HEIGHT = 0x00480001, 0x00480002
@@ -50,7 +51,7 @@ class Instance:
     pixels: FrameFormat
     """Type and codecs."""
     paths: tuple[str, ...]
-    """Identifiers of optical paths, in their order."""
+    """Names of optical paths, in their order: identifiers, which are unique within one file."""
     spacing: tuple[float | None, float | None, float | None]
     """Micrometres between focal planes, rows and columns."""
     offsets: Integers
@@ -66,6 +67,33 @@ class Instance:
     def pyramid(self) -> str:
         """Identifier of the pyramid that it is a level of; empty where the file has none."""
         return self.data.text(PYRAMID_UID)
+
+
+def tell_paths_apart(instances: list[Instance]) -> list[Instance]:
+    """Return the files of a pyramid with names of optical paths that are unique among them.
+
+    C.8.12.5: an identifier is unique within the sequence of its file. Files of one level that have
+    an identifier in common, with another description or wavelength, show different paths.
+    """
+    facts: dict[tuple[tuple[int, int], str], tuple[str, float | None]] = {}
+    for one in instances:
+        for path, item in zip(one.paths, one.data.items(OPTICAL_PATHS), strict=False):
+            found = _facts_of_path(item)
+            if facts.setdefault((one.matrix, path), found) != found:
+                return [_with_full_names(each) for each in instances]
+    return instances
+
+
+def _facts_of_path(item: DataSet) -> tuple[str, float | None]:
+    return item.text(PATH_DESCRIPTION), item.decimal(WAVELENGTH)
+
+
+def _with_full_names(instance: Instance) -> Instance:
+    items = instance.data.items(OPTICAL_PATHS)
+    names = [
+        f"{path} {_facts_of_path(item)}" for path, item in zip(instance.paths, items, strict=False)
+    ]
+    return attrs.evolve(instance, paths=tuple(names) or instance.paths)
 
 
 def read_kind(data: DataSet) -> str:

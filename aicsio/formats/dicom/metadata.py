@@ -51,23 +51,22 @@ def describe_channels(level: Level) -> tuple[Channel, ...]:
     """Return a channel for each optical path."""
     described: dict[str, DataSet] = {}
     for instance in level.instances:
-        items = list(instance.data.items(OPTICAL_PATHS))
-        for number, item in enumerate(items):
-            described.setdefault(item.text(PATH_IDENTIFIER) or str(number), item)
+        for path, item in zip(instance.paths, instance.data.items(OPTICAL_PATHS), strict=False):
+            described.setdefault(path, item)
     samples = level.instances[0].pixels.samples
     channels = []
-    for identifier in level.paths:
-        if identifier not in described:
+    for path in level.paths:
+        if path not in described:
             channels.append(Channel(samples=samples))
             continue
-        item = described[identifier]
+        item = described[path]
         code = item.first(ILLUMINATION).text(CODE_VALUE)
         illumination, contrast = ILLUMINATIONS.get(code, (None, None))
         # Nanometres (PS3.3, C.8.12.5).
         wavelength = item.decimal(WAVELENGTH)
         channels.append(
             Channel(
-                name=item.text(PATH_DESCRIPTION) or identifier or None,
+                name=item.text(PATH_DESCRIPTION) or item.text(PATH_IDENTIFIER) or path or None,
                 excitation=wavelength if wavelength and 100 < wavelength < 1e5 else None,
                 samples=samples,
                 illumination_type=illumination,

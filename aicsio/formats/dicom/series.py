@@ -14,12 +14,13 @@ from typing import Final
 import attrs
 import numpy as np
 
+from aicsio._checks.words import count_of
 from aicsio._io import readers
 from aicsio._io.named_files import list_folder
 from aicsio._io.sources import neighbours
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.dicom.header import FIRST_NBYTES, breaks_off, is_slide, read_header
-from aicsio.formats.dicom.instances import SERIES_UID, Instance, read_instance
+from aicsio.formats.dicom.instances import SERIES_UID, Instance, read_instance, tell_paths_apart
 from aicsio.formats.dicom.layout import DicomLayout
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
@@ -91,7 +92,9 @@ def read_series(source: Source) -> tuple[list[list[Instance]], list[Diagnostic]]
     if not by_series:
         reasons = "; ".join(one.message for one in diagnostics[:3]) or "no file is one of a slide"
         raise CorruptFileError.at(source.uri, None, f"expected whole-slide images: {reasons}")
-    return list(by_series.values()), diagnostics
+    # The slide is the same, whichever of its files was asked for.
+    ordered = [sorted(one, key=lambda each: each.source.uri) for one in by_series.values()]
+    return ordered, diagnostics
 
 
 def _siblings(source: Source) -> list[Source]:
@@ -148,21 +151,20 @@ def build_levels(instances: list[Instance]) -> tuple[list[Level], list[Diagnosti
         When the largest one has far more tiles than a slide can have.
     """
     by_size: dict[tuple[int, int], list[Instance]] = {}
-    for one in instances:
+    for one in tell_paths_apart(instances):
         by_size.setdefault(one.matrix, []).append(one)
     # The size itself decides between equal areas, so that the order of files does not.
     order = sorted(by_size, key=lambda size: (size[0] * size[1], size), reverse=True)
     levels: list[Level] = []
     diagnostics: list[Diagnostic] = []
     for size in order:
-        level, remarks = _build_level(by_size[size])
+        level, remarks = _build_level(by_size[size], levels[0].paths if levels else ())
         diagnostics += remarks
         top = levels[0] if levels else level
         if (level.paths, len(level.depths)) != (top.paths, len(top.depths)):
             text = (
-                f"the level of {size[1]} x {size[0]} pixels is not shown: it has {len(level.paths)} "
-                f"optical paths and {len(level.depths)} focal planes, the largest "
-                f"{len(top.paths)} and {len(top.depths)}"
+                f"the level of {size[1]} x {size[0]} pixels is not shown: it has "
+                f"{_count(level)}, the largest {_count(top)}"
             )
             diagnostics.append(Diagnostic("dicom-level", text, level.instances[0].source.uri))
             continue
@@ -170,7 +172,15 @@ def build_levels(instances: list[Instance]) -> tuple[list[Level], list[Diagnosti
     return levels, diagnostics
 
 
-def _build_level(instances: list[Instance]) -> tuple[Level, list[Diagnostic]]:
+def _count(level: Level) -> str:
+    paths = count_of(len(level.paths), "optical path")
+    return f"{paths} and {count_of(len(level.depths), 'focal plane')}"
+
+
+def _build_level(
+    instances: list[Instance], order: tuple[str, ...]
+) -> tuple[Level, list[Diagnostic]]:
+    """Build a level; optical paths have the order of the largest level, whatever that of files."""
     first = instances[0]
     kept, diagnostics = [], []
     for one in instances:
@@ -180,6 +190,8 @@ def _build_level(instances: list[Instance]) -> tuple[Level, list[Diagnostic]]:
         text = f"tiles of {one.tile} pixels do not fit those of {first.tile}: they are not shown"
         diagnostics.append(Diagnostic("dicom-instance", text, one.source.uri, loss=True))
     paths = tuple(dict.fromkeys(path for one in kept for path in one.paths))
+    if set(paths) == set(order):
+        paths = order
     depths = np.unique(np.concatenate([one.places.depth for one in kept]))
     level = Level(kept, paths, tuple(depths.tolist()) or (0.0,))
     frame_of, remarks = _place(level)

@@ -18,7 +18,6 @@ from aicsio.records import Channel, Diagnostic, Dims, Objective, Planes
 
 Fields = Mapping[tuple[str, str], Sequence[str]]
 """Values by category and name, both in small letters."""
-_WAVELENGTHS = {"emission": "lambdaem", "excitation": "lambdaex"}
 DATES = ("date", "created on", "creation date")
 """Beginnings of the line of the history that has the date of acquisition."""
 
@@ -40,25 +39,36 @@ def describe_channels(
         The file, for diagnostics.
     """
     unknown = Channel(samples=samples)
-    channels = [unknown] * max(count, 1)
-    notes = []
+    length = max(count, 1)
     names = fields.get(("parameter", "ch"), ())
-    if len(names) == len(channels):
-        channels = [attrs.evolve(one, name=name) for one, name in zip(channels, names, strict=True)]
-    for field, name in _WAVELENGTHS.items():
-        words = fields.get(("s_params", name), ())
-        if not words:
-            continue
-        if len(words) != len(channels):
-            text = f"{name} has {len(words)} values, {len(channels)} channels are stored: not used"
-            notes.append(Diagnostic("channels-length", text, where))
-            continue
-        channels = [
-            attrs.evolve(one, **{field: _positive(word)})
-            for one, word in zip(channels, words, strict=True)
-        ]
+    notes: list[Diagnostic] = []
+    emissions, excitations = (
+        _wavelengths(fields, name, length, where, notes) for name in ("lambdaem", "lambdaex")
+    )
+    channels = tuple(
+        attrs.evolve(
+            unknown,
+            name=names[index] if len(names) == length else None,
+            emission=emissions[index],
+            excitation=excitations[index],
+        )
+        for index in range(length)
+    )
     has_facts = any(one != unknown for one in channels)
-    return tuple(channels) if count or has_facts else (), notes
+    return channels if count or has_facts else (), notes
+
+
+def _wavelengths(
+    fields: Fields, name: str, length: int, where: str, notes: list[Diagnostic]
+) -> list[float | None]:
+    """Return nanometres by channel; adds a note on a list of another length."""
+    words = fields.get(("s_params", name), ())
+    if len(words) == length:
+        return [_positive(word) for word in words]
+    if words:
+        text = f"{name} has {len(words)} values, {length} channels are stored: not used"
+        notes.append(Diagnostic("channels-length", text, where))
+    return [None] * length
 
 
 def describe_objective(fields: Fields) -> Objective | None:

@@ -46,8 +46,8 @@ def read_shaped_size(
             stated[letter] = size
     if "X" in stated and "Y" in stated:
         return PixelSize(stated.get("Z"), stated["Y"], stated["X"]), trouble
-    size, notes = _size_of_tags(tags, metadata)
-    return attrs.evolve(size, **stated), [*notes, *trouble]
+    of_tags, notes = _size_of_tags(tags, metadata)
+    return attrs.evolve(of_tags, **stated), [*notes, *trouble]
 
 
 def _size_of_tags(
