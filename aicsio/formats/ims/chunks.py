@@ -8,6 +8,7 @@ import array
 import math
 from typing import Any, Final
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -67,14 +68,24 @@ def _tabulate(file: Hdf5File, dataset: Any) -> ChunkTable:
     kind = plist.get_layout()
     # A contiguous dataset may lie in external files, which are never opened.
     if kind == h5py.h5d.CONTIGUOUS and not plist.get_external_count():
-        return _tabulate_contiguous(file, dataset, ArrayStorage(shape, shape, dtype, ()))
+        table = _tabulate_contiguous(file, dataset, ArrayStorage(shape, shape, dtype, ()))
+        return _with_fill(table, plist)
     if kind != h5py.h5d.CHUNKED:
         raise UnreadableArrayError("it is stored compact, virtual or in another file")
     storage = ArrayStorage(shape, plist.get_chunk(), dtype, read_filters(plist))
     # Raw chunks are read in part, so that no limit holds for them.
     if storage.filters and np.prod(storage.chunk, dtype=float) * dtype.itemsize > LARGEST_CHUNK:
         raise UnreadableArrayError(f"its chunks are {storage.chunk}")
-    return _tabulate_chunks(file, dataset, storage)
+    return _with_fill(_tabulate_chunks(file, dataset, storage), plist)
+
+
+def _with_fill(table: ChunkTable, plist: Any) -> ChunkTable:
+    """Add the fill value, which matters where chunks are missing."""
+    if (table.offsets >= 0).all():
+        return table
+    value = np.zeros((), table.storage.dtype)
+    plist.get_fill_value(value)
+    return attrs.evolve(table, fill=float(value))
 
 
 def _tabulate_contiguous(file: Hdf5File, dataset: Any, storage: ArrayStorage) -> ChunkTable:

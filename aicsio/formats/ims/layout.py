@@ -159,3 +159,5 @@ class ChunkTable:
     """Filters that were skipped."""
     damaged: int = 0
     """Chunks that lie outside of the array or of the file."""
+    fill: float = 0.0
+    """Value of chunks that the file lacks, as it states it; they are shown as zero."""

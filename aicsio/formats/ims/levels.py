@@ -104,19 +104,24 @@ class LevelReader:
         extent, top = self._extent, f"{self._data}/ResolutionLevel {number}"
         tables: list[ChunkTable | None] = []
         reasons: list[UnreadableArrayError] = []
-        sizes: tuple[int, ...] | None = None
+        sizes: dict[tuple[int, ...], tuple[int, ...]] = {}
         # C order of time points and channels, by which ``ImsLayout.kind`` counts.
         for t, c in itertools.product(range(extent.times), range(extent.channels)):
             path = f"{top}/TimePoint {t}/Channel {c}"
             table = self._read_array(f"{path}/Data", reasons)
             tables.append(table)
-            if table is not None and sizes is None:
-                sizes = self._read_sizes(path, table.storage, stated)
+            # Attributes are read once for all arrays of one shape.
+            if table is not None and table.storage.shape not in sizes:
+                sizes[table.storage.shape] = self._read_sizes(path, table.storage, stated)
         found = [table for table in tables if table is not None]
         self._report(number, tables, reasons)
-        if not found or sizes is None:
+        if not found:
             return None
-        return self._lay_out(tables, found, (extent.times, extent.channels, *sizes))
+        largest = tuple(map(max, zip(*sizes.values(), strict=True)))
+        self._report_differences(
+            number, found, [sizes[one.storage.shape] for one in found], largest
+        )
+        return self._lay_out(tables, found, (extent.times, extent.channels, *largest))
 
     def _read_array(self, path: str, reasons: list[UnreadableArrayError]) -> ChunkTable | None:
         try:
@@ -188,6 +193,36 @@ class LevelReader:
         if damaged:
             text = f"{where}: {count_of(damaged, 'chunk')} outside of array or file: they are zero"
             self.diagnostics.append(Diagnostic("ims-damaged-chunks", text, self._data, loss=True))
+
+    def _report_differences(
+        self,
+        number: int,
+        found: list[ChunkTable],
+        sizes: list[tuple[int, ...]],
+        largest: tuple[int, ...],
+    ) -> None:
+        """Report arrays of other sizes, types and fill values than the image has."""
+        where = f"{self._data}, level {number}"
+        smaller = [size for size in sizes if size != largest]
+        if smaller:
+            text = (
+                f"{where}: {count_of(len(smaller), 'array')} of {len(sizes)} have other sizes than "
+                f"{largest}, the first is {smaller[0]}: the rest of them is zero"
+            )
+            self.diagnostics.append(Diagnostic("ims-array-sizes", text, self._data))
+        types = dict.fromkeys(table.storage.dtype.name for table in found)
+        if len(types) > 1:
+            widest = np.result_type(*types)
+            text = f"{where}: arrays of {', '.join(types)} are read as {widest}"
+            self.diagnostics.append(Diagnostic("mixed-pixel-types", text, self._data))
+        filled = [table for table in found if table.fill]
+        if filled:
+            chunks = sum(int((table.offsets < 0).sum()) for table in filled)
+            text = (
+                f"{where}: {count_of(chunks, 'chunk')} not in the file stand for "
+                f"{filled[0].fill:g}, which HDF5 fills in: they are zero"
+            )
+            self.diagnostics.append(Diagnostic("ims-fill-value", text, self._data, loss=True))
 
 
 def _may_follow(first: LazyArray, array: LazyArray) -> bool:
