@@ -3,7 +3,8 @@
 ``marks`` tells which; one module a program: ``imagej`` (its private tags: ``imagej_metadata``),
 ``tifffile_shaped`` (``shaped_steps``), ``micromanager``, ``ndtiff``, ``mibi``, ``scanimage``,
 ``lsm``; ``by_tifffile`` asks tifffile for the others, with ``vendor_metadata`` and
-``stk_positions``, and ``opened`` when a file is read again.
+``stk_positions`` (``stk_big_endian`` has stacks that tifffile refuses), and ``opened`` when a
+file is read again.
 
 Rule kept here: dialects are tried in a fixed order, each by marks in the first directory that no
 other has. A dialect that cannot read its metadata returns a ``Diagnostic``, and the file is read as
@@ -88,6 +89,10 @@ def _read_shaped(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagn
 
 
 def _read_by_tifffile(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
+    if file.variant.order == ">" and marks.is_metamorph(tags):
+        from aicsio.formats._tiff.dialects import stk_big_endian
+
+        return stk_big_endian.read_big_endian_stack(file, first, tags)
     from aicsio.formats._tiff.dialects import by_tifffile
 
     return by_tifffile.read_structure(file, first, tags)

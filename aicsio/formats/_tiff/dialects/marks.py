@@ -126,15 +126,19 @@ def is_scanimage(tags: PageTags) -> bool:
     )
 
 
+def is_metamorph(tags: PageTags) -> bool:
+    """Whether the first page has the tags of a MetaMorph stack."""
+    # Prairie View writes them blank.
+    return Tag.UIC1 in tags.tags and not tags.text(Tag.SOFTWARE).startswith("Prairie")
+
+
 def is_known_to_tifffile(tags: PageTags) -> bool:
     """Whether the first page has the mark of a dialect whose pages tifffile sorts."""
     software, text = tags.text(Tag.SOFTWARE), tags.description
     codes = tags.tags
-    # Prairie View writes the tags of MetaMorph STK blank.
-    is_stk = Tag.UIC1 in codes and not software.startswith("Prairie")
     is_ndpi = Tag.NDPI_VERSION in codes and Tag.MAKE in codes
     return (
-        is_stk
+        is_metamorph(tags)
         or is_ndpi
         or tags.has_any(_VENDOR_TAGS)
         or text.startswith("Aperio ")

@@ -121,8 +121,21 @@ def _lsm(tif: Any, tags: PageTags) -> VendorScene:
 
 
 def _stk(tif: Any, tags: PageTags) -> VendorScene:
-    """UIC tags: calibration in the unit that they name, if calibration is on; facts of planes."""
-    info: Mapping[str, Any] = tif.stk_metadata or {}
+    return stack_scene(with_signs(tif.stk_metadata or {}, tif, tags), _z_distance(tif, tags), tags)
+
+
+def stack_scene(info: Mapping[str, Any], z: float | None, tags: PageTags) -> VendorScene:
+    """UIC tags: calibration in the unit that they name, if calibration is on; facts of planes.
+
+    Parameters
+    ----------
+    info
+        By the names of tifffile, positions with their signs.
+    z
+        Distance of planes; ``None`` of a single one.
+    tags
+        Of the first page.
+    """
     name = str(info.get("Name", "")).strip("\0 ")
     emission, remarks = _stk_emission(info, tags)
     described = Channel(name or None, emission=emission)
@@ -130,14 +143,13 @@ def _stk(tif: Any, tags: PageTags) -> VendorScene:
     name_of_unit = str(info.get("CalibrationUnits", "")).strip("\0 ")
     unit = micrometres_per(name_of_unit)
     if info.get("SpatialCalibration") and unit is not None:
-        z = _z_distance(tif, tags)
         y, x = (positive_float(info.get(f"{axis}Calibration"), unit) for axis in "YX")
         scene.fields["pixel_size"] = PixelSize(positive_float(z, unit), y, x)
         scene.notes[:] = report_unusable({"ZDistance": z}, tags.file.source.uri)
     elif info.get("SpatialCalibration") and name_of_unit:
         scene.notes.append(report_unit(name_of_unit, "X, Y and Z", tags.file.source.uri))
     scene.notes.extend(remarks)
-    columns = _stk_columns(with_signs(info, tif, tags))
+    columns = _stk_columns(info)
     if columns:
         scene.fields["plane_columns"] = columns
     first = _first_date(info)
