@@ -96,3 +96,25 @@ def test_each_image_of_leica_scn_has_its_own_lens(tmp_path: Path) -> None:
         "overview": ("2013-04-01T08:55:01.34Z", Objective(magnification=0.6)),
         "main": ("2013-04-02T08:55:01.34Z", Objective(magnification=20.0)),
     }
+
+
+@pytest.mark.parametrize("has_thumbnail", [True, False])
+def test_levels_of_an_aperio_slide_are_those_of_openslide(
+    has_thumbnail: bool, tmp_path: Path
+) -> None:
+    text = "Aperio Image Library v12\r\n64x64 [0,0 64x64] (16x16)|AppMag = 40|MPP = 0.25"
+    thumbnail: list[dict[str, Any]] = [{"description": text, "size": 24}]
+    pages: list[dict[str, Any]] = [
+        {"description": text, "tile": (16, 16)},
+        *(thumbnail if has_thumbnail else []),
+        {"description": text, "tile": (16, 16), "size": 32},
+        {"description": text, "tile": (16, 16), "size": 16},
+    ]
+    path = write(tmp_path / "a.svs", pages)
+    handle = open_image(path)
+    assert [level.dims.X for level in handle.levels] == [64, 32, 16]
+    assert handle.scene_names == (("Baseline", "Thumbnail") if has_thumbnail else ("Baseline",))
+    openslide = pytest.importorskip("openslide")
+    with openslide.OpenSlide(path) as slide:
+        assert slide.level_dimensions == ((64, 64), (32, 32), (16, 16))
+        assert list(slide.associated_images) == ["thumbnail"] * has_thumbnail

@@ -106,13 +106,13 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
     notes: list[Diagnostic] = list(vendor.notes)
     taken = read_acquisition(tags)
     scanned = read_scn_images(tags.description) if tif.is_scn else {}
-    for series in tif.series:
+    for series, stored_levels in _list_series(tif):
         if tif.is_lsm and scenes and series.keyframe.is_reduced:
             text = f"the thumbnails of {scenes[0].name!r} ({series.shape}) are left out"
             notes.append(Diagnostic("thumbnails", text, file.source.uri))
             continue
         levels: list[LazyArray] = []
-        for level in series.levels:
+        for level in stored_levels:
             array, more = _array(file, level)
             notes += more
             if array is None:
@@ -145,6 +145,33 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
             notes += more
         scenes.append(Scene(**fields))
     return scenes, notes
+
+
+def _list_series(tif: Any) -> list[tuple[Any, list[Any]]]:
+    """Return the series with their levels, the largest first.
+
+    tifffile takes the second page of an SVS for its thumbnail. OpenSlide tells thumbnails from levels
+    by their strips: a tiled page is a level, of files that were written without a thumbnail.
+    """
+    found = [(series, list(series.levels)) for series in tif.series]
+    if not tif.is_svs or len(found) < 2:
+        return found
+    (base, levels), (second, _), *others = found
+    width, length = base.keyframe.imagewidth, base.keyframe.imagelength
+    page = second.keyframe
+    is_of_shape = abs(page.imagewidth * length - page.imagelength * width) <= max(width, length)
+    is_level = (
+        second.name == "Thumbnail"
+        and page.is_tiled
+        and page.imagewidth < width
+        and is_of_shape
+        # A slide of several focal planes has as many pages of each level.
+        and len(base.pages) == 1
+    )
+    if not is_level:
+        return found
+    levels = sorted([*levels, second], key=lambda one: one.keyframe.imagewidth, reverse=True)
+    return [(base, levels), *others]
 
 
 def _array(file: OpenTiff, series: Any) -> tuple[LazyArray | None, list[Diagnostic]]:
