@@ -232,6 +232,17 @@ def _read_type(source: Source, header: _IcsHeader) -> DType:
         raise UnsupportedFormatError(f"{source.uri} has {kind} pixels of {bits} bits")
     # "1 2" names the place of each byte, the lowest first: little-endian.
     is_little = not order or order[0] == "1"
+    nbytes = dtype.itemsize // (2 if dtype.kind == "c" else 1)
+    places = [str(place) for place in range(1, nbytes + 1)]
+    # Each part of a complex number has an order of its own in libics. A list that is short says no more
+    # than its first place.
+    if len(order) >= nbytes and order[:nbytes] not in (places, places[::-1]):
+        whole = [str(place) for place in range(dtype.itemsize, 0, -1)]
+        if order != whole:
+            shown = " ".join(order[:16])
+            raise UnsupportedFormatError(
+                f"{source.uri} has pixels whose bytes lie in the order {shown!r}, which is not read"
+            )
     return dtype.newbyteorder("<" if is_little else ">")
 
 

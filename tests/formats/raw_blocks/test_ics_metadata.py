@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aicsio import ImageHandle, open_image
+from aicsio import ImageHandle, UnsupportedFormatError, open_image, to_numpy
 from aicsio._ome.dates import written_date
 from aicsio.testing.raw_blocks import RawBlockImage, write_raw_block
 from ome_files import codes
@@ -104,3 +104,34 @@ def test_dates(line: str, expected: str | None, tmp_path: Path) -> None:
 )
 def test_dates_whose_month_is_a_word(text: str, expected: str | None) -> None:
     assert written_date(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "order", "read_as"),
+    [
+        ("u2", "1|2", "<"),
+        ("u2", "2|1", ">"),
+        ("f4", "4|3|2|1", ">"),
+        ("u4", "1", "<"),
+        ("u4", "2|1|4|3", None),
+        ("u4", "3|4|1|2", None),
+        # As libics writes complex numbers: each part by itself.
+        ("c8", "4|3|2|1|8|7|6|5", ">"),
+        ("c8", "1|2|3|4|5|6|7|8", "<"),
+        ("c8", "2|1|4|3|6|5|8|7", None),
+    ],
+)
+def test_orders_of_bytes(dtype: str, order: str, read_as: str | None, tmp_path: Path) -> None:
+    """Dean and others 1990: the place of each byte; those of a VAX were read as others."""
+    pixels = np.arange(24).reshape(4, 6).astype(dtype)
+    path = write_raw_block(RawBlockImage(pixels, "YX"), tmp_path / "a.ics")
+    data = path.read_bytes()
+    start = data.index(b"byte_order\t") + len(b"byte_order\t")
+    stop = data.index(b"\n", start)
+    path.write_bytes(data[:start] + order.replace("|", "\t").encode() + data[stop:])
+    if read_as is None:
+        with pytest.raises(UnsupportedFormatError, match="whose bytes lie in the order"):
+            open_image(path)
+        return
+    expected = pixels.view(np.dtype(dtype).newbyteorder(read_as))  # type: ignore[arg-type, unused-ignore]
+    assert np.array_equal(to_numpy(open_image(path)), expected, equal_nan=True)

@@ -7,6 +7,7 @@ Source of the facts: Bio-Formats (``MetamorphReader``), which reads both byte or
 table of UIC tags.
 """
 
+import datetime as dt
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +36,8 @@ _OF_PLANES = {28: ("StagePosition", (2, 2)), 40: ("AbsoluteZ", (2,)), 41: ("Abso
 """Name of each tag in UIC4, and the numbers that it has for each plane."""
 _DAY_BEFORE_1970 = 2440587
 """Number of 1 January 1970 in MetaMorph, one less than its Julian day."""
-_LAST_DAY = 5373484
+_FIRST_DAY, _LAST_DAY = 2299161, 5373483
+"""Days of the Gregorian calendar up to the year 9999."""
 _LONGEST_TEXT = 1 << 16
 _PLANE = struct.Struct(">2i4I")
 """UIC2: distance as a fraction, day and milliseconds of creation and of change."""
@@ -124,7 +126,7 @@ def _read_table(tags: PageTags) -> Iterator[tuple[str, Any]]:
         elif code in _DATES:
             date = _read_date(*struct.unpack(">2I", file.read(value, 8)))
             if date is not None:
-                yield _DATES[code], date.item()
+                yield _DATES[code], date
 
 
 def _read_list(tags: PageTags, offset: int, count: int) -> Iterator[tuple[str, Any]]:
@@ -155,11 +157,12 @@ def _read_text(tags: PageTags, offset: int) -> tuple[str, int]:
     return raw.split(b"\0")[0].decode("latin-1").strip(), 4 + length
 
 
-def _read_date(day: int, milliseconds: int) -> "np.datetime64 | None":
-    if not 0 < day < _LAST_DAY or not 0 <= milliseconds <= 86_400_000:
+def _read_date(day: int, milliseconds: int) -> dt.datetime | None:
+    if not _FIRST_DAY <= day < _LAST_DAY or not 0 <= milliseconds <= 86_400_000:
         return None
-    date = np.datetime64(day - _DAY_BEFORE_1970, "D").astype("datetime64[ms]")
-    return date + np.timedelta64(milliseconds, "ms")
+    # The clock of the microscope, of no zone.
+    start = dt.datetime(1970, 1, 1)  # noqa: DTZ001
+    return start + dt.timedelta(days=day - _DAY_BEFORE_1970, milliseconds=milliseconds)
 
 
 def _as_fractions(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
