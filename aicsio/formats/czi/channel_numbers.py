@@ -1,7 +1,7 @@
 """Ids of the channels of the XML -> positions along C that they describe. Pure.
 
 Rule kept here: the order of the list counts, as in libCZI and Bio-Formats; the numbers of the Ids
-say which channels a list leaves out.
+show which channels a list leaves out.
 
 Source of the facts: libCZI (``CCziWriter::DefaultGenerateChannelIdAndName``), which writes
 "Channel:<channel-index>".

@@ -69,7 +69,7 @@ class Instance:
         return self.data.text(PYRAMID_UID)
 
 
-def tell_paths_apart(instances: list[Instance]) -> list[Instance]:
+def distinguish_paths(instances: list[Instance]) -> list[Instance]:
     """Return the files of a pyramid with names of optical paths that are unique among them.
 
     C.8.12.5: an identifier is unique within the sequence of its file. Files of one level that have

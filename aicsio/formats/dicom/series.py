@@ -20,7 +20,7 @@ from aicsio._io.named_files import list_folder
 from aicsio._io.sources import neighbours
 from aicsio.errors import CorruptFileError, UnsupportedFormatError
 from aicsio.formats.dicom.header import FIRST_NBYTES, breaks_off, is_slide, read_header
-from aicsio.formats.dicom.instances import SERIES_UID, Instance, read_instance, tell_paths_apart
+from aicsio.formats.dicom.instances import SERIES_UID, Instance, distinguish_paths, read_instance
 from aicsio.formats.dicom.layout import DicomLayout
 from aicsio.records import Diagnostic, Dims, LazyArray, Source
 from aicsio.records.packed import PackedIntegers
@@ -151,7 +151,7 @@ def build_levels(instances: list[Instance]) -> tuple[list[Level], list[Diagnosti
         When the largest one has far more tiles than a slide can have.
     """
     by_size: dict[tuple[int, int], list[Instance]] = {}
-    for one in tell_paths_apart(instances):
+    for one in distinguish_paths(instances):
         by_size.setdefault(one.matrix, []).append(one)
     # The size itself decides between equal areas, so that the order of files does not.
     order = sorted(by_size, key=lambda size: (size[0] * size[1], size), reverse=True)

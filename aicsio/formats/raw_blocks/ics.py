@@ -234,8 +234,8 @@ def _read_type(source: Source, header: _IcsHeader) -> DType:
     is_little = not order or order[0] == "1"
     nbytes = dtype.itemsize // (2 if dtype.kind == "c" else 1)
     places = [str(place) for place in range(1, nbytes + 1)]
-    # Each part of a complex number has an order of its own in libics. A list that is short says no more
-    # than its first place.
+    # Each part of a complex number has an order of its own in libics. Of a short list the first
+    # place counts.
     if len(order) >= nbytes and order[:nbytes] not in (places, places[::-1]):
         whole = [str(place) for place in range(dtype.itemsize, 0, -1)]
         if order != whole:

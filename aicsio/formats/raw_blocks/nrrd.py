@@ -5,6 +5,7 @@ Rule kept here: the header is text that ends with an empty line; what it does no
 Source of the facts: "Definition of NRRD File Format" (Kindlmann, teem.sourceforge.net/nrrd).
 """
 
+import itertools
 import math
 import re
 from typing import Final
@@ -20,7 +21,11 @@ from aicsio.records import Channel, Contents, Diagnostic, DType, PixelSize, Scen
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
 # One more digit follows: the version, 1 to 5.
-MAGIC: Final = b"NRRD000"
+MAGICS: Final = (b"NRRD000", b"NRRD00.01")
+"""The second is the first version of the format."""
+MOST_LINES: Final = 10_000
+LONGEST_LINES: Final = 1 << 20
+"""Bytes in which the lines in front of the pixels must end."""
 LARGEST_HEADER: Final = 1 << 22
 """Bytes of the text; keys and values of programs have some kilobytes."""
 TYPES: Final = {
@@ -56,7 +61,7 @@ ORIGINS: Final = (
 
 def recognises(source: Source, head: bytes, /) -> bool:  # noqa: ARG001 - part of the protocol
     """Return whether the file is an NRRD header."""
-    return head.startswith(MAGIC)
+    return head.startswith(MAGICS)
 
 
 def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies
@@ -94,6 +99,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     if files is None and name is not None:
         files = nrrd_files.parse_pattern(source, name)
     if files is not None:
+        if fields.get("lineskip", "0") != "0":
+            raise UnsupportedFormatError(f"{source.uri} skips lines in several files")
         shape = tuple(sizes[::-1])
         check_shape(source, shape)
         array, diagnostics = lay_out_slabs(
@@ -108,6 +115,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         )
     else:
         pixels, offset = _find_pixels(source, name, stop)
+        offset = _skip_lines(pixels, offset, fields)
         if skip < 0:
             # The pixels end the file, behind a header of any length.
             offset = max((pixels.size or 0) - math.prod(sizes) * dtype.itemsize, 0)
@@ -172,14 +180,30 @@ def _read_type(source: Source, fields: dict[str, str]) -> tuple[DType, str]:
 
 def _read_skip(source: Source, fields: dict[str, str], encoding: str) -> int:
     """Return the bytes in front of the pixels; -1 where they end the file."""
-    skip = _integers(fields.get("byteskip", "0"))
-    if skip == [-1] and encoding == "raw":
-        return -1
-    if skip in ([], [0]) and fields.get("lineskip", "0") in {"", "0"}:
-        return 0
-    if encoding != "raw" or "lineskip" in fields or skip[0] < 0:
-        raise UnsupportedFormatError(f"{source.uri} skips lines or compressed bytes")
-    return skip[0]
+    skip = _integers(fields.get("byteskip") or "0")
+    if skip == [0] or (encoding == "raw" and len(skip) == 1 and skip[0] >= -1):
+        return skip[0]
+    raise UnsupportedFormatError(
+        f"{source.uri} skips {fields['byteskip']!r} bytes, which is read in front of raw pixels alone"
+    )
+
+
+def _skip_lines(pixels: Source, offset: int, fields: dict[str, str]) -> int:
+    """Return where the pixels begin behind lines of text, such as the header of a PGM.
+
+    Section 5 of the definition: lines are skipped before decompression, and before bytes.
+    """
+    (count,) = _integers(fields.get("lineskip") or "0") or (-1,)
+    if not 0 <= count <= MOST_LINES:
+        raise UnsupportedFormatError(f"{pixels.uri}: {fields['lineskip']!r} lines to skip")
+    if count == 0:
+        return offset
+    with readers.lend(pixels) as reader:
+        text = reader.read(offset, max(min(LONGEST_LINES, (pixels.size or 0) - offset), 0))
+    ends = list(itertools.islice(re.finditer(rb"\n", text), count))
+    if len(ends) < count:
+        raise CorruptFileError.at(pixels.uri, offset, f"expected {count} lines to skip")
+    return offset + ends[-1].end()
 
 
 def _find_pixels(source: Source, name: str | None, stop: int) -> tuple[Source, int]:

@@ -416,3 +416,34 @@ def test_an_ics_offset_that_is_no_number_is_refused(tmp_path: Path, offset: str)
     (tmp_path / "pixels.bin").write_bytes(TCZYX.tobytes())
     with pytest.raises(CorruptFileError):
         open_image(path)
+
+
+FIELDS = "type: short\ndimension: 2\nsizes: 6 4\nendian: little\n"
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("raw", bytes), ("gzip", gzip.compress)])
+def test_lines_in_front_of_the_pixels(encoding: str, pack: Any, tmp_path: Path) -> None:
+    """The example of teem.sourceforge.net/nrrd: a header beside a PGM, whose three lines are skipped."""
+    pixels = np.arange(24, dtype="<i2").reshape(4, 6)
+    (tmp_path / "a.pgm").write_bytes(b"P5\n6 4\n255\n" + pack(pixels.tobytes()))
+    head = f"NRRD0004\n{FIELDS}encoding: {encoding}\ndata file: a.pgm\nline skip: 3\n"
+    path = tmp_path / "a.nhdr"
+    path.write_text(head)
+    assert np.array_equal(to_numpy(open_image(path)), pixels)
+    path.write_text(head.replace("skip: 3", "skip: 3000"))
+    with pytest.raises(CorruptFileError, match="expected 3000 lines"):
+        open_image(path)
+    path.write_text(head.replace("skip: 3", "skip: many"))
+    with pytest.raises(UnsupportedFormatError, match="'many' lines"):
+        open_image(path)
+    path.write_text(head.replace("line skip: 3", "byte skip: -7"))
+    with pytest.raises(UnsupportedFormatError, match="skips '-7' bytes"):
+        open_image(path)
+
+
+def test_the_first_magic_of_nrrd(tmp_path: Path) -> None:
+    """'Readers should obviously recognize "NRRD0001", as well as ... "NRRD00.01"' (teem 1.5)."""
+    pixels = np.arange(24, dtype="<i2").reshape(4, 6)
+    path = tmp_path / "a.nrrd"
+    path.write_bytes(f"NRRD00.01\n{FIELDS}encoding: raw\n\n".encode() + pixels.tobytes())
+    assert np.array_equal(to_numpy(open_image(path)), pixels)

@@ -75,7 +75,7 @@ def read_big_endian_stack(file: OpenTiff, first: int, tags: PageTags) -> Content
 
 
 def _plane_axis(info: dict[str, Any]) -> str:
-    """Return the letter of the planes by the rule of tifffile; I where nothing tells."""
+    """Return the letter of the planes by the rule of tifffile; I where neither holds."""
     if np.all(info["ZDistance"] != 0):
         return "Z"
     return "T" if np.all(np.diff(info["TimeCreated"]) != 0) else "I"
