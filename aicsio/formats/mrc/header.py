@@ -5,7 +5,7 @@ known type, and an extended header that lies in the file.
 
 Sources of the facts: "IVE/Priism image file format" (Agard and Sedat labs, UCSF) for DeltaVision,
 and Bio-Formats (``DeltavisionReader``) for its panels; "MRC2014 file format" (A. Cheng et al.,
-J. Struct. Biol. 192, 2015) for MRC.
+J. Struct. Biol. 192, 2015) for MRC, and "The MRC file format used by IMOD" for its bytes.
 """
 
 import math
@@ -37,6 +37,8 @@ SEQUENCES: Final = (
 """Axes of sections of DeltaVision, slowest first, by the number at byte 182; P counts panels."""
 WITH_PANELS: Final = 100
 """The int16 at byte 160 of files with panels, at byte 880, and time points again, at 852."""
+IMOD_STAMP: Final = 1146047817
+"""The int32 at byte 152 of files whose bytes are signed only where bit 0 of the next one is set."""
 VOLUME_STACK: Final = 401
 """Space groups from here on mark a stack of volumes of ``mz`` sections each."""
 MACHINE_STAMPS: Final = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
@@ -150,11 +152,14 @@ def read_header(source: Source, head: bytes) -> MrcHeader:
     if kind not in types:
         raise UnsupportedFormatError(f"{source.uri} has pixels of mode {kind}, which are not read")
     (extended,) = struct.unpack_from(f"{order}i", head, 92)
+    stored = types[kind]
+    if stored == "i1" and not _has_signed_bytes(head, order):
+        stored = "u1"
     common = {
         "is_deltavision": is_deltavision,
         "order": order,
         # Packed pixels are unpacked in the order of this machine.
-        "dtype": np.dtype(types[kind] if kind in PACKED_BITS else order + types[kind]),
+        "dtype": np.dtype(stored if kind in PACKED_BITS else order + stored),
         "extended_nbytes": extended,
         "packed_bits": PACKED_BITS.get(kind, 0),
         "titles": _read_titles(head, order),
@@ -162,6 +167,11 @@ def read_header(source: Source, head: bytes) -> MrcHeader:
     if is_deltavision:
         return _read_deltavision(head, order, (sections, rows, columns), common)
     return _read_mrc(head, order, (sections, rows, columns), common)
+
+
+def _has_signed_bytes(head: bytes, order: str) -> bool:
+    stamp, flags = struct.unpack_from(f"{order}2i", head, 152)
+    return stamp != IMOD_STAMP or bool(flags & 1)
 
 
 def _read_deltavision(

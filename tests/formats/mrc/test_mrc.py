@@ -286,3 +286,25 @@ def test_the_time_step_is_that_of_the_first_sections() -> None:
     # The time of the first section of the last time point: the eighth of 16 sections behind it.
     struct.pack_into("<f", data, 1024 + 16 * 160 + 4 * 8 + 4, 117.0)
     assert open_image(bytes(data)).time_step is None
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("stamp", "flags", "dtype"),
+    [
+        # mrc_format.txt of IMOD: "unsigned or signed bytes depending on flag in imodStamp".
+        (1146047817, 0, "u1"),
+        (1146047817, 8, "u1"),
+        (1146047817, 1, "i1"),
+        (1146047817, 13, "i1"),
+        (0, 0, "i1"),
+        (7, 0, "i1"),
+    ],
+)
+def test_bytes_of_imod(stamp: int, flags: int, dtype: str, byte_order: Any) -> None:
+    pixels = np.arange(256, dtype="u1").view("i1").reshape(4, 8, 8)
+    data = bytearray(build_mrc(MrcImage(pixels, "ZYX", kind="mrc", byte_order=byte_order)))
+    struct.pack_into(f"{byte_order}2i", data, 152, stamp, flags)
+    handle = open_image(bytes(data))
+    assert handle.dtype == np.dtype(dtype)
+    assert np.array_equal(to_numpy(handle), pixels.view(dtype))
