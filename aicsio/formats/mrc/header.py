@@ -25,8 +25,12 @@ DELTAVISION_TYPES: Final = {
     0: "u1", 1: "i2", 2: "f4", 3: "c8", 4: "c8", 5: "i2", 6: "u2", 7: "i4"
 }  # fmt: skip
 """By the number at byte 12."""
-MRC_TYPES: Final = {0: "i1", 1: "i2", 2: "f4", 3: "c8", 4: "c8", 6: "u2", 12: "f2", 101: "u1"}
-"""By the mode of MRC2014."""
+MRC_TYPES: Final = {
+    0: "i1", 1: "i2", 2: "f4", 3: "c8", 4: "c8", 6: "u2", 12: "f2", 16: "u1", 101: "u1"
+}  # fmt: skip
+"""By the mode of MRC2014; 16 is IMOD's."""
+COLOURS: Final = 16
+"""Mode of IMOD with red, green and blue of each pixel."""
 PACKED_BITS: Final = {3: 32, 101: 4}
 """Bits of a stored pixel by the modes that numpy has no type for: two int16 as a complex number, of
 which complex64 holds each exactly; half a byte, the left pixel of two in the low bits."""
@@ -77,6 +81,8 @@ class MrcHeader:
     """Axis of the map along columns, rows and sections of MRC: 1 is X, 3 is Z."""
     packed_bits: int = 0
     """Bits of a stored pixel, of ``PACKED_BITS``; 0 where ``dtype`` is the stored type."""
+    samples: int = 1
+    """3 for red, green and blue side by side."""
     unknown_sequence: int | None = None
     """The order of sections where it is none of ``SEQUENCES``: ``letters`` are a guess."""
 
@@ -84,7 +90,7 @@ class MrcHeader:
     def row_nbytes(self) -> int:
         """Bytes of a stored row: each begins with a new byte."""
         bits = self.packed_bits or 8 * self.dtype.itemsize
-        return -(-self.shape[-1] * bits // 8)
+        return -(-self.shape[-1] * self.samples * bits // 8)
 
     @property
     def offset(self) -> int:
@@ -130,7 +136,7 @@ def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | No
     if min(columns, rows, sections) <= 0 or extended < 0:
         return False
     # Types that are not read are named by read_header.
-    return kind in {*types, 16, 101} and (size is None or HEADER_NBYTES + extended <= size)
+    return kind in {*types, COLOURS, 101} and (size is None or HEADER_NBYTES + extended <= size)
 
 
 def read_header(source: Source, head: bytes) -> MrcHeader:
@@ -162,6 +168,7 @@ def read_header(source: Source, head: bytes) -> MrcHeader:
         "dtype": np.dtype(stored if kind in PACKED_BITS else order + stored),
         "extended_nbytes": extended,
         "packed_bits": PACKED_BITS.get(kind, 0),
+        "samples": 3 if kind == COLOURS else 1,
         "titles": _read_titles(head, order),
     }
     if is_deltavision:

@@ -89,7 +89,7 @@ def count_from_first(times: Table) -> Table:
 def describe_channels(header: MrcHeader, table: Table | None) -> tuple[Channel, ...]:
     """Return wavelengths of the channels: of their first section, else of the header."""
     if not header.is_deltavision:
-        return ()
+        return (Channel(samples=header.samples),) if header.samples > 1 else ()
     axis = header.letters.index("C")
     count = header.shape[axis]
     emissions: list[float | None] = [None] * count

@@ -148,8 +148,8 @@ def test_files_without_pixels_are_refused() -> None:
     data = build_mrc(image)
     with pytest.raises(CorruptFileError, match="expected sections of 70 bytes"):
         open_image(data[:-1])
-    colours = bytearray(build_mrc(MrcImage(picture(2, 5, 7), "ZYX", kind="mrc")))
-    # Three bytes a pixel, of IMOD alone.
+    colours = bytearray(data)
+    # Three bytes a pixel are those of MRC files of IMOD.
     colours[12] = 16
     with pytest.raises(UnsupportedFormatError, match="mode 16"):
         open_image(bytes(colours))
@@ -308,3 +308,21 @@ def test_bytes_of_imod(stamp: int, flags: int, dtype: str, byte_order: Any) -> N
     handle = open_image(bytes(data))
     assert handle.dtype == np.dtype(dtype)
     assert np.array_equal(to_numpy(handle), pixels.view(dtype))
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_colours_of_imod(byte_order: Any) -> None:
+    """mrc_format.txt of IMOD: 16 is "unsigned char * 3"; Bio-Formats shows three samples, too."""
+    colours = picture(2, 5, 7, 3, dtype="u1")
+    plain = MrcImage(np.zeros((2, 5, 7), "i1"), "ZYX", kind="mrc", byte_order=byte_order)
+    head = bytearray(build_mrc(plain)[:1024])
+    struct.pack_into(f"{byte_order}i", head, 12, 16)
+    handle = open_image(bytes(head) + colours.tobytes())
+    assert str(handle.dims) == "Z=2, Y=5, X=7, S=3"
+    assert np.array_equal(to_numpy(handle), colours)
+    window = transpose_to(handle, "XY", Z=1, S=2, Y=slice(1, 4))
+    assert np.array_equal(to_numpy(window), colours[1, 1:4, :, 2].T)
+    (channel,) = handle.channels
+    assert channel.samples == 3
+    cut = open_image(bytes(head) + colours.tobytes()[:-1])
+    assert str(cut.dims) == "Z=1, Y=5, X=7, S=3"
