@@ -19,7 +19,13 @@ from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats._steps import report_unusable
 from aicsio.formats.mrc import fei, tags
-from aicsio.formats.mrc.header import HEADER_NBYTES, MrcHeader, find_byte_order, read_header
+from aicsio.formats.mrc.header import (
+    HEADER_NBYTES,
+    MrcHeader,
+    find_byte_order,
+    is_marked,
+    read_header,
+)
 from aicsio.formats.mrc.layout import SectionLayout
 from aicsio.formats.mrc.sections import (
     describe_channels,
@@ -30,13 +36,19 @@ from aicsio.formats.mrc.sections import (
 from aicsio.records import Contents, Diagnostic, Dims, LazyArray, PixelSize, Scene, Source, Value
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
+UNMARKED_SUFFIXES: Final = (".mrc", ".mrcs", ".rec", ".st", ".ali")
+"""Of files of programs before MRC2000, which lack the word ``MAP``."""
 BLOCK_BYTES: Final = 1 << 24
 """Sections are cut into blocks of rows of about this size: 16 MiB read in 3 ms here."""
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
     """Return whether the file has the header of DeltaVision or of MRC2014."""
-    return find_byte_order(head, source.size) is not None
+    if find_byte_order(head, source.size) is None:
+        return False
+    # Sizes alone are a weak signature: the name counts, too, as in Bio-Formats.
+    name = source.uri.partition("?")[0].lower()
+    return is_marked(head) or name.endswith(UNMARKED_SUFFIXES)
 
 
 def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG001 - no option applies

@@ -126,7 +126,26 @@ def find_byte_order(head: bytes, size: int | None) -> tuple[bool, str] | None:
         for order in (stamped,) if stamped else ("<", ">"):
             if _is_plausible(head, order, MRC_TYPES, size):
                 return False, order
-    return None
+        return None
+    # Programs before MRC2000 left the word out: the pixels that they describe fill the file.
+    return next(((False, order) for order in "<>" if _fills_file(head, order, size)), None)
+
+
+def is_marked(head: bytes) -> bool:
+    """Return whether a head has the mark of DeltaVision or MRC2014."""
+    numbers = (struct.unpack_from(f"{order}h", head, 96)[0] for order in "<>")
+    return head[208:211] == b"MAP" or DELTAVISION in numbers
+
+
+def _fills_file(head: bytes, order: str, size: int | None) -> bool:
+    columns, rows, sections, kind = struct.unpack_from(f"{order}4i", head, 0)
+    (extended,) = struct.unpack_from(f"{order}i", head, 92)
+    if kind not in MRC_TYPES or min(columns, rows, sections) <= 0 or extended < 0:
+        return False
+    bits = PACKED_BITS.get(kind) or 8 * np.dtype(MRC_TYPES[kind]).itemsize
+    if kind == COLOURS:
+        bits *= 3
+    return size == HEADER_NBYTES + extended + -(-columns * bits // 8) * rows * sections
 
 
 def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | None) -> bool:

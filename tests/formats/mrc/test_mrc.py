@@ -326,3 +326,23 @@ def test_colours_of_imod(byte_order: Any) -> None:
     assert channel.samples == 3
     cut = open_image(bytes(head) + colours.tobytes()[:-1])
     assert str(cut.dims) == "Z=1, Y=5, X=7, S=3"
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["i1", "i2", "f4"])
+def test_files_before_the_word_map(dtype: str, byte_order: Any, tmp_path: Path) -> None:
+    """Bio-Formats: "older IMOD versions did not put that" word; it goes by the name of the file."""
+    image = MrcImage(picture(3, 5, 7, dtype=dtype), "ZYX", kind="mrc", byte_order=byte_order)
+    data = bytearray(build_mrc(image))
+    data[208:216] = bytes(8)
+    path = tmp_path / "a.st"
+    path.write_bytes(data)
+    handle = open_image(path)
+    assert handle.format == "mrc"
+    assert np.array_equal(to_numpy(handle), image.pixels)
+    # Their sizes must fill the file, and their name be that of an MRC.
+    (tmp_path / "a.bin").write_bytes(data)
+    (tmp_path / "b.st").write_bytes(bytes(data) + b"\0")
+    for name in ("a.bin", "b.st"):
+        with pytest.raises(UnsupportedFormatError):
+            open_image(tmp_path / name)
