@@ -184,7 +184,8 @@ def _read_skip(source: Source, fields: dict[str, str], encoding: str) -> int:
     if skip == [0] or (encoding == "raw" and len(skip) == 1 and skip[0] >= -1):
         return skip[0]
     raise UnsupportedFormatError(
-        f"{source.uri} skips {fields['byteskip']!r} bytes, which is read in front of raw pixels alone"
+        f"{source.uri} skips {fields['byteskip']!r} bytes, which is read in front of raw pixels "
+        "alone"
     )
 
 

@@ -150,8 +150,8 @@ def _scenes(file: OpenTiff, tif: Any, tags: PageTags) -> tuple[list[Scene], list
 def _list_series(tif: Any) -> list[tuple[Any, list[Any]]]:
     """Return the series with their levels, the largest first.
 
-    tifffile takes the second page of an SVS for its thumbnail. OpenSlide distinguishes thumbnails from levels
-    by their strips: a tiled page is a level, of files that were written without a thumbnail.
+    tifffile takes the second page of an SVS for its thumbnail. To OpenSlide thumbnails have
+    strips: a tiled page is a level, of files that were written without a thumbnail.
     """
     found = [(series, list(series.levels)) for series in tif.series]
     if not tif.is_svs or len(found) < 2:

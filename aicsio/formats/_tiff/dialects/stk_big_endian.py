@@ -1,7 +1,7 @@
 """MetaMorph stacks in big-endian byte order, whose UIC tags tifffile refuses to read.
 
 Rule kept here: the metadata have the names that tifffile gives to those of little-endian stacks, so
-that both become facts by the same code. A list in UIC4 is read up to the first tag of unknown length.
+that both become facts by the same code. UIC4 is read up to the first tag of unknown length.
 
 Source of the facts: Bio-Formats (``MetamorphReader``), which reads both byte orders, and tifffile's
 table of UIC tags.
