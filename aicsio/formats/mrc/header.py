@@ -145,7 +145,8 @@ def _fills_file(head: bytes, order: str, size: int | None) -> bool:
     bits = PACKED_BITS.get(kind) or 8 * np.dtype(MRC_TYPES[kind]).itemsize
     if kind == COLOURS:
         bits *= 3
-    return size == HEADER_NBYTES + extended + -(-columns * bits // 8) * rows * sections
+    row_nbytes: int = -(-columns * bits // 8)
+    return size is not None and size == HEADER_NBYTES + extended + row_nbytes * rows * sections
 
 
 def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | None) -> bool:
