@@ -167,6 +167,12 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\x88\x1b\x03[\x6f-\x71]", "a Zygo MetroPro file", "Gwyddion reads it"),
     # ------------------------------------------------------------ volumes and medicine
     Signature(rb"DICM", "a DICOM file", "the package pydicom reads it", 128),
+    # PS3.10, 7.1 requires the preamble; archives keep data sets without. (0008,0005) begins them.
+    Signature(
+        rb"(?:\x08\0\x05\0|\0\x08\0\x05)[\s\S]{4}ISO[_ ]",
+        "a DICOM data set without preamble and file meta information",
+        "pydicom.dcmread(path, force=True) reads it",
+    ),
     # NIfTI-1 before Analyze: both headers have 348 bytes, and this one ends with the magic.
     Signature(rb"(?:n\+1|ni1)\0", "a NIfTI-1 file", BY_OPENREADOUT, 344),
     Signature(rb"(?:n\+2|ni2)\0\r\n\x1a\n", "a NIfTI-2 file", BY_OPENREADOUT, 4),

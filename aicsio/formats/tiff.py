@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element
 from aicsio.formats import Options
 from aicsio.formats._tiff.dialects import describe
 from aicsio.formats._tiff.dialects.marks import is_imagej
-from aicsio.formats._tiff.ifd import open_tiff, read_directory, read_variant
+from aicsio.formats._tiff.dual_files import is_tiff
+from aicsio.formats._tiff.ifd import open_tiff, read_directory
 from aicsio.formats._tiff.page_metadata import PageTags, read_all_tags
 from aicsio.records import Contents, Damage, LazyArray, Planes, Scene, Source, Value
 from aicsio.records.provenance import FactOrigins
@@ -17,9 +18,9 @@ from aicsio.records.provenance import FactOrigins
 __all__ = ["describe_instrument", "read_contents", "read_planes", "read_tags", "recognises"]
 
 
-def recognises(source: Source, head: bytes) -> bool:  # noqa: ARG001 - part of the protocol
+def recognises(source: Source, head: bytes) -> bool:
     """Return whether the content begins as TIFF or BigTIFF does."""
-    return read_variant(head) is not None
+    return is_tiff(source, head)
 
 
 def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001 - part of the protocol

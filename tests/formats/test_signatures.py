@@ -69,6 +69,7 @@ SAMPLES = [
     ("a.al3d", b"AliconaImaging\0\r\n", "Alicona"),
     ("a.dat", b"\x88\x1b\x03\x70", "Zygo"),
     ("a.dcm", at(128, b"DICM"), "DICOM"),
+    ("a.dcm", b"\x08\0\x05\0CS\x0a\0ISO_IR 100", "DICOM data set without preamble"),
     ("a.nii", b"\x5c\x01\0\0" + at(340, b"n+1\0"), "NIfTI-1"),
     ("a.nii", b"\x1c\x02\0\0n+2\0\r\n\x1a\n", "NIfTI-2"),
     ("a.hdr", b"\x1c\x02\0\0ni2\0\r\n\x1a\n", "NIfTI-2"),

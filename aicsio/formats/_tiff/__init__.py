@@ -4,6 +4,8 @@
 a remote file in time; ``tag_tables`` and ``page_tables`` hold them as columns. ``soundness`` looks
 for ``integrity`` whether all of it lies inside of the file.
 
+``dual_files`` has the files that are TIFF and DICOM, or seem so.
+
 ``page`` decides how a page is stored, by ``structure``, ``compressions`` and ``tags``; ``jpeg2000``
 whether its components are YCbCr. ``series`` groups pages to scenes, ``plane_map`` and ``axes`` to
 arrays, ``contiguous`` finds planes without gaps between them, ``partial_levels`` levels that lack

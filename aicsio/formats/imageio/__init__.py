@@ -2,10 +2,10 @@
 
 Each engine is a module: ``imagecodecs_engine``, ``rasters``, ``heif_engine`` and ``pillow_engine``
 for pictures, ``apng`` and ``pillow_engine`` for animations, ``movie_engine`` for movies,
-``plugin_engine`` for other plug-ins. ``frames`` has the records that they share. ``stored_depth``
-decides whether pillow would narrow a file, ``cursors`` lets threads share a decoder that runs
-forwards; ``gif_timing`` walks the blocks of GIF, ``h264_header`` shows whether a stream is gray,
-``movie_pixels`` how frames are read.
+``dicom_engine`` for DICOM, ``plugin_engine`` for other plug-ins. ``frames`` has the records that
+they share. ``stored_depth`` decides whether pillow would narrow a file, ``cursors`` lets threads
+share a decoder that runs forwards; ``gif_timing`` walks the blocks of GIF, ``h264_header`` shows
+whether a stream is gray, ``movie_pixels`` how frames are read.
 
 Rule kept here: a file is recognised by its first bytes. Only formats without a usable signature
 go by their suffix, and then pillow must take the header too. TIFF and the formats built on it are
@@ -29,6 +29,7 @@ from aicsio._io import readers
 from aicsio.formats import HEAD_BYTES, Options
 from aicsio.formats.imageio import (
     apng,
+    dicom_engine,
     heif_engine,
     imagecodecs_engine,
     movie_engine,
@@ -120,7 +121,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (rb"DKIF\0\0", "movie", "ivf"),
     (rb"YUV4MPEG2 ", "movie", "yuv4mpegpipe"),
     # A preamble of 128 bytes stands before the prefix (DICOM PS3.10, 7.1).
-    (rb".{128}DICM", "plugin", "pydicom"),
+    (rb".{128}DICM", "dicom", "DICOM"),
     # The magic number of OpenEXR.
     (rb"\x76\x2f\x31\x01", "plugin", "opencv"),
 )
@@ -146,6 +147,7 @@ _COMPILED = tuple(
 
 DESCRIBE: dict[str, Callable[[Source, str], Description]] = {
     "apng": apng.describe,
+    "dicom": dicom_engine.describe,
     "heif": heif_engine.describe,
     "imagecodecs": imagecodecs_engine.describe,
     "pillow": pillow_engine.describe,
@@ -156,6 +158,7 @@ DESCRIBE: dict[str, Callable[[Source, str], Description]] = {
 READ: dict[str, Callable[[Frames, int, int], Array]] = {
     "still": pillow_engine.read_still,
     "apng": apng.read_apng,
+    "dicom": dicom_engine.read_dicom,
     "heif": heif_engine.read_heif,
     "imagecodecs": imagecodecs_engine.read_imagecodecs,
     "rasters": rasters.read_raster,

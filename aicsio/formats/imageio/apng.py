@@ -28,6 +28,7 @@ from aicsio.formats.imageio.frames import (
     opened,
     translated,
 )
+from aicsio.formats.imageio.stored_depth import png_bits
 from aicsio.records import Source
 
 SIGNATURE_NBYTES = 8
@@ -158,13 +159,14 @@ def describe(source: Source, _kind: str) -> Description:
         if not frames:
             # An image all the same: viewers show the data that no frame owns.
             return imagecodecs_engine.describe(source, "PNG")
-        # Samples and depth are known once a frame is decoded; one sample of 8 bits is the least.
-        check_size(source, "PNG", found.canvas, np.dtype(np.uint8))
+        bits = png_bits(found.header)
+        # Samples are known once a frame is decoded; one of 8 bits is the least.
+        check_size(source, "PNG", found.canvas, np.dtype(np.uint8), bits)
         first = decode_frame(file, found, frames[0])
         metadata, notes = pillow_engine.read_metadata(pillow_engine.open_pillow("PNG", file))
     # All frames share the samples of the first: PLTE and tRNS stand before it.
     shape = (*found.canvas, *first.shape[2:])
-    check_size(source, "PNG", shape, first.dtype)
+    check_size(source, "PNG", shape, first.dtype, bits)
     notes += _frame_notes(found, len(frames), shape)
     count = len(frames)
     described = Frames(source, "apng", "PNG", count, shape, first.dtype)

@@ -30,22 +30,30 @@ Note: TypeAlias = tuple[str, str]
 
 PLAUSIBLE_BYTES = 128 * 1024 * 1024
 """A frame up to this size is plausible for any file: 8000 x 5600 pixels of RGB."""
+DEFLATE_RATIO = 1032
+"""Bytes that one byte of deflate can stand for: 258 for two bits (RFC 1951, 3.2.5)."""
 LARGEST_RATIO = {
-    "PNG": 12_000,
-    "WEBP": 12_000,
+    "PNG": DEFLATE_RATIO,
+    # A string of the 4096 of LZW for twelve bits.
+    "GIF": 2731,
+    "WEBP": 120_000,
     "AVIF": 12_000,
+    "HEIF": 12_000,
     "JPEG2000": 12_000,
-    "JPEGXL": 12_000,
+    "JPEGXL": 20_000,
     "JPEG": 1500,
     "PSD": 1500,
-    "pydicom": 1500,
+    # OpenEXR: deflate of half floats, which are shown with 32 bits.
+    "opencv": 2 * DEFLATE_RATIO,
+    "pydicom": 12_000,
 }
-"""Bytes of a larger frame for one byte of the file.
+"""Bytes of a larger frame, before palettes are applied, for one byte of the file.
 
-A blank image reaches 8300 in PNG, 1500 in JPEG.
+A blank image reaches 1025 in PNG, 1345 in GIF, 1500 in JPEG, 15 400 in JPEG XL, and 103 600 in
+WebP, whose frames end at 1 GiB.
 """
 LARGEST_RATIO_ELSE = 300
-"""The same for other formats. GIF could reach 10 900, but a flipped bit gives it any canvas."""
+"""The same for other formats: run lengths reach 128 in BMP and 85 in Sun rasters."""
 
 LACKING = ("Unsupported ", "Unimplemented ")
 """First words of pillow's errors about legal variants that it does not read, such as a BMP of other
@@ -189,8 +197,22 @@ def open_checked(source: Source) -> BinaryFile:
         return readers.open_binary(source)
 
 
-def check_size(source: Source, kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_size(
+    source: Source, kind: str, shape: tuple[int, ...], dtype: np.dtype[Any], bits: int | None = None
+) -> None:
     """Refuse a frame that the file is too short for.
+
+    Parameters
+    ----------
+    source
+        The file.
+    kind
+        Key of ``LARGEST_RATIO``.
+    shape, dtype
+        Of a frame as it is shown.
+    bits
+        Bits of a pixel as they are compressed: an index of a palette, one bit of a bilevel image.
+        ``None`` where these are the samples that are shown.
 
     Raises
     ------
@@ -204,14 +226,14 @@ def check_size(source: Source, kind: str, shape: tuple[int, ...], dtype: np.dtyp
             source.uri, None, f"it declares frames of shape {shape}, which hold no pixels"
         )
     # A server that does not give the length: its bytes are counted when they come.
-    if source.size is None:
+    if source.size is None or nbytes <= PLAUSIBLE_BYTES:
         return
-    limit = max(PLAUSIBLE_BYTES, LARGEST_RATIO.get(kind, LARGEST_RATIO_ELSE) * source.size)
-    if nbytes > limit:
+    stored = nbytes if bits is None else math.prod(shape[:2]) * bits // 8
+    if stored > LARGEST_RATIO.get(kind, LARGEST_RATIO_ELSE) * source.size:
         raise CorruptFileError.at(
             source.uri,
             None,
-            f"it declares frames of {nbytes:,} bytes, which its {source.size:,} bytes cannot hold",
+            f"it declares frames of {stored:,} bytes, which its {source.size:,} bytes cannot hold",
         )
 
 

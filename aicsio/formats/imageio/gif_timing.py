@@ -28,6 +28,8 @@ class GifBlocks:
     """Hundredths of a second for which each frame is shown."""
     local_palettes: bool
     """Whether a frame has its own palette."""
+    covered: bool
+    """Whether a frame has the size of the canvas."""
 
 
 def scan_blocks(file: BinaryFile) -> GifBlocks:
@@ -39,6 +41,7 @@ def scan_blocks(file: BinaryFile) -> GifBlocks:
     _skip_palette(file, screen[10])
     delays: list[int] = []
     local_palettes, delay = False, 0
+    largest = (0, 0)
     # An unknown byte between blocks is skipped, as other readers do.
     while (label := file.read(1)) and label != TRAILER:
         if label == EXTENSION:
@@ -50,6 +53,7 @@ def scan_blocks(file: BinaryFile) -> GifBlocks:
                 break
             width = max(width, _word(descriptor, 0) + _word(descriptor, 4))
             height = max(height, _word(descriptor, 2) + _word(descriptor, 6))
+            largest = max(largest, (_word(descriptor, 4), _word(descriptor, 6)))
             local_palettes |= _skip_palette(file, descriptor[8])
             if not file.read(1):  # the size of the first code
                 break
@@ -58,7 +62,7 @@ def scan_blocks(file: BinaryFile) -> GifBlocks:
             delay = 0
             while _read_sub_block(file):
                 pass
-    return GifBlocks(width, height, tuple(delays), local_palettes)
+    return GifBlocks(width, height, tuple(delays), local_palettes, largest == (width, height))
 
 
 def _word(data: bytes, offset: int) -> int:

@@ -39,6 +39,8 @@ FIRST_ONLY = frozenset({"PSD"})
 """Formats whose further images are parts of the first."""
 WITHOUT_ALPHA = frozenset({"1", "L", "I", "I;16", "RGB"})
 """Modes whose pixels are shown as they are, transparent or not."""
+STORED_BITS = {"1": 1, "P": 8, "PA": 16}
+"""Bits of a pixel as they are compressed, at most, by pillow's mode."""
 LARGEST_SCENE_COUNT = 1000
 """Images of one file that become scenes: each costs a seek while opening."""
 SAMPLE_MEANINGS = {
@@ -122,6 +124,12 @@ def describe(source: Source, kind: str) -> Description:
             scenes: tuple[FrameScene, ...] = (_describe_gif(source, file, image),)
         elif kind in ANIMATED:
             scenes = (_describe_animation(source, image),)
+        elif kind == "PNG":
+            file.seek(stored_depth.PNG_HEADER)
+            bits = stored_depth.png_bits(file.read(13))
+            scenes = (
+                FrameScene("Image:0", _frames(source, "still", kind, image, bits=bits), False),
+            )
         else:
             scenes = _describe_images(source, kind, image, notes)
         # The engines that keep the depth were chosen before; this is for formats without one.
@@ -176,12 +184,19 @@ def _target(image: Any) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
 
 
 def _frames(
-    source: Source, engine: str, kind: str, image: Any, count: int = 1, first: int = 0
+    source: Source,
+    engine: str,
+    kind: str,
+    image: Any,
+    count: int = 1,
+    first: int = 0,
+    bits: int | None = None,
 ) -> Frames:
     mode, samples, dtype = _target(image)
     width, height = image.size
     shape = (height, width, *samples)
-    check_size(source, kind, shape, dtype)
+    bits = bits or STORED_BITS.get(image.mode)
+    check_size(source, kind, shape, dtype, bits)
     return Frames(source, engine, kind, count, shape, dtype, mode, first)
 
 
@@ -196,7 +211,8 @@ def _describe_gif(source: Source, file: BinaryFile, image: Any) -> FrameScene:
     elif mode == "L" and blocks.local_palettes:
         mode, samples = "RGB", (3,)
     shape = (blocks.height, blocks.width, *samples)
-    check_size(source, "GIF", shape, dtype)
+    # A flipped bit gives a GIF any canvas, but no frame that covers it.
+    check_size(source, "GIF" if blocks.covered else "", shape, dtype, 8 if blocks.covered else None)
     frames = Frames(source, "animation", "GIF", max(count, 1), shape, dtype, mode)
     if count < 2:
         return FrameScene("Image:0", frames, moving=False)

@@ -1,4 +1,4 @@
-"""Other plug-ins of imageio's third version: OpenEXR, DICOM, and others if installed.
+"""Other plug-ins of imageio's third version: OpenEXR, and others if installed.
 
 Rule kept here: plug-ins of imageio's older kind are not used. They look into the other files of a
 folder, run programs and print.
@@ -21,7 +21,6 @@ from aicsio.formats.imageio.frames import (
     Description,
     Frames,
     FrameScene,
-    Note,
     check_size,
     opened,
     translated,
@@ -29,18 +28,15 @@ from aicsio.formats.imageio.frames import (
 from aicsio.records import Source
 
 PACKAGES = {
-    "pydicom": "pydicom",
     "opencv": "opencv-python-headless",
     "rawpy": "rawpy",
 }
 """Package to install for a plug-in."""
-NEVER_TRIED = frozenset({"pyav"})
-"""Plug-ins that are not tried on files without a signature: ffmpeg takes text for a movie."""
+NEVER_TRIED = frozenset({"pyav", "pydicom"})
+"""Plug-ins that are not tried: ffmpeg takes text for a movie, DICOM has an engine here."""
 IMREAD_ANY_DEPTH_COLOR = 3
 """OpenCV's IMREAD_ANYDEPTH | IMREAD_COLOR: its default converts to 8 bits."""
 OPTIONS: dict[str, dict[str, Any]] = {
-    # Pixels as stored, not as a viewer would window them.
-    "pydicom": {"raw": True},
     "opencv": {"flags": IMREAD_ANY_DEPTH_COLOR},
 }
 
@@ -117,35 +113,11 @@ def _describe(source: Source, plugin: str) -> Description:
                 f"{plugin} gives {source.uri!r} as arrays of shape {shape}: no images"
             )
         check_size(source, plugin, shape, dtype)
-        plugin_metadata = _read_metadata(handle, plugin)
+        plugin_metadata = handle.metadata(index=0)
     frames = Frames(source, "plugin", plugin, count, shape, dtype)
     scene = FrameScene("Image:0", frames, count > 1)
     metadata = {"format": plugin, "metadata": plugin_metadata}
-    notes = tuple(_dicom_notes(plugin_metadata)) if plugin == "pydicom" else ()
-    return Description((scene,), metadata, notes)
-
-
-def _read_metadata(handle: Any, plugin: str) -> dict[str, Any]:
-    if plugin != "pydicom":
-        metadata: dict[str, Any] = handle.metadata(index=0)
-        return metadata
-    # Tags of the instance, then those of the first frame (functional groups of enhanced DICOM).
-    return {**handle.metadata(index=..., raw=True), **handle.metadata(index=0, raw=True)}
-
-
-def _dicom_notes(metadata: dict[str, Any]) -> Iterator[Note]:
-    """Yield notes on what is not applied (DICOM PS3.3, C.11.1.1.2, C.7.6.3.1.2 and 10.7.1.1)."""
-    slope, intercept = metadata.get("RescaleSlope", 1), metadata.get("RescaleIntercept", 0)
-    if float(slope) != 1 or float(intercept) != 0:
-        scaling = f"{float(intercept):g} + {float(slope):g} x sample"
-        text = f"samples are shown as stored; the file scales them: {scaling}"
-        yield "dicom-rescale", text
-    meaning = str(metadata.get("PhotometricInterpretation", ""))
-    if meaning.startswith(("YBR", "PALETTE", "MONOCHROME1")):
-        yield "sample-meaning", f"samples are shown as stored: {meaning}"
-    spacing = metadata.get("PixelSpacing")
-    if spacing is not None:
-        yield "dicom-spacing", f"PixelSpacing {spacing} (millimetres) is in the raw metadata only"
+    return Description((scene,), metadata)
 
 
 @contextlib.contextmanager

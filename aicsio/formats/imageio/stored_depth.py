@@ -17,6 +17,10 @@ PILLOW_DEPTH = 8
 """Bits of a sample that pillow keeps in images with several samples."""
 JPEG_LS = 0xF7
 """Marker SOF55, the frame header of JPEG-LS (ITU-T T.87, C.2.2)."""
+PNG_SAMPLES: Mapping[int, int] = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel by colour type of PNG (third edition, table 11.1)."""
+PNG_HEADER = 16
+"""Place of the content of IHDR: behind the signature, and its length and type."""
 BC6H_FORMATS = frozenset({94, 95, 96})
 """DXGI_FORMAT numbers of half floats in DDS (Microsoft, DXGI_FORMAT enumeration)."""
 
@@ -38,6 +42,20 @@ def _is_apng(head: bytes) -> bool:
     """PNG specification, 11.3.6.1: acTL stands before the image data."""
     before_data, _, _ = head.partition(b"IDAT")
     return b"acTL" in before_data
+
+
+def png_bits(header: bytes) -> int | None:
+    """Return the bits of a pixel of a PNG by IHDR (11.2.1); ``None`` for damage.
+
+    Parameters
+    ----------
+    header
+        Content of IHDR.
+    """
+    if len(header) < 10:
+        return None
+    samples = PNG_SAMPLES.get(header[9])
+    return None if samples is None else header[8] * samples
 
 
 def _is_deep_png(head: bytes) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from aicsio._ome.xml import decode_xml, looks_like_ome
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
-from aicsio.formats._tiff.ifd import read_variant
+from aicsio.formats._tiff.dual_files import is_tiff
 from aicsio.formats.ome_tiff.first_description import description_start
 from aicsio.records import Contents, Damage, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
@@ -28,7 +28,7 @@ __all__ = ["read_contents", "recognises"]
 
 def recognises(source: Source, head: bytes) -> bool:
     """Return whether the content is OME-XML, or a TIFF whose first description is."""
-    if read_variant(head) is None:
+    if not is_tiff(source, head):
         return looks_like_ome(decode_xml(head))
     try:
         return looks_like_ome(description_start(source, head))
