@@ -243,7 +243,15 @@ def _describe_images(
         notes.append(("too-many-images", text))
     scenes = []
     for index in range(min(count, LARGEST_SCENE_COUNT)):
-        image.seek(index)
+        try:
+            image.seek(index)
+        except (EOFError, OSError, SyntaxError, ValueError, struct.error) as error:
+            # An editor that rewrites the first image of an MPO leaves its list of images as it was.
+            if index == 0:
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            notes.append(("missing-image", f"image {index} of {count} is not there: {reason}"))
+            continue
         frames = _frames(source, "still", kind, image, 1, index)
         scenes.append(FrameScene(f"Image:{index}", frames, moving=False))
     return tuple(scenes)

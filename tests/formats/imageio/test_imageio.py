@@ -6,6 +6,7 @@ import itertools
 import json
 import pickle
 import random
+import re
 import struct
 import sys
 import threading
@@ -302,6 +303,25 @@ def test_images_of_one_file_that_are_no_movie_are_scenes() -> None:
     image = Image.open(io.BytesIO(data))
     image.seek(1)
     np.testing.assert_array_equal(to_numpy(select_scene(handle, 1)), np.array(image))
+
+
+def test_an_image_of_an_mpo_that_is_gone_costs_itself() -> None:
+    """Editors rewrite the first image alone, and copy the list of the others (CIPA DC-007, 5.2.3)."""
+    first, *others = (Image.fromarray(COLOR[: 20 - rows]) for rows in (0, 2, 4))
+    data = saved(first, "MPO", save_all=True, append_images=others, quality=95)
+    alone, third = (place.start() for place in list(re.finditer(b"\xff\xd8\xff", data))[1:])
+    gone = data[:alone] + bytes(third - alone) + data[third:]
+    for content, found in ((gone, (0, 2)), (data[:alone], (0,))):
+        handle = open_image(content)
+        rows = [(20, 18, 16)[index] for index in found]
+        assert [scene.dims.Y for scene in handle.scenes] == rows
+        notes = [note.message for note in handle.diagnostics if note.code == "missing-image"]
+        assert len(notes) == 3 - len(found)
+        assert notes[0].startswith("image 1 of 3 is not there")
+        image = Image.open(io.BytesIO(content))
+        for scene, index in enumerate(found):
+            image.seek(index)
+            np.testing.assert_array_equal(to_numpy(select_scene(handle, scene)), np.array(image))
 
 
 # ---------------------------------------------------------------- animations
