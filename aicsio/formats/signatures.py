@@ -338,10 +338,13 @@ ZARR_MARKERS = frozenset(
     {"zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata", "attributes.json"}
 )
 """Files of a folder that is one image, not a folder of images."""
+_METAXPRESS = "a folder of MetaXpress without the .HTD of its plate"
 _FOLDERS = (
     ("attributes.json", "an N5 container", "the package zarr (version 2) reads it"),
     ("DICOMDIR", "a DICOM file set", "the package pydicom reads it"),
     ("NDTiff.index", "an NDTiff data set of Micro-Manager", "give one of its TIFF files"),
+    ("TimePoint_1", _METAXPRESS, "open_many joins files, as 'TimePoint_{T}/plate_A01_s1_w{C}.TIF'"),
+    ("ZStep_1", _METAXPRESS, "open_many joins files, as 'ZStep_{Z}/plate_A01_s1_w{C}.TIF'"),
     ("acqp", "a Bruker ParaVision scan", ""),
 )
 """Files that only one format has, the name of the format, and advice."""

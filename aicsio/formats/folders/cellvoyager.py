@@ -7,9 +7,12 @@ Source of the facts: measurements in public, and what Bio-Formats' ``CV7000Reade
 positions and pixel sizes in micrometres, exposures in milliseconds.
 """
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import Element
+
+import attrs
 
 from aicsio._ome.elements import parse_integer, parse_number
 from aicsio.errors import CorruptFileError
@@ -17,6 +20,7 @@ from aicsio.formats import Options
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.cellvoyager_settings import (
     NAMES,
+    MeasurementSettings,
     find_measurement,
     first_parsed,
     plain_attributes,
@@ -37,7 +41,7 @@ from aicsio.formats.folders.entries import (
     time_step,
     z_step,
 )
-from aicsio.formats.folders.fields import PlateIndex, build_contents
+from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
 from aicsio.formats.folders.listing import is_folder_of, list_beside
 from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
 from aicsio.records import Contents, Diagnostic, Source
@@ -70,7 +74,7 @@ WANTED: Final[tuple[Attribute, ...]] = tuple(
     ("MeasurementRecord", name)
     for name in (
         *("Type", "Row", "Column", "FieldIndex", "Ch", "ActionIndex", "TimePoint", "ZIndex"),
-        *("Time", "X", "Y", "Z"),
+        *("Time", "X", "Y", "Z", "TimelineIndex"),
     )
 )
 """In the order in which ``_read_records`` takes them."""
@@ -81,6 +85,8 @@ class _Record(NamedTuple):
 
     place: tuple[int, int, int]
     """Row and column of the well, and number of the field, from 1."""
+    timeline: int
+    """Number of the timeline, which takes some wells by channels and time points of its own."""
     channel: int
     """Number of the channel."""
     action: int
@@ -143,6 +149,46 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         message = f"{failures} images failed when they were taken, the microscope notes"
         notes.append(Diagnostic("cellvoyager-failed-images", message, index.uri))
     detail, trouble = read_settings(index)
+    folder = Folder(index)
+    parts = _part_by_timelines(records)
+    contents = [_describe_part(part, folder, detail, text) for part in parts]
+    notes += trouble
+    if len(parts) == 1:
+        return attrs.evolve(contents[0], diagnostics=(*notes, *contents[0].diagnostics))
+    places = (sorted({record.place for record in part}) for part in parts)
+    scenes = [
+        pair
+        for part, content in zip(places, contents, strict=True)
+        for pair in zip(part, content.scenes, strict=True)
+    ]
+    ordered = tuple(scene for _, scene in sorted(scenes, key=operator.itemgetter(0)))
+    notes += (note for content in contents for note in content.diagnostics)
+    return Contents(ordered, contents[0].metadata, tuple(notes))
+
+
+def _part_by_timelines(records: Sequence[_Record]) -> list[list[_Record]]:
+    """Return the records of the fields that the same timelines took, by the first place of each part.
+
+    Timelines of other wells have channels and time points of their own: in one block of all, most
+    planes of a field would be zero.
+    """
+    timelines: dict[tuple[int, int, int], set[int]] = {}
+    for record in records:
+        timelines.setdefault(record.place, set()).add(record.timeline)
+    parts: dict[frozenset[int], list[_Record]] = {
+        frozenset(timelines[place]): [] for place in sorted(timelines)
+    }
+    if len(parts) == 1:
+        return [list(records)]
+    for record in records:
+        parts[frozenset(timelines[record.place])].append(record)
+    return list(parts.values())
+
+
+def _describe_part(
+    records: Sequence[_Record], folder: Folder, detail: MeasurementSettings, text: str
+) -> Contents:
+    """Describe fields of the same channels, time points and sections."""
     channels = _channel_keys(records)
     times = positions_of({record.time_point for record in records})
     sections = positions_of({record.section for record in records})
@@ -152,7 +198,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     fields = _group(records, channels, (times, sections), exposures, detail.plate_name)
     return build_contents(
         PlateIndex(
-            source=index,
+            source=folder.index,
             code="cellvoyager",
             fields=fields,
             sizes=(len(times), len(channels), len(sections)),
@@ -163,8 +209,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             objective=detail.describe_objective(channels[0]),
             plane_size=detail.plane_size(channels[0]),
             text=detail.text or text,
-            diagnostics=(*notes, *trouble),
-        )
+        ),
+        folder,
     )
 
 
@@ -176,12 +222,14 @@ def _read_records(
     records = []
     failures = 0
     for values, name in elements:
-        kind, row, column, field, channel, action, time_point, section, time, x, y, z = values
+        kind, row, column, field, channel, action, time_point, section, time, *rest = values
+        x, y, z, timeline = rest
         # ``Type`` is IMG for an image, ERR for one that failed.
         if kind in {"IMG", None} and name:
             records.append(
                 _Record(
                     place=(integer[row], integer[column], integer[field]),
+                    timeline=integer[timeline],
                     channel=integer[channel],
                     action=integer[action],
                     time_point=integer[time_point],

@@ -29,13 +29,14 @@ from aicsio.formats.folders.htd_text import (
     split_values,
 )
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.formats.folders.member_facts import read_member_planes
+from aicsio.formats.folders.member_facts import read_member_planes, read_step
 from aicsio.records import (
     Channel,
     Contents,
     Damage,
     Diagnostic,
     LazyArray,
+    PixelSize,
     Planes,
     Scene,
     Source,
@@ -53,6 +54,7 @@ ORIGINS: Final = FactOrigins(
     (
         FactOrigin("name", "imagexpress:WellsSelection, SiteSelection"),
         FactOrigin("channels[*].name", "imagexpress:WaveName"),
+        FactOrigin("pixel_size.Z", "imagexpress:PlaneInfo/z-position"),
         FactOrigin("pixel_size", "imagexpress:PlaneInfo/spatial-calibration-x"),
         FactOrigin("planes.time", "imagexpress:PlaneInfo/acquisition-time-local"),
         FactOrigin("planes.exposure", "imagexpress:PlaneInfo/Exposure Time, Description"),
@@ -95,6 +97,8 @@ class _FoundFiles(NamedTuple):
     """Time points that they have."""
     projections: tuple[int, ...]
     """Wavelengths that have projections alone, beside others with sections."""
+    hidden: tuple[str, ...]
+    """Projections of wavelengths that have sections, too."""
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -150,11 +154,31 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
             fields=fields,
             sizes=(plan.times, len(plan.waves), plan.sections),
             channels=tuple(Channel(name=name or None) for _, name in plan.waves),
+            pixel_size=PixelSize(Z=_measure_step(folder, fields)),
             text=text,
             diagnostics=diagnostics,
         ),
         folder,
     )
+
+
+def _measure_step(folder: Folder, fields: Sequence[FieldPlanes]) -> float | None:
+    """Return the micrometres between sections, by the stage in the first and the last of a stack.
+
+    The text has none. Both ends, as positions of the stage have six digits: 9988.88.
+    """
+    for field in fields:
+        stacks: dict[int, dict[int, str]] = {}
+        for entry in field.entries:
+            key = folder.find(entry.file) if entry.t == 0 else None
+            if key is not None:
+                stacks.setdefault(entry.c, {})[entry.z] = key
+        longest = max(stacks.values(), key=len, default={})
+        if longest:
+            first, last = min(longest), max(longest)
+            keys = (longest[first], longest[last])
+            return None if last == first else read_step(folder.index, keys, last - first)
+    return None
 
 
 def _parse_plan(values: Mapping[str, str], uri: str) -> _PlatePlan:
@@ -238,7 +262,8 @@ def _find_files(folder: Folder, plan: _PlatePlan, plate: str) -> _FoundFiles:
             # A wavelength without folders of sections has one plane, shown as the first section.
             files[*place, 0] = path
     sections = plan.sections if with_sections else 1
-    return _FoundFiles(files, sections, times, tuple(sorted(projections)))
+    hidden = tuple(path for place, path in flat.items() if place[3] in with_sections)
+    return _FoundFiles(files, sections, times, tuple(sorted(projections)), hidden)
 
 
 def _section_folders(folder: Folder, below: str, count: int) -> Iterator[tuple[int, str]]:
@@ -264,6 +289,12 @@ def _note_differences(plan: _PlatePlan, found: _FoundFiles, uri: str) -> tuple[D
             "the others are zero"
         )
         notes.append(Diagnostic("imagexpress-projections", message, uri))
+    if found.hidden:
+        message = (
+            f"{len(found.hidden)} projections of wavelengths that have sections are not shown, the "
+            f"first is {found.hidden[0]!r}: each opens as a file"
+        )
+        notes.append(Diagnostic("imagexpress-hidden-projections", message, uri))
     return tuple(notes)
 
 

@@ -67,6 +67,45 @@ def read_member_planes(scene: Scene, level: LazyArray) -> Planes | None:
     return _as_planes(scene, table, layout.lead)
 
 
+def read_step(index: Source, keys: tuple[str, str], sections: int) -> float | None:
+    """Measure the distance of sections by the stage positions in two files of a stack.
+
+    Parameters
+    ----------
+    index
+        The index, in whose folder the files lie.
+    keys
+        Names of the first file and of the last.
+    sections
+        Number of the last section, from that of the first.
+
+    Returns
+    -------
+    float or None
+        Micrometres; ``None`` where a file has no position along Z, or both have the same.
+
+    Examples
+    --------
+    >>> from aicsio import Source
+    >>> from aicsio.formats.folders.member_facts import read_step
+    >>> read_step(Source("no folder/plate.HTD", local=True), ("a.tif", "b.tif"), 2) is None
+    True
+    """
+    positions = []
+    for key in keys:
+        try:
+            rows = _read_file(index, key)
+        except CorruptFileError:
+            # Its pixels may be asked for, and raise then.
+            rows = None
+        if rows is None or not np.isfinite(rows[0, COLUMNS.index("z")]):
+            return None
+        positions.append(float(rows[0, COLUMNS.index("z")]))
+    # Positions have decimals, whose difference as floats has more.
+    step = round(abs(positions[1] - positions[0]) / sections, 6)
+    return step or None
+
+
 def _read_file(index: Source, key: str) -> Rows | None:
     """Return a row for each page of a file; ``None`` for one that is missing or has no facts."""
     source = find_named(index, key)

@@ -38,6 +38,7 @@ from aicsio.testing.conformance import check_format
 from aicsio.testing.plates import (
     WRITERS,
     PlateSpec,
+    write_cellvoyager,
     write_harmony,
     write_imagexpress,
     write_incell,
@@ -179,7 +180,7 @@ FACTS = {
         "planes",
         "acquired",
     },
-    "imagexpress": {"pixel_size"},
+    "imagexpress": {"pixel_size", "z_step"},
     "incell": {"emission", "excitation", "objective", "z_step", "pixel_size", "acquired"},
     "metamorph": {"z_step", "acquired"},
     "micromanager": {"z_step", "pixel_size", "planes", "acquired"},
@@ -463,12 +464,13 @@ def count_opens(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_opening_opens_the_index_and_one_file_at_most(
+def test_opening_opens_the_index_and_few_files(
     plates: dict[str, Path], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = count_opens(monkeypatch, lambda: open_image(plates[kind]))
     images = {name for name in opened if name.lower().endswith((".tif", ".tiff", ".stk"))}
-    assert len(images) == (0 if kind == "micromanager" else 1)
+    # The last section of a stack of MetaXpress has the position that gives the step.
+    assert len(images) == {"micromanager": 0, "imagexpress": 2}.get(kind, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -612,11 +614,59 @@ def test_projections_stand_for_wavelengths_without_sections(tmp_path: Path) -> N
     (folder / "ZStep_0" / "plate_A01_s1_w1.TIF").write_bytes(b"a projection")
     handle = open_image(index)
     assert [note.code for note in handle.diagnostics] == [
-        "imagexpress-projections", "imagexpress-missing-files",
+        "imagexpress-projections", "imagexpress-hidden-projections", "imagexpress-missing-files",
     ]  # fmt: skip
+    # MetaXpress writes projections into ZStep_0 (plate 9987 of the tests of faim-ipa, ``ZProjection``).
+    assert "1 projections" in handle.diagnostics[1].message
+    assert "'TimePoint_1/ZStep_0/plate_A01_s1_w1.TIF'" in handle.diagnostics[1].message
     wanted = FULL.pixels()[0, 0].copy()
     wanted[0, 1, 1:], wanted[1, 1] = 0, 0
     assert np.array_equal(to_numpy(handle), wanted)
+
+
+def test_fields_of_cellvoyager_have_the_channels_and_times_of_their_timeline(
+    tmp_path: Path,
+) -> None:
+    """Four wells, four timelines of a channel each: plate 20250303-Illumination-QC of cellvoyager-types."""
+    spec = PlateSpec(wells=((0, 0), (1, 1)), fields=2, T=2, C=2, Z=1)
+    index = write_cellvoyager(spec, tmp_path)
+    lines = []
+    for line in index.read_text().splitlines(keepends=True):
+        taken = line
+        if 'bts:Row="2"' in line:
+            # The second timeline takes the second channel, at time points behind those of the first.
+            taken = line.replace('TimelineIndex="1"', 'TimelineIndex="2"')
+            taken = taken.replace('TimePoint="2"', 'TimePoint="4"')
+            taken = taken.replace('TimePoint="1"', 'TimePoint="3"')
+        row, channel = ('Row="1"' in line) + 2 * ('Row="2"' in line), 'bts:Ch="1"' in line
+        if row == 0 or channel == (row == 1):
+            lines.append(taken)
+    index.write_text("".join(lines))
+    handle = open_image(index)
+    assert [scene.name for scene in handle.scenes] == ["A1-1", "A1-2", "B2-1", "B2-2"]
+    assert not handle.diagnostics
+    for number, scene in enumerate(handle.scenes):
+        well, field = divmod(number, 2)
+        assert [channel.name for channel in scene.channels] == [("DAPI", "GFP")[well]]
+        pixels = to_numpy(select_scene(handle, number))
+        assert np.array_equal(pixels, spec.pixels()[well, field, :, well : well + 1])
+
+
+def test_the_step_of_imagexpress_is_that_of_the_stage(tmp_path: Path) -> None:
+    """As faim-ipa and Bio-Formats' MetamorphReader take it: the difference of ``z-position`` of the planes."""
+    spec = attrs.evolve(FULL, Z=4, z_step=0.35)
+    index = write_imagexpress(spec, tmp_path)
+    handle = open_image(index)
+    assert handle.pixel_size.Z == 0.35
+    # A wavelength with fewer sections is not the one that is measured; the first one is missing here.
+    for path in tmp_path.rglob("ZStep_1/*_w1.TIF"):
+        path.unlink()
+    assert open_image(index).pixel_size.Z == 0.35
+    # Without positions, or with the same one, there is no step.
+    for path in tmp_path.rglob("*.TIF"):
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"z-position", b"a-position"))
+    assert open_image(index).pixel_size.Z is None
 
 
 @pytest.mark.parametrize("kind", ["imagexpress", "metamorph"])
