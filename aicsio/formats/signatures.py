@@ -343,6 +343,11 @@ _FOLDERS = (
     ("attributes.json", "an N5 container", "the package zarr (version 2) reads it"),
     ("DICOMDIR", "a DICOM file set", "the package pydicom reads it"),
     ("NDTiff.index", "an NDTiff data set of Micro-Manager", "give one of its TIFF files"),
+    (
+        "Full resolution",
+        "an NDTiff data set of Micro-Manager in several resolutions",
+        "give a TIFF file of its folder 'Full resolution'",
+    ),
     ("TimePoint_1", _METAXPRESS, "open_many joins files, as 'TimePoint_{T}/plate_A01_s1_w{C}.TIF'"),
     ("ZStep_1", _METAXPRESS, "open_many joins files, as 'ZStep_{Z}/plate_A01_s1_w{C}.TIF'"),
     ("acqp", "a Bruker ParaVision scan", ""),

@@ -169,6 +169,8 @@ def test_signatures_name_many_formats_once_each() -> None:
         ({"attributes.json": {}}, "N5"),
         ({"frame_t.ets": {}}, "VSI slide"),
         ({"a.dcm": {}}, "DICOM"),
+        ({"ZStep_1": {}}, "MetaXpress without the .HTD"),
+        ({"Full resolution": {}}, "NDTiff data set of Micro-Manager in several resolutions"),
     ],
 )
 def test_a_foreign_folder_is_named(tmp_path: Path, files: dict[str, object], expected: str) -> None:

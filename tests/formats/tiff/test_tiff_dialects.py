@@ -276,6 +276,29 @@ def test_ndtiff_index_names_axes_and_files(tmp_path: Path) -> None:
         assert to_numpy(handle).tobytes() == pixels.tobytes()
 
 
+@pytest.mark.parametrize("corner", [(11, 12), (-3, 0), (0, 0)])
+def test_a_grid_of_ndtiff_begins_with_its_first_position(
+    corner: tuple[int, int], tmp_path: Path
+) -> None:
+    """As the axes of the package ndtiff 3 on ndtiff3.2_magellan_explore_rgb: rows and columns 11 to 13."""
+    pixels = counting(3, 6, 5, dtype="u1")
+    offsets = ndtiff(tmp_path / "a.tif", pixels)
+    places = ((0, 1), (2, 0), (1, 1))
+    rows = [
+        ({"row": corner[0] + row, "column": corner[1] + column, "z": 7}, "a.tif", offset, 5, 6)
+        for (row, column), offset in zip(places, offsets, strict=True)
+    ]
+    (tmp_path / "NDTiff.index").write_bytes(ndtiff_index(*rows))
+    handle = open_image(tmp_path / "a.tif")
+    assert str(handle.dims) == "K=3, J=2, Y=6, X=5"
+    wanted = np.zeros((3, 2, 6, 5), np.uint8)
+    for place, plane in zip(places, pixels, strict=True):
+        wanted[place] = plane
+    assert np.array_equal(to_numpy(handle), wanted)
+    notes = {note.code: note.message for note in handle.diagnostics}
+    assert notes["ndtiff-missing-planes"] == "3 of 6 positions of K=3, J=2 have no plane: blank"
+
+
 def mm_stack(path: Path, planes: Array, summary: bytes) -> None:
     """A stack of Micro-Manager, whose planes are sections."""
     content = write_pages([make_page(plane[..., None], Storage()) for plane in planes])

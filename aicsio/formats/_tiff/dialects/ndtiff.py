@@ -144,8 +144,8 @@ def _number_positions(entries: Sequence[Entry]) -> _Positions:
                 numbers = numbers_of_texts[name]
                 position = numbers.setdefault(position, len(numbers))
             table[row, column] = position
-    # Explored positions may be negative: the grid grew to the left.
-    return _Positions(letters, table - table.min(axis=0, initial=0))
+    # Grids of Micro-Magellan begin at any number, below 0 where they grew to the left.
+    return _Positions(letters, table - table.min(axis=0))
 
 
 def read_ndtiff(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagnostic:
@@ -168,6 +168,7 @@ def read_ndtiff(file: OpenTiff, first: int, tags: PageTags) -> Contents | Diagno
     if not planes.page_tables:
         return _decline("no file of the index can be read", index.uri)
     plane_map = _map_planes(positions, planes)
+    notes += _note_missing(positions, index.uri)
     structure = planes.page_tables[0].segment_tables[0].structure
     array, more = lazy_array(plane_map, like=structure)
     notes += more
@@ -266,6 +267,22 @@ def _map_planes(positions: _Positions, planes: _FoundPlanes) -> PlaneMap:
         table_of,
         page_of,
     )
+
+
+def _note_missing(positions: _Positions, where: str) -> list[Diagnostic]:
+    """Count the positions that the index does not list: grids that were explored have corners without."""
+    shape = positions.shape
+    if not shape:
+        return []
+    slots = np.ravel_multi_index(tuple(positions.table.T), shape)
+    total = math.prod(shape)
+    missing = total - int(np.count_nonzero(np.bincount(slots, minlength=total)))
+    if not missing:
+        return []
+    pairs = zip(positions.letters, shape, strict=True)
+    sizes = ", ".join(f"{letter}={size}" for letter, size in pairs if size > 1)
+    text = f"{missing} of {total} positions of {sizes} have no plane: blank"
+    return [Diagnostic("ndtiff-missing-planes", text, where)]
 
 
 def _first_page(file: OpenTiff, first: int) -> tuple[Source, PageStructure]:
