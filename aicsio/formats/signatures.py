@@ -39,6 +39,8 @@ BIO_FORMATS = "Bio-Formats reads it, and bfconvert turns it into OME-TIFF"
 """Advice for the formats of microscopes."""
 BY_OPENREADOUT = "engine='openreadout' reads it, after pip install 'aicsio[openreadout]'"
 """Advice for the formats that the list of OpenReadout 0.4 names."""
+BY_ROSETTASCIIO = "the package rosettasciio reads it"
+"""Advice for the formats of electron microscopes and spectrometers that its documentation lists."""
 NOTHING = "-"
 """Advice for files that hold no image, and for images of which no open reader is known."""
 
@@ -57,7 +59,7 @@ _OLE2 = (
 _HDF5 = (
     (".ims", "an Imaris 5.5 file (HDF5)", "pip install 'aicsio[ims]' reads it"),
     (".h5", "an HDF5 file", "the package h5py reads it"),
-    (".emd", "an EMD file (Velox or Berkeley, HDF5)", "the package rosettasciio reads it"),
+    (".emd", "an EMD file (Velox or Berkeley, HDF5)", BY_ROSETTASCIIO),
     (".hspy", "a HyperSpy file (HDF5)", "the package hyperspy reads it"),
     (".dream3d", "a DREAM.3D file (HDF5)", "the package h5py reads it"),
     (".mat", "a MATLAB 7.3 file (HDF5)", "the package h5py reads it"),
@@ -151,8 +153,17 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(rb"\0\x3d\0\0", "a Gatan DM2 file (DigitalMicrograph)"),
     Signature(rb"II\x97\x01", "a TIA series (SER)", BY_OPENREADOUT),
     Signature(rb"MAP[ \0]", "an MRC or CCP4 map", "the package mrcfile reads it", 208),
-    Signature(rb"IMGBLO", "a NanoMEGAS block file (BLO)", "the package rosettasciio reads it"),
-    Signature(rb"MQ1,", "a Merlin detector file (MIB)", "the package rosettasciio reads it"),
+    Signature(rb"IMGBLO", "a NanoMEGAS block file (BLO)", BY_ROSETTASCIIO),
+    Signature(rb"MQ1,", "a Merlin detector file (MIB)", BY_ROSETTASCIIO),
+    Signature(rb"AAMVHFSS", "a Bruker composite file (BCF)", BY_ROSETTASCIIO),
+    Signature(rb"JK\0\x02", "the description of a TIA series (EMI)", "open its .ser files"),
+    Signature(rb"\0\x01\0\0[\s\S]{48}(?:TVIPS|HYPERSPY)", "a TVIPS stream", BY_ROSETTASCIIO),
+    Signature(rb"DSCOMPRESSED|DIGITAL SURF", "a Digital Surf file (SUR, PRO)", BY_ROSETTASCIIO),
+    Signature(rb"IM[\s\S]{62}\[Application\]", "a Hamamatsu streak image", BY_ROSETTASCIIO),
+    Signature(rb"4\0\0\0JED-2200", "a JEOL image or map", BY_ROSETTASCIIO),
+    Signature(rb"[\s\S]{4}PTTDFILE", "a JEOL file of spectra (PTS)", BY_ROSETTASCIIO),
+    Signature(rb"WDF1", "a Renishaw WiRE file (WDF)", BY_ROSETTASCIIO),
+    Signature(rb"#FORMAT *: *EMSA/MAS", "a spectrum (EMSA, MSA)", BY_ROSETTASCIIO),
     Signature(
         rb"\[SemImageFile\]", "the description of a Hitachi SEM image", "open its image file"
     ),

@@ -209,7 +209,7 @@ def test_an_element_that_cannot_be_read_costs_itself() -> None:
     np.testing.assert_array_equal(pixels, GRAY)
     notes = {note.code: note.message for note in handle.diagnostics}
     assert notes["dicom-element"] == "these elements cannot be read: (0008,1010)"
-    assert '"PatientName": "A"' in str(handle.raw_metadata)
+    assert '"PatientName": "A"' in str(handle.metadata)
 
 
 def test_a_data_set_without_preamble_is_named() -> None:
