@@ -64,7 +64,8 @@ def ome_metadata(handle: ImageHandle, /, *, planes: bool = True) -> "ome_types.O
         Schema 2016-06, valid. ``images`` are the scenes of the handle, all of them, in order. Of
         OME-TIFF and OME-Zarr it is the document of the file: older schemas are upgraded, damage is
         repaired. Of other formats it is made of the records and of all that the file has about the
-        instrument. ``ome_xml`` gives it as text and lists the repairs.
+        instrument. ``ome_xml`` gives it as text and lists the repairs; it alone has annotations with
+        a time stamp before the year 1 or behind 9999.
 
     Raises
     ------

@@ -61,6 +61,8 @@ class ModelFields:
         return not self.foreign and self.text is None
 
 
+_YEAR = re.compile(r"\s*(?!0000)\d{4}-")
+"""Begin of a date that Python has."""
 _DECODERS: Mapping[str, Callable[[str], Any]] = {
     "base16": bytes.fromhex,
     "base64": base64.b64decode,
@@ -83,6 +85,7 @@ def to_objects(root: Tree) -> "ome_types.OME":
     from ome_types.model import OME
     from pydantic import ValidationError
 
+    _drop_ancient_stamps(root)
     try:
         ome = OME.model_validate(_attributes(root, OME))
         for name, value in _children(root, OME).items():
@@ -91,6 +94,22 @@ def to_objects(root: Tree) -> "ome_types.OME":
         raise CorruptFileError(f"ome_types does not accept it: {error}") from error
     _link_references(ome)
     return ome
+
+
+def _drop_ancient_stamps(root: Tree) -> None:
+    """Take out time stamps of years that Python's dates lack, below 1 and beyond 9999.
+
+    xsd:dateTime of the schema has them, and so has the text of the document.
+    """
+    dropped = set()
+    for annotation in root.findall("{*}StructuredAnnotations/{*}TimestampAnnotation"):
+        if _YEAR.match(annotation.findtext("{*}Value", "")) is None:
+            dropped.add(annotation.get("ID"))
+            annotation.getparent().remove(annotation)
+    if dropped:
+        for reference in list(root.iter("{*}AnnotationRef")):
+            if reference.get("ID") in dropped:
+                reference.getparent().remove(reference)
 
 
 def _attributes(element: Tree, model: Any) -> dict[str, str]:

@@ -187,3 +187,21 @@ def test_an_illegal_id_of_a_repeated_channel_is_changed_by_ome_types() -> None:
     with pytest.warns(UserWarning, match="Casting invalid ChannelID 'Detector:3:7'"):
         made: Any = to_objects(etree.fromstring(text))
     assert made.images[3].pixels.channels[0].id == "Channel:7"
+
+
+def test_time_stamps_of_years_that_python_lacks_stay_in_the_text() -> None:
+    """The last two stamps of timestampannotation.ome.xml (ome-model 2016-06); xsd:dateTime has them."""
+    values = ("2037-12-15T17:30:00", "0066-07-18T00:00:00", "-0005-12-25T00:00:00")
+    values += ("-231400000-01-01T00:00:00", "12020-01-01T00:00:00")
+    stamps = "".join(
+        f'<TimestampAnnotation ID="Annotation:{number}"><Value>{value}</Value></TimestampAnnotation>'
+        for number, value in enumerate(values)
+    )
+    references = "".join(f'<AnnotationRef ID="Annotation:{n}"/>' for n in range(len(values)))
+    image = PIXELS.replace("</Image>", f"{references}</Image>")
+    laser = '<Instrument ID="Instrument:0"><Laser ID="LightSource:0"/></Instrument>'
+    text = f"{HEAD}{laser}{image}<StructuredAnnotations>{stamps}</StructuredAnnotations></OME>"
+    ome: Any = to_objects(etree.fromstring(text))
+    found = ome.structured_annotations.timestamp_annotations
+    assert [one.value.year for one in found] == [2037, 66]
+    assert [one.id for one in ome.images[0].annotation_refs] == ["Annotation:0", "Annotation:1"]
