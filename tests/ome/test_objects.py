@@ -191,8 +191,10 @@ def test_an_illegal_id_of_a_repeated_channel_is_changed_by_ome_types() -> None:
 
 def test_time_stamps_of_years_that_python_lacks_stay_in_the_text() -> None:
     """The last two stamps of timestampannotation.ome.xml (ome-model 2016-06); xsd:dateTime has them."""
-    values = ("2037-12-15T17:30:00", "0066-07-18T00:00:00", "-0005-12-25T00:00:00")
-    values += ("-231400000-01-01T00:00:00", "12020-01-01T00:00:00")
+    values = [
+        *("2037-12-15T17:30:00", "0066-07-18T00:00:00", "-0005-12-25T00:00:00"),
+        *("-231400000-01-01T00:00:00", "12020-01-01T00:00:00"),
+    ]
     stamps = "".join(
         f'<TimestampAnnotation ID="Annotation:{number}"><Value>{value}</Value></TimestampAnnotation>'
         for number, value in enumerate(values)

@@ -15,7 +15,7 @@ undo.
 import contextlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from typing import Any
 
 import numpy as np
@@ -215,9 +215,11 @@ def _as_dict(dataset: Any, unread: list[str]) -> dict[str, Any]:
 
 
 def _as_plain(value: Any, unread: list[str]) -> Any:
-    if hasattr(value, "file_meta") or hasattr(value, "walk"):
+    # Of pydicom's values, data sets can be walked, and those of several values be changed; names of
+    # persons, which are iterable, are texts.
+    if hasattr(value, "walk"):
         return _as_dict(value, unread)
-    if not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
+    if isinstance(value, MutableSequence):
         return [_as_plain(one, unread) for one in value]
     return value.tolist() if hasattr(value, "tolist") else value
 
