@@ -38,8 +38,7 @@ from aicsio.records import (
 )
 
 LARGEST_FETCH = 1 << 18
-"""Ranges are not joined beyond this size, so that fetched bytes are still in the second-level cache
-when they are decoded."""
+"""Ranges are joined up to this size: the second-level cache still holds it for decoding."""
 MOST_PARTS = 256
 """Ranges that one call fetches; the system allows 1024 (``IOV_MAX``)."""
 
@@ -61,16 +60,22 @@ def place(todo: Todo[Any], worker: Worker) -> None:
     SourceError
         When bytes cannot be read.
     """
-    has_keys = False
+    store: Source | None = None
     for placement, _ in todo:
         piece = placement.piece
         if isinstance(piece, Strided | Encoded):
             if piece.header is not None:
                 placement.piece = resolve_header(piece, piece.header, worker)
         elif isinstance(piece, Keyed):
-            has_keys = True
-    if has_keys:
-        todo = keyed.resolve_keys(todo)
+            store = piece.source
+    if store is None:
+        _place_groups(todo, worker)
+    else:
+        with keyed.whole_store(store):
+            _place_groups(keyed.resolve_keys(todo), worker)
+
+
+def _place_groups(todo: Todo[Any], worker: Worker) -> None:
     # Remote bytes of the whole batch come first, by few requests; local ones are read piece by piece.
     fetched = fetch_remote([placement.piece for placement, _ in todo], worker)
     # Runs of one kind, not all of a kind: the order of pieces decides which pixels stay on top.

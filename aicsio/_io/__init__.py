@@ -10,7 +10,8 @@ in one answer from ``multipart``, errors from ``refusals``; ``object_store_optio
 adlfs. ``remote_file`` is a file object for libraries.
 
 ``stores`` reads values of a folder, an archive (``archives``) or a URL by key, ``store_urls`` finds
-the stores whose URL does not show them, ``folder_size`` measures folders. ``named_files`` are those
+the stores whose URL does not show them, ``store_versions`` notices one that was replaced,
+``folder_size`` measures folders. ``named_files`` are those
 that an index names, ``look_ahead`` finds those of a server early; ``urls`` hides secrets, ``listing``
 expands globs, ``missing`` advises on names that lead to no file.
 

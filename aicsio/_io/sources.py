@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 
 from aicsio._io import missing, pool, urls
+from aicsio._io.local_files import open_descriptor
+from aicsio._io.store_versions import folder_fingerprint
 from aicsio.errors import ArgumentTypeError, CorruptFileError, SourceError, SourceNotFoundError
 from aicsio.records import Source
 
@@ -284,11 +286,30 @@ def _from_path(name: str, *, folders: bool = False) -> Source:
     if stat.S_ISDIR(status.st_mode):
         if not folders:
             raise folder_error(path)
-        return Source(path, fingerprint=str(status.st_mtime_ns), folder=True)
+        return Source(path, fingerprint=folder_fingerprint(status), folder=True)
     if not stat.S_ISREG(status.st_mode):
         # Opening a pipe or a terminal waits until somebody writes to it.
         raise SourceError(f"{path!r} is no regular file: read it yourself and give the bytes")
+    if status.st_size == 0:
+        _check_empty(path)
     return Source(path, size=status.st_size, fingerprint=str(status.st_mtime_ns))
+
+
+def _check_empty(path: str) -> None:
+    """Refuse a file that the system makes while it is read: /proc gives such files the size 0."""
+    descriptor, _ = open_descriptor(path)
+    try:
+        has_bytes = bool(os.read(descriptor, 1))
+    except OSError as error:
+        # No cause: to ``check`` an error of the disk is damage.
+        raise SourceError(f"cannot read {path!r}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+    if has_bytes:
+        raise SourceError(
+            f"{path!r} has bytes, but no size that the system knows: read it yourself and give the "
+            "bytes"
+        )
 
 
 def _cause(text: str, error: Exception) -> Exception | None:

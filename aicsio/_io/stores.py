@@ -38,6 +38,9 @@ _MARK = re.compile(r"[\\:\0]")
 _NO_NAMES = frozenset({"", ".", ".."})
 LOCAL_HEADER_NBYTES = 30
 """Bytes of a member's local header before its name (APPNOTE.TXT, 4.3.7)."""
+_LOOKS = 4
+"""Times that a file is opened which seems to lie elsewhere: a store that takes its name in between
+moves its files."""
 STORED, DEFLATED = 0, 8
 """Compression methods of a member (APPNOTE.TXT, 4.4.5)."""
 
@@ -219,28 +222,31 @@ def _open_file(store: Source, key: str) -> tuple[int, os.stat_result] | None:
     """Open the file of a key; ``None`` if there is none."""
     check_key(store, key)
     path = f"{store.uri}/{key}"
-    try:
-        descriptor, status = open_descriptor(path)
-    except SourceNotFoundError:
-        return None
-    except SourceError as error:
-        # A file in the place of a folder: the key below it does not exist.
-        if isinstance(error.__cause__, NotADirectoryError):
-            return None
-        raise
-    # The kernel's own name of the open file costs 2 us, a walk over the links of the path 20.
-    actual = None
-    if sys.platform == "linux":
+    for _ in range(_LOOKS):
         try:
-            actual = os.readlink(f"/proc/self/fd/{descriptor}")
-        except OSError:
-            actual = None
-    if actual is None:
-        actual = os.path.realpath(path)
-    if not actual.startswith(_real_root(store.uri)):
+            descriptor, status = open_descriptor(path)
+        except SourceNotFoundError:
+            return None
+        except SourceError as error:
+            # A file in the place of a folder: the key below it does not exist.
+            if isinstance(error.__cause__, NotADirectoryError):
+                return None
+            raise
+        if _actual_path(descriptor, path).startswith(_real_root(store.uri)):
+            return descriptor, status
         os.close(descriptor)
-        raise CorruptFileError.at(path, None, "a link leads out of the store, and is not followed")
-    return descriptor, status
+        # The folder may have been a link to another one before, or was replaced in between.
+        _real_root.cache_clear()
+    raise CorruptFileError.at(path, None, "a link leads out of the store, and is not followed")
+
+
+def _actual_path(descriptor: int, path: str) -> str:
+    """Return the path of an open file without links."""
+    # The kernel's own name of the open file costs 2 us, a walk over the links of the path 20.
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.readlink(f"/proc/self/fd/{descriptor}")
+    return os.path.realpath(path)
 
 
 def _read_file(store: Source, key: str, limit: int) -> bytes | None:

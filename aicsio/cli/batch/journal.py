@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from aicsio._io.store_versions import modified_part
 from aicsio.errors import WriteError
 from aicsio.records import Source
 
@@ -40,7 +41,10 @@ def take_fingerprint(source: Source, options: Mapping[str, object]) -> Fingerpri
     text = json.dumps({key: repr(value) for key, value in options.items()}, sort_keys=True)
     # surrogatepass: options may hold file names that are no text.
     digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-    return Fingerprint(source.uri, source.size, source.fingerprint, digest)
+    version = source.fingerprint
+    if source.folder and source.local and version is not None:
+        version = modified_part(version)
+    return Fingerprint(source.uri, source.size, version, digest)
 
 
 class Journal:

@@ -18,7 +18,7 @@ import functools
 
 import attrs
 
-from aicsio._io import readers, stores
+from aicsio._io import readers, store_versions, stores
 from aicsio._ome.document import parse_ome
 from aicsio._ome.origins import ome_origins
 from aicsio._ome.xml import looks_like_ome
@@ -82,9 +82,15 @@ def read_contents(source: Source, options: Options) -> Contents:  # noqa: ARG001
         When the metadata of the store itself cannot be read.
     UnsupportedFormatError
         When the store has no image and no array that is read.
+    SourceChangedError
+        When the store was replaced meanwhile.
     """
     with _shared_documents(source) as documents:
-        return _read_store(documents)
+        contents = _read_store(documents)
+    if source.local and source.folder:
+        # A store that was replaced in between has given documents of two.
+        store_versions.check_folder(source)
+    return contents
 
 
 def _shared_documents(source: Source) -> contextlib.AbstractContextManager[Documents]:
