@@ -1,9 +1,12 @@
 """A store is whole or not there; writing that was interrupted goes on."""
 
+import contextlib
 import errno
 import json
 import os
+import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from aicsio import ImageHandle, open_image, write_ome_tiff, write_ome_zarr
+from aicsio import ImageHandle, open_image, to_numpy, write_ome_tiff, write_ome_zarr
 from aicsio.errors import WriteError
 from aicsio.writers._zarr import parts
-from aicsio.writers._zarr.targets import folder, swapping
+from aicsio.writers._zarr.targets import folder, owning, swapping
 from support import files_of, mostly_long, takes_long
 from zarr_interrupted import compare, interrupt
 from zarr_stores import judges
@@ -176,7 +179,54 @@ def test_two_writers_of_one_target_do_not_meet(source: Path, tmp_path: Path) -> 
             messages.append(str(caught.value))
 
     write_ome_zarr(open_image(source), target, progress=write_too, **OPTIONS)
-    assert "is being written by another process" in messages[0]
+    assert messages == [
+        f"'{target}' is being written by another process or thread: wait for it, or give another path"
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_a_lock_on_a_folder_that_another_writer_has_removed_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Source: flock(2), a lock belongs to an open file, whatever its name is by then."""
+    hidden = tmp_path / ".a.zarr.part"
+    lock, asked = owning._lock, 0
+
+    def lock_late(fd: int, target: str) -> None:
+        # As by another writer that ended between the opening of the file and the lock.
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            shutil.rmtree(hidden)
+        lock(fd, target)
+
+    monkeypatch.setattr(owning, "_lock", lock_late)
+    fd = owning.own_folder(str(hidden), "a.zarr")
+    try:
+        assert asked == 2
+        assert os.path.samestat(os.fstat(fd), os.stat(hidden / "lock"))
+        with pytest.raises(WriteError, match="by another process or thread"):
+            owning.own_folder(str(hidden), "a.zarr")
+    finally:
+        os.close(fd)
+
+
+def test_threads_that_replace_one_store_leave_a_whole_one(tmp_path: Path) -> None:
+    target = tmp_path / "a.zarr"
+
+    def write(value: int) -> int:
+        image = open_image(np.full((2, 40, 40), value, np.uint16), dims="CYX")
+        done = 0
+        for _ in range(8):
+            with contextlib.suppress(WriteError):  # another one is at work
+                write_ome_zarr(image, target, overwrite=True, sync=False)
+                done += 1
+        return done
+
+    with ThreadPoolExecutor(3) as threads:
+        assert sum(threads.map(write, (1, 2, 3))) > 0
+    assert len(np.unique(to_numpy(open_image(target)))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
 
 
 def test_only_a_zarr_is_replaced(source: Path, tmp_path: Path) -> None:
@@ -185,6 +235,37 @@ def test_only_a_zarr_is_replaced(source: Path, tmp_path: Path) -> None:
     (target / "one.jpg").write_bytes(b"1")
     with pytest.raises(WriteError, match="is no Zarr store: it is not replaced"):
         write_ome_zarr(open_image(source), target, overwrite=True)
+    assert files_of(target) == {"one.jpg": b"1"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_zarr_is_not_replaced_and_no_option_would(
+    source: Path, tmp_path: Path, *, overwrite: bool
+) -> None:
+    """A file, a pipe, a folder of others: ``overwrite=True`` was advised, and then refused."""
+    (tmp_path / "file.zarr").write_bytes(b"1")
+    (tmp_path / "folder.zarr").mkdir()
+    (tmp_path / "folder.zarr" / "one.jpg").write_bytes(b"1")
+    names = ["file.zarr", "folder.zarr"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.zarr")
+        names.append("pipe.zarr")
+    for name in names:
+        with pytest.raises(WriteError, match="is no Zarr store: it is not replaced"):
+            write_ome_zarr(open_image(source), tmp_path / name, overwrite=overwrite)
+
+
+def test_what_took_the_name_meanwhile_is_deleted_only_if_it_is_a_zarr(
+    source: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "a.zarr"
+
+    def take_name(_done: int, _total: int) -> None:
+        target.mkdir(exist_ok=True)
+        (target / "one.jpg").write_bytes(b"1")
+
+    with pytest.raises(WriteError, match="became something that is no Zarr store"):
+        write_ome_zarr(open_image(source), target, overwrite=True, progress=take_name)
     assert files_of(target) == {"one.jpg": b"1"}
 
 

@@ -1,7 +1,7 @@
 """Where a store goes: a folder, one archive, or the objects of a server. Imports `_io`.
 
-``folder``, ``archive`` and ``remote`` are one target each; ``swapping`` exchanges two folders,
-``syncing`` brings files to the disk.
+``folder``, ``archive`` and ``remote`` are one target each; ``owning`` locks a folder, ``swapping``
+exchanges two, ``syncing`` brings files to the disk.
 
 Rule kept here: under its name a store is whole, or it is marked as unfinished.
 """

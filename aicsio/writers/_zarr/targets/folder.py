@@ -7,12 +7,10 @@ same call goes on with it. Whoever writes holds a lock on it.
 """
 
 import contextlib
-import errno
 import hashlib
 import os
 import secrets
 import shutil
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -24,12 +22,10 @@ from aicsio.writers._atomic_file import sync_to_disk
 from aicsio.writers._zarr import journal
 from aicsio.writers._zarr.arrays import Parts
 from aicsio.writers._zarr.disk_errors import refuse
+from aicsio.writers._zarr.targets.owning import own_folder
 from aicsio.writers._zarr.targets.swapping import exchange, take_name
 from aicsio.writers._zarr.targets.syncing import DiskSync
 from aicsio.writers.target_names import no_folder
-
-if sys.platform != "win32":
-    import fcntl
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """Files by which a folder shows that it is a Zarr store."""
@@ -195,6 +191,7 @@ def check_target(path: str, *, overwrite: bool) -> str:
         target = os.path.realpath(os.path.expanduser(name))
         _restore_old(target)
         exists = _has_entry(target)
+        replaceable = exists and os.path.isdir(target) and is_store(target)
     except (OSError, ValueError) as error:
         raise WriteError(hide_secrets(f"cannot write {path!r}: {error}")) from None
     folder = os.path.dirname(target)
@@ -202,14 +199,15 @@ def check_target(path: str, *, overwrite: bool) -> str:
         raise no_folder(path, folder)
     if not exists:
         return target
+    # Deleting is for stores alone: a mistyped name must not cost a folder of data. Nothing else may
+    # be told to overwrite, which would be refused, too.
+    if not replaceable:
+        raise WriteError(
+            f"{path!r} exists and is no Zarr store: it is not replaced; give another path"
+        )
     if not overwrite:
         raise WriteError(
             f"{path!r} exists: pass overwrite=True to replace it, or give another path"
-        )
-    # Deleting is for stores alone: a mistyped name must not cost a folder of data.
-    if not os.path.isdir(target) or not is_store(target):
-        raise WriteError(
-            f"{path!r} exists and is no Zarr store: it is not replaced; give another path"
         )
     return target
 
@@ -278,11 +276,7 @@ def filling(
         When another process writes the same target, or the disk refuses.
     """
     hidden = hidden_folder(target)
-    try:
-        os.makedirs(hidden, exist_ok=True)
-        lock = _lock(hidden, target)
-    except OSError as error:
-        refuse(target, error)
+    lock = own_folder(hidden, target)
     try:
         log_folder = os.path.join(hidden, "journal")
         if not resume or journal.fingerprint_of(log_folder) != fingerprint:
@@ -331,9 +325,12 @@ def _finish(hidden: str, target: str, *, overwrite: bool) -> None:
     journal.forget(os.path.join(hidden, "journal"))
     try:
         if os.path.lexists(target) and overwrite:
+            _check_replaceable(target)
             exchange(store, target, os.path.join(hidden, "old"))
         else:
             take_name(store, target)
+    except WriteError:
+        raise
     except FileExistsError as error:
         raise WriteError(
             f"{target!r} appeared while it was being written, and is as it was: pass "
@@ -344,33 +341,20 @@ def _finish(hidden: str, target: str, *, overwrite: bool) -> None:
     _remove(hidden)
 
 
+def _check_replaceable(target: str) -> None:
+    """Raise unless a store has the name, which may have changed since ``check_target``."""
+    if not os.path.isdir(target) or not is_store(target):
+        raise WriteError(
+            f"{target!r} became something that is no Zarr store while it was being written: it is "
+            "not replaced; give another path"
+        )
+
+
 def _restore_old(target: str) -> None:
     """Give an old store its name back, if a process was killed between two renames."""
     old = os.path.join(hidden_folder(target), "old")
     if os.path.isdir(old) and not os.path.lexists(target):
         os.rename(old, target)
-
-
-def _lock(hidden: str, target: str) -> int:
-    """Lock the hidden folder until the descriptor is closed.
-
-    Raises
-    ------
-    WriteError
-        When another process has it.
-    """
-    fd = os.open(os.path.join(hidden, "lock"), os.O_RDWR | os.O_CREAT, 0o666)
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in {errno.EWOULDBLOCK, errno.EAGAIN}:
-                return fd  # a file system without locks
-            os.close(fd)
-            raise WriteError(
-                f"{target!r} is being written by another process: wait for it, or give another path"
-            ) from error
-    return fd
 
 
 def _remove(path: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 import attrs
 
-from aicsio._io.object_stores import writable_store
+from aicsio._io.object_stores import describe_failure, writable_store
 from aicsio._io.sources import folder_url
-from aicsio._io.urls import hide_secrets, names_place, public_url
+from aicsio._io.urls import names_place, public_url
 from aicsio.errors import AicsioError, WriteError
 from aicsio.writers._zarr.arrays import Parts
 from aicsio.writers._zarr.journal import UnitJournal
@@ -221,15 +221,15 @@ def _make_room(target: RemoteTarget, present: set[str], *, overwrite: bool) -> N
     WriteError
         When it may not be deleted, or is no Zarr store.
     """
-    if not overwrite and UNFINISHED not in present:
-        raise WriteError(
-            f"{target.name!r} exists: pass overwrite=True to replace it, or give another URL"
-        )
     roots = [key for key in _ROOTS if key in present]
     if not roots and UNFINISHED not in present:
         raise WriteError(
             f"{target.name!r} holds {len(present)} objects that are no Zarr store: they are not "
             "replaced; give another URL"
+        )
+    if not overwrite and UNFINISHED not in present:
+        raise WriteError(
+            f"{target.name!r} exists: pass overwrite=True to replace it, or give another URL"
         )
     with _refusing(target.name):
         # The roots first: no reader takes a store that is half deleted for a whole one.
@@ -250,5 +250,4 @@ def _refusing(name: str) -> Iterator[None]:
 
 
 def _refuse(name: str, error: Exception) -> NoReturn:
-    reason = hide_secrets(str(error).partition("\n")[0])[:300]
-    raise WriteError(f"cannot write {name!r}: {type(error).__name__}: {reason}") from None
+    raise WriteError(f"cannot write {name!r}: {describe_failure(error)}") from None
