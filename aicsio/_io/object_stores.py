@@ -1,7 +1,8 @@
 """Ranges of objects in S3, Google Cloud Storage and Azure Blob Storage, through obstore.
 
 Rule kept here: each request names the ETag of the opened object (``If-Match``), so bytes of another
-version never arrive. Retries and their pauses are those of this package; obstore makes none.
+version never arrive. Retries of reads, and their pauses, are those of this package; obstore repeats
+what writers send.
 
 Why obstore. Loopback, 32 MiB by eight ranges of 4 MiB at once from moto, best of three: obstore
 152 ms, s3fs 165 ms, with as many requests and bytes. s3fs offers the headers of an answer, and so
@@ -39,6 +40,10 @@ from aicsio.records import Source
 CONNECT_SECONDS = 10
 # Seconds for a whole request of the largest size.
 REQUEST_SECONDS = int(2 * TIMEOUT + 16 * 1024 * 1024 / MIN_BYTES_PER_SECOND)
+# Times that a failing request of a writer is made. obstore pauses 0.1 s before the second one, and
+# twice as long before each further one: 13 s in all, in which S3 makes room for more writes below a
+# prefix. A conversion takes hours.
+WRITE_TRIES = 8
 # It answers for every bucket with the region of the bucket.
 AWS_HOST = "s3.amazonaws.com"
 
@@ -236,7 +241,28 @@ def writable_store(source: Source) -> tuple[Any, str]:
         When the URL or an option is wrong.
     """
     config = store_config(source)
-    return _open_store(source, config), config.path
+    # Reading repeats requests itself, since it goes on behind the bytes that came.
+    return _open_store(source, config, WRITE_TRIES - 1), config.path
+
+
+def describe_failure(error: Exception) -> str:
+    """Shorten an exception of obstore, or of a file system of fsspec, to what a user can act on.
+
+    Parameters
+    ----------
+    error
+        The exception.
+
+    Returns
+    -------
+    str
+        Status and code of the server's answer; else the class and the first line of the message.
+    """
+    status = _STATUS.search(str(error))
+    if status:
+        return _reason(str(error), int(status[1]))
+    reason = hide_secrets(str(error).partition("\n")[0])[:300]
+    return f"{type(error).__name__}: {reason}"
 
 
 class _EmptyRangeError(Exception):
@@ -261,7 +287,7 @@ def _fingerprint(meta: Any) -> str | None:
     return str(meta["last_modified"]) if meta.get("last_modified") else None
 
 
-def _open_store(source: Source, config: StoreConfig) -> Any:
+def _open_store(source: Source, config: StoreConfig, retries: int = 0) -> Any:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._$:-]{0,254}", config.bucket):
         # obstore panics on a bucket that is no part of a URL.
         # User information, such as a key and its secret, is in front of the "@".
@@ -271,7 +297,7 @@ def _open_store(source: Source, config: StoreConfig) -> Any:
             reason = "a bucket has no user: give credentials in storage_options"
         raise SourceError(f"cannot read {source.uri!r}: {reason}")
     try:
-        return _make_store(config, dict(config.settings))
+        return _make_store(config, dict(config.settings), retries)
     except ImportError as error:
         raise MissingDependencyError(
             f"{source.uri!r} needs obstore: pip install 'aicsio[remote]'"
@@ -281,7 +307,7 @@ def _open_store(source: Source, config: StoreConfig) -> Any:
         raise SourceError(f"cannot read {source.uri!r}: {hide_secrets(text)[:300]}") from None
 
 
-def _make_store(config: StoreConfig, settings: dict[str, Any]) -> Any:
+def _make_store(config: StoreConfig, settings: dict[str, Any], retries: int = 0) -> Any:
     import obstore.store
 
     stores = {
@@ -300,7 +326,7 @@ def _make_store(config: StoreConfig, settings: dict[str, Any]) -> Any:
     }
     make: Any = stores[config.kind]
     return make(
-        config.bucket, config=settings, client_options=client, retry_config={"max_retries": 0}
+        config.bucket, config=settings, client_options=client, retry_config={"max_retries": retries}
     )
 
 

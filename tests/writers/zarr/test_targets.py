@@ -101,6 +101,9 @@ def test_an_old_archive_stays_until_the_new_one_is_whole(tmp_path: Path) -> None
 
 # ---------------------------------------------------------------- servers
 
+BUSY: Any = {"retries": {"max_attempts": 20}}
+"""Options of botocore, which reads what was written."""
+
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[dict[str, Any]]:
@@ -138,6 +141,26 @@ def test_objects_of_s3_are_the_files_of_a_folder(s3: dict[str, Any], tmp_path: P
     assert judges.zarr_pixels(
         download(report.path, s3, tmp_path / "new"), "", ("0",)
     )[0].shape == (150, 170)  # fmt: skip
+
+
+def test_a_server_that_is_busy_at_times_gets_all_objects(tmp_path: Path) -> None:
+    """Source: Amazon S3, "503 Slow Down" above 3500 writes a second below a prefix: reduce the rate and retry."""
+    with serving_s3("cells", busy_every=7) as options:
+        report = write_ome_zarr(
+            image(), "s3://cells/a.ome.zarr", storage_options=options, **OPTIONS
+        )
+        copy = download(report.path, {**options, "config_kwargs": BUSY}, tmp_path / "copy")
+    folder = tmp_path / "a.ome.zarr"
+    write_ome_zarr(image(), folder, **OPTIONS)
+    assert files_of(copy) == files_of(folder)
+
+
+def test_a_bucket_that_is_not_there(s3: dict[str, Any]) -> None:
+    with pytest.raises(
+        WriteError,
+        match=r"^cannot write 's3://none/a\.ome\.zarr': the server answers 404 \(NoSuchBucket\)$",
+    ):
+        write_ome_zarr(image(), "s3://none/a.ome.zarr", storage_options=s3)
 
 
 def test_an_unfinished_store_on_a_server_is_visible_and_goes_on(
