@@ -10,6 +10,7 @@ import http.client
 import re
 import socket
 import ssl
+from typing import Any
 
 from aicsio._io import answer_headers as headers
 from aicsio._io.retrying import RetryableError, describe_error
@@ -18,6 +19,11 @@ from aicsio.errors import SourceError, SourceNotFoundError
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 CROWDED_STATUS = frozenset({429, 503})
 """Answers of servers that are asked too much at once."""
+_NO_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong)
+"""Errors about an answer that will be the same the next time. ``RemoteDisconnected``, which is a
+``BadStatusLine``, is none: a server that restarts closes a connection without a word."""
+_SHOWN = 60
+"""Characters of an answer that are shown."""
 _SIGNATURE = re.compile(
     r"[?&](x-amz-signature|x-goog-signature|signature|sig|expires|token)=", re.IGNORECASE
 )
@@ -25,11 +31,23 @@ _SIGNATURE = re.compile(
 
 def request_failure(uri: str, error: Exception) -> Exception:
     """Make the error for a request without an answer: one that lasts, or one that may be over soon."""
+    if isinstance(error, _NO_HTTP) and not isinstance(error, http.client.RemoteDisconnected):
+        return SourceError(f"cannot read {uri!r}: {_describe_answer(error)}")
     wrong_name = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
     # UnicodeError: a part of the host name is longer than 63 characters or empty (IDNA).
     if wrong_name or isinstance(error, ssl.SSLCertVerificationError | ValueError):
         return SourceError(f"cannot read {uri!r}: {describe_error(error)}")
     return RetryableError(describe_error(error))
+
+
+def _describe_answer(error: http.client.HTTPException) -> str:
+    """Describe an answer that breaks the rules of HTTP."""
+    answer: Any = error  # the stubs lack the attributes that each class has
+    if isinstance(error, http.client.BadStatusLine):
+        return f"the server does not speak HTTP, it answers {answer.line.strip()[:_SHOWN]!r}"
+    if isinstance(error, http.client.UnknownProtocol):
+        return f"the server speaks {answer.version[:_SHOWN]!r}, not HTTP/1.1"
+    return f"the server's answer is no HTTP: {error}"
 
 
 def refusal(

@@ -238,6 +238,16 @@ WRONG: dict[str, tuple[Answer, str]] = {
         ),
         "403 Forbidden: the URL is signed, and its time may be over",
     ),
+    # RFC 9112, section 4: a status line begins with "HTTP/", a version, and a code of three digits.
+    "another protocol": (
+        always(b"SSH-2.0-OpenSSH_9.6\r\n" + CLOSE),
+        r"a\.lif': the server does not speak HTTP, it answers 'SSH-2\.0-OpenSSH_9\.6'$",
+    ),
+    "another version": (
+        always(b"HTTP/9.1 200 OK\r\n\r\n" + CLOSE),
+        r"the server speaks 'HTTP/9\.1', not HTTP/1\.1$",
+    ),
+    "an endless line": (always(b"x" * 70_000 + CLOSE), "the server's answer is no HTTP: got more"),
     "4 bytes at a time": (capped(4), "answers in turn broke off"),
 }
 
