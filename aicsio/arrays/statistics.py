@@ -313,9 +313,9 @@ def _percentile(percent: float, ranks: Array, counter: _Counter) -> float:
     position = (int(ranks[-1]) - 1) * percent / 100
     below = math.floor(position)
     low = _value_of_rank(below, ranks, counter)
-    if position == below:
-        return low
-    return low + (_value_of_rank(below + 1, ranks, counter) - low) * (position - below)
+    high = low if position == below else _value_of_rank(below + 1, ranks, counter)
+    # Between two infinities, which also stand for doubles beyond float32, there is nothing but NaN.
+    return low if low == high else low + (high - low) * (position - below)
 
 
 def _value_of_rank(rank: int, ranks: Array, counter: _Counter) -> float:

@@ -4,8 +4,9 @@ Rule kept here: this module turns arguments into windows; the engine reads them 
 """
 
 import itertools
+import operator
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, SupportsIndex, TypeAlias, overload
 
 import attrs
 import numpy as np
@@ -30,6 +31,8 @@ Windows: TypeAlias = Annotated[
 ]
 """The ways to request windows: see ``read_windows``."""
 
+_FARTHEST = 1 << 62
+"""Positions beyond it are mistakes, such as an index below 0 that became unsigned."""
 DASK_BYTES = 64 << 20
 """Windows of a dask array are computed together up to this size, so that they share its chunks."""
 
@@ -228,7 +231,19 @@ def _from_starts(windows: Windows, along: str) -> Integers:
         raise ArgumentTypeError(f"windows are {starts.dtype}: {advice}")
     if starts.ndim != 2 or starts.shape[1] != count:
         raise DimensionError(f"windows have shape {starts.shape}: {advice}")
+    _require_near(starts, along)
     return starts.astype(np.int64)
+
+
+def _require_near(starts: npt.NDArray[Any], along: str) -> None:
+    """Refuse positions whose sum with a size exceeds 64 bits and would come back as one inside."""
+    far = (starts > _FARTHEST) | (starts < -_FARTHEST)
+    if far.any():
+        number, axis = np.argwhere(far)[0].tolist()
+        raise DimensionError(
+            f"window {number} begins at {along[axis]} {starts[number, axis]}: "
+            "no image reaches that far"
+        )
 
 
 def _sizes(size: int | Sequence[int] | None, along: str) -> tuple[int, ...]:
@@ -248,18 +263,31 @@ def _from_slices(windows: Windows, along: str) -> tuple[Integers, tuple[int, ...
         where = f"window {number}"
         if not isinstance(window, Sequence) or len(window) != len(along):
             raise DimensionError(f"{where} is {window!r}: give one slice for each of {along!r}")
-        for part in window:
-            known = isinstance(part, slice) and part.step in {None, 1}
-            if not known or part.start is None or part.stop is None:
-                raise DimensionError(
-                    f"{where} has {part!r}: give slices with a start and a stop, of step 1"
-                )
-        own = tuple(part.stop - part.start for part in window)
+        spans = [_span(part, where) for part in window]
+        own = tuple(stop - start for start, stop in spans)
         if sizes not in {None, own}:
             raise DimensionError(f"{where} has size {own}, those before {sizes}: give one size")
         sizes = own
-        starts.append([part.start for part in window])
-    return np.array(starts, np.int64), sizes or ()
+        starts.append([start for start, _ in spans])
+    # Objects where an integer is beyond 64 bits.
+    firsts = np.array(starts)
+    _require_near(firsts, along)
+    return firsts.astype(np.int64), sizes or ()
+
+
+def _span(part: Any, where: str) -> tuple[int, int]:
+    """Return start and stop of a slice, as Python's integers, which do not overflow."""
+    is_span = isinstance(part, slice) and None not in (part.start, part.stop)
+    # A tuple, not a set: a mistake may have no hash.
+    if not is_span or part.step not in (None, 1):
+        raise DimensionError(
+            f"{where} has {part!r}: give slices with a start and a stop, of step 1"
+        )
+    for edge in (part.start, part.stop):
+        # To Python a bool is an int; as a position it is a mistake.
+        if isinstance(edge, bool | np.bool_) or not isinstance(edge, SupportsIndex):
+            raise ArgumentTypeError(f"{where} has {part!r}: {edge!r} is no integer")
+    return operator.index(part.start), operator.index(part.stop)
 
 
 def _require_inside(request: _Request, array: LazyArray) -> None:
@@ -284,7 +312,8 @@ def _padding(fill: Any, dtype: DType) -> Any:
         When the pixel type has no such value.
     """
     try:
-        with np.errstate(over="ignore"):
+        # NaN and infinity as an integer are a warning of numpy; the comparison below refuses them.
+        with np.errstate(over="ignore", invalid="ignore"):
             pixel = np.asarray(fill).astype(dtype, casting="unsafe")[()]
         exact = dtype.kind not in "iub" or pixel == fill
     except (OverflowError, ValueError, RuntimeWarning):

@@ -137,6 +137,9 @@ def test_not_a_number() -> None:
     infinite = open_image(np.array([[-np.inf, 1.0], [2.0, np.inf]]), dims="YX")
     (ends,) = statistics(infinite, percentiles=[0, 100])
     assert ends.percentiles == ((0.0, -np.inf), (100.0, np.inf))
+    # Beyond float32, in whose order doubles are counted; numpy.percentile returns the value, too.
+    (huge,) = statistics(open_image(np.full((2, 3), 1e308), dims="YX"), percentiles=[50, 99.9])
+    assert huge.percentiles == ((50.0, 1e308), (99.9, 1e308))
 
 
 @pytest.mark.usefixtures("_slabs")

@@ -343,6 +343,13 @@ def test_the_step(tmp_path: Path) -> None:
         (([(slice(0, 4), slice(0, 4))], 4), {}, "leave out size"),
         (([(slice(0, 4), slice(0, 4)), (slice(0, 5), slice(0, 4))],), {}, "window 1 has size"),
         (([(slice(0, 4), slice(None, 4))],), {}, "with a start and a stop"),
+        # Python's own slices take no fractions; sums beyond 64 bits came back as positions inside.
+        (([(slice(0.5, 4.5), slice(0, 4))],), {}, r"window 0 has slice\(0.5, 4.5, None\): 0.5 is no integer"),
+        (([(slice("a", "b"), slice(0, 4))],), {}, "'a' is no integer"),
+        (([(slice(True, 4), slice(0, 4))],), {}, "True is no integer"),
+        (([(slice(2**70, 2**70 + 4), slice(0, 4))],), {}, f"begins at Y {2**70}: no image reaches"),
+        (([(0, 0), (2**63 - 1, 0)], 4), {}, f"window 1 begins at Y {2**63 - 1}: no image reaches that far"),
+        ((np.array([[0, 1]], np.uint64) - np.uint64(1), 4), {"outside": "pad"}, "begins at Y 18446744073709551615"),
         (([(slice(0, 4),)],), {}, "give one slice for each of 'YX'"),
         (([(0, 0)], 4), {"outside": "pad", "fill": 70_000}, "fill=70000 is no value of uint16"),
         (([(0, 0)], 4), {"outside": "pad", "fill": 0.5}, "fill=0.5 is no value of uint16"),
