@@ -7,8 +7,8 @@ A name of an external format (entry points) is known at run time alone: ``cast("
 """
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy.typing as npt
 
@@ -53,6 +53,19 @@ if TYPE_CHECKING:
         "xlef",
     ]
     EngineName: TypeAlias = Literal["native", "aicspylibczi", "readlif", "openreadout"]
+
+    class DataArray(Protocol):
+        """An ``xarray.DataArray`` or ``Variable``; by their names all is Any without xarray."""
+
+        @property
+        def dims(self) -> tuple[Hashable, ...]: ...
+        @property
+        def sizes(self) -> Mapping[Any, int]: ...
+        @property
+        def data(self) -> Any: ...
+        @property
+        def attrs(self) -> dict[Any, Any]: ...
+
     Array: TypeAlias = npt.NDArray[Any] | dask.array.Array
     ImageSource: TypeAlias = (
         str
@@ -63,8 +76,9 @@ if TYPE_CHECKING:
         | BinaryFile
         | Source
         | Array
-        | Sequence[npt.NDArray[Any]]
-        | Sequence[dask.array.Array]
+        | DataArray
+        # One item: mypy's message leaves out those of a union of more than eleven.
+        | Sequence[Array]
     )
 else:
     FormatName: TypeAlias = str

@@ -6,6 +6,7 @@ import xarray as xr
 
 from aicsio import (
     AICSImage,
+    ImageHandle,
     Step,
     imread_xarray,
     imread_xarray_dask,
@@ -20,6 +21,9 @@ from aicsio.arrays.ranked import XarrayPixels, XarrayStep
 
 handle = open_image("plate.czi")
 img = AICSImage("my_file.tiff")
+labelled = xr.DataArray([[1, 2], [3, 4]], dims=("y", "x"))
+assert_type(open_image(labelled), ImageHandle)
+assert_type(open_image(labelled.variable), ImageHandle)
 assert_type(to_xarray(handle), XarrayPixels[tuple[Any, ...]])
 assert_type(to_xarray(transpose_to(handle, "YX")), XarrayPixels[tuple[int, int]])
 plain: xr.DataArray = to_xarray(handle)
