@@ -18,6 +18,7 @@ from aicsio import (
     Dims,
     ImageHandle,
     PixelSize,
+    Well,
     open_image,
     project,
     read_windows,
@@ -53,6 +54,7 @@ CALLS: dict[str, Call] = {
     "PixelSize": lambda _h, yes, _: PixelSize(yes, 1, 1),
     "Channel": lambda _h, yes, _: Channel(emission=yes),
     "color of a Channel": lambda _h, yes, _: Channel(color=yes),
+    "field of a Well": lambda _h, yes, _: Well("B", "3", field=yes),
     "Dims": lambda _h, yes, _: Dims("TC", (1, yes)),
     "physical_pixel_sizes": lambda _h, yes, _: AICSImage(
         np.eye(3), physical_pixel_sizes=(1, 1, yes)

@@ -26,6 +26,7 @@ from aicsio import _interruption
 from aicsio._tracebacks import FULL_TRACEBACK
 from aicsio._version import __version__
 from aicsio.cli.terminal import options
+from aicsio.cli.terminal.messages import lossy_stderr
 from aicsio.cli.terminal.text import print_error, terminal_columns
 from aicsio.errors import AicsioError
 
@@ -119,6 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_interruption.MESSAGE, file=sys.stderr)
         _interruption.finish_if_interrupted()
         return _interruption.INTERRUPTED
+    finally:
+        _drop_output()
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -173,14 +176,19 @@ def _prepare_streams() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # File names may hold bytes that are no text, and a terminal may lack the micro sign.
             stream.reconfigure(errors="backslashreplace")
+    sys.stderr = lossy_stderr() or sys.stderr
 
 
 def _drop_output() -> None:
-    """Send what is left of the output nowhere."""
-    # The interpreter flushes stdout once more at exit; a closed pipe or full disk would raise again
+    """Send what is left of output and messages nowhere, where nobody takes them any more."""
+    # The interpreter flushes both once more at exit; a closed pipe or full disk would raise again
     # there.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _standard_input(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[None]:

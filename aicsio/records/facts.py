@@ -21,6 +21,7 @@ from aicsio.records.conversions import (
     optional_text,
     plain_floats,
     plain_int,
+    plain_text,
 )
 from aicsio.records.dims import Dims
 from aicsio.records.pickling import pickled_by_position
@@ -116,13 +117,13 @@ class ImagePart:
 class Well:
     """The well of a plate in which a scene was taken."""
 
-    row: str
+    row: str = attrs.field(converter=plain_text)
     """Name of the row, such as ``"B"``."""
-    column: str
+    column: str = attrs.field(converter=plain_text)
     """Name of the column, such as ``"3"``."""
-    field: int = 0
+    field: int = attrs.field(default=0, converter=plain_int)
     """Number of the field of view within the well, from 0."""
-    plate: str | None = None
+    plate: str | None = attrs.field(default=None, converter=optional_text)
     """Name of the plate; ``None`` if the file has none."""
 
     @property

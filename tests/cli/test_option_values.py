@@ -60,6 +60,7 @@ def test_a_text_is_read(read: Callable[[str], Any], text: str, value: object) ->
         (options.crop, "1:2", "write rows and columns"),
         (options.crop, "1:2,x", "write rows and columns"),
         (options.tile, "1x2x3", "is not a tile size"),
+        (options.tile, "16x", "'16x' is not a tile size: write 512, 512x1024, none or auto"),
         (options.pixel_size, "T=1", "is not a pixel size"),
         (options.modulo, "H", "write H=T"),
         (options.one_of(["zlib", "zstd"]), "zsdt", "did you mean 'zstd'?"),

@@ -74,6 +74,74 @@ def test_a_full_disk_under_the_output_is_no_traceback(command: str, unbuffered: 
     assert done.stderr == f"aicsio: cannot write the output: {reason}\n  try: df -h\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+@pytest.mark.parametrize(
+    ("command", "code"), [("", 2), ("info --bad", 2), ("info missing.tif missing.tif", 1), ("schema", 0)]
+)  # fmt: skip
+def test_a_full_disk_under_the_messages_changes_no_code(command: str, code: int) -> None:
+    """The code of the command itself; 120 is that of an interpreter whose last flush failed."""
+    done = subprocess.run(
+        ["sh", "-c", f"{AICSIO} {command} 2> /dev/full"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_nor_does_it_end_the_work(tmp_path: Path) -> None:
+    """The first of two images fails, and its message is lost; the second is written."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tif").write_bytes(b"no image")
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "in" / "b.tif")
+    command = f"{AICSIO} convert in out 2> /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert (tmp_path / "out" / "b.ome.tiff").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes have no signal")
+@pytest.mark.parametrize("command", ["--bad", "info --bad"])
+def test_the_reader_of_the_messages_has_gone(command: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "aicsio", *command.split()], stderr=writer, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell that closes the input")
+@pytest.mark.parametrize(
+    ("redirection", "message"),
+    [("<&-", "which is closed: aicsio info - < cells.tif"), ("0> written", "Bad file descriptor")],
+)
+def test_an_input_that_cannot_be_read(redirection: str, message: str, tmp_path: Path) -> None:
+    command = f"{AICSIO} info - {redirection}"
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="files that Linux makes")
+@pytest.mark.parametrize("name", ["mem", "status"])
+def test_files_of_the_system_are_not_damaged(name: str) -> None:
+    """Source: proc(5); their size is 0, and they have bytes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "aicsio", "check", f"/proc/self/{name}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"/proc/self/{name}'" in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes have no signal")
 @pytest.mark.parametrize("command", ["schema", "--help", "info --help"])
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -147,10 +147,14 @@ def one_of(words: Sequence[str]) -> Callable[[str], str]:
 
 def positive(text: str) -> int:
     """Read a number from 1 on."""
-    # int() alone would take "1_0", " 1" and digits of other scripts.
-    if not text.isascii() or not text.isdigit() or not int(text):
+    if not _is_positive(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return int(text)
+
+
+def _is_positive(text: str) -> bool:
+    # int() alone would take "1_0", " 1" and digits of other scripts.
+    return text.isascii() and text.isdigit() and bool(int(text))
 
 
 def letter(text: str) -> str:
@@ -236,11 +240,13 @@ def tile(text: str) -> int | tuple[int, int] | str | None:
         return None
     if text == "auto":
         return text
-    sides = [positive(part) for part in text.split("x")]
-    if len(sides) > 2:
+    parts = text.split("x")
+    # A part of the text alone, such as '' of "16x", would not show what was typed.
+    if len(parts) > 2 or not all(map(_is_positive, parts)):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a tile size: write 512, 512x1024, none or auto"
         )
+    sides = tuple(map(int, parts))
     if len(sides) == 1:
         return sides[0]
     return sides[0], sides[1]

@@ -35,7 +35,8 @@ def spooling(arguments: argparse.Namespace) -> Iterator[None]:
     Raises
     ------
     SourceError
-        When the standard input is a terminal, is empty, is named twice, or exceeds the limit.
+        When the standard input is closed or a terminal, cannot be read, is empty, is named twice,
+        or exceeds the limit.
     """
     named = [name for name in _NAMES if STREAM in _list_names(getattr(arguments, name, None))]
     if not named:
@@ -46,9 +47,11 @@ def spooling(arguments: argparse.Namespace) -> Iterator[None]:
     value = getattr(arguments, attribute)
     if _list_names(value).count(STREAM) > 1:
         raise SourceError("the standard input can be read once: name '-' once")
+    # The interpreter has no stdin where the shell closed it (<&-).
     if sys.stdin is None or sys.stdin.isatty():
+        state = "closed" if sys.stdin is None else "a terminal"
         raise SourceError(
-            "'-' reads the standard input, which is a terminal: aicsio info - < cells.tif"
+            f"'-' reads the standard input, which is {state}: aicsio info - < cells.tif"
         )
     with tempfile.TemporaryDirectory(prefix="aicsio-", ignore_cleanup_errors=True) as folder:
         path = os.path.join(folder, "stdin")
@@ -71,7 +74,7 @@ def _copy_input(path: str) -> None:
     limit = _read_limit()
     copied = 0
     with open(path, "wb") as output:
-        while block := sys.stdin.buffer.read(_BLOCK):
+        while block := _read_block():
             copied += len(block)
             if copied > limit:
                 raise SourceError(
@@ -86,6 +89,13 @@ def _copy_input(path: str) -> None:
                 ) from error
     if not copied:
         raise SourceError("the standard input is empty")
+
+
+def _read_block() -> bytes:
+    try:
+        return sys.stdin.buffer.read(_BLOCK)
+    except OSError as error:  # it was opened for writing, or a disk fails
+        raise SourceError(f"cannot read the standard input: {error.strerror}") from error
 
 
 def _read_limit() -> int:
