@@ -7,9 +7,8 @@ Source of the facts: Zarr core specification 3.1, "Chunk grids" and codec ``shar
 an entry of two 64-bit numbers that are all ones is an empty inner chunk.
 """
 
-import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -147,9 +146,8 @@ def _resolved(piece: Keyed, location: stores.Location, *, raw: bool) -> Resolved
     return Strided(source, offset, shape, tuple(reversed(strides)), dtype, selection)
 
 
-@contextlib.contextmanager
-def whole_store(store: Source) -> Iterator[None]:
-    """Read from one version of a store within the block: it takes 2 us, opening a chunk 10.
+def of_one_version(store: Source, read: Callable[[], None]) -> None:
+    """Read from one version of a store: comparing takes 2 us, opening a chunk 10.
 
     Raises
     ------
@@ -159,7 +157,7 @@ def whole_store(store: Source) -> Iterator[None]:
         When it is gone, and its chunks seem to be missing.
     """
     try:
-        yield
+        read()
     except AicsioError:
         # Bytes of another store look damaged: the reason is that they are others.
         _check_store(store)
@@ -232,10 +230,8 @@ def read_chunks(pieces: Sequence[Keyed]) -> Iterator[bytes | None]:
 
 
 class _Root:
-    """The root of a store behind a URL, looked up once where chunks are missing. Not a record: it
-    lives for one read.
-
-    Local folders are compared after each batch instead.
+    """The root of a store, looked up once where chunks are missing. Not a record: it lives for one
+    read.
     """
 
     def __init__(self, store: Source) -> None:
@@ -260,7 +256,7 @@ def as_encoded(piece: Keyed, value: bytes) -> Encoded:
 def fill(placement: Placement[Keyed], dest: Array) -> None:
     """Give every pixel of a missing chunk its value."""
     store = placement.piece.source
-    if store.folder and not store.local:
+    if store.folder:
         with readers.borrow(("root", store), functools.partial(_Root, store)):
             pass  # opening it has raised where the store is gone
     value = np.frombuffer(placement.piece.fill, dest.dtype, 1)[0]

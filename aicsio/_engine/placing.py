@@ -71,8 +71,7 @@ def place(todo: Todo[Any], worker: Worker) -> None:
     if store is None:
         _place_groups(todo, worker)
     else:
-        with keyed.whole_store(store):
-            _place_groups(keyed.resolve_keys(todo), worker)
+        keyed.of_one_version(store, lambda: _place_groups(keyed.resolve_keys(todo), worker))
 
 
 def _place_groups(todo: Todo[Any], worker: Worker) -> None:

@@ -76,6 +76,15 @@ def test_a_store_that_was_deleted_is_not_black(
         read(handle)
 
 
+def test_nor_is_one_whose_folders_are_left(tmp_path: Path) -> None:
+    handle = open_image(write(tmp_path / "a.zarr", 1))
+    for path in (tmp_path / "a.zarr").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    with pytest.raises(SourceNotFoundError, match=r"there is no Zarr at .*a\.zarr' any more"):
+        to_numpy(handle)
+
+
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_nor_is_one_that_a_server_has_no_more(version: str, tmp_path: Path) -> None:
     write(tmp_path / "a.zarr", 1, version=version)
