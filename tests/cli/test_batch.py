@@ -45,6 +45,11 @@ def shown(path: Path) -> Array:
     return to_numpy(transpose_to(open_image(path), "TCZYX"))
 
 
+def names_below(folder: Path) -> set[str]:
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*.tiff"))
+    return set(found)
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Call ``aicsio convert``; returns exit code, stdout and stderr."""
@@ -270,6 +275,50 @@ def test_what_is_out_of_date_is_redone_when_told(run: Run, tmp_path: Path) -> No
     assert "done before" in run(*command, "--channel", "1", "--jobs", "1", "--no-sync")[1], (
         "how is not what"
     )
+
+
+def test_an_attempt_that_failed_does_not_disown_the_file(tmp_path: Path, run: Run) -> None:
+    """The file of the run before stays as it was; the next run called it a file of somebody else."""
+    image(tmp_path / "in", "a.tif")
+    command = (tmp_path / "in", tmp_path / "out")
+    assert run(*command)[0] == 0
+    (tmp_path / "in" / "a.tif").write_bytes(b"no image")
+    assert run(*command, "--update")[0] == 1
+    written = image(tmp_path / "in", "a.tif", seed=3)
+    assert "out of date, source changed: --update" in run(*command)[2]
+    assert run(*command, "--update")[0] == 0
+    assert np.array_equal(shown(tmp_path / "out" / "a.ome.tiff").ravel(), written.ravel())
+
+
+def test_stores_in_a_folder_are_images_and_nothing_within_them_is(tmp_path: Path, run: Run) -> None:
+    """``convert --to ome-zarr`` fills such folders."""
+    first = image(tmp_path / "in", "a.tif", seed=1)
+    image(tmp_path / "in", "deep/b.tif", seed=2)
+    stores = tmp_path / "stores"
+    assert run(tmp_path / "in", stores, "--to", "ome-zarr", "--recursive")[0] == 0
+    # Neither is an image: a folder that is none of a Zarr, and a table within a store.
+    (stores / "notes.zarr").mkdir()
+    (stores / "notes.zarr" / "one.txt").write_text("1")
+    (stores / "a.ome.zarr" / "table.zarr").mkdir()
+    (stores / "a.ome.zarr" / "thumb.tif").write_bytes(b"1")
+    assert run(stores, tmp_path / "back")[0] == 0
+    assert names_below(tmp_path / "back") == {"a.ome.tiff"}
+    assert np.array_equal(shown(tmp_path / "back" / "a.ome.tiff").ravel(), first.ravel())
+    assert run(stores, tmp_path / "all", "--recursive")[0] == 0
+    assert names_below(tmp_path / "all") == {"a.ome.tiff", "deep/b.ome.tiff"}
+
+
+def test_two_processes_that_convert_into_one_folder(tmp_path: Path, run: Run) -> None:
+    """The second one begins a file that the first has ended meanwhile, and fails; the file stays done."""
+    image(tmp_path / "in", "a.tif")
+    out, command = tmp_path / "out", (tmp_path / "in", tmp_path / "out")
+    assert run(*command)[0] == 0
+    first = json.loads((out / NAME).read_text().splitlines()[-1])
+    begun = {key: first[key] for key in ("target", "source", "size", "fingerprint", "options")}
+    with (out / NAME).open("a") as lines:
+        lines.write(json.dumps({**begun, "began": time.time_ns() + 10**9}) + "\n")
+    code, printed, _ = run(*command)
+    assert (code, "done before" in printed) == (0, True)
 
 
 def test_a_file_of_someone_else_is_left_alone(run: Run, tmp_path: Path) -> None:

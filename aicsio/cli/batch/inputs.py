@@ -19,7 +19,11 @@ from aicsio.writers.target_names import names_zarr
 
 SUFFIXES = {"ome-tiff": ".ome.tiff", "ome-zarr": ".ome.zarr"}
 """Of the files of each format of ``--to``."""
-_OME_SUFFIXES = (".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf")
+_LONG_SUFFIXES = (
+    *(".ome.tiff", ".ome.tif", ".ome.tf2", ".ome.tf8", ".ome.btf"),
+    *(".ome.zarr", ".ome.zarr.zip", ".zarr.zip"),
+)
+"""Of several parts; the table of formats has the last ones."""
 
 
 @attrs.frozen
@@ -133,22 +137,27 @@ def list_sources(
 def _walk_folder(
     name: str, output: str, suffixes: tuple[str, ...], *, recursive: bool
 ) -> Iterator[tuple[str, str]]:
-    """Files with a suffix of a format, without hidden files and the output."""
+    """Files with a suffix of a format, and stores with one, without hidden ones and the output."""
     # os.walk does not follow links to folders, so it ends.
     for folder, subfolders, files in os.walk(name):
-        entered = []
-        for subfolder in subfolders:
-            path = os.path.abspath(os.path.join(folder, subfolder))
-            if not subfolder.startswith(".") and path != output:
-                entered.append(subfolder)
+        entered, images = [], []
+        for entry in [*subfolders, *files]:
+            path = os.path.join(folder, entry)
+            if entry.startswith(".") or os.path.abspath(path) == output:
+                continue
+            has_suffix = entry.lower().endswith(suffixes)
+            if not os.path.isdir(path):
+                images += [entry] * has_suffix
+            elif has_suffix and _is_image_folder(path):
+                # Nothing within a store is an image of its own.
+                images.append(entry)
+            else:
+                entered.append(entry)
         # os.walk enters the folders that this list names, in its order.
         subfolders[:] = sorted(entered, key=file_names.natural_key)
-        for file in sorted(files, key=file_names.natural_key):
-            path = os.path.join(folder, file)
-            if os.path.abspath(path) == output:
-                continue
-            if file.lower().endswith(suffixes) and not file.startswith("."):
-                yield path, os.path.relpath(path, name)
+        for entry in sorted(images, key=file_names.natural_key):
+            path = os.path.join(folder, entry)
+            yield path, os.path.relpath(path, name)
         if not recursive:
             return
 
@@ -190,7 +199,7 @@ def _strip_suffix(name: str) -> str:
     stem = name.replace("{", "").replace("}", "")
     longest = ""
     # The longest: "a.ome.tif" becomes "a", not "a.ome".
-    for suffix in (*_OME_SUFFIXES, *_known_suffixes()):
+    for suffix in (*_LONG_SUFFIXES, *_known_suffixes()):
         matches = stem.lower().endswith(suffix) and len(stem) > len(suffix)
         if matches and len(suffix) > len(longest):
             longest = suffix

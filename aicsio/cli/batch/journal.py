@@ -1,7 +1,8 @@
 """The journal of a folder: one line of JSON when ``convert`` begins a file, another when it ends.
 
 Rule kept here: a file is done if the journal holds its source and options, both are unchanged, and
-the file is the one that was written. Files get their names when they are complete. A file younger
+the file is the one that was written. A later line that began it does not change that where the file
+stayed as it was: its attempt failed. Files get their names when they are complete. A file younger
 than the line that began it is therefore complete, even if the process was killed before it wrote
 the second line.
 """
@@ -54,13 +55,13 @@ class Journal:
         self.folder = folder
         self._path = os.path.join(folder, NAME)
         self._last: dict[str, dict[str, Any]] = {}
+        self._ended: dict[str, dict[str, Any]] = {}
         try:
-            # A later line replaces an earlier one of the same file.
             with open(self._path, encoding="utf-8", errors="surrogateescape") as lines:
                 for line in lines:
                     entry = _parse_line(line)
                     if entry is not None:
-                        self._last[entry["target"]] = entry
+                        self._keep(entry)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -74,8 +75,8 @@ class Journal:
         """Compare a target with its entry."""
         if not os.path.lexists(target):
             return "absent"
-        entry = self._last.get(self._key(target))
-        if entry is None or not _is_unchanged(entry, os.stat(target)):
+        entry = self._find_entry(self._key(target), os.stat(target))
+        if entry is None:
             return "unknown"
         if entry["options"] != fingerprint.options:
             return "options changed"
@@ -83,6 +84,20 @@ class Journal:
         if recorded == (fingerprint.source, fingerprint.size, fingerprint.fingerprint):
             return "done"
         return "source changed"
+
+    def _find_entry(self, key: str, status: os.stat_result) -> dict[str, Any] | None:
+        # What began later may have failed, here or in another process, and left the file as it was.
+        for entries in (self._last, self._ended):
+            entry = entries.get(key)
+            if entry is not None and _is_unchanged(entry, status):
+                return entry
+        return None
+
+    def _keep(self, entry: dict[str, Any]) -> None:
+        """Let a later line take the place of an earlier one of the same file and kind."""
+        self._last[entry["target"]] = entry
+        if _is_end(entry):
+            self._ended[entry["target"]] = entry
 
     def begin(self, target: str, fingerprint: Fingerprint) -> int:
         """Write the first line of a file; returns its time, nanoseconds of the file system's clock."""
@@ -116,7 +131,7 @@ class Journal:
                 lines.write(json.dumps(entry, ensure_ascii=True) + "\n")
         except OSError as error:
             raise WriteError(f"cannot write {self._path!r}: {error.strerror}") from error
-        self._last[entry["target"]] = entry
+        self._keep(entry)
 
 
 def _parse_line(line: str) -> dict[str, Any] | None:
@@ -131,12 +146,15 @@ def _parse_line(line: str) -> dict[str, Any] | None:
         return None
     if not isinstance(entry["target"], str) or "\0" in entry["target"]:
         return None
-    is_end = isinstance(entry.get("written"), list)
     is_begin = isinstance(entry.get("began"), int)
-    return entry if is_begin or is_end else None
+    return entry if is_begin or _is_end(entry) else None
+
+
+def _is_end(entry: Mapping[str, Any]) -> bool:
+    return isinstance(entry.get("written"), list)
 
 
 def _is_unchanged(entry: Mapping[str, Any], status: os.stat_result) -> bool:
-    if isinstance(entry.get("written"), list):
+    if _is_end(entry):
         return bool([status.st_size, status.st_mtime_ns] == entry["written"])
     return status.st_mtime_ns >= int(entry["began"])
