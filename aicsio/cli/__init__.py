@@ -73,6 +73,8 @@ EXAMPLES = (
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a disk that takes no more of the standard output."""
 
+_MISSING = "the following arguments are required"
+"""The beginning of a message of argparse."""
 READER_GONE = 141
 """128 + SIGPIPE, the exit code of a program whose pipe was closed."""
 EXIT_CODES = {
@@ -249,10 +251,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         print(program.format_help(), file=sys.stderr, end="")
         raise SystemExit(2)
     length = next((index + 1 for index, word in enumerate(argv) if word[:1] != "-"), len(argv))
+    program.words = argv[:length]
     chosen = program.parse_args(argv[:length])
     if chosen.command not in COMMANDS:
         program.error(options.unknown("command", chosen.command, list(COMMANDS)))
     parser = command_parser(chosen.command)
+    parser.words = argv[length:]
     # Known ones only: parse_args would refuse the others without naming the closest option.
     arguments, unknown = parser.parse_known_args(argv[length:])
     if unknown:
@@ -262,7 +266,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def command_parser(command: str) -> argparse.ArgumentParser:
+def command_parser(command: str) -> "CommandParser":
     """Make the parser of one command.
 
     Parameters
@@ -272,7 +276,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
 
     Returns
     -------
-    argparse.ArgumentParser
+    CommandParser
         With the arguments of the command, and ``--debug``.
 
     Examples
@@ -307,6 +311,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *, formatter_class: type[_Formatter] = _Formatter, **options: Any) -> None:
         super().__init__(formatter_class=formatter_class, **options)
+        self.words: Sequence[str] = ()
+        """Arguments that are being parsed."""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse drops the error of the system: a pipe that was closed would be a success.
@@ -317,6 +323,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage, the message and the call that explains the usage; end with code 2."""
+        words, self.words = self.words, ()
+        if words and message.startswith(_MISSING):
+            # argparse tells of an unknown option only where nothing is missing, and a mistyped name
+            # of a file is an option to it. Two more words stand for what is missing.
+            _, unknown = self.parse_known_args([*words, "x", "x"])
+            if unknown and unknown[0] not in {"x", "--"}:
+                message = _describe_unknown(unknown[0], self)
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {message}\n  try: {self.prog} --help\n")
 
@@ -333,6 +346,8 @@ def _describe_unknown(word: str, parser: argparse.ArgumentParser) -> str:
     """Write the message for a word that the parser did not take."""
     if not word.startswith("-"):
         return f"unexpected argument {word!r}"
+    if os.path.lexists(word):
+        return f"there is no option {word!r}: for the file of this name write ./{word}"
     flags: list[str] = []
     # argparse has no public list of its options; tests/cli hold this one.
     for action in parser._actions:  # noqa: SLF001
@@ -340,7 +355,7 @@ def _describe_unknown(word: str, parser: argparse.ArgumentParser) -> str:
     return options.unknown("option", word.partition("=")[0], flags)
 
 
-def _program_parser() -> argparse.ArgumentParser:
+def _program_parser() -> CommandParser:
     lines = []
     for title, commands in GROUPS.items():
         lines.append(f"{title}:")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aicsio import WriteError, cli
+from aicsio import SceneError, SourceNotFoundError, WriteError, cli
 from aicsio.__main__ import run
 from aicsio.cli.terminal.advice import next_step
 from aicsio.progress import make_console
@@ -172,6 +172,43 @@ def test_a_closed_output_is_no_traceback(command: str, code: int, message: str) 
     )
     assert done.returncode == code
     assert done.stderr[: len(message) or None] == message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["info", "--bogus"], "there is no option '--bogus': choose from -h"),
+        (["convert", "--overwite"], "there is no option '--overwite': did you mean '--overwrite'?"),
+        (["--bogus"], "there is no option '--bogus'"),
+        (
+            ["info", "-a.tif"],
+            "there is no option '-a.tif': for the file of this name write ./-a.tif",
+        ),
+        (["thumbnail", "b.tif"], "the following arguments are required: OUT"),
+        (["info"], "the following arguments are required: FILE"),
+    ],
+)
+def test_the_option_that_is_none_comes_before_what_is_missing(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-a.tif").write_bytes(b"1")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(words)
+    assert message in capsys.readouterr().err
+
+
+def test_an_advised_name_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Source: POSIX Utility Syntax Guidelines, 4: an argument that begins with a dash is an option."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-cells.tif").write_bytes(b"1")
+    missing = SourceNotFoundError("there is no file")
+    assert next_step(missing, "cells.tif", "info") == "aicsio info ./-cells.tif"
+    assert next_step(SceneError("no scene 4"), "-cells.tif") == "aicsio info ./-cells.tif"
 
 
 def test_other_errors_of_the_system_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

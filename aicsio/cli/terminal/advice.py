@@ -193,4 +193,5 @@ def _find_instead(name: str, command: str) -> str:
 
 
 def _quote(name: str) -> str:
-    return shlex.quote(public_url(name))
+    # A name that begins with a dash would be an option of the advised command.
+    return shlex.quote(f"./{name}" if name.startswith("-") else public_url(name))
