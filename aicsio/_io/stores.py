@@ -11,7 +11,6 @@ import contextlib
 import functools
 import json
 import os
-import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -33,8 +32,6 @@ FIRST_REQUEST = 4 << 20
 """Bytes of the first request for a value: most chunks are smaller, and so need one request."""
 PARALLEL_VALUES = 48
 """Values that one reading thread requests at once."""
-_MARK = re.compile(r"[\\:\0]")
-"""Characters that paths of some system give a meaning of their own."""
 _NO_NAMES = frozenset({"", ".", ".."})
 LOCAL_HEADER_NBYTES = 30
 """Bytes of a member's local header before its name (APPNOTE.TXT, 4.3.7)."""
@@ -72,7 +69,8 @@ def check_key(store: Source, key: str) -> None:
 
 def is_key(key: str) -> bool:
     """Whether a key stays below the store; the empty one is the store itself."""
-    if _MARK.search(key):
+    # Three looks of C take a tenth of the time of a pattern.
+    if "\\" in key or ":" in key or "\0" in key:
         return False
     return not key or _NO_NAMES.isdisjoint(key.split("/"))
 

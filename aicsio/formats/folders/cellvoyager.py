@@ -7,12 +7,15 @@ Source of the facts: measurements in public, and what Bio-Formats' ``CV7000Reade
 positions and pixel sizes in micrometres, exposures in milliseconds.
 """
 
+import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 import attrs
+import numpy as np
 
 from aicsio._ome.elements import parse_integer, parse_number
 from aicsio.errors import CorruptFileError
@@ -28,22 +31,27 @@ from aicsio.formats.folders.cellvoyager_settings import (
 )
 from aicsio.formats.folders.entries import (
     NAN,
-    FieldPlanes,
+    Field,
+    Integers,
+    ListedPlanes,
     ParsedIntegers,
     ParsedNumbers,
     ParsedSeconds,
-    PlaneEntry,
+    choose_rows,
     date_of,
-    delay_of_first,
-    in_wells,
+    delays_of_first,
+    gather,
+    order_fields,
     positions_of,
     positive,
+    take_each,
     time_step,
     z_step,
 )
-from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
+from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import is_folder_of, list_beside
-from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
+from aicsio.formats.folders.name_lookup import Folder
+from aicsio.formats.folders.xml_lists import Attribute, Columns, parse_rest, read_index, read_values
 from aicsio.records import Contents, Diagnostic, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
@@ -77,32 +85,41 @@ WANTED: Final[tuple[Attribute, ...]] = tuple(
         *("Time", "X", "Y", "Z", "TimelineIndex"),
     )
 )
-"""In the order in which ``_read_records`` takes them."""
+"""In the order in which ``_read_records`` takes them. Behind them stands the name of the file."""
 
 
-class _Record(NamedTuple):
-    """One image of the index. A tuple, for an index may list a million."""
+@attrs.frozen(eq=False)
+class _Records:
+    """Images of the index, in columns. Not a record: it lives for one opening."""
 
-    place: tuple[int, int, int]
+    places: list[tuple[int, int, int]]
     """Row and column of the well, and number of the field, from 1."""
-    timeline: int
-    """Number of the timeline, which takes some wells by channels and time points of its own."""
-    channel: int
-    """Number of the channel."""
-    action: int
-    """Number of the action that took it."""
-    time_point: int
-    """Number of the time point."""
-    section: int
-    """Number of the section."""
-    date: str
-    """Date and time."""
-    seconds: float
-    """The same on a clock."""
-    position: tuple[float, float, float]
-    """X, Y and Z in micrometres."""
-    name: str
-    """Name of the file."""
+    timelines: list[int]
+    """Numbers of timelines, which take some wells by channels and time points of their own."""
+    channels: list[int]
+    """Numbers of channels."""
+    actions: list[int]
+    """Numbers of the actions that took them."""
+    time_points: list[int]
+    """Numbers of time points."""
+    sections: list[int]
+    """Numbers of sections."""
+    dates: list[str | None]
+    """Dates and times."""
+    facts: dict[str, list[float]]
+    """Seconds on a clock, and positions in micrometres."""
+    names: list[str]
+    """Names of files."""
+
+    def choose(self, chosen: Sequence[bool]) -> "_Records":
+        """Return some of the images."""
+        columns: dict[str, Any] = {
+            field.name: list(itertools.compress(getattr(self, field.name), chosen))
+            for field in attrs.fields(_Records)
+            if field.name != "facts"
+        }
+        facts = {name: list(itertools.compress(one, chosen)) for name, one in self.facts.items()}
+        return _Records(facts=facts, **columns)
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -133,7 +150,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         When there is no ``MeasurementData.mlf``, it lists no image, or names files elsewhere.
     """
     index = find_measurement(source)
-    text, elements = read_values(
+    text, columns = read_values(
         read_index(index),
         b"<bts:MeasurementData",
         b"</bts:MeasurementData>",
@@ -142,8 +159,8 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         DECLARATION,
     )
     _, notes = parse_rest(text, "cellvoyager", index.uri)
-    records, failures = _read_records(elements)
-    if not records:
+    records, failures = _read_records(columns)
+    if not records.names:
         raise CorruptFileError.at(index.uri, None, "expected images of type IMG, found none")
     if failures:
         message = f"{failures} images failed when they were taken, the microscope notes"
@@ -155,7 +172,7 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     notes += trouble
     if len(parts) == 1:
         return attrs.evolve(contents[0], diagnostics=(*notes, *contents[0].diagnostics))
-    places = (sorted({record.place for record in part}) for part in parts)
+    places = (sorted(set(part.places)) for part in parts)
     scenes = [
         pair
         for part, content in zip(places, contents, strict=True)
@@ -166,45 +183,47 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     return Contents(ordered, contents[0].metadata, tuple(notes))
 
 
-def _part_by_timelines(records: Sequence[_Record]) -> list[list[_Record]]:
+def _part_by_timelines(records: _Records) -> list[_Records]:
     """Return the records of the fields that the same timelines took, by the first place of each part.
 
     Timelines of other wells have channels and time points of their own: in one block of all, most
     planes of a field would be zero.
     """
     timelines: dict[tuple[int, int, int], set[int]] = {}
-    for record in records:
-        timelines.setdefault(record.place, set()).add(record.timeline)
-    parts: dict[frozenset[int], list[_Record]] = {
-        frozenset(timelines[place]): [] for place in sorted(timelines)
-    }
+    for place, timeline in set(zip(records.places, records.timelines, strict=True)):
+        timelines.setdefault(place, set()).add(timeline)
+    parts = dict.fromkeys(frozenset(timelines[place]) for place in sorted(timelines))
     if len(parts) == 1:
-        return [list(records)]
-    for record in records:
-        parts[frozenset(timelines[record.place])].append(record)
-    return list(parts.values())
+        return [records]
+    return [
+        records.choose([timelines[place] == timelines_of_part for place in records.places])
+        for timelines_of_part in parts
+    ]
 
 
 def _describe_part(
-    records: Sequence[_Record], folder: Folder, detail: MeasurementSettings, text: str
+    records: _Records, folder: Folder, detail: MeasurementSettings, text: str
 ) -> Contents:
     """Describe fields of the same channels, time points and sections."""
     channels = _channel_keys(records)
-    times = positions_of({record.time_point for record in records})
-    sections = positions_of({record.section for record in records})
+    times, sections = positions_of(records.time_points), positions_of(records.sections)
     exposures = [
         positive(parse_number(detail.channel(key).get("ExposureTime"))) for key in channels
     ]
-    fields = _group(records, channels, (times, sections), exposures, detail.plate_name)
+    field, wells, first = order_fields(records.places, lambda place: place, detail.plate_name)
+    planes = _list_planes(records, field, channels, (times, sections), exposures)
+    taken = [date_of(records.dates[row]) for row in first]
+    delays = delays_of_first(planes, len(wells))
     return build_contents(
         PlateIndex(
             source=folder.index,
             code="cellvoyager",
-            fields=fields,
+            fields=list(map(Field, itertools.repeat(None), wells, taken, delays)),
+            planes=planes,
             sizes=(len(times), len(channels), len(sections)),
             channels=tuple(detail.describe_channel(key) for key in channels),
-            pixel_size=detail.pixel_size(channels[0], z_step(fields)),
-            time_step=time_step(fields),
+            pixel_size=detail.pixel_size(channels[0], z_step(planes)),
+            time_step=time_step(planes),
             acquired=date_of(detail.root.get("BeginTime")),
             objective=detail.describe_objective(channels[0]),
             plane_size=detail.plane_size(channels[0]),
@@ -214,52 +233,69 @@ def _describe_part(
     )
 
 
-def _read_records(
-    elements: Iterable[tuple[Sequence[str | None], str]],
-) -> tuple[list[_Record], int]:
+def _read_records(parts: Iterable[Columns]) -> tuple[_Records, int]:
     """Return the images, and how many others failed."""
     integer, number, seconds = ParsedIntegers(), ParsedNumbers(), ParsedSeconds()
-    records = []
     failures = 0
-    for values, name in elements:
-        kind, row, column, field, channel, action, time_point, section, time, *rest = values
-        x, y, z, timeline = rest
-        # ``Type`` is IMG for an image, ERR for one that failed.
-        if kind in {"IMG", None} and name:
-            records.append(
-                _Record(
-                    place=(integer[row], integer[column], integer[field]),
-                    timeline=integer[timeline],
-                    channel=integer[channel],
-                    action=integer[action],
-                    time_point=integer[time_point],
-                    section=integer[section],
-                    date=time or "",
-                    seconds=seconds[time],
-                    position=(number[x], number[y], number[z]),
-                    name=name,
-                )
-            )
-        elif kind == "ERR":
-            failures += 1
+
+    def choose_images() -> Iterator[Sequence[Sequence[str | None]]]:
+        nonlocal failures
+        for part in parts:
+            # ``Type`` is IMG for an image, ERR for one that failed.
+            kinds, names = part[0], part[-1]
+            failures += kinds.count("ERR")
+            images = [
+                kind in {"IMG", None} and bool(name)
+                for kind, name in zip(kinds, names, strict=True)
+            ]
+            # The times are read as dates and as seconds.
+            yield choose_rows([*part, part[WANTED.index(("MeasurementRecord", "Time"))]], images)
+
+    parsers = (None, *(integer,) * 7, None, *(number,) * 3, integer, None, seconds)
+    (
+        _,
+        *places,
+        channels,
+        actions,
+        time_points,
+        sections,
+        dates,
+        x,
+        y,
+        z,
+        timelines,
+        names,
+        times,
+    ) = gather(choose_images(), parsers)
+    records = _Records(
+        places=list(zip(*places, strict=True)),
+        timelines=timelines,
+        channels=channels,
+        actions=actions,
+        time_points=time_points,
+        sections=sections,
+        dates=dates,
+        facts={"time": times, "x": x, "y": y, "height": z},
+        names=names,
+    )
     return records, failures
 
 
-def _channel_keys(records: Sequence[_Record]) -> list[tuple[int, int]]:
+def _channel_keys(records: _Records) -> list[tuple[int, int]]:
     """Return channel and action of each position of C.
 
     One action takes all sections of a channel. Where two actions take the same plane of a channel,
     such as a stack and its projection, both are shown.
     """
     actions: dict[int, set[int]] = {}
-    planes: set[tuple[Any, ...]] = set()
+    for label, action in set(zip(records.channels, records.actions, strict=True)):
+        actions.setdefault(label, set()).add(action)
+    planes = [
+        *zip(records.channels, records.time_points, records.sections, records.places, strict=True)
+    ]
     repeated: set[int] = set()
-    for record in records:
-        actions.setdefault(record.channel, set()).add(record.action)
-        plane = (record.channel, record.time_point, record.section, record.place)
-        if plane in planes:
-            repeated.add(record.channel)
-        planes.add(plane)
+    if len(set(planes)) < len(planes):
+        repeated = {plane[0] for plane, count in Counter(planes).items() if count > 1}
     keys = []
     for label in sorted(actions):
         if label in repeated:
@@ -269,43 +305,32 @@ def _channel_keys(records: Sequence[_Record]) -> list[tuple[int, int]]:
     return keys
 
 
-def _group(
-    records: Sequence[_Record],
+def _list_planes(
+    records: _Records,
+    field: Integers,
     channels: Sequence[tuple[int, int]],
     numbers: tuple[Mapping[int, int], Mapping[int, int]],
     exposures: Sequence[float | None],
-    plate: str | None,
-) -> list[FieldPlanes]:
+) -> ListedPlanes:
     position_of = {key: position for position, key in enumerate(channels)}
+    # A channel without repeated planes stands for all of its actions.
+    pairs = [*zip(records.channels, records.actions, strict=True)]
+    channel_of = {
+        pair: position_of.get((pair[0], ANY_ACTION), position_of.get(pair, 0))
+        for pair in set(pairs)
+    }
+    channel = take_each(channel_of, pairs)
+    seconds = [NAN if exposure is None else exposure / 1000 for exposure in exposures]
     times, sections = numbers
-    groups: dict[tuple[int, int, int], list[_Record]] = {}
-    for record in records:
-        groups.setdefault(record.place, []).append(record)
-    fields = []
-    for well, members in in_wells(groups.items(), plate):
-        entries = []
-        for record in members:
-            # A channel without repeated planes stands for all of its actions.
-            channel = position_of.get((record.channel, ANY_ACTION))
-            if channel is None:
-                channel = position_of[record.channel, record.action]
-            exposure = exposures[channel]
-            entries.append(
-                PlaneEntry(
-                    t=times[record.time_point],
-                    c=channel,
-                    z=sections[record.section],
-                    file=record.name,
-                    time=record.seconds,
-                    exposure=NAN if exposure is None else exposure / 1000,
-                    x=record.position[0],
-                    y=record.position[1],
-                    height=record.position[2],
-                )
-            )
-        taken = date_of(members[0].date)
-        fields.append(FieldPlanes(None, well, entries, taken, delay_of_first(entries)))
-    return fields
+    return ListedPlanes.of_fields(
+        field,
+        records.names,
+        t=take_each(times, records.time_points),
+        c=channel,
+        z=take_each(sections, records.sections),
+        exposure=np.array(seconds)[channel],
+        **records.facts,
+    )
 
 
 # ---------------------------------------------------------------- optional protocols of a format

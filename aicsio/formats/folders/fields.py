@@ -4,20 +4,20 @@ Rule kept here: a plane that no file holds is zero and counted in a diagnostic. 
 have the same dims, so that their arrays stack.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from aicsio._io.named_files import list_folder
-from aicsio._io.stores import is_key
 from aicsio.errors import CorruptFileError
-from aicsio.formats.folders.entries import NAN, FieldPlanes, PlaneEntry
+from aicsio.formats.folders.entries import NAN, Field, Floats, Integers, ListedPlanes
 from aicsio.formats.folders.layout import PlaneFilesLayout
 from aicsio.formats.folders.members import Sample, learn_from_file
+from aicsio.formats.folders.name_lookup import Folder, is_name
 from aicsio.formats.folders.names import PackedNames
 from aicsio.records import (
     Channel,
@@ -35,9 +35,9 @@ from aicsio.records import (
 from aicsio.records.packed import PackedIntegers
 from aicsio.records.scenes import distinguish_scenes
 
+N = TypeVar("N", bound=np.generic)
 PLANES_BESIDE = 1 << 20
 """Planes that an index may lack: a damaged number must not fill memory."""
-COLUMNS: Final = ("time", "exposure", "x", "y", "z")
 
 
 @attrs.frozen(eq=False)
@@ -48,8 +48,10 @@ class PlateIndex:
     """The index, in whose folder the files lie, or the folder itself."""
     code: str
     """Begin of the codes of diagnostics: the name of the format."""
-    fields: Sequence[FieldPlanes]
+    fields: Sequence[Field]
     """In the order in which they are shown."""
+    planes: ListedPlanes
+    """Their planes."""
     sizes: tuple[int, int, int]
     """Sizes of T, C and Z."""
     channels: tuple[Channel, ...] = ()
@@ -72,39 +74,6 @@ class PlateIndex:
     """Trouble with the index."""
 
 
-class Folder:
-    """Names that are in the folder of an index. Not a record: it lives for one opening."""
-
-    def __init__(self, index: Source) -> None:
-        self.index = index
-        self.is_listed = index.local
-        self._names: dict[str, dict[str, str]] = {}
-        # Names that hold what a path gives a meaning of its own are looked at one by one.
-        self.exact = {name for name in self.names().values() if is_key(name) and "\n" not in name}
-
-    def names(self, folder: str = "") -> dict[str, str]:
-        """Return the names in a folder, by their lower-case form."""
-        known = self._names.get(folder)
-        if known is None:
-            known = {name.lower(): name for name in list_folder(self.index, folder)}
-            self._names[folder] = known
-        return known
-
-    def find(self, key: str) -> str | None:
-        """Return a name as the folder has it; ``None`` if it is not there.
-
-        The folder of a web server has no list: its files are looked for when they are read.
-        """
-        if not self.is_listed:
-            return key
-        folder, _, name = key.rpartition("/")
-        # Copies to other systems change the case of suffixes.
-        actual = self.names(folder).get(name.lower())
-        if actual is None:
-            return None
-        return f"{folder}/{actual}" if folder else actual
-
-
 def build_contents(plate: PlateIndex, folder: Folder | None = None) -> Contents:
     """Describe the scenes of a plate.
 
@@ -124,7 +93,7 @@ def build_contents(plate: PlateIndex, folder: Folder | None = None) -> Contents:
         raise CorruptFileError.at(plate.source.uri, None, "expected planes, the index lists none")
     if not plate.source.has_place:
         raise CorruptFileError("an index names files beside it, and bytes have none: give its path")
-    listed = sum(len(field.entries) for field in plate.fields)
+    listed = len(plate.planes)
     described = math.prod(plate.sizes) * len(plate.fields)
     # A plate whose wells differ has gaps, not sixteen planes for each that is listed.
     if described > max(PLANES_BESIDE, 16 * listed) or min(plate.sizes) < 1:
@@ -136,14 +105,18 @@ def build_contents(plate: PlateIndex, folder: Folder | None = None) -> Contents:
     return _Builder(plate, folder or Folder(plate.source)).build()
 
 
-@attrs.define(eq=False)
-class _FieldTable:
-    """Planes of one field as a table."""
+@attrs.frozen(eq=False)
+class _Tables:
+    """Planes of all fields as tables: a row a field, a column a plane in C order of T, C and Z."""
 
-    names: list[str]
-    file_of: npt.NDArray[np.int64]
-    page_of: npt.NDArray[np.int64]
-    columns: dict[str, npt.NDArray[np.float64]]
+    names: list[list[str]]
+    """Files of each field."""
+    file_of: Integers
+    """Position of the file of each plane in these names; -1 for one that is missing."""
+    page_of: Integers
+    """Number of each plane in its file."""
+    facts: dict[str, list[bytes | None]]
+    """Columns of ``Planes`` by their name, one a field; ``None`` where no plane has the fact."""
 
 
 class _Builder:
@@ -160,55 +133,63 @@ class _Builder:
         self._packed: dict[bytes, PackedIntegers] = {}
 
     def build(self) -> Contents:
-        tables = [self._tabulate(field) for field in self.plate.fields]
-        sample = self._learn(tables)
+        tables = self._tabulate()
+        sample = self._learn(tables.names)
         self._report()
         names = distinguish_scenes([_name_of(field) for field in self.plate.fields])
-        scenes = [
-            self._describe(name, field, table, sample)
-            for name, field, table in zip(names, self.plate.fields, tables, strict=True)
-        ]
-        return Contents(tuple(scenes), self.plate.text, tuple(self.diagnostics))
+        return Contents(
+            tuple(self._describe(names, tables, sample)),
+            self.plate.text,
+            tuple(self.diagnostics),
+        )
 
     # ------------------------------------------------------------ tables
 
-    def _tabulate(self, field: FieldPlanes) -> _FieldTable:
+    def _tabulate(self) -> _Tables:
+        planes = self.plate.planes
         size_t, size_c, size_z = self.plate.sizes
-        count = size_t * size_c * size_z
-        file_of, page_of = np.full(count, -1, np.int64), np.zeros(count, np.int64)
-        names: dict[str, int] = {}
-        numbers: dict[int, PlaneEntry] = {}
-        for entry in field.entries:
-            t, c, z = entry.t, entry.c, entry.z
-            if not (0 <= t < size_t and 0 <= c < size_c and 0 <= z < size_z):
-                continue
-            # Number of the plane in C order of T, C, Z; the first plane of a number counts.
-            number = (t * size_c + c) * size_z + z
-            if number in numbers:
-                self.repeated.append(entry.file)
-                continue
-            numbers[number] = entry
-            file = self._find(entry.file)
-            if file is not None:
-                file_of[number] = names.setdefault(file, len(names))
-                page_of[number] = entry.page
-        self.unlisted_count += count - len(numbers)
-        facts = np.full((count, len(COLUMNS)), NAN)
-        if numbers:
-            # Fields of an entry from ``time`` on, in the order of ``COLUMNS``.
-            facts[list(numbers)] = [entry[5:] for entry in numbers.values()]
-        columns = dict(zip(COLUMNS, facts.T, strict=True))
-        # Programs write 0 where they know no exposure.
-        columns["exposure"][columns["exposure"] <= 0] = NAN
-        return _FieldTable(list(names), file_of, page_of, columns)
+        shape = (len(self.plate.fields), size_t * size_c * size_z)
+        is_inside = (planes.t >= 0) & (planes.t < size_t) & (planes.c >= 0) & (planes.c < size_c)
+        is_inside &= (planes.z >= 0) & (planes.z < size_z)
+        rows = np.flatnonzero(is_inside)
+        numbers = np.ravel_multi_index(
+            (planes.field[rows], planes.t[rows], planes.c[rows], planes.z[rows]),
+            (shape[0], *self.plate.sizes),
+        )
+        # The first plane of a number counts.
+        first = np.sort(np.unique(numbers, return_index=True)[1])
+        if len(first) < len(rows):
+            repeated = np.delete(rows, first)
+            self.repeated = [planes.files[row] for row in repeated.tolist()]
+        rows, numbers = rows[first], numbers[first]
+        self.unlisted_count = math.prod(shape) - len(rows)
+        files = [self._find(planes.files[row]) for row in rows.tolist()]
+        bounds = np.searchsorted(planes.field[rows], np.arange(shape[0] + 1)).tolist()
+        names = []
+        file_numbers: list[int] = []
+        for start, stop in itertools.pairwise(bounds):
+            names.append([*dict.fromkeys(file for file in files[start:stop] if file is not None)])
+            number_of: dict[str | None, int] = {}
+            number_of.update((name, number) for number, name in enumerate(names[-1]))
+            number_of[None] = -1
+            file_numbers += map(number_of.__getitem__, files[start:stop])
+        is_found = np.array(file_numbers, np.int64) >= 0
+        return _Tables(
+            names,
+            _spread(numbers, np.array(file_numbers, np.int64), shape, -1.0),
+            _spread(numbers, np.where(is_found, planes.page[rows], 0), shape, 0.0),
+            {
+                name: _pack_rows(name, _spread(numbers, values[rows], shape, NAN))
+                for name, values in planes.facts().items()
+            },
+        )
 
     def _find(self, name: str) -> str | None:
-        # The usual name lies in the folder itself, as it is written.
-        if name in self.folder.exact:
+        if self.folder.holds(name):
             return name
         key = name.replace("\\", "/")
         # "../other/image.tif" would read what the user did not name.
-        if not key or not is_key(key) or "\n" in key:
+        if not key or not is_name(key):
             raise CorruptFileError.at(
                 self.plate.source.uri, None, f"the index names {name[:200]!r}, not below its folder"
             )
@@ -245,13 +226,13 @@ class _Builder:
 
     # ------------------------------------------------------------ size and type
 
-    def _learn(self, tables: Sequence[_FieldTable]) -> Sample | None:
+    def _learn(self, names: Sequence[Sequence[str]]) -> Sample | None:
         """Return size and type of all planes: of the index where it gives both, else of a file."""
         stated = self.plate.plane_size
         if stated is not None and self.plate.dtype is not None:
             return Sample("", "YX", stated, self.plate.dtype, 1, None)
         # One file a field: the files of a damaged well are one attempt, not all of them.
-        keys = [table.names[0] for table in tables if table.names]
+        keys = [files[0] for files in names if files]
         sample, notes = learn_from_file(self.plate.source, keys, self.plate.code)
         self.diagnostics += notes
         if sample is not None and stated is not None and sample.shape[:2] != stated:
@@ -265,8 +246,8 @@ class _Builder:
     # ------------------------------------------------------------ scenes
 
     def _describe(
-        self, name: str, field: FieldPlanes, table: _FieldTable, sample: Sample | None
-    ) -> Scene:
+        self, names: Sequence[str], tables: _Tables, sample: Sample | None
+    ) -> Iterator[Scene]:
         plate = self.plate
         channels = plate.channels
         if sample is not None and sample.letters.endswith("S"):
@@ -274,49 +255,58 @@ class _Builder:
             own = channels or (Channel(),) * plate.sizes[1]
             channels = tuple(attrs.evolve(channel, samples=sample.shape[-1]) for channel in own)
         learnt = None if sample is None else sample.scene
-        return Scene(
-            name=name,
-            levels=() if sample is None else (self._lay_out(table, sample),),
-            channels=channels,
-            pixel_size=_complete(plate.pixel_size, learnt),
-            time_step=plate.time_step,
-            acquired=field.acquired or plate.acquired,
-            objective=plate.objective or (None if learnt is None else learnt.objective),
-            planes=self._describe_planes(field, table),
-            well=field.well,
-        )
+        pixel_size = _complete(plate.pixel_size, learnt)
+        objective = plate.objective or (None if learnt is None else learnt.objective)
+        arrays: Iterable[LazyArray | None] = itertools.repeat(None, len(names))
+        planes = self._describe_planes(tables)
+        if sample is not None:
+            arrays = self._lay_out(tables, sample)
+        for name, field, array, facts in zip(names, plate.fields, arrays, planes, strict=True):
+            yield Scene(
+                name=name,
+                levels=() if array is None else (array,),
+                channels=channels,
+                pixel_size=pixel_size,
+                time_step=plate.time_step,
+                acquired=field.acquired or plate.acquired,
+                objective=objective,
+                planes=facts,
+                well=field.well,
+            )
 
-    def _lay_out(self, table: _FieldTable, sample: Sample) -> LazyArray:
-        layout = PlaneFilesLayout(
-            index=self.plate.source,
-            names=PackedNames.pack(table.names),
-            lead=self.plate.sizes,
-            plane=sample.shape,
-            dtype=sample.dtype,
-            file_of=self._pack(table.file_of),
-            page_of=self._pack(table.page_of),
-            is_listed=self.folder.is_listed,
-        )
+    def _lay_out(self, tables: _Tables, sample: Sample) -> Iterator[LazyArray]:
         dims = Dims("TCZ" + sample.letters, self.plate.sizes + sample.shape)
-        return LazyArray.whole(layout, dims, sample.dtype)
-
-    def _describe_planes(self, field: FieldPlanes, table: _FieldTable) -> Planes | None:
-        packed: dict[str, bytes] = {}
-        for name, values in table.columns.items():
-            present = np.isfinite(values)
-            if not present.any():
-                continue
-            if name == "time":
-                # The clock of planes starts with the first of them.
-                shown = values - values[present].min()
+        first: LazyArray | None = None
+        for names, files, pages in zip(tables.names, tables.file_of, tables.page_of, strict=True):
+            layout = PlaneFilesLayout(
+                index=self.plate.source,
+                names=PackedNames.pack(names),
+                lead=self.plate.sizes,
+                plane=sample.shape,
+                dtype=sample.dtype,
+                file_of=self._pack(files),
+                page_of=self._pack(pages),
+                is_listed=self.folder.is_listed,
+            )
+            # All fields are seen alike: they share one view.
+            if first is None:
+                first = LazyArray.whole(layout, dims, sample.dtype)
+                yield first
             else:
-                shown = values
-            packed[name] = shown.astype("<f8").tobytes()
-        if not packed:
-            return None
-        return Planes(self._plane_dims, start=field.start, **packed)
+                yield LazyArray(layout, dims, first.dtype, first.view)
 
-    def _pack(self, numbers: npt.NDArray[np.int64]) -> PackedIntegers:
+    def _describe_planes(self, tables: _Tables) -> Iterator[Planes | None]:
+        for field, *facts in zip(self.plate.fields, *tables.facts.values(), strict=True):
+            if any(facts):
+                yield Planes(
+                    self._plane_dims,
+                    start=field.start,
+                    **dict(zip(tables.facts, facts, strict=True)),
+                )
+            else:
+                yield None
+
+    def _pack(self, numbers: Integers) -> PackedIntegers:
         """Pack numbers; the fields of a plate number their files alike, and share one table."""
         key = numbers.tobytes()
         found = self._packed.get(key)
@@ -325,7 +315,34 @@ class _Builder:
         return found
 
 
-def _name_of(field: FieldPlanes) -> str | None:
+def _spread(
+    numbers: Integers, values: npt.NDArray[N], shape: tuple[int, int], missing: float
+) -> npt.NDArray[N]:
+    """Return a table of values by their number in C order."""
+    table = np.full(math.prod(shape), missing, values.dtype)
+    table[numbers] = values
+    return table.reshape(shape)
+
+
+def _pack_rows(name: str, table: Floats) -> list[bytes | None]:
+    """Return each row of a column of ``Planes``; ``None`` for one without a value."""
+    if name == "exposure":
+        # Programs write 0 where they know no exposure.
+        table[table <= 0] = NAN
+    is_known: npt.NDArray[np.bool_] = np.isfinite(table)
+    has_some = np.logical_or.reduce(is_known, axis=1)
+    if name == "time":
+        # The clock of planes starts with the first of them.
+        first = np.where(is_known, table, math.inf).min(axis=1)
+        table -= np.where(has_some, first, 0.0)[:, np.newaxis]
+    raw, nbytes = table.astype("<f8", copy=False).tobytes(), 8 * table.shape[1]
+    return [
+        raw[number * nbytes : (number + 1) * nbytes] if has_value else None
+        for number, has_value in enumerate(has_some.tolist())
+    ]
+
+
+def _name_of(field: Field) -> str | None:
     if field.name is not None or field.well is None:
         return field.name
     return f"{field.well.name}-{field.well.field + 1}"

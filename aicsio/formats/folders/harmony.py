@@ -7,9 +7,9 @@ Source of the facts: indices of Harmony 3 to 6 as public plates hold them, and w
 images of a channel share in ``Maps/Map/Entry``, older ones repeat it in each ``Image``.
 """
 
-import operator
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 from xml.etree.ElementTree import Element
 
 from aicsio._ome.elements import local_name, parse_integer, parse_number
@@ -17,19 +17,25 @@ from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import (
-    FieldPlanes,
+    Field,
+    Integers,
+    ListedPlanes,
+    ParsedIntegers,
     ParsedNumbers,
-    PlaneEntry,
+    SharedTexts,
+    choose_rows,
     date_of,
-    delay_of_first,
-    in_wells,
+    delays_of_first,
+    gather,
+    order_fields,
     positive,
+    take_each,
     time_step,
     z_step,
 )
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.formats.folders.xml_lists import parse_rest, read_index, read_texts
+from aicsio.formats.folders.xml_lists import Columns, parse_rest, read_index, read_texts
 from aicsio.records import Channel, Contents, Objective, PixelSize, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
@@ -64,33 +70,13 @@ ORIGINS: Final = FactOrigins(
 )
 
 
-class _ImageTexts(NamedTuple):
-    """Texts of one image that opening needs. A tuple, for an index may list a million."""
-
-    URL: str | None
-    Row: str | None
-    Col: str | None
-    FieldID: str | None
-    TimepointID: str | None
-    ChannelID: str | None
-    PlaneID: str | None
-    PositionX: str | None
-    PositionY: str | None
-    PositionZ: str | None
-    AbsPositionZ: str | None
-    MeasurementTimeOffset: str | None
-    AbsTime: str | None
-    BufferNo: str | None
-    ExposureTime: str | None
-    ChannelName: str | None
-    MainEmissionWavelength: str | None
-    MainExcitationWavelength: str | None
-    ObjectiveMagnification: str | None
-    ObjectiveNA: str | None
-    ImageResolutionX: str | None
-    ImageResolutionY: str | None
-    ImageSizeX: str | None
-    ImageSizeY: str | None
+OF_IMAGES: Final = (
+    *("URL", "Row", "Col", "FieldID", *NUMBERS, "PositionX", "PositionY", "PositionZ"),
+    *("AbsPositionZ", "MeasurementTimeOffset", "AbsTime", "BufferNo", *OF_CHANNELS),
+)
+"""Texts that opening needs of each image."""
+_Images: TypeAlias = Mapping[str, list[str | None]]
+"""Texts of the images by their names, in columns."""
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -122,32 +108,41 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     """
     index = find_index(source, NAMES, ("", "Images"))
     raw = read_index(index)
-    text, elements = read_texts(raw, b"<Images", b"</Images>", b"</Image>", _ImageTexts._fields)
+    text, parts = read_texts(raw, b"<Images", b"</Images>", b"</Image>", OF_IMAGES)
     root, diagnostics = parse_rest(text, "harmony", index.uri)
     shared = _read_maps(root)
-    images = [image for image in map(_ImageTexts._make, elements) if image.URL]
-    if not images:
+    images = _read_images(parts)
+    if not images["URL"]:
         raise CorruptFileError.at(index.uri, None, "expected elements Image, found none")
-    numbers = {name: _AxisPositions(images, name) for name in NUMBERS}
+    numbers = {name: _AxisPositions(images[name]) for name in NUMBERS}
     plate = _text(root, "Plates/Plate/Name")
     labels = numbers["ChannelID"].labels
-    fields = _group(images, [shared.get(label, {}) for label in labels], numbers, plate)
-    first = [_first_of(images, shared, label) for label in labels]
+    keys = [*zip(images["Row"], images["Col"], images["FieldID"], strict=True)]
+    field, wells, first_rows = order_fields(keys, _place_of, plate)
+    planes = _list_planes(images, field, numbers, [shared.get(label, {}) for label in labels])
+    taken = [date_of(images["AbsTime"][row]) for row in first_rows]
+    delays = delays_of_first(planes, len(wells))
+    channels = numbers["ChannelID"].of_images.tolist()
+    first = [
+        _first_of(images, shared.get(label, {}), channels.index(channel))
+        for channel, label in enumerate(labels)
+    ]
     size = (parse_integer(first[0].get("ImageSizeY")), parse_integer(first[0].get("ImageSizeX")))
     rows, columns = size
     return build_contents(
         PlateIndex(
             source=index,
             code="harmony",
-            fields=fields,
-            sizes=(len(numbers["TimepointID"]), len(labels), len(numbers["PlaneID"])),
+            fields=list(map(Field, itertools.repeat(None), wells, taken, delays)),
+            planes=planes,
+            sizes=(len(numbers["TimepointID"].labels), len(labels), len(numbers["PlaneID"].labels)),
             channels=tuple(_describe_channel(texts) for texts in first),
             pixel_size=PixelSize(
-                z_step(fields),
+                z_step(planes),
                 positive(_micrometres(first[0].get("ImageResolutionY"))),
                 positive(_micrometres(first[0].get("ImageResolutionX"))),
             ),
-            time_step=time_step(fields),
+            time_step=time_step(planes),
             objective=_describe_objective(first[0]),
             plane_size=(rows, columns) if rows and columns else None,
             text=text,
@@ -170,72 +165,78 @@ def _read_maps(root: Element) -> dict[int, dict[str, str]]:
     return shared
 
 
-class _AxisPositions(dict[str | None, int]):
-    """Positions along an axis by the text of their number. Not a record: it lives for one opening."""
+def _read_images(parts: Iterable[Columns]) -> _Images:
+    """Return the images that have a file."""
+    named = (choose_rows(part, [*map(bool, part[0])]) for part in parts)
+    # Texts of a channel repeat: one object for all keeps them out of the memory.
+    texts = SharedTexts()
+    keeps = {"URL", "AbsTime"}
+    parsers = [None if name in keeps else texts for name in OF_IMAGES]
+    return dict(zip(OF_IMAGES, gather(named, parsers), strict=True))
 
-    def __init__(self, images: Sequence[_ImageTexts], name: str) -> None:
+
+class _AxisPositions:
+    """Positions of images along an axis. Not a record: it lives for one opening."""
+
+    def __init__(self, texts: Sequence[str | None]) -> None:
         # A plate has a hundred thousand texts, and few different ones.
-        texts = set(map(operator.attrgetter(name), images))
-        number_of = {text: parse_integer(text) or 0 for text in texts}
+        number_of = {text: parse_integer(text) or 0 for text in set(texts)}
         self.labels = sorted(set(number_of.values()))
         position_of = {label: position for position, label in enumerate(self.labels)}
-        super().__init__({text: position_of[number] for text, number in number_of.items()})
+        positions = {text: position_of[number] for text, number in number_of.items()}
+        self.of_images = take_each(positions, texts)
 
 
-def _first_of(images: Sequence[_ImageTexts], shared: Mapping[int, Texts], label: int) -> Texts:
+def _first_of(images: _Images, shared: Texts, row: int) -> Texts:
     """Return the facts of a channel: of its first image, and of the map."""
-    image = next(image for image in images if (parse_integer(image.ChannelID) or 0) == label)
-    own = {name: text for name in OF_CHANNELS if (text := getattr(image, name)) is not None}
-    return {**shared.get(label, {}), **own}
+    own = {name: text for name in OF_CHANNELS if (text := images[name][row]) is not None}
+    return {**shared, **own}
 
 
-def _group(
-    images: Sequence[_ImageTexts],
-    shared: Sequence[Texts],
+def _place_of(texts: tuple[str | None, ...]) -> tuple[int, int, int]:
+    row, column, label = (parse_integer(text) or 0 for text in texts)
+    return row, column, label
+
+
+def _list_planes(
+    images: _Images,
+    field: Integers,
     numbers: Mapping[str, _AxisPositions],
-    plate: str | None,
-) -> list[FieldPlanes]:
-    groups: dict[tuple[str | None, str | None, str | None], list[_ImageTexts]] = {}
-    for image in images:
-        groups.setdefault((image.Row, image.Col, image.FieldID), []).append(image)
-    named = []
-    for texts, members in groups.items():
-        row, column, label = (parse_integer(text) or 0 for text in texts)
-        named.append(((row, column, label), members))
+    shared: Sequence[Texts],
+) -> ListedPlanes:
     # Lengths from metres to micrometres, and numbers as they are.
-    parsed = (ParsedNumbers(1e6), ParsedNumbers())
-    fields = []
-    for well, members in in_wells(named, plate):
-        entries = [_entry(image, numbers, shared, parsed) for image in members]
-        taken = date_of(members[0].AbsTime)
-        fields.append(FieldPlanes(None, well, entries, taken, delay_of_first(entries)))
-    return fields
-
-
-def _entry(
-    image: _ImageTexts,
-    numbers: Mapping[str, _AxisPositions],
-    shared: Sequence[Texts],
-    parsed: tuple[ParsedNumbers, ParsedNumbers],
-) -> PlaneEntry:
-    length, number = parsed
-    channel = numbers["ChannelID"][image.ChannelID]
-    common = shared[channel]
+    length, number, integer = ParsedNumbers(1e6), ParsedNumbers(), ParsedIntegers()
+    time_point, channel, section = (numbers[name].of_images for name in NUMBERS)
+    exposures = _complete(images["ExposureTime"], channel, shared, "ExposureTime")
     # Harmony 5 gives the section relative to the focus in PositionZ, older ones the absolute one.
-    height = image.PositionZ or common.get("PositionZ") or image.AbsPositionZ
-    return PlaneEntry(
-        t=numbers["TimepointID"][image.TimepointID],
+    heights = _complete(images["PositionZ"], channel, shared, "PositionZ")
+    heights = [
+        height or absolute for height, absolute in zip(heights, images["AbsPositionZ"], strict=True)
+    ]
+    return ListedPlanes.of_fields(
+        field,
+        [name or "" for name in images["URL"]],
+        t=time_point,
         c=channel,
-        z=numbers["PlaneID"][image.PlaneID],
-        file=image.URL or "",
+        z=section,
         # Columbus keeps the planes of a field in one file.
-        page=parse_integer(image.BufferNo) or 0,
-        time=number[image.MeasurementTimeOffset],
-        exposure=number[image.ExposureTime or common.get("ExposureTime")],
-        x=length[image.PositionX],
-        y=length[image.PositionY],
-        height=length[height],
+        page=[*map(integer.__getitem__, images["BufferNo"])],
+        time=[*map(number.__getitem__, images["MeasurementTimeOffset"])],
+        exposure=[*map(number.__getitem__, exposures)],
+        x=[*map(length.__getitem__, images["PositionX"])],
+        y=[*map(length.__getitem__, images["PositionY"])],
+        height=[*map(length.__getitem__, heights)],
     )
+
+
+def _complete(
+    texts: list[str | None], channel: Integers, shared: Sequence[Texts], name: str
+) -> list[str | None]:
+    """Fill the texts that images lack with those of their channel."""
+    if all(texts):
+        return texts
+    of_channels = [one.get(name) for one in shared]
+    return [text or of_channels[at] for text, at in zip(texts, channel.tolist(), strict=True)]
 
 
 def _micrometres(text: str | None) -> float | None:

@@ -9,18 +9,21 @@ the site, ``_w`` with that of the wavelength, and in some exports an identifier 
 ``_thumb`` marks a thumbnail. Sites and wavelengths are left out of names where there is one.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 from xml.etree.ElementTree import Element
+
+import numpy as np
 
 from aicsio._ome.document import name_row
 from aicsio._ome.elements import parse_integer
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats.folders import geometry
-from aicsio.formats.folders.entries import FieldPlanes, PlaneEntry
-from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
+from aicsio.formats.folders.entries import Field, ListedPlanes
+from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.htd_text import (
     count_at,
     find_missing_end,
@@ -30,6 +33,7 @@ from aicsio.formats.folders.htd_text import (
 )
 from aicsio.formats.folders.listing import find_index, is_folder_of
 from aicsio.formats.folders.member_facts import read_member_planes, read_step
+from aicsio.formats.folders.name_lookup import Folder
 from aicsio.records import (
     Channel,
     Contents,
@@ -84,6 +88,10 @@ class _PlatePlan(NamedTuple):
     """Sections of a stack."""
     has_waves: bool
     """Whether names of files have the wavelength."""
+
+
+_NamedPlace: TypeAlias = tuple[tuple[int, int, int, int], int | None]
+"""Row, column, site and wavelength; and the time, where the name has it."""
 
 
 class _FoundFiles(NamedTuple):
@@ -142,19 +150,23 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     if count > MOST_PLANNED:
         raise CorruptFileError.at(index.uri, None, f"expected a plate, found {count} planes")
     fields = []
+    names: list[str] = []
     for row, column in plan.wells:
         for site in range(plan.sites):
-            well = Well(name_row(row), str(column + 1), site, plate)
-            entries = _list_planes(plan, plate, (row, column, site), files)
-            fields.append(FieldPlanes(None, well, entries))
+            fields.append(Field(None, Well(name_row(row), str(column + 1), site, plate)))
+            names += _name_planes(plan, plate, (row, column, site), files)
+    sizes = (plan.times, len(plan.waves), plan.sections)
+    field, t, c, z = np.indices((len(fields), *sizes)).reshape(4, -1)
+    planes = ListedPlanes.of_fields(field, names, t=t, c=c, z=z)
     return build_contents(
         PlateIndex(
             source=index,
             code="imagexpress",
             fields=fields,
-            sizes=(plan.times, len(plan.waves), plan.sections),
+            planes=planes,
+            sizes=sizes,
             channels=tuple(Channel(name=name or None) for _, name in plan.waves),
-            pixel_size=PixelSize(Z=_measure_step(folder, fields)),
+            pixel_size=PixelSize(Z=_measure_step(folder, planes)),
             text=text,
             diagnostics=diagnostics,
         ),
@@ -162,17 +174,18 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     )
 
 
-def _measure_step(folder: Folder, fields: Sequence[FieldPlanes]) -> float | None:
+def _measure_step(folder: Folder, planes: ListedPlanes) -> float | None:
     """Return the micrometres between sections, by the stage in the first and the last of a stack.
 
     The text has none. Both ends, as positions of the stage have six digits: 9988.88.
     """
-    for field in fields:
+    starts = planes.starts(int(planes.field[-1]) + 1)
+    for start, stop in itertools.pairwise(starts.tolist()):
         stacks: dict[int, dict[int, str]] = {}
-        for entry in field.entries:
-            key = folder.find(entry.file) if entry.t == 0 else None
+        for row in range(start, stop):
+            key = folder.find(planes.files[row]) if planes.t[row] == 0 else None
             if key is not None:
-                stacks.setdefault(entry.c, {})[entry.z] = key
+                stacks.setdefault(int(planes.c[row]), {})[int(planes.z[row])] = key
         longest = max(stacks.values(), key=len, default={})
         if longest:
             first, last = min(longest), max(longest)
@@ -233,28 +246,26 @@ def _find_files(folder: Folder, plan: _PlatePlan, plate: str) -> _FoundFiles:
     A folder of a time has files, or folders of sections. Where it has both, the files are
     projections, as those of ``ZStep_0`` are: they stand for wavelengths without sections.
     """
-    pattern = re.compile(re.escape(plate) + _END, re.IGNORECASE)
+    places = _PlacesByName(plate)
     files: dict[tuple[int, ...], str] = {}
     flat: dict[tuple[int, ...], str] = {}
     top = folder.names()
     has_times = any(name.startswith("timepoint_") for name in top)
-    times = 1
     for time in range(plan.times if has_times else 1):
         below = top.get(f"timepoint_{time + 1}") if has_times else ""
         if below is None:
             continue
         for step, inner in _section_folders(folder, below, plan.sections):
+            # ``flat`` has no section in its places.
+            found, section = (flat, ()) if step < 0 else (files, (step,))
+            prefix = f"{inner}/" if inner else ""
             for name in folder.names(inner).values():
-                match = pattern.fullmatch(name)
-                if match is None:
-                    continue
-                place = _place_of(match, time)
-                times = max(times, min(place[-1] + 1, plan.times))
-                path = f"{inner}/{name}" if inner else name
-                if step < 0:
-                    flat.setdefault(place, path)
-                else:
-                    files.setdefault((*place, step), path)
+                named_place = places[name]
+                if named_place is not None:
+                    at, own_time = named_place
+                    number = time if own_time is None else own_time
+                    found.setdefault((*at, number, *section), prefix + name)
+    times = max((place[4] + 1 for place in (*files, *flat)), default=1)
     with_sections = {place[3] for place in files}
     projections = {place[3] for place in flat} - with_sections
     for place, path in flat.items():
@@ -262,6 +273,7 @@ def _find_files(folder: Folder, plan: _PlatePlan, plate: str) -> _FoundFiles:
             # A wavelength without folders of sections has one plane, shown as the first section.
             files[*place, 0] = path
     sections = plan.sections if with_sections else 1
+    times = max(1, min(times, plan.times))
     hidden = tuple(path for place, path in flat.items() if place[3] in with_sections)
     return _FoundFiles(files, sections, times, tuple(sorted(projections)), hidden)
 
@@ -307,30 +319,43 @@ def _number_sites(found: dict[tuple[int, ...], str], count: int) -> dict[tuple[i
     return {(*key[:2], position_of[key[2]], *key[3:]): name for key, name in found.items()}
 
 
-def _place_of(match: re.Match[str], time: int) -> tuple[int, ...]:
+class _PlacesByName(dict[str, "_NamedPlace | None"]):
+    """Places of names; ``None`` of one that is no file of the plate.
+
+    All sections have files of the same names. Not a record: it lives for one opening.
+    """
+
+    def __init__(self, plate: str) -> None:
+        super().__init__()
+        self.pattern = re.compile(re.escape(plate) + _END, re.IGNORECASE)
+
+    def __missing__(self, name: str) -> _NamedPlace | None:
+        match = self.pattern.fullmatch(name)
+        place = self[name] = None if match is None else _place_of(match)
+        return place
+
+
+def _place_of(match: re.Match[str]) -> _NamedPlace:
     row = 0
     for letter in match["row"].upper():
         # Letters are digits of base 26 without a zero: AA follows Z.
         row = row * 26 + ord(letter) - ord("A") + 1
-    return (
-        row - 1,
-        int(match["column"]) - 1,
-        int(match["site"] or 1) - 1,
-        int(match["wave"] or 1) - 1,
-        int(match["time"] or time + 1) - 1,
-    )
+    site, wave = (int(match[name] or 1) - 1 for name in ("site", "wave"))
+    time = None if match["time"] is None else int(match["time"]) - 1
+    return (row - 1, int(match["column"]) - 1, site, wave), time
 
 
-def _list_planes(
+def _name_planes(
     plan: _PlatePlan, plate: str, place: tuple[int, int, int], found: Mapping[tuple[int, ...], str]
-) -> list[PlaneEntry]:
+) -> list[str]:
+    """Return the files of a field, in C order of its planes."""
     row, column, site = place
     stem = f"{plate}_{name_row(row)}{column + 1:02}"
     if plan.sites > 1:
         stem += f"_s{site + 1}"
-    entries = []
+    names = []
     for time in range(plan.times):
-        for position, (wave, _) in enumerate(plan.waves):
+        for wave, _ in plan.waves:
             for step in range(plan.sections):
                 name = found.get((row, column, site, wave, time, step))
                 if name is None:
@@ -338,8 +363,8 @@ def _list_planes(
                     if plan.sections > 1:
                         name = f"ZStep_{step + 1}/{name}"
                     name = f"TimePoint_{time + 1}/{name}"
-                entries.append(PlaneEntry(time, position, step, name))
-    return entries
+                names.append(name)
+    return names
 
 
 # ---------------------------------------------------------------- optional protocols of a format

@@ -8,8 +8,11 @@ milliseconds. Wells are counted from 1, all indices of an ``Identifier`` from 0.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from xml.etree.ElementTree import Element
+
+import attrs
+import numpy as np
 
 from aicsio._ome.dates import iso_date
 from aicsio._ome.elements import local_name, parse_integer, parse_number
@@ -18,19 +21,23 @@ from aicsio.formats import Options
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import (
     NAN,
-    FieldPlanes,
+    Field,
+    Integers,
+    ListedPlanes,
     ParsedIntegers,
     ParsedNumbers,
-    PlaneEntry,
-    in_wells,
+    choose_rows,
+    gather,
+    order_fields,
     positions_of,
     positive,
+    take_each,
     time_step,
     z_step,
 )
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import find_index, is_folder_of
-from aicsio.formats.folders.xml_lists import Attribute, parse_rest, read_index, read_values
+from aicsio.formats.folders.xml_lists import Attribute, Columns, parse_rest, read_index, read_values
 from aicsio.records import Channel, Contents, Objective, PixelSize, Source
 from aicsio.records.provenance import FactOrigin, FactOrigins
 
@@ -68,26 +75,21 @@ ORIGINS: Final = FactOrigins(
 )
 
 
-class _Image(NamedTuple):
-    """One image of the index. A tuple, for an index may list a million."""
+@attrs.frozen(eq=False)
+class _Images:
+    """Images of the index, in columns. Not a record: it lives for one opening."""
 
-    place: tuple[int, int, int]
+    places: list[tuple[int, int, int]]
     """Row and column of the well, from 1, and number of the field, from 0."""
-    time_index: int
-    """Number of the time point."""
-    wave: int
-    """Number of the channel."""
-    section: int
-    """Number of the section."""
-    name: str
-    """Name of the file."""
-    time: float
-    """Seconds."""
-    exposure: float
-    """Seconds."""
-    position: tuple[float, float] | None
+    axes: tuple[list[int], list[int], list[int]]
+    """Numbers of time points, channels and sections."""
+    names: list[str]
+    """Names of files."""
+    milliseconds: tuple[list[float], list[float]]
+    """Times and exposures."""
+    positions: list[tuple[float, float] | None]
     """X and Y in micrometres, where the image has its own."""
-    height: float
+    heights: list[float]
     """Micrometres."""
 
 
@@ -121,17 +123,15 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         When the index lists no image, or names files outside of its folder.
     """
     index = find_index(source, NAMES)
-    text, elements = read_values(read_index(index), b"<Images", b"</Images>", b"</Image>", WANTED)
+    text, parts = read_values(read_index(index), b"<Images", b"</Images>", b"</Image>", WANTED)
     root, diagnostics = parse_rest(text, "incell", index.uri)
-    images = _read_images(values for values, _ in elements)
-    if not images:
+    images = _read_images(parts)
+    if not images.names:
         raise CorruptFileError.at(index.uri, None, "expected elements Image, found none")
-    times = positions_of({image.time_index for image in images})
-    waves = positions_of({image.wave for image in images})
-    sections = positions_of({image.section for image in images})
+    times, waves, sections = numbers = tuple(map(positions_of, images.axes))
     plate = _attributes(root, "Plate").get("name") or None
-    offsets = _read_offsets(root)
-    fields = _group(images, (times, waves, sections), plate, offsets)
+    field, wells, _ = order_fields(images.places, lambda place: place, plate)
+    planes = _list_planes(images, field, numbers, _read_offsets(root))
     lens = _attributes(root, "ObjectiveCalibration")
     size = _attributes(root, "Size")
     rows, columns = parse_integer(size.get("height")), parse_integer(size.get("width"))
@@ -140,15 +140,16 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         PlateIndex(
             source=index,
             code="incell",
-            fields=fields,
+            fields=[Field(None, well) for well in wells],
+            planes=planes,
             sizes=(len(times), len(waves), len(sections)),
             channels=_describe_channels(root, waves),
             pixel_size=PixelSize(
-                z_step(fields),
+                z_step(planes),
                 positive(parse_number(lens.get("pixel_height"))),
                 positive(parse_number(lens.get("pixel_width"))),
             ),
-            time_step=time_step(fields),
+            time_step=time_step(planes),
             acquired=iso_date(f"{creation.get('date', '')}T{creation.get('time', '')}"),
             objective=_describe_objective(lens),
             plane_size=(rows, columns) if rows and columns else None,
@@ -158,53 +159,60 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     )
 
 
-def _read_images(elements: Iterable[Sequence[str | None]]) -> list[_Image]:
+def _read_images(parts: Iterable[Columns]) -> _Images:
     """Return the images that have a file and a place."""
     integer, number = ParsedIntegers(), ParsedNumbers()
-    images = []
-    for name, time, row, column, field, time_index, wave, section, exposure, x, y, z in elements:
-        if not name or (field is None and time_index is None and wave is None and section is None):
-            continue
-        images.append(
-            _Image(
-                place=(integer[row], integer[column], integer[field]),
-                time_index=integer[time_index],
-                wave=integer[wave],
-                section=integer[section],
-                name=name,
-                time=number[time] / 1000,
-                exposure=number[exposure] / 1000,
-                position=None if x is None and y is None else (number[x], number[y]),
-                height=number[z],
-            )
-        )
-    return images
+    chosen = (_choose_images(part) for part in parts)
+    parsers = (None, number, *(integer,) * 6, number, None, None, number, None)
+    names, times, *places, t, c, z, exposures, x, y, heights, _ = gather(chosen, parsers)
+    return _Images(
+        places=list(zip(*places, strict=True)),
+        axes=(t, c, z),
+        names=names,
+        milliseconds=(times, exposures),
+        positions=[
+            None if x is None and y is None else (number[x], number[y])
+            for x, y in zip(x, y, strict=True)
+        ],
+        heights=heights,
+    )
 
 
-def _group(
-    images: Sequence[_Image],
-    numbers: tuple[Mapping[int, int], Mapping[int, int], Mapping[int, int]],
-    plate: str | None,
+def _choose_images(part: Columns) -> Sequence[Sequence[str | None]]:
+    names, identifiers = part[0], part[4:8]
+    is_image = [
+        bool(name) and any(one is not None for one in numbers)
+        for name, *numbers in zip(names, *identifiers, strict=True)
+    ]
+    return choose_rows(part, is_image)
+
+
+def _list_planes(
+    images: _Images,
+    field: Integers,
+    numbers: Sequence[Mapping[int, int]],
     offsets: Mapping[int, tuple[float, float]],
-) -> list[FieldPlanes]:
-    times, waves, sections = numbers
-    groups: dict[tuple[int, int, int], list[PlaneEntry]] = {}
-    for image in images:
-        # An image without a position of its own has that of its field in the well.
-        x, y = image.position or offsets.get(image.place[2], (NAN, NAN))
-        entry = PlaneEntry(
-            times[image.time_index],
-            waves[image.wave],
-            sections[image.section],
-            image.name,
-            time=image.time,
-            exposure=image.exposure,
-            x=x,
-            y=y,
-            height=image.height,
-        )
-        groups.setdefault(image.place, []).append(entry)
-    return [FieldPlanes(None, well, entries) for well, entries in in_wells(groups.items(), plate)]
+) -> ListedPlanes:
+    # An image without a position of its own has that of its field in the well.
+    positions = [
+        position or offsets.get(place[2], (NAN, NAN))
+        for position, place in zip(images.positions, images.places, strict=True)
+    ]
+    t, c, z = map(take_each, numbers, images.axes)
+    time, exposure = np.array(images.milliseconds) / 1000
+    x, y = np.array(positions).T
+    return ListedPlanes.of_fields(
+        field,
+        images.names,
+        t=t,
+        c=c,
+        z=z,
+        time=time,
+        exposure=exposure,
+        x=x,
+        y=y,
+        height=images.heights,
+    )
 
 
 def _read_offsets(root: Element) -> dict[int, tuple[float, float]]:

@@ -4,14 +4,15 @@ Rule kept here: a folder is taken only for the sake of an index in it; of severa
 choose.
 """
 
+import functools
 from collections.abc import Sequence
 
 from aicsio._io import readers
-from aicsio._io.named_files import list_folder
+from aicsio._io.named_files import folder_of, list_folder
 from aicsio.errors import SourceNotFoundError, UnsupportedFormatError
 from aicsio.records import Source
 
-__all__ = ["find_beside", "find_index", "is_folder_of", "list_beside", "list_indices"]
+__all__ = ["find_beside", "find_index", "is_folder_of", "list_beside", "list_indices", "list_once"]
 
 
 class _Names:
@@ -22,6 +23,23 @@ class _Names:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def list_once(source: Source, folder: str = "") -> Sequence[str]:
+    """List a folder as ``list_folder`` does, once while an image is opened.
+
+    Parameters
+    ----------
+    source
+        The folder, or a file in it.
+    folder
+        One below it.
+    """
+    if not source.local:
+        return []
+    key = ("names", folder_of(source), folder)
+    with readers.borrow(key, functools.partial(_Names, source, folder)) as listed:
+        return listed.names
 
 
 def list_indices(
@@ -39,9 +57,7 @@ def list_indices(
         Folders below it that are looked at, too.
     """
     for folder in folders:
-        key = ("names", source, folder)
-        with readers.borrow(key, lambda folder=folder: _Names(source, folder)) as listed:  # type: ignore[misc]
-            names = listed.names
+        names = list_once(source, folder)
         for pattern in patterns:
             if pattern.startswith("*"):
                 found = [name for name in names if name.lower().endswith(pattern[1:])]
@@ -91,4 +107,4 @@ def find_beside(index: Source, name: str) -> Source | None:
 
 def list_beside(index: Source, suffix: str) -> list[str]:
     """Return the sorted names in the folder of an index that end with a suffix; none of a remote one."""
-    return [name for name in list_folder(index) if name.lower().endswith(suffix)]
+    return [name for name in list_once(index) if name.lower().endswith(suffix)]

@@ -13,16 +13,19 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
 from aicsio._ome.elements import parse_number
 from aicsio.errors import CorruptFileError
 from aicsio.formats import Options
 from aicsio.formats._tiff.metamorph import metamorph_date
 from aicsio.formats.folders import geometry
-from aicsio.formats.folders.entries import FieldPlanes, PlaneEntry, positive
-from aicsio.formats.folders.fields import Folder, PlateIndex, build_contents
+from aicsio.formats.folders.entries import Field, ListedPlanes, positive
+from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.htd_text import count_at, find_missing_end, is_true, read_lines
 from aicsio.formats.folders.listing import find_index, is_folder_of
 from aicsio.formats.folders.member_facts import read_member_planes
+from aicsio.formats.folders.name_lookup import Folder
 from aicsio.records import (
     Channel,
     Contents,
@@ -123,14 +126,13 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     fields = []
     for stage in range(max(len(plan.stages), 1)):
         name = plan.stages[stage] if plan.stages else None
-        well = wells[stage] if wells else None
-        entries = _list_planes(plan, folder, stem, stage)
-        fields.append(FieldPlanes(name, well, entries))
+        fields.append(Field(name, wells[stage] if wells else None))
     return build_contents(
         PlateIndex(
             source=index,
             code="metamorph",
             fields=fields,
+            planes=_list_planes(plan, folder, stem),
             sizes=(max(plan.times, 1), len(plan.waves), plan.sections),
             channels=tuple(Channel(name=name or None) for name in plan.waves),
             pixel_size=PixelSize(_step_of(values)),
@@ -216,23 +218,28 @@ def _find_wells(stages: list[str]) -> list[Well]:
     return wells
 
 
-def _list_planes(plan: _SeriesPlan, folder: Folder, stem: str, stage: int) -> list[PlaneEntry]:
-    entries = []
-    for time in range(max(plan.times, 1)):
-        for wave, has_z in enumerate(plan.has_z):
-            name = stem
-            if plan.has_waves:
-                name += f"_w{wave + 1}"
-                if plan.names_waves:
-                    name += re.sub(r"[_/\\()]", "-", plan.waves[wave])
-            if plan.stages:
-                name += f"_s{stage + 1}"
-            if plan.times:
-                name += f"_t{time + 1}"
-            file = _with_suffix(folder, name, is_stack=plan.is_version_1 and has_z)
-            pages = range(plan.sections if has_z else 1)
-            entries += [PlaneEntry(time, wave, page, file, page) for page in pages]
-    return entries
+def _list_planes(plan: _SeriesPlan, folder: Folder, stem: str) -> ListedPlanes:
+    shape = (max(len(plan.stages), 1), max(plan.times, 1), len(plan.has_z))
+    names = []
+    for stage, time, wave in np.ndindex(shape):
+        name = stem
+        if plan.has_waves:
+            name += f"_w{wave + 1}"
+            if plan.names_waves:
+                name += re.sub(r"[_/\\()]", "-", plan.waves[wave])
+        if plan.stages:
+            name += f"_s{stage + 1}"
+        if plan.times:
+            name += f"_t{time + 1}"
+        is_stack = plan.is_version_1 and plan.has_z[wave]
+        names.append(_with_suffix(folder, name, is_stack=is_stack))
+    field, t, c = np.indices(shape).reshape(3, -1)
+    # A file is the stack of one channel, position and time.
+    pages = np.where(plan.has_z, plan.sections, 1)[c]
+    rows = np.repeat(np.arange(len(names)), pages)
+    z = np.arange(len(rows)) - (np.cumsum(pages) - pages)[rows]
+    files = [names[row] for row in rows.tolist()]
+    return ListedPlanes.of_fields(field[rows], files, t=t[rows], c=c[rows], z=z, page=z)
 
 
 def _with_suffix(folder: Folder, name: str, *, is_stack: bool) -> str:

@@ -11,11 +11,11 @@ lengths are in micrometres, times in milliseconds. Files of a series lie beside 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
-import attrs
 import numpy as np
 
 from aicsio._io import readers
@@ -26,8 +26,9 @@ from aicsio.formats import Options
 from aicsio.formats._micromanager import number_of, start_of, z_step_of
 from aicsio.formats.folders import geometry
 from aicsio.formats.folders.entries import (
-    FieldPlanes,
-    PlaneEntry,
+    NAN,
+    Field,
+    ListedPlanes,
     or_nan,
     positive,
     time_step,
@@ -35,6 +36,7 @@ from aicsio.formats.folders.entries import (
 )
 from aicsio.formats.folders.fields import PlateIndex, build_contents
 from aicsio.formats.folders.listing import is_folder_of
+from aicsio.formats.folders.name_lookup import Folder
 from aicsio.formats.folders.xml_lists import read_index
 from aicsio.records import Channel, Contents, Diagnostic, PixelSize, Source, Well
 from aicsio.records.provenance import FactOrigin, FactOrigins
@@ -62,26 +64,16 @@ LARGEST_INTEGER: Final = 1 << 1023
 _START = re.compile(r'\s*\{\s*"(?:Summary|FrameKey-|Coords-|Metadata-)')
 
 
-@attrs.frozen(eq=False)
-class _Frame:
-    """One plane of ``metadata.txt``. Not a record: it lives for one opening."""
-
-    t: int
-    c: int
-    z: int
-    file: str
-    facts: Mapping[str, Any]
-
-
-@attrs.frozen(eq=False)
-class _Position:
-    """One ``metadata.txt``. Not a record: it lives for one opening."""
-
-    folder: str
-    """Its folder below that which was opened; empty for the same."""
-    summary: Mapping[str, Any]
-    frames: Sequence[_Frame]
-    diagnostics: Sequence[Diagnostic]
+FACTS: Final = {
+    "time": "ElapsedTime-ms",
+    "exposure": "Exposure-ms",
+    "x": "XPositionUm",
+    "y": "YPositionUm",
+    "height": "ZPositionUm",
+}
+"""Keys of the facts of a plane, by the columns in which they are shown."""
+MOST_INDEX: Final = 1 << 24
+"""Planes along an axis."""
 
 
 def recognises(source: Source, head: bytes, /) -> bool:
@@ -116,23 +108,18 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
     UnsupportedFormatError
         When they describe a stack, which opens by itself.
     """
-    index, positions = _read_positions(source)
-    diagnostics = [note for position in positions for note in position.diagnostics]
-    frames = [frame for position in positions for frame in position.frames]
-    if not frames:
+    folder = Folder(source) if source.folder else None
+    index, series = _read_series(source, folder)
+    if not series.files:
         raise CorruptFileError.at(index.uri, None, "expected planes in metadata.txt, found none")
-    sizes = (
-        1 + max(frame.t for frame in frames),
-        1 + max(frame.c for frame in frames),
-        1 + max(frame.z for frame in frames),
-    )
-    summary = positions[0].summary
+    planes = series.list_planes()
+    sizes = (1 + int(planes.t.max()), 1 + int(planes.c.max()), 1 + int(planes.z.max()))
+    summary, first = series.summary, series.first
+    diagnostics = series.diagnostics
     planned = _integer(summary.get("Frames"))
     if planned is not None and planned > sizes[0]:
         message = f"{planned} time points were planned, {sizes[0]} were taken"
         diagnostics.append(Diagnostic("micromanager-stopped", message, index.uri))
-    fields = [_describe_position(position) for position in positions]
-    first = frames[0].facts
     size = number_of(first, "PixelSizeUm") or number_of(summary, "PixelSize_um")
     rows, columns = (_integer(first.get(name, summary.get(name))) for name in ("Height", "Width"))
     kind = TYPES.get(str(first.get("PixelType", summary.get("PixelType"))))
@@ -140,31 +127,33 @@ def read_contents(source: Source, options: Options, /) -> Contents:  # noqa: ARG
         PlateIndex(
             source=index,
             code="micromanager",
-            fields=fields,
+            fields=series.fields,
+            planes=planes,
             sizes=sizes,
-            channels=_describe_channels(summary, frames, sizes[1]),
+            channels=_describe_channels(summary, series.channels, sizes[1]),
             pixel_size=PixelSize(
-                z_step_of(summary) or z_step(fields),
+                z_step_of(summary) or z_step(planes),
                 positive(size),
                 positive(size),
             ),
-            time_step=time_step(fields),
+            time_step=time_step(planes),
             acquired=start_of(summary, first.get("ReceivedTime"), first.get("Time")),
             plane_size=(rows, columns) if rows and columns and rows > 0 and columns > 0 else None,
             dtype=None if kind is None else np.dtype(kind),
             text=json.dumps({"Summary": summary}, ensure_ascii=False),
             diagnostics=tuple(diagnostics),
-        )
+        ),
+        folder if index is source else None,
     )
 
 
 # ---------------------------------------------------------------- reading
 
 
-def _position_folders(source: Source) -> list[str]:
+def _position_folders(folder: Folder) -> list[str]:
     """Return the folders below that have metadata, in the order of their numbers."""
-    folders = filter(_may_be_folder, list_folder(source))
-    return sorted([name for name in folders if NAME in list_folder(source, name)], key=_natural_key)
+    folders = filter(_may_be_folder, folder.listed())
+    return sorted([name for name in folders if NAME in folder.listed(name)], key=_natural_key)
 
 
 def _is_position(source: Source, name: str) -> bool:
@@ -185,35 +174,93 @@ def _natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _read_positions(source: Source) -> tuple[Source, list[_Position]]:
-    if not source.folder:
-        return source, [_read_position(source, "")]
+def _read_series(source: Source, folder: Folder | None) -> tuple[Source, "_Series"]:
+    series = _Series()
+    if folder is None:
+        series.add(source, "")
+        return source, series
     if is_folder_of(source, (NAME,)):
         index = readers.identify(f"{source.uri}/{NAME}")
-        return index, [_read_position(index, "")]
-    folders = _position_folders(source)
-    positions = []
-    for folder in folders:
-        index = readers.identify(f"{source.uri}/{folder}/{NAME}")
-        positions.append(_read_position(index, folder))
-    return source, positions
+        series.add(index, "")
+        return index, series
+    for name in _position_folders(folder):
+        series.add(readers.identify(f"{source.uri}/{name}/{NAME}"), name)
+    return source, series
 
 
-def _read_position(index: Source, folder: str) -> _Position:
-    tree, diagnostics = _parse(index)
-    summary = tree.get("Summary")
-    frames = list(_frames(tree, index.uri))
-    stacks = {frame.file for frame in frames}
-    # A stack has one file for many planes, with metadata of its own inside.
-    if len(frames) > 1 and len(stacks) == 1 and "MMStack" in next(iter(stacks)):
-        raise UnsupportedFormatError(
-            f"{index.uri} describes the stack {next(iter(stacks))!r}: open that file"
-        )
-    return _Position(folder, summary if isinstance(summary, dict) else {}, frames, diagnostics)
+class _Series:
+    """What the ``metadata.txt`` of all positions say. Not a record: it lives for one opening."""
+
+    def __init__(self) -> None:
+        self.fields: list[Field] = []
+        self.diagnostics: list[Diagnostic] = []
+        self.summary: Mapping[str, Any] = {}
+        """Of the first position."""
+        self.first: Mapping[str, Any] = {}
+        """Facts of the first plane."""
+        self.channels: dict[int, str] = {}
+        """Names that planes give their channels."""
+        self.files: list[str] = []
+        """Of each plane its file."""
+        # Numbers of the planes, one behind the other: position, T, C and Z; and facts as in ``FACTS``.
+        self.numbers = array("q")
+        self.facts = array("d")
+
+    def add(self, index: Source, folder: str) -> None:
+        """Read a position, which lies in a folder below that which was opened."""
+        tree, diagnostics = _parse(index)
+        self.diagnostics += diagnostics
+        places, files, facts = _frames(tree, index.uri)
+        # A stack has one file for many planes, with metadata of its own inside.
+        if len(files) > 1 and len(set(files)) == 1 and "MMStack" in files[0]:
+            raise UnsupportedFormatError(
+                f"{index.uri} describes the stack {files[0]!r}: open that file"
+            )
+        summary = tree.get("Summary")
+        if not isinstance(summary, dict):
+            summary = {}
+        if not self.fields:
+            self.summary = summary
+        if facts and not self.files:
+            self.first = facts[0]
+        for (_, channel, _), one in zip(places, facts, strict=True):
+            name = one.get("Channel")
+            if isinstance(name, str):
+                self.channels.setdefault(channel, name)
+        for place in places:
+            self.numbers.extend((len(self.fields), *place))
+        self.files += [f"{folder}/{file}" for file in files] if folder else files
+        numbers = _numbers_of(facts)
+        self.facts.extend(numbers)
+        label = facts[0].get("PositionName") if facts else None
+        # Times count from the start of the acquisition, of which only the summary has the date.
+        times = numbers[:: len(FACTS)] if "StartTime" in summary else []
+        self.fields.append(_describe_field(label, folder, times))
+
+    def list_planes(self) -> ListedPlanes:
+        """Return the planes of all positions."""
+        field, t, c, z = np.array(self.numbers).reshape(-1, 4).T
+        table = np.array(self.facts).reshape(-1, len(FACTS))
+        table[np.isinf(table)] = NAN
+        facts = dict(zip(FACTS, table.T, strict=True))
+        # Times and exposures are in milliseconds.
+        facts["time"] /= 1000
+        facts["exposure"] /= 1000
+        return ListedPlanes.of_fields(field, self.files, t=t, c=c, z=z, **facts)
+
+
+def _numbers_of(planes: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the facts of planes, one behind the other; NaN or infinite where one is missing."""
+    keys = FACTS.values()
+    values: list[Any] = [facts.get(key) for facts in planes for key in keys]
+    # Usually all are numbers already, which are taken as they are.
+    if set(map(type, values)) <= {float}:
+        return values
+    return [or_nan(number_of(facts, key)) for facts in planes for key in keys]
 
 
 def _parse(index: Source) -> tuple[dict[str, Any], list[Diagnostic]]:
-    raw = read_index(index)
+    raw = read_index(index, is_one_of_many=True)
     text = raw.decode("utf-8", "replace").rstrip().rstrip(",")
     # An acquisition that was stopped lacks the last brace; one that crashed ends inside of a plane.
     cut = text.rfind("},")
@@ -235,77 +282,74 @@ def _parse(index: Source) -> tuple[dict[str, Any], list[Diagnostic]]:
     raise CorruptFileError.at(index.uri, None, "expected a JSON object")
 
 
-def _frames(tree: Mapping[str, Any], uri: str) -> Iterator[_Frame]:
+def _frames(
+    tree: Mapping[str, Any], uri: str
+) -> tuple[list[tuple[int, int, int]], list[str], list[Mapping[str, Any]]]:
+    """Return T, C and Z of each plane, its file, and its facts."""
+    places: list[tuple[int, int, int]] = []
+    files: list[str] = []
+    planes: list[Mapping[str, Any]] = []
     for key, facts in tree.items():
-        if not isinstance(facts, dict):
-            continue
-        place: tuple[int | None, ...] = (None, None, None)
-        name = facts.get("FileName")
-        match = _FRAME_KEY.fullmatch(key)
-        if match is not None:
-            place = (int(match[1]), int(match[2]), int(match[3]))
-        elif key.startswith("Metadata-"):
+        name: object
+        if key.startswith("Metadata-"):
             path = key.removeprefix("Metadata-")
             coords = tree.get(f"Coords-{path}")
             coords = coords if isinstance(coords, dict) else {}
-            place = tuple(_integer(coords.get(axis, 0)) for axis in ("time", "channel", "z"))
+            indices = (coords.get("time", 0), coords.get("channel", 0), coords.get("z", 0))
             # The path counts from the folder of all positions.
             name = path.replace("\\", "/").rpartition("/")[2]
-        if not isinstance(name, str) or not name or any(at is None or at < 0 for at in place):
+        elif key.startswith("FrameKey-") and (match := _FRAME_KEY.fullmatch(key)):
+            indices = (int(match[1]), int(match[2]), int(match[3]))
+            name = facts.get("FileName") if isinstance(facts, dict) else None
+        else:
             continue
-        t, c, z = (at or 0 for at in place)
-        # A number beyond these is damage, and would make an array of as many planes.
-        if max(t, c, z) >= 1 << 24:
-            raise CorruptFileError.at(uri, None, f"expected indices of a plane, found {place}")
-        yield _Frame(t, c, z, name, facts)
+        if not isinstance(facts, dict) or not isinstance(name, str) or not name:
+            continue
+        place = _place_of(indices, uri)
+        if place is not None:
+            places.append(place)
+            files.append(name)
+            planes.append(facts)
+    return places, files, planes
+
+
+def _place_of(indices: tuple[object, object, object], uri: str) -> tuple[int, int, int] | None:
+    """Return T, C and Z; ``None`` where one is no whole number from 0."""
+    t, c, z = indices
+    if not type(t) is type(c) is type(z) is int:
+        t, c, z = map(_integer, indices)
+    if t is None or c is None or z is None or t < 0 or c < 0 or z < 0:
+        return None
+    # A number beyond these is damage, and would make an array of as many planes.
+    if t >= MOST_INDEX or c >= MOST_INDEX or z >= MOST_INDEX:
+        raise CorruptFileError.at(uri, None, f"expected indices of a plane, found {(t, c, z)}")
+    return t, c, z
 
 
 # ---------------------------------------------------------------- facts
 
 
-def _describe_position(position: _Position) -> FieldPlanes:
-    prefix = f"{position.folder}/" if position.folder else ""
-    entries = []
-    for frame in position.frames:
-        facts = frame.facts
-        entries.append(
-            PlaneEntry(
-                t=frame.t,
-                c=frame.c,
-                z=frame.z,
-                file=prefix + frame.file,
-                time=or_nan(number_of(facts, "ElapsedTime-ms")) / 1000,
-                exposure=or_nan(number_of(facts, "Exposure-ms")) / 1000,
-                x=or_nan(number_of(facts, "XPositionUm")),
-                y=or_nan(number_of(facts, "YPositionUm")),
-                height=or_nan(number_of(facts, "ZPositionUm")),
-            )
-        )
-    name = None
-    if position.frames:
-        label = position.frames[0].facts.get("PositionName")
-        name = label if isinstance(label, str) and label not in {"", "null"} else None
-    name = name or position.folder or None
+def _describe_field(label: object, folder: str, milliseconds: Sequence[float]) -> Field:
+    name = label if isinstance(label, str) and label not in {"", "null"} else None
+    name = name or folder or None
     match = _WELL.fullmatch(name or "")
     well = None
     if match is not None:
         well = Well(match["row"], match["column"], int(match["site"]))
-    # Times count from the start of the acquisition, of which only the summary has the date.
-    has_start = "StartTime" in position.summary
-    start = min((one.time for one in entries if math.isfinite(one.time)), default=None)
-    return FieldPlanes(name, well, entries, start=start if has_start else None)
+    start = min(filter(math.isfinite, milliseconds), default=None)
+    return Field(name, well, start=None if start is None else start / 1000)
 
 
 def _describe_channels(
-    summary: Mapping[str, Any], frames: Sequence[_Frame], count: int
+    summary: Mapping[str, Any], own: Mapping[int, str], count: int
 ) -> tuple[Channel, ...]:
     names: list[str | None] = [None] * count
     listed = summary.get("ChNames")
     if isinstance(listed, list) and len(listed) == count:
         names = [str(name) for name in listed]
-    for frame in frames:
-        if names[frame.c] is None and isinstance(frame.facts.get("Channel"), str):
-            names[frame.c] = frame.facts["Channel"]
+    for channel, name in own.items():
+        if names[channel] is None:
+            names[channel] = name
     colors: list[int | None] = [None] * count
     listed = summary.get("ChColors")
     if isinstance(listed, list) and len(listed) == count:

@@ -51,11 +51,14 @@ class PackedNames:
         groups: list[bytes] = []
         for start in range(0, len(names), GROUP):
             text = "\n".join(names[start : start + GROUP])
-            # Level 1: a tenth larger than 6, in a third of the time.
-            groups.append(zlib.compress(text.encode("utf-8", "surrogateescape"), 1))
-        # Without cumsum, which takes 30 us of the 80 that the names of a field take.
-        ends = np.array([*itertools.accumulate(map(len, groups))], "<i8")
-        return cls(b"".join(groups), ends.tobytes(), len(names))
+            # Level 1: a tenth larger than 6, in a third of the time. A window of 4 KiB, for the names of one
+            # field: 6 us, of which 32 KiB take 19 to clear.
+            compressor = zlib.compressobj(1, zlib.DEFLATED, 12, 4)
+            raw = text.encode("utf-8", "surrogateescape")
+            groups.append(compressor.compress(raw) + compressor.flush())
+        # Without numpy, which takes a few microseconds of the 15 that the names of a field take.
+        ends = [end.to_bytes(8, "little") for end in itertools.accumulate(map(len, groups))]
+        return cls(b"".join(groups), b"".join(ends), len(names))
 
     def at(self, index: int) -> str:
         """Return the name at an index."""

@@ -785,3 +785,18 @@ def test_micromanager_folders_named_with_superscripts(tmp_path: Path) -> None:
     wanted = FULL.pixels().reshape(-1, *FULL.shape, FULL.Y, FULL.X)
     shown = np.stack(all_pixels(handle)).reshape(4, -1).sum(axis=1)
     assert sorted(shown.tolist()) == sorted(wanted.reshape(4, -1).sum(axis=1).tolist())
+
+
+def test_numbers_spelt_in_two_ways_are_one_position(
+    plates: dict[str, Path], tmp_path: Path
+) -> None:
+    # Right values: those of the same plate with one spelling. An index is XML: its numbers are texts.
+    index = write_harmony(FULL, tmp_path)
+    text = index.read_text()
+    index.write_text(text.replace("<PlaneID>2<", "<PlaneID>02<", 3))
+    whole, spelt = open_image(plates["harmony"]), open_image(index)
+    assert spelt.dims == whole.dims
+    assert not spelt.diagnostics
+    assert all(
+        np.array_equal(*pair) for pair in zip(all_pixels(whole), all_pixels(spelt), strict=True)
+    )

@@ -25,11 +25,12 @@ def _parsed(index: str) -> list[tuple[list[str | None], str]]:
 
 
 def _read(index: str) -> list[tuple[list[str | None], str]]:
-    text, elements = xml_lists.read_values(
+    text, parts = xml_lists.read_values(
         index.encode(), b"<Images", b"</Images>", b"</Image>", WANTED
     )
     assert "<Image " not in text
-    return list(elements)
+    rows = [row for part in parts for row in zip(*part, strict=True)]
+    return [(list(row[:-1]), row[-1] or "") for row in rows]
 
 
 @st.composite
@@ -83,11 +84,11 @@ def test_namespaces_are_left_out() -> None:
             f'<b:Images xmlns:b="urn:b"><b:Image b:name="a{reference}"><b:Row b:number="1"/>'
             "</b:Image></b:Images>"
         )
-        _, elements = xml_lists.read_values(
+        _, parts = xml_lists.read_values(
             index.encode(), b"<b:Images", b"</b:Images>", b"</b:Image>", WANTED, b'xmlns:b="urn:b"'
         )
         name = "a&" if reference else "a"
-        assert [values for values, _ in elements] == [[name, "1", None, None]]
+        assert list(parts) == [[[name], ["1"], [None], [None], [""]]]
 
 
 def test_markup_that_never_repeats_is_not_kept() -> None:
@@ -113,8 +114,8 @@ def _texts(index: str) -> list[list[str | None]]:
 
 
 def _read_texts(index: str) -> list[list[str | None]]:
-    _, elements = xml_lists.read_texts(index.encode(), b"<Images", b"</Images>", b"</Image>", NAMES)
-    return list(elements)
+    _, parts = xml_lists.read_texts(index.encode(), b"<Images", b"</Images>", b"</Image>", NAMES)
+    return [[text or None for text in row] for part in parts for row in zip(*part, strict=True)]
 
 
 @st.composite
