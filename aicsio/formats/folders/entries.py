@@ -131,7 +131,7 @@ def order_fields(
     Parameters
     ----------
     keys
-        Of each plane what tells its field from others.
+        Of each plane a value that all planes of its field share, and no other.
     place_of
         Makes the place of a key.
     plate

@@ -80,7 +80,7 @@ def build_contents(plate: PlateIndex, folder: Folder | None = None) -> Contents:
     Parameters
     ----------
     plate
-        What its index says.
+        Its index.
     folder
         Names in its folder, where they are listed already.
 

@@ -43,7 +43,7 @@ from aicsio.records.provenance import FactOrigin, FactOrigins
 
 NAME: Final = "metadata.txt"
 TYPES: Final = {"GRAY8": "u1", "GRAY16": "u2"}
-"""By ``PixelType``; of the others a file tells the type."""
+"""By ``PixelType``; the type of others is that of a file."""
 ORIGINS: Final = FactOrigins(
     (
         FactOrigin("name", "micromanager:PositionName"),
@@ -189,7 +189,7 @@ def _read_series(source: Source, folder: Folder | None) -> tuple[Source, "_Serie
 
 
 class _Series:
-    """What the ``metadata.txt`` of all positions say. Not a record: it lives for one opening."""
+    """The contents of the ``metadata.txt`` of all positions. Not a record: it lives for one opening."""
 
     def __init__(self) -> None:
         self.fields: list[Field] = []
