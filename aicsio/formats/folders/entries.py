@@ -80,13 +80,13 @@ class ListedPlanes:
         field, files
             One value a plane.
         **columns
-            The other columns: one value a plane, or one for all. Without ``page`` each file has one
-            plane; other facts that are left out are missing.
+            The other columns, one value a plane. Positions and pages that are left out are 0, facts are
+            missing.
 
         Examples
         --------
         >>> from aicsio.formats.folders.entries import ListedPlanes
-        >>> planes = ListedPlanes.of_fields([1, 0], ["b", "a"], t=0, c=0, z=0, x=[2.5, 0.5])
+        >>> planes = ListedPlanes.of_fields([1, 0], ["b", "a"], z=[1, 0], x=[2.5, 0.5])
         >>> planes.files, planes.x.tolist(), planes.page.tolist(), planes.time.tolist()
         (['a', 'b'], [0.5, 2.5], [0, 0], [nan, nan])
         """
