@@ -130,11 +130,11 @@ def test_a_bucket_in_another_region_is_found(site: Site, monkeypatch: pytest.Mon
     made: list[dict[str, Any]] = []
     make = object_stores._make_store
 
-    def record(config: Any, settings: dict[str, Any]) -> Any:
+    def record(config: Any, settings: dict[str, Any], retries: int = 0) -> Any:
         made.append(dict(settings))
         local = {**settings, "endpoint": site.url.rstrip("/")}
         site.status = 0 if settings.get("region") == "eu-central-1" else 301
-        return make(attrs.evolve(config, settings=(("endpoint", site.url),)), local)
+        return make(attrs.evolve(config, settings=(("endpoint", site.url),)), local, retries)
 
     monkeypatch.setattr(object_stores, "_make_store", record)
     monkeypatch.setattr(
