@@ -17,6 +17,8 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",
 )  # fmt: skip
+SHORT_MONTHS = tuple(name[:3] for name in _MONTHS)
+"""The first three letters of each month, in lower case."""
 _BASIC_FORM = re.compile(r"\d{8}(?:T\d{4}(?:\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d{4})?)?")
 
 

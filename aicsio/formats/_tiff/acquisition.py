@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aicsio._ome.dates import valid_date
+from aicsio._ome.dates import SHORT_MONTHS, valid_date
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.electron_microscopes import (
     FEI,
@@ -31,7 +31,6 @@ from aicsio.records import Dims, Planes
 _AMERICAN_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})")
 _EUROPEAN_DATE = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d)\s*([AP]M)?", re.IGNORECASE)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ZONE = re.compile(r"(?:GMT|UTC)?([+-]\d\d):?(\d\d)")
 
 
@@ -115,9 +114,9 @@ def _zeiss_sem_date(tags: PageTags) -> str | None:
     settings = read_zeiss_sem_settings(tags)
     words = settings.get("AP_DATE", ("", ""))[1].split()
     clock = _CLOCK.search(settings.get("AP_TIME", ("", ""))[1])
-    if clock is None or len(words) != 3 or words[1].lower() not in _MONTHS:
+    if clock is None or len(words) != 3 or words[1].lower() not in SHORT_MONTHS:
         return None
-    month = _MONTHS.index(words[1].lower()) + 1
+    month = SHORT_MONTHS.index(words[1].lower()) + 1
     return join_date(f"{words[0]}.{month}.{words[2]}", clock[0])
 
 

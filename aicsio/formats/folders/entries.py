@@ -18,6 +18,7 @@ import numpy.typing as npt
 from aicsio._ome.dates import iso_date
 from aicsio._ome.document import name_row
 from aicsio._ome.elements import parse_integer, parse_number
+from aicsio.errors import CorruptFileError
 from aicsio.records import Well
 
 NAN = math.nan
@@ -97,7 +98,11 @@ class ListedPlanes:
             files = [files[row] for row in order.tolist()]
 
         def sort(name: str, default: float, kind: type[Any]) -> npt.NDArray[Any]:
-            values = np.asarray(columns.get(name, default), kind)
+            try:
+                values = np.asarray(columns.get(name, default), kind)
+            except OverflowError as error:
+                text = f"expected numbers of 64 bits for {name} of the planes of an index"
+                raise CorruptFileError(text) from error
             return np.broadcast_to(values, numbers.shape)[order]
 
         integers = {name: sort(name, 0.0, np.int64) for name in ("t", "c", "z", "page")}

@@ -1,8 +1,7 @@
 """Images in DICOM other than whole slides, by pydicom: CT, MR, ultrasound, pictures.
 
 Rule kept here: samples are those of the file, but for colours of 8 bits in YCbCr, which are shown
-as
-RGB. An element that cannot be read costs itself, unless the pixels need it.
+as RGB. An element that cannot be read costs itself, unless the pixels need it.
 
 Source of the facts: DICOM PS3.3, C.7.6.3 (pixels; C.7.6.3.1.2 for YBR_FULL and YBR_FULL_422) and
 C.11.1.1.2 (rescaling); PS3.10, 7.1 (file meta information); PS3.6 (names of classes).

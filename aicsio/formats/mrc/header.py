@@ -90,7 +90,7 @@ class MrcHeader:
     def row_nbytes(self) -> int:
         """Bytes of a stored row: each begins with a new byte."""
         bits = self.packed_bits or 8 * self.dtype.itemsize
-        return -(-self.shape[-1] * self.samples * bits // 8)
+        return _row_nbytes(self.shape[-1], self.samples * bits)
 
     @property
     def offset(self) -> int:
@@ -101,6 +101,10 @@ class MrcHeader:
     def section_count(self) -> int:
         """Sections of the file."""
         return int(np.prod(self.shape[:-2], dtype=np.int64))
+
+
+def _row_nbytes(columns: int, bits: int) -> int:
+    return -(-columns * bits // 8)
 
 
 def find_byte_order(head: bytes, size: int | None) -> tuple[bool, str] | None:
@@ -145,8 +149,8 @@ def _fills_file(head: bytes, order: str, size: int | None) -> bool:
     bits = PACKED_BITS.get(kind) or 8 * np.dtype(MRC_TYPES[kind]).itemsize
     if kind == COLOURS:
         bits *= 3
-    row_nbytes: int = -(-columns * bits // 8)
-    return size is not None and size == HEADER_NBYTES + extended + row_nbytes * rows * sections
+    nbytes = _row_nbytes(columns, bits) * rows * sections
+    return size is not None and size == HEADER_NBYTES + extended + nbytes
 
 
 def _is_plausible(head: bytes, order: str, types: dict[int, str], size: int | None) -> bool:

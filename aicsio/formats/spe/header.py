@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 import numpy as np
 
+from aicsio._ome.dates import SHORT_MONTHS
 from aicsio.records import DType, Value
 
 HEADER_NBYTES: Final = 4100
@@ -25,7 +26,6 @@ TYPES: Final = {0: "<f4", 1: "<i4", 2: "<i2", 3: "<u2", 5: "<f8", 6: "u1", 8: "<
 """By the number at byte 108; 5 to 8 came later than 2.5, with LightField."""
 MOST_REGIONS: Final = 10
 LAST_YEAR: Final = 2200
-MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 FIELDS: Final = (
     ("ControllerVersion", "h", 0), ("xDimDet", "H", 6), ("mode", "h", 8), ("exp_sec", "f", 10),
     ("yDimDet", "H", 18), ("DetTemperature", "f", 36), ("DetType", "h", 40), ("xdim", "H", 42),
@@ -128,7 +128,7 @@ def parse_date(fields: dict[str, Value]) -> str | None:
     """Return the local date and time of the experiment, ISO 8601: ``24Nov2005`` and ``134501``."""
     day, clock = str(fields["date"]), str(fields["ExperimentTimeLocal"])
     try:
-        month = MONTHS.index(day[2:5].lower()) + 1
+        month = SHORT_MONTHS.index(day[2:5].lower()) + 1
         numbers = [int(day[5:9]), month, int(day[:2])]
         numbers += [int(clock[at : at + 2]) for at in (0, 2, 4)]
         moment = dt.datetime(*numbers)  # type: ignore[arg-type] # noqa: DTZ001 - no zone is stated

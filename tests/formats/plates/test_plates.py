@@ -787,6 +787,15 @@ def test_micromanager_folders_named_with_superscripts(tmp_path: Path) -> None:
     assert sorted(shown.tolist()) == sorted(wanted.reshape(4, -1).sum(axis=1).tolist())
 
 
+def test_numbers_beyond_64_bits_are_an_error_of_ours(tmp_path: Path) -> None:
+    """An index is XML, whose numbers have no largest one: numpy has."""
+    index = write_harmony(FULL, tmp_path)
+    page = "<BufferNo>99999999999999999999</BufferNo><PlaneID>"
+    index.write_text(index.read_text().replace("<PlaneID>", page, 1))
+    with pytest.raises(CorruptFileError, match="expected numbers of 64 bits for page"):
+        open_image(index)
+
+
 def test_numbers_spelt_in_two_ways_are_one_position(
     plates: dict[str, Path], tmp_path: Path
 ) -> None:

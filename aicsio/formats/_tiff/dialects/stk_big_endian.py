@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from aicsio.errors import CorruptFileError
 from aicsio.formats._tiff.axes import lazy_array_of_axes, page_letters
 from aicsio.formats._tiff.chain import Chain
 from aicsio.formats._tiff.contiguous import contiguous
-from aicsio.formats._tiff.dialects.stk_positions import UIC1, UIC2, UIC4
+from aicsio.formats._tiff.dialects.stk_positions import UIC1, UIC2, UIC4, as_fractions
 from aicsio.formats._tiff.dialects.vendor_metadata import fit_to_scene, stack_scene
 from aicsio.formats._tiff.ifd import OpenTiff, read_directory
 from aicsio.formats._tiff.page import diagnose
@@ -98,13 +97,13 @@ def _read_metadata(tags: PageTags, count: int) -> dict[str, Any]:
         info |= dict(_read_table(tags))
     if UIC3 in tags.tags:
         raw = tags.file.read(tags.tags[UIC3].offset, 8 * count)
-        info["Wavelengths"] = _as_fractions(np.frombuffer(raw, ">u4").reshape(-1, 2))
+        info["Wavelengths"] = as_fractions(np.frombuffer(raw, ">u4").reshape(-1, 2))
     if UIC4 in tags.tags:
         info |= dict(_read_list(tags, tags.tags[UIC4].offset, count))
     if UIC2 in tags.tags:
         raw = tags.file.read(tags.tags[UIC2].offset, _PLANE.size * count)
         planes = np.frombuffer(raw, ">i4").reshape(count, 6)
-        info["ZDistance"] = _as_fractions(planes[:, :2])
+        info["ZDistance"] = as_fractions(planes[:, :2])
         info["TimeCreated"] = planes[:, 3].astype(np.int64)
         dates = [_read_date(int(day), int(time)) for day, time in planes[:, 2:4]]
         if None not in dates:
@@ -119,7 +118,7 @@ def _read_table(tags: PageTags) -> Iterator[tuple[str, Any]]:
         if code in _NUMBERS:
             yield _NUMBERS[code], value
         elif code in _FRACTIONS:
-            (number,) = _as_fractions(np.frombuffer(file.read(value, 8), ">u4").reshape(1, 2))
+            (number,) = as_fractions(np.frombuffer(file.read(value, 8), ">u4").reshape(1, 2))
             yield _FRACTIONS[code], float(number)
         elif code in _TEXTS:
             yield _TEXTS[code], _read_text(tags, value)[0]
@@ -142,7 +141,7 @@ def _read_list(tags: PageTags, offset: int, count: int) -> Iterator[tuple[str, A
             nbytes = 4 * count * int(np.prod(numbers, dtype=np.int64))
             raw = tags.file.read(offset, nbytes)
             table = np.frombuffer(raw, ">i4").reshape(count, *numbers)
-            yield name, _as_fractions(table) if numbers else table
+            yield name, as_fractions(table) if numbers else table
         else:
             return
         offset += nbytes
@@ -163,12 +162,3 @@ def _read_date(day: int, milliseconds: int) -> dt.datetime | None:
     # The clock of the microscope, of no zone.
     start = dt.datetime(1970, 1, 1)  # noqa: DTZ001
     return start + dt.timedelta(days=day - _DAY_BEFORE_1970, milliseconds=milliseconds)
-
-
-def _as_fractions(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return quotients of the last axis; NaN for a denominator of 0."""
-    numerators, denominators = (numbers[..., part].astype(np.float64) for part in (0, 1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values: npt.NDArray[np.float64] = numerators / denominators
-    values[denominators == 0] = np.nan
-    return values

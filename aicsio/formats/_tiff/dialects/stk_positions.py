@@ -88,7 +88,24 @@ def _places_in_table(entries: Any, tags: PageTags) -> dict[int, int]:
 
 def _read_fractions(tags: PageTags, offset: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     nbytes = 4 * int(np.prod(shape, dtype=np.int64))
-    numbers = np.frombuffer(tags.file.read(offset, nbytes), "<i4").reshape(shape)
+    return as_fractions(np.frombuffer(tags.file.read(offset, nbytes), "<i4").reshape(shape))
+
+
+def as_fractions(numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the quotients of pairs along the last axis; NaN for a denominator of 0.
+
+    Parameters
+    ----------
+    numbers
+        Numerators and denominators, shape (..., 2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from aicsio.formats._tiff.dialects.stk_positions import as_fractions
+    >>> as_fractions(np.array([[-3, 2], [1, 0]])).tolist()
+    [-1.5, nan]
+    """
     numerators, denominators = (numbers[..., part].astype(np.float64) for part in (0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         values: npt.NDArray[np.float64] = numerators / denominators
